@@ -1,0 +1,157 @@
+"""Every error that crosses a boundary; the first line of a class's docstring is its default message.
+
+TaskdockError
+├── CallerError                 the request is at fault
+│   ├── EmptyBody
+│   ├── BodyNotJson
+│   ├── MissingFields
+│   ├── BadField
+│   ├── BadId
+│   ├── BadQuery
+│   ├── NotFound
+│   │   └── NoSuchEndpoint
+│   ├── AlreadyExists
+│   ├── IllegalState
+│   ├── NoLogs
+│   ├── BadFunctionCode
+│   ├── BadConfiguration
+│   │   └── UnknownRuntime
+│   ├── BadFunctionName
+│   ├── TooManyExecutions
+│   ├── TimeLimitTooLong
+│   ├── InvocationFailed
+│   └── FunctionFailed
+├── EngineError                 containers cannot be run
+│   ├── EngineUnreachable
+│   ├── ImageNotAvailable
+│   └── StartFailed
+├── IllegalMove                 a state table was asked for a move that it does not have
+└── StartupError                the server cannot start
+
+A function's own failure during an invocation is not here: it is an outcome, a value.
+Which HTTP status and which code of the Task Service belongs to which class: `web/problems.py`.
+"""
+
+from __future__ import annotations
+
+
+class TaskdockError(Exception):
+    """Something went wrong inside taskdock."""
+
+    def __init__(self, message: str | None = None) -> None:
+        summary = (type(self).__doc__ or "").strip().splitlines()[0]
+        super().__init__(message or summary)
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0])
+
+
+class CallerError(TaskdockError):
+    """The request could not be carried out."""
+
+
+class EmptyBody(CallerError):
+    """The request has no body, and this endpoint needs one."""
+
+
+class BodyNotJson(CallerError):
+    """The body is not a JSON object."""
+
+
+class MissingFields(CallerError):
+    """A required field is missing."""
+
+
+class BadField(CallerError):
+    """A field has the wrong type or a value outside its range."""
+
+
+class BadId(CallerError):
+    """An id is 24 lower-case hexadecimal digits."""
+
+
+class BadQuery(CallerError):
+    """The RQL in the query string is not valid."""
+
+
+class NotFound(CallerError):
+    """Requested resource is unknown."""
+
+
+class NoSuchEndpoint(NotFound):
+    """There is no such endpoint."""
+
+
+class AlreadyExists(CallerError):
+    """A resource with this name exists already."""
+
+
+class IllegalState(CallerError):
+    """The resource is not in a state that allows this."""
+
+
+class NoLogs(CallerError):
+    """No logs were found for this task."""
+
+
+class BadFunctionCode(CallerError):
+    """The code is not a usable zip file."""
+
+
+class BadConfiguration(CallerError):
+    """A setting of the function is not valid."""
+
+
+class UnknownRuntime(BadConfiguration):
+    """The runtime is not one that AWS Lambda has."""
+
+
+class BadFunctionName(CallerError):
+    """A function name is 1 to 64 letters, digits, hyphens and underscores."""
+
+
+class TooManyExecutions(CallerError):
+    """The limit of direct executions at the same time is reached; wait until one is done."""
+
+
+class TimeLimitTooLong(CallerError):
+    """A function with a time limit over 30 seconds cannot be executed directly."""
+
+
+class InvocationFailed(CallerError):
+    """The function could not be started."""
+
+
+class FunctionFailed(CallerError):
+    """Invoking the function resulted in a runtime error."""
+
+    def __init__(self, *, task_id: str, error_name: str, error_message: str) -> None:
+        super().__init__()
+        self.task_id = task_id
+        self.error_name = error_name
+        self.error_message = error_message
+
+
+class EngineError(TaskdockError):
+    """The container engine refused or failed."""
+
+
+class EngineUnreachable(EngineError):
+    """No Docker Engine answers; start it, or set DOCKER_HOST to its address."""
+
+
+class ImageNotAvailable(EngineError):
+    """The container image is not here, cannot be pulled, and has no stand-in."""
+
+
+class StartFailed(EngineError):
+    """The container did not start."""
+
+
+class IllegalMove(TaskdockError):
+    """A state change that the table does not allow."""
+
+
+class StartupError(TaskdockError):
+    """The server cannot start."""

@@ -1,0 +1,57 @@
+"""Every knob: its name, default, unit and environment variable (TASKDOCK_ and the name in capitals)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from emulator.errors import StartupError
+
+
+class Settings(BaseModel):
+    """The settings of one server. Frozen: a server is started anew to change them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field("localhost", description="address to serve the API on")
+    port: int = Field(8080, ge=0, le=65535, description="port of the API; 0 picks a free one")
+    data_dir: Path = Field(Path(".taskdock"), description="folder for the database and the code")
+    concurrency: int = Field(8, ge=1, le=1000, description="queued tasks run side by side")
+    direct_concurrency: int = Field(
+        16, ge=1, le=50, description="direct executions and API functions run side by side"
+    )
+    memory_budget: int = Field(
+        0, ge=0, description="MB that all environments may hold together; 0: 3/4 of the engine's"
+    )
+    freeze_after: float = Field(5.0, ge=0, description="seconds idle until a container is paused")
+    retire_after: float = Field(600.0, gt=0, description="seconds idle until it is removed")
+    stop_grace: float = Field(10.0, ge=0, description="seconds that running tasks get at a stop")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="how much is logged")
+
+    @classmethod
+    def load(
+        cls, given: Mapping[str, object], environment: Mapping[str, str] | None = None
+    ) -> Settings:
+        """Settings from `given` values, then TASKDOCK_* variables, then defaults.
+
+        A `given` value of None counts as not given. Raises `StartupError` naming the bad value.
+        """
+        environment = os.environ if environment is None else environment
+        values: dict[str, object] = {}
+        for name in cls.model_fields:
+            variable = environment.get(f"TASKDOCK_{name.upper()}")
+            if given.get(name) is not None:
+                values[name] = given[name]
+            elif variable:
+                values[name] = variable
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0])
+            raise StartupError(
+                f"the setting {name} (TASKDOCK_{name.upper()}) is not valid: {first['msg']}"
+            ) from None
