@@ -7,8 +7,10 @@ timezone-aware UTC datetimes cut to milliseconds, the Task Service's resolution.
 from __future__ import annotations
 
 import time
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Protocol
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class Clock(Protocol):
@@ -35,3 +37,12 @@ def to_milliseconds(moment: datetime) -> datetime:
 def to_iso(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds and Z: 2026-01-02T03:04:05.678Z."""
     return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+def to_epoch(moment: datetime) -> int:
+    """Milliseconds since 1970; exact, so that what is read back equals what was written."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def from_epoch(milliseconds: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=milliseconds)

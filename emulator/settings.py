@@ -29,7 +29,9 @@ class Settings(BaseModel):
     freeze_after: float = Field(5.0, ge=0, description="seconds idle until a container is paused")
     retire_after: float = Field(600.0, gt=0, description="seconds idle until it is removed")
     stop_grace: float = Field(10.0, ge=0, description="seconds that running tasks get at a stop")
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="how much is logged")
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="how much is logged"
+    )
 
     @classmethod
     def load(

@@ -1,0 +1,56 @@
+# Everything here can be run again at any time; what is done already is not done twice.
+
+VENV := .venv/bin
+SERVE ?=
+PYTEST ?=
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help venv venv-dev engine images demo serve check format test test-fast ci clean
+
+help: ## show this list
+	@echo "Usage: make TARGET"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: ## install taskdock into .venv
+	@scripts/make-venv
+
+venv-dev:
+	@scripts/make-venv dev
+
+engine: ## make sure that a Docker Engine is running
+	@scripts/ensure-engine
+
+images: venv engine ## prepare the container images of the sample functions' runtimes
+	$(VENV)/taskdock images
+
+demo: venv engine ## show taskdock at work, start to end
+	$(VENV)/taskdock demo
+
+serve: venv engine ## start the server; options in SERVE, as in SERVE="--port 9000"
+	$(VENV)/taskdock serve $(SERVE)
+
+check: venv-dev ## format, lint, types, import rules
+	$(VENV)/ruff format --check .
+	$(VENV)/ruff check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+
+format: venv-dev ## rewrite the code in the house format
+	$(VENV)/ruff format .
+	$(VENV)/ruff check --fix .
+
+test: venv-dev engine check ## every check and every test; options in PYTEST, as in PYTEST="-k retry"
+	$(VENV)/python -m pytest $(PYTEST)
+
+test-fast: venv-dev ## the tests that need no Docker
+	$(VENV)/python -m pytest -m "not docker" $(PYTEST)
+
+ci: ## what continuous integration runs
+	.ci/run
+
+clean: ## remove .venv and everything else that was made here, except taskdock's data
+	rm -rf .venv build dist *.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,403 @@
+"""The taskdock command: its words and exit codes; what they stand for is in emulator.client.
+
+Exit codes: 0 done; 1 the function, task, deployment or server failed; 2 the call was wrong and
+nothing was done; 124 the function ran into its time limit; 137 it ran out of memory.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import IO, Any
+
+import click
+
+from emulator import __version__
+from emulator.client import demo as demonstration
+from emulator.client import exits, follow, options, output, task_config
+from emulator.client.api import FUNCTION_FAILED, Json, TaskService, equals
+from emulator.client.deploy import Deployment
+from emulator.client.deploy import deploy as deploy_function
+from emulator.client.errors import ServerUnreachable, ServiceError, WrongCall
+from emulator.clock import SystemClock
+from emulator.errors import StartupError, TaskdockError
+from emulator.settings import Settings
+
+STATUSES = ["new", "inProgress", "complete", "failed", "retried", "canceled"]
+
+
+class Refused(click.ClickException):
+    """The call was wrong; unlike a usage error it needs no reminder of the command's options."""
+
+    exit_code = exits.WRONG_CALL
+
+
+class Commands(click.Group):
+    """A group whose commands may fail with our errors: a message, an exit code, no traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except WrongCall as error:
+            raise Refused(error.message) from error
+        except TaskdockError as error:
+            raise click.ClickException(error.message) from error
+
+
+def emulator_app() -> ModuleType:
+    from emulator import app  # noqa: PLC0415 - late: only the commands that run containers need it
+
+    return app
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog='Completion for bash: eval "$(_TASKDOCK_COMPLETE=bash_source taskdock)"; '
+    "for zsh and fish: zsh_source, fish_source.",
+)
+@click.version_option(__version__, prog_name="taskdock")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Run AWS Lambda functions behind the Extra Horizon Task Service API, on your own machine.
+
+    Start with "taskdock demo", or with "taskdock serve" in one terminal and "taskdock deploy" in
+    another.
+    """
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
+
+
+@main.command()
+@options.settings
+def serve(**given: str | None) -> None:
+    """Run the server until Ctrl-C."""
+    try:
+        settings = Settings.load(given)
+    except StartupError as error:
+        raise click.UsageError(error.message) from None
+    emulator_app().serve(settings)
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path), required=False)
+@click.option("--image", help="A container image, in place of code and runtime.")
+@click.option("--name", help="The function's name.")
+@click.option("--runtime", help="Such as python3.12; see: taskdock runtimes")
+@click.option("--entry-point", "--handler", help="Such as index.handler.")
+@click.option("--time-limit", type=int, help="Seconds, 3 to 300.")
+@click.option("--memory-limit", type=int, help="MB, 128 to 10240.")
+@click.option("--description")
+@options.environment
+@options.as_json
+@options.service
+def deploy(
+    *,
+    path: Path | None,
+    environment: dict[str, str],
+    as_json: bool,
+    service: TaskService,
+    **given: str | int | None,
+) -> None:
+    """Create or update functions.
+
+    PATH is a task-config.json, a folder with one, or a folder of such folders. Options win over
+    what the file says. Without PATH, --image and --name describe a container image.
+    """
+    if path is None and not (given["image"] and given["name"]):
+        raise click.UsageError("give the PATH of a task-config.json, or --image and --name")
+    files = [None] if path is None else task_config.find(path)
+    if len(files) > 1 and given["name"]:
+        raise click.UsageError(f"--name is for one function, and {path} has {len(files)}")
+    deployed = []
+    for file in files:
+        try:
+            deployment = _deploy_one(service, file, given, environment)
+        except TaskdockError as error:
+            if len(files) == 1 or isinstance(error, ServerUnreachable):
+                raise
+            output.note(f"failed   {file}: {error.message}")
+            continue
+        deployed.append(deployment.function)
+        if not as_json:
+            function = deployment.function
+            click.echo(f"{deployment.action}  {function['name']}  ({output.limits(function)})")
+    if as_json:
+        output.document(deployed)
+    sys.exit(exits.OK if len(deployed) == len(files) else exits.FAILED)
+
+
+def _deploy_one(
+    service: TaskService, file: Path | None, given: Json, environment: dict[str, str]
+) -> Deployment:
+    config = task_config.read(
+        file, given=given, environment=environment, caller_environment=os.environ
+    )
+    if config.execution_credentials is not None:
+        output.note(f"warning: {file}: executionCredentials are not set up by this command yet")
+    return deploy_function(service, config.to_request(file.parent if file else Path()))
+
+
+@main.group(cls=Commands)
+def functions() -> None:
+    """List, show and delete functions."""
+
+
+@functions.command("list")
+@options.as_json
+@options.service
+def list_functions(as_json: bool, service: TaskService) -> None:
+    """List the deployed functions."""
+    found = service.functions()
+    if as_json:
+        output.document(found)
+        return
+    rows = [
+        [one["name"], output.moment(one.get("updateTimestamp")), one.get("description")]
+        for one in found
+    ]
+    columns = ("Name", "Updated (UTC)", "Description")
+    output.table(columns, rows, empty="no functions; deploy one with: taskdock deploy PATH")
+
+
+@functions.command("show")
+@click.argument("name")
+@options.as_json
+@options.service
+def show_function(name: str, as_json: bool, service: TaskService) -> None:
+    """Show one function in full."""
+    found = service.function(name)
+    (output.document if as_json else output.fields)(found)
+
+
+@functions.command("delete")
+@click.argument("name")
+@options.as_json
+@options.service
+def delete_function(name: str, as_json: bool, service: TaskService) -> None:
+    """Delete a function; its tasks and logs stay."""
+    answer = service.delete_function(name)
+    if as_json:
+        output.document(answer)
+    else:
+        click.echo(f"deleted  {name}")
+
+
+@main.command()
+@click.argument("name")
+@options.event_data
+@options.service
+def run(*, name: str, text: str | None, file: IO[bytes] | None, service: TaskService) -> None:
+    """Execute a function at once and print its result.
+
+    The result alone, as JSON, goes to stdout and the function's log to stderr. Exit code: 0 for a
+    result, 1 for a function error, 124 for the time limit, 137 for the memory limit, 2 when the
+    call was wrong.
+    """
+    data = options.parse_data(text, file)
+    try:
+        task = service.execute(name, data)
+    except ServiceError as error:
+        if error.code != FUNCTION_FAILED:
+            raise
+        _show_log(service, error.answer["taskId"])
+        failure = error.answer["runtimeError"]
+        output.note(f"{failure['name']}: {failure['message']}")
+        sys.exit(exits.of_error(failure["name"]))
+    _show_log(service, task["id"])
+    output.document(task.get("result"))
+
+
+def _show_log(service: TaskService, task_id: str) -> None:
+    for line in service.logs(task_id):
+        output.note(line["message"].rstrip("\n"))
+
+
+@main.group(cls=Commands)
+def tasks() -> None:
+    """Create, list, show and cancel tasks."""
+
+
+@tasks.command("create")
+@click.argument("name")
+@options.event_data
+@options.start_time
+@click.option("--priority", type=int, help="Higher goes first.")
+@click.option("--tag", "tags", multiple=True, help="A tag of the task; repeat for more.")
+@click.option("--wait", is_flag=True, help="Wait until it has ended, retries included.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Wait no longer than this.")
+@options.as_json
+@options.service
+def create_task(
+    *,
+    name: str,
+    text: str | None,
+    file: IO[bytes] | None,
+    start_at: str | None,
+    priority: int | None,
+    tags: tuple[str, ...],
+    wait: bool,
+    timeout: float | None,
+    as_json: bool,
+    service: TaskService,
+) -> None:
+    """Queue a task for a function and print its id.
+
+    With --wait the exit code tells how it ended, as for "taskdock run"; the changes of its status
+    go to stderr.
+    """
+    wanted = {
+        "functionName": name,
+        "data": options.parse_data(text, file),
+        "startTimestamp": start_at,
+        "priority": priority,
+        "tags": list(tags) or None,
+    }
+    service.function(name)  # the service itself finds out only when the task runs
+    task = service.create_task({key: value for key, value in wanted.items() if value is not None})
+    if not as_json:
+        click.echo(task["id"])
+    if wait:
+        task = follow.until_final(
+            service, task["id"], clock=SystemClock(), timeout=timeout, on_change=_note_status
+        )
+    if as_json:
+        output.document(task)
+    if wait:
+        sys.exit(_exit_code(task, timeout))
+
+
+def _note_status(task: Json) -> None:
+    detail = f" as {task['retriedByTaskId']}" if task["status"] == "retried" else ""
+    output.note(f"{task['statusChangedTimestamp']}  {task['status']}{detail}")
+
+
+def _exit_code(task: Json, timeout: float | None) -> int:
+    if task["status"] == "complete":
+        return exits.OK
+    if task["status"] not in follow.FINAL:
+        output.note(f"still {task['status']} after {timeout:g} s")
+        return exits.FAILED
+    error = task.get("error")
+    if not error:
+        return exits.FAILED
+    output.note(f"{error['name']}: {error['message']}")
+    output.note(f"its log: taskdock logs {task['id']}")
+    return exits.of_error(error["name"])
+
+
+@tasks.command("list")
+@click.option("--status", type=click.Choice(STATUSES))
+@click.option("--function", "function_name", metavar="NAME")
+@click.option("--limit", type=click.IntRange(1, 50), default=20, show_default=True)
+@options.as_json
+@options.service
+def list_tasks(
+    status: str | None, function_name: str | None, limit: int, as_json: bool, service: TaskService
+) -> None:
+    """List tasks, the newest first."""
+    wanted = {"status": status, "functionName": function_name}
+    conditions = [equals(field, value) for field, value in wanted.items() if value is not None]
+    found = service.tasks("&".join([*conditions, "sort(-creationTimestamp)", f"limit({limit})"]))
+    if as_json:
+        output.document(found)
+        return
+    rows = [
+        [
+            task["id"],
+            task["functionName"],
+            task["status"],
+            output.moment(task.get("creationTimestamp")),
+            (task.get("error") or {}).get("name"),
+        ]
+        for task in found
+    ]
+    columns = ("Id", "Function", "Status", "Created (UTC)", "Error")
+    output.table(columns, rows, empty="no such tasks; create one with: taskdock tasks create NAME")
+
+
+@tasks.command("show")
+@click.argument("task_id")
+@options.as_json
+@options.service
+def show_task(task_id: str, as_json: bool, service: TaskService) -> None:
+    """Show one task in full."""
+    found = service.task(task_id)
+    (output.document if as_json else output.fields)(found)
+
+
+@tasks.command("cancel")
+@click.argument("task_id")
+@options.as_json
+@options.service
+def cancel_task(task_id: str, as_json: bool, service: TaskService) -> None:
+    """Cancel a task that has not begun."""
+    answer = service.cancel_task(task_id)
+    if as_json:
+        output.document(answer)
+    else:
+        click.echo(f"canceled  {task_id}")
+
+
+@main.command()
+@click.argument("task_id")
+@click.option("-f", "--follow", "following", is_flag=True, help="Go on until the task has ended.")
+@options.as_json
+@options.service
+def logs(task_id: str, following: bool, as_json: bool, service: TaskService) -> None:
+    """Print the log of a task. With -f and --json: a JSON object a line, as they come."""
+    lines = follow.log_lines(service, task_id) if following else service.logs(task_id)
+    if as_json and not following:
+        output.document(list(lines))
+        return
+    for line in lines:
+        if as_json:
+            output.line(line)
+        else:
+            click.echo(f"{line['timestamp']}  {line['message'].rstrip()}")
+
+
+@main.command()
+@options.as_json
+def runtimes(as_json: bool) -> None:
+    """List the Lambda runtimes and whether their images are here; needs no server."""
+    found = emulator_app().survey_runtimes()
+    if as_json:
+        output.document([dataclasses.asdict(one) for one in found])
+        return
+    rows = [[one.id, one.status.value, output.megabytes(one.size), one.image] for one in found]
+    output.table(("Runtime", "Status", "Size", "Image"), rows, empty="no runtimes")
+
+
+@main.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"taskdock {__version__}")
+
+
+@main.command()
+@click.option("--url", help="Use the server at this URL instead of starting one.")
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("~/.cache/taskdock/demo"),
+    show_default=True,
+    help="Where the demo's own server keeps its files.",
+)
+def demo(*, url: str | None, data_dir: Path) -> None:
+    """Run three hello-world functions, from nothing to their results."""
+    complete = demonstration.run(
+        url=url,
+        server_command=[sys.executable, str(Path(__file__).resolve())],
+        data_dir=data_dir.expanduser(),
+        build_image=emulator_app().build_sample_image,
+        clock=SystemClock(),
+    )
+    sys.exit(exits.OK if complete else exits.FAILED)
+
+
+if __name__ == "__main__":
+    main(prog_name="taskdock")

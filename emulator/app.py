@@ -1,0 +1,315 @@
+"""The composition root: the only module that names every concrete class. Starts and stops a server."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+import docker
+
+from emulator import __version__, ids
+from emulator.clock import Clock, SystemClock
+from emulator.engines.docker import DockerEngine
+from emulator.engines.engine import ContainerSpec, Engine
+from emulator.engines.images import ImageRequest, Images, RuntimeStatus, build_folder
+from emulator.engines.locate import find_engine
+from emulator.engines.standins import Announce, Progress
+from emulator.errors import EngineError, StartupError
+from emulator.functions import runtimes
+from emulator.functions.catalog import Catalog
+from emulator.functions.code import CodeStore
+from emulator.functions.function import Function
+from emulator.lambdas import launch
+from emulator.lambdas.invoker import Invoker
+from emulator.lambdas.keeper import Keeper
+from emulator.lambdas.pool import Pool
+from emulator.notices import Notices
+from emulator.settings import Settings
+from emulator.store.database import Store
+from emulator.tasks.journal import Journal
+from emulator.tasks.queue import Queue
+from emulator.tasks.runner import Runner
+from emulator.tasks.service import Service
+from emulator.tasks.worker import Worker
+from emulator.web.runtime_api import RuntimeApi
+from emulator.web.servers import PublicServer, RuntimeServer, open_private, open_public
+from emulator.web.task_service import create_app
+
+ImageOf = Callable[[Function], str]
+"""The image that a function runs in; may take long (a pull, a build) and raise `EngineError`."""
+
+_SAMPLE_BASE = "python3.11"  # the runtime that the Dockerfiles of samples build on
+_ENGINE_TIMEOUT = 120  # seconds for one request to the engine
+
+
+class Emulator:
+    """One server: everything that `start` starts and `stop` stops."""
+
+    def __init__(
+        self, settings: Settings, *, engine: Engine, image_of: ImageOf, clock: Clock | None = None
+    ) -> None:
+        """Opens the data folder and the ports; nothing runs yet. Raises `StartupError`."""
+        self.settings = settings
+        self.notices = Notices()
+        self._engine = engine
+        self._image_of = image_of
+        self._clock = clock or SystemClock()
+        self._data = settings.data_dir.resolve()
+        self._lock = _hold(self._data)
+        try:
+            self._sockets = open_public(settings.host, settings.port, engine.gateway)
+            self._store = Store(self._data / "taskdock.db")
+        except BaseException:
+            self._lock.close()
+            raise
+        self.port: int = self._sockets[0].getsockname()[1]
+        self._label = hashlib.sha256(str(self._data).encode()).hexdigest()[:16]
+        self._compose()
+
+    @property
+    def url(self) -> str:
+        """Where the Task Service is, by a name that its SDK accepts."""
+        local = self.settings.host in ("localhost", "127.0.0.1", "0.0.0.0", "::", "::1")  # noqa: S104
+        return f"http://{'localhost' if local else self.settings.host}:{self.port}"
+
+    def start(self) -> None:
+        """Clears what an earlier crash left, then serves."""
+        self.swept = self._engine.sweep(f"{launch.LABEL}.server={self._label}")
+        self.catalog.tidy()
+        lost = self._queue.reclaim(self._clock.now())
+        if lost:
+            self.notices.publish("tasks_reclaimed", count=len(lost))
+        self._runtime.start()
+        self._keeper.start()
+        self._worker.start()
+        self._public.start()
+
+    def stop(self, grace: float | None = None) -> None:
+        """Takes no more work, lets what runs finish within the grace, gives back the rest."""
+        self._worker.stop()
+        self._worker.await_idle(self.settings.stop_grace if grace is None else grace)
+        self.pool.stop()
+        self._worker.await_idle(self.settings.stop_grace)
+        self._keeper.stop()
+        self._public.stop()
+        self._runtime.stop()
+        self._engine.close()
+        self._store.close()
+        self._lock.close()
+
+    def hurry(self) -> None:
+        """Ends what runs now, for a `stop` that is under way."""
+        self.pool.stop()
+
+    def _compose(self) -> None:
+        settings, clock, notices, store = self.settings, self._clock, self.notices, self._store
+        self._code = CodeStore(self._data / "code")
+        self.catalog = Catalog(store=store, code=self._code, clock=clock)
+        self.pool = Pool(
+            engine=self._engine,
+            launch=self._launch,
+            budget=settings.memory_budget or self._engine.memory * 3 // 4,
+            clock=clock,
+            notices=notices,
+        )
+        self._keeper = Keeper(
+            pool=self.pool,
+            freeze_after=settings.freeze_after,
+            retire_after=settings.retire_after,
+            notices=notices,
+        )
+        self._queue = Queue(store=store, server=ids.word())
+        journal = Journal(store=store, clock=clock)
+        runner = Runner(
+            queue=self._queue,
+            journal=journal,
+            catalog=self.catalog,
+            invoker=Invoker(pool=self.pool, clock=clock),
+            clock=clock,
+            notices=notices,
+        )
+        self._worker = Worker(
+            queue=self._queue,
+            runner=runner,
+            places=settings.concurrency,
+            clock=clock,
+            notices=notices,
+        )
+        self.service = Service(
+            queue=self._queue,
+            journal=journal,
+            catalog=self.catalog,
+            runner=runner,
+            direct_places=settings.direct_concurrency,
+            wake=self._worker.wake,
+            clock=clock,
+            notices=notices,
+        )
+        self._runtime = RuntimeServer(
+            RuntimeApi(self.pool.mailbox), open_private(self._engine.gateway)
+        )
+        self._public = PublicServer(
+            create_app(
+                service=self.service, catalog=self.catalog, health=self.health, notices=notices
+            ),
+            self._sockets,
+        )
+        self.catalog.subscribe(self._function_changed)
+
+    def health(self) -> dict[str, Any]:
+        return {
+            "status": "ok",
+            "version": __version__,
+            "environments": len(self.pool.snapshot()),
+        }
+
+    def _launch(self, function: Function, environment_id: str) -> ContainerSpec:
+        runtime = None if function.runtime is None else runtimes.find(function.runtime)
+        return launch.spec(
+            function,
+            environment_id=environment_id,
+            image=self._image_of(function),
+            code=None if function.code is None else self._code.folder(function.code),
+            custom_runtime=runtime is not None and runtime.brings_bootstrap,
+            addresses=launch.Addresses(runtime_api=self._runtime.port, task_service=self.port),
+            server=self._label,
+            now=self._clock.now(),
+        )
+
+    def _function_changed(self, name: str) -> None:
+        function = self.catalog.find(name)
+        self.pool.retire_versions(name, None if function is None else function.version)
+        if function is not None:
+            threading.Thread(target=self._fetch_image, args=(function,), daemon=True).start()
+
+    def _fetch_image(self, function: Function) -> None:
+        """Ahead of the first task. A failure is told again, and to the caller, when that runs."""
+        try:
+            self._image_of(function)
+        except EngineError as error:
+            self.notices.publish("image_missing", function=function.name, error=error.message)
+
+
+def build(settings: Settings) -> Emulator:
+    """A server on this machine's Docker Engine. Raises `EngineUnreachable` or `StartupError`."""
+    client = connect()
+    images = Images(client, announcer(sys.stderr))
+    return Emulator(
+        settings,
+        engine=DockerEngine(client),
+        image_of=lambda function: images.ensure(_image_request(function)),
+    )
+
+
+def serve(settings: Settings) -> None:
+    """Serves until SIGINT or SIGTERM; a second signal ends what still runs."""
+    logging.basicConfig(
+        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    for noisy in ("urllib3", "docker", "waitress", "uvicorn"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    emulator = build(settings)
+    signals = threading.Semaphore(0)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: signals.release())
+    emulator.start()
+    _welcome(emulator)
+    signals.acquire()
+    print("stopping: running tasks may finish, others stay queued", flush=True)
+    threading.Thread(target=_hurry_on, args=(signals, emulator), daemon=True).start()
+    emulator.stop()
+
+
+def _hurry_on(signals: threading.Semaphore, emulator: Emulator) -> None:
+    signals.acquire()
+    emulator.hurry()
+
+
+def connect() -> docker.DockerClient:
+    """This machine's Docker Engine. Raises `EngineUnreachable`."""
+    return docker.DockerClient(
+        base_url=find_engine(os.environ),
+        version="auto",
+        timeout=_ENGINE_TIMEOUT,
+        max_pool_size=64,
+    )
+
+
+def survey_runtimes() -> list[RuntimeStatus]:
+    """Every runtime of AWS Lambda, and whether its image is here or can be had."""
+    images = Images(connect(), announcer(sys.stderr))
+    return images.survey({id: _runtime_request(id) for id in runtimes.catalog()})
+
+
+def ensure_images(ids: list[str], announce: Announce) -> dict[str, str]:
+    """Makes sure of the images of these runtimes; the reference that each one runs from."""
+    images = Images(connect(), announce)
+    return {id: images.ensure(_runtime_request(id)) for id in ids}
+
+
+def build_sample_image(folder: Path) -> str:
+    """Builds a folder's Dockerfile on the image that we have for its base; returns the tag."""
+    client = connect()
+    base = Images(client, announcer(sys.stderr)).ensure(_runtime_request(_SAMPLE_BASE))
+    return build_folder(client, folder, tag=f"taskdock-sample/{folder.name}:latest", base=base)
+
+
+def announcer(stream: TextIO) -> Announce:
+    """Writes the progress of pulls and builds as lines, one for each tenth of a pull."""
+    shown: dict[str, int] = {}
+
+    def announce(progress: Progress) -> None:
+        if progress.total:
+            tenth = 10 * (progress.done or 0) // progress.total
+            if shown.get(progress.what) == tenth:
+                return
+            shown[progress.what] = tenth
+            print(f"{progress.what}: {tenth * 10} %", file=stream, flush=True)
+        else:
+            print(progress.what, file=stream, flush=True)
+
+    return announce
+
+
+def _image_request(function: Function) -> ImageRequest:
+    if function.image is not None:
+        return ImageRequest(function.image)
+    assert function.runtime is not None, "a function has an image or a runtime"
+    return _runtime_request(function.runtime)
+
+
+def _runtime_request(id: str) -> ImageRequest:
+    runtime = runtimes.find(id)
+    return ImageRequest(runtime.image, runtime.standin)
+
+
+def _hold(data: Path) -> TextIO:
+    """Locks the data folder for this process. Raises `StartupError`."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        lock = open(data / "lock", "w")  # noqa: SIM115 - held as long as the server lives
+    except OSError as error:
+        raise StartupError(f"cannot use the data folder {data}: {error.strerror}") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise StartupError(
+            f"another taskdock uses the data folder {data}; stop it, or choose another --data-dir"
+        ) from None
+    return lock
+
+
+def _welcome(emulator: Emulator) -> None:
+    print(f"taskdock {__version__}")
+    print(f"  Task Service  {emulator.url}")
+    print(f"  Data          {emulator.settings.data_dir.resolve()}")
+    print("  Stop          Ctrl-C", flush=True)

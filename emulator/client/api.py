@@ -1,0 +1,171 @@
+"""The Task Service as its callers see it: HTTP calls and their errors; knows no command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import requests
+import urllib3.exceptions
+
+from emulator.client.errors import (
+    MalformedCall,
+    ServerUnreachable,
+    ServiceError,
+    UnknownFunction,
+    UnknownTask,
+)
+
+Json = dict[str, Any]
+
+DEFAULT_URL = "http://localhost:8080"
+
+RESOURCE_UNKNOWN = 16
+MALFORMED = frozenset({12, 13, 14, 15, 19, 20, 22})
+ILLEGAL_STATE = 27
+FUNCTION_FAILED = 1406
+NO_TASK_LOGS = 1408
+
+_SECONDS_TO_CONNECT = 5
+# Longer than any direct execution, because its image may have to be pulled or built first.
+_SECONDS_TO_ANSWER = 900
+_LINES_PER_PAGE = 100
+
+
+class TaskService:
+    """One Task Service at one URL. Its answers are the service's own objects, untouched."""
+
+    def __init__(self, url: str = DEFAULT_URL) -> None:
+        self.url = url.rstrip("/")
+        self._session = requests.Session()
+        # Neither a proxy nor a .netrc belongs between a developer and a server on localhost.
+        self._session.trust_env = False
+
+    def close(self) -> None:
+        self._session.close()
+
+    def health(self) -> Json:
+        return self._call("GET", "/health")
+
+    def functions(self) -> list[Json]:
+        return _data(self._call("GET", "/tasks/v1/functions"))
+
+    def function(self, name: str) -> Json:
+        with self._naming(name):
+            return self._call("GET", _function(name))
+
+    def create_function(self, body: Json) -> Json:
+        return self._call("POST", "/tasks/v1/functions", body)
+
+    def update_function(self, name: str, body: Json) -> Json:
+        return self._call("PUT", _function(name), body)
+
+    def delete_function(self, name: str) -> Json:
+        with self._naming(name):
+            return self._call("DELETE", _function(name))
+
+    def execute(self, name: str, event_data: object = None) -> Json:
+        body = None if event_data is None else {"data": event_data}
+        with self._naming(name):
+            return self._call("POST", f"{_function(name)}/execute", body)
+
+    def create_task(self, body: Json) -> Json:
+        return self._call("POST", "/tasks/v1/", body)
+
+    def tasks(self, rql: str) -> list[Json]:
+        return _data(self._call("GET", f"/tasks/v1/?{rql}"))
+
+    def task(self, task_id: str) -> Json:
+        found = self.tasks(equals("id", task_id))
+        if not found:
+            raise UnknownTask(task_id)
+        return found[0]
+
+    def cancel_task(self, task_id: str) -> Json:
+        with self._about(task_id):
+            return self._call("POST", f"/tasks/v1/{quote(task_id, safe='')}/cancel")
+
+    def logs(self, task_id: str, *, skip: int = 0) -> Iterator[Json]:
+        """The task's log lines from line `skip` on; fails when the task has not run yet."""
+        while True:
+            page = self._log_page(task_id, skip)
+            yield from page
+            skip += len(page)
+            if len(page) < _LINES_PER_PAGE:
+                return
+
+    def _log_page(self, task_id: str, skip: int) -> list[Json]:
+        path = f"/tasks/v1/{quote(task_id, safe='')}/logs?limit({_LINES_PER_PAGE},{skip})"
+        try:
+            with self._about(task_id):
+                return _data(self._call("GET", path))
+        except ServiceError as error:
+            if error.code == NO_TASK_LOGS:
+                return []
+            raise
+
+    def _call(self, method: str, path: str, body: Json | None = None) -> Json:
+        limits = (_SECONDS_TO_CONNECT, _SECONDS_TO_ANSWER)
+        try:
+            answer = self._session.request(method, self.url + path, json=body, timeout=limits)
+        except requests.RequestException as error:
+            raise ServerUnreachable(_explain(error, self.url)) from None
+        try:
+            content = answer.json()
+            if answer.ok and isinstance(content, dict):
+                return content
+            failure = _failure(content)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise ServerUnreachable(
+                f"{self.url} answers {method} {path} with HTTP {answer.status_code}, "
+                "but not as a taskdock server does; is this the right URL?"
+            ) from None
+        raise failure
+
+    @contextmanager
+    def _naming(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except ServiceError as error:
+            if error.code != RESOURCE_UNKNOWN:
+                raise
+            known = [str(function["name"]) for function in self.functions()]
+            raise UnknownFunction(name, known) from None
+
+    @contextmanager
+    def _about(self, task_id: str) -> Iterator[None]:
+        try:
+            yield
+        except ServiceError as error:
+            if error.code != RESOURCE_UNKNOWN:
+                raise
+            raise UnknownTask(task_id) from None
+
+
+def equals(field: str, value: str) -> str:
+    """The RQL condition; a value travels percent-encoded twice, as the service's SDK sends it."""
+    return f"eq({field},{quote(quote(value, safe=''), safe='')})"
+
+
+def _failure(answer: Json) -> ServiceError:
+    return (MalformedCall if answer["code"] in MALFORMED else ServiceError)(answer)
+
+
+def _function(name: str) -> str:
+    return f"/tasks/v1/functions/{quote(name, safe='')}"
+
+
+def _data(page: Json) -> list[Json]:
+    return list(page["data"])
+
+
+def _explain(error: requests.RequestException, url: str) -> str:
+    if isinstance(error, requests.ReadTimeout):
+        return f"the server at {url} did not answer within {_SECONDS_TO_ANSWER} s"
+    if not isinstance(error, requests.ConnectionError):
+        return f"{url} cannot be called: {error}"
+    if error.args and isinstance(error.args[0], urllib3.exceptions.ProtocolError):
+        return f"the server at {url} closed the connection without an answer; was it stopped?"
+    return f"no taskdock server answers at {url}; start one with: taskdock serve"

@@ -1,0 +1,175 @@
+"""The demo: three sample functions deployed, run as tasks and shown, on a server of its own."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+import click
+
+from emulator import resources
+from emulator.client import follow, output, task_config
+from emulator.client.api import FUNCTION_FAILED, Json, TaskService
+from emulator.client.deploy import deploy
+from emulator.client.errors import ServiceError
+from emulator.client.local_server import LocalServer
+from emulator.clock import Clock
+
+SAMPLES = ("hello-world-javascript", "hello-world-python", "hello-world-docker")
+DATA = {"name": "Ada"}
+
+# Long, because the first run may pull or build an image for each runtime.
+_SECONDS_TO_RUN = 1800
+_PAUSE = 0.2
+_WIDTH = max(map(len, SAMPLES))
+
+_DURATION = re.compile(r"(?<!Billed )(?<!Init )\bDuration: ([\d.]+ ms)")
+_MEMORY = re.compile(r"Max Memory Used: (\d+ MB)")
+
+
+class Demo:
+    """What the demo does with a server, step by step; says so on stdout."""
+
+    def __init__(
+        self, service: TaskService, *, clock: Clock, build_image: Callable[[Path], str]
+    ) -> None:
+        self._service = service
+        self._clock = clock
+        self._build_image = build_image
+
+    def run(self) -> bool:
+        """Whether every sample became `complete`."""
+        _step("2. Deploy the samples")
+        for name in SAMPLES:
+            self._deploy(name)
+        _step("3. Create a task for each, and wait")
+        created = [
+            self._service.create_task({"functionName": name, "data": DATA}) for name in SAMPLES
+        ]
+        ended = self._wait_for(created)
+        _step("4. See what became of them")
+        for task in ended:
+            self._show(task)
+        return all(task["status"] == "complete" for task in ended)
+
+    def _deploy(self, name: str) -> None:
+        folder = resources.folder("sample_functions") / name
+        given = {}
+        if (folder / "Dockerfile").is_file():
+            _say(name, "building its image")
+            given["image"] = self._build_image(folder)
+        file = folder / task_config.FILE_NAME
+        config = task_config.read(file, given=given, environment={}, caller_environment={})
+        deployment = deploy(self._service, config.to_request(folder))
+        _say(name, f"{deployment.action} ({output.limits(deployment.function)})")
+
+    def _wait_for(self, created: Sequence[Json]) -> list[Json]:
+        """The tasks in their last known state, all of them final unless the time was up."""
+        started = self._clock.monotonic()
+        tasks = {str(task["id"]): task for task in created}
+        for task in created:
+            _say(task["functionName"], task["status"])
+        while any(task["status"] not in follow.FINAL for task in tasks.values()):
+            passed = self._clock.monotonic() - started
+            if passed > _SECONDS_TO_RUN:
+                _say("", f"gave up after {_SECONDS_TO_RUN} s")
+                break
+            for task_id, before in tasks.items():
+                now = self._service.task(task_id)
+                if now["status"] != before["status"]:
+                    _say(now["functionName"], f"{now['status']} after {passed:.1f} s")
+                tasks[task_id] = now
+            sleep(_PAUSE)
+        return list(tasks.values())
+
+    def _show(self, task: Json) -> None:
+        lines = [str(line["message"]).rstrip() for line in self._logs(task)]
+        duration, memory = measured(lines)
+        good = task["status"] == "complete"
+        click.echo()
+        click.secho(f"   {task['functionName']}", bold=True)
+        click.echo("   status    " + click.style(task["status"], fg="green" if good else "red"))
+        click.echo(f"   duration  {duration or 'unknown'}")
+        click.echo(f"   memory    {memory or 'unknown'}")
+        if task.get("error"):
+            click.echo(f"   error     {task['error']['name']}: {task['error']['message']}")
+        for line in lines:
+            click.echo(click.style("   log       ", dim=True) + line.replace("\t", "  "))
+        if good:
+            click.echo(f"   result    {output.as_text(self._result(task['functionName']))}")
+
+    def _logs(self, task: Json) -> list[Json]:
+        return list(self._service.logs(task["id"])) if task["status"] in follow.ENDED else []
+
+    def _result(self, name: str) -> Any:
+        """From a direct execution: a queued task's result is not kept by the service."""
+        try:
+            return self._service.execute(name, DATA).get("result")
+        except ServiceError as error:
+            if error.code != FUNCTION_FAILED:
+                raise
+            return error.answer["runtimeError"]
+
+
+def run(
+    *,
+    url: str | None,
+    server_command: Sequence[str],
+    data_dir: Path,
+    build_image: Callable[[Path], str],
+    clock: Clock,
+) -> bool:
+    """Run the demo on the server at `url`, or on one started for it; whether all went well."""
+    click.secho("taskdock demo: a task on each of three Lambda functions, offline", bold=True)
+    if url is not None:
+        _step("1. Use the server that is there")
+        with _calling(url) as service:
+            return Demo(service, clock=clock, build_image=build_image).run()
+    _step("1. Start a server")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)  # as an exception, so that the server is stopped first
+    server = LocalServer(server_command, data_dir=data_dir, clock=clock)
+    with server, _calling(server.url) as service:
+        _say("", f"it keeps its files in {data_dir}")
+        complete = Demo(service, clock=clock, build_image=build_image).run()
+        _step("5. Stop the server")
+    stopped = server.exit_code == 0
+    _say("", "stopped" if stopped else f"it ended with exit code {server.exit_code}")
+    return complete and stopped
+
+
+def measured(lines: Sequence[str]) -> tuple[str | None, str | None]:
+    """Duration and memory as the REPORT line has them."""
+    report = next((line for line in lines if line.startswith("REPORT ")), "")
+    duration, memory = _DURATION.search(report), _MEMORY.search(report)
+    return duration and duration[1], memory and memory[1]
+
+
+@contextmanager
+def _calling(url: str) -> Iterator[TaskService]:
+    service = TaskService(url)
+    try:
+        service.health()
+        _say("", f"Task Service at {url}")
+        yield service
+    finally:
+        service.close()
+
+
+def _leave(number: int, _: object) -> None:
+    sys.exit(128 + number)
+
+
+def _step(title: str) -> None:
+    click.echo()
+    click.secho(title, fg="cyan", bold=True)
+
+
+def _say(name: str, news: str) -> None:
+    click.echo(f"   {name.ljust(_WIDTH)}  {news}" if name else f"   {news}")

@@ -1,0 +1,78 @@
+"""What can go wrong on the caller's side of the Task Service.
+
+TaskdockError
+├── ServiceError                the Task Service refused; it said why
+│   └── MalformedCall           (a WrongCall too)
+├── NotStarted                  a server of our own did not start
+└── WrongCall                   nothing was done: the call has to be changed
+    ├── ServerUnreachable
+    ├── UnknownFunction
+    ├── UnknownTask
+    ├── BadTaskConfig
+    └── BadPackage
+
+Which exit code belongs to which class: `cli.py`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+from emulator.errors import TaskdockError
+
+
+class ServiceError(TaskdockError):
+    """The Task Service refused the call."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        self.answer = answer
+        self.code = int(answer["code"])
+        self.name = str(answer.get("name", ""))
+        super().__init__(f"{answer.get('message', '')} ({self.code} {self.name})")
+
+
+class NotStarted(TaskdockError):
+    """The server did not start."""
+
+
+class WrongCall(TaskdockError):
+    """The command cannot be carried out as it was given."""
+
+
+class MalformedCall(ServiceError, WrongCall):
+    """The Task Service could not make sense of the call."""
+
+
+class ServerUnreachable(WrongCall):
+    """No taskdock server answers."""
+
+
+class UnknownFunction(WrongCall):
+    """There is no function of this name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        close = difflib.get_close_matches(name, known)
+        if close:
+            advice = f"did you mean {' or '.join(close)}?"
+        elif known:
+            advice = f"there is {', '.join(sorted(known))}"
+        else:
+            advice = "none is deployed yet; deploy one with: taskdock deploy PATH"
+        super().__init__(f"there is no function {name}; {advice}")
+
+
+class UnknownTask(WrongCall):
+    """There is no task with this id."""
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"there is no task {task_id}; find its id with: taskdock tasks list")
+
+
+class BadTaskConfig(WrongCall):
+    """The task-config.json cannot be used."""
+
+
+class BadPackage(WrongCall):
+    """The folder cannot be packed."""

@@ -1,0 +1,16 @@
+"""Exit codes: what a shell script learns from a command."""
+
+from __future__ import annotations
+
+OK = 0
+FAILED = 1
+WRONG_CALL = 2
+TIMED_OUT = 124  # as timeout(1) has it
+OUT_OF_MEMORY = 137  # as a shell reports a killed process
+
+_BY_ERROR = {"Sandbox.Timedout": TIMED_OUT, "Runtime.OutOfMemory": OUT_OF_MEMORY}
+
+
+def of_error(name: str) -> int:
+    """The exit code for a function that failed with the error of this name."""
+    return _BY_ERROR.get(name, FAILED)

@@ -1,0 +1,119 @@
+"""The options that several commands share, and the words that their values are written in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import IO, Any, TypeVar
+
+import click
+
+from emulator.client.api import DEFAULT_URL, TaskService
+from emulator.clock import SystemClock, to_iso
+from emulator.settings import Settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def service(command: Command) -> Command:
+    """--url, handed to the command as `service`."""
+
+    def connect(context: click.Context, _: click.Parameter, url: str) -> TaskService:
+        service = TaskService(url)
+        context.call_on_close(service.close)
+        return service
+
+    return click.option(
+        "--url",
+        "service",
+        envvar="TASKDOCK_URL",
+        default=DEFAULT_URL,
+        show_default=True,
+        show_envvar=True,
+        callback=connect,
+        help="The server to talk to.",
+    )(command)
+
+
+def as_json(command: Command) -> Command:
+    """--json, handed to the command as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(
+        command
+    )
+
+
+def event_data(command: Command) -> Command:
+    """-d and -e, handed to the command as `text` and `file` for `parse_data`."""
+    command = click.option(
+        "-e", "--event", "file", type=click.File("rb"), help="Data from a JSON file; - is stdin."
+    )(command)
+    return click.option("-d", "--data", "text", metavar="JSON", help="Data, as JSON.")(command)
+
+
+def parse_data(text: str | None, file: IO[bytes] | None) -> Any:
+    if text is not None and file is not None:
+        raise click.UsageError("give -d or -e, not both")
+    given = text if file is None else file.read()
+    if given is None:
+        return None
+    try:
+        return json.loads(given, parse_constant=_refuse_constant)
+    except ValueError as error:
+        option = "-d" if file is None else "-e"
+        raise click.UsageError(f"{option} was given no valid JSON: {error}") from None
+
+
+def start_time(command: Command) -> Command:
+    """--start-at, handed to the command as a timestamp of the Task Service."""
+    return click.option(
+        "--start-at",
+        metavar="TIME",
+        callback=_parse_time,
+        help="Not before this ISO 8601 time (local, unless it says otherwise), or in +SECONDS.",
+    )(command)
+
+
+def settings(command: Command) -> Command:
+    """An option for each of the settings, which check the values themselves."""
+    for name, field in reversed(Settings.model_fields.items()):
+        command = click.option(
+            f"--{name.replace('_', '-')}",
+            metavar=getattr(field.annotation, "__name__", "text").upper(),
+            help=f"{field.description}  [{field.default}; TASKDOCK_{name.upper()}]",
+        )(command)
+    return command
+
+
+def environment(command: Command) -> Command:
+    """--env, handed to the command as a dictionary."""
+    return click.option(
+        "--env",
+        "environment",
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=lambda _, __, texts: dict(_assignment(text) for text in texts),
+        help="An environment variable to add or override; repeat for more.",
+    )(command)
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not name or not sign:
+        raise click.BadParameter(f"{text} is not NAME=VALUE")
+    return name, value
+
+
+def _parse_time(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        if text.startswith("+"):
+            return to_iso(SystemClock().now() + timedelta(seconds=float(text)))
+        return to_iso(datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone())
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"{text} is neither an ISO 8601 time nor +SECONDS") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is JavaScript, but not JSON")

@@ -1,0 +1,86 @@
+"""Output: JSON for programs, tables on a terminal, plain aligned lines anywhere else.
+
+What a program may read goes to stdout; everything else is a note, on stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+
+import click
+
+
+def document(value: object) -> None:
+    """One JSON document on stdout."""
+    click.echo(as_text(value, indent=2))
+
+
+def line(value: object) -> None:
+    """One JSON document on one line of stdout."""
+    click.echo(as_text(value))
+
+
+def as_text(value: object, *, indent: int | None = None) -> str:
+    """JSON in the characters that stdout can show."""
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    return json.dumps(value, indent=indent, ensure_ascii=not unicode)
+
+
+def note(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
+    """The rows under their columns; `empty` is the note when there are none."""
+    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not texts:
+        note(empty)
+    elif sys.stdout.isatty():
+        _drawn(columns, texts)
+    else:
+        _aligned([[column.upper() for column in columns], *texts])
+
+
+def fields(thing: Mapping[str, object]) -> None:
+    """A name and a value a line."""
+    rows = [
+        [name, value if isinstance(value, str) else as_text(value)]
+        for name, value in thing.items()
+        if value is not None
+    ]
+    _aligned(rows)
+
+
+def limits(function: Mapping[str, object]) -> str:
+    """What runs the function and what it may use, in a few words."""
+    runs_on = function.get("runtime") or function.get("image") or "container image"
+    return f"{runs_on}, {function.get('timeLimit')} s, {function.get('memoryLimit')} MB"
+
+
+def moment(timestamp: object) -> str:
+    """A timestamp of the service in fewer characters, to the second and still in UTC."""
+    return str(timestamp or "")[:19].replace("T", " ")
+
+
+def megabytes(size: int | None) -> str:
+    return "" if size is None else f"{size / 1_000_000:.0f} MB"
+
+
+def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich import console, table, text  # noqa: PLC0415 - late: only a terminal needs it
+
+    drawing = table.Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for number, column in enumerate(columns):
+        drawing.add_column(column, overflow="fold", no_wrap=number == 0)  # what is copied, whole
+    for row in rows:
+        drawing.add_row(*(text.Text(cell) for cell in row))
+    console.Console().print(drawing)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())

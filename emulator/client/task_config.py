@@ -1,0 +1,176 @@
+"""task-config.json: finding, reading and checking it; knows nothing of HTTP."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
+
+from emulator.client.errors import BadTaskConfig
+from emulator.client.package import zip_folder
+
+FILE_NAME = "task-config.json"
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", frozen=True, strict=True, populate_by_name=False
+    )
+
+
+class RetryPolicy(_Shape):
+    enabled: bool | None = None
+    errors_to_retry: list[str] | None = None
+
+
+class TaskConfig(_Shape):
+    """One function as its author describes it; ranges are left to the service to judge."""
+
+    schema_: Annotated[str | None, Field(alias="$schema")] = None
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
+    description: str | None = None
+    path: str | None = None
+    entry_point: str | None = None
+    runtime: str | None = None
+    image: str | None = None
+    time_limit: int | None = None
+    memory_limit: int | None = None
+    environment: dict[str, str] | None = None
+    execution_permission: Literal["permissionRequired", "allUsers", "public"] | None = None
+    default_priority: int | None = None
+    retry_policy: RetryPolicy | None = None
+    execution_credentials: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _has_code(self) -> TaskConfig:
+        if self.image is not None:
+            if self.path is not None or self.runtime is not None:
+                raise ValueError("a container image takes the place of path and runtime")
+            return self
+        needed = {"path": self.path, "entryPoint": self.entry_point, "runtime": self.runtime}
+        missing = [name for name, value in needed.items() if value is None]
+        if missing:
+            raise ValueError(f"{', '.join(missing)} missing (or give image, for a container image)")
+        return self
+
+    def to_request(self, folder: Path) -> dict[str, Any]:
+        """The body that creates this function; `path` is relative to `folder`."""
+        options = {
+            "permissionMode": self.execution_permission,
+            "defaultPriority": self.default_priority,
+        }
+        fields = {
+            "name": self.name,
+            "description": self.description,
+            "entryPoint": self.entry_point,
+            "runtime": self.runtime,
+            "image": self.image,
+            "timeLimit": self.time_limit,
+            "memoryLimit": self.memory_limit,
+            "retryPolicy": self.retry_policy
+            and self.retry_policy.model_dump(by_alias=True, exclude_none=True),
+            "executionOptions": _without_none(options) or None,
+        }
+        if self.environment is not None:
+            fields["environmentVariables"] = {
+                name: {"value": value} for name, value in self.environment.items()
+            }
+        if self.path is not None:
+            fields["code"] = base64.b64encode(zip_folder(folder / self.path)).decode()
+        return _without_none(fields)
+
+
+VALID_NAMES = sorted(
+    str(field.alias) for name, field in TaskConfig.model_fields.items() if name != "schema_"
+)
+
+
+def find(path: Path) -> list[Path]:
+    """The file itself, the one in the folder, or those in the folder's folders."""
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise BadTaskConfig(f"{path} does not exist")
+    if (path / FILE_NAME).is_file():
+        return [path / FILE_NAME]
+    found = sorted(path.glob(f"*/{FILE_NAME}"))
+    if not found:
+        raise BadTaskConfig(f"there is no {FILE_NAME} in {path} or in a folder of it")
+    return found
+
+
+def read(
+    file: Path | None,
+    *,
+    given: Mapping[str, object],
+    environment: Mapping[str, str],
+    caller_environment: Mapping[str, str],
+) -> TaskConfig:
+    """The function that the file describes; what is `given`, and `environment`, win over it."""
+    fields = {} if file is None else _parse(file)
+    fields |= {to_camel(name): value for name, value in given.items() if value is not None}
+    source = "the options" if file is None else str(file)
+    stated = fields.get("environment", {})
+    if isinstance(stated, dict) and (stated or environment):
+        kept = {name: value for name, value in stated.items() if name not in environment}
+        fields["environment"] = {**_resolve(kept, caller_environment, source), **environment}
+    try:
+        return TaskConfig.model_validate(fields)
+    except ValidationError as error:
+        problems = "; ".join(_word(problem) for problem in error.errors())
+        raise BadTaskConfig(f"{source}: {problems}") from None
+
+
+def _parse(file: Path) -> dict[str, object]:
+    try:
+        fields = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadTaskConfig(f"{file} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise BadTaskConfig(f"{file} is not JSON: {error}") from None
+    if not isinstance(fields, dict):
+        raise BadTaskConfig(f"{file} is not a JSON object")
+    return fields
+
+
+def _resolve(
+    stated: Mapping[str, object], caller_environment: Mapping[str, str], source: str
+) -> dict[str, object]:
+    """A value that begins with $ names a variable of whoever deploys."""
+    resolved = dict(stated)
+    for name, value in stated.items():
+        if not isinstance(value, str) or not value.startswith("$"):
+            continue
+        variable = value[1:]
+        if variable not in caller_environment:
+            raise BadTaskConfig(
+                f"{source}: environment.{name} is {value}, but the variable {variable} is not set; "
+                f"set it, or give --env {name}=VALUE"
+            )
+        resolved[name] = caller_environment[variable]
+    return resolved
+
+
+def _word(problem: ErrorDetails) -> str:
+    place = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "missing":
+        return f"{place} missing"
+    if problem["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(place, VALID_NAMES, n=1)
+        advice = f"did you mean {close[0]}? " if close else ""
+        return f"{place} is unknown; {advice}valid: {', '.join(VALID_NAMES)}"
+    if problem["type"] == "value_error":
+        return problem["msg"].removeprefix("Value error, ")
+    complaint = problem["msg"].replace("Input should", "should").replace("String should", "should")
+    return f"{place} {complaint}; it is {json.dumps(problem['input'])}"
+
+
+def _without_none(fields: Mapping[str, object]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,99 @@
+"""The console: a few lines of shell that stand before a container's program, and what they say.
+
+The shell is process 1. It runs the image's own entry point as its child and shares one pipe with
+it for all output, so whatever the shell writes comes after everything that was printed before.
+That gives, on any engine and without anything in the image but /bin/sh:
+
+- flush: a line sent to its input comes back behind all earlier output, with the peak of memory;
+- the exit code of the program, and whether the kernel killed something for lack of memory;
+- an end with its server: when the engine closes the input, the shell ends, and the container with it.
+
+Its lines carry a random mark that arrives through the input, so the program cannot see it in its
+environment or arguments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emulator.engines.engine import ContainerExit
+
+MAX_LINE = 256 * 1024  # bytes; CloudWatch's limit for one log event
+_SLACK = 4096  # bytes; more than the shell's own words, so that cutting a line never cuts them
+
+SCRIPT = r"""
+IFS= read -r mark || exit 0
+peak=0 oom=0
+measure() {
+  for file in /sys/fs/cgroup/memory/memory.max_usage_in_bytes /sys/fs/cgroup/memory.peak \
+              /sys/fs/cgroup/memory.current; do
+    if [ -r "$file" ] && read -r peak < "$file"; then break; fi
+  done
+}
+count_oom() {
+  for file in /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events; do
+    if [ -r "$file" ]; then
+      while read -r key value; do [ "$key" = oom_kill ] && oom=$value; done < "$file"
+    fi
+  done
+}
+{
+  "$@" < /dev/null 2>&1
+  code=$?
+  count_oom
+  printf '%s exit %s %s\n' "$mark" "$code" "$oom"
+} 2>&1 &
+while IFS= read -r word; do
+  measure
+  printf '%s flush %s\n' "$mark" "$peak"
+done
+"""
+
+COMMAND = ("/bin/sh", "-c", SCRIPT, "taskdock")
+
+
+@dataclass(frozen=True)
+class Printed:
+    line: bytes
+
+
+@dataclass(frozen=True)
+class Flushed:
+    peak: int  # bytes
+
+
+Said = Printed | Flushed | ContainerExit
+
+
+class Console:
+    """Splits a container's output into lines and the shell's own words. No I/O."""
+
+    def __init__(self, mark: str) -> None:
+        self._mark = mark.encode()
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[Said]:
+        said: list[Said] = []
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            said += self._read(line)
+        while len(self._rest) > MAX_LINE + _SLACK:
+            said.append(Printed(self._rest[:MAX_LINE]))
+            self._rest = self._rest[MAX_LINE:]
+        return said
+
+    def end(self) -> list[Said]:
+        """The output has ended: what is left is a last line."""
+        rest, self._rest = self._rest, b""
+        return self._read(rest) if rest else []
+
+    def _read(self, line: bytes) -> list[Said]:
+        printed, mark, words = line.partition(self._mark)
+        if not mark:
+            return [Printed(line[i : i + MAX_LINE]) for i in range(0, len(line) or 1, MAX_LINE)]
+        before: list[Said] = [Printed(printed)] if printed else []
+        verb, *values = words.split()
+        if verb == b"flush":
+            return [*before, Flushed(int(values[0]))]
+        return [*before, ContainerExit(code=int(values[0]), out_of_memory=values[1] != b"0")]

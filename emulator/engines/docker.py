@@ -1,0 +1,215 @@
+"""Docker as an Engine: one container per `run`, its console on one attached connection."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException, NotFound
+from docker.types import LogConfig, Mount, Ulimit
+
+from emulator import ids
+from emulator.engines.console import COMMAND, Console, Flushed, Printed, Said
+from emulator.engines.engine import Container, ContainerExit, ContainerSpec, Listener
+from emulator.errors import EngineError, EngineUnreachable, StartFailed
+
+_USER = "993:990"  # AWS Lambda's sbx_user1051
+_PIDS = 1024
+_OPEN_FILES = 1024
+_REMOVE_LIMIT = 20.0  # seconds until a container that is being removed must be gone
+_REMOVE_PAUSE = 0.05
+_THAW_TRIES = 20
+_THAW_PAUSE = 0.01  # seconds
+_READ = 64 * 1024
+_HEADER = struct.Struct(">BxxxL")  # of each piece of attached output: stream, length
+
+
+class DockerEngine:
+    def __init__(self, client: docker.DockerClient) -> None:
+        """Raises `EngineUnreachable`."""
+        self._api = client.api
+        try:
+            info = self._api.info()
+            bridge = self._api.inspect_network("bridge")
+        except (DockerException, OSError) as error:
+            raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from None
+        self.can_freeze = True
+        self.memory = int(info["MemTotal"]) // 1024 // 1024
+        self.gateway = str((bridge["IPAM"]["Config"] or [{}])[0].get("Gateway") or "127.0.0.1")
+
+    def run(self, spec: ContainerSpec, listener: Listener) -> Container:
+        try:
+            id = self._create(spec)
+        except (DockerException, OSError) as error:
+            raise StartFailed(f"the container could not be made: {_reason(error)}") from None
+        try:
+            wire = self._attach(id)
+            self._api.start(id)
+            container = DockerContainer(self._api, id, wire)
+            container.listen(listener)
+        except (DockerException, OSError) as error:
+            with contextlib.suppress(DockerException):
+                self._api.remove_container(id, force=True, v=True)
+            raise StartFailed(f"the container did not start: {_reason(error)}") from None
+        return container
+
+    def sweep(self, label: str) -> int:
+        found = self._api.containers(all=True, filters={"label": label})
+        for container in found:
+            _remove(self._api, container["Id"])
+        return len(found)
+
+    def close(self) -> None:
+        self._api.close()
+
+    def _create(self, spec: ContainerSpec) -> str:
+        image = self._api.inspect_image(spec.image)["Config"]  # type: ignore[no-untyped-call]
+        entrypoint = image["Entrypoint"] or [] if spec.entrypoint is None else spec.entrypoint
+        arguments = image["Cmd"] or [] if spec.arguments is None else spec.arguments
+        created = self._api.create_container(
+            spec.image,
+            entrypoint=list(COMMAND),
+            command=[*entrypoint, *arguments],
+            name=spec.name,
+            user=_USER,
+            environment=dict(spec.environment),
+            labels=dict(spec.labels),
+            stdin_open=True,  # closed with the one connection to it, so nothing outlives its server
+            host_config=self._host_config(spec),
+        )
+        return str(created["Id"])
+
+    def _host_config(self, spec: ContainerSpec) -> dict[str, Any]:
+        mounts = [Mount("/tmp", None, type="volume")]  # noqa: S108 - the container's own
+        if spec.code is not None:
+            mounts.append(Mount("/var/task", str(spec.code), type="bind", read_only=True))
+        config: dict[str, Any] = self._api.create_host_config(
+            mem_limit=f"{spec.memory}m",
+            memswap_limit=f"{spec.memory}m",
+            pids_limit=_PIDS,
+            ulimits=[Ulimit(name="nofile", soft=_OPEN_FILES, hard=_OPEN_FILES)],
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            read_only=True,
+            mounts=mounts,
+            extra_hosts=dict.fromkeys(spec.hosts, "host-gateway"),
+            log_config=LogConfig(type="none"),  # all output goes through the console
+            auto_remove=True,
+        )
+        return config
+
+    def _attach(self, id: str) -> socket.socket:
+        params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        attached = self._api.attach_socket(id, params=params)
+        # A descriptor of our own: the SDK's goes when its response object is collected.
+        return socket.socket(fileno=os.dup(attached.fileno()))
+
+
+class DockerContainer:
+    """One running container. A thread reads its output; the connection's end is its end."""
+
+    def __init__(self, api: docker.APIClient, id: str, wire: socket.socket) -> None:
+        self.id = id
+        self._api = api
+        self._wire = wire
+        self._mark = ids.word(32)
+
+    def listen(self, listener: Listener) -> None:
+        self._wire.settimeout(None)
+        self._wire.sendall(f"{self._mark}\n".encode())
+        threading.Thread(
+            target=self._read, args=(listener,), name=f"console-{self.id[:8]}", daemon=True
+        ).start()
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):  # it has ended, and `exited` says so
+            self._wire.sendall(b"\n")
+
+    def freeze(self) -> None:
+        _try(self._api.pause, self.id)
+
+    def thaw(self) -> None:
+        """Engines have been seen to lose an unpause that follows a pause at once: look, and repeat."""
+        for _ in range(_THAW_TRIES):
+            _try(self._api.unpause, self.id)
+            if not self._api.inspect_container(self.id)["State"]["Paused"]:
+                return
+            time.sleep(_THAW_PAUSE)
+        raise EngineError("the container stays paused")
+
+    def kill(self) -> None:
+        _try(self._api.kill, self.id)
+
+    def remove(self) -> None:
+        _remove(self._api, self.id)
+
+    def _read(self, listener: Listener) -> None:
+        console = Console(self._mark)
+        end: ContainerExit | None = None
+        with self._wire:
+            for data in _pieces(self._wire):
+                end = _tell(console.feed(data), listener) or end
+        end = _tell(console.end(), listener) or end
+        listener.exited(end or ContainerExit(code=None))
+
+
+def _pieces(wire: socket.socket) -> Iterator[bytes]:
+    """The payloads of an attached connection, until it ends."""
+    buffer = b""
+    with contextlib.suppress(OSError):
+        while data := wire.recv(_READ):
+            buffer += data
+            while len(buffer) >= _HEADER.size:
+                end = _HEADER.size + _HEADER.unpack_from(buffer)[1]
+                if len(buffer) < end:
+                    break
+                yield buffer[_HEADER.size : end]
+                buffer = buffer[end:]
+
+
+def _tell(said: list[Said], listener: Listener) -> ContainerExit | None:
+    for words in said:
+        if isinstance(words, Printed):
+            listener.output(words.line)
+        elif isinstance(words, Flushed):
+            listener.flushed(words.peak)
+        else:
+            return words
+    return None
+
+
+def _try(verb: Callable[[str], object], id: str) -> None:
+    """Calls a verb; that the container is not there or not in that state any more is fine."""
+    try:
+        verb(id)
+    except APIError as error:
+        if error.status_code not in (404, 409, 304):
+            raise EngineError(_reason(error)) from None
+    except (DockerException, OSError) as error:
+        raise EngineError(_reason(error)) from None
+
+
+def _remove(api: docker.APIClient, id: str) -> None:
+    """Returns when it is gone: the engine may be at removing it already."""
+    limit = time.monotonic() + _REMOVE_LIMIT
+    while True:
+        try:
+            api.remove_container(id, force=True, v=True)
+            return
+        except NotFound:
+            return
+        except (DockerException, OSError) as error:
+            if time.monotonic() > limit:
+                raise EngineError(f"the container {id[:12]} stays: {_reason(error)}") from None
+        time.sleep(_REMOVE_PAUSE)
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "explanation", None) or error)

@@ -1,0 +1,113 @@
+"""What stand-ins are made of, fetched from package mirrors onto this machine.
+
+Debian comes by debootstrap, Python packages by pip, Node.js and its packages by npm: the ordinary
+clients, so that proxies, certificates and caches set up for them hold here too. Knows no container.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulator.errors import ImageNotAvailable
+
+_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+_MIRROR = "http://deb.debian.org/debian"
+_LEFT_OUT = (
+    *("usr/share/doc", "usr/share/info", "usr/share/locale", "usr/share/man"),
+    *("var/cache/apt", "var/lib/apt/lists", "var/log", "dev", "proc", "sys"),
+)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One machine architecture in the words of Debian, Python's wheels and npm."""
+
+    debian: str
+    wheel: str
+    npm: str
+
+
+ARCHITECTURES = {
+    "amd64": Architecture("amd64", "x86_64", "x64"),
+    "arm64": Architecture("arm64", "aarch64", "arm64"),
+}
+
+
+def debian(release: str, into: Path, architecture: Architecture, cache: Path) -> None:
+    """Writes `rootfs.tar`, a minimal Debian, into the folder `into`."""
+    _need_debootstrap()
+    packages = cache / "debian" / release
+    packages.mkdir(parents=True, exist_ok=True)
+    root = into / "root"
+    run(
+        *("debootstrap", "--variant=minbase", "--include=ca-certificates,curl"),
+        *(f"--arch={architecture.debian}", f"--keyring={_KEYRING}", f"--cache-dir={packages}"),
+        *(release, str(root), _MIRROR, "sid"),  # one script serves every release since 2011
+    )
+    left_out = [f"--exclude=./{folder}/*" for folder in _LEFT_OUT]
+    run("tar", "-C", str(root), *left_out, "-cf", str(into / "rootfs.tar"), ".")
+    shutil.rmtree(root)
+
+
+def pip(packages: Sequence[str], into: Path, architecture: Architecture, python: str) -> None:
+    """Installs wheels built for that Python and architecture, whatever this process runs on."""
+    run(
+        *(sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-compile"),
+        *("--only-binary=:all:", "--implementation=cp", f"--python-version={python}"),
+        *(f"--platform=manylinux2014_{architecture.wheel}", f"--target={into}", *packages),
+    )
+
+
+def npm(packages: Mapping[str, str], into: Path, architecture: Architecture) -> None:
+    """Unpacks each package into the folder named for it, running none of its scripts."""
+    for name, package in packages.items():
+        folder = into / name
+        folder.mkdir(parents=True)
+        wanted = package.format(npm=architecture.npm)
+        run("npm", "pack", "--silent", f"--pack-destination={folder}", wanted)
+        archive = next(folder.glob("*.tgz"))
+        run("tar", "-xzf", str(archive), "-C", str(folder), "--strip-components=1")
+        archive.unlink()
+
+
+def run(*command: str) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except FileNotFoundError:
+        raise ImageNotAvailable(f"{command[0]} is not installed on this machine") from None
+    if done.returncode:
+        last_words = "\n".join(done.stdout.splitlines()[-8:])
+        raise ImageNotAvailable(f"{' '.join(command)} failed ({done.returncode}):\n{last_words}")
+
+
+def _need_debootstrap() -> None:
+    if os.geteuid() != 0:
+        raise ImageNotAvailable(
+            "building a stand-in takes root, for debootstrap; run this with sudo"
+        )
+    if shutil.which("debootstrap") and Path(_KEYRING).exists():
+        return
+    if not shutil.which("apt-get"):
+        raise ImageNotAvailable(
+            "debootstrap and Debian's archive keyring are missing; install both with this system's"
+            " package manager"
+        )
+    run("apt-get", "update", "-qq")
+    run(
+        *("apt-get", "install", "-y", "-qq", "--no-install-recommends"),
+        *("debootstrap", "debian-archive-keyring"),
+    )

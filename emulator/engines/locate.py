@@ -1,0 +1,168 @@
+"""Finds the Docker Engine of this machine; knows where engines listen, not how to use one.
+
+`python -m emulator.engines.locate` prints the address, or says why there is none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from emulator.errors import EngineUnreachable
+
+PING_SECONDS = 2.0
+DOCKER_SOCKET = Path("/var/run/docker.sock")
+PODMAN_SOCKET = Path("/run/podman/podman.sock")
+HTTP_PORT = 2375  # where an engine listens on TCP when its address names no port
+
+
+class Place(NamedTuple):
+    """One address where an engine may listen, and who says so."""
+
+    source: str
+    address: str
+
+
+def find_engine(environment: Mapping[str, str]) -> str:
+    """The address of the first engine that answers, such as unix:///var/run/docker.sock.
+
+    DOCKER_HOST is an order: when it is set, no other place is tried. Without it come the docker
+    context and then the usual sockets. Raises `EngineUnreachable` with every place and its fault.
+    """
+    faults = []
+    for place in places(environment):
+        fault = ping(place.address)
+        if fault is None:
+            return place.address
+        faults.append(f"  {place.address} ({place.source}): {fault}")
+    raise EngineUnreachable("\n".join([str(EngineUnreachable()), *faults]))
+
+
+def places(environment: Mapping[str, str]) -> Iterator[Place]:
+    """Where to look, in order."""
+    if host := environment.get("DOCKER_HOST"):
+        yield Place("DOCKER_HOST", host if "://" in host else f"tcp://{host}")
+        return
+    home = Path(environment.get("HOME") or Path.home())
+    yield from _context(environment, home)
+    for source, path in _usual_sockets(environment, home):
+        yield Place(source, f"unix://{path}")
+
+
+def ping(address: str) -> str | None:
+    """None if an engine answers at `address`; otherwise what is wrong there, in a few words."""
+    try:
+        connection = _connection(address)
+    except ValueError as error:
+        return str(error)
+    try:
+        connection.request("GET", "/_ping")
+        answer = connection.getresponse()
+        body = answer.read(100)
+    except (OSError, http.client.HTTPException) as error:
+        return _fault(error)
+    finally:
+        connection.close()
+    if answer.status == http.client.OK and body.strip() == b"OK":
+        return None
+    return f"something answers, but not an engine (HTTP status {answer.status})"
+
+
+def _context(environment: Mapping[str, str], home: Path) -> Iterator[Place]:
+    """The endpoint of the docker command's current context, as the docker command keeps it."""
+    folder = Path(environment.get("DOCKER_CONFIG") or home / ".docker")
+    name = environment.get("DOCKER_CONTEXT") or _read(folder / "config.json", "currentContext")
+    if not name or name == "default":
+        return
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    meta = folder / "contexts" / "meta" / digest / "meta.json"
+    if address := _read(meta, "Endpoints", "docker", "Host"):
+        yield Place(f"docker context {name}", address)
+
+
+def _read(path: Path, *keys: str) -> str:
+    """The text under `keys` in a JSON file; empty if the file or the text is not there."""
+    try:
+        value = json.loads(path.read_text())
+        for key in keys:
+            value = value[key]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return value if isinstance(value, str) else ""
+
+
+def _usual_sockets(environment: Mapping[str, str], home: Path) -> Iterator[tuple[str, Path]]:
+    runtime = Path(environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
+    colima = Path(environment.get("COLIMA_HOME") or home / ".colima")
+    yield "Docker", DOCKER_SOCKET
+    yield "Docker Desktop", home / ".docker" / "run" / "docker.sock"
+    yield "Docker Desktop", home / ".docker" / "desktop" / "docker.sock"
+    yield "rootless Docker", runtime / "docker.sock"
+    yield "Colima", colima / "default" / "docker.sock"
+    yield "Colima", home / ".config" / "colima" / "default" / "docker.sock"
+    yield "Rancher Desktop", home / ".rd" / "docker.sock"
+    yield "rootless Podman", runtime / "podman" / "podman.sock"
+    yield "Podman", PODMAN_SOCKET
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=PING_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def _connection(address: str) -> http.client.HTTPConnection:
+    scheme, _, rest = address.partition("://")
+    if scheme == "unix":
+        return _UnixConnection(rest)
+    if scheme in ("tcp", "http"):
+        parts = urlsplit(f"//{rest}")
+        if not parts.hostname:
+            raise ValueError("the address names no host")
+        return http.client.HTTPConnection(
+            parts.hostname, parts.port or HTTP_PORT, timeout=PING_SECONDS
+        )
+    raise ValueError(f"{scheme}:// addresses cannot be used here; use unix:// or tcp://")
+
+
+def _fault(error: Exception) -> str:
+    match error:
+        case FileNotFoundError() | NotADirectoryError():
+            return "no such socket"
+        case PermissionError():
+            return "permission denied"
+        case ConnectionRefusedError():
+            return "nobody listens there"
+        case TimeoutError():
+            return f"no answer within {PING_SECONDS:g} seconds"
+        case http.client.HTTPException():
+            return "something answers, but not in HTTP"
+    return str(error) or type(error).__name__
+
+
+def main() -> int:
+    try:
+        print(find_engine(os.environ))
+    except EngineUnreachable as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

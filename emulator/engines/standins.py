@@ -1,0 +1,203 @@
+"""Stand-ins: images that keep the contract of AWS's base images, built without a registry.
+
+Owns the recipes (`[standins]` in `runtimes/catalog.toml`, and the folder each one names) and their
+building. A finished image carries its recipe's digest, so a changed recipe is built anew; the tag
+is given last, so what was interrupted is never taken for finished.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from docker import DockerClient
+from docker.errors import APIError, ImageNotFound
+from docker.models.images import Image
+
+from emulator import resources
+from emulator.engines import ingredients
+from emulator.errors import ImageNotAvailable
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+MARK = "dev.taskdock.standin"
+RECIPE = "dev.taskdock.recipe"
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a pull or a build is; bytes for a pull, steps for a build, None when unknown."""
+
+    what: str
+    done: int | None = None
+    total: int | None = None
+
+
+Announce = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    name: str  # "<folder>:<version>"
+    debian: str | None = None
+    pip: tuple[str, ...] = ()
+    npm: Mapping[str, str] = field(default_factory=dict)
+    base: str | None = None
+    addon: str | None = None
+
+    @property
+    def folder(self) -> str:
+        return self.name.partition(":")[0]
+
+    @property
+    def version(self) -> str:
+        return self.name.partition(":")[2]
+
+    @property
+    def tag(self) -> str:
+        return f"taskdock/standin-{self.name}"
+
+    @property
+    def needs(self) -> Mapping[str, str]:
+        """Recipes to be built before this one, by the build argument that hands them over."""
+        named = {"BASE": self.base, "ADDON": self.addon}
+        return {argument: name for argument, name in named.items() if name}
+
+
+class Standins:
+    """Finds and builds stand-ins on one engine; the folder `cache` is safe to delete."""
+
+    def __init__(
+        self, client: DockerClient, announce: Announce, *, cache: Path, recipes: Path | None = None
+    ) -> None:
+        self._client = client
+        self._announce = announce
+        self._folder = recipes or resources.folder("runtimes")
+        self._cache = cache
+        text = (self._folder / "catalog.toml").read_text(encoding="utf-8")
+        self._recipes = {
+            name: Recipe(name, **{**row, "pip": tuple(row.get("pip", ()))})
+            for name, row in tomllib.loads(text)["standins"].items()
+        }
+
+    def tag(self, name: str) -> str:
+        return self._recipes[name].tag
+
+    def is_current(self, name: str, labels: Mapping[str, str]) -> bool:
+        """Whether an image with these labels is what the recipe would make today."""
+        return labels.get(RECIPE) == self._digest(name)
+
+    def present(self, name: str) -> bool:
+        image = self._find(name)
+        return image is not None and self.is_current(name, image.labels)
+
+    def ensure(self, name: str) -> str:
+        """The tag of an up-to-date stand-in, built if need be; one build at a time per machine."""
+        if not self.present(name):
+            with exclusive(self._cache / "build.lock"):
+                shutil.rmtree(self._workshop, ignore_errors=True)  # left by a build that was killed
+                self._build(name)
+        return self.tag(name)
+
+    @property
+    def _workshop(self) -> Path:
+        return self._cache / "work"
+
+    def _build(self, name: str) -> None:
+        if self.present(name):
+            return
+        recipe = self._recipes[name]
+        for need in recipe.needs.values():
+            self._build(need)
+        self._workshop.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._workshop, ignore_cleanup_errors=True) as folder:
+            self._gather(recipe, Path(folder))
+            outdated = self._find(name)
+            self._assemble(recipe, Path(folder))
+        if outdated is not None:
+            with suppress(APIError):  # something still runs on it
+                self._client.images.remove(str(outdated.id))
+
+    def _gather(self, recipe: Recipe, context: Path) -> None:
+        architecture = self._architecture()
+        shutil.copytree(self._folder / recipe.folder, context, dirs_exist_ok=True)
+        if recipe.debian:
+            self._announce(Progress(f"{recipe.tag}: installing Debian {recipe.debian}"))
+            ingredients.debian(recipe.debian, _new(context / "debian"), architecture, self._cache)
+        if recipe.pip:
+            self._announce(Progress(f"{recipe.tag}: fetching {', '.join(recipe.pip)} from PyPI"))
+            ingredients.pip(recipe.pip, _new(context / "pip"), architecture, recipe.version)
+        if recipe.npm:
+            self._announce(Progress(f"{recipe.tag}: fetching {', '.join(recipe.npm)} from npm"))
+            ingredients.npm(recipe.npm, _new(context / "npm"), architecture)
+
+    def _assemble(self, recipe: Recipe, context: Path) -> None:
+        handed_over = {argument: self.tag(name) for argument, name in recipe.needs.items()}
+        proxies = {name: os.environ[name] for name in _PROXIES if name in os.environ}
+        lines = self._client.api.build(
+            path=str(context),
+            tag=recipe.tag,
+            buildargs={"VERSION": recipe.version, **handed_over, **proxies},
+            labels={MARK: "true", RECIPE: self._digest(recipe.name)},
+            network_mode="host",  # the mirrors are reachable from here, perhaps not from a bridge
+            rm=True,
+            forcerm=True,
+            decode=True,
+        )
+        last_words: list[str] = []
+        for line in lines:
+            text = str(line.get("stream", "")).strip()
+            last_words = [*last_words[-8:], text] if text else last_words
+            if text.startswith("Step "):
+                done, total = text.split()[1].split("/")
+                self._announce(Progress(f"{recipe.tag}: assembling", int(done), int(total)))
+            if "error" in line:
+                raise ImageNotAvailable("\n".join([f"building {recipe.tag} failed:", *last_words]))
+
+    def _find(self, name: str) -> Image | None:
+        try:
+            return self._client.images.get(self.tag(name))
+        except ImageNotFound:
+            return None
+
+    def _architecture(self) -> ingredients.Architecture:
+        name = str(self._client.version()["Arch"])
+        if name not in ingredients.ARCHITECTURES:
+            raise ImageNotAvailable(f"there are no stand-ins for an engine on {name}")
+        return ingredients.ARCHITECTURES[name]
+
+    def _digest(self, name: str) -> str:
+        recipe = self._recipes[name]
+        digest = hashlib.sha256(repr(recipe).encode())
+        for path in sorted((self._folder / recipe.folder).rglob("*")):
+            if path.is_file() and path.suffix != ".pyc":
+                digest.update(path.name.encode() + path.read_bytes())
+        for need in recipe.needs.values():
+            digest.update(self._digest(need).encode())
+        return digest.hexdigest()
+
+
+@contextmanager
+def exclusive(lock: Path) -> Iterator[None]:
+    """Holds `lock` against other threads and other processes."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _new(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder

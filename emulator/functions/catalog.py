@@ -1,0 +1,142 @@
+"""The catalog: deploys, changes, finds and deletes functions. Owns the function table and the code."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+from emulator.clock import Clock
+from emulator.errors import AlreadyExists, BadConfiguration, NotFound
+from emulator.functions import runtimes
+from emulator.functions.code import CodeStore
+from emulator.functions.function import (
+    ExecutionOptions,
+    Function,
+    PermissionMode,
+    RetryPolicy,
+    check_environment,
+    check_name,
+)
+from emulator.store.database import Store
+from emulator.store.tables import FunctionRow
+
+
+class Catalog:
+    def __init__(self, *, store: Store, code: CodeStore, clock: Clock) -> None:
+        self._store = store
+        self._code = code
+        self._clock = clock
+        self._writing = threading.Lock()
+        self._on_change: list[Callable[[str], None]] = []
+
+    def subscribe(self, changed: Callable[[str], None]) -> None:
+        """`changed(name)` is called after each change of the function of that name."""
+        self._on_change.append(changed)
+
+    def deploy(self, name: str, *, zipped: bytes | None, **properties: Any) -> Function:
+        """Makes a new function of `Function`'s properties.
+
+        Raises `BadFunctionName`, `BadConfiguration`, `UnknownRuntime`, `BadFunctionCode` or
+        `AlreadyExists`; nothing is kept then.
+        """
+        check_name(name)
+        function = Function(name=name, update_timestamp=self._clock.now(), **properties)
+        _check(function)
+        with self._writing:
+            if self._row(name) is not None:
+                raise AlreadyExists(f"there is a function named '{name}' already")
+            if zipped is not None:
+                function = replace(function, code=self._code.add(zipped))
+            FunctionRow.insert(**_to_row(function)).execute(self._store.db)
+        self._changed(name)
+        return function
+
+    def update(self, name: str, *, zipped: bytes | None = None, **properties: Any) -> Function:
+        """Changes only what is named; raises as `deploy` does, and `NotFound`."""
+        with self._writing:
+            before = self.get(name)
+            after = replace(before, update_timestamp=self._clock.now(), **properties)
+            _check(after)
+            if zipped is not None:
+                after = replace(after, code=self._code.add(zipped), image=None)
+            FunctionRow.update(**_to_row(after)).where(FunctionRow.name == name).execute(
+                self._store.db
+            )
+        self._changed(name)
+        return after
+
+    def delete(self, name: str) -> None:
+        """Its tasks and their logs stay. Raises `NotFound`."""
+        with self._writing:
+            self.get(name)
+            FunctionRow.delete().where(FunctionRow.name == name).execute(self._store.db)
+        self._changed(name)
+
+    def get(self, name: str) -> Function:
+        """Raises `NotFound`."""
+        function = self.find(name)
+        if function is None:
+            raise NotFound(f"there is no function named '{name}'")
+        return function
+
+    def find(self, name: str) -> Function | None:
+        row = self._row(name)
+        return None if row is None else _from_row(row)
+
+    def all(self) -> list[Function]:
+        rows = FunctionRow.select().order_by(FunctionRow.name).execute(self._store.db)
+        return [_from_row(row) for row in rows]
+
+    def tidy(self) -> None:
+        """Removes code that no function has any more.
+
+        Only while nothing runs: a container reads its code from the folder that is removed.
+        """
+        self._code.keep_only({f.code for f in self.all() if f.code is not None})
+
+    def _row(self, name: str) -> FunctionRow | None:
+        query = FunctionRow.select().where(FunctionRow.name == name)
+        row: FunctionRow | None = query.first(self._store.db)
+        return row
+
+    def _changed(self, name: str) -> None:
+        for changed in self._on_change:
+            changed(name)
+
+
+def _check(function: Function) -> None:
+    check_environment(function.environment)
+    if function.runtime is not None:
+        runtimes.find(function.runtime)
+    if function.image is not None and not function.image.strip():
+        raise BadConfiguration("image is empty; give the reference of a container image")
+
+
+def _to_row(function: Function) -> dict[str, Any]:
+    row = asdict(function)
+    row["retry_policy"] = {
+        "enabled": function.retry_policy.enabled,
+        "errors_to_retry": list(function.retry_policy.errors_to_retry),
+    }
+    row["execution_options"] = {
+        "permission_mode": function.execution_options.permission_mode.value,
+        "default_priority": function.execution_options.default_priority,
+    }
+    return row
+
+
+def _from_row(row: FunctionRow) -> Function:
+    values = dict(row.__data__)
+    retry, options = values.pop("retry_policy"), values.pop("execution_options")
+    return Function(
+        **values,
+        retry_policy=RetryPolicy(
+            enabled=retry["enabled"], errors_to_retry=tuple(retry["errors_to_retry"])
+        ),
+        execution_options=ExecutionOptions(
+            permission_mode=PermissionMode(options["permission_mode"]),
+            default_priority=options["default_priority"],
+        ),
+    )

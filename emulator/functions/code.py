@@ -1,0 +1,147 @@
+"""Function code: checks a zip, unpacks it once, and knows the folder of each digest.
+
+A folder holds one unpacked zip and never changes after it has appeared under its name. Nothing of
+a zip is trusted: every entry is looked at before the first byte is written.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import io
+import lzma
+import os
+import shutil
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from emulator import ids
+from emulator.errors import BadFunctionCode
+
+MAX_ZIPPED = 10 * 1024 * 1024  # bytes, the Task Service's limit
+MAX_UNZIPPED = 250 * 1024 * 1024  # bytes, AWS Lambda's limit
+MAX_ENTRIES = 20_000
+MAX_PATH = 1024  # characters
+_CHUNK = 1024 * 1024
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,  # a compression that zipfile does not know
+    RuntimeError,  # an encrypted entry
+    ValueError,  # a name that cannot be a path
+)
+
+
+def decode(text: str) -> bytes:
+    """The bytes of a base64 text; raises `BadFunctionCode`."""
+    if len(text) > MAX_ZIPPED * 4 // 3 + 1024:
+        raise BadFunctionCode(f"the zip is over {MAX_ZIPPED // 1024 // 1024} MB")
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadFunctionCode(f"code is not base64: {error}") from None
+
+
+class CodeStore:
+    """The unpacked code of all functions: one folder per digest."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def add(self, zipped: bytes) -> str:
+        """Unpacks the zip, unless that was done before, and returns its digest.
+
+        Raises `BadFunctionCode` and then leaves nothing behind.
+        """
+        if len(zipped) > MAX_ZIPPED:
+            raise BadFunctionCode(f"the zip is over {MAX_ZIPPED // 1024 // 1024} MB")
+        digest = hashlib.sha256(zipped).hexdigest()
+        if self.folder(digest).is_dir():
+            return digest
+        self._root.mkdir(parents=True, exist_ok=True)
+        half_done = self._root / f".unpacking-{ids.word()}"
+        try:
+            _unpack(zipped, half_done)
+            os.rename(half_done, self.folder(digest))
+        except OSError:
+            if not self.folder(digest).is_dir():  # else another thread was faster
+                raise
+        finally:
+            shutil.rmtree(half_done, ignore_errors=True)
+        return digest
+
+    def folder(self, digest: str) -> Path:
+        return (self._root / digest).resolve()
+
+    def keep_only(self, digests: set[str]) -> None:
+        """Removes every other folder, half-done ones of a crash among them."""
+        for folder in self._root.glob("*"):
+            if folder.name not in digests:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unpack(zipped: bytes, folder: Path) -> None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(zipped)) as archive:
+            entries = archive.infolist()
+            _check(entries)
+            budget = MAX_UNZIPPED
+            for entry in entries:
+                budget -= _extract(archive, entry, folder, budget)
+    except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+        name = Path(str(error.filename)).name
+        raise BadFunctionCode(f"the zip has {name!r} both as a file and as a folder") from None
+    except _DAMAGED as error:
+        raise BadFunctionCode(f"there was an error while unzipping the code: {error}") from None
+    for made, _, _ in os.walk(folder):
+        os.chmod(made, 0o755)  # whatever the umask is: the function runs as another user
+
+
+def _check(entries: list[zipfile.ZipInfo]) -> None:
+    if not any(not entry.is_dir() for entry in entries):
+        raise BadFunctionCode("the zip holds no file")
+    if len(entries) > MAX_ENTRIES:
+        raise BadFunctionCode(f"the zip has more than {MAX_ENTRIES} entries")
+    if sum(entry.file_size for entry in entries) > MAX_UNZIPPED:
+        raise BadFunctionCode(f"the code is over {MAX_UNZIPPED // 1024 // 1024} MB unzipped")
+    for entry in entries:
+        path = PurePosixPath(entry.filename)
+        outside = path.is_absolute() or ".." in path.parts or "\\" in entry.filename
+        if outside or len(entry.filename) > MAX_PATH or any(len(p) > 255 for p in path.parts):
+            raise BadFunctionCode(f"the zip has an entry with a bad path: {entry.filename[:200]!r}")
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise BadFunctionCode(
+                f"the zip has an entry that is neither a file nor a folder: {entry.filename!r};"
+                " put the file itself in its place"
+            )
+
+
+def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, budget: int) -> int:
+    """Writes one entry and returns its size. Sizes are counted, since headers can lie."""
+    target = folder / entry.filename
+    if entry.is_dir():
+        target.mkdir(parents=True, exist_ok=True)
+        return 0
+    target.parent.mkdir(parents=True, exist_ok=True)
+    size = 0
+    with archive.open(entry) as source, open(target, "wb") as sink:
+        while chunk := source.read(_CHUNK):
+            size += len(chunk)
+            if size > budget:
+                raise BadFunctionCode("the zip holds more than its headers say")
+            sink.write(chunk)
+    os.chmod(target, _mode(entry))
+    return size
+
+
+def _mode(entry: zipfile.ZipInfo) -> int:
+    """Readable for everyone; executable where the zip says so, or cannot say (made on Windows)."""
+    if entry.create_system != 3 or entry.external_attr >> 16 == 0:
+        return 0o755
+    return 0o755 if (entry.external_attr >> 16) & 0o111 else 0o644

@@ -1,0 +1,26 @@
+"""Keeper: freezes environments that idle and retires those that have idled for long."""
+
+from __future__ import annotations
+
+from emulator.lambdas.pool import Pool
+from emulator.loop import Loop
+from emulator.notices import Notices
+
+_ROUND = 1.0  # seconds
+
+
+class Keeper(Loop):
+    name = "keeper"
+
+    def __init__(
+        self, *, pool: Pool, freeze_after: float, retire_after: float, notices: Notices
+    ) -> None:
+        super().__init__(notices)
+        self._pool = pool
+        self._freeze_after = freeze_after
+        self._retire_after = retire_after
+
+    def run_once(self) -> float:
+        self._pool.retire_idle(self._retire_after)
+        self._pool.freeze_idle(self._freeze_after)
+        return _ROUND

@@ -1,0 +1,93 @@
+"""The life of an environment: its states and every legal move, in one table. Pure.
+
+Rule: nothing else changes a state, and what is not in the table cannot happen. The chart in
+docs/architecture.md is generated from this table.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from emulator.errors import IllegalMove
+
+
+class State(str, Enum):
+    STARTING = "starting"
+    """The container is made; the runtime has not asked for work yet."""
+    READY = "ready"
+    """The runtime waits in `next`, and all it printed so far has arrived."""
+    BUSY = "busy"
+    """It holds an event."""
+    SETTLING = "settling"
+    """It has answered; it has not asked again yet, or its last lines are still on their way."""
+    FROZEN = "frozen"
+    """Paused between two invocations."""
+    RETIRING = "retiring"
+    """Being killed and removed."""
+    GONE = "gone"
+    """Nothing is left."""
+
+
+class Move(str, Enum):
+    POLLED = "polled"
+    """The runtime asked for the next event, and its output up to there has arrived."""
+    LEASED = "leased"
+    ANSWERED = "answered"
+    """It posted a response or an error."""
+    IDLED = "idled"
+    INIT_FAILED = "init_failed"
+    OVERDUE = "overdue"
+    EXITED = "exited"
+    RETIRED = "retired"
+    REMOVED = "removed"
+
+
+TABLE: dict[State, dict[Move, State]] = {
+    State.STARTING: {
+        Move.POLLED: State.READY,
+        Move.INIT_FAILED: State.RETIRING,
+        Move.OVERDUE: State.RETIRING,
+        Move.EXITED: State.RETIRING,
+        Move.RETIRED: State.RETIRING,
+    },
+    State.READY: {
+        Move.LEASED: State.BUSY,
+        Move.IDLED: State.FROZEN,
+        Move.EXITED: State.RETIRING,
+        Move.RETIRED: State.RETIRING,
+    },
+    State.BUSY: {
+        Move.ANSWERED: State.SETTLING,
+        Move.OVERDUE: State.RETIRING,
+        Move.EXITED: State.RETIRING,
+        Move.RETIRED: State.RETIRING,
+    },
+    State.SETTLING: {
+        Move.POLLED: State.READY,
+        Move.OVERDUE: State.RETIRING,
+        Move.EXITED: State.RETIRING,
+        Move.RETIRED: State.RETIRING,
+    },
+    State.FROZEN: {
+        Move.LEASED: State.BUSY,
+        Move.EXITED: State.RETIRING,
+        Move.RETIRED: State.RETIRING,
+    },
+    State.RETIRING: {
+        Move.EXITED: State.RETIRING,
+        Move.REMOVED: State.GONE,
+    },
+    State.GONE: {},
+}
+
+
+def move(state: State, by: Move) -> State:
+    """The state after `by`; raises `IllegalMove`."""
+    try:
+        return TABLE[state][by]
+    except KeyError:
+        raise IllegalMove(f"an environment that is {state.value} cannot be {by.value}") from None
+
+
+def allows(state: State, by: Move) -> bool:
+    return by in TABLE[state]

@@ -1,0 +1,132 @@
+"""What became of an invocation, as values in AWS Lambda's words. Pure.
+
+The bodies and texts are those that AWS's own runtimes and platform give; recorded examples:
+https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+
+MAX_RESPONSE = 6 * 1024 * 1024 + 100  # bytes
+
+
+class Cause(str, Enum):
+    """Whose fault a failure is, and what the caller can do about it."""
+
+    FUNCTION = "function"
+    """The function reported an error, during an invocation or its init."""
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    CRASH = "crash"
+    """The runtime ended by itself, or its answer cannot be used."""
+    START = "start"
+    """The function could not be started: no image, no room."""
+    STOPPED = "stopped"
+    """The server stopped before the end; nothing is known of what the function did."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The function's result: bytes, JSON nearly always."""
+
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Failure:
+    cause: Cause
+    name: str
+    """The error's type: `TypeError`, `Sandbox.Timedout`, ..."""
+    message: str
+    body: bytes
+    """What AWS's Invoke API answers in this case."""
+    posted: bool = False
+    """True for an error that the runtime itself reported during an invocation."""
+
+
+Outcome = Answer | Failure
+
+
+@dataclass(frozen=True)
+class ContainerEnd:
+    """How a runtime ended: exit code (None: not known) and whether memory ran out."""
+
+    code: int | None
+    out_of_memory: bool = False
+
+
+_SIGNALS = {
+    134: "signal: aborted (core dumped)",
+    137: "signal: killed",
+    139: "signal: segmentation fault (core dumped)",
+    143: "signal: terminated",
+}
+
+
+def function_error(body: bytes, error_type: str | None = None) -> Failure:
+    """An error that the runtime posted; its body goes to the caller unchanged."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        said = None
+    said = said if isinstance(said, dict) else {}
+    name = said.get("errorType") or error_type or "Runtime.Unknown"
+    return Failure(
+        Cause.FUNCTION, str(name), str(said.get("errorMessage") or ""), body, posted=True
+    )
+
+
+def timed_out(request_id: str, limit: float) -> Failure:
+    """`limit` in seconds."""
+    return _platform(
+        Cause.TIMEOUT, "Sandbox.Timedout", request_id, f"Task timed out after {limit:.2f} seconds"
+    )
+
+
+def ended(request_id: str, end: ContainerEnd) -> Failure:
+    """The runtime ended without an answer."""
+    if end.out_of_memory:
+        return _platform(
+            Cause.MEMORY,
+            "Runtime.OutOfMemory",
+            request_id,
+            "Runtime exited with error: signal: killed",
+        )
+    if end.code == 0:
+        why = "Runtime exited without providing a reason"
+    elif end.code is None:
+        why = "Runtime exited with error: signal: killed"
+    else:
+        why = f"Runtime exited with error: {_SIGNALS.get(end.code, f'exit status {end.code}')}"
+    return _platform(Cause.CRASH, "Runtime.ExitError", request_id, why)
+
+
+def response_too_large() -> Failure:
+    """Here AWS gives the message first."""
+    name = "Function.ResponseSizeTooLarge"
+    message = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
+    return Failure(
+        Cause.CRASH, name, message, _compact({"errorMessage": message, "errorType": name})
+    )
+
+
+def stopped() -> Failure:
+    return Failure(Cause.STOPPED, "ServerStopped", "the server was stopped", b"")
+
+
+def not_started(name: str, message: str) -> Failure:
+    return Failure(
+        Cause.START, name, message, _compact({"errorType": name, "errorMessage": message})
+    )
+
+
+def _platform(cause: Cause, name: str, request_id: str, why: str) -> Failure:
+    message = f"RequestId: {request_id} Error: {why}"
+    return Failure(cause, name, message, _compact({"errorType": name, "errorMessage": message}))
+
+
+def _compact(value: dict[str, str]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()

@@ -1,0 +1,206 @@
+"""All environments of this server: gives leases, starts what is missing, retires what is not needed.
+
+One condition guards every state. Decisions are `placement`'s; calls to the engine are made outside
+the condition, since they take long.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from emulator import ids
+from emulator.clock import Clock
+from emulator.engines.engine import ContainerSpec, Engine
+from emulator.errors import EngineError
+from emulator.functions.function import Function
+from emulator.lambdas import placement
+from emulator.lambdas.environment import Environment
+from emulator.lambdas.lifecycle import Move, State
+from emulator.lambdas.mailbox import Mailbox
+from emulator.lambdas.outcome import Failure, not_started, stopped
+from emulator.notices import Notices
+
+INIT_LIMIT = 10.0  # seconds; what AWS gives the init of a function with a shorter time limit
+_REMOVALS = 4  # side by side
+_STOP_LIMIT = 30.0  # seconds until a stop gives up on an engine that does not remove
+
+Launch = Callable[[Function, str], ContainerSpec]
+"""Function and environment id -> what to start; may take long, and raise `EngineError`."""
+
+
+class Pool:
+    def __init__(
+        self, *, engine: Engine, launch: Launch, budget: int, clock: Clock, notices: Notices
+    ) -> None:
+        """`budget`: MB for all environments together."""
+        self._engine = engine
+        self._launch = launch
+        self._budget = budget
+        self._clock = clock
+        self._notices = notices
+        self._changed = threading.Condition()
+        self._environments: dict[str, Environment] = {}
+        self._undertaker = ThreadPoolExecutor(_REMOVALS, "undertaker")
+        self._stopping = False
+
+    def mailbox(self, environment_id: str) -> Mailbox | None:
+        environment = self._environments.get(environment_id)
+        return None if environment is None else environment.mailbox
+
+    def snapshot(self) -> list[placement.Slot]:
+        with self._changed:
+            return self._slots()
+
+    @contextmanager
+    def lease(self, function: Function, patience: float) -> Iterator[Environment | Failure]:
+        """An environment of this function's version, for one invocation.
+
+        It is busy; or it is not, and then its init has failed. Gives a `Failure` when nothing can
+        be started, or there is no room within `patience` seconds.
+        """
+        leased = self._acquire(function, patience)
+        try:
+            yield leased
+        finally:
+            if isinstance(leased, Environment):
+                self._give_back(leased)
+
+    def overdue(self, environment: Environment) -> None:
+        """It has used up its time: it is killed and removed."""
+        with self._changed:
+            environment.move(Move.OVERDUE)
+
+    def freeze_idle(self, after: float) -> None:
+        """Pauses what has been idle for `after` seconds, where the engine can."""
+        if not self._engine.can_freeze:
+            return
+        with self._changed:
+            due = placement.to_freeze(self._slots(), self._clock.monotonic(), after)
+            chosen = [self._environments[slot.id] for slot in due]
+            for environment in chosen:
+                environment.move(Move.IDLED)
+        for environment in chosen:
+            environment.freeze()
+            self._notices.publish("environment_frozen", environment=environment.id)
+
+    def retire_idle(self, after: float) -> None:
+        """Retires what is stale or has been idle for `after` seconds."""
+        with self._changed:
+            for slot in placement.to_retire(self._slots(), self._clock.monotonic(), after):
+                self._environments[slot.id].move(Move.RETIRED)
+
+    def retire_versions(self, name: str, current: str | None) -> None:
+        """The function's version is now `current` (None: it is gone); no other serves again."""
+        with self._changed:
+            for environment in self._environments.values():
+                if environment.function.name == name and environment.version != current:
+                    environment.stale = True
+        self.retire_idle(after=float("inf"))
+
+    def stop(self) -> None:
+        """Removes every container; invocations under way end as `stopped`."""
+        with self._changed:
+            self._stopping = True
+            for environment in list(self._environments.values()):
+                environment.move(Move.RETIRED)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._environments, _STOP_LIMIT)
+        self._undertaker.shutdown(wait=False)
+
+    def _slots(self) -> list[placement.Slot]:
+        return [environment.slot for environment in self._environments.values()]
+
+    def _acquire(self, function: Function, patience: float) -> Environment | Failure:
+        give_up = self._clock.monotonic() + patience
+        while True:
+            found, was = self._find(function, give_up)
+            if isinstance(found, Failure):
+                return found
+            if was is State.STARTING:
+                return self._start(found)
+            if was is State.READY or self._thaw(found):
+                return found
+
+    def _find(
+        self, function: Function, give_up: float
+    ) -> tuple[Environment, State] | tuple[Failure, None]:
+        """An idle environment, now busy, with the state it was in; or a new one, to be started."""
+        with self._changed:
+            while not self._stopping:
+                slots = self._slots()
+                idle = placement.serve_from(slots, function.version)
+                if idle is not None:
+                    environment = self._environments[idle.id]
+                    environment.move(Move.LEASED)
+                    return environment, idle.state
+                evicted = placement.to_evict(slots, function.memory_limit, self._budget)
+                if evicted is not None:
+                    for slot in evicted:
+                        self._environments[slot.id].move(Move.RETIRED)
+                    return self._new(function), State.STARTING
+                patience = give_up - self._clock.monotonic()
+                if patience <= 0 or not self._changed.wait(patience):
+                    return not_started("NoCapacity", "memory had no room for it in time"), None
+        return stopped(), None
+
+    def _new(self, function: Function) -> Environment:
+        environment = Environment(
+            id=ids.word(32),
+            function=function,
+            changed=self._changed,
+            clock=self._clock,
+            retiring=lambda gone: self._undertaker.submit(self._remove, gone),
+        )
+        self._environments[environment.id] = environment
+        return environment
+
+    def _start(self, environment: Environment) -> Environment | Failure:
+        """Starts it and waits until it is busy for this lease, or its init has failed."""
+        function = environment.function
+        try:
+            spec = self._launch(function, environment.id)
+            environment.started(self._engine.run(spec, environment))
+        except EngineError as error:
+            self._notices.publish("environment_failed", function=function.name, error=error.message)
+            environment.not_started()
+            return not_started(type(error).__name__, error.message)
+        except BaseException:
+            environment.not_started()
+            raise
+        limit = max(INIT_LIMIT, function.time_limit)
+        with self._changed:
+            self._changed.wait_for(lambda: environment.state is not State.STARTING, limit)
+            if environment.move(Move.LEASED):
+                return environment
+            environment.move(Move.OVERDUE)
+        return environment
+
+    def _thaw(self, environment: Environment) -> bool:
+        """False: it could not be thawed, and is given up."""
+        try:
+            environment.thaw()
+        except EngineError as error:
+            self._notices.publish("environment_failed", id=environment.id, error=error.message)
+            self._give_back(environment)
+            return False
+        return True
+
+    def _give_back(self, environment: Environment) -> None:
+        """What did not answer, or shall not serve again, is retired; the rest becomes ready."""
+        with self._changed:
+            if environment.state in (State.BUSY, State.SETTLING):
+                environment.move(Move.RETIRED)
+        if environment.stale:
+            self.retire_idle(after=float("inf"))
+
+    def _remove(self, environment: Environment) -> None:
+        try:
+            environment.remove()
+        except EngineError as error:
+            self._notices.publish("environment_failed", id=environment.id, error=error.message)
+        with self._changed:
+            self._environments.pop(environment.id, None)
+            environment.move(Move.REMOVED)

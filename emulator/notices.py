@@ -1,0 +1,39 @@
+"""Facts about what happened, published once: a log line each, and whoever subscribes.
+
+A notice is a name in the past tense and plain facts: `publish("task_failed", task=..., error=...)`.
+It is not an event: that word is for the JSON that a function receives.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+Subscriber = Callable[[str, dict[str, Any]], None]
+
+_log = logging.getLogger("taskdock")
+_WARNINGS = frozenset({"claim_lost", "environment_failed", "loop_failed", "tasks_reclaimed"})
+_QUIET = frozenset({"environment_frozen", "environment_thawed", "task_claimed", "claim_empty"})
+
+
+class Notices:
+    def __init__(self) -> None:
+        self._subscribers: list[Subscriber] = []
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """From now on `subscriber(name, facts)` is called, on the publisher's thread."""
+        self._subscribers.append(subscriber)
+
+    def publish(self, name: str, **facts: Any) -> None:
+        level = (
+            logging.WARNING
+            if name in _WARNINGS
+            else logging.DEBUG
+            if name in _QUIET
+            else logging.INFO
+        )
+        if _log.isEnabledFor(level):
+            _log.log(level, "%s %s", name, " ".join(f"{k}={v}" for k, v in facts.items()))
+        for subscriber in self._subscribers:
+            subscriber(name, facts)

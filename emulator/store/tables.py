@@ -1,0 +1,117 @@
+"""Every table and index on one page. Their history is in `migrations/`; a test keeps the two equal.
+
+No table is bound to a database here: each query is executed on the store that it is given.
+"""
+
+from __future__ import annotations
+
+from peewee import (
+    SQL,
+    AutoField,
+    BigIntegerField,
+    BooleanField,
+    CharField,
+    CompositeKey,
+    IntegerField,
+    Model,
+    TextField,
+)
+
+from emulator.store.fields import JsonField, MomentField
+
+
+class Table(Model):
+    class Meta:
+        legacy_table_names = False
+
+
+class FunctionRow(Table):
+    name = CharField(max_length=64, primary_key=True)
+    description = TextField(null=True)
+    entry_point = TextField(null=True)
+    runtime = CharField(max_length=32, null=True)
+    image = TextField(null=True)
+    code = CharField(max_length=64, null=True)  # digest of the zip
+    time_limit = IntegerField()  # seconds
+    memory_limit = IntegerField()  # MB
+    environment = JsonField()
+    retry_policy = JsonField()
+    execution_options = JsonField()
+    enabled = BooleanField()
+    update_timestamp = MomentField()
+
+    class Meta:
+        table_name = "function"
+
+
+class TaskRow(Table):
+    id = CharField(max_length=24, primary_key=True)
+    function_name = CharField(max_length=64)
+    status = CharField(max_length=16)
+    status_changed_timestamp = MomentField()
+    data = JsonField(null=True)
+    tags = JsonField(null=True)
+    start_timestamp = MomentField()
+    priority = BigIntegerField()
+    created_by_application_id = CharField(max_length=24, null=True)
+    created_by_user_id = CharField(max_length=24, null=True)
+    creation_timestamp = MomentField()
+    update_timestamp = MomentField()
+    retried_by_task_id = CharField(max_length=24, null=True)
+    retry_for_task_ids = JsonField(null=True)
+    error = JsonField(null=True)
+    claimed_by = CharField(max_length=16, null=True)  # the server that runs it
+    claim = IntegerField(default=0)  # how often it was claimed: the fence of every ending
+
+    class Meta:
+        table_name = "task"
+
+
+TaskRow.add_index(  # what may start next, in the queue's order
+    TaskRow.index(
+        TaskRow.status,
+        SQL('"priority" DESC'),
+        TaskRow.start_timestamp,
+        TaskRow.id,
+        name="task_queue",
+    )
+)
+TaskRow.add_index(TaskRow.index(TaskRow.status, TaskRow.start_timestamp, name="task_due"))
+TaskRow.add_index(TaskRow.index(TaskRow.status, TaskRow.creation_timestamp, name="task_by_status"))
+TaskRow.add_index(
+    TaskRow.index(TaskRow.function_name, TaskRow.creation_timestamp, name="task_by_function")
+)
+TaskRow.add_index(TaskRow.index(TaskRow.start_timestamp, name="task_by_start"))
+TaskRow.add_index(TaskRow.index(TaskRow.creation_timestamp, name="task_by_creation"))
+
+
+class TagRow(Table):
+    """A task's tags once more, one row each, so that a filter on a tag can use an index."""
+
+    task_id = CharField(max_length=24)
+    position = IntegerField()
+    tag = TextField()
+
+    class Meta:
+        table_name = "task_tag"
+        primary_key = CompositeKey("task_id", "position")
+
+
+TagRow.add_index(TagRow.index(TagRow.tag, TagRow.task_id, name="task_tag_by_tag"))
+
+
+class LogRow(Table):
+    """One log line of a task; the id keeps the order of lines with the same millisecond."""
+
+    id = AutoField()
+    task_id = CharField(max_length=24)
+    timestamp = MomentField()
+    message = TextField()
+
+    class Meta:
+        table_name = "task_log"
+
+
+LogRow.add_index(LogRow.index(LogRow.task_id, LogRow.id, name="task_log_by_task"))
+
+TABLES: tuple[type[Table], ...] = (FunctionRow, TaskRow, TagRow, LogRow)

@@ -1,0 +1,172 @@
+"""The Task Service's verbs for tasks: create, cancel, find, execute directly, read logs."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from emulator import ids
+from emulator.clock import Clock
+from emulator.errors import (
+    BadId,
+    FunctionFailed,
+    IllegalState,
+    InvocationFailed,
+    NoLogs,
+    TimeLimitTooLong,
+    TooManyExecutions,
+)
+from emulator.functions.catalog import Catalog
+from emulator.functions.function import DIRECT_TIME_LIMIT
+from emulator.lambdas.logs import LogLine
+from emulator.lambdas.outcome import Answer, Cause
+from emulator.notices import Notices
+from emulator.store.query import Query
+from emulator.tasks.journal import Journal
+from emulator.tasks.queue import Queue
+from emulator.tasks.runner import Runner
+from emulator.tasks.task import Status, Task
+
+_DIRECT_PATIENCE = 30.0  # seconds that a direct execution waits for room in memory
+
+
+@dataclass(frozen=True)
+class Executed:
+    """A task that was executed directly, and what its function returned."""
+
+    task: Task
+    result: Any
+
+
+class Service:
+    def __init__(
+        self,
+        *,
+        queue: Queue,
+        journal: Journal,
+        catalog: Catalog,
+        runner: Runner,
+        direct_places: int,
+        wake: Callable[[], None],
+        clock: Clock,
+        notices: Notices,
+    ) -> None:
+        """`wake` is called when a new task waits; `direct_places` limits direct executions."""
+        self._queue = queue
+        self._journal = journal
+        self._catalog = catalog
+        self._runner = runner
+        self._direct = threading.BoundedSemaphore(direct_places)
+        self._wake = wake
+        self._clock = clock
+        self._notices = notices
+
+    def create(
+        self,
+        *,
+        function_name: str,
+        data: dict[str, Any] | None = None,
+        tags: Sequence[str] | None = None,
+        start: datetime | None = None,
+        priority: int | None = None,
+    ) -> Task:
+        """A new task. As with the real service, that its function exists is seen when it runs."""
+        function = self._catalog.find(function_name)
+        if priority is None and function is not None:
+            priority = function.execution_options.default_priority
+        task = self._new_task(function_name, data, priority=priority or 0, tags=tags, start=start)
+        self._queue.enqueue(task)
+        self._notices.publish("task_created", task=task.id, function=function_name)
+        self._wake()
+        return task
+
+    def find(self, query: Query) -> tuple[list[Task], int | None]:
+        """One page of tasks, and how many there are in all. Raises `BadQuery`."""
+        return self._queue.find(query)
+
+    def cancel(self, task_id: str) -> None:
+        """Raises `BadId`, `NotFound`, or `IllegalState` when it is not new any more."""
+        self._queue.cancel(_checked(task_id), self._clock.now())
+        self._notices.publish("task_canceled", task=task_id)
+
+    def execute(self, function_name: str, data: dict[str, Any] | None) -> Executed:
+        """Runs a function now and waits for its result.
+
+        Raises `NotFound`, `TimeLimitTooLong`, `TooManyExecutions`, `InvocationFailed` when it could
+        not be started, and `FunctionFailed`.
+        """
+        function = self._catalog.get(function_name)
+        if function.time_limit > DIRECT_TIME_LIMIT:
+            raise TimeLimitTooLong
+        if not function.enabled:
+            raise InvocationFailed(f"the function '{function_name}' is disabled")
+        if not self._direct.acquire(blocking=False):
+            raise TooManyExecutions
+        try:
+            task = self._new_task(function_name, data, priority=0)
+            task = self._queue.enqueue_claimed(task, self._clock.now())
+            outcome = self._runner.run_directly(task, function, _DIRECT_PATIENCE)
+        finally:
+            self._direct.release()
+        if isinstance(outcome, Answer):
+            return Executed(self._queue.get(task.id), _result(outcome.body))
+        if outcome.cause in (Cause.START, Cause.STOPPED):
+            raise InvocationFailed(f"{outcome.name}: {outcome.message}")
+        raise FunctionFailed(
+            task_id=task.id, error_name=outcome.name, error_message=outcome.message
+        )
+
+    def logs(
+        self, task_id: str, *, since: datetime | None, limit: int, offset: int
+    ) -> list[LogLine]:
+        """Raises `BadId`, `NotFound`, `IllegalState` when it has not run, `NoLogs` for none."""
+        task = self._queue.get(_checked(task_id))
+        lines = self._journal.read(task_id, since=since, limit=limit, offset=offset)
+        if not lines and task.claim == 0:
+            raise IllegalState(
+                "this task has not run yet; there are logs only after a task has run"
+            )
+        if not lines:
+            raise NoLogs
+        return lines
+
+    def _new_task(
+        self,
+        function_name: str,
+        data: dict[str, Any] | None,
+        *,
+        priority: int,
+        tags: Sequence[str] | None = None,
+        start: datetime | None = None,
+    ) -> Task:
+        now = self._clock.now()
+        return Task(
+            id=ids.object_id(),
+            function_name=function_name,
+            status=Status.NEW,
+            status_changed_timestamp=now,
+            data=data,
+            tags=None if tags is None else tuple(tags),
+            start_timestamp=start or now,
+            priority=priority,
+            creation_timestamp=now,
+            update_timestamp=now,
+        )
+
+
+def _checked(task_id: str) -> str:
+    if not ids.is_object_id(task_id):
+        raise BadId(f"'{task_id[:80]}' is not an id: ids are 24 hexadecimal digits in lower case")
+    return task_id
+
+
+def _result(body: bytes) -> Any:
+    """What the function returned; text where it is not JSON (a custom runtime may say anything)."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode(errors="replace")

@@ -1,0 +1,33 @@
+"""A task as JSON: what callers see, and what the function receives as its event. Pure.
+
+Keys are the Task Service's; what is not set is left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emulator.clock import to_iso
+from emulator.tasks.task import Task
+
+
+def to_json(task: Task) -> dict[str, Any]:
+    error = task.error
+    shown: dict[str, Any] = {
+        "id": task.id,
+        "functionName": task.function_name,
+        "status": task.status.value,
+        "statusChangedTimestamp": to_iso(task.status_changed_timestamp),
+        "data": task.data,
+        "tags": None if task.tags is None else list(task.tags),
+        "startTimestamp": to_iso(task.start_timestamp),
+        "priority": task.priority,
+        "createdByApplicationId": task.created_by_application_id,
+        "createdByUserId": task.created_by_user_id,
+        "creationTimestamp": to_iso(task.creation_timestamp),
+        "updateTimestamp": to_iso(task.update_timestamp),
+        "retriedByTaskId": task.retried_by_task_id,
+        "retryForTaskIds": list(task.retry_for_task_ids) or None,
+        "error": error and {"type": error.type.value, "name": error.name, "message": error.message},
+    }
+    return {key: value for key, value in shown.items() if value is not None}

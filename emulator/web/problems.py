@@ -1,0 +1,69 @@
+"""Which error is which answer: one table from error class to HTTP status, code and name.
+
+Codes and names are the Task Service's. A class that is not listed answers as its nearest listed
+base; a test checks that every class has an answer.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from emulator import errors
+
+
+class Problem(NamedTuple):
+    status: int
+    code: int
+    name: str
+
+
+PROBLEMS: dict[type[errors.TaskdockError], Problem] = {
+    errors.TaskdockError: Problem(500, 1, "SERVER_EXCEPTION"),
+    errors.CallerError: Problem(400, 22, "BODY_FORMAT_EXCEPTION"),
+    errors.BadId: Problem(400, 12, "ID_FORMAT_EXCEPTION"),
+    errors.EmptyBody: Problem(400, 13, "EMPTY_BODY_EXCEPTION"),
+    errors.MissingFields: Problem(400, 14, "MISSING_REQUIRED_FIELDS_EXCEPTION"),
+    errors.BadField: Problem(400, 15, "FIELD_FORMAT_EXCEPTION"),
+    errors.NotFound: Problem(404, 16, "RESOURCE_UNKNOWN_EXCEPTION"),
+    errors.NoSuchEndpoint: Problem(404, 11, "ENDPOINT_EXCEPTION"),
+    errors.AlreadyExists: Problem(400, 17, "RESOURCE_ALREADY_EXISTS_EXCEPTION"),
+    errors.BadQuery: Problem(400, 19, "INVALID_RQL_EXCEPTION"),
+    errors.BodyNotJson: Problem(400, 22, "BODY_FORMAT_EXCEPTION"),
+    errors.IllegalState: Problem(400, 27, "ILLEGAL_STATE_EXCEPTION"),
+    errors.BadFunctionCode: Problem(400, 1401, "INVALID_FUNCTION_CODE_EXCEPTION"),
+    errors.BadConfiguration: Problem(400, 1402, "INVALID_FUNCTION_CONFIGURATION_EXCEPTION"),
+    errors.TooManyExecutions: Problem(400, 1403, "CONCURRENT_EXECUTION_LIMIT_EXCEPTION"),
+    errors.TimeLimitTooLong: Problem(
+        400, 1404, "TIME_LIMIT_EXCEEDS_DIRECT_EXECUTION_MAXIMUM_EXCEPTION"
+    ),
+    errors.InvocationFailed: Problem(400, 1405, "LAMBDA_INVOCATION_EXCEPTION"),
+    errors.FunctionFailed: Problem(400, 1406, "LAMBDA_RUNTIME_EXCEPTION"),
+    errors.BadFunctionName: Problem(400, 1407, "INVALID_FUNCTION_NAME_EXCEPTION"),
+    errors.NoLogs: Problem(400, 1408, "NO_TASK_LOGS_FOUND"),
+}
+
+
+def problem_of(kind: type[errors.TaskdockError]) -> Problem:
+    return next(PROBLEMS[base] for base in kind.__mro__ if base in PROBLEMS)
+
+
+def answer(error: errors.TaskdockError) -> tuple[dict[str, Any], int]:
+    """The JSON body and the HTTP status for `error`."""
+    problem = problem_of(type(error))
+    body: dict[str, Any] = {"code": problem.code, "name": problem.name, "message": error.message}
+    if isinstance(error, errors.FunctionFailed):
+        body["taskId"] = error.task_id
+        body["runtimeError"] = {"name": error.error_name, "message": error.error_message}
+    return body, problem.status
+
+
+def http_answer(status: int, why: str) -> tuple[dict[str, Any], int]:
+    """For what the HTTP layer itself refuses: the same shape, never HTML."""
+    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+        problem = PROBLEMS[errors.NoSuchEndpoint]
+    elif status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        problem = PROBLEMS[errors.CallerError]
+    else:
+        problem = PROBLEMS[errors.TaskdockError]
+    return {"code": problem.code, "name": problem.name, "message": why}, status

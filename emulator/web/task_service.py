@@ -1,0 +1,151 @@
+"""/tasks/v1: functions, tasks and logs. Views that translate; `tasks.service` and the catalog do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Flask, request
+from werkzeug.exceptions import HTTPException
+
+from emulator.clock import to_iso
+from emulator.errors import CallerError, TaskdockError
+from emulator.functions import code
+from emulator.functions.catalog import Catalog
+from emulator.notices import Notices
+from emulator.store.query import project
+from emulator.tasks import shape
+from emulator.tasks.service import Service
+from emulator.web import problems, rql, wire
+
+Json = dict[str, Any]
+
+
+def create_app(
+    *, service: Service, catalog: Catalog, health: Callable[[], Json], notices: Notices
+) -> Flask:
+    app = Flask("taskdock", static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.strict_slashes = False
+    app.register_blueprint(_functions(catalog, service), url_prefix="/tasks/v1/functions")
+    app.register_blueprint(_tasks(service), url_prefix="/tasks/v1")
+    app.add_url_rule("/health", "health", health)
+
+    @app.errorhandler(TaskdockError)
+    def explain(error: TaskdockError) -> tuple[Json, int]:
+        if not isinstance(error, CallerError):
+            notices.publish("request_broke", path=request.path, error=error.message)
+        return problems.answer(error)
+
+    @app.errorhandler(HTTPException)
+    def refuse(error: HTTPException) -> tuple[Json, int]:
+        what = f"{request.method} {request.path}: {error.description or error.name}"
+        return problems.http_answer(error.code or 500, what)
+
+    @app.errorhandler(Exception)
+    def break_down(error: Exception) -> tuple[Json, int]:
+        notices.publish("request_broke", path=request.path, error=repr(error))
+        return problems.http_answer(500, "there was an internal error; taskdock's log has more")
+
+    return app
+
+
+def _tasks(service: Service) -> Blueprint:
+    tasks = Blueprint("tasks", __name__)
+
+    @tasks.get("/")
+    def find() -> Json:
+        query = rql.parse(request.query_string.decode("latin-1"))
+        found, total = service.find(query)
+        page = {"total": total, "offset": query.offset, "limit": query.limit}
+        return {
+            "query": request.query_string.decode("latin-1"),
+            "page": {key: value for key, value in page.items() if value is not None},
+            "data": [project(shape.to_json(task), query.select) for task in found],
+        }
+
+    @tasks.post("/")
+    def create() -> Json:
+        wanted = wire.read(wire.NewTask, request.get_data())
+        task = service.create(
+            function_name=wanted.function_name,
+            data=wanted.data,
+            tags=wanted.tags,
+            start=wanted.start_timestamp,
+            priority=wanted.priority,
+        )
+        return shape.to_json(task)
+
+    @tasks.post("/<task_id>/cancel")
+    def cancel(task_id: str) -> Json:
+        service.cancel(task_id)
+        return {"affectedRecords": 1}
+
+    @tasks.get("/<task_id>/logs")
+    def logs(task_id: str) -> Json:
+        query = rql.parse_logs(request.query_string.decode("latin-1"))
+        lines = service.logs(task_id, since=query.since, limit=query.limit, offset=query.offset)
+        return {
+            "page": {"offset": query.offset, "limit": query.limit},
+            "data": [
+                {"timestamp": to_iso(line.timestamp), "message": line.message} for line in lines
+            ],
+        }
+
+    return tasks
+
+
+def _functions(catalog: Catalog, service: Service) -> Blueprint:
+    functions = Blueprint("functions", __name__)
+
+    @functions.get("/")
+    def find() -> Json:
+        found = [wire.function_summary(function) for function in catalog.all()]
+        return {
+            "query": "{}",
+            "page": {"total": len(found), "offset": 0, "limit": len(found)},
+            "data": found,
+        }
+
+    @functions.post("/")
+    def create() -> Json:
+        wanted = wire.read(wire.NewFunction, request.get_data())
+        wanted.check_complete()
+        zipped = None if wanted.code is None else code.decode(wanted.code)
+        return wire.function_details(
+            catalog.deploy(wanted.name, zipped=zipped, **wanted.properties())
+        )
+
+    @functions.get("/<name>")
+    def get(name: str) -> Json:
+        return wire.function_details(catalog.get(name))
+
+    @functions.put("/<name>")
+    def update(name: str) -> Json:
+        changes = wire.read(wire.FunctionBody, request.get_data())
+        zipped = None if changes.code is None else code.decode(changes.code)
+        catalog.update(name, zipped=zipped, **changes.properties())
+        return {"affectedRecords": 1}
+
+    @functions.delete("/<name>")
+    def delete(name: str) -> Json:
+        catalog.delete(name)
+        return {"affectedRecords": 1}
+
+    @functions.post("/<name>/enable")
+    def enable(name: str) -> Json:
+        catalog.update(name, enabled=True)
+        return {"affectedRecords": 1}
+
+    @functions.post("/<name>/disable")
+    def disable(name: str) -> Json:
+        catalog.update(name, enabled=False)
+        return {"affectedRecords": 1}
+
+    @functions.post("/<name>/execute")
+    def execute(name: str) -> Json:
+        wanted = wire.read(wire.Execution, request.get_data(), optional=True)
+        executed = service.execute(name, wanted.data)
+        return {**shape.to_json(executed.task), "result": executed.result}
+
+    return functions

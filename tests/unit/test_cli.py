@@ -1,0 +1,374 @@
+"""The commands, against a small Task Service behind real HTTP."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+import cli
+from emulator.client import demo, local_server
+from emulator.client.errors import NotStarted
+from emulator.client.local_server import LocalServer
+from emulator.clock import SystemClock
+from emulator.engines.images import ImageStatus, RuntimeStatus
+from tests.support.stub_service import StubService
+
+Taskdock = Callable[..., Result]
+
+
+@pytest.fixture
+def stub() -> Iterator[StubService]:
+    with StubService() as stub:
+        yield stub
+
+
+@pytest.fixture
+def taskdock(stub: StubService) -> Taskdock:
+    def call(*words: str, stdin: str | None = None, url: str = stub.url) -> Result:
+        return CliRunner().invoke(cli.main, words, input=stdin, env={"TASKDOCK_URL": url})
+
+    return call
+
+
+@pytest.fixture
+def hello(tmp_path: Path) -> Path:
+    return write_function(tmp_path, "hello")
+
+
+def write_function(folder: Path, name: str, **fields: Any) -> Path:
+    (folder / name / "src").mkdir(parents=True)
+    (folder / name / "src" / "index.py").write_text("handler = print")
+    config = {"name": name, "path": "src", "entryPoint": "index.handler", "runtime": "python3.12"}
+    (folder / name / "task-config.json").write_text(json.dumps(config | fields))
+    return folder / name
+
+
+def test_a_function_is_created_and_then_updated(
+    taskdock: Taskdock, stub: StubService, hello: Path
+) -> None:
+    first, second = taskdock("deploy", str(hello)), taskdock("deploy", str(hello))
+
+    assert first.stdout == "created  hello  (python3.12, 30 s, 128 MB)\n"
+    assert second.stdout == "updated  hello  (python3.12, 30 s, 128 MB)\n"
+    assert sorted(stub.bodies("PUT")[0]) == ["code", "entryPoint"]
+
+
+def test_a_changed_runtime_is_sent_in_an_update(
+    taskdock: Taskdock, stub: StubService, hello: Path
+) -> None:
+    stub.add_function("hello", runtime="python3.9")
+
+    taskdock("deploy", str(hello))
+
+    assert stub.bodies("PUT")[0]["runtime"] == "python3.12"
+
+
+def test_an_image_needs_no_file(taskdock: Taskdock, stub: StubService) -> None:
+    words = ("--image", "my/image:1", "--name", "boxed", "--handler", "app.run", "--env", "A=b=c")
+
+    result = taskdock("deploy", *words)
+
+    assert result.exit_code == 0, result.output
+    assert stub.bodies("POST")[0] == {
+        "name": "boxed",
+        "image": "my/image:1",
+        "entryPoint": "app.run",
+        "environmentVariables": {"A": {"value": "b=c"}},
+    }
+
+
+def test_a_function_that_fails_to_deploy_does_not_keep_back_the_others(
+    taskdock: Taskdock, stub: StubService, tmp_path: Path
+) -> None:
+    for name, runtime in [("a", "python3.12"), ("b", "cobol"), ("c", "python3.12")]:
+        write_function(tmp_path, name, runtime=runtime)
+
+    result = taskdock("deploy", str(tmp_path), "--json")
+
+    assert result.exit_code == 1
+    assert [function["name"] for function in json.loads(result.stdout)] == ["a", "c"]
+    assert "b/task-config.json: no such runtime (1402" in result.stderr
+
+
+def test_credentials_in_the_file_are_warned_about(taskdock: Taskdock, tmp_path: Path) -> None:
+    folder = write_function(tmp_path, "hello", executionCredentials={"permissions": []})
+
+    result = taskdock("deploy", str(folder))
+
+    assert result.exit_code == 0
+    assert "executionCredentials are not set up" in result.stderr
+
+
+def test_a_result_is_alone_on_stdout_and_the_log_on_stderr(
+    taskdock: Taskdock, stub: StubService
+) -> None:
+    stub.add_function("hello")
+    stub.outcomes["hello"] = [{"result": {"greeting": "Hello Ada!"}}]
+
+    result = taskdock("run", "hello", "-e", "-", stdin='{"name": "Ada"}')
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {"greeting": "Hello Ada!"}
+    assert result.stderr == "START\nEND\n"
+    assert stub.bodies("POST") == [{"data": {"name": "Ada"}}]
+
+
+@pytest.mark.parametrize(
+    ("error_name", "exit_code"),
+    [("TypeError", 1), ("Sandbox.Timedout", 124), ("Runtime.OutOfMemory", 137)],
+)
+def test_the_exit_code_tells_how_a_function_failed(
+    taskdock: Taskdock, stub: StubService, error_name: str, exit_code: int
+) -> None:
+    stub.add_function("hello")
+    error = {"name": error_name, "message": "no"}
+    stub.outcomes["hello"] = [{"error": error}, {"status": "failed", "error": error}]
+
+    executed = taskdock("run", "hello")
+    queued = taskdock("tasks", "create", "hello", "--wait")
+
+    assert (executed.exit_code, queued.exit_code) == (exit_code, exit_code)
+    assert executed.stdout == ""
+    assert f"{error_name}: no" in executed.stderr
+    assert f"{error_name}: no" in queued.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["run", "hello", "-d", "{a}"], "-d was given no valid JSON: Expecting property name"),
+        (["run", "hello", "-d", "NaN"], "NaN is JavaScript"),
+        (["run", "hello", "-d", "1", "-e", "-"], "not both"),
+        (["run", "helo"], "there is no function helo; did you mean hello?"),
+        (["tasks", "create", "other"], "there is no function other; there is hello"),
+        (["tasks", "create", "hello", "--start-at", "soon"], "neither an ISO 8601 time nor"),
+        (["tasks", "cancel", "f" * 24], "there is no task ffffffffffffffffffffffff"),
+        (["logs", "f" * 24, "-f"], "there is no task ffffffffffffffffffffffff"),
+        (["deploy"], "give the PATH"),
+        (["deploy", "/nowhere"], "/nowhere does not exist"),
+        (["deploy", "--image", "a", "--name", "b", "--env", "C"], "C is not NAME=VALUE"),
+        (["functions", "list", "--url", "nowhere"], "nowhere cannot be called"),
+        (["serve", "--port", "http"], "the setting port (TASKDOCK_PORT) is not valid"),
+    ],
+)
+def test_a_wrong_call_exits_with_2_and_says_why(
+    taskdock: Taskdock, stub: StubService, words: list[str], complaint: str
+) -> None:
+    stub.add_function("hello")
+
+    result = taskdock(*words)
+
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+    assert result.stdout == ""
+
+
+def test_without_a_server_the_command_says_how_to_start_one(taskdock: Taskdock) -> None:
+    with socket.socket() as unused:
+        unused.bind(("localhost", 0))
+        url = f"http://localhost:{unused.getsockname()[1]}"
+
+    result = taskdock("functions", "list", url=url)
+
+    assert result.exit_code == 2
+    assert f"answers at {url}; start one with: taskdock serve" in result.stderr
+
+
+def test_waiting_goes_on_with_the_retries_of_a_task(taskdock: Taskdock, stub: StubService) -> None:
+    stub.add_function("hello")
+    stub.outcomes["hello"] = [{"status": "retried"}, {"status": "complete"}]
+
+    result = taskdock("tasks", "create", "hello", "--wait", "--json", "-d", "{}")
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["retryForTaskIds"] == [f"{1:024x}"]
+    assert [line.split()[1] for line in result.stderr.splitlines()] == [
+        "new",
+        "inProgress",
+        "retried",
+        "new",
+        "inProgress",
+        "complete",
+    ]
+
+
+def test_waiting_ends_with_its_timeout(taskdock: Taskdock, stub: StubService) -> None:
+    stub.add_function("hello")
+
+    result = taskdock("tasks", "create", "hello", "--wait", "--timeout", "0")
+
+    assert result.exit_code == 1
+    assert "still new after 0 s" in result.stderr
+
+
+def test_a_task_is_created_as_its_options_say(taskdock: Taskdock, stub: StubService) -> None:
+    stub.add_function("hello")
+    words = ("--priority", "7", "--tag", "a", "--tag", "b", "--start-at", "2026-01-02T13:00+01:00")
+
+    result = taskdock("tasks", "create", "hello", *words)
+
+    assert result.stdout == f"{1:024x}\n"
+    assert stub.bodies("POST") == [
+        {
+            "functionName": "hello",
+            "startTimestamp": "2026-01-02T12:00:00.000Z",
+            "priority": 7,
+            "tags": ["a", "b"],
+        }
+    ]
+
+
+def test_tasks_are_listed_by_a_query(taskdock: Taskdock, stub: StubService) -> None:
+    stub.add_task("hello")
+    stub.add_task("other")
+
+    result = taskdock("tasks", "list", "--status", "new", "--function", "hello", "--limit", "5")
+
+    assert stub.calls[0][1] == (
+        "/tasks/v1/?eq(status,new)&eq(functionName,hello)&sort(-creationTimestamp)&limit(5)"
+    )
+    assert [line.split()[:3] for line in result.stdout.splitlines()] == [
+        ["ID", "FUNCTION", "STATUS"],
+        [f"{1:024x}", "hello", "new"],
+    ]
+
+
+def test_only_a_new_task_is_canceled(taskdock: Taskdock, stub: StubService) -> None:
+    task = stub.add_task("hello")
+
+    first, second = (taskdock("tasks", "cancel", task["id"]) for _ in range(2))
+
+    assert (first.exit_code, task["status"]) == (0, "canceled")
+    assert second.exit_code == 1
+    assert "This task is not new (27 ILLEGAL_STATE_EXCEPTION)" in second.stderr
+
+
+def test_a_long_log_is_printed_whole(taskdock: Taskdock, stub: StubService) -> None:
+    task = stub.add_task("hello")
+    stub.logs[task["id"]] = [f"line {number}" for number in range(200)]
+
+    result = taskdock("logs", task["id"])
+
+    assert [line.split("  ")[1] for line in result.stdout.splitlines()] == stub.logs[task["id"]]
+
+
+def test_a_log_is_followed_until_the_task_has_ended(taskdock: Taskdock, stub: StubService) -> None:
+    task = stub.add_task("hello")
+
+    result = taskdock("logs", "-f", "--json", task["id"])
+
+    assert [json.loads(line)["message"] for line in result.stdout.splitlines()] == ["START", "END"]
+    assert task["status"] == "complete"
+
+
+def test_functions_are_listed_shown_and_deleted(taskdock: Taskdock, stub: StubService) -> None:
+    stub.add_function("hello")
+
+    listed = json.loads(taskdock("functions", "list", "--json").stdout)
+    shown = taskdock("functions", "show", "hello").stdout
+    deleted = taskdock("functions", "delete", "hello").stdout
+
+    assert [function["name"] for function in listed] == ["hello"]
+    assert "timeLimit    30" in shown
+    assert deleted == "deleted  hello\n"
+    assert "no functions; deploy one" in taskdock("functions", "list").stderr
+
+
+def test_runtimes_are_listed_without_a_server(
+    taskdock: Taskdock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = RuntimeStatus("python3.12", "lambda/python:3.12", ImageStatus.PRESENT, 5_000_000)
+    app = SimpleNamespace(survey_runtimes=lambda: [one])
+    monkeypatch.setattr(cli, "emulator_app", lambda: app)
+
+    listed, printed = taskdock("runtimes"), taskdock("runtimes", "--json")
+
+    assert listed.stdout.splitlines()[1].split() == [
+        *("python3.12", "present", "5", "MB", "lambda/python:3.12")
+    ]
+    assert json.loads(printed.stdout) == [
+        {
+            "id": "python3.12",
+            "image": "lambda/python:3.12",
+            "status": "present",
+            "size": 5_000_000,
+        }
+    ]
+
+
+def test_the_demo_runs_its_samples_on_a_server_that_is_there(
+    taskdock: Taskdock, stub: StubService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = SimpleNamespace(build_sample_image=lambda folder: f"built/{folder.name}")
+    monkeypatch.setattr(cli, "emulator_app", lambda: app)
+    error = {"name": "E", "message": "no"}
+    stub.outcomes["hello-world-docker"] = [{"status": "failed", "error": error}]
+
+    failed = taskdock("demo", "--url", stub.url)
+    complete = taskdock("demo", "--url", stub.url)
+
+    assert (failed.exit_code, complete.exit_code) == (1, 0)
+    assert stub.functions["hello-world-docker"]["image"] == "built/hello-world-docker"
+    assert "error     E: no" in failed.stdout
+    assert complete.stdout.isascii()
+
+
+def test_duration_and_memory_are_read_from_the_report_line() -> None:
+    report = (
+        "REPORT RequestId: 1\tInit Duration: 90.00 ms\tDuration: 3.01 ms\t"
+        "Billed Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB"
+    )
+
+    assert demo.measured(["START", report]) == ("3.01 ms", "36 MB")
+    assert demo.measured(["START"]) == (None, None)
+
+
+SERVER = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+print("taskdock is up")
+print("  Task Service  " + sys.argv[1])
+time.sleep(60)
+"""
+
+
+def start(script: str, *words: str, data_dir: Path) -> LocalServer:
+    command = [sys.executable, "-c", script, *words]
+    return LocalServer(command, data_dir=data_dir, clock=SystemClock())
+
+
+def test_a_server_of_our_own_is_stopped_in_the_end(stub: StubService, tmp_path: Path) -> None:
+    with start(SERVER, stub.url, data_dir=tmp_path) as server:
+        assert server.url == stub.url
+        assert server.exit_code is None
+
+    assert server.exit_code == 0
+
+
+def test_a_server_that_does_not_stop_is_killed(
+    stub: StubService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_server, "_SECONDS_TO_STOP", 0.1)
+
+    deaf = SERVER.replace("sys.exit(0)", "None")
+
+    with start(deaf, stub.url, data_dir=tmp_path) as server:
+        pass
+
+    assert server.exit_code == -signal.SIGKILL
+
+
+def test_a_server_that_does_not_start_is_reported(tmp_path: Path) -> None:
+    server = start("raise SystemExit(3)", data_dir=tmp_path)
+
+    with pytest.raises(NotStarted, match="exit code 3"), server:
+        pass
