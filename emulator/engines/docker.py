@@ -151,13 +151,16 @@ class DockerContainer:
         _remove(self._api, self.id)
 
     def _read(self, listener: Listener) -> None:
+        """Until the program ends. Letting go of the connection then ends the shell before it."""
         console = Console(self._mark)
-        end: ContainerExit | None = None
         with self._wire:
             for data in _pieces(self._wire):
-                end = _tell(console.feed(data), listener) or end
-        end = _tell(console.end(), listener) or end
-        listener.exited(end or ContainerExit(code=None))
+                end = _tell(console.feed(data), listener)
+                if end is not None:
+                    break
+            else:
+                end = _tell(console.end(), listener) or ContainerExit(code=None)
+        listener.exited(end)
 
 
 def _pieces(wire: socket.socket) -> Iterator[bytes]:
