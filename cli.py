@@ -363,13 +363,22 @@ def logs(task_id: str, following: bool, as_json: bool, service: TaskService) -> 
 @main.command()
 @options.as_json
 def runtimes(as_json: bool) -> None:
-    """List the Lambda runtimes and whether their images are here; needs no server."""
+    """List the runtimes and the state of their images; needs no server."""
     found = emulator_app().survey_runtimes()
     if as_json:
         output.document([dataclasses.asdict(one) for one in found])
         return
     rows = [[one.id, one.status.value, output.megabytes(one.size), one.image] for one in found]
     output.table(("Runtime", "Status", "Size", "Image"), rows, empty="no runtimes")
+
+
+@main.command()
+@click.argument("runtime", nargs=-1)
+def images(runtime: tuple[str, ...]) -> None:
+    """Pull or build the images of these runtimes ahead; of the samples' when none is named."""
+    wanted = runtime or demonstration.sample_runtimes()
+    for id, image in emulator_app().ensure_images(wanted).items():
+        click.echo(f"{id}  {image}")
 
 
 @main.command()

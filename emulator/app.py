@@ -1,4 +1,4 @@
-"""The composition root: the only module that names every concrete class. Starts and stops a server."""
+"""The composition root, the only module that names every concrete class; starts and stops."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
-import docker
-
 from emulator import __version__, ids
 from emulator.clock import Clock, SystemClock
-from emulator.engines.docker import DockerEngine
+from emulator.engines.docker import DockerEngine, connect
 from emulator.engines.engine import ContainerSpec, Engine
 from emulator.engines.images import ImageRequest, Images, RuntimeStatus, build_folder
 from emulator.engines.locate import find_engine
@@ -47,7 +45,6 @@ ImageOf = Callable[[Function], str]
 """The image that a function runs in; may take long (a pull, a build) and raise `EngineError`."""
 
 _SAMPLE_BASE = "python3.11"  # the runtime that the Dockerfiles of samples build on
-_ENGINE_TIMEOUT = 120  # seconds for one request to the engine
 
 
 class Emulator:
@@ -200,7 +197,7 @@ class Emulator:
 
 def build(settings: Settings) -> Emulator:
     """A server on this machine's Docker Engine. Raises `EngineUnreachable` or `StartupError`."""
-    client = connect()
+    client = connect(find_engine(os.environ))
     images = Images(client, announcer(sys.stderr))
     return Emulator(
         settings,
@@ -233,31 +230,21 @@ def _hurry_on(signals: threading.Semaphore, emulator: Emulator) -> None:
     emulator.hurry()
 
 
-def connect() -> docker.DockerClient:
-    """This machine's Docker Engine. Raises `EngineUnreachable`."""
-    return docker.DockerClient(
-        base_url=find_engine(os.environ),
-        version="auto",
-        timeout=_ENGINE_TIMEOUT,
-        max_pool_size=64,
-    )
-
-
 def survey_runtimes() -> list[RuntimeStatus]:
     """Every runtime of AWS Lambda, and whether its image is here or can be had."""
-    images = Images(connect(), announcer(sys.stderr))
+    images = Images(connect(find_engine(os.environ)), announcer(sys.stderr))
     return images.survey({id: _runtime_request(id) for id in runtimes.catalog()})
 
 
-def ensure_images(ids: list[str], announce: Announce) -> dict[str, str]:
+def ensure_images(ids: Iterable[str]) -> dict[str, str]:
     """Makes sure of the images of these runtimes; the reference that each one runs from."""
-    images = Images(connect(), announce)
+    images = Images(connect(find_engine(os.environ)), announcer(sys.stderr))
     return {id: images.ensure(_runtime_request(id)) for id in ids}
 
 
 def build_sample_image(folder: Path) -> str:
     """Builds a folder's Dockerfile on the image that we have for its base; returns the tag."""
-    client = connect()
+    client = connect(find_engine(os.environ))
     base = Images(client, announcer(sys.stderr)).ensure(_runtime_request(_SAMPLE_BASE))
     return build_folder(client, folder, tag=f"taskdock-sample/{folder.name}:latest", base=base)
 

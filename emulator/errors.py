@@ -1,4 +1,4 @@
-"""Every error that crosses a boundary; the first line of a class's docstring is its default message.
+"""Every error that crosses a boundary; a docstring's first line is the default message.
 
 TaskdockError
 ├── CallerError                 the request is at fault

@@ -13,8 +13,18 @@ from typing import Any
 Subscriber = Callable[[str, dict[str, Any]], None]
 
 _log = logging.getLogger("taskdock")
-_WARNINGS = frozenset({"claim_lost", "environment_failed", "loop_failed", "tasks_reclaimed"})
-_QUIET = frozenset({"environment_frozen", "environment_thawed", "task_claimed", "claim_empty"})
+_WARNINGS = frozenset(
+    {
+        "claim_lost",
+        "environment_failed",
+        "image_missing",
+        "invocation_broke",
+        "loop_failed",
+        "request_broke",
+        "tasks_reclaimed",
+    }
+)
+_QUIET = frozenset({"environment_frozen", "task_claimed"})
 
 
 class Notices:

@@ -1,4 +1,4 @@
-"""Every knob: its name, default, unit and environment variable (TASKDOCK_ and the name in capitals)."""
+"""Every knob: its name, default, unit; its variable is TASKDOCK_ and the name in capitals."""
 
 from __future__ import annotations
 

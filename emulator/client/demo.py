@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 import click
 
 from emulator import resources
-from emulator.client import follow, output, task_config
+from emulator.client import follow, output, progress, task_config
 from emulator.client.api import FUNCTION_FAILED, Json, TaskService
 from emulator.client.deploy import deploy
 from emulator.client.errors import ServiceError
@@ -31,6 +32,13 @@ _WIDTH = max(map(len, SAMPLES))
 
 _DURATION = re.compile(r"(?<!Billed )(?<!Init )\bDuration: ([\d.]+ ms)")
 _MEMORY = re.compile(r"Max Memory Used: (\d+ MB)")
+
+
+def sample_runtimes() -> list[str]:
+    """The runtimes that the samples name."""
+    configs = resources.folder("sample_functions").glob(f"*/{task_config.FILE_NAME}")
+    named = {json.loads(config.read_text()).get("runtime") for config in configs}
+    return sorted(named - {None})
 
 
 class Demo:
@@ -92,17 +100,16 @@ class Demo:
         lines = [str(line["message"]).rstrip() for line in self._logs(task)]
         duration, memory = measured(lines)
         good = task["status"] == "complete"
-        click.echo()
-        click.secho(f"   {task['functionName']}", bold=True)
-        click.echo("   status    " + click.style(task["status"], fg="green" if good else "red"))
-        click.echo(f"   duration  {duration or 'unknown'}")
-        click.echo(f"   memory    {memory or 'unknown'}")
+        output.say(click.style(f"\n   {task['functionName']}", bold=True))
+        output.say("   status    " + click.style(task["status"], fg="green" if good else "red"))
+        output.say(f"   duration  {duration or 'unknown'}")
+        output.say(f"   memory    {memory or 'unknown'}")
         if task.get("error"):
-            click.echo(f"   error     {task['error']['name']}: {task['error']['message']}")
+            output.say(f"   error     {task['error']['name']}: {task['error']['message']}")
         for line in lines:
-            click.echo(click.style("   log       ", dim=True) + line.replace("\t", "  "))
+            output.say(click.style("   log       ", dim=True) + line.replace("\t", "  "))
         if good:
-            click.echo(f"   result    {output.as_text(self._result(task['functionName']))}")
+            output.say(f"   result    {output.as_text(self._result(task['functionName']))}")
 
     def _logs(self, task: Json) -> list[Json]:
         return list(self._service.logs(task["id"])) if task["status"] in follow.ENDED else []
@@ -126,22 +133,25 @@ def run(
     clock: Clock,
 ) -> bool:
     """Run the demo on the server at `url`, or on one started for it; whether all went well."""
-    click.secho("taskdock demo: a task on each of three Lambda functions, offline", bold=True)
-    if url is not None:
-        _step("1. Use the server that is there")
-        with _calling(url) as service:
-            return Demo(service, clock=clock, build_image=build_image).run()
-    _step("1. Start a server")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)  # as an exception, so that the server is stopped first
-    server = LocalServer(server_command, data_dir=data_dir, clock=clock)
-    with server, _calling(server.url) as service:
-        _say("", f"it keeps its files in {data_dir}")
-        complete = Demo(service, clock=clock, build_image=build_image).run()
-        _step("5. Stop the server")
-    stopped = server.exit_code == 0
-    _say("", "stopped" if stopped else f"it ended with exit code {server.exit_code}")
-    return complete and stopped
+    output.say(
+        click.style("taskdock demo: a task on each of three Lambda functions, offline", bold=True)
+    )
+    with progress.shown() as show:
+        if url is not None:
+            _step("1. Use the server that is there")
+            with _calling(url) as service:
+                return Demo(service, clock=clock, build_image=build_image).run()
+        _step("1. Start a server")
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _leave)  # as an exception, so that the server is stopped first
+        server = LocalServer(server_command, data_dir=data_dir, clock=clock, on_line=show)
+        with server, _calling(server.url) as service:
+            _say("", f"it keeps its files in {data_dir}")
+            complete = Demo(service, clock=clock, build_image=build_image).run()
+            _step("5. Stop the server")
+        stopped = server.exit_code == 0
+        _say("", "stopped" if stopped else f"it ended with exit code {server.exit_code}")
+        return complete and stopped
 
 
 def measured(lines: Sequence[str]) -> tuple[str | None, str | None]:
@@ -167,9 +177,8 @@ def _leave(number: int, _: object) -> None:
 
 
 def _step(title: str) -> None:
-    click.echo()
-    click.secho(title, fg="cyan", bold=True)
+    output.say(click.style(f"\n{title}", fg="cyan", bold=True))
 
 
 def _say(name: str, news: str) -> None:
-    click.echo(f"   {name.ljust(_WIDTH)}  {news}" if name else f"   {news}")
+    output.say(f"   {name.ljust(_WIDTH)}  {news}" if name else f"   {news}")

@@ -7,7 +7,8 @@ import queue
 import re
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import sleep
 from types import TracebackType
@@ -20,29 +21,39 @@ from emulator.clock import Clock
 _URL_LINE = re.compile(r"Task Service\s+(http://\S+)")
 _SECONDS_TO_START = 120
 _SECONDS_TO_STOP = 30
+_PAUSE = 0.1
+
+Take = Callable[[str], object]
 
 
 class LocalServer:
     """`with LocalServer(...) as server:` gives a running one; `exit_code` is known after."""
 
-    def __init__(self, command: Sequence[str], *, data_dir: Path, clock: Clock) -> None:
-        self._command = [*command, "serve", "--port", "0", "--data-dir", str(data_dir)]
+    def __init__(
+        self, command: Sequence[str], *, data_dir: Path, clock: Clock, on_line: Take
+    ) -> None:
+        """`on_line` gets each line of the server's stderr, on a thread of ours."""
+        options = ["--port", "0", "--data-dir", str(data_dir), "--log-level", "WARNING"]
+        self._command = [*command, "serve", *options]
         self._clock = clock
+        self._on_line = on_line
+        self._readers: list[threading.Thread] = []
         self.url = ""
         self.exit_code: int | None = None
 
     def __enter__(self) -> LocalServer:
-        # In a session of its own a Ctrl-C reaches us alone, and we stop it when we are ready to.
+        # A Ctrl-C on the terminal then reaches us alone, and we stop it when we are ready to.
         self._process = subprocess.Popen(
             self._command,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
             start_new_session=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
         try:
-            self.url = self._await_url(self._clock.monotonic() + _SECONDS_TO_START)
+            self._start(self._clock.monotonic() + _SECONDS_TO_START)
         except BaseException:
             self._stop()
             raise
@@ -56,24 +67,27 @@ class LocalServer:
     ) -> None:
         self._stop()
 
-    def _await_url(self, deadline: float) -> str:
-        assert self._process.stdout is not None
-        printed: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(
-            target=_pick_url, args=(self._process.stdout, printed), daemon=True
-        ).start()
-        try:
-            url = printed.get(timeout=_SECONDS_TO_START)
-        except queue.Empty:
-            raise NotStarted(f"the server printed no URL within {_SECONDS_TO_START} s") from None
-        if url is None:
-            code = self._process.wait()
-            raise NotStarted(f"the server ended with exit code {code}; it said why above")
-        self._await_health(url, deadline)
-        return url
+    def _start(self, deadline: float) -> None:
+        printed: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._readers = [
+            _reader(self._process.stdout, printed.put),
+            _reader(self._process.stderr, self._on_line),
+        ]
+        self.url = self._await_url(printed, deadline)
+        self._await_health(deadline)
 
-    def _await_health(self, url: str, deadline: float) -> None:
-        service = TaskService(url)
+    def _await_url(self, printed: queue.SimpleQueue[str], deadline: float) -> str:
+        while self._clock.monotonic() < deadline:
+            with suppress(queue.Empty):
+                if match := _URL_LINE.search(printed.get(timeout=_PAUSE)):
+                    return match[1]
+            if self._process.poll() is not None and printed.empty():
+                code = self._process.returncode
+                raise NotStarted(f"the server ended with exit code {code}; it said why above")
+        raise NotStarted(f"the server printed no URL within {_SECONDS_TO_START} s")
+
+    def _await_health(self, deadline: float) -> None:
+        service = TaskService(self.url)
         try:
             while True:
                 try:
@@ -82,7 +96,7 @@ class LocalServer:
                 except ServerUnreachable:
                     if self._clock.monotonic() > deadline:
                         raise
-                    sleep(0.1)
+                    sleep(_PAUSE)
         finally:
             service.close()
 
@@ -93,12 +107,19 @@ class LocalServer:
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
             self._process.kill()
             self.exit_code = self._process.wait()
+        for reader in self._readers:
+            reader.join(1)  # its last words; no longer, in case a child of it holds the pipe
 
 
-def _pick_url(output: IO[str], printed: queue.Queue[str | None]) -> None:
-    """Read to the end, whatever comes: a pipe that nobody reads would block the server."""
-    with output:
-        for line in output:
-            if match := _URL_LINE.search(line):
-                printed.put(match[1])
-    printed.put(None)
+def _reader(stream: IO[str] | None, take: Take) -> threading.Thread:
+    """Reads to the end, whatever comes: a pipe that nobody reads would block the server."""
+    assert stream is not None, "Popen was asked for pipes"
+
+    def read() -> None:
+        with stream:
+            for line in stream:
+                take(line.rstrip())
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    return thread

@@ -6,6 +6,7 @@ What a program may read goes to stdout; everything else is a note, on stderr.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -32,6 +33,16 @@ def note(text: str) -> None:
     click.echo(text, err=True)
 
 
+def say(text: str = "") -> None:
+    """A line for people on stdout, styled on a terminal.
+
+    By print(), because progress bars put something in the place of sys.stdout to stay below it,
+    which click.echo() would get round.
+    """
+    styled = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    print(text if styled else click.unstyle(text), flush=True)
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
     """The rows under their columns; `empty` is the note when there are none."""
     texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
@@ -55,7 +66,7 @@ def fields(thing: Mapping[str, object]) -> None:
 
 def limits(function: Mapping[str, object]) -> str:
     """What runs the function and what it may use, in a few words."""
-    runs_on = function.get("runtime") or function.get("image") or "container image"
+    runs_on = function.get("image") or function.get("runtime")
     return f"{runs_on}, {function.get('timeLimit')} s, {function.get('memoryLimit')} MB"
 
 

@@ -6,7 +6,7 @@ That gives, on any engine and without anything in the image but /bin/sh:
 
 - flush: a line sent to its input comes back behind all earlier output, with the peak of memory;
 - the exit code of the program, and whether the kernel killed something for lack of memory;
-- an end with its server: when the engine closes the input, the shell ends, and the container with it.
+- an end with its server: when the input closes, the shell ends, and the container with it.
 
 Its lines carry a random mark that arrives through the input, so the program cannot see it in its
 environment or arguments.

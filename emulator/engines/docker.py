@@ -20,6 +20,8 @@ from emulator.engines.console import COMMAND, Console, Flushed, Printed, Said
 from emulator.engines.engine import Container, ContainerExit, ContainerSpec, Listener
 from emulator.errors import EngineError, EngineUnreachable, StartFailed
 
+_REQUEST_LIMIT = 120  # seconds
+_CONNECTIONS = 64
 _USER = "993:990"  # AWS Lambda's sbx_user1051
 _PIDS = 1024
 _OPEN_FILES = 1024
@@ -29,6 +31,19 @@ _THAW_TRIES = 20
 _THAW_PAUSE = 0.01  # seconds
 _READ = 64 * 1024
 _HEADER = struct.Struct(">BxxxL")  # of each piece of attached output: stream, length
+
+
+def connect(address: str) -> docker.DockerClient:
+    """A client for the engine at `address`, such as unix:///var/run/docker.sock.
+
+    Raises `EngineUnreachable`.
+    """
+    try:
+        return docker.DockerClient(
+            base_url=address, version="auto", timeout=_REQUEST_LIMIT, max_pool_size=_CONNECTIONS
+        )
+    except DockerException as error:
+        raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from None
 
 
 class DockerEngine:
@@ -136,7 +151,7 @@ class DockerContainer:
         _try(self._api.pause, self.id)
 
     def thaw(self) -> None:
-        """Engines have been seen to lose an unpause that follows a pause at once: look, and repeat."""
+        """Engines were seen to lose an unpause that follows a pause at once: look, and repeat."""
         for _ in range(_THAW_TRIES):
             _try(self._api.unpause, self.id)
             if not self._api.inspect_container(self.id)["State"]["Paused"]:

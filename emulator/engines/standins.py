@@ -106,7 +106,8 @@ class Standins:
     def ensure(self, name: str) -> str:
         """The tag of an up-to-date stand-in, built if need be; one build at a time per machine."""
         if not self.present(name):
-            with exclusive(self._cache / "build.lock"):
+            waiting = Progress(f"{self.tag(name)}: waiting for another build to end")
+            with exclusive(self._cache / "build.lock", lambda: self._announce(waiting)):
                 shutil.rmtree(self._workshop, ignore_errors=True)  # left by a build that was killed
                 self._build(name)
         return self.tag(name)
@@ -190,11 +191,15 @@ class Standins:
 
 
 @contextmanager
-def exclusive(lock: Path) -> Iterator[None]:
-    """Holds `lock` against other threads and other processes."""
+def exclusive(lock: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Holds `lock` against other threads and other processes; calls `waiting` if another has it."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

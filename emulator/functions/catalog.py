@@ -1,4 +1,4 @@
-"""The catalog: deploys, changes, finds and deletes functions. Owns the function table and the code."""
+"""The catalog: deploys, changes, finds and deletes functions; owns their table and code."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Catalog:
         """
         check_name(name)
         function = Function(name=name, update_timestamp=self._clock.now(), **properties)
-        _check(function)
+        _check(function, zipped)
         with self._writing:
             if self._row(name) is not None:
                 raise AlreadyExists(f"there is a function named '{name}' already")
@@ -57,10 +57,14 @@ class Catalog:
         """Changes only what is named; raises as `deploy` does, and `NotFound`."""
         with self._writing:
             before = self.get(name)
+            if properties.get("image"):  # takes the place of code
+                before = replace(before, code=None, runtime=None, entry_point=None)
+            elif zipped is not None:
+                before = replace(before, image=None)
             after = replace(before, update_timestamp=self._clock.now(), **properties)
-            _check(after)
+            _check(after, zipped)
             if zipped is not None:
-                after = replace(after, code=self._code.add(zipped), image=None)
+                after = replace(after, code=self._code.add(zipped))
             FunctionRow.update(**_to_row(after)).where(FunctionRow.name == name).execute(
                 self._store.db
             )
@@ -106,12 +110,18 @@ class Catalog:
             changed(name)
 
 
-def _check(function: Function) -> None:
+def _check(function: Function, zipped: bytes | None) -> None:
     check_environment(function.environment)
+    has_code = function.code is not None or zipped is not None
+    if function.image is not None:
+        if has_code or function.runtime is not None:
+            raise BadConfiguration("give either an image, or code with its runtime and entry point")
+        if not function.image.strip():
+            raise BadConfiguration("image is empty; give the reference of a container image")
+    elif not (has_code and function.runtime and function.entry_point):
+        raise BadConfiguration("give code with its runtime and entry point, or an image")
     if function.runtime is not None:
         runtimes.find(function.runtime)
-    if function.image is not None and not function.image.strip():
-        raise BadConfiguration("image is empty; give the reference of a container image")
 
 
 def _to_row(function: Function) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def _unpack(zipped: bytes, folder: Path) -> None:
     except _DAMAGED as error:
         raise BadFunctionCode(f"there was an error while unzipping the code: {error}") from None
     for made, _, _ in os.walk(folder):
-        os.chmod(made, 0o755)  # whatever the umask is: the function runs as another user
+        os.chmod(made, 0o755)  # noqa: S103 - whatever the umask is: the function runs as another user
 
 
 def _check(entries: list[zipfile.ZipInfo]) -> None:

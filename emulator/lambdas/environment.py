@@ -42,7 +42,8 @@ class Environment:
         )
         self.state = State.STARTING
         self.stale = False
-        self.invocations = 0
+        self.turn = 0
+        """Counts leases. Whoever gives one back says which, since the next may have begun."""
         self.end: ContainerEnd | None = None
         self.ended_by: Move | None = None
         """The move that ended its serving."""
@@ -86,11 +87,16 @@ class Environment:
         self._since = self._clock.monotonic()
         if self.state is State.BUSY:
             self._reserved = False
+            self.turn += 1
         if self.state is State.RETIRING and before is not State.RETIRING:
             self.ended_by = by
             self._retiring(self)
         self._changed.notify_all()
         return True
+
+    def begin(self) -> None:
+        """Init is counted from here: what came before was a pull or a build."""
+        self._born = self._clock.monotonic()
 
     def started(self, container: Container) -> None:
         """The engine has made the container; its program may have asked for work already."""
@@ -142,7 +148,7 @@ class Environment:
             container.flush()
 
     def drain(self, limit: float) -> None:
-        """Waits, `limit` seconds at most, until all output up to now was handed over, or it ended."""
+        """Waits `limit` seconds at most until all output up to now was handed over, or it ended."""
         flushed = threading.Event()
         self.flush(flushed.set)
         self._await(flushed.is_set, limit)

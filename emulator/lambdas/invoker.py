@@ -47,7 +47,6 @@ class Invoker:
         with self._pool.lease(function, patience) as leased:
             if isinstance(leased, Failure):
                 return leased
-            leased.invocations += 1
             if leased.state is State.BUSY:
                 return self._run(leased, event, request_id, log)
             return self._explain_init(leased, request_id, log)
@@ -55,6 +54,7 @@ class Invoker:
     def _run(
         self, environment: Environment, event: bytes, request_id: str, log: InvocationLog
     ) -> Outcome:
+        cold = environment.turn == 1
         log.lines(environment.record(log.line))
         log.start()
         limit = environment.function.time_limit
@@ -71,7 +71,7 @@ class Invoker:
             outcome = _why(environment, request_id)
         else:
             environment.settle(_SETTLE_LIMIT)
-        init = environment.init_milliseconds if environment.invocations == 1 else None
+        init = environment.init_milliseconds if cold else None
         log.end(outcome, _usage(environment, duration, init))
         return outcome
 

@@ -15,7 +15,7 @@ _LIVING = (State.STARTING, State.READY, State.BUSY, State.SETTLING, State.FROZEN
 
 @dataclass(frozen=True, kw_only=True)
 class Slot:
-    """What placement needs to know of an environment. `since`: monotonic seconds of its last move."""
+    """What placement needs to know of an environment. `since`: when it last moved, monotonic."""
 
     id: str
     version: str

@@ -1,4 +1,4 @@
-"""All environments of this server: gives leases, starts what is missing, retires what is not needed.
+"""All environments of this server: leases them, starts what is missing, retires the rest.
 
 One condition guards every state. Decisions are `placement`'s; calls to the engine are made outside
 the condition, since they take long.
@@ -62,11 +62,14 @@ class Pool:
         be started, or there is no room within `patience` seconds.
         """
         leased = self._acquire(function, patience)
+        if isinstance(leased, Failure):
+            yield leased
+            return
+        turn = leased.turn
         try:
             yield leased
         finally:
-            if isinstance(leased, Environment):
-                self._give_back(leased)
+            self._give_back(leased, turn)
 
     def overdue(self, environment: Environment) -> None:
         """It has used up its time: it is killed and removed."""
@@ -162,6 +165,7 @@ class Pool:
         function = environment.function
         try:
             spec = self._launch(function, environment.id)
+            environment.begin()
             environment.started(self._engine.run(spec, environment))
         except EngineError as error:
             self._notices.publish("environment_failed", function=function.name, error=error.message)
@@ -184,14 +188,15 @@ class Pool:
             environment.thaw()
         except EngineError as error:
             self._notices.publish("environment_failed", id=environment.id, error=error.message)
-            self._give_back(environment)
+            self._give_back(environment, environment.turn)
             return False
         return True
 
-    def _give_back(self, environment: Environment) -> None:
-        """What did not answer, or shall not serve again, is retired; the rest becomes ready."""
+    def _give_back(self, environment: Environment, turn: int) -> None:
+        """What has not finished its turn is retired; what has may be in its next one already."""
         with self._changed:
-            if environment.state in (State.BUSY, State.SETTLING):
+            unfinished = environment.state in (State.BUSY, State.SETTLING)
+            if unfinished and environment.turn == turn:
                 environment.move(Move.RETIRED)
         if environment.stale:
             self.retire_idle(after=float("inf"))

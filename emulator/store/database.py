@@ -33,7 +33,7 @@ class Store:
         self._migrate(path)
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """A transaction that holds the write lock from its start, so that it never has to upgrade."""
+        """A transaction that holds the write lock from its start: it never has to upgrade."""
         transaction: AbstractContextManager[Any] = self.db.atomic("IMMEDIATE")
         return transaction
 

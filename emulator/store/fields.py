@@ -12,7 +12,7 @@ from emulator.clock import from_epoch, to_epoch
 
 
 class MomentField(BigIntegerField):
-    """A UTC datetime, stored as milliseconds since 1970 so that it sorts and compares as a number."""
+    """A UTC datetime, stored as milliseconds since 1970 so that it sorts as a number."""
 
     def db_value(self, value: Any) -> int | None:
         return to_epoch(value) if isinstance(value, datetime) else value

@@ -317,6 +317,7 @@ class _Spot(NamedTuple):
 _NUMBER, _TEXT, _BOOLEAN = ("integer", "real"), ("text",), ("true", "false")
 _TYPES = {int: _NUMBER, float: _NUMBER, str: _TEXT, bool: _BOOLEAN}
 _RANKS = (_NUMBER, _TEXT, ("object",), ("array",), _BOOLEAN)
+MAX_CONTAINS = 3  # inside each other: the stack of SQLite's parser holds few SELECTs
 _UNQUOTABLE = re.compile(r'["\\\x00-\x1f]')  # what no key in a SQLite JSON path can hold
 
 
@@ -341,6 +342,8 @@ def _json_test(end: _Spot, leaf: Leaf) -> Sql:
         return (end.type == "text") & _has_text(end.value, leaf.text)
     if leaf.condition is None:
         return end.type.is_null(False)
+    if end.depth > MAX_CONTAINS:
+        raise BadQuery(f"RQL: contains(...) and excludes(...) nest {MAX_CONTAINS} deep at most")
     return _joined(" AND ", [_Element(end).sql(leaf.condition), end.type == "object"])
 
 
@@ -406,7 +409,7 @@ _WALK = """EXISTS (WITH RECURSIVE {node}(depth, type, value) AS (
                        THEN {node}.value END) AS child,
         (SELECT 0 AS used UNION ALL SELECT 1) AS step
     WHERE CASE WHEN step.used = 0
-               THEN {node}.type = 'array' AND child.type = 'object' AND {node}.depth < {length}
+               THEN {node}.type = 'array' AND FALSE
                {keys} ELSE TRUE END)
     SELECT 1 FROM {node} WHERE {test} AND {node}.depth >= {length})"""
 

@@ -63,7 +63,7 @@ class Record:
                 self._flush()
 
     def close(self) -> None:
-        """Writes what is left; a line that comes later (a thread left behind) is written at once."""
+        """Writes what is left; what comes later (from a thread left behind) is written at once."""
         with self._lock:
             self._closed = True
             self._flush()

@@ -48,7 +48,7 @@ class Worker(Loop):
         return min(max((due - now).total_seconds(), 0.0), _LONGEST_PAUSE)
 
     def await_idle(self, limit: float) -> bool:
-        """Waits until nothing runs any more, `limit` seconds at most. For a worker that has stopped."""
+        """For a worker that has stopped: waits `limit` seconds at most until nothing runs."""
         with self._changed:
             return self._changed.wait_for(lambda: self._running == 0, limit)
 

@@ -18,7 +18,7 @@ Where the documentation leaves a choice:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import NoReturn
@@ -42,9 +42,10 @@ from emulator.store.query import (
 )
 
 MAX_LENGTH = 16_384  # characters; a list of some hundred ids fits
-MAX_OPERATORS = 200
+MAX_OPERATORS = 100
 MAX_NESTING = 8
-MAX_KEYS = 16  # of one path
+MAX_KEYS = 10  # in one path
+MAX_SORTS = 10
 
 
 @dataclass(frozen=True)
@@ -241,13 +242,13 @@ class _Reader:
         character = self.peek()
         if not character:
             _fail("a closing parenthesis is missing", self.at)
-        if character in "(),&|=<>!":
-            _fail(f"{character!r} does not belong here", self.at)
-        _fail(f"{character!r} must be percent-encoded twice", self.at)
+        known = character in "(),&|=<>!" or _WORD.fullmatch(character)
+        problem = "does not belong here" if known else "must be percent-encoded twice"
+        _fail(f"{character!r} {problem}", self.at)
 
 
 def _calls(query_string: str) -> Iterator[_Call]:
-    """The calls at the top, whether & or and(...) joins them."""
+    """The calls at the top, be it & or and(...) that joins them."""
     if len(query_string) > MAX_LENGTH:
         raise BadQuery(f"RQL: a query has {MAX_LENGTH} characters at most")
     try:
@@ -259,7 +260,7 @@ def _calls(query_string: str) -> Iterator[_Call]:
 
 
 def _parts(call: _Call) -> Iterator[_Call]:
-    if call.name == "and":
+    if call.name == "and" and call.arguments:
         for part in call.calls(call.arguments):
             yield from _parts(part)
     else:
@@ -308,15 +309,11 @@ def _date(text: str) -> datetime | None:
         return None
 
 
-def _boolean(text: str) -> bool | None:
-    return {"true": True, "false": False}.get(text)
-
-
 _CASTS: dict[str, Callable[[str], Value]] = {
     "string": str,
     "number": _number,
     "date": _date,
-    "boolean": _boolean,
+    "boolean": {"true": True, "false": False}.get,
 }
 
 
@@ -331,11 +328,7 @@ def _condition(call: _Call) -> Condition:
     return _OPERATORS[call.name](call)
 
 
-def _conditions(call: _Call, arguments: Iterable[str | _Call]) -> tuple[Condition, ...]:
-    return tuple(_condition(part) for part in call.calls(arguments))
-
-
-def _all(conditions: list[Condition]) -> Condition | None:
+def _all(conditions: Sequence[Condition]) -> Condition | None:
     return And(tuple(conditions)) if len(conditions) > 1 else next(iter(conditions), None)
 
 
@@ -361,14 +354,14 @@ def _contains(call: _Call) -> Contains:
     field, *conditions = call.arguments or [""]
     if not isinstance(field, str):
         call.fail(f"{call.name}(...) begins with a field")
-    return Contains(call.path(field), _all(list(_conditions(call, conditions))))
+    return Contains(call.path(field), _all([_condition(c) for c in call.calls(conditions)]))
 
 
 def _joined(kind: type[And | Or]) -> Callable[[_Call], Condition]:
     def joined(call: _Call) -> Condition:
         if not call.arguments:
             call.fail(f"{call.name}(...) needs a condition")
-        return kind(_conditions(call, call.arguments))
+        return kind(tuple(_condition(part) for part in call.calls(call.arguments)))
 
     return joined
 
@@ -382,7 +375,7 @@ def _limit(query: Query, call: _Call) -> Query:
 
 
 def _sort(query: Query, call: _Call) -> Query:
-    words = call.words(1)
+    words = call.words(1, MAX_SORTS)
     sort = (Sort(call.path(word[word[:1] in ("+", "-") :]), word[:1] == "-") for word in words)
     return replace(query, sort=tuple(sort))
 

@@ -1,4 +1,4 @@
-"""/tasks/v1: functions, tasks and logs. Views that translate; `tasks.service` and the catalog do."""
+"""/tasks/v1: functions, tasks and logs. Views translate; `tasks.service` and the catalog do."""
 
 from __future__ import annotations
 

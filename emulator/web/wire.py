@@ -130,7 +130,7 @@ Model = TypeVar("Model", bound=Wire)
 def read(model: type[Model], body: bytes, *, optional: bool = False) -> Model:
     """The body as a `model`.
 
-    Raises `EmptyBody` (unless the body is `optional`), `BodyNotJson`, `MissingFields` or `BadField`.
+    Raises `EmptyBody` (unless it is `optional`), `BodyNotJson`, `MissingFields` or `BadField`.
     """
     if not body.strip():
         if not optional:

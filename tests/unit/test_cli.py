@@ -343,7 +343,7 @@ time.sleep(60)
 
 def start(script: str, *words: str, data_dir: Path) -> LocalServer:
     command = [sys.executable, "-c", script, *words]
-    return LocalServer(command, data_dir=data_dir, clock=SystemClock())
+    return LocalServer(command, data_dir=data_dir, clock=SystemClock(), on_line=print)
 
 
 def test_a_server_of_our_own_is_stopped_in_the_end(stub: StubService, tmp_path: Path) -> None:
@@ -367,8 +367,12 @@ def test_a_server_that_does_not_stop_is_killed(
     assert server.exit_code == -signal.SIGKILL
 
 
-def test_a_server_that_does_not_start_is_reported(tmp_path: Path) -> None:
-    server = start("raise SystemExit(3)", data_dir=tmp_path)
+def test_a_server_that_does_not_start_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = start("raise SystemExit('no engine')", data_dir=tmp_path)
 
-    with pytest.raises(NotStarted, match="exit code 3"), server:
+    with pytest.raises(NotStarted, match="exit code 1"), server:
         pass
+
+    assert capsys.readouterr().out == "no engine\n"
