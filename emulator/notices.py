@@ -17,10 +17,12 @@ _WARNINGS = frozenset(
     {
         "claim_lost",
         "environment_failed",
+        "environment_silent",
         "image_missing",
         "invocation_broke",
         "loop_failed",
         "request_broke",
+        "task_broke",
         "tasks_reclaimed",
     }
 )

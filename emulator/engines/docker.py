@@ -168,14 +168,16 @@ class DockerContainer:
     def _read(self, listener: Listener) -> None:
         """Until the program ends. Letting go of the connection then ends the shell before it."""
         console = Console(self._mark)
-        with self._wire:
-            for data in _pieces(self._wire):
-                end = _tell(console.feed(data), listener)
-                if end is not None:
-                    break
-            else:
-                end = _tell(console.end(), listener) or ContainerExit(code=None)
-        listener.exited(end)
+        end: ContainerExit | None = None
+        try:
+            with self._wire:
+                for data in _pieces(self._wire):
+                    end = _tell(console.feed(data), listener)
+                    if end is not None:
+                        return
+            end = _tell(console.end(), listener)
+        finally:
+            listener.exited(end or ContainerExit(code=None))
 
 
 def _pieces(wire: socket.socket) -> Iterator[bytes]:

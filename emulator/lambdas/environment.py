@@ -170,11 +170,11 @@ class Environment:
     def output(self, line: bytes) -> None:
         # Runtimes keep a message of several lines together with carriage returns.
         message = line.decode(errors="replace").rstrip("\r\n").replace("\r", "\n")
-        write = self._write
-        if write is None:
-            with self._changed:
+        with self._changed:
+            write = self._write
+            if write is None:
                 self._init_lines.append(LogLine(self._clock.now(), message))
-        else:
+        if write is not None:
             write(message)
 
     def flushed(self, peak: int) -> None:

@@ -27,6 +27,11 @@ INIT_LIMIT = 10.0  # seconds; what AWS gives the init of a function with a short
 _REMOVALS = 4  # side by side
 _STOP_LIMIT = 30.0  # seconds until a stop gives up on an engine that does not remove
 
+_SILENT = (
+    "it did not ask for work in time; when every function does this, look whether a firewall keeps"
+    " containers from reaching this machine"
+)
+
 Launch = Callable[[Function, str], ContainerSpec]
 """Function and environment id -> what to start; may take long, and raise `EngineError`."""
 
@@ -179,7 +184,8 @@ class Pool:
             self._changed.wait_for(lambda: environment.state is not State.STARTING, limit)
             if environment.move(Move.LEASED):
                 return environment
-            environment.move(Move.OVERDUE)
+            if environment.move(Move.OVERDUE):
+                self._notices.publish("environment_silent", function=function.name, hint=_SILENT)
         return environment
 
     def _thaw(self, environment: Environment) -> bool:

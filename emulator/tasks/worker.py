@@ -55,6 +55,8 @@ class Worker(Loop):
     def _run_task(self, task: Task) -> None:
         try:
             self._runner.run(task)
+        except Exception as error:  # the store, most likely; the task stays in progress
+            self._notices.publish("task_broke", task=task.id, error=repr(error))
         finally:
             with self._changed:
                 self._running -= 1

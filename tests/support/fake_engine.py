@@ -1,0 +1,284 @@
+"""FakeEngine: an Engine whose containers are threads that speak real HTTP to the Runtime API.
+
+What runs in a container is a program: a function that gets a `Runtime`, the handle to everything
+that a process can do there. `serve` makes a program of a Lambda handler. Every verb of a `Runtime`
+stands still while the container is frozen and unwinds the program once it was killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import threading
+import traceback
+from collections.abc import Callable
+from queue import Queue
+from typing import Any, NoReturn
+
+from emulator import ids
+from emulator.engines.console import Console, Flushed, Printed
+from emulator.engines.engine import ContainerExit, ContainerSpec, Listener
+from emulator.errors import StartFailed
+
+PEAK = 40 * 1024 * 1024  # bytes that every fake container says it used
+_KILLED = ContainerExit(code=None)
+_OUT_OF_MEMORY = ContainerExit(code=137, out_of_memory=True)
+_API = "/2018-06-01/runtime"
+_PATIENCE = 60.0  # seconds until a program that waits for its test gives up
+_FLUSH, _END = object(), object()
+
+
+class Ended(BaseException):
+    """Unwinds a program whose container has ended."""
+
+
+class Runtime:
+    """A process in a container, and its connection to the Runtime API."""
+
+    def __init__(self, spec: ContainerSpec, gateway: str) -> None:
+        self.spec = spec
+        self.request_id = ""
+        self.said: Queue[object] = Queue()
+        """Pieces of output, and between them _FLUSH; _END is the last."""
+        self.end: ContainerExit | None = None
+        self.statuses: list[int] = []
+        """What the Runtime API said to each post."""
+        self._gateway = gateway
+        self._frozen = False
+        self._changed = threading.Condition()
+        self._connection: http.client.HTTPConnection | None = None
+
+    # For programs
+
+    def print(self, text: str, end: str = "\n") -> None:
+        self.go_on()
+        self.said.put((text + end).encode())
+
+    def exit(self, code: int) -> NoReturn:
+        self.go_on()
+        self.finish(ContainerExit(code=code))
+        raise Ended
+
+    def exhaust_memory(self) -> NoReturn:
+        self.go_on()
+        self.finish(_OUT_OF_MEMORY)
+        raise Ended
+
+    def hang(self) -> NoReturn:
+        with self._changed:
+            self._changed.wait_for(lambda: self.end is not None)
+        raise Ended
+
+    def wait_for(self, event: threading.Event) -> None:
+        """Until the test sets `event`."""
+        for _ in range(int(_PATIENCE / 0.002)):
+            self.go_on()
+            if event.wait(0.002):
+                return
+        raise TimeoutError("nobody set the event that this program waits for")
+
+    def go_on(self) -> None:
+        """Stands still while frozen; raises `Ended` when the container has ended."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._frozen or self.end is not None)
+            if self.end is not None:
+                raise Ended
+
+    # For handlers: the Runtime API
+
+    def next(self) -> Any:
+        """The next event; asked again before an answer, the same one."""
+        headers, body = self._call("GET", "/invocation/next")
+        self.request_id = headers["Lambda-Runtime-Aws-Request-Id"]
+        return json.loads(body)
+
+    def answer(self, result: Any, request_id: str = "") -> int:
+        """Posts a response, to this invocation unless told otherwise; the API's status."""
+        return self._post(f"/invocation/{request_id or self.request_id}/response", result)
+
+    def fail(self, name: str, message: str, request_id: str = "") -> int:
+        said = {"errorType": name, "errorMessage": message}
+        return self._post(f"/invocation/{request_id or self.request_id}/error", said)
+
+    def fail_init(self, name: str, message: str) -> int:
+        return self._post("/init/error", {"errorType": name, "errorMessage": message})
+
+    def _post(self, path: str, value: Any) -> int:
+        self._call("POST", path, value if isinstance(value, bytes) else json.dumps(value).encode())
+        return self.statuses[-1]
+
+    def _call(self, method: str, path: str, body: bytes | None = None) -> tuple[Any, bytes]:
+        name, _, port = self.spec.environment["AWS_LAMBDA_RUNTIME_API"].partition(":")
+        try:
+            if self._connection is None:
+                self._connection = http.client.HTTPConnection(self._gateway, int(port))
+                self._connection.connect()
+            self.go_on()
+            headers = {"Host": f"{name}:{port}"}
+            self._connection.request(method, _API + path, body, headers)
+            response = self._connection.getresponse()
+            answer = response.read()
+        except (OSError, http.client.HTTPException):
+            self.go_on()
+            raise
+        self.go_on()
+        if method == "POST":
+            self.statuses.append(response.status)
+        elif response.status != 200:
+            raise ConnectionError(f"next was answered with {response.status}")
+        return response.headers, answer
+
+    # For the container
+
+    def freeze(self, frozen: bool) -> None:
+        with self._changed:
+            self._frozen = frozen
+            self._changed.notify_all()
+
+    def finish(self, end: ContainerExit) -> None:
+        """The first end counts; nothing that is printed afterwards is heard."""
+        with self._changed:
+            self.end = self.end or end
+            self._changed.notify_all()
+        self.said.put(_END)
+        with contextlib.suppress(OSError, AttributeError):  # not connected, or not any more
+            self._connection.sock.shutdown(2)  # type: ignore[union-attr]  # wakes who waits there
+
+    def run(self, program: Program) -> None:
+        with contextlib.suppress(Ended):
+            try:
+                program(self)
+                self.exit(0)
+            except Exception:
+                self.print(traceback.format_exc(), end="")
+                self.exit(1)
+        if self._connection is not None:
+            self._connection.close()
+
+
+Program = Callable[[Runtime], object]
+Handler = Callable[[Any, Runtime], Any]
+
+
+def serve(handler: Handler, init: Program | None = None) -> Program:
+    """A program that answers each event with what `handler(event, runtime)` returns or raises.
+
+    A handler that has posted something itself is not answered for. `init` runs before the first
+    event is asked for.
+    """
+
+    def program(runtime: Runtime) -> None:
+        if init is not None:
+            init(runtime)
+        while True:
+            event, posted = runtime.next(), len(runtime.statuses)
+            try:
+                result = handler(event, runtime)
+            except Exception as error:
+                runtime.fail(type(error).__name__, str(error))
+            else:
+                if len(runtime.statuses) == posted:
+                    runtime.answer(result)
+
+    return program
+
+
+class FakeContainer:
+    def __init__(self, spec: ContainerSpec, engine: FakeEngine) -> None:
+        self.id = ids.word()
+        self.spec = spec
+        self.runtime = Runtime(spec, engine.gateway)
+        self._engine = engine
+
+    def start(self, program: Program, listener: Listener) -> None:
+        for name, run, argument in (
+            ("program", self.runtime.run, program),
+            ("output", self._tell, listener),
+        ):
+            threading.Thread(
+                target=run, args=(argument,), name=f"fake-{name}-{self.id}", daemon=True
+            ).start()
+
+    def flush(self) -> None:
+        self.runtime.said.put(_FLUSH)
+
+    def freeze(self) -> None:
+        self._engine.calls.append(("freeze", self.id))
+        self.runtime.freeze(True)
+
+    def thaw(self) -> None:
+        self._engine.calls.append(("thaw", self.id))
+        self.runtime.freeze(False)
+
+    def kill(self) -> None:
+        self._engine.killing.wait()
+        self.runtime.finish(_KILLED)
+
+    def remove(self) -> None:
+        self.kill()
+        self._engine.containers.pop(self.id, None)
+
+    def _tell(self, listener: Listener) -> None:
+        mark = ids.word()
+        console = Console(mark)
+        for piece in iter(self.runtime.said.get, _END):
+            if piece is _FLUSH:
+                with contextlib.suppress(Ended):
+                    self.runtime.go_on()
+                    _hear(console.feed(f"{mark} flush {PEAK}\n".encode()), listener)
+            elif isinstance(piece, bytes):
+                _hear(console.feed(piece), listener)
+        _hear(console.end(), listener)
+        assert self.runtime.end is not None, "it has ended"
+        listener.exited(self.runtime.end)
+
+
+def _hear(said: list[Any], listener: Listener) -> None:
+    for words in said:
+        if isinstance(words, Printed):
+            listener.output(words.line)
+        elif isinstance(words, Flushed):
+            listener.flushed(words.peak)
+
+
+class FakeEngine:
+    """`programs` says what runs, by the first argument of the container, else by its image."""
+
+    can_freeze = True
+    memory = 16 * 1024
+    gateway = "127.0.0.1"
+
+    def __init__(self) -> None:
+        self.programs: dict[str, Program] = {}
+        self.containers: dict[str, FakeContainer] = {}
+        """Those that were not removed."""
+        self.started: list[ContainerSpec] = []
+        """Every container that there ever was."""
+        self.calls: list[tuple[str, str]] = []
+        """Every freeze and thaw, with the container's id."""
+        self.refusal: str | None = None
+        """Why no container starts."""
+        self.killing = threading.Event()
+        """Kills take effect only while this is set."""
+        self.killing.set()
+
+    def run(self, spec: ContainerSpec, listener: Listener) -> FakeContainer:
+        program = self.programs.get((spec.arguments or ("",))[0]) or self.programs.get(spec.image)
+        if self.refusal is not None or program is None:
+            raise StartFailed(self.refusal or f"there is no image {spec.image}")
+        container = FakeContainer(spec, self)
+        self.containers[container.id] = container
+        self.started.append(spec)
+        container.start(program, listener)
+        return container
+
+    def sweep(self, label: str) -> int:
+        name, _, value = label.partition("=")
+        found = [c for c in list(self.containers.values()) if c.spec.labels.get(name) == value]
+        for container in found:
+            container.remove()
+        return len(found)
+
+    def close(self) -> None:
+        """What still runs goes on: containers belong to the machine."""

@@ -1,0 +1,292 @@
+"""A live taskdock: a real server process, its containers, and its Task Service as plain HTTP calls."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import docker
+import requests
+
+from emulator.lambdas.launch import LABEL
+
+Json = dict[str, Any]
+Found = TypeVar("Found")
+
+REPOSITORY = Path(__file__).parents[2]
+COMMAND = (sys.executable, str(REPOSITORY / "cli.py"))
+FUNCTIONS = REPOSITORY / "tests" / "acceptance" / "functions"
+ENDED = ("complete", "failed", "retried", "canceled")
+
+_URL_LINE = re.compile(r"Task Service\s+(http://\S+)")
+_SECONDS_TO_START = 60
+_SECONDS_TO_STOP = 60
+_SECONDS_TO_ANSWER = 120
+_SECONDS_TO_BUILD = 800
+_PAUSE = 0.05
+
+
+def eventually(condition: Callable[[], Found], what: str, *, within: float = 60) -> Found:
+    """The first true value of `condition`; fails when `within` seconds bring none."""
+    deadline = time.monotonic() + within
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {within} s: {what}"
+        time.sleep(_PAUSE)
+    return found
+
+
+def source(folder: str) -> dict[str, str]:
+    """The files of one of the acceptance tests' own functions."""
+    return {
+        path.name: path.read_text() for path in (FUNCTIONS / folder).iterdir() if path.is_file()
+    }
+
+
+class TaskService:
+    """Plain HTTP calls to /tasks/v1, and the waiting that goes with them."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def close(self) -> None:
+        self._session.close()
+
+    def call(self, method: str, path: str, body: Json | None = None) -> requests.Response:
+        """`path` follows /tasks/v1."""
+        return self._session.request(
+            method, f"{self.url}/tasks/v1{path}", json=body, timeout=_SECONDS_TO_ANSWER
+        )
+
+    def get(self, path: str) -> Json:
+        return _accepted(self.call("GET", path))
+
+    def post(self, path: str, body: Json | None = None) -> Json:
+        return _accepted(self.call("POST", path, body))
+
+    def deploy(
+        self,
+        name: str,
+        files: Mapping[str, str],
+        *,
+        runtime: str = "python3.11",
+        entry_point: str = "main.handler",
+        **properties: Any,
+    ) -> str:
+        """Makes a function of these files and returns its name."""
+        function = {
+            "name": name,
+            "runtime": runtime,
+            "entryPoint": entry_point,
+            "code": base64.b64encode(zipped(files)).decode(),
+        }
+        self.post("/functions/", function | properties)
+        return name
+
+    def execute(self, name: str, data: Json | None = None) -> Json:
+        """The answer to a direct execution, be it a task with its result or an error."""
+        answer: Json = self.call("POST", f"/functions/{name}/execute", {"data": data or {}}).json()
+        return answer
+
+    def create(self, name: str, data: Json | None = None, **properties: Any) -> str:
+        """Queues a task and returns its id."""
+        task = self.post("/", {"functionName": name, "data": data or {}, **properties})
+        return str(task["id"])
+
+    def task(self, task_id: str) -> Json:
+        found: list[Json] = self.get(f"/?eq(id,{task_id})")["data"]
+        assert len(found) == 1, f"{len(found)} tasks have the id {task_id}"
+        return found[0]
+
+    def tasks(self, rql: str = "") -> list[Json]:
+        found: list[Json] = self.get(f"/?limit(50)&{rql}".rstrip("&"))["data"]
+        return found
+
+    def reach(self, task_id: str, *statuses: str, within: float = 60) -> Json:
+        """Waits until the task has one of these statuses, and returns it."""
+
+        def reached() -> Json | None:
+            task = self.task(task_id)
+            assert task["status"] in statuses or task["status"] not in ENDED, task
+            return task if task["status"] in statuses else None
+
+        reached_task = eventually(reached, f"{task_id} {' or '.join(statuses)}", within=within)
+        assert reached_task is not None
+        return reached_task
+
+    def finish(self, task_ids: Iterable[str], *, within: float = 60) -> list[Json]:
+        """Waits until all of them have ended, whichever way."""
+        return [self.reach(task_id, *ENDED, within=within) for task_id in task_ids]
+
+    def log(self, task_id: str) -> list[str]:
+        """Messages of all its log lines; none when there is no line yet."""
+        messages: list[str] = []
+        while True:
+            answer = self.call("GET", f"/{task_id}/logs?limit(100,{len(messages)})")
+            page = answer.json()["data"] if answer.ok else []
+            messages += [line["message"] for line in page]
+            if len(page) < 100:
+                return messages
+
+
+class LiveServer:
+    """A server process on a data folder of its own; it may be started again after its end."""
+
+    def __init__(self, engine: docker.DockerClient, data: Path, *options: str) -> None:
+        self.data = data
+        self.options = options
+        self.output: list[str] = []
+        self.service: TaskService
+        self._engine = engine
+        self._label = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+
+    def start(self) -> LiveServer:
+        command = [*COMMAND, "serve", "--port", "0", "--data-dir", str(self.data), *self.options]
+        self.service = TaskService("")
+        self._process = subprocess.Popen(
+            command,
+            cwd=self.data.parent,
+            env={**_environment(), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        told = threading.Event()
+        self._reader = threading.Thread(target=self._read, args=(self._process, told), daemon=True)
+        self._reader.start()
+        assert told.wait(_SECONDS_TO_START), f"no URL within {_SECONDS_TO_START} s\n{self.log}"
+        assert self.service.url, f"the server did not start\n{self.log}"
+        return self
+
+    @property
+    def log(self) -> str:
+        return "".join(self.output)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def containers(self) -> list[str]:
+        """Ids of all containers, running or not, that carry this server's label."""
+        label = f"{LABEL}.server={self._label}"
+        found = self._engine.api.containers(all=True, filters={"label": label})
+        return [container["Id"] for container in found]
+
+    def terminate(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """The end that no program can prepare for."""
+        assert self._process is not None
+        self._process.kill()
+        self._wait()
+
+    def stop(self) -> None:
+        """SIGTERM; the server ends in time and in order, and leaves no container."""
+        self.terminate()
+        assert self._wait() == 0, self.log
+        assert self.containers() == []
+
+    def discard(self) -> None:
+        """After a failure: nothing of it stays, whatever state it is in."""
+        self.kill()
+        for container in self.containers():
+            try:
+                self._engine.api.remove_container(container, force=True, v=True)
+            except docker.errors.APIError:
+                pass  # it is going by itself
+
+    def _wait(self) -> int:
+        assert self._process is not None
+        code = self._process.wait(_SECONDS_TO_STOP)
+        assert self._reader is not None
+        self._reader.join(_SECONDS_TO_STOP)
+        self.service.close()
+        return code
+
+    def _read(self, process: subprocess.Popen[str], told: threading.Event) -> None:
+        assert process.stdout is not None
+        with process.stdout:
+            for line in process.stdout:
+                self.output.append(line)
+                if match := _URL_LINE.search(line):
+                    self.service = TaskService(match[1])
+                    told.set()
+        told.set()
+
+
+class CommandLine:
+    """The taskdock command, run in a folder and talking to one server."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self._folder = folder
+        self._url = url
+
+    def __call__(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *words],
+            cwd=self._folder,
+            env={**_environment(), "TASKDOCK_URL": self._url},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS_TO_ANSWER,
+            check=False,
+        )
+
+    def succeed(self, *words: str) -> str:
+        """What it prints; it has to end well."""
+        done = self(*words)
+        assert done.returncode == 0, f"taskdock {' '.join(words)}\n{done.stderr}"
+        return done.stdout
+
+
+def make_images(*runtimes: str) -> None:
+    subprocess.run(
+        [*COMMAND, "images", *runtimes], timeout=_SECONDS_TO_BUILD, check=True, env=_environment()
+    )
+
+
+def zipped(files: Mapping[str, str]) -> bytes:
+    """A zip of these texts, every one of them executable."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, text in files.items():
+            entry = zipfile.ZipInfo(name)
+            entry.create_system = 3  # Unix: without it the mode means nothing
+            entry.external_attr = 0o100755 << 16
+            archive.writestr(entry, text)
+    return target.getvalue()
+
+
+def _accepted(answer: requests.Response) -> Json:
+    assert answer.ok, f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text}"
+    accepted: Json = answer.json()
+    return accepted
+
+
+def _environment() -> dict[str, str]:
+    """This process' variables without those that would change what the tests ask for."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TASKDOCK_")}

@@ -1,0 +1,81 @@
+"""Placement: plain values in, decisions out."""
+
+import pytest
+
+from emulator.lambdas.lifecycle import State
+from emulator.lambdas.placement import Slot, serve_from, to_evict, to_freeze, to_retire
+
+
+def slot(id, state=State.READY, *, version="v1", memory=128, since=0.0, **more):
+    return Slot(id=id, version=version, state=state, memory=memory, since=since, **more)
+
+
+def ids(slots):
+    return None if slots is None else [s.id for s in slots]
+
+
+@pytest.mark.parametrize(
+    ("pool", "served"),
+    [
+        ([], None),
+        ([slot("a")], "a"),
+        ([slot("a", since=1), slot("b", since=2)], "b"),
+        ([slot("frozen", State.FROZEN, since=9), slot("ready", since=1)], "ready"),
+        ([slot("frozen", State.FROZEN)], "frozen"),
+        ([slot("other", version="v2")], None),
+        ([slot("stale", stale=True)], None),
+        ([slot("reserved", reserved=True)], None),
+        ([slot(s.value, s) for s in State if s not in (State.READY, State.FROZEN)], None),
+    ],
+)
+def test_the_most_recently_used_idle_environment_of_the_version_serves(pool, served):
+    chosen = serve_from(pool, "v1")
+
+    assert (chosen and chosen.id) == served
+
+
+@pytest.mark.parametrize(
+    ("pool", "megabytes", "budget", "evicted"),
+    [
+        ([], 128, 1024, []),
+        ([slot("a")], 128, 256, []),
+        ([slot("a")], 128, 200, ["a"]),
+        ([slot("young", since=2), slot("old", since=1)], 128, 256, ["old"]),
+        ([slot("young", since=2), slot("old", since=1)], 256, 256, ["old", "young"]),
+        ([slot("busy", State.BUSY)], 128, 128, None),
+        ([slot("busy", State.BUSY), slot("idle")], 128, 256, ["idle"]),
+        ([slot("busy", State.BUSY), slot("idle")], 256, 256, None),
+        ([slot("going", State.RETIRING)], 128, 128, []),
+        ([slot("new", State.READY, reserved=True)], 128, 128, None),
+    ],
+)
+def test_room_is_made_by_retiring_what_idles_longest(pool, megabytes, budget, evicted):
+    assert ids(to_evict(pool, megabytes, budget)) == evicted
+
+
+def test_an_environment_larger_than_the_budget_may_run_alone():
+    assert to_evict([slot("idle")], 10240, 1024) == [slot("idle")]
+    assert to_evict([slot("busy", State.BUSY)], 10240, 1024) is None
+
+
+def test_only_what_has_been_ready_for_long_enough_is_frozen():
+    pool = [
+        slot("long", since=0),
+        slot("short", since=8),
+        slot("busy", State.BUSY),
+        slot("frozen", State.FROZEN),
+        slot("reserved", reserved=True),
+    ]
+
+    assert ids(to_freeze(pool, now=10, after=5)) == ["long"]
+
+
+def test_what_idles_too_long_or_is_stale_is_retired():
+    pool = [
+        slot("expired", State.FROZEN, since=0),
+        slot("fresh", since=9),
+        slot("stale", since=9, stale=True),
+        slot("busy", State.BUSY, stale=True),
+    ]
+
+    assert ids(to_retire(pool, now=10, after=10)) == ["expired", "stale"]

@@ -1,0 +1,26 @@
+"""Settings: given values, then the environment, then defaults."""
+
+from pathlib import Path
+
+import pytest
+
+from emulator.errors import StartupError
+from emulator.settings import Settings
+
+
+def test_a_given_value_wins_over_the_environment_and_that_over_the_default():
+    settings = Settings.load(
+        {"port": 9000, "concurrency": None},
+        {"TASKDOCK_PORT": "9001", "TASKDOCK_CONCURRENCY": "3"},
+    )
+
+    assert (settings.port, settings.concurrency, settings.data_dir) == (9000, 3, Path(".taskdock"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("port", "http"), ("port", 70000), ("concurrency", 0), ("log_level", "LOUD")],
+)
+def test_a_bad_value_is_named_with_its_variable(name, value):
+    with pytest.raises(StartupError, match=f"TASKDOCK_{name.upper()}"):
+        Settings.load({name: value}, {})

@@ -1,0 +1,70 @@
+"""The two state tables: what the documents say of them holds for every state."""
+
+from itertools import product
+
+import pytest
+
+from emulator.errors import IllegalMove
+from emulator.lambdas import lifecycle
+from emulator.lambdas.lifecycle import State
+from emulator.tasks import task
+from emulator.tasks.task import FINAL, Status
+
+LIVING = [State.STARTING, State.READY, State.BUSY, State.SETTLING, State.FROZEN]
+
+
+def reachable(table, start):
+    seen, ahead = set(), [start]
+    while ahead:
+        state = ahead.pop()
+        if state not in seen:
+            seen.add(state)
+            ahead += table[state].values()
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("moves", "state", "by"),
+    [
+        (table, state, by)
+        for table, states, moves in (
+            (lifecycle, State, lifecycle.Move),
+            (task, Status, task.Move),
+        )
+        for state, by in product(states, moves)
+        for table in [table]
+    ],
+)
+def test_a_move_is_made_only_where_the_table_has_it(moves, state, by):
+    if by in moves.TABLE[state]:
+        assert moves.move(state, by) is moves.TABLE[state][by]
+        assert moves.allows(state, by)
+    else:
+        assert not moves.allows(state, by)
+        with pytest.raises(IllegalMove, match=state.value):
+            moves.move(state, by)
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_environment_can_come_to_its_end(state):
+    assert State.GONE in reachable(lifecycle.TABLE, state)
+
+
+@pytest.mark.parametrize("state", LIVING)
+def test_every_living_environment_survives_neither_its_exit_nor_its_retirement(state):
+    assert lifecycle.move(state, lifecycle.Move.EXITED) is State.RETIRING
+    assert lifecycle.move(state, lifecycle.Move.RETIRED) is State.RETIRING
+
+
+def test_only_a_waiting_environment_is_leased():
+    leasable = [state for state in State if lifecycle.allows(state, lifecycle.Move.LEASED)]
+
+    assert leasable == [State.READY, State.FROZEN]
+
+
+def test_a_task_that_has_ended_never_changes():
+    assert {Status.COMPLETE, Status.FAILED, Status.RETRIED, Status.CANCELED} == FINAL
+
+
+def test_a_task_in_progress_cannot_be_canceled():
+    assert not task.allows(Status.IN_PROGRESS, task.Move.CANCELED)
