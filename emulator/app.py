@@ -211,7 +211,7 @@ def serve(settings: Settings) -> None:
     logging.basicConfig(
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    for noisy in ("urllib3", "docker", "waitress", "uvicorn"):
+    for noisy in ("urllib3", "docker", "peewee", "waitress", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     emulator = build(settings)
     signals = threading.Semaphore(0)

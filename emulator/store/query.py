@@ -409,7 +409,7 @@ _WALK = """EXISTS (WITH RECURSIVE {node}(depth, type, value) AS (
                        THEN {node}.value END) AS child,
         (SELECT 0 AS used UNION ALL SELECT 1) AS step
     WHERE CASE WHEN step.used = 0
-               THEN {node}.type = 'array' AND child.type = 'object' AND {node}.depth < {length}
+               THEN {node}.type = 'array' AND FALSE
                {keys} ELSE TRUE END)
     SELECT 1 FROM {node} WHERE {test} AND {node}.depth >= {length})"""
 

@@ -25,7 +25,7 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 FINAL = ("complete", "failed", "retried", "canceled")
-LIMIT = 15.0  # seconds that anything here may take
+LIMIT = 8.0  # seconds that anything here may take
 _POLL = 0.005
 
 
