@@ -32,11 +32,13 @@ from emulator.lambdas.pool import Pool
 from emulator.notices import Notices
 from emulator.settings import Settings
 from emulator.store.database import Store
+from emulator.tasks.api_requests import ApiRequests
 from emulator.tasks.journal import Journal, Scribe
 from emulator.tasks.queue import Queue
 from emulator.tasks.runner import Runner
 from emulator.tasks.service import Service
 from emulator.tasks.worker import Worker
+from emulator.web import problems
 from emulator.web.runtime_api import RuntimeApi
 from emulator.web.servers import PublicServer, RuntimeServer, open_private, open_public
 from emulator.web.task_service import create_app
@@ -143,13 +145,24 @@ class Emulator:
             clock=clock,
             notices=notices,
         )
+        direct = threading.BoundedSemaphore(settings.direct_concurrency)
         self.service = Service(
             queue=self._queue,
             journal=journal,
             catalog=self.catalog,
             runner=runner,
-            direct_places=settings.direct_concurrency,
+            direct=direct,
             wake=self._worker.wake,
+            clock=clock,
+            notices=notices,
+        )
+        api_requests = ApiRequests(
+            store=store,
+            journal=journal,
+            catalog=self.catalog,
+            runner=runner,
+            places=direct,
+            status_of=problems.status_of,
             clock=clock,
             notices=notices,
         )
@@ -158,7 +171,11 @@ class Emulator:
         )
         self._public = PublicServer(
             create_app(
-                service=self.service, catalog=self.catalog, health=self.health, notices=notices
+                service=self.service,
+                catalog=self.catalog,
+                api_requests=api_requests,
+                health=self.health,
+                notices=notices,
             ),
             self._sockets,
         )

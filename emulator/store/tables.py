@@ -12,6 +12,7 @@ from peewee import (
     BooleanField,
     CharField,
     CompositeKey,
+    FloatField,
     IntegerField,
     Model,
     TextField,
@@ -101,10 +102,10 @@ TagRow.add_index(TagRow.index(TagRow.tag, TagRow.task_id, name="task_tag_by_tag"
 
 
 class LogRow(Table):
-    """One log line of a task; the id keeps the order of lines with the same millisecond."""
+    """One log line; the id keeps the order of lines with the same millisecond."""
 
     id = AutoField()
-    task_id = CharField(max_length=24)
+    owner_id = CharField(max_length=24, column_name="task_id")  # or an API request
     timestamp = MomentField()
     message = TextField()
 
@@ -112,6 +113,31 @@ class LogRow(Table):
         table_name = "task_log"
 
 
-LogRow.add_index(LogRow.index(LogRow.task_id, LogRow.id, name="task_log_by_task"))
+LogRow.add_index(LogRow.index(LogRow.owner_id, LogRow.id, name="task_log_by_task"))
+LogRow.add_index(LogRow.index(LogRow.timestamp, LogRow.id, name="task_log_by_time"))
 
-TABLES: tuple[type[Table], ...] = (FunctionRow, TaskRow, TagRow, LogRow)
+
+class ApiRequestRow(Table):
+    id = CharField(max_length=24, primary_key=True)
+    function_name = CharField(max_length=64)
+    method = CharField(max_length=16)
+    path = TextField()  # with the query, without a leading slash
+    user_id = CharField(max_length=24, null=True)
+    application_id = CharField(max_length=24, null=True)
+    timestamp = MomentField()
+    status_code = IntegerField()
+    duration = FloatField()  # seconds
+    error = JsonField(null=True)
+
+    class Meta:
+        table_name = "api_request"
+
+
+ApiRequestRow.add_index(ApiRequestRow.index(ApiRequestRow.timestamp, name="api_request_by_time"))
+ApiRequestRow.add_index(
+    ApiRequestRow.index(
+        ApiRequestRow.function_name, ApiRequestRow.timestamp, name="api_request_by_function"
+    )
+)
+
+TABLES: tuple[type[Table], ...] = (FunctionRow, TaskRow, TagRow, LogRow, ApiRequestRow)

@@ -1,8 +1,12 @@
-"""Runs one claimed task to its end: invoke, decide, record. Used by worker and direct execution."""
+"""Runs one claimed task to its end: invoke, decide, record. Used by worker and direct execution.
+
+API requests use its `invoke` alone: they are no tasks.
+"""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from emulator.clock import Clock
 from emulator.functions.catalog import Catalog
@@ -41,7 +45,11 @@ class Runner:
     def run(self, task: Task) -> None:
         """Runs a task that this server has claimed from the queue, and ends it."""
         function = self._catalog.find(task.function_name)
-        outcome = self.invoke(task, function, PATIENCE)
+        if function is None:
+            name = task.function_name
+            outcome: Outcome = not_started("FunctionUnknown", f"there is no function '{name}'")
+        else:
+            outcome = self.invoke(task.id, function, shape.to_json(task), PATIENCE)
         if isinstance(outcome, Failure):
             self._failed(task, outcome, function.retry_policy if function else _NO_RETRY)
         else:
@@ -49,37 +57,38 @@ class Runner:
 
     def run_directly(self, task: Task, function: Function, patience: float) -> Outcome:
         """Runs a task whose caller waits: no retry, and no giving back."""
-        outcome = self.invoke(task, function, patience)
+        outcome = self.invoke(task.id, function, shape.to_json(task), patience)
         now = self._clock.now()
         if isinstance(outcome, Answer):
             self._tell("task_completed", task, self._queue.succeed(task, now))
         else:
-            error = _error(outcome)
+            error = error_of(outcome)
             self._tell("task_failed", task, self._queue.fail(task, error, now), error=error.name)
         return outcome
 
-    def invoke(self, task: Task, function: Function | None, patience: float) -> Outcome:
-        """Whatever goes wrong in here becomes the task's failure; nothing is left in progress."""
-        if function is None:
-            return not_started("FunctionUnknown", f"there is no function '{task.function_name}'")
+    def invoke(self, id: str, function: Function, event: Any, patience: float) -> Outcome:
+        """`id`: the task or API request whose log this writes.
+
+        Whatever goes wrong in here becomes its failure; nothing is left in progress.
+        """
         if not function.enabled:
             return not_started("FunctionDisabled", f"the function '{function.name}' is disabled")
-        record = self._journal.open(task.id)
+        record = self._journal.open(id)
         try:
-            event = json.dumps(shape.to_json(task), ensure_ascii=False).encode()
-            return self._invoker.invoke(function, event, record, patience=patience)
+            text = json.dumps(event, ensure_ascii=False).encode()
+            return self._invoker.invoke(function, text, record, patience=patience)
         except Exception as error:
-            self._notices.publish("invocation_broke", task=task.id, error=repr(error))
+            self._notices.publish("invocation_broke", id=id, error=repr(error))
             return not_started("InvocationFailed", f"taskdock could not run it: {error!r}")
         finally:
-            self._journal.close(task.id)
+            self._journal.close(id)
 
     def _failed(self, task: Task, failure: Failure, policy: RetryPolicy) -> None:
         now = self._clock.now()
         if failure.cause is Cause.STOPPED:
             self._tell("task_released", task, self._queue.release(task, now))
             return
-        error = _error(failure)
+        error = error_of(failure)
         delay = next_attempt(task, error, policy)
         if delay is None:
             ended = self._queue.fail(task, error, now)
@@ -95,7 +104,7 @@ class Runner:
             self._notices.publish(name, task=task.id, function=task.function_name, **facts)
 
 
-def _error(failure: Failure) -> TaskError:
+def error_of(failure: Failure) -> TaskError:
     started = failure.cause not in (Cause.START, Cause.STOPPED)
     kind = ErrorType.RUNTIME if started else ErrorType.INVOCATION
     return TaskError(kind, failure.name, failure.message)

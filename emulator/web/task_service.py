@@ -15,20 +15,27 @@ from emulator.functions.catalog import Catalog
 from emulator.notices import Notices
 from emulator.store.query import project
 from emulator.tasks import shape
+from emulator.tasks.api_requests import ApiRequests
 from emulator.tasks.service import Service
-from emulator.web import problems, rql, wire
+from emulator.web import api_functions, problems, rql, wire
 
 Json = dict[str, Any]
 
 
 def create_app(
-    *, service: Service, catalog: Catalog, health: Callable[[], Json], notices: Notices
+    *,
+    service: Service,
+    catalog: Catalog,
+    api_requests: ApiRequests,
+    health: Callable[[], Json],
+    notices: Notices,
 ) -> Flask:
     app = Flask("taskdock", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
     app.register_blueprint(_functions(catalog, service), url_prefix="/tasks/v1/functions")
     app.register_blueprint(_tasks(service), url_prefix="/tasks/v1")
+    app.register_blueprint(api_functions.blueprint(api_requests), url_prefix="/tasks/v1")
     app.add_url_rule("/health", "health", health)
 
     @app.errorhandler(TaskdockError)
@@ -147,5 +154,21 @@ def _functions(catalog: Catalog, service: Service) -> Blueprint:
         wanted = wire.read(wire.Execution, request.get_data(), optional=True)
         executed = service.execute(name, wanted.data)
         return {**shape.to_json(executed.task), "result": executed.result}
+
+    @functions.get("/<name>/logs")
+    def logs(name: str) -> Json:
+        """Deprecated by the service, and still there."""
+        query = rql.parse_function_logs(request.query_string.decode("latin-1"))
+        lines, total = service.function_logs(
+            name, since=query.since, until=query.until, limit=query.limit, offset=query.offset
+        )
+        return {
+            "query": request.query_string.decode("latin-1"),
+            "page": {"total": total, "offset": query.offset, "limit": query.limit},
+            "data": [
+                {"eventTimestamp": to_iso(line.timestamp), "message": line.message}
+                for line in lines
+            ],
+        }
 
     return functions
