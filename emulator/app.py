@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -35,6 +36,7 @@ from emulator.store.database import Store
 from emulator.tasks.api_requests import ApiRequests
 from emulator.tasks.journal import Journal, Scribe
 from emulator.tasks.queue import Queue
+from emulator.tasks.rescuer import Rescuer
 from emulator.tasks.runner import Runner
 from emulator.tasks.service import Service
 from emulator.tasks.worker import Worker
@@ -83,12 +85,11 @@ class Emulator:
         """Clears what an earlier crash left, then serves."""
         self.swept = self._engine.sweep(f"{launch.LABEL}.server={self._label}")
         self.catalog.tidy()
-        lost = self._queue.reclaim(self._clock.now())
-        if lost:
-            self.notices.publish("tasks_reclaimed", count=len(lost))
+        self._rescuer.rescue(timedelta(0))
         self._runtime.start()
         self._keeper.start()
         self._scribe.start()
+        self._rescuer.start()
         self._worker.start()
         self._public.start()
 
@@ -100,6 +101,7 @@ class Emulator:
         self._worker.await_idle(self.settings.stop_grace)
         self._keeper.stop()
         self._scribe.stop()
+        self._rescuer.stop()
         self._public.stop()
         self._runtime.stop()
         self._engine.close()
@@ -138,6 +140,7 @@ class Emulator:
             clock=clock,
             notices=notices,
         )
+        self._rescuer = Rescuer(queue=self._queue, runner=runner, clock=clock, notices=notices)
         self._worker = Worker(
             queue=self._queue,
             runner=runner,

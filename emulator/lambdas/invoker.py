@@ -19,13 +19,15 @@ from emulator.lambdas.outcome import (
     Failure,
     Outcome,
     ended,
+    not_started,
     stopped,
     timed_out,
 )
 from emulator.lambdas.pool import Pool
 
+MAX_EVENT = 6 * 1024 * 1024  # bytes
 _DRAIN_LIMIT = 0.5  # seconds that the last lines get to arrive before a kill
-_SETTLE_LIMIT = 2.0  # seconds that a runtime which has answered gets until it asks again
+_SETTLE_LIMIT = 2.0  # seconds that an outcome waits for a runtime that has answered to ask again
 _KILL_LIMIT = 10.0  # seconds that an engine gets to end a container
 _MEGABYTE = 1024 * 1024
 
@@ -35,13 +37,26 @@ class Invoker:
         self._pool = pool
         self._clock = clock
 
-    def invoke(self, function: Function, event: bytes, sink: Sink, *, patience: float) -> Outcome:
+    def invoke(
+        self,
+        function: Function,
+        event: bytes,
+        sink: Sink,
+        *,
+        patience: float,
+        max_event: int = MAX_EVENT,
+    ) -> Outcome:
         """Runs `event` (JSON text) and returns what became of it; log lines go to `sink`.
 
         When it returns, every line of this invocation has been written, REPORT last. The function's
         time limit begins when the event is delivered; before that, `patience` (seconds) limits the
         wait for room in memory.
         """
+        if len(event) > max_event:
+            return not_started(
+                "RequestEntityTooLargeException",
+                f"Request must be smaller than {max_event} bytes for the InvokeFunction operation",
+            )
         request_id = ids.request_id()
         log = InvocationLog(request_id, sink, self._clock)
         with self._pool.lease(function, patience) as leased:

@@ -37,7 +37,8 @@ from emulator.tasks.journal import Journal
 from emulator.tasks.runner import Runner, error_of
 from emulator.tasks.task import ErrorType, TaskError
 
-MAX_BODY = 6 * 1024 * 1024  # bytes
+MAX_BODY = 6 * 1024 * 1024  # bytes, as they came
+_MAX_EVENT = 2 * MAX_BODY  # base64 and escapes make a body longer
 _PATIENCE = 30.0  # seconds that a request waits for room in memory
 
 
@@ -128,7 +129,9 @@ class ApiRequests:
             raise TooManyApiRequests
         try:
             event = to_event(call.request, call.caller, id=call.id, now=call.now)
-            return self._runner.invoke(call.id, call.function, event, _PATIENCE)
+            return self._runner.invoke(
+                call.id, call.function, event, _PATIENCE, max_event=_MAX_EVENT
+            )
         finally:
             self._places.release()
 

@@ -6,12 +6,13 @@ API requests use its `invoke` alone: they are no tasks.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from emulator.clock import Clock
 from emulator.functions.catalog import Catalog
 from emulator.functions.function import Function, RetryPolicy
-from emulator.lambdas.invoker import Invoker
+from emulator.lambdas.invoker import MAX_EVENT, Invoker
 from emulator.lambdas.outcome import Answer, Cause, Failure, Outcome, not_started
 from emulator.notices import Notices
 from emulator.tasks import shape
@@ -41,6 +42,12 @@ class Runner:
         self._invoker = invoker
         self._clock = clock
         self._notices = notices
+        self._running: set[str] = set()
+
+    @property
+    def running(self) -> Collection[str]:
+        """The ids of the tasks and API requests that run now."""
+        return self._running.copy()
 
     def run(self, task: Task) -> None:
         """Runs a task that this server has claimed from the queue, and ends it."""
@@ -66,7 +73,15 @@ class Runner:
             self._tell("task_failed", task, self._queue.fail(task, error, now), error=error.name)
         return outcome
 
-    def invoke(self, id: str, function: Function, event: Any, patience: float) -> Outcome:
+    def invoke(
+        self,
+        id: str,
+        function: Function,
+        event: Any,
+        patience: float,
+        *,
+        max_event: int = MAX_EVENT,
+    ) -> Outcome:
         """`id`: the task or API request whose log this writes.
 
         Whatever goes wrong in here becomes its failure; nothing is left in progress.
@@ -74,13 +89,17 @@ class Runner:
         if not function.enabled:
             return not_started("FunctionDisabled", f"the function '{function.name}' is disabled")
         record = self._journal.open(id)
+        self._running.add(id)
         try:
             text = json.dumps(event, ensure_ascii=False).encode()
-            return self._invoker.invoke(function, text, record, patience=patience)
+            return self._invoker.invoke(
+                function, text, record, patience=patience, max_event=max_event
+            )
         except Exception as error:
             self._notices.publish("invocation_broke", id=id, error=repr(error))
             return not_started("InvocationFailed", f"taskdock could not run it: {error!r}")
         finally:
+            self._running.discard(id)
             self._journal.close(id)
 
     def _failed(self, task: Task, failure: Failure, policy: RetryPolicy) -> None:
