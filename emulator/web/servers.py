@@ -20,7 +20,7 @@ from waitress.server import BaseWSGIServer
 from emulator.errors import StartupError
 from emulator.web.repeated_headers import join_with_commas
 
-THREADS = 64  # of the public listener; a direct execution holds one for up to 30 s
+THREADS = 64  # of the public listener; a direct execution or API function holds one for up to 30 s
 _BACKLOG = 1024
 _LARGEST_BODY = 32 * 1024 * 1024  # bytes
 
