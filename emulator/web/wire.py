@@ -24,16 +24,25 @@ from emulator.functions.function import (
     PermissionMode,
     RetryPolicy,
 )
+from emulator.tasks import schedule, subscription
 from emulator.tasks.task import PRIORITY
 
 
 def _utc(moment: datetime) -> datetime:
     aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return to_milliseconds(aware.astimezone(timezone.utc))
+    try:
+        return to_milliseconds(aware.astimezone(timezone.utc))
+    except OverflowError:
+        raise ValueError("in UTC it is not in the years 1 to 9999") from None
 
 
 Moment = Annotated[datetime, Field(strict=False), AfterValidator(_utc)]
 Whole = Annotated[int, Field(strict=True)]
+Seconds = Annotated[
+    float,
+    Field(strict=True, ge=schedule.SHORTEST, le=schedule.LONGEST, allow_inf_nan=False),
+    AfterValidator(lambda seconds: round(seconds, 3)),  # whole milliseconds
+]
 Priority = Annotated[int, Field(strict=True, ge=PRIORITY.start, lt=PRIORITY.stop)]
 
 
@@ -118,6 +127,35 @@ class NewTask(Wire):
     tags: list[StrictStr] | None = None
     start_timestamp: Moment | None = None
     priority: Priority | None = None
+
+
+class NewSchedule(Wire):
+    function_name: StrictStr
+    interval: Seconds
+    data: dict[str, Any] | None = None
+    priority: Priority | None = None
+    start_timestamp: Moment | None = None
+
+
+class NewSubscription(Wire):
+    """A function or a webhook that wants events. `functionName` and `url` are taskdock's own."""
+
+    model_config = ConfigDict(populate_by_name=True)  # the SDK sends event_types
+
+    event_types: Annotated[list[StrictStr], Field(min_length=1)]
+    function_name: StrictStr | None = None
+    url: StrictStr | None = None
+
+    def check(self) -> None:
+        """Raises `MissingFields` or `BadField`."""
+        unknown = sorted(set(self.event_types) - set(subscription.TYPES))
+        if unknown:
+            known = ", ".join(subscription.TYPES)
+            raise BadField(f"eventTypes: there is no {', '.join(unknown)[:80]}; known: {known}")
+        if self.function_name is None and self.url is None:
+            raise MissingFields("required and missing: functionName, or url for a webhook")
+        if self.function_name is not None and self.url is not None:
+            raise BadField("give functionName or url, not both")
 
 
 class Execution(Wire):
