@@ -34,7 +34,7 @@ from emulator.settings import Settings
 from emulator.store.database import Store
 from emulator.tasks.courier import Courier
 from emulator.tasks.events import Events
-from emulator.tasks.journal import Journal
+from emulator.tasks.journal import Journal, Scribe
 from emulator.tasks.outbox import Outbox
 from emulator.tasks.queue import Queue
 from emulator.tasks.runner import Runner
@@ -91,6 +91,7 @@ class Emulator:
             self.notices.publish("tasks_reclaimed", count=len(lost))
         self._runtime.start()
         self._keeper.start()
+        self._scribe.start()
         self._worker.start()
         self._scheduler.start()
         self._courier.start()
@@ -105,6 +106,7 @@ class Emulator:
         self._worker.await_idle(self.settings.stop_grace)
         self._keeper.stop()
         self._courier.stop()
+        self._scribe.stop()
         self._public.stop()
         self._runtime.stop()
         self._engine.close()
@@ -134,7 +136,8 @@ class Emulator:
         )
         events = Events(store=store, catalog=self.catalog, clock=clock)
         self._queue = Queue(store=store, server=ids.word(), events=events)
-        journal = Journal(store=store, clock=clock)
+        journal = Journal(store)
+        self._scribe = Scribe(journal=journal, notices=notices)
         runner = Runner(
             queue=self._queue,
             journal=journal,
