@@ -42,31 +42,52 @@ class _Target(NamedTuple):
     path: str
 
 
+class Caller:
+    """Makes one call at a time; other threads may end it."""
+
+    def __init__(self, limit: float = LIMIT) -> None:
+        self._limit = limit
+        self._connected: socket.socket | None = None
+
+    def post(self, url: str, body: bytes) -> str | None:
+        """Posts JSON; None: it was accepted, with a status of 2xx; else why not."""
+        late = threading.Event()
+        try:
+            target = _target(url)
+            with contextlib.closing(_connect(target, self._limit)) as connection:
+                self._connected = connection.sock
+                # No timeout of a socket ends an answer that comes byte by byte.
+                cut = threading.Timer(self._limit, self._expire, (late,))
+                cut.start()
+                try:
+                    status = _send(connection, target, body)
+                finally:
+                    cut.cancel()
+        except (OSError, ValueError, http.client.HTTPException, BadField) as error:
+            if late.is_set() or isinstance(error, TimeoutError):
+                return f"no answer within {self._limit:g} s"
+            return str(error) or type(error).__name__
+        return None if 200 <= status < 300 else f"HTTP status {status}"
+
+    def hang_up(self) -> None:
+        """The call that is under way, if there is one, fails now."""
+        if self._connected is not None:
+            with contextlib.suppress(OSError):
+                self._connected.shutdown(socket.SHUT_RDWR)
+
+    def _expire(self, late: threading.Event) -> None:
+        late.set()
+        self.hang_up()
+
+
 def check(url: str) -> None:
     """Raises `BadField` for what is no http URL, or one that leads elsewhere."""
     target = _target(url)
     try:
         _addresses(target)
-    except OSError as error:
-        raise BadField(f"url: {error.strerror or error}") from None
-
-
-def post(url: str, body: bytes, *, limit: float = LIMIT) -> str | None:
-    """Posts JSON; None: it was accepted, with a status of 2xx; else why not."""
-    try:
-        target = _target(url)
-        with contextlib.closing(_connect(target, limit)) as connection:
-            cut = threading.Timer(limit, _cut, (connection.sock,))
-            cut.start()
-            try:
-                status = _send(connection, target, body)
-            finally:
-                cut.cancel()
-    except TimeoutError:
-        return f"no answer within {limit:g} s"
-    except (OSError, http.client.HTTPException, BadField) as error:
-        return str(error) or type(error).__name__
-    return None if 200 <= status < 300 else f"HTTP status {status}"
+    except (OSError, ValueError) as error:  # ValueError: a name with impossible parts
+        why = getattr(error, "strerror", None) or error
+        raise BadField(f"url: {target.host}: {why}") from None
 
 
 def is_near(address: str) -> bool:
@@ -80,7 +101,7 @@ def _target(url: str) -> _Target:
     problem = "url: has to be http://HOST[:PORT][/PATH], in ASCII and without a password"
     try:
         parts = urlsplit(url)
-        port = parts.port or 80
+        port = 80 if parts.port is None else parts.port
     except ValueError:
         raise BadField(problem) from None
     if not _URL.fullmatch(url) or not parts.hostname or "@" in parts.netloc:
@@ -120,9 +141,3 @@ def _send(connection: http.client.HTTPConnection, target: _Target, body: bytes) 
     }
     connection.request("POST", target.path, body, headers)
     return connection.getresponse().status
-
-
-def _cut(connected: socket.socket) -> None:
-    """Ends a call that goes on byte by byte, which no timeout of a socket does."""
-    with contextlib.suppress(OSError):
-        connected.shutdown(socket.SHUT_RDWR)
