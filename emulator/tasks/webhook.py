@@ -51,7 +51,7 @@ class Caller:
 
     def post(self, url: str, body: bytes) -> str | None:
         """Posts JSON; None: it was accepted, with a status of 2xx; else why not."""
-        late = threading.Event()
+        late, no_answer = threading.Event(), f"no answer within {self._limit:g} s"
         try:
             target = _target(url)
             with contextlib.closing(_connect(target, self._limit)) as connection:
@@ -64,9 +64,10 @@ class Caller:
                 finally:
                     cut.cancel()
         except (OSError, ValueError, http.client.HTTPException, BadField) as error:
-            if late.is_set() or isinstance(error, TimeoutError):
-                return f"no answer within {self._limit:g} s"
-            return str(error) or type(error).__name__
+            timed_out = late.is_set() or isinstance(error, TimeoutError)
+            return no_answer if timed_out else str(error) or type(error).__name__
+        if late.is_set():
+            return no_answer
         return None if 200 <= status < 300 else f"HTTP status {status}"
 
     def hang_up(self) -> None:
