@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -37,6 +38,7 @@ from emulator.tasks.events import Events
 from emulator.tasks.journal import Journal, Scribe
 from emulator.tasks.outbox import Outbox
 from emulator.tasks.queue import Queue
+from emulator.tasks.rescuer import Rescuer
 from emulator.tasks.runner import Runner
 from emulator.tasks.scheduler import Scheduler
 from emulator.tasks.service import Service
@@ -86,12 +88,11 @@ class Emulator:
         """Clears what an earlier crash left, then serves."""
         self.swept = self._engine.sweep(f"{launch.LABEL}.server={self._label}")
         self.catalog.tidy()
-        lost = self._queue.reclaim(self._clock.now())
-        if lost:
-            self.notices.publish("tasks_reclaimed", count=len(lost))
+        self._rescuer.rescue(timedelta(0))
         self._runtime.start()
         self._keeper.start()
         self._scribe.start()
+        self._rescuer.start()
         self._worker.start()
         self._scheduler.start()
         self._courier.start()
@@ -107,6 +108,7 @@ class Emulator:
         self._keeper.stop()
         self._courier.stop()
         self._scribe.stop()
+        self._rescuer.stop()
         self._public.stop()
         self._runtime.stop()
         self._engine.close()
@@ -146,6 +148,7 @@ class Emulator:
             clock=clock,
             notices=notices,
         )
+        self._rescuer = Rescuer(queue=self._queue, runner=runner, clock=clock, notices=notices)
         self._worker = Worker(
             queue=self._queue,
             runner=runner,

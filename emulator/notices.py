@@ -25,7 +25,6 @@ _WARNINGS = frozenset(
         "loop_failed",
         "request_broke",
         "task_broke",
-        "tasks_reclaimed",
     }
 )
 _QUIET = frozenset({"environment_frozen", "task_claimed"})

@@ -19,13 +19,15 @@ from emulator.lambdas.outcome import (
     Failure,
     Outcome,
     ended,
+    not_started,
     stopped,
     timed_out,
 )
 from emulator.lambdas.pool import Pool
 
+MAX_EVENT = 6 * 1024 * 1024  # bytes
 _DRAIN_LIMIT = 0.5  # seconds that the last lines get to arrive before a kill
-_SETTLE_LIMIT = 2.0  # seconds that a runtime which has answered gets until it asks again
+_SETTLE_LIMIT = 2.0  # seconds that an outcome waits for a runtime that has answered to ask again
 _KILL_LIMIT = 10.0  # seconds that an engine gets to end a container
 _MEGABYTE = 1024 * 1024
 
@@ -42,6 +44,11 @@ class Invoker:
         time limit begins when the event is delivered; before that, `patience` (seconds) limits the
         wait for room in memory.
         """
+        if len(event) > MAX_EVENT:
+            return not_started(
+                "RequestEntityTooLargeException",
+                f"Request must be smaller than {MAX_EVENT} bytes for the InvokeFunction operation",
+            )
         request_id = ids.request_id()
         log = InvocationLog(request_id, sink, self._clock)
         with self._pool.lease(function, patience) as leased:

@@ -6,6 +6,7 @@ says so, and the caller drops its result.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -115,11 +116,18 @@ class Queue:
                 )
             self._write(_moved(task, Move.CANCELED, now))
 
-    def reclaim(self, now: datetime) -> list[Task]:
-        """Fails what other servers hold. Only when none of them can be alive any more."""
+    def reclaim(
+        self, now: datetime, *, before: datetime, running: Collection[str] = ()
+    ) -> list[Task]:
+        """Fails what is in progress since `before` but does not run, here or anywhere.
+
+        Only one server has the database, so what it does not run itself, nobody runs.
+        """
         with self._store.transaction():
             query = TaskRow.select().where(
-                TaskRow.status == Status.IN_PROGRESS.value, TaskRow.claimed_by != self._server
+                TaskRow.status == Status.IN_PROGRESS.value,
+                TaskRow.status_changed_timestamp <= before,
+                TaskRow.id.not_in(list(running)),
             )
             held = [to_task(row) for row in query.execute(self._store.db)]
             lost = [_moved(task, Move.LOST, now, error=ZOMBIE) for task in held]

@@ -6,10 +6,19 @@ plain dictionaries; what is not set is left out.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictStr,
+)
 from pydantic import ValidationError as Invalid
 from pydantic.alias_generators import to_camel
 
@@ -27,6 +36,8 @@ from emulator.functions.function import (
 from emulator.tasks import schedule, subscription
 from emulator.tasks.task import PRIORITY
 
+_ISO = re.compile(r"\d{4}-\d\d-\d\d")
+
 
 def _utc(moment: datetime) -> datetime:
     aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
@@ -36,7 +47,13 @@ def _utc(moment: datetime) -> datetime:
         raise ValueError("it is outside the years 1 to 9999") from None
 
 
-Moment = Annotated[datetime, Field(strict=False), AfterValidator(_utc)]
+def _is_iso(value: object) -> object:
+    if not isinstance(value, str) or not _ISO.match(value):
+        raise ValueError("it is not an ISO 8601 time such as 2026-01-02T03:04:05.678Z")
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_is_iso), AfterValidator(_utc)]
 Whole = Annotated[int, Field(strict=True)]
 Seconds = Annotated[
     float,
@@ -122,7 +139,7 @@ class NewFunction(FunctionBody):
 
 
 class NewTask(Wire):
-    function_name: StrictStr
+    function_name: Annotated[StrictStr, Field(min_length=1)]
     data: dict[str, Any] | None = None
     tags: list[StrictStr] | None = None
     start_timestamp: Moment | None = None
@@ -130,7 +147,7 @@ class NewTask(Wire):
 
 
 class NewSchedule(Wire):
-    function_name: StrictStr
+    function_name: Annotated[StrictStr, Field(min_length=1)]
     interval: Seconds
     data: dict[str, Any] | None = None
     priority: Priority | None = None
@@ -187,8 +204,12 @@ def read(model: type[Model], body: bytes, *, optional: bool = False) -> Model:
 
 
 def _problem(invalid: Invalid) -> MissingFields | BadField:
-    found = invalid.errors(include_url=False, include_input=False)
-    missing = [_path(error["loc"]) for error in found if error["type"] == "missing"]
+    found = invalid.errors(include_url=False)
+    missing = [
+        _path(error["loc"])
+        for error in found
+        if error["type"] == "missing" or error.get("input", ...) is None
+    ]
     if missing:
         return MissingFields(f"required and missing: {', '.join(missing)}")
     said = "; ".join(f"{_path(error['loc'])}: {error['msg']}" for error in found[:5])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -425,6 +427,26 @@ def test_a_container_takes_its_volume_along(docker_harness: DockerHarness) -> No
 
     assert len(volumes) == 1
     assert not any(docker_harness.volume_exists(name) for name in volumes)
+
+
+@pytest.mark.docker
+def test_an_image_without_a_shell_does_not_start_and_leaves_nothing(
+    docker_harness: DockerHarness, docker_client: docker.DockerClient
+) -> None:
+    files = io.BytesIO()
+    with tarfile.open(fileobj=files, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("empty"))
+    image = f"taskdock-test/{docker_harness.label[-16:]}:1"
+    docker_client.api.import_image_from_data(files.getvalue(), *image.split(":"))
+
+    try:
+        with pytest.raises(StartFailed) as failure:
+            run(docker_harness, HANGS, image=image)
+    finally:
+        docker_client.images.remove(image)
+
+    assert "/bin/sh" in failure.value.message
+    assert docker_harness.present() == 0
 
 
 @pytest.mark.docker
