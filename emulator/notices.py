@@ -16,6 +16,8 @@ _log = logging.getLogger("taskdock")
 _WARNINGS = frozenset(
     {
         "claim_lost",
+        "delivery_failed",
+        "delivery_given_up",
         "environment_failed",
         "environment_silent",
         "image_missing",

@@ -15,20 +15,31 @@ from emulator.functions.catalog import Catalog
 from emulator.notices import Notices
 from emulator.store.query import project
 from emulator.tasks import shape
+from emulator.tasks.events import Events
 from emulator.tasks.service import Service
-from emulator.web import problems, rql, wire
+from emulator.tasks.timetable import Timetable
+from emulator.web import events as event_views
+from emulator.web import problems, rql, schedules, wire
 
 Json = dict[str, Any]
 
 
 def create_app(
-    *, service: Service, catalog: Catalog, health: Callable[[], Json], notices: Notices
+    *,
+    service: Service,
+    catalog: Catalog,
+    timetable: Timetable,
+    events: Events,
+    health: Callable[[], Json],
+    notices: Notices,
 ) -> Flask:
     app = Flask("taskdock", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
     app.register_blueprint(_functions(catalog, service), url_prefix="/tasks/v1/functions")
+    app.register_blueprint(schedules.blueprint(timetable), url_prefix="/tasks/v1/schedules")
     app.register_blueprint(_tasks(service), url_prefix="/tasks/v1")
+    app.register_blueprint(event_views.blueprint(events), url_prefix="/events/v1")
     app.add_url_rule("/health", "health", health)
 
     @app.errorhandler(TaskdockError)
