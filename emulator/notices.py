@@ -17,6 +17,8 @@ _WARNINGS = frozenset(
     {
         "api_request_broke",
         "claim_lost",
+        "delivery_failed",
+        "delivery_given_up",
         "environment_failed",
         "environment_silent",
         "image_missing",

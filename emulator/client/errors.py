@@ -8,6 +8,7 @@ TaskdockError
     ├── ServerUnreachable
     ├── UnknownFunction
     ├── UnknownTask
+    ├── NotSubscribed
     ├── BadTaskConfig
     └── BadPackage
 
@@ -68,6 +69,10 @@ class UnknownTask(WrongCall):
 
     def __init__(self, task_id: str) -> None:
         super().__init__(f"there is no task {task_id}; find its id with: taskdock tasks list")
+
+
+class NotSubscribed(WrongCall):
+    """There is no such subscription."""
 
 
 class BadTaskConfig(WrongCall):

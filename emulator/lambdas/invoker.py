@@ -19,6 +19,7 @@ from emulator.lambdas.outcome import (
     Failure,
     Outcome,
     ended,
+    no_bootstrap,
     not_started,
     stopped,
     timed_out,
@@ -87,6 +88,7 @@ class Invoker:
         else:
             environment.settle(_SETTLE_LIMIT)
         init = environment.init_milliseconds if cold else None
+        log.explain(outcome)
         log.end(outcome, _usage(environment, duration, init))
         return outcome
 
@@ -122,6 +124,7 @@ class Invoker:
         log.lines(environment.record(log.line))
         log.init_failed(duration, failure)
         log.start()
+        log.explain(failure)
         log.end(failure, _usage(environment, duration, None))
         return failure
 
@@ -132,8 +135,10 @@ def _why(environment: Environment, request_id: str) -> Failure:
         return stopped()
     if environment.ended_by is Move.OVERDUE:
         return timed_out(request_id, environment.function.time_limit)
-    said = environment.mailbox.init_failure
-    return said or ended(request_id, environment.end or ContainerEnd(None))
+    end = environment.end or ContainerEnd(None)
+    if environment.init_milliseconds is None and end.code == launch.NO_BOOTSTRAP:
+        return no_bootstrap(request_id)
+    return environment.mailbox.init_failure or ended(request_id, end)
 
 
 def _usage(environment: Environment, duration: float, init: float | None) -> Usage:

@@ -63,6 +63,7 @@ class TaskRow(Table):
     error = JsonField(null=True)
     claimed_by = CharField(max_length=16, null=True)  # the server that runs it
     claim = IntegerField(default=0)  # how often it was claimed: the fence of every ending
+    event_id = CharField(max_length=24, null=True)  # the service event that it was made for
 
     class Meta:
         table_name = "task"
@@ -140,4 +141,88 @@ ApiRequestRow.add_index(
     )
 )
 
-TABLES: tuple[type[Table], ...] = (FunctionRow, TaskRow, TagRow, LogRow, ApiRequestRow)
+
+class ScheduleRow(Table):
+    id = CharField(max_length=24, primary_key=True)
+    function_name = CharField(max_length=64)
+    interval = FloatField()  # seconds, in whole milliseconds
+    data = JsonField(null=True)
+    priority = BigIntegerField(null=True)
+    start_timestamp = MomentField()
+    next_timestamp = MomentField()
+    creation_timestamp = MomentField()
+    update_timestamp = MomentField()
+
+    class Meta:
+        table_name = "schedule"
+
+
+ScheduleRow.add_index(ScheduleRow.index(ScheduleRow.next_timestamp, name="schedule_due"))
+
+
+class ScheduleRunRow(Table):
+    """The latest run of each schedule: that there is only one of a time, whoever makes it."""
+
+    schedule_id = CharField(max_length=24)
+    run_timestamp = MomentField()
+
+    class Meta:
+        table_name = "schedule_run"
+        primary_key = CompositeKey("schedule_id", "run_timestamp")
+
+
+class EventRow(Table):
+    """A service event: what happened, for whoever asks or is subscribed."""
+
+    id = CharField(max_length=24, primary_key=True)
+    type = CharField(max_length=64)
+    content = JsonField()
+    creation_timestamp = MomentField()
+    update_timestamp = MomentField()
+
+    class Meta:
+        table_name = "event"
+
+
+EventRow.add_index(EventRow.index(EventRow.creation_timestamp, EventRow.id, name="event_by_time"))
+
+
+class SubscriptionRow(Table):
+    id = CharField(max_length=24, primary_key=True)
+    event_types = JsonField()
+    function_name = CharField(max_length=64, null=True)
+    url = TextField(null=True)  # of a webhook
+    creation_timestamp = MomentField()
+    update_timestamp = MomentField()
+
+    class Meta:
+        table_name = "subscription"
+
+
+class DeliveryRow(Table):
+    """An event that a webhook has still to be told."""
+
+    id = AutoField()
+    event_id = CharField(max_length=24)
+    subscription_id = CharField(max_length=24)
+    attempts = IntegerField(default=0)
+    due_timestamp = MomentField()
+
+    class Meta:
+        table_name = "delivery"
+
+
+DeliveryRow.add_index(DeliveryRow.index(DeliveryRow.due_timestamp, name="delivery_due"))
+
+TABLES: tuple[type[Table], ...] = (
+    FunctionRow,
+    TaskRow,
+    TagRow,
+    LogRow,
+    ScheduleRow,
+    ScheduleRunRow,
+    EventRow,
+    SubscriptionRow,
+    DeliveryRow,
+    ApiRequestRow,
+)

@@ -16,8 +16,11 @@ from emulator.notices import Notices
 from emulator.store.query import project
 from emulator.tasks import shape
 from emulator.tasks.api_requests import ApiRequests
+from emulator.tasks.events import Events
 from emulator.tasks.service import Service
-from emulator.web import api_functions, problems, rql, wire
+from emulator.tasks.timetable import Timetable
+from emulator.web import api_functions, problems, rql, schedules, wire
+from emulator.web import events as event_views
 
 Json = dict[str, Any]
 
@@ -27,6 +30,8 @@ def create_app(
     service: Service,
     catalog: Catalog,
     api_requests: ApiRequests,
+    timetable: Timetable,
+    events: Events,
     health: Callable[[], Json],
     notices: Notices,
 ) -> Flask:
@@ -34,8 +39,10 @@ def create_app(
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
     app.register_blueprint(_functions(catalog, service), url_prefix="/tasks/v1/functions")
+    app.register_blueprint(schedules.blueprint(timetable), url_prefix="/tasks/v1/schedules")
     app.register_blueprint(_tasks(service), url_prefix="/tasks/v1")
     app.register_blueprint(api_functions.blueprint(api_requests), url_prefix="/tasks/v1")
+    app.register_blueprint(event_views.blueprint(events), url_prefix="/events/v1")
     app.add_url_rule("/health", "health", health)
 
     @app.errorhandler(TaskdockError)

@@ -33,6 +33,7 @@ from emulator.functions.function import (
     PermissionMode,
     RetryPolicy,
 )
+from emulator.tasks import schedule, subscription
 from emulator.tasks.task import PRIORITY
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\d")
@@ -54,6 +55,11 @@ def _is_iso(value: object) -> object:
 
 Moment = Annotated[datetime, BeforeValidator(_is_iso), AfterValidator(_utc)]
 Whole = Annotated[int, Field(strict=True)]
+Seconds = Annotated[
+    float,
+    Field(strict=True, ge=schedule.SHORTEST, le=schedule.LONGEST, allow_inf_nan=False),
+    AfterValidator(lambda seconds: round(seconds, 3)),  # whole milliseconds
+]
 Priority = Annotated[int, Field(strict=True, ge=PRIORITY.start, lt=PRIORITY.stop)]
 
 
@@ -138,6 +144,35 @@ class NewTask(Wire):
     tags: list[StrictStr] | None = None
     start_timestamp: Moment | None = None
     priority: Priority | None = None
+
+
+class NewSchedule(Wire):
+    function_name: Annotated[StrictStr, Field(min_length=1)]
+    interval: Seconds
+    data: dict[str, Any] | None = None
+    priority: Priority | None = None
+    start_timestamp: Moment | None = None
+
+
+class NewSubscription(Wire):
+    """A function or a webhook that wants events. `functionName` and `url` are taskdock's own."""
+
+    model_config = ConfigDict(populate_by_name=True)  # the SDK sends event_types
+
+    event_types: Annotated[list[StrictStr], Field(min_length=1)]
+    function_name: StrictStr | None = None
+    url: StrictStr | None = None
+
+    def check(self) -> None:
+        """Raises `MissingFields` or `BadField`."""
+        unknown = sorted(set(self.event_types) - set(subscription.TYPES))
+        if unknown:
+            known = ", ".join(subscription.TYPES)
+            raise BadField(f"eventTypes: there is no {', '.join(unknown)[:80]}; known: {known}")
+        if self.function_name is None and self.url is None:
+            raise MissingFields("required and missing: functionName, or url for a webhook")
+        if self.function_name is not None and self.url is not None:
+            raise BadField("give functionName or url, not both")
 
 
 class Execution(Wire):

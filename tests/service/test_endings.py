@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from emulator.clock import SystemClock
-from emulator.tasks.queue import Queue
 from tests.support.builders import Dock, Gate, Json, StartDock, eventually, summary
 from tests.support.fake_engine import Runtime, serve
 
@@ -379,7 +378,7 @@ def test_a_lost_claim_changes_nothing(dock: Dock) -> None:
     dock.eventually(lambda: gate.waiting)
 
     now = SystemClock().now()
-    Queue(store=dock.emulator._store, server="another").reclaim(now, before=now)
+    dock.emulator._queue.reclaim(now, before=now)
     gate.open()
 
     dock.eventually(lambda: "claim_lost" in [name for name, _ in dock.notices])

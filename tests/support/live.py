@@ -1,8 +1,9 @@
-"""A live taskdock: a real server process, its containers, and its Task Service as plain HTTP calls."""
+"""A live taskdock: a real server process, its containers, and its Task Service over HTTP."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
 import os
@@ -214,10 +215,8 @@ class LiveServer:
         """After a failure: nothing of it stays, whatever state it is in."""
         self.kill()
         for container in self.containers():
-            try:
+            with contextlib.suppress(docker.errors.APIError):  # it is going by itself
                 self._engine.api.remove_container(container, force=True, v=True)
-            except docker.errors.APIError:
-                pass  # it is going by itself
 
     def _wait(self) -> int:
         assert self._process is not None
