@@ -6,7 +6,7 @@ PYTEST ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv venv-dev engine images demo serve check format test test-fast docs ci clean
+.PHONY: help venv venv-dev engine images demo serve check format test test-fast bench docs ci clean
 
 help: ## show this list
 	@echo "Usage: make TARGET"
@@ -49,6 +49,9 @@ test-fast: venv-dev ## the tests that need no Docker
 
 ci: ## what continuous integration runs
 	.ci/run
+
+bench: venv-dev ## measure; figures are ratios to a peer in the same run
+	$(VENV)/python -m benchmarks.tasks_page
 
 docs: venv-dev ## draw the state charts in docs/architecture.md from the tables
 	$(VENV)/python -m docs.charts

@@ -33,7 +33,7 @@ from emulator.lambdas.pool import Pool
 from emulator.notices import Notices
 from emulator.settings import Settings
 from emulator.store.database import Store
-from emulator.tasks.journal import Journal
+from emulator.tasks.journal import Journal, Scribe
 from emulator.tasks.queue import Queue
 from emulator.tasks.runner import Runner
 from emulator.tasks.service import Service
@@ -88,6 +88,7 @@ class Emulator:
             self.notices.publish("tasks_reclaimed", count=len(lost))
         self._runtime.start()
         self._keeper.start()
+        self._scribe.start()
         self._worker.start()
         self._public.start()
         self._credentials.touch(mode=0o600)
@@ -102,6 +103,7 @@ class Emulator:
         self.pool.stop()
         self._worker.await_idle(self.settings.stop_grace)
         self._keeper.stop()
+        self._scribe.stop()
         self._public.stop()
         self._runtime.stop()
         self._engine.close()
@@ -131,7 +133,8 @@ class Emulator:
             notices=notices,
         )
         self._queue = Queue(store=store, server=ids.word())
-        journal = Journal(store=store, clock=clock)
+        journal = Journal(store)
+        self._scribe = Scribe(journal=journal, notices=notices)
         runner = Runner(
             queue=self._queue,
             journal=journal,

@@ -30,6 +30,7 @@ _REMOVE_PAUSE = 0.05
 _THAW_TRIES = 20
 _THAW_PAUSE = 0.01  # seconds
 _READ = 64 * 1024
+_WRONG_STATE = (304, 404, 409)
 _HEADER = struct.Struct(">BxxxL")  # of each piece of attached output: stream, length
 
 
@@ -123,8 +124,12 @@ class DockerEngine:
     def _attach(self, id: str) -> socket.socket:
         params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         attached = self._api.attach_socket(id, params=params)
-        # A descriptor of our own: the SDK's goes when its response object is collected.
-        return socket.socket(fileno=os.dup(attached.fileno()))
+        # The SDK's socket would go when its response object is collected: take a descriptor of our
+        # own, and close that one now.
+        wire = socket.socket(fileno=os.dup(attached.fileno()))
+        attached._sock.close()
+        attached.close()
+        return wire
 
 
 class DockerContainer:
@@ -148,22 +153,39 @@ class DockerContainer:
             self._wire.sendall(b"\n")
 
     def freeze(self) -> None:
-        _try(self._api.pause, self.id)
+        self._try(self._api.pause)
 
     def thaw(self) -> None:
         """Engines were seen to lose an unpause that follows a pause at once: look, and repeat."""
-        for _ in range(_THAW_TRIES):
-            _try(self._api.unpause, self.id)
-            if not self._api.inspect_container(self.id)["State"]["Paused"]:
+        for attempt in range(_THAW_TRIES):
+            if not self._is("Paused"):
                 return
-            time.sleep(_THAW_PAUSE)
+            time.sleep(_THAW_PAUSE * attempt)
+            self._try(self._api.unpause)
         raise EngineError("the container stays paused")
 
     def kill(self) -> None:
-        _try(self._api.kill, self.id)
+        self._try(self._api.kill)
 
     def remove(self) -> None:
         _remove(self._api, self.id)
+
+    def _try(self, verb: Callable[[str], object]) -> None:
+        """That the container is not in the state for it, or has ended meanwhile, is fine."""
+        try:
+            verb(self.id)
+        except (DockerException, OSError) as error:
+            wrong_state = isinstance(error, APIError) and error.status_code in _WRONG_STATE
+            if not wrong_state and self._is("Running"):
+                raise EngineError(_reason(error)) from None
+
+    def _is(self, state: str) -> bool:
+        try:
+            return bool(self._api.inspect_container(self.id)["State"][state])
+        except NotFound:
+            return False
+        except (DockerException, OSError) as error:
+            raise EngineError(_reason(error)) from None
 
     def _read(self, listener: Listener) -> None:
         """Until the program ends. Letting go of the connection then ends the shell before it."""
@@ -203,17 +225,6 @@ def _tell(said: list[Said], listener: Listener) -> ContainerExit | None:
         else:
             return words
     return None
-
-
-def _try(verb: Callable[[str], object], id: str) -> None:
-    """Calls a verb; that the container is not there or not in that state any more is fine."""
-    try:
-        verb(id)
-    except APIError as error:
-        if error.status_code not in (404, 409, 304):
-            raise EngineError(_reason(error)) from None
-    except (DockerException, OSError) as error:
-        raise EngineError(_reason(error)) from None
 
 
 def _remove(api: docker.APIClient, id: str) -> None:

@@ -5,8 +5,10 @@ row is judged in Python. What may be named is an allow-list (`Fields`); whatever
 travels as a bound parameter.
 
 Meaning is MongoDB's, on which the Task Service runs: values compare only with values of their own
-type; null equals missing; a path goes through the elements of an array, and an array matches when
-the array's element does. Where that leaves a choice:
+type; null equals missing; a path goes through the elements of arrays, and an array matches when
+an element does. JSON has no dates, so a date matches timestamps only.
+
+Where that leaves a choice:
 - `Contains` without a condition asks whether the path exists, and an explicit null in JSON exists;
   with one, an object counts as an array of one.
 - `Like` is case-sensitive.
@@ -121,9 +123,9 @@ def _trim(value: Any, chosen: dict[str, Any]) -> Any:
     if isinstance(value, list):
         return [_trim(element, chosen) for element in value if isinstance(element, dict)]
     return {
-        key: _trim(value[key], inner)
-        for key, inner in chosen.items()
-        if key in value and (not inner or isinstance(value[key], (dict, list)))
+        key: _trim(inner, chosen[key])
+        for key, inner in value.items()
+        if key in chosen and (not chosen[key] or isinstance(inner, (dict, list)))
     }
 
 
@@ -409,7 +411,7 @@ _WALK = """EXISTS (WITH RECURSIVE {node}(depth, type, value) AS (
                        THEN {node}.value END) AS child,
         (SELECT 0 AS used UNION ALL SELECT 1) AS step
     WHERE CASE WHEN step.used = 0
-               THEN {node}.type = 'array' AND FALSE
+               THEN {node}.type = 'array' AND child.type = 'object' AND {node}.depth < {length}
                {keys} ELSE TRUE END)
     SELECT 1 FROM {node} WHERE {test} AND {node}.depth >= {length})"""
 

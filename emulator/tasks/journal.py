@@ -1,4 +1,4 @@
-"""The journal: log lines of tasks, kept and found."""
+"""The journal: log lines of tasks, kept and found, also while a task still runs."""
 
 from __future__ import annotations
 
@@ -6,22 +6,35 @@ import threading
 from collections.abc import Sequence
 from datetime import datetime
 
-from emulator.clock import Clock
 from emulator.lambdas.logs import LogLine
+from emulator.loop import Loop
+from emulator.notices import Notices
 from emulator.store.database import Store
 from emulator.store.tables import LogRow
 
-_FLUSH_EVERY = 0.3  # seconds; so that a running task's lines can be read soon
+_WRITE_EVERY = 0.3  # seconds
 _BATCH = 500  # rows per statement
 
 
 class Journal:
-    def __init__(self, *, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._clock = clock
+        self._open: dict[str, Record] = {}
 
     def open(self, task_id: str) -> Record:
-        return Record(self, task_id, self._clock)
+        record = self._open[task_id] = Record(self, task_id)
+        return record
+
+    def close(self, task_id: str) -> None:
+        """Its lines are complete and written; one that comes later is written at once."""
+        record = self._open.pop(task_id, None)
+        if record is not None:
+            record.close()
+
+    def write_open(self) -> None:
+        """Writes what the open records have taken up to now."""
+        for record in list(self._open.values()):
+            record.write()
 
     def write(self, task_id: str, lines: Sequence[LogLine]) -> None:
         rows = [
@@ -44,32 +57,45 @@ class Journal:
 
 
 class Record:
-    """Takes one task's lines as they come, and writes them in batches. Any thread may call."""
+    """Takes one task's lines as they come, to be written in batches. Any thread may call."""
 
-    def __init__(self, journal: Journal, task_id: str, clock: Clock) -> None:
+    def __init__(self, journal: Journal, task_id: str) -> None:
         self._journal = journal
         self._task_id = task_id
-        self._clock = clock
         self._lock = threading.Lock()
         self._lines: list[LogLine] = []
-        self._written = clock.monotonic()
         self._closed = False
 
     def __call__(self, line: LogLine) -> None:
         with self._lock:
             self._lines.append(line)
-            late = self._closed or self._clock.monotonic() - self._written >= _FLUSH_EVERY
-            if late or len(self._lines) >= _BATCH:
-                self._flush()
+            if self._closed or len(self._lines) >= _BATCH:
+                self._write()
+
+    def write(self) -> None:
+        with self._lock:
+            self._write()
 
     def close(self) -> None:
-        """Writes what is left; what comes later (from a thread left behind) is written at once."""
         with self._lock:
             self._closed = True
-            self._flush()
+            self._write()
 
-    def _flush(self) -> None:
-        lines, self._lines = self._lines, []
-        if lines:
-            self._journal.write(self._task_id, lines)
-        self._written = self._clock.monotonic()
+    def _write(self) -> None:
+        if self._lines:
+            self._journal.write(self._task_id, self._lines)
+            self._lines = []
+
+
+class Scribe(Loop):
+    """Writes the lines of running tasks every moment, so that they can be read meanwhile."""
+
+    name = "scribe"
+
+    def __init__(self, *, journal: Journal, notices: Notices) -> None:
+        super().__init__(notices)
+        self._journal = journal
+
+    def run_once(self) -> float:
+        self._journal.write_open()
+        return _WRITE_EVERY

@@ -72,7 +72,7 @@ class Runner:
             self._notices.publish("invocation_broke", task=task.id, error=repr(error))
             return not_started("InvocationFailed", f"taskdock could not run it: {error!r}")
         finally:
-            record.close()
+            self._journal.close(task.id)
 
     def _failed(self, task: Task, failure: Failure, policy: RetryPolicy) -> None:
         now = self._clock.now()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from emulator import ids
+from emulator import ids, strict_json
 from emulator.clock import Clock
 from emulator.errors import (
     BadId,
@@ -179,6 +178,6 @@ def _checked(task_id: str) -> str:
 def _result(body: bytes) -> Any:
     """What the function returned; text where it is not JSON (a custom runtime may say anything)."""
     try:
-        return json.loads(body)
+        return strict_json.loads(body)
     except ValueError:
         return body.decode(errors="replace")

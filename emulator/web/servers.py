@@ -14,6 +14,8 @@ from typing import Any
 
 import uvicorn
 import waitress.server
+from waitress import wasyncore
+from waitress.server import BaseWSGIServer
 
 from emulator.errors import StartupError
 
@@ -52,21 +54,39 @@ def open_private(gateway: str) -> socket.socket:
 
 class PublicServer:
     def __init__(self, app: Any, sockets: list[socket.socket]) -> None:
-        self._server = waitress.server.create_server(
+        self._map: dict[int, Any] = {}  # what the loop watches
+        server = waitress.server.create_server(
             app,
+            map=self._map,
             sockets=sockets,
             threads=THREADS,
             clear_untrusted_proxy_headers=True,
             max_request_body_size=_LARGEST_BODY,
             ident="taskdock",
         )
-        self._thread = threading.Thread(target=self._server.run, name="public", daemon=True)
+        self._dispatcher = server.task_dispatcher
+        self._listener = next(
+            each for each in self._map.values() if isinstance(each, BaseWSGIServer)
+        )
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="public", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        self._server.close()
+        """Also closes the sockets; requests that are under way lose their connection."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._listener.pull_trigger()
+            self._thread.join()
+        wasyncore.close_all(self._map)
+        self._dispatcher.shutdown()
+
+    def _serve(self) -> None:
+        # waitress' own loop cannot be ended from another thread but by an error.
+        while not self._stopping.is_set():
+            wasyncore.loop(timeout=1.0, use_poll=True, map=self._map, count=1)
 
 
 class RuntimeServer:

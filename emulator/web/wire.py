@@ -6,7 +6,6 @@ plain dictionaries; what is not set is left out.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timezone
 from typing import Annotated, Any, TypeVar
 
@@ -14,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, S
 from pydantic import ValidationError as Invalid
 from pydantic.alias_generators import to_camel
 
+from emulator import strict_json
 from emulator.clock import to_iso, to_milliseconds
 from emulator.errors import BadField, BodyNotJson, EmptyBody, MissingFields
 from emulator.functions.function import (
@@ -29,7 +29,10 @@ from emulator.tasks.task import PRIORITY
 
 def _utc(moment: datetime) -> datetime:
     aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return to_milliseconds(aware.astimezone(timezone.utc))
+    try:
+        return to_milliseconds(aware.astimezone(timezone.utc))
+    except OverflowError:
+        raise ValueError("it is outside the years 1 to 9999") from None
 
 
 Moment = Annotated[datetime, Field(strict=False), AfterValidator(_utc)]
@@ -137,8 +140,8 @@ def read(model: type[Model], body: bytes, *, optional: bool = False) -> Model:
             raise EmptyBody
         body = b"{}"
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        value = strict_json.loads(body)
+    except ValueError as error:
         raise BodyNotJson(f"the body is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise BodyNotJson("the body has to be a JSON object")

@@ -30,7 +30,9 @@ _POLL = 0.005
 
 
 def eventually(
-    condition: Callable[[], T], limit: float = LIMIT, state: Callable[[], object] | None = None
+    condition: Callable[[], T | None],
+    limit: float = LIMIT,
+    state: Callable[[], object] | None = None,
 ) -> T:
     """The first true value of `condition`; after `limit` seconds a failure that shows `state`."""
     end = time.monotonic() + limit
@@ -105,8 +107,9 @@ class Dock:
             self.emulator.stop(grace)
 
     def crash(self) -> None:
-        """As if its process had been killed: it takes and tells nothing more."""
+        """As if its process had been killed: it takes no task, and ends none that it holds."""
         self.emulator._worker.stop()
+        self.emulator._queue._server = "dead"
         self.emulator._lock.close()
 
     # What callers do
@@ -182,7 +185,7 @@ class Dock:
         self.clock.advance(seconds)
         self.emulator._worker.wake()
 
-    def eventually(self, condition: Callable[[], T]) -> T:
+    def eventually(self, condition: Callable[[], T | None]) -> T:
         return eventually(condition, state=self.state)
 
     def state(self) -> Json:
@@ -200,6 +203,9 @@ class Dock:
     @staticmethod
     def _image_of(function: Function) -> str:
         return function.image or "fake"
+
+
+StartDock = Callable[..., Dock]
 
 
 class Gate:

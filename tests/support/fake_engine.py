@@ -266,7 +266,9 @@ class FakeEngine:
     def run(self, spec: ContainerSpec, listener: Listener) -> FakeContainer:
         program = self.programs.get((spec.arguments or ("",))[0]) or self.programs.get(spec.image)
         if self.refusal is not None or program is None:
-            raise StartFailed(self.refusal or f"there is no image {spec.image}")
+            raise StartFailed(self.refusal or f"no such image: {spec.image}")
+        if spec.code is not None and not spec.code.is_dir():
+            raise StartFailed(f"no such folder: {spec.code}")
         container = FakeContainer(spec, self)
         self.containers[container.id] = container
         self.started.append(spec)

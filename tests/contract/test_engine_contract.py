@@ -1,0 +1,491 @@
+"""What every engine keeps of the Engine protocol: the same cases for the fake one and Docker."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from emulator.engines.console import MAX_LINE
+from emulator.engines.engine import Container, ContainerExit
+from emulator.engines.images import ImageRequest, Images
+from emulator.errors import StartFailed
+from tests.support.builders import eventually
+from tests.support.engine_harness import (
+    EXHAUSTS_MEMORY,
+    HANGS,
+    KILLS_ITSELF,
+    LABEL,
+    LIMIT,
+    RINGS,
+    Behaviour,
+    DockerHarness,
+    FakeHarness,
+    Harness,
+    Recorder,
+    prints,
+    prints_long,
+    prints_many,
+    run,
+    shows,
+)
+
+ENGINES = ["fake", pytest.param("docker", marks=pytest.mark.docker)]
+VERBS: list[Callable[[Container], None]] = [
+    lambda container: container.flush(),
+    lambda container: container.freeze(),
+    lambda container: container.thaw(),
+    lambda container: container.kill(),
+    lambda container: container.remove(),
+]
+
+
+@pytest.fixture(scope="session")
+def image(docker_client: docker.DockerClient) -> str:
+    return Images(docker_client, lambda _: None).ensure(ImageRequest("", "python:3.11"))
+
+
+@pytest.fixture
+def docker_harness(docker_client: docker.DockerClient, image: str) -> Iterator[DockerHarness]:
+    harness = DockerHarness(docker_client, image)
+    yield harness
+    harness.engine.sweep(harness.label)
+    harness.bell.close()
+
+
+@pytest.fixture
+def fake_harness() -> Iterator[FakeHarness]:
+    harness = FakeHarness()
+    yield harness
+    harness.engine.sweep(harness.label)
+    harness.bell.close()
+
+
+@pytest.fixture(params=ENGINES)
+def harness(request: pytest.FixtureRequest) -> Harness:
+    found: Harness = request.getfixturevalue(f"{request.param}_harness")
+    return found
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> Path:
+    """A folder that another user may read."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    (tmp_path / "index.py").write_text("wood = 'walnut'\n")
+    return tmp_path
+
+
+# Output
+
+
+def test_every_line_arrives_in_order_and_before_the_exit(harness: Harness) -> None:
+    lines = ["one", "", "three", "Nußbaum", ""]
+
+    _, recorder = run(harness, prints(lines))
+
+    recorder.await_exit()
+    assert recorder.lines == lines
+    assert [kind for kind, _ in recorder.told] == ["output"] * 5 + ["exited"]
+
+
+def test_a_last_line_without_its_end_arrives(harness: Harness) -> None:
+    _, recorder = run(harness, prints(["one"], "last words"))
+
+    recorder.await_exit()
+    assert recorder.lines == ["one", "last words"]
+
+
+def test_ten_thousand_lines_arrive_without_loss(harness: Harness) -> None:
+    _, recorder = run(harness, prints_many(10_000))
+
+    recorder.await_exit()
+    assert recorder.lines == [f"line {number}" for number in range(10_000)]
+
+
+@pytest.mark.parametrize("length", [100_000, MAX_LINE, MAX_LINE + 1, 3 * MAX_LINE + 5])
+def test_a_very_long_line_arrives_in_pieces_of_the_largest_size(
+    harness: Harness, length: int
+) -> None:
+    _, recorder = run(harness, prints_long(length))
+
+    recorder.await_exit()
+    *pieces, after = recorder.lines
+    assert after == "after"
+    assert set("".join(pieces)) == {"x"}
+    assert [len(piece) for piece in pieces] == [
+        min(MAX_LINE, length - begin) for begin in range(0, length, MAX_LINE)
+    ]
+
+
+def test_a_flush_is_answered_after_all_that_was_printed_before(harness: Harness) -> None:
+    lines = [f"line {number}" for number in range(2000)]
+    container, recorder = run(harness, prints(lines, "no end", ring=True))
+
+    with harness.bell.await_ring() as line:
+        container.flush()
+        recorder.await_flushed()
+        told = list(recorder.told)
+        line.sendall(b"!")
+
+    recorder.await_exit()
+    assert [kind for kind, _ in told] == ["output"] * 2001 + ["flushed"]
+    assert recorder.lines == [*lines, "no end", "went on"]
+
+
+def test_every_flush_is_answered(harness: Harness) -> None:
+    container, recorder = run(harness, RINGS)
+
+    with harness.bell.await_ring():
+        for _ in range(20):
+            container.flush()
+
+        recorder.await_flushed(20)
+
+    peaks = recorder.of("flushed")
+    assert len(peaks) == 20
+    assert all(0 < peak <= 128 << 20 for peak in peaks)
+
+
+# Ends
+
+
+@pytest.mark.parametrize("code", [0, 1, 3, 255])
+def test_the_exit_code_is_told(harness: Harness, code: int) -> None:
+    _, recorder = run(harness, prints(["one"], code=code))
+
+    assert recorder.await_exit() == ContainerExit(code=code)
+
+
+def test_a_program_that_a_signal_ended_tells_which(harness: Harness) -> None:
+    _, recorder = run(harness, KILLS_ITSELF)
+
+    assert recorder.await_exit() == ContainerExit(code=128 + signal.SIGKILL)
+
+
+def test_a_container_that_is_killed_ends_once(harness: Harness) -> None:
+    container, recorder = run(harness, HANGS)
+    recorder.await_line("hanging")
+
+    container.kill()
+
+    assert recorder.await_exit() == ContainerExit(code=None)
+    container.remove()
+    assert len(recorder.of("exited")) == 1
+
+
+def test_running_out_of_memory_is_told(harness: Harness) -> None:
+    _, recorder = run(harness, EXHAUSTS_MEMORY)
+
+    end = recorder.await_exit()
+
+    assert end.out_of_memory
+    assert recorder.lines == ["eating"]
+
+
+@pytest.mark.parametrize("behaviour", [EXHAUSTS_MEMORY, HANGS], ids=["out of memory", "killed"])
+def test_the_end_of_one_container_leaves_its_neighbours_alone(
+    harness: Harness, behaviour: Behaviour
+) -> None:
+    neighbour, recorder = run(harness, RINGS)
+    with harness.bell.await_ring() as line:
+        ending, its_recorder = run(harness, behaviour)
+
+        if behaviour is HANGS:
+            ending.kill()
+        its_recorder.await_exit()
+        ending.remove()
+        neighbour.flush()
+        recorder.await_flushed()
+        line.sendall(b"!")
+
+    assert recorder.await_exit() == ContainerExit(code=0)
+    assert recorder.lines == ["before", "went on"]
+
+
+# Freezing
+
+
+def test_a_frozen_container_makes_no_progress_until_it_is_thawed(harness: Harness) -> None:
+    frozen, its_recorder = run(harness, RINGS)
+    its_line = harness.bell.await_ring()
+    _, recorder = run(harness, RINGS)
+    line = harness.bell.await_ring()
+
+    with its_line, line:
+        frozen.freeze()
+        its_line.sendall(b"!")
+        line.sendall(b"!")
+        recorder.await_exit()
+        meanwhile = its_recorder.lines
+        frozen.thaw()
+
+        its_recorder.await_exit()
+
+    assert meanwhile == ["before"]
+    assert its_recorder.lines == ["before", "went on"]
+
+
+def test_a_thaw_that_follows_a_freeze_at_once_is_not_lost(harness: Harness) -> None:
+    container, recorder = run(harness, RINGS)
+
+    with harness.bell.await_ring() as line:
+        for _ in range(10):
+            container.freeze()
+            container.thaw()
+        line.sendall(b"!")
+
+    assert recorder.await_exit() == ContainerExit(code=0)
+
+
+def test_a_thaw_without_a_freeze_is_harmless(harness: Harness) -> None:
+    container, recorder = run(harness, RINGS)
+
+    with harness.bell.await_ring() as line:
+        container.thaw()
+        line.sendall(b"!")
+
+    assert recorder.await_exit() == ContainerExit(code=0)
+
+
+def test_a_frozen_container_can_be_killed(harness: Harness) -> None:
+    container, recorder = run(harness, HANGS)
+    recorder.await_line("hanging")
+    container.freeze()
+
+    container.kill()
+
+    assert recorder.await_exit() == ContainerExit(code=None)
+
+
+# Removing
+
+
+@pytest.mark.parametrize("state", ["running", "frozen", "killed", "ended"])
+def test_remove_leaves_nothing(harness: Harness, state: str) -> None:
+    container, recorder = run(harness, prints([]) if state == "ended" else HANGS)
+    if state == "ended":
+        recorder.await_exit()
+    else:
+        recorder.await_line("hanging")
+    if state == "frozen":
+        container.freeze()
+    if state == "killed":
+        container.kill()
+
+    container.remove()
+
+    assert harness.present() == 0
+    recorder.await_exit()
+
+
+@pytest.mark.parametrize("removed", [False, True], ids=["ended", "removed"])
+def test_every_verb_is_harmless_on_a_container_that_has_ended(
+    harness: Harness, removed: bool
+) -> None:
+    container, recorder = run(harness, prints(["one"]))
+    recorder.await_exit()
+    if removed:
+        container.remove()
+
+    for verb in (*VERBS, *VERBS):
+        verb(container)
+
+    assert harness.present() == 0
+    assert recorder.told == [("output", b"one"), ("exited", ContainerExit(code=0))]
+
+
+def test_sweep_removes_the_containers_with_its_label_alone(harness: Harness) -> None:
+    for colour in ("red", "red", "blue"):
+        _, recorder = run(harness, HANGS, labels={f"{LABEL}.{harness.label[-8:]}": colour})
+        recorder.await_line("hanging")
+
+    swept = harness.engine.sweep(f"{LABEL}.{harness.label[-8:]}=red")
+
+    assert swept == 2
+    assert harness.present() == 1
+    assert recorder.of("exited") == []
+
+
+def test_sweep_removes_frozen_containers_too(harness: Harness) -> None:
+    container, recorder = run(harness, HANGS)
+    recorder.await_line("hanging")
+    container.freeze()
+
+    assert harness.engine.sweep(harness.label) == 1
+    assert harness.present() == 0
+    assert harness.engine.sweep(harness.label) == 0
+
+
+# Starting
+
+
+def test_a_container_is_given_its_variables_and_its_code(harness: Harness, code: Path) -> None:
+    behaviour = shows("WOOD", "index.py")
+
+    _, recorder = run(harness, behaviour, code=code, environment={"WOOD": "oak $HOME `id` 'ü'"})
+
+    recorder.await_exit()
+    assert recorder.lines == ["oak $HOME `id` 'ü'", "wood = 'walnut'"]
+
+
+def test_a_start_that_cannot_work_fails_and_leaves_nothing(harness: Harness) -> None:
+    with pytest.raises(StartFailed) as failure:
+        harness.engine.run(harness.broken_spec(), Recorder())
+
+    assert "no such" in failure.value.message.lower()
+    assert harness.present() == 0
+
+
+def test_a_container_whose_code_is_missing_does_not_start(harness: Harness) -> None:
+    with pytest.raises(StartFailed):
+        run(harness, HANGS, code=Path("/no/such/folder"))
+
+    assert harness.present() == 0
+
+
+def test_many_containers_start_side_by_side(harness: Harness) -> None:
+    recorders = [run(harness, RINGS)[1] for _ in range(8)]
+    lines = [harness.bell.await_ring() for _ in recorders]
+
+    for line in lines:
+        line.sendall(b"!")
+        line.close()
+
+    assert [recorder.await_exit().code for recorder in recorders] == [0] * 8
+
+
+# Docker alone: what a real container may do
+
+CONFINEMENT = """
+import json, resource
+def tries(path):
+    try:
+        with open(path, "w") as file:
+            file.write("x")
+    except OSError:
+        return False
+    return True
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+print(json.dumps({
+    "code": tries("/var/task/index.py") or tries("/var/task/new.py"),
+    "root": any(tries(f"{folder}/new") for folder in ("", "/etc", "/opt", "/var/task", "/usr")),
+    "tmp": tries("/tmp/new"),
+    "ids": [os.getuid(), os.getgid(), os.getgroups()],
+    "capabilities": [int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd")],
+    "no_new_privileges": int(status["NoNewPrivs"]),
+    "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+}))
+"""
+
+
+@pytest.mark.docker
+def test_a_container_may_write_to_tmp_and_nowhere_else_and_has_no_privileges(
+    docker_harness: DockerHarness, code: Path
+) -> None:
+    _, recorder = run(docker_harness, Behaviour(CONFINEMENT, lambda _: None), code=code)
+
+    recorder.await_exit()
+    assert json.loads(recorder.lines[0]) == {
+        "code": False,
+        "root": False,
+        "tmp": True,
+        "ids": [993, 990, [990]],
+        "capabilities": [0, 0, 0, 0],
+        "no_new_privileges": 1,
+        "open_files": 1024,
+    }
+    assert (code / "index.py").read_text() == "wood = 'walnut'\n"
+
+
+@pytest.mark.docker
+def test_a_container_cannot_swap(docker_harness: DockerHarness) -> None:
+    _, recorder = run(docker_harness, HANGS, memory=256)
+    recorder.await_line("hanging")
+
+    limits = docker_harness.host_config()
+
+    assert limits["Memory"] == limits["MemorySwap"] == 256 << 20
+
+
+@pytest.mark.docker
+def test_a_container_takes_its_volume_along(docker_harness: DockerHarness) -> None:
+    container, recorder = run(docker_harness, HANGS)
+    recorder.await_line("hanging")
+    volumes = docker_harness.volumes()
+
+    container.remove()
+
+    assert len(volumes) == 1
+    assert not any(docker_harness.volume_exists(name) for name in volumes)
+
+
+@pytest.mark.docker
+def test_an_image_without_a_shell_does_not_start_and_leaves_nothing(
+    docker_harness: DockerHarness, docker_client: docker.DockerClient
+) -> None:
+    files = io.BytesIO()
+    with tarfile.open(fileobj=files, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("empty"))
+    image = f"taskdock-test/{docker_harness.label[-16:]}:1"
+    docker_client.api.import_image_from_data(files.getvalue(), *image.split(":"))
+
+    try:
+        with pytest.raises(StartFailed) as failure:
+            run(docker_harness, HANGS, image=image)
+    finally:
+        docker_client.images.remove(image)
+
+    assert "/bin/sh" in failure.value.message
+    assert docker_harness.present() == 0
+
+
+@pytest.mark.docker
+def test_what_a_program_leaves_behind_ends_with_it(docker_harness: DockerHarness) -> None:
+    orphan = Behaviour("os.fork() or signal.pause(); print('parent'); sys.exit(4)", lambda _: None)
+
+    _, recorder = run(docker_harness, orphan)
+
+    assert recorder.await_exit() == ContainerExit(code=4)
+    eventually(lambda: docker_harness.present() == 0, LIMIT)
+
+
+SERVER = """
+import os, sys, threading
+from emulator.engines.docker import DockerEngine, connect
+from emulator.engines.engine import ContainerSpec
+from emulator.engines.locate import find_engine
+from tests.support.engine_harness import Recorder
+image, name, value = sys.argv[1:]
+spec = ContainerSpec(image=image, name=f"taskdock-test-{value}", memory=128, labels={name: value},
+                     entrypoint=("sleep",), arguments=("600",))
+DockerEngine(connect(find_engine(os.environ))).run(spec, Recorder())
+print("started", flush=True)
+threading.Event().wait()
+"""
+
+
+@pytest.mark.docker
+def test_a_container_ends_with_its_server_even_if_that_is_killed(
+    docker_harness: DockerHarness, image: str
+) -> None:
+    command = [sys.executable, "-c", SERVER, image, *docker_harness.label.split("=")]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"started\n"
+        before = docker_harness.present()
+
+        os.kill(server.pid, signal.SIGKILL)
+
+    assert before == 1
+    eventually(lambda: docker_harness.present() == 0, LIMIT)

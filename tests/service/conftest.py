@@ -1,0 +1,55 @@
+"""Fixtures: a running server on a FakeEngine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.builders import Dock, StartDock
+from tests.support.manual_clock import ManualClock
+
+StopLater = Callable[[Dock], None]
+
+
+@pytest.fixture(scope="session")
+def stop_later() -> Iterator[StopLater]:
+    """Stops a server while the next test begins: most of a stop is waiting."""
+    stops: list[Future[None]] = []
+    with ThreadPoolExecutor(4, "stopping") as executor:
+        yield lambda dock: stops.append(executor.submit(dock.stop))
+    for stop in stops:
+        stop.result()
+
+
+@pytest.fixture
+def start_dock(tmp_path: Path, stop_later: StopLater) -> Iterator[StartDock]:
+    """Starts a server with settings of the test's; each is stopped at the end."""
+    started: list[Dock] = []
+
+    def start(**settings: Any) -> Dock:
+        started.append(Dock(tmp_path / "data", **settings))
+        return started[-1]
+
+    yield start
+    for dock in started:
+        stop_later(dock)
+
+
+@pytest.fixture
+def dock(start_dock: StartDock) -> Dock:
+    return start_dock()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def timed_dock(start_dock: StartDock, clock: ManualClock) -> Dock:
+    """A server whose time stands still until it is told to pass."""
+    return start_dock(clock=clock)

@@ -1,0 +1,533 @@
+"""How invocations and servers end, expected or not, and that each task gets one true ending."""
+
+from __future__ import annotations
+
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from emulator.clock import SystemClock
+from emulator.tasks.queue import Queue
+from tests.support.builders import Dock, Gate, Json, StartDock, eventually, summary
+from tests.support.fake_engine import Runtime, serve
+
+ID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
+MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+REPORT = (
+    r"REPORT RequestId: ID\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms"
+    r"\tMemory Size: 128 MB\tMax Memory Used: \d+ MB(\tInit Duration: [\d.]+ ms)?"
+)
+
+
+# The function's end
+
+
+def test_an_answer_is_logged_between_start_and_report(dock: Dock) -> None:
+    dock.deploy(lambda event, runtime: runtime.print("sawing"))
+    task_id = dock.create_task()
+    dock.finish(task_id)
+
+    _assert_lines(
+        dock.logs(task_id),
+        r"START RequestId: ID Version: \$LATEST",
+        "sawing",
+        "END RequestId: ID",
+        REPORT + r"\t",
+    )
+
+
+def test_the_init_duration_is_reported_once(dock: Dock) -> None:
+    dock.deploy(lambda event, runtime: None)
+
+    reports = [dock.logs(dock.execute().json()["id"])[-1] for _ in range(3)]
+
+    assert ["Init Duration" in report for report in reports] == [True, False, False]
+
+
+def test_what_is_printed_during_init_stands_before_the_first_start(dock: Dock) -> None:
+    dock.deploy_program(serve(lambda event, runtime: None, lambda runtime: runtime.print("init")))
+
+    first = dock.logs(dock.execute().json()["id"])
+    second = dock.logs(dock.execute().json()["id"])
+
+    assert [line.split()[0] for line in first] == ["init", "START", "END", "REPORT"]
+    assert [line.split()[0] for line in second] == ["START", "END", "REPORT"]
+
+
+def test_an_error_of_the_function_has_no_status_in_its_report(dock: Dock) -> None:
+    def handler(event: Any, runtime: Runtime) -> None:
+        raise ValueError("a table with three legs")
+
+    dock.deploy(handler)
+    task_id = dock.create_task()
+    dock.finish(task_id)
+
+    _assert_lines(
+        dock.logs(task_id), r"START RequestId: ID .*", "END RequestId: ID", REPORT + r"\t"
+    )
+
+
+def test_a_function_that_takes_too_long_times_out(dock: Dock) -> None:
+    def handler(event: Any, runtime: Runtime) -> None:
+        runtime.print("sawing", end="")
+        runtime.hang()
+
+    dock.deploy(handler)
+    dock.shorten(time_limit=1)
+    task_id = dock.create_task()
+
+    task = dock.finish(task_id)
+
+    assert task["status"] == "failed"
+    _assert_error(
+        task, "Sandbox.Timedout", "RequestId: ID Error: Task timed out after 1.00 seconds"
+    )
+    _assert_lines(
+        dock.logs(task_id),
+        r"START RequestId: ID .*",
+        "sawing",
+        f"{MOMENT} ID Task timed out after 1.00 seconds",
+        "END RequestId: ID",
+        REPORT.replace(r"Duration: [\d.]+", "Duration: 1000.00", 1) + r"\tStatus: timeout\t",
+    )
+
+
+def test_a_late_answer_does_not_complete_a_task_that_timed_out(dock: Dock) -> None:
+    late, statuses = Gate(), []
+
+    def handler(event: Any, runtime: Runtime) -> None:
+        late.pass_(runtime)
+        statuses.append(runtime.answer("too late"))
+        statuses.append(runtime.fail("TooLate", "too"))
+
+    dock.deploy(handler)
+    dock.shorten(time_limit=1)
+    dock.engine.killing.clear()
+    task_id = dock.create_task()
+
+    dock.eventually(lambda: dock.states() == ["retiring"])
+    late.open()
+    dock.eventually(lambda: len(statuses) == 2)
+    dock.engine.killing.set()
+
+    task = dock.finish(task_id)
+    assert (task["status"], task["error"]["name"]) == ("failed", "Sandbox.Timedout")
+    assert statuses == [400, 400]
+
+
+def test_a_second_answer_is_refused_and_changes_nothing(dock: Dock) -> None:
+    statuses: list[int] = []
+
+    def handler(event: Any, runtime: Runtime) -> None:
+        statuses.append(runtime.answer("first"))
+        statuses.append(runtime.answer("second"))
+        statuses.append(runtime.fail("Second", "failure"))
+
+    dock.deploy(handler)
+
+    results = [dock.execute().json() for _ in range(2)]
+
+    assert [result["result"] for result in results] == ["first", "first"]
+    assert [dock.status(result["id"]) for result in results] == ["complete", "complete"]
+    assert statuses == [202, 403, 403] * 2
+
+
+def test_an_answer_to_an_earlier_invocation_is_refused_and_changes_nothing(dock: Dock) -> None:
+    statuses: list[int] = []
+    ids: list[str] = []
+
+    def handler(event: Any, runtime: Runtime) -> None:
+        ids.append(runtime.request_id)
+        if len(ids) > 1:
+            statuses.append(runtime.answer("stray", ids[0]))
+        statuses.append(runtime.answer(len(ids)))
+
+    dock.deploy(handler)
+
+    results = [dock.execute().json()["result"] for _ in range(2)]
+
+    assert results == [1, 2]
+    assert statuses == [202, 400, 202]
+
+
+def test_a_runtime_that_asks_again_before_its_answer_gets_the_same_event(dock: Dock) -> None:
+    def handler(event: Json, runtime: Runtime) -> bool:
+        first = runtime.request_id
+        return runtime.next() == event and runtime.request_id == first
+
+    dock.deploy(handler)
+
+    assert dock.execute().json()["result"] is True
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        (0, "Runtime exited without providing a reason"),
+        (3, "Runtime exited with error: exit status 3"),
+        (137, "Runtime exited with error: signal: killed"),
+        (139, r"Runtime exited with error: signal: segmentation fault \(core dumped\)"),
+    ],
+)
+def test_a_runtime_that_ends_before_its_answer_fails_the_task(
+    dock: Dock, code: int, why: str
+) -> None:
+    def handler(event: Any, runtime: Runtime) -> None:
+        runtime.print("last words", end="")
+        runtime.exit(code)
+
+    dock.deploy(handler)
+    task_id = dock.create_task()
+
+    task = dock.finish(task_id)
+
+    assert task["status"] == "failed"
+    _assert_error(task, "Runtime.ExitError", f"RequestId: ID Error: {why}")
+    _assert_lines(
+        dock.logs(task_id),
+        r"START RequestId: ID .*",
+        "last words",
+        f"RequestId: ID Error: {why}",
+        r"Runtime\.ExitError",
+        "END RequestId: ID",
+        REPORT + r"\tStatus: error\tError Type: Runtime\.ExitError\t",
+    )
+
+
+def test_running_out_of_memory_fails_the_task(dock: Dock) -> None:
+    dock.deploy(lambda event, runtime: runtime.exhaust_memory())
+    task_id = dock.create_task()
+
+    task = dock.finish(task_id)
+
+    why = "RequestId: ID Error: Runtime exited with error: signal: killed"
+    assert task["status"] == "failed"
+    _assert_error(task, "Runtime.OutOfMemory", why)
+    _assert_lines(
+        dock.logs(task_id),
+        r"START RequestId: ID .*",
+        why,
+        r"Runtime\.OutOfMemory",
+        "END RequestId: ID",
+        r"REPORT .*\tMax Memory Used: 128 MB\t.*Status: error\tError Type: Runtime\.OutOfMemory\t",
+    )
+
+
+def test_a_runtime_that_ends_after_its_answer_has_answered(dock: Dock) -> None:
+    def handler(event: Any, runtime: Runtime) -> None:
+        runtime.answer("done")
+        runtime.print("goodbye")
+        runtime.exit(1)
+
+    dock.deploy(handler)
+
+    results = [dock.execute().json() for _ in range(2)]
+
+    assert [result["result"] for result in results] == ["done", "done"]
+    assert len(dock.engine.started) == 2
+    log = dock.logs(results[0]["id"])
+    assert [line.split()[0] for line in log] == ["START", "goodbye", "END", "REPORT"]
+
+
+def test_what_is_printed_after_the_answer_is_in_the_log_before_its_end(dock: Dock) -> None:
+    def handler(event: Any, runtime: Runtime) -> None:
+        runtime.print("before")
+        runtime.answer("done")
+        runtime.print("after 1\nafter 2")
+        runtime.print("after 3", end="")
+
+    dock.deploy(handler)
+
+    logs = [dock.logs(dock.execute().json()["id"]) for _ in range(2)]
+
+    for log in logs:
+        assert log[1:-2] == ["before", "after 1", "after 2", "after 3"]
+
+
+def test_a_runtime_that_ends_while_it_idles_is_replaced(dock: Dock) -> None:
+    dock.deploy(lambda event, runtime: "done")
+    dock.execute()
+    (container,) = dock.engine.containers.values()
+
+    container.kill()
+    dock.eventually(lambda: dock.states() == [])
+
+    assert dock.execute().json()["result"] == "done"
+    assert len(dock.engine.started) == 2
+
+
+# Init's end
+
+
+def test_an_error_during_init_is_the_tasks_error(dock: Dock) -> None:
+    def init(runtime: Runtime) -> None:
+        runtime.print("looking for the saw")
+        runtime.fail_init("Runtime.ImportModuleError", "No module named 'saw'")
+        runtime.exit(1)
+
+    dock.deploy_program(serve(lambda event, runtime: None, init))
+    task_id = dock.create_task()
+
+    task = dock.finish(task_id)
+
+    assert task["status"] == "failed"
+    _assert_error(task, "Runtime.ImportModuleError", "No module named 'saw'")
+    status = r"Status: error\tError Type: Runtime\.ImportModuleError"
+    _assert_lines(
+        dock.logs(task_id),
+        "looking for the saw",
+        rf"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: init\t{status}",
+        r"START RequestId: ID .*",
+        "END RequestId: ID",
+        rf"{REPORT}\t{status}\t",
+    )
+
+
+def test_a_runtime_that_stays_after_its_failed_init_is_ended(dock: Dock) -> None:
+    def init(runtime: Runtime) -> None:
+        runtime.fail_init("Splinter", "in the thumb")
+        runtime.hang()
+
+    dock.deploy_program(serve(lambda event, runtime: None, init))
+
+    task = dock.finish(dock.create_task())
+
+    assert task["error"] == {"type": "runtime", "name": "Splinter", "message": "in the thumb"}
+    dock.eventually(lambda: not dock.engine.containers)
+
+
+def test_a_runtime_that_ends_during_init_fails_the_task(dock: Dock) -> None:
+    dock.deploy_program(lambda runtime: runtime.exit(127))
+    task_id = dock.create_task()
+
+    task = dock.finish(task_id)
+
+    why = "RequestId: ID Error: Runtime exited with error: exit status 127"
+    status = r"Status: error\tError Type: Runtime\.ExitError"
+    assert task["status"] == "failed"
+    _assert_error(task, "Runtime.ExitError", why)
+    _assert_lines(
+        dock.logs(task_id),
+        rf"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: init\t{status}",
+        r"START RequestId: ID .*",
+        why,
+        r"Runtime\.ExitError",
+        "END RequestId: ID",
+        rf"{REPORT}\t{status}\t",
+    )
+
+
+def test_memory_can_run_out_during_init(dock: Dock) -> None:
+    dock.deploy_program(lambda runtime: runtime.exhaust_memory())
+
+    task = dock.finish(dock.create_task())
+
+    assert task["error"]["name"] == "Runtime.OutOfMemory"
+
+
+def test_a_runtime_that_never_asks_for_work_times_out(
+    dock: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.lambdas.pool.INIT_LIMIT", 0.5)
+
+    def program(runtime: Runtime) -> None:
+        runtime.print("loading")
+        runtime.hang()
+
+    dock.deploy_program(program)
+    dock.shorten(time_limit=1)
+    task_id = dock.create_task()
+
+    task = dock.finish(task_id)
+
+    assert task["status"] == "failed"
+    _assert_error(
+        task, "Sandbox.Timedout", "RequestId: ID Error: Task timed out after 1.00 seconds"
+    )
+    lines = dock.logs(task_id)
+    assert lines[0] == "loading"
+    assert re.fullmatch(r"INIT_REPORT .*\tPhase: init\tStatus: timeout", lines[1])
+    assert lines[-1].endswith("\tStatus: timeout\t")
+    dock.eventually(lambda: not dock.engine.containers)
+
+
+def test_init_may_report_an_error_only_before_the_first_event(dock: Dock) -> None:
+    statuses: list[int] = []
+
+    def handler(event: Any, runtime: Runtime) -> None:
+        statuses.append(runtime.fail_init("Late", "init is over"))
+        statuses.append(runtime.answer("done"))
+
+    dock.deploy(handler)
+
+    assert dock.execute().json()["result"] == "done"
+    assert statuses == [403, 202]
+
+
+# The server's end
+
+
+def test_a_lost_claim_changes_nothing(dock: Dock) -> None:
+    gate = Gate()
+    dock.deploy(lambda event, runtime: gate.pass_(runtime), retryPolicy={"enabled": True})
+    task_id = dock.create_task()
+    dock.eventually(lambda: gate.waiting)
+
+    Queue(store=dock.emulator._store, server="another").reclaim(SystemClock().now())
+    gate.open()
+
+    dock.eventually(lambda: "claim_lost" in [name for name, _ in dock.notices])
+    task = dock.task(task_id)
+    assert (task["status"], task["error"]["name"]) == ("failed", "zombieTaskCleaned")
+    assert dock.get("/").json()["page"]["total"] == 1
+
+
+def test_a_graceful_stop_lets_what_runs_finish(start_dock: StartDock) -> None:
+    first, gate = start_dock(concurrency=1), Gate()
+    first.deploy(lambda event, runtime: gate.pass_(runtime))
+    running, waiting = first.create_task(), first.create_task()
+    first.eventually(lambda: gate.waiting)
+
+    with ThreadPoolExecutor() as pool:
+        stop = pool.submit(first.stop, 30.0)
+        eventually(first.emulator._worker._stopping.is_set)
+        gate.open()
+        stop.result()
+
+    second = start_dock(engine=first.engine)
+    assert second.status(running) == "complete"
+    assert second.finish(waiting)["status"] == "complete"
+    assert gate.waiting == 2
+
+
+def test_a_graceful_stop_gives_back_what_has_not_finished_and_spends_no_attempt(
+    start_dock: StartDock,
+) -> None:
+    first, events = start_dock(), []
+
+    def handler(event: Json, runtime: Runtime) -> None:
+        events.append(event)
+        if len(events) == 1:
+            runtime.hang()
+
+    first.deploy(handler, retryPolicy={"enabled": True})
+    task_id = first.create_task()
+    first.eventually(lambda: events)
+    first.stop(grace=0)
+
+    second = start_dock(engine=first.engine)
+    task = second.finish(task_id)
+
+    assert task["status"] == "complete"
+    assert "retryForTaskIds" not in task
+    assert [event["id"] for event in events] == [task_id, task_id]
+    assert second.get("/").json()["page"]["total"] == 1
+
+
+def test_a_stop_removes_every_container(start_dock: StartDock) -> None:
+    dock = start_dock()
+    dock.deploy(lambda event, runtime: None)
+    dock.deploy(lambda event, runtime: runtime.hang(), "oak-chair")
+    dock.execute()
+    dock.create_task("oak-chair")
+    dock.eventually(lambda: "busy" in dock.states())
+
+    dock.stop(grace=0)
+
+    assert dock.engine.containers == {}
+
+
+def test_a_direct_execution_is_told_that_the_server_stops(start_dock: StartDock) -> None:
+    dock = start_dock()
+    dock.deploy(lambda event, runtime: runtime.hang())
+
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(dock.execute)
+        dock.eventually(lambda: "busy" in dock.states())
+        dock.pool.stop()
+        response = running.result()
+
+    assert summary(response) == (400, 1405)
+
+
+def test_a_task_whose_server_died_is_failed_as_a_zombie(start_dock: StartDock) -> None:
+    first = start_dock(concurrency=1)
+    first.deploy(lambda event, runtime: runtime.hang(), retryPolicy={"enabled": True})
+    running, waiting = first.create_task(), first.create_task()
+    first.reach(running, "inProgress")
+    first.crash()
+
+    first.engine.programs["walnut-table"] = serve(lambda event, runtime: None)
+    second = start_dock(engine=first.engine)
+
+    zombie = second.task(running)
+    assert zombie["status"] == "failed"
+    assert zombie["error"]["name"] == "zombieTaskCleaned"
+    assert second.finish(waiting)["status"] == "complete"
+    assert second.get("/").json()["page"]["total"] == 2
+
+
+def test_a_server_sweeps_the_containers_of_its_dead_predecessor(start_dock: StartDock) -> None:
+    first = start_dock()
+    first.deploy(lambda event, runtime: runtime.hang())
+    first.reach(first.create_task(), "inProgress")
+    first.eventually(lambda: first.states() == ["busy"])
+    first.crash()
+    (stray,) = first.engine.containers
+
+    second = start_dock(engine=first.engine)
+
+    assert stray not in second.engine.containers
+    assert second.emulator.swept == 1
+
+
+def test_a_server_leaves_the_containers_of_other_servers_alone(
+    start_dock: StartDock, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    ours = start_dock()
+    ours.deploy(lambda event, runtime: "ours")
+    ours.execute()
+
+    theirs = Dock(tmp_path_factory.mktemp("theirs"), engine=ours.engine)
+    theirs.stop()
+
+    assert ours.execute().json()["result"] == "ours"
+    assert len(ours.engine.started) == 1
+
+
+def test_a_data_folder_serves_one_server_at_a_time(start_dock: StartDock) -> None:
+    first = start_dock()
+
+    with pytest.raises(Exception, match="another taskdock uses the data folder"):
+        start_dock()
+
+    assert first.get("/").status_code == 200
+
+
+def test_stopping_twice_is_harmless(start_dock: StartDock) -> None:
+    dock = start_dock()
+    before = threading.active_count()
+
+    dock.emulator.stop(0)
+    dock.emulator.stop(0)
+
+    assert threading.active_count() <= before
+    dock._stopped = True
+
+
+def _assert_error(task: Json, name: str, message: str) -> None:
+    assert (task["error"]["type"], task["error"]["name"]) == ("runtime", name)
+    assert re.fullmatch(message.replace("ID", ID), task["error"]["message"])
+
+
+def _assert_lines(lines: list[str], *patterns: str) -> None:
+    """Each line is its pattern, in which ID is the id of the one request."""
+    ids = set(re.findall(ID, "\n".join(lines)))
+    assert len(ids) == 1, lines
+    shown = [line.replace(min(ids), "ID") for line in lines]
+    assert len(shown) == len(patterns), shown
+    for pattern, line in zip(patterns, shown, strict=True):
+        assert re.fullmatch(pattern, line), (pattern, line)

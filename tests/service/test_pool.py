@@ -1,0 +1,396 @@
+"""Environments: reused while they are warm, replaced, evicted, frozen and thawed."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Lock, Thread
+from typing import Any
+
+import pytest
+
+from emulator.errors import EngineError
+from tests.support.builders import (
+    Dock,
+    Gate,
+    Json,
+    StartDock,
+    base64_of,
+    new_function,
+    summary,
+    zip_of,
+)
+from tests.support.fake_engine import FakeContainer, Runtime
+from tests.support.manual_clock import ManualClock
+
+# Starting
+
+
+def test_a_container_is_started_with_what_its_function_needs(dock: Dock) -> None:
+    dock.deploy(
+        lambda event, runtime: None,
+        code=base64_of(zip_of({"lib/index.py": "wood = 'walnut'"})),
+        memoryLimit=256,
+        environmentVariables={"WOOD": {"value": "walnut"}, "TZ": {"value": "Europe/Brussels"}},
+    )
+
+    dock.execute()
+
+    (spec,) = dock.engine.started
+    assert (spec.image, spec.memory, spec.arguments) == ("fake", 256, ("walnut-table",))
+    assert spec.code is not None
+    assert (spec.code / "lib" / "index.py").read_text() == "wood = 'walnut'"
+    assert (
+        spec.environment.items()
+        >= {
+            "AWS_LAMBDA_FUNCTION_NAME": "walnut-table",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+            "AWS_EXECUTION_ENV": "AWS_Lambda_python3.11",
+            "_HANDLER": "walnut-table",
+            "WOOD": "walnut",
+            "TZ": "Europe/Brussels",
+        }.items()
+    )
+
+
+def test_an_image_runs_with_its_own_command(dock: Dock) -> None:
+    dock.deploy(lambda event, runtime: "sat on")
+    dock.engine.programs["chair:latest"] = dock.engine.programs["walnut-table"]
+    dock.post("/functions/", {"name": "oak-chair", "image": "chair:latest"})
+
+    assert dock.execute("oak-chair").json()["result"] == "sat on"
+
+    (spec,) = dock.engine.started
+    assert (spec.entrypoint, spec.arguments, spec.code) == (None, None, None)
+
+
+def test_a_start_that_fails_is_tried_anew_by_the_next_invocation(dock: Dock) -> None:
+    dock.deploy(lambda event, runtime: "done")
+    dock.engine.refusal = "no space left on device"
+    refused = dock.execute()
+
+    dock.engine.refusal = None
+
+    assert summary(refused) == (400, 1405)
+    assert dock.execute().json()["result"] == "done"
+
+
+# Serving
+
+
+def test_one_environment_serves_one_invocation_after_another(dock: Dock) -> None:
+    served: list[Runtime] = []
+    dock.deploy(lambda event, runtime: served.append(runtime))
+
+    for _ in range(5):
+        dock.execute()
+
+    assert len(served) == 5
+    assert len(set(served)) == len(dock.engine.started) == 1
+
+
+def test_an_environment_holds_one_invocation_at_a_time(dock: Dock) -> None:
+    holding: set[Runtime] = set()
+    lock = Lock()
+
+    def handler(event: Json, runtime: Runtime) -> Any:
+        with lock:
+            assert runtime not in holding
+            holding.add(runtime)
+        runtime.answer(event["data"]["number"])
+        runtime.print("settling")
+        with lock:
+            holding.remove(runtime)
+
+    dock.deploy(handler)
+
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda n: dock.execute(data={"number": n}).json(), range(80)))
+
+    assert [result["result"] for result in results] == list(range(80))
+
+
+def test_invocations_side_by_side_each_have_an_environment(dock: Dock) -> None:
+    gate = Gate()
+    dock.deploy(lambda event, runtime: gate.pass_(runtime))
+
+    tasks = [dock.create_task() for _ in range(4)]
+    dock.eventually(lambda: gate.waiting == 4)
+
+    assert dock.states() == ["busy"] * 4
+    gate.open()
+    assert {dock.finish(task_id)["status"] for task_id in tasks} == {"complete"}
+    assert dock.states() == ["ready"] * 4
+
+
+def test_a_runtime_that_does_not_ask_again_is_replaced(
+    dock: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.lambdas.invoker._SETTLE_LIMIT", 0.2)
+
+    def handler(event: Json, runtime: Runtime) -> None:
+        runtime.answer("done")
+        runtime.hang()
+
+    dock.deploy(handler)
+
+    results = [dock.execute().json()["result"] for _ in range(2)]
+
+    assert results == ["done", "done"]
+    assert len(dock.engine.started) == 2
+    dock.eventually(lambda: not dock.engine.containers)
+
+
+# Versions
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"code": base64_of(zip_of({"index.py": "changed"}))},
+        {"timeLimit": 20},
+        {"memoryLimit": 256},
+        {"environmentVariables": {"WOOD": {"value": "oak"}}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_change_of_what_runs_gets_a_new_environment(dock: Dock, change: Json) -> None:
+    dock.deploy(lambda event, runtime: None)
+    dock.execute()
+    (old,) = dock.engine.containers
+
+    dock.put("/functions/walnut-table", change)
+
+    dock.eventually(lambda: old not in dock.engine.containers)
+    assert dock.execute().status_code == 200
+    assert len(dock.engine.started) == 2
+
+
+@pytest.mark.parametrize(
+    "change", [{"description": "seats six"}, {"retryPolicy": {"enabled": True}}, {}], ids=str
+)
+def test_a_change_of_anything_else_keeps_it_warm(dock: Dock, change: Json) -> None:
+    dock.deploy(lambda event, runtime: None)
+    dock.execute()
+
+    dock.put("/functions/walnut-table", change)
+
+    assert dock.execute().status_code == 200
+    assert len(dock.engine.started) == 1
+
+
+def test_what_runs_during_a_change_finishes_as_it_began_and_then_goes(dock: Dock) -> None:
+    gate = Gate()
+    dock.deploy(lambda event, runtime: gate.pass_(runtime))
+    task_id = dock.create_task()
+    dock.eventually(lambda: gate.waiting)
+    (old,) = dock.engine.containers
+
+    dock.put("/functions/walnut-table", {"memoryLimit": 256})
+    still_there = old in dock.engine.containers
+    gate.open()
+
+    assert still_there
+    assert dock.finish(task_id)["status"] == "complete"
+    dock.eventually(lambda: old not in dock.engine.containers)
+
+
+def test_a_deleted_function_leaves_no_container(dock: Dock) -> None:
+    dock.deploy(lambda event, runtime: None)
+    dock.execute()
+
+    dock.call("DELETE", "/functions/walnut-table")
+
+    dock.eventually(lambda: not dock.engine.containers)
+
+
+def test_a_function_that_was_deleted_and_deployed_again_is_the_new_one(dock: Dock) -> None:
+    dock.deploy(lambda event, runtime: "old")
+    dock.execute()
+    dock.call("DELETE", "/functions/walnut-table")
+
+    dock.deploy(lambda event, runtime: "new")
+
+    assert dock.execute().json()["result"] == "new"
+
+
+# Room
+
+
+def test_the_longest_idle_environment_makes_room(start_dock: StartDock) -> None:
+    dock = start_dock(memory_budget=256)
+    for name in ("walnut-table", "oak-chair", "pine-shelf"):
+        dock.deploy(lambda event, runtime: None, name)
+
+    for name in ("walnut-table", "oak-chair", "walnut-table", "pine-shelf"):
+        assert dock.execute(name).status_code == 200
+
+    dock.eventually(lambda: len(dock.engine.containers) == 2)
+    names = {c.spec.labels["dev.taskdock.function"] for c in dock.engine.containers.values()}
+    assert names == {"walnut-table", "pine-shelf"}
+
+
+def test_an_environment_that_works_is_not_evicted(start_dock: StartDock) -> None:
+    dock, gate = start_dock(memory_budget=128), Gate()
+    dock.deploy(lambda event, runtime: gate.pass_(runtime))
+    dock.deploy(lambda event, runtime: None, "oak-chair")
+    working = dock.create_task()
+    dock.eventually(lambda: gate.waiting)
+
+    waiting = dock.create_task("oak-chair")
+    dock.reach(waiting, "inProgress")
+    alone = len(dock.engine.started)
+    gate.open()
+
+    assert alone == 1
+    assert dock.finish(working)["status"] == dock.finish(waiting)["status"] == "complete"
+
+
+def test_tasks_that_wait_for_one_environment_take_turns_in_it(start_dock: StartDock) -> None:
+    dock, events = start_dock(memory_budget=128), []
+    dock.deploy(lambda event, runtime: events.append(event["id"]))
+
+    tasks = [dock.create_task() for _ in range(30)]
+
+    assert {dock.finish(task_id)["status"] for task_id in tasks} == {"complete"}
+    assert sorted(events) == sorted(tasks)
+    assert len(dock.engine.started) == 1
+
+
+def test_a_function_larger_than_all_memory_runs_alone(start_dock: StartDock) -> None:
+    dock = start_dock(memory_budget=128)
+    dock.deploy(lambda event, runtime: None)
+    dock.deploy(lambda event, runtime: "done", "oak-chair", memoryLimit=1024)
+    dock.execute()
+
+    response = dock.execute("oak-chair")
+
+    assert response.json()["result"] == "done"
+    dock.eventually(lambda: len(dock.engine.containers) == 1)
+
+
+def test_who_finds_no_room_in_time_is_told(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.tasks.service._DIRECT_PATIENCE", 0.2)
+    dock, gate = start_dock(memory_budget=128), Gate()
+    dock.deploy(lambda event, runtime: gate.pass_(runtime))
+    dock.create_task()
+    dock.eventually(lambda: gate.waiting)
+
+    response = dock.execute()
+    gate.open()
+
+    assert summary(response) == (400, 1405)
+    assert "memory" in response.json()["message"]
+
+
+# Idling
+
+
+def test_an_idle_environment_is_frozen_and_thawed_before_it_is_offered_an_event(
+    start_dock: StartDock, clock: ManualClock
+) -> None:
+    dock = start_dock(clock=clock, freeze_after=5)
+    dock.deploy(lambda event, runtime: len(dock.engine.calls))
+    dock.execute()
+    (id,) = dock.engine.containers
+
+    clock.advance(4.9)
+    dock.emulator._keeper.run_once()
+    before = dock.states()
+    clock.advance(0.1)
+    dock.emulator._keeper.run_once()
+    frozen = dock.states()
+    calls = dock.execute().json()["result"]
+
+    assert (before, frozen) == (["ready"], ["frozen"])
+    assert dock.engine.calls == [("freeze", id), ("thaw", id)]
+    assert calls == 2
+    assert dock.states() == ["ready"]
+
+
+def test_an_environment_that_works_is_not_frozen(start_dock: StartDock, clock: ManualClock) -> None:
+    dock, gate = start_dock(clock=clock, freeze_after=5), Gate()
+    dock.deploy(lambda event, runtime: gate.pass_(runtime))
+    dock.create_task()
+    dock.eventually(lambda: gate.waiting)
+
+    clock.advance(60)
+    dock.emulator._keeper.run_once()
+
+    assert dock.states() == ["busy"]
+    assert dock.engine.calls == []
+    gate.open()
+
+
+def test_an_environment_that_idles_for_long_is_removed(
+    start_dock: StartDock, clock: ManualClock
+) -> None:
+    dock = start_dock(clock=clock, freeze_after=5, retire_after=600)
+    dock.deploy(lambda event, runtime: None)
+    dock.execute()
+
+    for seconds in (5, 594):
+        clock.advance(seconds)
+        dock.emulator._keeper.run_once()
+    before = dock.states()
+    clock.advance(6)
+    dock.emulator._keeper.run_once()
+
+    assert before == ["frozen"]
+    dock.eventually(lambda: dock.states() == [])
+    assert dock.engine.containers == {}
+
+
+def test_an_environment_that_cannot_be_thawed_is_replaced(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stuck(self: FakeContainer) -> None:
+        raise EngineError("the container stays paused")
+
+    dock = start_dock()
+    dock.deploy(lambda event, runtime: "done")
+    dock.execute()
+    dock.pool.freeze_idle(after=0)
+    monkeypatch.setattr(FakeContainer, "thaw", stuck)
+
+    response = dock.execute()
+
+    assert response.json()["result"] == "done"
+    assert len(dock.engine.started) == 2
+
+
+def test_freezing_at_any_moment_loses_no_invocation(dock: Dock) -> None:
+    dock.deploy(lambda event, runtime: event["data"]["number"])
+    done = Event()
+
+    def freeze() -> None:
+        while not done.is_set():
+            dock.pool.freeze_idle(after=0)
+
+    freezer = Thread(target=freeze)
+    freezer.start()
+    try:
+        results = [dock.execute(data={"number": n}).json()["result"] for n in range(40)]
+    finally:
+        done.set()
+        freezer.join()
+
+    assert results == list(range(40))
+    assert ("thaw", next(iter(dock.engine.containers))) in dock.engine.calls
+
+
+def test_a_change_of_a_function_removes_its_frozen_environments(dock: Dock) -> None:
+    dock.deploy(lambda event, runtime: None)
+    dock.execute()
+    dock.pool.freeze_idle(after=0)
+
+    dock.put("/functions/walnut-table", {"memoryLimit": 256})
+
+    dock.eventually(lambda: not dock.engine.containers)
+
+
+def test_deploying_starts_no_container(dock: Dock) -> None:
+    dock.post("/functions/", new_function())
+
+    assert dock.engine.started == []

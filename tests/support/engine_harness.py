@@ -1,0 +1,252 @@
+"""What the engine contract needs of each engine, and what containers do in it.
+
+A behaviour is written twice: in Python that a real container runs, and as a program of a fake one.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import docker
+
+from emulator import ids
+from emulator.engines.docker import DockerEngine
+from emulator.engines.engine import Container, ContainerExit, ContainerSpec, Engine
+from tests.support.builders import eventually
+from tests.support.fake_engine import FakeEngine, Program, Runtime
+
+LABEL = "dev.taskdock.test"
+HOST = "doorbell.test"
+LIMIT = 30.0  # seconds that anything here may take
+
+_PRELUDE = f"""
+import os, signal, socket, sys
+def ring():
+    sys.stdout.flush()
+    with socket.create_connection(("{HOST}", int(os.environ["DOORBELL"]))) as line:
+        assert line.recv(1)
+"""
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    real: str
+    fake: Program
+
+
+class Recorder:
+    """A listener that keeps what it is told, in order."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Any]] = []
+
+    def output(self, line: bytes) -> None:
+        self.told.append(("output", line))
+
+    def flushed(self, peak: int) -> None:
+        self.told.append(("flushed", peak))
+
+    def exited(self, exit: ContainerExit) -> None:
+        self.told.append(("exited", exit))
+
+    def of(self, kind: str) -> list[Any]:
+        return [value for told, value in list(self.told) if told == kind]
+
+    @property
+    def lines(self) -> list[str]:
+        return [line.decode() for line in self.of("output")]
+
+    def await_exit(self) -> ContainerExit:
+        end: ContainerExit = eventually(lambda: self.of("exited"), LIMIT, self._state)[0]
+        return end
+
+    def await_flushed(self, count: int = 1) -> None:
+        eventually(lambda: len(self.of("flushed")) >= count, LIMIT, self._state)
+
+    def await_line(self, line: str) -> None:
+        eventually(lambda: line in self.lines, LIMIT, self._state)
+
+    def _state(self) -> object:
+        return self.told[-20:]
+
+
+class Doorbell:
+    """Where a container rings, and waits until it is let go on."""
+
+    def __init__(self, address: str) -> None:
+        self._server = socket.create_server((address, 0))
+        self._server.settimeout(LIMIT)
+        self.port: int = self._server.getsockname()[1]
+
+    def await_ring(self) -> socket.socket:
+        """The line to the container that rang; a byte sent on it lets the container go on."""
+        line, _ = self._server.accept()
+        return line
+
+    def close(self) -> None:
+        self._server.close()
+
+
+class Harness(Protocol):
+    engine: Engine
+    bell: Doorbell
+    label: str
+    """`name=value`, which every container of this test carries."""
+
+    def spec(self, behaviour: Behaviour, **fields: Any) -> ContainerSpec: ...
+
+    def broken_spec(self) -> ContainerSpec:
+        """Of something that this engine does not have."""
+
+    def present(self) -> int:
+        """How many containers with `label` there are in whatever state."""
+
+
+class FakeHarness:
+    def __init__(self) -> None:
+        self.fake = FakeEngine()
+        self.engine: Engine = self.fake
+        self.bell = Doorbell(self.engine.gateway)
+        self.label = f"{LABEL}={ids.word()}"
+
+    def spec(self, behaviour: Behaviour, **fields: Any) -> ContainerSpec:
+        name = ids.word()
+        self.fake.programs[name] = behaviour.fake
+        return _spec(self, **{"image": "fake", "name": name, "arguments": (name,), **fields})
+
+    def broken_spec(self) -> ContainerSpec:
+        return self.spec(HANGS, arguments=("no such program",))
+
+    def present(self) -> int:
+        name, _, value = self.label.partition("=")
+        containers = self.fake.containers.values()
+        return sum(container.spec.labels.get(name) == value for container in containers)
+
+
+class DockerHarness:
+    def __init__(self, client: docker.DockerClient, image: str) -> None:
+        self._api = client.api
+        self._image = image
+        self.engine: Engine = DockerEngine(client)
+        self.bell = Doorbell(self.engine.gateway)
+        self.label = f"{LABEL}={ids.word()}"
+
+    def spec(self, behaviour: Behaviour, **fields: Any) -> ContainerSpec:
+        fields = {
+            "image": self._image,
+            "name": f"taskdock-test-{ids.word()}",
+            "entrypoint": ("python3", "-u", "-c"),
+            "arguments": (_PRELUDE + behaviour.real,),
+            **fields,
+        }
+        return _spec(self, **fields)
+
+    def broken_spec(self) -> ContainerSpec:
+        return self.spec(HANGS, image="taskdock/no-such-image:1")
+
+    def present(self) -> int:
+        return len(self._found())
+
+    def host_config(self) -> dict[str, Any]:
+        """What Docker says of how the test's one container runs."""
+        (found,) = self._found()
+        config: dict[str, Any] = self._api.inspect_container(found["Id"])["HostConfig"]
+        return config
+
+    def volumes(self) -> list[str]:
+        """The names of the volumes that the test's containers have."""
+        return [mount["Name"] for container in self._found() for mount in container["Mounts"]]
+
+    def volume_exists(self, name: str) -> bool:
+        return any(volume["Name"] == name for volume in self._api.volumes()["Volumes"] or [])
+
+    def _found(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._api.containers(all=True, filters={"label": self.label})
+        return found
+
+
+def _spec(harness: Harness, **fields: Any) -> ContainerSpec:
+    name, _, value = harness.label.partition("=")
+    environment = {"DOORBELL": str(harness.bell.port), **fields.pop("environment", {})}
+    labels = {name: value, **fields.pop("labels", {})}
+    fields = {"memory": 128, "hosts": (HOST,), **fields}
+    return ContainerSpec(environment=environment, labels=labels, **fields)
+
+
+def run(harness: Harness, behaviour: Behaviour, **fields: Any) -> tuple[Container, Recorder]:
+    """Starts a container and records what it says."""
+    recorder = Recorder()
+    return harness.engine.run(harness.spec(behaviour, **fields), recorder), recorder
+
+
+# Behaviours
+
+
+def _ring(runtime: Runtime) -> None:
+    port = int(runtime.spec.environment["DOORBELL"])
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        line.recv(1)
+    runtime.go_on()
+
+
+def prints(lines: Iterable[str], last: str = "", *, ring: bool = False, code: int = 0) -> Behaviour:
+    """Prints lines, a last one without its end, rings if it is asked to, and exits."""
+    text = "".join(f"{line}\n" for line in lines) + last
+
+    def program(runtime: Runtime) -> None:
+        runtime.print(text, end="")
+        if ring:
+            _ring(runtime)
+            runtime.print("went on")
+        runtime.exit(code)
+
+    rings = "ring(); print('went on')" if ring else ""
+    return Behaviour(f"print({text!r}, end='')\n{rings}\nsys.exit({code})", program)
+
+
+def prints_many(count: int) -> Behaviour:
+    def program(runtime: Runtime) -> None:
+        for number in range(count):
+            runtime.print(f"line {number}")
+
+    return Behaviour(f"for n in range({count}): print(f'line {{n}}')", program)
+
+
+def prints_long(length: int) -> Behaviour:
+    return Behaviour(
+        f"print('x' * {length}); print('after')",
+        lambda runtime: runtime.print("x" * length + "\nafter"),
+    )
+
+
+def shows(variable: str, file: str) -> Behaviour:
+    """Prints a variable, and a file of its code."""
+
+    def program(runtime: Runtime) -> None:
+        assert isinstance(runtime.spec.code, Path)
+        runtime.print(runtime.spec.environment[variable])
+        runtime.print((runtime.spec.code / file).read_text(), end="")
+
+    return Behaviour(
+        f"print(os.environ[{variable!r}]); print(open('/var/task/{file}').read(), end='')", program
+    )
+
+
+def _exhaust(runtime: Runtime) -> None:
+    runtime.print("eating")
+    runtime.exhaust_memory()
+
+
+def _hang(runtime: Runtime) -> None:
+    runtime.print("hanging")
+    runtime.hang()
+
+
+EXHAUSTS_MEMORY = Behaviour("print('eating'); food = b'x' * (160 << 20); print('full')", _exhaust)
+HANGS = Behaviour("print('hanging'); signal.pause()", _hang)
+KILLS_ITSELF = Behaviour("os.kill(os.getpid(), 9)", lambda runtime: runtime.exit(137))
+RINGS = prints(["before"], ring=True)
