@@ -42,7 +42,8 @@ def exh_file(home: Path) -> Path:
 
 def write_exh(file: Path, variables: Mapping[str, str]) -> None:
     file.parent.mkdir(exist_ok=True)
-    file.touch(mode=0o600)
+    file.touch()
+    file.chmod(0o600)  # before there is anything to read
     file.write_text(as_file(variables))
 
 
