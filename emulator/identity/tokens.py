@@ -17,15 +17,12 @@ from emulator.store.tables import ApplicationRow, TokenRow
 ACCESS_LIFE = timedelta(minutes=5)
 _KEPT = timedelta(days=1)  # so long it is known that an access token was one once
 _FRESH = timedelta(minutes=1)  # how exact the time of the last use is
-TOKEN_FIELDS = Fields(
+TOKEN_FIELDS = Fields(  # not the token itself: who may list tokens could guess it by `like`
     {
         "id": Field(TokenRow.id),
         "kind": Field(TokenRow.kind),
         "applicationId": Field(TokenRow.application_id),
         "userId": Field(TokenRow.user_id),
-        "token": Field(TokenRow.token),
-        "accessToken": Field(TokenRow.token),
-        "refreshToken": Field(TokenRow.token),
         "refreshTokenId": Field(TokenRow.refresh_token_id),
         "expiryTimestamp": Field(TokenRow.expiry_timestamp, Kind.MOMENT),
         "creationTimestamp": Field(TokenRow.creation_timestamp, Kind.MOMENT),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from functools import cache
 
 from emulator.errors import NoPermission, NotSignedIn, TaskdockError
 from emulator.functions.function import PermissionMode
@@ -53,6 +54,10 @@ ENDPOINTS: dict[str, str | Gate] = {
     # Events
     "GET /events/v1": "VIEW_EVENTS",
     "POST /events/v1": "CREATE_EVENTS",
+    "GET /events/v1/health": Gate.ANYONE,
+    "GET /events/v1/subscriptions": "VIEW_SUBSCRIPTIONS",
+    "POST /events/v1/subscriptions": "CREATE_SUBSCRIPTIONS",
+    "DELETE /events/v1/subscriptions/*": "CREATE_SUBSCRIPTIONS",  # the service names no other
     # Users
     "GET /users/v1": "VIEW_USER",
     "GET /users/v1/me": Gate.USER,
@@ -96,6 +101,7 @@ OTHERS = (
 _VARIABLE = re.compile(r"<[^>]*>")
 
 
+@cache
 def needed(method: str, rule: str) -> str | Gate:
     """What the endpoint of a URL rule (with <variables>) needs. Raises when it is not listed."""
     path = _VARIABLE.sub("*", rule).rstrip("/")
