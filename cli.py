@@ -373,6 +373,160 @@ def cancel_task(task_id: str, as_json: bool, service: TaskService) -> None:
         click.echo(f"canceled  {task_id}")
 
 
+@main.group(cls=Commands)
+def schedules() -> None:
+    """Create, list and delete schedules, which queue a task again and again."""
+
+
+@schedules.command("create")
+@click.argument("name")
+@click.option("--every", "interval", type=float, required=True, metavar="SECONDS")
+@options.event_data
+@options.start_time
+@click.option("--priority", type=int, help="Higher goes first.")
+@options.as_json
+@options.service
+def create_schedule(
+    *,
+    name: str,
+    interval: float,
+    text: str | None,
+    file: IO[bytes] | None,
+    start_at: str | None,
+    priority: int | None,
+    as_json: bool,
+    service: TaskService,
+) -> None:
+    """Queue a task for a function every so many seconds; print the schedule's id."""
+    wanted = {
+        "functionName": name,
+        "interval": interval,
+        "data": options.parse_data(text, file),
+        "startTimestamp": start_at,
+        "priority": priority,
+    }
+    service.function(name)  # the service itself finds out only when a task runs
+    made = service.create_schedule({key: val for key, val in wanted.items() if val is not None})
+    if as_json:
+        output.document(made)
+    else:
+        click.echo(made["id"])
+
+
+@schedules.command("list")
+@click.option("--limit", type=click.IntRange(1, 50), default=20, show_default=True)
+@options.as_json
+@options.service
+def list_schedules(limit: int, as_json: bool, service: TaskService) -> None:
+    """List schedules, those that are due first at the top."""
+    found = service.schedules(f"sort(nextTimestamp)&limit({limit})")
+    if as_json:
+        output.document(found)
+        return
+    rows = [
+        [one["id"], one["functionName"], one["interval"], output.moment(one["nextTimestamp"])]
+        for one in found
+    ]
+    columns = ("Id", "Function", "Every (s)", "Next (UTC)")
+    empty = "no schedules; create one with: taskdock schedules create NAME --every SECONDS"
+    output.table(columns, rows, empty=empty)
+
+
+@schedules.command("delete")
+@click.argument("schedule_id")
+@options.as_json
+@options.service
+def delete_schedule(schedule_id: str, as_json: bool, service: TaskService) -> None:
+    """Delete a schedule; tasks that it has queued stay."""
+    answer = service.delete_schedule(schedule_id)
+    if as_json:
+        output.document(answer)
+    else:
+        click.echo(f"deleted  {schedule_id}")
+
+
+@main.group(cls=Commands)
+def events() -> None:
+    """List service events such as task_failed, and choose who is told of them."""
+
+
+@events.command("list")
+@click.option("--limit", type=click.IntRange(1, 50), default=20, show_default=True)
+@options.as_json
+@options.service
+def list_events(limit: int, as_json: bool, service: TaskService) -> None:
+    """List service events, the newest first."""
+    found = service.events(f"sort(-creationTimestamp)&limit({limit})")
+    if as_json:
+        output.document(found)
+        return
+    rows = [
+        [
+            one["type"],
+            output.moment(one["creationTimestamp"]),
+            one["content"]["functionName"],
+            one["content"]["id"],
+            one["content"]["error"]["name"],
+        ]
+        for one in found
+    ]
+    columns = ("Type", "Time (UTC)", "Function", "Task", "Error")
+    output.table(columns, rows, empty="no events yet: no task has failed")
+
+
+@events.command("subscriptions")
+@options.as_json
+@options.service
+def list_subscriptions(as_json: bool, service: TaskService) -> None:
+    """List who is told of which events."""
+    found = service.subscriptions("limit(50)")
+    if as_json:
+        output.document(found)
+        return
+    rows = [
+        [one["id"], ", ".join(one["eventTypes"]), one.get("functionName") or one.get("url")]
+        for one in found
+    ]
+    empty = "no subscriptions; add one with: taskdock events subscribe task_failed FUNCTION"
+    output.table(("Id", "Types", "Subscriber"), rows, empty=empty)
+
+
+@events.command("subscribe")
+@click.argument("event_type")
+@click.argument("subscriber")
+@options.as_json
+@options.service
+def subscribe(event_type: str, subscriber: str, as_json: bool, service: TaskService) -> None:
+    """Tell a function, or a webhook such as http://localhost:3000/failed, of each such event."""
+    wanted = _subscriber(subscriber)
+    if "functionName" in wanted:
+        service.function(subscriber)
+    made = service.subscribe(event_type, wanted)
+    if as_json:
+        output.document(made)
+    else:
+        click.echo(f"subscribed  {subscriber}  to {event_type}")
+
+
+@events.command("unsubscribe")
+@click.argument("event_type")
+@click.argument("subscriber")
+@options.as_json
+@options.service
+def unsubscribe(event_type: str, subscriber: str, as_json: bool, service: TaskService) -> None:
+    """Tell a function or a webhook no more."""
+    answer = service.unsubscribe(event_type, _subscriber(subscriber))
+    if as_json:
+        output.document(answer)
+    else:
+        click.echo(f"unsubscribed  {subscriber}  from {event_type}")
+
+
+def _subscriber(text: str) -> Json:
+    """Function names have no colon."""
+    return {"url" if "://" in text else "functionName": text}
+
+
 @main.command()
 @click.argument("task_id")
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on until the task has ended.")

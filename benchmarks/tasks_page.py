@@ -1,4 +1,4 @@
-"""How long a page of 20 tasks takes, out of many: `make bench` or `python -m benchmarks.tasks_page`.
+"""How long a page of 20 tasks takes, out of many (`make bench`).
 
 The peer in the same run is the shortest query that there is, one task by its id, so that the ratios
 carry over from one machine to another.

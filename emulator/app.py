@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -33,10 +34,16 @@ from emulator.lambdas.pool import Pool
 from emulator.notices import Notices
 from emulator.settings import Settings
 from emulator.store.database import Store
+from emulator.tasks.courier import Courier
+from emulator.tasks.events import Events
 from emulator.tasks.journal import Journal, Scribe
+from emulator.tasks.outbox import Outbox
 from emulator.tasks.queue import Queue
+from emulator.tasks.rescuer import Rescuer
 from emulator.tasks.runner import Runner
+from emulator.tasks.scheduler import Scheduler
 from emulator.tasks.service import Service
+from emulator.tasks.timetable import Timetable
 from emulator.tasks.worker import Worker
 from emulator.web.runtime_api import RuntimeApi
 from emulator.web.servers import PublicServer, RuntimeServer, open_private, open_public
@@ -83,13 +90,14 @@ class Emulator:
         """Clears what an earlier crash left, then serves."""
         self.swept = self._engine.sweep(f"{launch.LABEL}.server={self._label}")
         self.catalog.tidy()
-        lost = self._queue.reclaim(self._clock.now())
-        if lost:
-            self.notices.publish("tasks_reclaimed", count=len(lost))
+        self._rescuer.rescue(timedelta(0))
         self._runtime.start()
         self._keeper.start()
         self._scribe.start()
+        self._rescuer.start()
         self._worker.start()
+        self._scheduler.start()
+        self._courier.start()
         self._public.start()
         self._credentials.touch(mode=0o600)
         variables = {"API_HOST": self.url, **self.directory.local.credentials}
@@ -98,12 +106,15 @@ class Emulator:
     def stop(self, grace: float | None = None) -> None:
         """Takes no more work, lets what runs finish within the grace, gives back the rest."""
         self._credentials.unlink(missing_ok=True)
+        self._scheduler.stop()
         self._worker.stop()
         self._worker.await_idle(self.settings.stop_grace if grace is None else grace)
         self.pool.stop()
         self._worker.await_idle(self.settings.stop_grace)
         self._keeper.stop()
+        self._courier.stop()
         self._scribe.stop()
+        self._rescuer.stop()
         self._public.stop()
         self._runtime.stop()
         self._engine.close()
@@ -132,7 +143,8 @@ class Emulator:
             retire_after=settings.retire_after,
             notices=notices,
         )
-        self._queue = Queue(store=store, server=ids.word())
+        events = Events(store=store, catalog=self.catalog, clock=clock)
+        self._queue = Queue(store=store, server=ids.word(), events=events)
         journal = Journal(store)
         self._scribe = Scribe(journal=journal, notices=notices)
         runner = Runner(
@@ -143,6 +155,7 @@ class Emulator:
             clock=clock,
             notices=notices,
         )
+        self._rescuer = Rescuer(queue=self._queue, runner=runner, clock=clock, notices=notices)
         self._worker = Worker(
             queue=self._queue,
             runner=runner,
@@ -160,6 +173,14 @@ class Emulator:
             clock=clock,
             notices=notices,
         )
+        timetable = Timetable(
+            store=store, queue=self._queue, catalog=self.catalog, clock=clock, notices=notices
+        )
+        self._scheduler = Scheduler(
+            timetable=timetable, wake_worker=self._worker.wake, clock=clock, notices=notices
+        )
+        self._courier = Courier(outbox=Outbox(store=store), clock=clock, notices=notices)
+        notices.subscribe(self._wake_loops)
         self._runtime = RuntimeServer(
             RuntimeApi(self.pool.mailbox), open_private(self._engine.gateway)
         )
@@ -169,6 +190,8 @@ class Emulator:
                 catalog=self.catalog,
                 directory=self.directory,
                 strict=settings.auth == "strict",
+                timetable=timetable,
+                events=events,
                 health=self.health,
                 notices=notices,
             ),
@@ -182,6 +205,14 @@ class Emulator:
             "version": __version__,
             "environments": len(self.pool.snapshot()),
         }
+
+    def _wake_loops(self, name: str, facts: dict[str, Any]) -> None:
+        """A new schedule may be due before the next one was; a failure may have subscribers."""
+        if name == "schedule_created":
+            self._scheduler.wake()
+        elif name == "task_failed":
+            self._worker.wake()
+            self._courier.wake()
 
     def _launch(self, function: Function, environment_id: str) -> ContainerSpec:
         runtime = None if function.runtime is None else runtimes.find(function.runtime)

@@ -16,6 +16,8 @@ _log = logging.getLogger("taskdock")
 _WARNINGS = frozenset(
     {
         "claim_lost",
+        "delivery_failed",
+        "delivery_given_up",
         "environment_failed",
         "environment_silent",
         "image_missing",
@@ -23,7 +25,6 @@ _WARNINGS = frozenset(
         "loop_failed",
         "request_broke",
         "task_broke",
-        "tasks_reclaimed",
     }
 )
 _QUIET = frozenset({"environment_frozen", "task_claimed"})

@@ -14,6 +14,7 @@ from requests.auth import AuthBase
 from emulator.client.errors import (
     MalformedCall,
     NotSignedIn,
+    NotSubscribed,
     ServerUnreachable,
     ServiceError,
     UnknownFunction,
@@ -100,6 +101,35 @@ class TaskService:
             skip += len(page)
             if len(page) < _LINES_PER_PAGE:
                 return
+
+    def schedules(self, rql: str = "") -> list[Json]:
+        return _data(self._call("GET", f"/tasks/v1/schedules?{rql}"))
+
+    def create_schedule(self, body: Json) -> Json:
+        return self._call("POST", "/tasks/v1/schedules", body)
+
+    def delete_schedule(self, schedule_id: str) -> Json:
+        return self._call("DELETE", f"/tasks/v1/schedules/{quote(schedule_id, safe='')}")
+
+    def events(self, rql: str = "") -> list[Json]:
+        return _data(self._call("GET", f"/events/v1/?{rql}"))
+
+    def subscriptions(self, rql: str = "") -> list[Json]:
+        return _data(self._call("GET", f"/events/v1/subscriptions?{rql}"))
+
+    def subscribe(self, event_type: str, subscriber: Json) -> Json:
+        """`subscriber`: a functionName or, of a webhook, a url."""
+        return self._call(
+            "POST", "/events/v1/subscriptions", {"eventTypes": [event_type], **subscriber}
+        )
+
+    def unsubscribe(self, event_type: str, subscriber: Json) -> Json:
+        """Raises `NotSubscribed`."""
+        ((field, value),) = subscriber.items()
+        found = self.subscriptions(f"{equals('eventTypes', event_type)}&{equals(field, value)}")
+        if not found:
+            raise NotSubscribed(f"{value} is not subscribed to {event_type}")
+        return self._call("DELETE", f"/events/v1/subscriptions/{found[0]['id']}")
 
     def _log_page(self, task_id: str, skip: int) -> list[Json]:
         path = f"/tasks/v1/{quote(task_id, safe='')}/logs?limit({_LINES_PER_PAGE},{skip})"

@@ -10,6 +10,7 @@ TaskdockError
     ├── NoServer
     ├── UnknownFunction
     ├── UnknownTask
+    ├── NotSubscribed
     ├── BadTaskConfig
     └── BadPackage
 
@@ -89,6 +90,10 @@ class UnknownTask(WrongCall):
 
     def __init__(self, task_id: str) -> None:
         super().__init__(f"there is no task {task_id}; find its id with: taskdock tasks list")
+
+
+class NotSubscribed(WrongCall):
+    """There is no such subscription."""
 
 
 class BadTaskConfig(WrongCall):

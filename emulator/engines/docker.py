@@ -65,12 +65,15 @@ class DockerEngine:
             id = self._create(spec)
         except (DockerException, OSError) as error:
             raise StartFailed(f"the container could not be made: {_reason(error)}") from None
+        wire: socket.socket | None = None
         try:
             wire = self._attach(id)
             self._api.start(id)
             container = DockerContainer(self._api, id, wire)
             container.listen(listener)
         except (DockerException, OSError) as error:
+            if wire is not None:
+                wire.close()
             with contextlib.suppress(DockerException):
                 self._api.remove_container(id, force=True, v=True)
             raise StartFailed(f"the container did not start: {_reason(error)}") from None

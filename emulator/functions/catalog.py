@@ -89,6 +89,11 @@ class Catalog:
         row = self._row(name)
         return None if row is None else _from_row(row)
 
+    def default_priority(self, name: str) -> int:
+        """The priority of a task for this function that names none."""
+        function = self.find(name)
+        return function.execution_options.default_priority or 0 if function else 0
+
     def all(self) -> list[Function]:
         rows = FunctionRow.select().order_by(FunctionRow.name).execute(self._store.db)
         return [_from_row(row) for row in rows]

@@ -70,6 +70,7 @@ class Environment:
             version=self.version,
             state=self.state,
             memory=self.function.memory_limit,
+            time_limit=self.function.time_limit,
             since=self._since,
             stale=self.stale,
             reserved=self._reserved,

@@ -19,13 +19,16 @@ from emulator.lambdas.outcome import (
     Failure,
     Outcome,
     ended,
+    no_bootstrap,
+    not_started,
     stopped,
     timed_out,
 )
 from emulator.lambdas.pool import Pool
 
+MAX_EVENT = 6 * 1024 * 1024  # bytes
 _DRAIN_LIMIT = 0.5  # seconds that the last lines get to arrive before a kill
-_SETTLE_LIMIT = 2.0  # seconds that a runtime which has answered gets until it asks again
+_SETTLE_LIMIT = 2.0  # seconds that an outcome waits for a runtime that has answered to ask again
 _KILL_LIMIT = 10.0  # seconds that an engine gets to end a container
 _MEGABYTE = 1024 * 1024
 
@@ -42,6 +45,11 @@ class Invoker:
         time limit begins when the event is delivered; before that, `patience` (seconds) limits the
         wait for room in memory.
         """
+        if len(event) > MAX_EVENT:
+            return not_started(
+                "RequestEntityTooLargeException",
+                f"Request must be smaller than {MAX_EVENT} bytes for the InvokeFunction operation",
+            )
         request_id = ids.request_id()
         log = InvocationLog(request_id, sink, self._clock)
         with self._pool.lease(function, patience) as leased:
@@ -72,6 +80,7 @@ class Invoker:
         else:
             environment.settle(_SETTLE_LIMIT)
         init = environment.init_milliseconds if cold else None
+        log.explain(outcome)
         log.end(outcome, _usage(environment, duration, init))
         return outcome
 
@@ -105,6 +114,7 @@ class Invoker:
         failure = _why(environment, request_id)
         duration = environment.age_milliseconds
         log.lines(environment.record(log.line))
+        log.explain(failure)
         log.init_failed(duration, failure)
         log.start()
         log.end(failure, _usage(environment, duration, None))
@@ -117,8 +127,10 @@ def _why(environment: Environment, request_id: str) -> Failure:
         return stopped()
     if environment.ended_by is Move.OVERDUE:
         return timed_out(request_id, environment.function.time_limit)
-    said = environment.mailbox.init_failure
-    return said or ended(request_id, environment.end or ContainerEnd(None))
+    end = environment.end or ContainerEnd(None)
+    if environment.init_milliseconds is None and end.code == launch.NO_BOOTSTRAP:
+        return no_bootstrap(request_id)
+    return environment.mailbox.init_failure or ended(request_id, end)
 
 
 def _usage(environment: Environment, duration: float, init: float | None) -> Usage:

@@ -25,11 +25,13 @@ It does not end in it: curl and others never look up *.localhost but take it for
 """
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
-_BOOTSTRAP = """for b in /var/task/bootstrap /opt/bootstrap /var/runtime/bootstrap; do
+NO_BOOTSTRAP = 142
+"""Exit code of a custom runtime that is not there; AWS's own entry point uses it for no handler."""
+
+_BOOTSTRAP = f"""for b in /var/task/bootstrap /opt/bootstrap /var/runtime/bootstrap; do
   [ -x "$b" ] && exec "$b"
 done
-echo "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]" >&2
-exit 127"""
+exit {NO_BOOTSTRAP}"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +117,9 @@ def _variables(function: Function, environment_id: str, now: datetime) -> Mappin
         "AWS_SECRET_ACCESS_KEY": "taskdock",
         "AWS_SESSION_TOKEN": "taskdock",
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1:2000",  # nobody listens; the SDKs do not mind
+        "_AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1",
+        "_AWS_XRAY_DAEMON_PORT": "2000",
         "LAMBDA_TASK_ROOT": "/var/task",
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
     }

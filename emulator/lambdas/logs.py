@@ -62,6 +62,17 @@ class InvocationLog:
         for line in lines:
             self._sink(line)
 
+    def explain(self, outcome: Outcome) -> None:
+        """What the platform itself says of a failure; the function's own were told by it."""
+        if not isinstance(outcome, Failure):
+            return
+        if outcome.cause is Cause.TIMEOUT:
+            said = outcome.message.rpartition("Error: ")[2]
+            self.line(f"{to_iso(self._clock.now())} {self._request_id} {said}")
+        elif outcome.cause in (Cause.CRASH, Cause.MEMORY):
+            self.line(outcome.message)
+            self.line(outcome.name)
+
     def init_failed(self, milliseconds: float, failure: Failure) -> None:
         status = "\t".join(_status(failure) or ["Status: error", f"Error Type: {failure.name}"])
         self.line(f"INIT_REPORT Init Duration: {milliseconds:.2f} ms\tPhase: init\t{status}")
@@ -71,18 +82,8 @@ class InvocationLog:
 
     def end(self, outcome: Outcome, usage: Usage) -> None:
         failure = outcome if isinstance(outcome, Failure) else None
-        if failure is not None:
-            self._explain(failure, usage)
         self.line(f"END RequestId: {self._request_id}")
         self.line(usage.report(self._request_id, failure))
-
-    def _explain(self, failure: Failure, usage: Usage) -> None:
-        if failure.cause is Cause.TIMEOUT:
-            said = failure.message.rpartition("Error: ")[2]
-            self.line(f"{to_iso(self._clock.now())} {self._request_id} {said}")
-        elif failure.cause in (Cause.CRASH, Cause.MEMORY):
-            self.line(failure.message)
-            self.line(failure.name)
 
 
 def _status(failure: Failure | None) -> list[str]:

@@ -104,6 +104,15 @@ def ended(request_id: str, end: ContainerEnd) -> Failure:
     return _platform(Cause.CRASH, "Runtime.ExitError", request_id, why)
 
 
+def no_bootstrap(request_id: str) -> Failure:
+    return _platform(
+        Cause.CRASH,
+        "Runtime.InvalidEntrypoint",
+        request_id,
+        "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]",
+    )
+
+
 def response_too_large() -> Failure:
     """Here AWS gives the message first."""
     name = "Function.ResponseSizeTooLarge"

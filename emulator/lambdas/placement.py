@@ -22,6 +22,7 @@ class Slot:
     state: State
     memory: int  # MB
     since: float
+    time_limit: float = 300.0  # seconds, of its function
     stale: bool = False  # its function has changed or gone
     reserved: bool = False  # for the lease that started it
 
@@ -62,5 +63,11 @@ def to_freeze(pool: Sequence[Slot], now: float, after: float) -> list[Slot]:
 
 
 def to_retire(pool: Sequence[Slot], now: float, after: float) -> list[Slot]:
-    """Idle ones that have expired, or that no new invocation may use."""
-    return [s for s in pool if s.idle and (s.stale or now - s.since >= after)]
+    """Idle ones that have expired, or that no new invocation may use; and those that have answered
+    and then worked on for the whole time limit of their function."""
+    return [
+        s
+        for s in pool
+        if (s.idle and (s.stale or now - s.since >= after))
+        or (s.state is State.SETTLING and now - s.since >= s.time_limit)
+    ]

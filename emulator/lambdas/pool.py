@@ -199,10 +199,9 @@ class Pool:
         return True
 
     def _give_back(self, environment: Environment, turn: int) -> None:
-        """What has not finished its turn is retired; what has may be in its next one already."""
+        """What has not answered in its turn is retired; what has may be in its next one already."""
         with self._changed:
-            unfinished = environment.state in (State.BUSY, State.SETTLING)
-            if unfinished and environment.turn == turn:
+            if environment.state is State.BUSY and environment.turn == turn:
                 environment.move(Move.RETIRED)
         if environment.stale:
             self.retire_idle(after=float("inf"))

@@ -32,7 +32,14 @@ from peewee import Value as Bound
 
 from emulator.clock import to_epoch
 from emulator.errors import BadQuery
-from emulator.store.tables import Table, TagRow, TaskRow
+from emulator.store.tables import (
+    EventRow,
+    ScheduleRow,
+    SubscriptionRow,
+    Table,
+    TagRow,
+    TaskRow,
+)
 
 Value: TypeAlias = "str | int | float | bool | datetime | None"
 Order: TypeAlias = Literal["gt", "ge", "lt", "le"]
@@ -190,6 +197,44 @@ TASK_FIELDS = Fields(
         "retriedByTaskId": Field(TaskRow.retried_by_task_id),
         "retryForTaskIds": Field(TaskRow.retry_for_task_ids, Kind.JSON),
         "error": Field(TaskRow.error, Kind.JSON),
+    },
+    order="creationTimestamp",
+)
+
+SCHEDULE_FIELDS = Fields(
+    {
+        "id": Field(ScheduleRow.id),
+        "interval": Field(ScheduleRow.interval, Kind.NUMBER),
+        "functionName": Field(ScheduleRow.function_name),
+        "data": Field(ScheduleRow.data, Kind.JSON),
+        "priority": Field(ScheduleRow.priority, Kind.NUMBER),
+        "startTimestamp": Field(ScheduleRow.start_timestamp, Kind.MOMENT),
+        "nextTimestamp": Field(ScheduleRow.next_timestamp, Kind.MOMENT),
+        "creationTimestamp": Field(ScheduleRow.creation_timestamp, Kind.MOMENT),
+        "updateTimestamp": Field(ScheduleRow.update_timestamp, Kind.MOMENT),
+    },
+    order="creationTimestamp",
+)
+
+EVENT_FIELDS = Fields(
+    {
+        "id": Field(EventRow.id),
+        "type": Field(EventRow.type),
+        "content": Field(EventRow.content, Kind.JSON),
+        "creationTimestamp": Field(EventRow.creation_timestamp, Kind.MOMENT),
+        "updateTimestamp": Field(EventRow.update_timestamp, Kind.MOMENT),
+    },
+    order="creationTimestamp",
+)
+
+SUBSCRIPTION_FIELDS = Fields(
+    {
+        "id": Field(SubscriptionRow.id),
+        "eventTypes": Field(SubscriptionRow.event_types, Kind.JSON),
+        "functionName": Field(SubscriptionRow.function_name),
+        "url": Field(SubscriptionRow.url),
+        "creationTimestamp": Field(SubscriptionRow.creation_timestamp, Kind.MOMENT),
+        "updateTimestamp": Field(SubscriptionRow.update_timestamp, Kind.MOMENT),
     },
     order="creationTimestamp",
 )

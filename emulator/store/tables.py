@@ -12,6 +12,7 @@ from peewee import (
     BooleanField,
     CharField,
     CompositeKey,
+    FloatField,
     IntegerField,
     Model,
     TextField,
@@ -62,6 +63,7 @@ class TaskRow(Table):
     error = JsonField(null=True)
     claimed_by = CharField(max_length=16, null=True)  # the server that runs it
     claim = IntegerField(default=0)  # how often it was claimed: the fence of every ending
+    event_id = CharField(max_length=24, null=True)  # the service event that it was made for
 
     class Meta:
         table_name = "task"
@@ -113,6 +115,79 @@ class LogRow(Table):
 
 
 LogRow.add_index(LogRow.index(LogRow.task_id, LogRow.id, name="task_log_by_task"))
+
+
+class ScheduleRow(Table):
+    id = CharField(max_length=24, primary_key=True)
+    function_name = CharField(max_length=64)
+    interval = FloatField()  # seconds, in whole milliseconds
+    data = JsonField(null=True)
+    priority = BigIntegerField(null=True)
+    start_timestamp = MomentField()
+    next_timestamp = MomentField()
+    creation_timestamp = MomentField()
+    update_timestamp = MomentField()
+
+    class Meta:
+        table_name = "schedule"
+
+
+ScheduleRow.add_index(ScheduleRow.index(ScheduleRow.next_timestamp, name="schedule_due"))
+
+
+class ScheduleRunRow(Table):
+    """The latest run of each schedule: that there is only one of a time, whoever makes it."""
+
+    schedule_id = CharField(max_length=24)
+    run_timestamp = MomentField()
+
+    class Meta:
+        table_name = "schedule_run"
+        primary_key = CompositeKey("schedule_id", "run_timestamp")
+
+
+class EventRow(Table):
+    """A service event: what happened, for whoever asks or is subscribed."""
+
+    id = CharField(max_length=24, primary_key=True)
+    type = CharField(max_length=64)
+    content = JsonField()
+    creation_timestamp = MomentField()
+    update_timestamp = MomentField()
+
+    class Meta:
+        table_name = "event"
+
+
+EventRow.add_index(EventRow.index(EventRow.creation_timestamp, EventRow.id, name="event_by_time"))
+
+
+class SubscriptionRow(Table):
+    id = CharField(max_length=24, primary_key=True)
+    event_types = JsonField()
+    function_name = CharField(max_length=64, null=True)
+    url = TextField(null=True)  # of a webhook
+    creation_timestamp = MomentField()
+    update_timestamp = MomentField()
+
+    class Meta:
+        table_name = "subscription"
+
+
+class DeliveryRow(Table):
+    """An event that a webhook has still to be told."""
+
+    id = AutoField()
+    event_id = CharField(max_length=24)
+    subscription_id = CharField(max_length=24)
+    attempts = IntegerField(default=0)
+    due_timestamp = MomentField()
+
+    class Meta:
+        table_name = "delivery"
+
+
+DeliveryRow.add_index(DeliveryRow.index(DeliveryRow.due_timestamp, name="delivery_due"))
 
 
 class UserRow(Table):
@@ -192,4 +267,15 @@ class TokenRow(Table):
 TokenRow.add_index(TokenRow.index(TokenRow.user_id, TokenRow.kind, name="token_by_user"))
 
 IDENTITY: tuple[type[Table], ...] = (UserRow, RoleRow, UserRoleRow, ApplicationRow, TokenRow)
-TABLES: tuple[type[Table], ...] = (FunctionRow, TaskRow, TagRow, LogRow, *IDENTITY)
+TABLES: tuple[type[Table], ...] = (
+    FunctionRow,
+    TaskRow,
+    TagRow,
+    LogRow,
+    ScheduleRow,
+    ScheduleRunRow,
+    EventRow,
+    SubscriptionRow,
+    DeliveryRow,
+    *IDENTITY,
+)

@@ -6,6 +6,7 @@ says so, and the caller drops its result.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from emulator.errors import IllegalState, NotFound
 from emulator.store.database import Store
 from emulator.store.query import TASK_FIELDS, Query, find
 from emulator.store.tables import TagRow, TaskRow
+from emulator.tasks.events import Events
 from emulator.tasks.task import (
     ZOMBIE,
     ErrorType,
@@ -28,10 +30,11 @@ from emulator.tasks.task import (
 
 
 class Queue:
-    def __init__(self, *, store: Store, server: str) -> None:
-        """`server`: the name that this server's claims carry."""
+    def __init__(self, *, store: Store, server: str, events: Events) -> None:
+        """`server`: the name that this server's claims carry; `events` records every failure."""
         self._store = store
         self._server = server
+        self._events = events
 
     def enqueue(self, task: Task) -> None:
         with self._store.transaction():
@@ -70,7 +73,11 @@ class Queue:
         return self._end(_moved(task, Move.SUCCEEDED, now))
 
     def fail(self, task: Task, error: TaskError, now: datetime) -> Task | None:
-        return self._end(_moved(task, Move.FAILED, now, error=error))
+        with self._store.transaction():
+            failed = self._end(_moved(task, Move.FAILED, now, error=error))
+            if failed is not None:
+                self._record_failure(failed)
+        return failed
 
     def release(self, task: Task, now: datetime) -> Task | None:
         return self._end(_moved(task, Move.RELEASED, now))
@@ -109,16 +116,24 @@ class Queue:
                 )
             self._write(_moved(task, Move.CANCELED, now))
 
-    def reclaim(self, now: datetime) -> list[Task]:
-        """Fails what other servers hold. Only when none of them can be alive any more."""
+    def reclaim(
+        self, now: datetime, *, before: datetime, running: Collection[str] = ()
+    ) -> list[Task]:
+        """Fails what is in progress since `before` but does not run, here or anywhere.
+
+        Only one server has the database, so what it does not run itself, nobody runs.
+        """
         with self._store.transaction():
             query = TaskRow.select().where(
-                TaskRow.status == Status.IN_PROGRESS.value, TaskRow.claimed_by != self._server
+                TaskRow.status == Status.IN_PROGRESS.value,
+                TaskRow.status_changed_timestamp <= before,
+                TaskRow.id.not_in(list(running)),
             )
             held = [to_task(row) for row in query.execute(self._store.db)]
             lost = [_moved(task, Move.LOST, now, error=ZOMBIE) for task in held]
             for task in lost:
                 self._write(task)
+                self._record_failure(task)
         return lost
 
     def get(self, task_id: str) -> Task:
@@ -142,6 +157,11 @@ class Queue:
         )
         changed = TaskRow.update(**_ending(task)).where(mine).execute(self._store.db)
         return task if changed else None
+
+    def _record_failure(self, task: Task) -> None:
+        """Only inside the transaction that fails it: its event exists if and only if it failed."""
+        for told in self._events.record_failure(task):
+            self._insert(told)
 
     def _write(self, task: Task, **more: Any) -> None:
         """Only inside a transaction that has read the task."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 
 from emulator.clock import Clock
 from emulator.functions.catalog import Catalog
@@ -37,6 +38,12 @@ class Runner:
         self._invoker = invoker
         self._clock = clock
         self._notices = notices
+        self._running: set[str] = set()
+
+    @property
+    def running(self) -> Collection[str]:
+        """The ids of the tasks that run now."""
+        return self._running.copy()
 
     def run(self, task: Task) -> None:
         """Runs a task that this server has claimed from the queue, and ends it."""
@@ -65,6 +72,7 @@ class Runner:
         if not function.enabled:
             return not_started("FunctionDisabled", f"the function '{function.name}' is disabled")
         record = self._journal.open(task.id)
+        self._running.add(task.id)
         try:
             event = json.dumps(shape.to_json(task), ensure_ascii=False).encode()
             return self._invoker.invoke(function, event, record, patience=patience)
@@ -72,6 +80,7 @@ class Runner:
             self._notices.publish("invocation_broke", task=task.id, error=repr(error))
             return not_started("InvocationFailed", f"taskdock could not run it: {error!r}")
         finally:
+            self._running.discard(task.id)
             self._journal.close(task.id)
 
     def _failed(self, task: Task, failure: Failure, policy: RetryPolicy) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 from emulator import ids, strict_json
 from emulator.clock import Clock
 from emulator.errors import (
-    BadId,
     FunctionFailed,
     IllegalState,
     InvocationFailed,
@@ -26,6 +25,7 @@ from emulator.lambdas.logs import LogLine
 from emulator.lambdas.outcome import Answer, Cause
 from emulator.notices import Notices
 from emulator.store.query import Query
+from emulator.tasks import checks
 from emulator.tasks.journal import Journal
 from emulator.tasks.queue import Queue
 from emulator.tasks.runner import Runner
@@ -96,7 +96,7 @@ class Service:
 
     def cancel(self, task_id: str) -> None:
         """Raises `BadId`, `NotFound`, or `IllegalState` when it is not new any more."""
-        self._queue.cancel(_checked(task_id), self._clock.now())
+        self._queue.cancel(checks.object_id(task_id), self._clock.now())
         self._notices.publish("task_canceled", task=task_id)
 
     def execute(
@@ -132,7 +132,7 @@ class Service:
         self, task_id: str, *, since: datetime | None, limit: int, offset: int
     ) -> list[LogLine]:
         """Raises `BadId`, `NotFound`, `IllegalState` when it has not run, `NoLogs` for none."""
-        task = self._queue.get(_checked(task_id))
+        task = self._queue.get(checks.object_id(task_id))
         lines = self._journal.read(task_id, since=since, limit=limit, offset=offset)
         if not lines and task.claim == 0:
             raise IllegalState(
@@ -167,12 +167,6 @@ class Service:
             creation_timestamp=now,
             update_timestamp=now,
         )
-
-
-def _checked(task_id: str) -> str:
-    if not ids.is_object_id(task_id):
-        raise BadId(f"'{task_id[:80]}' is not an id: ids are 24 hexadecimal digits in lower case")
-    return task_id
 
 
 def _result(body: bytes) -> Any:

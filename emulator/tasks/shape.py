@@ -1,6 +1,7 @@
-"""A task as JSON: what callers see, and what the function receives as its event. Pure.
+"""Tasks and service events as JSON, for callers, webhooks and functions alike. Pure.
 
-Keys are the Task Service's; what is not set is left out.
+A function receives the task itself as its event. Keys are the Task Service's; what is not set is
+left out.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from emulator.clock import to_iso
+from emulator.tasks.subscription import ServiceEvent
 from emulator.tasks.task import Task
 
 
@@ -31,3 +33,13 @@ def to_json(task: Task) -> dict[str, Any]:
         "error": error and {"type": error.type.value, "name": error.name, "message": error.message},
     }
     return {key: value for key, value in shown.items() if value is not None}
+
+
+def event_to_json(event: ServiceEvent) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "type": event.type,
+        "content": event.content,
+        "creationTimestamp": to_iso(event.creation_timestamp),
+        "updateTimestamp": to_iso(event.update_timestamp),
+    }

@@ -113,3 +113,29 @@ class Task:
     retry_for_task_ids: tuple[str, ...] = ()
     error: TaskError | None = None
     claim: int = 0
+    event_id: str | None = None  # the service event that it was made for
+
+
+def new_task(
+    *,
+    id: str,
+    function_name: str,
+    data: dict[str, Any] | None,
+    priority: int,
+    start: datetime,
+    now: datetime,
+    event_id: str | None = None,
+) -> Task:
+    """A task that taskdock makes by itself: for a schedule, or for a service event."""
+    return Task(
+        id=id,
+        function_name=function_name,
+        status=Status.NEW,
+        status_changed_timestamp=now,
+        data=data,
+        start_timestamp=start,
+        priority=priority,
+        creation_timestamp=now,
+        update_timestamp=now,
+        event_id=event_id,
+    )

@@ -23,10 +23,9 @@ from emulator.errors import (
 from emulator.identity.account import Application, Token, TokenKind, may
 from emulator.identity.directory import Directory
 from emulator.identity.tokens import ACCESS_LIFE
-from emulator.web import identity_wire, problems, wire
+from emulator.web import identity_wire, pages, problems, wire
 from emulator.web.permissions import require_user
 from emulator.web.signin import caller
-from emulator.web.users import page, parsed
 
 Json = dict[str, Any]
 
@@ -58,8 +57,8 @@ def auth(directory: Directory) -> Blueprint:
 
     @auth.get("/applications")
     def list_applications() -> Json:
-        query, found = parsed(), tokens.applications()
-        return page(query, found, len(found), identity_wire.application)
+        found = tokens.applications()
+        return pages.answer(lambda _: (found, len(found)), identity_wire.application)
 
     for path, kind in _LISTS.items():
         _add_list(auth, directory, path, kind)
@@ -70,10 +69,10 @@ def _add_list(auth: Blueprint, directory: Directory, path: str, kind: TokenKind)
     """A list of tokens and their removal: one's own, or with a permission everybody's."""
 
     def find() -> Json:
-        query = parsed()
         owner = _owner("VIEW_AUTHORIZATIONS")
-        found, total = directory.tokens.find(kind, query, user_id=owner)
-        return page(query, found, total, identity_wire.token)
+        return pages.answer(
+            lambda query: directory.tokens.find(kind, query, user_id=owner), identity_wire.token
+        )
 
     def remove(token_id: str) -> Json:
         directory.tokens.remove(kind, token_id, user_id=_owner("DELETE_AUTHORIZATIONS"))

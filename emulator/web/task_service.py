@@ -16,8 +16,11 @@ from emulator.identity.directory import Directory
 from emulator.notices import Notices
 from emulator.store.query import project
 from emulator.tasks import shape
+from emulator.tasks.events import Events
 from emulator.tasks.service import Service
-from emulator.web import problems, rql, signin, wire
+from emulator.tasks.timetable import Timetable
+from emulator.web import events as event_views
+from emulator.web import problems, rql, schedules, signin, wire
 from emulator.web.auth import auth
 from emulator.web.permissions import require_run
 from emulator.web.signin import caller
@@ -32,6 +35,8 @@ def create_app(
     catalog: Catalog,
     directory: Directory,
     strict: bool,
+    timetable: Timetable,
+    events: Events,
     health: Callable[[], Json],
     notices: Notices,
 ) -> Flask:
@@ -40,10 +45,12 @@ def create_app(
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
     app.register_blueprint(_functions(catalog, service), url_prefix="/tasks/v1/functions")
+    app.register_blueprint(schedules.blueprint(timetable), url_prefix="/tasks/v1/schedules")
     app.register_blueprint(_tasks(service), url_prefix="/tasks/v1")
     app.register_blueprint(users(directory), url_prefix="/users/v1")
     app.register_blueprint(roles(directory), url_prefix="/users/v1")
     app.register_blueprint(auth(directory), url_prefix="/auth/v2")
+    app.register_blueprint(event_views.blueprint(events), url_prefix="/events/v1")
     app.add_url_rule("/health", "health", health)
     signin.protect(app, directory, strict=strict)
 

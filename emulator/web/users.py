@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Blueprint, request
 
 from emulator.errors import EmptyQuery, MissingFields
 from emulator.identity.directory import Directory
-from emulator.store.query import Query, project
-from emulator.web import identity_wire, permissions, rql, wire
+from emulator.store.query import Query
+from emulator.web import identity_wire, pages, permissions, rql, wire
 from emulator.web.permissions import require, require_user
 from emulator.web.signin import caller
 
 Json = dict[str, Any]
-Found = TypeVar("Found")
 
 _MOST = 10_000  # that one request changes
 
@@ -27,8 +25,7 @@ def users(directory: Directory) -> Blueprint:
 
     @users.get("/")
     def find() -> Json:
-        query = parsed()
-        return page(query, *accounts.find(query), identity_wire.user)
+        return pages.answer(accounts.find, identity_wire.user)
 
     @users.get("/me")
     def me() -> Json:
@@ -86,8 +83,7 @@ def roles(directory: Directory) -> Blueprint:
 
     @blueprint.get("/roles")
     def find() -> Json:
-        query = parsed()
-        return page(query, *roles.find(query), identity_wire.role)
+        return pages.answer(roles.find, identity_wire.role)
 
     @blueprint.post("/roles")
     def create() -> Json:
@@ -128,22 +124,6 @@ def roles(directory: Directory) -> Blueprint:
         return {"affectedRecords": len(users)}
 
     return blueprint
-
-
-def parsed() -> Query:
-    return rql.parse(request.query_string.decode("latin-1"))
-
-
-def page(
-    query: Query, found: Sequence[Found], total: int | None, show: Callable[[Found], Json]
-) -> Json:
-    """One page of a list, as every service of the platform gives it."""
-    facts = {"total": total, "offset": query.offset, "limit": query.limit}
-    return {
-        "query": request.query_string.decode("latin-1"),
-        "page": {key: value for key, value in facts.items() if value is not None},
-        "data": [project(show(each), query.select) for each in found],
-    }
 
 
 def _chosen() -> Query:

@@ -6,10 +6,19 @@ plain dictionaries; what is not set is left out.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictStr,
+)
 from pydantic import ValidationError as Invalid
 from pydantic.alias_generators import to_camel
 
@@ -24,7 +33,10 @@ from emulator.functions.function import (
     PermissionMode,
     RetryPolicy,
 )
+from emulator.tasks import schedule, subscription
 from emulator.tasks.task import PRIORITY
+
+_ISO = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def _utc(moment: datetime) -> datetime:
@@ -35,8 +47,19 @@ def _utc(moment: datetime) -> datetime:
         raise ValueError("it is outside the years 1 to 9999") from None
 
 
-Moment = Annotated[datetime, Field(strict=False), AfterValidator(_utc)]
+def _is_iso(value: object) -> object:
+    if not isinstance(value, str) or not _ISO.match(value):
+        raise ValueError("it is not an ISO 8601 time such as 2026-01-02T03:04:05.678Z")
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_is_iso), AfterValidator(_utc)]
 Whole = Annotated[int, Field(strict=True)]
+Seconds = Annotated[
+    float,
+    Field(strict=True, ge=schedule.SHORTEST, le=schedule.LONGEST, allow_inf_nan=False),
+    AfterValidator(lambda seconds: round(seconds, 3)),  # whole milliseconds
+]
 Priority = Annotated[int, Field(strict=True, ge=PRIORITY.start, lt=PRIORITY.stop)]
 
 
@@ -116,11 +139,40 @@ class NewFunction(FunctionBody):
 
 
 class NewTask(Wire):
-    function_name: StrictStr
+    function_name: Annotated[StrictStr, Field(min_length=1)]
     data: dict[str, Any] | None = None
     tags: list[StrictStr] | None = None
     start_timestamp: Moment | None = None
     priority: Priority | None = None
+
+
+class NewSchedule(Wire):
+    function_name: Annotated[StrictStr, Field(min_length=1)]
+    interval: Seconds
+    data: dict[str, Any] | None = None
+    priority: Priority | None = None
+    start_timestamp: Moment | None = None
+
+
+class NewSubscription(Wire):
+    """A function or a webhook that wants events. `functionName` and `url` are taskdock's own."""
+
+    model_config = ConfigDict(populate_by_name=True)  # the SDK sends event_types
+
+    event_types: Annotated[list[StrictStr], Field(min_length=1)]
+    function_name: StrictStr | None = None
+    url: StrictStr | None = None
+
+    def check(self) -> None:
+        """Raises `MissingFields` or `BadField`."""
+        unknown = sorted(set(self.event_types) - set(subscription.TYPES))
+        if unknown:
+            known = ", ".join(subscription.TYPES)
+            raise BadField(f"eventTypes: there is no {', '.join(unknown)[:80]}; known: {known}")
+        if self.function_name is None and self.url is None:
+            raise MissingFields("required and missing: functionName, or url for a webhook")
+        if self.function_name is not None and self.url is not None:
+            raise BadField("give functionName or url, not both")
 
 
 class Execution(Wire):
@@ -152,8 +204,12 @@ def read(model: type[Model], body: bytes, *, optional: bool = False) -> Model:
 
 
 def _problem(invalid: Invalid) -> MissingFields | BadField:
-    found = invalid.errors(include_url=False, include_input=False)
-    missing = [_path(error["loc"]) for error in found if error["type"] == "missing"]
+    found = invalid.errors(include_url=False)
+    missing = [
+        _path(error["loc"])
+        for error in found
+        if error["type"] == "missing" or error.get("input", ...) is None
+    ]
     if missing:
         return MissingFields(f"required and missing: {', '.join(missing)}")
     said = "; ".join(f"{_path(error['loc'])}: {error['msg']}" for error in found[:5])

@@ -173,7 +173,7 @@ def test_tasks_are_listed_shown_and_canceled(taskdock: CommandLine) -> None:
 
 @pytest.mark.usefixtures("functions")
 def test_the_log_of_a_task_is_printed_and_followed(taskdock: CommandLine) -> None:
-    task_id = taskdock.succeed("tasks", "create", "cli-echo").strip()
+    task_id = taskdock.succeed("tasks", "create", "cli-echo", "-d", "{}").strip()
 
     followed = taskdock.succeed("logs", task_id, "--follow")
     printed = taskdock.succeed("logs", task_id)

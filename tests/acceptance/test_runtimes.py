@@ -89,7 +89,8 @@ FAMILIES = {
                 files={"broken.js": "require('nowhere');\n"},
                 entry_point="broken.handler",
                 error="Runtime.ImportModuleError",
-                message=r"Error: Cannot find module 'nowhere'\nRequire stack:\n- /var/task/broken\.js.*",
+                message=r"Error: Cannot find module 'nowhere'\n"
+                r"Require stack:\n- /var/task/broken\.js.*",
             ),
             "no module": Broken(
                 files={"broken.js": ""},

@@ -1,8 +1,9 @@
-"""Every sample function, deployed with the command as its README says, does what it is there to show."""
+"""Every sample, deployed with the command as its README says, does what it is there to show."""
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_a_chain_makes_its_own_successors_until_none_remains(service: TaskServic
 
     assert [task["data"]["remaining"] for task in chain] == [3, 2, 1, 0]
     assert [task["status"] for task in chain] == ["complete"] * 4
-    for task, successor in zip(chain, chain[1:], strict=False):
+    for task, successor in pairwise(chain):
         assert any(successor["id"] in line for line in service.log(task["id"]))
         assert successor["startTimestamp"] > task["startTimestamp"]
     assert "The chain ends here" in service.log(chain[-1]["id"])

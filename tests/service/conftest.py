@@ -44,6 +44,14 @@ def dock(start_dock: StartDock) -> Dock:
     return start_dock()
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, stop_later: StopLater) -> Iterator[Dock]:
+    """One server for all tests of a module that leave nothing behind: refusals, mostly."""
+    dock = Dock(tmp_path_factory.mktemp("shared"))
+    yield dock
+    stop_later(dock)
+
+
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from emulator.clock import SystemClock
-from emulator.tasks.queue import Queue
 from tests.support.builders import Dock, Gate, Json, StartDock, eventually, summary
 from tests.support.fake_engine import Runtime, serve
 
@@ -376,13 +377,42 @@ def test_a_lost_claim_changes_nothing(dock: Dock) -> None:
     task_id = dock.create_task()
     dock.eventually(lambda: gate.waiting)
 
-    Queue(store=dock.emulator._store, server="another").reclaim(SystemClock().now())
+    now = SystemClock().now()
+    dock.emulator._queue.reclaim(now, before=now)
     gate.open()
 
     dock.eventually(lambda: "claim_lost" in [name for name, _ in dock.notices])
     task = dock.task(task_id)
     assert (task["status"], task["error"]["name"]) == ("failed", "zombieTaskCleaned")
     assert dock.get("/").json()["page"]["total"] == 1
+
+
+def test_a_task_whose_ending_could_not_be_written_is_rescued(
+    dock: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError("disk is full")
+
+    monkeypatch.setattr(dock.emulator._queue, "succeed", fail)
+    dock.deploy(lambda event, runtime: None)
+    task_id = dock.create_task()
+    dock.eventually(lambda: "task_broke" in [name for name, _ in dock.notices])
+
+    dock.emulator._rescuer.rescue(after=timedelta(0))
+
+    assert dock.task(task_id)["error"]["name"] == "zombieTaskCleaned"
+
+
+def test_a_task_that_runs_is_not_rescued(dock: Dock) -> None:
+    gate = Gate()
+    dock.deploy(lambda event, runtime: gate.pass_(runtime))
+    task_id = dock.create_task()
+    dock.eventually(lambda: gate.waiting)
+
+    dock.emulator._rescuer.rescue(after=timedelta(0))
+    gate.open()
+
+    assert dock.finish(task_id)["status"] == "complete"
 
 
 def test_a_graceful_stop_lets_what_runs_finish(start_dock: StartDock) -> None:

@@ -185,7 +185,7 @@ def test_an_error_of_the_function_is_told_with_its_task(dock: Dock) -> None:
 )
 def test_an_error_in_any_shape_is_told(dock: Dock, posted: Any, name: str, message: str) -> None:
     def handler(event: Any, runtime: Runtime) -> None:
-        runtime._post(f"/invocation/{runtime.request_id}/error", posted)
+        runtime.post(f"/invocation/{runtime.request_id}/error", posted)
 
     dock.deploy(handler)
 

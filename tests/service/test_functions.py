@@ -7,7 +7,6 @@ import os
 import stat
 import struct
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +35,6 @@ RESERVED = [
     "LAMBDA_TASK_ROOT",
     "LAMBDA_RUNTIME_DIR",
 ]
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dock]:
-    """One server for all refusals, which leave nothing behind."""
-    dock = Dock(tmp_path_factory.mktemp("refusals"))
-    yield dock
-    dock.stop()
 
 
 # Deploying and reading

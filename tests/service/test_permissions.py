@@ -115,6 +115,8 @@ def test_every_endpoint_of_the_server_is_in_the_table(tmp_path: Path) -> None:
     app = create_app(
         service=unused,
         catalog=unused,
+        timetable=unused,
+        events=unused,
         directory=Directory(store=store, clock=SystemClock()),
         strict=True,
         health=dict,

@@ -122,7 +122,7 @@ def test_invocations_side_by_side_each_have_an_environment(dock: Dock) -> None:
     assert dock.states() == ["ready"] * 4
 
 
-def test_a_runtime_that_does_not_ask_again_is_replaced(
+def test_a_runtime_that_does_not_ask_again_serves_nobody_and_is_removed_in_the_end(
     dock: Dock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("emulator.lambdas.invoker._SETTLE_LIMIT", 0.2)
@@ -131,7 +131,7 @@ def test_a_runtime_that_does_not_ask_again_is_replaced(
         runtime.answer("done")
         runtime.hang()
 
-    dock.deploy(handler)
+    dock.deploy(handler, timeLimit=3)
 
     results = [dock.execute().json()["result"] for _ in range(2)]
 

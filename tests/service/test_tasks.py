@@ -98,18 +98,21 @@ def test_times_in_another_zone_are_answered_in_utc_and_milliseconds(timed_dock: 
     ],
     ids=str,
 )
-def test_wrong_fields_are_refused_and_make_no_task(dock: Dock, field: Json, code: int) -> None:
+def test_wrong_fields_are_refused_and_make_no_task(shared: Dock, field: Json, code: int) -> None:
     body = {"functionName": "walnut-table", **field}
 
-    assert summary(dock.post("/", {k: v for k, v in body.items() if v is not None})) == (400, code)
-    assert dock.get("/").json()["page"]["total"] == 0
+    assert summary(shared.post("/", {k: v for k, v in body.items() if v is not None})) == (
+        400,
+        code,
+    )
+    assert shared.get("/").json()["page"]["total"] == 0
 
 
 @pytest.mark.parametrize(
     ("body", "code"), [(b"", 13), (b"{", 22), (b"[]", 22), (b"[" * 100_000, 22), (b"{}", 14)]
 )
-def test_a_body_that_is_no_task_is_refused(dock: Dock, body: bytes, code: int) -> None:
-    assert summary(dock.call("POST", "/", data=body)) == (400, code)
+def test_a_body_that_is_no_task_is_refused(shared: Dock, body: bytes, code: int) -> None:
+    assert summary(shared.call("POST", "/", data=body)) == (400, code)
 
 
 @pytest.mark.parametrize("value", [r'"\ud800"', r'"\u0000"', "NaN", "1e400", "1" * 400])
@@ -150,8 +153,8 @@ def test_the_list_can_be_filtered(timed_dock: Dock) -> None:
     assert found["page"]["total"] == 1
 
 
-def test_a_list_with_malformed_rql_is_refused(dock: Dock) -> None:
-    assert summary(dock.get("/?eq(functionName")) == (400, 19)
+def test_a_list_with_malformed_rql_is_refused(shared: Dock) -> None:
+    assert summary(shared.get("/?eq(functionName")) == (400, 19)
 
 
 # Cancelling
@@ -194,9 +197,9 @@ def test_a_task_that_has_begun_cannot_be_canceled(dock: Dock) -> None:
     [(UNKNOWN, (404, 16)), ("123", (400, 12)), (UNKNOWN.upper(), (400, 12)), ("ä" * 24, (400, 12))],
 )
 def test_unknown_and_impossible_ids_are_refused(
-    dock: Dock, method: str, verb: str, task_id: str, answer: tuple[int, int]
+    shared: Dock, method: str, verb: str, task_id: str, answer: tuple[int, int]
 ) -> None:
-    assert summary(dock.call(method, f"/{task_id}/{verb}")) == answer
+    assert summary(shared.call(method, f"/{task_id}/{verb}")) == answer
 
 
 # Logs

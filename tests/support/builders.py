@@ -108,16 +108,20 @@ class Dock:
 
     def crash(self) -> None:
         """As if its process had been killed: it takes no task, and ends none that it holds."""
+        self.emulator._scheduler.stop()
+        self.emulator._courier.stop()
         self.emulator._worker.stop()
         self.emulator._queue._server = "dead"
         self.emulator._lock.close()
 
     # What callers do
 
-    def call(self, method: str, path: str, **options: Any) -> requests.Response:
+    def call(
+        self, method: str, path: str, *, base: str = "/tasks/v1", **options: Any
+    ) -> requests.Response:
         with requests.Session() as session:
             session.trust_env = False
-            url = f"{self.emulator.url}/tasks/v1{path}"
+            url = f"{self.emulator.url}{base}{path}"
             return session.request(method, url, timeout=60, **options)
 
     def get(self, path: str) -> requests.Response:
@@ -180,10 +184,11 @@ class Dock:
         return self.reach(task_id, *FINAL)
 
     def advance(self, seconds: float) -> None:
-        """Lets time pass on the manual clock, and the worker see it."""
+        """Lets time pass on the manual clock, and the loops see it."""
         assert isinstance(self.clock, ManualClock), "this needs a ManualClock"
         self.clock.advance(seconds)
-        self.emulator._worker.wake()
+        for loop in (self.emulator._scheduler, self.emulator._worker, self.emulator._courier):
+            loop.wake()
 
     def eventually(self, condition: Callable[[], T | None]) -> T:
         return eventually(condition, state=self.state)

@@ -95,16 +95,16 @@ class Runtime:
 
     def answer(self, result: Any, request_id: str = "") -> int:
         """Posts a response, to this invocation unless told otherwise; the API's status."""
-        return self._post(f"/invocation/{request_id or self.request_id}/response", result)
+        return self.post(f"/invocation/{request_id or self.request_id}/response", result)
 
     def fail(self, name: str, message: str, request_id: str = "") -> int:
         said = {"errorType": name, "errorMessage": message}
-        return self._post(f"/invocation/{request_id or self.request_id}/error", said)
+        return self.post(f"/invocation/{request_id or self.request_id}/error", said)
 
     def fail_init(self, name: str, message: str) -> int:
-        return self._post("/init/error", {"errorType": name, "errorMessage": message})
+        return self.post("/init/error", {"errorType": name, "errorMessage": message})
 
-    def _post(self, path: str, value: Any) -> int:
+    def post(self, path: str, value: Any) -> int:
         self._call("POST", path, value if isinstance(value, bytes) else json.dumps(value).encode())
         return self.statuses[-1]
 

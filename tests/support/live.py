@@ -1,8 +1,9 @@
-"""A live taskdock: a real server process, its containers, and its Task Service as plain HTTP calls."""
+"""A live taskdock: a real server process, its containers, and its Task Service over HTTP."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
 import os
@@ -32,7 +33,7 @@ ENDED = ("complete", "failed", "retried", "canceled")
 
 _URL_LINE = re.compile(r"Task Service\s+(http://\S+)")
 _SECONDS_TO_START = 60
-_SECONDS_TO_STOP = 60
+_SECONDS_TO_STOP = 40
 _SECONDS_TO_ANSWER = 120
 _SECONDS_TO_BUILD = 800
 _PAUSE = 0.05
@@ -120,7 +121,8 @@ class TaskService:
 
         def reached() -> Json | None:
             task = self.task(task_id)
-            assert task["status"] in statuses or task["status"] not in ENDED, task
+            ended_otherwise = task["status"] in ENDED and task["status"] not in statuses
+            assert not ended_otherwise, f"{task}\nits log: {self.log(task_id)}"
             return task if task["status"] in statuses else None
 
         reached_task = eventually(reached, f"{task_id} {' or '.join(statuses)}", within=within)
@@ -161,7 +163,7 @@ class LiveServer:
         self._process = subprocess.Popen(
             command,
             cwd=self.data.parent,
-            env={**_environment(), "PYTHONUNBUFFERED": "1"},
+            env={**_environment(), "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -213,14 +215,16 @@ class LiveServer:
         """After a failure: nothing of it stays, whatever state it is in."""
         self.kill()
         for container in self.containers():
-            try:
+            with contextlib.suppress(docker.errors.APIError):  # it is going by itself
                 self._engine.api.remove_container(container, force=True, v=True)
-            except docker.errors.APIError:
-                pass  # it is going by itself
 
     def _wait(self) -> int:
         assert self._process is not None
-        code = self._process.wait(_SECONDS_TO_STOP)
+        try:
+            code = self._process.wait(_SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGABRT)  # it writes where its threads are
+            code = self._process.wait()
         assert self._reader is not None
         self._reader.join(_SECONDS_TO_STOP)
         self.service.close()

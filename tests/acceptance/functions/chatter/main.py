@@ -1,4 +1,4 @@
-"""Prints its task's id, and the environment it runs in, several times during a fifth of a second."""
+"""Prints its task's id and the environment it runs in, several times in a fifth of a second."""
 
 import os
 import time

@@ -1,0 +1,57 @@
+"""Courier: brings service events to webhooks, on a thread of its own: no task waits for one."""
+
+from __future__ import annotations
+
+import json
+
+from emulator.clock import Clock
+from emulator.loop import Loop
+from emulator.notices import Notices
+from emulator.tasks import shape, webhook
+from emulator.tasks.outbox import Outbox
+
+_LONGEST_PAUSE = 5.0  # seconds, so that a clock that was set forward is noticed
+
+
+class Courier(Loop):
+    name = "courier"
+
+    def __init__(self, *, outbox: Outbox, clock: Clock, notices: Notices) -> None:
+        super().__init__(notices)
+        self._outbox = outbox
+        self._clock = clock
+        self._caller = webhook.Caller()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._caller.hang_up()
+        super().stop()
+
+    def run_once(self) -> float:
+        """One delivery at a time, so that a stop need not wait for all."""
+        now = self._clock.now()
+        if self._deliver_next():
+            return 0.0
+        self._outbox.prune()
+        due = self._outbox.next_due()
+        if due is None:
+            return _LONGEST_PAUSE
+        return min(max((due - now).total_seconds(), 0.0), _LONGEST_PAUSE)
+
+    def _deliver_next(self) -> bool:
+        delivery = self._outbox.next_delivery(self._clock.now())
+        if delivery is None:
+            return False
+        body = json.dumps(shape.event_to_json(delivery.event)).encode()
+        problem = self._caller.post(delivery.url, body)
+        facts = {"event": delivery.event.id, "url": delivery.url}
+        if problem is None:
+            self._outbox.delivered(delivery)
+            self._notices.publish("event_delivered", **facts)
+        elif self._stopping.is_set():
+            return False  # we may have hung up ourselves: it is told again after the next start
+        elif self._outbox.failed(delivery, self._clock.now()):
+            self._notices.publish("delivery_failed", **facts, error=problem)
+        else:
+            self._notices.publish("delivery_given_up", **facts, error=problem)
+        return True

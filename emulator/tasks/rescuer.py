@@ -1,0 +1,38 @@
+"""Rescuer: fails tasks that are in progress but run nowhere, so that none is stuck.
+
+They come from a server that died, or from an ending that could not be written.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from emulator.clock import Clock
+from emulator.loop import Loop
+from emulator.notices import Notices
+from emulator.tasks.queue import Queue
+from emulator.tasks.runner import Runner
+
+_ROUND = 30.0  # seconds
+_NO_REPORT = timedelta(minutes=5)  # the Task Service's
+
+
+class Rescuer(Loop):
+    name = "rescuer"
+
+    def __init__(self, *, queue: Queue, runner: Runner, clock: Clock, notices: Notices) -> None:
+        super().__init__(notices)
+        self._queue = queue
+        self._runner = runner
+        self._clock = clock
+
+    def run_once(self) -> float:
+        self.rescue(_NO_REPORT)
+        return _ROUND
+
+    def rescue(self, after: timedelta) -> None:
+        """Fails what has been in progress for `after` and does not run."""
+        now = self._clock.now()
+        lost = self._queue.reclaim(now, before=now - after, running=self._runner.running)
+        for task in lost:
+            self._notices.publish("task_failed", task=task.id, error="zombieTaskCleaned")

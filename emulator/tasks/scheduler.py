@@ -1,0 +1,41 @@
+"""Scheduler: lets the timetable turn what is due into tasks, and sleeps until the next is due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from emulator.clock import Clock
+from emulator.loop import Loop
+from emulator.notices import Notices
+from emulator.tasks.timetable import Timetable
+
+_LONGEST_PAUSE = 5.0  # seconds, so that a clock that was set forward is noticed
+
+
+class Scheduler(Loop):
+    name = "scheduler"
+
+    def __init__(
+        self,
+        *,
+        timetable: Timetable,
+        wake_worker: Callable[[], None],
+        clock: Clock,
+        notices: Notices,
+    ) -> None:
+        super().__init__(notices)
+        self._timetable = timetable
+        self._wake_worker = wake_worker
+        self._clock = clock
+
+    def run_once(self) -> float:
+        now = self._clock.now()
+        made = self._timetable.turn_due(now)
+        for task in made:
+            self._notices.publish("task_created", task=task.id, function=task.function_name)
+        if made:
+            self._wake_worker()
+        due = self._timetable.next_due()
+        if due is None:
+            return _LONGEST_PAUSE
+        return min(max((due - now).total_seconds(), 0.0), _LONGEST_PAUSE)

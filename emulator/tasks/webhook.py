@@ -1,0 +1,144 @@
+"""Webhooks: which URLs may be one, and the POST of a JSON body to it. Knows no event.
+
+Only this machine and its private networks are called: whoever may subscribe could else make this
+server speak to any other. Names are looked up anew for each call, and the address that was checked
+is the one that is called; redirects are not followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import re
+import socket
+import threading
+from ipaddress import ip_address, ip_network
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from emulator import __version__
+from emulator.errors import BadField
+
+LIMIT = 5.0  # seconds for a whole call
+
+_NEAR = [
+    ip_network(network)
+    for network in (
+        "127.0.0.0/8",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "::1/128",
+        "fc00::/7",
+    )
+]
+_URL = re.compile(r"http://[!-~]{1,2000}")
+
+
+class _Target(NamedTuple):
+    host: str
+    port: int
+    netloc: str
+    path: str
+
+
+class Caller:
+    """Makes one call at a time; other threads may end it."""
+
+    def __init__(self, limit: float = LIMIT) -> None:
+        self._limit = limit
+        self._connected: socket.socket | None = None
+
+    def post(self, url: str, body: bytes) -> str | None:
+        """Posts JSON; None: it was accepted, with a status of 2xx; else why not."""
+        late, no_answer = threading.Event(), f"no answer within {self._limit:g} s"
+        try:
+            target = _target(url)
+            with contextlib.closing(_connect(target, self._limit)) as connection:
+                self._connected = connection.sock
+                # No timeout of a socket ends an answer that comes byte by byte.
+                cut = threading.Timer(self._limit, self._expire, (late,))
+                cut.start()
+                try:
+                    status = _send(connection, target, body)
+                finally:
+                    cut.cancel()
+        except (OSError, ValueError, http.client.HTTPException, BadField) as error:
+            timed_out = late.is_set() or isinstance(error, TimeoutError)
+            return no_answer if timed_out else str(error) or type(error).__name__
+        if late.is_set():
+            return no_answer
+        return None if 200 <= status < 300 else f"HTTP status {status}"
+
+    def hang_up(self) -> None:
+        """The call that is under way, if there is one, fails now."""
+        if self._connected is not None:
+            with contextlib.suppress(OSError):
+                self._connected.shutdown(socket.SHUT_RDWR)
+
+    def _expire(self, late: threading.Event) -> None:
+        late.set()
+        self.hang_up()
+
+
+def check(url: str) -> None:
+    """Raises `BadField` for what is no http URL, or one that leads elsewhere."""
+    target = _target(url)
+    try:
+        _addresses(target)
+    except (OSError, ValueError) as error:  # ValueError: a name with impossible parts
+        why = getattr(error, "strerror", None) or error
+        raise BadField(f"url: {target.host}: {why}") from None
+
+
+def is_near(address: str) -> bool:
+    """Whether this is this machine, or in a private network."""
+    parsed = ip_address(address.partition("%")[0])
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+    return any(parsed in network for network in _NEAR)
+
+
+def _target(url: str) -> _Target:
+    problem = "url: has to be http://HOST[:PORT][/PATH], in ASCII and without a password"
+    try:
+        parts = urlsplit(url)
+        port = 80 if parts.port is None else parts.port
+    except ValueError:
+        raise BadField(problem) from None
+    if not _URL.fullmatch(url) or not parts.hostname or "@" in parts.netloc:
+        raise BadField(problem)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return _Target(parts.hostname, port, parts.netloc, path)
+
+
+def _addresses(target: _Target) -> list[str]:
+    """Where the host is. Raises `OSError` where its name means nothing or leads elsewhere."""
+    found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
+    far = [address for address in addresses if not is_near(address)]
+    if far:
+        raise OSError(f"{far[0]} is not on this machine or in a private network")
+    return addresses
+
+
+def _connect(target: _Target, limit: float) -> http.client.HTTPConnection:
+    problem: OSError = OSError(f"{target.host} has no address")
+    for address in _addresses(target):
+        connection = http.client.HTTPConnection(address, target.port, timeout=limit)
+        try:
+            connection.connect()
+        except OSError as error:
+            problem = error
+        else:
+            return connection
+    raise problem
+
+
+def _send(connection: http.client.HTTPConnection, target: _Target, body: bytes) -> int:
+    headers = {
+        "Host": target.netloc,
+        "Content-Type": "application/json",
+        "User-Agent": f"taskdock/{__version__}",
+    }
+    connection.request("POST", target.path, body, headers)
+    return connection.getresponse().status

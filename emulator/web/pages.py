@@ -1,0 +1,27 @@
+"""What every list answers: the query as it came, the page that was chosen, and what is on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from flask import request
+
+from emulator.store.query import Query, project
+from emulator.web import rql
+
+Item = TypeVar("Item")
+Find = Callable[[Query], "tuple[Sequence[Item], int | None]"]
+
+
+def answer(find: Find[Item], to_json: Callable[[Item], dict[str, Any]]) -> dict[str, Any]:
+    """The page that the current request asks for. Raises `BadQuery`."""
+    text = request.query_string.decode("latin-1")
+    query = rql.parse(text)
+    found, total = find(query)
+    page = {"total": total, "offset": query.offset, "limit": query.limit}
+    return {
+        "query": text,
+        "page": {key: value for key, value in page.items() if value is not None},
+        "data": [project(to_json(item), query.select) for item in found],
+    }
