@@ -114,9 +114,9 @@ class Invoker:
         failure = _why(environment, request_id)
         duration = environment.age_milliseconds
         log.lines(environment.record(log.line))
-        log.explain(failure)
         log.init_failed(duration, failure)
         log.start()
+        log.explain(failure)
         log.end(failure, _usage(environment, duration, None))
         return failure
 

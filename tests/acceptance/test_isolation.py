@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 import docker
 import pytest
 
-from tests.support.live import Json, LiveServer, TaskService, source
+from tests.support.live import LiveServer, TaskService, source
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
@@ -97,11 +98,10 @@ def test_the_runtime_api_is_for_containers_only(
             socket.create_connection((loopback, address["port"]), timeout=3).close()
 
 
-def _result(service: TaskService, name: str, **data: object) -> Json:
+def _result(service: TaskService, name: str, **data: object) -> Any:
     answer = service.execute(name, data)
     assert "result" in answer, answer
-    result: Json = answer["result"]
-    return result
+    return answer["result"]
 
 
 def _gateway(engine: docker.DockerClient) -> str:

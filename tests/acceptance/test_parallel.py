@@ -29,7 +29,8 @@ def test_forty_tasks_share_eight_places_and_mix_no_lines(start_server: StartServ
     server = start_server("--concurrency", str(PLACES))
     service = server.service
     chatter = service.deploy("chatter", source("chatter"))
-    service.finish([service.create(chatter) for _ in range(PLACES)])
+    warmed = service.finish([service.create(chatter) for _ in range(PLACES)])
+    assert [task["status"] for task in warmed] == ["complete"] * PLACES
 
     tasks = service.finish([service.create(chatter) for _ in range(TASKS)])
 
