@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
@@ -16,8 +17,8 @@ from typing import IO, Any
 import click
 
 from emulator import __version__
+from emulator.client import credentials, exits, follow, options, output, task_config
 from emulator.client import demo as demonstration
-from emulator.client import exits, follow, options, output, task_config
 from emulator.client.api import FUNCTION_FAILED, Json, TaskService, equals
 from emulator.client.deploy import Deployment
 from emulator.client.deploy import deploy as deploy_function
@@ -80,6 +81,36 @@ def serve(**given: str | None) -> None:
     except StartupError as error:
         raise click.UsageError(error.message) from None
     emulator_app().serve(settings)
+
+
+@main.command()
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="TASKDOCK_DATA_DIR",
+    default=Path(".taskdock"),
+    show_default=True,
+    help="The data folder of the server.",
+)
+@click.option("--exh", is_flag=True, help="Write ~/.exh/credentials, which the exh command reads.")
+@click.option("--yes", is_flag=True, help="With --exh: replace a file that is there.")
+def env(*, data_dir: Path, exh: bool, yes: bool) -> None:
+    """Print a running server's address and credentials, for the shell.
+
+    eval "$(taskdock env)" sets API_HOST and the four API_OAUTH_ variables, by which functions, the
+    SDK, the exh command and this command sign their requests.
+    """
+    variables = credentials.read(data_dir)
+    with closing(TaskService(variables["API_HOST"])) as service:
+        service.health()
+    if not exh:
+        click.echo(credentials.as_exports(variables))
+        return
+    file = credentials.exh_file(Path.home())
+    if file.exists() and file.read_text() != credentials.as_file(variables) and not yes:
+        click.confirm(f"{file} is there already; replace it?", abort=True, err=True)
+    credentials.write_exh(file, variables)
+    click.echo(f"wrote  {file}")
 
 
 @main.command()

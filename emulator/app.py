@@ -26,6 +26,7 @@ from emulator.functions import runtimes
 from emulator.functions.catalog import Catalog
 from emulator.functions.code import CodeStore
 from emulator.functions.function import Function
+from emulator.identity.directory import ADMINISTRATOR, Directory
 from emulator.lambdas import launch
 from emulator.lambdas.invoker import Invoker
 from emulator.lambdas.keeper import Keeper
@@ -69,6 +70,7 @@ class Emulator:
         self._image_of = image_of
         self._clock = clock or SystemClock()
         self._data = settings.data_dir.resolve()
+        self._credentials = self._data / "credentials"  # for `taskdock env`, while we run
         self._lock = _hold(self._data)
         try:
             self._sockets = open_public(settings.host, settings.port, engine.gateway)
@@ -99,9 +101,13 @@ class Emulator:
         self._scheduler.start()
         self._courier.start()
         self._public.start()
+        self._credentials.touch(mode=0o600)
+        variables = {"API_HOST": self.url, **self.directory.local.credentials}
+        self._credentials.write_text("".join(f"{k}={v}\n" for k, v in variables.items()))
 
     def stop(self, grace: float | None = None) -> None:
         """Takes no more work, lets what runs finish within the grace, gives back the rest."""
+        self._credentials.unlink(missing_ok=True)
         self._scheduler.stop()
         self._worker.stop()
         self._worker.await_idle(self.settings.stop_grace if grace is None else grace)
@@ -125,6 +131,7 @@ class Emulator:
         settings, clock, notices, store = self.settings, self._clock, self.notices, self._store
         self._code = CodeStore(self._data / "code")
         self.catalog = Catalog(store=store, code=self._code, clock=clock)
+        self.directory = Directory(store=store, clock=clock)
         self.pool = Pool(
             engine=self._engine,
             launch=self._launch,
@@ -195,6 +202,8 @@ class Emulator:
                 service=self.service,
                 catalog=self.catalog,
                 api_requests=api_requests,
+                directory=self.directory,
+                strict=settings.auth == "strict",
                 timetable=timetable,
                 events=events,
                 health=self.health,
@@ -228,6 +237,7 @@ class Emulator:
             code=None if function.code is None else self._code.folder(function.code),
             custom_runtime=runtime is not None and runtime.brings_bootstrap,
             addresses=launch.Addresses(runtime_api=self._runtime.port, task_service=self.port),
+            credentials=self.directory.local.function_credentials,
             server=self._label,
             now=self._clock.now(),
         )
@@ -262,7 +272,7 @@ def serve(settings: Settings) -> None:
     logging.basicConfig(
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    for noisy in ("urllib3", "docker", "peewee", "waitress", "uvicorn"):
+    for noisy in ("urllib3", "docker", "peewee", "waitress", "uvicorn", "oauthlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     emulator = build(settings)
     signals = threading.Semaphore(0)
@@ -350,4 +360,14 @@ def _welcome(emulator: Emulator) -> None:
     print(f"taskdock {__version__}")
     print(f"  Task Service  {emulator.url}")
     print(f"  Data          {emulator.settings.data_dir.resolve()}")
+    strict = emulator.settings.auth == "strict"
+    meant = "strict, as the real service" if strict else "open, no credentials needed"
+    print(f"  Sign-in       {meant}")
+    print(f'  Credentials   eval "$(taskdock env --data-dir {emulator.settings.data_dir})"')
+    local = emulator.directory.local
+    if local.password is not None:
+        print("  Made at this first start, and shown only now:")
+        print(f"    e-mail {ADMINISTRATOR}, password {local.password}")
+        print(f"    OAuth2 client id {local.application.client_id},")
+        print(f"      client secret {local.application.client_secret}")
     print("  Stop          Ctrl-C", flush=True)

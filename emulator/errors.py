@@ -8,10 +8,28 @@ TaskdockError
 │   ├── BadField
 │   ├── BadId
 │   ├── BadQuery
+│   ├── EmptyQuery
 │   ├── NotFound
 │   │   └── NoSuchEndpoint
 │   ├── AlreadyExists
 │   ├── IllegalState
+│   ├── NotAllowed              who is asking may not, or is not known
+│   │   ├── NoPermission
+│   │   ├── NotSignedIn
+│   │   ├── NoApplication
+│   │   ├── WrongPassword
+│   │   ├── UnknownConsumerKey
+│   │   ├── UnknownToken
+│   │   ├── BadSignature
+│   │   ├── DuplicateRequest
+│   │   ├── UnknownAccessToken
+│   │   ├── ExpiredAccessToken
+│   │   ├── UnknownClient
+│   │   └── WrongClientSecret
+│   ├── NoClientCredentials
+│   ├── UnknownRefreshToken
+│   ├── UnsupportedGrant
+│   ├── EmailTaken
 │   ├── NoLogs
 │   ├── NoApiRequestLogs
 │   ├── BadFunctionCode
@@ -80,6 +98,10 @@ class BadQuery(CallerError):
     """The RQL in the query string is not valid."""
 
 
+class EmptyQuery(CallerError):
+    """This endpoint needs RQL that says which ones it is about."""
+
+
 class NotFound(CallerError):
     """Requested resource is unknown."""
 
@@ -94,6 +116,74 @@ class AlreadyExists(CallerError):
 
 class IllegalState(CallerError):
     """The resource is not in a state that allows this."""
+
+
+class NotAllowed(CallerError):
+    """Who is asking may not do this."""
+
+
+class NoPermission(NotAllowed):
+    """The user does not have the permission that this needs."""
+
+
+class NotSignedIn(NotAllowed):
+    """This needs a user: sign the request with OAuth1, or send an OAuth2 access token."""
+
+
+class NoApplication(NotAllowed):
+    """This needs an application: sign the request with its OAuth1 consumer key."""
+
+
+class WrongPassword(NotAllowed):
+    """The e-mail address and the password do not belong together."""
+
+
+class UnknownConsumerKey(NotAllowed):
+    """The OAuth1 consumer key is unknown."""
+
+
+class UnknownToken(NotAllowed):
+    """The OAuth1 token is unknown, or belongs to another consumer key."""
+
+
+class BadSignature(NotAllowed):
+    """The OAuth1 signature is not that of this request."""
+
+
+class DuplicateRequest(NotAllowed):
+    """The request was received before: each needs an OAuth1 nonce of its own."""
+
+
+class UnknownAccessToken(NotAllowed):
+    """The OAuth2 access token is unknown."""
+
+
+class ExpiredAccessToken(NotAllowed):
+    """The OAuth2 access token has expired; get a new one with the refresh token."""
+
+
+class UnknownClient(NotAllowed):
+    """The OAuth2 client id is unknown."""
+
+
+class WrongClientSecret(NotAllowed):
+    """The OAuth2 client secret is wrong."""
+
+
+class NoClientCredentials(CallerError):
+    """The request names no OAuth2 client."""
+
+
+class UnknownRefreshToken(CallerError):
+    """The OAuth2 refresh token is unknown, or belongs to another client."""
+
+
+class UnsupportedGrant(CallerError):
+    """The OAuth2 grants here are password and refresh_token."""
+
+
+class EmailTaken(CallerError):
+    """There is a user with this e-mail address already."""
 
 
 class NoLogs(CallerError):

@@ -19,6 +19,11 @@ class Settings(BaseModel):
     host: str = Field("localhost", description="address to serve the API on")
     port: int = Field(8080, ge=0, le=65535, description="port of the API; 0 picks a free one")
     data_dir: Path = Field(Path(".taskdock"), description="folder for the database and the code")
+    auth: str = Field(
+        "open",
+        pattern="^(open|strict)$",
+        description="open: requests without credentials may do everything; strict: as the service",
+    )
     concurrency: int = Field(8, ge=1, le=1000, description="queued tasks run side by side")
     direct_concurrency: int = Field(
         16, ge=1, le=50, description="direct executions and API functions run side by side"

@@ -9,9 +9,11 @@ from urllib.parse import quote
 
 import requests
 import urllib3.exceptions
+from requests.auth import AuthBase
 
 from emulator.client.errors import (
     MalformedCall,
+    NotSignedIn,
     NotSubscribed,
     ServerUnreachable,
     ServiceError,
@@ -26,6 +28,7 @@ DEFAULT_URL = "http://localhost:8080"
 RESOURCE_UNKNOWN = 16
 MALFORMED = frozenset({12, 13, 14, 15, 19, 20, 22})
 ILLEGAL_STATE = 27
+SIGN_IN = frozenset({104, 107, 108})
 FUNCTION_FAILED = 1406
 NO_TASK_LOGS = 1408
 
@@ -38,11 +41,13 @@ _LINES_PER_PAGE = 100
 class TaskService:
     """One Task Service at one URL. Its answers are the service's own objects, untouched."""
 
-    def __init__(self, url: str = DEFAULT_URL) -> None:
+    def __init__(self, url: str = DEFAULT_URL, signature: AuthBase | None = None) -> None:
+        """`signature` signs each call; without one, calls carry no credentials."""
         self.url = url.rstrip("/")
         self._session = requests.Session()
         # Neither a proxy nor a .netrc belongs between a developer and a server on localhost.
         self._session.trust_env = False
+        self._session.auth = signature
 
     def close(self) -> None:
         self._session.close()
@@ -180,6 +185,8 @@ def equals(field: str, value: str) -> str:
 
 
 def _failure(answer: Json) -> ServiceError:
+    if answer["code"] in SIGN_IN:
+        return NotSignedIn(answer)
     return (MalformedCall if answer["code"] in MALFORMED else ServiceError)(answer)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 import click
 
 from emulator import resources
-from emulator.client import follow, output, progress, task_config
+from emulator.client import credentials, follow, output, progress, task_config
 from emulator.client.api import FUNCTION_FAILED, Json, TaskService
 from emulator.client.deploy import deploy
 from emulator.client.errors import ServiceError
@@ -163,7 +164,7 @@ def measured(lines: Sequence[str]) -> tuple[str | None, str | None]:
 
 @contextmanager
 def _calling(url: str) -> Iterator[TaskService]:
-    service = TaskService(url)
+    service = TaskService(url, credentials.signature(url, os.environ))
     try:
         service.health()
         _say("", f"Task Service at {url}")

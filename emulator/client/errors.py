@@ -2,10 +2,12 @@
 
 TaskdockError
 ├── ServiceError                the Task Service refused; it said why
+│   ├── NotSignedIn             it wants to know who is asking
 │   └── MalformedCall           (a WrongCall too)
 ├── NotStarted                  a server of our own did not start
 └── WrongCall                   nothing was done: the call has to be changed
     ├── ServerUnreachable
+    ├── NoServer
     ├── UnknownFunction
     ├── UnknownTask
     ├── NotSubscribed
@@ -19,6 +21,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from emulator.errors import TaskdockError
@@ -32,6 +35,14 @@ class ServiceError(TaskdockError):
         self.code = int(answer["code"])
         self.name = str(answer.get("name", ""))
         super().__init__(f"{answer.get('message', '')} ({self.code} {self.name})")
+
+
+class NotSignedIn(ServiceError):
+    """The server is strict, and the call has no credentials or not those of this server."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        super().__init__(answer)
+        self.args = (f'{self.message}; in a shell: eval "$(taskdock env --data-dir DIR)"',)
 
 
 class NotStarted(TaskdockError):
@@ -48,6 +59,16 @@ class MalformedCall(ServiceError, WrongCall):
 
 class ServerUnreachable(WrongCall):
     """No taskdock server answers."""
+
+
+class NoServer(WrongCall):
+    """No server uses the data folder, so nobody knows its URL."""
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(
+            f"no taskdock server runs on the data folder {data_dir}; start one with: taskdock serve"
+            f" --data-dir {data_dir}"
+        )
 
 
 class UnknownFunction(WrongCall):

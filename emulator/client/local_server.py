@@ -34,6 +34,7 @@ class LocalServer:
     ) -> None:
         """`on_line` gets each line of the server's stderr, on a thread of ours."""
         options = ["--port", "0", "--data-dir", str(data_dir), "--log-level", "WARNING"]
+        options += ["--auth", "open"]  # we know no credentials of it
         self._command = [*command, "serve", *options]
         self._clock = clock
         self._on_line = on_line

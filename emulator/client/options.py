@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import IO, Any, TypeVar
 
 import click
 
+from emulator.client import credentials
 from emulator.client.api import DEFAULT_URL, TaskService
 from emulator.clock import SystemClock, to_iso
 from emulator.settings import Settings
@@ -20,7 +22,7 @@ def service(command: Command) -> Command:
     """--url, handed to the command as `service`."""
 
     def connect(context: click.Context, _: click.Parameter, url: str) -> TaskService:
-        service = TaskService(url)
+        service = TaskService(url, credentials.signature(url, os.environ))
         context.call_on_close(service.close)
         return service
 

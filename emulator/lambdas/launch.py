@@ -23,6 +23,7 @@ API_HOST_NAME = "localhost.taskdock"
 It contains "localhost", which the service's SDK wants to see in a host that it shall use as it is.
 It does not end in it: curl and others never look up *.localhost but take it for the container.
 """
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 NO_BOOTSTRAP = 142
 """Exit code of a custom runtime that is not there; AWS's own entry point uses it for no handler."""
@@ -53,10 +54,14 @@ def spec(
     code: Path | None,
     custom_runtime: bool,
     addresses: Addresses,
+    credentials: Mapping[str, str],
     server: str,
     now: datetime,
 ) -> ContainerSpec:
-    """`custom_runtime`: the image has no runtime of its own, the code brings a bootstrap."""
+    """`custom_runtime`: the image has no runtime of its own, the code brings a bootstrap.
+
+    `credentials`: variables for a function that brings none of them.
+    """
     runtime_api = f"{environment_id}.lambda"
     handler = (function.entry_point,) if function.entry_point else None
     return ContainerSpec(
@@ -70,8 +75,7 @@ def spec(
             "AWS_LAMBDA_RUNTIME_API": f"{runtime_api}:{addresses.runtime_api}",
             "NO_PROXY": f"{runtime_api},{API_HOST_NAME}",
             "no_proxy": f"{runtime_api},{API_HOST_NAME}",
-            "API_HOST": f"http://{API_HOST_NAME}:{addresses.task_service}",
-            **function.environment,
+            **_service_variables(function, addresses.task_service, credentials),
         },
         labels={
             f"{LABEL}.server": server,
@@ -81,6 +85,22 @@ def spec(
         hosts=(runtime_api, API_HOST_NAME, "taskdock.localhost"),
         code=code,
     )
+
+
+def _service_variables(
+    function: Function, port: int, credentials: Mapping[str, str]
+) -> dict[str, str]:
+    """The function's own variables, and what it needs beside them to call the Task Service.
+
+    To the function's author this server is at localhost, which inside a container is the container.
+    """
+    api_host = f"http://{API_HOST_NAME}:{port}"
+    variables = {"API_HOST": api_host, **function.environment}
+    if variables["API_HOST"].rstrip("/") in {f"http://{name}:{port}" for name in _LOCAL_NAMES}:
+        variables["API_HOST"] = api_host
+    if credentials.keys().isdisjoint(variables):
+        variables.update(credentials)
+    return variables
 
 
 def _variables(function: Function, environment_id: str, now: datetime) -> Mapping[str, str]:

@@ -214,6 +214,84 @@ class DeliveryRow(Table):
 
 DeliveryRow.add_index(DeliveryRow.index(DeliveryRow.due_timestamp, name="delivery_due"))
 
+
+class UserRow(Table):
+    id = CharField(max_length=24, primary_key=True)
+    email = CharField(max_length=256, unique=True)  # in lower case
+    first_name = TextField()
+    last_name = TextField()
+    phone_number = TextField()
+    language = CharField(max_length=16)
+    time_zone = TextField()
+    password = TextField(null=True)  # its hash; null: cannot sign in with one
+    creation_timestamp = MomentField()
+    update_timestamp = MomentField()
+
+    class Meta:
+        table_name = "user"
+
+
+class RoleRow(Table):
+    id = CharField(max_length=24, primary_key=True)
+    name = CharField(max_length=256, unique=True)
+    description = TextField()
+    permissions = JsonField()
+    creation_timestamp = MomentField()
+    update_timestamp = MomentField()
+
+    class Meta:
+        table_name = "role"
+
+
+class UserRoleRow(Table):
+    user_id = CharField(max_length=24)
+    role_id = CharField(max_length=24)
+
+    class Meta:
+        table_name = "user_role"
+        primary_key = CompositeKey("user_id", "role_id")
+
+
+UserRoleRow.add_index(UserRoleRow.index(UserRoleRow.role_id, name="user_role_by_role"))
+
+
+class ApplicationRow(Table):
+    id = CharField(max_length=24, primary_key=True)
+    name = TextField()
+    description = TextField()
+    consumer_key = CharField(max_length=64, unique=True)
+    consumer_secret = CharField(max_length=64)
+    client_id = CharField(max_length=64, unique=True)
+    client_secret = CharField(max_length=64)
+    creation_timestamp = MomentField()
+    update_timestamp = MomentField()
+
+    class Meta:
+        table_name = "application"
+
+
+class TokenRow(Table):
+    """OAuth1 tokens, and OAuth2 access and refresh tokens."""
+
+    id = CharField(max_length=24, primary_key=True)
+    kind = CharField(max_length=16)
+    application_id = CharField(max_length=24)
+    user_id = CharField(max_length=24)
+    token = CharField(max_length=64, unique=True)
+    secret = CharField(max_length=64, null=True)
+    refresh_token_id = CharField(max_length=24, null=True)
+    expiry_timestamp = MomentField(null=True)
+    creation_timestamp = MomentField()
+    update_timestamp = MomentField()
+    last_used_timestamp = MomentField()
+
+    class Meta:
+        table_name = "token"
+
+
+TokenRow.add_index(TokenRow.index(TokenRow.user_id, TokenRow.kind, name="token_by_user"))
+
+IDENTITY: tuple[type[Table], ...] = (UserRow, RoleRow, UserRoleRow, ApplicationRow, TokenRow)
 TABLES: tuple[type[Table], ...] = (
     FunctionRow,
     TaskRow,
@@ -225,4 +303,5 @@ TABLES: tuple[type[Table], ...] = (
     SubscriptionRow,
     DeliveryRow,
     ApiRequestRow,
+    *IDENTITY,
 )

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from emulator.clock import to_epoch
+from emulator.identity.account import Account
 from emulator.lambdas.launch import ACCOUNT
 
 _USER = "x-exh-requesting-user-id"
@@ -40,17 +41,6 @@ _LEFT_OUT = frozenset(
 _TEXT_TYPES = ("application/json", "application/xml", "application/javascript")
 
 
-@dataclass(frozen=True)
-class Caller:
-    """Who sent a request; None: not known."""
-
-    user_id: str | None = None
-    application_id: str | None = None
-
-
-NOBODY = Caller()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Request:
     method: str
@@ -70,7 +60,7 @@ class Request:
         return f"?{self.query}" if self.query else ""
 
 
-def to_event(request: Request, caller: Caller, *, id: str, now: datetime) -> dict[str, Any]:
+def to_event(request: Request, caller: Account, *, id: str, now: datetime) -> dict[str, Any]:
     """`id` is the API request's own; keys with nothing to say are absent."""
     event: dict[str, Any] = {
         "version": "2.0",
@@ -91,7 +81,7 @@ def _cookies(header: str) -> list[str]:
     return [cookie.strip() for cookie in header.split(";") if cookie.strip()]
 
 
-def _headers(request: Request, caller: Caller) -> dict[str, str]:
+def _headers(request: Request, caller: Account) -> dict[str, str]:
     given = {name: value for name, value in request.headers.items() if name not in _LEFT_OUT}
     added = {
         "content-length": str(len(request.body)),

@@ -24,6 +24,7 @@ from emulator.errors import (
 )
 from emulator.functions.catalog import Catalog
 from emulator.functions.function import DIRECT_TIME_LIMIT, Function
+from emulator.identity.account import Account
 from emulator.lambdas.logs import LogLine
 from emulator.lambdas.outcome import Failure, Outcome
 from emulator.notices import Notices
@@ -31,7 +32,7 @@ from emulator.store.database import Store
 from emulator.store.query import API_REQUEST_FIELDS, Query, find
 from emulator.store.tables import ApiRequestRow
 from emulator.tasks import checks
-from emulator.tasks.api_event import NOBODY, Caller, Request, to_event
+from emulator.tasks.api_event import Request, to_event
 from emulator.tasks.api_response import Response, to_response
 from emulator.tasks.journal import Journal
 from emulator.tasks.runner import Runner, error_of
@@ -82,14 +83,13 @@ class ApiRequests:
         self._clock = clock
         self._notices = notices
 
-    def call(self, function_name: str, request: Request, caller: Caller = NOBODY) -> Response:
+    def call(self, function_name: str, request: Request, caller: Account) -> Response:
         """The function's own answer. Whatever becomes of it, the call is recorded.
 
         Raises `NotFound`, which is not recorded, `RequestTooLarge`, `ApiTimeLimitTooLong`,
         `TooManyApiRequests`, `InvocationFailed`, `FunctionFailed` or `BadApiResult`.
         """
         function = self._catalog.get(function_name)
-        # The place to ask whether the permission mode of `function` lets `caller` in.
         call = _Call(ids.object_id(), function, request, caller, self._clock.now())
         began = self._clock.monotonic()
         outcome: Outcome | None = None
@@ -165,7 +165,7 @@ class _Call:
     id: str
     function: Function
     request: Request
-    caller: Caller
+    caller: Account
     now: datetime
 
 

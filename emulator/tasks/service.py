@@ -20,6 +20,7 @@ from emulator.errors import (
 )
 from emulator.functions.catalog import Catalog
 from emulator.functions.function import DIRECT_TIME_LIMIT
+from emulator.identity.account import NOBODY, Account
 from emulator.lambdas.logs import LogLine
 from emulator.lambdas.outcome import Answer, Cause
 from emulator.notices import Notices
@@ -72,12 +73,18 @@ class Service:
         tags: Sequence[str] | None = None,
         start: datetime | None = None,
         priority: int | None = None,
+        by: Account = NOBODY,
     ) -> Task:
-        """A new task. As with the real service, that its function exists is seen when it runs."""
+        """A new task, made `by` an account.
+
+        As with the real service, that its function exists is seen when it runs.
+        """
         function = self._catalog.find(function_name)
         if priority is None and function is not None:
             priority = function.execution_options.default_priority
-        task = self._new_task(function_name, data, priority=priority or 0, tags=tags, start=start)
+        task = self._new_task(
+            function_name, data, priority=priority or 0, by=by, tags=tags, start=start
+        )
         self._queue.enqueue(task)
         self._notices.publish("task_created", task=task.id, function=function_name)
         self._wake()
@@ -92,7 +99,9 @@ class Service:
         self._queue.cancel(checks.object_id(task_id), self._clock.now())
         self._notices.publish("task_canceled", task=task_id)
 
-    def execute(self, function_name: str, data: dict[str, Any] | None) -> Executed:
+    def execute(
+        self, function_name: str, data: dict[str, Any] | None, *, by: Account = NOBODY
+    ) -> Executed:
         """Runs a function now and waits for its result.
 
         Raises `NotFound`, `TimeLimitTooLong`, `TooManyExecutions`, `InvocationFailed` when it could
@@ -106,7 +115,7 @@ class Service:
         if not self._direct.acquire(blocking=False):
             raise TooManyExecutions
         try:
-            task = self._new_task(function_name, data, priority=0)
+            task = self._new_task(function_name, data, priority=0, by=by)
             task = self._queue.enqueue_claimed(task, self._clock.now())
             outcome = self._runner.run_directly(task, function, _DIRECT_PATIENCE)
         finally:
@@ -148,6 +157,7 @@ class Service:
         data: dict[str, Any] | None,
         *,
         priority: int,
+        by: Account,
         tags: Sequence[str] | None = None,
         start: datetime | None = None,
     ) -> Task:
@@ -161,6 +171,8 @@ class Service:
             tags=None if tags is None else tuple(tags),
             start_timestamp=start or now,
             priority=priority,
+            created_by_application_id=by.application_id,
+            created_by_user_id=by.user_id,
             creation_timestamp=now,
             update_timestamp=now,
         )

@@ -12,6 +12,7 @@ from emulator.clock import to_iso
 from emulator.errors import CallerError, TaskdockError
 from emulator.functions import code
 from emulator.functions.catalog import Catalog
+from emulator.identity.directory import Directory
 from emulator.notices import Notices
 from emulator.store.query import project
 from emulator.tasks import shape
@@ -19,8 +20,12 @@ from emulator.tasks.api_requests import ApiRequests
 from emulator.tasks.events import Events
 from emulator.tasks.service import Service
 from emulator.tasks.timetable import Timetable
-from emulator.web import api_functions, problems, rql, schedules, wire
+from emulator.web import api_functions, problems, rql, schedules, signin, wire
 from emulator.web import events as event_views
+from emulator.web.auth import auth
+from emulator.web.permissions import require_run
+from emulator.web.signin import caller
+from emulator.web.users import roles, users
 
 Json = dict[str, Any]
 
@@ -30,20 +35,27 @@ def create_app(
     service: Service,
     catalog: Catalog,
     api_requests: ApiRequests,
+    directory: Directory,
+    strict: bool,
     timetable: Timetable,
     events: Events,
     health: Callable[[], Json],
     notices: Notices,
 ) -> Flask:
+    """`strict`: requests without credentials are nobody's, not the administrator's."""
     app = Flask("taskdock", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
     app.register_blueprint(_functions(catalog, service), url_prefix="/tasks/v1/functions")
     app.register_blueprint(schedules.blueprint(timetable), url_prefix="/tasks/v1/schedules")
     app.register_blueprint(_tasks(service), url_prefix="/tasks/v1")
-    app.register_blueprint(api_functions.blueprint(api_requests), url_prefix="/tasks/v1")
+    app.register_blueprint(api_functions.blueprint(api_requests, catalog), url_prefix="/tasks/v1")
+    app.register_blueprint(users(directory), url_prefix="/users/v1")
+    app.register_blueprint(roles(directory), url_prefix="/users/v1")
+    app.register_blueprint(auth(directory), url_prefix="/auth/v2")
     app.register_blueprint(event_views.blueprint(events), url_prefix="/events/v1")
     app.add_url_rule("/health", "health", health)
+    signin.protect(app, directory, strict=strict)
 
     @app.errorhandler(TaskdockError)
     def explain(error: TaskdockError) -> tuple[Json, int]:
@@ -87,6 +99,7 @@ def _tasks(service: Service) -> Blueprint:
             tags=wanted.tags,
             start=wanted.start_timestamp,
             priority=wanted.priority,
+            by=caller(),
         )
         return shape.to_json(task)
 
@@ -158,8 +171,11 @@ def _functions(catalog: Catalog, service: Service) -> Blueprint:
 
     @functions.post("/<name>/execute")
     def execute(name: str) -> Json:
+        function = catalog.find(name)
+        mode = None if function is None else function.execution_options.permission_mode
+        require_run(caller(), "EXECUTE_TASK_FUNCTION", name, mode)
         wanted = wire.read(wire.Execution, request.get_data(), optional=True)
-        executed = service.execute(name, wanted.data)
+        executed = service.execute(name, wanted.data, by=caller())
         return {**shape.to_json(executed.task), "result": executed.result}
 
     @functions.get("/<name>/logs")

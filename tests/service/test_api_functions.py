@@ -416,6 +416,8 @@ def test_a_request_is_recorded(timed_dock: Dock, clock: ManualClock) -> None:
             "functionName": "walnut-table",
             "method": "POST",
             "path": "tables/7?legs=4",
+            "userId": dock.emulator.directory.local.administrator.user_id,
+            "applicationId": dock.emulator.directory.local.administrator.application_id,
             "timestamp": "2026-01-02T12:00:00.000Z",
             "statusCode": 201,
             "duration": 1.5,

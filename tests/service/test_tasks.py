@@ -21,6 +21,8 @@ UNKNOWN = "0123456789abcdef01234567"
 
 
 def test_a_new_task_is_answered_with_its_defaults(timed_dock: Dock) -> None:
+    administrator = timed_dock.emulator.directory.local.administrator
+
     response = timed_dock.post(
         "/", {"functionName": "walnut-table", "startTimestamp": "2027-01-01"}
     )
@@ -34,6 +36,8 @@ def test_a_new_task_is_answered_with_its_defaults(timed_dock: Dock) -> None:
         "statusChangedTimestamp": to_iso(NOON),
         "startTimestamp": "2027-01-01T00:00:00.000Z",
         "priority": 0,
+        "createdByApplicationId": administrator.application_id,
+        "createdByUserId": administrator.user_id,
         "creationTimestamp": to_iso(NOON),
         "updateTimestamp": to_iso(NOON),
     }

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from emulator.tasks.api_event import NOBODY, Caller, Request, to_event
+from emulator.identity.account import NOBODY, Account
+from emulator.tasks.api_event import Request, to_event
 
 ID = "65f0c0ffee65f0c0ffee65f0"
 NOW = datetime(2025, 4, 14, 22, 13, 56, 836000, tzinfo=timezone.utc)
 
 
-def event_of(*, caller: Caller = NOBODY, **request: Any) -> dict[str, Any]:
+def event_of(*, caller: Account = NOBODY, **request: Any) -> dict[str, Any]:
     given = {"method": "GET", "headers": {}, **request}
     return to_event(Request(**given), caller, id=ID, now=NOW)
 
@@ -136,7 +137,7 @@ def test_the_length_is_that_of_the_body() -> None:
 
 
 def test_who_is_asking_is_told_in_headers() -> None:
-    headers = event_of(caller=Caller("a" * 24, "b" * 24))["headers"]
+    headers = event_of(caller=Account(user_id="a" * 24, application_id="b" * 24))["headers"]
 
     assert headers["x-exh-requesting-user-id"] == "a" * 24
     assert headers["x-exh-requesting-application-id"] == "b" * 24
@@ -146,7 +147,7 @@ def test_who_is_asking_cannot_be_forged() -> None:
     forged = {"x-exh-requesting-user-id": "boss", "x-exh-requesting-application-id": "boss"}
 
     assert "boss" not in event_of(headers=forged)["headers"].values()
-    assert "boss" not in event_of(headers=forged, caller=Caller("me", None))["headers"].values()
+    assert "boss" not in event_of(headers=forged, caller=Account(user_id="me"))["headers"].values()
 
 
 @pytest.mark.parametrize(

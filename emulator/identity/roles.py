@@ -1,0 +1,147 @@
+"""Global roles: makes, changes and removes them, gives them to users. Owns their tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from emulator import ids
+from emulator.clock import Clock
+from emulator.errors import AlreadyExists, BadField, NotFound
+from emulator.identity.account import Role
+from emulator.store.database import Store
+from emulator.store.query import Field, Fields, Kind, Query, find
+from emulator.store.tables import RoleRow, UserRoleRow
+
+_PERMISSION = re.compile(r"[A-Z][A-Z0-9_]*(:.+)?")
+ROLE_FIELDS = Fields(
+    {
+        "id": Field(RoleRow.id),
+        "name": Field(RoleRow.name),
+        "description": Field(RoleRow.description),
+        "creationTimestamp": Field(RoleRow.creation_timestamp, Kind.MOMENT),
+        "updateTimestamp": Field(RoleRow.update_timestamp, Kind.MOMENT),
+    },
+    order="creationTimestamp",
+)
+
+
+class Roles:
+    def __init__(self, *, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def find(self, query: Query) -> tuple[list[Role], int | None]:
+        """One page of roles, and how many there are in all. Raises `BadQuery`."""
+        rows, total = find(self._store.db, RoleRow, ROLE_FIELDS, query)
+        return [to_role(row) for row in rows], total
+
+    def find_by_name(self, name: str) -> Role | None:
+        row = RoleRow.select().where(RoleRow.name == name).first(self._store.db)
+        return None if row is None else to_role(row)
+
+    def create(self, name: str, description: str, permissions: Iterable[str] = ()) -> Role:
+        """Raises `AlreadyExists`."""
+        now = self._clock.now()
+        role = Role(
+            id=ids.object_id(),
+            name=name,
+            description=description,
+            permissions=tuple(permissions),
+            creation_timestamp=now,
+            update_timestamp=now,
+        )
+        with self._store.transaction():
+            self._check_free(name)
+            row = {**role.__dict__, "permissions": list(role.permissions)}
+            RoleRow.insert(**row).execute(self._store.db)
+        return role
+
+    def update(self, role_id: str, **properties: str) -> Role:
+        """Raises `NotFound`, or `AlreadyExists` for the name of another role."""
+        with self._store.transaction():
+            role = self._get(role_id)
+            if properties.get("name", role.name) != role.name:
+                self._check_free(properties["name"])
+            self._write(role_id, **properties)
+        return self._get(role_id)
+
+    def remove(self, query: Query) -> int:
+        """Also from the users that have them; how many there were. Raises `NotFound` for none."""
+        with self._store.transaction():
+            chosen = [role.id for role in self._chosen(query)]
+            UserRoleRow.delete().where(UserRoleRow.role_id.in_(chosen)).execute(self._store.db)
+            RoleRow.delete().where(RoleRow.id.in_(chosen)).execute(self._store.db)
+        return len(chosen)
+
+    def add_permissions(self, query: Query, names: Iterable[str]) -> int:
+        """To every role that the query finds; how many. Raises `BadField` or `NotFound`."""
+        wanted = _checked(names)
+        with self._store.transaction():
+            chosen = self._chosen(query)
+            for role in chosen:
+                self._write(role.id, permissions=sorted({*role.permissions, *wanted}))
+        return len(chosen)
+
+    def remove_permissions(self, query: Query, names: Iterable[str]) -> int:
+        """From every role that the query finds; how many. Raises `BadField` or `NotFound`."""
+        unwanted = _checked(names)
+        with self._store.transaction():
+            chosen = self._chosen(query)
+            for role in chosen:
+                self._write(role.id, permissions=sorted({*role.permissions} - unwanted))
+        return len(chosen)
+
+    def give(self, user_ids: Iterable[str], role_ids: Iterable[str]) -> None:
+        """Raises `NotFound` for a role that there is not."""
+        with self._store.transaction():
+            given = [self._get(role_id).id for role_id in role_ids]
+            pairs = [{"user_id": user, "role_id": role} for user in user_ids for role in given]
+            if pairs:
+                UserRoleRow.insert_many(pairs).on_conflict_ignore().execute(self._store.db)
+
+    def take(self, user_ids: Iterable[str], role_ids: Iterable[str]) -> None:
+        mine = UserRoleRow.user_id.in_(list(user_ids)) & UserRoleRow.role_id.in_(list(role_ids))
+        UserRoleRow.delete().where(mine).execute(self._store.db)
+
+    def _chosen(self, query: Query) -> list[Role]:
+        roles, _ = self.find(query)
+        if not roles:
+            raise NotFound("there is no such role")
+        return roles
+
+    def _get(self, role_id: str) -> Role:
+        row = RoleRow.select().where(RoleRow.id == role_id).first(self._store.db)
+        if row is None:
+            raise NotFound(f"there is no role {role_id}")
+        return to_role(row)
+
+    def _check_free(self, name: str) -> None:
+        if self.find_by_name(name) is not None:
+            raise AlreadyExists(f"there is a role named '{name}' already")
+
+    def _write(self, role_id: str, **changes: Any) -> None:
+        changes["update_timestamp"] = self._clock.now()
+        RoleRow.update(**changes).where(RoleRow.id == role_id).execute(self._store.db)
+
+
+def to_role(row: Any) -> Role:
+    return Role(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        permissions=tuple(row.permissions),
+        creation_timestamp=row.creation_timestamp,
+        update_timestamp=row.update_timestamp,
+    )
+
+
+def _checked(names: Iterable[str]) -> set[str]:
+    checked = set(names)
+    for name in checked:
+        if not _PERMISSION.fullmatch(name):
+            raise BadField(f"permissions: '{name[:80]}' is not the name of a permission")
+    if not checked:
+        raise BadField("permissions: at least one is needed")
+    return checked

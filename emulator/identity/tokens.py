@@ -1,0 +1,164 @@
+"""Tokens, and the applications that they are for: issues, looks up, removes. Owns their tables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from emulator import ids
+from emulator.clock import Clock
+from emulator.errors import ExpiredAccessToken, NotFound, UnknownAccessToken
+from emulator.identity.account import Application, Token, TokenKind
+from emulator.store.database import Store
+from emulator.store.query import And, Condition, Field, Fields, In, Kind, Query, find
+from emulator.store.tables import ApplicationRow, TokenRow
+
+ACCESS_LIFE = timedelta(minutes=5)
+_KEPT = timedelta(days=1)  # so long it is known that an access token was one once
+_FRESH = timedelta(minutes=1)  # how exact the time of the last use is
+TOKEN_FIELDS = Fields(  # not the token itself: who may list tokens could guess it by `like`
+    {
+        "id": Field(TokenRow.id),
+        "kind": Field(TokenRow.kind),
+        "applicationId": Field(TokenRow.application_id),
+        "userId": Field(TokenRow.user_id),
+        "refreshTokenId": Field(TokenRow.refresh_token_id),
+        "expiryTimestamp": Field(TokenRow.expiry_timestamp, Kind.MOMENT),
+        "creationTimestamp": Field(TokenRow.creation_timestamp, Kind.MOMENT),
+        "updateTimestamp": Field(TokenRow.update_timestamp, Kind.MOMENT),
+        "lastUsedTimestamp": Field(TokenRow.last_used_timestamp, Kind.MOMENT),
+    },
+    order="creationTimestamp",
+)
+
+
+class Tokens:
+    def __init__(self, *, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def create_application(self, name: str, description: str) -> Application:
+        now = self._clock.now()
+        application = Application(
+            id=ids.object_id(),
+            name=name,
+            description=description,
+            consumer_key=ids.word(40),
+            consumer_secret=ids.word(40),
+            client_id=ids.word(40),
+            client_secret=ids.word(40),
+            creation_timestamp=now,
+            update_timestamp=now,
+        )
+        ApplicationRow.insert(**application.__dict__).execute(self._store.db)
+        return application
+
+    def applications(self) -> list[Application]:
+        rows = ApplicationRow.select().order_by(ApplicationRow.id).execute(self._store.db)
+        return [Application(**row.__data__) for row in rows]
+
+    def consumer(self, key: str) -> Application | None:
+        """The application with this OAuth1 consumer key."""
+        return self._application(ApplicationRow.consumer_key == key)
+
+    def client(self, client_id: str) -> Application | None:
+        """The application with this OAuth2 client id."""
+        return self._application(ApplicationRow.client_id == client_id)
+
+    def issue_oauth1(self, user_id: str, application: Application) -> Token:
+        return self._issue(TokenKind.OAUTH1, user_id, application, secret=ids.word(40))
+
+    def issue_refresh(self, user_id: str, application: Application) -> Token:
+        return self._issue(TokenKind.REFRESH, user_id, application)
+
+    def issue_access(self, refresh: Token, application: Application) -> Token:
+        """Forgets the user's access tokens that expired long ago."""
+        now = self._clock.now()
+        old = (TokenRow.user_id == refresh.user_id) & (TokenRow.expiry_timestamp < now - _KEPT)
+        TokenRow.delete().where(old).execute(self._store.db)
+        return self._issue(
+            TokenKind.ACCESS,
+            refresh.user_id,
+            application,
+            refresh_token_id=refresh.id,
+            expiry_timestamp=now + ACCESS_LIFE,
+        )
+
+    def look_up(self, kind: TokenKind, text: str) -> Token | None:
+        """The token that was presented, which counts as a use of it."""
+        mine = (TokenRow.token == text) & (TokenRow.kind == kind.value)
+        row = TokenRow.select().where(mine).first(self._store.db)
+        if row is None:
+            return None
+        token, now = _to_token(row), self._clock.now()
+        if now - token.last_used_timestamp >= _FRESH:
+            used = TokenRow.update(last_used_timestamp=now).where(TokenRow.id == token.id)
+            used.execute(self._store.db)
+        return token
+
+    def bearer(self, text: str) -> Token:
+        """The access token. Raises `UnknownAccessToken` or `ExpiredAccessToken`."""
+        token = self.look_up(TokenKind.ACCESS, text)
+        if token is None:
+            raise UnknownAccessToken
+        if token.expired(self._clock.now()):
+            raise ExpiredAccessToken
+        return token
+
+    def of(self, user_id: str, application: Application) -> Token | None:
+        """The user's oldest OAuth1 token for the application."""
+        mine = (
+            (TokenRow.user_id == user_id)
+            & (TokenRow.application_id == application.id)
+            & (TokenRow.kind == TokenKind.OAUTH1.value)
+        )
+        row = TokenRow.select().where(mine).order_by(TokenRow.id).first(self._store.db)
+        return None if row is None else _to_token(row)
+
+    def find(
+        self, kind: TokenKind, query: Query, *, user_id: str | None
+    ) -> tuple[list[Token], int | None]:
+        """One page of tokens, `user_id`'s or everybody's, and how many. Raises `BadQuery`."""
+        conditions: list[Condition] = [In(("kind",), (kind.value,))]
+        if user_id is not None:
+            conditions.append(In(("userId",), (user_id,)))
+        where = And((*conditions, *([query.where] if query.where else [])))
+        rows, total = find(self._store.db, TokenRow, TOKEN_FIELDS, replace(query, where=where))
+        return [_to_token(row) for row in rows], total
+
+    def remove(self, kind: TokenKind, token_id: str, *, user_id: str | None) -> None:
+        """A refresh token goes with its access tokens. Raises `NotFound`."""
+        mine = (TokenRow.id == token_id) & (TokenRow.kind == kind.value)
+        if user_id is not None:
+            mine &= TokenRow.user_id == user_id
+        with self._store.transaction():
+            if not TokenRow.delete().where(mine).execute(self._store.db):
+                raise NotFound(f"there is no token {token_id}")
+            bought = TokenRow.refresh_token_id == token_id
+            TokenRow.delete().where(bought).execute(self._store.db)
+
+    def _issue(self, kind: TokenKind, user_id: str, application: Application, **more: Any) -> Token:
+        now = self._clock.now()
+        token = Token(
+            id=ids.object_id(),
+            kind=kind,
+            application_id=application.id,
+            user_id=user_id,
+            token=ids.word(40),
+            creation_timestamp=now,
+            update_timestamp=now,
+            last_used_timestamp=now,
+            **more,
+        )
+        row = {**token.__dict__, "kind": kind.value}
+        TokenRow.insert(**row).execute(self._store.db)
+        return token
+
+    def _application(self, where: Any) -> Application | None:
+        row = ApplicationRow.select().where(where).first(self._store.db)
+        return None if row is None else Application(**row.__data__)
+
+
+def _to_token(row: Any) -> Token:
+    return Token(**{**row.__data__, "kind": TokenKind(row.kind)})

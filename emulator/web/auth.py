@@ -1,0 +1,167 @@
+"""/auth/v2: tokens of OAuth1 and OAuth2, and the applications that they are for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Blueprint, request
+
+from emulator.clock import to_iso
+from emulator.errors import (
+    CallerError,
+    MissingFields,
+    NoApplication,
+    NoClientCredentials,
+    TaskdockError,
+    UnknownClient,
+    UnknownRefreshToken,
+    UnsupportedGrant,
+    WrongClientSecret,
+    WrongPassword,
+)
+from emulator.identity.account import Application, Token, TokenKind, may
+from emulator.identity.directory import Directory
+from emulator.identity.tokens import ACCESS_LIFE
+from emulator.web import identity_wire, pages, problems, wire
+from emulator.web.permissions import require_user
+from emulator.web.signin import caller
+
+Json = dict[str, Any]
+
+_LISTS = {
+    "/oauth1/tokens": TokenKind.OAUTH1,
+    "/oauth2/tokens": TokenKind.ACCESS,
+    "/oauth2/refreshTokens": TokenKind.REFRESH,
+}
+
+
+def auth(directory: Directory) -> Blueprint:
+    auth = Blueprint("auth", __name__)
+    accounts, tokens = directory.accounts, directory.tokens
+
+    @auth.post("/oauth1/tokens")
+    def create_oauth1() -> Json:
+        wanted = wire.read(identity_wire.Login, request.get_data())
+        application = _application(directory)
+        user = accounts.authenticate(wanted.email, wanted.password)
+        token = tokens.issue_oauth1(user.id, application)
+        return {**identity_wire.token(token), "tokenSecret": token.secret}
+
+    @auth.post("/oauth2/tokens")
+    def create_oauth2() -> Json | tuple[Json, int]:
+        try:
+            return _grant(directory)
+        except CallerError as error:
+            return _oauth2_problem(error)
+
+    @auth.get("/applications")
+    def list_applications() -> Json:
+        found = tokens.applications()
+        return pages.answer(lambda _: (found, len(found)), identity_wire.application)
+
+    for path, kind in _LISTS.items():
+        _add_list(auth, directory, path, kind)
+    return auth
+
+
+def _add_list(auth: Blueprint, directory: Directory, path: str, kind: TokenKind) -> None:
+    """A list of tokens and their removal: one's own, or with a permission everybody's."""
+
+    def find() -> Json:
+        owner = _owner("VIEW_AUTHORIZATIONS")
+        return pages.answer(
+            lambda query: directory.tokens.find(kind, query, user_id=owner), identity_wire.token
+        )
+
+    def remove(token_id: str) -> Json:
+        directory.tokens.remove(kind, token_id, user_id=_owner("DELETE_AUTHORIZATIONS"))
+        return {"affectedRecords": 1}
+
+    auth.add_url_rule(path, f"find_{kind.value}", find)
+    auth.add_url_rule(f"{path}/<token_id>", f"remove_{kind.value}", remove, methods=["DELETE"])
+
+
+def _owner(permission: str) -> str | None:
+    """Whose tokens the caller may see: all (None), or their own."""
+    return None if may(caller(), permission) else require_user(caller())
+
+
+def _application(directory: Directory) -> Application:
+    """The one that signed the request. Raises `NoApplication`."""
+    for application in directory.tokens.applications():
+        if application.id == caller().application_id:
+            return application
+    raise NoApplication
+
+
+def _grant(directory: Directory) -> Json:
+    wanted = _wanted()
+    application = _client(directory, wanted)
+    if wanted.grant_type == "password":
+        if wanted.username is None or wanted.password is None:
+            raise MissingFields("the grant password needs username and password")
+        user = directory.accounts.authenticate(wanted.username, wanted.password)
+        refresh = directory.tokens.issue_refresh(user.id, application)
+    elif wanted.grant_type == "refresh_token":
+        found = directory.tokens.look_up(TokenKind.REFRESH, wanted.refresh_token or "")
+        if found is None or found.application_id != application.id:
+            raise UnknownRefreshToken
+        refresh = found
+    else:
+        raise UnsupportedGrant
+    return _pair(directory.tokens.issue_access(refresh, application), refresh)
+
+
+def _pair(access: Token, refresh: Token) -> Json:
+    """RFC 6749 says how this looks, so these names are not in camelCase."""
+    return {
+        "token_type": "bearer",
+        "access_token": access.token,
+        "expires_in": ACCESS_LIFE.total_seconds(),
+        "refresh_token": refresh.token,
+        "application_id": access.application_id,
+        "user_id": access.user_id,
+        "creation_timestamp": to_iso(access.creation_timestamp),
+    }
+
+
+def _wanted() -> identity_wire.Grant:
+    """The request, as JSON (so the SDK sends it) or as a form (so RFC 6749 has it)."""
+    if request.mimetype == "application/x-www-form-urlencoded":
+        return wire.read(identity_wire.Grant, json.dumps(request.form.to_dict()).encode())
+    return wire.read(identity_wire.Grant, request.get_data())
+
+
+def _client(directory: Directory, wanted: identity_wire.Grant) -> Application:
+    """The application, by its credentials in the Authorization header or in the body."""
+    basic = request.authorization if request.authorization else None
+    if basic is not None and basic.type == "basic":
+        client_id, secret = basic.username, basic.password
+    else:
+        client_id, secret = wanted.client_id, wanted.client_secret
+    if not client_id:
+        raise NoClientCredentials
+    application = directory.tokens.client(client_id)
+    if application is None:
+        raise UnknownClient
+    if secret and secret != application.client_secret:  # programs in browsers have none
+        raise WrongClientSecret
+    return application
+
+
+_OAUTH2_ERRORS: dict[type[TaskdockError], str] = {
+    WrongPassword: "invalid_grant",
+    UnknownRefreshToken: "invalid_grant",
+    UnknownClient: "invalid_client",
+    WrongClientSecret: "invalid_client",
+    UnsupportedGrant: "unsupported_grant_type",
+}
+
+
+def _oauth2_problem(error: CallerError) -> tuple[Json, int]:
+    """Our answer with that of RFC 6749 in it, which OAuth2 libraries look for."""
+    body, status = problems.answer(error)
+    body["error"] = _OAUTH2_ERRORS.get(type(error), "invalid_request")
+    body["error_description"] = error.message
+    return body, status

@@ -1,0 +1,65 @@
+"""Signing in: each request becomes an account, which has to have what its endpoint needs."""
+
+from __future__ import annotations
+
+from flask import Flask, Request, g, request
+
+from emulator.identity.account import NOBODY, Account
+from emulator.identity.directory import Directory
+from emulator.web import permissions
+from emulator.web.oauth1 import Verifier
+
+
+def caller() -> Account:
+    """Who the current request acts as."""
+    account: Account = g.caller
+    return account
+
+
+def protect(app: Flask, directory: Directory, *, strict: bool) -> None:
+    """From now on `app` signs in and checks every request, before its view is called.
+
+    A request without credentials is the local administrator's, or with `strict` nobody's.
+    """
+    verifier = Verifier(directory.tokens)
+    unsigned = NOBODY if strict else directory.local.administrator
+
+    @app.before_request
+    def check() -> None:
+        if request.url_rule is None:
+            return  # there is no such endpoint, and the answer says so
+        g.caller = _sign_in(request, directory, verifier, unsigned)
+        wanted = permissions.needed(request.method, request.url_rule.rule)
+        permissions.check(g.caller, wanted)
+
+
+def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: Account) -> Account:
+    """Raises `NotAllowed` for credentials that are not right."""
+    header = sent.headers.get("Authorization", "").strip()
+    scheme, _, credentials = header.partition(" ")
+    if not header:
+        return unsigned
+    if scheme.lower() == "oauth":
+        headers = {"Authorization": header, "Content-Type": sent.mimetype}
+        signer = verifier.verify(
+            method=sent.method, uri=_uri(sent), body=_form(sent), headers=headers
+        )
+        if signer.token is None:
+            return Account(application_id=signer.application.id)
+        return directory.accounts.account(signer.token.user_id, signer.application.id)
+    if scheme.lower() == "bearer":
+        token = directory.tokens.bearer(credentials.strip())
+        return directory.accounts.account(token.user_id, token.application_id)
+    return NOBODY  # credentials of another kind, for a function to judge
+
+
+def _uri(sent: Request) -> str:
+    """The URI as the client wrote and signed it: Flask's own has been decoded."""
+    target = str(sent.environ["REQUEST_URI"])
+    return target if target.startswith("http") else f"{sent.scheme}://{sent.host}{target}"
+
+
+def _form(sent: Request) -> bytes:
+    """The body, if it is of the one kind that a signature covers."""
+    is_form = sent.mimetype == "application/x-www-form-urlencoded"
+    return sent.get_data() if is_form else b""

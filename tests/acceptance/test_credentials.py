@@ -1,0 +1,144 @@
+"""Strict servers: the command, the samples that sign, and a function with a user of its own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from requests_oauthlib import OAuth1
+
+from emulator.client import credentials
+from emulator.identity.directory import ADMINISTRATOR, FUNCTIONS
+from tests.acceptance.conftest import StartServer
+from tests.support.live import COMMAND, REPOSITORY, Json, LiveServer
+from tests.support.people import Person
+from tests.support.sdk import npm_install
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
+
+SAMPLES = REPOSITORY / "sample_functions"
+OWN = {
+    "firstName": "oak",
+    "lastName": "exh.tasks",
+    "email": "exh.tasks+oak@example.com",
+    "password": "0Oo-walnut",
+    "phoneNumber": "0000000000",
+    "language": "EN",
+}
+
+
+@pytest.fixture
+def server(start_server: StartServer) -> LiveServer:
+    return start_server("--auth", "strict")
+
+
+@pytest.fixture
+def variables(server: LiveServer) -> dict[str, str]:
+    """What `taskdock env` exports for this server."""
+    printed = run(["env", "--data-dir", str(server.data)], {})
+    lines = dict(line.removeprefix("export ").split("=", 1) for line in printed.splitlines())
+    assert lines == credentials.read(server.data)
+    return lines
+
+
+@pytest.fixture
+def boss(variables: dict[str, str]) -> Person:
+    url, *keys = variables.values()
+    return Person(url, OAuth1(*keys))
+
+
+@pytest.fixture(params=["sdk-creates-task", "signed-request"])
+def sample(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A copy of the sample with the packages that its README says to install."""
+    folder = Path(shutil.copytree(SAMPLES / request.param, tmp_path / request.param))
+    if (folder / "src" / "package.json").is_file():
+        npm_install(folder / "src")
+    else:
+        pip_install(folder / "src")
+    return folder
+
+
+def pip_install(source: Path) -> None:
+    wanted = ["--target", str(source), "--requirement", str(source / "requirements.txt")]
+    wheels = ["--python-version", "3.11", "--only-binary", ":all:"]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*pip, *wanted, *wheels], check=True, timeout=300)
+
+
+def run(words: list[str], variables: dict[str, str], *, expect: int = 0) -> str:
+    """The command with these variables and without ours; what it prints."""
+    done = subprocess.run(
+        [*COMMAND, *words],
+        env={"PATH": "/usr/bin:/bin", **variables},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == expect, done.stderr
+    return done.stdout if expect == 0 else done.stderr
+
+
+def made_by(boss: Person, sample: Path, target: str) -> tuple[Json, Json]:
+    """The sample's result, and the task that it made for `target`."""
+    path = f"/tasks/v1/functions/{sample.name}/execute"
+    executed = boss.post(path, {"data": {"functionName": target, "name": "Ada"}})
+    result = executed["result"]
+    (task,) = boss.get(f"/tasks/v1/?eq(id,{result['taskId']})")["data"]
+    return result, task
+
+
+def test_a_sample_signs_with_the_credentials_that_it_is_given(
+    variables: dict[str, str], boss: Person, sample: Path
+) -> None:
+    run(["deploy", str(sample), "--url", variables["API_HOST"]], variables)
+
+    result, task = made_by(boss, sample, "elm")
+
+    assert (task["functionName"], task["data"]) == ("elm", {"name": "Ada"})
+    assert task["createdByUserId"] == result["userId"]
+    assert boss.get(f"/users/v1/{result['userId']}")["email"] == FUNCTIONS
+
+
+def test_a_function_works_with_a_user_of_its_own_and_our_address_outside(
+    variables: dict[str, str], boss: Person, sample: Path
+) -> None:
+    user = boss.post("/users/v1/register", OWN)
+    role = boss.post("/users/v1/roles", {"name": "oak", "description": ""})
+    boss.post("/users/v1/roles/add_permissions?eq(name,oak)", {"permissions": ["CREATE_TASKS"]})
+    boss.post(f"/users/v1/add_roles?eq(id,{user['id']})", {"roles": [role["id"]]})
+    login = {name: OWN[name] for name in ("email", "password")}
+    token = boss.post("/auth/v2/oauth1/tokens", login)
+    own = {
+        **variables,
+        "API_OAUTH_TOKEN": token["token"],
+        "API_OAUTH_TOKEN_SECRET": token["tokenSecret"],
+    }
+    given = [word for name, value in own.items() for word in ("--env", f"{name}={value}")]
+    run(["deploy", str(sample), "--url", variables["API_HOST"], *given], variables)
+
+    result, task = made_by(boss, sample, "elm")
+
+    assert result["userId"] == task["createdByUserId"] == user["id"]
+
+
+def test_the_command_says_what_it_needs_to_sign(variables: dict[str, str]) -> None:
+    words = ["functions", "list", "--url", variables["API_HOST"]]
+
+    assert "taskdock env" in run(words, {}, expect=1)
+    assert run(words, variables) == ""
+
+
+def test_the_first_start_says_who_was_made_and_the_next_one_does_not(server: LiveServer) -> None:
+    first = server.log
+    server.stop()
+    server.output.clear()
+    server.start()
+
+    assert ADMINISTRATOR in first
+    assert "client secret" in first
+    assert "taskdock env" in server.log
+    assert ADMINISTRATOR not in server.log

@@ -1,0 +1,226 @@
+"""Permissions: each endpoint asks for its own and no other, execution for what its mode says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from requests_oauthlib import OAuth1
+
+from emulator.clock import SystemClock
+from emulator.errors import TaskdockError
+from emulator.identity.directory import Directory
+from emulator.notices import Notices
+from emulator.store.database import Store
+from emulator.web import permissions
+from emulator.web.task_service import create_app
+from tests.support.builders import Dock, new_function
+from tests.support.fake_engine import serve
+from tests.support.people import Person, administrator, nobody, person, refusal
+
+NO_PERMISSION = (401, 10, "NO_PERMISSION_EXCEPTION")
+NOT_AUTHENTICATED = (401, 104, "USER_NOT_AUTHENTICATED_EXCEPTION")
+
+ID = "0123456789abcdef01234567"
+ROWS = [
+    ("VIEW_TASKS", "GET", "/tasks/v1/"),
+    ("CREATE_TASKS", "POST", "/tasks/v1/"),
+    ("CANCEL_TASKS", "POST", f"/tasks/v1/{ID}/cancel"),
+    ("VIEW_TASK_LOGS", "GET", f"/tasks/v1/{ID}/logs"),
+    ("VIEW_TASK_FUNCTIONS", "GET", "/tasks/v1/functions"),
+    ("CREATE_TASK_FUNCTION", "POST", "/tasks/v1/functions"),
+    ("VIEW_TASK_FUNCTION_DETAILS", "GET", "/tasks/v1/functions/oak"),
+    ("UPDATE_TASK_FUNCTION", "PUT", "/tasks/v1/functions/oak"),
+    ("DELETE_TASK_FUNCTION", "DELETE", "/tasks/v1/functions/oak"),
+    ("UPDATE_TASK_FUNCTION", "POST", "/tasks/v1/functions/oak/enable"),
+    ("UPDATE_TASK_FUNCTION", "POST", "/tasks/v1/functions/oak/disable"),
+    ("EXECUTE_TASK_FUNCTION", "POST", "/tasks/v1/functions/oak/execute"),
+    ("VIEW_TASK_FUNCTION_LOGS", "GET", "/tasks/v1/functions/oak/logs"),
+    ("EXECUTE_API_FUNCTION", "GET", "/tasks/v1/api/oak/"),
+    ("EXECUTE_API_FUNCTION", "PATCH", "/tasks/v1/api/oak/leaves/3"),
+    ("VIEW_API_FUNCTION_REQUESTS", "GET", "/tasks/v1/apiRequests"),
+    ("VIEW_API_FUNCTION_REQUEST_LOGS", "GET", f"/tasks/v1/apiRequests/{ID}/logs"),
+    ("VIEW_TASK_SCHEDULES", "GET", "/tasks/v1/schedules"),
+    ("CREATE_TASK_SCHEDULE", "POST", "/tasks/v1/schedules"),
+    ("DELETE_TASK_SCHEDULE", "DELETE", f"/tasks/v1/schedules/{ID}"),
+    ("VIEW_EVENTS", "GET", "/events/v1/"),
+    ("CREATE_EVENTS", "POST", "/events/v1/"),
+    ("VIEW_SUBSCRIPTIONS", "GET", "/events/v1/subscriptions"),
+    ("CREATE_SUBSCRIPTIONS", "POST", "/events/v1/subscriptions"),
+    ("CREATE_SUBSCRIPTIONS", "DELETE", f"/events/v1/subscriptions/{ID}"),
+    ("VIEW_USER", "GET", "/users/v1/"),
+    ("VIEW_USER", "GET", f"/users/v1/{ID}"),
+    ("UPDATE_USER", "PUT", f"/users/v1/{ID}"),
+    ("DELETE_USER", "DELETE", f"/users/v1/{ID}"),
+    ("VIEW_ROLE", "GET", "/users/v1/roles"),
+    ("CREATE_ROLE", "POST", "/users/v1/roles"),
+    ("UPDATE_ROLE", "PUT", f"/users/v1/roles/{ID}"),
+    ("DELETE_ROLE", "DELETE", "/users/v1/roles"),
+    ("ADD_ROLE_PERMISSION", "POST", "/users/v1/roles/add_permissions"),
+    ("REMOVE_ROLE_PERMISSION", "POST", "/users/v1/roles/remove_permissions"),
+    ("ADD_ROLE_TO_USER", "POST", "/users/v1/add_roles"),
+    ("REMOVE_ROLE_FROM_USER", "POST", "/users/v1/remove_roles"),
+    ("VIEW_APPLICATIONS", "GET", "/auth/v2/applications"),
+]
+PERMISSIONS = sorted({permission for permission, _, _ in ROWS})
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dock]:
+    dock = Dock(tmp_path_factory.mktemp("strict") / "data", auth="strict")
+    yield dock
+    dock.stop()
+
+
+@pytest.fixture(scope="module")
+def served(strict: Dock) -> list[tuple[str, str, str]]:
+    """The rows whose endpoint this server has."""
+    everything = administrator(strict)
+    codes = {row: everything.ask(row[1], row[2], {}).json().get("code") for row in ROWS}
+    return [row for row, code in codes.items() if code != 11]
+
+
+@pytest.mark.parametrize("permission", PERMISSIONS)
+def test_a_permission_opens_its_own_endpoints_and_no_other(
+    strict: Dock, served: list[tuple[str, str, str]], permission: str
+) -> None:
+    ada = person(strict, permission)
+
+    answers = {row: ada.ask(row[1], row[2], {}) for row in served}
+
+    opened = {row for row, answer in answers.items() if answer.status_code != 401}
+    assert opened == {row for row in served if row[0] == permission}
+    closed = [answer for row, answer in answers.items() if row not in opened]
+    assert {refusal(answer) for answer in closed} == {NO_PERMISSION}
+
+
+def test_every_endpoint_wants_to_know_who_is_asking(
+    strict: Dock, served: list[tuple[str, str, str]]
+) -> None:
+    for _, method, path in served:
+        assert refusal(nobody(strict).ask(method, path, {})) == NOT_AUTHENTICATED, path
+
+
+def test_the_refusal_names_the_permission_that_is_missing(strict: Dock) -> None:
+    answer = person(strict).ask("GET", "/tasks/v1/")
+
+    assert "VIEW_TASKS" in answer.json()["message"]
+
+
+def test_every_endpoint_of_the_server_is_in_the_table(tmp_path: Path) -> None:
+    store = Store(tmp_path / "taskdock.db")
+    unused: Any = None
+    app = create_app(
+        service=unused,
+        catalog=unused,
+        timetable=unused,
+        events=unused,
+        api_requests=unused,
+        directory=Directory(store=store, clock=SystemClock()),
+        strict=True,
+        health=dict,
+        notices=Notices(),
+    )
+
+    for rule in app.url_map.iter_rules():
+        for method in rule.methods or ():
+            assert permissions.needed(method, rule.rule)
+    store.close()
+
+
+def test_an_endpoint_that_is_not_in_the_table_is_nobodys() -> None:
+    with pytest.raises(TaskdockError, match="POST /tasks/v1/walnuts/"):
+        permissions.needed("POST", "/tasks/v1/walnuts/<name>/")
+
+
+def test_a_permission_that_a_role_lost_does_not_count_any_more(strict: Dock) -> None:
+    ada, boss = person(strict, "VIEW_TASKS", "VIEW_ROLE"), administrator(strict)
+    assert ada.ask("GET", "/tasks/v1/").status_code == 200
+
+    boss.post(
+        f"/users/v1/roles/remove_permissions?eq(name,role-{ada.id})",
+        {"permissions": ["VIEW_TASKS"]},
+    )
+
+    assert refusal(ada.ask("GET", "/tasks/v1/")) == NO_PERMISSION
+    assert ada.ask("GET", "/users/v1/roles").status_code == 200
+
+
+def test_in_open_mode_the_permissions_of_credentials_count_too(dock: Dock) -> None:
+    ada = person(dock, "VIEW_TASKS")
+
+    assert ada.ask("GET", "/tasks/v1/").status_code == 200
+    assert refusal(ada.ask("GET", "/tasks/v1/functions")) == NO_PERMISSION
+    assert nobody(dock).ask("GET", "/tasks/v1/functions").status_code == 200
+
+
+# Executing
+
+
+MODES: dict[str, set[str]] = {  # who may, by the function's permission mode
+    "permissionRequired": {"for all", "for this one"},
+    "allUsers": {"for all", "for this one", "for another", "a user"},
+    "public": {"for all", "for this one", "for another", "a user", "an application", "nobody"},
+}
+
+
+@pytest.fixture(scope="module")
+def people(strict: Dock) -> dict[str, Person]:
+    application = strict.emulator.directory.local.application
+    return {
+        "for all": person(strict, "EXECUTE_TASK_FUNCTION"),
+        "for this one": person(strict, *(f"EXECUTE_TASK_FUNCTION:{mode}" for mode in MODES)),
+        "for another": person(strict, "EXECUTE_TASK_FUNCTION:elm", "EXECUTE_API_FUNCTION"),
+        "a user": person(strict),
+        "an application": Person(
+            strict.emulator.url, OAuth1(application.consumer_key, application.consumer_secret)
+        ),
+        "nobody": nobody(strict),
+    }
+
+
+@pytest.fixture(scope="module")
+def deployed(strict: Dock) -> None:
+    for mode in MODES:
+        strict.engine.programs[mode] = serve(lambda event, runtime: "done")
+        options = {"permissionMode": mode}
+        body = new_function(mode, entryPoint=mode, executionOptions=options)
+        administrator(strict).post("/tasks/v1/functions/", body)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_who_may_execute_a_function_is_said_by_its_mode(
+    strict: Dock, deployed: None, people: dict[str, Person], mode: str
+) -> None:
+    answers = {
+        name: someone.ask("POST", f"/tasks/v1/functions/{mode}/execute", {})
+        for name, someone in people.items()
+    }
+
+    assert {name for name, answer in answers.items() if answer.ok} == MODES[mode]
+    for name, answer in answers.items():
+        if name not in MODES[mode]:
+            signed_in = name not in ("nobody", "an application")
+            assert refusal(answer) == (NO_PERMISSION if signed_in else NOT_AUTHENTICATED)
+
+
+def test_a_task_knows_who_made_it(strict: Dock, deployed: None, people: dict[str, Person]) -> None:
+    application = strict.emulator.directory.local.application
+    ada = person(strict, "CREATE_TASKS", "EXECUTE_TASK_FUNCTION")
+
+    queued = ada.post("/tasks/v1/", {"functionName": "elm"})
+    executed = ada.post("/tasks/v1/functions/public/execute", {})
+    anonymous = people["nobody"].post("/tasks/v1/functions/public/execute", {})
+
+    for task in (queued, executed):
+        assert (task["createdByUserId"], task["createdByApplicationId"]) == (ada.id, application.id)
+    assert not {"createdByUserId", "createdByApplicationId"} & anonymous.keys()
+
+
+def test_whether_a_function_exists_is_not_told_to_who_may_not_execute_it(strict: Dock) -> None:
+    path = "/tasks/v1/functions/no-such-tree/execute"
+
+    assert refusal(person(strict).ask("POST", path)) == NO_PERMISSION
+    assert person(strict, "EXECUTE_TASK_FUNCTION").ask("POST", path).json()["code"] == 16
