@@ -34,6 +34,7 @@ from emulator.lambdas.pool import Pool
 from emulator.notices import Notices
 from emulator.settings import Settings
 from emulator.store.database import Store
+from emulator.tasks.api_requests import ApiRequests
 from emulator.tasks.courier import Courier
 from emulator.tasks.events import Events
 from emulator.tasks.journal import Journal, Scribe
@@ -45,6 +46,7 @@ from emulator.tasks.scheduler import Scheduler
 from emulator.tasks.service import Service
 from emulator.tasks.timetable import Timetable
 from emulator.tasks.worker import Worker
+from emulator.web import problems
 from emulator.web.runtime_api import RuntimeApi
 from emulator.web.servers import PublicServer, RuntimeServer, open_private, open_public
 from emulator.web.task_service import create_app
@@ -163,13 +165,24 @@ class Emulator:
             clock=clock,
             notices=notices,
         )
+        direct = threading.BoundedSemaphore(settings.direct_concurrency)
         self.service = Service(
             queue=self._queue,
             journal=journal,
             catalog=self.catalog,
             runner=runner,
-            direct_places=settings.direct_concurrency,
+            direct=direct,
             wake=self._worker.wake,
+            clock=clock,
+            notices=notices,
+        )
+        api_requests = ApiRequests(
+            store=store,
+            journal=journal,
+            catalog=self.catalog,
+            runner=runner,
+            places=direct,
+            status_of=problems.status_of,
             clock=clock,
             notices=notices,
         )
@@ -190,6 +203,7 @@ class Emulator:
                 catalog=self.catalog,
                 directory=self.directory,
                 strict=settings.auth == "strict",
+                api_requests=api_requests,
                 timetable=timetable,
                 events=events,
                 health=self.health,

@@ -31,12 +31,17 @@ TaskdockError
 │   ├── UnsupportedGrant
 │   ├── EmailTaken
 │   ├── NoLogs
+│   ├── NoApiRequestLogs
 │   ├── BadFunctionCode
 │   ├── BadConfiguration
 │   │   └── UnknownRuntime
 │   ├── BadFunctionName
 │   ├── TooManyExecutions
 │   ├── TimeLimitTooLong
+│   ├── TooManyApiRequests
+│   ├── ApiTimeLimitTooLong
+│   ├── RequestTooLarge
+│   ├── BadApiResult
 │   ├── InvocationFailed
 │   └── FunctionFailed
 ├── EngineError                 containers cannot be run
@@ -185,6 +190,10 @@ class NoLogs(CallerError):
     """No logs were found for this task."""
 
 
+class NoApiRequestLogs(CallerError):
+    """No logs were found for this API request."""
+
+
 class BadFunctionCode(CallerError):
     """The code is not a usable zip file."""
 
@@ -209,6 +218,22 @@ class TimeLimitTooLong(CallerError):
     """A function with a time limit over 30 seconds cannot be executed directly."""
 
 
+class TooManyApiRequests(CallerError):
+    """The limit of API functions that run at the same time is reached; wait until one is done."""
+
+
+class ApiTimeLimitTooLong(CallerError):
+    """A function with a time limit over 30 seconds cannot be called as an API function."""
+
+
+class RequestTooLarge(CallerError):
+    """A request to an API function can have 6 MB at most."""
+
+
+class BadApiResult(CallerError):
+    """What the API function returned is not valid."""
+
+
 class InvocationFailed(CallerError):
     """The function could not be started."""
 
@@ -216,7 +241,8 @@ class InvocationFailed(CallerError):
 class FunctionFailed(CallerError):
     """Invoking the function resulted in a runtime error."""
 
-    def __init__(self, *, task_id: str, error_name: str, error_message: str) -> None:
+    def __init__(self, *, error_name: str, error_message: str, task_id: str | None = None) -> None:
+        """`task_id`: None for an API function."""
         super().__init__()
         self.task_id = task_id
         self.error_name = error_name

@@ -15,6 +15,7 @@ Subscriber = Callable[[str, dict[str, Any]], None]
 _log = logging.getLogger("taskdock")
 _WARNINGS = frozenset(
     {
+        "api_request_broke",
         "claim_lost",
         "delivery_failed",
         "delivery_given_up",

@@ -38,17 +38,25 @@ class Invoker:
         self._pool = pool
         self._clock = clock
 
-    def invoke(self, function: Function, event: bytes, sink: Sink, *, patience: float) -> Outcome:
+    def invoke(
+        self,
+        function: Function,
+        event: bytes,
+        sink: Sink,
+        *,
+        patience: float,
+        max_event: int = MAX_EVENT,
+    ) -> Outcome:
         """Runs `event` (JSON text) and returns what became of it; log lines go to `sink`.
 
         When it returns, every line of this invocation has been written, REPORT last. The function's
         time limit begins when the event is delivered; before that, `patience` (seconds) limits the
         wait for room in memory.
         """
-        if len(event) > MAX_EVENT:
+        if len(event) > max_event:
             return not_started(
                 "RequestEntityTooLargeException",
-                f"Request must be smaller than {MAX_EVENT} bytes for the InvokeFunction operation",
+                f"Request must be smaller than {max_event} bytes for the InvokeFunction operation",
             )
         request_id = ids.request_id()
         log = InvocationLog(request_id, sink, self._clock)

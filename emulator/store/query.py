@@ -33,6 +33,7 @@ from peewee import Value as Bound
 from emulator.clock import to_epoch
 from emulator.errors import BadQuery
 from emulator.store.tables import (
+    ApiRequestRow,
     EventRow,
     ScheduleRow,
     SubscriptionRow,
@@ -199,6 +200,22 @@ TASK_FIELDS = Fields(
         "error": Field(TaskRow.error, Kind.JSON),
     },
     order="creationTimestamp",
+)
+
+API_REQUEST_FIELDS = Fields(
+    {
+        "id": Field(ApiRequestRow.id),
+        "functionName": Field(ApiRequestRow.function_name),
+        "method": Field(ApiRequestRow.method),
+        "path": Field(ApiRequestRow.path),
+        "userId": Field(ApiRequestRow.user_id),
+        "applicationId": Field(ApiRequestRow.application_id),
+        "timestamp": Field(ApiRequestRow.timestamp, Kind.MOMENT),
+        "statusCode": Field(ApiRequestRow.status_code, Kind.NUMBER),
+        "duration": Field(ApiRequestRow.duration, Kind.NUMBER),
+        "error": Field(ApiRequestRow.error, Kind.JSON),
+    },
+    order="timestamp",
 )
 
 SCHEDULE_FIELDS = Fields(

@@ -103,10 +103,10 @@ TagRow.add_index(TagRow.index(TagRow.tag, TagRow.task_id, name="task_tag_by_tag"
 
 
 class LogRow(Table):
-    """One log line of a task; the id keeps the order of lines with the same millisecond."""
+    """One log line; the id keeps the order of lines with the same millisecond."""
 
     id = AutoField()
-    task_id = CharField(max_length=24)
+    owner_id = CharField(max_length=24, column_name="task_id")  # or an API request
     timestamp = MomentField()
     message = TextField()
 
@@ -114,7 +114,32 @@ class LogRow(Table):
         table_name = "task_log"
 
 
-LogRow.add_index(LogRow.index(LogRow.task_id, LogRow.id, name="task_log_by_task"))
+LogRow.add_index(LogRow.index(LogRow.owner_id, LogRow.id, name="task_log_by_task"))
+LogRow.add_index(LogRow.index(LogRow.timestamp, LogRow.id, name="task_log_by_time"))
+
+
+class ApiRequestRow(Table):
+    id = CharField(max_length=24, primary_key=True)
+    function_name = CharField(max_length=64)
+    method = CharField(max_length=16)
+    path = TextField()  # with the query, without a leading slash
+    user_id = CharField(max_length=24, null=True)
+    application_id = CharField(max_length=24, null=True)
+    timestamp = MomentField()
+    status_code = IntegerField()
+    duration = FloatField()  # seconds
+    error = JsonField(null=True)
+
+    class Meta:
+        table_name = "api_request"
+
+
+ApiRequestRow.add_index(ApiRequestRow.index(ApiRequestRow.timestamp, name="api_request_by_time"))
+ApiRequestRow.add_index(
+    ApiRequestRow.index(
+        ApiRequestRow.function_name, ApiRequestRow.timestamp, name="api_request_by_function"
+    )
+)
 
 
 class ScheduleRow(Table):
@@ -278,4 +303,5 @@ TABLES: tuple[type[Table], ...] = (
     SubscriptionRow,
     DeliveryRow,
     *IDENTITY,
+    ApiRequestRow,
 )

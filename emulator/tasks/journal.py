@@ -1,4 +1,4 @@
-"""The journal: log lines of tasks, kept and found, also while a task still runs."""
+"""The journal: log lines of tasks and API requests, their owners; also while they still run."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import threading
 from collections.abc import Sequence
 from datetime import datetime
 
+from peewee import fn
+
 from emulator.lambdas.logs import LogLine
 from emulator.loop import Loop
 from emulator.notices import Notices
 from emulator.store.database import Store
-from emulator.store.tables import LogRow
+from emulator.store.tables import ApiRequestRow, LogRow, TaskRow
 
 _WRITE_EVERY = 0.3  # seconds
 _BATCH = 500  # rows per statement
@@ -21,13 +23,13 @@ class Journal:
         self._store = store
         self._open: dict[str, Record] = {}
 
-    def open(self, task_id: str) -> Record:
-        record = self._open[task_id] = Record(self, task_id)
+    def open(self, owner_id: str) -> Record:
+        record = self._open[owner_id] = Record(self, owner_id)
         return record
 
-    def close(self, task_id: str) -> None:
+    def close(self, owner_id: str) -> None:
         """Its lines are complete and written; one that comes later is written at once."""
-        record = self._open.pop(task_id, None)
+        record = self._open.pop(owner_id, None)
         if record is not None:
             record.close()
 
@@ -36,9 +38,9 @@ class Journal:
         for record in list(self._open.values()):
             record.write()
 
-    def write(self, task_id: str, lines: Sequence[LogLine]) -> None:
+    def write(self, owner_id: str, lines: Sequence[LogLine]) -> None:
         rows = [
-            {"task_id": task_id, "timestamp": line.timestamp, "message": line.message}
+            {"owner_id": owner_id, "timestamp": line.timestamp, "message": line.message}
             for line in lines
         ]
         with self._store.transaction():
@@ -46,22 +48,37 @@ class Journal:
                 LogRow.insert_many(rows[start : start + _BATCH]).execute(self._store.db)
 
     def read(
-        self, task_id: str, *, since: datetime | None, limit: int, offset: int
+        self, owner_id: str, *, since: datetime | None, limit: int, offset: int
     ) -> list[LogLine]:
         """Lines in the order in which they were printed, from `since` on (included)."""
-        query = LogRow.select(LogRow.timestamp, LogRow.message).where(LogRow.task_id == task_id)
+        query = LogRow.select(LogRow.timestamp, LogRow.message).where(LogRow.owner_id == owner_id)
         if since is not None:
             query = query.where(LogRow.timestamp >= since)
         rows = query.order_by(LogRow.id).limit(limit).offset(offset).execute(self._store.db)
         return [LogLine(row.timestamp, row.message) for row in rows]
 
+    def read_function(
+        self, name: str, *, since: datetime, until: datetime, limit: int, offset: int
+    ) -> tuple[list[LogLine], int]:
+        """A page of all lines of a function in a period (ends included), and how many there are."""
+        ran = [
+            table.select().where(table.id == LogRow.owner_id, table.function_name == name)
+            for table in (TaskRow, ApiRequestRow)
+        ]
+        query = LogRow.select(LogRow.timestamp, LogRow.message).where(
+            LogRow.timestamp.between(since, until), fn.EXISTS(ran[0]) | fn.EXISTS(ran[1])
+        )
+        page = query.order_by(LogRow.timestamp, LogRow.id).limit(limit).offset(offset)
+        lines = [LogLine(row.timestamp, row.message) for row in page.execute(self._store.db)]
+        return lines, query.count(self._store.db)
+
 
 class Record:
-    """Takes one task's lines as they come, to be written in batches. Any thread may call."""
+    """Takes one owner's lines as they come, to be written in batches. Any thread may call."""
 
-    def __init__(self, journal: Journal, task_id: str) -> None:
+    def __init__(self, journal: Journal, owner_id: str) -> None:
         self._journal = journal
-        self._task_id = task_id
+        self._owner_id = owner_id
         self._lock = threading.Lock()
         self._lines: list[LogLine] = []
         self._closed = False
@@ -83,7 +100,7 @@ class Record:
 
     def _write(self) -> None:
         if self._lines:
-            self._journal.write(self._task_id, self._lines)
+            self._journal.write(self._owner_id, self._lines)
             self._lines = []
 
 

@@ -1,14 +1,18 @@
-"""Runs one claimed task to its end: invoke, decide, record. Used by worker and direct execution."""
+"""Runs one claimed task to its end: invoke, decide, record. Used by worker and direct execution.
+
+API requests use its `invoke` alone: they are no tasks.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from typing import Any
 
 from emulator.clock import Clock
 from emulator.functions.catalog import Catalog
 from emulator.functions.function import Function, RetryPolicy
-from emulator.lambdas.invoker import Invoker
+from emulator.lambdas.invoker import MAX_EVENT, Invoker
 from emulator.lambdas.outcome import Answer, Cause, Failure, Outcome, not_started
 from emulator.notices import Notices
 from emulator.tasks import shape
@@ -42,13 +46,17 @@ class Runner:
 
     @property
     def running(self) -> Collection[str]:
-        """The ids of the tasks that run now."""
+        """The ids of the tasks and API requests that run now."""
         return self._running.copy()
 
     def run(self, task: Task) -> None:
         """Runs a task that this server has claimed from the queue, and ends it."""
         function = self._catalog.find(task.function_name)
-        outcome = self.invoke(task, function, PATIENCE)
+        if function is None:
+            name = task.function_name
+            outcome: Outcome = not_started("FunctionUnknown", f"there is no function '{name}'")
+        else:
+            outcome = self.invoke(task.id, function, shape.to_json(task), PATIENCE)
         if isinstance(outcome, Failure):
             self._failed(task, outcome, function.retry_policy if function else _NO_RETRY)
         else:
@@ -56,39 +64,50 @@ class Runner:
 
     def run_directly(self, task: Task, function: Function, patience: float) -> Outcome:
         """Runs a task whose caller waits: no retry, and no giving back."""
-        outcome = self.invoke(task, function, patience)
+        outcome = self.invoke(task.id, function, shape.to_json(task), patience)
         now = self._clock.now()
         if isinstance(outcome, Answer):
             self._tell("task_completed", task, self._queue.succeed(task, now))
         else:
-            error = _error(outcome)
+            error = error_of(outcome)
             self._tell("task_failed", task, self._queue.fail(task, error, now), error=error.name)
         return outcome
 
-    def invoke(self, task: Task, function: Function | None, patience: float) -> Outcome:
-        """Whatever goes wrong in here becomes the task's failure; nothing is left in progress."""
-        if function is None:
-            return not_started("FunctionUnknown", f"there is no function '{task.function_name}'")
+    def invoke(
+        self,
+        id: str,
+        function: Function,
+        event: Any,
+        patience: float,
+        *,
+        max_event: int = MAX_EVENT,
+    ) -> Outcome:
+        """`id`: the task or API request whose log this writes.
+
+        Whatever goes wrong in here becomes its failure; nothing is left in progress.
+        """
         if not function.enabled:
             return not_started("FunctionDisabled", f"the function '{function.name}' is disabled")
-        record = self._journal.open(task.id)
-        self._running.add(task.id)
+        record = self._journal.open(id)
+        self._running.add(id)
         try:
-            event = json.dumps(shape.to_json(task), ensure_ascii=False).encode()
-            return self._invoker.invoke(function, event, record, patience=patience)
+            text = json.dumps(event, ensure_ascii=False).encode()
+            return self._invoker.invoke(
+                function, text, record, patience=patience, max_event=max_event
+            )
         except Exception as error:
-            self._notices.publish("invocation_broke", task=task.id, error=repr(error))
+            self._notices.publish("invocation_broke", id=id, error=repr(error))
             return not_started("InvocationFailed", f"taskdock could not run it: {error!r}")
         finally:
-            self._running.discard(task.id)
-            self._journal.close(task.id)
+            self._running.discard(id)
+            self._journal.close(id)
 
     def _failed(self, task: Task, failure: Failure, policy: RetryPolicy) -> None:
         now = self._clock.now()
         if failure.cause is Cause.STOPPED:
             self._tell("task_released", task, self._queue.release(task, now))
             return
-        error = _error(failure)
+        error = error_of(failure)
         delay = next_attempt(task, error, policy)
         if delay is None:
             ended = self._queue.fail(task, error, now)
@@ -104,7 +123,7 @@ class Runner:
             self._notices.publish(name, task=task.id, function=task.function_name, **facts)
 
 
-def _error(failure: Failure) -> TaskError:
+def error_of(failure: Failure) -> TaskError:
     started = failure.cause not in (Cause.START, Cause.STOPPED)
     kind = ErrorType.RUNTIME if started else ErrorType.INVOCATION
     return TaskError(kind, failure.name, failure.message)

@@ -50,17 +50,17 @@ class Service:
         journal: Journal,
         catalog: Catalog,
         runner: Runner,
-        direct_places: int,
+        direct: threading.Semaphore,
         wake: Callable[[], None],
         clock: Clock,
         notices: Notices,
     ) -> None:
-        """`wake` is called when a new task waits; `direct_places` limits direct executions."""
+        """`wake` is called when a new task waits; `direct` limits direct executions."""
         self._queue = queue
         self._journal = journal
         self._catalog = catalog
         self._runner = runner
-        self._direct = threading.BoundedSemaphore(direct_places)
+        self._direct = direct
         self._wake = wake
         self._clock = clock
         self._notices = notices
@@ -141,6 +141,15 @@ class Service:
         if not lines:
             raise NoLogs
         return lines
+
+    def function_logs(
+        self, name: str, *, since: datetime, until: datetime, limit: int, offset: int
+    ) -> tuple[list[LogLine], int]:
+        """Lines of its tasks and API requests, and how many there are. Raises `NotFound`."""
+        self._catalog.get(name)
+        return self._journal.read_function(
+            name, since=since, until=until, limit=limit, offset=offset
+        )
 
     def _new_task(
         self,

@@ -77,6 +77,8 @@ class ErrorType(str, Enum):
     """The function's own failure."""
     INVOCATION = "invocation"
     """It could not be started, or what became of it is not known."""
+    RESPONSE = "response"
+    """An API function's answer cannot be sent; no task has it."""
 
 
 @dataclass(frozen=True)

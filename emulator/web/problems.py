@@ -58,6 +58,11 @@ PROBLEMS: dict[type[errors.TaskdockError], Problem] = {
     errors.FunctionFailed: Problem(400, 1406, "LAMBDA_RUNTIME_EXCEPTION"),
     errors.BadFunctionName: Problem(400, 1407, "INVALID_FUNCTION_NAME_EXCEPTION"),
     errors.NoLogs: Problem(400, 1408, "NO_TASK_LOGS_FOUND"),
+    errors.BadApiResult: Problem(400, 1409, "INVALID_API_FUNCTION_RESULT"),
+    errors.ApiTimeLimitTooLong: Problem(400, 1411, "API_FUNCTION_MAXIMUM_TIME_LIMIT"),
+    errors.TooManyApiRequests: Problem(400, 1412, "CONCURRENT_API_FUNCTION_LIMIT_EXCEPTION"),
+    errors.NoApiRequestLogs: Problem(400, 1413, "NO_API_REQUEST_LOGS_FOUND"),
+    errors.RequestTooLarge: Problem(413, 22, "BODY_FORMAT_EXCEPTION"),
 }
 
 
@@ -65,12 +70,17 @@ def problem_of(kind: type[errors.TaskdockError]) -> Problem:
     return next(PROBLEMS[base] for base in kind.__mro__ if base in PROBLEMS)
 
 
+def status_of(error: errors.TaskdockError) -> int:
+    return problem_of(type(error)).status
+
+
 def answer(error: errors.TaskdockError) -> tuple[dict[str, Any], int]:
     """The JSON body and the HTTP status for `error`."""
     problem = problem_of(type(error))
     body: dict[str, Any] = {"code": problem.code, "name": problem.name, "message": error.message}
     if isinstance(error, errors.FunctionFailed):
-        body["taskId"] = error.task_id
+        if error.task_id is not None:
+            body["taskId"] = error.task_id
         body["runtimeError"] = {"name": error.error_name, "message": error.error_message}
     return body, problem.status
 

@@ -50,10 +50,19 @@ MAX_SORTS = 10
 
 @dataclass(frozen=True)
 class LogQuery:
-    """Which log lines: those from `since` to `until`, both included."""
+    """Which log lines: those from `since` on."""
 
     since: datetime | None
-    until: datetime | None
+    limit: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class FunctionLogQuery:
+    """Which log lines: those from `since` to `until`, both included."""
+
+    since: datetime
+    until: datetime
     limit: int
     offset: int
 
@@ -74,12 +83,12 @@ def parse_logs(query_string: str, *, default_limit: int = 100, max_limit: int = 
     """What the logs of a task or an API request can be asked: ge(timestamp,...), limit(...)."""
     query = parse(query_string, default_limit=default_limit, max_limit=max_limit)
     ends = _ends(query, "timestamp", ("ge",))
-    return LogQuery(ends.get("ge"), None, query.limit, query.offset)
+    return LogQuery(ends.get("ge"), query.limit, query.offset)
 
 
 def parse_function_logs(
     query_string: str, *, default_limit: int = 100, max_limit: int = 1000
-) -> LogQuery:
+) -> FunctionLogQuery:
     """The deprecated logs of a function want both ends of a period of at most 24 hours."""
     query = parse(query_string, default_limit=default_limit, max_limit=max_limit)
     ends = _ends(query, "eventTimestamp", ("ge", "le"))
@@ -87,7 +96,7 @@ def parse_function_logs(
         raise BadQuery("RQL: both eventTimestamp>=... and eventTimestamp<=... are needed here")
     if not timedelta(0) <= ends["le"] - ends["ge"] <= timedelta(hours=24):
         raise BadQuery("RQL: the period from eventTimestamp>= to <= can be 24 hours at most")
-    return LogQuery(ends["ge"], ends["le"], query.limit, query.offset)
+    return FunctionLogQuery(ends["ge"], ends["le"], query.limit, query.offset)
 
 
 def _ends(query: Query, field: str, orders: tuple[Order, ...]) -> dict[Order, datetime]:

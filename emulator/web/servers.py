@@ -18,8 +18,9 @@ from waitress import wasyncore
 from waitress.server import BaseWSGIServer
 
 from emulator.errors import StartupError
+from emulator.web.repeated_headers import join_with_commas
 
-THREADS = 64  # of the public listener; a direct execution holds one for up to 30 s
+THREADS = 64  # of the public listener; a direct execution or API function holds one for up to 30 s
 _BACKLOG = 1024
 _LARGEST_BODY = 32 * 1024 * 1024  # bytes
 
@@ -65,9 +66,10 @@ class PublicServer:
             ident="taskdock",
         )
         self._dispatcher = server.task_dispatcher
-        self._listener = next(
-            each for each in self._map.values() if isinstance(each, BaseWSGIServer)
-        )
+        listeners = [each for each in self._map.values() if isinstance(each, BaseWSGIServer)]
+        for listener in listeners:
+            join_with_commas(listener)
+        self._listener = listeners[0]
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="public", daemon=True)
 

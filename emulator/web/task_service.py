@@ -15,14 +15,14 @@ from emulator.functions.catalog import Catalog
 from emulator.identity.directory import Directory
 from emulator.notices import Notices
 from emulator.store.query import project
-from emulator.tasks import shape
+from emulator.tasks import access, shape
+from emulator.tasks.api_requests import ApiRequests
 from emulator.tasks.events import Events
 from emulator.tasks.service import Service
 from emulator.tasks.timetable import Timetable
+from emulator.web import api_functions, problems, rql, schedules, signin, wire
 from emulator.web import events as event_views
-from emulator.web import problems, rql, schedules, signin, wire
 from emulator.web.auth import auth
-from emulator.web.permissions import require_run
 from emulator.web.signin import caller
 from emulator.web.users import roles, users
 
@@ -35,6 +35,7 @@ def create_app(
     catalog: Catalog,
     directory: Directory,
     strict: bool,
+    api_requests: ApiRequests,
     timetable: Timetable,
     events: Events,
     health: Callable[[], Json],
@@ -50,6 +51,7 @@ def create_app(
     app.register_blueprint(users(directory), url_prefix="/users/v1")
     app.register_blueprint(roles(directory), url_prefix="/users/v1")
     app.register_blueprint(auth(directory), url_prefix="/auth/v2")
+    app.register_blueprint(api_functions.blueprint(api_requests), url_prefix="/tasks/v1")
     app.register_blueprint(event_views.blueprint(events), url_prefix="/events/v1")
     app.add_url_rule("/health", "health", health)
     signin.protect(app, directory, strict=strict)
@@ -168,11 +170,25 @@ def _functions(catalog: Catalog, service: Service) -> Blueprint:
 
     @functions.post("/<name>/execute")
     def execute(name: str) -> Json:
-        function = catalog.find(name)
-        mode = None if function is None else function.execution_options.permission_mode
-        require_run(caller(), "EXECUTE_TASK_FUNCTION", name, mode)
+        access.admit(caller(), access.EXECUTE_TASK, catalog, name)
         wanted = wire.read(wire.Execution, request.get_data(), optional=True)
         executed = service.execute(name, wanted.data, by=caller())
         return {**shape.to_json(executed.task), "result": executed.result}
+
+    @functions.get("/<name>/logs")
+    def logs(name: str) -> Json:
+        """Deprecated by the service, and still there."""
+        query = rql.parse_function_logs(request.query_string.decode("latin-1"))
+        lines, total = service.function_logs(
+            name, since=query.since, until=query.until, limit=query.limit, offset=query.offset
+        )
+        return {
+            "query": request.query_string.decode("latin-1"),
+            "page": {"total": total, "offset": query.offset, "limit": query.limit},
+            "data": [
+                {"eventTimestamp": to_iso(line.timestamp), "message": line.message}
+                for line in lines
+            ],
+        }
 
     return functions

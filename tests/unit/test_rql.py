@@ -27,7 +27,14 @@ from emulator.store.query import (
     Sort,
     Value,
 )
-from emulator.web.rql import MAX_LENGTH, LogQuery, parse, parse_function_logs, parse_logs
+from emulator.web.rql import (
+    MAX_LENGTH,
+    FunctionLogQuery,
+    LogQuery,
+    parse,
+    parse_function_logs,
+    parse_logs,
+)
 
 NEW = In(("status",), ("new",))
 A, B, C = (In((name,), (1,)) for name in "abc")
@@ -381,11 +388,11 @@ DAY = "eventTimestamp>=2021-12-10T10:00:00Z&eventTimestamp<="
 @pytest.mark.parametrize(
     ("text", "logs"),
     [
-        ("", LogQuery(None, None, 100, 0)),
-        ("timestamp>=2021-12-10T10:00:00.000Z", LogQuery(TEN, None, 100, 0)),
-        ("timestamp%3E=2021-12-10T10:00:00Z", LogQuery(TEN, None, 100, 0)),
-        ("ge(timestamp,2021-12-10T10:00:00Z)&limit(5,10)", LogQuery(TEN, None, 5, 10)),
-        ("limit(5000)", LogQuery(None, None, 1000, 0)),
+        ("", LogQuery(None, 100, 0)),
+        ("timestamp>=2021-12-10T10:00:00.000Z", LogQuery(TEN, 100, 0)),
+        ("timestamp%3E=2021-12-10T10:00:00Z", LogQuery(TEN, 100, 0)),
+        ("ge(timestamp,2021-12-10T10:00:00Z)&limit(5,10)", LogQuery(TEN, 5, 10)),
+        ("limit(5000)", LogQuery(None, 1000, 0)),
     ],
 )
 def test_logs_are_asked_from_a_time_on(text: str, logs: LogQuery) -> None:
@@ -417,7 +424,7 @@ def test_logs_can_be_asked_nothing_else(text: str) -> None:
 def test_logs_of_a_function_are_asked_for_a_period() -> None:
     logs = parse_function_logs(f"{DAY}2021-12-10T11:00:00Z&limit(5)")
 
-    assert logs == LogQuery(TEN, ELEVEN, 5, 0)
+    assert logs == FunctionLogQuery(TEN, ELEVEN, 5, 0)
 
 
 @pytest.mark.parametrize(

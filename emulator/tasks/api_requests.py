@@ -1,0 +1,193 @@
+"""API requests: calls an API function, records the call, and finds what was recorded.
+
+No task, no queue, no retry. Before the invocation the database is asked for the function only.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from emulator import ids
+from emulator.clock import Clock
+from emulator.errors import (
+    ApiTimeLimitTooLong,
+    BadApiResult,
+    CallerError,
+    NoApiRequestLogs,
+    NotFound,
+    RequestTooLarge,
+    TooManyApiRequests,
+)
+from emulator.functions.catalog import Catalog
+from emulator.functions.function import DIRECT_TIME_LIMIT, Function
+from emulator.identity.account import Account
+from emulator.lambdas.logs import LogLine
+from emulator.lambdas.outcome import Failure, Outcome
+from emulator.notices import Notices
+from emulator.store.database import Store
+from emulator.store.query import API_REQUEST_FIELDS, Query, find
+from emulator.store.tables import ApiRequestRow
+from emulator.tasks import access, checks
+from emulator.tasks.api_event import Request, to_event
+from emulator.tasks.api_response import Response, to_response
+from emulator.tasks.journal import Journal
+from emulator.tasks.runner import Runner, error_of
+from emulator.tasks.task import ErrorType, TaskError
+
+MAX_BODY = 6 * 1024 * 1024  # bytes, as they came
+_MAX_EVENT = 2 * MAX_BODY  # base64 and escapes make a body longer
+_PATIENCE = 30.0  # seconds that a request waits for room in memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiRequest:
+    """One call of an API function, and what became of it."""
+
+    id: str
+    function_name: str
+    method: str
+    path: str
+    """What follows the function's name and a slash, with the query."""
+    user_id: str | None
+    application_id: str | None
+    timestamp: datetime
+    status_code: int
+    duration: float  # seconds
+    error: TaskError | None
+
+
+class ApiRequests:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        journal: Journal,
+        catalog: Catalog,
+        runner: Runner,
+        places: threading.Semaphore,
+        status_of: Callable[[CallerError], int],
+        clock: Clock,
+        notices: Notices,
+    ) -> None:
+        """`places` limits invocations; `status_of` says how a refusal is answered."""
+        self._store = store
+        self._journal = journal
+        self._catalog = catalog
+        self._runner = runner
+        self._places = places
+        self._status_of = status_of
+        self._clock = clock
+        self._notices = notices
+
+    def call(self, function_name: str, request: Request, caller: Account) -> Response:
+        """The function's own answer. Whatever becomes of it, the call is recorded.
+
+        Raises `NotSignedIn`, `NoPermission` and `NotFound`, which are not recorded, and
+        `RequestTooLarge`, `ApiTimeLimitTooLong`, `TooManyApiRequests`, `InvocationFailed`,
+        `FunctionFailed` or `BadApiResult`.
+        """
+        function = access.admit(caller, access.EXECUTE_API, self._catalog, function_name)
+        call = _Call(ids.object_id(), function, request, caller, self._clock.now())
+        began = self._clock.monotonic()
+        outcome: Outcome | None = None
+        try:
+            outcome = self._invoke(call)
+            response = to_response(outcome)
+        except CallerError as refusal:
+            duration = self._clock.monotonic() - began
+            self._record(call, self._status_of(refusal), duration, _error(refusal, outcome))
+            raise
+        self._record(call, response.status, self._clock.monotonic() - began, None)
+        return response
+
+    def find(self, query: Query) -> tuple[list[ApiRequest], int | None]:
+        """One page of requests, and how many there are in all. Raises `BadQuery`."""
+        rows, total = find(self._store.db, ApiRequestRow, API_REQUEST_FIELDS, query)
+        return [_from_row(row) for row in rows], total
+
+    def logs(
+        self, request_id: str, *, since: datetime | None, limit: int, offset: int
+    ) -> list[LogLine]:
+        """Raises `BadId`, `NotFound`, or `NoApiRequestLogs` for none."""
+        query = ApiRequestRow.select().where(ApiRequestRow.id == checks.object_id(request_id))
+        if not query.exists(self._store.db):
+            raise NotFound(f"there is no API request {request_id}")
+        lines = self._journal.read(request_id, since=since, limit=limit, offset=offset)
+        if not lines:
+            raise NoApiRequestLogs
+        return lines
+
+    def _invoke(self, call: _Call) -> Outcome:
+        if len(call.request.body) > MAX_BODY:
+            raise RequestTooLarge(f"the body has {len(call.request.body)} bytes, over {MAX_BODY}")
+        if call.function.time_limit > DIRECT_TIME_LIMIT:
+            raise ApiTimeLimitTooLong
+        if not self._places.acquire(blocking=False):
+            raise TooManyApiRequests
+        try:
+            event = to_event(call.request, call.caller, id=call.id, now=call.now)
+            return self._runner.invoke(
+                call.id, call.function, event, _PATIENCE, max_event=_MAX_EVENT
+            )
+        finally:
+            self._places.release()
+
+    def _record(self, call: _Call, status: int, duration: float, error: TaskError | None) -> None:
+        """The caller gets the answer also when this fails: the function has run."""
+        request = ApiRequest(
+            id=call.id,
+            function_name=call.function.name,
+            method=call.request.method,
+            path=f"{call.request.path}{call.request.search}"[1:],
+            user_id=call.caller.user_id,
+            application_id=call.caller.application_id,
+            timestamp=call.now,
+            status_code=status,
+            duration=round(duration, 3),
+            error=error,
+        )
+        facts = {"request": request.id, "function": request.function_name, "status": status}
+        try:
+            ApiRequestRow.insert(**_to_row(request)).execute(self._store.db)
+        except Exception as problem:
+            self._notices.publish("api_request_broke", **facts, error=repr(problem))
+        else:
+            self._notices.publish("api_request_answered", **facts)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """An API request that is under way."""
+
+    id: str
+    function: Function
+    request: Request
+    caller: Account
+    now: datetime
+
+
+def _error(refusal: CallerError, outcome: Outcome | None) -> TaskError:
+    if isinstance(outcome, Failure):
+        return error_of(outcome)
+    kind = ErrorType.RESPONSE if isinstance(refusal, BadApiResult) else ErrorType.INVOCATION
+    return TaskError(kind, type(refusal).__name__, refusal.message)
+
+
+def _to_row(request: ApiRequest) -> dict[str, Any]:
+    error = request.error
+    return {
+        **asdict(request),
+        "error": error and {"type": error.type.value, "name": error.name, "message": error.message},
+    }
+
+
+def _from_row(row: ApiRequestRow) -> ApiRequest:
+    values = dict(row.__data__)
+    error = values.pop("error")
+    if error is not None:
+        error = TaskError(ErrorType(error["type"]), error["name"], error["message"])
+    return ApiRequest(**values, error=error)

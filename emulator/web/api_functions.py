@@ -1,0 +1,114 @@
+"""/tasks/v1/api and /apiRequests: HTTP to an API function and back, and what was recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from flask import Blueprint, Request, Response, request
+from flask.blueprints import BlueprintSetupState
+from werkzeug.datastructures import Headers
+from werkzeug.routing import BaseConverter
+
+from emulator.clock import to_iso
+from emulator.errors import NoSuchEndpoint
+from emulator.tasks import api_event
+from emulator.tasks.api_requests import ApiRequest, ApiRequests
+from emulator.web import pages, rql
+from emulator.web.signin import caller
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+Json = dict[str, Any]
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"]
+
+
+class _Anything(BaseConverter):
+    """The rest of a path, slashes and all."""
+
+    regex = r"[\s\S]*"
+    part_isolating = False
+
+
+class _Answer(Response):
+    """Sent as the function gave it: Flask would encode a Location anew."""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        headers = super().get_wsgi_headers(environ)
+        if "location" in self.headers:
+            headers["location"] = self.headers["location"]
+        return headers
+
+
+def blueprint(api_requests: ApiRequests) -> Blueprint:
+    api = Blueprint("api_functions", __name__)
+
+    @api.record
+    def know_converter(state: BlueprintSetupState) -> None:
+        state.app.url_map.converters["anything"] = _Anything
+
+    @api.route("/api/<anything:target>", methods=METHODS)
+    def call(target: str) -> Response:
+        name, asked = _asked(request)
+        answer = api_requests.call(name, asked, caller())
+        return _Answer(answer.body, answer.status, list(answer.headers))
+
+    @api.get("/apiRequests/")
+    def find() -> Json:
+        return pages.answer(api_requests.find, _to_json)
+
+    @api.get("/apiRequests/<request_id>/logs")
+    def logs(request_id: str) -> Json:
+        query = rql.parse_logs(request.query_string.decode("latin-1"))
+        lines = api_requests.logs(
+            request_id, since=query.since, limit=query.limit, offset=query.offset
+        )
+        return {
+            "page": {"offset": query.offset, "limit": query.limit},
+            "data": [
+                {"timestamp": to_iso(line.timestamp), "message": line.message} for line in lines
+            ],
+        }
+
+    return api
+
+
+def _asked(request: Request) -> tuple[str, api_event.Request]:
+    """The function's name, and what it is asked. Raises `NoSuchEndpoint`.
+
+    Read from the request line: WSGI's own path is decoded, so a %2F in it looks like a slash.
+    """
+    path, _, query = request.environ["REQUEST_URI"].partition("?")
+    if not path.startswith("/"):  # with scheme and host, as proxies are asked
+        path = path.partition("://")[2].partition("/")[2]
+    _, _, _, name, rest = [*path.lstrip("/").split("/", 4), "", ""][:5]
+    if not name:
+        raise NoSuchEndpoint
+    return unquote(name), api_event.Request(
+        method=request.method,
+        path=f"/{rest}",
+        query=query,
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=request.get_data(),
+        protocol=request.environ["SERVER_PROTOCOL"],
+        source_ip=request.remote_addr or "",
+    )
+
+
+def _to_json(request: ApiRequest) -> Json:
+    error = request.error
+    shown = {
+        "id": request.id,
+        "functionName": request.function_name,
+        "method": request.method,
+        "path": request.path,
+        "userId": request.user_id,
+        "applicationId": request.application_id,
+        "timestamp": to_iso(request.timestamp),
+        "statusCode": request.status_code,
+        "duration": request.duration,
+        "error": error and {"type": error.type.value, "name": error.name, "message": error.message},
+    }
+    return {key: value for key, value in shown.items() if value is not None}
