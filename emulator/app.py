@@ -201,9 +201,9 @@ class Emulator:
             create_app(
                 service=self.service,
                 catalog=self.catalog,
+                api_requests=api_requests,
                 directory=self.directory,
                 strict=settings.auth == "strict",
-                api_requests=api_requests,
                 timetable=timetable,
                 events=events,
                 health=self.health,

@@ -302,6 +302,6 @@ TABLES: tuple[type[Table], ...] = (
     EventRow,
     SubscriptionRow,
     DeliveryRow,
-    *IDENTITY,
     ApiRequestRow,
+    *IDENTITY,
 )

@@ -407,7 +407,6 @@ def test_a_request_is_recorded(timed_dock: Dock, clock: ManualClock) -> None:
         return {"statusCode": 201, "body": event["requestContext"]["requestId"]}
 
     dock.deploy(handler)
-    administrator = dock.emulator.directory.local.administrator
 
     id = dock.post("/api/walnut-table/tables/7?legs=4", {}).text
 
@@ -417,8 +416,8 @@ def test_a_request_is_recorded(timed_dock: Dock, clock: ManualClock) -> None:
             "functionName": "walnut-table",
             "method": "POST",
             "path": "tables/7?legs=4",
-            "userId": administrator.user_id,
-            "applicationId": administrator.application_id,
+            "userId": dock.emulator.directory.local.administrator.user_id,
+            "applicationId": dock.emulator.directory.local.administrator.application_id,
             "timestamp": "2026-01-02T12:00:00.000Z",
             "statusCode": 201,
             "duration": 1.5,
