@@ -18,6 +18,7 @@ from waitress import wasyncore
 from waitress.server import BaseWSGIServer
 
 from emulator.errors import StartupError
+from emulator.web.malformed import answer_in_json
 from emulator.web.repeated_headers import join_with_commas
 
 THREADS = 64  # of the public listener; a direct execution or API function holds one for up to 30 s
@@ -69,6 +70,7 @@ class PublicServer:
         listeners = [each for each in self._map.values() if isinstance(each, BaseWSGIServer)]
         for listener in listeners:
             join_with_commas(listener)
+            answer_in_json(listener)
         self._listener = listeners[0]
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="public", daemon=True)

@@ -45,6 +45,7 @@ def create_app(
     app = Flask("taskdock", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # it redirects, in HTML and past the signature
     app.register_blueprint(_functions(catalog, service), url_prefix="/tasks/v1/functions")
     app.register_blueprint(schedules.blueprint(timetable), url_prefix="/tasks/v1/schedules")
     app.register_blueprint(_tasks(service), url_prefix="/tasks/v1")

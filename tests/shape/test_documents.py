@@ -1,5 +1,6 @@
 """Documents that can drift are checked against what they speak of."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -8,8 +9,13 @@ import pytest
 import cli
 from docs import charts
 from emulator import errors
+from emulator.clock import SystemClock
+from emulator.identity.directory import Directory
+from emulator.notices import Notices
 from emulator.settings import Settings
-from emulator.web import problems
+from emulator.store.database import Store
+from emulator.web import permissions, problems
+from emulator.web.task_service import create_app
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -54,3 +60,57 @@ def test_every_error_is_drawn_in_the_tree_explained_and_answered(kind):
 def test_what_the_readme_links_to_is_there(path):
     if not path.startswith("http"):
         assert (ROOT / path).exists()
+
+
+# docs/task-service.md
+
+SERVICE = (ROOT / "docs" / "task-service.md").read_text()
+
+
+def shape_of(path):
+    """A path with a * for each variable part, and for all that follows an API function's name."""
+    path = re.sub(r"<anything:[^>]*>", "*/*", path)
+    return re.sub(r"<[^>]*>|\{[^}]*\}", "*", path).rstrip("/")
+
+
+def documented():
+    endpoints = SERVICE.partition("## Limits")[0]
+    rows = re.findall(r"^\| `([A-Z]+) (/\S*)` \| (.*) \|$", endpoints, re.MULTILINE)
+    return {(method, shape_of(path)): needed for method, path, needed in rows}
+
+
+def routes(tmp_path):
+    store = Store(tmp_path / "taskdock.db")
+    parts = inspect.signature(create_app).parameters
+    app = create_app(
+        **dict.fromkeys(parts)
+        | {"strict": True, "health": dict, "notices": Notices()}
+        | {"directory": Directory(store=store, clock=SystemClock())}
+    )
+    store.close()
+    for rule in app.url_map.iter_rules():
+        own = rule.methods - {"HEAD", "OPTIONS"} if "<anything:" not in rule.rule else rule.methods
+        for method in own:
+            yield method, rule.rule
+
+
+def test_every_endpoint_is_in_the_document_with_its_permission(tmp_path):
+    there = documented()
+
+    for method, rule in routes(tmp_path):
+        endpoint = (method, shape_of(rule))
+        needed = permissions.needed(method, rule)
+        assert endpoint in there, f"docs/task-service.md has no {method} {rule}"
+        if isinstance(needed, str):
+            assert f"`{needed}`" in there[endpoint], endpoint
+
+
+def test_the_document_has_no_endpoint_that_is_not_there(tmp_path):
+    served = {(method, shape_of(rule)) for method, rule in routes(tmp_path)}
+
+    assert documented().keys() <= served
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\(([^)#:]+)\)", SERVICE))
+def test_what_the_task_service_document_links_to_is_there(path):
+    assert (ROOT / "docs" / path).exists()

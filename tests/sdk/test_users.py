@@ -1,4 +1,4 @@
-"""The published SDK against a strict server: what it signs is accepted, what it wants is there."""
+"""The SDK signs in, and finds all of RQL, users, roles and tokens where it looks for them."""
 
 from __future__ import annotations
 
@@ -8,45 +8,14 @@ from typing import Any
 import pytest
 
 from emulator.identity.directory import ADMINISTRATOR
-from tests.service.conftest import StartDock
-from tests.support.builders import Dock, base64_of, zip_of
+from tests.sdk.conftest import CLIENT, variables
+from tests.support.builders import Dock, StartDock, base64_of, zip_of
 from tests.support.fake_engine import serve
 from tests.support.manual_clock import ManualClock
 from tests.support.people import administrator
 from tests.support.sdk import Sdk
 
 pytestmark = pytest.mark.timeout(600)
-
-CLIENT = """
-const v = process.env;
-const exh = sdk.createOAuth1Client({
-  host: v.API_HOST,
-  consumerKey: v.API_OAUTH_CONSUMER_KEY,
-  consumerSecret: v.API_OAUTH_CONSUMER_SECRET,
-  token: v.API_OAUTH_TOKEN,
-  tokenSecret: v.API_OAUTH_TOKEN_SECRET,
-});
-const rql = () => sdk.rqlBuilder();
-const print = value => console.log(JSON.stringify(value));
-const outcome = async call => {
-  try { return await call(); } catch (error) { return error.constructor.name; }
-};
-"""
-
-
-@pytest.fixture(scope="session")
-def sdk(tmp_path_factory: pytest.TempPathFactory) -> Sdk:
-    return Sdk(tmp_path_factory.mktemp("sdk"))
-
-
-@pytest.fixture
-def strict(start_dock: StartDock) -> Dock:
-    return start_dock(auth="strict")
-
-
-def variables(dock: Dock, **more: str) -> dict[str, str]:
-    local = dock.emulator.directory.local
-    return {"API_HOST": dock.emulator.url, **local.credentials, **more}
 
 
 def test_everything_that_the_sdk_signs_is_accepted(sdk: Sdk, strict: Dock) -> None:
@@ -96,7 +65,7 @@ const calls = {
 for (const [name, call] of Object.entries(calls)) answers[name] = await outcome(call);
 print(answers);
 """,
-        variables(strict, CODE=code, EMAIL=ADMINISTRATOR),
+        variables(strict, CODE=code),
     )
 
     assert {name: answer for name, answer in answers.items() if isinstance(answer, str)} == {}
@@ -153,8 +122,6 @@ print({ before, nobody, free, user, given, found, me, task, refused });
 
 
 def test_the_sdk_signs_in_with_a_password(sdk: Sdk, strict: Dock) -> None:
-    password = strict.emulator.directory.local.password or ""
-
     answers = sdk.run(
         CLIENT
         + """
@@ -164,7 +131,7 @@ const wrong = await outcome(() => exh.auth.authenticate({ email: v.EMAIL, passwo
 const token = await exh.auth.authenticate({ email: v.EMAIL, password: v.PASSWORD });
 print({ before, wrong, user: token.userId, me: (await exh.users.me()).id });
 """,
-        variables(strict, EMAIL=ADMINISTRATOR, PASSWORD=password),
+        variables(strict),
     )
 
     assert answers["before"] == "UserNotAuthenticatedError"
