@@ -26,6 +26,9 @@ class Gate(Enum):
 
 ENDPOINTS: dict[str, str | Gate] = {
     "GET /health": Gate.ANYONE,
+    "GET /openapi.json": Gate.ANYONE,
+    "GET /docs": Gate.ANYONE,
+    "GET /docs/*": Gate.ANYONE,
     # Tasks
     "GET /tasks/v1": "VIEW_TASKS",
     "POST /tasks/v1": "CREATE_TASKS",

@@ -20,7 +20,7 @@ from emulator.tasks.api_requests import ApiRequests
 from emulator.tasks.events import Events
 from emulator.tasks.service import Service
 from emulator.tasks.timetable import Timetable
-from emulator.web import api_functions, problems, rql, schedules, signin, wire
+from emulator.web import api_functions, docs, problems, rql, schedules, signin, wire
 from emulator.web import events as event_views
 from emulator.web.auth import auth
 from emulator.web.signin import caller
@@ -54,6 +54,7 @@ def create_app(
     app.register_blueprint(auth(directory), url_prefix="/auth/v2")
     app.register_blueprint(api_functions.blueprint(api_requests), url_prefix="/tasks/v1")
     app.register_blueprint(event_views.blueprint(events), url_prefix="/events/v1")
+    app.register_blueprint(docs.blueprint(strict=strict))
     app.add_url_rule("/health", "health", health)
     signin.protect(app, directory, strict=strict)
 
@@ -64,9 +65,11 @@ def create_app(
         return problems.answer(error)
 
     @app.errorhandler(HTTPException)
-    def refuse(error: HTTPException) -> tuple[Json, int]:
+    def refuse(error: HTTPException) -> tuple[Json, int, Json]:
         what = f"{request.method} {request.path}: {error.description or error.name}"
-        return problems.http_answer(error.code or 500, what)
+        allowed = getattr(error, "valid_methods", None)  # of a 405, which has to tell them
+        headers = {"Allow": ", ".join(sorted(allowed))} if allowed else {}
+        return *problems.http_answer(error.code or 500, what), headers
 
     @app.errorhandler(Exception)
     def break_down(error: Exception) -> tuple[Json, int]:
