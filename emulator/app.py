@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -275,19 +276,31 @@ def serve(settings: Settings) -> None:
     for noisy in ("urllib3", "docker", "peewee", "waitress", "uvicorn", "oauthlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     emulator = build(settings)
-    signals = threading.Semaphore(0)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: signals.release())
+    signals = _signals()
     emulator.start()
     _welcome(emulator)
-    signals.acquire()
+    signals.recv(1)
     print("stopping: running tasks may finish, others stay queued", flush=True)
     threading.Thread(target=_hurry_on, args=(signals, emulator), daemon=True).start()
     emulator.stop()
 
 
-def _hurry_on(signals: threading.Semaphore, emulator: Emulator) -> None:
-    signals.acquire()
+def _signals() -> socket.socket:
+    """Gives a byte for each SIGINT and SIGTERM from now on.
+
+    A handler that releases a lock would not do: it runs only once the main thread is awake, and a
+    signal that comes just before the thread waits would not wake it.
+    """
+    awaited, told = socket.socketpair()
+    told.setblocking(False)
+    signal.set_wakeup_fd(told.fileno())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_, _open=told: None)
+    return awaited
+
+
+def _hurry_on(signals: socket.socket, emulator: Emulator) -> None:
+    signals.recv(1)
     emulator.hurry()
 
 

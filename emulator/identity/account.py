@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from emulator.errors import NoPermission, NotSignedIn
+
 EVERYTHING = "*"
 """The permission of this server's own accounts; no request can give it to a role."""
 
@@ -110,3 +112,17 @@ def may(account: Account, permission: str) -> bool:
     """EXECUTE_TASK_FUNCTION:NAME is also had by who has EXECUTE_TASK_FUNCTION, for any name."""
     whole, _, _ = permission.partition(":")
     return account.signed_in and not account.permissions.isdisjoint({permission, whole, EVERYTHING})
+
+
+def require_user(account: Account) -> str:
+    """The id of the user who is signed in. Raises `NotSignedIn`."""
+    if account.user_id is None:
+        raise NotSignedIn
+    return account.user_id
+
+
+def require(account: Account, permission: str) -> None:
+    """Raises `NotSignedIn` or `NoPermission`."""
+    require_user(account)
+    if not may(account, permission):
+        raise NoPermission(f"this needs the permission {permission}")

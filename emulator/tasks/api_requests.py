@@ -31,7 +31,7 @@ from emulator.notices import Notices
 from emulator.store.database import Store
 from emulator.store.query import API_REQUEST_FIELDS, Query, find
 from emulator.store.tables import ApiRequestRow
-from emulator.tasks import checks
+from emulator.tasks import access, checks
 from emulator.tasks.api_event import Request, to_event
 from emulator.tasks.api_response import Response, to_response
 from emulator.tasks.journal import Journal
@@ -86,10 +86,11 @@ class ApiRequests:
     def call(self, function_name: str, request: Request, caller: Account) -> Response:
         """The function's own answer. Whatever becomes of it, the call is recorded.
 
-        Raises `NotFound`, which is not recorded, `RequestTooLarge`, `ApiTimeLimitTooLong`,
-        `TooManyApiRequests`, `InvocationFailed`, `FunctionFailed` or `BadApiResult`.
+        Raises `NotSignedIn`, `NoPermission` and `NotFound`, which are not recorded, and
+        `RequestTooLarge`, `ApiTimeLimitTooLong`, `TooManyApiRequests`, `InvocationFailed`,
+        `FunctionFailed` or `BadApiResult`.
         """
-        function = self._catalog.get(function_name)
+        function = access.admit(caller, access.EXECUTE_API, self._catalog, function_name)
         call = _Call(ids.object_id(), function, request, caller, self._clock.now())
         began = self._clock.monotonic()
         outcome: Outcome | None = None

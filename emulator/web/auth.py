@@ -20,11 +20,10 @@ from emulator.errors import (
     WrongClientSecret,
     WrongPassword,
 )
-from emulator.identity.account import Application, Token, TokenKind, may
+from emulator.identity.account import Application, Token, TokenKind, may, require_user
 from emulator.identity.directory import Directory
 from emulator.identity.tokens import ACCESS_LIFE
 from emulator.web import identity_wire, pages, problems, wire
-from emulator.web.permissions import require_user
 from emulator.web.signin import caller
 
 Json = dict[str, Any]

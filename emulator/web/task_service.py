@@ -15,15 +15,14 @@ from emulator.functions.catalog import Catalog
 from emulator.identity.directory import Directory
 from emulator.notices import Notices
 from emulator.store.query import project
-from emulator.tasks import shape
+from emulator.tasks import access, shape
 from emulator.tasks.api_requests import ApiRequests
 from emulator.tasks.events import Events
 from emulator.tasks.service import Service
 from emulator.tasks.timetable import Timetable
-from emulator.web import api_functions, problems, rql, schedules, signin, wire
+from emulator.web import api_functions, docs, problems, rql, schedules, signin, wire
 from emulator.web import events as event_views
 from emulator.web.auth import auth
-from emulator.web.permissions import require_run
 from emulator.web.signin import caller
 from emulator.web.users import roles, users
 
@@ -34,9 +33,9 @@ def create_app(
     *,
     service: Service,
     catalog: Catalog,
-    api_requests: ApiRequests,
     directory: Directory,
     strict: bool,
+    api_requests: ApiRequests,
     timetable: Timetable,
     events: Events,
     health: Callable[[], Json],
@@ -50,11 +49,12 @@ def create_app(
     app.register_blueprint(_functions(catalog, service), url_prefix="/tasks/v1/functions")
     app.register_blueprint(schedules.blueprint(timetable), url_prefix="/tasks/v1/schedules")
     app.register_blueprint(_tasks(service), url_prefix="/tasks/v1")
-    app.register_blueprint(api_functions.blueprint(api_requests, catalog), url_prefix="/tasks/v1")
     app.register_blueprint(users(directory), url_prefix="/users/v1")
     app.register_blueprint(roles(directory), url_prefix="/users/v1")
     app.register_blueprint(auth(directory), url_prefix="/auth/v2")
+    app.register_blueprint(api_functions.blueprint(api_requests), url_prefix="/tasks/v1")
     app.register_blueprint(event_views.blueprint(events), url_prefix="/events/v1")
+    app.register_blueprint(docs.blueprint(strict=strict))
     app.add_url_rule("/health", "health", health)
     signin.protect(app, directory, strict=strict)
 
@@ -65,9 +65,11 @@ def create_app(
         return problems.answer(error)
 
     @app.errorhandler(HTTPException)
-    def refuse(error: HTTPException) -> tuple[Json, int]:
+    def refuse(error: HTTPException) -> tuple[Json, int, Json]:
         what = f"{request.method} {request.path}: {error.description or error.name}"
-        return problems.http_answer(error.code or 500, what)
+        allowed = getattr(error, "valid_methods", None)  # of a 405, which has to tell them
+        headers = {"Allow": ", ".join(sorted(allowed))} if allowed else {}
+        return *problems.http_answer(error.code or 500, what), headers
 
     @app.errorhandler(Exception)
     def break_down(error: Exception) -> tuple[Json, int]:
@@ -172,9 +174,7 @@ def _functions(catalog: Catalog, service: Service) -> Blueprint:
 
     @functions.post("/<name>/execute")
     def execute(name: str) -> Json:
-        function = catalog.find(name)
-        mode = None if function is None else function.execution_options.permission_mode
-        require_run(caller(), "EXECUTE_TASK_FUNCTION", name, mode)
+        access.admit(caller(), access.EXECUTE_TASK, catalog, name)
         wanted = wire.read(wire.Execution, request.get_data(), optional=True)
         executed = service.execute(name, wanted.data, by=caller())
         return {**shape.to_json(executed.task), "result": executed.result}

@@ -8,10 +8,10 @@ from typing import Any
 from flask import Blueprint, request
 
 from emulator.errors import EmptyQuery, MissingFields
+from emulator.identity.account import require, require_user
 from emulator.identity.directory import Directory
 from emulator.store.query import Query
 from emulator.web import identity_wire, pages, permissions, rql, wire
-from emulator.web.permissions import require, require_user
 from emulator.web.signin import caller
 
 Json = dict[str, Any]

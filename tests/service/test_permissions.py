@@ -115,9 +115,9 @@ def test_every_endpoint_of_the_server_is_in_the_table(tmp_path: Path) -> None:
     app = create_app(
         service=unused,
         catalog=unused,
+        api_requests=unused,
         timetable=unused,
         events=unused,
-        api_requests=unused,
         directory=Directory(store=store, clock=SystemClock()),
         strict=True,
         health=dict,
@@ -166,53 +166,55 @@ MODES: dict[str, set[str]] = {  # who may, by the function's permission mode
 }
 
 
+WAYS = {
+    "EXECUTE_TASK_FUNCTION": ("POST", "/tasks/v1/functions/{}/execute"),
+    "EXECUTE_API_FUNCTION": ("PATCH", "/tasks/v1/api/{}/leaves/3?of=oak"),
+}
+
+
 @pytest.fixture(scope="module")
-def people(strict: Dock) -> dict[str, Person]:
+def deployed(strict: Dock) -> None:
+    for mode in MODES:
+        strict.engine.programs[mode] = serve(lambda event, runtime: {"statusCode": 200})
+        options = {"permissionMode": mode}
+        body = new_function(mode, entryPoint=mode, executionOptions=options)
+        administrator(strict).post("/tasks/v1/functions/", body)
+
+
+@pytest.mark.parametrize("permission", WAYS)
+@pytest.mark.parametrize("mode", MODES)
+def test_who_may_run_a_function_is_said_by_its_mode(
+    strict: Dock, deployed: None, permission: str, mode: str
+) -> None:
     application = strict.emulator.directory.local.application
-    return {
-        "for all": person(strict, "EXECUTE_TASK_FUNCTION"),
-        "for this one": person(strict, *(f"EXECUTE_TASK_FUNCTION:{mode}" for mode in MODES)),
-        "for another": person(strict, "EXECUTE_TASK_FUNCTION:elm", "EXECUTE_API_FUNCTION"),
+    (other,) = WAYS.keys() - {permission}
+    people = {
+        "for all": person(strict, permission),
+        "for this one": person(strict, f"{permission}:{mode}"),
+        "for another": person(strict, f"{permission}:elm", other),
         "a user": person(strict),
         "an application": Person(
             strict.emulator.url, OAuth1(application.consumer_key, application.consumer_secret)
         ),
         "nobody": nobody(strict),
     }
+    method, path = WAYS[permission]
 
-
-@pytest.fixture(scope="module")
-def deployed(strict: Dock) -> None:
-    for mode in MODES:
-        strict.engine.programs[mode] = serve(lambda event, runtime: "done")
-        options = {"permissionMode": mode}
-        body = new_function(mode, entryPoint=mode, executionOptions=options)
-        administrator(strict).post("/tasks/v1/functions/", body)
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_who_may_execute_a_function_is_said_by_its_mode(
-    strict: Dock, deployed: None, people: dict[str, Person], mode: str
-) -> None:
-    answers = {
-        name: someone.ask("POST", f"/tasks/v1/functions/{mode}/execute", {})
-        for name, someone in people.items()
-    }
+    answers = {name: someone.ask(method, path.format(mode), {}) for name, someone in people.items()}
 
     assert {name for name, answer in answers.items() if answer.ok} == MODES[mode]
-    for name, answer in answers.items():
-        if name not in MODES[mode]:
-            signed_in = name not in ("nobody", "an application")
-            assert refusal(answer) == (NO_PERMISSION if signed_in else NOT_AUTHENTICATED)
+    for name in answers.keys() - MODES[mode]:
+        signed_in = name not in ("nobody", "an application")
+        assert refusal(answers[name]) == (NO_PERMISSION if signed_in else NOT_AUTHENTICATED)
 
 
-def test_a_task_knows_who_made_it(strict: Dock, deployed: None, people: dict[str, Person]) -> None:
+def test_a_task_knows_who_made_it(strict: Dock, deployed: None) -> None:
     application = strict.emulator.directory.local.application
     ada = person(strict, "CREATE_TASKS", "EXECUTE_TASK_FUNCTION")
 
     queued = ada.post("/tasks/v1/", {"functionName": "elm"})
     executed = ada.post("/tasks/v1/functions/public/execute", {})
-    anonymous = people["nobody"].post("/tasks/v1/functions/public/execute", {})
+    anonymous = nobody(strict).post("/tasks/v1/functions/public/execute", {})
 
     for task in (queued, executed):
         assert (task["createdByUserId"], task["createdByApplicationId"]) == (ada.id, application.id)
@@ -224,3 +226,21 @@ def test_whether_a_function_exists_is_not_told_to_who_may_not_execute_it(strict:
 
     assert refusal(person(strict).ask("POST", path)) == NO_PERMISSION
     assert person(strict, "EXECUTE_TASK_FUNCTION").ask("POST", path).json()["code"] == 16
+
+
+def test_an_api_request_knows_who_made_it(strict: Dock, deployed: None) -> None:
+    ada, boss = person(strict), administrator(strict)
+    events: list[Any] = []
+    strict.engine.programs["oak"] = serve(lambda event, runtime: events.append(event))
+    options = {"permissionMode": "allUsers"}
+    body = new_function("oak", entryPoint="oak", executionOptions=options)
+    boss.post("/tasks/v1/functions/", body)
+    forged = {"x-exh-requesting-user-id": boss.id}
+
+    ada.ask("GET", "/tasks/v1/api/oak/tree", headers=forged)
+    nobody(strict).ask("GET", "/tasks/v1/api/oak/tree")
+
+    (event,) = events
+    assert event["headers"]["x-exh-requesting-user-id"] == ada.id
+    (recorded,) = boss.get("/tasks/v1/apiRequests/?eq(functionName,oak)")["data"]
+    assert (recorded["userId"], recorded["path"]) == (ada.id, "tree")
