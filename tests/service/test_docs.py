@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import re
+import socket
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
@@ -212,3 +215,38 @@ def test_the_licences_come_with_the_files(shared: Dock) -> None:
 
         assert response.status_code == 200
         assert response.headers["Content-Type"].startswith("text/plain")
+
+
+# What is refused before any endpoint
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "code"),
+    [
+        ("POST /tasks/v1/ HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n", 413, 22),
+        ("POST /tasks/v1/ HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n", 400, 22),
+        ("GET /tasks/v1/ HTTP/1.1\r\nno header\r\n", 400, 22),
+        (f"GET /tasks/v1/ HTTP/1.1\r\nX: {'x' * 300_000}\r\n", 431, 22),
+    ],
+)
+def test_what_is_no_request_for_an_endpoint_is_refused_in_the_same_shape(
+    shared: Dock, head: str, status: int, code: int
+) -> None:
+    connection = socket.create_connection(("127.0.0.1", shared.emulator.port), timeout=10)
+    with connection:
+        connection.sendall(f"{head}\r\n".encode())
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        said = json.load(answer)
+
+    assert (answer.status, said["code"]) == (status, code)
+    assert set(said) == {"code", "name", "message"}
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_a_method_that_an_endpoint_has_not_is_told_those_that_it_has(shared: Dock) -> None:
+    response = shared.call("DELETE", "/health", base="")
+
+    assert response.status_code == 405
+    assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
+    assert response.json()["name"] == "ENDPOINT_EXCEPTION"
