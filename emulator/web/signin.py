@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from flask import Flask, Request, g, request
 
 from emulator.identity.account import NOBODY, Account
 from emulator.identity.directory import Directory
 from emulator.web import permissions
 from emulator.web.oauth1 import Verifier
+
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def caller() -> Account:
@@ -38,7 +42,7 @@ def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: 
     header = sent.headers.get("Authorization", "").strip()
     scheme, _, credentials = header.partition(" ")
     if not header:
-        return unsigned
+        return NOBODY if _comes_from_a_website(sent) else unsigned
     if scheme.lower() == "oauth":
         headers = {"Authorization": header, "Content-Type": sent.mimetype}
         signer = verifier.verify(
@@ -51,6 +55,18 @@ def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: 
         token = directory.tokens.bearer(credentials.strip())
         return directory.accounts.account(token.user_id, token.application_id)
     return NOBODY  # credentials of another kind, for a function to judge
+
+
+def _comes_from_a_website(sent: Request) -> bool:
+    """Whether a browser says that a page which is not of this machine makes the request.
+
+    Any page can send requests to localhost; none shall act as the administrator.
+    """
+    origin = sent.headers.get("Origin")
+    if origin is None:
+        return False
+    host = urlsplit(origin).hostname or ""
+    return host not in _LOCAL and not host.endswith(".localhost")
 
 
 def _uri(sent: Request) -> str:

@@ -392,3 +392,23 @@ def test_a_function_gets_credentials_that_work(strict: Dock) -> None:
     auth = OAuth1(*(container.environment[f"API_OAUTH_{name}"] for name in names))
     me = Person(strict.emulator.url, auth).get(ME)
     assert me["email"] == "functions@taskdock.localhost"
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        (None, 200),
+        ("http://localhost:3000", 200),
+        ("http://app.localhost", 200),
+        ("http://127.0.0.1:8080", 200),
+        ("https://example.com", 401),
+        ("http://localhost.example.com", 401),
+        ("null", 401),
+    ],
+)
+def test_a_website_does_not_act_as_the_administrator(
+    dock: Dock, origin: str | None, status: int
+) -> None:
+    headers = {} if origin is None else {"Origin": origin}
+
+    assert requests.get(f"{dock.emulator.url}{ME}", headers=headers).status_code == status
