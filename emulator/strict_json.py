@@ -10,8 +10,10 @@ from typing import Any, NoReturn
 def loads(text: str | bytes) -> Any:
     """The value of `text`; raises `ValueError` with what is wrong."""
     try:
+        if isinstance(text, bytes):
+            text = text.decode()  # Python's reader would let halves of characters pass
         value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
-        if b"\\u" in (text if isinstance(text, bytes) else text.encode()):
+        if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()  # an escape can hold half a character
     except RecursionError:
         raise ValueError("it is nested too deeply") from None

@@ -22,6 +22,9 @@ from emulator.lambdas.placement import Slot
 
 Write = Callable[[str], None]
 
+_PIPE = 32 * 1024  # bytes that a pipe surely takes at once
+_QUIET = 0.1  # seconds without output after which nothing is left inside a runtime
+
 
 class Environment:
     def __init__(
@@ -59,6 +62,8 @@ class Environment:
         self._container: Container | None = None
         self._write: Write | None = None
         self._init_lines: list[LogLine] = []
+        self._printed = self._printed_before = 0  # bytes since it was ready; at the last look
+        self._last_output = self._born
         self._awaited: deque[Callable[[], None]] = deque()  # what to do at each coming flush
 
     # For the pool
@@ -155,8 +160,16 @@ class Environment:
         self._await(flushed.is_set, limit)
 
     def settle(self, limit: float) -> None:
-        """Waits, `limit` seconds at most, until it is done with the invocation it has answered."""
-        self._await(lambda: self.state is not State.SETTLING, limit)
+        """Waits until it is done with the invocation it has answered, as long as output comes.
+
+        `limit` seconds without any, or its function's time limit in all, end the waiting.
+        """
+        begun = self._last_output = self._clock.monotonic()
+        while self.state is State.SETTLING and self.end is None:
+            now = self._clock.monotonic()
+            if now - self._last_output >= limit or now - begun >= self.function.time_limit:
+                return
+            self._await(lambda: self.state is not State.SETTLING, limit)
 
     def await_end(self, limit: float) -> None:
         """Waits, `limit` seconds at most, until it has ended and its output is complete."""
@@ -170,6 +183,8 @@ class Environment:
 
     def output(self, line: bytes) -> None:
         # Runtimes keep a message of several lines together with carriage returns.
+        self._printed += len(line) + 1
+        self._last_output = self._clock.monotonic()
         message = line.decode(errors="replace").rstrip("\r\n").replace("\r", "\n")
         with self._changed:
             write = self._write
@@ -206,6 +221,16 @@ class Environment:
         self.flush(self._settled)
 
     def _settled(self) -> None:
+        """All that has left the runtime has arrived. After more than a pipe holds, some may still
+        be inside it, since Node.js writes on while it waits for work: then look once more."""
+        printed = self._printed
+        if printed >= _PIPE and printed != self._printed_before:
+            self._printed_before = printed
+            again = threading.Timer(_QUIET, self.flush, (self._settled,))
+            again.daemon = True
+            again.start()
+            return
+        self._printed = self._printed_before = 0
         with self._changed:
             self.move(Move.POLLED)
 

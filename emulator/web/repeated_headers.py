@@ -23,7 +23,11 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
             if "_" not in name:  # such headers are dropped: they would look like others
                 values.setdefault(name.upper().replace("-", "_"), []).append(value.strip(" \t"))
         repeated = {name: given for name, given in values.items() if len(given) > 1}
-        self.headers.update({name: ",".join(given) for name, given in repeated.items()})
+        self.headers.update({name: _comma(name).join(given) for name, given in repeated.items()})
+
+
+def _comma(name: str) -> str:
+    return "; " if name == "COOKIE" else ","  # RFC 6265, 5.4: cookies are one list
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]

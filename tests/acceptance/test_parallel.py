@@ -89,3 +89,32 @@ def _environment(service: TaskService, task: Json) -> str:
     assert [(number, id) for number, id, _ in words] == [(str(n), task["id"]) for n in range(5)]
     (environment,) = {stream for _, _, stream in words}
     return environment
+
+
+_BULK = {
+    "python3.11": {
+        "main.py": "def handler(task, context):\n"
+        "    for n in range(task['data']['lines']): print(task['id'], n)\n"
+    },
+    "nodejs20.x": {
+        "main.js": "exports.handler = async task => {\n"
+        "  for (let n = 0; n < task.data.lines; n++) console.log(task.id, n);\n};\n"
+    },
+}
+
+
+@pytest.mark.parametrize("runtime", _BULK)
+def test_more_lines_than_a_pipe_holds_are_all_there_when_the_task_is(
+    start_server: StartServer, runtime: str
+) -> None:
+    service = start_server().service
+    bulk = service.deploy("bulk", _BULK[runtime], runtime=runtime, memoryLimit=256)
+    count = 30_000
+
+    (long,) = service.finish([service.create(bulk, {"lines": count})])
+    (short,) = service.finish([service.create(bulk, {"lines": 1})])
+
+    last = service.call("GET", f"/{long['id']}/logs?limit(1000,{count - 1})").json()["data"]
+    assert [line["message"].partition(" ")[0] for line in last[-2:]] == ["END", "REPORT"]
+    assert last[-3]["message"].endswith(f"{long['id']} {count - 1}")
+    assert not any(long["id"] in line for line in service.log(short["id"]))
