@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import docker
@@ -27,6 +28,7 @@ _PIDS = 1024
 _OPEN_FILES = 1024
 _REMOVE_LIMIT = 20.0  # seconds until a container that is being removed must be gone
 _REMOVE_PAUSE = 0.05
+_SWEEPS = 8  # removals side by side
 _THAW_TRIES = 20
 _THAW_PAUSE = 0.01  # seconds
 _READ = 64 * 1024
@@ -81,8 +83,8 @@ class DockerEngine:
 
     def sweep(self, label: str) -> int:
         found = self._api.containers(all=True, filters={"label": label})
-        for container in found:
-            _remove(self._api, container["Id"])
+        with ThreadPoolExecutor(_SWEEPS) as sweepers:
+            list(sweepers.map(lambda container: _remove(self._api, container["Id"]), found))
         return len(found)
 
     def close(self) -> None:
