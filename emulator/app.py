@@ -91,7 +91,7 @@ class Emulator:
 
     def start(self) -> None:
         """Clears what an earlier crash left, then serves."""
-        self.swept = self._engine.sweep(f"{launch.LABEL}.server={self._label}")
+        self._engine.sweep(f"{launch.LABEL}.server={self._label}")
         self.catalog.tidy()
         self._rescuer.rescue(timedelta(0))
         self._runtime.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -14,7 +15,7 @@ from emulator.clock import to_iso
 from emulator.errors import NoSuchEndpoint
 from emulator.tasks import api_event
 from emulator.tasks.api_requests import ApiRequest, ApiRequests
-from emulator.web import pages, rql
+from emulator.web import pages
 from emulator.web.signin import caller
 
 if TYPE_CHECKING:
@@ -61,16 +62,7 @@ def blueprint(api_requests: ApiRequests) -> Blueprint:
 
     @api.get("/apiRequests/<request_id>/logs")
     def logs(request_id: str) -> Json:
-        query = rql.parse_logs(request.query_string.decode("latin-1"))
-        lines = api_requests.logs(
-            request_id, since=query.since, limit=query.limit, offset=query.offset
-        )
-        return {
-            "page": {"offset": query.offset, "limit": query.limit},
-            "data": [
-                {"timestamp": to_iso(line.timestamp), "message": line.message} for line in lines
-            ],
-        }
+        return pages.log(partial(api_requests.logs, request_id))
 
     return api
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Flask, request
@@ -14,13 +15,12 @@ from emulator.functions import code
 from emulator.functions.catalog import Catalog
 from emulator.identity.directory import Directory
 from emulator.notices import Notices
-from emulator.store.query import project
 from emulator.tasks import access, shape
 from emulator.tasks.api_requests import ApiRequests
 from emulator.tasks.events import Events
 from emulator.tasks.service import Service
 from emulator.tasks.timetable import Timetable
-from emulator.web import api_functions, docs, problems, rql, schedules, signin, wire
+from emulator.web import api_functions, docs, pages, problems, rql, schedules, signin, wire
 from emulator.web import events as event_views
 from emulator.web.auth import auth
 from emulator.web.signin import caller
@@ -84,14 +84,7 @@ def _tasks(service: Service) -> Blueprint:
 
     @tasks.get("/")
     def find() -> Json:
-        query = rql.parse(request.query_string.decode("latin-1"))
-        found, total = service.find(query)
-        page = {"total": total, "offset": query.offset, "limit": query.limit}
-        return {
-            "query": request.query_string.decode("latin-1"),
-            "page": {key: value for key, value in page.items() if value is not None},
-            "data": [project(shape.to_json(task), query.select) for task in found],
-        }
+        return pages.answer(service.find, shape.to_json)
 
     @tasks.post("/")
     def create() -> Json:
@@ -113,14 +106,7 @@ def _tasks(service: Service) -> Blueprint:
 
     @tasks.get("/<task_id>/logs")
     def logs(task_id: str) -> Json:
-        query = rql.parse_logs(request.query_string.decode("latin-1"))
-        lines = service.logs(task_id, since=query.since, limit=query.limit, offset=query.offset)
-        return {
-            "page": {"offset": query.offset, "limit": query.limit},
-            "data": [
-                {"timestamp": to_iso(line.timestamp), "message": line.message} for line in lines
-            ],
-        }
+        return pages.log(partial(service.logs, task_id))
 
     return tasks
 
