@@ -76,6 +76,15 @@ class ExecutionOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImageConfig:
+    """What takes the place of an image's own settings; None: the image's stays."""
+
+    entry_point: tuple[str, ...] | None = None
+    command: tuple[str, ...] | None = None
+    working_directory: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Function:
     """A deployed function. It has either `code` with `runtime` and `entry_point`, or an `image`."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import TimeoutError as NoReply
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from emulator import ids
@@ -33,6 +34,15 @@ _KILL_LIMIT = 10.0  # seconds that an engine gets to end a container
 _MEGABYTE = 1024 * 1024
 
 
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """What a caller says beside the event; the runtime is told all of it."""
+
+    request_id: str = field(default_factory=ids.request_id)
+    client_context: str | None = None  # JSON text
+    arn: str | None = None  # as the caller named the function; None: without a qualifier
+
+
 class Invoker:
     def __init__(self, *, pool: Pool, clock: Clock) -> None:
         self._pool = pool
@@ -46,6 +56,7 @@ class Invoker:
         *,
         patience: float,
         max_event: int = MAX_EVENT,
+        call: Call | None = None,
     ) -> Outcome:
         """Runs `event` (JSON text) and returns what became of it; log lines go to `sink`.
 
@@ -58,33 +69,33 @@ class Invoker:
                 "RequestEntityTooLargeException",
                 f"Request must be smaller than {max_event} bytes for the InvokeFunction operation",
             )
-        request_id = ids.request_id()
-        log = InvocationLog(request_id, sink, self._clock)
+        call = call or Call()
+        log = InvocationLog(call.request_id, sink, self._clock)
         with self._pool.lease(function, patience) as leased:
             if isinstance(leased, Failure):
                 return leased
             if leased.state is State.BUSY:
-                return self._run(leased, event, request_id, log)
-            return self._explain_init(leased, request_id, log)
+                return self._run(leased, event, call, log)
+            return self._explain_init(leased, call.request_id, log)
 
     def _run(
-        self, environment: Environment, event: bytes, request_id: str, log: InvocationLog
+        self, environment: Environment, event: bytes, call: Call, log: InvocationLog
     ) -> Outcome:
         cold = environment.turn == 1
         log.lines(environment.record(log.line))
         log.start()
         limit = environment.function.time_limit
         started = self._clock.monotonic()
-        outcome = self._exchange(environment, self._delivery(environment, event, request_id))
+        outcome = self._exchange(environment, self._delivery(environment, event, call))
         duration = (self._clock.monotonic() - started) * 1000
         if outcome is None:  # no answer in time
             duration = limit * 1000
             environment.drain(_DRAIN_LIMIT)
             self._pool.overdue(environment)
             environment.await_end(_KILL_LIMIT)
-            outcome = timed_out(request_id, limit)
+            outcome = timed_out(call.request_id, limit)
         elif isinstance(outcome, ContainerEnd):
-            outcome = _why(environment, request_id)
+            outcome = _why(environment, call.request_id)
         else:
             environment.settle(_SETTLE_LIMIT)
         init = environment.init_milliseconds if cold else None
@@ -92,14 +103,15 @@ class Invoker:
         log.end(outcome, _usage(environment, duration, init))
         return outcome
 
-    def _delivery(self, environment: Environment, event: bytes, request_id: str) -> Delivery:
+    def _delivery(self, environment: Environment, event: bytes, call: Call) -> Delivery:
         function = environment.function
         deadline = self._clock.now() + timedelta(seconds=function.time_limit)
         return Delivery(
-            request_id=request_id,
+            request_id=call.request_id,
             event=event,
             deadline_ms=to_epoch(deadline),
-            function_arn=launch.function_arn(function.name),
+            function_arn=call.arn or launch.function_arn(function.name),
+            client_context=call.client_context,
             trace_id=f"Root=1-{to_epoch(deadline) // 1000:08x}-{ids.word(24)};Parent={ids.word()}"
             ";Sampled=0",
         )

@@ -34,6 +34,7 @@ class Delivery:
     deadline_ms: int  # milliseconds since 1970
     function_arn: str
     trace_id: str
+    client_context: str | None = None  # JSON text
 
 
 class Verdict(Enum):

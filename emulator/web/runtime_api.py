@@ -111,12 +111,14 @@ async def _hang_up(receive: Receive) -> None:
 
 
 def _delivery_headers(delivery: Delivery) -> Iterable[tuple[str, str]]:
+    context = delivery.client_context
     return (
         ("Content-Type", "application/json"),
         ("Lambda-Runtime-Aws-Request-Id", delivery.request_id),
         ("Lambda-Runtime-Deadline-Ms", str(delivery.deadline_ms)),
         ("Lambda-Runtime-Invoked-Function-Arn", delivery.function_arn),
         ("Lambda-Runtime-Trace-Id", delivery.trace_id),
+        *(() if context is None else (("Lambda-Runtime-Client-Context", context),)),
     )
 
 
