@@ -4,8 +4,9 @@ The shell is process 1. It runs the image's own entry point as its child and sha
 it for all output, so whatever the shell writes comes after everything that was printed before.
 That gives, on any engine and without anything in the image but /bin/sh:
 
-- flush: a line sent to its input comes back behind all earlier output, with the peak of memory;
-- the exit code of the program, and whether the kernel killed something for lack of memory;
+- run, stop: the program can be ended and started again while the container and its /tmp stay;
+- flush: a word sent to its input comes back behind all earlier output, with the peak of memory;
+- the exit code of the program, and whether the kernel killed it for lack of memory;
 - an end with its server: when the input closes, the shell ends, and the container with it.
 
 Its lines carry a random mark that arrives through the input, so the program cannot see it in its
@@ -16,14 +17,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emulator.engines.engine import ContainerExit
+from emulator.engines.engine import ProgramExit
 
 MAX_LINE = 256 * 1024  # bytes; CloudWatch's limit for one log event
 _SLACK = 4096  # bytes; more than the shell's own words, so that cutting a line never cuts them
+_KILLED = 137  # exit code of a program that was ended by SIGKILL
 
+RUN, STOP, FLUSH = b"run\n", b"stop\n", b"flush\n"
+
+# `kill -1` reaches every process but process 1 and the one that calls it: whatever a program has
+# left behind ends with it.
 SCRIPT = r"""
 IFS= read -r mark || exit 0
-peak=0 oom=0
+peak=0 oom=0 turn=0
 measure() {
   for file in /sys/fs/cgroup/memory/memory.max_usage_in_bytes /sys/fs/cgroup/memory.peak \
               /sys/fs/cgroup/memory.current; do
@@ -37,16 +43,25 @@ count_oom() {
     fi
   done
 }
-{
-  "$@" < /dev/null 2>&1
-  code=$?
+launch() {
+  turn=$((turn + 1))
   count_oom
-  printf '%s exit %s %s\n' "$mark" "$code" "$oom"
-} 2>&1 &
+  {
+    before=$oom
+    "$@" < /dev/null 2>&1
+    code=$?
+    kill -KILL -1 2> /dev/null
+    count_oom
+    printf '%s exit %s %s %s\n' "$mark" "$turn" "$code" $((oom - before))
+  } 2>&1 &
+}
 while IFS= read -r word; do
-  measure
-  printf '%s flush %s\n' "$mark" "$peak"
-done
+  case $word in
+    run) launch "$@" ;;
+    stop) kill -KILL -1; wait; printf '%s exit %s 137 0\n' "$mark" "$turn" ;;
+    flush) measure; printf '%s flush %s\n' "$mark" "$peak" ;;
+  esac
+done 2> /dev/null
 """
 
 COMMAND = ("/bin/sh", "-c", SCRIPT, "taskdock")
@@ -62,17 +77,24 @@ class Flushed:
     peak: int  # bytes
 
 
-Said = Printed | Flushed | ContainerExit
+Said = Printed | Flushed | ProgramExit
 
 
 class Console:
-    """Splits a container's output into lines and the shell's own words. No I/O."""
+    """Splits a container's output into lines and the shell's own words. No I/O.
+
+    While it is `muted`, output is passed over, cheaply, up to the shell's next word.
+    """
 
     def __init__(self, mark: str) -> None:
+        self.muted = False
         self._mark = mark.encode()
         self._rest = b""
+        self._ended = 0  # runs of the program
 
     def feed(self, data: bytes) -> list[Said]:
+        if self.muted:
+            return self._skim(self._rest + data)
         said: list[Said] = []
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
@@ -86,14 +108,27 @@ class Console:
     def end(self) -> list[Said]:
         """The output has ended: what is left is a last line."""
         rest, self._rest = self._rest, b""
-        return self._read(rest) if rest else []
+        return self._read(rest) if rest and not self.muted else []
+
+    def _skim(self, data: bytes) -> list[Said]:
+        begin = data.find(self._mark)
+        end = data.find(b"\n", begin)
+        if begin < 0 or end < 0:
+            self._rest = data[begin if begin >= 0 else -len(self._mark) :]
+            return []
+        self.muted, self._rest = False, b""
+        return self._read(data[begin:end]) + self.feed(data[end + 1 :])
 
     def _read(self, line: bytes) -> list[Said]:
         printed, mark, words = line.partition(self._mark)
         if not mark:
             return [Printed(line[i : i + MAX_LINE]) for i in range(0, len(line) or 1, MAX_LINE)]
-        before: list[Said] = [Printed(printed)] if printed else []
+        said: list[Said] = [Printed(printed)] if printed else []
         verb, *values = words.split()
         if verb == b"flush":
-            return [*before, Flushed(int(values[0]))]
-        return [*before, ContainerExit(code=int(values[0]), out_of_memory=values[1] != b"0")]
+            return [*said, Flushed(int(values[0]))]
+        turn, code, oom = map(int, values)
+        if turn > self._ended:  # a stop may find that it has just ended by itself
+            self._ended = turn
+            said.append(ProgramExit(code=code, out_of_memory=oom > 0 and code == _KILLED))
+        return said

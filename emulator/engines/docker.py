@@ -17,8 +17,18 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.types import LogConfig, Mount, Ulimit
 
 from emulator import ids
-from emulator.engines.console import COMMAND, Console, Flushed, Printed, Said
-from emulator.engines.engine import Container, ContainerExit, ContainerSpec, Listener
+from emulator.engines import freezer
+from emulator.engines.console import (
+    COMMAND,
+    FLUSH,
+    RUN,
+    STOP,
+    Console,
+    Flushed,
+    Printed,
+    Said,
+)
+from emulator.engines.engine import Container, ContainerSpec, Listener, ProgramExit
 from emulator.errors import EngineError, EngineUnreachable, StartFailed
 
 _REQUEST_LIMIT = 120  # seconds
@@ -62,7 +72,7 @@ class DockerEngine:
         self.memory = int(info["MemTotal"]) // 1024 // 1024
         self.gateway = str((bridge["IPAM"]["Config"] or [{}])[0].get("Gateway") or "127.0.0.1")
 
-    def run(self, spec: ContainerSpec, listener: Listener) -> Container:
+    def create(self, spec: ContainerSpec, listener: Listener) -> Container:
         try:
             id = self._create(spec)
         except (DockerException, OSError) as error:
@@ -145,23 +155,37 @@ class DockerContainer:
         self._api = api
         self._wire = wire
         self._mark = ids.word(32)
+        self._console = Console(self._mark)
+        self._running = False  # the program; changed by `run` and by the reading thread
 
     def listen(self, listener: Listener) -> None:
         self._wire.settimeout(None)
-        self._wire.sendall(f"{self._mark}\n".encode())
+        self._say(f"{self._mark}\n".encode())
         threading.Thread(
             target=self._read, args=(listener,), name=f"console-{self.id[:8]}", daemon=True
         ).start()
 
+    def run(self) -> None:
+        self._running = True
+        self._say(RUN)
+
+    def stop(self) -> None:
+        self._say(STOP)
+
     def flush(self) -> None:
-        with contextlib.suppress(OSError):  # it has ended, and `exited` says so
-            self._wire.sendall(b"\n")
+        self._say(FLUSH)
+
+    def mute(self) -> None:
+        self._console.muted = True
 
     def freeze(self) -> None:
-        self._try(self._api.pause)
+        if not freezer.freeze(self.id):
+            self._try(self._api.pause)
 
     def thaw(self) -> None:
         """Engines were seen to lose an unpause that follows a pause at once: look, and repeat."""
+        if freezer.thaw(self.id):
+            return
         for attempt in range(_THAW_TRIES):
             if not self._is("Paused"):
                 return
@@ -170,10 +194,15 @@ class DockerContainer:
         raise EngineError("the container stays paused")
 
     def kill(self) -> None:
+        freezer.thaw(self.id)
         self._try(self._api.kill)
 
     def remove(self) -> None:
         _remove(self._api, self.id)
+
+    def _say(self, word: bytes) -> None:
+        with contextlib.suppress(OSError):  # it has ended, and `gone` says so
+            self._wire.sendall(word)
 
     def _try(self, verb: Callable[[str], object]) -> None:
         """That the container is not in the state for it, or has ended meanwhile, is fine."""
@@ -193,18 +222,25 @@ class DockerContainer:
             raise EngineError(_reason(error)) from None
 
     def _read(self, listener: Listener) -> None:
-        """Until the program ends. Letting go of the connection then ends the shell before it."""
-        console = Console(self._mark)
-        end: ContainerExit | None = None
         try:
             with self._wire:
                 for data in _pieces(self._wire):
-                    end = _tell(console.feed(data), listener)
-                    if end is not None:
-                        return
-            end = _tell(console.end(), listener)
+                    self._tell(self._console.feed(data), listener)
+            self._tell(self._console.end(), listener)
         finally:
-            listener.exited(end or ContainerExit(code=None))
+            if self._running:
+                listener.exited(ProgramExit(code=None))
+            listener.gone()
+
+    def _tell(self, said: list[Said], listener: Listener) -> None:
+        for words in said:
+            if isinstance(words, Printed):
+                listener.output(words.line)
+            elif isinstance(words, Flushed):
+                listener.flushed(words.peak)
+            else:
+                self._running = False
+                listener.exited(words)
 
 
 def _pieces(wire: socket.socket) -> Iterator[bytes]:
@@ -221,20 +257,10 @@ def _pieces(wire: socket.socket) -> Iterator[bytes]:
                 buffer = buffer[end:]
 
 
-def _tell(said: list[Said], listener: Listener) -> ContainerExit | None:
-    for words in said:
-        if isinstance(words, Printed):
-            listener.output(words.line)
-        elif isinstance(words, Flushed):
-            listener.flushed(words.peak)
-        else:
-            return words
-    return None
-
-
 def _remove(api: docker.APIClient, id: str) -> None:
     """Returns when it is gone: the engine may be at removing it already."""
     limit = time.monotonic() + _REMOVE_LIMIT
+    freezer.thaw(id)
     while True:
         try:
             api.remove_container(id, force=True, v=True)

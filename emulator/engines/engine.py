@@ -1,8 +1,9 @@
 """The Engine protocol: how containers run, without a word about Lambda. Values only.
 
-An engine starts a container, hands its output to a listener line by line, and says how it ended.
-`flush` is the part that other engines lack: it asks for a sign that everything printed so far has
-been handed over, so that no line is lost or counted to the wrong invocation.
+An engine makes a container and runs its program in it, again and again if need be; it hands the
+output to a listener line by line, and says how the program ended. `flush` is the part that other
+engines lack: it asks for a sign that everything printed so far has been handed over, so that no
+line is lost or counted to the wrong invocation.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ class ContainerSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContainerExit:
-    """How the main process ended. `code` of None: nobody knows (killed from outside, for one)."""
+class ProgramExit:
+    """How the program ended. `code` of None: nobody knows (killed with its container, for one)."""
 
     code: int | None
     out_of_memory: bool = False
@@ -45,8 +46,11 @@ class Listener(Protocol):
     def flushed(self, peak: int) -> None:
         """All output from before a `flush` was handed over. `peak`: bytes of memory, at most."""
 
-    def exited(self, exit: ContainerExit) -> None:
-        """Said once; no output follows."""
+    def exited(self, exit: ProgramExit) -> None:
+        """The program has ended: said once for each `run`, behind everything that it printed."""
+
+    def gone(self) -> None:
+        """The container has ended: said once, and nothing follows."""
 
 
 class Container(Protocol):
@@ -54,15 +58,24 @@ class Container(Protocol):
 
     id: str
 
+    def run(self) -> None:
+        """Starts the program; again, once it has ended. `Listener.exited` follows in the end."""
+
+    def stop(self) -> None:
+        """Ends the program and all its processes; the container stays, and /tmp with it."""
+
     def flush(self) -> None:
-        """Answered by `Listener.flushed`, or by `exited`."""
+        """Answered by `Listener.flushed`, or by `gone`."""
+
+    def mute(self) -> None:
+        """What is printed from now on is not handed over, until the next `flushed` or `exited`."""
 
     def freeze(self) -> None: ...
 
     def thaw(self) -> None: ...
 
     def kill(self) -> None:
-        """Ends it at once; `Listener.exited` follows."""
+        """Ends it at once; `Listener.gone` follows."""
 
     def remove(self) -> None:
         """Nothing is left of it afterwards."""
@@ -75,8 +88,8 @@ class Engine(Protocol):
     gateway: str
     """Address of this machine as containers see it; listeners for containers bind to it."""
 
-    def run(self, spec: ContainerSpec, listener: Listener) -> Container:
-        """Creates and starts; raises `StartFailed`, and then nothing is left behind."""
+    def create(self, spec: ContainerSpec, listener: Listener) -> Container:
+        """A container that waits for `run`; raises `StartFailed`, and then nothing is left."""
 
     def sweep(self, label: str) -> int:
         """Removes every container with this `name=value` label; returns how many there were."""

@@ -35,6 +35,11 @@ class Runtime:
         return self.deprecated is not None and self.deprecated <= today
 
     @property
+    def version(self) -> str:
+        """As AWS words it: python:3.11, nodejs:22, provided:al2023."""
+        return self.image.rpartition("/")[2] or self.id
+
+    @property
     def brings_bootstrap(self) -> bool:
         return self.entry == "bootstrap"
 

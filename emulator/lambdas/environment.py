@@ -1,7 +1,8 @@
 """One container in its Lambda role: its state, its mailbox, its output.
 
 It listens to the engine and to its mailbox; the pool decides what becomes of it. States change
-under the pool's condition only, so that whoever waits there sees each change.
+under the pool's condition only, so that whoever waits there sees each change. Its runtime may be
+started several times, as on AWS: after a crash or a time-out the container serves on with its /tmp.
 """
 
 from __future__ import annotations
@@ -9,19 +10,22 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 
 from emulator.clock import Clock
-from emulator.engines.engine import Container, ContainerExit
+from emulator.engines.engine import Container, ProgramExit
 from emulator.functions.function import Function
 from emulator.lambdas import lifecycle
 from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.logs import LogLine
 from emulator.lambdas.mailbox import Mailbox
-from emulator.lambdas.outcome import ContainerEnd
+from emulator.lambdas.outcome import ContainerEnd, Failure
 from emulator.lambdas.placement import Slot
 
 Write = Callable[[str], None]
 
+MAX_LOG = 16 * 1024 * 1024
+"""Bytes of output that are kept of one invocation: who prints for ever shall not fill the disk."""
 _PIPE = 32 * 1024  # bytes that a pipe surely takes at once
 _QUIET = 0.1  # seconds without output after which nothing is left inside a runtime
 
@@ -40,31 +44,38 @@ class Environment:
         self.id = id
         self.function = function
         self.version = function.version
-        self.mailbox = Mailbox(
-            polled=self._polled, answered=self._answered, init_failed=self._init_failed
-        )
         self.state = State.STARTING
         self.stale = False
         self.turn = 0
         """Counts leases. Whoever gives one back says which, since the next may have begun."""
-        self.end: ContainerEnd | None = None
-        self.ended_by: Move | None = None
-        """The move that ended its serving."""
+        self.image = ""
+        self.retired = False
         self.peak = 0  # bytes of memory, as far as measured
+        self.begun: datetime = clock.now()
+        """When its runtime was started."""
         self.init_milliseconds: float | None = None
+        """How long the runtime's init took; None: it has not been through it."""
+        self.overdue = False
+        """The runtime was stopped because its time was up."""
+        self.end: ContainerEnd | None = None
+        """How the runtime has ended; None: it runs."""
+        self._ended: float | None = None
         self._changed = changed
         self._clock = clock
-        self._since = self._born = clock.monotonic()
+        self._since = self._begun = clock.monotonic()
         self._retiring = retiring
-        self._reserved = True  # for the lease that starts it
-        self._launched = threading.Event()  # the engine has made the container, or failed to
+        self._reserved = False
+        self._made = threading.Event()  # the engine has made the container, or failed to
         self._pausing = threading.Lock()  # between the engine's freeze and thaw
         self._container: Container | None = None
         self._write: Write | None = None
-        self._init_lines: list[LogLine] = []
+        self._unread: list[LogLine] = []
+        self._kept = 0  # bytes of this invocation's log
         self._printed = self._printed_before = 0  # bytes since it was ready; at the last look
-        self._last_output = self._born
+        self._last_output = self._begun
         self._awaited: deque[Callable[[], None]] = deque()  # what to do at each coming flush
+        self._run = 0  # counts starts of the runtime; what an earlier one did changes nothing
+        self.mailbox = self._new_mailbox()
 
     # For the pool
 
@@ -81,10 +92,6 @@ class Environment:
             reserved=self._reserved,
         )
 
-    @property
-    def age_milliseconds(self) -> float:
-        return (self._clock.monotonic() - self._born) * 1000
-
     def move(self, by: Move) -> bool:
         """Makes the move if the table has it, and wakes who waits. Needs the pool's condition."""
         if not lifecycle.allows(self.state, by):
@@ -93,31 +100,51 @@ class Environment:
         self._since = self._clock.monotonic()
         if self.state is State.BUSY:
             self._reserved = False
-            self.turn += 1
         if self.state is State.RETIRING and before is not State.RETIRING:
-            self.ended_by = by
+            self.retired = by is Move.RETIRED
             self._retiring(self)
         self._changed.notify_all()
         return True
 
-    def begin(self) -> None:
-        """Init is counted from here: what came before was a pull or a build."""
-        self._born = self._clock.monotonic()
+    def reserve(self) -> int:
+        """Keeps it for one lease until it is busy, or released. Needs the pool's condition."""
+        self._reserved = True
+        self.turn += 1
+        return self.turn
 
-    def started(self, container: Container) -> None:
-        """The engine has made the container; its program may have asked for work already."""
+    def release(self, turn: int) -> None:
+        """That lease is over. What has not answered in it can serve no more."""
         with self._changed:
-            self._container = container
-            unsent = len(self._awaited)
-        self._launched.set()
-        for _ in range(unsent):
-            container.flush()
+            if self.turn == turn:
+                self._reserved = False
+                if self.state is State.BUSY:
+                    self.move(Move.RETIRED)
+                self._changed.notify_all()
 
-    def not_started(self) -> None:
-        """There is no container and there will be none."""
+    def made(self, container: Container | None) -> None:
+        """The engine has made the container; None: there is none and there will be none."""
+        self._container = container
+        self._made.set()
+        if container is None:
+            self.gone()
+
+    def run(self) -> None:
+        """Starts the runtime: from here its init is counted."""
         with self._changed:
-            self._end(ContainerEnd(None))
-        self._launched.set()
+            if self.state is not State.STARTING:
+                return  # it has been retired meanwhile
+            self.mailbox = self._new_mailbox()
+            self.end, self._ended, self.overdue = None, None, False
+            self.init_milliseconds = None
+            self.begun = self._clock.now()
+            self._begun = self._clock.monotonic()
+        if self._container is not None:
+            self._container.run()
+
+    def stop(self) -> None:
+        """Ends the runtime; `EXITED` follows."""
+        if self._container is not None:
+            self._container.stop()
 
     def freeze(self) -> None:
         with self._pausing:
@@ -131,33 +158,40 @@ class Environment:
 
     def remove(self) -> None:
         """Kills and removes the container, once the engine has made it."""
-        self._launched.wait()
+        self._made.wait()
         if self._container is not None:
             self._container.kill()
             self._container.remove()
 
+    def await_move(self, state: State, limit: float) -> bool:
+        """Waits, `limit` seconds at most, until it is in this state no more."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.state is not state, limit)
+
+    def await_end(self, limit: float) -> bool:
+        """Waits, `limit` seconds at most, until its runtime has ended and its output is here."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.end is not None, limit)
+
     # For the invoker
+
+    @property
+    def age_milliseconds(self) -> float:
+        """Since its runtime was started, and until it has ended."""
+        return ((self._ended or self._clock.monotonic()) - self._begun) * 1000
+
+    @property
+    def init_failure(self) -> Failure | None:
+        """What the runtime said of its failed init."""
+        return self.mailbox.init_failure
 
     def record(self, write: Write) -> list[LogLine]:
         """From now on output goes to `write`; returns what was printed before anyone recorded."""
         with self._changed:
-            lines, self._init_lines = self._init_lines, []
+            lines, self._unread = self._unread, []
             self._write = write
+            self._kept = 0
         return lines
-
-    def flush(self, then: Callable[[], None]) -> None:
-        """`then` is called when all output up to now has been handed over, unless it ends first."""
-        with self._changed:
-            self._awaited.append(then)
-            container = self._container
-        if container is not None:
-            container.flush()
-
-    def drain(self, limit: float) -> None:
-        """Waits `limit` seconds at most until all output up to now was handed over, or it ended."""
-        flushed = threading.Event()
-        self.flush(flushed.set)
-        self._await(flushed.is_set, limit)
 
     def settle(self, limit: float) -> None:
         """Waits until it is done with the invocation it has answered, as long as output comes.
@@ -165,19 +199,11 @@ class Environment:
         `limit` seconds without any, or its function's time limit in all, end the waiting.
         """
         begun = self._last_output = self._clock.monotonic()
-        while self.state is State.SETTLING and self.end is None:
+        while self.state is State.SETTLING:
             now = self._clock.monotonic()
             if now - self._last_output >= limit or now - begun >= self.function.time_limit:
                 return
-            self._await(lambda: self.state is not State.SETTLING, limit)
-
-    def await_end(self, limit: float) -> None:
-        """Waits, `limit` seconds at most, until it has ended and its output is complete."""
-        self._await(lambda: False, limit)
-
-    def _await(self, done: Callable[[], bool], limit: float) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: done() or self.end is not None, limit)
+            self.await_move(State.SETTLING, limit)
 
     # What the engine says (engine.Listener)
 
@@ -186,62 +212,79 @@ class Environment:
         self._printed += len(line) + 1
         self._last_output = self._clock.monotonic()
         message = line.decode(errors="replace").rstrip("\r\n").replace("\r", "\n")
+        over, self._kept = self._kept > MAX_LOG, self._kept + len(line) + 1
+        if self._kept > MAX_LOG:
+            if self._container is not None:
+                self._container.mute()
+            if over:
+                return
+            message = f"taskdock keeps {MAX_LOG >> 20} MB of a log; what follows is left out"
         with self._changed:
             write = self._write
             if write is None:
-                self._init_lines.append(LogLine(self._clock.now(), message))
+                self._unread.append(LogLine(self._clock.now(), message))
         if write is not None:
             write(message)
 
     def flushed(self, peak: int) -> None:
         self.peak = max(self.peak, peak)
-        then = self._awaited.popleft() if self._awaited else None
-        if then is not None:
-            then()
-        with self._changed:
-            self._changed.notify_all()
+        if self._awaited:
+            self._awaited.popleft()()
 
-    def exited(self, exit: ContainerExit) -> None:
+    def exited(self, exit: ProgramExit) -> None:
         if exit.out_of_memory:
             self.peak = self.function.memory_limit * 1024 * 1024
-        with self._changed:
-            self._end(ContainerEnd(exit.code, exit.out_of_memory))
+        self._end(ContainerEnd(exit.code, exit.out_of_memory), Move.EXITED)
 
-    def _end(self, end: ContainerEnd) -> None:
-        self.end = end
-        self.move(Move.EXITED)
-        self._changed.notify_all()
-        self.mailbox.close(end)
+    def gone(self) -> None:
+        self._end(ContainerEnd(None), Move.LOST)
+
+    def _end(self, end: ContainerEnd, by: Move) -> None:
+        with self._changed:
+            if self.end is None:
+                self.end, self._ended = end, self._clock.monotonic()
+            self.move(by)
+            self._changed.notify_all()
+            mailbox = self.mailbox
+        mailbox.close(end)
 
     # What the runtime does, through the mailbox
 
-    def _polled(self) -> None:
+    def _new_mailbox(self) -> Mailbox:
+        self._run += 1
+        run = self._run
+        return Mailbox(
+            polled=lambda: self._polled(run),
+            answered=lambda: self._move(run, Move.ANSWERED),
+            init_failed=lambda: self._flush(self.stop),  # most end by themselves, others do not
+        )
+
+    def _polled(self, run: int) -> None:
         if self.init_milliseconds is None:
             self.init_milliseconds = self.age_milliseconds
-        self.flush(self._settled)
+        self._flush(lambda: self._settled(run))
 
-    def _settled(self) -> None:
+    def _settled(self, run: int) -> None:
         """All that has left the runtime has arrived. After more than a pipe holds, some may still
         be inside it, since Node.js writes on while it waits for work: then look once more."""
         printed = self._printed
         if printed >= _PIPE and printed != self._printed_before:
             self._printed_before = printed
-            again = threading.Timer(_QUIET, self.flush, (self._settled,))
+            again = threading.Timer(_QUIET, self._flush, (lambda: self._settled(run),))
             again.daemon = True
             again.start()
             return
         self._printed = self._printed_before = 0
-        with self._changed:
-            self.move(Move.POLLED)
+        self._move(run, Move.POLLED)
 
-    def _answered(self) -> None:
+    def _move(self, run: int, by: Move) -> None:
         with self._changed:
-            self.move(Move.ANSWERED)
+            if run == self._run:
+                self.move(by)
 
-    def _init_failed(self) -> None:
-        """Most runtimes end by themselves now, others have to be ended."""
-        self.flush(self._give_up)
-
-    def _give_up(self) -> None:
+    def _flush(self, then: Callable[[], None]) -> None:
+        """`then` is called when all output up to now has been handed over, unless it ends first."""
         with self._changed:
-            self.move(Move.INIT_FAILED)
+            self._awaited.append(then)
+        if self._container is not None:
+            self._container.flush()

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from concurrent.futures import TimeoutError as NoReply
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from emulator import ids
 from emulator.clock import Clock, to_epoch
 from emulator.functions.function import Function
 from emulator.lambdas import launch
 from emulator.lambdas.environment import Environment
-from emulator.lambdas.lifecycle import Move, State
+from emulator.lambdas.lifecycle import State
 from emulator.lambdas.logs import InvocationLog, Sink, Usage
 from emulator.lambdas.mailbox import Delivery
 from emulator.lambdas.outcome import (
+    Cause,
     ContainerEnd,
     Failure,
     Outcome,
@@ -28,9 +29,7 @@ from emulator.lambdas.outcome import (
 from emulator.lambdas.pool import Pool
 
 MAX_EVENT = 6 * 1024 * 1024  # bytes
-_DRAIN_LIMIT = 0.5  # seconds that the last lines get to arrive before a kill
 _SETTLE_LIMIT = 2.0  # seconds that an outcome waits for a runtime that has answered to ask again
-_KILL_LIMIT = 10.0  # seconds that an engine gets to end a container
 _MEGABYTE = 1024 * 1024
 
 
@@ -70,87 +69,94 @@ class Invoker:
                 f"Request must be smaller than {max_event} bytes for the InvokeFunction operation",
             )
         call = call or Call()
-        log = InvocationLog(call.request_id, sink, self._clock)
         with self._pool.lease(function, patience) as leased:
             if isinstance(leased, Failure):
                 return leased
-            if leased.state is State.BUSY:
-                return self._run(leased, event, call, log)
-            return self._explain_init(leased, call.request_id, log)
+            return self._run(leased, event, call, sink)
 
-    def _run(
-        self, environment: Environment, event: bytes, call: Call, log: InvocationLog
-    ) -> Outcome:
-        cold = environment.turn == 1
-        log.lines(environment.record(log.line))
-        log.start()
-        limit = environment.function.time_limit
-        started = self._clock.monotonic()
-        outcome = self._exchange(environment, self._delivery(environment, event, call))
-        duration = (self._clock.monotonic() - started) * 1000
-        if outcome is None:  # no answer in time
-            duration = limit * 1000
-            environment.drain(_DRAIN_LIMIT)
-            self._pool.overdue(environment)
-            environment.await_end(_KILL_LIMIT)
-            outcome = timed_out(call.request_id, limit)
-        elif isinstance(outcome, ContainerEnd):
-            outcome = _why(environment, call.request_id)
+    def _run(self, environment: Environment, event: bytes, call: Call, sink: Sink) -> Outcome:
+        begun = self._clock.monotonic()
+        deadline = self._clock.now() + timedelta(seconds=environment.function.time_limit)
+        log = InvocationLog(call.request_id, environment.function, sink, self._clock)
+        cold = self._open_log(environment, log)
+        ready = environment.state is State.BUSY
+        init = environment.init_milliseconds if cold and ready else None
+        if ready or self._init_again(environment, call, log):
+            log.start()
+            left = environment.function.time_limit - (self._clock.monotonic() - begun)
+            outcome = self._exchange(
+                environment, _delivery(environment, event, call, deadline), left
+            )
+            duration = (self._clock.monotonic() - begun) * 1000
+            if outcome is None:  # no answer in time
+                self._pool.end(environment)
+            if outcome is None or isinstance(outcome, ContainerEnd):
+                outcome = _why(environment, call.request_id)
+            else:
+                environment.settle(_SETTLE_LIMIT)
         else:
-            environment.settle(_SETTLE_LIMIT)
-        init = environment.init_milliseconds if cold else None
+            duration = (self._clock.monotonic() - begun) * 1000
+            outcome = _why(environment, call.request_id)
+            if environment.state is State.DOWN:
+                log.init_report(environment.age_milliseconds, outcome, "invoke")
+            log.start()
+        if isinstance(outcome, Failure) and outcome.cause is Cause.TIMEOUT:
+            duration = environment.function.time_limit * 1000
         log.explain(outcome)
         log.end(outcome, _usage(environment, duration, init))
         return outcome
 
-    def _delivery(self, environment: Environment, event: bytes, call: Call) -> Delivery:
-        function = environment.function
-        deadline = self._clock.now() + timedelta(seconds=function.time_limit)
-        return Delivery(
-            request_id=call.request_id,
-            event=event,
-            deadline_ms=to_epoch(deadline),
-            function_arn=call.arn or launch.function_arn(function.name),
-            client_context=call.client_context,
-            trace_id=f"Root=1-{to_epoch(deadline) // 1000:08x}-{ids.word(24)};Parent={ids.word()}"
-            ";Sampled=0",
-        )
+    def _open_log(self, environment: Environment, log: InvocationLog) -> bool:
+        """Writes what came before the invocation; true where the environment was made for it."""
+        cold = environment.turn == 1
+        if cold:
+            log.init_start(environment.begun, environment.image, environment.id)
+        log.lines(environment.record(log.line))
+        return cold
+
+    def _init_again(self, environment: Environment, call: Call, log: InvocationLog) -> bool:
+        """A runtime that is down has its init within the invocation, and in its time."""
+        if environment.turn == 1 and environment.init_milliseconds is None:
+            log.init_report(
+                environment.age_milliseconds, _why(environment, call.request_id), "init"
+            )
+        return self._pool.restart(environment, environment.function.time_limit)
 
     def _exchange(
-        self, environment: Environment, delivery: Delivery
+        self, environment: Environment, delivery: Delivery, limit: float
     ) -> Outcome | ContainerEnd | None:
-        """What came back from the runtime within its time limit; None: nothing."""
-        reply = environment.mailbox.offer(delivery)
+        """What came back from the runtime within `limit` seconds; None: nothing."""
+        mailbox = environment.mailbox
+        reply = mailbox.offer(delivery)
         try:
-            return reply.result(environment.function.time_limit)
+            return reply.result(max(limit, 0))
         except NoReply:
-            environment.mailbox.withdraw()
+            mailbox.withdraw()
             return reply.result() if reply.done() else None
 
-    def _explain_init(
-        self, environment: Environment, request_id: str, log: InvocationLog
-    ) -> Outcome:
-        environment.await_end(_KILL_LIMIT)
-        failure = _why(environment, request_id)
-        duration = environment.age_milliseconds
-        log.lines(environment.record(log.line))
-        log.init_failed(duration, failure)
-        log.start()
-        log.explain(failure)
-        log.end(failure, _usage(environment, duration, None))
-        return failure
+
+def _delivery(environment: Environment, event: bytes, call: Call, deadline: datetime) -> Delivery:
+    epoch = to_epoch(deadline)
+    return Delivery(
+        request_id=call.request_id,
+        event=event,
+        deadline_ms=epoch,
+        function_arn=call.arn or launch.function_arn(environment.function.name),
+        client_context=call.client_context,
+        trace_id=f"Root=1-{epoch // 1000:08x}-{ids.word(24)};Parent={ids.word()};Sampled=0",
+    )
 
 
 def _why(environment: Environment, request_id: str) -> Failure:
-    """Why an environment ended without an answer."""
-    if environment.ended_by is Move.RETIRED:
+    """Why a runtime has ended without an answer."""
+    if environment.retired:
         return stopped()
-    if environment.ended_by is Move.OVERDUE:
+    if environment.overdue:
         return timed_out(request_id, environment.function.time_limit)
     end = environment.end or ContainerEnd(None)
     if environment.init_milliseconds is None and end.code == launch.NO_BOOTSTRAP:
         return no_bootstrap(request_id)
-    return environment.mailbox.init_failure or ended(request_id, end)
+    return environment.init_failure or ended(request_id, end)
 
 
 def _usage(environment: Environment, duration: float, init: float | None) -> Usage:

@@ -42,6 +42,10 @@ class Addresses:
     task_service: int
 
 
+def log_stream(environment_id: str, time: datetime) -> str:
+    return f"{time:%Y/%m/%d}/[$LATEST]{environment_id}"
+
+
 def function_arn(name: str) -> str:
     return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
 
@@ -110,7 +114,7 @@ def _variables(function: Function, environment_id: str, now: datetime) -> Mappin
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_limit),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": f"{now:%Y/%m/%d}/[$LATEST]{environment_id}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream(environment_id, now),
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "taskdock",  # there is no AWS here; clients want to see some

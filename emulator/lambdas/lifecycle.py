@@ -13,7 +13,7 @@ from emulator.errors import IllegalMove
 
 class State(str, Enum):
     STARTING = "starting"
-    """The container is made; the runtime has not asked for work yet."""
+    """The runtime is started, the first time with its container; it has not asked for work."""
     READY = "ready"
     """The runtime waits in `next`, and all it printed so far has arrived."""
     BUSY = "busy"
@@ -22,6 +22,8 @@ class State(str, Enum):
     """It has answered; it has not asked again yet, or its last lines are still on their way."""
     FROZEN = "frozen"
     """Paused between two invocations."""
+    DOWN = "down"
+    """The runtime has ended; the container and its /tmp wait for the next invocation."""
     RETIRING = "retiring"
     """Being killed and removed."""
     GONE = "gone"
@@ -35,48 +37,30 @@ class Move(str, Enum):
     ANSWERED = "answered"
     """It posted a response or an error."""
     IDLED = "idled"
-    INIT_FAILED = "init_failed"
-    OVERDUE = "overdue"
     EXITED = "exited"
+    """The runtime has ended, by itself or because it was stopped."""
+    RESTARTED = "restarted"
     RETIRED = "retired"
+    LOST = "lost"
+    """The container has ended."""
     REMOVED = "removed"
 
 
+_ANY = {Move.RETIRED: State.RETIRING, Move.LOST: State.RETIRING}
+
 TABLE: dict[State, dict[Move, State]] = {
-    State.STARTING: {
-        Move.POLLED: State.READY,
-        Move.INIT_FAILED: State.RETIRING,
-        Move.OVERDUE: State.RETIRING,
-        Move.EXITED: State.RETIRING,
-        Move.RETIRED: State.RETIRING,
-    },
+    State.STARTING: {Move.POLLED: State.READY, Move.EXITED: State.DOWN, **_ANY},
     State.READY: {
         Move.LEASED: State.BUSY,
         Move.IDLED: State.FROZEN,
-        Move.EXITED: State.RETIRING,
-        Move.RETIRED: State.RETIRING,
+        Move.EXITED: State.DOWN,
+        **_ANY,
     },
-    State.BUSY: {
-        Move.ANSWERED: State.SETTLING,
-        Move.OVERDUE: State.RETIRING,
-        Move.EXITED: State.RETIRING,
-        Move.RETIRED: State.RETIRING,
-    },
-    State.SETTLING: {
-        Move.POLLED: State.READY,
-        Move.OVERDUE: State.RETIRING,
-        Move.EXITED: State.RETIRING,
-        Move.RETIRED: State.RETIRING,
-    },
-    State.FROZEN: {
-        Move.LEASED: State.BUSY,
-        Move.EXITED: State.RETIRING,
-        Move.RETIRED: State.RETIRING,
-    },
-    State.RETIRING: {
-        Move.EXITED: State.RETIRING,
-        Move.REMOVED: State.GONE,
-    },
+    State.BUSY: {Move.ANSWERED: State.SETTLING, Move.EXITED: State.DOWN, **_ANY},
+    State.SETTLING: {Move.POLLED: State.READY, Move.EXITED: State.DOWN, **_ANY},
+    State.FROZEN: {Move.LEASED: State.BUSY, Move.EXITED: State.DOWN, **_ANY},
+    State.DOWN: {Move.RESTARTED: State.STARTING, **_ANY},
+    State.RETIRING: {Move.REMOVED: State.GONE},
     State.GONE: {},
 }
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from emulator.lambdas.lifecycle import State
 
-_LIVING = (State.STARTING, State.READY, State.BUSY, State.SETTLING, State.FROZEN)
+_PREFERRED = (State.DOWN, State.FROZEN, State.READY)
+"""Those that can take an invocation, the best last."""
+_LIVING = (State.STARTING, State.BUSY, State.SETTLING, *_PREFERRED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,16 +30,16 @@ class Slot:
 
     @property
     def idle(self) -> bool:
-        return self.state in (State.READY, State.FROZEN) and not self.reserved
+        return self.state in _PREFERRED and not self.reserved
 
 
 def serve_from(pool: Sequence[Slot], version: str) -> Slot | None:
-    """The idle environment to use: a thawed one first, the most recently used one first.
+    """The idle environment to use: one that is ready first, the most recently used one first.
 
     Most recent first lets the others grow old and go when load falls.
     """
     idle = [s for s in pool if s.version == version and s.idle and not s.stale]
-    return max(idle, key=lambda slot: (slot.state is State.READY, slot.since), default=None)
+    return max(idle, key=lambda slot: (_PREFERRED.index(slot.state), slot.since), default=None)
 
 
 def to_evict(pool: Sequence[Slot], megabytes: int, budget: int) -> list[Slot] | None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from emulator import ids
 from emulator.clock import Clock
-from emulator.engines.engine import ContainerSpec, Engine
+from emulator.engines.engine import Container, ContainerSpec, Engine
 from emulator.errors import EngineError
 from emulator.functions.function import Function
 from emulator.lambdas import placement
@@ -23,12 +23,13 @@ from emulator.lambdas.mailbox import Mailbox
 from emulator.lambdas.outcome import Failure, not_started, stopped
 from emulator.notices import Notices
 
-INIT_LIMIT = 10.0  # seconds; what AWS gives the init of a function with a shorter time limit
+INIT_LIMIT = 10.0  # seconds that a runtime has to start before its first invocation begins
+_END_LIMIT = 5.0  # seconds that a runtime has to end when it is stopped
 _REMOVALS = 4  # side by side
 _STOP_LIMIT = 30.0  # seconds until a stop gives up on an engine that does not remove
 
 _SILENT = (
-    "it did not ask for work in time; when every function does this, look whether a firewall keeps"
+    "its init took too long; when every function does this, look whether a firewall keeps"
     " containers from reaching this machine"
 )
 
@@ -63,8 +64,9 @@ class Pool:
     def lease(self, function: Function, patience: float) -> Iterator[Environment | Failure]:
         """An environment of this function's version, for one invocation.
 
-        It is busy; or it is not, and then its init has failed. Gives a `Failure` when nothing can
-        be started, or there is no room within `patience` seconds.
+        It is busy; or it is down, since its runtime has ended or its init has failed, and is to be
+        started again by `restart`. Gives a `Failure` when nothing can be started, or there is no
+        room within `patience` seconds.
         """
         leased = self._acquire(function, patience)
         if isinstance(leased, Failure):
@@ -74,12 +76,22 @@ class Pool:
         try:
             yield leased
         finally:
-            self._give_back(leased, turn)
+            leased.release(turn)
+            if leased.stale:
+                self.retire_idle(after=float("inf"))
 
-    def overdue(self, environment: Environment) -> None:
-        """It has used up its time: it is killed and removed."""
+    def restart(self, environment: Environment, limit: float) -> bool:
+        """Starts the runtime of a leased environment again: busy, or false and down again."""
         with self._changed:
-            environment.move(Move.OVERDUE)
+            restarted = environment.move(Move.RESTARTED)
+        return restarted and self._await_init(environment, limit)
+
+    def end(self, environment: Environment) -> None:
+        """Its time is up: the runtime is ended, or the container with it if that is no use."""
+        environment.overdue = True
+        environment.stop()
+        if not environment.await_end(_END_LIMIT):
+            environment.gone()
 
     def freeze_idle(self, after: float) -> None:
         """Pauses what has been idle for `after` seconds, where the engine can."""
@@ -129,19 +141,20 @@ class Pool:
                 return found
             if was is State.STARTING:
                 return self._start(found)
-            if was is State.READY or self._thaw(found):
+            if was is not State.FROZEN or self._thaw(found):
                 return found
 
     def _find(
         self, function: Function, give_up: float
     ) -> tuple[Environment, State] | tuple[Failure, None]:
-        """An idle environment, now busy, with the state it was in; or a new one, to be started."""
+        """An idle environment, now reserved, with the state it was in; or a new one to start."""
         with self._changed:
             while not self._stopping:
                 slots = self._slots()
                 idle = placement.serve_from(slots, function.version)
                 if idle is not None:
                     environment = self._environments[idle.id]
+                    environment.reserve()
                     environment.move(Move.LEASED)
                     return environment, idle.state
                 evicted = placement.to_evict(slots, function.memory_limit, self._budget)
@@ -162,31 +175,35 @@ class Pool:
             clock=self._clock,
             retiring=lambda gone: self._undertaker.submit(self._remove, gone),
         )
+        environment.reserve()
         self._environments[environment.id] = environment
         return environment
 
     def _start(self, environment: Environment) -> Environment | Failure:
-        """Starts it and waits until it is busy for this lease, or its init has failed."""
+        """Makes its container and starts its runtime, which is busy for this lease, or down."""
         function = environment.function
+        container: Container | None = None
         try:
             spec = self._launch(function, environment.id)
-            environment.begin()
-            environment.started(self._engine.run(spec, environment))
+            environment.image = spec.image
+            container = self._engine.create(spec, environment)
         except EngineError as error:
             self._notices.publish("environment_failed", function=function.name, error=error.message)
-            environment.not_started()
             return not_started(type(error).__name__, error.message)
-        except BaseException:
-            environment.not_started()
-            raise
-        limit = max(INIT_LIMIT, function.time_limit)
-        with self._changed:
-            self._changed.wait_for(lambda: environment.state is not State.STARTING, limit)
-            if environment.move(Move.LEASED):
-                return environment
-            if environment.move(Move.OVERDUE):
-                self._notices.publish("environment_silent", function=function.name, hint=_SILENT)
+        finally:
+            environment.made(container)
+        if not self._await_init(environment, INIT_LIMIT) and environment.overdue:
+            self._notices.publish("environment_silent", function=function.name, hint=_SILENT)
         return environment
+
+    def _await_init(self, environment: Environment, limit: float) -> bool:
+        """Starts the runtime and waits until it is busy; after `limit` seconds it is ended."""
+        environment.run()
+        if not environment.await_move(State.STARTING, limit):
+            self.end(environment)
+            return False
+        with self._changed:
+            return environment.move(Move.LEASED)
 
     def _thaw(self, environment: Environment) -> bool:
         """False: it could not be thawed, and is given up."""
@@ -194,17 +211,9 @@ class Pool:
             environment.thaw()
         except EngineError as error:
             self._notices.publish("environment_failed", id=environment.id, error=error.message)
-            self._give_back(environment, environment.turn)
+            environment.release(environment.turn)
             return False
         return True
-
-    def _give_back(self, environment: Environment, turn: int) -> None:
-        """What has not answered in its turn is retired; what has may be in its next one already."""
-        with self._changed:
-            if environment.state is State.BUSY and environment.turn == turn:
-                environment.move(Move.RETIRED)
-        if environment.stale:
-            self.retire_idle(after=float("inf"))
 
     def _remove(self, environment: Environment) -> None:
         try:

@@ -99,7 +99,7 @@ def test_a_run_prints_the_result_alone_and_the_log_beside_it(taskdock: CommandLi
 
     assert done.returncode == 0
     assert json.loads(done.stdout) == {"text": "ä"}
-    start, *_, noted, end, report = done.stderr.splitlines()
+    *_, start, noted, end, report = done.stderr.splitlines()
     assert (start[:5], noted, end[:3], report[:6]) == ("START", "noted", "END", "REPORT")
 
 

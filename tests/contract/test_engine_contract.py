@@ -16,12 +16,14 @@ import docker
 import pytest
 
 from emulator.engines.console import MAX_LINE
-from emulator.engines.engine import Container, ContainerExit
+from emulator.engines.engine import Container, ProgramExit
 from emulator.engines.images import ImageRequest, Images
 from emulator.errors import StartFailed
 from tests.support.builders import eventually
 from tests.support.engine_harness import (
+    COUNTS_IN_TMP,
     EXHAUSTS_MEMORY,
+    EXHAUSTS_MEMORY_ONCE,
     HANGS,
     KILLS_ITSELF,
     LABEL,
@@ -35,12 +37,16 @@ from tests.support.engine_harness import (
     prints,
     prints_long,
     prints_many,
+    rings_twice,
     run,
     shows,
 )
 
 ENGINES = ["fake", pytest.param("docker", marks=pytest.mark.docker)]
 VERBS: list[Callable[[Container], None]] = [
+    lambda container: container.run(),
+    lambda container: container.stop(),
+    lambda container: container.mute(),
     lambda container: container.flush(),
     lambda container: container.freeze(),
     lambda container: container.thaw(),
@@ -163,13 +169,13 @@ def test_every_flush_is_answered(harness: Harness) -> None:
 def test_the_exit_code_is_told(harness: Harness, code: int) -> None:
     _, recorder = run(harness, prints(["one"], code=code))
 
-    assert recorder.await_exit() == ContainerExit(code=code)
+    assert recorder.await_exit() == ProgramExit(code=code)
 
 
 def test_a_program_that_a_signal_ended_tells_which(harness: Harness) -> None:
     _, recorder = run(harness, KILLS_ITSELF)
 
-    assert recorder.await_exit() == ContainerExit(code=128 + signal.SIGKILL)
+    assert recorder.await_exit() == ProgramExit(code=128 + signal.SIGKILL)
 
 
 def test_a_container_that_is_killed_ends_once(harness: Harness) -> None:
@@ -178,9 +184,10 @@ def test_a_container_that_is_killed_ends_once(harness: Harness) -> None:
 
     container.kill()
 
-    assert recorder.await_exit() == ContainerExit(code=None)
+    assert recorder.await_exit() == ProgramExit(code=None)
+    recorder.await_gone()
     container.remove()
-    assert len(recorder.of("exited")) == 1
+    assert [kind for kind, _ in recorder.told] == ["output", "exited", "gone"]
 
 
 def test_running_out_of_memory_is_told(harness: Harness) -> None:
@@ -208,8 +215,79 @@ def test_the_end_of_one_container_leaves_its_neighbours_alone(
         recorder.await_flushed()
         line.sendall(b"!")
 
-    assert recorder.await_exit() == ContainerExit(code=0)
+    assert recorder.await_exit() == ProgramExit(code=0)
     assert recorder.lines == ["before", "went on"]
+
+
+# Running again
+
+
+def test_a_program_that_has_ended_can_be_run_again_and_finds_what_it_left(
+    harness: Harness,
+) -> None:
+    container, recorder = run(harness, COUNTS_IN_TMP)
+    first = recorder.await_exit()
+
+    container.run()
+
+    assert (first, recorder.await_exit(2)) == (ProgramExit(code=1), ProgramExit(code=2))
+    assert recorder.lines == ["run 1", "run 2"]
+
+
+def test_a_program_that_is_stopped_ends_behind_its_output_and_can_be_run_again(
+    harness: Harness,
+) -> None:
+    container, recorder = run(harness, HANGS)
+    recorder.await_line("hanging")
+
+    container.stop()
+    recorder.await_exit()
+    container.run()
+    eventually(lambda: recorder.lines == ["hanging"] * 2, LIMIT)
+    container.stop()
+
+    assert recorder.await_exit(2) == ProgramExit(code=128 + signal.SIGKILL)
+    assert [kind for kind, _ in recorder.told] == ["output", "exited"] * 2
+
+
+def test_running_out_of_memory_is_told_once(harness: Harness) -> None:
+    container, recorder = run(harness, EXHAUSTS_MEMORY_ONCE)
+    first = recorder.await_exit()
+
+    container.run()
+
+    assert first.out_of_memory
+    assert recorder.await_exit(2) == ProgramExit(code=3)
+
+
+def test_a_stop_of_what_has_ended_changes_nothing(harness: Harness) -> None:
+    container, recorder = run(harness, prints(["one"]))
+    recorder.await_exit()
+
+    container.stop()
+    container.flush()
+    recorder.await_flushed()
+
+    assert [kind for kind, _ in recorder.told] == ["output", "exited", "flushed"]
+
+
+def test_what_a_muted_container_prints_is_passed_over_until_the_next_flush(
+    harness: Harness,
+) -> None:
+    container, recorder = run(harness, rings_twice("between"))
+    first = harness.bell.await_ring()
+    container.flush()
+    recorder.await_flushed()
+    with first:
+        container.mute()
+        first.sendall(b"!")
+        with harness.bell.await_ring() as second:
+            container.flush()
+            recorder.await_flushed(2)
+            second.sendall(b"!")
+
+    assert recorder.await_exit() == ProgramExit(code=0)
+    assert recorder.lines == ["before", "after"]
 
 
 # Freezing
@@ -244,7 +322,7 @@ def test_a_thaw_that_follows_a_freeze_at_once_is_not_lost(harness: Harness) -> N
             container.thaw()
         line.sendall(b"!")
 
-    assert recorder.await_exit() == ContainerExit(code=0)
+    assert recorder.await_exit() == ProgramExit(code=0)
 
 
 def test_a_thaw_without_a_freeze_is_harmless(harness: Harness) -> None:
@@ -254,7 +332,7 @@ def test_a_thaw_without_a_freeze_is_harmless(harness: Harness) -> None:
         container.thaw()
         line.sendall(b"!")
 
-    assert recorder.await_exit() == ContainerExit(code=0)
+    assert recorder.await_exit() == ProgramExit(code=0)
 
 
 def test_a_frozen_container_can_be_killed(harness: Harness) -> None:
@@ -264,7 +342,7 @@ def test_a_frozen_container_can_be_killed(harness: Harness) -> None:
 
     container.kill()
 
-    assert recorder.await_exit() == ContainerExit(code=None)
+    assert recorder.await_exit() == ProgramExit(code=None)
 
 
 # Removing
@@ -288,20 +366,23 @@ def test_remove_leaves_nothing(harness: Harness, state: str) -> None:
     recorder.await_exit()
 
 
-@pytest.mark.parametrize("removed", [False, True], ids=["ended", "removed"])
+@pytest.mark.parametrize("removed", [False, True], ids=["killed", "removed"])
 def test_every_verb_is_harmless_on_a_container_that_has_ended(
     harness: Harness, removed: bool
 ) -> None:
     container, recorder = run(harness, prints(["one"]))
     recorder.await_exit()
+    container.kill()
+    recorder.await_gone()
     if removed:
         container.remove()
+    told = [("output", b"one"), ("exited", ProgramExit(code=0)), ("gone", None)]
 
     for verb in (*VERBS, *VERBS):
         verb(container)
 
     assert harness.present() == 0
-    assert recorder.told == [("output", b"one"), ("exited", ContainerExit(code=0))]
+    assert recorder.told == told
 
 
 def test_sweep_removes_the_containers_with_its_label_alone(harness: Harness) -> None:
@@ -340,7 +421,7 @@ def test_a_container_is_given_its_variables_and_its_code(harness: Harness, code:
 
 def test_a_start_that_cannot_work_fails_and_leaves_nothing(harness: Harness) -> None:
     with pytest.raises(StartFailed) as failure:
-        harness.engine.run(harness.broken_spec(), Recorder())
+        harness.engine.create(harness.broken_spec(), Recorder())
 
     assert "no such" in failure.value.message.lower()
     assert harness.present() == 0
@@ -455,8 +536,8 @@ def test_what_a_program_leaves_behind_ends_with_it(docker_harness: DockerHarness
 
     _, recorder = run(docker_harness, orphan)
 
-    assert recorder.await_exit() == ContainerExit(code=4)
-    eventually(lambda: docker_harness.present() == 0, LIMIT)
+    assert recorder.await_exit() == ProgramExit(code=4)
+    assert docker_harness.processes() == 1
 
 
 SERVER = """
@@ -468,7 +549,7 @@ from tests.support.engine_harness import Recorder
 image, name, value = sys.argv[1:]
 spec = ContainerSpec(image=image, name=f"taskdock-test-{value}", memory=128, labels={name: value},
                      entrypoint=("sleep",), arguments=("600",))
-DockerEngine(connect(find_engine(os.environ))).run(spec, Recorder())
+DockerEngine(connect(find_engine(os.environ))).create(spec, Recorder()).run()
 print("started", flush=True)
 threading.Event().wait()
 """

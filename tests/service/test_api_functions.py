@@ -461,6 +461,7 @@ def test_a_requests_logs_can_be_read(dock: Dock) -> None:
     logs = dock.get(f"/apiRequests/{request['id']}/logs").json()
 
     assert [line["message"].split()[0] for line in logs["data"]] == [
+        "INIT_START",
         "START",
         "sawing",
         "END",
@@ -520,7 +521,7 @@ def test_requests_side_by_side_are_kept_apart(dock: Dock) -> None:
     assert bodies == [f"/{n}" for n in range(8)]
     for request in requests_of(dock):
         lines = dock.get(f"/apiRequests/{request['id']}/logs").json()["data"]
-        assert [line["message"] for line in lines][1:-2] == [f"table /{request['path']}"]
+        assert [line["message"] for line in lines][2:-2] == [f"table /{request['path']}"]
 
 
 # The logs of a function
@@ -543,12 +544,13 @@ def test_a_functions_logs_are_those_of_its_tasks_and_requests(
     dock.advance(3600)
     dock.get("/api/walnut-table/request")
 
-    task, request = ["START", "task", "END", "REPORT"], ["START", "/request", "END", "REPORT"]
+    task = ["INIT_START", "START", "task", "END", "REPORT"]
+    request = ["START", "/request", "END", "REPORT"]
     noon, one = "2026-01-02T12:00:00.000Z", "2026-01-02T13:00:00.000Z"
     assert logs_of(dock, noon, one) == [*task, *request]
     assert logs_of(dock, noon, "2026-01-02T12:59:59.999Z") == task
     assert logs_of(dock, one, "2026-01-03T13:00:00.000Z") == request
-    assert logs_of(dock, noon, one, "&limit(2,3)") == ["REPORT", "START"]
+    assert logs_of(dock, noon, one, "&limit(2,4)") == ["REPORT", "START"]
 
 
 def test_a_page_of_a_functions_logs_says_where_it_is(timed_dock: Dock) -> None:
@@ -558,7 +560,7 @@ def test_a_page_of_a_functions_logs_says_where_it_is(timed_dock: Dock) -> None:
 
     page = timed_dock.get(f"/functions/walnut-table/logs?{rql}").json()
 
-    assert page["page"] == {"total": 3, "offset": 0, "limit": 1}
+    assert page["page"] == {"total": 4, "offset": 0, "limit": 1}
     assert page["data"][0].keys() == {"eventTimestamp", "message"}
     assert page["data"][0]["eventTimestamp"] == "2026-01-02T12:00:00.000Z"
 

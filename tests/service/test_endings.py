@@ -13,7 +13,7 @@ import pytest
 
 from emulator.clock import SystemClock
 from tests.support.builders import Dock, Gate, Json, StartDock, eventually, summary
-from tests.support.fake_engine import Runtime, serve
+from tests.support.fake_engine import FakeContainer, Runtime, serve
 
 ID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -106,13 +106,13 @@ def test_a_late_answer_does_not_complete_a_task_that_timed_out(dock: Dock) -> No
 
     dock.deploy(handler)
     dock.shorten(time_limit=1)
-    dock.engine.killing.clear()
+    dock.engine.stopping.clear()
     task_id = dock.create_task()
 
-    dock.eventually(lambda: dock.states() == ["retiring"])
+    dock.eventually(lambda: any(e.overdue for e in dock.pool._environments.values()))
     late.open()
     dock.eventually(lambda: len(statuses) == 2)
-    dock.engine.killing.set()
+    dock.engine.stopping.set()
 
     task = dock.finish(task_id)
     assert (task["status"], task["error"]["name"]) == ("failed", "Sandbox.Timedout")
@@ -228,9 +228,107 @@ def test_a_runtime_that_ends_after_its_answer_has_answered(dock: Dock) -> None:
     results = [dock.execute().json() for _ in range(2)]
 
     assert [result["result"] for result in results] == ["done", "done"]
-    assert len(dock.engine.started) == 2
-    log = dock.logs(results[0]["id"])
-    assert [line.split()[0] for line in log] == ["START", "goodbye", "END", "REPORT"]
+    for result in results:
+        log = dock.logs(result["id"])
+        assert [line.split()[0] for line in log] == ["START", "goodbye", "END", "REPORT"]
+
+
+def test_a_runtime_that_has_ended_is_started_again_in_the_same_container(dock: Dock) -> None:
+    def handler(event: Any, runtime: Runtime) -> Any:
+        if runtime.turn == 1:
+            runtime.exit(1)
+        return runtime.turn
+
+    dock.deploy(handler)
+    dock.execute()
+
+    again = dock.execute().json()
+
+    assert again["result"] == 2
+    assert len(dock.engine.started) == 1
+    assert "Init Duration" not in dock.logs(again["id"])[-1]
+
+
+def test_the_init_of_a_runtime_that_is_started_again_is_within_the_time_limit(dock: Dock) -> None:
+    def init(runtime: Runtime) -> None:
+        if runtime.turn == 2:
+            runtime.hang()
+
+    dock.deploy_program(serve(lambda event, runtime: runtime.exit(1), init))
+    dock.shorten(time_limit=1)
+    dock.finish(dock.create_task())
+
+    task_id = dock.create_task()
+
+    assert dock.finish(task_id)["error"]["name"] == "Sandbox.Timedout"
+    _assert_lines(
+        dock.logs(task_id),
+        r"INIT_REPORT Init Duration: \d+\.\d\d ms\tPhase: invoke\tStatus: timeout",
+        r"START RequestId: ID .*",
+        f"{MOMENT} ID Task timed out after 1.00 seconds",
+        "END RequestId: ID",
+        REPORT.replace(r"Duration: [\d.]+", "Duration: 1000.00", 1) + r"\tStatus: timeout\t",
+    )
+    assert dock.execute().status_code == 400
+    assert len(dock.engine.started) == 1
+
+
+def test_an_init_that_fails_once_succeeds_within_the_invocation(dock: Dock) -> None:
+    def init(runtime: Runtime) -> None:
+        runtime.print(f"init {runtime.turn}")
+        if runtime.turn == 1:
+            runtime.exit(3)
+
+    dock.deploy_program(serve(lambda event, runtime: "done", init))
+
+    answer = dock.execute().json()
+
+    assert answer["result"] == "done"
+    _assert_lines(
+        dock.all_logs(answer["id"]),
+        r"INIT_START Runtime Version: python:3\.11\tRuntime Version ARN: arn:aws:lambda:.*",
+        "init 1",
+        r"INIT_REPORT .*\tPhase: init\tStatus: error\tError Type: Runtime\.ExitError",
+        "init 2",
+        r"START RequestId: ID .*",
+        "END RequestId: ID",
+        r"REPORT RequestId: ID\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\t"
+        r"Memory Size: \d+ MB\tMax Memory Used: \d+ MB\t",
+    )
+
+
+def test_a_runtime_that_cannot_be_stopped_takes_its_container_along(
+    dock: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.lambdas.pool._END_LIMIT", 0.1)
+    monkeypatch.setattr(FakeContainer, "stop", lambda self: None)
+    dock.deploy(lambda event, runtime: runtime.hang())
+    dock.shorten(time_limit=1)
+
+    task = dock.finish(dock.create_task())
+
+    assert task["error"]["name"] == "Sandbox.Timedout"
+    dock.eventually(lambda: not dock.engine.containers)
+
+
+def test_a_log_has_an_end(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emulator.lambdas.environment.MAX_LOG", 1024 * 1024)
+
+    def handler(event: Any, runtime: Runtime) -> Any:
+        if "data" not in event:
+            for _ in range(3000):
+                runtime.print("x" * 1023)
+        return "done"
+
+    dock.deploy(handler)
+
+    flood, after = dock.execute().json(), dock.execute(data={"quiet": True}).json()
+
+    *kept, note, end, report = dock.logs(flood["id"])[1:]
+    assert len(kept) == 1024
+    assert note == "taskdock keeps 1 MB of a log; what follows is left out"
+    assert (end.split()[0], report.split()[0]) == ("END", "REPORT")
+    assert [line.split()[0] for line in dock.logs(after["id"])] == ["START", "END", "REPORT"]
 
 
 def test_what_is_printed_after_the_answer_is_in_the_log_before_its_end(dock: Dock) -> None:
@@ -281,6 +379,8 @@ def test_an_error_during_init_is_the_tasks_error(dock: Dock) -> None:
         dock.logs(task_id),
         "looking for the saw",
         rf"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: init\t{status}",
+        "looking for the saw",
+        rf"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: invoke\t{status}",
         r"START RequestId: ID .*",
         "END RequestId: ID",
         rf"{REPORT}\t{status}\t",
@@ -297,7 +397,7 @@ def test_a_runtime_that_stays_after_its_failed_init_is_ended(dock: Dock) -> None
     task = dock.finish(dock.create_task())
 
     assert task["error"] == {"type": "runtime", "name": "Splinter", "message": "in the thumb"}
-    dock.eventually(lambda: not dock.engine.containers)
+    assert dock.states() == ["down"]
 
 
 def test_a_runtime_that_ends_during_init_fails_the_task(dock: Dock) -> None:
@@ -313,6 +413,7 @@ def test_a_runtime_that_ends_during_init_fails_the_task(dock: Dock) -> None:
     _assert_lines(
         dock.logs(task_id),
         rf"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: init\t{status}",
+        rf"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: invoke\t{status}",
         r"START RequestId: ID .*",
         why,
         r"Runtime\.ExitError",
@@ -349,10 +450,11 @@ def test_a_runtime_that_never_asks_for_work_times_out(
         task, "Sandbox.Timedout", "RequestId: ID Error: Task timed out after 1.00 seconds"
     )
     lines = dock.logs(task_id)
-    assert lines[0] == "loading"
+    assert lines[0] == lines[2] == "loading"
     assert re.fullmatch(r"INIT_REPORT .*\tPhase: init\tStatus: timeout", lines[1])
+    assert re.fullmatch(r"INIT_REPORT .*\tPhase: invoke\tStatus: timeout", lines[3])
     assert lines[-1].endswith("\tStatus: timeout\t")
-    dock.eventually(lambda: not dock.engine.containers)
+    assert dock.states() == ["down"]
 
 
 def test_init_may_report_an_error_only_before_the_first_event(dock: Dock) -> None:

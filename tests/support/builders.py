@@ -145,7 +145,10 @@ class Dock:
         return found[0]
 
     def logs(self, task_id: str) -> list[str]:
-        """Every line of a task."""
+        """Every line of a task, but for the one that tells that its environment starts."""
+        return [line for line in self.all_logs(task_id) if not line.startswith("INIT_START ")]
+
+    def all_logs(self, task_id: str) -> list[str]:
         lines: list[str] = []
         while True:
             response = self.get(f"/{task_id}/logs?limit(1000,{len(lines)})")

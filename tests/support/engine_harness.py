@@ -15,7 +15,7 @@ import docker
 
 from emulator import ids
 from emulator.engines.docker import DockerEngine
-from emulator.engines.engine import Container, ContainerExit, ContainerSpec, Engine
+from emulator.engines.engine import Container, ContainerSpec, Engine, ProgramExit
 from tests.support.builders import eventually
 from tests.support.fake_engine import FakeEngine, Program, Runtime
 
@@ -50,8 +50,11 @@ class Recorder:
     def flushed(self, peak: int) -> None:
         self.told.append(("flushed", peak))
 
-    def exited(self, exit: ContainerExit) -> None:
+    def exited(self, exit: ProgramExit) -> None:
         self.told.append(("exited", exit))
+
+    def gone(self) -> None:
+        self.told.append(("gone", None))
 
     def of(self, kind: str) -> list[Any]:
         return [value for told, value in list(self.told) if told == kind]
@@ -60,9 +63,14 @@ class Recorder:
     def lines(self) -> list[str]:
         return [line.decode() for line in self.of("output")]
 
-    def await_exit(self) -> ContainerExit:
-        end: ContainerExit = eventually(lambda: self.of("exited"), LIMIT, self._state)[0]
+    def await_exit(self, count: int = 1) -> ProgramExit:
+        """How the program ended the `count`th time."""
+        eventually(lambda: len(self.of("exited")) >= count, LIMIT, self._state)
+        end: ProgramExit = self.of("exited")[count - 1]
         return end
+
+    def await_gone(self) -> None:
+        eventually(lambda: self.of("gone"), LIMIT, self._state)
 
     def await_flushed(self, count: int = 1) -> None:
         eventually(lambda: len(self.of("flushed")) >= count, LIMIT, self._state)
@@ -157,6 +165,11 @@ class DockerHarness:
         config: dict[str, Any] = self._api.inspect_container(found["Id"])["HostConfig"]
         return config
 
+    def processes(self) -> int:
+        """How many processes there are in the test's one container."""
+        (found,) = self._found()
+        return len(self._api.top(found["Id"])["Processes"])
+
     def volumes(self) -> list[str]:
         """The names of the volumes that the test's containers have."""
         return [mount["Name"] for container in self._found() for mount in container["Mounts"]]
@@ -178,9 +191,11 @@ def _spec(harness: Harness, **fields: Any) -> ContainerSpec:
 
 
 def run(harness: Harness, behaviour: Behaviour, **fields: Any) -> tuple[Container, Recorder]:
-    """Starts a container and records what it says."""
+    """Starts a container and its program, and records what it says."""
     recorder = Recorder()
-    return harness.engine.run(harness.spec(behaviour, **fields), recorder), recorder
+    container = harness.engine.create(harness.spec(behaviour, **fields), recorder)
+    container.run()
+    return container, recorder
 
 
 # Behaviours
@@ -236,6 +251,30 @@ def shows(variable: str, file: str) -> Behaviour:
     )
 
 
+def rings_twice(between: str) -> Behaviour:
+    def program(runtime: Runtime) -> None:
+        runtime.print("before")
+        _ring(runtime)
+        runtime.print(between)
+        _ring(runtime)
+        runtime.print("after")
+
+    return Behaviour(
+        f"print('before'); ring(); print({between!r}); ring(); print('after')", program
+    )
+
+
+def _count(runtime: Runtime) -> None:
+    runtime.print(f"run {runtime.turn}")
+    runtime.exit(runtime.turn)
+
+
+def _exhaust_once(runtime: Runtime) -> None:
+    if runtime.turn == 1:
+        runtime.exhaust_memory()
+    runtime.exit(3)
+
+
 def _exhaust(runtime: Runtime) -> None:
     runtime.print("eating")
     runtime.exhaust_memory()
@@ -247,6 +286,16 @@ def _hang(runtime: Runtime) -> None:
 
 
 EXHAUSTS_MEMORY = Behaviour("print('eating'); food = b'x' * (160 << 20); print('full')", _exhaust)
+EXHAUSTS_MEMORY_ONCE = Behaviour(
+    "if os.path.exists('/tmp/been'): sys.exit(3)\n"
+    "open('/tmp/been', 'w'); food = b'x' * (160 << 20)",
+    _exhaust_once,
+)
+COUNTS_IN_TMP = Behaviour(
+    "open('/tmp/runs', 'a').write('x'); runs = os.path.getsize('/tmp/runs')\n"
+    "print('run', runs); sys.exit(runs)",
+    _count,
+)
 HANGS = Behaviour("print('hanging'); signal.pause()", _hang)
 KILLS_ITSELF = Behaviour("os.kill(os.getpid(), 9)", lambda runtime: runtime.exit(137))
 RINGS = prints(["before"], ring=True)

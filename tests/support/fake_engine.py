@@ -18,15 +18,16 @@ from typing import Any, NoReturn
 
 from emulator import ids
 from emulator.engines.console import Console, Flushed, Printed
-from emulator.engines.engine import ContainerExit, ContainerSpec, Listener
+from emulator.engines.engine import ContainerSpec, Listener, ProgramExit
 from emulator.errors import StartFailed
 
 PEAK = 40 * 1024 * 1024  # bytes that every fake container says it used
-_KILLED = ContainerExit(code=None)
-_OUT_OF_MEMORY = ContainerExit(code=137, out_of_memory=True)
+_KILLED = ProgramExit(code=None)
+_STOPPED = ProgramExit(code=137)
+_OUT_OF_MEMORY = ProgramExit(code=137, out_of_memory=True)
 _API = "/2018-06-01/runtime"
 _PATIENCE = 60.0  # seconds until a program that waits for its test gives up
-_FLUSH, _END = object(), object()
+_FLUSH, _END = object(), object()  # among the pieces of output: a word of ours, and the last
 
 
 class Ended(BaseException):
@@ -36,15 +37,16 @@ class Ended(BaseException):
 class Runtime:
     """A process in a container, and its connection to the Runtime API."""
 
-    def __init__(self, spec: ContainerSpec, gateway: str) -> None:
+    def __init__(self, spec: ContainerSpec, turn: int, gateway: str, said: Queue[object]) -> None:
+        """The container's run number `turn`; `said` takes its output, and its end behind it."""
         self.spec = spec
+        self.turn = turn
         self.request_id = ""
-        self.said: Queue[object] = Queue()
-        """Pieces of output, and between them _FLUSH; _END is the last."""
-        self.end: ContainerExit | None = None
+        self.end: ProgramExit | None = None
         self.statuses: list[int] = []
         """What the Runtime API said to each post."""
         self._gateway = gateway
+        self._said = said
         self._frozen = False
         self._changed = threading.Condition()
         self._connection: http.client.HTTPConnection | None = None
@@ -53,11 +55,11 @@ class Runtime:
 
     def print(self, text: str, end: str = "\n") -> None:
         self.go_on()
-        self.said.put((text + end).encode())
+        self._said.put((text + end).encode())
 
     def exit(self, code: int) -> NoReturn:
         self.go_on()
-        self.finish(ContainerExit(code=code))
+        self.finish(ProgramExit(code=code))
         raise Ended
 
     def exhaust_memory(self) -> NoReturn:
@@ -136,12 +138,13 @@ class Runtime:
             self._frozen = frozen
             self._changed.notify_all()
 
-    def finish(self, end: ContainerExit) -> None:
+    def finish(self, end: ProgramExit) -> None:
         """The first end counts; nothing that is printed afterwards is heard."""
         with self._changed:
-            self.end = self.end or end
+            if self.end is None:
+                self.end = end
+                self._said.put(end)
             self._changed.notify_all()
-        self.said.put(_END)
         with contextlib.suppress(OSError, AttributeError):  # not connected, or not any more
             self._connection.sock.shutdown(2)  # type: ignore[union-attr]  # wakes who waits there
 
@@ -185,61 +188,91 @@ def serve(handler: Handler, init: Program | None = None) -> Program:
 
 
 class FakeContainer:
-    def __init__(self, spec: ContainerSpec, engine: FakeEngine) -> None:
+    def __init__(
+        self, spec: ContainerSpec, program: Program, listener: Listener, engine: FakeEngine
+    ) -> None:
         self.id = ids.word()
         self.spec = spec
-        self.runtime = Runtime(spec, engine.gateway)
+        self.runtime: Runtime | None = None
+        """The process of the latest run."""
+        self._said: Queue[object] = Queue()
+        self._program = program
         self._engine = engine
+        self._killed = False
+        self._turn = 0
+        self._mark = ids.word()
+        self._console = Console(self._mark)
+        _thread(f"output-{self.id}", self._tell, listener)
 
-    def start(self, program: Program, listener: Listener) -> None:
-        for name, run, argument in (
-            ("program", self.runtime.run, program),
-            ("output", self._tell, listener),
-        ):
-            threading.Thread(
-                target=run, args=(argument,), name=f"fake-{name}-{self.id}", daemon=True
-            ).start()
+    def run(self) -> None:
+        if self._killed:
+            return
+        self._turn += 1
+        self.runtime = Runtime(self.spec, self._turn, self._engine.gateway, self._said)
+        _thread(f"program-{self.id}", self.runtime.run, self._program)
+
+    def stop(self) -> None:
+        self._engine.stopping.wait()
+        if self.runtime is not None:
+            self.runtime.finish(_STOPPED)
 
     def flush(self) -> None:
-        self.runtime.said.put(_FLUSH)
+        self._said.put(_FLUSH)
+
+    def mute(self) -> None:
+        self._console.muted = True
 
     def freeze(self) -> None:
         self._engine.calls.append(("freeze", self.id))
-        self.runtime.freeze(True)
+        if self.runtime is not None:
+            self.runtime.freeze(True)
 
     def thaw(self) -> None:
         self._engine.calls.append(("thaw", self.id))
-        self.runtime.freeze(False)
+        if self.runtime is not None:
+            self.runtime.freeze(False)
 
     def kill(self) -> None:
         self._engine.killing.wait()
-        self.runtime.finish(_KILLED)
+        self._killed = True
+        if self.runtime is not None:
+            self.runtime.finish(_KILLED)
+        self._said.put(_END)
 
     def remove(self) -> None:
         self.kill()
         self._engine.containers.pop(self.id, None)
 
     def _tell(self, listener: Listener) -> None:
-        mark = ids.word()
-        console = Console(mark)
-        for piece in iter(self.runtime.said.get, _END):
-            if piece is _FLUSH:
+        turn = 0
+        for piece in iter(self._said.get, _END):
+            if isinstance(piece, bytes):
+                self._hear(piece, listener)
+            elif piece is _FLUSH:
                 with contextlib.suppress(Ended):
-                    self.runtime.go_on()
-                    _hear(console.feed(f"{mark} flush {PEAK}\n".encode()), listener)
-            elif isinstance(piece, bytes):
-                _hear(console.feed(piece), listener)
-        _hear(console.end(), listener)
-        assert self.runtime.end is not None, "it has ended"
-        listener.exited(self.runtime.end)
+                    if self.runtime is not None:
+                        self.runtime.go_on()
+                self._hear(f"{self._mark} flush {PEAK}\n".encode(), listener)
+            elif isinstance(piece, ProgramExit) and piece.code is not None:
+                turn += 1
+                words = f"{self._mark} exit {turn} {piece.code} {int(piece.out_of_memory)}\n"
+                self._hear(words.encode(), listener)
+            elif isinstance(piece, ProgramExit):  # with its container
+                listener.exited(piece)
+        listener.gone()
+
+    def _hear(self, data: bytes, listener: Listener) -> None:
+        for words in self._console.feed(data):
+            if isinstance(words, Printed):
+                listener.output(words.line)
+            elif isinstance(words, Flushed):
+                listener.flushed(words.peak)
+            else:
+                listener.exited(words)
 
 
-def _hear(said: list[Any], listener: Listener) -> None:
-    for words in said:
-        if isinstance(words, Printed):
-            listener.output(words.line)
-        elif isinstance(words, Flushed):
-            listener.flushed(words.peak)
+def _thread(name: str, run: Callable[[Any], object], argument: object) -> None:
+    threading.Thread(target=run, args=(argument,), name=f"fake-{name}", daemon=True).start()
 
 
 class FakeEngine:
@@ -262,17 +295,19 @@ class FakeEngine:
         self.killing = threading.Event()
         """Kills take effect only while this is set."""
         self.killing.set()
+        self.stopping = threading.Event()
+        """Stops take effect only while this is set."""
+        self.stopping.set()
 
-    def run(self, spec: ContainerSpec, listener: Listener) -> FakeContainer:
+    def create(self, spec: ContainerSpec, listener: Listener) -> FakeContainer:
         program = self.programs.get((spec.arguments or ("",))[0]) or self.programs.get(spec.image)
         if self.refusal is not None or program is None:
             raise StartFailed(self.refusal or f"no such image: {spec.image}")
         if spec.code is not None and not spec.code.is_dir():
             raise StartFailed(f"no such folder: {spec.code}")
-        container = FakeContainer(spec, self)
+        container = FakeContainer(spec, program, listener, self)
         self.containers[container.id] = container
         self.started.append(spec)
-        container.start(program, listener)
         return container
 
     def sweep(self, label: str) -> int:

@@ -134,7 +134,10 @@ class TaskService:
         return [self.reach(task_id, *ENDED, within=within) for task_id in task_ids]
 
     def log(self, task_id: str) -> list[str]:
-        """Messages of all its log lines; none when there is no line yet."""
+        """Messages of its log lines but for INIT_START; none when there is no line yet."""
+        return [line for line in self.whole_log(task_id) if not line.startswith("INIT_START ")]
+
+    def whole_log(self, task_id: str) -> list[str]:
         messages: list[str] = []
         while True:
             answer = self.call("GET", f"/{task_id}/logs?limit(100,{len(messages)})")

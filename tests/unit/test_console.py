@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.engines.console import MAX_LINE, Console, Flushed, Printed
-from emulator.engines.engine import ContainerExit
+from emulator.engines.engine import ProgramExit
 
 MARK = "0123456789abcdef"
 
@@ -27,8 +27,15 @@ def read(*pieces):
         (b"no end", [Printed(b"no end")]),
         (f"{MARK} flush 4096\n".encode(), [Flushed(4096)]),
         (f"half a line{MARK} flush 1\n".encode(), [Printed(b"half a line"), Flushed(1)]),
-        (f"{MARK} exit 3 0\n".encode(), [ContainerExit(code=3)]),
-        (f"{MARK} exit 137 1\n".encode(), [ContainerExit(code=137, out_of_memory=True)]),
+        (f"{MARK} exit 1 3 0\n".encode(), [ProgramExit(code=3)]),
+        (f"{MARK} exit 1 137 1\n".encode(), [ProgramExit(code=137, out_of_memory=True)]),
+        (f"{MARK} exit 1 3 1\n".encode(), [ProgramExit(code=3)]),
+        (f"{MARK} exit 1 0 0\n{MARK} exit 1 137 0\n".encode(), [ProgramExit(code=0)]),
+        (
+            f"{MARK} exit 1 0 0\n{MARK} exit 2 4 0\n".encode(),
+            [ProgramExit(code=0), ProgramExit(code=4)],
+        ),
+        (f"{MARK} exit 0 137 0\n".encode(), []),
     ],
 )
 def test_lines_and_the_shells_words_are_told_apart(data, said):
@@ -62,3 +69,28 @@ def test_cutting_a_long_line_never_cuts_the_shells_words():
 
     assert said[-1] == Flushed(5)
     assert sum(len(w.line) for w in said[:-1]) == MAX_LINE - 3
+
+
+@given(st.lists(st.sampled_from([b"a", b"\n", b"0123456789", b"\xff\r"])), st.data())
+def test_a_muted_console_hears_the_shells_next_word_however_the_bytes_are_cut(parts, data):
+    whole = b"".join(parts) + f"{MARK} flush 7\nheard\n".encode()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=5)))
+    console = Console(MARK)
+    console.muted = True
+
+    said = [
+        words
+        for a, b in itertools.pairwise([0, *cuts, len(whole)])
+        for words in console.feed(whole[a:b])
+    ]
+
+    assert said == [Flushed(7), Printed(b"heard")]
+    assert not console.muted
+
+
+def test_a_flood_does_not_fill_the_memory_of_a_muted_console():
+    console = Console(MARK)
+    console.muted = True
+
+    assert [console.feed(b"x\n" * 32768) for _ in range(20)] == [[]] * 20
+    assert len(console._rest) <= len(MARK)

@@ -5,6 +5,8 @@ import pytest
 from emulator.lambdas.lifecycle import State
 from emulator.lambdas.placement import Slot, serve_from, to_evict, to_freeze, to_retire
 
+IDLE = (State.READY, State.FROZEN, State.DOWN)
+
 
 def slot(id, state=State.READY, *, version="v1", memory=128, since=0.0, **more):
     return Slot(id=id, version=version, state=state, memory=memory, since=since, **more)
@@ -25,7 +27,9 @@ def ids(slots):
         ([slot("other", version="v2")], None),
         ([slot("stale", stale=True)], None),
         ([slot("reserved", reserved=True)], None),
-        ([slot(s.value, s) for s in State if s not in (State.READY, State.FROZEN)], None),
+        ([slot("down", State.DOWN, since=9), slot("frozen", State.FROZEN)], "frozen"),
+        ([slot("down", State.DOWN)], "down"),
+        ([slot(s.value, s) for s in State if s not in IDLE], None),
     ],
 )
 def test_the_most_recently_used_idle_environment_of_the_version_serves(pool, served):

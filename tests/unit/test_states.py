@@ -10,7 +10,8 @@ from emulator.lambdas.lifecycle import State
 from emulator.tasks import task
 from emulator.tasks.task import FINAL, Status
 
-LIVING = [State.STARTING, State.READY, State.BUSY, State.SETTLING, State.FROZEN]
+RUNNING = [State.STARTING, State.READY, State.BUSY, State.SETTLING, State.FROZEN]
+LIVING = [*RUNNING, State.DOWN]
 
 
 def reachable(table, start):
@@ -51,9 +52,16 @@ def test_every_environment_can_come_to_its_end(state):
 
 
 @pytest.mark.parametrize("state", LIVING)
-def test_every_living_environment_survives_neither_its_exit_nor_its_retirement(state):
-    assert lifecycle.move(state, lifecycle.Move.EXITED) is State.RETIRING
+def test_every_living_environment_survives_neither_its_retirement_nor_its_containers_end(state):
     assert lifecycle.move(state, lifecycle.Move.RETIRED) is State.RETIRING
+    assert lifecycle.move(state, lifecycle.Move.LOST) is State.RETIRING
+
+
+@pytest.mark.parametrize("state", RUNNING)
+def test_an_environment_whose_runtime_has_ended_can_start_it_again(state):
+    down = lifecycle.move(state, lifecycle.Move.EXITED)
+
+    assert lifecycle.move(down, lifecycle.Move.RESTARTED) is State.STARTING
 
 
 def test_only_a_waiting_environment_is_leased():
