@@ -1,4 +1,4 @@
-"""AWS's Runtime API, as an ASGI application on `runtime_protocol`.
+"""AWS's Runtime API, as an ASGI application.
 
 Whose container is asking is said by the host name that it was given
 (`<environment>.lambda`): the runtime clients accept nothing but host and port.
@@ -15,104 +15,48 @@ import binascii
 import contextlib
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from emulator.lambdas import runtime_state
 from emulator.lambdas.mailbox import Delivery, Mailbox, Verdict
-from emulator.lambdas.outcome import MAX_RESPONSE, Failure, bad_response_mode, function_error
+from emulator.lambdas.outcome import (
+    MAX_RESPONSE,
+    Failure,
+    bad_response_mode,
+    function_error,
+)
 from emulator.lambdas.runtime_state import State
-from emulator.web.runtime_protocol import Spelled, error_body
+from emulator.web.runtime_exchange import (
+    JSON,
+    Receive,
+    Reply,
+    Request,
+    Scope,
+    Send,
+    Truncated,
+    error,
+)
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-_JSON = ("Content-Type", "application/json")
 _ERROR_TYPE = "lambda-runtime-function-error-type"
 _ERROR_BODY = "lambda-runtime-function-error-body"
 _MODE = "lambda-runtime-function-response-mode"
 _STREAMING = "streaming"
-_NOT_IN_A_HEADER = re.compile(rb"[\x00-\x1f\x7f]")
-
-
-@dataclass(frozen=True)
-class Reply:
-    status: int
-    body: bytes
-    headers: tuple[tuple[str, str], ...] = (_JSON,)
-
-    async def send(self, send: Send) -> None:
-        headers = [
-            *((Spelled(name.encode()), _in_a_header(value)) for name, value in self.headers),
-            (b"content-length", str(len(self.body)).encode()),  # uvicorn knows it only so
-        ]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
-
-
-def _in_a_header(value: str) -> bytes:
-    """A client's context is JSON, which can have line ends between its words."""
-    return _NOT_IN_A_HEADER.sub(b" ", value.encode(errors="replace"))
-
-
-def _error(status: int, type: str, message: str) -> Reply:
-    return Reply(status, error_body(type, message))
 
 
 _ACCEPTED = Reply(202, b'{"status":"OK"}')
-_UNKNOWN_ID = _error(400, "InvalidRequestID", "Invalid request ID")
-_TRUNCATED = _error(400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
-_BAD_MODE = _error(400, "InvalidFunctionResponseMode", "Invalid function response mode")
-_NO_ENDPOINT = _error(404, "NotFound", "Not found")
-_WRONG_METHOD = _error(405, "MethodNotAllowed", "Method not allowed")
-_TOO_LARGE = _error(
+_UNKNOWN_ID = error(400, "InvalidRequestID", "Invalid request ID")
+_TRUNCATED = error(400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
+_BAD_MODE = error(400, "InvalidFunctionResponseMode", "Invalid function response mode")
+_NO_ENDPOINT = error(404, "NotFound", "Not found")
+_WRONG_METHOD = error(405, "MethodNotAllowed", "Method not allowed")
+_TOO_LARGE = error(
     413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
 )
-_ENDED = _error(500, "InternalServerError", "Internal Server Error")
+_ENDED = error(500, "InternalServerError", "Internal Server Error")
 _PONG = Reply(200, b"pong", (("Content-Type", "text/plain; charset=utf-8"),))
-_NO_EXTENSIONS = _error(403, "Extension.NotSupported", "Extensions are not supported")
-_NO_LOGS = _error(202, "Logs.NotSupported", "Logs API is not supported")
-_NO_TELEMETRY = _error(202, "Telemetry.NotSupported", "Telemetry API is not supported")
-
-
-class Truncated(Exception):
-    """The body is shorter than was said, or its end never came."""
-
-
-class Request:
-    def __init__(self, scope: Scope, receive: Receive) -> None:
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
-        self._headers: dict[bytes, bytes] = dict(scope["headers"])
-        self._state: dict[str, Any] = scope["state"]
-        self._receive = receive
-
-    def header(self, name: str) -> str | None:
-        return _value(self._headers, name)
-
-    def trailer(self, name: str) -> str | None:
-        """Behind the body only."""
-        return _value(dict(self._state["trailers"]), name)
-
-    async def body(self) -> bytes:
-        """All of it, or as much as shows that it is too large. Raises `Truncated`."""
-        body = bytearray()
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise Truncated
-            body += message["body"][: MAX_RESPONSE + 1 - len(body)]
-            if not message["more_body"]:
-                return bytes(body)
-            if self._state.get("ended"):
-                raise Truncated
-
-    async def end(self) -> None:
-        """Returns when the runtime has hung up."""
-        while not self._state.get("ended"):
-            if (await self._receive())["type"] == "http.disconnect":
-                return
+_NO_EXTENSIONS = error(403, "Extension.NotSupported", "Extensions are not supported")
+_NO_LOGS = error(202, "Logs.NotSupported", "Logs API is not supported")
+_NO_TELEMETRY = error(202, "Telemetry.NotSupported", "Telemetry API is not supported")
 
 
 Endpoint = Callable[[Mailbox, Request, str], Awaitable[Reply]]
@@ -138,7 +82,7 @@ class RuntimeApi:
             if match is None:
                 continue
             if method != request.method:
-                return replace(_WRONG_METHOD, headers=(_JSON, ("Allow", method)))
+                return replace(_WRONG_METHOD, headers=(JSON, ("Allow", method)))
             try:
                 return await endpoint(mailbox, request, match.groupdict().get("id", ""))
             except Truncated:
@@ -175,7 +119,7 @@ async def _next(mailbox: Mailbox, request: Request, _: str) -> Reply:
 def _event(delivery: Delivery) -> Reply:
     context = delivery.client_context
     headers = (
-        _JSON,
+        JSON,
         ("Lambda-Runtime-Aws-Request-Id", delivery.request_id),
         ("Lambda-Runtime-Deadline-Ms", str(delivery.deadline_ms)),
         ("Lambda-Runtime-Invoked-Function-Arn", delivery.function_arn),
@@ -233,7 +177,7 @@ def _told(mailbox: Mailbox, verdict: Verdict, asked: State, accepted: Reply = _A
 
 
 def _not_allowed(mailbox: Mailbox, asked: State) -> Reply:
-    return _error(403, "InvalidStateTransition", runtime_state.refusal(mailbox.state, asked))
+    return error(403, "InvalidStateTransition", runtime_state.refusal(mailbox.state, asked))
 
 
 def _always(reply: Reply) -> Endpoint:
@@ -242,11 +186,6 @@ def _always(reply: Reply) -> Endpoint:
         return reply
 
     return endpoint
-
-
-def _value(headers: dict[bytes, bytes], name: str) -> str | None:
-    value = headers.get(name.encode())
-    return None if value is None else value.decode("latin-1")
 
 
 _RUNTIME = "/2018-06-01/runtime"
