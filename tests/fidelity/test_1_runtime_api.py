@@ -24,7 +24,7 @@ from emulator.lambdas.outcome import MAX_RESPONSE, Answer, Cause, Failure, Outco
 from tests.service.conftest import shared, start_dock, stop_later  # noqa: F401
 from tests.support.builders import Dock, StartDock
 from tests.support.fake_engine import Runtime
-from tests.support.wire import API, LIMIT, OK, Invocation, Wire, head, invocations
+from tests.support.wire import API, LIMIT, OK, Invocation, Reply, Wire, head, invocations
 
 NO_ID = (400, "InvalidRequestID", "Invalid request ID")
 TRUNCATED = (400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
@@ -79,6 +79,16 @@ class Busy:
         assert mailbox is not None
         return mailbox
 
+    def fail_init(self, body: bytes = b"{}", **headers: str) -> Reply:
+        """In this run of the runtime, and in each that follows it."""
+
+        def again(runtime: Runtime) -> None:
+            self.invocation.connect(runtime).fail_init(body, **headers)
+            runtime.exit(1)
+
+        self.invocation.later = again
+        return self.wire.fail_init(body, **headers)
+
     def exit(self, code: int = 1) -> None:
         self.runtime.finish(ContainerExit(code=code))
 
@@ -98,9 +108,11 @@ def start(shared: Dock, caplog: pytest.LogCaptureFixture) -> Iterator[Start]:  #
                 busy.id = busy.wire.next().headers["Lambda-Runtime-Aws-Request-Id"]
             return busy
 
-        with caplog.at_level(logging.ERROR):
-            yield start
-    assert [record.getMessage() for record in caplog.records] == []
+        logging.getLogger("uvicorn.error").addHandler(caplog.handler)  # it does not propagate
+        yield start
+    logging.getLogger("uvicorn.error").removeHandler(caplog.handler)
+    spoke = [record for record in caplog.records if record.name.startswith(("uvicorn", "asyncio"))]
+    assert [record.getMessage() for record in spoke] == []
 
 
 @pytest.fixture
@@ -139,7 +151,7 @@ def test_1_1_an_error_is_accepted_and_goes_to_the_caller_as_it_is(busy: Busy) ->
 def test_1_1_a_failed_init_is_accepted(start: Start) -> None:
     busy = start(asked=False)
 
-    reply = busy.wire.fail_init(b'{"errorType":"Splinter","errorMessage":"in the thumb"}')
+    reply = busy.fail_init(b'{"errorType":"Splinter","errorMessage":"in the thumb"}')
     busy.exit()
 
     assert (reply.status, reply.body) == (202, OK)
@@ -799,7 +811,7 @@ def test_1_5_a_stream_may_take_its_time(busy: Busy) -> None:
 
 def test_1_6_a_second_init_error_is_a_forbidden_transition(start: Start, unkillable: None) -> None:
     busy = start(asked=False)
-    busy.wire.fail_init(b'{"errorType":"First"}')
+    busy.fail_init(b'{"errorType":"First"}')
 
     assert busy.wire.fail_init(b'{"errorType":"Second"}').error == refused("InitError", "InitError")
     busy.exit()
@@ -815,7 +827,7 @@ def test_1_6_a_runtime_whose_init_failed_gets_no_event(start: Start, unkillable:
 
 def test_1_6_an_init_error_has_its_type_from_the_header_too(start: Start) -> None:
     busy = start(asked=False)
-    busy.wire.fail_init(b"", Lambda_Runtime_Function_Error_Type="Runtime.NoSuchHandler")
+    busy.fail_init(b"", Lambda_Runtime_Function_Error_Type="Runtime.NoSuchHandler")
     busy.exit()
 
     assert busy.failed().name == "Runtime.NoSuchHandler"

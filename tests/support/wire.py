@@ -18,7 +18,7 @@ from emulator.engines.engine import ContainerExit
 from emulator.lambdas.invoker import Call, Invoker
 from emulator.lambdas.outcome import Outcome
 from tests.support.builders import Dock
-from tests.support.fake_engine import Runtime
+from tests.support.fake_engine import Program, Runtime
 
 API = "/2018-06-01/runtime"
 LIMIT = 20.0  # seconds that anything here may take
@@ -99,6 +99,8 @@ class Invocation:
     def __init__(self, dock: Dock, executor: ThreadPoolExecutor, **fields: Any) -> None:
         self.name = next(_names)
         self.log: list[str] = []
+        self.later: Program | None = None
+        """What runtimes do that are started after the first."""
         self._dock = dock
         self._executor = executor
         self._runtimes: queue.Queue[Runtime] = queue.Queue()
@@ -131,6 +133,7 @@ class Invocation:
         return self._wires[-1]
 
     def end(self) -> None:
+        self.later = lambda runtime: runtime.exit(0)
         for wire in self._wires:
             wire.close()
         for container in list(self._dock.engine.containers.values()):
@@ -139,6 +142,8 @@ class Invocation:
                     container.runtime.finish(ContainerExit(code=0))
 
     def _program(self, runtime: Runtime) -> None:
+        if self.later is not None:
+            self.later(runtime)
         self._runtimes.put(runtime)
         runtime.hang()
 
