@@ -1,6 +1,8 @@
 """The states of a runtime: the moves that AWS's own server allows, and no other."""
 
+import re
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,7 @@ ALLOWED = {
     ("Running", "InvocationErrorResponse"): "RuntimeResponseSentState",
     ("RuntimeResponseSentState", "Ready"): "Ready",
 }
+DOCUMENT = Path(__file__).parents[2] / "docs" / "lambda-runtime-api.md"
 STAYS_IN = sorted(runtime_state.TABLE)
 
 
@@ -39,3 +42,9 @@ def test_a_refusal_is_worded_as_on_aws():
         "State transition from RuntimeResponseSentState to InvocationResponse failed for runtime."
         " Error: State transition is not allowed"
     )
+
+
+def test_the_document_has_the_same_moves():
+    rows = re.findall(r"^\| (\w+) \| (\w+) \| (\w+) \|$", DOCUMENT.read_text(), re.MULTILINE)
+
+    assert {(state, asked): after for state, asked, after in rows} == ALLOWED
