@@ -1,8 +1,8 @@
 """The mailbox of one environment: where the invoker and the runtime meet.
 
 The invoker offers an event and waits on a future; the runtime asks for it with `next` and posts an
-answer. Both sides may be on any thread. The rules of what may be posted when are those of AWS's
-Runtime API (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
+answer. Both sides may be on any thread. What may be posted when is in the table of
+`runtime_state`. A mailbox is for one run of a runtime: one that is started anew gets a new one.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum
 
+from emulator.lambdas import runtime_state
 from emulator.lambdas.outcome import (
     MAX_RESPONSE,
     Answer,
@@ -23,6 +24,7 @@ from emulator.lambdas.outcome import (
     function_error,
     response_too_large,
 )
+from emulator.lambdas.runtime_state import State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +51,12 @@ class Verdict(Enum):
 
 
 Deliver = Callable[[Delivery | None], None]
+Cancel = Callable[[], None]
 
 
 class Mailbox:
-    """Calls `polled` at each `next`, `answered` and `init_failed` when such was posted."""
+    """Calls `polled` when the runtime becomes ready, by its first `next` and the first after each
+    answer, before an event is delivered; `answered` and `init_failed` when such was posted."""
 
     def __init__(
         self,
@@ -65,11 +69,10 @@ class Mailbox:
         self._answered = answered
         self._init_failed = init_failed
         self._lock = threading.Lock()
-        self._delivery: Delivery | None = None
-        self._reply: Future[Outcome | ContainerEnd] | None = None
-        self._last_id: str | None = None  # answered, and not followed by a `next` yet
-        self._waiting: Deliver | None = None
-        self._asked = False
+        self._state = State.STARTED
+        self._delivery: Delivery | None = None  # until the `next` after its answer: its id is known
+        self._reply: Future[Outcome | ContainerEnd] | None = None  # until it is answered
+        self._waiting: list[Deliver] = []
         self._closed = False
         self._init_failure: Failure | None = None
 
@@ -83,24 +86,22 @@ class Mailbox:
                 reply.set_result(ContainerEnd(None))
                 return reply
             self._delivery, self._reply = delivery, reply
-            waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            waiting(delivery)
+        self._hand_over()
         return reply
 
     def withdraw(self) -> None:
         """The invoker no longer waits: what the runtime still posts comes too late."""
         with self._lock:
-            self._delivery = self._reply = self._last_id = None
+            self._delivery = self._reply = None
 
     def close(self, end: ContainerEnd) -> None:
         """The runtime has ended: whoever waits is told. Closing again changes nothing."""
         with self._lock:
             self._closed = True
-            waiting, self._waiting = self._waiting, None
+            waiting, self._waiting = self._waiting, []
             reply, self._reply, self._delivery = self._reply, None, None
-        if waiting is not None:
-            waiting(None)
+        for deliver in waiting:
+            deliver(None)
         if reply is not None:
             reply.set_result(end)
 
@@ -111,58 +112,87 @@ class Mailbox:
 
     # The runtime's side
 
-    def next(self, deliver: Deliver) -> Callable[[], None]:
+    @property
+    def state(self) -> State:
+        return self._state
+
+    def next(self, deliver: Deliver) -> Cancel | None:
         """The runtime asks for work: `deliver` is called with it once, at once or later.
 
-        Called again before an answer, it delivers the same event again. Returns what cancels the
-        request; `deliver(None)` means that there will be none.
+        Called again before an answer, it delivers the same event again, so that none is lost with
+        its connection. Returns what cancels the request, or None where it may not ask;
+        `deliver(None)` means that there will be no work.
         """
         with self._lock:
-            delivery, closed = self._delivery, self._closed
-            if delivery is None and not closed:
-                self._waiting = deliver
-            self._asked, self._last_id = True, None
+            before, after = self._state, runtime_state.move(self._state, State.READY)
+            if after is None:
+                return None
+            if not self._closed:
+                self._state = after
+                if self._reply is None:
+                    self._delivery = None
+            ready = after is State.READY and before is not State.READY and not self._closed
+        if ready:
+            self._polled()
+        with self._lock:
+            closed = self._closed
+            if not closed:
+                self._waiting.append(deliver)
         if closed:
             deliver(None)
-        elif delivery is not None:
-            deliver(delivery)
         else:
-            self._polled()
+            self._hand_over()
 
         def cancel() -> None:
             with self._lock:
-                if self._waiting is deliver:
-                    self._waiting = None
+                if deliver in self._waiting:
+                    self._waiting.remove(deliver)
 
         return cancel
 
-    def answer(self, request_id: str, body: bytes) -> Verdict:
-        if len(body) > MAX_RESPONSE:
-            verdict = self._post(request_id, response_too_large())
-            return Verdict.TOO_LARGE if verdict is Verdict.ACCEPTED else verdict
-        return self._post(request_id, Answer(body))
+    def answer(self, request_id: str, body: bytes, instead: Failure | None = None) -> Verdict:
+        """`instead` is what the caller gets for a response that is none: it broke off, say."""
+        return self._post(request_id, State.INVOCATION_RESPONSE, body, instead or Answer(body))
 
     def fail(self, request_id: str, error_type: str | None, body: bytes) -> Verdict:
-        return self._post(request_id, function_error(body, error_type))
+        error = function_error(body, error_type)
+        return self._post(request_id, State.INVOCATION_ERROR_RESPONSE, body, error)
 
     def fail_init(self, error_type: str | None, body: bytes) -> Verdict:
-        """Only before the first `next`."""
+        """Only before the first `next`. An event that was offered waits for the runtime's end."""
         with self._lock:
-            if self._asked or self._init_failure is not None:
+            after = runtime_state.move(self._state, State.INIT_ERROR)
+            if after is None or self._closed:
                 return Verdict.WRONG_STATE
+            self._state = after
             said = function_error(body, error_type)
             self._init_failure = Failure(Cause.FUNCTION, said.name, said.message, said.body)
         self._init_failed()
         return Verdict.ACCEPTED
 
-    def _post(self, request_id: str, outcome: Outcome) -> Verdict:
+    def _post(self, request_id: str, asked: State, body: bytes, outcome: Outcome) -> Verdict:
         with self._lock:
             if self._delivery is None or self._delivery.request_id != request_id:
-                answered = self._last_id == request_id
-                return Verdict.WRONG_STATE if answered else Verdict.UNKNOWN_ID
+                return Verdict.UNKNOWN_ID
+            after = runtime_state.move(self._state, asked)
+            if after is None:
+                return Verdict.WRONG_STATE
+            self._state = after
             reply, self._reply = self._reply, None
-            self._last_id, self._delivery = request_id, None
         self._answered()
+        too_large = len(body) > MAX_RESPONSE
         if reply is not None:
-            reply.set_result(outcome)
-        return Verdict.ACCEPTED
+            reply.set_result(response_too_large() if too_large else outcome)
+        return Verdict.TOO_LARGE if too_large else Verdict.ACCEPTED
+
+    def _hand_over(self) -> None:
+        """Gives the event that is held, if there is one, to every request that waits."""
+        with self._lock:
+            after = runtime_state.move(self._state, State.RUNNING)
+            delivery = self._delivery
+            if self._reply is None or not self._waiting or after is None:
+                return
+            self._state = after
+            waiting, self._waiting = self._waiting, []
+        for deliver in waiting:
+            deliver(delivery)

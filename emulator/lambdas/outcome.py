@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -58,6 +59,7 @@ class ContainerEnd:
     out_of_memory: bool = False
 
 
+_ERROR_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
 _SIGNALS = {
     134: "signal: aborted (core dumped)",
     137: "signal: killed",
@@ -67,16 +69,31 @@ _SIGNALS = {
 
 
 def function_error(body: bytes, error_type: str | None = None) -> Failure:
-    """An error that the runtime posted; its body goes to the caller unchanged."""
+    """An error that the runtime posted; its body goes to the caller unchanged.
+
+    `error_type` is what the runtime said beside it, which counts where the body names no type.
+    """
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     said = said if isinstance(said, dict) else {}
-    name = said.get("errorType") or error_type or "Runtime.Unknown"
-    return Failure(
-        Cause.FUNCTION, str(name), str(said.get("errorMessage") or ""), body, posted=True
-    )
+    name = _text(said.get("errorType")) or known_error_type(error_type)
+    return Failure(Cause.FUNCTION, name, _text(said.get("errorMessage")), body, posted=True)
+
+
+def _text(value: object) -> str:
+    """`value` as text that can be stored: JSON's escapes can hold half a character."""
+    return str(value or "").encode(errors="replace").decode()
+
+
+def known_error_type(error_type: str | None) -> str:
+    """What the header `Lambda-Runtime-Function-Error-Type` counts as: `fatalerror.go` of
+    https://github.com/aws/aws-lambda-runtime-interface-emulator."""
+    if error_type and _ERROR_TYPE.fullmatch(error_type):
+        return error_type
+    prefix = "Function" if (error_type or "").startswith("Function.") else "Runtime"
+    return f"{prefix}.Unknown"
 
 
 def timed_out(request_id: str, limit: float) -> Failure:
@@ -119,6 +136,14 @@ def response_too_large() -> Failure:
     message = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
     return Failure(
         Cause.CRASH, name, message, _compact({"errorMessage": message, "errorType": name})
+    )
+
+
+def bad_response_mode() -> Failure:
+    """The name is AWS's. AWS's own server leaves the body empty, which says nothing to a reader."""
+    name, message = "Runtime.InvalidResponseModeHeader", "Invalid function response mode"
+    return Failure(
+        Cause.CRASH, name, message, _compact({"errorType": name, "errorMessage": message})
     )
 
 

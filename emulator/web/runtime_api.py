@@ -1,49 +1,65 @@
-"""AWS's Runtime API, as an ASGI application: next, response, error, init/error.
+"""AWS's Runtime API, as an ASGI application.
 
 Whose container is asking is said by the host name that it was given
 (`<environment>.lambda`): the runtime clients accept nothing but host and port.
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html; what that leaves open is answered as
+AWS's own server does: https://github.com/aws/aws-lambda-runtime-interface-emulator.
+docs/lambda-runtime-api.md has all of it in one table.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import contextlib
-import json
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
+from emulator.lambdas import runtime_state
 from emulator.lambdas.mailbox import Delivery, Mailbox, Verdict
-from emulator.lambdas.outcome import MAX_RESPONSE
+from emulator.lambdas.outcome import (
+    MAX_RESPONSE,
+    Failure,
+    bad_response_mode,
+    function_error,
+)
+from emulator.lambdas.runtime_state import State
+from emulator.web.runtime_exchange import (
+    JSON,
+    Receive,
+    Reply,
+    Request,
+    Scope,
+    Send,
+    Truncated,
+    error,
+)
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+_ERROR_TYPE = "lambda-runtime-function-error-type"
+_ERROR_BODY = "lambda-runtime-function-error-body"
+_MODE = "lambda-runtime-function-response-mode"
+_STREAMING = "streaming"
 
-_ROOT = "/2018-06-01/runtime/"
-_ACCEPTED = (202, {"status": "OK"})
-_ANSWERS: dict[Verdict, tuple[int, dict[str, str]]] = {
-    Verdict.ACCEPTED: _ACCEPTED,
-    Verdict.UNKNOWN_ID: (
-        400,
-        {"errorMessage": "Invalid request ID", "errorType": "InvalidRequestID"},
-    ),
-    Verdict.WRONG_STATE: (
-        403,
-        {
-            "errorMessage": "State transition is not allowed",
-            "errorType": "InvalidStateTransition",
-        },
-    ),
-    Verdict.TOO_LARGE: (
-        413,
-        {
-            "errorMessage": f"Exceeded maximum allowed payload size ({MAX_RESPONSE} bytes).",
-            "errorType": "RequestEntityTooLarge",
-        },
-    ),
-}
-_UNKNOWN = (404, {"errorMessage": "Not found", "errorType": "NotFound"})
+
+_ACCEPTED = Reply(202, b'{"status":"OK"}')
+_UNKNOWN_ID = error(400, "InvalidRequestID", "Invalid request ID")
+_TRUNCATED = error(400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
+_BAD_MODE = error(400, "InvalidFunctionResponseMode", "Invalid function response mode")
+_NO_ENDPOINT = error(404, "NotFound", "Not found")
+_WRONG_METHOD = error(405, "MethodNotAllowed", "Method not allowed")
+_TOO_LARGE = error(
+    413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
+)
+_ENDED = error(500, "InternalServerError", "Internal Server Error")
+_PONG = Reply(200, b"pong", (("Content-Type", "text/plain; charset=utf-8"),))
+_NO_EXTENSIONS = error(403, "Extension.NotSupported", "Extensions are not supported")
+_NO_LOGS = error(202, "Logs.NotSupported", "Logs API is not supported")
+_NO_TELEMETRY = error(202, "Telemetry.NotSupported", "Telemetry API is not supported")
+
+
+Endpoint = Callable[[Mailbox, Request, str], Awaitable[Reply]]
 
 
 class RuntimeApi:
@@ -52,33 +68,29 @@ class RuntimeApi:
         self._mailbox_of = mailbox_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        headers = dict(scope["headers"])
-        host = headers.get(b"host", b"").decode("latin-1")
-        mailbox = self._mailbox_of(host.partition(".")[0])
-        path: str = scope["path"]
-        if mailbox is None or not path.startswith(_ROOT):
-            await _answer(send, *_UNKNOWN)
-            return
-        match scope["method"], path[len(_ROOT) :].split("/"):
-            case "GET", ["invocation", "next"]:
-                await _next(mailbox, receive, send)
-            case "POST", ["invocation", request_id, "response"]:
-                body = await _body(receive)
-                await _answer(send, *_ANSWERS[mailbox.answer(request_id, body)])
-            case "POST", ["invocation", request_id, "error"]:
-                body = await _body(receive)
-                verdict = mailbox.fail(request_id, _error_type(headers), body)
-                await _answer(send, *_ANSWERS[verdict])
-            case "POST", ["init", "error"]:
-                body = await _body(receive)
-                await _answer(send, *_ANSWERS[mailbox.fail_init(_error_type(headers), body)])
-            case _:
-                await _answer(send, *_UNKNOWN)
+        if scope["type"] == "http":
+            reply = await self._reply(Request(scope, receive))
+            await reply.send(send)
+
+    async def _reply(self, request: Request) -> Reply:
+        environment_id = (request.header("host") or "").partition(".")[0]
+        mailbox = self._mailbox_of(environment_id)
+        if mailbox is None:
+            return _NO_ENDPOINT
+        for method, path, endpoint in _ENDPOINTS:
+            match = path.fullmatch(request.path)
+            if match is None:
+                continue
+            if method != request.method:
+                return replace(_WRONG_METHOD, headers=(JSON, ("Allow", method)))
+            try:
+                return await endpoint(mailbox, request, match.groupdict().get("id", ""))
+            except Truncated:
+                return _TRUNCATED
+        return _NO_ENDPOINT
 
 
-async def _next(mailbox: Mailbox, receive: Receive, send: Send) -> None:
+async def _next(mailbox: Mailbox, request: Request, _: str) -> Reply:
     """Holds the request until there is an event, or the runtime hangs up."""
     loop = asyncio.get_running_loop()
     came: asyncio.Future[Delivery | None] = loop.create_future()
@@ -92,65 +104,103 @@ async def _next(mailbox: Mailbox, receive: Receive, send: Send) -> None:
             loop.call_soon_threadsafe(arrive, delivery)
 
     cancel = mailbox.next(deliver)
-    hung_up = asyncio.ensure_future(_hang_up(receive))
+    if cancel is None:
+        return _not_allowed(mailbox, State.READY)
+    hung_up = asyncio.ensure_future(request.end())
     try:
         await asyncio.wait((came, hung_up), return_when=asyncio.FIRST_COMPLETED)
-        delivery = came.result() if came.done() else None
-        if delivery is not None:
-            await _send(send, 200, delivery.event, _delivery_headers(delivery))
-        elif not hung_up.done():
-            await _answer(send, 500, {"errorMessage": "Shutdown", "errorType": "Container"})
     finally:
         cancel()
         hung_up.cancel()
+    delivery = came.result() if came.done() else None
+    return _ENDED if delivery is None else _event(delivery)
 
 
-async def _hang_up(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def _delivery_headers(delivery: Delivery) -> Iterable[tuple[str, str]]:
+def _event(delivery: Delivery) -> Reply:
     context = delivery.client_context
-    return (
-        ("Content-Type", "application/json"),
+    headers = (
+        JSON,
         ("Lambda-Runtime-Aws-Request-Id", delivery.request_id),
         ("Lambda-Runtime-Deadline-Ms", str(delivery.deadline_ms)),
         ("Lambda-Runtime-Invoked-Function-Arn", delivery.function_arn),
         ("Lambda-Runtime-Trace-Id", delivery.trace_id),
         *(() if context is None else (("Lambda-Runtime-Client-Context", context),)),
     )
+    return Reply(200, delivery.event, headers)
 
 
-async def _body(receive: Receive) -> bytes:
-    """The request's body. Past the limit it is read but not kept: the answer says so."""
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ConnectionError("the runtime hung up in the middle of its answer")
-        part: bytes = message.get("body", b"")
-        size += len(part)
-        if size <= MAX_RESPONSE + 1:
-            parts.append(part)
-        if not message.get("more_body", False):
-            body = b"".join(parts)
-            return body if size <= MAX_RESPONSE else body.ljust(MAX_RESPONSE + 1)
+async def _response(mailbox: Mailbox, request: Request, request_id: str) -> Reply:
+    body = await request.body()
+    mode = request.header(_MODE)
+    if mode and mode != _STREAMING:
+        verdict = mailbox.answer(request_id, b"", bad_response_mode())
+        accepted = _BAD_MODE
+    else:
+        broken = _error_in_stream(request) if mode else None
+        verdict = mailbox.answer(request_id, body, broken)
+        accepted = _ACCEPTED
+    return _told(mailbox, verdict, State.INVOCATION_RESPONSE, accepted)
 
 
-def _error_type(headers: dict[bytes, bytes]) -> str | None:
-    value = headers.get(b"lambda-runtime-function-error-type")
-    return None if value is None else value.decode("latin-1")
+def _error_in_stream(request: Request) -> Failure | None:
+    """The error that a streamed response ended with, as its trailers say."""
+    error_type = request.trailer(_ERROR_TYPE)
+    if not error_type:
+        return None
+    encoded = request.trailer(_ERROR_BODY) or ""
+    try:
+        return function_error(base64.b64decode(encoded, validate=True), error_type)
+    except (binascii.Error, ValueError):
+        return function_error(encoded.encode(), error_type)
 
 
-async def _answer(send: Send, status: int, value: dict[str, str]) -> None:
-    body = json.dumps(value, separators=(",", ":")).encode()
-    await _send(send, status, body, [("Content-Type", "application/json")])
+async def _error_post(mailbox: Mailbox, request: Request, request_id: str) -> Reply:
+    verdict = mailbox.fail(request_id, request.header(_ERROR_TYPE), await request.body())
+    return _told(mailbox, verdict, State.INVOCATION_ERROR_RESPONSE)
 
 
-async def _send(send: Send, status: int, body: bytes, headers: Iterable[tuple[str, str]]) -> None:
-    raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
-    raw.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": raw})
-    await send({"type": "http.response.body", "body": body})
+async def _init_error(mailbox: Mailbox, request: Request, _: str) -> Reply:
+    verdict = mailbox.fail_init(request.header(_ERROR_TYPE), await request.body())
+    return _told(mailbox, verdict, State.INIT_ERROR)
+
+
+def _told(mailbox: Mailbox, verdict: Verdict, asked: State, accepted: Reply = _ACCEPTED) -> Reply:
+    match verdict:
+        case Verdict.ACCEPTED:
+            return accepted
+        case Verdict.UNKNOWN_ID:
+            return _UNKNOWN_ID
+        case Verdict.WRONG_STATE:
+            return _not_allowed(mailbox, asked)
+        case Verdict.TOO_LARGE:
+            return _TOO_LARGE
+
+
+def _not_allowed(mailbox: Mailbox, asked: State) -> Reply:
+    return error(403, "InvalidStateTransition", runtime_state.refusal(mailbox.state, asked))
+
+
+def _always(reply: Reply) -> Endpoint:
+    async def endpoint(mailbox: Mailbox, request: Request, _: str) -> Reply:
+        await request.body()
+        return reply
+
+    return endpoint
+
+
+_RUNTIME = "/2018-06-01/runtime"
+_EXTENSION = "/2020-01-01/extension"
+_ENDPOINTS: tuple[tuple[str, re.Pattern[str], Endpoint], ...] = tuple(
+    (method, re.compile(path), endpoint)
+    for method, path, endpoint in (
+        ("GET", f"{_RUNTIME}/invocation/next", _next),
+        ("POST", f"{_RUNTIME}/invocation/(?P<id>[^/]*)/response", _response),
+        ("POST", f"{_RUNTIME}/invocation/(?P<id>[^/]*)/error", _error_post),
+        ("POST", f"{_RUNTIME}/init/error", _init_error),
+        ("GET", "/2018-06-01/ping", _always(_PONG)),
+        ("POST", f"{_EXTENSION}/(register|init/error|exit/error)", _always(_NO_EXTENSIONS)),
+        ("GET", f"{_EXTENSION}/event/next", _always(_NO_EXTENSIONS)),
+        ("PUT", "/2020-08-15/logs", _always(_NO_LOGS)),
+        ("PUT", "/2022-07-01/telemetry", _always(_NO_TELEMETRY)),
+    )
+)

@@ -20,6 +20,7 @@ from waitress.server import BaseWSGIServer
 from emulator.errors import StartupError
 from emulator.web.malformed import answer_in_json
 from emulator.web.repeated_headers import join_with_commas
+from emulator.web.runtime_protocol import RuntimeProtocol
 
 THREADS = 64  # of the public listener; a direct execution or API function holds one for up to 30 s
 _BACKLOG = 1024
@@ -99,10 +100,11 @@ class RuntimeServer:
         self.port: int = listener.getsockname()[1]
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=RuntimeProtocol,
             lifespan="off",
             log_level="error",
             access_log=False,
+            server_header=False,
             timeout_keep_alive=3600,
             timeout_graceful_shutdown=1,
             ws="none",

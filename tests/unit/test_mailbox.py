@@ -5,7 +5,8 @@ from concurrent.futures import Future
 import pytest
 
 from emulator.lambdas.mailbox import Delivery, Mailbox, Verdict
-from emulator.lambdas.outcome import MAX_RESPONSE, Answer, ContainerEnd
+from emulator.lambdas.outcome import MAX_RESPONSE, Answer, ContainerEnd, bad_response_mode
+from emulator.lambdas.runtime_state import State
 
 
 def delivery(id="one"):
@@ -25,7 +26,11 @@ class Party:
         self.got = []
 
     def next(self):
-        return self.mailbox.next(self.got.append)
+        return self.mailbox.next(self.take)
+
+    def take(self, delivery):
+        self.got.append(delivery)
+        self.heard.append("delivered")
 
 
 @pytest.fixture
@@ -39,7 +44,7 @@ def test_an_event_goes_to_the_runtime_that_waits_for_it(party):
     party.mailbox.offer(delivery())
 
     assert party.got == [delivery()]
-    assert party.heard == ["polled"]
+    assert party.heard == ["polled", "delivered"]
 
 
 def test_asking_again_before_an_answer_gives_the_same_event(party):
@@ -49,6 +54,49 @@ def test_asking_again_before_an_answer_gives_the_same_event(party):
     party.next()
 
     assert party.got == [delivery(), delivery()]
+    assert party.heard == ["polled", "delivered", "delivered"]
+
+
+def test_an_event_may_be_there_before_the_first_next_which_still_ends_init(party):
+    reply = party.mailbox.offer(delivery())
+    assert party.heard == []
+
+    party.next()
+
+    assert party.heard == ["polled", "delivered"]
+    party.mailbox.answer("one", b"42")
+    assert reply.result(0) == Answer(b"42")
+
+
+def test_the_first_next_after_each_answer_makes_it_ready_again(party):
+    for id in ("one", "two"):
+        party.next()
+        party.next()
+        party.mailbox.offer(delivery(id))
+        party.mailbox.answer(id, b"")
+
+    assert party.heard == ["polled", "delivered", "delivered", "answered"] * 2
+
+
+def test_an_event_offered_between_an_answer_and_the_next_is_not_lost(party):
+    party.next()
+    party.mailbox.offer(delivery("one"))
+    party.mailbox.answer("one", b"")
+    party.mailbox.offer(delivery("two"))
+
+    party.next()
+
+    assert party.got == [delivery("one"), delivery("two")]
+
+
+def test_an_event_goes_to_every_request_that_waits(party):
+    """One of them may belong to a connection that is no more."""
+    party.next()
+    party.next()
+
+    party.mailbox.offer(delivery())
+
+    assert party.got == [delivery()] * 2
 
 
 def test_an_answer_resolves_the_offer(party):
@@ -58,7 +106,7 @@ def test_an_answer_resolves_the_offer(party):
     assert party.mailbox.answer("one", b"42") is Verdict.ACCEPTED
 
     assert reply.result(0) == Answer(b"42")
-    assert party.heard == ["polled", "answered"]
+    assert party.heard == ["polled", "delivered", "answered"]
 
 
 def test_a_second_answer_is_refused_and_changes_nothing(party):
@@ -80,7 +128,19 @@ def test_an_answer_after_the_offer_was_withdrawn_comes_too_late(party):
     assert party.mailbox.answer("one", b"late") is Verdict.UNKNOWN_ID
 
     assert not reply.done()
-    assert party.heard == ["polled"]
+    assert party.heard == ["polled", "delivered"]
+
+
+def test_a_runtime_that_asks_again_after_its_time_is_over_is_not_ready(party):
+    party.next()
+    party.mailbox.offer(delivery())
+    party.mailbox.withdraw()
+
+    party.next()
+
+    assert party.heard == ["polled", "delivered"]
+    party.mailbox.close(ContainerEnd(None))
+    assert party.got == [delivery(), None]
 
 
 def test_an_unknown_id_is_told_apart(party):
@@ -101,6 +161,15 @@ def test_an_answer_has_a_largest_size(party, size, verdict):
     assert party.mailbox.answer("one", b"x" * size) is verdict
 
     assert isinstance(reply.result(0), Answer) is (verdict is Verdict.ACCEPTED)
+
+
+def test_the_caller_may_get_something_else_than_the_response(party):
+    party.next()
+    reply = party.mailbox.offer(delivery())
+
+    assert party.mailbox.answer("one", b"42", bad_response_mode()) is Verdict.ACCEPTED
+
+    assert reply.result(0) == bad_response_mode()
 
 
 def test_the_end_of_the_runtime_resolves_the_offer(party):
@@ -145,6 +214,37 @@ def test_init_can_fail_once_and_only_before_the_first_next(party):
 
     assert party.mailbox.init_failure.name == "Runtime.ImportModuleError"
     assert party.heard == ["init failed"]
+
+
+def test_a_failed_init_leaves_an_event_to_the_end_of_the_runtime(party):
+    reply = party.mailbox.offer(delivery())
+
+    assert party.mailbox.fail_init("Function.Oops", b"") is Verdict.ACCEPTED
+    assert party.mailbox.answer("one", b"42") is Verdict.WRONG_STATE
+
+    assert party.heard == ["init failed"]
+    assert not reply.done()
+    party.mailbox.close(ContainerEnd(1))
+    assert reply.result(0) == ContainerEnd(1)
+    assert party.mailbox.init_failure.name == "Function.Oops"
+
+
+def test_a_runtime_whose_init_failed_may_not_ask_for_work(party):
+    party.mailbox.fail_init(None, b"")
+
+    assert party.next() is None
+    assert (party.heard, party.mailbox.state) == (["init failed"], State.INIT_ERROR)
+
+
+def test_after_the_end_nothing_is_told_to_anyone(party):
+    party.mailbox.close(ContainerEnd(0))
+
+    party.next()
+    assert party.mailbox.fail_init(None, b"") is Verdict.WRONG_STATE
+    assert party.mailbox.answer("one", b"") is Verdict.UNKNOWN_ID
+
+    assert party.heard == ["delivered"]
+    assert party.got == [None]
 
 
 def test_init_is_over_after_the_first_next(party):

@@ -47,6 +47,9 @@ def test_the_end_of_a_runtime_is_explained(end, cause, name, why):
         (b'{"errorMessage":"boom"}', "Function.Oops", "Function.Oops", "boom"),
         (b'"just text"', None, "Runtime.Unknown", ""),
         (b"\xff not json", "Runtime.Bad", "Runtime.Bad", ""),
+        (b"", "Function.bad", "Function.Unknown", ""),
+        (b"[" * 100_000, "Oops", "Runtime.Unknown", ""),
+        (b'{"errorType":"A\\ud800","errorMessage":"\\udfff"}', None, "A?", "?"),
     ],
 )
 def test_an_error_is_what_the_runtime_posted(body, header, name, message):
