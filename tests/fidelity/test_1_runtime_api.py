@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from emulator.engines.engine import ContainerExit
+from emulator.engines.engine import ProgramExit
 from emulator.lambdas.invoker import Call
 from emulator.lambdas.mailbox import Mailbox
 from emulator.lambdas.outcome import MAX_RESPONSE, Answer, Cause, Failure, Outcome
@@ -74,6 +74,12 @@ class Busy:
         assert isinstance(outcome, Failure), outcome
         return outcome
 
+    def init_failed(self) -> Failure:
+        """No runtime asks for anything any more."""
+        outcome = self.outcome.result(LIMIT)
+        assert isinstance(outcome, Failure), outcome
+        return outcome
+
     def mailbox(self, dock: Dock) -> Mailbox:
         mailbox = dock.pool.mailbox((self.wire.host or "").partition(".")[0])
         assert mailbox is not None
@@ -90,7 +96,7 @@ class Busy:
         return self.wire.fail_init(body, **headers)
 
     def exit(self, code: int = 1) -> None:
-        self.runtime.finish(ContainerExit(code=code))
+        self.runtime.finish(ProgramExit(code=code))
 
 
 @pytest.fixture
@@ -116,11 +122,11 @@ def start(shared: Dock, caplog: pytest.LogCaptureFixture) -> Iterator[Start]:  #
 
 
 @pytest.fixture
-def unkillable(shared: Dock) -> Iterator[None]:  # noqa: F811
+def unstoppable(shared: Dock) -> Iterator[None]:  # noqa: F811
     """A runtime that has to end can go on speaking."""
-    shared.engine.killing.clear()
+    shared.engine.stopping.clear()
     yield
-    shared.engine.killing.set()
+    shared.engine.stopping.set()
 
 
 @pytest.fixture
@@ -155,7 +161,7 @@ def test_1_1_a_failed_init_is_accepted(start: Start) -> None:
     busy.exit()
 
     assert (reply.status, reply.body) == (202, OK)
-    assert busy.failed().name == "Splinter"
+    assert busy.init_failed().name == "Splinter"
 
 
 def test_1_1_ping_says_pong(busy: Busy) -> None:
@@ -478,7 +484,7 @@ def test_1_3_the_id_of_an_earlier_invocation_is_invalid(busy: Busy) -> None:
 
 def test_1_3_an_id_whose_time_is_over_is_invalid(
     start: Start,
-    unkillable: None,
+    unstoppable: None,
     shared: Dock,  # noqa: F811
 ) -> None:
     busy = start(time_limit=1)
@@ -487,7 +493,7 @@ def test_1_3_an_id_whose_time_is_over_is_invalid(
 
     assert busy.wire.respond(busy.id).error == NO_ID
     assert busy.wire.fail(busy.id).error == NO_ID
-    shared.engine.killing.set()
+    shared.engine.stopping.set()
     assert busy.failed().name == "Sandbox.Timedout"
 
 
@@ -809,16 +815,20 @@ def test_1_5_a_stream_may_take_its_time(busy: Busy) -> None:
 # 1.6 Init
 
 
-def test_1_6_a_second_init_error_is_a_forbidden_transition(start: Start, unkillable: None) -> None:
+def test_1_6_a_second_init_error_is_a_forbidden_transition(
+    start: Start,
+    unstoppable: None,
+    shared: Dock,  # noqa: F811
+) -> None:
     busy = start(asked=False)
     busy.fail_init(b'{"errorType":"First"}')
 
     assert busy.wire.fail_init(b'{"errorType":"Second"}').error == refused("InitError", "InitError")
-    busy.exit()
-    assert busy.failed().name == "First"
+    shared.engine.stopping.set()
+    assert busy.init_failed().name == "First"
 
 
-def test_1_6_a_runtime_whose_init_failed_gets_no_event(start: Start, unkillable: None) -> None:
+def test_1_6_a_runtime_whose_init_failed_gets_no_event(start: Start, unstoppable: None) -> None:
     busy = start(asked=False)
     busy.wire.fail_init()
 
@@ -830,7 +840,7 @@ def test_1_6_an_init_error_has_its_type_from_the_header_too(start: Start) -> Non
     busy.fail_init(b"", Lambda_Runtime_Function_Error_Type="Runtime.NoSuchHandler")
     busy.exit()
 
-    assert busy.failed().name == "Runtime.NoSuchHandler"
+    assert busy.init_failed().name == "Runtime.NoSuchHandler"
 
 
 # After all of it

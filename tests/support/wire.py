@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any
 
 from emulator.clock import SystemClock
-from emulator.engines.engine import ContainerExit
+from emulator.engines.engine import ProgramExit
 from emulator.lambdas.invoker import Call, Invoker
 from emulator.lambdas.outcome import Outcome
 from tests.support.builders import Dock
@@ -139,7 +139,7 @@ class Invocation:
         for container in list(self._dock.engine.containers.values()):
             with contextlib.suppress(KeyError):
                 if container.spec.environment["AWS_LAMBDA_FUNCTION_NAME"] == self.name:
-                    container.runtime.finish(ContainerExit(code=0))
+                    container.runtime.finish(ProgramExit(code=0))
 
     def _program(self, runtime: Runtime) -> None:
         if self.later is not None:
