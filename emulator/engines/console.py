@@ -8,6 +8,9 @@ That gives, on any engine and without anything in the image but /bin/sh:
 - the exit code of the program, and whether the kernel killed something for lack of memory;
 - an end with its server: when the input closes, the shell ends, and the container with it.
 
+Its first argument names variables that the program shall not see; the rest is the program. How
+deeply shells are nested is not told either.
+
 Its lines carry a random mark that arrives through the input, so the program cannot see it in its
 environment or arguments.
 """
@@ -22,6 +25,7 @@ MAX_LINE = 256 * 1024  # bytes; CloudWatch's limit for one log event
 _SLACK = 4096  # bytes; more than the shell's own words, so that cutting a line never cuts them
 
 SCRIPT = r"""
+unset $1 SHLVL OLDPWD; shift
 IFS= read -r mark || exit 0
 peak=0 oom=0
 measure() {

@@ -44,8 +44,9 @@ class Call:
 
 
 class Invoker:
-    def __init__(self, *, pool: Pool, clock: Clock) -> None:
+    def __init__(self, *, pool: Pool, clock: Clock, region: str = launch.REGION) -> None:
         self._pool = pool
+        self._region = region
         self._clock = clock
 
     def invoke(
@@ -110,7 +111,7 @@ class Invoker:
             request_id=call.request_id,
             event=event,
             deadline_ms=to_epoch(deadline),
-            function_arn=call.arn or launch.function_arn(function.name),
+            function_arn=call.arn or launch.function_arn(function.name, self._region),
             client_context=call.client_context,
             trace_id=f"Root=1-{to_epoch(deadline) // 1000:08x}-{ids.word(24)};Parent={ids.word()}"
             ";Sampled=0",
@@ -148,7 +149,8 @@ def _why(environment: Environment, request_id: str) -> Failure:
     if environment.ended_by is Move.OVERDUE:
         return timed_out(request_id, environment.function.time_limit)
     end = environment.end or ContainerEnd(None)
-    if environment.init_milliseconds is None and end.code == launch.NO_BOOTSTRAP:
+    custom = environment.function.runtime is not None  # an image's entry point has codes of its own
+    if custom and environment.init_milliseconds is None and end.code == launch.NO_BOOTSTRAP:
         return no_bootstrap(request_id)
     return environment.mailbox.init_failure or ended(request_id, end)
 

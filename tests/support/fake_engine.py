@@ -189,6 +189,7 @@ class FakeContainer:
         self.id = ids.word()
         self.spec = spec
         self.runtime = Runtime(spec, engine.gateway)
+        self.cpus: float | None = None  # the limit that it was given last
         self._engine = engine
 
     def start(self, program: Program, listener: Listener) -> None:
@@ -210,6 +211,9 @@ class FakeContainer:
     def thaw(self) -> None:
         self._engine.calls.append(("thaw", self.id))
         self.runtime.freeze(False)
+
+    def limit_cpu(self, cpus: float | None) -> None:
+        self.cpus = cpus
 
     def kill(self) -> None:
         self._engine.killing.wait()
@@ -246,6 +250,7 @@ class FakeEngine:
     """`programs` says what runs, by the first argument of the container, else by its image."""
 
     can_freeze = True
+    limits_storage = True
     memory = 16 * 1024
     gateway = "127.0.0.1"
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from docker.errors import ImageNotFound
+from docker.errors import ContainerError, ImageNotFound
 from requests.exceptions import ReadTimeout
 
 from emulator.engines.images import SILENCE, ImageRequest, Images
@@ -27,6 +27,10 @@ class StubEngine:
     registry: str = "refuses"
     asked: int = 0
     built: int = 0
+    made_for: str = "amd64"
+    """What every image is for; the engine is amd64."""
+    emulates: bool = False
+    pulled_for: str | None = None
     broken: bool = False
     base_url: str = "http+docker://stub"
     api_version: str = "1.41"
@@ -50,7 +54,18 @@ class StubEngine:
         status = 200 if self.registry == "answers" else 500
         return SimpleNamespace(status_code=status, json=lambda: {"message": "no such host"})
 
-    def pull(self, repository: str, tag: str, **_: Any) -> Iterator[dict[str, Any]]:
+    @property
+    def containers(self) -> Any:
+        return self
+
+    def run(self, image: str, **_: Any) -> None:
+        if not self.emulates:
+            raise ContainerError(None, 1, "sh", image, b"exec format error")
+
+    def pull(
+        self, repository: str, tag: str, platform: str | None, **_: Any
+    ) -> Iterator[dict[str, Any]]:
+        self.pulled_for = platform
         for layer, current in (("a", 10), ("b", 5), ("b", 30)):
             detail = {"current": current, "total": 40}
             yield {"id": layer, "status": "Downloading", "progressDetail": detail}
@@ -76,7 +91,8 @@ class StubImages:
     def get(self, tag: str) -> Any:
         if tag not in self._engine.here:
             raise ImageNotFound(tag)
-        return SimpleNamespace(id=tag, labels=self._engine.here[tag])
+        attrs = {"Architecture": self._engine.made_for}
+        return SimpleNamespace(id=tag, labels=self._engine.here[tag], attrs=attrs)
 
     def remove(self, id: str) -> None:
         pass
