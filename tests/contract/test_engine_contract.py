@@ -551,7 +551,8 @@ def test_a_full_tmp_is_full_for_its_container_alone_and_leaves_nothing(
 
 def disks(scratch: LoopScratch) -> list[str]:
     """The loop devices whose file is in this folder of scratch disks; the files have no names."""
-    listed = subprocess.run(["losetup", "-ln", "-O", "BACK-FILE"], capture_output=True, text=True)
+    command = ["losetup", "-ln", "-O", "BACK-FILE"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True)
     return [file for file in listed.stdout.splitlines() if file.startswith(str(scratch.folder))]
 
 
