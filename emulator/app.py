@@ -138,6 +138,7 @@ class Emulator:
             engine=self._engine,
             launch=self._launch,
             budget=settings.memory_budget or self._engine.memory * 3 // 4,
+            cpus=launch.cpus if settings.cpu == "lambda" else None,
             clock=clock,
             notices=notices,
         )

@@ -88,14 +88,16 @@ def spec(
     """
     runtime_api = f"{environment_id}.lambda"
     image_config = function.image_config or ImageConfig()
-    handler = (function.entry_point,) if function.entry_point else None
+    command = image_config.command
+    if command is None and function.entry_point:
+        command = (function.entry_point,)
     return ContainerSpec(
         image=image,
         name=f"taskdock-{function.name}-{environment_id[:8]}",
         memory=function.memory_limit,
         platform=platform,
         entrypoint=("/bin/sh", "-c", _BOOTSTRAP) if custom_runtime else image_config.entry_point,
-        arguments=() if custom_runtime else image_config.command or handler,
+        arguments=() if custom_runtime else command,
         working_directory=image_config.working_directory,
         environment={
             **_variables(function, environment_id, now),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import docker
@@ -547,6 +548,31 @@ def test_a_full_tmp_is_full_for_its_container_alone_and_leaves_nothing(
     eventually(lambda: docker_harness.present() == 0, LIMIT)
     eventually(lambda: not disks(scratch), LIMIT)
     assert docker_harness.warnings == []
+
+
+class Elsewhere:
+    """Disks that the engine cannot see, as if it was in a container without our devices."""
+
+    @contextmanager
+    def disk(self, size: int) -> Iterator[str]:
+        yield "/dev/no-such-device"
+
+
+@pytest.mark.docker
+def test_an_engine_that_cannot_mount_a_disk_goes_without_and_says_so(
+    docker_client: docker.DockerClient, image: str
+) -> None:
+    harness = DockerHarness(docker_client, image, Elsewhere())
+
+    before = harness.engine.limits_storage
+    recorders = [run(harness, prints(["one"]))[1] for _ in range(2)]
+
+    assert [recorder.await_exit().code for recorder in recorders] == [0, 0]
+    assert (before, harness.engine.limits_storage) == (True, False)
+    (warning,) = harness.warnings
+    assert warning.startswith("the size of /tmp is not limited: ")
+    eventually(lambda: harness.present() == 0, LIMIT)
+    harness.bell.close()
 
 
 def disks(scratch: LoopScratch) -> list[str]:

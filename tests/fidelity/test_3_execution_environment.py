@@ -251,9 +251,15 @@ def test_3_1_the_arn_has_the_region_that_was_set(told: dict[str, Json]) -> None:
 
 def test_3_1_variables_that_a_user_may_set_arrive(service: TaskService) -> None:
     given = {
-        "HOME": "/tmp/home", "TERM": "dumb", "HOSTNAME": "mine", "TZ": "Europe/Brussels",
-        "PATH": "/var/lang/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONPATH": "/var/runtime",
-        "AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO",
+        "HOME": "/tmp/home",
+        "TERM": "dumb",
+        "HOSTNAME": "mine",
+        "TZ": "Europe/Brussels",
+        "PATH": "/var/lang/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": "/var/runtime",
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+        "AWS_LAMBDA_LOG_LEVEL": "INFO",
         "AWS_XRAY_CONTEXT_MISSING": "IGNORE_ERROR",
     }
     variables = {name: {"value": value} for name, value in given.items()}
