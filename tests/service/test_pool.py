@@ -19,7 +19,7 @@ from tests.support.builders import (
     summary,
     zip_of,
 )
-from tests.support.fake_engine import FakeContainer, Runtime
+from tests.support.fake_engine import FakeContainer, Runtime, serve
 from tests.support.manual_clock import ManualClock
 
 # Starting
