@@ -7,8 +7,11 @@ is what the engine is asked for, and that is looked at.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import itertools
+import json
+import platform
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +25,9 @@ from emulator import ids
 from emulator.app import Emulator
 from emulator.engines.console import COMMAND
 from emulator.engines.docker import DockerEngine
+from emulator.engines.images import ImageRequest, Images
 from emulator.engines.scratch import LoopScratch, open_scratch
+from emulator.errors import ImageNotAvailable
 from emulator.functions.function import Function, ImageConfig
 from emulator.settings import Settings
 from tests.support.live import Json, TaskService, make_images, zipped
@@ -100,14 +105,8 @@ class Workshop:
         self._built: list[str] = []
 
     def build(self, tag: str, dockerfile: str, **files: str) -> str:
-        """Files are named by their names with _ for what is no letter."""
-        context = io.BytesIO()
-        with tarfile.open(fileobj=context, mode="w") as tar:
-            for name, text in {"Dockerfile": dockerfile, **files}.items():
-                entry = tarfile.TarInfo(name)
-                entry.size, entry.mode = len(text.encode()), 0o755
-                tar.addfile(entry, io.BytesIO(text.encode()))
-        context.seek(0)
+        texts = {"Dockerfile": dockerfile, **files}
+        context = io.BytesIO(tar_of({name: text.encode() for name, text in texts.items()}))
         reference = f"{self._name}:{tag}"
         self._client.images.build(fileobj=context, custom_context=True, tag=reference, rm=True)
         self._built.append(reference)
@@ -356,6 +355,57 @@ def test_1_6_no_bootstrap_anywhere_is_an_invalid_entry_point(world: World) -> No
     assert world.service.execute(name)["runtimeError"]["name"] == "Runtime.InvalidEntrypoint"
 
 
+def test_6_2_an_image_for_another_processor_is_refused_by_its_name(
+    docker_client: docker.DockerClient, tmp_path: Path
+) -> None:
+    reference, architecture, shell = foreign_image()
+    docker_client.images.load(shell)
+    images = Images(docker_client, lambda _: None, cache=tmp_path)
+
+    try:
+        with pytest.raises(ImageNotAvailable) as refusal:
+            images.ensure(ImageRequest(reference))
+    finally:
+        docker_client.images.remove(reference)
+
+    assert f"{reference} is for linux/{architecture} and the engine is" in refusal.value.message
+    assert "build the image for" in refusal.value.message
+
+
+def foreign_image() -> tuple[str, str, bytes]:
+    """An image for another processor than this one's, with a shell that only such a one can run.
+
+    Its reference, its architecture, and what `docker save` would have written.
+    """
+    own = platform.machine()
+    architecture, machine = ("amd64", 0x3E) if own == "aarch64" else ("arm64", 0xB7)
+    program = bytearray(Path("/bin/true").read_bytes())
+    program[18:20] = machine.to_bytes(2, "little")  # e_machine
+    layer = tar_of({"bin/sh": bytes(program)})
+    config = {
+        "architecture": architecture,
+        "os": "linux",
+        "config": {},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+    }
+    reference = f"taskdock-test/{ids.word(8)}:foreign"
+    manifest = [{"Config": "config.json", "RepoTags": [reference], "Layers": ["layer.tar"]}]
+    files = {"config.json": config, "manifest.json": manifest}
+    described = {name: json.dumps(value).encode() for name, value in files.items()}
+    return reference, architecture, tar_of({**described, "layer.tar": layer})
+
+
 def variables(container_or_image: Json) -> dict[str, str]:
     entries = container_or_image["Config"]["Env"]
     return dict(entry.split("=", 1) for entry in entries)
+
+
+def tar_of(files: dict[str, bytes]) -> bytes:
+    """Every one of them executable."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as tar:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), 0o755
+            tar.addfile(entry, io.BytesIO(data))
+    return target.getvalue()
