@@ -19,7 +19,7 @@ import pytest
 from emulator.engines.console import MAX_LINE
 from emulator.engines.engine import Container, ContainerExit
 from emulator.engines.images import ImageRequest, Images
-from emulator.engines.scratch import LoopScratch, open_scratch
+from emulator.engines.scratch import LoopScratch
 from emulator.errors import StartFailed
 from tests.support.builders import eventually
 from tests.support.engine_harness import (
@@ -58,19 +58,12 @@ def image(docker_client: docker.DockerClient) -> str:
     return Images(docker_client, lambda _: None).ensure(ImageRequest("", "python:3.11"))
 
 
-@pytest.fixture(scope="session")
-def scratch(tmp_path_factory: pytest.TempPathFactory) -> LoopScratch:
-    """It takes root and loop devices, which CI has."""
-    opened = open_scratch(tmp_path_factory.mktemp("scratch"))
-    assert isinstance(opened, LoopScratch), opened
-    return opened
-
-
 @pytest.fixture
 def docker_harness(
-    docker_client: docker.DockerClient, image: str, scratch: LoopScratch
+    docker_client: docker.DockerClient, image: str, usual_scratch: LoopScratch | str
 ) -> Iterator[DockerHarness]:
-    harness = DockerHarness(docker_client, image, scratch)
+    disks = None if isinstance(usual_scratch, str) else usual_scratch
+    harness = DockerHarness(docker_client, image, disks)
     yield harness
     harness.engine.sweep(harness.label)
     harness.bell.close()

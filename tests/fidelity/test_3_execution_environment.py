@@ -348,6 +348,7 @@ def test_3_3_the_limits_are_those_that_were_recorded(told: dict[str, Json]) -> N
     assert {limits[name] == unlimited for name in ("AS", "CPU", "DATA", "FSIZE")} == {True}
 
 
+@pytest.mark.usefixtures("scratch")
 def test_3_3_tmp_has_512_mb_on_a_disk_of_its_own(told: dict[str, Json]) -> None:
     python = told["python"]
 
@@ -368,6 +369,7 @@ def handler(task, context):
 """
 
 
+@pytest.mark.usefixtures("scratch")
 def test_3_3_a_function_that_fills_tmp_is_told_so_and_harms_nobody(
     service: TaskService, told: dict[str, Json]
 ) -> None:
@@ -395,6 +397,7 @@ def test_3_3_memory_comes_in_steps_of_one_mb_and_without_swap(
     assert config["PidsLimit"] == 1024
 
 
+@pytest.mark.usefixtures("scratch")
 def test_3_3_a_container_goes_with_its_disk(service: TaskService, server: LiveServer) -> None:
     service.deploy("short", PROBES["python"], runtime="python3.13")
     service.execute("short")

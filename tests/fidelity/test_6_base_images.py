@@ -26,7 +26,7 @@ from emulator.app import Emulator
 from emulator.engines.console import COMMAND
 from emulator.engines.docker import DockerEngine
 from emulator.engines.images import ImageRequest, Images
-from emulator.engines.scratch import LoopScratch, open_scratch
+from emulator.engines.scratch import LoopScratch
 from emulator.errors import ImageNotAvailable
 from emulator.functions.function import Function, ImageConfig
 from emulator.settings import Settings
@@ -182,11 +182,11 @@ def images(docker_client: docker.DockerClient) -> Iterator[dict[str, str]]:
 def world(
     docker_client: docker.DockerClient,
     images: dict[str, str],
+    usual_scratch: LoopScratch | str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[World]:
     data: Path = tmp_path_factory.mktemp("base-images") / "data"
-    scratch = open_scratch(data)
-    assert isinstance(scratch, LoopScratch), scratch
+    disks = None if isinstance(usual_scratch, str) else usual_scratch
     world: World
 
     def image_of(function: Function) -> str:
@@ -194,7 +194,7 @@ def world(
 
     emulator = Emulator(
         Settings(port=0, data_dir=data),
-        engine=DockerEngine(docker_client, scratch),
+        engine=DockerEngine(docker_client, disks),
         image_of=image_of,
     )
     world = World(emulator, images, docker_client)
