@@ -19,8 +19,9 @@ from emulator import __version__, ids
 from emulator.clock import Clock, SystemClock
 from emulator.engines.docker import DockerEngine, connect
 from emulator.engines.engine import ContainerSpec, Engine
-from emulator.engines.images import ImageRequest, Images, RuntimeStatus, build_folder
+from emulator.engines.images import ImageRequest, Images, RuntimeStatus, build_folder, platform
 from emulator.engines.locate import find_engine
+from emulator.engines.scratch import open_scratch
 from emulator.engines.standins import Announce, Progress
 from emulator.errors import EngineError, StartupError
 from emulator.functions import runtimes
@@ -137,6 +138,7 @@ class Emulator:
             engine=self._engine,
             launch=self._launch,
             budget=settings.memory_budget or self._engine.memory * 3 // 4,
+            cpus=launch.cpus if settings.cpu == "lambda" else None,
             clock=clock,
             notices=notices,
         )
@@ -154,7 +156,7 @@ class Emulator:
             queue=self._queue,
             journal=journal,
             catalog=self.catalog,
-            invoker=Invoker(pool=self.pool, clock=clock),
+            invoker=Invoker(pool=self.pool, clock=clock, region=settings.region),
             clock=clock,
             notices=notices,
         )
@@ -241,6 +243,13 @@ class Emulator:
             credentials=self.directory.local.function_credentials,
             server=self._label,
             now=self._clock.now(),
+            aws=launch.Aws(
+                region=self.settings.region,
+                access_key_id=self.settings.aws_access_key_id,
+                secret_access_key=self.settings.aws_secret_access_key,
+                session_token=self.settings.aws_session_token,
+            ),
+            platform=platform(self.settings.architecture),
         )
 
     def _function_changed(self, name: str) -> None:
@@ -260,10 +269,18 @@ class Emulator:
 def build(settings: Settings) -> Emulator:
     """A server on this machine's Docker Engine. Raises `EngineUnreachable` or `StartupError`."""
     client = connect(find_engine(os.environ))
-    images = Images(client, announcer(sys.stderr))
+    announce = announcer(sys.stderr)
+    images = Images(client, announce, architecture=settings.architecture)
+    scratch = open_scratch(settings.data_dir)
+    if isinstance(scratch, str):
+        announce(Progress(f"the size of /tmp is not limited: {scratch}"))
     return Emulator(
         settings,
-        engine=DockerEngine(client),
+        engine=DockerEngine(
+            client,
+            None if isinstance(scratch, str) else scratch,
+            warn=lambda text: announce(Progress(text)),
+        ),
         image_of=lambda function: images.ensure(_image_request(function)),
     )
 

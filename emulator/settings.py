@@ -31,6 +31,22 @@ class Settings(BaseModel):
     memory_budget: int = Field(
         0, ge=0, description="MB that all environments may hold together; 0: 3/4 of the engine's"
     )
+    cpu: str = Field(
+        "host",
+        pattern="^(host|lambda)$",
+        description="host: a function may use every processor; lambda: its share, by its memory",
+    )
+    architecture: str = Field(
+        "auto",
+        pattern="^(auto|x86_64|arm64)$",
+        description="what functions run on; auto: what the engine runs on",
+    )
+    region: str = Field(
+        "us-east-1", pattern="^[a-z]{2,}(-[a-z]+)+-[0-9]+$", description="AWS region of functions"
+    )
+    aws_access_key_id: str = Field("taskdock", description="AWS credentials of functions")
+    aws_secret_access_key: str = Field("taskdock", description="the secret that goes with them")
+    aws_session_token: str = Field("taskdock", description="and the token; empty: there is none")
     freeze_after: float = Field(5.0, ge=0, description="seconds idle until a container is paused")
     retire_after: float = Field(600.0, gt=0, description="seconds idle until it is removed")
     stop_grace: float = Field(10.0, ge=0, description="seconds that running tasks get at a stop")

@@ -1,4 +1,4 @@
-"""Fixtures for all tests: the Docker Engine of this machine."""
+"""Fixtures for all tests: the Docker Engine of this machine, and disks for its containers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from emulator.engines.docker import connect
 from emulator.engines.locate import find_engine
+from emulator.engines.scratch import LoopScratch, open_scratch
 from emulator.errors import EngineUnreachable
 
 
@@ -25,3 +26,19 @@ def docker_client() -> Iterator[docker.DockerClient]:
         pytest.skip(str(error))
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def usual_scratch(tmp_path_factory: pytest.TempPathFactory) -> LoopScratch | str:
+    """What a server has: disks, or the reason why there are none."""
+    return open_scratch(tmp_path_factory.mktemp("scratch"))
+
+
+@pytest.fixture(scope="session")
+def scratch(usual_scratch: LoopScratch | str) -> LoopScratch:
+    """For tests of the disks themselves: skipped where there are none at home, failing in CI."""
+    if isinstance(usual_scratch, LoopScratch):
+        return usual_scratch
+    if os.environ.get("CI"):
+        pytest.fail(f"CI needs scratch disks: {usual_scratch}")
+    pytest.skip(usual_scratch)

@@ -9,6 +9,9 @@ That gives, on any engine and without anything in the image but /bin/sh:
 - the exit code of the program, and whether the kernel killed it for lack of memory;
 - an end with its server: when the input closes, the shell ends, and the container with it.
 
+Its first argument names variables that the program shall not see; the rest is the program. How
+deeply shells are nested is not told either.
+
 Its lines carry a random mark that arrives through the input, so the program cannot see it in its
 environment or arguments.
 """
@@ -28,6 +31,7 @@ RUN, STOP, FLUSH = b"run\n", b"stop\n", b"flush\n"
 # `kill -1` reaches every process but process 1 and the one that calls it: whatever a program has
 # left behind ends with it.
 SCRIPT = r"""
+unset $1 SHLVL OLDPWD; shift
 IFS= read -r mark || exit 0
 peak=0 oom=0 turn=0
 measure() {

@@ -10,11 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import docker
 from docker.errors import APIError, DockerException, NotFound
-from docker.types import LogConfig, Mount, Ulimit
+from docker.types import DriverConfig, LogConfig, Mount, Ulimit
 
 from emulator import ids
 from emulator.engines import freezer
@@ -29,19 +30,30 @@ from emulator.engines.console import (
     Said,
 )
 from emulator.engines.engine import Container, ContainerSpec, Listener, ProgramExit
+from emulator.engines.scratch import FILE_SYSTEM, MOUNT_OPTIONS, Scratch
 from emulator.errors import EngineError, EngineUnreachable, StartFailed
 
 _REQUEST_LIMIT = 120  # seconds
 _CONNECTIONS = 64
 _USER = "993:990"  # AWS Lambda's sbx_user1051
-_PIDS = 1024
-_OPEN_FILES = 1024
+_PIDS = 1024  # and no ulimit nproc: the kernel counts that by user, over all containers together
+_LIMITS = (
+    Ulimit(name="nofile", soft=1024, hard=1024),
+    Ulimit(name="core", soft=10737418240, hard=10737418240),
+    Ulimit(name="memlock", soft=65536, hard=65536),
+    Ulimit(name="stack", soft=8388608, hard=-1),
+)
+"""As AWS has them."""
+_CPU_PERIOD = 100_000  # microseconds, of which a container has its share
+_LEAST_CPU = 1000  # microseconds; Linux takes no less
+_NOT_OURS = ("HOME", "HOSTNAME", "TERM")  # what engines add to what they are told
 _REMOVE_LIMIT = 20.0  # seconds until a container that is being removed must be gone
 _REMOVE_PAUSE = 0.05
 _SWEEPS = 8  # removals side by side
 _THAW_TRIES = 20
 _THAW_PAUSE = 0.01  # seconds
 _READ = 64 * 1024
+_NOT_MOUNTED = "failed to mount local volume"  # what Docker says of a disk that it cannot use
 _WRONG_STATE = (304, 404, 409)
 _HEADER = struct.Struct(">BxxxL")  # of each piece of attached output: stream, length
 
@@ -60,8 +72,17 @@ def connect(address: str) -> docker.DockerClient:
 
 
 class DockerEngine:
-    def __init__(self, client: docker.DockerClient) -> None:
-        """Raises `EngineUnreachable`."""
+    def __init__(
+        self,
+        client: docker.DockerClient,
+        scratch: Scratch | None = None,
+        warn: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        """`scratch`: disks of this machine; not used for an engine on another.
+
+        Raises `EngineUnreachable`.
+        """
+        self._warn = warn
         self._api = client.api
         try:
             info = self._api.info()
@@ -69,12 +90,36 @@ class DockerEngine:
         except (DockerException, OSError) as error:
             raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from None
         self.can_freeze = True
+        self._scratch = scratch
+        if scratch is not None and not _is_here(info):
+            self._forgo_scratch("the engine is not on this machine")
         self.memory = int(info["MemTotal"]) // 1024 // 1024
         self.gateway = str((bridge["IPAM"]["Config"] or [{}])[0].get("Gateway") or "127.0.0.1")
 
     def create(self, spec: ContainerSpec, listener: Listener) -> Container:
+        scratch = self._scratch
+        if scratch is None:
+            return self._start(spec, listener, None)
         try:
-            id = self._create(spec)
+            with scratch.disk(spec.storage) as device:  # kept by its mount from the start on
+                return self._start(spec, listener, device)
+        except StartFailed as error:
+            if _NOT_MOUNTED not in error.message:
+                raise
+            self._forgo_scratch(error.message)
+            return self._start(spec, listener, None)
+
+    @property
+    def limits_storage(self) -> bool:
+        return self._scratch is not None
+
+    def _forgo_scratch(self, reason: str) -> None:
+        self._scratch = None
+        self._warn(f"the size of /tmp is not limited: {reason}")
+
+    def _start(self, spec: ContainerSpec, listener: Listener, disk: str | None) -> Container:
+        try:
+            id = self._create(spec, disk)
         except (DockerException, OSError) as error:
             raise StartFailed(f"the container could not be made: {_reason(error)}") from None
         wire: socket.socket | None = None
@@ -100,32 +145,37 @@ class DockerEngine:
     def close(self) -> None:
         self._api.close()
 
-    def _create(self, spec: ContainerSpec) -> str:
+    def _create(self, spec: ContainerSpec, disk: str | None) -> str:
         image = self._api.inspect_image(spec.image)["Config"]  # type: ignore[no-untyped-call]
         entrypoint = image["Entrypoint"] or [] if spec.entrypoint is None else spec.entrypoint
         arguments = image["Cmd"] or [] if spec.arguments is None else spec.arguments
+        wanted = {entry.partition("=")[0] for entry in image["Env"] or []} | spec.environment.keys()
+        added = [name for name in _NOT_OURS if name not in wanted]
         created = self._api.create_container(
             spec.image,
             entrypoint=list(COMMAND),
-            command=[*entrypoint, *arguments],
+            command=[" ".join(added), *entrypoint, *arguments],
+            working_dir=spec.working_directory,
+            platform=spec.platform,
             name=spec.name,
             user=_USER,
             environment=dict(spec.environment),
             labels=dict(spec.labels),
             stdin_open=True,  # closed with the one connection to it, so nothing outlives its server
-            host_config=self._host_config(spec),
+            host_config=self._host_config(spec, disk),
+            use_config_proxy=False,  # proxies of this user's are not a function's business
         )
         return str(created["Id"])
 
-    def _host_config(self, spec: ContainerSpec) -> dict[str, Any]:
-        mounts = [Mount("/tmp", None, type="volume")]  # noqa: S108 - the container's own
+    def _host_config(self, spec: ContainerSpec, disk: str | None) -> dict[str, Any]:
+        mounts = [_tmp(disk)]
         if spec.code is not None:
             mounts.append(Mount("/var/task", str(spec.code), type="bind", read_only=True))
         config: dict[str, Any] = self._api.create_host_config(
             mem_limit=f"{spec.memory}m",
             memswap_limit=f"{spec.memory}m",
             pids_limit=_PIDS,
-            ulimits=[Ulimit(name="nofile", soft=_OPEN_FILES, hard=_OPEN_FILES)],
+            ulimits=list(_LIMITS),
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
             read_only=True,
@@ -193,6 +243,10 @@ class DockerContainer:
             self._try(self._api.unpause)
         raise EngineError("the container stays paused")
 
+    def limit_cpu(self, cpus: float | None) -> None:
+        quota = -1 if cpus is None else max(_LEAST_CPU, round(cpus * _CPU_PERIOD))
+        self._try(partial(self._api.update_container, cpu_period=_CPU_PERIOD, cpu_quota=quota))
+
     def kill(self) -> None:
         freezer.thaw(self.id)
         self._try(self._api.kill)
@@ -241,6 +295,21 @@ class DockerContainer:
             else:
                 self._running = False
                 listener.exited(words)
+
+
+def _is_here(info: dict[str, Any]) -> bool:
+    """Whether the engine's devices are ours: not in a virtual machine, nor in a container."""
+    machine = os.uname()
+    return (info["Name"], info["KernelVersion"]) == (machine.nodename, machine.release)
+
+
+def _tmp(disk: str | None) -> Mount:
+    """A volume that goes with its container: on the given device, or else without a limit."""
+    if disk is None:
+        return Mount("/tmp", None, type="volume")  # noqa: S108 - the container's own
+    options = {"type": FILE_SYSTEM, "device": disk, "o": MOUNT_OPTIONS}
+    driver = DriverConfig("local", options)
+    return Mount("/tmp", None, type="volume", no_copy=True, driver_config=driver)  # noqa: S108
 
 
 def _pieces(wire: socket.socket) -> Iterator[bytes]:

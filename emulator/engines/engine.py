@@ -21,8 +21,11 @@ class ContainerSpec:
     image: str
     name: str
     memory: int  # MB; there is no swap on top
+    storage: int = 512  # MB of /tmp, where the engine can limit it
     entrypoint: tuple[str, ...] | None = None
     arguments: tuple[str, ...] | None = None
+    working_directory: str | None = None  # None: the image's own
+    platform: str | None = None  # such as linux/arm64; None: what the image is for
     environment: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()  # names that lead to this machine
@@ -74,6 +77,9 @@ class Container(Protocol):
 
     def thaw(self) -> None: ...
 
+    def limit_cpu(self, cpus: float | None) -> None:
+        """From now on it has `cpus` processors' worth of time, less than 1 too; None: no limit."""
+
     def kill(self) -> None:
         """Ends it at once; `Listener.gone` follows."""
 
@@ -87,6 +93,10 @@ class Engine(Protocol):
     """MB that the engine's machine has."""
     gateway: str
     """Address of this machine as containers see it; listeners for containers bind to it."""
+
+    @property
+    def limits_storage(self) -> bool:
+        """Whether /tmp has the size that was asked for; otherwise it shares the engine's disk."""
 
     def create(self, spec: ContainerSpec, listener: Listener) -> Container:
         """A container that waits for `run`; raises `StartFailed`, and then nothing is left."""

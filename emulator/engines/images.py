@@ -1,6 +1,7 @@
 """From the image a function asks for to one the engine can run: here, pulled, or a stand-in.
 
-Owns the order of these three and the memory that a registry could not be reached. How far a pull or
+Owns the order of these three, the memory that a registry could not be reached, and what becomes of
+an image that is for another kind of processor than the engine's. How far a pull or
 a build is goes to the `announce` callback; nothing is printed here.
 """
 
@@ -11,11 +12,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from docker import DockerClient
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import APIError, ContainerError, DockerException, ImageNotFound
+from docker.models.images import Image
 from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException
 
@@ -25,6 +28,9 @@ from emulator.errors import EngineError, EngineUnreachable, ImageNotAvailable
 
 PROBE_LIMIT = 2.0  # seconds a registry gets to answer
 SILENCE = 300.0  # seconds an unreachable registry is not asked again
+
+_PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
+_ANY = "auto"
 
 DEFAULT_CACHE = Path.home() / ".cache" / "taskdock"
 
@@ -64,7 +70,11 @@ class Images:
         cache: Path = DEFAULT_CACHE,
         clock: Clock | None = None,
         standins: Standins | None = None,
+        architecture: str = _ANY,
     ) -> None:
+        """`architecture`: x86_64, arm64, or auto, which is the engine's."""
+        self._platform = platform(architecture)
+        self._foreign: set[str] = set()  # ids of images that were seen to run by emulation
         self._client = client
         self._announce = announce
         self._cache = cache
@@ -72,18 +82,26 @@ class Images:
         self._standins = standins or Standins(client, announce, cache=cache)
 
     def ensure(self, request: ImageRequest) -> str:
-        """The reference to run. Who asks for what another is pulling or building waits for it."""
+        """The reference to run. Who asks for what another is pulling or building waits for it.
+
+        Raises `ImageNotAvailable`, also when the engine cannot run what there is.
+        """
         with _engine_answers():
+            found = self._find(request)
+            self._check_processor(found)
+            return found
+
+    def _find(self, request: ImageRequest) -> str:
+        if self._here(request.reference):
+            return request.reference
+        wanted = request.reference or request.standin or "nothing"
+        with exclusive(self._cache / "locks" / _file_name(wanted)):
             if self._here(request.reference):
                 return request.reference
-            wanted = request.reference or request.standin or "nothing"
-            with exclusive(self._cache / "locks" / _file_name(wanted)):
-                if self._here(request.reference):
-                    return request.reference
-                refusal = self._pull(request.reference)
-                if refusal is None:
-                    return request.reference
-                return self._stand_in(request, refusal)
+            refusal = self._pull(request.reference)
+            if refusal is None:
+                return request.reference
+            return self._stand_in(request, refusal)
 
     def survey(self, requests: Mapping[str, ImageRequest]) -> list[RuntimeStatus]:
         """What `ensure` would find for each runtime id, asking a registry once at most."""
@@ -111,14 +129,43 @@ class Images:
         return RuntimeStatus(id, request.reference, ImageStatus.STANDIN_NOT_BUILT)
 
     def _here(self, reference: str) -> bool:
+        if not reference:
+            return False
         try:
-            return bool(reference and self._client.images.get(reference))
+            image = self._client.images.get(reference)
         except ImageNotFound:
             return False
+        return self._platform in (None, _platform_of(image))
+
+    def _check_processor(self, reference: str) -> None:
+        """Warns of an image for another processor than the engine's, once; refuses what fails."""
+        image = self._client.images.get(reference)
+        own = self._own_platform
+        if _platform_of(image) == own or image.id in self._foreign:
+            return
+        what = f"{reference} is for {_platform_of(image)} and the engine is {own}"
+        try:
+            self._client.containers.run(
+                reference, entrypoint=["/bin/sh", "-c", ":"], network_disabled=True, remove=True
+            )
+        except (ContainerError, APIError):
+            raise ImageNotAvailable(
+                f"{what}, which cannot run it: build the image for {own}, or give the engine an"
+                " emulator (docker run --privileged --rm tonistiigi/binfmt --install all)"
+            ) from None
+        self._foreign.add(str(image.id))
+        self._announce(Progress(f"{what}: it runs by emulation, several times slower"))
+
+    @cached_property
+    def _own_platform(self) -> str:
+        return f"linux/{self._client.version()['Arch']}"
 
     def _stand_in(self, request: ImageRequest, refusal: str) -> str:
         wanted = request.reference or "this runtime, which has no public image"
-        if request.standin is None:
+        if self._platform is not None:
+            wanted = f"{wanted} for {self._platform}"
+        foreign = self._platform not in (None, self._own_platform)
+        if request.standin is None or foreign:
             raise ImageNotAvailable(
                 f"There is no image for {wanted}: it is not on this engine, {refusal},"
                 " and there is no stand-in for it. Connect to the registry and try again, or bring"
@@ -146,7 +193,13 @@ class Images:
         repository, tag = parse_repository_tag(reference)
         layers: dict[str, tuple[int, int]] = {}
         try:
-            lines = self._client.api.pull(repository, tag=tag or "latest", stream=True, decode=True)
+            lines = self._client.api.pull(
+                repository,
+                tag=tag or "latest",
+                stream=True,
+                decode=True,
+                platform=self._platform,
+            )
             for line in lines:
                 if "error" in line:
                     return f"pulling it failed ({line['error']})"
@@ -184,6 +237,15 @@ class Images:
 
     def _silence(self, reference: str) -> Path:
         return self._cache / "silent" / _file_name(_registry(reference))
+
+
+def platform(architecture: str) -> str | None:
+    """The engine's word for x86_64 or arm64; None for auto."""
+    return None if architecture == _ANY else _PLATFORMS[architecture]
+
+
+def _platform_of(image: Image) -> str:
+    return f"linux/{image.attrs['Architecture']}"
 
 
 def build_folder(client: DockerClient, folder: Path, *, tag: str, base: str) -> str:

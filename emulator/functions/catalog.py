@@ -14,6 +14,7 @@ from emulator.functions.code import CodeStore
 from emulator.functions.function import (
     ExecutionOptions,
     Function,
+    ImageConfig,
     PermissionMode,
     RetryPolicy,
     check_environment,
@@ -60,7 +61,7 @@ class Catalog:
             if properties.get("image"):  # takes the place of code
                 before = replace(before, code=None, runtime=None, entry_point=None)
             elif zipped is not None:
-                before = replace(before, image=None)
+                before = replace(before, image=None, image_config=None)
             after = replace(before, update_timestamp=self._clock.now(), **properties)
             _check(after, zipped)
             if zipped is not None:
@@ -125,6 +126,8 @@ def _check(function: Function, zipped: bytes | None) -> None:
             raise BadConfiguration("image is empty; give the reference of a container image")
     elif not (has_code and function.runtime and function.entry_point):
         raise BadConfiguration("give code with its runtime and entry point, or an image")
+    elif function.image_config is not None:
+        raise BadConfiguration("imageConfig is for functions with an image")
     if function.runtime is not None:
         runtimes.find(function.runtime)
 
@@ -145,8 +148,10 @@ def _to_row(function: Function) -> dict[str, Any]:
 def _from_row(row: FunctionRow) -> Function:
     values = dict(row.__data__)
     retry, options = values.pop("retry_policy"), values.pop("execution_options")
+    image_config = values.pop("image_config")
     return Function(
         **values,
+        image_config=None if image_config is None else _image_config(**image_config),
         retry_policy=RetryPolicy(
             enabled=retry["enabled"], errors_to_retry=tuple(retry["errors_to_retry"])
         ),
@@ -154,4 +159,14 @@ def _from_row(row: FunctionRow) -> Function:
             permission_mode=PermissionMode(options["permission_mode"]),
             default_priority=options["default_priority"],
         ),
+    )
+
+
+def _image_config(
+    entry_point: list[str] | None, command: list[str] | None, working_directory: str | None
+) -> ImageConfig:
+    return ImageConfig(
+        entry_point=None if entry_point is None else tuple(entry_point),
+        command=None if command is None else tuple(command),
+        working_directory=working_directory,
     )

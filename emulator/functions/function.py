@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -94,6 +94,7 @@ class Function:
     entry_point: str | None = None
     code: str | None = None  # digest of its zip, which names its folder in the code store
     image: str | None = None  # reference of a container image built from a Lambda base image
+    image_config: ImageConfig | None = None  # of an `image` only
     time_limit: int = DEFAULT_TIME_LIMIT  # seconds
     memory_limit: int = DEFAULT_MEMORY_LIMIT  # MB
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -111,6 +112,7 @@ class Function:
             self.entry_point,
             self.code,
             self.image,
+            self.image_config and asdict(self.image_config),
             self.time_limit,
             self.memory_limit,
             sorted(self.environment.items()),

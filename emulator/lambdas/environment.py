@@ -156,6 +156,10 @@ class Environment:
             if self._container is not None:
                 self._container.thaw()
 
+    def limit_cpu(self, cpus: float) -> None:
+        if self._container is not None:
+            self._container.limit_cpu(cpus)
+
     def remove(self) -> None:
         """Kills and removes the container, once the engine has made it."""
         self._made.wait()

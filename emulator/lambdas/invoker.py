@@ -43,8 +43,9 @@ class Call:
 
 
 class Invoker:
-    def __init__(self, *, pool: Pool, clock: Clock) -> None:
+    def __init__(self, *, pool: Pool, clock: Clock, region: str = launch.REGION) -> None:
         self._pool = pool
+        self._region = region
         self._clock = clock
 
     def invoke(
@@ -77,7 +78,7 @@ class Invoker:
     def _run(self, environment: Environment, event: bytes, call: Call, sink: Sink) -> Outcome:
         begun = self._clock.monotonic()
         deadline = self._clock.now() + timedelta(seconds=environment.function.time_limit)
-        log = InvocationLog(call.request_id, environment.function, sink, self._clock)
+        log = InvocationLog(call.request_id, environment.function, sink, self._clock, self._region)
         cold = self._open_log(environment, log)
         ready = environment.state is State.BUSY
         init = environment.init_milliseconds if cold and ready else None
@@ -85,7 +86,7 @@ class Invoker:
             log.start()
             left = environment.function.time_limit - (self._clock.monotonic() - begun)
             outcome = self._exchange(
-                environment, _delivery(environment, event, call, deadline), left
+                environment, self._delivery(environment, event, call, deadline), left
             )
             duration = (self._clock.monotonic() - begun) * 1000
             if outcome is None:  # no answer in time
@@ -122,6 +123,19 @@ class Invoker:
             )
         return self._pool.restart(environment, environment.function.time_limit)
 
+    def _delivery(
+        self, environment: Environment, event: bytes, call: Call, deadline: datetime
+    ) -> Delivery:
+        epoch = to_epoch(deadline)
+        return Delivery(
+            request_id=call.request_id,
+            event=event,
+            deadline_ms=epoch,
+            function_arn=call.arn or launch.function_arn(environment.function.name, self._region),
+            client_context=call.client_context,
+            trace_id=f"Root=1-{epoch // 1000:08x}-{ids.word(24)};Parent={ids.word()};Sampled=0",
+        )
+
     def _exchange(
         self, environment: Environment, delivery: Delivery, limit: float
     ) -> Outcome | ContainerEnd | None:
@@ -135,18 +149,6 @@ class Invoker:
             return reply.result() if reply.done() else None
 
 
-def _delivery(environment: Environment, event: bytes, call: Call, deadline: datetime) -> Delivery:
-    epoch = to_epoch(deadline)
-    return Delivery(
-        request_id=call.request_id,
-        event=event,
-        deadline_ms=epoch,
-        function_arn=call.arn or launch.function_arn(environment.function.name),
-        client_context=call.client_context,
-        trace_id=f"Root=1-{epoch // 1000:08x}-{ids.word(24)};Parent={ids.word()};Sampled=0",
-    )
-
-
 def _why(environment: Environment, request_id: str) -> Failure:
     """Why a runtime has ended without an answer."""
     if environment.retired:
@@ -154,7 +156,8 @@ def _why(environment: Environment, request_id: str) -> Failure:
     if environment.overdue:
         return timed_out(request_id, environment.function.time_limit)
     end = environment.end or ContainerEnd(None)
-    if environment.init_milliseconds is None and end.code == launch.NO_BOOTSTRAP:
+    custom = environment.function.runtime is not None  # an image's entry point has codes of its own
+    if custom and environment.init_milliseconds is None and end.code == launch.NO_BOOTSTRAP:
         return no_bootstrap(request_id)
     return environment.init_failure or ended(request_id, end)
 

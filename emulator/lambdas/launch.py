@@ -12,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 
 from emulator.engines.engine import ContainerSpec
-from emulator.functions.function import Function
+from emulator.functions.function import Function, ImageConfig
 
-REGION = "us-east-1"
+REGION = "us-east-1"  # unless a setting says otherwise
 ACCOUNT = "000000000000"
 LABEL = "dev.taskdock"
 API_HOST_NAME = "localhost.taskdock"
@@ -29,9 +29,15 @@ NO_BOOTSTRAP = 142
 """Exit code of a custom runtime that is not there; AWS's own entry point uses it for no handler."""
 
 _BOOTSTRAP = f"""for b in /var/task/bootstrap /opt/bootstrap /var/runtime/bootstrap; do
-  [ -x "$b" ] && exec "$b"
+  [ -f "$b" ] && [ -x "$b" ] && exec env -u PWD -u OLDPWD -u SHLVL "$b"
 done
 exit {NO_BOOTSTRAP}"""
+"""On AWS no shell stands before a custom runtime, so there is none of a shell's own variables."""
+
+_PATH = "/usr/local/bin:/usr/bin/:/bin:/opt/bin"
+_LIBRARIES = "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+_BARE = ("provided", "provided.al2")  # seen without /var/lang, and with X-Ray elsewhere
+_CPU_MEMORY = 1769  # MB, with which a function has one processor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +48,28 @@ class Addresses:
     task_service: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Aws:
+    """What a function is told of AWS. There is none here; clients want to see some."""
+
+    region: str = REGION
+    access_key_id: str = "taskdock"
+    secret_access_key: str = "taskdock"  # noqa: S105 - a secret of nothing
+    session_token: str = "taskdock"  # noqa: S105 - empty: there is none
+
+
 def log_stream(environment_id: str, time: datetime) -> str:
     return f"{time:%Y/%m/%d}/[$LATEST]{environment_id}"
 
 
-def function_arn(name: str) -> str:
-    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
+def function_arn(name: str, region: str = REGION) -> str:
+    return f"arn:aws:lambda:{region}:{ACCOUNT}:function:{name}"
+
+
+def cpus(function: Function) -> float:
+    """The processors' time that AWS gives a function, by its memory:
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
+    return function.memory_limit / _CPU_MEMORY
 
 
 def spec(
@@ -61,21 +83,30 @@ def spec(
     credentials: Mapping[str, str],
     server: str,
     now: datetime,
+    aws: Aws = Aws(),
+    platform: str | None = None,
 ) -> ContainerSpec:
     """`custom_runtime`: the image has no runtime of its own, the code brings a bootstrap.
 
     `credentials`: variables for a function that brings none of them.
     """
     runtime_api = f"{environment_id}.lambda"
-    handler = (function.entry_point,) if function.entry_point else None
+    image_config = function.image_config or ImageConfig()
+    command = image_config.command
+    if command is None and function.entry_point:
+        command = (function.entry_point,)
     return ContainerSpec(
         image=image,
         name=f"taskdock-{function.name}-{environment_id[:8]}",
         memory=function.memory_limit,
-        entrypoint=("/bin/sh", "-c", _BOOTSTRAP) if custom_runtime else None,
-        arguments=() if custom_runtime else handler,
+        platform=platform,
+        entrypoint=("/bin/sh", "-c", _BOOTSTRAP) if custom_runtime else image_config.entry_point,
+        arguments=() if custom_runtime else command,
+        working_directory=image_config.working_directory,
         environment={
             **_variables(function, environment_id, now),
+            **_credentials(aws),
+            **_places(function),
             "AWS_LAMBDA_RUNTIME_API": f"{runtime_api}:{addresses.runtime_api}",
             "NO_PROXY": f"{runtime_api},{API_HOST_NAME}",
             "no_proxy": f"{runtime_api},{API_HOST_NAME}",
@@ -108,6 +139,7 @@ def _service_variables(
 
 
 def _variables(function: Function, environment_id: str, now: datetime) -> Mapping[str, str]:
+    x_ray = "169.254.79.129" if function.runtime in _BARE else "169.254.100.1"
     variables = {
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
@@ -115,22 +147,38 @@ def _variables(function: Function, environment_id: str, now: datetime) -> Mappin
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream(environment_id, now),
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "taskdock",  # there is no AWS here; clients want to see some
-        "AWS_SECRET_ACCESS_KEY": "taskdock",
-        "AWS_SESSION_TOKEN": "taskdock",
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-        "AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1:2000",  # nobody listens; the SDKs do not mind
-        "_AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1",
+        "AWS_XRAY_DAEMON_ADDRESS": f"{x_ray}:2000",  # nobody listens; the SDKs do not mind
+        "_AWS_XRAY_DAEMON_ADDRESS": x_ray,
         "_AWS_XRAY_DAEMON_PORT": "2000",
         "LAMBDA_TASK_ROOT": "/var/task",
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
     }
-    if function.entry_point:
-        variables["_HANDLER"] = function.entry_point
     if function.runtime is not None:
+        variables["_HANDLER"] = function.entry_point or ""
         variables["TZ"] = ":UTC"
         if not function.runtime.startswith("provided"):
             variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{function.runtime}"
     return variables
+
+
+def _credentials(aws: Aws) -> Mapping[str, str]:
+    variables = {
+        "AWS_REGION": aws.region,
+        "AWS_DEFAULT_REGION": aws.region,
+        "AWS_ACCESS_KEY_ID": aws.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": aws.secret_access_key,
+    }
+    return {**variables, "AWS_SESSION_TOKEN": aws.session_token} if aws.session_token else variables
+
+
+def _places(function: Function) -> Mapping[str, str]:
+    """Where programs and libraries are: an image function's image says it itself."""
+    if function.runtime is None:
+        return {}
+    bare = function.runtime in _BARE
+    return {
+        "LANG": "en_US.UTF-8",
+        "PATH": _PATH if bare else f"/var/lang/bin:{_PATH}",
+        "LD_LIBRARY_PATH": _LIBRARIES if bare else f"/var/lang/lib:{_LIBRARIES}",
+    }

@@ -69,10 +69,12 @@ class Words(Protocol):
 class InvocationLog:
     """Writes one invocation's lines to a sink, in order."""
 
-    def __init__(self, request_id: str, function: Function, sink: Sink, clock: Clock) -> None:
+    def __init__(
+        self, request_id: str, function: Function, sink: Sink, clock: Clock, region: str
+    ) -> None:
         as_json = function.environment.get("AWS_LAMBDA_LOG_FORMAT") == "JSON"
         words = _Json if as_json else _Text
-        self._words: Words = words(request_id, function, clock)
+        self._words: Words = words(request_id, function, clock, region)
         self._function = function
         self._sink = sink
         self._clock = clock
@@ -117,14 +119,15 @@ _FAULTS = (Cause.TIMEOUT, Cause.CRASH, Cause.MEMORY)
 
 
 class _Text:
-    def __init__(self, request_id: str, function: Function, clock: Clock) -> None:
+    def __init__(self, request_id: str, function: Function, clock: Clock, region: str) -> None:
         self._request_id = request_id
+        self._region = region
         self._clock = clock
 
     def init_start(self, start: Start, time: datetime) -> str:
         return (
             f"INIT_START Runtime Version: {start.runtime}\t"
-            f"Runtime Version ARN: {_version_arn(start)}"
+            f"Runtime Version ARN: {_version_arn(start, self._region)}"
         )
 
     def init_report(self, milliseconds: float, failure: Failure, phase: str) -> str:
@@ -160,8 +163,9 @@ class _Text:
 
 
 class _Json:
-    def __init__(self, request_id: str, function: Function, clock: Clock) -> None:
+    def __init__(self, request_id: str, function: Function, clock: Clock, region: str) -> None:
         self._request_id = request_id
+        self._region = region
         self._function = function
         self._clock = clock
 
@@ -170,7 +174,7 @@ class _Json:
             "initializationType": "on-demand",
             "phase": "init",
             "runtimeVersion": start.runtime,
-            "runtimeVersionArn": _version_arn(start),
+            "runtimeVersionArn": _version_arn(start, self._region),
             "functionName": self._function.name,
             "functionVersion": "$LATEST",
             "instanceId": launch.log_stream(start.environment_id, time),
@@ -190,7 +194,7 @@ class _Json:
         return self._event("platform.initReport", record)
 
     def start(self) -> str:
-        arn = launch.function_arn(self._function.name)
+        arn = launch.function_arn(self._function.name, self._region)
         record = {"requestId": self._request_id, "functionArn": arn, "version": "$LATEST"}
         return self._event("platform.start", record)
 
@@ -233,10 +237,10 @@ def _suffix(status: str, error: str | None) -> list[str]:
     return [f"Status: {status}", *([f"Error Type: {error}"] if error else [])]
 
 
-def _version_arn(start: Start) -> str:
+def _version_arn(start: Start, region: str) -> str:
     """AWS has a number for each build of a runtime; here the image's name stands for it."""
     digest = hashlib.sha256(start.image.encode()).hexdigest()
-    return f"arn:aws:lambda:{launch.REGION}::runtime:{digest}"
+    return f"arn:aws:lambda:{region}::runtime:{digest}"
 
 
 def _present(record: dict[str, Any]) -> dict[str, Any]:

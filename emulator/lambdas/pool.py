@@ -39,9 +39,20 @@ Launch = Callable[[Function, str], ContainerSpec]
 
 class Pool:
     def __init__(
-        self, *, engine: Engine, launch: Launch, budget: int, clock: Clock, notices: Notices
+        self,
+        *,
+        engine: Engine,
+        launch: Launch,
+        budget: int,
+        clock: Clock,
+        notices: Notices,
+        cpus: Callable[[Function], float] | None = None,
     ) -> None:
-        """`budget`: MB for all environments together."""
+        """`budget`: MB for all environments together.
+
+        `cpus`: the processors' time that a function has once its init is over; None: no limit.
+        """
+        self._cpus = cpus
         self._engine = engine
         self._launch = launch
         self._budget = budget
@@ -203,7 +214,19 @@ class Pool:
             self.end(environment)
             return False
         with self._changed:
-            return environment.move(Move.LEASED)
+            ready = environment.move(Move.LEASED)
+        if ready:
+            self._limit_cpu(environment)
+        return ready
+
+    def _limit_cpu(self, environment: Environment) -> None:
+        """AWS gives every function the same speed until its init is over."""
+        if self._cpus is None:
+            return
+        try:
+            environment.limit_cpu(self._cpus(environment.function))
+        except EngineError as error:
+            self._notices.publish("environment_failed", id=environment.id, error=error.message)
 
     def _thaw(self, environment: Environment) -> bool:
         """False: it could not be thawed, and is given up."""

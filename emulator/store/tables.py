@@ -40,6 +40,7 @@ class FunctionRow(Table):
     execution_options = JsonField()
     enabled = BooleanField()
     update_timestamp = MomentField()
+    image_config = JsonField(null=True)  # what takes the place of an image's own settings
 
     class Meta:
         table_name = "function"

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import docker
@@ -18,6 +19,7 @@ import pytest
 from emulator.engines.console import MAX_LINE
 from emulator.engines.engine import Container, ProgramExit
 from emulator.engines.images import ImageRequest, Images
+from emulator.engines.scratch import LoopScratch
 from emulator.errors import StartFailed
 from tests.support.builders import eventually
 from tests.support.engine_harness import (
@@ -29,6 +31,7 @@ from tests.support.engine_harness import (
     LABEL,
     LIMIT,
     RINGS,
+    SPINS,
     Behaviour,
     DockerHarness,
     FakeHarness,
@@ -50,6 +53,7 @@ VERBS: list[Callable[[Container], None]] = [
     lambda container: container.flush(),
     lambda container: container.freeze(),
     lambda container: container.thaw(),
+    lambda container: container.limit_cpu(0.5),
     lambda container: container.kill(),
     lambda container: container.remove(),
 ]
@@ -61,8 +65,11 @@ def image(docker_client: docker.DockerClient) -> str:
 
 
 @pytest.fixture
-def docker_harness(docker_client: docker.DockerClient, image: str) -> Iterator[DockerHarness]:
-    harness = DockerHarness(docker_client, image)
+def docker_harness(
+    docker_client: docker.DockerClient, image: str, usual_scratch: LoopScratch | str
+) -> Iterator[DockerHarness]:
+    disks = None if isinstance(usual_scratch, str) else usual_scratch
+    harness = DockerHarness(docker_client, image, disks)
     yield harness
     harness.engine.sweep(harness.label)
     harness.bell.close()
@@ -345,6 +352,22 @@ def test_a_frozen_container_can_be_killed(harness: Harness) -> None:
     assert recorder.await_exit() == ProgramExit(code=None)
 
 
+# The CPU
+
+
+def test_a_limit_of_the_cpu_is_set_changed_and_lifted(harness: Harness) -> None:
+    container, recorder = run(harness, SPINS)
+
+    with harness.bell.await_ring():
+        limits = []
+        for cpus in (128 / 1769, 2.5, None):
+            container.limit_cpu(cpus)
+            limits.append(harness.cpus())
+
+    assert limits == [pytest.approx(128 / 1769, abs=0.001), 2.5, None]
+    assert recorder.of("exited") == []
+
+
 # Removing
 
 
@@ -540,16 +563,112 @@ def test_what_a_program_leaves_behind_ends_with_it(docker_harness: DockerHarness
     assert docker_harness.processes() == 1
 
 
+ENVIRONMENT = "import json; print(json.dumps([os.getcwd(), dict(os.environ)]))"
+
+
+@pytest.mark.docker
+def test_a_program_sees_the_variables_of_its_image_and_those_it_is_given_alone(
+    docker_harness: DockerHarness, docker_client: docker.DockerClient, image: str
+) -> None:
+    given = {"DOORBELL": str(docker_harness.bell.port), "TERM": "given"}
+    of_image = docker_client.images.get(image).attrs["Config"]["Env"]
+
+    behaviour = Behaviour(ENVIRONMENT, lambda _: None)
+    _, recorder = run(docker_harness, behaviour, environment=given, working_directory="/opt")
+
+    recorder.await_exit()
+    folder, seen = json.loads(recorder.lines[-1])
+    shells_own = {"PWD": "/opt", "_": seen.get("_"), "LC_CTYPE": seen.get("LC_CTYPE")}
+    assert folder == "/opt"
+    assert {**seen, **shells_own} == {
+        **dict(entry.split("=", 1) for entry in of_image),
+        **given,
+        **shells_own,
+    }
+
+
+FILLS = """
+print(os.statvfs("/tmp").f_bavail * os.statvfs("/tmp").f_frsize >> 20)
+written = 0
+try:
+    with open("/tmp/full", "wb", buffering=0) as file:
+        while True: written += file.write(bytes(1 << 20))
+except OSError as error:
+    print(error.strerror)
+print(written >> 20)
+print(oct(os.stat("/tmp").st_mode), os.listdir("/tmp"))
+"""
+
+
+@pytest.mark.docker
+def test_a_full_tmp_is_full_for_its_container_alone_and_leaves_nothing(
+    docker_harness: DockerHarness, scratch: LoopScratch
+) -> None:
+    _, its_recorder = run(docker_harness, RINGS)
+    with docker_harness.bell.await_ring() as line:
+        assert len(disks(scratch)) == 1
+        _, recorder = run(docker_harness, Behaviour(FILLS, lambda _: None))
+
+        end = recorder.await_exit()
+        line.sendall(b"!")
+    its_recorder.await_exit()
+
+    room, complaint, written, folder = recorder.lines
+    assert end == ProgramExit(code=0)  # not for lack of memory, of which it had 128 MB
+    assert 512 <= int(room) <= 520
+    assert complaint == "No space left on device"
+    assert 512 <= int(written) <= 520
+    assert folder == "0o41777 ['full']"
+    docker_harness.engine.sweep(docker_harness.label)
+    eventually(lambda: not disks(scratch), LIMIT)
+    assert docker_harness.warnings == []
+
+
+class Elsewhere:
+    """Disks that the engine cannot see, as if it was in a container without our devices."""
+
+    @contextmanager
+    def disk(self, size: int) -> Iterator[str]:
+        yield "/dev/no-such-device"
+
+
+@pytest.mark.docker
+def test_an_engine_that_cannot_mount_a_disk_goes_without_and_says_so(
+    docker_client: docker.DockerClient, image: str
+) -> None:
+    harness = DockerHarness(docker_client, image, Elsewhere())
+
+    before = harness.engine.limits_storage
+    recorders = [run(harness, prints(["one"]))[1] for _ in range(2)]
+
+    assert [recorder.await_exit().code for recorder in recorders] == [0, 0]
+    harness.engine.sweep(harness.label)
+    assert (before, harness.engine.limits_storage) == (True, False)
+    (warning,) = harness.warnings
+    assert warning.startswith("the size of /tmp is not limited: ")
+    eventually(lambda: harness.present() == 0, LIMIT)
+    harness.bell.close()
+
+
+def disks(scratch: LoopScratch) -> list[str]:
+    """The loop devices whose file is in this folder of scratch disks; the files have no names."""
+    command = ["losetup", "-ln", "-O", "BACK-FILE"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [file for file in listed.stdout.splitlines() if file.startswith(str(scratch.folder))]
+
+
 SERVER = """
-import os, sys, threading
+import os, pathlib, sys, threading
 from emulator.engines.docker import DockerEngine, connect
 from emulator.engines.engine import ContainerSpec
 from emulator.engines.locate import find_engine
 from tests.support.engine_harness import Recorder
-image, name, value = sys.argv[1:]
+from emulator.engines.scratch import LoopScratch
+image, name, value, folder = sys.argv[1:]
 spec = ContainerSpec(image=image, name=f"taskdock-test-{value}", memory=128, labels={name: value},
                      entrypoint=("sleep",), arguments=("600",))
-DockerEngine(connect(find_engine(os.environ))).create(spec, Recorder()).run()
+engine = DockerEngine(connect(find_engine(os.environ)), LoopScratch(pathlib.Path(folder)))
+engine.create(spec, Recorder()).run()
 print("started", flush=True)
 threading.Event().wait()
 """
@@ -557,16 +676,18 @@ threading.Event().wait()
 
 @pytest.mark.docker
 def test_a_container_ends_with_its_server_even_if_that_is_killed(
-    docker_harness: DockerHarness, image: str
+    docker_harness: DockerHarness, image: str, scratch: LoopScratch
 ) -> None:
-    command = [sys.executable, "-c", SERVER, image, *docker_harness.label.split("=")]
+    label = docker_harness.label.split("=")
+    command = [sys.executable, "-c", SERVER, image, *label, str(scratch.folder)]
     root = Path(__file__).parents[2]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root) as server:
         assert server.stdout is not None
         assert server.stdout.readline() == b"started\n"
-        before = docker_harness.present()
+        before = docker_harness.present(), len(disks(scratch))
 
         os.kill(server.pid, signal.SIGKILL)
 
-    assert before == 1
+    assert before == (1, 1)
     eventually(lambda: docker_harness.present() == 0, LIMIT)
+    eventually(lambda: not disks(scratch), LIMIT)

@@ -27,6 +27,11 @@ ENV = {
     "LAMBDA_TASK_ROOT": "/var/task",
     "LAMBDA_RUNTIME_DIR": "/var/runtime",
 }
+OWN = {
+    **dict.fromkeys(("python3.13", "python3.14"), "C.UTF-8"),
+    **dict.fromkeys(("nodejs16.x", "nodejs18.x"), "/var/runtime/ca-cert.pem"),
+}
+"""LC_CTYPE of Python, NODE_EXTRA_CA_CERTS of Node.js, as recorded on Lambda."""
 FUNCTIONS = {
     "python": (
         "main.py",
@@ -34,6 +39,7 @@ FUNCTIONS = {
         "def handler(event, context):\n"
         "    tempfile.mkstemp()\n"
         "    return dict(hello=event['name'], uid=os.getuid(), gid=os.getgid(), cwd=os.getcwd(),\n"
+        "                own=os.environ.get('LC_CTYPE'),\n"
         "                version=platform.python_version(), writable=os.access('/', os.W_OK))\n",
     ),
     "nodejs": (
@@ -44,6 +50,7 @@ FUNCTIONS = {
         "  let writable = true;\n"
         "  try { fs.accessSync('/', fs.constants.W_OK); } catch { writable = false; }\n"
         "  return { hello: event.name, uid: process.getuid(), gid: process.getgid(),\n"
+        "           own: process.env.NODE_EXTRA_CA_CERTS || null,\n"
         "           cwd: process.cwd(), version: process.versions.node, writable };\n"
         "};\n",
     ),
@@ -57,7 +64,7 @@ FUNCTIONS = {
         '  name=${event#*: \\"}; name=${name%\\"*}\n'
         '  curl -sS -o /dev/null "$api/$id/response" -d "{\\"hello\\": \\"$name\\",'
         ' \\"uid\\": $(id -u), \\"gid\\": $(id -g), \\"cwd\\": \\"$PWD\\",'
-        ' \\"version\\": \\"\\", \\"writable\\": $writable}"\n'
+        ' \\"own\\": null, \\"version\\": \\"\\", \\"writable\\": $writable}"\n'
         "done\n",
     ),
 }
@@ -186,6 +193,7 @@ def test_a_function_answers_as_lambdas_user_in_lambdas_confinement(
     assert answer.pop("version").startswith(_version(runtime))
     assert answer == {
         "hello": "Ada",
+        "own": OWN.get(runtime.id),
         "uid": 993,
         "gid": 990,
         "cwd": "/var/task",

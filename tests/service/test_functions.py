@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from emulator.errors import BadConfiguration
 from emulator.functions.code import MAX_UNZIPPED, MAX_ZIPPED
+from emulator.functions.function import ImageConfig
 from tests.support.builders import Dock, StartDock, base64_of, new_function, summary, zip_of
 
 RESERVED = [
@@ -470,3 +472,42 @@ def _kept(dock: Dock) -> list[Any]:
     """The functions and the code that there are."""
     code: Path = dock.emulator.settings.data_dir / "code"
     return [*dock.get("/functions/").json()["data"], *(code.glob("*") if code.is_dir() else ())]
+
+
+# Settings of an image, which the Task Service API has no field for
+
+
+def test_what_takes_the_place_of_an_images_settings_is_kept_and_changed(
+    start_dock: StartDock,
+) -> None:
+    first = start_dock()
+    config = ImageConfig(
+        entry_point=("/run", "-v"), command=("main.handler",), working_directory="/srv"
+    )
+    made = first.emulator.catalog.deploy("oak", zipped=None, image="oak:1", image_config=config)
+    first.stop()
+    catalog = start_dock().emulator.catalog
+
+    kept = catalog.get("oak")
+    changed = catalog.update("oak", image_config=ImageConfig(command=()))
+
+    assert (kept.image_config, kept.version) == (config, made.version)
+    assert catalog.get("oak").image_config == ImageConfig(command=())
+    assert changed.version != kept.version
+    assert catalog.update("oak", image="oak:2").image_config == ImageConfig(command=())
+    assert catalog.update("oak", image_config=None).image_config is None
+
+
+def test_code_has_no_settings_of_an_image(dock: Dock) -> None:
+    catalog, config = dock.emulator.catalog, ImageConfig(command=("a",))
+    zipped = zip_of({"index.py": ""})
+    dock.post("/functions/", new_function())
+    catalog.deploy("oak", zipped=None, image="oak:1", image_config=config)
+
+    with pytest.raises(BadConfiguration):
+        catalog.update("walnut-table", image_config=config)
+    changed = catalog.update(
+        "oak", zipped=zipped, runtime="python3.11", entry_point="index.handler"
+    )
+
+    assert (changed.image, changed.image_config) == (None, None)

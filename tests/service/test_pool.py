@@ -19,7 +19,7 @@ from tests.support.builders import (
     summary,
     zip_of,
 )
-from tests.support.fake_engine import FakeContainer, Runtime
+from tests.support.fake_engine import FakeContainer, Runtime, serve
 from tests.support.manual_clock import ManualClock
 
 # Starting
@@ -282,6 +282,35 @@ def test_who_finds_no_room_in_time_is_told(
 
     assert summary(response) == (400, 1405)
     assert "memory" in response.json()["message"]
+
+
+# The CPU
+
+
+def test_the_cpu_is_limited_when_init_is_over_and_before_the_first_event(
+    start_dock: StartDock,
+) -> None:
+    dock = start_dock(cpu="lambda")
+    at_init: list[float | None] = []
+    program = serve(
+        lambda event, runtime: limits(dock), init=lambda runtime: at_init.extend(limits(dock))
+    )
+    dock.deploy_program(program, memoryLimit=1769)
+
+    result = dock.execute().json()["result"]
+
+    assert (at_init, result) == ([None], [1.0])
+
+
+def test_the_cpu_is_not_limited_by_default(start_dock: StartDock) -> None:
+    dock = start_dock()
+    dock.deploy(lambda event, runtime: limits(dock))
+
+    assert dock.execute().json()["result"] == [None]
+
+
+def limits(dock: Dock) -> list[float | None]:
+    return [container.cpus for container in dock.engine.containers.values()]
 
 
 # Idling

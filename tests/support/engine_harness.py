@@ -16,6 +16,7 @@ import docker
 from emulator import ids
 from emulator.engines.docker import DockerEngine
 from emulator.engines.engine import Container, ContainerSpec, Engine, ProgramExit
+from emulator.engines.scratch import Scratch
 from tests.support.builders import eventually
 from tests.support.fake_engine import FakeEngine, Program, Runtime
 
@@ -113,6 +114,9 @@ class Harness(Protocol):
     def present(self) -> int:
         """How many containers with `label` there are in whatever state."""
 
+    def cpus(self) -> float | None:
+        """The limit of the test's one container."""
+
 
 class FakeHarness:
     def __init__(self) -> None:
@@ -134,12 +138,19 @@ class FakeHarness:
         containers = self.fake.containers.values()
         return sum(container.spec.labels.get(name) == value for container in containers)
 
+    def cpus(self) -> float | None:
+        (container,) = self.fake.containers.values()
+        return container.cpus
+
 
 class DockerHarness:
-    def __init__(self, client: docker.DockerClient, image: str) -> None:
+    def __init__(
+        self, client: docker.DockerClient, image: str, scratch: Scratch | None = None
+    ) -> None:
         self._api = client.api
         self._image = image
-        self.engine: Engine = DockerEngine(client)
+        self.warnings: list[str] = []
+        self.engine: Engine = DockerEngine(client, scratch, self.warnings.append)
         self.bell = Doorbell(self.engine.gateway)
         self.label = f"{LABEL}={ids.word()}"
 
@@ -158,6 +169,10 @@ class DockerHarness:
 
     def present(self) -> int:
         return len(self._found())
+
+    def cpus(self) -> float | None:
+        config = self.host_config()
+        return config["CpuQuota"] / config["CpuPeriod"] if config["CpuQuota"] > 0 else None
 
     def host_config(self) -> dict[str, Any]:
         """What Docker says of how the test's one container runs."""
@@ -296,6 +311,7 @@ COUNTS_IN_TMP = Behaviour(
     "print('run', runs); sys.exit(runs)",
     _count,
 )
+SPINS = Behaviour("ring()\nwhile True: pass", lambda runtime: (_ring(runtime), runtime.hang()))
 HANGS = Behaviour("print('hanging'); signal.pause()", _hang)
 KILLS_ITSELF = Behaviour("os.kill(os.getpid(), 9)", lambda runtime: runtime.exit(137))
 RINGS = prints(["before"], ring=True)

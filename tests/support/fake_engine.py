@@ -193,6 +193,7 @@ class FakeContainer:
     ) -> None:
         self.id = ids.word()
         self.spec = spec
+        self.cpus: float | None = None  # the limit that it was given last
         self.runtime: Runtime | None = None
         """The process of the latest run."""
         self._said: Queue[object] = Queue()
@@ -231,6 +232,9 @@ class FakeContainer:
         self._engine.calls.append(("thaw", self.id))
         if self.runtime is not None:
             self.runtime.freeze(False)
+
+    def limit_cpu(self, cpus: float | None) -> None:
+        self.cpus = cpus
 
     def kill(self) -> None:
         self._engine.killing.wait()
@@ -279,6 +283,7 @@ class FakeEngine:
     """`programs` says what runs, by the first argument of the container, else by its image."""
 
     can_freeze = True
+    limits_storage = True
     memory = 16 * 1024
     gateway = "127.0.0.1"
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from docker.errors import ImageNotFound
+from docker.errors import ContainerError, ImageNotFound
 from requests.exceptions import ReadTimeout
 
 from emulator.engines.images import SILENCE, ImageRequest, Images
@@ -27,6 +27,10 @@ class StubEngine:
     registry: str = "refuses"
     asked: int = 0
     built: int = 0
+    made_for: str = "amd64"
+    """What every image is for; the engine is amd64."""
+    emulates: bool = False
+    pulled_for: str | None = None
     broken: bool = False
     base_url: str = "http+docker://stub"
     api_version: str = "1.41"
@@ -50,7 +54,18 @@ class StubEngine:
         status = 200 if self.registry == "answers" else 500
         return SimpleNamespace(status_code=status, json=lambda: {"message": "no such host"})
 
-    def pull(self, repository: str, tag: str, **_: Any) -> Iterator[dict[str, Any]]:
+    @property
+    def containers(self) -> Any:
+        return self
+
+    def run(self, image: str, **_: Any) -> None:
+        if not self.emulates:
+            raise ContainerError(None, 1, "sh", image, b"exec format error")
+
+    def pull(
+        self, repository: str, tag: str, platform: str | None, **_: Any
+    ) -> Iterator[dict[str, Any]]:
+        self.pulled_for = platform
         for layer, current in (("a", 10), ("b", 5), ("b", 30)):
             detail = {"current": current, "total": 40}
             yield {"id": layer, "status": "Downloading", "progressDetail": detail}
@@ -76,7 +91,8 @@ class StubImages:
     def get(self, tag: str) -> Any:
         if tag not in self._engine.here:
             raise ImageNotFound(tag)
-        return SimpleNamespace(id=tag, labels=self._engine.here[tag])
+        attrs = {"Architecture": self._engine.made_for}
+        return SimpleNamespace(id=tag, labels=self._engine.here[tag], attrs=attrs)
 
     def remove(self, id: str) -> None:
         pass
@@ -263,3 +279,53 @@ def test_an_engine_that_is_gone_is_named_as_such(
 
     with pytest.raises(EngineUnreachable):
         world.ensure()
+
+
+# Processors
+
+
+def images_for(world: World, architecture: str) -> Images:
+    client: Any = world.engine
+    return Images(client, world.heard.append, cache=world.cache, architecture=architecture)
+
+
+def test_an_image_for_another_processor_runs_by_emulation_with_one_warning(world: World) -> None:
+    world.engine.here[AWS] = {}
+    world.engine.made_for, world.engine.emulates = "arm64", True
+
+    assert [world.ensure(), world.ensure()] == [AWS, AWS]
+
+    (warning,) = world.heard
+    assert f"{AWS} is for linux/arm64 and the engine is linux/amd64" in warning.what
+
+
+def test_an_image_that_the_engine_cannot_run_is_refused_with_what_helps(world: World) -> None:
+    world.engine.here[AWS] = {}
+    world.engine.made_for = "arm64"
+
+    with pytest.raises(ImageNotAvailable, match=r"linux/arm64 .* cannot run it: build"):
+        world.ensure()
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_the_architecture_that_was_asked_for_is_pulled(world: World, present: bool) -> None:
+    world.engine.here = {AWS: {}} if present else {}
+    world.engine.registry, world.engine.emulates = "answers", True
+
+    images_for(world, "arm64").ensure(ImageRequest(AWS, "tiny:1"))
+
+    assert world.engine.pulled_for == "linux/arm64"
+
+
+def test_there_is_no_stand_in_for_another_processor(world: World) -> None:
+    with pytest.raises(ImageNotAvailable, match="for linux/arm64"):
+        images_for(world, "arm64").ensure(ImageRequest(AWS, "tiny:1"))
+
+    assert world.engine.built == 0
+
+
+def test_the_engines_own_architecture_changes_nothing(world: World) -> None:
+    world.engine.here[AWS] = {}
+
+    assert images_for(world, "x86_64").ensure(ImageRequest(AWS)) == AWS
+    assert world.heard == []

@@ -1,11 +1,12 @@
-"""The variables by which a function calls the Task Service."""
+"""What a container is started with: its variables, its command, its names."""
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
-from emulator.functions.function import Function
+from emulator.functions.function import Function, ImageConfig
 from emulator.lambdas import launch
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=timezone.utc)
@@ -13,19 +14,29 @@ OURS = {"API_OAUTH_TOKEN": "ours", "API_OAUTH_TOKEN_SECRET": "our secret"}
 INSIDE = "http://localhost.taskdock:8080"
 
 
-def environment(**variables):
-    function = Function(name="oak", code="c", environment=variables, update_timestamp=NOON)
+OAK = Function(
+    name="oak", code="c", runtime="python3.13", entry_point="main.handler", update_timestamp=NOON
+)
+IMAGE = Function(name="oak", image="oak:1", update_timestamp=NOON)
+
+
+def spec(function, *, custom_runtime=False, **more):
     return launch.spec(
         function,
         environment_id="e" * 16,
         image="image",
         code=Path("/code"),
-        custom_runtime=False,
+        custom_runtime=custom_runtime,
         addresses=launch.Addresses(runtime_api=9001, task_service=8080),
         credentials=OURS,
         server="s",
         now=NOON,
-    ).environment
+        **more,
+    )
+
+
+def environment(**variables):
+    return spec(replace(OAK, environment=variables)).environment
 
 
 def test_a_function_that_sets_nothing_gets_the_address_and_credentials():
@@ -58,3 +69,84 @@ def test_a_function_with_a_credential_of_its_own_gets_none_of_ours():
 
     assert made["API_OAUTH_TOKEN"] == "own"
     assert "API_OAUTH_TOKEN_SECRET" not in made
+
+
+def test_a_managed_runtime_is_named_and_has_its_language_in_the_paths():
+    seen = spec(OAK).environment
+
+    assert seen["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.13"
+    assert seen["PATH"] == "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
+    assert seen["LD_LIBRARY_PATH"].startswith("/var/lang/lib:/lib64:")
+    assert (seen["_HANDLER"], seen["TZ"]) == ("main.handler", ":UTC")
+
+
+@pytest.mark.parametrize(
+    ("runtime", "language", "x_ray"),
+    [
+        ("provided.al2023", True, "169.254.100.1"),
+        ("provided.al2", False, "169.254.79.129"),
+        ("provided", False, "169.254.79.129"),
+    ],
+)
+def test_a_custom_runtime_is_not_named(runtime, language, x_ray):
+    seen = spec(replace(OAK, runtime=runtime), custom_runtime=True).environment
+
+    assert "AWS_EXECUTION_ENV" not in seen
+    assert ("/var/lang" in seen["PATH"], "/var/lang" in seen["LD_LIBRARY_PATH"]) == (language,) * 2
+    assert seen["AWS_XRAY_DAEMON_ADDRESS"] == f"{x_ray}:2000"
+    assert seen["_HANDLER"] == "main.handler"
+
+
+def test_an_image_says_itself_what_is_the_images():
+    seen = spec(IMAGE).environment
+
+    own = {"_HANDLER", "TZ", "LANG", "PATH", "LD_LIBRARY_PATH", "AWS_EXECUTION_ENV"}
+    assert seen.keys().isdisjoint(own)
+    assert seen["LAMBDA_TASK_ROOT"] == "/var/task"
+
+
+def test_what_a_user_sets_wins_where_lambda_lets_it():
+    given = {"PATH": "/opt/bin", "LANG": "C", "TZ": "UTC", "AWS_LAMBDA_LOG_FORMAT": "JSON"}
+
+    assert environment(**given).items() >= given.items()
+
+
+def test_the_region_and_the_credentials_are_those_that_were_set():
+    aws = launch.Aws(
+        region="eu-west-3", access_key_id="AKIA", secret_access_key="s", session_token=""
+    )
+
+    seen = spec(OAK, aws=aws).environment
+
+    assert seen["AWS_REGION"] == seen["AWS_DEFAULT_REGION"] == "eu-west-3"
+    assert (seen["AWS_ACCESS_KEY_ID"], seen["AWS_SECRET_ACCESS_KEY"]) == ("AKIA", "s")
+    assert "AWS_SESSION_TOKEN" not in seen
+    assert launch.function_arn("oak", "eu-west-3") == (
+        "arn:aws:lambda:eu-west-3:000000000000:function:oak"
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "entry_point", "started"),
+    [
+        (None, None, (None, None, None)),
+        (None, "main.handler", (None, ("main.handler",), None)),
+        (ImageConfig(), "main.handler", (None, ("main.handler",), None)),
+        (ImageConfig(command=("a", "b")), "main.handler", (None, ("a", "b"), None)),
+        (ImageConfig(command=()), "main.handler", (None, (), None)),
+        (
+            ImageConfig(entry_point=("/bin/x", "-y"), working_directory="/srv"),
+            None,
+            (("/bin/x", "-y"), None, "/srv"),
+        ),
+    ],
+)
+def test_an_image_function_is_started_as_it_says_or_as_its_image_does(config, entry_point, started):
+    made = spec(replace(IMAGE, image_config=config, entry_point=entry_point))
+
+    assert (made.entrypoint, made.arguments, made.working_directory) == started
+
+
+@pytest.mark.parametrize(("memory", "cpus"), [(128, 0.0724), (1769, 1.0), (10240, 5.788)])
+def test_the_cpu_is_shared_out_by_memory(memory, cpus):
+    assert launch.cpus(replace(OAK, memory_limit=memory)) == pytest.approx(cpus, abs=0.001)

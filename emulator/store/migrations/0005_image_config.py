@@ -1,0 +1,5 @@
+"""What takes the place of an image's own settings. A frozen copy: never edit, add a new script."""
+
+
+def up(migrator, db):
+    db.execute_sql('ALTER TABLE "function" ADD COLUMN "image_config" TEXT')

@@ -1,0 +1,411 @@
+"""AWS's base images run as they are: as an image function, and as the image of a runtime.
+
+The images here have the entry point, the settings and the layout of AWS's, on what a stand-in has
+of a language and its client. Nothing may be put into them; what a container gets beside its image
+is what the engine is asked for, and that is looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import itertools
+import json
+import platform
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from emulator import ids
+from emulator.app import Emulator
+from emulator.engines.console import COMMAND
+from emulator.engines.docker import DockerEngine
+from emulator.engines.images import ImageRequest, Images
+from emulator.engines.scratch import LoopScratch
+from emulator.errors import ImageNotAvailable
+from emulator.functions.function import Function, ImageConfig
+from emulator.settings import Settings
+from tests.support.live import Json, TaskService, make_images, zipped
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
+
+FAMILIES = {"python": "python3.13", "nodejs": "nodejs22.x", "provided": "provided.al2023"}
+STANDINS = {
+    "python": "taskdock/standin-python:3.13",
+    "nodejs": "taskdock/standin-nodejs:22",
+    "provided": "taskdock/standin-provided:al2023",
+}
+
+ENTRY_POINT = """#!/bin/sh
+if [ $# -ne 1 ]; then
+  echo "entrypoint requires the handler name to be the first argument" 1>&2
+  exit 142
+fi
+export _HANDLER="$1"
+if [ -z "${AWS_LAMBDA_RUNTIME_API}" ]; then
+  exec /usr/local/bin/aws-lambda-rie /var/runtime/bootstrap
+else
+  exec /var/runtime/bootstrap
+fi
+"""
+EMULATOR = "#!/bin/sh\necho 'the emulator in the image was started'\nexit 99\n"
+BASE = """
+FROM {standin}
+COPY lambda-entrypoint.sh /lambda-entrypoint.sh
+COPY aws-lambda-rie /usr/local/bin/aws-lambda-rie
+RUN chmod 755 /lambda-entrypoint.sh /usr/local/bin/aws-lambda-rie \\
+ && sed -i '/:993:/d' /etc/passwd && sed -i '/:990:/d' /etc/group \\
+ && if [ -f /var/runtime/bootstrap ]; then sed -i '1s,.*,#!/bin/bash,' /var/runtime/bootstrap; fi
+ENV LANG=en_US.UTF-8 TZ=:/etc/localtime PATH={path} LD_LIBRARY_PATH={libraries} \\
+    LAMBDA_TASK_ROOT=/var/task LAMBDA_RUNTIME_DIR=/var/runtime
+WORKDIR /var/task
+ENTRYPOINT ["/lambda-entrypoint.sh"]
+"""
+PATH = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
+LIBRARIES = (
+    "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+)
+
+PYTHON = """
+import os
+def handler(task, context):
+    return {"environment": dict(os.environ), "folder": os.getcwd(), "user": os.getuid()}
+"""
+NODEJS = """
+exports.handler = async () => (
+  { environment: process.env, folder: process.cwd(), user: process.getuid() })
+"""
+SCRIPT = r"""#!/bin/bash
+variables=$(env | grep -E '^[A-Z_]+=' | sed 's/\([^=]*\)=\(.*\)/"\1": "\2"/' | paste -sd,)
+api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
+while curl -sS -o /dev/null -D /tmp/headers "$api/next"; do
+  id=$(sed -n 's/\r//; s/^lambda-runtime-aws-request-id: //Ip' /tmp/headers)
+  printf '{"environment": {%s}, "folder": "%s", "user": %s}' "$variables" "$PWD" "$(id -u)" |
+    curl -sS -o /dev/null --data-binary @- "$api/$id/response"
+done
+"""
+CODE = {
+    "python": ("main.py", PYTHON),
+    "nodejs": ("main.js", NODEJS),
+    "provided": ("bootstrap", SCRIPT),
+}
+
+
+class Workshop:
+    """Builds images under names of its own, and removes them."""
+
+    def __init__(self, client: docker.DockerClient) -> None:
+        self._client = client
+        self._name = f"taskdock-test/{ids.word(8)}"
+        self._built: list[str] = []
+
+    def build(self, tag: str, dockerfile: str, **files: str) -> str:
+        texts = {"Dockerfile": dockerfile, **files}
+        context = io.BytesIO(tar_of({name: text.encode() for name, text in texts.items()}))
+        reference = f"{self._name}:{tag}"
+        self._client.images.build(fileobj=context, custom_context=True, tag=reference, rm=True)
+        self._built.append(reference)
+        return reference
+
+    def clear(self) -> None:
+        for reference in reversed(self._built):
+            self._client.images.remove(reference)
+
+
+class World:
+    """A server whose functions run in the images that they are given here."""
+
+    def __init__(self, emulator: Emulator, images: dict[str, str], client: Any) -> None:
+        self.emulator = emulator
+        self.service = TaskService(emulator.url)
+        self.images = images
+        self.of_runtime: dict[str, str] = {}
+        self._api = client.api
+
+    def deploy_image(self, name: str, tag: str, **properties: Any) -> str:
+        image = self.images[tag]
+        return self.emulator.catalog.deploy(name, zipped=None, image=image, **properties).name
+
+    def deploy_code(self, name: str, tag: str, files: dict[str, str], **properties: Any) -> str:
+        self.of_runtime[name] = self.images[tag]
+        return self.emulator.catalog.deploy(name, zipped=zipped(files), **properties).name
+
+    def ask(self, name: str) -> Json:
+        answer = self.service.execute(name)
+        assert "result" in answer, (answer, self.service.log(answer["taskId"]))
+        told: Json = answer["result"]
+        return told
+
+    def container(self, name: str) -> Json:
+        filters = {"label": f"dev.taskdock.function={name}"}
+        mine = [
+            found
+            for found in self._api.containers(filters=filters)
+            if found["Image"].startswith("taskdock-test/")
+        ]
+        (one,) = mine
+        inspected: Json = self._api.inspect_container(one["Id"])
+        return inspected
+
+    def changes(self, id: str) -> list[Json]:
+        return self._api.diff(id) or []
+
+
+@pytest.fixture(scope="module")
+def images(docker_client: docker.DockerClient) -> Iterator[dict[str, str]]:
+    """Base images by family, and images made from them."""
+    make_images(*FAMILIES.values())
+    workshop = Workshop(docker_client)
+    built = {}
+    for family, standin in STANDINS.items():
+        base = BASE.format(standin=standin, path=PATH, libraries=LIBRARIES)
+        parts = {"lambda-entrypoint.sh": ENTRY_POINT, "aws-lambda-rie": EMULATOR}
+        built[family] = workshop.build(family, base, **parts)
+        name, text = CODE[family]
+        target = "/var/runtime/" if family == "provided" else "/var/task/"
+        function = f'FROM {built[family]}\nCOPY {name} {target}\nCMD ["main.handler"]\n'
+        built[f"{family}-function"] = workshop.build(f"{family}-f", function, **{name: text})
+    layer = f"FROM {built['provided']}\nCOPY bootstrap /opt/\n"
+    built["provided-layer"] = workshop.build("layer", layer, bootstrap=SCRIPT)
+    try:
+        yield built
+    finally:
+        workshop.clear()
+
+
+@pytest.fixture(scope="module")
+def world(
+    docker_client: docker.DockerClient,
+    images: dict[str, str],
+    usual_scratch: LoopScratch | str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[World]:
+    data: Path = tmp_path_factory.mktemp("base-images") / "data"
+    disks = None if isinstance(usual_scratch, str) else usual_scratch
+    world: World
+
+    def image_of(function: Function) -> str:
+        return function.image or world.of_runtime[function.name]
+
+    emulator = Emulator(
+        Settings(port=0, data_dir=data),
+        engine=DockerEngine(docker_client, disks),
+        image_of=image_of,
+    )
+    world = World(emulator, images, docker_client)
+    emulator.start()
+    yield world
+    emulator.stop(0)
+
+
+@dataclass(frozen=True)
+class Subject:
+    name: str
+    family: str
+    kind: str
+    """image: it is the function; code: it is the image of the function's runtime."""
+
+
+@pytest.fixture(scope="module", params=itertools.product(FAMILIES, ("image", "code")), ids="-".join)
+def subject(world: World, request: pytest.FixtureRequest) -> Subject:
+    family, kind = request.param
+    name = f"{kind}-{family}"
+    file, text = CODE[family]
+    if kind == "image":
+        world.deploy_image(name, f"{family}-function")
+    else:
+        properties = {"runtime": FAMILIES[family], "entry_point": "main.handler"}
+        world.deploy_code(name, family, {file: text}, **properties)
+    return Subject(name, family, kind)
+
+
+def test_6_1_a_function_runs_in_the_image_as_it_is(world: World, subject: Subject) -> None:
+    told = world.ask(subject.name)
+
+    seen = told["environment"]
+    time_zone = {"image": ":/etc/localtime", "code": ":UTC"}[subject.kind]
+    managed = subject.family != "provided"  # whose bootstrap names itself, also in an image
+    assert (told["user"], told["folder"]) == (993, "/var/task")
+    assert (seen["_HANDLER"], seen["TZ"]) == ("main.handler", time_zone)
+    assert (seen["PATH"], seen["LD_LIBRARY_PATH"]) == (PATH, LIBRARIES)
+    assert seen.keys().isdisjoint({"HOME", "HOSTNAME", "TERM"})
+    assert seen.get("AWS_EXECUTION_ENV", "").startswith("AWS_Lambda_") == managed
+
+
+def test_6_1_nothing_is_put_into_an_image(
+    world: World, docker_client: docker.DockerClient, subject: Subject
+) -> None:
+    before = docker_client.images.get(world.images[subject.family]).attrs
+    world.ask(subject.name)
+
+    container = world.container(subject.name)
+
+    code = [("/var/task", "bind", False)] if subject.kind == "code" else []
+    mounts = [(mount["Destination"], mount["Type"], mount["RW"]) for mount in container["Mounts"]]
+    hosts = {entry.partition(":")[0] for entry in container["HostConfig"]["ExtraHosts"]}
+    runtime_api = variables(container)["AWS_LAMBDA_RUNTIME_API"].partition(":")[0]
+    assert world.changes(container["Id"]) == []
+    assert sorted(mounts) == sorted([("/tmp", "volume", True), *code])
+    assert hosts == {runtime_api, "localhost.taskdock", "taskdock.localhost"}
+    assert container["HostConfig"]["ReadonlyRootfs"]
+    assert container["HostConfig"]["CapAdd"] is None
+    assert not container["HostConfig"]["Privileged"]
+    assert docker_client.images.get(world.images[subject.family]).attrs == before
+
+
+def test_6_1_a_container_gets_the_variables_of_its_image_and_lambdas(
+    world: World, docker_client: docker.DockerClient, subject: Subject
+) -> None:
+    world.ask(subject.name)
+
+    given = variables(world.container(subject.name))
+
+    of_image = variables(docker_client.images.get(world.images[subject.family]).attrs)
+    lambdas = ("AWS_", "_AWS_", "API_", "NO_PROXY", "no_proxy", "_HANDLER", "TZ")
+    assert of_image.items() - given.items() <= {("TZ", ":/etc/localtime")}
+    assert all(added.startswith(lambdas) for added in given.keys() - of_image.keys())
+
+
+def test_6_1_the_command_is_the_images_own_behind_the_console(
+    world: World, subject: Subject
+) -> None:
+    world.ask(subject.name)
+
+    config = world.container(subject.name)["Config"]
+
+    _, *program = config["Cmd"]  # the first is for the console
+    assert tuple(config["Entrypoint"]) == COMMAND
+    if (subject.family, subject.kind) == ("provided", "code"):
+        assert program[:2] == ["/bin/sh", "-c"]  # AWS's image has nothing to start for these
+    else:
+        assert program == ["/lambda-entrypoint.sh", "main.handler"]
+
+
+def test_6_1_without_a_command_the_entry_point_asks_for_the_handler(
+    world: World,
+) -> None:
+    name = world.deploy_image("no-command", "python")
+
+    answer = world.service.execute(name)
+
+    log = world.service.log(answer["taskId"])
+    assert "entrypoint requires the handler name to be the first argument" in log
+    assert answer["runtimeError"]["name"] == "Runtime.ExitError"
+    assert answer["runtimeError"]["message"].endswith("exit status 142")
+
+
+def test_6_1_the_emulator_in_an_image_is_never_started(
+    world: World, docker_client: docker.DockerClient
+) -> None:
+    name = world.deploy_image("emulator", "python-function")
+
+    answer = world.service.execute(name)
+
+    alone = docker_client.containers.create(world.images["python-function"])
+    try:
+        alone.start()
+        assert alone.wait()["StatusCode"] == 99  # so it would be, by itself
+    finally:
+        alone.remove()
+    assert "the emulator in the image was started" not in world.service.log(answer["id"])
+
+
+@pytest.mark.parametrize(
+    ("config", "folder"),
+    [
+        (ImageConfig(command=("main.handler",)), "/var/task"),
+        (ImageConfig(command=("main.handler",), working_directory="/var/lang"), "/var/lang"),
+        (
+            ImageConfig(
+                entry_point=("/bin/sh", "-c", 'exec /lambda-entrypoint.sh "$0"'),
+                command=("main.handler",),
+            ),
+            "/var/task",
+        ),
+    ],
+    ids=["command", "working directory", "entry point"],
+)
+def test_6_1_what_an_image_says_can_be_overridden(
+    world: World, config: ImageConfig, folder: str
+) -> None:
+    name = world.deploy_image(f"config-{ids.word(8)}", "python-function", image_config=config)
+
+    told = world.ask(name)
+
+    assert told["folder"] == folder
+    assert told["environment"]["_HANDLER"] == "main.handler"
+
+
+def test_1_6_a_bootstrap_is_found_in_opt_when_the_code_has_none(world: World) -> None:
+    properties = {"runtime": "provided.al2023", "entry_point": "main.handler"}
+    name = world.deploy_code("layered", "provided-layer", {"data.txt": "x"}, **properties)
+
+    assert world.ask(name)["user"] == 993
+
+
+def test_1_6_no_bootstrap_anywhere_is_an_invalid_entry_point(world: World) -> None:
+    properties = {"runtime": "provided.al2023", "entry_point": "main.handler"}
+    name = world.deploy_code("nowhere", "provided", {"data.txt": "x"}, **properties)
+
+    assert world.service.execute(name)["runtimeError"]["name"] == "Runtime.InvalidEntrypoint"
+
+
+def test_6_2_an_image_for_another_processor_is_refused_by_its_name(
+    docker_client: docker.DockerClient, tmp_path: Path
+) -> None:
+    reference, architecture, shell = foreign_image()
+    docker_client.images.load(shell)
+    images = Images(docker_client, lambda _: None, cache=tmp_path)
+
+    try:
+        with pytest.raises(ImageNotAvailable) as refusal:
+            images.ensure(ImageRequest(reference))
+    finally:
+        docker_client.images.remove(reference)
+
+    assert f"{reference} is for linux/{architecture} and the engine is" in refusal.value.message
+    assert "build the image for" in refusal.value.message
+
+
+def foreign_image() -> tuple[str, str, bytes]:
+    """An image for another processor than this one's, with a shell that only such a one can run.
+
+    Its reference, its architecture, and what `docker save` would have written.
+    """
+    own = platform.machine()
+    architecture, machine = ("amd64", 0x3E) if own == "aarch64" else ("arm64", 0xB7)
+    program = bytearray(Path("/bin/true").read_bytes())
+    program[18:20] = machine.to_bytes(2, "little")  # e_machine
+    layer = tar_of({"bin/sh": bytes(program)})
+    config = {
+        "architecture": architecture,
+        "os": "linux",
+        "config": {},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+    }
+    reference = f"taskdock-test/{ids.word(8)}:foreign"
+    manifest = [{"Config": "config.json", "RepoTags": [reference], "Layers": ["layer.tar"]}]
+    files = {"config.json": config, "manifest.json": manifest}
+    described = {name: json.dumps(value).encode() for name, value in files.items()}
+    return reference, architecture, tar_of({**described, "layer.tar": layer})
+
+
+def variables(container_or_image: Json) -> dict[str, str]:
+    entries = container_or_image["Config"]["Env"]
+    return dict(entry.split("=", 1) for entry in entries)
+
+
+def tar_of(files: dict[str, bytes]) -> bytes:
+    """Every one of them executable."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as tar:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), 0o755
+            tar.addfile(entry, io.BytesIO(data))
+    return target.getvalue()
