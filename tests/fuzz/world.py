@@ -64,6 +64,7 @@ def described(*, examples: int, boundaries: bool = False, credentials: bool = Fa
         catalog=nothing,
         timetable=nothing,
         events=nothing,
+        invocations=nothing,
         api_requests=nothing,
         directory=nothing,
         strict=True,

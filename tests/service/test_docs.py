@@ -40,6 +40,7 @@ def url_map(tmp_path: Path) -> Iterator[Any]:
         catalog=unused,
         timetable=unused,
         events=unused,
+        invocations=unused,
         api_requests=unused,
         directory=Directory(store=store, clock=SystemClock()),
         strict=True,

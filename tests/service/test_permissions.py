@@ -118,6 +118,7 @@ def test_every_endpoint_of_the_server_is_in_the_table(tmp_path: Path) -> None:
         api_requests=unused,
         timetable=unused,
         events=unused,
+        invocations=unused,
         directory=Directory(store=store, clock=SystemClock()),
         strict=True,
         health=dict,
