@@ -23,7 +23,7 @@ _LONGEST_WAIT = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class InvocationRecord:
     """One invocation by the Lambda API; its log lines belong to it."""
 
     id: str
@@ -36,7 +36,7 @@ class Record:
 class Accepted:
     """An invocation of the backlog; `attempts` are those that failed."""
 
-    record: Record
+    record: InvocationRecord
     event: bytes
     call: Call
     attempts: int
@@ -59,7 +59,7 @@ class Backlog:
     def __init__(self, *, store: Store) -> None:
         self._store = store
 
-    def record(self, record: Record) -> None:
+    def record(self, record: InvocationRecord) -> None:
         """Notes an invocation that runs at once: its log can be found."""
         InvocationRow.insert(
             id=record.id,
@@ -68,7 +68,7 @@ class Backlog:
             timestamp=record.timestamp,
         ).execute(self._store.db)
 
-    def add(self, record: Record, event: bytes, call: Call) -> None:
+    def add(self, record: InvocationRecord, event: bytes, call: Call) -> None:
         with self._store.transaction():
             self.record(record)
             BacklogRow.insert(
@@ -114,7 +114,7 @@ class Backlog:
 
 
 def _from_row(row: Any) -> Accepted:
-    record = Record(**row.invocation.__data__)
+    record = InvocationRecord(**row.invocation.__data__)
     return Accepted(
         record=record,
         event=row.event.encode(),

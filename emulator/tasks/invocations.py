@@ -17,7 +17,7 @@ from emulator.lambdas.invoker import Call
 from emulator.lambdas.logs import LogLine
 from emulator.lambdas.outcome import Outcome
 from emulator.notices import Notices
-from emulator.tasks.backlog import Backlog, Record
+from emulator.tasks.backlog import Backlog, InvocationRecord
 from emulator.tasks.runner import Runner
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -82,8 +82,8 @@ class Invocations:
         )
         self._wake()
 
-    def _new_record(self, function: Function, call: Call) -> Record:
-        return Record(
+    def _new_record(self, function: Function, call: Call) -> InvocationRecord:
+        return InvocationRecord(
             id=ids.object_id(),
             request_id=call.request_id,
             function_name=function.name,

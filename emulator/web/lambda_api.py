@@ -24,6 +24,7 @@ from emulator.functions.code import MAX_ZIPPED_BY_AWS, decode
 from emulator.functions.function import Function
 from emulator.notices import Notices
 from emulator.tasks.invocations import Invocations
+from emulator.web import lambda_answers as answers
 from emulator.web import lambda_invoke
 from emulator.web import lambda_names as names
 from emulator.web import lambda_problems as problems
@@ -87,14 +88,16 @@ def _serve_functions(api: Blueprint, catalog: Catalog) -> None:
         return names.find(catalog, names.parse(reference, request.args.get("Qualifier")))
 
     def shown(function: Function) -> Json:
-        return wire.configuration(function, catalog.code_size(function))
+        return answers.configuration(function, catalog.code_size(function))
 
     @api.get(FUNCTIONS)
     def find() -> Json:
         start, most = request.args.get("Marker", ""), _max_items(request.args.get("MaxItems"))
         left = [function for function in catalog.all() if function.name > start]
         page = left[:most]
-        answer: Json = {"Functions": [wire.listed(each, catalog.code_size(each)) for each in page]}
+        answer: Json = {
+            "Functions": [answers.listed(each, catalog.code_size(each)) for each in page]
+        }
         if len(left) > len(page):
             answer["NextMarker"] = page[-1].name
         return answer
@@ -118,7 +121,7 @@ def _serve_functions(api: Blueprint, catalog: Catalog) -> None:
     @api.get(f"{FUNCTIONS}/<reference>")
     def get(reference: str) -> Json:
         function = found(reference)
-        return {"Configuration": shown(function), "Code": wire.code(function)}
+        return {"Configuration": shown(function), "Code": answers.code(function)}
 
     @api.get(f"{FUNCTIONS}/<reference>/configuration")
     def get_configuration(reference: str) -> Json:
@@ -164,7 +167,7 @@ def _code(given: wire.CodeBody) -> Json:
 
 
 def _check_revision(function: Function, wanted: str | None) -> None:
-    if wanted is not None and wanted != wire.revision(function):
+    if wanted is not None and wanted != answers.revision(function):
         raise Refusal(
             "PreconditionFailedException",
             "The Revision Id provided does not match the latest Revision Id. Call the"

@@ -1,4 +1,4 @@
-"""Functions as AWS's Lambda API shows them: JSON in PascalCase, and AWS's words for what is wrong.
+"""What AWS's Lambda API is asked of functions, and AWS's words for what is wrong with it.
 
 What taskdock does not have (roles, layers, VPCs, ...) is accepted where it is harmless, and not
 kept.
@@ -6,11 +6,8 @@ kept.
 
 from __future__ import annotations
 
-import base64
 import json
-import platform
 import re
-import uuid
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -29,7 +26,6 @@ from emulator.functions.function import (
     ImageConfig,
     environment_size,
 )
-from emulator.lambdas.launch import ACCOUNT, function_arn
 from emulator.web.lambda_problems import Refusal
 
 Json = dict[str, Any]
@@ -37,8 +33,9 @@ Json = dict[str, Any]
 DEFAULT_TIME_LIMIT = 3  # seconds
 DEFAULT_MEMORY_LIMIT = 128  # MB
 _TIME_LIMIT = range(1, 901)  # seconds
+LOG_FORMAT, LOG_LEVEL = "AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL"
+_LOGGING = (LOG_FORMAT, LOG_LEVEL)
 _VARIABLE = re.compile("[a-zA-Z]([a-zA-Z0-9_])+")
-_FORMAT, _LEVEL = "AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL"
 _KEEPS_IMAGE_CONFIG = "image_config" in Function.__dataclass_fields__
 _ENVIRONMENT = (
     "Lambda was unable to configure your environment variables because the environment variables"
@@ -49,9 +46,7 @@ _CONSTRAINTS = {
     "greater_than_equal": "Member must have value greater than or equal to {ge}",
     "less_than_equal": "Member must have value less than or equal to {le}",
     "string_too_long": "Member must have length less than or equal to {max_length}",
-    "string_too_short": "Member must have length greater than or equal to {min_length}",
     "string_pattern_mismatch": "Member must satisfy regular expression pattern: {pattern}",
-    "literal_error": "Member must satisfy enum value set: [{expected}]",
 }
 
 
@@ -97,7 +92,7 @@ class LoggingConfigBody(Wire):
 
     def variables(self, before: Mapping[str, str]) -> dict[str, str]:
         """The variables that say the same to a runtime. Raises `Refusal`."""
-        log_format = self.log_format or before.get(_FORMAT, "Text")
+        log_format = self.log_format or before.get(LOG_FORMAT, "Text")
         if log_format != "JSON":
             if self.application_log_level is not None:
                 raise invalid(
@@ -105,8 +100,8 @@ class LoggingConfigBody(Wire):
                     ' from your request or change the log format to "JSON" and try again.'
                 )
             return {}
-        level = self.application_log_level or before.get(_LEVEL, "INFO")
-        return {_FORMAT: log_format, _LEVEL: level}
+        level = self.application_log_level or before.get(LOG_LEVEL, "INFO")
+        return {LOG_FORMAT: log_format, LOG_LEVEL: level}
 
 
 class ImageConfigBody(Wire):
@@ -162,13 +157,11 @@ class ConfigurationBody(Wire):
     def _environment(self, before: Mapping[str, str]) -> dict[str, str] | None:
         if self.environment is None and self.logging_config is None:
             return None
-        logging = {name: value for name, value in before.items() if name in (_FORMAT, _LEVEL)}
+        own = own_variables(before) if self.environment is None else self.environment.checked()
+        logging = {name: before[name] for name in _LOGGING if name in before}
         if self.logging_config is not None:
             logging = self.logging_config.variables(before)
-        return {
-            **(_own(before) if self.environment is None else self.environment.checked()),
-            **logging,
-        }
+        return {**own, **logging}
 
 
 class CodeBody(Wire):
@@ -238,11 +231,16 @@ def read(model: type[Model], body: bytes) -> Model:
 def _words(found: Invalid) -> str:
     problems = [
         f"Value {_shown(each)} at '{_path(each['loc'])}' failed to satisfy constraint: "
-        + _CONSTRAINTS.get(each["type"], each["msg"]).format(**each.get("ctx", {}))
+        f"{_constraint(each)}"
         for each in found.errors(include_url=False)
     ]
     noun = "error" if len(problems) == 1 else "errors"
     return f"{len(problems)} validation {noun} detected: {'; '.join(problems)}"
+
+
+def _constraint(problem: Mapping[str, Any]) -> str:
+    known = _CONSTRAINTS.get(problem["type"])
+    return problem["msg"] if known is None else known.format(**problem.get("ctx", {}))
 
 
 def _shown(problem: Mapping[str, Any]) -> str:
@@ -254,92 +252,6 @@ def _path(location: tuple[int | str, ...]) -> str:
     return ".".join(part[:1].lower() + part[1:] for part in parts)
 
 
-def configuration(function: Function, code_size: int) -> Json:
-    """AWS's FunctionConfiguration."""
-    image = function.image is not None
-    shown: Json = {
-        "FunctionName": function.name,
-        "FunctionArn": function_arn(function.name),
-        "Runtime": function.runtime,
-        "Role": f"arn:aws:iam::{ACCOUNT}:role/taskdock",
-        "Handler": None if image else function.entry_point,
-        "CodeSize": code_size,
-        "Description": function.description or "",
-        "Timeout": function.time_limit,
-        "MemorySize": function.memory_limit,
-        "LastModified": f"{function.update_timestamp:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "+0000",
-        "CodeSha256": _sha256(function),
-        "Version": "$LATEST",
-        "Environment": _environment(function),
-        "TracingConfig": {"Mode": "PassThrough"},
-        "RevisionId": revision(function),
-        "State": "Active" if function.enabled else "Inactive",
-        "StateReason": None if function.enabled else "The function is disabled.",
-        "LastUpdateStatus": "Successful",
-        "PackageType": "Image" if image else "Zip",
-        "ImageConfigResponse": _image_config(function),
-        "Architectures": ["arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"],
-        "EphemeralStorage": {"Size": 512},
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
-        "LoggingConfig": _logging_config(function),
-    }
-    return _without_none(shown)
-
-
-def listed(function: Function, code_size: int) -> Json:
-    """A list has less of each: https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html"""
-    shown = configuration(function, code_size)
-    return {key: value for key, value in shown.items() if not key.startswith(("State", "LastUp"))}
-
-
-def code(function: Function) -> Json:
-    """AWS's FunctionCodeLocation; there is no place from which a zip could be fetched."""
-    if function.image is not None:
-        uri = function.image
-        return {"RepositoryType": "ECR", "ImageUri": uri, "ResolvedImageUri": uri}
-    return {"RepositoryType": "S3"}
-
-
-def revision(function: Function) -> str:
-    """A UUID that each change makes another one."""
-    said = f"{function.name} {function.version} {function.update_timestamp.isoformat()}"
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, said))
-
-
-def _sha256(function: Function) -> str | None:
-    return function.code and base64.b64encode(bytes.fromhex(function.code)).decode()
-
-
-def _environment(function: Function) -> Json | None:
-    variables = _own(function.environment)
-    return {"Variables": variables} if variables else None
-
-
-def _own(environment: Mapping[str, str]) -> dict[str, str]:
+def own_variables(environment: Mapping[str, str]) -> dict[str, str]:
     """Without what `LoggingConfig` shows."""
-    return {name: value for name, value in environment.items() if name not in (_FORMAT, _LEVEL)}
-
-
-def _logging_config(function: Function) -> Json:
-    log_format = "JSON" if function.environment.get(_FORMAT, "").upper() == "JSON" else "Text"
-    shown = {"LogFormat": log_format, "LogGroup": f"/aws/lambda/{function.name}"}
-    if log_format == "JSON":
-        shown["ApplicationLogLevel"] = function.environment.get(_LEVEL, "INFO")
-        shown["SystemLogLevel"] = "INFO"
-    return shown
-
-
-def _image_config(function: Function) -> Json | None:
-    kept: ImageConfig | None = getattr(function, "image_config", None)
-    if kept is None:
-        return None
-    shown = {
-        "EntryPoint": kept.entry_point and list(kept.entry_point),
-        "Command": kept.command and list(kept.command),
-        "WorkingDirectory": kept.working_directory,
-    }
-    return {"ImageConfig": _without_none(shown)}
-
-
-def _without_none(value: Json) -> Json:
-    return {key: item for key, item in value.items() if item is not None}
+    return {name: value for name, value in environment.items() if name not in _LOGGING}

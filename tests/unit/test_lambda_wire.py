@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 import pytest
 
 from emulator.functions.function import Function, ImageConfig
-from emulator.web import lambda_names, lambda_wire
+from emulator.web import lambda_answers, lambda_names, lambda_wire
 from emulator.web.lambda_problems import Refusal
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:oak"
@@ -47,7 +47,7 @@ def test_what_is_no_reference_is_refused(text):
 
 
 def test_the_time_of_a_change_is_shown_as_aws_does():
-    shown = lambda_wire.configuration(function(), 0)
+    shown = lambda_answers.configuration(function(), 0)
 
     assert shown["LastModified"] == "2026-01-02T03:04:05.678+0000"
 
@@ -55,8 +55,8 @@ def test_the_time_of_a_change_is_shown_as_aws_does():
 def test_the_revision_changes_with_every_change():
     first, second = function(), function(memory_limit=256)
 
-    assert lambda_wire.revision(first) == lambda_wire.revision(function())
-    assert lambda_wire.revision(first) != lambda_wire.revision(second)
+    assert lambda_answers.revision(first) == lambda_answers.revision(function())
+    assert lambda_answers.revision(first) != lambda_answers.revision(second)
 
 
 BEFORE = {"WOOD": "oak", "AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "DEBUG"}
