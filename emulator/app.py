@@ -236,6 +236,7 @@ class Emulator:
                 timetable=timetable,
                 events=events,
                 invocations=invocations,
+                arn_of=launch.function_arn,
                 health=self.health,
                 notices=notices,
             ),

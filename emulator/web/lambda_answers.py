@@ -11,19 +11,19 @@ import uuid
 from typing import Any
 
 from emulator.functions.function import Function, ImageConfig
-from emulator.lambdas.launch import ACCOUNT, function_arn
+from emulator.lambdas.launch import ACCOUNT
 from emulator.web.lambda_names import LATEST
 from emulator.web.lambda_wire import LOG_FORMAT, LOG_LEVEL, own_variables
 
 Json = dict[str, Any]
 
 
-def configuration(function: Function, code_size: int) -> Json:
+def configuration(function: Function, arn: str, code_size: int) -> Json:
     """AWS's FunctionConfiguration."""
     image = function.image is not None
     shown: Json = {
         "FunctionName": function.name,
-        "FunctionArn": function_arn(function.name),
+        "FunctionArn": arn,
         "Runtime": function.runtime,
         "Role": f"arn:aws:iam::{ACCOUNT}:role/taskdock",
         "Handler": None if image else function.entry_point,
@@ -50,9 +50,8 @@ def configuration(function: Function, code_size: int) -> Json:
     return _without_none(shown)
 
 
-def listed(function: Function, code_size: int) -> Json:
+def listed(shown: Json) -> Json:
     """A list has less of each: https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html"""
-    shown = configuration(function, code_size)
     return {key: value for key, value in shown.items() if not key.startswith(("State", "LastUp"))}
 
 

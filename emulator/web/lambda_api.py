@@ -6,6 +6,7 @@ AWS's way, too, so that SDKs understand it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -26,10 +27,10 @@ from emulator.notices import Notices
 from emulator.tasks.invocations import Invocations
 from emulator.web import lambda_answers as answers
 from emulator.web import lambda_invoke
-from emulator.web import lambda_names as names
 from emulator.web import lambda_problems as problems
 from emulator.web import lambda_wire as wire
 from emulator.web.lambda_invoke import FUNCTIONS, new_trace, request_id
+from emulator.web.lambda_names import Names, Reference, parse
 from emulator.web.lambda_problems import Refusal
 
 Json = dict[str, Any]
@@ -46,10 +47,14 @@ class _Date(BaseConverter):
     regex = r"\d{4}-\d\d-\d\d"
 
 
-def blueprint(catalog: Catalog, invocations: Invocations, notices: Notices) -> Blueprint:
+def blueprint(
+    catalog: Catalog, invocations: Invocations, arn_of: Callable[[str], str], notices: Notices
+) -> Blueprint:
+    """`arn_of`: the ARN of the function of a name."""
     api = Blueprint(NAME, __name__)
-    lambda_invoke.serve(api, catalog, invocations)
-    _serve_functions(api, catalog)
+    names = Names(catalog, arn_of)
+    lambda_invoke.serve(api, names, invocations)
+    _serve_functions(api, catalog, names)
 
     @api.record
     def know_converter(state: BlueprintSetupState) -> None:
@@ -83,21 +88,20 @@ def blueprint(catalog: Catalog, invocations: Invocations, notices: Notices) -> B
     return api
 
 
-def _serve_functions(api: Blueprint, catalog: Catalog) -> None:
+def _serve_functions(api: Blueprint, catalog: Catalog, names: Names) -> None:
     def found(reference: str) -> Function:
-        return names.find(catalog, names.parse(reference, request.args.get("Qualifier")))
+        return names.find(parse(reference, request.args.get("Qualifier")))
 
     def shown(function: Function) -> Json:
-        return answers.configuration(function, catalog.code_size(function))
+        arn = names.arn(Reference(function.name))
+        return answers.configuration(function, arn, catalog.code_size(function))
 
     @api.get(FUNCTIONS)
     def find() -> Json:
         start, most = request.args.get("Marker", ""), _max_items(request.args.get("MaxItems"))
         left = [function for function in catalog.all() if function.name > start]
         page = left[:most]
-        answer: Json = {
-            "Functions": [answers.listed(each, catalog.code_size(each)) for each in page]
-        }
+        answer: Json = {"Functions": [answers.listed(shown(each)) for each in page]}
         if len(left) > len(page):
             answer["NextMarker"] = page[-1].name
         return answer
@@ -106,7 +110,7 @@ def _serve_functions(api: Blueprint, catalog: Catalog) -> None:
     def create() -> tuple[Json, int]:
         wanted = wire.read(wire.NewFunction, _body("CreateFunction"))
         wanted.check()
-        name = names.parse(wanted.function_name).name
+        name = parse(wanted.function_name).name
         properties = {
             "time_limit": wire.DEFAULT_TIME_LIMIT,
             "memory_limit": wire.DEFAULT_MEMORY_LIMIT,

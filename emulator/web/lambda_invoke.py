@@ -13,17 +13,16 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, g, request
 
 from emulator import ids, strict_json
-from emulator.functions.catalog import Catalog
 from emulator.lambdas.invoker import MAX_EVENT, Call
 from emulator.lambdas.outcome import Answer, Cause
 from emulator.tasks.invocations import MAX_ACCEPTED_EVENT, Invocations, Invoked
-from emulator.web import lambda_names as names
 from emulator.web import lambda_problems as problems
+from emulator.web.lambda_names import LATEST, Names, parse
 from emulator.web.lambda_problems import Refusal
 
 FUNCTIONS = "/2015-03-31/functions"
 _TYPES = ("RequestResponse", "Event", "DryRun")
-_VERSION = {"X-Amz-Executed-Version": names.LATEST}
+_VERSION = {"X-Amz-Executed-Version": LATEST}
 _MAX_CONTEXT = 3583  # bytes of base64
 _EXPECTED = (
     "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
@@ -31,16 +30,16 @@ _EXPECTED = (
 _SOURCE = "Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled)"
 
 
-def serve(api: Blueprint, catalog: Catalog, invocations: Invocations) -> None:
+def serve(api: Blueprint, names: Names, invocations: Invocations) -> None:
     @api.post(f"{FUNCTIONS}/<reference>/invocations")
     def invoke(reference: str) -> Response:
-        named = names.parse(reference, request.args.get("Qualifier"))
-        function = names.find(catalog, named, unqualified=f":{names.LATEST}")
+        named = parse(reference, request.args.get("Qualifier"))
+        function = names.find(named, unqualified=f":{LATEST}")
         kind = request.headers.get("X-Amz-Invocation-Type") or _TYPES[0]
         call = Call(
             request_id=request_id(),
             client_context=_client_context(request.headers.get("X-Amz-Client-Context")),
-            arn=named.arn,
+            arn=names.arn(named),
         )
         match kind:
             case "RequestResponse":

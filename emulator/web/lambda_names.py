@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from emulator.errors import NotFound
 from emulator.functions.catalog import Catalog
 from emulator.functions.function import Function
-from emulator.lambdas.launch import function_arn
 from emulator.web.lambda_problems import Refusal
 
 LATEST = "$LATEST"
@@ -22,13 +22,29 @@ _REFERENCE = re.compile(PATTERN)
 @dataclass(frozen=True)
 class Reference:
     name: str
-    qualifier: str | None
+    qualifier: str | None = None
 
-    @property
-    def arn(self) -> str:
+
+class Names:
+    """Finds functions by whatever AWS's callers call them."""
+
+    def __init__(self, catalog: Catalog, arn_of: Callable[[str], str]) -> None:
+        """`arn_of`: the ARN of the function of a name."""
+        self._catalog = catalog
+        self._arn_of = arn_of
+
+    def arn(self, reference: Reference) -> str:
         """With the qualifier that the caller gave, and only with that."""
-        arn = function_arn(self.name)
-        return arn if self.qualifier is None else f"{arn}:{self.qualifier}"
+        arn = self._arn_of(reference.name)
+        return arn if reference.qualifier is None else f"{arn}:{reference.qualifier}"
+
+    def find(self, reference: Reference, *, unqualified: str = "") -> Function:
+        """Raises `NotFound`, which adds `unqualified` to an ARN without a qualifier."""
+        function = self._catalog.find(reference.name)
+        if function is None or reference.qualifier not in (None, LATEST):
+            suffix = "" if reference.qualifier else unqualified
+            raise NotFound(f"Function not found: {self.arn(reference)}{suffix}")
+        return function
 
 
 def parse(text: str, qualifier: str | None = None) -> Reference:
@@ -47,12 +63,3 @@ def parse(text: str, qualifier: str | None = None) -> Reference:
             "The derived qualifier from the function name does not match the specified qualifier.",
         )
     return Reference(found[7], named or qualifier or None)
-
-
-def find(catalog: Catalog, reference: Reference, *, unqualified: str = "") -> Function:
-    """Raises `NotFound`, which adds `unqualified` to an ARN without a qualifier."""
-    function = catalog.find(reference.name)
-    if function is None or reference.qualifier not in (None, LATEST):
-        suffix = "" if reference.qualifier else unqualified
-        raise NotFound(f"Function not found: {reference.arn}{suffix}")
-    return function

@@ -50,10 +50,14 @@ def create_app(
     timetable: Timetable,
     events: Events,
     invocations: Invocations,
+    arn_of: Callable[[str], str],
     health: Callable[[], Json],
     notices: Notices,
 ) -> Flask:
-    """`strict`: requests without credentials are nobody's, not the administrator's."""
+    """`strict`: requests without credentials are nobody's, not the administrator's.
+
+    `arn_of`: the ARN of the function of a name.
+    """
     app = Flask("taskdock", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
@@ -66,7 +70,7 @@ def create_app(
     app.register_blueprint(auth(directory), url_prefix="/auth/v2")
     app.register_blueprint(api_functions.blueprint(api_requests), url_prefix="/tasks/v1")
     app.register_blueprint(event_views.blueprint(events), url_prefix="/events/v1")
-    app.register_blueprint(lambda_api.blueprint(catalog, invocations, notices))
+    app.register_blueprint(lambda_api.blueprint(catalog, invocations, arn_of, notices))
     app.register_blueprint(docs.blueprint(strict=strict))
     app.add_url_rule("/health", "health", health)
     signin.protect(app, directory, strict=strict)

@@ -65,6 +65,7 @@ def described(*, examples: int, boundaries: bool = False, credentials: bool = Fa
         timetable=nothing,
         events=nothing,
         invocations=nothing,
+        arn_of=nothing,
         api_requests=nothing,
         directory=nothing,
         strict=True,

@@ -41,6 +41,7 @@ def url_map(tmp_path: Path) -> Iterator[Any]:
         timetable=unused,
         events=unused,
         invocations=unused,
+        arn_of=unused,
         api_requests=unused,
         directory=Directory(store=store, clock=SystemClock()),
         strict=True,

@@ -119,6 +119,7 @@ def test_every_endpoint_of_the_server_is_in_the_table(tmp_path: Path) -> None:
         timetable=unused,
         events=unused,
         invocations=unused,
+        arn_of=unused,
         directory=Directory(store=store, clock=SystemClock()),
         strict=True,
         health=dict,

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 import pytest
 
 from emulator.functions.function import Function, ImageConfig
+from emulator.lambdas.launch import function_arn
 from emulator.web import lambda_answers, lambda_names, lambda_wire
 from emulator.web.lambda_problems import Refusal
 
@@ -37,7 +38,8 @@ def read(**fields):
 def test_a_reference_is_a_name_and_an_arn_of_ours(text, qualifier, name, arn):
     reference = lambda_names.parse(text, qualifier)
 
-    assert (reference.name, reference.arn) == (name, arn)
+    names = lambda_names.Names(None, function_arn)
+    assert (reference.name, names.arn(reference)) == (name, arn)
 
 
 @pytest.mark.parametrize("text", ["", "oak table", "oak/7", "a:b:c", "oak:", "arn:aws:s3:::oak"])
@@ -47,7 +49,7 @@ def test_what_is_no_reference_is_refused(text):
 
 
 def test_the_time_of_a_change_is_shown_as_aws_does():
-    shown = lambda_answers.configuration(function(), 0)
+    shown = lambda_answers.configuration(function(), ARN, 0)
 
     assert shown["LastModified"] == "2026-01-02T03:04:05.678+0000"
 
