@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 import json
 import random
 from typing import Any
@@ -363,3 +364,22 @@ def test_what_breaks_is_told_in_aws_shape(dock: Dock, monkeypatch: pytest.Monkey
     assert (answer.status_code, answer.headers["X-Amzn-Errortype"]) == (500, "ServiceException")
     assert "splinters" not in answer.text
     assert facts(dock, "request_broke")
+
+
+@pytest.mark.parametrize(
+    ("length", "status", "name"),
+    [("99999999", 413, "RequestEntityTooLargeException"), ("many", 400, "SerializationException")],
+)
+def test_what_is_refused_before_it_is_read_has_aws_shape_too(
+    shared: Dock, length: str, status: int, name: str
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", shared.emulator.port, timeout=10)
+    connection.putrequest("POST", FUNCTIONS)
+    connection.putheader("Content-Length", length)
+    connection.endheaders()
+    answer = connection.getresponse()
+    said = json.load(answer)
+    connection.close()
+
+    assert (answer.status, answer.headers["X-Amzn-Errortype"]) == (status, name)
+    assert said.keys() <= {"Message", "Type"}
