@@ -6,12 +6,14 @@ import fcntl
 import hashlib
 import logging
 import os
+import platform as machine
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -37,8 +39,11 @@ from emulator.notices import Notices
 from emulator.settings import Settings
 from emulator.store.database import Store
 from emulator.tasks.api_requests import ApiRequests
+from emulator.tasks.backlog import Backlog
 from emulator.tasks.courier import Courier
+from emulator.tasks.dispatcher import Dispatcher
 from emulator.tasks.events import Events
+from emulator.tasks.invocations import Invocations
 from emulator.tasks.journal import Journal, Scribe
 from emulator.tasks.outbox import Outbox
 from emulator.tasks.queue import Queue
@@ -102,6 +107,7 @@ class Emulator:
         self._worker.start()
         self._scheduler.start()
         self._courier.start()
+        self._dispatcher.start()
         self._public.start()
         self._credentials.touch(mode=0o600)
         variables = {"API_HOST": self.url, **self.directory.local.credentials}
@@ -112,9 +118,10 @@ class Emulator:
         self._credentials.unlink(missing_ok=True)
         self._scheduler.stop()
         self._worker.stop()
-        self._worker.await_idle(self.settings.stop_grace if grace is None else grace)
+        self._dispatcher.stop()
+        self._await_idle(self.settings.stop_grace if grace is None else grace)
         self.pool.stop()
-        self._worker.await_idle(self.settings.stop_grace)
+        self._await_idle(self.settings.stop_grace)
         self._keeper.stop()
         self._courier.stop()
         self._scribe.stop()
@@ -124,6 +131,12 @@ class Emulator:
         self._engine.close()
         self._store.close()
         self._lock.close()
+
+    def _await_idle(self, limit: float) -> None:
+        """Waits `limit` seconds at most until neither worker nor dispatcher runs anything."""
+        began = self._clock.monotonic()
+        self._worker.await_idle(limit)
+        self._dispatcher.await_idle(max(limit - (self._clock.monotonic() - began), 0.0))
 
     def hurry(self) -> None:
         """Ends what runs now, for a `stop` that is under way."""
@@ -189,6 +202,23 @@ class Emulator:
             clock=clock,
             notices=notices,
         )
+        backlog = Backlog(store=store)
+        self._dispatcher = Dispatcher(
+            backlog=backlog,
+            catalog=self.catalog,
+            runner=runner,
+            places=settings.concurrency,
+            clock=clock,
+            notices=notices,
+        )
+        invocations = Invocations(
+            backlog=backlog,
+            runner=runner,
+            places=direct,
+            wake=self._dispatcher.wake,
+            clock=clock,
+            notices=notices,
+        )
         timetable = Timetable(
             store=store, queue=self._queue, catalog=self.catalog, clock=clock, notices=notices
         )
@@ -209,6 +239,9 @@ class Emulator:
                 strict=settings.auth == "strict",
                 timetable=timetable,
                 events=events,
+                invocations=invocations,
+                arn_of=partial(launch.function_arn, region=settings.region),
+                architecture=_architecture(settings),
                 health=self.health,
                 notices=notices,
             ),
@@ -367,6 +400,12 @@ def _image_request(function: Function) -> ImageRequest:
 def _runtime_request(id: str) -> ImageRequest:
     runtime = runtimes.find(id)
     return ImageRequest(runtime.image, runtime.standin)
+
+
+def _architecture(settings: Settings) -> str:
+    if settings.architecture != "auto":
+        return settings.architecture
+    return "arm64" if machine.machine() in ("arm64", "aarch64") else "x86_64"
 
 
 def _hold(data: Path) -> TextIO:

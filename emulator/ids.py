@@ -30,6 +30,11 @@ def request_id() -> str:
     return str(uuid.uuid4())
 
 
+def trace_id() -> str:
+    """An X-Ray trace id that is not sampled, as AWS puts it into its header."""
+    return f"Root=1-{int(time.time()):08x}-{word(24)};Parent={word()};Sampled=0"
+
+
 def word(length: int = 16) -> str:
     """`length` random hex digits, for names that nobody may guess."""
     return secrets.token_hex(length // 2)

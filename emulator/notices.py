@@ -23,6 +23,8 @@ _WARNINGS = frozenset(
         "environment_silent",
         "image_missing",
         "invocation_broke",
+        "invocation_given_up",
+        "invocation_postponed",
         "loop_failed",
         "request_broke",
         "task_broke",

@@ -31,3 +31,22 @@ def _finite(digits: str) -> float:
     if math.isinf(number):
         raise ValueError(f"{digits[:40]} is too large a number")
     return number
+
+
+def check(text: bytes) -> None:
+    """Raises `ValueError` for what is not JSON: a `json.JSONDecodeError` where the place is known.
+
+    No value is made of it: numbers of any size and escapes of half characters are JSON, and only
+    those who use them may mind.
+    """
+    try:
+        shown = text.decode()
+    except UnicodeDecodeError as error:
+        before = text[: error.start].decode()
+        raise json.JSONDecodeError(
+            "no UTF-8", before + chr(text[error.start]), len(before)
+        ) from None
+    try:
+        json.loads(shown, parse_constant=_refuse, parse_float=str, parse_int=str)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None

@@ -10,7 +10,7 @@ from typing import Any
 from emulator.clock import Clock
 from emulator.errors import AlreadyExists, BadConfiguration, NotFound
 from emulator.functions import runtimes
-from emulator.functions.code import CodeStore
+from emulator.functions.code import MAX_ZIPPED, CodeStore
 from emulator.functions.function import (
     ExecutionOptions,
     Function,
@@ -36,7 +36,14 @@ class Catalog:
         """`changed(name)` is called after each change of the function of that name."""
         self._on_change.append(changed)
 
-    def deploy(self, name: str, *, zipped: bytes | None, **properties: Any) -> Function:
+    def deploy(
+        self,
+        name: str,
+        *,
+        zipped: bytes | None,
+        max_zipped: int = MAX_ZIPPED,
+        **properties: Any,
+    ) -> Function:
         """Makes a new function of `Function`'s properties.
 
         Raises `BadFunctionName`, `BadConfiguration`, `UnknownRuntime`, `BadFunctionCode` or
@@ -49,12 +56,19 @@ class Catalog:
             if self._row(name) is not None:
                 raise AlreadyExists(f"there is a function named '{name}' already")
             if zipped is not None:
-                function = replace(function, code=self._code.add(zipped))
+                function = replace(function, code=self._code.add(zipped, max_zipped))
             FunctionRow.insert(**_to_row(function)).execute(self._store.db)
         self._changed(name)
         return function
 
-    def update(self, name: str, *, zipped: bytes | None = None, **properties: Any) -> Function:
+    def update(
+        self,
+        name: str,
+        *,
+        zipped: bytes | None = None,
+        max_zipped: int = MAX_ZIPPED,
+        **properties: Any,
+    ) -> Function:
         """Changes only what is named; raises as `deploy` does, and `NotFound`."""
         with self._writing:
             before = self.get(name)
@@ -65,7 +79,7 @@ class Catalog:
             after = replace(before, update_timestamp=self._clock.now(), **properties)
             _check(after, zipped)
             if zipped is not None:
-                after = replace(after, code=self._code.add(zipped))
+                after = replace(after, code=self._code.add(zipped, max_zipped))
             FunctionRow.update(**_to_row(after)).where(FunctionRow.name == name).execute(
                 self._store.db
             )
@@ -89,6 +103,10 @@ class Catalog:
     def find(self, name: str) -> Function | None:
         row = self._row(name)
         return None if row is None else _from_row(row)
+
+    def code_size(self, function: Function) -> int:
+        """Bytes of its zip; 0 for an image."""
+        return 0 if function.code is None else self._code.size(function.code)
 
     def default_priority(self, name: str) -> int:
         """The priority of a task for this function that names none."""

@@ -22,6 +22,7 @@ from emulator import ids
 from emulator.errors import BadFunctionCode
 
 MAX_ZIPPED = 10 * 1024 * 1024  # bytes, the Task Service's limit
+MAX_ZIPPED_BY_AWS = 50 * 1024 * 1024  # bytes, for a zip that comes in the request itself
 MAX_UNZIPPED = 250 * 1024 * 1024  # bytes, AWS Lambda's limit
 MAX_ENTRIES = 100_000  # AWS has no limit; this one keeps a made-up zip from using up inodes
 MAX_PATH = 1024  # characters
@@ -37,10 +38,10 @@ _DAMAGED = (
 )
 
 
-def decode(text: str) -> bytes:
-    """The bytes of a base64 text; raises `BadFunctionCode`."""
-    if len(text) > MAX_ZIPPED * 4 // 3 + 1024:
-        raise BadFunctionCode(f"the zip is over {MAX_ZIPPED // 1024 // 1024} MB")
+def decode(text: str, limit: int = MAX_ZIPPED) -> bytes:
+    """The bytes of a base64 text, `limit` of them at most; raises `BadFunctionCode`."""
+    if len(text) > limit * 4 // 3 + 1024:
+        raise BadFunctionCode(f"the zip is over {limit // 1024 // 1024} MB")
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
@@ -53,13 +54,13 @@ class CodeStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def add(self, zipped: bytes) -> str:
-        """Unpacks the zip, unless that was done before, and returns its digest.
+    def add(self, zipped: bytes, limit: int = MAX_ZIPPED) -> str:
+        """Unpacks the zip of `limit` bytes at most, unless that was done before; its digest.
 
         Raises `BadFunctionCode` and then leaves nothing behind.
         """
-        if len(zipped) > MAX_ZIPPED:
-            raise BadFunctionCode(f"the zip is over {MAX_ZIPPED // 1024 // 1024} MB")
+        if len(zipped) > limit:
+            raise BadFunctionCode(f"the zip is over {limit // 1024 // 1024} MB")
         digest = hashlib.sha256(zipped).hexdigest()
         if self.folder(digest).is_dir():
             return digest
@@ -67,6 +68,7 @@ class CodeStore:
         half_done = self._root / f".unpacking-{ids.word()}"
         try:
             _unpack(zipped, half_done)
+            self._size_file(digest).write_text(str(len(zipped)))
             os.rename(half_done, self.folder(digest))
         except OSError:
             if not self.folder(digest).is_dir():  # else another thread was faster
@@ -78,11 +80,25 @@ class CodeStore:
     def folder(self, digest: str) -> Path:
         return (self._root / digest).resolve()
 
+    def size(self, digest: str) -> int:
+        """Bytes of the zip; 0 for one that was unpacked before sizes were noted."""
+        try:
+            return int(self._size_file(digest).read_text())
+        except FileNotFoundError:
+            return 0
+
     def keep_only(self, digests: set[str]) -> None:
         """Removes every other folder, half-done ones of a crash among them."""
-        for folder in self._root.glob("*"):
-            if folder.name not in digests:
-                shutil.rmtree(folder, ignore_errors=True)
+        for path in self._root.glob("*"):
+            if path.name.partition(".")[0] in digests:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+    def _size_file(self, digest: str) -> Path:
+        return self._root / f"{digest}.size"
 
 
 def _unpack(zipped: bytes, folder: Path) -> None:

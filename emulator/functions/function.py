@@ -26,7 +26,7 @@ DIRECT_TIME_LIMIT = 30  # seconds, for direct execution
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _VARIABLE = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
-_RESERVED = frozenset(
+RESERVED = frozenset(
     {
         "_HANDLER",
         "_X_AMZN_TRACE_ID",
@@ -131,7 +131,7 @@ def check_name(name: str) -> None:
 
 def check_environment(environment: Mapping[str, str]) -> None:
     """Raises `BadConfiguration` for reserved or impossible names and for more than 4096 bytes."""
-    reserved = sorted(_RESERVED & environment.keys())
+    reserved = sorted(RESERVED & environment.keys())
     if reserved:
         raise BadConfiguration(
             "these environment variables are reserved by AWS Lambda and cannot be set: "
@@ -145,8 +145,13 @@ def check_environment(environment: Mapping[str, str]) -> None:
             )
         if "\0" in value:
             raise BadConfiguration(f"the environment variable {name} contains a NUL character")
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in environment.items())
+    size = environment_size(environment)
     if size > MAX_ENVIRONMENT:
         raise BadConfiguration(
             f"the environment variables take {size} bytes in total; {MAX_ENVIRONMENT} are allowed"
         )
+
+
+def environment_size(environment: Mapping[str, str]) -> int:
+    """Bytes of all names and values together."""
+    return sum(len(name.encode()) + len(value.encode()) for name, value in environment.items())

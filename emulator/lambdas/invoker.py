@@ -40,6 +40,7 @@ class Call:
     request_id: str = field(default_factory=ids.request_id)
     client_context: str | None = None  # JSON text
     arn: str | None = None  # as the caller named the function; None: without a qualifier
+    trace_id: str = field(default_factory=ids.trace_id)
 
 
 class Invoker:
@@ -126,14 +127,13 @@ class Invoker:
     def _delivery(
         self, environment: Environment, event: bytes, call: Call, deadline: datetime
     ) -> Delivery:
-        epoch = to_epoch(deadline)
         return Delivery(
             request_id=call.request_id,
             event=event,
-            deadline_ms=epoch,
+            deadline_ms=to_epoch(deadline),
             function_arn=call.arn or launch.function_arn(environment.function.name, self._region),
             client_context=call.client_context,
-            trace_id=f"Root=1-{epoch // 1000:08x}-{ids.word(24)};Parent={ids.word()};Sampled=0",
+            trace_id=call.trace_id,
         )
 
     def _exchange(

@@ -107,7 +107,9 @@ class LogRow(Table):
     """One log line; the id keeps the order of lines with the same millisecond."""
 
     id = AutoField()
-    owner_id = CharField(max_length=24, column_name="task_id")  # or an API request
+    owner_id = CharField(
+        max_length=24, column_name="task_id"
+    )  # or an API request, or an invocation
     timestamp = MomentField()
     message = TextField()
 
@@ -141,6 +143,42 @@ ApiRequestRow.add_index(
         ApiRequestRow.function_name, ApiRequestRow.timestamp, name="api_request_by_function"
     )
 )
+
+
+class InvocationRow(Table):
+    """An invocation by the Lambda API: whose log lines these are."""
+
+    id = CharField(max_length=24, primary_key=True)
+    request_id = CharField(max_length=36)
+    function_name = CharField(max_length=64)
+    timestamp = MomentField()
+
+    class Meta:
+        table_name = "invocation"
+
+
+InvocationRow.add_index(
+    InvocationRow.index(
+        InvocationRow.function_name, InvocationRow.timestamp, name="invocation_by_function"
+    )
+)
+
+
+class BacklogRow(Table):
+    """The event of an invocation that was accepted and has still to end."""
+
+    invocation_id = CharField(max_length=24, primary_key=True)
+    event = TextField()  # JSON, as it was sent
+    client_context = TextField(null=True)
+    arn = TextField(null=True)
+    attempts = IntegerField(default=0)
+    due_timestamp = MomentField()
+
+    class Meta:
+        table_name = "backlog"
+
+
+BacklogRow.add_index(BacklogRow.index(BacklogRow.due_timestamp, name="backlog_due"))
 
 
 class ScheduleRow(Table):
@@ -304,5 +342,7 @@ TABLES: tuple[type[Table], ...] = (
     SubscriptionRow,
     DeliveryRow,
     ApiRequestRow,
+    InvocationRow,
+    BacklogRow,
     *IDENTITY,
 )

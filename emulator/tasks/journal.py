@@ -1,10 +1,15 @@
-"""The journal: log lines of tasks and API requests, their owners; also while they still run."""
+"""The journal: log lines of tasks, API requests and invocation records, their owners.
+
+They can be read while their owners still run.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
 from peewee import fn
 
@@ -12,7 +17,7 @@ from emulator.lambdas.logs import LogLine
 from emulator.loop import Loop
 from emulator.notices import Notices
 from emulator.store.database import Store
-from emulator.store.tables import ApiRequestRow, LogRow, TaskRow
+from emulator.store.tables import ApiRequestRow, InvocationRow, LogRow, TaskRow
 
 _WRITE_EVERY = 0.3  # seconds
 _BATCH = 500  # rows per statement
@@ -63,10 +68,10 @@ class Journal:
         """A page of all lines of a function in a period (ends included), and how many there are."""
         ran = [
             table.select().where(table.id == LogRow.owner_id, table.function_name == name)
-            for table in (TaskRow, ApiRequestRow)
+            for table in (TaskRow, ApiRequestRow, InvocationRow)
         ]
         query = LogRow.select(LogRow.timestamp, LogRow.message).where(
-            LogRow.timestamp.between(since, until), fn.EXISTS(ran[0]) | fn.EXISTS(ran[1])
+            LogRow.timestamp.between(since, until), reduce(or_, map(fn.EXISTS, ran))
         )
         page = query.order_by(LogRow.timestamp, LogRow.id).limit(limit).offset(offset)
         lines = [LogLine(row.timestamp, row.message) for row in page.execute(self._store.db)]

@@ -1,6 +1,6 @@
 """Runs one claimed task to its end: invoke, decide, record. Used by worker and direct execution.
 
-API requests use its `invoke` alone: they are no tasks.
+API requests and the Lambda API use its `invoke` alone: they have no tasks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 from emulator.clock import Clock
 from emulator.functions.catalog import Catalog
 from emulator.functions.function import Function, RetryPolicy
-from emulator.lambdas.invoker import MAX_EVENT, Invoker
+from emulator.lambdas.invoker import MAX_EVENT, Call, Invoker
+from emulator.lambdas.logs import LogLine, Sink
 from emulator.lambdas.outcome import Answer, Cause, Failure, Outcome, not_started
 from emulator.notices import Notices
 from emulator.tasks import shape
@@ -46,7 +47,7 @@ class Runner:
 
     @property
     def running(self) -> Collection[str]:
-        """The ids of the tasks and API requests that run now."""
+        """The ids of the owners of all log records that are written now."""
         return self._running.copy()
 
     def run(self, task: Task) -> None:
@@ -81,19 +82,23 @@ class Runner:
         patience: float,
         *,
         max_event: int = MAX_EVENT,
+        call: Call | None = None,
+        listener: Sink | None = None,
     ) -> Outcome:
-        """`id`: the task or API request whose log this writes.
+        """`id`: the task, API request or invocation record whose log this writes.
 
-        Whatever goes wrong in here becomes its failure; nothing is left in progress.
+        `event` is a JSON value, or the bytes of one, which stay as they are. `listener` hears each
+        log line, too. Whatever goes wrong in here becomes its failure; nothing is left in progress.
         """
         if not function.enabled:
             return not_started("FunctionDisabled", f"the function '{function.name}' is disabled")
         record = self._journal.open(id)
         self._running.add(id)
         try:
-            text = json.dumps(event, ensure_ascii=False).encode()
+            text = event if isinstance(event, bytes) else _encoded(event)
+            sink = record if listener is None else _both(record, listener)
             return self._invoker.invoke(
-                function, text, record, patience=patience, max_event=max_event
+                function, text, sink, patience=patience, max_event=max_event, call=call
             )
         except Exception as error:
             self._notices.publish("invocation_broke", id=id, error=repr(error))
@@ -121,6 +126,18 @@ class Runner:
             self._notices.publish("claim_lost", task=task.id, function=task.function_name)
         else:
             self._notices.publish(name, task=task.id, function=task.function_name, **facts)
+
+
+def _encoded(event: Any) -> bytes:
+    return json.dumps(event, ensure_ascii=False).encode()
+
+
+def _both(first: Sink, second: Sink) -> Sink:
+    def sink(line: LogLine) -> None:
+        first(line)
+        second(line)
+
+    return sink
 
 
 def error_of(failure: Failure) -> TaskError:

@@ -18,7 +18,7 @@ from werkzeug.routing import Map, Rule
 from emulator import __version__, errors
 from emulator.errors import TaskdockError
 from emulator.store.query import Kind
-from emulator.web import answers, permissions, problems
+from emulator.web import answers, lambda_api, permissions, problems
 from emulator.web.openapi_table import CALL_METHODS, CALL_PATHS, OPERATIONS, Operation
 from emulator.web.permissions import Gate
 
@@ -114,6 +114,8 @@ def describe(url_map: Map, *, strict: bool) -> Json:
 def endpoints(url_map: Map) -> Iterable[tuple[str, str, Rule]]:
     """Method and path of each, with {variables}, and its rule; a GET answers HEAD by itself."""
     for rule in url_map.iter_rules():
+        if rule.endpoint.startswith(f"{lambda_api.NAME}."):
+            continue  # AWS describes its own
         called = "<anything:" in rule.rule
         path = _VARIABLE.sub(lambda found: f"{{{to_camel(found[1])}}}", rule.rule).rstrip("/")
         for each in CALL_PATHS if called else (path,):

@@ -22,6 +22,8 @@ class Gate(Enum):
     """Any user who is signed in."""
     VIEW = "view"
     """It depends on what the request names, so it is asked for where that is known."""
+    MACHINE = "machine"
+    """Credentials do not count, but with `--auth strict` where the caller is: on this machine."""
 
 
 ENDPOINTS: dict[str, str | Gate] = {
@@ -29,6 +31,16 @@ ENDPOINTS: dict[str, str | Gate] = {
     "GET /openapi.json": Gate.ANYONE,
     "GET /docs": Gate.ANYONE,
     "GET /docs/*": Gate.ANYONE,
+    # AWS's Lambda API, whose credentials nobody here could check
+    "GET /2015-03-31/functions": Gate.MACHINE,
+    "POST /2015-03-31/functions": Gate.MACHINE,
+    "GET /2015-03-31/functions/*": Gate.MACHINE,
+    "DELETE /2015-03-31/functions/*": Gate.MACHINE,
+    "GET /2015-03-31/functions/*/configuration": Gate.MACHINE,
+    "PUT /2015-03-31/functions/*/configuration": Gate.MACHINE,
+    "PUT /2015-03-31/functions/*/code": Gate.MACHINE,
+    "POST /2015-03-31/functions/*/invocations": Gate.MACHINE,
+    "ANY /*/*": Gate.MACHINE,  # parts of it that are not here: a date and what follows
     # Tasks
     "GET /tasks/v1": "VIEW_TASKS",
     "POST /tasks/v1": "CREATE_TASKS",

@@ -24,7 +24,7 @@ from emulator.web.runtime_protocol import RuntimeProtocol
 
 THREADS = 64  # of the public listener; a direct execution or API function holds one for up to 30 s
 _BACKLOG = 1024
-_LARGEST_BODY = 32 * 1024 * 1024  # bytes
+_LARGEST_BODY = 72 * 1024 * 1024  # bytes; a zip of 50 MB in base64 has 67
 
 
 def open_public(host: str, port: int, gateway: str) -> list[socket.socket]:

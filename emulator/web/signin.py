@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, g, request
 
+from emulator.errors import NoPermission
 from emulator.identity.account import NOBODY, Account
 from emulator.identity.directory import Directory
 from emulator.web import permissions
 from emulator.web.oauth1 import Verifier
+from emulator.web.permissions import Gate
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -32,8 +35,12 @@ def protect(app: Flask, directory: Directory, *, strict: bool) -> None:
     def check() -> None:
         if request.url_rule is None:
             return  # there is no such endpoint, and the answer says so
-        g.caller = _sign_in(request, directory, verifier, unsigned)
         wanted = permissions.needed(request.method, request.url_rule.rule)
+        if wanted is Gate.MACHINE:
+            _check_machine(request, strict=strict)
+            g.caller = directory.local.administrator
+            return
+        g.caller = _sign_in(request, directory, verifier, unsigned)
         permissions.check(g.caller, wanted)
 
 
@@ -55,6 +62,16 @@ def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: 
         token = directory.tokens.bearer(credentials.strip())
         return directory.accounts.account(token.user_id, token.application_id)
     return NOBODY  # credentials of another kind, for a function to judge
+
+
+def _check_machine(sent: Request, *, strict: bool) -> None:
+    """Raises `NoPermission`. A container's requests come from an address of its own."""
+    if _comes_from_a_website(sent):
+        raise NoPermission("a website may not call this")
+    if strict and not ipaddress.ip_address(sent.remote_addr or "::").is_loopback:
+        raise NoPermission(
+            "with --auth strict this is for callers on this machine's loopback addresses only"
+        )
 
 
 def _comes_from_a_website(sent: Request) -> bool:

@@ -18,9 +18,20 @@ from emulator.notices import Notices
 from emulator.tasks import access, shape
 from emulator.tasks.api_requests import ApiRequests
 from emulator.tasks.events import Events
+from emulator.tasks.invocations import Invocations
 from emulator.tasks.service import Service
 from emulator.tasks.timetable import Timetable
-from emulator.web import api_functions, docs, pages, problems, rql, schedules, signin, wire
+from emulator.web import (
+    api_functions,
+    docs,
+    lambda_api,
+    pages,
+    problems,
+    rql,
+    schedules,
+    signin,
+    wire,
+)
 from emulator.web import events as event_views
 from emulator.web.auth import auth
 from emulator.web.signin import caller
@@ -38,10 +49,16 @@ def create_app(
     api_requests: ApiRequests,
     timetable: Timetable,
     events: Events,
+    invocations: Invocations,
+    arn_of: Callable[[str], str],
+    architecture: str,
     health: Callable[[], Json],
     notices: Notices,
 ) -> Flask:
-    """`strict`: requests without credentials are nobody's, not the administrator's."""
+    """`strict`: requests without credentials are nobody's, not the administrator's.
+
+    `arn_of`: the ARN of the function of a name. `architecture`: of all functions.
+    """
     app = Flask("taskdock", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
@@ -54,6 +71,9 @@ def create_app(
     app.register_blueprint(auth(directory), url_prefix="/auth/v2")
     app.register_blueprint(api_functions.blueprint(api_requests), url_prefix="/tasks/v1")
     app.register_blueprint(event_views.blueprint(events), url_prefix="/events/v1")
+    app.register_blueprint(
+        lambda_api.blueprint(catalog, invocations, arn_of, architecture, notices)
+    )
     app.register_blueprint(docs.blueprint(strict=strict))
     app.add_url_rule("/health", "health", health)
     signin.protect(app, directory, strict=strict)

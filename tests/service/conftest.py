@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.aws import echo, lambda_client
 from tests.support.builders import Dock, StartDock
 from tests.support.manual_clock import ManualClock
 
@@ -61,3 +62,19 @@ def clock() -> ManualClock:
 def timed_dock(start_dock: StartDock, clock: ManualClock) -> Dock:
     """A server whose time stands still until it is told to pass."""
     return start_dock(clock=clock)
+
+
+@pytest.fixture
+def aws(dock: Dock) -> Iterator[Any]:
+    client = lambda_client(dock.emulator.url)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def shared_aws(shared: Dock) -> Iterator[Any]:
+    """A client for refusals, and one function that answers with its event."""
+    shared.deploy(echo)
+    client = lambda_client(shared.emulator.url)
+    yield client
+    client.close()

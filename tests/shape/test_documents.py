@@ -62,9 +62,10 @@ def test_what_the_readme_links_to_is_there(path):
         assert (ROOT / path).exists()
 
 
-# docs/task-service.md
+# docs/task-service.md and docs/lambda-api.md
 
 SERVICE = (ROOT / "docs" / "task-service.md").read_text()
+AWS = (ROOT / "docs" / "lambda-api.md").read_text()
 
 
 def shape_of(path):
@@ -74,7 +75,7 @@ def shape_of(path):
 
 
 def documented():
-    endpoints = SERVICE.partition("## Limits")[0]
+    endpoints = SERVICE.partition("## Limits")[0] + AWS
     rows = re.findall(r"^\| `([A-Z]+) (/\S*)` \| (.*) \|$", endpoints, re.MULTILINE)
     return {(method, shape_of(path)): needed for method, path, needed in rows}
 
@@ -100,7 +101,7 @@ def test_every_endpoint_is_in_the_document_with_its_permission(tmp_path):
     for method, rule in routes(tmp_path):
         endpoint = (method, shape_of(rule))
         needed = permissions.needed(method, rule)
-        assert endpoint in there, f"docs/task-service.md has no {method} {rule}"
+        assert endpoint in there, f"the documents have no {method} {rule}"
         if isinstance(needed, str):
             assert f"`{needed}`" in there[endpoint], endpoint
 
@@ -111,6 +112,6 @@ def test_the_document_has_no_endpoint_that_is_not_there(tmp_path):
     assert documented().keys() <= served
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\(([^)#:]+)\)", SERVICE))
-def test_what_the_task_service_document_links_to_is_there(path):
+@pytest.mark.parametrize("path", re.findall(r"\]\(([^)#:]+)\)", SERVICE + AWS))
+def test_what_these_documents_link_to_is_there(path):
     assert (ROOT / "docs" / path).exists()

@@ -110,6 +110,8 @@ class Dock:
         """As if its process had been killed: it takes no task, and ends none that it holds."""
         self.emulator._scheduler.stop()
         self.emulator._courier.stop()
+        self.emulator._dispatcher.stop()
+        self.emulator._dispatcher._backlog = None  # type: ignore[assignment]
         self.emulator._worker.stop()
         self.emulator._queue._server = "dead"
         self.emulator._lock.close()
@@ -190,7 +192,13 @@ class Dock:
         """Lets time pass on the manual clock, and the loops see it."""
         assert isinstance(self.clock, ManualClock), "this needs a ManualClock"
         self.clock.advance(seconds)
-        for loop in (self.emulator._scheduler, self.emulator._worker, self.emulator._courier):
+        emulator = self.emulator
+        for loop in (
+            emulator._scheduler,
+            emulator._worker,
+            emulator._courier,
+            emulator._dispatcher,
+        ):
             loop.wake()
 
     def eventually(self, condition: Callable[[], T | None]) -> T:

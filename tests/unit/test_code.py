@@ -106,3 +106,20 @@ def test_tidying_keeps_only_what_is_named(store):
 
     assert store.folder(kept).is_dir()
     assert not store.folder(dropped).exists()
+
+
+def test_the_size_of_a_zip_is_known_after_it_was_unpacked(store):
+    digest = store.add(GOOD)
+
+    assert store.size(digest) == len(GOOD)
+    store.keep_only({digest})
+    assert store.size(digest) == len(GOOD)
+    store.keep_only(set())
+    assert store.size(digest) == 0
+
+
+def test_a_zip_over_the_limit_is_refused(store):
+    with pytest.raises(BadFunctionCode):
+        store.add(GOOD, limit=len(GOOD) - 1)
+
+    assert store.add(GOOD, limit=len(GOOD))

@@ -1,0 +1,123 @@
+"""The backlog: invocations that were accepted (AWS: asynchronous ones) and have still to end.
+
+One is in it from before its caller hears so until it has ended, so a crash loses none. A server
+runs what its own backlog holds; there is one server for each database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from emulator.lambdas.invoker import Call
+from emulator.store.database import Store
+from emulator.store.tables import BacklogRow, InvocationRow
+
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+_RETRIES = (timedelta(minutes=1), timedelta(minutes=2))
+_OLDEST = timedelta(hours=6)
+_SHORTEST_WAIT = timedelta(seconds=1)
+_LONGEST_WAIT = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvocationRecord:
+    """One invocation by the Lambda API; its log lines belong to it."""
+
+    id: str
+    request_id: str
+    function_name: str
+    timestamp: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """An invocation of the backlog; `attempts` are those that failed."""
+
+    record: InvocationRecord
+    event: bytes
+    call: Call
+    attempts: int
+
+    def expired(self, now: datetime) -> bool:
+        return now - self.record.timestamp > _OLDEST
+
+    def after_failure(self, now: datetime) -> datetime | None:
+        """When it is tried again after the function has failed; None: it is given up."""
+        if self.attempts == len(_RETRIES):
+            return None
+        return now + _RETRIES[self.attempts]
+
+    def after_refusal(self, now: datetime) -> datetime:
+        """When it is tried again that could not be started: later each time, as it gets older."""
+        return now + min(max(now - self.record.timestamp, _SHORTEST_WAIT), _LONGEST_WAIT)
+
+
+class Backlog:
+    def __init__(self, *, store: Store) -> None:
+        self._store = store
+
+    def record(self, record: InvocationRecord) -> None:
+        """Notes an invocation that runs at once: its log can be found."""
+        InvocationRow.insert(
+            id=record.id,
+            request_id=record.request_id,
+            function_name=record.function_name,
+            timestamp=record.timestamp,
+        ).execute(self._store.db)
+
+    def add(self, record: InvocationRecord, event: bytes, call: Call) -> None:
+        with self._store.transaction():
+            self.record(record)
+            BacklogRow.insert(
+                invocation_id=record.id,
+                event=event.decode(),
+                client_context=call.client_context,
+                arn=call.arn,
+                due_timestamp=record.timestamp,
+            ).execute(self._store.db)
+
+    def due(self, now: datetime, limit: int, *, without: Collection[str]) -> list[Accepted]:
+        """Of those that are due, the ones that have waited longest; none of the ids `without`."""
+        query = (
+            BacklogRow.select(BacklogRow, InvocationRow)
+            .join(
+                InvocationRow,
+                on=(InvocationRow.id == BacklogRow.invocation_id),
+                attr="invocation",
+            )
+            .where(BacklogRow.due_timestamp <= now, BacklogRow.invocation_id.not_in(list(without)))
+            .order_by(BacklogRow.due_timestamp, BacklogRow.invocation_id)
+        )
+        return [_from_row(row) for row in query.limit(limit).execute(self._store.db)]
+
+    def next_due(self, *, without: Collection[str]) -> datetime | None:
+        query = (
+            BacklogRow.select(BacklogRow.due_timestamp)
+            .where(BacklogRow.invocation_id.not_in(list(without)))
+            .order_by(BacklogRow.due_timestamp)
+        )
+        row = query.limit(1).first(self._store.db)
+        return None if row is None else row.due_timestamp
+
+    def remove(self, accepted: Accepted) -> None:
+        BacklogRow.delete().where(BacklogRow.invocation_id == accepted.record.id).execute(
+            self._store.db
+        )
+
+    def postpone(self, accepted: Accepted, due: datetime, *, attempts: int) -> None:
+        BacklogRow.update(due_timestamp=due, attempts=attempts).where(
+            BacklogRow.invocation_id == accepted.record.id
+        ).execute(self._store.db)
+
+
+def _from_row(row: Any) -> Accepted:
+    record = InvocationRecord(**row.invocation.__data__)
+    return Accepted(
+        record=record,
+        event=row.event.encode(),
+        call=Call(request_id=record.request_id, client_context=row.client_context, arn=row.arn),
+        attempts=row.attempts,
+    )

@@ -1,0 +1,117 @@
+"""Dispatcher: runs what the backlog holds, as many side by side as it has places for.
+
+Retries are AWS Lambda's: two after a failure of the function. What could not be started, or was cut
+off by the server's stop, spends no attempt.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from emulator.clock import Clock
+from emulator.functions.catalog import Catalog
+from emulator.lambdas.outcome import Answer, Cause, Outcome
+from emulator.loop import Loop
+from emulator.notices import Notices
+from emulator.tasks.backlog import Accepted, Backlog
+from emulator.tasks.runner import PATIENCE, Runner
+
+_LONGEST_PAUSE = 5.0  # seconds, so that a clock that was set forward is noticed
+
+
+class Dispatcher(Loop):
+    name = "dispatcher"
+
+    def __init__(
+        self,
+        *,
+        backlog: Backlog,
+        catalog: Catalog,
+        runner: Runner,
+        places: int,
+        clock: Clock,
+        notices: Notices,
+    ) -> None:
+        super().__init__(notices)
+        self._backlog = backlog
+        self._catalog = catalog
+        self._runner = runner
+        self._places = places
+        self._clock = clock
+        self._running: set[str] = set()
+        self._changed = threading.Condition()
+
+    def run_once(self) -> float:
+        with self._changed:
+            running = self._running.copy()
+        free = self._places - len(running)
+        if free == 0:
+            return _LONGEST_PAUSE
+        now = self._clock.now()
+        for accepted in self._backlog.due(now, free, without=running):
+            running.add(accepted.record.id)
+            with self._changed:
+                self._running.add(accepted.record.id)
+            name = f"invocation-{accepted.record.id}"
+            threading.Thread(
+                target=self._run_accepted, args=(accepted,), name=name, daemon=True
+            ).start()
+        due = self._backlog.next_due(without=running)
+        if due is None:
+            return _LONGEST_PAUSE
+        return min(max((due - now).total_seconds(), 0.0), _LONGEST_PAUSE)
+
+    def await_idle(self, limit: float) -> bool:
+        """For a dispatcher that has stopped: waits `limit` seconds at most until nothing runs."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._running, limit)
+
+    def _run_accepted(self, accepted: Accepted) -> None:
+        try:
+            self._attempt(accepted)
+        except Exception as error:  # the store, most likely; it stays in the backlog
+            self._notices.publish("invocation_broke", id=accepted.record.id, error=repr(error))
+        finally:
+            with self._changed:
+                self._running.discard(accepted.record.id)
+                self._changed.notify_all()
+        self.wake()
+
+    def _attempt(self, accepted: Accepted) -> None:
+        function = self._catalog.find(accepted.record.function_name)
+        if function is None:
+            self._give_up(accepted, "the function was deleted")
+        elif accepted.expired(self._clock.now()):
+            self._give_up(accepted, "it is too old")
+        else:
+            record = accepted.record
+            outcome = self._runner.invoke(
+                record.id, function, accepted.event, PATIENCE, call=accepted.call
+            )
+            self._settle(accepted, outcome)
+
+    def _settle(self, accepted: Accepted, outcome: Outcome) -> None:
+        now, attempts = self._clock.now(), accepted.attempts
+        if isinstance(outcome, Answer):
+            self._backlog.remove(accepted)
+            self._tell("invocation_completed", accepted)
+        elif outcome.cause is Cause.STOPPED:
+            self._tell("invocation_released", accepted)
+        elif outcome.cause is Cause.START:
+            self._backlog.postpone(accepted, accepted.after_refusal(now), attempts=attempts)
+            self._tell("invocation_postponed", accepted, error=outcome.message)
+        elif (due := accepted.after_failure(now)) is None:
+            self._give_up(accepted, outcome.name)
+        else:
+            self._backlog.postpone(accepted, due, attempts=attempts + 1)
+            self._tell("invocation_retried", accepted, error=outcome.name)
+
+    def _give_up(self, accepted: Accepted, why: str) -> None:
+        self._backlog.remove(accepted)
+        self._tell("invocation_given_up", accepted, error=why)
+
+    def _tell(self, name: str, accepted: Accepted, **facts: str) -> None:
+        record = accepted.record
+        self._notices.publish(
+            name, function=record.function_name, request=record.request_id, **facts
+        )

@@ -1,0 +1,110 @@
+"""The Lambda API's verbs for invocations: run a function now, or accept an event for it.
+
+Every invocation leaves a record, under which its log lines are kept. There is no task.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from emulator import ids
+from emulator.clock import Clock
+from emulator.errors import IllegalState, TooManyExecutions
+from emulator.functions.function import Function
+from emulator.lambdas.invoker import Call
+from emulator.lambdas.logs import LogLine
+from emulator.lambdas.outcome import Outcome
+from emulator.notices import Notices
+from emulator.tasks.backlog import Backlog, InvocationRecord
+from emulator.tasks.runner import Runner
+
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MAX_ACCEPTED_EVENT = 1024 * 1024  # bytes
+_TAIL = 4096  # bytes
+_PATIENCE = 30.0  # seconds that a caller waits for room in memory
+
+
+@dataclass(frozen=True)
+class Invoked:
+    """What became of an invocation, and the last 4096 bytes of its log."""
+
+    outcome: Outcome
+    log_tail: bytes
+
+
+class Invocations:
+    def __init__(
+        self,
+        *,
+        backlog: Backlog,
+        runner: Runner,
+        places: threading.Semaphore,
+        wake: Callable[[], None],
+        clock: Clock,
+        notices: Notices,
+    ) -> None:
+        """`places` limits what runs while its caller waits; `wake`: the backlog has something."""
+        self._backlog = backlog
+        self._runner = runner
+        self._places = places
+        self._wake = wake
+        self._clock = clock
+        self._notices = notices
+
+    def run(self, function: Function, event: bytes, call: Call) -> Invoked:
+        """Runs `event` (JSON text of `invoker.MAX_EVENT` at most) and waits, however long it takes.
+
+        Raises `IllegalState` for a disabled function, or `TooManyExecutions`.
+        """
+        _check_enabled(function)
+        if not self._places.acquire(blocking=False):
+            raise TooManyExecutions("Rate Exceeded.")
+        try:
+            record = self._new_record(function, call)
+            self._backlog.record(record)
+            tail = _Tail()
+            outcome = self._runner.invoke(
+                record.id, function, event, _PATIENCE, call=call, listener=tail
+            )
+        finally:
+            self._places.release()
+        self._notices.publish("function_invoked", function=function.name, request=call.request_id)
+        return Invoked(outcome, tail.kept)
+
+    def accept(self, function: Function, event: bytes, call: Call) -> None:
+        """Keeps `event` (of `MAX_ACCEPTED_EVENT`) until it has been run; raises `IllegalState`."""
+        _check_enabled(function)
+        self._backlog.add(self._new_record(function, call), event, call)
+        self._notices.publish(
+            "invocation_accepted", function=function.name, request=call.request_id
+        )
+        self._wake()
+
+    def _new_record(self, function: Function, call: Call) -> InvocationRecord:
+        return InvocationRecord(
+            id=ids.object_id(),
+            request_id=call.request_id,
+            function_name=function.name,
+            timestamp=self._clock.now(),
+        )
+
+
+def _check_enabled(function: Function) -> None:
+    if not function.enabled:
+        raise IllegalState(f"the function '{function.name}' is disabled")
+
+
+class _Tail:
+    """Listens to log lines and keeps the end of them. Any thread may call."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.kept = b""
+
+    def __call__(self, line: LogLine) -> None:
+        if line.message.startswith("INIT_START "):
+            return  # it is in the log, but AWS does not show it to the caller
+        with self._lock:
+            self.kept = (self.kept + line.message.encode(errors="replace") + b"\n")[-_TAIL:]

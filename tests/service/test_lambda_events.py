@@ -1,0 +1,195 @@
+"""Event invocations of AWS's Lambda API: kept, run, tried again, and not lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.aws import (
+    ARN,
+    NAME,
+    echo,
+    facts,
+    function_logs,
+    hang,
+    lambda_client,
+)
+from tests.support.builders import (
+    Dock,
+    Gate,
+    StartDock,
+    base64_of,
+    eventually,
+)
+from tests.support.fake_engine import serve
+
+Json = dict[str, Any]
+
+
+def test_an_event_is_accepted_and_run_later(dock: Dock, aws: Any) -> None:
+    seen: list[tuple[Any, str]] = []
+    dock.deploy(lambda event, runtime: seen.append((event, runtime.request_id)))
+
+    answer = aws.invoke(FunctionName=NAME, InvocationType="Event", Payload=b'{"wood": "oak"}')
+
+    assert (answer["StatusCode"], answer["Payload"].read()) == (202, b"")
+    eventually(lambda: facts(dock, "invocation_completed"))
+    assert seen == [({"wood": "oak"}, answer["ResponseMetadata"]["RequestId"])]
+    assert any(line.startswith("REPORT") for line in function_logs(dock))
+
+
+def test_an_accepted_event_has_its_client_context_and_the_arn_of_its_call(
+    dock: Dock, aws: Any
+) -> None:
+    seen: list[tuple[str, str]] = []
+
+    def program(runtime: Any) -> None:
+        while True:
+            headers, _ = runtime._call("GET", "/invocation/next")
+            runtime.request_id = headers["Lambda-Runtime-Aws-Request-Id"]
+            names = ("Lambda-Runtime-Client-Context", "Lambda-Runtime-Invoked-Function-Arn")
+            seen.append(tuple(headers[name] for name in names))
+            runtime.answer(None)
+
+    dock.deploy_program(program)
+
+    aws.invoke(
+        FunctionName=f"{NAME}:$LATEST", InvocationType="Event", ClientContext=base64_of(b'{"a":1}')
+    )
+
+    eventually(lambda: facts(dock, "invocation_completed"))
+    assert seen == [('{"a":1}', f"{ARN}:$LATEST")]
+
+
+def timed_client(dock: Dock) -> Any:
+    return lambda_client(dock.emulator.url)
+
+
+def attempts(dock: Dock, number: int) -> None:
+    """Waits until so many attempts have ended, whichever way."""
+    ends = ("invocation_completed", "invocation_retried", "invocation_given_up")
+    dock.eventually(lambda: sum(len(facts(dock, end)) for end in ends) >= number)
+
+
+def test_a_failed_event_is_tried_again_after_one_minute_and_after_two(timed_dock: Dock) -> None:
+    dock, seen = timed_dock, []
+
+    def fail(_: Any, runtime: Any) -> None:
+        seen.append(runtime.request_id)
+        raise ValueError("no legs")
+
+    dock.deploy(fail)
+    timed_client(dock).invoke(FunctionName=NAME, InvocationType="Event")
+    attempts(dock, 1)
+
+    for seconds, expected in ((59, 1), (1, 2), (119, 2), (1, 3), (600, 3)):
+        dock.advance(seconds)
+        attempts(dock, expected)
+        dock.eventually(lambda: not dock.emulator._dispatcher._running)
+        assert len(seen) == expected
+
+    assert len(set(seen)) == 1
+    assert [each["error"] for each in facts(dock, "invocation_given_up")] == ["ValueError"]
+
+
+@pytest.mark.parametrize(
+    "handler", [hang, lambda _, runtime: runtime.exit(1), lambda _, r: r.exhaust_memory()]
+)
+def test_time_outs_and_crashes_are_tried_again_too(dock: Dock, aws: Any, handler: Any) -> None:
+    dock.deploy(handler)
+    aws.update_function_configuration(FunctionName=NAME, Timeout=1)
+
+    aws.invoke(FunctionName=NAME, InvocationType="Event")
+
+    eventually(lambda: facts(dock, "invocation_retried"))
+
+
+def test_an_event_that_succeeds_at_last_is_done(timed_dock: Dock) -> None:
+    dock, seen = timed_dock, []
+
+    def limp(_: Any, runtime: Any) -> None:
+        seen.append(runtime.request_id)
+        if len(seen) == 1:
+            raise ValueError("no legs")
+
+    dock.deploy(limp)
+    timed_client(dock).invoke(FunctionName=NAME, InvocationType="Event")
+    attempts(dock, 1)
+
+    dock.advance(60)
+    attempts(dock, 2)
+
+    assert len(facts(dock, "invocation_completed")) == 1
+    assert dock.emulator._dispatcher._backlog.next_due(without=()) is None
+
+
+def test_what_could_not_be_started_spends_no_attempt_and_expires_after_six_hours(
+    timed_dock: Dock,
+) -> None:
+    dock = timed_dock
+    dock.deploy(echo)
+    dock.engine.refusal = "no image"
+    timed_client(dock).invoke(FunctionName=NAME, InvocationType="Event")
+    for number in range(1, 6):
+        dock.eventually(lambda: len(facts(dock, "invocation_postponed")) >= number)  # noqa: B023
+        dock.advance(300)
+    dock.eventually(lambda: len(facts(dock, "invocation_postponed")) >= 6)
+
+    dock.advance(6 * 3600)
+
+    dock.eventually(lambda: facts(dock, "invocation_given_up"))
+    assert facts(dock, "invocation_given_up")[0]["error"] == "it is too old"
+    assert facts(dock, "invocation_retried") == []
+
+
+def test_an_event_whose_function_is_gone_is_given_up(timed_dock: Dock) -> None:
+    dock = timed_dock
+    dock.deploy(lambda _, runtime: runtime.exit(1))
+    client = timed_client(dock)
+    client.invoke(FunctionName=NAME, InvocationType="Event")
+    attempts(dock, 1)
+
+    client.delete_function(FunctionName=NAME)
+    dock.advance(60)
+
+    dock.eventually(lambda: facts(dock, "invocation_given_up"))
+
+
+def test_a_stop_gives_back_what_runs_and_the_next_start_runs_it_again(
+    start_dock: StartDock,
+) -> None:
+    first, seen = start_dock(), []
+    first.deploy(hang)
+    lambda_client(first.emulator.url).invoke(FunctionName=NAME, InvocationType="Event")
+    eventually(lambda: first.states() == ["busy"])
+    first.stop()
+    assert facts(first, "invocation_released")
+
+    first.engine.programs[NAME] = serve(lambda _, runtime: seen.append(runtime.request_id))
+    second = start_dock(engine=first.engine)
+
+    eventually(lambda: facts(second, "invocation_completed"))
+    assert len(seen) == 1
+
+
+def test_a_killed_server_runs_it_again_after_the_restart(start_dock: StartDock) -> None:
+    first, gate, seen = start_dock(), Gate(), []
+
+    def handler(event: Any, runtime: Any) -> None:
+        seen.append((event, runtime.request_id))
+        if len(seen) == 1:
+            gate.pass_(runtime)
+
+    first.deploy(handler)
+    answer = lambda_client(first.emulator.url).invoke(
+        FunctionName=NAME, InvocationType="Event", Payload=b'{"wood": "oak"}'
+    )
+    eventually(lambda: gate.waiting)
+    first.crash()
+
+    second = start_dock(engine=first.engine)
+
+    eventually(lambda: facts(second, "invocation_completed"))
+    request_id = answer["ResponseMetadata"]["RequestId"]
+    assert seen == [({"wood": "oak"}, request_id)] * 2

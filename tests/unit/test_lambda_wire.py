@@ -1,0 +1,122 @@
+"""AWS's shapes of a function: what goes in, what comes out, and how functions are named."""
+
+import json
+from datetime import datetime, timezone
+
+import pytest
+
+from emulator.functions.function import Function, ImageConfig
+from emulator.lambdas.launch import function_arn
+from emulator.web import lambda_answers, lambda_names, lambda_wire
+from emulator.web.lambda_problems import Refusal
+
+ARN = "arn:aws:lambda:us-east-1:000000000000:function:oak"
+
+
+def function(**fields):
+    made = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=timezone.utc)
+    return Function(name="oak", update_timestamp=made, **fields)
+
+
+def read(**fields):
+    return lambda_wire.read(lambda_wire.ConfigurationBody, json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "qualifier", "name", "arn"),
+    [
+        ("oak", None, "oak", ARN),
+        ("oak", "", "oak", ARN),
+        ("oak", "$LATEST", "oak", f"{ARN}:$LATEST"),
+        ("oak:7", None, "oak", f"{ARN}:7"),
+        ("oak:7", "7", "oak", f"{ARN}:7"),
+        ("123456789012:function:oak:prod", None, "oak", f"{ARN}:prod"),
+        ("arn:aws-cn:lambda:cn-north-1:123456789012:function:oak", None, "oak", ARN),
+        ("function:oak", None, "oak", ARN),
+    ],
+)
+def test_a_reference_is_a_name_and_an_arn_of_ours(text, qualifier, name, arn):
+    reference = lambda_names.parse(text, qualifier)
+
+    names = lambda_names.Names(None, function_arn)
+    assert (reference.name, names.arn(reference)) == (name, arn)
+
+
+@pytest.mark.parametrize("text", ["", "oak table", "oak/7", "a:b:c", "oak:", "arn:aws:s3:::oak"])
+def test_what_is_no_reference_is_refused(text):
+    with pytest.raises(Refusal):
+        lambda_names.parse(text)
+
+
+def test_the_time_of_a_change_is_shown_as_aws_does():
+    shown = lambda_answers.configuration(function(), ARN, "x86_64", 0)
+
+    assert shown["LastModified"] == "2026-01-02T03:04:05.678+0000"
+
+
+def test_the_revision_changes_with_every_change():
+    first, second = function(), function(memory_limit=256)
+
+    assert lambda_answers.revision(first) == lambda_answers.revision(function())
+    assert lambda_answers.revision(first) != lambda_answers.revision(second)
+
+
+BEFORE = {"WOOD": "oak", "AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "DEBUG"}
+
+
+@pytest.mark.parametrize(
+    ("body", "environment"),
+    [
+        ({}, None),
+        (
+            {"Environment": {"Variables": {"WOOD": "elm"}}},
+            {"WOOD": "elm", "AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "DEBUG"},
+        ),
+        ({"LoggingConfig": {"LogFormat": "Text"}}, {"WOOD": "oak"}),
+        (
+            {"LoggingConfig": {"ApplicationLogLevel": "ERROR"}},
+            {"WOOD": "oak", "AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "ERROR"},
+        ),
+        ({"LoggingConfig": {"LogFormat": "JSON"}}, BEFORE),
+        ({"Environment": {}, "LoggingConfig": {"LogFormat": "Text"}}, {}),
+    ],
+)
+def test_the_log_format_is_kept_in_the_environment(body, environment):
+    assert read(**body).properties(BEFORE).get("environment") == environment
+
+
+def test_without_a_level_json_logging_begins_at_info():
+    body = read(LoggingConfig={"LogFormat": "JSON"})
+
+    assert body.properties({})["environment"] == {
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+        "AWS_LAMBDA_LOG_LEVEL": "INFO",
+    }
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ({}, ImageConfig()),
+        ({"EntryPoint": [], "Command": [], "WorkingDirectory": ""}, ImageConfig()),
+        (
+            {"EntryPoint": ["/bin/sh", "-c"], "Command": ["app.oak"], "WorkingDirectory": "/oak"},
+            ImageConfig(
+                entry_point=("/bin/sh", "-c"), command=("app.oak",), working_directory="/oak"
+            ),
+        ),
+    ],
+)
+def test_what_takes_the_place_of_an_images_settings_is_read(sent, kept):
+    body = read(ImageConfig=sent)
+
+    assert body.image_config.value() == kept
+
+
+def test_several_things_that_are_wrong_are_told_together():
+    with pytest.raises(Refusal) as caught:
+        read(Timeout=0, MemorySize="much")
+
+    assert caught.value.name == "ValidationException"
+    assert caught.value.message.startswith("2 validation errors detected: Value '0' at 'timeout'")
+    assert "Value 'much' at 'memorySize' failed" in caught.value.message
