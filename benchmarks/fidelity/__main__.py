@@ -105,7 +105,7 @@ def about(machine: Machine, contenders: Sequence[Contender]) -> str:
     engine = machine.docker.version()["Version"]
     return (
         f"Run on {datetime.now(timezone.utc):%d %B %Y}: {versions};"
-        f" {machine.image('python3.11')} on Docker {engine}."
+        f" {machine.image('python3.11').tags[0]} on Docker {engine}."
     )
 
 

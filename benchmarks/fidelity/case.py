@@ -119,7 +119,9 @@ def no_function_error(grade: str) -> Row:
         f"`{name}`",
         "absent",
         grade,
-        lambda seen: seen.header(0, name) if seen.status(0) == "200" else seen.body(0),
+        lambda seen: (
+            seen.header(0, name) if seen.status(0) == "200" else f"status {seen.status(0)}"
+        ),
     )
 
 

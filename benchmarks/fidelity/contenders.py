@@ -27,6 +27,7 @@ from typing import Protocol
 
 from docker import DockerClient
 from docker.errors import ImageNotFound, NotFound
+from docker.models.images import Image
 
 from benchmarks.fidelity.call import VERSION, Called, request
 from emulator.client.local_server import LocalServer
@@ -83,9 +84,15 @@ class Machine:
         self.docker = DockerClient(base_url=find_engine(os.environ))
         self._images = Images(self.docker, lambda progress: print(f"  {progress.what}"))
 
-    def image(self, runtime_id: str) -> str:
-        runtime = runtimes.find(runtime_id)
-        return self._images.ensure(ImageRequest(runtime.image, runtime.standin))
+        self._found: dict[str, Image] = {}
+
+    def image(self, runtime_id: str) -> Image:
+        """Looked for once: a tag may be given to another image while we run."""
+        if runtime_id not in self._found:
+            runtime = runtimes.find(runtime_id)
+            reference = self._images.ensure(ImageRequest(runtime.image, runtime.standin))
+            self._found[runtime_id] = self.docker.images.get(reference)
+        return self._found[runtime_id]
 
     def remove_containers(self, **filters: str | list[str] | bool) -> None:
         for container in self.docker.containers.list(all=True, filters=filters):
@@ -119,7 +126,7 @@ class Rie:
         own = [] if function.runtime.startswith("provided") else ["/var/runtime/bootstrap"]
         with code_folder(function) as folder:
             container = self._machine.docker.containers.run(
-                self._machine.image(function.runtime),
+                self._machine.image(function.runtime).id or "",
                 own,
                 entrypoint="/usr/local/bin/aws-lambda-rie",
                 environment=environment,
@@ -168,6 +175,7 @@ class Sam:
             port = free_port()
             command = [str(VENV / "bin" / "sam"), "local", "start-lambda", "-t", str(template)]
             command += ["--skip-pull-image", "--port", str(port), *self._options]
+            command += ["--layer-cache-basedir", str(VENV / "layers")]
             printed = Path(room) / "log"
             with printed.open("wb") as log:
                 process = subprocess.Popen(
@@ -189,14 +197,14 @@ class Sam:
             docker.images.get(reference)
             return
         repository, _, tag = reference.rpartition(":")
-        docker.images.get(self._machine.image(runtime)).tag(repository, tag)
+        self._machine.image(runtime).tag(repository, tag)
         self._tagged.add(reference)
 
     def close(self) -> None:
         for reference in self._tagged:
             for image in (reference, rapid_image(reference)):
                 with suppress(ImageNotFound):
-                    self._machine.docker.images.remove(image)
+                    self._machine.docker.images.remove(image, force=True)
         self._tagged.clear()
 
 
