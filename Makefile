@@ -3,10 +3,11 @@
 VENV := .venv/bin
 SERVE ?=
 PYTEST ?=
+FIDELITY ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv venv-dev engine images demo serve check format test test-fast bench docs ci clean
+.PHONY: help venv venv-dev engine images demo serve check format test test-fast bench fidelity docs ci clean
 
 help: ## show this list
 	@echo "Usage: make TARGET"
@@ -52,6 +53,9 @@ ci: ## what continuous integration runs
 
 bench: venv-dev ## measure; figures are ratios to a peer in the same run
 	$(VENV)/python -m benchmarks.tasks_page
+
+fidelity: venv-dev engine ## run taskdock and its peers case by case, into docs/fidelity.md; about 12 minutes
+	$(VENV)/python -m benchmarks.fidelity $(FIDELITY)
 
 docs: venv-dev ## draw the state charts in docs/architecture.md from the tables
 	$(VENV)/python -m docs.charts

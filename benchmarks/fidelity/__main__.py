@@ -1,0 +1,120 @@
+"""Runs the cases on the contenders, one at a time, and writes the table into docs/fidelity.md.
+
+A run of some cases or some contenders only prints it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from benchmarks.fidelity.call import Unanswered
+from benchmarks.fidelity.case import Case, Row
+from benchmarks.fidelity.cases import CASES
+from benchmarks.fidelity.contenders import (
+    CannotServe,
+    Contender,
+    Machine,
+    all_contenders,
+    install_peers,
+)
+from benchmarks.fidelity.seen import Seen
+from benchmarks.fidelity.table import Finding, markdown, replaced
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "fidelity.md"
+LIMIT = 15 * 60  # seconds for the whole run
+Texts = list[str | None]  # one for each row of a case
+
+
+def main() -> None:
+    chosen = options()
+    cases = [case for case in CASES if not chosen.only or case.name in chosen.only]
+    install_peers()
+    deadline = time.monotonic() + LIMIT
+    machine = Machine()
+    contenders = all_contenders(machine)
+    if chosen.contender:
+        contenders = [one for one in contenders if one.name in chosen.contender]
+    texts = {contender.title: run(contender, cases, deadline) for contender in contenders}
+    findings = [
+        Finding(case.title, row.what, row.aws, row.grade, seen={t: texts[t][n][i] for t in texts})
+        for n, case in enumerate(cases)
+        for i, row in enumerate(case.rows)
+    ]
+    results = f"{about(machine, contenders)}\n\n{markdown(findings, list(texts))}"
+    print(f"raw results: {keep(findings)}")
+    if chosen.only or chosen.contender:
+        print(results)
+    else:
+        DOCUMENT.write_text(replaced(DOCUMENT.read_text(), results))
+        print(f"written into {DOCUMENT}")
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fidelity", description=__doc__)
+    parser.add_argument("--only", action="append", choices=[case.name for case in CASES])
+    names = ["taskdock", "sam-eager", "sam", "rie"]
+    parser.add_argument("--contender", action="append", choices=names)
+    return parser.parse_args()
+
+
+def run(contender: Contender, cases: Sequence[Case], deadline: float) -> list[Texts]:
+    found = []
+    try:
+        for case in cases:
+            if time.monotonic() > deadline:
+                sys.exit(f"stopped before {case.name} of {contender.title}: {LIMIT} s are over")
+            print(f"{contender.title}: {case.name}", flush=True)
+            found.append(texts_of(contender, case))
+    finally:
+        contender.close()
+    return found
+
+
+def texts_of(contender: Contender, case: Case) -> Texts:
+    """What was seen of a case's rows; where the function was not served, the reason in each."""
+    if case.needs in contender.lacks:
+        return [None] * len(case.rows)
+    name = f"fidelity-{case.name}"
+    try:
+        with contender.serve(name, case.function) as called:
+            answers = case.play(called)
+            seen = Seen(name, answers, called.log(times=len(answers)))
+    except CannotServe as error:
+        return [f"not served: {error}"] * len(case.rows)
+    return [look(row, seen) for row in case.rows]
+
+
+def look(row: Row, seen: Seen) -> str:
+    try:
+        return row.look(seen)
+    except Unanswered as instead:
+        return str(instead)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return "not to be found"
+
+
+def about(machine: Machine, contenders: Sequence[Contender]) -> str:
+    versions = ", ".join(dict.fromkeys(contender.version() for contender in contenders))
+    engine = machine.docker.version()["Version"]
+    return (
+        f"Run on {datetime.now(timezone.utc):%d %B %Y}: {versions};"
+        f" {machine.image('python3.11').tags[0]} on Docker {engine}."
+    )
+
+
+def keep(findings: Sequence[Finding]) -> str:
+    raw = [vars(finding) for finding in findings]
+    with tempfile.NamedTemporaryFile("w", prefix="fidelity-", suffix=".json", delete=False) as file:
+        json.dump(raw, file, indent=1)
+    return file.name
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,404 @@
+"""The contenders: each can serve one function at a time, and removes whatever it started.
+
+Peers come from PyPI into a virtual environment of their own, since taskdock does not need them: SAM
+CLI, whose wheel also holds the RIE. All run on the same image, the one that taskdock would choose.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from docker import DockerClient
+from docker.errors import ImageNotFound, NotFound
+from docker.models.images import Image
+
+from benchmarks.fidelity.call import VERSION, Called, request
+from emulator.client.local_server import LocalServer
+from emulator.clock import SystemClock
+from emulator.engines.images import DEFAULT_CACHE, ImageRequest, Images
+from emulator.engines.locate import find_engine
+from emulator.functions import runtimes
+
+SAM = "aws-sam-cli==1.170.0"
+VENV = DEFAULT_CACHE / "peers" / SAM
+START_LIMIT = 60  # seconds
+LABEL = "dev.taskdock.fidelity"  # its value says which run
+ARM = platform.machine() in ("arm64", "aarch64")
+
+
+@dataclass(frozen=True)
+class Function:
+    """What is deployed: files by name, and Lambda's settings."""
+
+    files: dict[str, str]
+    runtime: str = "python3.11"
+    handler: str = "app.handler"
+    memory: int = 128  # MB
+    timeout: int = 3  # seconds
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        folder.chmod(0o755)
+        for name, text in self.files.items():
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o755)
+
+
+class Contender(Protocol):
+    name: str
+    title: str
+    lacks: frozenset[str]  # what it is not meant to have, so that a case does not apply
+
+    def version(self) -> str: ...
+
+    def serve(self, name: str, function: Function) -> AbstractContextManager[Called]: ...
+
+    def close(self) -> None: ...
+
+
+class CannotServe(Exception):
+    """The contender did not start, or did not take the function; the message is its own."""
+
+
+class Machine:
+    """The engine, and the images that contenders share."""
+
+    def __init__(self) -> None:
+        self.docker = DockerClient(base_url=find_engine(os.environ))
+        self._images = Images(self.docker, lambda progress: print(f"  {progress.what}"))
+
+        self._found: dict[str, Image] = {}
+
+    def image(self, runtime_id: str) -> Image:
+        """Looked for once: a tag may be given to another image while we run."""
+        if runtime_id not in self._found:
+            runtime = runtimes.find(runtime_id)
+            reference = self._images.ensure(ImageRequest(runtime.image, runtime.standin))
+            self._found[runtime_id] = self.docker.images.get(reference)
+        return self._found[runtime_id]
+
+    def remove_containers(self, **filters: str | list[str] | bool) -> None:
+        for container in self.docker.containers.list(all=True, filters=filters):
+            with suppress(NotFound):
+                container.remove(force=True, v=True)
+
+
+class Rie:
+    """AWS's Runtime Interface Emulator, as in its README: a container, a function, a port."""
+
+    name = "rie"
+    title = "RIE"
+    lacks = frozenset({"names", "container"})
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._run = str(os.getpid())
+
+    def version(self) -> str:
+        return f"RIE of {SAM}"
+
+    @contextmanager
+    def serve(self, name: str, function: Function) -> Iterator[Called]:
+        environment = {
+            **function.environment,
+            "_HANDLER": function.handler,
+            "AWS_LAMBDA_FUNCTION_NAME": name,
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout),
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+        }
+        own = [] if function.runtime.startswith("provided") else ["/var/runtime/bootstrap"]
+        with code_folder(function) as folder:
+            container = self._machine.docker.containers.run(
+                self._machine.image(function.runtime).id or "",
+                own,
+                entrypoint="/usr/local/bin/aws-lambda-rie",
+                environment=environment,
+                volumes=[f"{folder}:/var/task:ro", f"{rie()}:/usr/local/bin/aws-lambda-rie:ro"],
+                ports={"8080/tcp": ("127.0.0.1", 0)},
+                mem_limit=f"{function.memory}m",
+                memswap_limit=f"{function.memory}m",
+                labels={LABEL: self._run},
+                detach=True,
+            )
+            try:
+                container.reload()
+                published = container.ports["8080/tcp"] or []
+                port = int(published[0]["HostPort"])
+                await_http(port, lambda: None)
+                path = f"{VERSION}/functions/function"
+                yield Called(name, ("127.0.0.1", port), path, lambda: container.logs().decode())
+            finally:
+                container.remove(force=True, v=True)
+
+    def close(self) -> None:
+        self._machine.remove_containers(label=f"{LABEL}={self._run}")
+
+
+class Sam:
+    """SAM CLI's `local start-lambda`; `options` choose between its kinds of containers."""
+
+    lacks: frozenset[str] = frozenset()
+
+    def __init__(self, machine: Machine, name: str, title: str, options: list[str]) -> None:
+        self.name = name
+        self.title = title
+        self._machine = machine
+        self._options = options
+        self._tagged: set[str] = set()
+
+    def version(self) -> str:
+        return SAM
+
+    @contextmanager
+    def serve(self, name: str, function: Function) -> Iterator[Called]:
+        self._tag(function.runtime)
+        with code_folder(function) as code, tempfile.TemporaryDirectory() as room:
+            template = Path(room) / "template.json"
+            template.write_text(json.dumps(sam_template(name, function, code)))
+            port = free_port()
+            command = [str(VENV / "bin" / "sam"), "local", "start-lambda", "-t", str(template)]
+            command += ["--skip-pull-image", "--port", str(port), *self._options]
+            command += ["--layer-cache-basedir", str(VENV / "layers")]
+            printed = Path(room) / "log"
+            with printed.open("wb") as log:
+                process = subprocess.Popen(
+                    command, stdout=log, stderr=log, env=_SAM_ENVIRONMENT, start_new_session=True
+                )
+            try:
+                await_http(port, lambda: _ended(process, printed))
+                path = f"{VERSION}/functions/{name}"
+                yield Called(name, ("127.0.0.1", port), path, lambda: _read(printed))
+            finally:
+                stop(process)
+                self._machine.remove_containers(volume=code)
+
+    def _tag(self, runtime: str) -> None:
+        """SAM asks for AWS's image by name; a stand-in is called that for the run."""
+        docker = self._machine.docker
+        reference = sam_image(runtime)
+        with suppress(ImageNotFound):
+            docker.images.get(reference)
+            return
+        repository, _, tag = reference.rpartition(":")
+        self._machine.image(runtime).tag(repository, tag)
+        self._tagged.add(reference)
+
+    def close(self) -> None:
+        for reference in self._tagged:
+            for image in (reference, rapid_image(reference)):
+                with suppress(ImageNotFound):
+                    self._machine.docker.images.remove(image, force=True)
+        self._tagged.clear()
+
+
+class Taskdock:
+    """taskdock itself: one server for the whole run; functions come and go by its Lambda API."""
+
+    name = "taskdock"
+    title = "taskdock"
+    lacks: frozenset[str] = frozenset()
+
+    def __init__(self, machine: Machine) -> None:
+        self._stack = ExitStack()
+
+    def version(self) -> str:
+        done = subprocess.run(
+            [str(_beside_python("taskdock")), "version"], capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    @cached_property
+    def _port(self) -> int:
+        data_dir = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+        server = LocalServer(
+            [str(_beside_python("taskdock"))],
+            data_dir=data_dir,
+            clock=SystemClock(),
+            on_line=lambda line: print(f"  {line}", file=sys.stderr),
+        )
+        return int(self._stack.enter_context(server).url.rpartition(":")[2])
+
+    @contextmanager
+    def serve(self, name: str, function: Function) -> Iterator[Called]:
+        path = f"{VERSION}/functions/{name}"
+        called = Called(name, ("localhost", self._port), path)
+        body = json.dumps(create_request(name, function)).encode()
+        made = called.request(
+            "POST", f"{VERSION}/functions", body, {"Content-Type": "application/json"}
+        )
+        if made.status != 201:
+            raise CannotServe(f"CreateFunction: {made.status} {made.text}")
+        try:
+            self._await_active(called)
+            yield called
+        finally:
+            called.request("DELETE", path, None)
+
+    def _await_active(self, called: Called) -> None:
+        deadline = time.monotonic() + START_LIMIT
+        while True:
+            found = called.request("GET", f"{called.path}/configuration", None)
+            if found.status == 200 and json.loads(found.body).get("State", "Active") == "Active":
+                return
+            if time.monotonic() > deadline:
+                raise CannotServe(f"not active: {found.status} {found.text}")
+            time.sleep(0.1)
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+def all_contenders(machine: Machine) -> list[Contender]:
+    eager = ["--warm-containers", "EAGER"]
+    return [
+        Taskdock(machine),
+        Sam(machine, "sam-eager", "SAM CLI, warm (EAGER)", eager),
+        Sam(machine, "sam", "SAM CLI, default", []),
+        Rie(machine),
+    ]
+
+
+def install_peers() -> None:
+    """Once per version; an installation that was interrupted is made anew."""
+    done = VENV / "done"
+    if done.exists():
+        return
+    print(f"installing {SAM} into {VENV}")
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
+    subprocess.run([str(VENV / "bin" / "pip"), "install", "-qq", SAM], check=True)
+    done.touch()
+
+
+def rie() -> Path:
+    """The RIE in SAM's wheel, as an executable file."""
+    wanted = f"aws-lambda-rie-{'arm64' if ARM else 'x86_64'}"
+    (found,) = VENV.glob(f"lib/*/site-packages/samcli/local/rapid/{wanted}")
+    found.chmod(0o755)
+    return found
+
+
+def sam_image(runtime: str) -> str:
+    return f"{runtimes.find(runtime).image}-{'arm64' if ARM else 'x86_64'}"
+
+
+def rapid_image(reference: str) -> str:
+    """What SAM builds of a base image, to have the RIE in it."""
+    rest, _, architecture = reference.rpartition("-")
+    return f"{rest}-rapid-{architecture}"
+
+
+def sam_template(name: str, function: Function, code: str) -> dict[str, object]:
+    properties = {
+        "FunctionName": name,
+        "CodeUri": code,
+        "Handler": function.handler,
+        "Runtime": function.runtime,
+        "MemorySize": function.memory,
+        "Timeout": function.timeout,
+        "Architectures": ["arm64" if ARM else "x86_64"],
+        "Environment": {"Variables": function.environment},
+    }
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Resources": {"Function": {"Type": "AWS::Serverless::Function", "Properties": properties}},
+    }
+
+
+def create_request(name: str, function: Function) -> dict[str, object]:
+    """CreateFunction's body (https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html)."""
+    return {
+        "FunctionName": name,
+        "Runtime": function.runtime,
+        "Role": "arn:aws:iam::123456789012:role/fidelity",
+        "Handler": function.handler,
+        "Code": {"ZipFile": base64.b64encode(zipped(function)).decode()},
+        "MemorySize": function.memory,
+        "Timeout": function.timeout,
+        "Architectures": ["arm64" if ARM else "x86_64"],
+        "Environment": {"Variables": function.environment},
+    }
+
+
+def zipped(function: Function) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, text in function.files.items():
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o100755 << 16
+            archive.writestr(entry, text)
+    return packed.getvalue()
+
+
+@contextmanager
+def code_folder(function: Function) -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="fidelity-") as folder:
+        function.write(Path(folder))
+        yield folder
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def await_http(port: int, check: Callable[[], None]) -> None:
+    """Waits until anything is answered over HTTP; `check` raises when that is hopeless."""
+    deadline = time.monotonic() + START_LIMIT
+    while request(("127.0.0.1", port), "GET", "/").status == 0:
+        check()
+        if time.monotonic() > deadline:
+            raise CannotServe(f"nothing answers within {START_LIMIT} s")
+        time.sleep(0.1)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _ended(process: subprocess.Popen[bytes], printed: Path) -> None:
+    if process.poll() is not None:
+        raise CannotServe(_read(printed)[-500:])
+
+
+def _read(path: Path) -> str:
+    return path.read_text(errors="replace")
+
+
+def _beside_python(command: str) -> Path:
+    return Path(sys.executable).with_name(command)
+
+
+# No profile, no key: nothing may reach a real account, and SAM asks for none when there is no key.
+_SAM_ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+    "SAM_CLI_TELEMETRY": "0",
+    "__SAM_CLI_APP_DIR": str(VENV / "settings"),  # not in the user's home
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
