@@ -151,13 +151,15 @@ class Emulator:
             engine=self._engine,
             launch=self._launch,
             budget=settings.memory_budget or self._engine.memory * 3 // 4,
+            most=settings.max_environments,
+            keep_warm=settings.keep_warm,
+            freeze_after=settings.freeze_after,
             cpus=launch.cpus if settings.cpu == "lambda" else None,
             clock=clock,
             notices=notices,
         )
         self._keeper = Keeper(
             pool=self.pool,
-            freeze_after=settings.freeze_after,
             retire_after=settings.retire_after,
             notices=notices,
         )

@@ -30,7 +30,7 @@ _WARNINGS = frozenset(
         "task_broke",
     }
 )
-_QUIET = frozenset({"environment_frozen", "task_claimed"})
+_QUIET = frozenset({"task_claimed"})
 
 
 class Notices:

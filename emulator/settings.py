@@ -47,8 +47,19 @@ class Settings(BaseModel):
     aws_access_key_id: str = Field("taskdock", description="AWS credentials of functions")
     aws_secret_access_key: str = Field("taskdock", description="the secret that goes with them")
     aws_session_token: str = Field("taskdock", description="and the token; empty: there is none")
-    freeze_after: float = Field(5.0, ge=0, description="seconds idle until a container is paused")
+    max_environments: int = Field(
+        0, ge=0, description="how many environments there may be at a time; 0: as many as fit"
+    )
+    freeze_after: float | None = Field(
+        None,
+        ge=0,
+        description="seconds idle until a container is frozen; not set: at once where the kernel's"
+        " freezer can be written (Linux, root), else 5",
+    )
     retire_after: float = Field(600.0, gt=0, description="seconds idle until it is removed")
+    keep_warm: int = Field(
+        0, ge=0, description="idle environments of each function that are not removed"
+    )
     stop_grace: float = Field(10.0, ge=0, description="seconds that running tasks get at a stop")
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="how much is logged"

@@ -9,6 +9,7 @@ import docker
 import pytest
 
 from emulator.engines.docker import connect
+from emulator.engines.freezer import Freezer
 from emulator.engines.locate import find_engine
 from emulator.engines.scratch import LoopScratch, open_scratch
 from emulator.errors import EngineUnreachable
@@ -42,3 +43,13 @@ def scratch(usual_scratch: LoopScratch | str) -> LoopScratch:
     if os.environ.get("CI"):
         pytest.fail(f"CI needs scratch disks: {usual_scratch}")
     pytest.skip(usual_scratch)
+
+
+@pytest.fixture
+def kernel_freezer() -> None:
+    """For tests of the kernel's freezer: skipped where it is out of reach at home, failing in CI."""
+    if Freezer().works:
+        return
+    if os.environ.get("CI"):
+        pytest.fail("CI needs the kernel's freezer")
+    pytest.skip("the kernel's freezer cannot be written")

@@ -21,10 +21,12 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+import requests
 from docker import DockerClient
 from docker.errors import ImageNotFound, NotFound
 from docker.models.images import Image
@@ -71,6 +73,9 @@ class Contender(Protocol):
     def serve(self, name: str, function: Function) -> AbstractContextManager[Called]: ...
 
     def close(self) -> None: ...
+
+
+_LOG_PERIOD = timedelta(minutes=5)
 
 
 class CannotServe(Exception):
@@ -238,7 +243,7 @@ class Taskdock:
     @contextmanager
     def serve(self, name: str, function: Function) -> Iterator[Called]:
         path = f"{VERSION}/functions/{name}"
-        called = Called(name, ("localhost", self._port), path)
+        called = Called(name, ("localhost", self._port), path, lambda: self._log(name))
         body = json.dumps(create_request(name, function)).encode()
         made = called.request(
             "POST", f"{VERSION}/functions", body, {"Content-Type": "application/json"}
@@ -250,6 +255,15 @@ class Taskdock:
             yield called
         finally:
             called.request("DELETE", path, None)
+
+    def _log(self, name: str) -> str:
+        """Of all its invocations in the last minutes."""
+        now = datetime.now(timezone.utc)
+        since, until = (f"{t:%Y-%m-%dT%H:%M:%SZ}" for t in (now - _LOG_PERIOD, now + _LOG_PERIOD))
+        rql = f"eventTimestamp>={since}&eventTimestamp<={until}&limit(1000)"
+        url = f"http://localhost:{self._port}/tasks/v1/functions/{name}/logs?{rql}"
+        lines = requests.get(url, timeout=START_LIMIT).json()["data"]
+        return "".join(f"{line['message']}\n" for line in lines)
 
     def _await_active(self, called: Called) -> None:
         deadline = time.monotonic() + START_LIMIT

@@ -18,7 +18,6 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.types import DriverConfig, LogConfig, Mount, Ulimit
 
 from emulator import ids
-from emulator.engines import freezer
 from emulator.engines.console import (
     COMMAND,
     FLUSH,
@@ -30,6 +29,7 @@ from emulator.engines.console import (
     Said,
 )
 from emulator.engines.engine import Container, ContainerSpec, Listener, ProgramExit
+from emulator.engines.freezer import Freezer, thaw
 from emulator.engines.scratch import FILE_SYSTEM, MOUNT_OPTIONS, Scratch
 from emulator.errors import EngineError, EngineUnreachable, StartFailed
 
@@ -90,8 +90,10 @@ class DockerEngine:
         except (DockerException, OSError) as error:
             raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from None
         self.can_freeze = True
+        self._freezer = Freezer()
+        self._is_here = _is_here(info)
         self._scratch = scratch
-        if scratch is not None and not _is_here(info):
+        if scratch is not None and not self._is_here:
             self._forgo_scratch("the engine is not on this machine")
         self.memory = int(info["MemTotal"]) // 1024 // 1024
         self.gateway = str((bridge["IPAM"]["Config"] or [{}])[0].get("Gateway") or "127.0.0.1")
@@ -126,7 +128,7 @@ class DockerEngine:
         try:
             wire = self._attach(id)
             self._api.start(id)
-            container = DockerContainer(self._api, id, wire)
+            container = DockerContainer(self._api, self._freezer, id, wire)
             container.listen(listener)
         except (DockerException, OSError) as error:
             if wire is not None:
@@ -136,6 +138,10 @@ class DockerEngine:
             raise StartFailed(f"the container did not start: {_reason(error)}") from None
         return container
 
+    @property
+    def freezes_at_once(self) -> bool:
+        return self._is_here and self._freezer.works
+
     def sweep(self, label: str) -> int:
         found = self._api.containers(all=True, filters={"label": label})
         with ThreadPoolExecutor(_SWEEPS) as sweepers:
@@ -143,6 +149,7 @@ class DockerEngine:
         return len(found)
 
     def close(self) -> None:
+        self._freezer.close()
         self._api.close()
 
     def _create(self, spec: ContainerSpec, disk: str | None) -> str:
@@ -200,9 +207,12 @@ class DockerEngine:
 class DockerContainer:
     """One running container. A thread reads its output; the connection's end is its end."""
 
-    def __init__(self, api: docker.APIClient, id: str, wire: socket.socket) -> None:
+    def __init__(
+        self, api: docker.APIClient, freezer: Freezer, id: str, wire: socket.socket
+    ) -> None:
         self.id = id
         self._api = api
+        self._freezer = freezer
         self._wire = wire
         self._mark = ids.word(32)
         self._console = Console(self._mark)
@@ -229,12 +239,12 @@ class DockerContainer:
         self._console.muted = True
 
     def freeze(self) -> None:
-        if not freezer.freeze(self.id):
+        if not self._freezer.freeze(self.id):
             self._try(self._api.pause)
 
     def thaw(self) -> None:
         """Engines were seen to lose an unpause that follows a pause at once: look, and repeat."""
-        if freezer.thaw(self.id):
+        if thaw(self.id):
             return
         for attempt in range(_THAW_TRIES):
             if not self._is("Paused"):
@@ -248,7 +258,7 @@ class DockerContainer:
         self._try(partial(self._api.update_container, cpu_period=_CPU_PERIOD, cpu_quota=quota))
 
     def kill(self) -> None:
-        freezer.thaw(self.id)
+        thaw(self.id)
         self._try(self._api.kill)
 
     def remove(self) -> None:
@@ -329,7 +339,7 @@ def _pieces(wire: socket.socket) -> Iterator[bytes]:
 def _remove(api: docker.APIClient, id: str) -> None:
     """Returns when it is gone: the engine may be at removing it already."""
     limit = time.monotonic() + _REMOVE_LIMIT
-    freezer.thaw(id)
+    thaw(id)
     while True:
         try:
             api.remove_container(id, force=True, v=True)

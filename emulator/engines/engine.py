@@ -95,6 +95,10 @@ class Engine(Protocol):
     """Address of this machine as containers see it; listeners for containers bind to it."""
 
     @property
+    def freezes_at_once(self) -> bool:
+        """Whether freezing costs next to nothing, so that it can follow every invocation."""
+
+    @property
     def limits_storage(self) -> bool:
         """Whether /tmp has the size that was asked for; otherwise it shares the engine's disk."""
 

@@ -1,7 +1,8 @@
 """The kernel's freezer, written directly: faster by far than pausing through the engine.
 
-Works where the engine is on this machine, its control groups are where they usually are, and we may
-write to them (Linux, root). The engine does not know of it: who ends a container thaws it first.
+Works where the engine is on this machine, its control groups are where they usually are, and we
+may write to them (Linux, root). The engine does not know of it: who ends a container thaws it first,
+and a guard does so for all when this process has been killed, so that they can end by themselves.
 
 https://docs.kernel.org/admin-guide/cgroup-v1/freezer-subsystem.html
 https://docs.kernel.org/admin-guide/cgroup-v2.html (cgroup.freeze)
@@ -9,22 +10,77 @@ https://docs.kernel.org/admin-guide/cgroup-v2.html (cgroup.freeze)
 
 from __future__ import annotations
 
+import os
+import subprocess
+import threading
+
 _PLACES = (  # file, what freezes, what thaws; {0} is the container's id
     ("/sys/fs/cgroup/freezer/docker/{0}/freezer.state", "FROZEN", "THAWED"),
     ("/sys/fs/cgroup/freezer/system.slice/docker-{0}.scope/freezer.state", "FROZEN", "THAWED"),
     ("/sys/fs/cgroup/system.slice/docker-{0}.scope/cgroup.freeze", "1", "0"),
     ("/sys/fs/cgroup/docker/{0}/cgroup.freeze", "1", "0"),
 )
+_ROOTS = ("/sys/fs/cgroup/freezer/release_agent", "/sys/fs/cgroup/cgroup.procs")
+
+_GUARD = r"""
+trap '' INT TERM HUP
+while read -r thawed file; do
+  words="$words $thawed $file"
+done
+set -- $words
+while [ $# -gt 0 ]; do
+  [ -e "$2" ] && echo "$1" > "$2"
+  shift 2
+done
+"""
 
 
-def freeze(container_id: str) -> bool:
-    """False: not possible here."""
-    return any(_write(file.format(container_id), frozen) for file, frozen, _ in _PLACES)
+class Freezer:
+    def __init__(self) -> None:
+        self.works = any(os.access(root, os.W_OK) for root in _ROOTS)
+        """Whether it can be expected to; it has been found out after the first time."""
+        self._guard: subprocess.Popen[bytes] | None = None
+        self._guarded: set[str] = set()
+        self._lock = threading.Lock()
+
+    def freeze(self, container_id: str) -> bool:
+        """False: not possible here."""
+        for place, frozen, thawed in _PLACES:
+            file = place.format(container_id)
+            if os.access(file, os.W_OK):
+                self._watch(file, thawed)
+                return _write(file, frozen)
+        self.works = False
+        return False
+
+    def close(self) -> None:
+        with self._lock:
+            if self._guard is not None:
+                self._guard.communicate()
+
+    def _watch(self, file: str, thawed: str) -> None:
+        """Has the guard thaw it when this process ends, however it ends."""
+        with self._lock:
+            if file in self._guarded:
+                return
+            self._guarded.add(file)
+            if self._guard is None:
+                self._guard = subprocess.Popen(
+                    ["/bin/sh", "-c", _GUARD],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                    cwd="/",
+                )
+            assert self._guard.stdin is not None
+            self._guard.stdin.write(f"{thawed} {file}\n".encode())
+            self._guard.stdin.flush()
 
 
 def thaw(container_id: str) -> bool:
-    """False: not possible here."""
-    return any(_write(file.format(container_id), thawed) for file, _, thawed in _PLACES)
+    """Harmless on what is not frozen. False: not possible here."""
+    return any(_write(place.format(container_id), thawed) for place, _, thawed in _PLACES)
 
 
 def _write(file: str, value: str) -> bool:

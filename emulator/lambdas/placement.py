@@ -5,6 +5,8 @@ All functions read plain values and decide; the pool carries out what they say.
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,21 +44,25 @@ def serve_from(pool: Sequence[Slot], version: str) -> Slot | None:
     return max(idle, key=lambda slot: (_PREFERRED.index(slot.state), slot.since), default=None)
 
 
-def to_evict(pool: Sequence[Slot], megabytes: int, budget: int) -> list[Slot] | None:
-    """The idle environments to retire so that `megabytes` more fit into `budget`.
+def to_evict(
+    pool: Sequence[Slot], megabytes: int, budget: int, most: int = sys.maxsize
+) -> list[Slot] | None:
+    """The idle environments to retire so that one more of `megabytes` fits: all together may hold
+    `budget`, and be `most`.
 
     The longest idle go first; none that works is touched. None: it does not fit now. An
     environment larger than the whole budget may run alone.
     """
-    held = sum(slot.memory for slot in pool if slot.state in _LIVING)
+    living = [slot for slot in pool if slot.state in _LIVING]
+    held, count = sum(slot.memory for slot in living), len(living)
     chosen: list[Slot] = []
     idle = sorted((slot for slot in pool if slot.idle), key=lambda slot: slot.since)
     for slot in idle:
-        if held + megabytes <= budget:
+        if held + megabytes <= budget and count < most:
             break
         chosen.append(slot)
-        held -= slot.memory
-    return chosen if held + megabytes <= budget or held == 0 else None
+        held, count = held - slot.memory, count - 1
+    return chosen if (held + megabytes <= budget and count < most) or count == 0 else None
 
 
 def to_freeze(pool: Sequence[Slot], now: float, after: float) -> list[Slot]:
@@ -64,12 +70,17 @@ def to_freeze(pool: Sequence[Slot], now: float, after: float) -> list[Slot]:
     return [s for s in pool if s.state is State.READY and s.idle and now - s.since >= after]
 
 
-def to_retire(pool: Sequence[Slot], now: float, after: float) -> list[Slot]:
-    """Idle ones that have expired, or that no new invocation may use; and those that have answered
-    and then worked on for the whole time limit of their function."""
-    return [
-        s
-        for s in pool
-        if (s.idle and (s.stale or now - s.since >= after))
-        or (s.state is State.SETTLING and now - s.since >= s.time_limit)
-    ]
+def to_retire(pool: Sequence[Slot], now: float, after: float, keep_warm: int = 0) -> list[Slot]:
+    """Idle ones that have expired, but for the `keep_warm` youngest of each version; those that no
+    new invocation may use; and those that have answered and then worked on for the whole time limit
+    of their function."""
+    idle = sorted((s for s in pool if s.idle and not s.stale), key=lambda s: -s.since)
+    warm: Counter[str] = Counter()
+    expired = []
+    for slot in idle:
+        warm[slot.version] += 1
+        if warm[slot.version] > keep_warm and now - slot.since >= after:
+            expired.append(slot)
+    stale = [s for s in pool if s.idle and s.stale]
+    lost = [s for s in pool if s.state is State.SETTLING and now - s.since >= s.time_limit]
+    return [*expired, *stale, *lost]

@@ -6,6 +6,7 @@ the condition, since they take long.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from emulator.notices import Notices
 
 INIT_LIMIT = 10.0  # seconds that a runtime has to start before its first invocation begins
 _END_LIMIT = 5.0  # seconds that a runtime has to end when it is stopped
+_FREEZE_AFTER = 5.0  # seconds, where freezing takes its time
 _REMOVALS = 4  # side by side
 _STOP_LIMIT = 30.0  # seconds until a stop gives up on an engine that does not remove
 
@@ -46,12 +48,20 @@ class Pool:
         budget: int,
         clock: Clock,
         notices: Notices,
+        most: int = 0,
+        keep_warm: int = 0,
+        freeze_after: float | None = None,
         cpus: Callable[[Function], float] | None = None,
     ) -> None:
-        """`budget`: MB for all environments together.
+        """`budget`: MB for all environments together; `most`: how many they may be.
 
+        `freeze_after`: seconds that one idles before it is frozen; None: at once where that costs
+        next to nothing, else five. `keep_warm`: how many of each function never expire.
         `cpus`: the processors' time that a function has once its init is over; None: no limit.
         """
+        self._most = most or sys.maxsize
+        self._keep_warm = keep_warm
+        self._freeze_after = freeze_after
         self._cpus = cpus
         self._engine = engine
         self._launch = launch
@@ -88,6 +98,8 @@ class Pool:
             yield leased
         finally:
             leased.release(turn)
+            if self.freezes_after <= 0:
+                self.freeze_idle(after=0)
             if leased.stale:
                 self.retire_idle(after=float("inf"))
 
@@ -104,6 +116,13 @@ class Pool:
         if not environment.await_end(_END_LIMIT):
             environment.gone()
 
+    @property
+    def freezes_after(self) -> float:
+        """Seconds that an environment idles before it is frozen."""
+        if self._freeze_after is not None:
+            return self._freeze_after
+        return 0.0 if self._engine.freezes_at_once else _FREEZE_AFTER
+
     def freeze_idle(self, after: float) -> None:
         """Pauses what has been idle for `after` seconds, where the engine can."""
         if not self._engine.can_freeze:
@@ -115,12 +134,12 @@ class Pool:
                 environment.move(Move.IDLED)
         for environment in chosen:
             environment.freeze()
-            self._notices.publish("environment_frozen", environment=environment.id)
 
     def retire_idle(self, after: float) -> None:
-        """Retires what is stale or has been idle for `after` seconds."""
+        """Retires what is stale, and what has been idle for `after` seconds but for `keep_warm`."""
         with self._changed:
-            for slot in placement.to_retire(self._slots(), self._clock.monotonic(), after):
+            now = self._clock.monotonic()
+            for slot in placement.to_retire(self._slots(), now, after, self._keep_warm):
                 self._environments[slot.id].move(Move.RETIRED)
 
     def retire_versions(self, name: str, current: str | None) -> None:
@@ -168,7 +187,7 @@ class Pool:
                     environment.reserve()
                     environment.move(Move.LEASED)
                     return environment, idle.state
-                evicted = placement.to_evict(slots, function.memory_limit, self._budget)
+                evicted = placement.to_evict(slots, function.memory_limit, self._budget, self._most)
                 if evicted is not None:
                     for slot in evicted:
                         self._environments[slot.id].move(Move.RETIRED)

@@ -85,5 +85,6 @@ def break_down() -> Response:
 def _answer(name: str, message: str) -> Response:
     shape = _SHAPES[name]
     said: dict[str, Any] = {"Reason": shape.reason, "Type": shape.blames, shape.message: message}
-    body = json.dumps({key: value for key, value in said.items() if value is not None})
+    present = {key: value for key, value in said.items() if value is not None}
+    body = json.dumps(present, separators=(",", ":"))
     return Response(body, shape.status, {"X-Amzn-Errortype": name}, content_type="application/json")

@@ -664,22 +664,27 @@ from emulator.engines.engine import ContainerSpec
 from emulator.engines.locate import find_engine
 from tests.support.engine_harness import Recorder
 from emulator.engines.scratch import LoopScratch
-image, name, value, folder = sys.argv[1:]
+image, name, value, folder, state = sys.argv[1:]
 spec = ContainerSpec(image=image, name=f"taskdock-test-{value}", memory=128, labels={name: value},
                      entrypoint=("sleep",), arguments=("600",))
 engine = DockerEngine(connect(find_engine(os.environ)), LoopScratch(pathlib.Path(folder)))
-engine.create(spec, Recorder()).run()
+container = engine.create(spec, Recorder())
+container.run()
+if state == "frozen":
+    container.freeze()
 print("started", flush=True)
 threading.Event().wait()
 """
 
 
 @pytest.mark.docker
+@pytest.mark.usefixtures("kernel_freezer")
+@pytest.mark.parametrize("state", ["running", "frozen"])
 def test_a_container_ends_with_its_server_even_if_that_is_killed(
-    docker_harness: DockerHarness, image: str, scratch: LoopScratch
+    docker_harness: DockerHarness, image: str, scratch: LoopScratch, state: str
 ) -> None:
     label = docker_harness.label.split("=")
-    command = [sys.executable, "-c", SERVER, image, *label, str(scratch.folder)]
+    command = [sys.executable, "-c", SERVER, image, *label, str(scratch.folder), state]
     root = Path(__file__).parents[2]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root) as server:
         assert server.stdout is not None

@@ -19,7 +19,7 @@ from tests.support.builders import (
     summary,
     zip_of,
 )
-from tests.support.fake_engine import FakeContainer, Runtime, serve
+from tests.support.fake_engine import FakeContainer, FakeEngine, Runtime, serve
 from tests.support.manual_clock import ManualClock
 
 # Starting
@@ -336,6 +336,49 @@ def test_an_idle_environment_is_frozen_and_thawed_before_it_is_offered_an_event(
     assert dock.engine.calls == [("freeze", id), ("thaw", id)]
     assert calls == 2
     assert dock.states() == ["ready"]
+
+
+def test_where_freezing_costs_nothing_it_follows_every_invocation(start_dock: StartDock) -> None:
+    engine = FakeEngine()
+    engine.freezes_at_once = True
+    dock = start_dock(engine=engine, freeze_after=None)
+    dock.deploy(lambda event, runtime: event["data"]["number"])
+
+    results = [dock.execute(data={"number": n}).json()["result"] for n in range(3)]
+
+    assert results == [0, 1, 2]
+    assert dock.states() == ["frozen"]
+    assert [verb for verb, _ in engine.calls] == ["freeze", "thaw"] * 2 + ["freeze"]
+
+
+def test_as_many_environments_as_are_kept_warm_do_not_expire(
+    start_dock: StartDock, clock: ManualClock
+) -> None:
+    dock, gate = start_dock(clock=clock, keep_warm=2, freeze_after=5, retire_after=600), Gate()
+    dock.deploy(lambda event, runtime: gate.pass_(runtime))
+    tasks = [dock.create_task() for _ in range(3)]
+    dock.eventually(lambda: gate.waiting == 3)
+    gate.open()
+    for task in tasks:
+        dock.finish(task)
+
+    clock.advance(6000)
+    dock.emulator._keeper.run_once()
+
+    dock.eventually(lambda: len(dock.engine.containers) == 2)
+    assert dock.states() == ["frozen", "frozen"]
+
+
+def test_no_more_environments_run_than_there_may_be(start_dock: StartDock) -> None:
+    dock = start_dock(max_environments=1)
+    for name in ("walnut-table", "oak-chair"):
+        dock.deploy(lambda event, runtime: None, name)
+
+    for name in ("walnut-table", "oak-chair", "walnut-table"):
+        assert dock.execute(name).status_code == 200
+
+    dock.eventually(lambda: len(dock.engine.containers) == 1)
+    assert len(dock.engine.started) == 3
 
 
 def test_an_environment_that_works_is_not_frozen(start_dock: StartDock, clock: ManualClock) -> None:

@@ -283,6 +283,7 @@ class FakeEngine:
     """`programs` says what runs, by the first argument of the container, else by its image."""
 
     can_freeze = True
+    freezes_at_once = False
     limits_storage = True
     memory = 16 * 1024
     gateway = "127.0.0.1"

@@ -57,6 +57,21 @@ def test_room_is_made_by_retiring_what_idles_longest(pool, megabytes, budget, ev
     assert ids(to_evict(pool, megabytes, budget)) == evicted
 
 
+@pytest.mark.parametrize(
+    ("pool", "most", "evicted"),
+    [
+        ([], 1, []),
+        ([slot("young", since=2), slot("old", since=1)], 3, []),
+        ([slot("young", since=2), slot("old", since=1)], 2, ["old"]),
+        ([slot("busy", State.BUSY), slot("idle")], 2, ["idle"]),
+        ([slot("busy", State.BUSY)], 1, None),
+        ([slot("going", State.RETIRING)], 1, []),
+    ],
+)
+def test_there_are_no_more_environments_than_there_may_be(pool, most, evicted):
+    assert ids(to_evict(pool, 128, 10240, most)) == evicted
+
+
 def test_an_environment_larger_than_the_budget_may_run_alone():
     assert to_evict([slot("idle")], 10240, 1024) == [slot("idle")]
     assert to_evict([slot("busy", State.BUSY)], 10240, 1024) is None
@@ -83,3 +98,15 @@ def test_what_idles_too_long_or_is_stale_is_retired():
     ]
 
     assert ids(to_retire(pool, now=10, after=10)) == ["expired", "stale"]
+
+
+def test_the_youngest_of_each_function_are_kept_warm_but_never_what_is_stale():
+    pool = [
+        slot("oldest", State.DOWN, since=0),
+        slot("older", State.FROZEN, since=1),
+        slot("old", since=2),
+        slot("other", State.FROZEN, since=0, version="v2"),
+        slot("stale", State.FROZEN, since=9, stale=True),
+    ]
+
+    assert ids(to_retire(pool, now=100, after=10, keep_warm=1)) == ["older", "oldest", "stale"]
