@@ -25,6 +25,7 @@ from emulator.functions.function import Function
 from emulator.lambdas import invoker
 from emulator.lambdas.environment import Environment
 from emulator.lambdas.invoker import Invoker
+from emulator.lambdas.lifecycle import State
 from emulator.lambdas.outcome import Answer, Failure, Outcome
 from emulator.settings import Settings
 from tests.support.live import TaskService, eventually, zipped
@@ -154,10 +155,14 @@ class Deployed:
         assert container is not None
         return container.id
 
+    def await_end(self) -> None:
+        """Until its runtime has ended by itself."""
+        eventually(lambda: self.environment.slot.state is State.DOWN, "its runtime has ended")
+
     def freeze(self) -> None:
-        eventually(lambda: self.environment.slot.state.value == "ready", "it is idle")
+        eventually(lambda: self.environment.slot.state is State.READY, "it is idle")
         self._emulator.pool.freeze_idle(0)
-        assert self.environment.slot.state.value == "frozen"
+        assert self.environment.slot.state is State.FROZEN
 
     def retire(self) -> None:
         """Its environments are removed; returns when they are gone."""

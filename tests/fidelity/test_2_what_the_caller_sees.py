@@ -44,7 +44,7 @@ def platform_body(name: str, called: Called, why: str) -> bytes:
 def test_2_2_python_tells_message_type_request_and_trace(python: Deployed) -> None:
     called = python.call("fail")
 
-    frame = r'  File \"/var/task/main.py\", line 13, in handler\n    raise'
+    frame = r"  File \"/var/task/main.py\", line 13, in handler\n    raise"
     assert called.body.decode() == (
         '{"errorMessage": "Handler fails", "errorType": "Exception",'
         f' "requestId": "{called.request_id}",'
