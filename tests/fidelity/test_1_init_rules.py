@@ -11,7 +11,7 @@ import re
 import pytest
 
 from emulator.lambdas import pool
-from tests.fidelity.conftest import LiveDock
+from tests.support.live_dock import LiveDock
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 

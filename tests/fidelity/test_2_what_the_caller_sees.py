@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from emulator.lambdas.outcome import MAX_RESPONSE, Answer
-from tests.fidelity.conftest import Called, Deployed, LiveDock
+from tests.support.live_dock import Called, Deployed, LiveDock
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
@@ -218,6 +218,14 @@ def test_2_3_node_cannot_make_json_of_its_result(node: Deployed) -> None:
 
 def test_2_3_node_that_never_calls_back_answers_null(live: LiveDock) -> None:
     called = live.deploy("nodejs20.x", "exports.handler = () => {};\n").call()
+
+    assert called.outcome == Answer(b"null")
+
+
+def test_2_3_a_promise_that_is_never_settled_ends_at_once(node: Deployed) -> None:
+    """As soon as nothing is left to wait for. AWS's managed runtimes make `Runtime.NodeJsExit` of it;
+    the client that AWS publishes answers null."""
+    called = node.run("await new Promise(() => {});")
 
     assert called.outcome == Answer(b"null")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.fidelity.conftest import Called, Deployed, LiveDock
+from tests.support.live_dock import Called, Deployed, LiveDock
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 

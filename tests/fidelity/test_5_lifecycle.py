@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.fidelity.conftest import Deployed, LiveDock
 from tests.support.live import eventually
+from tests.support.live_dock import Deployed, LiveDock
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
