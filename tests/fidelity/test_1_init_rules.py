@@ -45,7 +45,7 @@ def test_1_6_an_init_may_take_longer_than_the_function_but_not_after_a_crash(
     assert after.failure.message.endswith("Error: Task timed out after 1.00 seconds")
     (init_report,) = [line for line in after.lines if line.startswith("INIT_REPORT ")]
     assert re.fullmatch(
-        r"INIT_REPORT Init Duration: 1\d\d\d\.\d\d ms\tPhase: invoke\tStatus: timeout", init_report
+        r"INIT_REPORT Init Duration: \d{4,}\.\d\d ms\tPhase: invoke\tStatus: timeout", init_report
     )
     assert "\tDuration: 1000.00 ms\t" in after.report
     assert after.report.endswith("\tStatus: timeout\t")
@@ -147,7 +147,7 @@ def test_1_6_an_init_that_takes_too_long_is_tried_again(
     live: LiveDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "INIT_LIMIT", 0.5)
-    function = live.deploy("python3.11", SLOW.format(seconds=1), time_limit=3)
+    function = live.deploy("python3.11", SLOW.format(seconds=1))
 
     called = function.call()
 

@@ -223,8 +223,8 @@ def test_2_3_node_that_never_calls_back_answers_null(live: LiveDock) -> None:
 
 
 def test_2_3_a_promise_that_is_never_settled_ends_at_once(node: Deployed) -> None:
-    """As soon as nothing is left to wait for. AWS's managed runtimes make `Runtime.NodeJsExit` of it;
-    the client that AWS publishes answers null."""
+    """As soon as nothing is left to wait for. AWS's managed runtimes make `Runtime.NodeJsExit` of
+    it; the client that AWS publishes answers null."""
     called = node.run("await new Promise(() => {});")
 
     assert called.outcome == Answer(b"null")

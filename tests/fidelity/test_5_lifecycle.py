@@ -169,7 +169,7 @@ def test_5_2_the_environment_and_its_tmp_outlive(live: LiveDock, name: str) -> N
 def test_5_2_the_environment_and_its_tmp_outlive_a_time_out(
     live: LiveDock, runtime: str, sleep: str
 ) -> None:
-    function = live.doer(runtime, time_limit=1)
+    function = live.doer(runtime, time_limit=2)
     function.run(REMEMBER[runtime])
     container = function.container
 
@@ -202,7 +202,7 @@ def test_5_2_node_ends_with_a_status_of_its_own(live: LiveDock, code: str, statu
 
 
 def test_5_2_what_a_runtime_has_left_running_ends_with_it(live: LiveDock) -> None:
-    function = live.doer("python3.11", time_limit=1)
+    function = live.doer("python3.11", time_limit=2)
     start = "import subprocess\nsubprocess.Popen(['sleep', '600'], start_new_session=True)\n"
     count = (
         "import glob\nresult = sum('sleep' in open(f).read() for f in glob.glob('/proc/*/comm'))"
@@ -231,7 +231,7 @@ def handler(event, context):
 
 
 def test_5_3_a_function_never_sees_sigterm(live: LiveDock) -> None:
-    function = live.deploy("python3.11", LISTENS, time_limit=1)
+    function = live.deploy("python3.11", LISTENS, time_limit=2)
 
     seen = function.call("terminate")
     timed_out = function.call("sleep")
