@@ -19,7 +19,7 @@ from emulator.clock import Clock, to_iso
 from emulator.functions import runtimes
 from emulator.functions.function import Function
 from emulator.lambdas import launch
-from emulator.lambdas.outcome import Cause, Failure, Outcome
+from emulator.lambdas.outcome import Cause, Failure, Outcome, known_error_type
 
 
 @dataclass(frozen=True)
@@ -227,10 +227,11 @@ class _Json:
 
 
 def _status(failure: Failure) -> tuple[str, str | None]:
-    """AWS's status, and the error type beside it where there is one."""
+    """AWS's status, and the error type beside it where there is one: never a type of the
+    function's own, which is `Runtime.Unknown` to the platform."""
     if failure.cause is Cause.TIMEOUT:
         return "timeout", None
-    return "error", failure.name
+    return "error", known_error_type(failure.name)
 
 
 def _suffix(status: str, error: str | None) -> list[str]:

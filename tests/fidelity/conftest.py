@@ -1,0 +1,34 @@
+"""A server with real containers for the facts about functions; it lives as long as the tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from emulator.app import Emulator, ensure_images
+from emulator.engines.docker import DockerEngine, connect
+from emulator.engines.locate import find_engine
+from emulator.settings import Settings
+from tests.support.live_dock import LiveDock
+
+RUNTIMES = ("python3.11", "python3.13", "nodejs20.x", "nodejs22.x", "provided.al2023")
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDock]:
+    """It freezes nothing by itself: a test that wants it says so."""
+    images = ensure_images(RUNTIMES)
+    folder: Path = tmp_path_factory.mktemp("live") / "data"
+    emulator = Emulator(
+        Settings(port=0, data_dir=folder, freeze_after=3600.0),
+        engine=DockerEngine(connect(find_engine(os.environ))),
+        image_of=lambda function: images[function.runtime or ""],
+    )
+    emulator.start()
+    dock = LiveDock(emulator)
+    yield dock
+    dock.service.close()
+    emulator.stop(0)
