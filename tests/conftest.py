@@ -47,7 +47,7 @@ def scratch(usual_scratch: LoopScratch | str) -> LoopScratch:
 
 @pytest.fixture
 def kernel_freezer() -> None:
-    """For tests of the kernel's freezer: skipped where it is out of reach at home, failing in CI."""
+    """For tests of the kernel's freezer: skipped where there is none at home, failing in CI."""
     if Freezer().works:
         return
     if os.environ.get("CI"):

@@ -1,8 +1,8 @@
 """The kernel's freezer, written directly: faster by far than pausing through the engine.
 
 Works where the engine is on this machine, its control groups are where they usually are, and we
-may write to them (Linux, root). The engine does not know of it: who ends a container thaws it first,
-and a guard does so for all when this process has been killed, so that they can end by themselves.
+may write to them (Linux, root). The engine does not know of it: who ends a container thaws it
+first, and a guard does so for all when this process was killed, so that they end by themselves.
 
 https://docs.kernel.org/admin-guide/cgroup-v1/freezer-subsystem.html
 https://docs.kernel.org/admin-guide/cgroup-v2.html (cgroup.freeze)

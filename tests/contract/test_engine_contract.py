@@ -72,6 +72,7 @@ def docker_harness(
     harness = DockerHarness(docker_client, image, disks)
     yield harness
     harness.engine.sweep(harness.label)
+    harness.engine.close()
     harness.bell.close()
 
 
@@ -80,6 +81,7 @@ def fake_harness() -> Iterator[FakeHarness]:
     harness = FakeHarness()
     yield harness
     harness.engine.sweep(harness.label)
+    harness.engine.close()
     harness.bell.close()
 
 
@@ -647,6 +649,7 @@ def test_an_engine_that_cannot_mount_a_disk_goes_without_and_says_so(
     (warning,) = harness.warnings
     assert warning.startswith("the size of /tmp is not limited: ")
     eventually(lambda: harness.present() == 0, LIMIT)
+    harness.engine.close()
     harness.bell.close()
 
 
