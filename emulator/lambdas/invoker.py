@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from concurrent.futures import TimeoutError as NoReply
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from emulator import ids
 from emulator.clock import Clock, to_epoch
@@ -74,98 +74,124 @@ class Invoker:
         with self._pool.lease(function, patience) as leased:
             if isinstance(leased, Failure):
                 return leased
-            return self._run(leased, event, call, sink)
+            log = InvocationLog(call.request_id, function, sink, self._clock, self._region)
+            return _Invocation(
+                environment=leased,
+                event=event,
+                call=call,
+                arn=call.arn or launch.function_arn(function.name, self._region),
+                log=log,
+                pool=self._pool,
+                clock=self._clock,
+            ).run()
 
-    def _run(self, environment: Environment, event: bytes, call: Call, sink: Sink) -> Outcome:
-        begun = self._clock.monotonic()
-        deadline = self._clock.now() + timedelta(seconds=environment.function.time_limit)
-        log = InvocationLog(call.request_id, environment.function, sink, self._clock, self._region)
-        cold = self._open_log(environment, log)
-        ready = environment.state is State.BUSY
-        init = environment.init_milliseconds if cold and ready else None
-        if ready or self._init_again(environment, call, log):
-            log.start()
-            left = environment.function.time_limit - (self._clock.monotonic() - begun)
-            outcome = self._exchange(
-                environment, self._delivery(environment, event, call, deadline), left
-            )
-            duration = (self._clock.monotonic() - begun) * 1000
-            if outcome is None:  # no answer in time
-                self._pool.end(environment)
-            if outcome is None or isinstance(outcome, ContainerEnd):
-                outcome = _why(environment, call.request_id)
-            else:
-                environment.settle(_SETTLE_LIMIT)
+
+class _Invocation:
+    """One event in one environment that was leased for it."""
+
+    def __init__(
+        self,
+        *,
+        environment: Environment,
+        event: bytes,
+        call: Call,
+        arn: str,
+        log: InvocationLog,
+        pool: Pool,
+        clock: Clock,
+    ) -> None:
+        self._environment = environment
+        self._event = event
+        self._call = call
+        self._arn = arn
+        self._log = log
+        self._pool = pool
+        self._clock = clock
+        self._limit = environment.function.time_limit  # seconds
+        self._deadline = clock.now() + timedelta(seconds=self._limit)
+        self._begun = clock.monotonic()
+
+    def run(self) -> Outcome:
+        cold = self._environment.turn == 1
+        if cold:
+            environment = self._environment
+            self._log.init_start(environment.begun, environment.image, environment.id)
+        self._log.lines(self._environment.record(self._log.line))
+        ready = self._environment.state is State.BUSY
+        init = self._environment.init_milliseconds if cold and ready else None
+        if ready or self._init_again(cold):
+            self._log.start()
+            answered = self._exchange()
+            duration = self._milliseconds
+            outcome = self._finish(answered)
         else:
-            duration = (self._clock.monotonic() - begun) * 1000
-            outcome = _why(environment, call.request_id)
-            if environment.state is State.DOWN:
-                log.init_report(environment.age_milliseconds, outcome, "invoke")
-            log.start()
-        if isinstance(outcome, Failure) and outcome.cause is Cause.TIMEOUT:
-            duration = environment.function.time_limit * 1000
-        log.explain(outcome)
-        log.end(outcome, _usage(environment, duration, init))
+            duration = self._milliseconds
+            outcome = self._why()
+            if self._environment.state is State.DOWN:
+                self._log.init_report(self._environment.age_milliseconds, outcome, "invoke")
+            self._log.start()
+        self._log.explain(outcome)
+        self._log.end(outcome, self._usage(outcome, duration, init))
         return outcome
 
-    def _open_log(self, environment: Environment, log: InvocationLog) -> bool:
-        """Writes what came before the invocation; true where the environment was made for it."""
-        cold = environment.turn == 1
-        if cold:
-            log.init_start(environment.begun, environment.image, environment.id)
-        log.lines(environment.record(log.line))
-        return cold
-
-    def _init_again(self, environment: Environment, call: Call, log: InvocationLog) -> bool:
+    def _init_again(self, cold: bool) -> bool:
         """A runtime that is down has its init within the invocation, and in its time."""
-        if environment.turn == 1 and environment.init_milliseconds is None:
-            log.init_report(
-                environment.age_milliseconds, _why(environment, call.request_id), "init"
+        if cold and self._environment.init_milliseconds is None:
+            self._log.init_report(self._environment.age_milliseconds, self._why(), "init")
+        return self._pool.restart(self._environment, self._limit)
+
+    def _exchange(self) -> Outcome | ContainerEnd | None:
+        """What came back from the runtime within its time; None: nothing."""
+        mailbox = self._environment.mailbox
+        reply = mailbox.offer(
+            Delivery(
+                request_id=self._call.request_id,
+                event=self._event,
+                deadline_ms=to_epoch(self._deadline),
+                function_arn=self._arn,
+                client_context=self._call.client_context,
+                trace_id=self._call.trace_id,
             )
-        return self._pool.restart(environment, environment.function.time_limit)
-
-    def _delivery(
-        self, environment: Environment, event: bytes, call: Call, deadline: datetime
-    ) -> Delivery:
-        return Delivery(
-            request_id=call.request_id,
-            event=event,
-            deadline_ms=to_epoch(deadline),
-            function_arn=call.arn or launch.function_arn(environment.function.name, self._region),
-            client_context=call.client_context,
-            trace_id=call.trace_id,
         )
-
-    def _exchange(
-        self, environment: Environment, delivery: Delivery, limit: float
-    ) -> Outcome | ContainerEnd | None:
-        """What came back from the runtime within `limit` seconds; None: nothing."""
-        mailbox = environment.mailbox
-        reply = mailbox.offer(delivery)
         try:
-            return reply.result(max(limit, 0))
+            return reply.result(max(self._limit - self._milliseconds / 1000, 0))
         except NoReply:
             mailbox.withdraw()
             return reply.result() if reply.done() else None
 
+    def _finish(self, answered: Outcome | ContainerEnd | None) -> Outcome:
+        """Waits for the rest of the log, and makes an outcome of what is none yet."""
+        if isinstance(answered, Outcome):
+            self._environment.settle(_SETTLE_LIMIT)
+            return answered
+        if answered is None:
+            self._pool.end(self._environment)
+        return self._why()
 
-def _why(environment: Environment, request_id: str) -> Failure:
-    """Why a runtime has ended without an answer."""
-    if environment.retired:
-        return stopped()
-    if environment.overdue:
-        return timed_out(request_id, environment.function.time_limit)
-    end = environment.end or ContainerEnd(None)
-    custom = environment.function.runtime is not None  # an image's entry point has codes of its own
-    if custom and environment.init_milliseconds is None and end.code == launch.NO_BOOTSTRAP:
-        return no_bootstrap(request_id)
-    return environment.init_failure or ended(request_id, end)
+    def _why(self) -> Failure:
+        """Why the runtime has ended without an answer."""
+        environment, request_id = self._environment, self._call.request_id
+        if environment.retired:
+            return stopped()
+        if environment.overdue:
+            return timed_out(request_id, self._limit)
+        end = environment.end or ContainerEnd(None)
+        in_init = environment.init_milliseconds is None
+        zipped = environment.function.runtime is not None  # an image has exit codes of its own
+        if zipped and in_init and end.code == launch.NO_BOOTSTRAP:
+            return no_bootstrap(request_id)
+        return environment.init_failure or ended(request_id, end)
 
+    @property
+    def _milliseconds(self) -> float:
+        """Since it began."""
+        return (self._clock.monotonic() - self._begun) * 1000
 
-def _usage(environment: Environment, duration: float, init: float | None) -> Usage:
-    return Usage(
-        duration=duration,
-        memory_limit=environment.function.memory_limit,
-        max_memory=math.ceil(environment.peak / _MEGABYTE),
-        init=init,
-    )
+    def _usage(self, outcome: Outcome, duration: float, init: float | None) -> Usage:
+        timed_out = isinstance(outcome, Failure) and outcome.cause is Cause.TIMEOUT
+        return Usage(
+            duration=self._limit * 1000 if timed_out else duration,
+            memory_limit=self._environment.function.memory_limit,
+            max_memory=math.ceil(self._environment.peak / _MEGABYTE),
+            init=init,
+        )
