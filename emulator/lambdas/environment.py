@@ -26,7 +26,7 @@ Write = Callable[[str], None]
 
 MAX_LOG = 16 * 1024 * 1024
 """Bytes of output that are kept of one invocation: who prints for ever shall not fill the disk."""
-_EVENT = 26  # bytes that a line counts beside its own, as with CloudWatch
+_ROW = 128  # bytes that a line counts beside its own: what a row of the database takes
 _PIPE = 32 * 1024  # bytes that a pipe surely takes at once
 _QUIET = 0.1  # seconds without output after which nothing is left inside a runtime
 
@@ -135,6 +135,7 @@ class Environment:
             if self.state is not State.STARTING:
                 return  # it has been retired meanwhile
             self.mailbox = self._new_mailbox()
+            self._awaited.clear()  # one that was never answered would take the next one's answer
             self.end, self._ended, self.overdue = None, None, False
             self.init_milliseconds = None
             self.begun = self._clock.now()
@@ -213,7 +214,7 @@ class Environment:
         self._printed += len(line) + 1
         self._last_output = self._clock.monotonic()
         message = line.decode(errors="replace").rstrip("\r\n").replace("\r", "\n")
-        over, self._kept = self._kept > MAX_LOG, self._kept + len(line) + _EVENT
+        over, self._kept = self._kept > MAX_LOG, self._kept + len(line) + _ROW
         if self._kept > MAX_LOG:
             if self._container is not None:
                 self._container.mute()
