@@ -36,6 +36,9 @@ def read(*pieces):
             [ProgramExit(code=0), ProgramExit(code=4)],
         ),
         (f"{MARK} exit 0 137 0\n".encode(), []),
+        (f"{MARK} flush x\n".encode(), [Printed(b" flush x")]),
+        (f"{MARK} flush {'9' * 5000}\n".encode(), [Printed(b" flush " + b"9" * 5000)]),
+        (f"{MARK} exit 1\n".encode(), [Printed(b" exit 1")]),
     ],
 )
 def test_lines_and_the_shells_words_are_told_apart(data, said):
