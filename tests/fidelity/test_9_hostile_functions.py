@@ -679,3 +679,11 @@ def accomplice() -> Json:
         "entryPoint": "main.handler",
         "code": base64.b64encode(code).decode(),
     }
+
+
+def test_9_3_a_full_tmp_is_an_error_of_its_own(villain: Villain) -> None:
+    result = villain.result("fill_tmp", megabytes=700)
+
+    assert result.get("failed") == "No space left on device"
+    assert result["written"] <= 512
+    villain.assert_serves()
