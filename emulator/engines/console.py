@@ -13,11 +13,14 @@ Its first argument names variables that the program shall not see; the rest is t
 deeply shells are nested is not told either.
 
 Its lines carry a random mark that arrives through the input, so the program cannot see it in its
-environment or arguments.
+environment or arguments. A hostile one can take it from the shell's memory, since it is the same
+user, and can read and write both pipes. So words decide about their own container only, whatever
+they say; and who waits for one has a limit, after which the container is killed.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from emulator.engines.engine import ProgramExit
@@ -25,6 +28,7 @@ from emulator.engines.engine import ProgramExit
 MAX_LINE = 256 * 1024  # bytes; CloudWatch's limit for one log event
 _SLACK = 4096  # bytes; more than the shell's own words, so that cutting a line never cuts them
 _KILLED = 137  # exit code of a program that was ended by SIGKILL
+_WORDS = re.compile(rb" (?:flush (\d{1,15})|exit (\d{1,9}) (\d{1,3}) (\d{1,9}) (\d{1,15}))")
 
 RUN, STOP, FLUSH = b"run\n", b"stop\n", b"flush\n"
 
@@ -56,13 +60,14 @@ launch() {
     code=$?
     kill -KILL -1 2> /dev/null
     count_oom
-    printf '%s exit %s %s %s\n' "$mark" "$turn" "$code" $((oom - before))
+    measure
+    printf '%s exit %s %s %s %s\n' "$mark" "$turn" "$code" $((oom - before)) "$peak"
   } 2>&1 &
 }
 while IFS= read -r word; do
   case $word in
     run) launch "$@" ;;
-    stop) kill -KILL -1; wait; printf '%s exit %s 137 0\n' "$mark" "$turn" ;;
+    stop) kill -KILL -1; wait; measure; printf '%s exit %s 137 0 %s\n' "$mark" "$turn" "$peak" ;;
     flush) measure; printf '%s flush %s\n' "$mark" "$peak" ;;
   esac
 done 2> /dev/null
@@ -93,34 +98,39 @@ class Console:
     def __init__(self, mark: str) -> None:
         self.muted = False
         self._mark = mark.encode()
-        self._rest = b""
+        self._rest = bytearray()
         self._ended = 0  # runs of the program
 
     def feed(self, data: bytes) -> list[Said]:
         if self.muted:
-            return self._skim(self._rest + data)
+            return self._skim(bytes(self._rest) + data)
+        first, newline, others = data.partition(b"\n")
+        self._rest += first  # in place: a line may come in thousands of pieces
         said: list[Said] = []
-        lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()
-        for line in lines:
-            said += self._read(line)
+        if newline:
+            lines = others.split(b"\n")
+            said += self._read(bytes(self._rest))
+            self._rest = bytearray(lines.pop())
+            for line in lines:
+                said += self._read(line)
         while len(self._rest) > MAX_LINE + _SLACK:
-            said.append(Printed(self._rest[:MAX_LINE]))
-            self._rest = self._rest[MAX_LINE:]
+            said.append(Printed(bytes(self._rest[:MAX_LINE])))
+            del self._rest[:MAX_LINE]
         return said
 
     def end(self) -> list[Said]:
         """The output has ended: what is left is a last line."""
-        rest, self._rest = self._rest, b""
+        rest, self._rest = bytes(self._rest), bytearray()
         return self._read(rest) if rest and not self.muted else []
 
     def _skim(self, data: bytes) -> list[Said]:
         begin = data.find(self._mark)
-        end = data.find(b"\n", begin)
-        if begin < 0 or end < 0:
-            self._rest = data[begin if begin >= 0 else -len(self._mark) :]
+        end = data.find(b"\n", begin) if begin >= 0 else -1
+        if end < 0:
+            kept = data[-len(self._mark) :] if begin < 0 else data[begin : begin + _SLACK]
+            self._rest = bytearray(kept)
             return []
-        self.muted, self._rest = False, b""
+        self.muted, self._rest = False, bytearray()
         return self._read(data[begin:end]) + self.feed(data[end + 1 :])
 
     def _read(self, line: bytes) -> list[Said]:
@@ -128,11 +138,15 @@ class Console:
         if not mark:
             return [Printed(line[i : i + MAX_LINE]) for i in range(0, len(line) or 1, MAX_LINE)]
         said: list[Said] = [Printed(printed)] if printed else []
-        verb, *values = words.split()
-        if verb == b"flush":
-            return [*said, Flushed(int(values[0]))]
-        turn, code, oom = map(int, values)
+        heard = _WORDS.fullmatch(words)
+        if heard is None:  # not the shell: somebody who knows the mark
+            return [*said, Printed(words)]
+        flushed, *values = heard.groups()
+        if flushed is not None:
+            return [*said, Flushed(int(flushed))]
+        turn, code, oom, peak = map(int, values)
         if turn > self._ended:  # a stop may find that it has just ended by itself
             self._ended = turn
-            said.append(ProgramExit(code=code, out_of_memory=oom > 0 and code == _KILLED))
+            killed = oom > 0 and code == _KILLED
+            said.append(ProgramExit(code=code, out_of_memory=killed, peak=peak))
         return said

@@ -323,17 +323,21 @@ def _tmp(disk: str | None) -> Mount:
 
 
 def _pieces(wire: socket.socket) -> Iterator[bytes]:
-    """The payloads of an attached connection, until it ends."""
-    buffer = b""
+    """The payloads of an attached connection, until it ends; many small ones come together."""
+    buffer = bytearray()
     with contextlib.suppress(OSError):
         while data := wire.recv(_READ):
             buffer += data
-            while len(buffer) >= _HEADER.size:
-                end = _HEADER.size + _HEADER.unpack_from(buffer)[1]
+            payloads, begin = [], 0
+            while len(buffer) - begin >= _HEADER.size:
+                payload = begin + _HEADER.size
+                end = payload + _HEADER.unpack_from(buffer, begin)[1]
                 if len(buffer) < end:
                     break
-                yield buffer[_HEADER.size : end]
-                buffer = buffer[end:]
+                payloads.append(buffer[payload:end])
+                begin = end
+            del buffer[:begin]
+            yield b"".join(payloads)
 
 
 def _remove(api: docker.APIClient, id: str) -> None:

@@ -38,6 +38,7 @@ class ProgramExit:
 
     code: int | None
     out_of_memory: bool = False
+    peak: int = field(default=0, compare=False)  # bytes of memory, at most; 0: not measured
 
 
 class Listener(Protocol):

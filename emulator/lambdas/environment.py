@@ -26,6 +26,7 @@ Write = Callable[[str], None]
 
 MAX_LOG = 16 * 1024 * 1024
 """Bytes of output that are kept of one invocation: who prints for ever shall not fill the disk."""
+_ROW = 128  # bytes that a line counts beside its own: what a row of the database takes
 _PIPE = 32 * 1024  # bytes that a pipe surely takes at once
 _QUIET = 0.1  # seconds without output after which nothing is left inside a runtime
 
@@ -134,6 +135,7 @@ class Environment:
             if self.state is not State.STARTING:
                 return  # it has been retired meanwhile
             self.mailbox = self._new_mailbox()
+            self._awaited.clear()  # one that was never answered would take the next one's answer
             self.end, self._ended, self.overdue = None, None, False
             self.init_milliseconds = None
             self.begun = self._clock.now()
@@ -216,7 +218,7 @@ class Environment:
         self._printed += len(line) + 1
         self._last_output = self._clock.monotonic()
         message = line.decode(errors="replace").rstrip("\r\n").replace("\r", "\n")
-        over, self._kept = self._kept > MAX_LOG, self._kept + len(line) + 1
+        over, self._kept = self._kept > MAX_LOG, self._kept + len(line) + _ROW
         if self._kept > MAX_LOG:
             if self._container is not None:
                 self._container.mute()
@@ -236,6 +238,7 @@ class Environment:
             self._awaited.popleft()()
 
     def exited(self, exit: ProgramExit) -> None:
+        self.peak = max(self.peak, exit.peak)
         if exit.out_of_memory:
             self.peak = self.function.memory_limit * 1024 * 1024
         self._end(ContainerEnd(exit.code, exit.out_of_memory), Move.EXITED)

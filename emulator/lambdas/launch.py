@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,7 +60,8 @@ class Aws:
 
 
 def log_stream(environment_id: str, time: datetime) -> str:
-    return f"{time:%Y/%m/%d}/[$LATEST]{environment_id}"
+    """Names the environment without its id, which nobody but its runtime may know."""
+    return f"{time:%Y/%m/%d}/[$LATEST]{hashlib.sha256(environment_id.encode()).hexdigest()[:32]}"
 
 
 def function_arn(name: str, region: str = REGION) -> str:

@@ -7,11 +7,18 @@ Beside what ASGI says of a request, its `scope["state"]` has:
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from emulator.web.peers import is_crowded
+
+MAX_HEAD = 1024 * 1024 + 4096
+"""Bytes of a request line and headers, or of trailers: what Go's server takes, and so AWS's.
+https://pkg.go.dev/net/http#DefaultMaxHeaderBytes"""
+_MAX_QUEUED = 16  # requests sent before the answers to earlier ones; runtime clients send none
 _HOP = frozenset({b"connection", b"upgrade", b"http2-settings"})
 
 
@@ -24,13 +31,31 @@ class Spelled(bytes):
 
 
 class RuntimeProtocol(HttpToolsProtocol):
+    _head = 0  # bytes that came since the last headers or piece of a body were complete
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if self.client is None:
+            return  # it has gone already
+        others = [
+            each.client
+            for each in self.connections
+            if isinstance(each, RuntimeProtocol) and each is not self
+        ]
+        if is_crowded(self.client[0], [peer[0] for peer in others if peer]):
+            transport.abort()
+
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
         try:
             while data:
+                self._head += len(data)
                 data = self._parse(data)
         except httptools.HttpParserError:
             self.send_400_response("Invalid HTTP request received.")
+            return
+        if self._head > MAX_HEAD:
+            self._refuse(431, "RequestHeaderFieldsTooLarge", "The headers are too large.")
 
     def _parse(self, data: bytes) -> bytes:
         """Returns what has to be parsed once more."""
@@ -54,10 +79,17 @@ class RuntimeProtocol(HttpToolsProtocol):
         return b"\r\n".join([start, *lines, b"", b""])
 
     def on_headers_complete(self) -> None:
+        self._head = 0
+        if len(self.pipeline) >= _MAX_QUEUED:
+            raise httptools.HttpParserError("too many requests at once")
         super().on_headers_complete()
         if not self.parser.should_upgrade():
             # What comes now are trailers: the parser makes no difference.
             self.headers = self.scope["state"]["trailers"] = []
+
+    def on_body(self, body: bytes) -> None:
+        self._head = 0
+        super().on_body(body)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio's may be true
         """Keeps the connection for the answer to what has come. The last request is told."""
@@ -71,9 +103,12 @@ class RuntimeProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """In the shape of all errors; what comes after it on this connection means nothing."""
-        body = error_body("InvalidRequestFormat", msg)
+        self._refuse(400, "InvalidRequestFormat", msg)
+
+    def _refuse(self, status: int, type: str, message: str) -> None:
+        body = error_body(type, message)
         head = b"Content-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
-        self.transport.write(STATUS_LINE[400] + head % len(body) + body)
+        self.transport.write(STATUS_LINE[status] + head % len(body) + body)
         self.transport.close()
 
 

@@ -19,11 +19,13 @@ from waitress.server import BaseWSGIServer
 
 from emulator.errors import StartupError
 from emulator.web.malformed import answer_in_json
+from emulator.web.peers import share_fairly
 from emulator.web.repeated_headers import join_with_commas
 from emulator.web.runtime_protocol import RuntimeProtocol
 
 THREADS = 64  # of the public listener; a direct execution or API function holds one for up to 30 s
 _BACKLOG = 1024
+_CONNECTIONS = 1024  # to the public listener, of all callers together
 _LARGEST_BODY = 72 * 1024 * 1024  # bytes; a zip of 50 MB in base64 has 67
 
 
@@ -63,6 +65,7 @@ class PublicServer:
             map=self._map,
             sockets=sockets,
             threads=THREADS,
+            connection_limit=_CONNECTIONS,
             clear_untrusted_proxy_headers=True,
             max_request_body_size=_LARGEST_BODY,
             ident="taskdock",
@@ -72,6 +75,7 @@ class PublicServer:
         for listener in listeners:
             join_with_commas(listener)
             answer_in_json(listener)
+            share_fairly(listener)
         self._listener = listeners[0]
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="public", daemon=True)

@@ -92,6 +92,15 @@ def test_4_1_the_memory_used_is_the_environments_peak(live: LiveDock) -> None:
     assert after == during
 
 
+@pytest.mark.parametrize("end", ["sys.exit(3)", "time.sleep(60)"], ids=["exit", "time-out"])
+def test_4_1_the_memory_of_a_runtime_that_ends_is_measured(live: LiveDock, end: str) -> None:
+    function = live.doer("python3.11", time_limit=2)
+
+    called = function.run(f"food = b'x' * (60 << 20); {end}")
+
+    assert 60 <= memory_used(called.report) <= 90
+
+
 def test_4_1_all_memory_was_used_when_it_ran_out(live: LiveDock) -> None:
     function = live.shared("python3.11")
     function.run("")

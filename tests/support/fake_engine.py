@@ -259,7 +259,7 @@ class FakeContainer:
                 self._hear(f"{self._mark} flush {PEAK}\n".encode(), listener)
             elif isinstance(piece, ProgramExit) and piece.code is not None:
                 turn += 1
-                words = f"{self._mark} exit {turn} {piece.code} {int(piece.out_of_memory)}\n"
+                words = f"{self._mark} exit {turn} {piece.code} {int(piece.out_of_memory)} {PEAK}\n"
                 self._hear(words.encode(), listener)
             elif isinstance(piece, ProgramExit):  # with its container
                 listener.exited(piece)
