@@ -21,6 +21,7 @@ import pytest
 
 from tests.support.aws import ROLE, lambda_client, refused
 from tests.support.live import Json, LiveServer, TaskService, eventually, make_images
+from tests.support.live_dock import LiveDock
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -208,6 +209,30 @@ def test_3_1_nodejs_sees_exactly_these_variables(told: dict[str, Json]) -> None:
         "NODE_PATH": "/opt/nodejs/node22/node_modules:/opt/nodejs/node_modules:"
         "/var/runtime/node_modules:/var/runtime:/var/task",
     }
+
+
+@pytest.mark.parametrize(
+    ("runtime", "code", "variables"),
+    [
+        (
+            "python3.11",
+            "result = {n: os.environ.get(n) for n in ('AWS_EXECUTION_ENV', 'LC_CTYPE')}",
+            {"AWS_EXECUTION_ENV": "AWS_Lambda_python3.11", "LC_CTYPE": None},
+        ),
+        (
+            "nodejs20.x",
+            "return { NODE_PATH: process.env.NODE_PATH };",
+            {
+                "NODE_PATH": "/opt/nodejs/node20/node_modules:/opt/nodejs/node_modules:"
+                "/var/runtime/node_modules:/var/runtime:/var/task"
+            },
+        ),
+    ],
+)
+def test_3_1_some_variables_go_with_the_version(
+    live: LiveDock, runtime: str, code: str, variables: Json
+) -> None:
+    assert live.shared(runtime).run(code).result == variables
 
 
 def test_3_1_a_custom_runtime_sees_exactly_these_variables(told: dict[str, Json]) -> None:
