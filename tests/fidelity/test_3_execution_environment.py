@@ -421,6 +421,28 @@ def test_3_3_time_and_memory_have_their_limits(
         assert (error["status"], error["Code"]) == (400, "ValidationException")
 
 
+@pytest.mark.parametrize(("more", "fits"), [(0, True), (1, False)])
+def test_3_3_a_zip_has_50_mb_at_most(aws: Any, more: int, fits: bool) -> None:
+    def stored(size: int) -> bytes:
+        target = io.BytesIO()
+        with zipfile.ZipFile(target, "w") as zipped:
+            zipped.writestr("wood.bin", bytes(size))
+        return target.getvalue()
+
+    size = 50 * 1024 * 1024 + more
+    code = stored(size - len(stored(0)))
+    given = {"Runtime": "python3.13", "Handler": "main.handler", "Role": ROLE}
+    create = functools.partial(
+        aws.create_function, FunctionName=f"zip-{more}", Code={"ZipFile": code}, **given
+    )
+
+    assert len(code) == size
+    if fits:
+        assert create()["CodeSize"] == size
+    else:
+        assert 400 <= refused(create)["status"] < 500
+
+
 # 3.3 User, file system, limits
 
 
