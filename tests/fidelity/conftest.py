@@ -14,7 +14,10 @@ from emulator.engines.locate import find_engine
 from emulator.settings import Settings
 from tests.support.live_dock import LiveDock
 
-RUNTIMES = ("python3.11", "python3.13", "nodejs20.x", "nodejs22.x", "provided.al2023")
+RUNTIMES = (
+    *("python3.11", "python3.13", "nodejs20.x", "nodejs22.x", "nodejs24.x"),
+    "provided.al2023",
+)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -353,6 +354,28 @@ def test_1_2_next_gives_the_event_and_what_belongs_to_it(start: Start) -> None:
     context = headers["Lambda-Runtime-Client-Context"].encode("latin-1")
     assert json.loads(context) == {"custom": {"name": "Ж"}}
     assert "Lambda-Runtime-Cognito-Identity" not in headers
+
+
+def test_1_2_the_deadline_is_the_time_limit_from_now_on(start: Start) -> None:
+    before = time.time() * 1000
+    busy = start(asked=False, time_limit=7)
+
+    deadline = int(busy.wire.next().headers["Lambda-Runtime-Deadline-Ms"])
+
+    assert before + 7000 - 1 < deadline <= time.time() * 1000 + 7000
+
+
+def test_1_2_the_trace_id_has_a_root_a_parent_and_is_not_sampled(start: Start) -> None:
+    trace_id = start(asked=False).wire.next().headers["Lambda-Runtime-Trace-Id"]
+
+    assert re.fullmatch(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0", trace_id)
+
+
+@pytest.mark.parametrize("event", [b"{}", b"7", b"null", b'{"wood": "\xc3\xa9"}'])
+def test_1_2_the_event_is_called_json(start: Start, event: bytes) -> None:
+    reply = start(event, asked=False).wire.next()
+
+    assert (reply.headers["Content-Type"], reply.body) == ("application/json", event)
 
 
 def test_1_2_there_is_no_client_context_where_none_was_given(start: Start) -> None:

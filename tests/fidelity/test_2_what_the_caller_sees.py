@@ -222,6 +222,15 @@ def test_2_3_node_that_never_calls_back_answers_null(live: LiveDock) -> None:
     assert called.outcome == Answer(b"null")
 
 
+def test_2_3_a_callback_is_refused_since_node_24(live: LiveDock) -> None:
+    code = "exports.handler = (event, context, callback) => callback(null, 'called back');\n"
+
+    before, since = (live.deploy(runtime, code).call() for runtime in ("nodejs22.x", "nodejs24.x"))
+
+    assert before.result == "called back"
+    assert since.failure.name == "Runtime.CallbackHandlerDeprecated"
+
+
 def test_2_3_a_promise_that_is_never_settled_ends_at_once(node: Deployed) -> None:
     """As soon as nothing is left to wait for. AWS's managed runtimes make `Runtime.NodeJsExit` of
     it; the client that AWS publishes answers null."""

@@ -7,17 +7,21 @@ probe is asked once, and tells everything.
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 import re
 import subprocess
 import zipfile
 from collections.abc import Iterator
+from typing import Any
 
 import docker
 import pytest
 
+from tests.support.aws import ROLE, lambda_client, refused
 from tests.support.live import Json, LiveServer, TaskService, eventually, make_images
+from tests.support.live_dock import LiveDock
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -207,6 +211,30 @@ def test_3_1_nodejs_sees_exactly_these_variables(told: dict[str, Json]) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("runtime", "code", "variables"),
+    [
+        (
+            "python3.11",
+            "result = {n: os.environ.get(n) for n in ('AWS_EXECUTION_ENV', 'LC_CTYPE')}",
+            {"AWS_EXECUTION_ENV": "AWS_Lambda_python3.11", "LC_CTYPE": None},
+        ),
+        (
+            "nodejs20.x",
+            "return { NODE_PATH: process.env.NODE_PATH };",
+            {
+                "NODE_PATH": "/opt/nodejs/node20/node_modules:/opt/nodejs/node_modules:"
+                "/var/runtime/node_modules:/var/runtime:/var/task"
+            },
+        ),
+    ],
+)
+def test_3_1_some_variables_go_with_the_version(
+    live: LiveDock, runtime: str, code: str, variables: Json
+) -> None:
+    assert live.shared(runtime).run(code).result == variables
+
+
 def test_3_1_a_custom_runtime_sees_exactly_these_variables(told: dict[str, Json]) -> None:
     seen = told["provided"]["environment"]
 
@@ -302,6 +330,117 @@ def deploy_wrapped(service: TaskService, runtime: str) -> str:
         runtime=runtime,
         environmentVariables={"AWS_LAMBDA_EXEC_WRAPPER": {"value": "/var/task/wrapper"}},
     )
+
+
+KEYS = """
+    _HANDLER _X_AMZN_TRACE_ID AWS_DEFAULT_REGION AWS_REGION AWS_EXECUTION_ENV
+    AWS_LAMBDA_FUNCTION_NAME AWS_LAMBDA_FUNCTION_MEMORY_SIZE AWS_LAMBDA_FUNCTION_VERSION
+    AWS_LAMBDA_INITIALIZATION_TYPE AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_STREAM_NAME
+    AWS_ACCESS_KEY AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_LAMBDA_RUNTIME_API
+    LAMBDA_TASK_ROOT LAMBDA_RUNTIME_DIR AWS_LAMBDA_MAX_CONCURRENCY AWS_LAMBDA_METADATA_API
+    AWS_LAMBDA_METADATA_TOKEN
+"""
+UNABLE = (
+    "Lambda was unable to configure your environment variables because the environment variables"
+    " you have provided "
+)
+
+
+@pytest.fixture(scope="module")
+def aws(server: LiveServer) -> Iterator[Any]:
+    client = lambda_client(server.service.url)
+    yield client
+    client.close()
+
+
+def create(aws: Any, name: str, variables: dict[str, str]) -> Json:
+    code = {"ZipFile": archive({"main.py": (PYTHON.encode(), 0o644)})}
+    given = {"Runtime": "python3.13", "Handler": "main.handler", "Role": ROLE, "Code": code}
+    made: Json = aws.create_function(
+        FunctionName=name, Environment={"Variables": variables}, **given
+    )
+    return made
+
+
+@pytest.mark.parametrize("key", KEYS.split())
+def test_3_2_a_reserved_key_is_refused(aws: Any, key: str) -> None:
+    error = refused(create, aws, "reserved", {key: "x"})
+
+    assert (error["status"], error["Code"]) == (400, "InvalidParameterValueException")
+    assert error["Message"] == (
+        f"{UNABLE}contains reserved keys that are currently not supported for modification."
+        f" Reserved keys used in this request: {key}"
+    )
+
+
+def test_3_2_these_may_be_overridden(aws: Any) -> None:
+    names = (
+        *("LANG", "PATH", "LD_LIBRARY_PATH", "NODE_PATH", "PYTHONPATH", "GEM_PATH", "TZ"),
+        *("AWS_XRAY_CONTEXT_MISSING", "AWS_XRAY_DAEMON_ADDRESS"),
+        *("AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL", "AWS_LAMBDA_EXEC_WRAPPER"),
+    )
+
+    assert create(aws, "overriding", dict.fromkeys(names, "x"))["FunctionName"] == "overriding"
+
+
+@pytest.mark.parametrize(
+    "name", ["A", "1A", "_A", "A-B", "A.B", "\N{LATIN SMALL LETTER E WITH ACUTE}A"]
+)
+def test_3_2_a_name_is_a_letter_and_then_letters_digits_and_underscores(
+    aws: Any, name: str
+) -> None:
+    assert refused(create, aws, "named", {name: "x"})["status"] == 400
+
+
+def test_3_2_variables_have_4_kb_together(aws: Any) -> None:
+    fits = create(aws, "fits", {"WOOD": "x" * 4092})
+
+    error = refused(create, aws, "larger", {"WOOD": "x" * 4093})
+
+    assert fits["FunctionName"] == "fits"
+    assert error["Code"] == "InvalidParameterValueException"
+    measured = json.dumps({"WOOD": "x" * 4093}, separators=(",", ":"))
+    assert error["Message"] == f"{UNABLE}exceeded the 4KB limit. String measured: {measured}"
+
+
+@pytest.mark.parametrize(
+    ("field", "least", "most"), [("Timeout", 1, 900), ("MemorySize", 128, 10240)]
+)
+def test_3_3_time_and_memory_have_their_limits(
+    server: LiveServer, aws: Any, field: str, least: int, most: int
+) -> None:
+    create(aws, f"limited-{field}", {})
+    unchecked = lambda_client(server.service.url, parameter_validation=False)
+    update = functools.partial(
+        unchecked.update_function_configuration, FunctionName=f"limited-{field}"
+    )
+
+    assert [update(**{field: value})[field] for value in (least, most)] == [least, most]
+    for value in (least - 1, most + 1):
+        error = refused(update, **{field: value})
+        assert (error["status"], error["Code"]) == (400, "ValidationException")
+
+
+@pytest.mark.parametrize(("more", "fits"), [(0, True), (1, False)])
+def test_3_3_a_zip_has_50_mb_at_most(aws: Any, more: int, fits: bool) -> None:
+    def stored(size: int) -> bytes:
+        target = io.BytesIO()
+        with zipfile.ZipFile(target, "w") as zipped:
+            zipped.writestr("wood.bin", bytes(size))
+        return target.getvalue()
+
+    size = 50 * 1024 * 1024 + more
+    code = stored(size - len(stored(0)))
+    given = {"Runtime": "python3.13", "Handler": "main.handler", "Role": ROLE}
+    create = functools.partial(
+        aws.create_function, FunctionName=f"zip-{more}", Code={"ZipFile": code}, **given
+    )
+
+    assert len(code) == size
+    if fits:
+        assert create()["CodeSize"] == size
+    else:
+        assert 400 <= refused(create)["status"] < 500
 
 
 # 3.3 User, file system, limits

@@ -437,6 +437,7 @@ def test_4_3_python_logs_json(live: LiveDock) -> None:
     }
     told = json.loads(error)
     assert (told["errorType"], told["errorMessage"]) == ("ValueError", "leg")
+    assert told["level"] == "ERROR"  # as AWS's present client says it; an earlier one: log_level
     assert (told["requestId"], len(told["stackTrace"])) == (called.request_id, 2)
 
 

@@ -28,9 +28,11 @@ from emulator.engines.docker import DockerEngine
 from emulator.engines.images import ImageRequest, Images
 from emulator.engines.scratch import LoopScratch
 from emulator.errors import ImageNotAvailable
+from emulator.functions import runtimes
 from emulator.functions.function import Function, ImageConfig
 from emulator.settings import Settings
 from tests.support.live import Json, TaskService, make_images, zipped
+from tests.support.live_dock import LiveDock
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -348,11 +350,92 @@ def test_1_6_a_bootstrap_is_found_in_opt_when_the_code_has_none(world: World) ->
     assert world.ask(name)["user"] == 993
 
 
+def test_1_6_a_bootstrap_is_found_in_the_runtimes_folder_when_there_is_no_other(
+    world: World,
+) -> None:
+    properties = {"runtime": "provided.al2023", "entry_point": "main.handler"}
+    name = world.deploy_code("built-in", "provided-function", {"data.txt": "x"}, **properties)
+
+    assert world.ask(name)["user"] == 993
+
+
 def test_1_6_no_bootstrap_anywhere_is_an_invalid_entry_point(world: World) -> None:
     properties = {"runtime": "provided.al2023", "entry_point": "main.handler"}
     name = world.deploy_code("nowhere", "provided", {"data.txt": "x"}, **properties)
 
     assert world.service.execute(name)["runtimeError"]["name"] == "Runtime.InvalidEntrypoint"
+
+
+@pytest.mark.parametrize(
+    ("variables", "flags"),
+    [
+        ({}, {"--max-semi-space-size=12", "--max-old-space-size=231"}),
+        ({"NODE_OPTIONS": "--max-old-space-size=99"}, {"--max-semi-space-size=12"}),
+    ],
+    ids=["by memory", "chosen"],
+)
+def test_6_1_node_is_told_how_much_memory_there_is(
+    live: LiveDock, variables: dict[str, str], flags: set[str]
+) -> None:
+    """A tenth for young objects, in two halves, and the rest for old ones."""
+    function = live.doer("nodejs20.x", memory_limit=256, environment=variables)
+
+    told = function.run("return process.execArgv;").result
+
+    assert {flag for flag in told if flag.startswith("--max-") and "space" in flag} == flags
+
+
+# The image, what it is made from, and the day AWS stops, or stopped, supporting it, if known.
+IMAGES = {
+    "nodejs24.x": ("nodejs:24", "al2023", "2028-04-30"),
+    "nodejs22.x": ("nodejs:22", "al2023", "2027-04-30"),
+    "nodejs20.x": ("nodejs:20", "al2023", "2026-04-30"),
+    "nodejs18.x": ("nodejs:18", "al2", "2025-09-01"),
+    "nodejs16.x": ("nodejs:16", "al2", "2024-06-12"),
+    "nodejs14.x": ("nodejs:14", "al2", "2023-12-04"),
+    "nodejs12.x": ("nodejs:12", "al2", "2023-03-31"),
+    "python3.14": ("python:3.14", "al2023", "2029-06-30"),
+    "python3.13": ("python:3.13", "al2023", "2029-06-30"),
+    "python3.12": ("python:3.12", "al2023", "2028-10-31"),
+    "python3.11": ("python:3.11", "al2", "2026-06-30"),
+    "python3.10": ("python:3.10", "al2", "2026-06-30"),
+    "python3.9": ("python:3.9", "al2", "2025-12-15"),
+    "python3.8": ("python:3.8", "al2", "2024-10-14"),
+    "python3.7": ("python:3.7", "al1", "2023-12-04"),
+    "java25": ("java:25", "al2023", None),
+    "java21": ("java:21", "al2023", None),
+    "java17": ("java:17", "al2", None),
+    "java11": ("java:11", "al2", None),
+    "java8.al2": ("java:8.al2", "al2", None),
+    "java17.al2023": ("java:17.al2023", "al2023", None),
+    "java11.al2023": ("java:11.al2023", "al2023", None),
+    "java8.al2023": ("java:8.al2023", "al2023", None),
+    "java8": ("java:8", "al1", "2024-01-08"),
+    "dotnet10": ("dotnet:10", "al2023", "2028-11-14"),
+    "dotnet9": ("dotnet:9", "al2023", None),
+    "dotnet8": ("dotnet:8", "al2023", None),
+    "dotnet6": ("dotnet:6", "al2", "2024-11-12"),
+    "dotnetcore3.1": ("dotnet:core3.1", "al2", "2023-04-03"),
+    "ruby4.0": ("ruby:4.0", "al2023", None),
+    "ruby3.4": ("ruby:3.4", "al2023", "2028-03-31"),
+    "ruby3.3": ("ruby:3.3", "al2023", "2027-03-31"),
+    "ruby3.2": ("ruby:3.2", "al2", "2026-03-31"),
+    "ruby2.7": ("ruby:2.7", "al2", "2023-12-07"),
+    "provided.al2023": ("provided:al2023", "al2023", "2029-06-30"),
+    "provided.al2": ("provided:al2", "al2", None),
+    "provided": ("provided:alami", "al1", "2024-01-08"),
+    "go1.x": ("go:1", "al1", "2024-01-08"),
+}
+
+
+@pytest.mark.parametrize("runtime", IMAGES)
+def test_6_2_a_runtime_has_its_image_its_system_and_its_last_day(runtime: str) -> None:
+    found = runtimes.find(runtime)
+
+    image, system, last_day = IMAGES[runtime]
+    assert found.image == f"public.ecr.aws/lambda/{image}"
+    assert found.os == system
+    assert (found.deprecated and found.deprecated.isoformat()) == last_day
 
 
 def test_6_2_an_image_for_another_processor_is_refused_by_its_name(

@@ -149,10 +149,19 @@ class Deployed:
         return self.call({"run": code})
 
     @property
+    def environments(self) -> list[Environment]:
+        """All that it has now."""
+        environments = list(self._emulator.pool._environments.values())
+        return [e for e in environments if e.function.name == self.name]
+
+    @property
+    def states(self) -> list[State]:
+        return [e.slot.state for e in self.environments]
+
+    @property
     def environment(self) -> Environment:
         """The only one that it has."""
-        environments = self._emulator.pool._environments.values()
-        (found,) = [e for e in environments if e.function.name == self.name]
+        (found,) = self.environments
         return found
 
     @property
@@ -174,11 +183,7 @@ class Deployed:
     def retire(self) -> None:
         """Its environments are removed; returns when they are gone."""
         self._emulator.pool.retire_versions(self.name, None)
-        environments = self._emulator.pool._environments
-        eventually(
-            lambda: all(e.function.name != self.name for e in list(environments.values())),
-            f"{self.name} has no environment",
-        )
+        eventually(lambda: not self.environments, f"{self.name} has no environment")
 
 
 class LiveDock:
