@@ -681,6 +681,7 @@ def accomplice() -> Json:
     }
 
 
+@pytest.mark.usefixtures("scratch")
 def test_9_3_a_full_tmp_is_an_error_of_its_own(villain: Villain) -> None:
     result = villain.result("fill_tmp", megabytes=700)
 
