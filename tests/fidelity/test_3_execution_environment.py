@@ -10,6 +10,7 @@ import base64
 import functools
 import io
 import json
+import os
 import re
 import subprocess
 import zipfile
