@@ -37,7 +37,8 @@ from emulator.engines.locate import find_engine
 from emulator.functions import runtimes
 
 SAM = "aws-sam-cli==1.170.0"
-VENV = DEFAULT_CACHE / "peers" / SAM
+PEERS = DEFAULT_CACHE / "peers"
+VENV = PEERS / SAM
 START_LIMIT = 60  # seconds
 LABEL = "dev.taskdock.benchmark"  # its value says which run
 ARM = platform.machine() in ("arm64", "aarch64")
@@ -138,7 +139,7 @@ class Rie:
                     ("127.0.0.1", created.port),
                     f"{VERSION}/functions/function",
                     lambda: container.logs().decode(),
-                    container=created.id,
+                    containers={"id": created.id},
                 )
             finally:
                 container.remove(force=True, v=True)
@@ -204,7 +205,13 @@ class Sam:
                 with running(command, port, Path(room) / "log", _SAM_ENVIRONMENT) as server:
                     path = f"{VERSION}/functions/{name}"
                     yield Called(
-                        name, ("127.0.0.1", port), path, server.read_log, server=server.pid
+                        name,
+                        ("127.0.0.1", port),
+                        path,
+                        server.read_log,
+                        server=server.pid,
+                        answered_after=server.answered_after,
+                        containers={"volume": code},
                     )
             finally:
                 self._machine.remove_containers(volume=code)
@@ -272,6 +279,8 @@ class Taskdock:
             path,
             lambda: self._log(name),
             server=self.server.pid,
+            answered_after=self.server.answered_after,
+            containers={"label": f"dev.taskdock.function={name}"},
         )
         body = json.dumps(create_request(name, function)).encode()
         made = called.request(
@@ -319,14 +328,18 @@ def all_contenders(machine: Machine) -> list[Contender]:
 
 
 def install_peers() -> None:
-    """Once per version; an installation that was interrupted is made anew."""
-    done = VENV / "done"
-    if done.exists():
+    install(SAM)
+
+
+def install(requirement: str) -> None:
+    """Into a virtual environment of its own, once; an interrupted installation is made anew."""
+    venv = PEERS / requirement
+    if (venv / "done").exists():
         return
-    print(f"installing {SAM} into {VENV}")
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
-    subprocess.run([str(VENV / "bin" / "pip"), "install", "-qq", SAM], check=True)
-    done.touch()
+    print(f"installing {requirement} into {venv}")
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True)
+    subprocess.run([str(venv / "bin" / "pip"), "install", "-qq", requirement], check=True)
+    (venv / "done").touch()
 
 
 def rie() -> Path:
@@ -370,7 +383,7 @@ def create_request(name: str, function: Function) -> dict[str, object]:
     return {
         "FunctionName": name,
         "Runtime": function.runtime,
-        "Role": "arn:aws:iam::123456789012:role/benchmark",
+        "Role": "arn:aws:iam::123456789012:role/any",
         "Handler": function.handler,
         "Code": {"ZipFile": base64.b64encode(zipped(function)).decode()},
         "MemorySize": function.memory,
@@ -410,7 +423,7 @@ class Server:
     process: subprocess.Popen[bytes]
     port: int
     printed: Path
-    seconds_to_answer: float  # from its start to its first answer
+    answered_after: float  # seconds from its start to its first answer
 
     @property
     def pid(self) -> int:

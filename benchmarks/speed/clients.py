@@ -1,7 +1,7 @@
 """The load: clients that call over raw sockets, one event loop in a process of its own.
 
-`Clients` is the near side. The far side is this file run as a program: a JSON order for each line of
-standard input, a JSON result for each line of standard output. It imports nothing but the standard
+`Clients` is the near side. The far side is this file run as a program: a JSON order for each line
+of standard input, a JSON result for each of standard output. It imports nothing but the standard
 library, so that it costs little.
 """
 
@@ -49,7 +49,10 @@ class Result:
 
 
 class Clients:
-    """`with Clients() as clients:` is the process that calls."""
+    """`with Clients() as clients:` is the process that calls.
+
+    `share`: the largest part of a processor that it took by itself in any order.
+    """
 
     def __enter__(self) -> Clients:
         self._process = subprocess.Popen(
@@ -59,7 +62,7 @@ class Clients:
             text=True,
             start_new_session=True,
         )
-        self.seconds = self.busy = 0.0
+        self.share = 0.0
         return self
 
     def __exit__(
@@ -91,8 +94,7 @@ class Clients:
         assert self._process.stdout is not None, "Popen was asked for pipes"
         print(json.dumps(order), file=self._process.stdin, flush=True)
         result = Result(**json.loads(self._process.stdout.readline()))
-        self.seconds += result.seconds
-        self.busy += result.busy
+        self.share = max(self.share, result.busy / result.seconds)
         return result
 
 
@@ -114,6 +116,7 @@ class Client:
         self.begun = 0.0
 
     def send(self, selector: selectors.BaseSelector) -> None:
+        """Raises OSError when nobody listens."""
         self.begun = time.perf_counter()
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._port))
@@ -156,46 +159,58 @@ def is_complete(fields: bytes, body: bytes) -> bool:
     return b"\r\ntransfer-encoding: chunked" in fields and body.endswith(b"0\r\n\r\n")
 
 
-def serve(order: dict[str, Any]) -> dict[str, Any]:
-    targets = order["targets"]
-    clients = [Client(targets[number % len(targets)]) for number in range(order["clients"])]
-    taken: list[float] = []
-    failed: Counter[str] = Counter()
-    left = order["calls"]
-    busy = processor_seconds()
-    begun = time.perf_counter()
-    until = begun + order["seconds"]
-    under_way = 0
-    with selectors.DefaultSelector() as selector:
-        for client in clients[:left]:
-            client.send(selector)
-            under_way += 1
-            left -= 1
-        while under_way:
-            events = selector.select(PATIENCE)
-            if not events:
-                failed["no answer"] += under_way
-                break
-            for key, _ in events:
-                client = key.data
-                status = client.receive(selector)
-                if not status:
-                    continue
-                now = time.perf_counter()
-                under_way -= 1
-                if status.startswith("2"):
-                    taken.append((now - client.begun) * 1000)
-                else:
-                    failed[status] += 1
-                if left > 0 and now < until:
-                    client.send(selector)
-                    under_way += 1
-                    left -= 1
-        ended = time.perf_counter()
+class Load:
+    """One order at work."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self._order = order
+        self._left = order["calls"]
+        self._under_way = 0
+        self._taken: list[float] = []
+        self._failed: Counter[str] = Counter()
+        self._selector = selectors.DefaultSelector()
+
+    def run(self) -> dict[str, Any]:
+        targets, count = self._order["targets"], self._order["clients"]
+        clients = [Client(targets[number % len(targets)]) for number in range(count)]
+        busy, begun = processor_seconds(), time.perf_counter()
+        until = begun + self._order["seconds"]
         for client in clients:
-            client.close(selector)
-    spent = processor_seconds() - busy
-    return {"taken": taken, "seconds": ended - begun, "busy": spent, "failed": failed}
+            self._send(client)
+        while self._under_way and (events := self._selector.select(PATIENCE)):
+            for key, _ in events:
+                if self._receive(key.data) and time.perf_counter() < until:
+                    self._send(key.data)
+        seconds = time.perf_counter() - begun
+        if self._under_way:
+            self._failed["no answer in time"] = self._under_way
+        for client in clients:
+            client.close(self._selector)
+        self._selector.close()
+        busy = processor_seconds() - busy
+        return {"taken": self._taken, "seconds": seconds, "busy": busy, "failed": self._failed}
+
+    def _send(self, client: Client) -> None:
+        if self._left == 0:
+            return
+        self._left -= 1
+        try:
+            client.send(self._selector)
+            self._under_way += 1
+        except OSError as error:
+            self._failed[type(error).__name__] += 1
+
+    def _receive(self, client: Client) -> bool:
+        """Whether that was the end of a call."""
+        status = client.receive(self._selector)
+        if not status:
+            return False
+        self._under_way -= 1
+        if status.startswith("2"):
+            self._taken.append((time.perf_counter() - client.begun) * 1000)
+        else:
+            self._failed[status] += 1
+        return True
 
 
 def processor_seconds() -> float:
@@ -205,7 +220,7 @@ def processor_seconds() -> float:
 
 def main() -> None:
     for line in sys.stdin:
-        print(json.dumps(serve(json.loads(line))), flush=True)
+        print(json.dumps(Load(json.loads(line)).run()), flush=True)
 
 
 if __name__ == "__main__":
