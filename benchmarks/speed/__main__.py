@@ -30,6 +30,7 @@ from benchmarks.peers import (
 from benchmarks.speed.clients import Clients
 from benchmarks.speed.moto import Moto
 from benchmarks.speed.plot import svg
+from benchmarks.speed.profile import profile
 from benchmarks.speed.rows import DIRECT, EMPTY, Row, all_rows, rows_of
 from benchmarks.speed.table import OURS, Samples, markdown
 from benchmarks.speed.world import TooSlow, World
@@ -42,6 +43,9 @@ DRAWN = ("warm", DIRECT, "rate 1", "rate 8", "cold", "cold 8", "start", "rss", "
 
 def main() -> None:
     chosen = options()
+    if chosen.profile:
+        print(profile())
+        return
     install_peers()
     machine = Machine()
     contenders = {
@@ -77,6 +81,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer samples, in 3 minutes")
     parser.add_argument("--only", action="append", choices=[*all_rows("")])
+    parser.add_argument("--profile", action="store_true", help="where a warm call's time goes")
     names = [OURS, "rie", "sam-eager", "sam", "moto"]
     parser.add_argument("--contender", action="append", choices=names)
     return parser.parse_args()

@@ -41,6 +41,7 @@ SLOW = Function(
 TELLS_WHEN = Function(
     {"app.py": "import time\n\n\ndef handler(event, context):\n    print('at', time.time())\n"}
 )
+RIE, EAGER = "rie", "sam-eager"  # contenders
 DIRECT, EMPTY = "direct", "queue, empty"  # series that others are compared with
 
 
@@ -59,16 +60,16 @@ def collect() -> Samples:
 
 def warm(world: World) -> Samples:
     found = collect()
-    targets = {name: world.targets(name)[0] for name in world.having(OURS, "rie", "sam-eager")}
-    for each in targets.values():
-        world.load([each], calls=20)
+    targets = {name: world.targets(name)[0] for name in world.having(OURS, RIE, EAGER)}
+    for name, each in targets.items():
+        world.load([each], calls=2 if name == EAGER else 20)
     for _ in range(world.amount(10, 40)):
         for name, each in targets.items():
-            calls = 10 if name == "sam-eager" else 50
+            calls = world.amount(5, 10) if name == EAGER else 50
             found["warm"][name] += world.load([each], calls=calls).taken
         if OURS in targets:
             found[DIRECT][OURS] += world.load([direct(targets[OURS])], calls=20).taken
-    for name in world.having("rie"):
+    for name in world.having(RIE):
         found[DIRECT][name] = found["warm"][name]
     return found
 
@@ -82,10 +83,12 @@ def rates(world: World) -> Samples:
     found = collect()
     seconds = 0.7 if world.quick else 3.0
     for clients in (1, 8, 32):
-        names = world.having(OURS, "rie", "sam-eager", "moto")
-        names = [name for name in names if clients <= 8 or name not in ("rie", "moto")]
-        for name in names:  # so many containers are warm
-            world.load(world.targets(name, clients), clients=clients, calls=2 * clients)
+        names = world.having(OURS, RIE, EAGER, "moto")
+        names = [name for name in names if clients <= 8 or name not in (RIE, "moto")]
+        for name in names:
+            targets = world.targets(name, clients)
+            if name == OURS:  # then so many environments are warm
+                world.load(targets, clients=clients, calls=4 * clients)
         for _ in range(world.amount(2, 4)):
             for name in names:
                 result = world.load(world.targets(name, clients), clients=clients, seconds=seconds)
@@ -100,10 +103,10 @@ def cold(world: World) -> Samples:
     """The RIE's container is asked every millisecond whether it answers; the others' servers wait
     for their containers themselves."""
     found = collect()
-    names = world.having(OURS, "rie", "sam", "moto")
+    names = world.having(OURS, RIE, "sam", "moto")
     for name in names:
         world.serve(name)
-    for round_ in range(world.amount(4, 15)):
+    for round_ in range(world.amount(3, 15)):
         for name in names:
             found["cold"][name].append(cold_calls(world, name, 1, f"cold-{round_}"))
     for round_ in range(world.amount(1, 5)):
@@ -114,7 +117,7 @@ def cold(world: World) -> Samples:
 
 def cold_calls(world: World, contender: str, count: int, name: str) -> float:
     """Milliseconds until all of so many first calls, begun at once, were answered."""
-    if contender == "rie":
+    if contender == RIE:
         return cold_containers(world, count)
     if contender != OURS:  # each call has a container of its own
         targets = world.targets(contender)
@@ -129,7 +132,7 @@ def cold_calls(world: World, contender: str, count: int, name: str) -> float:
 
 
 def cold_containers(world: World, count: int) -> float:
-    rie = world.contenders["rie"]
+    rie = world.contenders[RIE]
     assert isinstance(rie, Rie), "it is the RIE's name"
     api = world.machine.docker.api
     made: list[str] = []
@@ -159,7 +162,7 @@ def cold_containers(world: World, count: int) -> float:
 def start(world: World) -> Samples:
     """Servers that have only just begun to answer: how soon, and what they hold a second later."""
     found = collect()
-    for _ in range(world.amount(2, 5)):
+    for _ in range(world.amount(1, 5)):
         for name in world.having(OURS, "sam", "moto"):
             with fresh(world, name) as (pid, answered_after):
                 found["start"][name].append(answered_after)
@@ -186,7 +189,7 @@ def containers(world: World) -> Samples:
     """A container that has answered a call, and waits."""
     found = collect()
     for _ in range(world.amount(1, 3)):
-        for name in world.having(OURS, "rie", "sam-eager"):
+        for name in world.having(OURS, RIE, EAGER):
             called = world.serve(name)[0]
             expect_ok(called, name)
             for id in ids(world, called)[:1]:
@@ -241,7 +244,7 @@ def queue(world: World) -> Samples:
             drained(world, own, 64)
         for _ in range(world.amount(2, 5)):
             for series, own in owns.items():
-                found[series][OURS].append(drained(world, own, world.amount(300, 2000)))
+                found[series][OURS].append(drained(world, own, world.amount(200, 2000)))
         own = owns[EMPTY]
         stack.enter_context(own.serve("tells-when", TELLS_WHEN))
         timed(own)
@@ -331,9 +334,6 @@ def freezing(world: World) -> Samples:
             frozen, thawed = (median(world.load([each], calls=50).taken) for each in targets)
             found["freezing"][OURS].append(frozen - thawed)
     return found
-
-
-RIE, EAGER = "rie", "sam-eager"
 
 
 def all_rows(many: str) -> dict[str, Row]:
