@@ -7,10 +7,12 @@ carry over from one machine to another.
 from __future__ import annotations
 
 import random
+import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -56,17 +58,13 @@ def rows(count: int, statuses: Sequence[str]) -> Iterator[tuple[Values, Values]]
 def fill(store: Store, count: int, statuses: Sequence[str] = STATUSES) -> None:
     """Written past the object mapper: a million take half a minute, not five."""
     made = rows(count, statuses)
-    connection = store.db.connection()
-    while batch := list(islice(made, BATCH)):
-        with store.transaction():
-            connection.executemany(
-                f"INSERT INTO task ({COLUMNS}) VALUES ({', '.join('?' * 11)})",  # noqa: S608
-                [task for task, _ in batch],
-            )
-            connection.executemany(
-                "INSERT INTO task_tag (task_id, position, tag) VALUES (?, ?, ?)",
-                [tag for _, tag in batch],
-            )
+    task_sql = f"INSERT INTO task ({COLUMNS}) VALUES ({', '.join('?' * 11)})"  # noqa: S608
+    tag_sql = "INSERT INTO task_tag (task_id, position, tag) VALUES (?, ?, ?)"
+    with closing(sqlite3.connect(store.db.database)) as connection:
+        while batch := list(islice(made, BATCH)):
+            connection.executemany(task_sql, [task for task, _ in batch])
+            connection.executemany(tag_sql, [tag for _, tag in batch])
+            connection.commit()
 
 
 def milliseconds(store: Store, text: str) -> float:

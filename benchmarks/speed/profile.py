@@ -52,15 +52,14 @@ def summed_up(stacks: Iterable[str]) -> str:
     at_end: Counter[str] = Counter()
     total = 0
     for line in stacks:
-        stack, _, count = line.rpartition(" ")
-        frames = [_function(frame) for frame in stack.split(";")]
-        total += int(count)
-        at_end[frames[-1]] += int(count)
-        for frame in set(frames):
-            inside[frame] += int(count)
+        stack, _, number = line.rpartition(" ")
+        frames, count = [_function(frame) for frame in stack.split(";")], int(number)
+        total += count
+        at_end[frames[-1]] += count
+        inside.update(dict.fromkeys(frames, count))
     lines = [f"{total} samples", "  all  self"]
-    for frame, count in inside.most_common(SHOWN):
-        lines.append(f"{count / total:5.0%} {at_end[frame] / total:5.0%}  {frame}")
+    for frame, times in inside.most_common(SHOWN):
+        lines.append(f"{times / total:5.0%} {at_end[frame] / total:5.0%}  {frame}")
     return "\n".join(lines)
 
 
