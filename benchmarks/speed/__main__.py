@@ -9,17 +9,18 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sqlite3
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 from benchmarks.document import replaced
 from benchmarks.peers import (
-    CannotServe,
     Contender,
     Machine,
     Rie,
@@ -33,11 +34,12 @@ from benchmarks.speed.plot import svg
 from benchmarks.speed.profile import profile
 from benchmarks.speed.rows import DIRECT, EMPTY, Row, all_rows, rows_of
 from benchmarks.speed.table import OURS, Samples, markdown
-from benchmarks.speed.world import TooSlow, World
+from benchmarks.speed.world import World
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
 PLOT = DOCUMENT.with_suffix(".svg")
 LIMITS = {True: 3 * 60, False: 20 * 60}  # seconds until no more rows are begun, by quickness
+BUSY = 0.3  # load average for each processor, from which on figures are not to be trusted
 DRAWN = ("warm", DIRECT, "rate 1", "rate 8", "cold", "cold 8", "start", "rss", "container")
 
 
@@ -46,6 +48,8 @@ def main() -> None:
     if chosen.profile:
         print(profile())
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # then what was started is ended
+    busy = os.getloadavg()[0] / (os.cpu_count() or 1)
     install_peers()
     machine = Machine()
     contenders = {
@@ -60,7 +64,7 @@ def main() -> None:
             rows = {name: row for name, row in rows.items() if name in chosen.only}
         try:
             samples, notes = measure(world, rows)
-            about = describe(world, notes)
+            about = describe(world, busy, notes)
         finally:
             world.close()
     titles = {name: each.title for name, each in contenders.items()}
@@ -110,26 +114,27 @@ def measure(world: World, rows: Mapping[str, Row]) -> tuple[Samples, list[str]]:
             continue
         try:
             samples |= row.measure(world)
-        except (TooSlow, CannotServe) as error:
-            print(f"  {error}", file=sys.stderr)
-            notes.append(f"{name}: not measured: {error}")
+        except Exception as error:  # the other rows are worth having
+            traceback.print_exc()
+            notes.append(f"{name}: not measured: {type(error).__name__}: {error}")
     print(f"{time.monotonic() - begun:5.0f} s  end")
     return samples, notes
 
 
-def describe(world: World, notes: Sequence[str]) -> str:
+def describe(world: World, busy: float, notes: Sequence[str]) -> str:
+    """`busy`: the load average for each processor before the run."""
     contenders = world.contenders.values()
     versions = ", ".join(dict.fromkeys(each.version() for each in contenders))
     engine = world.machine.docker.version()["Version"]
     image = world.machine.image("python3.11").tags[0]
     kind = "A quick run" if world.quick else "A whole run"
-    first, second, third = os.getloadavg()
+    kind += " on a machine that was busy with other things" if busy > BUSY else ""
     lines = [
         f"{kind} on {datetime.now(timezone.utc):%d %B %Y}: {versions}; {image} on Docker {engine};"
         f" Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}.",
         f"The machine: {processor()}, {os.cpu_count()} processors, {memory_gib():.0f} GiB,"
-        f" Linux {platform.release()}; load averages at the end {first:.1f}, {second:.1f},"
-        f" {third:.1f}. The clients took {world.clients.share:.0%} of one processor at most.",
+        f" Linux {platform.release()}; load average before the run {busy:.1f} for each processor."
+        f" The clients took {world.clients.share:.0%} of one processor at most.",
         *(f"Not in the table: {note}" for note in notes),
     ]
     return "\n\n".join(lines)

@@ -14,7 +14,7 @@ from benchmarks.speed.table import OURS
 from benchmarks.speed.world import OK, target
 
 PY_SPY = "py-spy==0.4.1"
-SECONDS, RATE = 8, 500  # of samples, and how many a second
+SECONDS, RATE = 10, 100  # of samples, and how many a second
 SHOWN = 40
 
 
@@ -30,7 +30,7 @@ def profile() -> str:
         ):
             clients.call([target(called, OURS)], calls=50)
             written = Path(room) / "stacks"
-            command = [str(PEERS / PY_SPY / "bin" / "py-spy"), "record", "--nonblocking"]
+            command = [str(PEERS / PY_SPY / "bin" / "py-spy"), "record"]
             command += ["--pid", str(called.server), "--duration", str(SECONDS)]
             command += ["--rate", str(RATE), "--format", "raw", "--threads"]
             command += ["--output", str(written)]
