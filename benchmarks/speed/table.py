@@ -96,13 +96,13 @@ def markdown(lines: Sequence[Line], samples: Samples, titles: Mapping[str, str])
 
 
 def text(value: float) -> str:
-    """Three digits that mean something: 0.0123, 1.23, 12.3, 123, 1,234."""
+    """Three digits that mean something: 0.00123, 0.123, 1.23, 12.3, 123, 1,234."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
-    for digits, limit in ((1, 10.0), (2, 1.0), (3, 0.1)):
-        if abs(value) >= limit:
-            return f"{value:.{digits}f}"
-    return f"{value:.4f}".rstrip("0").rstrip(".")
+    if abs(value) < 0.1:
+        return f"{value:.3g}"
+    digits = 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+    return f"{value:.{digits}f}"
 
 
 _YES_NO = {True: "yes", False: "**no**", None: "not measured"}
