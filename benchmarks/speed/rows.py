@@ -81,7 +81,7 @@ def direct(invoke: Target) -> Target:
 def rates(world: World) -> Samples:
     """The RIE gets as many containers as there are clients, but for 32."""
     found = collect()
-    seconds = 0.7 if world.quick else 3.0
+    seconds = 1.0 if world.quick else 3.0
     for clients in (1, 8, 32):
         names = world.having(OURS, RIE, EAGER, "moto")
         names = [name for name in names if clients <= 8 or name not in (RIE, "moto")]
@@ -89,7 +89,7 @@ def rates(world: World) -> Samples:
             targets = world.targets(name, clients)
             if name == OURS:  # then so many environments are warm
                 world.load(targets, clients=clients, calls=4 * clients)
-        for _ in range(world.amount(2, 4)):
+        for _ in range(world.amount(1, 4)):
             for name in names:
                 result = world.load(world.targets(name, clients), clients=clients, seconds=seconds)
                 found[f"rate {clients}"][name].append(result.rate)
@@ -244,11 +244,11 @@ def queue(world: World) -> Samples:
             drained(world, own, 64)
         for _ in range(world.amount(2, 5)):
             for series, own in owns.items():
-                found[series][OURS].append(drained(world, own, world.amount(200, 1000)))
+                found[series][OURS].append(drained(world, own, world.amount(150, 1000)))
         own = owns[EMPTY]
         stack.enter_context(own.serve("tells-when", TELLS_WHEN))
         timed(own)
-        for _ in range(world.amount(15, 100)):
+        for _ in range(world.amount(10, 100)):
             running, complete = timed(own)
             found["running"][OURS].append(running)
             found["complete"][OURS].append(complete)
@@ -341,7 +341,7 @@ def freezing(world: World) -> Samples:
             called = stack.enter_context(own.serve("speed", OK))
             targets.append(target(called, OURS))
             world.load(targets[-1:], calls=20)
-        for _ in range(world.amount(10, 30)):
+        for _ in range(world.amount(6, 30)):
             frozen, thawed = (median(world.load([each], calls=50).taken) for each in targets)
             found["freezing"][OURS].append(frozen - thawed)
     return found
