@@ -7,12 +7,12 @@ FIDELITY ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv venv-dev engine images demo serve check format test test-fast bench fidelity docs ci clean
+.PHONY: help venv venv-dev engine images demo serve check format test test-fast bench bench-quick fidelity docs ci clean
 
 help: ## show this list
 	@echo "Usage: make TARGET"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: ## install taskdock into .venv
 	@scripts/make-venv
@@ -51,8 +51,11 @@ test-fast: venv-dev ## the tests that need no Docker
 ci: ## what continuous integration runs
 	.ci/run
 
-bench: venv-dev ## measure; figures are ratios to a peer in the same run
-	$(VENV)/python -m benchmarks.tasks_page
+bench: venv-dev engine ## measure taskdock and its peers in turn, into docs/performance.md; under 20 minutes
+	$(VENV)/python -m benchmarks.speed
+
+bench-quick: venv-dev engine ## the same with fewer samples, under 3 minutes
+	$(VENV)/python -m benchmarks.speed --quick
 
 fidelity: venv-dev engine ## run taskdock and its peers case by case, into docs/fidelity.md; about 12 minutes
 	$(VENV)/python -m benchmarks.fidelity $(FIDELITY)

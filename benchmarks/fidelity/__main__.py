@@ -14,18 +14,19 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from benchmarks.fidelity.call import Unanswered
+from benchmarks.call import Unanswered
+from benchmarks.document import replaced
 from benchmarks.fidelity.case import Case, Row
 from benchmarks.fidelity.cases import CASES
-from benchmarks.fidelity.contenders import (
+from benchmarks.fidelity.seen import Seen
+from benchmarks.fidelity.table import Finding, markdown
+from benchmarks.peers import (
     CannotServe,
     Contender,
     Machine,
     all_contenders,
     install_peers,
 )
-from benchmarks.fidelity.seen import Seen
-from benchmarks.fidelity.table import Finding, markdown, replaced
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "fidelity.md"
 LIMIT = 15 * 60  # seconds for the whole run

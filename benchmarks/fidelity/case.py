@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import dedent
 
-from benchmarks.fidelity.call import Answer, Called
-from benchmarks.fidelity.contenders import Function
+from benchmarks.call import Answer, Called
 from benchmarks.fidelity.seen import Seen
+from benchmarks.peers import Function
 
 Look = Callable[[Seen], str]
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 LONGEST = 200  # characters of a text in the table; the raw results have all of it
-BEGIN, END = "<!-- results -->", "<!-- /results -->"
 
 
 class Verdict(str, Enum):
@@ -59,15 +58,6 @@ def markdown(findings: Sequence[Finding], contenders: Sequence[str]) -> str:
         cells = [_cell(finding, contender) for contender in contenders]
         lines.append(_line([case, finding.what, code(finding.aws), finding.grade, *cells]))
     return "\n".join([_totals(findings, contenders), "", *lines])
-
-
-def replaced(document: str, results: str) -> str:
-    """The document with what stands between its two markers replaced; ValueError without them."""
-    between = re.compile(f"{re.escape(BEGIN)}\n.*?{re.escape(END)}", re.DOTALL)
-    text, found = between.subn(lambda _: f"{BEGIN}\n{results}\n{END}", document)
-    if found != 1:
-        raise ValueError(f"the document needs one place between {BEGIN} and {END}")
-    return text
 
 
 def code(text: str) -> str:

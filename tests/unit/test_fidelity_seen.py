@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.fidelity.call import Answer, Unanswered
+from benchmarks.call import Answer, Unanswered
 from benchmarks.fidelity.cases import CASES
 from benchmarks.fidelity.seen import Seen
 

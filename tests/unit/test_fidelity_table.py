@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks.fidelity.table import Finding, Verdict, code, markdown, replaced, verdict
+from benchmarks.document import replaced
+from benchmarks.fidelity.table import Finding, Verdict, code, markdown, verdict
 
 
 def finding(seen, aws="200", case="a case"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from benchmarks.fidelity.call import Answer, Called
+from benchmarks.call import Answer, Called
 from benchmarks.fidelity.case import (
     Case,
     Row,
@@ -19,7 +19,7 @@ from benchmarks.fidelity.case import (
     status_row,
     unhandled,
 )
-from benchmarks.fidelity.contenders import Function
+from benchmarks.peers import Function
 
 MIB = 1024 * 1024
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.fidelity.call import Answer
+from benchmarks.call import Answer
 from benchmarks.fidelity.case import (
     Case,
     Row,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
-from benchmarks.fidelity.call import Answer, Called, Unanswered
+from benchmarks.call import Answer, Called, Unanswered
 from benchmarks.fidelity.case import Case, Row, python
 
 

@@ -19,8 +19,8 @@ from benchmarks.fidelity.case import (
     status_row,
     unhandled,
 )
-from benchmarks.fidelity.contenders import Function
 from benchmarks.fidelity.seen import Seen
+from benchmarks.peers import Function
 
 
 def _process_of(seen: Seen) -> str:

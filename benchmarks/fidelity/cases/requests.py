@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 
-from benchmarks.fidelity.call import VERSION, Answer, Called
+from benchmarks.call import VERSION, Answer, Called
 from benchmarks.fidelity.case import Case, Row, body, calls, header, python, status
 from benchmarks.fidelity.seen import Seen
 

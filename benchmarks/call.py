@@ -66,6 +66,9 @@ class Called:
     path: str
     read_log: Callable[[], str] | None = None  # None: calls ask for the log's tail, and that is it
     tails: list[str] = field(default_factory=list)
+    server: int = 0  # process id of who serves it, if that is a process
+    answered_after: float = 0.0  # seconds from that process's start to its first answer
+    containers: Mapping[str, str] = field(default_factory=dict)  # a filter for the engine
 
     def call(self, payload: bytes | object = b"{}", **headers: str) -> Answer:
         """Invokes it; an underscore in a header's name stands for a hyphen."""

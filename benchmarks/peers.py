@@ -1,4 +1,4 @@
-"""The contenders: each can serve one function at a time, and removes whatever it started.
+"""The contenders: each can serve functions, and removes whatever it started.
 
 Peers come from PyPI into a virtual environment of their own, since taskdock does not need them: SAM
 CLI, whose wheel also holds the RIE. All run on the same image, the one that taskdock would choose.
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -31,17 +31,16 @@ from docker import DockerClient
 from docker.errors import ImageNotFound, NotFound
 from docker.models.images import Image
 
-from benchmarks.fidelity.call import VERSION, Called, request
-from emulator.client.local_server import LocalServer
-from emulator.clock import SystemClock
+from benchmarks.call import VERSION, Called, request
 from emulator.engines.images import DEFAULT_CACHE, ImageRequest, Images
 from emulator.engines.locate import find_engine
 from emulator.functions import runtimes
 
 SAM = "aws-sam-cli==1.170.0"
-VENV = DEFAULT_CACHE / "peers" / SAM
+PEERS = DEFAULT_CACHE / "peers"
+VENV = PEERS / SAM
 START_LIMIT = 60  # seconds
-LABEL = "dev.taskdock.fidelity"  # its value says which run
+LABEL = "dev.taskdock.benchmark"  # its value says which run
 ARM = platform.machine() in ("arm64", "aarch64")
 
 
@@ -105,6 +104,14 @@ class Machine:
                 container.remove(force=True, v=True)
 
 
+@dataclass(frozen=True)
+class Created:
+    """A container that has not started yet, and the port that it will be published on."""
+
+    id: str
+    port: int
+
+
 class Rie:
     """AWS's Runtime Interface Emulator, as in its README: a container, a function, a port."""
 
@@ -121,6 +128,25 @@ class Rie:
 
     @contextmanager
     def serve(self, name: str, function: Function) -> Iterator[Called]:
+        with code_folder(function) as folder:
+            created = self.create(name, function, folder)
+            container = self._machine.docker.containers.get(created.id)
+            try:
+                container.start()
+                await_http(created.port, lambda: None)
+                yield Called(
+                    name,
+                    ("127.0.0.1", created.port),
+                    f"{VERSION}/functions/function",
+                    lambda: container.logs().decode(),
+                    containers={"id": created.id},
+                )
+            finally:
+                container.remove(force=True, v=True)
+
+    def create(self, name: str, function: Function, folder: str) -> Created:
+        """By the engine's own API, without the package's looking at what it made."""
+        api = self._machine.docker.api
         environment = {
             **function.environment,
             "_HANDLER": function.handler,
@@ -128,29 +154,23 @@ class Rie:
             "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout),
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
         }
+        port = free_port()
         own = [] if function.runtime.startswith("provided") else ["/var/runtime/bootstrap"]
-        with code_folder(function) as folder:
-            container = self._machine.docker.containers.run(
-                self._machine.image(function.runtime).id or "",
-                own,
-                entrypoint="/usr/local/bin/aws-lambda-rie",
-                environment=environment,
-                volumes=[f"{folder}:/var/task:ro", f"{rie()}:/usr/local/bin/aws-lambda-rie:ro"],
-                ports={"8080/tcp": ("127.0.0.1", 0)},
+        made = api.create_container(
+            self._machine.image(function.runtime).id,
+            own,
+            entrypoint="/usr/local/bin/aws-lambda-rie",
+            environment=environment,
+            ports=[8080],
+            labels={LABEL: self._run},
+            host_config=api.create_host_config(
+                binds=[f"{folder}:/var/task:ro", f"{rie()}:/usr/local/bin/aws-lambda-rie:ro"],
+                port_bindings={8080: ("127.0.0.1", port)},
                 mem_limit=f"{function.memory}m",
                 memswap_limit=f"{function.memory}m",
-                labels={LABEL: self._run},
-                detach=True,
-            )
-            try:
-                container.reload()
-                published = container.ports["8080/tcp"] or []
-                port = int(published[0]["HostPort"])
-                await_http(port, lambda: None)
-                path = f"{VERSION}/functions/function"
-                yield Called(name, ("127.0.0.1", port), path, lambda: container.logs().decode())
-            finally:
-                container.remove(force=True, v=True)
+            ),
+        )
+        return Created(made["Id"], port)
 
     def close(self) -> None:
         self._machine.remove_containers(label=f"{LABEL}={self._run}")
@@ -181,17 +201,19 @@ class Sam:
             command = [str(VENV / "bin" / "sam"), "local", "start-lambda", "-t", str(template)]
             command += ["--skip-pull-image", "--port", str(port), *self._options]
             command += ["--layer-cache-basedir", str(VENV / "layers")]
-            printed = Path(room) / "log"
-            with printed.open("wb") as log:
-                process = subprocess.Popen(
-                    command, stdout=log, stderr=log, env=_SAM_ENVIRONMENT, start_new_session=True
-                )
             try:
-                await_http(port, lambda: _ended(process, printed))
-                path = f"{VERSION}/functions/{name}"
-                yield Called(name, ("127.0.0.1", port), path, lambda: _read(printed))
+                with running(command, port, Path(room) / "log", _SAM_ENVIRONMENT) as server:
+                    path = f"{VERSION}/functions/{name}"
+                    yield Called(
+                        name,
+                        ("127.0.0.1", port),
+                        path,
+                        server.read_log,
+                        server=server.pid,
+                        answered_after=server.answered_after,
+                        containers={"volume": code},
+                    )
             finally:
-                stop(process)
                 self._machine.remove_containers(volume=code)
 
     def _tag(self, runtime: str) -> None:
@@ -220,8 +242,13 @@ class Taskdock:
     title = "taskdock"
     lacks: frozenset[str] = frozenset()
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(
+        self, machine: Machine, options: Sequence[str] = (), data_dir: Path | None = None
+    ) -> None:
+        """`options` of `taskdock serve`; without a `data_dir` it gets one that is removed."""
         self._stack = ExitStack()
+        self._options = options
+        self._data_dir = data_dir
 
     def version(self) -> str:
         done = subprocess.run(
@@ -230,20 +257,31 @@ class Taskdock:
         return done.stdout.strip()
 
     @cached_property
-    def _port(self) -> int:
-        data_dir = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-        server = LocalServer(
-            [str(_beside_python("taskdock"))],
-            data_dir=data_dir,
-            clock=SystemClock(),
-            on_line=lambda line: print(f"  {line}", file=sys.stderr),
+    def server(self) -> Server:
+        """Started when it is first asked for."""
+        room = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+        port = free_port()
+        command = [str(_beside_python("taskdock")), "serve", "--port", str(port), "--auth", "open"]
+        command += ["--data-dir", str(self._data_dir or room / "data"), "--log-level", "WARNING"]
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("TASKDOCK_")
+        }
+        return self._stack.enter_context(
+            running([*command, *self._options], port, room / "log", environment)
         )
-        return int(self._stack.enter_context(server).url.rpartition(":")[2])
 
     @contextmanager
     def serve(self, name: str, function: Function) -> Iterator[Called]:
         path = f"{VERSION}/functions/{name}"
-        called = Called(name, ("localhost", self._port), path, lambda: self._log(name))
+        called = Called(
+            name,
+            ("127.0.0.1", self.server.port),
+            path,
+            lambda: self._log(name),
+            server=self.server.pid,
+            answered_after=self.server.answered_after,
+            containers={"label": f"dev.taskdock.function={name}"},
+        )
         body = json.dumps(create_request(name, function)).encode()
         made = called.request(
             "POST", f"{VERSION}/functions", body, {"Content-Type": "application/json"}
@@ -261,7 +299,7 @@ class Taskdock:
         now = datetime.now(timezone.utc)
         since, until = (f"{t:%Y-%m-%dT%H:%M:%SZ}" for t in (now - _LOG_PERIOD, now + _LOG_PERIOD))
         rql = f"eventTimestamp>={since}&eventTimestamp<={until}&limit(1000)"
-        url = f"http://localhost:{self._port}/tasks/v1/functions/{name}/logs?{rql}"
+        url = f"http://localhost:{self.server.port}/tasks/v1/functions/{name}/logs?{rql}"
         lines = requests.get(url, timeout=START_LIMIT).json()["data"]
         return "".join(f"{line['message']}\n" for line in lines)
 
@@ -290,14 +328,18 @@ def all_contenders(machine: Machine) -> list[Contender]:
 
 
 def install_peers() -> None:
-    """Once per version; an installation that was interrupted is made anew."""
-    done = VENV / "done"
-    if done.exists():
+    install(SAM)
+
+
+def install(requirement: str) -> None:
+    """Into a virtual environment of its own, once; an interrupted installation is made anew."""
+    venv = PEERS / requirement
+    if (venv / "done").exists():
         return
-    print(f"installing {SAM} into {VENV}")
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
-    subprocess.run([str(VENV / "bin" / "pip"), "install", "-qq", SAM], check=True)
-    done.touch()
+    print(f"installing {requirement} into {venv}")
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True)
+    subprocess.run([str(venv / "bin" / "pip"), "install", "-qq", requirement], check=True)
+    (venv / "done").touch()
 
 
 def rie() -> Path:
@@ -341,7 +383,7 @@ def create_request(name: str, function: Function) -> dict[str, object]:
     return {
         "FunctionName": name,
         "Runtime": function.runtime,
-        "Role": "arn:aws:iam::123456789012:role/fidelity",
+        "Role": "arn:aws:iam::123456789012:role/any",
         "Handler": function.handler,
         "Code": {"ZipFile": base64.b64encode(zipped(function)).decode()},
         "MemorySize": function.memory,
@@ -363,7 +405,7 @@ def zipped(function: Function) -> bytes:
 
 @contextmanager
 def code_folder(function: Function) -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="fidelity-") as folder:
+    with tempfile.TemporaryDirectory(prefix="taskdock-benchmark-") as folder:
         function.write(Path(folder))
         yield folder
 
@@ -374,14 +416,53 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
+@dataclass(frozen=True)
+class Server:
+    """A process that serves HTTP, and everything that it printed."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    printed: Path
+    answered_after: float  # seconds from its start to its first answer
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def read_log(self) -> str:
+        return self.printed.read_text(errors="replace")
+
+
+@contextmanager
+def running(
+    command: Sequence[str], port: int, printed: Path, environment: Mapping[str, str]
+) -> Iterator[Server]:
+    """The server that `command` starts, once it answers on `port`; CannotServe if it ends first."""
+    with printed.open("wb") as log:
+        begun = time.monotonic()
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, env=environment, start_new_session=True
+        )
+
+    def check() -> None:
+        if process.poll() is not None:
+            raise CannotServe(printed.read_text(errors="replace")[-500:])
+
+    try:
+        await_http(port, check)
+        yield Server(process, port, printed, time.monotonic() - begun)
+    finally:
+        stop(process)
+
+
 def await_http(port: int, check: Callable[[], None]) -> None:
     """Waits until anything is answered over HTTP; `check` raises when that is hopeless."""
     deadline = time.monotonic() + START_LIMIT
-    while request(("127.0.0.1", port), "GET", "/").status == 0:
+    while request(("127.0.0.1", port), "GET", "/health").status == 0:
         check()
         if time.monotonic() > deadline:
             raise CannotServe(f"nothing answers within {START_LIMIT} s")
-        time.sleep(0.1)
+        time.sleep(0.01)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -391,15 +472,6 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _ended(process: subprocess.Popen[bytes], printed: Path) -> None:
-    if process.poll() is not None:
-        raise CannotServe(_read(printed)[-500:])
-
-
-def _read(path: Path) -> str:
-    return path.read_text(errors="replace")
 
 
 def _beside_python(command: str) -> Path:

@@ -1,0 +1,1 @@
+"""How fast taskdock and its peers are, measured in turn in one run."""

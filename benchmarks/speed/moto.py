@@ -1,0 +1,126 @@
+"""moto's server, which runs each Lambda invocation in a container of its own.
+
+It wants an image of lambci's kind, whose entry point takes a handler and an event and prints the
+result, and `busybox` to copy code with. Both are made here of the image that all contenders run on.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlencode
+
+from docker.errors import ImageNotFound
+
+from benchmarks.call import VERSION, Answer, Called
+from benchmarks.peers import (
+    PEERS,
+    CannotServe,
+    Function,
+    Machine,
+    create_request,
+    free_port,
+    install,
+    running,
+)
+
+MOTO = "moto[server]==5.2.5"
+IMAGE = "taskdock-benchmark/lambci:python3.11"
+BUSYBOX = "busybox:latest"
+ROLE = {"AssumeRolePolicyDocument": "{}", "Path": "/", "RoleName": "any"}
+_ENTRY_POINT = (
+    "import importlib, json, sys; sys.path.insert(0, '/var/task');"
+    " module, _, name = sys.argv[1].rpartition('.');"
+    " handler = getattr(importlib.import_module(module), name);"
+    " print(json.dumps(handler(json.loads(sys.argv[2]), None)))"
+)
+
+
+def headers(service: str) -> dict[str, str]:
+    """moto reads from a signature which service is meant, and does not check it."""
+    scope = f"any/20260101/us-east-1/{service}/aws4_request"
+    return {"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}"}
+
+
+class Moto:
+    name = "moto"
+    title = "moto"
+    lacks: frozenset[str] = frozenset()
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._made: list[str] = []
+
+    def version(self) -> str:
+        return MOTO
+
+    @contextmanager
+    def serve(self, name: str, function: Function) -> Iterator[Called]:
+        install(MOTO)
+        self._make_images(function.runtime)
+        port = free_port()
+        command = [str(PEERS / MOTO / "bin" / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+        environment = {**os.environ, "MOTO_DOCKER_LAMBDA_IMAGE": IMAGE}
+        with tempfile.TemporaryDirectory() as room:
+            printed = Path(room) / "log"
+            with running(command, port, printed, environment) as server:
+                called = Called(
+                    name,
+                    ("127.0.0.1", port),
+                    f"{VERSION}/functions/{name}",
+                    server=server.pid,
+                    answered_after=server.answered_after,
+                )
+                _deploy(called, function)
+                yield called
+
+    def _make_images(self, runtime: str) -> None:
+        source = f"FROM {self._machine.image(runtime).id}\n"
+        entry_point = json.dumps(["/var/lang/bin/python3", "-c", _ENTRY_POINT])
+        self._make(IMAGE, f"{source}ENTRYPOINT {entry_point}\n")
+        self._make(BUSYBOX, f'{source}ENTRYPOINT []\nCMD ["sh"]\n')
+
+    def _make(self, reference: str, recipe: str) -> None:
+        images = self._machine.docker.images
+        with suppress(ImageNotFound):
+            images.get(reference)
+            return
+        images.build(fileobj=_context(recipe), custom_context=True, tag=reference, rm=True)
+        self._made.append(reference)
+
+    def close(self) -> None:
+        """moto itself removes its containers and volumes, call by call."""
+        self._machine.remove_containers(ancestor=IMAGE)
+        for reference in self._made:
+            with suppress(ImageNotFound):
+                self._machine.docker.images.remove(reference, force=True)
+        self._made.clear()
+
+
+def _deploy(called: Called, function: Function) -> None:
+    role = urlencode({"Action": "CreateRole", "Version": "2010-05-08", **ROLE})
+    form = {"Content-Type": "application/x-www-form-urlencoded", **headers("iam")}
+    _expect(200, called.request("POST", "/", role.encode(), form))
+    body = json.dumps(create_request(called.name, function)).encode()
+    _expect(201, called.request("POST", f"{VERSION}/functions", body, headers("lambda")))
+
+
+def _expect(status: int, answer: Answer) -> None:
+    if answer.status != status:
+        raise CannotServe(answer.text[:500])
+
+
+def _context(recipe: str) -> io.BytesIO:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        entry = tarfile.TarInfo("Dockerfile")
+        entry.size = len(recipe)
+        archive.addfile(entry, io.BytesIO(recipe.encode()))
+    packed.seek(0)
+    return packed

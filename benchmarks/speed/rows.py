@@ -1,0 +1,445 @@
+"""What is measured, and how: each row takes samples from contenders in turn.
+
+A row's contenders are asked A B C A B C ..., a little each time, so that what else the machine does
+hits all alike.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from statistics import median
+
+from benchmarks import tasks_page
+from benchmarks.call import Called, request
+from benchmarks.peers import Function, Rie, code_folder
+from benchmarks.speed import memory
+from benchmarks.speed.clients import Target
+from benchmarks.speed.table import OURS, Goal, Line, Samples
+from benchmarks.speed.world import (
+    OK,
+    Own,
+    TooSlow,
+    World,
+    await_true,
+    expect_ok,
+    own_server,
+    target,
+)
+from emulator.store.database import Store
+
+SLOW = Function(
+    {"app.py": "import time\n\n\ndef handler(event, context):\n    time.sleep(2)\n"}, timeout=30
+)
+TELLS_WHEN = Function(
+    {"app.py": "import time\n\n\ndef handler(event, context):\n    print('at', time.time())\n"}
+)
+RIE, EAGER = "rie", "sam-eager"  # contenders
+DIRECT, EMPTY = "direct", "queue, empty"  # series that others are compared with
+
+
+@dataclass(frozen=True)
+class Row:
+    measure: Callable[[World], Samples]
+    lines: tuple[Line, ...]
+
+
+def collect() -> Samples:
+    return defaultdict(lambda: defaultdict(list))
+
+
+# Warm calls
+
+
+def warm(world: World) -> Samples:
+    found = collect()
+    targets = {name: world.targets(name)[0] for name in world.having(OURS, RIE, EAGER)}
+    for name, each in targets.items():
+        world.load([each], calls=2 if name == EAGER else 20)
+    for _ in range(world.amount(10, 40)):
+        for name, each in targets.items():
+            calls = world.amount(5, 10) if name == EAGER else 50
+            found["warm"][name] += world.load([each], calls=calls).taken
+        if OURS in targets:
+            found[DIRECT][OURS] += world.load([direct(targets[OURS])], calls=20).taken
+    for name in world.having(RIE):
+        found[DIRECT][name] = found["warm"][name]
+    return found
+
+
+def direct(invoke: Target) -> Target:
+    return Target(invoke.port, "/tasks/v1/functions/speed/execute", '{"data": {}}')
+
+
+def rates(world: World) -> Samples:
+    """The RIE gets as many containers as there are clients, but for 32."""
+    found = collect()
+    seconds = 1.0 if world.quick else 3.0
+    for clients in (1, 8, 32):
+        names = world.having(OURS, RIE, EAGER, "moto")
+        names = [name for name in names if clients <= 8 or name not in (RIE, "moto")]
+        for name in names:
+            targets = world.targets(name, clients)
+            if name == OURS:  # then so many environments are warm
+                world.load(targets, clients=clients, calls=4 * clients)
+        for _ in range(world.amount(1, 4)):
+            for name in names:
+                result = world.load(world.targets(name, clients), clients=clients, seconds=seconds)
+                found[f"rate {clients}"][name].append(result.rate)
+    return found
+
+
+# Cold calls
+
+
+def cold(world: World) -> Samples:
+    """The RIE's container is asked every millisecond whether it answers; the others' servers wait
+    for their containers themselves."""
+    found = collect()
+    names = world.having(OURS, RIE, "sam", "moto")
+    for name in names:
+        world.serve(name)
+    for round_ in range(world.amount(3, 15)):
+        for name in names:
+            found["cold"][name].append(cold_calls(world, name, 1, f"cold-{round_}"))
+    for round_ in range(world.amount(1, 5)):
+        for name in names:
+            found["cold 8"][name].append(cold_calls(world, name, 8, f"cold-8-{round_}"))
+    return found
+
+
+def cold_calls(world: World, contender: str, count: int, name: str) -> float:
+    """Milliseconds until all of so many first calls, begun at once, were answered."""
+    if contender == RIE:
+        return cold_containers(world, count)
+    if contender != OURS:  # each call has a container of its own
+        targets = world.targets(contender)
+        return world.load(targets, clients=count, calls=count).seconds * 1000
+    with ExitStack() as stack:
+        served = [
+            stack.enter_context(world.contenders[OURS].serve(f"{name}-{number}", OK))
+            for number in range(count)
+        ]
+        targets = [target(called, OURS) for called in served]
+        return world.load(targets, clients=count, calls=count).seconds * 1000
+
+
+def cold_containers(world: World, count: int) -> float:
+    rie = world.contenders[RIE]
+    assert isinstance(rie, Rie), "it is the RIE's name"
+    api = world.machine.docker.api
+    made: list[str] = []
+
+    def first_answer(folder: str) -> None:
+        created = rie.create("cold", OK, folder)
+        made.append(created.id)
+        api.start(created.id)
+        path = "/2015-03-31/functions/function/invocations"
+        await_true(
+            lambda: request(("127.0.0.1", created.port), "POST", path, b"{}").status == 200, 0.001
+        )
+
+    with code_folder(OK) as folder, ThreadPoolExecutor(count) as threads:
+        begun = time.perf_counter()
+        try:
+            list(threads.map(first_answer, [folder] * count))
+            return (time.perf_counter() - begun) * 1000
+        finally:
+            for id in made:
+                api.remove_container(id, force=True, v=True)
+
+
+# Start and memory
+
+
+def start(world: World) -> Samples:
+    """Servers that have only just begun to answer: how soon, and what they hold a second later."""
+    found = collect()
+    for _ in range(world.amount(1, 5)):
+        for name in world.having(OURS, "sam", "moto"):
+            with fresh(world, name) as (pid, answered_after):
+                found["start"][name].append(answered_after)
+                time.sleep(1)
+                held = memory.tree(pid)
+            found["rss"][name].append(held["Rss"])
+            found["pss"][name].append(held["Pss"])
+    return found
+
+
+@contextmanager
+def fresh(world: World, name: str) -> Iterator[tuple[int, float]]:
+    """A server that has just begun: its process id, and after how many seconds it answered."""
+    with ExitStack() as stack:
+        if name == OURS:
+            own = stack.enter_context(own_server(world, world.folder / uuid.uuid4().hex))
+            yield own.pid, own.contender.server.answered_after
+        else:
+            called = stack.enter_context(world.contenders[name].serve("fresh", OK))
+            yield called.server, called.answered_after
+
+
+def containers(world: World) -> Samples:
+    """A container that has answered a call, and waits."""
+    found = collect()
+    for _ in range(world.amount(1, 3)):
+        for name in world.having(OURS, RIE, EAGER):
+            called = world.serve(name)[0]
+            expect_ok(called, name)
+            for id in ids(world, called)[:1]:
+                stats = world.machine.docker.api.stats(id, stream=False)
+                found["container"][name].append(memory.container(stats))
+    return found
+
+
+def ids(world: World, called: Called) -> list[str]:
+    listed = world.machine.docker.api.containers(filters=dict(called.containers))
+    return [each["Id"] for each in listed]
+
+
+def environments(world: World) -> Samples:
+    """What the server holds more for each environment, once `count` of them have run side by
+    side and are idle."""
+    found = collect()
+    count = world.amount(8, 32)
+    options = ["--direct-concurrency", str(count), "--memory-budget", "100000"]
+    with ExitStack() as stack:
+        own = stack.enter_context(own_server(world, world.folder / "environments", *options))
+        called = stack.enter_context(own.serve("slow", SLOW))
+        world.load([target(called, OURS)], calls=1)
+        before = memory.tree(own.pid)["Pss"]
+        world.load([target(called, OURS)], clients=count, calls=count)
+        time.sleep(1)
+        there = len(ids(world, called))
+        if there < 2:
+            raise TooSlow(f"{there} environments for {count} calls at once")
+        more = memory.tree(own.pid)["Pss"] - before
+        found["environment"][OURS].append(more / (there - 1))
+    return found
+
+
+# The queue
+
+
+def queue(world: World) -> Samples:
+    """Tasks that all become due at one moment; their rate is from then to the end of the last.
+
+    Two servers in turn, one of which has a table full of ended tasks.
+    """
+    found = collect()
+    full = fill_table(world, found)
+    with ExitStack() as stack:
+        owns = {
+            EMPTY: stack.enter_context(own_server(world, world.folder / "empty")),
+            "queue, full": stack.enter_context(own_server(world, full)),
+        }
+        for own in owns.values():
+            stack.enter_context(own.serve("queue", OK))
+            drained(world, own, 64)
+        for _ in range(world.amount(2, 5)):
+            for series, own in owns.items():
+                found[series][OURS].append(drained(world, own, world.amount(150, 1000)))
+        own = owns[EMPTY]
+        stack.enter_context(own.serve("tells-when", TELLS_WHEN))
+        timed(own)
+        for _ in range(world.amount(10, 100)):
+            running, complete = timed(own)
+            found["running"][OURS].append(running)
+            found["complete"][OURS].append(complete)
+    return found
+
+
+def rows_of(world: World) -> int:
+    return world.amount(100_000, 1_000_000)
+
+
+PAGES = {
+    "by id": "one task by its id",
+    "page": "by status, newest first",
+    "page, not counted": "the same, not counted",
+}
+
+
+def fill_table(world: World, found: Samples) -> Path:
+    """Also takes the times of pages out of it, before a server has it."""
+    folder = world.folder / "full"
+    store = Store(folder / "taskdock.db")
+    tasks_page.fill(store, rows_of(world), ("complete", "complete", "failed"))
+    for _ in range(3):
+        for series, name in PAGES.items():
+            query = tasks_page.QUERIES[name].format(id=f"{rows_of(world) // 2:024x}")
+            found[series][OURS].append(tasks_page.milliseconds(store, query))
+    store.close()
+    return folder
+
+
+def drained(world: World, own: Own, count: int) -> float:
+    """Tasks a second."""
+    for pace in (200, 50):  # tasks a second that we hope to post
+        due = datetime.fromtimestamp(round(time.time() + 1 + count / pace, 3), timezone.utc)
+        body = f'{{"functionName": "queue", "startTimestamp": "{due:%Y-%m-%dT%H:%M:%S.%f}Z"}}'
+        world.load([Target(own.port, "/tasks/v1/", body)], clients=4, calls=count)
+        in_time = datetime.now(timezone.utc) < due
+        seconds = until_complete(own, due, count)
+        if in_time:
+            return count / seconds
+    raise TooSlow(f"{count} tasks were not posted at {pace} a second")
+
+
+def until_complete(own: Own, due: datetime, count: int) -> float:
+    """Seconds that all tasks of that moment took."""
+    moment = round(due.timestamp() * 1000)
+    sql = "SELECT status, status_changed_timestamp FROM task"
+    sql += " WHERE function_name = 'queue' AND start_timestamp = ?"
+    ended: list[int] = []
+
+    def all_complete() -> bool:
+        ended[:] = [when for status, when in own.rows(sql, moment) if status == "complete"]
+        return len(ended) == count
+
+    time.sleep(max(0, due.timestamp() - time.time()))
+    await_true(all_complete, 0.2)
+    return (max(ended) - moment) / 1000
+
+
+def timed(own: Own) -> tuple[float, float]:
+    """Milliseconds from the POST of a task until its function runs, and until it is complete."""
+    begun = time.time()
+    id = own.post("/tasks/v1/", {"functionName": "tells-when"})["id"]
+    ended: list[int] = []
+    lines: list[str] = []
+
+    def over() -> bool:
+        sql = "SELECT status_changed_timestamp FROM task WHERE id = ? AND status = 'complete'"
+        ended[:] = [when for (when,) in own.rows(sql, id)]
+        sql = "SELECT message FROM task_log WHERE task_id = ? AND message LIKE 'at %'"
+        lines[:] = [line for (line,) in own.rows(sql, id)]
+        return bool(ended and lines)
+
+    await_true(over, 0.05)
+    return (float(lines[0].split()[1]) - begun) * 1000, ended[0] - begun * 1000
+
+
+# Freezing
+
+
+def freezing(world: World) -> Samples:
+    """What it adds to the median call of a round. The container is frozen after each call, while
+    the client is already reading."""
+    found = collect()
+    with ExitStack() as stack:
+        targets = []
+        for after in ("0", "3600"):
+            folder = world.folder / f"freeze-{after}"
+            own = stack.enter_context(own_server(world, folder, "--freeze-after", after))
+            called = stack.enter_context(own.serve("speed", OK))
+            targets.append(target(called, OURS))
+            world.load(targets[-1:], calls=20)
+        for _ in range(world.amount(6, 30)):
+            frozen, thawed = (median(world.load([each], calls=50).taken) for each in targets)
+            found["freezing"][OURS].append(frozen - thawed)
+    return found
+
+
+def all_rows(many: str) -> dict[str, Row]:
+    """`many`: how many tasks are in the full table, in words."""
+    return {
+        "warm": Row(
+            warm,
+            (
+                Line(
+                    "warm call, median",
+                    "ms",
+                    "warm",
+                    goals=(Goal(1.0, ("warm", RIE)), Goal(0.05, ("warm", EAGER))),
+                ),
+                Line("warm call, 95th percentile", "ms", "warm", 95),
+                Line("warm call, 99th percentile", "ms", "warm", 99),
+                Line(
+                    "direct execution as a task, warm, median",
+                    "ms",
+                    DIRECT,
+                    goals=(Goal(4.0, (DIRECT, RIE)),),
+                ),
+            ),
+        ),
+        "rates": Row(
+            rates,
+            (
+                Line("calls/s, 1 client", "/s", "rate 1", more_is_better=True),
+                Line(
+                    "calls/s, 8 clients (8 RIEs)",
+                    "/s",
+                    "rate 8",
+                    more_is_better=True,
+                    goals=(Goal(1.0, ("rate 8", RIE), at_least=True),),
+                ),
+                Line("calls/s, 32 clients", "/s", "rate 32", more_is_better=True),
+            ),
+        ),
+        "cold": Row(
+            cold,
+            (
+                Line("cold call", "ms", "cold", goals=(Goal(0.8, ("cold", RIE)),)),
+                Line(
+                    "8 cold calls at once, until all are answered",
+                    "ms",
+                    "cold 8",
+                    goals=(Goal(0.5, ("cold 8", RIE)),),
+                ),
+            ),
+        ),
+        "queue": Row(
+            queue,
+            (
+                Line("task, from POST to its function running", "ms", "running", goals=(Goal(10),)),
+                Line("task, from POST to complete", "ms", "complete"),
+                Line(
+                    "tasks/s through the queue, 8 at a time",
+                    "/s",
+                    EMPTY,
+                    more_is_better=True,
+                    goals=(Goal(400, at_least=True),),
+                ),
+                Line(
+                    f"the same with {many} tasks in the table",
+                    "/s",
+                    "queue, full",
+                    more_is_better=True,
+                    base=(EMPTY, OURS),
+                    goals=(Goal(400, at_least=True), Goal(0.9, (EMPTY, OURS), at_least=True)),
+                ),
+                Line(f"one task by its id, of {many}", "ms", "by id"),
+                Line(
+                    f"page of 20, by status, newest first, of {many}, with the total",
+                    "ms",
+                    "page",
+                    base=("by id", OURS),
+                ),
+                Line("the same, not counted", "ms", "page, not counted", base=("by id", OURS)),
+            ),
+        ),
+        "freezing": Row(
+            freezing,
+            (Line("freezing adds to a warm call", "ms", "freezing", goals=(Goal(0.3),)),),
+        ),
+        "start": Row(
+            start,
+            (
+                Line("start to first answer", "s", "start", goals=(Goal(1.0),)),
+                Line("idle server, RSS", "MiB", "rss", goals=(Goal(80),)),
+                Line("idle server, PSS", "MiB", "pss"),
+            ),
+        ),
+        "containers": Row(containers, (Line("idle container", "MiB", "container"),)),
+        "environments": Row(
+            environments,
+            (Line("server, for each warm environment", "MiB", "environment", goals=(Goal(0.3),)),),
+        ),
+    }
