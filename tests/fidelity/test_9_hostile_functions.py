@@ -426,25 +426,26 @@ OK = "HTTP/1.1 202 Accepted"
 BAD = "HTTP/1.1 400 Bad Request"
 NO = "HTTP/1.1 404 Not Found"
 TOO_LARGE = "HTTP/1.1 431 Request Header Fields Too Large"
+HUNG_UP = ("Connection reset by peer", "Broken pipe")  # which one depends on how far it has come
 
 
 @pytest.mark.parametrize(
     ("said", "answers"),
     [
         ({"bytes": "GET /" + "x" * 60_000 + " HTTP/1.1\r\nHost: x\r\n\r\n"}, [NO]),
-        ({"bytes": "GET /" + "x" * 100_000 + " HTTP/1.1\r\nHost: x\r\n\r\n"}, [BAD]),
-        ({"bytes": "GET /" + "x" * 65_536, "repeat": 100}, [TOO_LARGE, "Connection reset by peer"]),
+        ({"bytes": "GET /" + "x" * 100_000 + " HTTP/1.1\r\nHost: x\r\n\r\n"}, [BAD, *HUNG_UP]),
+        ({"bytes": "GET /" + "x" * 65_536, "repeat": 100}, [TOO_LARGE, *HUNG_UP]),
         (
             {"bytes": "GET / HTTP/1.1\r\n" + "X-A: " + "x" * 65_536, "repeat": 100},
-            [TOO_LARGE, "Connection reset by peer"],
+            [TOO_LARGE, *HUNG_UP],
         ),
         (
             {"bytes": "X-A: b\r\n", "times": 10_000, "repeat": 100},
-            [BAD, TOO_LARGE, "Connection reset by peer"],
+            [BAD, TOO_LARGE, *HUNG_UP],
         ),
         (
             {"bytes": "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "times": 10_000},
-            [NO, BAD, "Connection reset by peer", "Broken pipe"],
+            [NO, BAD, *HUNG_UP],
         ),
         ({"bytes": "POST {mine} HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"}, [BAD]),
         ({"bytes": "POST {mine} HTTP/1.1\r\nHost: x\r\nContent-Length: 9e9\r\n\r\n"}, [BAD]),
