@@ -1,4 +1,4 @@
-"""Docker as an Engine: one container per `run`, its console on one attached connection."""
+"""Docker as an Engine: one container per `create`, its console on one attached connection."""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ class Freezer:
         for place, frozen, thawed in _PLACES:
             file = place.format(container_id)
             if os.access(file, os.W_OK):
-                self._watch(file, thawed)
-                return _write(file, frozen)
+                self.works = self._watch(file, thawed)
+                return self.works and _write(file, frozen)
         self.works = False
         return False
 
@@ -58,24 +58,31 @@ class Freezer:
             if self._guard is not None:
                 self._guard.communicate()
 
-    def _watch(self, file: str, thawed: str) -> None:
-        """Has the guard thaw it when this process ends, however it ends."""
+    def _watch(self, file: str, thawed: str) -> bool:
+        """Has the guard thaw it when this process ends, however it ends; false: there is none."""
         with self._lock:
             if file in self._guarded:
-                return
+                return True
+            try:
+                self._tell_guard(f"{thawed} {file}\n")
+            except OSError:  # it was not to be had, or somebody has ended it
+                return False
             self._guarded.add(file)
-            if self._guard is None:
-                self._guard = subprocess.Popen(
-                    ["/bin/sh", "-c", _GUARD],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                    cwd="/",
-                )
-            assert self._guard.stdin is not None
-            self._guard.stdin.write(f"{thawed} {file}\n".encode())
-            self._guard.stdin.flush()
+            return True
+
+    def _tell_guard(self, line: str) -> None:
+        if self._guard is None:
+            self._guard = subprocess.Popen(
+                ["/bin/sh", "-c", _GUARD],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd="/",
+            )
+        assert self._guard.stdin is not None
+        self._guard.stdin.write(line.encode())
+        self._guard.stdin.flush()
 
 
 def thaw(container_id: str) -> bool:

@@ -107,11 +107,10 @@ class Environment:
         self._changed.notify_all()
         return True
 
-    def reserve(self) -> int:
+    def reserve(self) -> None:
         """Keeps it for one lease until it is busy, or released. Needs the pool's condition."""
         self._reserved = True
         self.turn += 1
-        return self.turn
 
     def release(self, turn: int) -> None:
         """That lease is over. What has not answered in it can serve no more."""

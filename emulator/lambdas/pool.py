@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -99,7 +99,7 @@ class Pool:
         finally:
             leased.release(turn)
             if self.freezes_after <= 0:
-                self.freeze_idle(after=0)
+                self._freeze([leased], after=0)
             if leased.stale:
                 self.retire_idle(after=float("inf"))
 
@@ -125,15 +125,9 @@ class Pool:
 
     def freeze_idle(self, after: float) -> None:
         """Pauses what has been idle for `after` seconds, where the engine can."""
-        if not self._engine.can_freeze:
-            return
         with self._changed:
-            due = placement.to_freeze(self._slots(), self._clock.monotonic(), after)
-            chosen = [self._environments[slot.id] for slot in due]
-            for environment in chosen:
-                environment.move(Move.IDLED)
-        for environment in chosen:
-            environment.freeze()
+            environments = list(self._environments.values())
+        self._freeze(environments, after)
 
     def retire_idle(self, after: float) -> None:
         """Retires what is stale, and what has been idle for `after` seconds but for `keep_warm`."""
@@ -162,6 +156,18 @@ class Pool:
 
     def _slots(self) -> list[placement.Slot]:
         return [environment.slot for environment in self._environments.values()]
+
+    def _freeze(self, environments: Iterable[Environment], after: float) -> None:
+        if not self._engine.can_freeze:
+            return
+        with self._changed:
+            slots = [environment.slot for environment in environments]
+            due = placement.to_freeze(slots, self._clock.monotonic(), after)
+            chosen = [self._environments[slot.id] for slot in due]
+            for environment in chosen:
+                environment.move(Move.IDLED)
+        for environment in chosen:
+            self._ask(environment, environment.freeze)
 
     def _acquire(self, function: Function, patience: float) -> Environment | Failure:
         give_up = self._clock.monotonic() + patience
@@ -240,28 +246,28 @@ class Pool:
 
     def _limit_cpu(self, environment: Environment) -> None:
         """AWS gives every function the same speed until its init is over."""
-        if self._cpus is None:
-            return
-        try:
-            environment.limit_cpu(self._cpus(environment.function))
-        except EngineError as error:
-            self._notices.publish("environment_failed", id=environment.id, error=error.message)
+        if self._cpus is not None:
+            cpus = self._cpus(environment.function)
+            self._ask(environment, lambda: environment.limit_cpu(cpus))
 
     def _thaw(self, environment: Environment) -> bool:
         """False: it could not be thawed, and is given up."""
-        try:
-            environment.thaw()
-        except EngineError as error:
-            self._notices.publish("environment_failed", id=environment.id, error=error.message)
+        thawed = self._ask(environment, environment.thaw)
+        if not thawed:
             environment.release(environment.turn)
-            return False
-        return True
+        return thawed
 
     def _remove(self, environment: Environment) -> None:
-        try:
-            environment.remove()
-        except EngineError as error:
-            self._notices.publish("environment_failed", id=environment.id, error=error.message)
+        self._ask(environment, environment.remove)
         with self._changed:
             self._environments.pop(environment.id, None)
             environment.move(Move.REMOVED)
+
+    def _ask(self, environment: Environment, verb: Callable[[], None]) -> bool:
+        """False: the engine failed at it, which is told; no invocation fails for it."""
+        try:
+            verb()
+        except EngineError as error:
+            self._notices.publish("environment_failed", id=environment.id, error=error.message)
+            return False
+        return True

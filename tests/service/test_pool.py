@@ -351,6 +351,24 @@ def test_where_freezing_costs_nothing_it_follows_every_invocation(start_dock: St
     assert [verb for verb, _ in engine.calls] == ["freeze", "thaw"] * 2 + ["freeze"]
 
 
+def test_an_environment_that_cannot_be_frozen_spoils_no_result(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: FakeContainer) -> None:
+        raise EngineError("no freezing today")
+
+    monkeypatch.setattr(FakeContainer, "freeze", refuse)
+    dock = start_dock(freeze_after=0)
+    dock.deploy(lambda event, runtime: "done")
+
+    results = [dock.execute().json()["result"] for _ in range(2)]
+
+    assert results == ["done", "done"]
+    assert ("environment_failed", "no freezing today") in [
+        (name, facts.get("error")) for name, facts in dock.notices
+    ]
+
+
 def test_as_many_environments_as_are_kept_warm_do_not_expire(
     start_dock: StartDock, clock: ManualClock
 ) -> None:
