@@ -21,10 +21,8 @@ from schemathesis.config import (
 from schemathesis.specs.openapi import checks
 
 from emulator import ids
-from emulator.notices import Notices
 from emulator.web import openapi
-from emulator.web.task_service import create_app
-from tests.support.builders import Dock, new_function
+from tests.support.builders import Dock, app_of, new_function
 from tests.support.fake_engine import serve
 from tests.support.people import administrator
 
@@ -58,21 +56,7 @@ def described(*, examples: int, boundaries: bool = False, credentials: bool = Fa
     )
     project = ProjectConfig(generation=generation, phases=phases)
     config = SchemathesisConfig(projects=ProjectsConfig(default=project))
-    nothing: Any = SimpleNamespace(accounts=None, roles=None, tokens=None)
-    app = create_app(
-        service=nothing,
-        catalog=nothing,
-        timetable=nothing,
-        events=nothing,
-        invocations=nothing,
-        arn_of=nothing,
-        architecture="x86_64",
-        api_requests=nothing,
-        directory=nothing,
-        strict=True,
-        health=dict,
-        notices=Notices(),
-    )
+    app = app_of(SimpleNamespace(accounts=None, roles=None, tokens=None))
     return schemathesis.openapi.from_dict(
         openapi.describe(app.url_map, strict=False), config=config
     )

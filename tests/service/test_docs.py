@@ -19,13 +19,11 @@ from emulator.clock import SystemClock
 from emulator.errors import TaskdockError
 from emulator.functions import code
 from emulator.identity.directory import Directory
-from emulator.notices import Notices
 from emulator.store.database import Store
 from emulator.web import openapi, permissions, wire
 from emulator.web.openapi_table import OPERATIONS, ZIP
 from emulator.web.problems import PROBLEMS
-from emulator.web.task_service import create_app
-from tests.support.builders import Dock
+from tests.support.builders import Dock, app_of
 from tests.support.people import nobody
 
 Json = dict[str, Any]
@@ -34,22 +32,7 @@ Json = dict[str, Any]
 @pytest.fixture
 def url_map(tmp_path: Path) -> Iterator[Any]:
     store = Store(tmp_path / "taskdock.db")
-    unused: Any = None
-    app = create_app(
-        service=unused,
-        catalog=unused,
-        timetable=unused,
-        events=unused,
-        invocations=unused,
-        arn_of=unused,
-        architecture="x86_64",
-        api_requests=unused,
-        directory=Directory(store=store, clock=SystemClock()),
-        strict=True,
-        health=dict,
-        notices=Notices(),
-    )
-    yield app.url_map
+    yield app_of(Directory(store=store, clock=SystemClock())).url_map
     store.close()
 
 

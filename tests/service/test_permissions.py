@@ -12,11 +12,9 @@ from requests_oauthlib import OAuth1
 from emulator.clock import SystemClock
 from emulator.errors import TaskdockError
 from emulator.identity.directory import Directory
-from emulator.notices import Notices
 from emulator.store.database import Store
 from emulator.web import permissions
-from emulator.web.task_service import create_app
-from tests.support.builders import Dock, new_function
+from tests.support.builders import Dock, app_of, new_function
 from tests.support.fake_engine import serve
 from tests.support.people import Person, administrator, nobody, person, refusal
 
@@ -111,21 +109,7 @@ def test_the_refusal_names_the_permission_that_is_missing(strict: Dock) -> None:
 
 def test_every_endpoint_of_the_server_is_in_the_table(tmp_path: Path) -> None:
     store = Store(tmp_path / "taskdock.db")
-    unused: Any = None
-    app = create_app(
-        service=unused,
-        catalog=unused,
-        api_requests=unused,
-        timetable=unused,
-        events=unused,
-        invocations=unused,
-        arn_of=unused,
-        architecture="x86_64",
-        directory=Directory(store=store, clock=SystemClock()),
-        strict=True,
-        health=dict,
-        notices=Notices(),
-    )
+    app = app_of(Directory(store=store, clock=SystemClock()))
 
     for rule in app.url_map.iter_rules():
         for method in rule.methods or ():

@@ -13,11 +13,14 @@ from typing import Any, TypeVar
 
 import pytest
 import requests
+from flask import Flask
 
 from emulator.app import Emulator
 from emulator.clock import Clock
 from emulator.functions.function import Function
+from emulator.notices import Notices
 from emulator.settings import Settings
+from emulator.web.task_service import create_app
 from tests.support.fake_engine import FakeEngine, Handler, Program, serve
 from tests.support.manual_clock import ManualClock
 
@@ -222,6 +225,25 @@ class Dock:
 
 
 StartDock = Callable[..., Dock]
+
+
+def app_of(directory: Any) -> Flask:
+    """The public application with nothing behind its endpoints, for who looks at those alone."""
+    unused: Any = None
+    return create_app(
+        service=unused,
+        catalog=unused,
+        timetable=unused,
+        events=unused,
+        invocations=unused,
+        arn_of=unused,
+        architecture="x86_64",
+        api_requests=unused,
+        directory=directory,
+        strict=True,
+        health=dict,
+        notices=Notices(),
+    )
 
 
 class Gate:
