@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Callable
 from concurrent.futures import TimeoutError as NoReply
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -43,11 +45,41 @@ class Call:
     trace_id: str = field(default_factory=ids.trace_id)
 
 
+Told = Callable[[Outcome], object]
+
+
 class Invoker:
     def __init__(self, *, pool: Pool, clock: Clock, region: str = launch.REGION) -> None:
         self._pool = pool
         self._region = region
         self._clock = clock
+
+    def begin(
+        self,
+        function: Function,
+        event: bytes,
+        sink: Sink,
+        *,
+        patience: float,
+        max_event: int = MAX_EVENT,
+        call: Call | None = None,
+        answered: Told = lambda _: None,
+        ended: Told = lambda _: None,
+    ) -> None:
+        """Begins what `invoke` does, and returns at once; from any thread.
+
+        `answered` is told what became of it as soon as that is known, `ended` when its log is
+        complete. Both, and `sink`, are called on the reactor's thread, and may not block.
+        """
+
+        def run() -> None:
+            outcome = self.invoke(
+                function, event, sink, patience=patience, max_event=max_event, call=call
+            )
+            answered(outcome)
+            ended(outcome)
+
+        threading.Thread(target=run, daemon=True).start()
 
     def invoke(
         self,

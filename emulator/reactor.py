@@ -1,0 +1,47 @@
+"""The reactor: one thread with an asyncio event loop. What is confined to it needs no locks.
+
+Invocations, environments and their mailboxes live on it, beside the listeners that serve them: an
+event goes from its caller to a container and back without a change of threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Reactor:
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="reactor", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def call(self, verb: Callable[..., object], *arguments: Any) -> None:
+        """Has `verb` called on the reactor's thread, soon; from any thread. Once the reactor has
+        stopped, it is not called."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self.loop.call_soon_threadsafe(verb, *arguments)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """What `work` returns or raises, for another thread, which waits for it."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result()
+
+    def stop(self) -> None:
+        """Returns when the thread has ended. Stopping twice, or unstarted, is harmless."""
+        self.call(self.loop.stop)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+        finally:
+            self.loop.close()
