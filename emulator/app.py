@@ -36,6 +36,7 @@ from emulator.lambdas.invoker import Invoker
 from emulator.lambdas.keeper import Keeper
 from emulator.lambdas.pool import Pool
 from emulator.notices import Notices
+from emulator.reactor import Reactor
 from emulator.settings import Settings
 from emulator.store.database import Store
 from emulator.tasks.api_requests import ApiRequests
@@ -53,10 +54,14 @@ from emulator.tasks.scheduler import Scheduler
 from emulator.tasks.service import Service
 from emulator.tasks.timetable import Timetable
 from emulator.tasks.worker import Worker
-from emulator.web import problems
+from emulator.web import front, problems, runtime_api
+from emulator.web.front import Front
+from emulator.web.lambda_invoke import InvokeApi
+from emulator.web.lambda_names import Names
 from emulator.web.runtime_api import RuntimeApi
-from emulator.web.servers import PublicServer, RuntimeServer, open_private, open_public
+from emulator.web.servers import Listener, open_private, open_public
 from emulator.web.task_service import create_app
+from emulator.web.wsgi import Wsgi
 
 ImageOf = Callable[[Function], str]
 """The image that a function runs in; may take long (a pull, a build) and raise `EngineError`."""
@@ -79,6 +84,7 @@ class Emulator:
         self._data = settings.data_dir.resolve()
         self._credentials = self._data / "credentials"  # for `taskdock env`, while we run
         self._lock = _hold(self._data)
+        self._reactor = Reactor()
         try:
             self._sockets = open_public(settings.host, settings.port, engine.gateway)
             self._store = Store(self._data / "taskdock.db")
@@ -100,6 +106,7 @@ class Emulator:
         self._engine.sweep(f"{launch.LABEL}.server={self._label}")
         self.catalog.tidy()
         self._rescuer.rescue(timedelta(0))
+        self._reactor.start()
         self._runtime.start()
         self._keeper.start()
         self._scribe.start()
@@ -127,7 +134,9 @@ class Emulator:
         self._scribe.stop()
         self._rescuer.stop()
         self._public.stop()
+        self._wsgi.stop()
         self._runtime.stop()
+        self._reactor.stop()
         self._engine.close()
         self._store.close()
         self._lock.close()
@@ -149,6 +158,7 @@ class Emulator:
         self.directory = Directory(store=store, clock=clock)
         self.pool = Pool(
             engine=self._engine,
+            reactor=self._reactor,
             launch=self._launch,
             budget=settings.memory_budget or self._engine.memory * 3 // 4,
             most=settings.max_environments,
@@ -167,11 +177,14 @@ class Emulator:
         self._queue = Queue(store=store, server=ids.word(), events=events)
         journal = Journal(store)
         self._scribe = Scribe(journal=journal, notices=notices)
+        invoker = Invoker(
+            pool=self.pool, reactor=self._reactor, clock=clock, region=settings.region
+        )
         runner = Runner(
             queue=self._queue,
             journal=journal,
             catalog=self.catalog,
-            invoker=Invoker(pool=self.pool, clock=clock, region=settings.region),
+            invoker=invoker,
             clock=clock,
             notices=notices,
         )
@@ -215,7 +228,8 @@ class Emulator:
         )
         invocations = Invocations(
             backlog=backlog,
-            runner=runner,
+            journal=journal,
+            invoker=invoker,
             places=direct,
             wake=self._dispatcher.wake,
             clock=clock,
@@ -229,25 +243,32 @@ class Emulator:
         )
         self._courier = Courier(outbox=Outbox(store=store), clock=clock, notices=notices)
         notices.subscribe(self._wake_loops)
-        self._runtime = RuntimeServer(
-            RuntimeApi(self.pool.mailbox), open_private(self._engine.gateway)
+        self._runtime = Listener(
+            RuntimeApi(self.pool.mailbox),
+            [open_private(self._engine.gateway)],
+            self._reactor,
+            runtime_api.refuse,
         )
-        self._public = PublicServer(
+        names = Names(self.catalog, partial(launch.function_arn, region=settings.region))
+        strict = settings.auth == "strict"
+        self._wsgi = Wsgi(
             create_app(
                 service=self.service,
                 catalog=self.catalog,
                 api_requests=api_requests,
                 directory=self.directory,
-                strict=settings.auth == "strict",
+                strict=strict,
                 timetable=timetable,
                 events=events,
-                invocations=invocations,
-                arn_of=partial(launch.function_arn, region=settings.region),
+                names=names,
                 architecture=_architecture(settings),
                 health=self.health,
                 notices=notices,
-            ),
-            self._sockets,
+            )
+        )
+        invoke = InvokeApi(names=names, invocations=invocations, strict=strict, notices=notices)
+        self._public = Listener(
+            Front(invoke, self._wsgi), self._sockets, self._reactor, front.refuse
         )
         self.catalog.subscribe(self._function_changed)
 
@@ -325,7 +346,7 @@ def serve(settings: Settings) -> None:
     logging.basicConfig(
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    for noisy in ("urllib3", "docker", "peewee", "waitress", "uvicorn", "oauthlib"):
+    for noisy in ("urllib3", "docker", "peewee", "uvicorn", "oauthlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     emulator = build(settings)
     signals = _signals()

@@ -18,6 +18,7 @@ T = TypeVar("T")
 class Reactor:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[object]] = set()
         self._thread = threading.Thread(target=self._run, name="reactor", daemon=True)
 
     def start(self) -> None:
@@ -28,6 +29,15 @@ class Reactor:
         stopped, it is not called."""
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self.loop.call_soon_threadsafe(verb, *arguments)
+
+    def spawn(self, work: Coroutine[Any, Any, object]) -> None:
+        """Has `work` done on the reactor's thread; from any thread. It should not raise."""
+        self.call(self._spawn, work)
+
+    def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
+        task = self.loop.create_task(work)
+        self._tasks.add(task)  # the loop itself has only weak references
+        task.add_done_callback(self._tasks.discard)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """What `work` returns or raises, for another thread, which waits for it."""
@@ -43,5 +53,12 @@ class Reactor:
         asyncio.set_event_loop(self.loop)
         try:
             self.loop.run_forever()
+            self._cancel_all()
         finally:
             self.loop.close()
+
+    def _cancel_all(self) -> None:
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))

@@ -1,12 +1,13 @@
 """One container in its Lambda role: its state, its mailbox, its output.
 
-It listens to the engine and to its mailbox; the pool decides what becomes of it. States change
-under the pool's condition only, so that whoever waits there sees each change. Its runtime may be
+It listens to the engine and to its mailbox; the pool decides what becomes of it. All of it is on
+the reactor's thread, but for the verbs that ask the engine and wait for it. Its runtime may be
 started several times, as on AWS: after a crash or a time-out the container serves on with its /tmp.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -37,11 +38,11 @@ class Environment:
         *,
         id: str,
         function: Function,
-        changed: threading.Condition,
+        loop: asyncio.AbstractEventLoop,
         clock: Clock,
-        retiring: Callable[[Environment], object],
+        moved: Callable[[Environment], object],
     ) -> None:
-        """`retiring` is called once, under `changed`, when it has to be removed."""
+        """`moved` is called after each change of its state."""
         self.id = id
         self.function = function
         self.version = function.version
@@ -61,10 +62,11 @@ class Environment:
         self.end: ContainerEnd | None = None
         """How the runtime has ended; None: it runs."""
         self._ended: float | None = None
-        self._changed = changed
+        self._loop = loop
+        self._moved = moved
+        self._watchers: list[asyncio.Future[None]] = []  # who waits for a change
         self._clock = clock
         self._since = self._begun = clock.monotonic()
-        self._retiring = retiring
         self._reserved = False
         self._made = threading.Event()  # the engine has made the container, or failed to
         self._pausing = threading.Lock()  # between the engine's freeze and thaw
@@ -93,33 +95,36 @@ class Environment:
             reserved=self._reserved,
         )
 
+    @property
+    def idle(self) -> bool:
+        return self.slot.idle and not self.stale
+
     def move(self, by: Move) -> bool:
-        """Makes the move if the table has it, and wakes who waits. Needs the pool's condition."""
+        """Makes the move if the table has it, and tells who waits."""
         if not lifecycle.allows(self.state, by):
             return False
-        before, self.state = self.state, lifecycle.move(self.state, by)
+        self.state = lifecycle.move(self.state, by)
         self._since = self._clock.monotonic()
         if self.state is State.BUSY:
             self._reserved = False
-        if self.state is State.RETIRING and before is not State.RETIRING:
-            self.retired = by is Move.RETIRED
-            self._retiring(self)
-        self._changed.notify_all()
+        if by is Move.RETIRED:
+            self.retired = True
+        self._tell_watchers()
+        self._moved(self)
         return True
 
     def reserve(self) -> None:
-        """Keeps it for one lease until it is busy, or released. Needs the pool's condition."""
+        """Keeps it for one lease until it is busy, or released."""
         self._reserved = True
         self.turn += 1
 
     def release(self, turn: int) -> None:
         """That lease is over. What has not answered in it can serve no more."""
-        with self._changed:
-            if self.turn == turn:
-                self._reserved = False
-                if self.state is State.BUSY:
-                    self.move(Move.RETIRED)
-                self._changed.notify_all()
+        if self.turn != turn:
+            return
+        self._reserved = False
+        if self.state is State.BUSY:
+            self.move(Move.RETIRED)
 
     def made(self, container: Container | None) -> None:
         """The engine has made the container; None: there is none and there will be none."""
@@ -130,15 +135,14 @@ class Environment:
 
     def run(self) -> None:
         """Starts the runtime: from here its init is counted."""
-        with self._changed:
-            if self.state is not State.STARTING:
-                return  # it has been retired meanwhile
-            self.mailbox = self._new_mailbox()
-            self._awaited.clear()  # one that was never answered would take the next one's answer
-            self.end, self._ended, self.overdue = None, None, False
-            self.init_milliseconds = None
-            self.begun = self._clock.now()
-            self._begun = self._clock.monotonic()
+        if self.state is not State.STARTING:
+            return  # it has been retired meanwhile
+        self.mailbox = self._new_mailbox()
+        self._awaited.clear()  # one that was never answered would take the next one's answer
+        self.end, self._ended, self.overdue = None, None, False
+        self.init_milliseconds = None
+        self.begun = self._clock.now()
+        self._begun = self._clock.monotonic()
         if self._container is not None:
             self._container.run()
 
@@ -168,15 +172,30 @@ class Environment:
             self._container.kill()
             self._container.remove()
 
-    def await_move(self, state: State, limit: float) -> bool:
+    async def left(self, state: State, limit: float) -> bool:
         """Waits, `limit` seconds at most, until it is in this state no more."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self.state is not state, limit)
+        return await self._until(lambda: self.state is not state, limit)
 
-    def await_end(self, limit: float) -> bool:
+    async def ended(self, limit: float) -> bool:
         """Waits, `limit` seconds at most, until its runtime has ended and its output is here."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self.end is not None, limit)
+        return await self._until(lambda: self.end is not None, limit)
+
+    async def _until(self, condition: Callable[[], bool], limit: float) -> bool:
+        give_up = self._loop.time() + limit
+        while not condition():
+            left = give_up - self._loop.time()
+            if left <= 0:
+                return False
+            change = self._loop.create_future()
+            self._watchers.append(change)
+            await asyncio.wait((change,), timeout=left)
+        return True
+
+    def _tell_watchers(self) -> None:
+        watchers, self._watchers = self._watchers, []
+        for change in watchers:
+            if not change.done():
+                change.set_result(None)
 
     # For the invoker
 
@@ -192,13 +211,12 @@ class Environment:
 
     def record(self, write: Write) -> list[LogLine]:
         """From now on output goes to `write`; returns what was printed before anyone recorded."""
-        with self._changed:
-            lines, self._unread = self._unread, []
-            self._write = write
-            self._kept = 0
+        lines, self._unread = self._unread, []
+        self._write = write
+        self._kept = 0
         return lines
 
-    def settle(self, limit: float) -> None:
+    async def settle(self, limit: float) -> None:
         """Waits until it is done with the invocation it has answered, as long as output comes.
 
         `limit` seconds without any, or its function's time limit in all, end the waiting.
@@ -208,7 +226,7 @@ class Environment:
             now = self._clock.monotonic()
             if now - self._last_output >= limit or now - begun >= self.function.time_limit:
                 return
-            self.await_move(State.SETTLING, limit)
+            await self.left(State.SETTLING, limit)
 
     # What the engine says (engine.Listener)
 
@@ -224,12 +242,10 @@ class Environment:
             if over:
                 return
             message = f"taskdock keeps {MAX_LOG >> 20} MB of a log; what follows is left out"
-        with self._changed:
-            write = self._write
-            if write is None:
-                self._unread.append(LogLine(self._clock.now(), message))
-        if write is not None:
-            write(message)
+        if self._write is None:
+            self._unread.append(LogLine(self._clock.now(), message))
+        else:
+            self._write(message)
 
     def flushed(self, peak: int) -> None:
         self.peak = max(self.peak, peak)
@@ -246,13 +262,11 @@ class Environment:
         self._end(ContainerEnd(None), Move.LOST)
 
     def _end(self, end: ContainerEnd, by: Move) -> None:
-        with self._changed:
-            if self.end is None:
-                self.end, self._ended = end, self._clock.monotonic()
-            self.move(by)
-            self._changed.notify_all()
-            mailbox = self.mailbox
-        mailbox.close(end)
+        if self.end is None:
+            self.end, self._ended = end, self._clock.monotonic()
+        self.move(by)
+        self._tell_watchers()
+        self.mailbox.close(end)
 
     # What the runtime does, through the mailbox
 
@@ -276,21 +290,17 @@ class Environment:
         printed = self._printed
         if printed >= _PIPE and printed != self._printed_before:
             self._printed_before = printed
-            again = threading.Timer(_QUIET, self._flush, (lambda: self._settled(run),))
-            again.daemon = True
-            again.start()
+            self._loop.call_later(_QUIET, self._flush, lambda: self._settled(run))
             return
         self._printed = self._printed_before = 0
         self._move(run, Move.POLLED)
 
     def _move(self, run: int, by: Move) -> None:
-        with self._changed:
-            if run == self._run:
-                self.move(by)
+        if run == self._run:
+            self.move(by)
 
     def _flush(self, then: Callable[[], None]) -> None:
         """`then` is called when all output up to now has been handed over, unless it ends first."""
-        with self._changed:
-            self._awaited.append(then)
+        self._awaited.append(then)
         if self._container is not None:
             self._container.flush()

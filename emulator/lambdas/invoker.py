@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-import threading
-from collections.abc import Callable
-from concurrent.futures import TimeoutError as NoReply
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from emulator import ids
 from emulator.clock import Clock, to_epoch
@@ -29,6 +29,7 @@ from emulator.lambdas.outcome import (
     timed_out,
 )
 from emulator.lambdas.pool import Pool
+from emulator.reactor import Reactor
 
 MAX_EVENT = 6 * 1024 * 1024  # bytes
 _SETTLE_LIMIT = 2.0  # seconds that an outcome waits for a runtime that has answered to ask again
@@ -49,8 +50,16 @@ Told = Callable[[Outcome], object]
 
 
 class Invoker:
-    def __init__(self, *, pool: Pool, clock: Clock, region: str = launch.REGION) -> None:
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        reactor: Reactor,
+        clock: Clock,
+        region: str = launch.REGION,
+    ) -> None:
         self._pool = pool
+        self._reactor = reactor
         self._region = region
         self._clock = clock
 
@@ -66,20 +75,25 @@ class Invoker:
         answered: Told = lambda _: None,
         ended: Told = lambda _: None,
     ) -> None:
-        """Begins what `invoke` does, and returns at once; from any thread.
+        """Begins an invocation and returns at once; from any thread.
+
+        Runs `event` (JSON text); log lines go to `sink`. The function's time limit begins when the
+        event is delivered; before that, `patience` (seconds) limits the wait for room in memory.
 
         `answered` is told what became of it as soon as that is known, `ended` when its log is
-        complete. Both, and `sink`, are called on the reactor's thread, and may not block.
+        complete: every line has gone to `sink`, REPORT last. All three are called on the reactor's
+        thread, and may not block. Should taskdock itself fail, `ended` is still told, alone.
         """
-
-        def run() -> None:
-            outcome = self.invoke(
-                function, event, sink, patience=patience, max_event=max_event, call=call
-            )
-            answered(outcome)
-            ended(outcome)
-
-        threading.Thread(target=run, daemon=True).start()
+        work = self._run(
+            function,
+            event,
+            sink,
+            patience=patience,
+            max_event=max_event,
+            call=call,
+            answered=answered,
+        )
+        self._reactor.spawn(self._ending(work, ended))
 
     def invoke(
         self,
@@ -91,23 +105,44 @@ class Invoker:
         max_event: int = MAX_EVENT,
         call: Call | None = None,
     ) -> Outcome:
-        """Runs `event` (JSON text) and returns what became of it; log lines go to `sink`.
+        """What became of an invocation, once its log is complete; for other threads, which wait."""
+        return self._reactor.run(
+            self._run(function, event, sink, patience=patience, max_event=max_event, call=call)
+        )
 
-        When it returns, every line of this invocation has been written, REPORT last. The function's
-        time limit begins when the event is delivered; before that, `patience` (seconds) limits the
-        wait for room in memory.
-        """
+    @staticmethod
+    async def _ending(work: Coroutine[Any, Any, Outcome], ended: Told) -> None:
+        try:
+            outcome = await work
+        except Exception as error:
+            outcome = not_started("InvocationFailed", f"taskdock could not run it: {error!r}")
+        ended(outcome)
+
+    async def _run(
+        self,
+        function: Function,
+        event: bytes,
+        sink: Sink,
+        *,
+        patience: float,
+        max_event: int,
+        call: Call | None,
+        answered: Told = lambda _: None,
+    ) -> Outcome:
         if len(event) > max_event:
-            return not_started(
+            outcome: Outcome = not_started(
                 "RequestEntityTooLargeException",
                 f"Request must be smaller than {max_event} bytes for the InvokeFunction operation",
             )
+            answered(outcome)
+            return outcome
         call = call or Call()
-        with self._pool.lease(function, patience) as leased:
+        async with self._pool.lease(function, patience) as leased:
             if isinstance(leased, Failure):
+                answered(leased)
                 return leased
             log = InvocationLog(call.request_id, function, sink, self._clock, self._region)
-            return _Invocation(
+            return await _Invocation(
                 environment=leased,
                 event=event,
                 call=call,
@@ -115,6 +150,7 @@ class Invoker:
                 log=log,
                 pool=self._pool,
                 clock=self._clock,
+                answered=answered,
             ).run()
 
 
@@ -131,6 +167,7 @@ class _Invocation:
         log: InvocationLog,
         pool: Pool,
         clock: Clock,
+        answered: Told,
     ) -> None:
         self._environment = environment
         self._event = event
@@ -139,11 +176,12 @@ class _Invocation:
         self._log = log
         self._pool = pool
         self._clock = clock
+        self._answered = answered
         self._limit = environment.function.time_limit  # seconds
         self._deadline = clock.now() + timedelta(seconds=self._limit)
         self._begun = clock.monotonic()
 
-    def run(self) -> Outcome:
+    async def run(self) -> Outcome:
         cold = self._environment.turn == 1
         if cold:
             environment = self._environment
@@ -151,31 +189,33 @@ class _Invocation:
         self._log.lines(self._environment.record(self._log.line))
         ready = self._environment.state is State.BUSY
         init = self._environment.init_milliseconds if cold and ready else None
-        if ready or self._init_again(cold):
+        if ready or await self._init_again(cold):
             self._log.start()
-            answered = self._exchange()
+            answered = await self._exchange()
             duration = self._milliseconds
-            outcome = self._finish(answered)
+            outcome = await self._finish(answered)
         else:
             duration = self._milliseconds
             outcome = self._why()
             if self._environment.state is State.DOWN:
                 self._log.init_report(self._environment.age_milliseconds, outcome, "invoke")
             self._log.start()
+            self._answered(outcome)
         self._log.explain(outcome)
         self._log.end(outcome, self._usage(outcome, duration, init))
         return outcome
 
-    def _init_again(self, cold: bool) -> bool:
+    async def _init_again(self, cold: bool) -> bool:
         """A runtime that is down has its init within the invocation, and in its time."""
         if cold and self._environment.init_milliseconds is None:
             self._log.init_report(self._environment.age_milliseconds, self._why(), "init")
-        return self._pool.restart(self._environment, self._limit)
+        return await self._pool.restart(self._environment, self._limit)
 
-    def _exchange(self) -> Outcome | ContainerEnd | None:
+    async def _exchange(self) -> Outcome | ContainerEnd | None:
         """What came back from the runtime within its time; None: nothing."""
         mailbox = self._environment.mailbox
-        reply = mailbox.offer(
+        reply: asyncio.Future[Outcome | ContainerEnd] = asyncio.get_running_loop().create_future()
+        mailbox.offer(
             Delivery(
                 request_id=self._call.request_id,
                 event=self._event,
@@ -183,22 +223,26 @@ class _Invocation:
                 function_arn=self._arn,
                 client_context=self._call.client_context,
                 trace_id=self._call.trace_id,
-            )
+            ),
+            reply.set_result,
         )
-        try:
-            return reply.result(max(self._limit - self._milliseconds / 1000, 0))
-        except NoReply:
-            mailbox.withdraw()
-            return reply.result() if reply.done() else None
+        await asyncio.wait((reply,), timeout=max(self._limit - self._milliseconds / 1000, 0))
+        if reply.done():
+            return reply.result()
+        mailbox.withdraw()
+        return None
 
-    def _finish(self, answered: Outcome | ContainerEnd | None) -> Outcome:
+    async def _finish(self, answered: Outcome | ContainerEnd | None) -> Outcome:
         """Waits for the rest of the log, and makes an outcome of what is none yet."""
         if isinstance(answered, Outcome):
-            self._environment.settle(_SETTLE_LIMIT)
+            self._answered(answered)
+            await self._environment.settle(_SETTLE_LIMIT)
             return answered
         if answered is None:
-            self._pool.end(self._environment)
-        return self._why()
+            await self._pool.end(self._environment)
+        outcome = self._why()
+        self._answered(outcome)
+        return outcome
 
     def _why(self) -> Failure:
         """Why the runtime has ended without an answer."""

@@ -1,15 +1,13 @@
 """The mailbox of one environment: where the invoker and the runtime meet.
 
-The invoker offers an event and waits on a future; the runtime asks for it with `next` and posts an
-answer. Both sides may be on any thread. What may be posted when is in the table of
+The invoker offers an event and is told what came back; the runtime asks for it with `next` and
+posts an answer. Both sides are on the reactor's thread. What may be posted when is in the table of
 `runtime_state`. A mailbox is for one run of a runtime: one that is started anew gets a new one.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum
 
@@ -51,6 +49,7 @@ class Verdict(Enum):
 
 
 Deliver = Callable[[Delivery | None], None]
+Reply = Callable[[Outcome | ContainerEnd], object]
 Cancel = Callable[[], None]
 
 
@@ -68,42 +67,38 @@ class Mailbox:
         self._polled = polled
         self._answered = answered
         self._init_failed = init_failed
-        self._lock = threading.Lock()
         self._state = State.STARTED
         self._delivery: Delivery | None = None  # until the `next` after its answer: its id is known
-        self._reply: Future[Outcome | ContainerEnd] | None = None  # until it is answered
+        self._reply: Reply | None = None  # until it is answered
         self._waiting: list[Deliver] = []
-        self._closed = False
+        self._end: ContainerEnd | None = None
         self._init_failure: Failure | None = None
 
     # The invoker's side
 
-    def offer(self, delivery: Delivery) -> Future[Outcome | ContainerEnd]:
-        """Holds the event for the runtime. The future gets what it posts, or how it ended."""
-        reply: Future[Outcome | ContainerEnd] = Future()
-        with self._lock:
-            if self._closed:
-                reply.set_result(ContainerEnd(None))
-                return reply
-            self._delivery, self._reply = delivery, reply
+    def offer(self, delivery: Delivery, reply: Reply) -> None:
+        """Holds the event for the runtime. `reply` gets what it posts, or how it ended, once."""
+        if self._end is not None:
+            reply(ContainerEnd(None))
+            return
+        self._delivery, self._reply = delivery, reply
         self._hand_over()
-        return reply
 
     def withdraw(self) -> None:
         """The invoker no longer waits: what the runtime still posts comes too late."""
-        with self._lock:
-            self._delivery = self._reply = None
+        self._delivery = self._reply = None
 
     def close(self, end: ContainerEnd) -> None:
         """The runtime has ended: whoever waits is told. Closing again changes nothing."""
-        with self._lock:
-            self._closed = True
-            waiting, self._waiting = self._waiting, []
-            reply, self._reply, self._delivery = self._reply, None, None
+        if self._end is not None:
+            return
+        self._end = end
+        waiting, self._waiting = self._waiting, []
+        reply, self._reply, self._delivery = self._reply, None, None
         for deliver in waiting:
             deliver(None)
         if reply is not None:
-            reply.set_result(end)
+            reply(end)
 
     @property
     def init_failure(self) -> Failure | None:
@@ -123,30 +118,23 @@ class Mailbox:
         its connection. Returns what cancels the request, or None where it may not ask;
         `deliver(None)` means that there will be no work.
         """
-        with self._lock:
-            before, after = self._state, runtime_state.move(self._state, State.READY)
-            if after is None:
-                return None
-            if not self._closed:
-                self._state = after
-                if self._reply is None:
-                    self._delivery = None
-            ready = after is State.READY and before is not State.READY and not self._closed
-        if ready:
-            self._polled()
-        with self._lock:
-            closed = self._closed
-            if not closed:
-                self._waiting.append(deliver)
-        if closed:
+        before, after = self._state, runtime_state.move(self._state, State.READY)
+        if after is None:
+            return None
+        if self._end is not None:
             deliver(None)
-        else:
-            self._hand_over()
+            return lambda: None
+        self._state = after
+        if self._reply is None:
+            self._delivery = None
+        if after is State.READY and before is not State.READY:
+            self._polled()
+        self._waiting.append(deliver)
+        self._hand_over()
 
         def cancel() -> None:
-            with self._lock:
-                if deliver in self._waiting:
-                    self._waiting.remove(deliver)
+            if deliver in self._waiting:
+                self._waiting.remove(deliver)
 
         return cancel
 
@@ -160,39 +148,36 @@ class Mailbox:
 
     def fail_init(self, error_type: str | None, body: bytes) -> Verdict:
         """Only before the first `next`. An event that was offered waits for the runtime's end."""
-        with self._lock:
-            after = runtime_state.move(self._state, State.INIT_ERROR)
-            if after is None or self._closed:
-                return Verdict.WRONG_STATE
-            self._state = after
-            said = function_error(body, error_type)
-            self._init_failure = Failure(Cause.FUNCTION, said.name, said.message, said.body)
+        after = runtime_state.move(self._state, State.INIT_ERROR)
+        if after is None or self._end is not None:
+            return Verdict.WRONG_STATE
+        self._state = after
+        said = function_error(body, error_type)
+        self._init_failure = Failure(Cause.FUNCTION, said.name, said.message, said.body)
         self._init_failed()
         return Verdict.ACCEPTED
 
     def _post(self, request_id: str, asked: State, body: bytes, outcome: Outcome) -> Verdict:
-        with self._lock:
-            if self._delivery is None or self._delivery.request_id != request_id:
-                return Verdict.UNKNOWN_ID
-            after = runtime_state.move(self._state, asked)
-            if after is None:
-                return Verdict.WRONG_STATE
-            self._state = after
-            reply, self._reply = self._reply, None
+        if self._delivery is None or self._delivery.request_id != request_id:
+            return Verdict.UNKNOWN_ID
+        after = runtime_state.move(self._state, asked)
+        if after is None:
+            return Verdict.WRONG_STATE
+        self._state = after
+        reply, self._reply = self._reply, None
         self._answered()
         too_large = len(body) > MAX_RESPONSE
         if reply is not None:
-            reply.set_result(response_too_large() if too_large else outcome)
+            reply(response_too_large() if too_large else outcome)
         return Verdict.TOO_LARGE if too_large else Verdict.ACCEPTED
 
     def _hand_over(self) -> None:
         """Gives the event that is held, if there is one, to every request that waits."""
-        with self._lock:
-            after = runtime_state.move(self._state, State.RUNNING)
-            delivery = self._delivery
-            if self._reply is None or not self._waiting or after is None:
-                return
-            self._state = after
-            waiting, self._waiting = self._waiting, []
+        after = runtime_state.move(self._state, State.RUNNING)
+        if self._reply is None or not self._waiting or after is None:
+            return
+        self._state = after
+        delivery = self._delivery
+        waiting, self._waiting = self._waiting, []
         for deliver in waiting:
             deliver(delivery)

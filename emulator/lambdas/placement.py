@@ -44,6 +44,12 @@ def serve_from(pool: Sequence[Slot], version: str) -> Slot | None:
     return max(idle, key=lambda slot: (_PREFERRED.index(slot.state), slot.since), default=None)
 
 
+def serving_soon(pool: Sequence[Slot], now: float, within: float) -> int:
+    """How many have answered less than `within` seconds ago: they will hardly work on."""
+    answered = [s for s in pool if s.state is State.SETTLING and not s.stale]
+    return sum(now - slot.since < within for slot in answered)
+
+
 def to_evict(
     pool: Sequence[Slot], megabytes: int, budget: int, most: int = sys.maxsize
 ) -> list[Slot] | None:

@@ -1,20 +1,22 @@
 """All environments of this server: leases them, starts what is missing, retires the rest.
 
-One condition guards every state. Decisions are `placement`'s; calls to the engine are made outside
-the condition, since they take long.
+It lives on the reactor's thread, and needs no locks there; what other threads may call says so.
+Decisions are `placement`'s; calls to the engine that take long are made on threads.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from emulator import ids
 from emulator.clock import Clock
-from emulator.engines.engine import Container, ContainerSpec, Engine
+from emulator.engines.engine import Container, ContainerSpec, Engine, ProgramExit
 from emulator.errors import EngineError
 from emulator.functions.function import Function
 from emulator.lambdas import placement
@@ -23,11 +25,14 @@ from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.mailbox import Mailbox
 from emulator.lambdas.outcome import Failure, not_started, stopped
 from emulator.notices import Notices
+from emulator.reactor import Reactor
 
 INIT_LIMIT = 10.0  # seconds that a runtime has to start before its first invocation begins
 _END_LIMIT = 5.0  # seconds that a runtime has to end when it is stopped
 _FREEZE_AFTER = 5.0  # seconds, where freezing takes its time
-_REMOVALS = 4  # side by side
+_SOON = 0.1  # seconds that a call waits for an environment that has answered and is almost free
+_STARTS = 32  # side by side
+_REMOVALS = 4
 _STOP_LIMIT = 30.0  # seconds until a stop gives up on an engine that does not remove
 
 _SILENT = (
@@ -38,12 +43,24 @@ _SILENT = (
 Launch = Callable[[Function, str], ContainerSpec]
 """Function and environment id -> what to start; may take long, and raise `EngineError`."""
 
+Found = tuple[Environment, State]
+"""An environment that is reserved now, and the state that it was in."""
+
+
+@dataclass(eq=False)
+class _Waiter:
+    """A call for which there was neither an environment nor room."""
+
+    function: Function
+    turn: asyncio.Future[Found | Failure]
+
 
 class Pool:
     def __init__(
         self,
         *,
         engine: Engine,
+        reactor: Reactor,
         launch: Launch,
         budget: int,
         clock: Clock,
@@ -64,32 +81,62 @@ class Pool:
         self._freeze_after = freeze_after
         self._cpus = cpus
         self._engine = engine
+        self._reactor = reactor
+        self._loop = reactor.loop
         self._launch = launch
         self._budget = budget
         self._clock = clock
         self._notices = notices
-        self._changed = threading.Condition()
         self._environments: dict[str, Environment] = {}
+        self._of: dict[str, list[Environment]] = {}  # by version
+        self._waiting: list[_Waiter] = []
+        self._serving = False
+        self._removed = asyncio.Event()
+        self._hands = ThreadPoolExecutor(_STARTS, "engine")
         self._undertaker = ThreadPoolExecutor(_REMOVALS, "undertaker")
         self._stopping = False
+
+    # For other threads
+
+    def snapshot(self) -> list[placement.Slot]:
+        return [environment.slot for environment in list(self._environments.values())]
+
+    def freeze_idle(self, after: float) -> None:
+        """Pauses what has been idle for `after` seconds, where the engine can."""
+        self._reactor.run(self._freeze(self._environments.values(), after))
+
+    def retire_idle(self, after: float) -> None:
+        """Retires what is stale, and what has been idle for `after` seconds but for `keep_warm`."""
+        self._reactor.call(self._retire_idle, after)
+
+    def retire_versions(self, name: str, current: str | None) -> None:
+        """The function's version is now `current` (None: it is gone); no other serves a call that
+        is made from now on."""
+        self._reactor.call(self._retire_versions, name, current)
+
+    def stop(self) -> None:
+        """Removes every container; invocations under way end as `stopped`."""
+        self._reactor.run(self._stop())
+        self._undertaker.shutdown(wait=False)
+        self._hands.shutdown(wait=False)
+
+    # For invocations
 
     def mailbox(self, environment_id: str) -> Mailbox | None:
         environment = self._environments.get(environment_id)
         return None if environment is None else environment.mailbox
 
-    def snapshot(self) -> list[placement.Slot]:
-        with self._changed:
-            return self._slots()
-
-    @contextmanager
-    def lease(self, function: Function, patience: float) -> Iterator[Environment | Failure]:
+    @asynccontextmanager
+    async def lease(
+        self, function: Function, patience: float
+    ) -> AsyncIterator[Environment | Failure]:
         """An environment of this function's version, for one invocation.
 
         It is busy; or it is down, since its runtime has ended or its init has failed, and is to be
         started again by `restart`. Gives a `Failure` when nothing can be started, or there is no
         room within `patience` seconds.
         """
-        leased = self._acquire(function, patience)
+        leased = await self._acquire(function, patience)
         if isinstance(leased, Failure):
             yield leased
             return
@@ -98,22 +145,21 @@ class Pool:
             yield leased
         finally:
             leased.release(turn)
+            self._serve_waiting()
             if self.freezes_after <= 0:
-                self._freeze([leased], after=0)
+                await self._freeze([leased], after=0)
             if leased.stale:
-                self.retire_idle(after=float("inf"))
+                self._retire_idle(after=float("inf"))
 
-    def restart(self, environment: Environment, limit: float) -> bool:
+    async def restart(self, environment: Environment, limit: float) -> bool:
         """Starts the runtime of a leased environment again: busy, or false and down again."""
-        with self._changed:
-            restarted = environment.move(Move.RESTARTED)
-        return restarted and self._await_init(environment, limit)
+        return environment.move(Move.RESTARTED) and await self._await_init(environment, limit)
 
-    def end(self, environment: Environment) -> None:
+    async def end(self, environment: Environment) -> None:
         """Its time is up: the runtime is ended, or the container with it if that is no use."""
         environment.overdue = True
         environment.stop()
-        if not environment.await_end(_END_LIMIT):
+        if not await environment.ended(_END_LIMIT):
             environment.gone()
 
     @property
@@ -123,151 +169,229 @@ class Pool:
             return self._freeze_after
         return 0.0 if self._engine.freezes_at_once else _FREEZE_AFTER
 
-    def freeze_idle(self, after: float) -> None:
-        """Pauses what has been idle for `after` seconds, where the engine can."""
-        with self._changed:
-            environments = list(self._environments.values())
-        self._freeze(environments, after)
+    # Finding
 
-    def retire_idle(self, after: float) -> None:
-        """Retires what is stale, and what has been idle for `after` seconds but for `keep_warm`."""
-        with self._changed:
-            now = self._clock.monotonic()
-            for slot in placement.to_retire(self._slots(), now, after, self._keep_warm):
-                self._environments[slot.id].move(Move.RETIRED)
-
-    def retire_versions(self, name: str, current: str | None) -> None:
-        """The function's version is now `current` (None: it is gone); no other serves again."""
-        with self._changed:
-            for environment in self._environments.values():
-                if environment.function.name == name and environment.version != current:
-                    environment.stale = True
-        self.retire_idle(after=float("inf"))
-
-    def stop(self) -> None:
-        """Removes every container; invocations under way end as `stopped`."""
-        with self._changed:
-            self._stopping = True
-            for environment in list(self._environments.values()):
-                environment.move(Move.RETIRED)
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._environments, _STOP_LIMIT)
-        self._undertaker.shutdown(wait=False)
-
-    def _slots(self) -> list[placement.Slot]:
-        return [environment.slot for environment in self._environments.values()]
-
-    def _freeze(self, environments: Iterable[Environment], after: float) -> None:
-        if not self._engine.can_freeze:
-            return
-        with self._changed:
-            slots = [environment.slot for environment in environments]
-            due = placement.to_freeze(slots, self._clock.monotonic(), after)
-            chosen = [self._environments[slot.id] for slot in due]
-            for environment in chosen:
-                environment.move(Move.IDLED)
-        for environment in chosen:
-            self._ask(environment, environment.freeze)
-
-    def _acquire(self, function: Function, patience: float) -> Environment | Failure:
+    async def _acquire(self, function: Function, patience: float) -> Environment | Failure:
         give_up = self._clock.monotonic() + patience
         while True:
-            found, was = self._find(function, give_up)
+            found = self._take(function, self._ahead_of(function))
+            if found is None:
+                found = await self._await_turn(function, give_up - self._clock.monotonic())
             if isinstance(found, Failure):
                 return found
+            environment, was = found
             if was is State.STARTING:
-                return self._start(found)
-            if was is not State.FROZEN or self._thaw(found):
-                return found
+                return await self._start(environment)
+            if was is not State.FROZEN or await self._thaw(environment):
+                return environment
 
-    def _find(
-        self, function: Function, give_up: float
-    ) -> tuple[Environment, State] | tuple[Failure, None]:
-        """An idle environment, now reserved, with the state it was in; or a new one to start."""
-        with self._changed:
-            while not self._stopping:
-                slots = self._slots()
-                idle = placement.serve_from(slots, function.version)
-                if idle is not None:
-                    environment = self._environments[idle.id]
-                    environment.reserve()
-                    environment.move(Move.LEASED)
-                    return environment, idle.state
-                evicted = placement.to_evict(slots, function.memory_limit, self._budget, self._most)
-                if evicted is not None:
-                    for slot in evicted:
-                        self._environments[slot.id].move(Move.RETIRED)
-                    return self._new(function), State.STARTING
-                patience = give_up - self._clock.monotonic()
-                if patience <= 0 or not self._changed.wait(patience):
-                    return not_started("NoCapacity", "memory had no room for it in time"), None
-        return stopped(), None
+    def _take(self, function: Function, ahead: int) -> Found | Failure | None:
+        """An idle environment, or a new one to start; None: there is none, and no room now.
+
+        `ahead`: how many calls of the same version wait already.
+        """
+        if self._stopping:
+            return stopped()
+        same = self._of.get(function.version, [])
+        slots = [each.slot for each in same if each.idle]
+        idle = placement.serve_from(slots, function.version)
+        if idle is not None:
+            environment = self._environments[idle.id]
+            environment.reserve()
+            environment.move(Move.LEASED)
+            return environment, idle.state
+        now = self._clock.monotonic()
+        if placement.serving_soon([each.slot for each in same], now, _SOON) > ahead:
+            return None
+        evicted = placement.to_evict(
+            self.snapshot(), function.memory_limit, self._budget, self._most
+        )
+        if evicted is None:
+            return None
+        for slot in evicted:
+            self._environments[slot.id].move(Move.RETIRED)
+        return self._new(function), State.STARTING
+
+    def _ahead_of(self, function: Function) -> int:
+        return sum(each.function.version == function.version for each in self._waiting)
+
+    async def _await_turn(self, function: Function, patience: float) -> Found | Failure:
+        waiter = _Waiter(function, self._loop.create_future())
+        self._waiting.append(waiter)
+        self._loop.call_later(_SOON, self._serve_waiting)
+        await asyncio.wait((waiter.turn,), timeout=max(patience, 0))
+        if waiter.turn.done():
+            return waiter.turn.result()
+        self._waiting.remove(waiter)
+        return not_started("NoCapacity", "memory had no room for it in time")
+
+    def _serve_waiting(self) -> None:
+        """Those who wait get what there is now, in the order in which they came."""
+        if self._serving or not self._waiting:
+            return
+        self._serving = True
+        ahead: Counter[str] = Counter()
+        left: list[_Waiter] = []
+        for waiter in self._waiting:
+            version = waiter.function.version
+            found = self._take(waiter.function, ahead[version])
+            if found is None:
+                ahead[version] += 1
+                left.append(waiter)
+            else:
+                waiter.turn.set_result(found)
+        self._waiting = left
+        self._serving = False
+
+    # Starting and ending
 
     def _new(self, function: Function) -> Environment:
         environment = Environment(
             id=ids.word(32),
             function=function,
-            changed=self._changed,
+            loop=self._loop,
             clock=self._clock,
-            retiring=lambda gone: self._undertaker.submit(self._remove, gone),
+            moved=self._moved,
         )
         environment.reserve()
         self._environments[environment.id] = environment
+        self._of.setdefault(environment.version, []).append(environment)
         return environment
 
-    def _start(self, environment: Environment) -> Environment | Failure:
+    async def _start(self, environment: Environment) -> Environment | Failure:
         """Makes its container and starts its runtime, which is busy for this lease, or down."""
         function = environment.function
         container: Container | None = None
         try:
-            spec = self._launch(function, environment.id)
-            environment.image = spec.image
-            container = self._engine.create(spec, environment)
+            container = await self._loop.run_in_executor(self._hands, self._create, environment)
         except EngineError as error:
             self._notices.publish("environment_failed", function=function.name, error=error.message)
             return not_started(type(error).__name__, error.message)
         finally:
             environment.made(container)
-        if not self._await_init(environment, INIT_LIMIT) and environment.overdue:
+        if not await self._await_init(environment, INIT_LIMIT) and environment.overdue:
             self._notices.publish("environment_silent", function=function.name, hint=_SILENT)
         return environment
 
-    def _await_init(self, environment: Environment, limit: float) -> bool:
+    def _create(self, environment: Environment) -> Container:
+        spec = self._launch(environment.function, environment.id)
+        environment.image = spec.image
+        return self._engine.create(spec, Relay(environment, self._reactor))
+
+    async def _await_init(self, environment: Environment, limit: float) -> bool:
         """Starts the runtime and waits until it is busy; after `limit` seconds it is ended."""
         environment.run()
-        if not environment.await_move(State.STARTING, limit):
-            self.end(environment)
+        if not await environment.left(State.STARTING, limit):
+            await self.end(environment)
             return False
-        with self._changed:
-            ready = environment.move(Move.LEASED)
-        if ready:
-            self._limit_cpu(environment)
+        ready = environment.move(Move.LEASED)
+        if ready and self._cpus is not None:  # AWS gives all the same speed until init is over
+            cpus = self._cpus(environment.function)
+            await self._ask(environment, lambda: environment.limit_cpu(cpus))
         return ready
 
-    def _limit_cpu(self, environment: Environment) -> None:
-        """AWS gives every function the same speed until its init is over."""
-        if self._cpus is not None:
-            cpus = self._cpus(environment.function)
-            self._ask(environment, lambda: environment.limit_cpu(cpus))
+    def _moved(self, environment: Environment) -> None:
+        if environment.state is State.RETIRING:
+            self._undertaker.submit(self._remove, environment)
+        self._serve_waiting()
 
-    def _thaw(self, environment: Environment) -> bool:
+    def _retire_idle(self, after: float) -> None:
+        now = self._clock.monotonic()
+        for slot in placement.to_retire(self.snapshot(), now, after, self._keep_warm):
+            self._environments[slot.id].move(Move.RETIRED)
+
+    def _retire_versions(self, name: str, current: str | None) -> None:
+        for environment in self._environments.values():
+            if environment.function.name == name and environment.version != current:
+                environment.stale = True
+        self._retire_idle(after=float("inf"))
+
+    def _remove(self, environment: Environment) -> None:
+        """On a thread of the undertaker's."""
+        try:
+            environment.remove()
+        except EngineError as error:
+            self._tell_of(environment, error)
+        self._reactor.call(self._forget, environment)
+
+    def _forget(self, environment: Environment) -> None:
+        del self._environments[environment.id]
+        same = self._of[environment.version]
+        same.remove(environment)
+        if not same:
+            del self._of[environment.version]
+        self._removed.set()
+        environment.move(Move.REMOVED)
+
+    async def _stop(self) -> None:
+        self._stopping = True
+        for environment in list(self._environments.values()):
+            environment.move(Move.RETIRED)
+        self._serve_waiting()
+        give_up = self._loop.time() + _STOP_LIMIT
+        while self._environments and self._loop.time() < give_up:
+            self._removed.clear()
+            removed = asyncio.ensure_future(self._removed.wait())
+            await asyncio.wait((removed,), timeout=give_up - self._loop.time())
+            removed.cancel()
+
+    # Freezing
+
+    async def _freeze(self, environments: Iterable[Environment], after: float) -> None:
+        if not self._engine.can_freeze:
+            return
+        slots = [environment.slot for environment in environments]
+        due = placement.to_freeze(slots, self._clock.monotonic(), after)
+        chosen = [self._environments[slot.id] for slot in due]
+        for environment in chosen:
+            environment.move(Move.IDLED)
+        for environment in chosen:
+            await self._ask(environment, environment.freeze, quick=self._engine.freezes_at_once)
+
+    async def _thaw(self, environment: Environment) -> bool:
         """False: it could not be thawed, and is given up."""
-        thawed = self._ask(environment, environment.thaw)
+        quick = self._engine.freezes_at_once
+        thawed = await self._ask(environment, environment.thaw, quick=quick)
         if not thawed:
             environment.release(environment.turn)
         return thawed
 
-    def _remove(self, environment: Environment) -> None:
-        self._ask(environment, environment.remove)
-        with self._changed:
-            self._environments.pop(environment.id, None)
-            environment.move(Move.REMOVED)
+    async def _ask(
+        self, environment: Environment, verb: Callable[[], None], *, quick: bool = False
+    ) -> bool:
+        """False: the engine failed at it, which is told; no invocation fails for it.
 
-    def _ask(self, environment: Environment, verb: Callable[[], None]) -> bool:
-        """False: the engine failed at it, which is told; no invocation fails for it."""
+        `quick`: it takes less time than to have a thread do it.
+        """
         try:
-            verb()
+            if quick:
+                verb()
+            else:
+                await self._loop.run_in_executor(self._hands, verb)
         except EngineError as error:
-            self._notices.publish("environment_failed", id=environment.id, error=error.message)
+            self._tell_of(environment, error)
             return False
         return True
+
+    def _tell_of(self, environment: Environment, error: EngineError) -> None:
+        self._notices.publish("environment_failed", id=environment.id, error=error.message)
+
+
+class Relay:
+    """Tells an environment on the reactor's thread what the engine says on another."""
+
+    def __init__(self, environment: Environment, reactor: Reactor) -> None:
+        self._environment = environment
+        self._reactor = reactor
+
+    def output(self, line: bytes) -> None:
+        self._reactor.call(self._environment.output, line)
+
+    def flushed(self, peak: int) -> None:
+        self._reactor.call(self._environment.flushed, peak)
+
+    def exited(self, exit: ProgramExit) -> None:
+        self._reactor.call(self._environment.exited, exit)
+
+    def gone(self) -> None:
+        self._reactor.call(self._environment.gone)

@@ -5,6 +5,7 @@ Every invocation leaves a record, under which its log lines are kept. There is n
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +14,12 @@ from emulator import ids
 from emulator.clock import Clock
 from emulator.errors import IllegalState, TooManyExecutions
 from emulator.functions.function import Function
-from emulator.lambdas.invoker import Call
-from emulator.lambdas.logs import LogLine
+from emulator.lambdas.invoker import Call, Invoker
+from emulator.lambdas.logs import LogLine, Sink
 from emulator.lambdas.outcome import Outcome
 from emulator.notices import Notices
 from emulator.tasks.backlog import Backlog, InvocationRecord
-from emulator.tasks.runner import Runner
+from emulator.tasks.journal import Journal
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_ACCEPTED_EVENT = 1024 * 1024  # bytes
@@ -28,10 +29,10 @@ _PATIENCE = 30.0  # seconds that a caller waits for room in memory
 
 @dataclass(frozen=True)
 class Invoked:
-    """What became of an invocation, and the last 4096 bytes of its log."""
+    """What became of an invocation, and the last 4096 bytes of its log if they were wanted."""
 
     outcome: Outcome
-    log_tail: bytes
+    log_tail: bytes | None
 
 
 class Invocations:
@@ -39,7 +40,8 @@ class Invocations:
         self,
         *,
         backlog: Backlog,
-        runner: Runner,
+        journal: Journal,
+        invoker: Invoker,
         places: threading.Semaphore,
         wake: Callable[[], None],
         clock: Clock,
@@ -47,31 +49,53 @@ class Invocations:
     ) -> None:
         """`places` limits what runs while its caller waits; `wake`: the backlog has something."""
         self._backlog = backlog
-        self._runner = runner
+        self._journal = journal
+        self._invoker = invoker
         self._places = places
         self._wake = wake
         self._clock = clock
         self._notices = notices
 
-    def run(self, function: Function, event: bytes, call: Call) -> Invoked:
+    async def run(self, function: Function, event: bytes, call: Call, with_log: bool) -> Invoked:
         """Runs `event` (JSON text of `invoker.MAX_EVENT` at most) and waits, however long it takes.
 
-        Raises `IllegalState` for a disabled function, or `TooManyExecutions`.
+        On the reactor's thread. Returns as soon as there is an answer, or `with_log` when the log
+        is complete. Raises `IllegalState` for a disabled function, or `TooManyExecutions`.
         """
         _check_enabled(function)
         if not self._places.acquire(blocking=False):
             raise TooManyExecutions("Rate Exceeded.")
-        try:
-            record = self._new_record(function, call)
-            self._backlog.record(record)
-            tail = _Tail()
-            outcome = self._runner.invoke(
-                record.id, function, event, _PATIENCE, call=call, listener=tail
+        record = self._new_record(function, call)
+        sink = self._journal.open(record.id)
+        tail = _Tail(sink) if with_log else None
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def conclude(became: Outcome) -> None:
+            if not outcome.done():
+                self._places.release()
+                outcome.set_result(became)
+
+        def end(became: Outcome) -> None:
+            conclude(became)
+            asyncio.get_running_loop().run_in_executor(None, self._keep, record)
+            self._notices.publish(
+                "function_invoked", function=function.name, request=call.request_id
             )
-        finally:
-            self._places.release()
-        self._notices.publish("function_invoked", function=function.name, request=call.request_id)
-        return Invoked(outcome, tail.kept)
+
+        self._invoker.begin(
+            function,
+            event,
+            tail or sink,
+            patience=_PATIENCE,
+            call=call,
+            answered=conclude if tail is None else lambda _: None,
+            ended=end,
+        )
+        return Invoked(await outcome, None if tail is None else tail.kept)
+
+    def _keep(self, record: InvocationRecord) -> None:
+        self._backlog.record(record)
+        self._journal.close(record.id)
 
     def accept(self, function: Function, event: bytes, call: Call) -> None:
         """Keeps `event` (of `MAX_ACCEPTED_EVENT`) until it has been run; raises `IllegalState`."""
@@ -97,14 +121,14 @@ def _check_enabled(function: Function) -> None:
 
 
 class _Tail:
-    """Listens to log lines and keeps the end of them. Any thread may call."""
+    """Passes log lines on and keeps the end of them."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
         self.kept = b""
 
     def __call__(self, line: LogLine) -> None:
+        self._sink(line)
         if line.message.startswith("INIT_START "):
             return  # it is in the log, but AWS does not show it to the caller
-        with self._lock:
-            self.kept = (self.kept + line.message.encode(errors="replace") + b"\n")[-_TAIL:]
+        self.kept = (self.kept + line.message.encode(errors="replace") + b"\n")[-_TAIL:]

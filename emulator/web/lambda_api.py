@@ -6,7 +6,6 @@ AWS's way, too, so that SDKs understand it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -14,6 +13,7 @@ from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
+from emulator import ids
 from emulator.errors import (
     AlreadyExists,
     CallerError,
@@ -24,12 +24,10 @@ from emulator.functions.catalog import Catalog
 from emulator.functions.code import MAX_ZIPPED_BY_AWS, decode
 from emulator.functions.function import Function
 from emulator.notices import Notices
-from emulator.tasks.invocations import Invocations
 from emulator.web import lambda_answers as answers
-from emulator.web import lambda_invoke
 from emulator.web import lambda_problems as problems
 from emulator.web import lambda_wire as wire
-from emulator.web.lambda_invoke import FUNCTIONS, request_id, trace_id
+from emulator.web.lambda_invoke import FUNCTIONS
 from emulator.web.lambda_names import Names, Reference, parse
 from emulator.web.lambda_problems import Refusal
 
@@ -47,17 +45,9 @@ class _Date(BaseConverter):
     regex = r"\d{4}-\d\d-\d\d"
 
 
-def blueprint(
-    catalog: Catalog,
-    invocations: Invocations,
-    arn_of: Callable[[str], str],
-    architecture: str,
-    notices: Notices,
-) -> Blueprint:
-    """`arn_of`: the ARN of the function of a name. `architecture`: of all functions."""
+def blueprint(catalog: Catalog, names: Names, architecture: str, notices: Notices) -> Blueprint:
+    """`architecture`: of all functions. Invoke is `lambda_invoke`'s."""
     api = Blueprint(NAME, __name__)
-    names = Names(catalog, arn_of)
-    lambda_invoke.serve(api, names, invocations)
     _serve_functions(api, catalog, names, architecture)
 
     @api.record
@@ -72,8 +62,10 @@ def blueprint(
 
     @api.after_request
     def identify(response: Response) -> Response:
-        response.headers["x-amzn-RequestId"] = request_id()
-        response.headers["X-Amzn-Trace-Id"] = trace_id()
+        response.headers["x-amzn-RequestId"] = ids.request_id()
+        response.headers["X-Amzn-Trace-Id"] = (
+            request.headers.get("X-Amzn-Trace-Id") or ids.trace_id()
+        )
         return response
 
     @api.errorhandler(TaskdockError)

@@ -5,24 +5,33 @@ https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+import re
+from dataclasses import replace
+from urllib.parse import parse_qsl
 
-from flask import Blueprint, Response, g, request
+from flask import Response
 
 from emulator import ids, strict_json
+from emulator.errors import CallerError, TaskdockError
 from emulator.lambdas.invoker import MAX_EVENT, Call
 from emulator.lambdas.outcome import Answer, Cause
+from emulator.notices import Notices
 from emulator.tasks.invocations import MAX_ACCEPTED_EVENT, Invocations, Invoked
 from emulator.web import lambda_problems as problems
+from emulator.web import signin
+from emulator.web.exchange import JSON, Reply, Request, Truncated
 from emulator.web.lambda_names import LATEST, Names, parse
 from emulator.web.lambda_problems import Refusal
 
 FUNCTIONS = "/2015-03-31/functions"
 _TYPES = ("RequestResponse", "Event", "DryRun")
-_VERSION = {"X-Amz-Executed-Version": LATEST}
+_PATH = re.compile(rf"{FUNCTIONS}/([^/]+)/invocations/?")
+_VERSION = ("X-Amz-Executed-Version", LATEST)
+_LONG = 64 * 1024  # bytes of JSON that take too long to look through on the reactor's thread
 _MAX_CONTEXT = 3583  # bytes of base64
 _EXPECTED = (
     "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
@@ -30,28 +39,69 @@ _EXPECTED = (
 _SOURCE = "Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled)"
 
 
-def serve(api: Blueprint, names: Names, invocations: Invocations) -> None:
-    @api.post(f"{FUNCTIONS}/<reference>/invocations")
-    def invoke(reference: str) -> Response:
-        named = parse(reference, request.args.get("Qualifier"))
-        function = names.find(named, unqualified=f":{LATEST}")
-        kind = request.headers.get("X-Amz-Invocation-Type") or _TYPES[0]
+class InvokeApi:
+    """`POST /2015-03-31/functions/<function>/invocations`, on the reactor's thread."""
+
+    def __init__(
+        self,
+        *,
+        names: Names,
+        invocations: Invocations,
+        strict: bool,
+        notices: Notices,
+    ) -> None:
+        self._names = names
+        self._invocations = invocations
+        self._strict = strict
+        self._notices = notices
+
+    def serves(self, request: Request) -> bool:
+        return request.method == "POST" and _PATH.fullmatch(request.path) is not None
+
+    async def reply(self, request: Request) -> Reply:
+        """The answer to a request that it serves, whatever becomes of it."""
+        call_id, trace_id = ids.request_id(), _trace_id(request)
+        try:
+            signin.check_machine(
+                request.header("origin"), request.client and request.client[0], self._strict
+            )
+            reply = await self._invoke(request, call_id, trace_id)
+        except TaskdockError as error:
+            if not isinstance(error, CallerError):
+                self._notices.publish("request_broke", path=request.path, error=error.message)
+            reply = _refused(problems.answer(error))
+        except Truncated:
+            said = "the body is shorter than its headers say"
+            reply = _refused(problems.answer(Refusal("SerializationException", said)))
+        except Exception as error:
+            self._notices.publish("request_broke", path=request.path, error=repr(error))
+            reply = _refused(problems.break_down())
+        known = (("x-amzn-RequestId", call_id), ("X-Amzn-Trace-Id", trace_id))
+        return replace(reply, headers=(*reply.headers, *known))
+
+    async def _invoke(self, request: Request, call_id: str, trace_id: str) -> Reply:
+        found = _PATH.fullmatch(request.path)
+        assert found is not None, "it serves this path"
+        named = parse(found[1], _qualifier(request))
+        function = self._names.find(named, unqualified=f":{LATEST}")
+        kind = request.header("x-amz-invocation-type") or _TYPES[0]
         call = Call(
-            request_id=request_id(),
-            client_context=_client_context(request.headers.get("X-Amz-Client-Context")),
-            arn=names.arn(named),
-            trace_id=trace_id(),
+            request_id=call_id,
+            client_context=_client_context(request.header("x-amz-client-context")),
+            arn=self._names.arn(named),
+            trace_id=trace_id,
         )
         match kind:
             case "RequestResponse":
-                event = _event(request.get_data(), MAX_EVENT)
-                return _answer(invocations.run(function, event, call))
+                event = await _event(request, MAX_EVENT)
+                with_log = request.header("x-amz-log-type") == "Tail"
+                return _answer(await self._invocations.run(function, event, call, with_log))
             case "Event":
-                event = _event(request.get_data(), MAX_ACCEPTED_EVENT)
-                invocations.accept(function, event, call)
-                return _nothing(202)
+                event = await _event(request, MAX_ACCEPTED_EVENT)
+                await asyncio.to_thread(self._invocations.accept, function, event, call)
+                return Reply(202, b"")
             case "DryRun":
-                return _nothing(204, _VERSION)
+                return Reply(204, b"", (JSON, _VERSION))
         raise Refusal(
             "ValidationException",
             f"1 validation error detected: Value '{kind[:80]}' at 'invocationType' failed to"
@@ -60,33 +110,43 @@ def serve(api: Blueprint, names: Names, invocations: Invocations) -> None:
         )
 
 
-def _answer(invoked: Invoked) -> Response:
+def _answer(invoked: Invoked) -> Reply:
     """200 also for an error of the function's. Raises `Refusal` for what is not its fault."""
     outcome = invoked.outcome
-    headers = dict(_VERSION)
+    headers = [JSON, _VERSION]
     if not isinstance(outcome, Answer):
         if outcome.cause is Cause.STOPPED:
             raise Refusal("ServiceUnavailableException", outcome.message)
         if outcome.cause is Cause.START:
             raise Refusal("ServiceException", f"{outcome.name}: {outcome.message}")
-        headers["X-Amz-Function-Error"] = "Unhandled"
-    if request.headers.get("X-Amz-Log-Type") == "Tail":
-        headers["X-Amz-Log-Result"] = base64.b64encode(invoked.log_tail).decode()
-    return Response(outcome.body, 200, headers, content_type="application/json")
+        headers.append(("X-Amz-Function-Error", "Unhandled"))
+    if invoked.log_tail is not None:
+        headers.append(("X-Amz-Log-Result", base64.b64encode(invoked.log_tail).decode()))
+    return Reply(200, outcome.body, headers)
 
 
-def _nothing(status: int, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(status=status, headers=headers, content_type="application/json")
+def _refused(response: Response) -> Reply:
+    return Reply(response.status_code, response.get_data(), response.headers.items())
 
 
-def _event(body: bytes, limit: int) -> bytes:
+def _qualifier(request: Request) -> str | None:
+    if not request.query:
+        return None
+    return dict(parse_qsl(request.query.decode("latin-1"))).get("Qualifier")
+
+
+async def _event(request: Request, limit: int) -> bytes:
     """The body as it came, or an empty object for none. Raises `RequestTooLarge` or `Refusal`."""
+    body = await request.body(limit)
     if len(body) > limit:
         raise problems.too_large(limit, "InvokeFunction")
     if not body:
         return b"{}"
     try:
-        strict_json.check(body)
+        if len(body) > _LONG:
+            await asyncio.to_thread(strict_json.check, body)
+        else:
+            strict_json.check(body)
     except ValueError as error:
         raise Refusal(
             "InvalidRequestContentException",
@@ -129,18 +189,7 @@ def _client_context(encoded: str | None) -> str | None:
     return text if text.isascii() and text.isprintable() else json.dumps(value)
 
 
-def request_id() -> str:
-    """The id of the current request, which its invocation has, too."""
-    if "request_id" not in g:
-        g.request_id = ids.request_id()
-    found: str = g.request_id
-    return found
-
-
-def trace_id() -> str:
+def _trace_id(request: Request) -> str:
     """The caller's, or a new one, which the runtime is told."""
-    if "trace_id" not in g:
-        given = request.headers.get("X-Amzn-Trace-Id", "")
-        g.trace_id = given if given.isascii() and given else ids.trace_id()
-    found: str = g.trace_id
-    return found
+    given = request.header("x-amzn-trace-id") or ""
+    return given if given.isascii() and given else ids.trace_id()

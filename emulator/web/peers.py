@@ -7,12 +7,7 @@ machine do, and all containers do where the engine's machine is another one (Doc
 from __future__ import annotations
 
 import ipaddress
-import socket
 from collections.abc import Iterable
-from typing import Any
-
-from waitress.channel import HTTPChannel
-from waitress.server import BaseWSGIServer
 
 MAX_CONNECTIONS = 64
 """To each listener. Runtime clients hold one; the public listener has as many threads."""
@@ -23,21 +18,3 @@ def is_crowded(peer: str, others: Iterable[str]) -> bool:
     if ipaddress.ip_address(peer.partition("%")[0]).is_loopback:
         return False
     return sum(other == peer for other in others) >= MAX_CONNECTIONS
-
-
-def share_fairly(server: BaseWSGIServer) -> None:
-    """waitress listens to nobody any more once it has all the connections that it may have."""
-    accept = server.accept
-
-    def accept_fairly() -> tuple[socket.socket, Any] | None:
-        accepted: tuple[socket.socket, Any] | None = accept()
-        if accepted is None:
-            return None
-        connection, address = accepted
-        channels = [each for each in server._map.values() if isinstance(each, HTTPChannel)]
-        if is_crowded(address[0], (channel.addr[0] for channel in channels)):
-            connection.close()
-            return None
-        return accepted
-
-    server.accept = accept_fairly

@@ -12,10 +12,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import contextlib
+import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from http import HTTPStatus
 
 from emulator.lambdas import runtime_state
 from emulator.lambdas.mailbox import Delivery, Mailbox, Verdict
@@ -26,7 +27,7 @@ from emulator.lambdas.outcome import (
     function_error,
 )
 from emulator.lambdas.runtime_state import State
-from emulator.web.runtime_exchange import (
+from emulator.web.exchange import (
     JSON,
     Receive,
     Reply,
@@ -34,8 +35,23 @@ from emulator.web.runtime_exchange import (
     Scope,
     Send,
     Truncated,
-    error,
 )
+
+
+def error_body(type: str, message: str) -> bytes:
+    return json.dumps({"errorMessage": message, "errorType": type}, separators=(",", ":")).encode()
+
+
+def error(status: int, type: str, message: str) -> Reply:
+    return Reply(status, error_body(type, message))
+
+
+def refuse(_: str, status: int, why: str) -> tuple[int, bytes, dict[str, str]]:
+    """What is not HTTP."""
+    too_large = status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    name = "RequestHeaderFieldsTooLarge" if too_large else "InvalidRequestFormat"
+    return status, error_body(name, why), {}
+
 
 _ERROR_TYPE = "lambda-runtime-function-error-type"
 _ERROR_BODY = "lambda-runtime-function-error-body"
@@ -92,27 +108,20 @@ class RuntimeApi:
 
 async def _next(mailbox: Mailbox, request: Request, _: str) -> Reply:
     """Holds the request until there is an event, or the runtime hangs up."""
-    loop = asyncio.get_running_loop()
-    came: asyncio.Future[Delivery | None] = loop.create_future()
-
-    def arrive(delivery: Delivery | None) -> None:
-        if not came.done():
-            came.set_result(delivery)
+    came: asyncio.Future[Delivery | None] = asyncio.get_running_loop().create_future()
 
     def deliver(delivery: Delivery | None) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended; so will the container
-            loop.call_soon_threadsafe(arrive, delivery)
+        if not came.done():
+            came.set_result(delivery)
 
     cancel = mailbox.next(deliver)
     if cancel is None:
         return _not_allowed(mailbox, State.READY)
-    hung_up = asyncio.ensure_future(request.end())
+    request.at_end(lambda: deliver(None))
     try:
-        await asyncio.wait((came, hung_up), return_when=asyncio.FIRST_COMPLETED)
+        delivery = await came
     finally:
         cancel()
-        hung_up.cancel()
-    delivery = came.result() if came.done() else None
     return _ENDED if delivery is None else _event(delivery)
 
 
@@ -130,7 +139,7 @@ def _event(delivery: Delivery) -> Reply:
 
 
 async def _response(mailbox: Mailbox, request: Request, request_id: str) -> Reply:
-    body = await request.body()
+    body = await request.body(MAX_RESPONSE)
     mode = request.header(_MODE)
     if mode and mode != _STREAMING:
         verdict = mailbox.answer(request_id, b"", bad_response_mode())
@@ -155,12 +164,14 @@ def _error_in_stream(request: Request) -> Failure | None:
 
 
 async def _error_post(mailbox: Mailbox, request: Request, request_id: str) -> Reply:
-    verdict = mailbox.fail(request_id, request.header(_ERROR_TYPE), await request.body())
+    verdict = mailbox.fail(
+        request_id, request.header(_ERROR_TYPE), await request.body(MAX_RESPONSE)
+    )
     return _told(mailbox, verdict, State.INVOCATION_ERROR_RESPONSE)
 
 
 async def _init_error(mailbox: Mailbox, request: Request, _: str) -> Reply:
-    verdict = mailbox.fail_init(request.header(_ERROR_TYPE), await request.body())
+    verdict = mailbox.fail_init(request.header(_ERROR_TYPE), await request.body(MAX_RESPONSE))
     return _told(mailbox, verdict, State.INIT_ERROR)
 
 
@@ -182,7 +193,7 @@ def _not_allowed(mailbox: Mailbox, asked: State) -> Reply:
 
 def _always(reply: Reply) -> Endpoint:
     async def endpoint(mailbox: Mailbox, request: Request, _: str) -> Reply:
-        await request.body()
+        await request.body(MAX_RESPONSE)
         return reply
 
     return endpoint

@@ -1,32 +1,27 @@
-"""The two listeners: the public one (WSGI on waitress) and the Runtime API's (ASGI on uvicorn).
-
-Two, because their lives differ: the public one has short requests and a pool of threads, the
-Runtime API holds one request for each idle container, which costs an event loop nothing.
-"""
+"""Listeners: the public one and the Runtime API's, side by side on the reactor."""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import ipaddress
 import socket
-import threading
+from collections.abc import Sequence
+from email.utils import formatdate
+from functools import partial
 from typing import Any
 
 import uvicorn
-import waitress.server
-from waitress import wasyncore
-from waitress.server import BaseWSGIServer
+from uvicorn.server import ServerState
 
 from emulator.errors import StartupError
-from emulator.web.malformed import answer_in_json
-from emulator.web.peers import share_fairly
-from emulator.web.repeated_headers import join_with_commas
-from emulator.web.runtime_protocol import RuntimeProtocol
+from emulator.reactor import Reactor
+from emulator.web.protocol import Protocol, Refuse
 
-THREADS = 64  # of the public listener; a direct execution or API function holds one for up to 30 s
 _BACKLOG = 1024
-_CONNECTIONS = 1024  # to the public listener, of all callers together
-_LARGEST_BODY = 72 * 1024 * 1024  # bytes; a zip of 50 MB in base64 has 67
+_IDLE = 3600  # seconds that a connection is kept between two requests
+_CLOSE_LIMIT = 1.0  # seconds that requests under way have at a stop
+_DATE = 1.0  # seconds between two looks at the clock
 
 
 def open_public(host: str, port: int, gateway: str) -> list[socket.socket]:
@@ -57,75 +52,61 @@ def open_private(gateway: str) -> socket.socket:
     return _bind("127.0.0.1" if _is_elsewhere(gateway) else gateway, 0)
 
 
-class PublicServer:
-    def __init__(self, app: Any, sockets: list[socket.socket]) -> None:
-        self._map: dict[int, Any] = {}  # what the loop watches
-        server = waitress.server.create_server(
-            app,
-            map=self._map,
-            sockets=sockets,
-            threads=THREADS,
-            connection_limit=_CONNECTIONS,
-            clear_untrusted_proxy_headers=True,
-            max_request_body_size=_LARGEST_BODY,
-            ident="taskdock",
+class Listener:
+    """Serves an ASGI application on open sockets."""
+
+    def __init__(
+        self, app: Any, sockets: Sequence[socket.socket], reactor: Reactor, refuse: Refuse
+    ) -> None:
+        """`refuse` words what is answered to what is no HTTP request."""
+        self.port: int = sockets[0].getsockname()[1]
+        self._sockets = sockets
+        self._reactor = reactor
+        self._refuse = refuse
+        self._config = uvicorn.Config(
+            app, lifespan="off", log_config=None, ws="none", timeout_keep_alive=_IDLE
         )
-        self._dispatcher = server.task_dispatcher
-        listeners = [each for each in self._map.values() if isinstance(each, BaseWSGIServer)]
-        for listener in listeners:
-            join_with_commas(listener)
-            answer_in_json(listener)
-            share_fairly(listener)
-        self._listener = listeners[0]
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="public", daemon=True)
+        self._state = ServerState()
+        self._servers: list[asyncio.Server] = []
 
     def start(self) -> None:
-        self._thread.start()
+        self._config.load()
+        self._reactor.run(self._start())
 
     def stop(self) -> None:
-        """Also closes the sockets; requests that are under way lose their connection."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._listener.pull_trigger()
-            self._thread.join()
-        wasyncore.close_all(self._map)
-        self._dispatcher.shutdown()
+        """Also closes the sockets. Requests under way may end within a second."""
+        self._reactor.run(self._stop())
+        for each in self._sockets:
+            each.close()
 
-    def _serve(self) -> None:
-        # waitress' own loop cannot be ended from another thread but by an error.
-        while not self._stopping.is_set():
-            wasyncore.loop(timeout=1.0, use_poll=True, map=self._map, count=1)
-
-
-class RuntimeServer:
-    def __init__(self, app: Any, listener: socket.socket) -> None:
-        self._socket = listener
-        self.port: int = listener.getsockname()[1]
-        config = uvicorn.Config(
-            app,
-            http=RuntimeProtocol,
-            lifespan="off",
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=3600,
-            timeout_graceful_shutdown=1,
-            ws="none",
+    async def _start(self) -> None:
+        self._tell_date()
+        loop = self._reactor.loop
+        protocol = partial(
+            Protocol,
+            config=self._config,
+            server_state=self._state,
+            app_state={},
+            _loop=loop,
+            refuse=self._refuse,
         )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=self._server.run, args=([listener],), name="runtime-api", daemon=True
-        )
+        for each in self._sockets:
+            self._servers.append(await loop.create_server(protocol, sock=each, backlog=_BACKLOG))
 
-    def start(self) -> None:
-        self._thread.start()
+    async def _stop(self) -> None:
+        for server in self._servers:
+            server.close()
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        if self._state.tasks:
+            await asyncio.wait(list(self._state.tasks), timeout=_CLOSE_LIMIT)
+        for connection in list(self._state.connections):
+            connection.transport.abort()
 
-    def stop(self) -> None:
-        self._server.should_exit = True
-        if self._thread.is_alive():
-            self._thread.join(5)
-        self._socket.close()
+    def _tell_date(self) -> None:
+        date = formatdate(usegmt=True).encode()
+        self._state.default_headers = [(b"date", date), (b"server", b"taskdock")]
+        self._reactor.loop.call_later(_DATE, self._tell_date)
 
 
 def _bind(address: str, port: int) -> socket.socket:

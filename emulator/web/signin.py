@@ -37,7 +37,7 @@ def protect(app: Flask, directory: Directory, *, strict: bool) -> None:
             return  # there is no such endpoint, and the answer says so
         wanted = permissions.needed(request.method, request.url_rule.rule)
         if wanted is Gate.MACHINE:
-            _check_machine(request, strict=strict)
+            check_machine(request.headers.get("Origin"), request.remote_addr, strict)
             g.caller = directory.local.administrator
             return
         g.caller = _sign_in(request, directory, verifier, unsigned)
@@ -49,7 +49,7 @@ def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: 
     header = sent.headers.get("Authorization", "").strip()
     scheme, _, credentials = header.partition(" ")
     if not header:
-        return NOBODY if _comes_from_a_website(sent) else unsigned
+        return NOBODY if _is_a_website(sent.headers.get("Origin")) else unsigned
     if scheme.lower() == "oauth":
         headers = {"Authorization": header, "Content-Type": sent.mimetype}
         signer = verifier.verify(
@@ -64,22 +64,21 @@ def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: 
     return NOBODY  # credentials of another kind, for a function to judge
 
 
-def _check_machine(sent: Request, *, strict: bool) -> None:
+def check_machine(origin: str | None, address: str | None, strict: bool) -> None:
     """Raises `NoPermission`. A container's requests come from an address of its own."""
-    if _comes_from_a_website(sent):
+    if _is_a_website(origin):
         raise NoPermission("a website may not call this")
-    if strict and not ipaddress.ip_address(sent.remote_addr or "::").is_loopback:
+    if strict and not ipaddress.ip_address(address or "::").is_loopback:
         raise NoPermission(
             "with --auth strict this is for callers on this machine's loopback addresses only"
         )
 
 
-def _comes_from_a_website(sent: Request) -> bool:
+def _is_a_website(origin: str | None) -> bool:
     """Whether a browser says that a page which is not of this machine makes the request.
 
     Any page can send requests to localhost; none shall act as the administrator.
     """
-    origin = sent.headers.get("Origin")
     if origin is None:
         return False
     host = urlsplit(origin).hostname or ""

@@ -18,7 +18,6 @@ from emulator.notices import Notices
 from emulator.tasks import access, shape
 from emulator.tasks.api_requests import ApiRequests
 from emulator.tasks.events import Events
-from emulator.tasks.invocations import Invocations
 from emulator.tasks.service import Service
 from emulator.tasks.timetable import Timetable
 from emulator.web import (
@@ -34,6 +33,7 @@ from emulator.web import (
 )
 from emulator.web import events as event_views
 from emulator.web.auth import auth
+from emulator.web.lambda_names import Names
 from emulator.web.signin import caller
 from emulator.web.users import roles, users
 
@@ -49,15 +49,14 @@ def create_app(
     api_requests: ApiRequests,
     timetable: Timetable,
     events: Events,
-    invocations: Invocations,
-    arn_of: Callable[[str], str],
+    names: Names,
     architecture: str,
     health: Callable[[], Json],
     notices: Notices,
 ) -> Flask:
     """`strict`: requests without credentials are nobody's, not the administrator's.
 
-    `arn_of`: the ARN of the function of a name. `architecture`: of all functions.
+    `names`: of functions, for AWS's callers. `architecture`: of all functions.
     """
     app = Flask("taskdock", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -71,9 +70,7 @@ def create_app(
     app.register_blueprint(auth(directory), url_prefix="/auth/v2")
     app.register_blueprint(api_functions.blueprint(api_requests), url_prefix="/tasks/v1")
     app.register_blueprint(event_views.blueprint(events), url_prefix="/events/v1")
-    app.register_blueprint(
-        lambda_api.blueprint(catalog, invocations, arn_of, architecture, notices)
-    )
+    app.register_blueprint(lambda_api.blueprint(catalog, names, architecture, notices))
     app.register_blueprint(docs.blueprint(strict=strict))
     app.add_url_rule("/health", "health", health)
     signin.protect(app, directory, strict=strict)

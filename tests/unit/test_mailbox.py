@@ -1,7 +1,5 @@
 """The mailbox: what may be posted when, and who is told."""
 
-from concurrent.futures import Future
-
 import pytest
 
 from emulator.lambdas.mailbox import Delivery, Mailbox, Verdict
@@ -28,6 +26,12 @@ class Party:
     def next(self):
         return self.mailbox.next(self.take)
 
+    def offer(self, id="one"):
+        """Everything that the mailbox will reply."""
+        replies = []
+        self.mailbox.offer(delivery(id), replies.append)
+        return replies
+
     def take(self, delivery):
         self.got.append(delivery)
         self.heard.append("delivered")
@@ -41,7 +45,7 @@ def party():
 def test_an_event_goes_to_the_runtime_that_waits_for_it(party):
     party.next()
 
-    party.mailbox.offer(delivery())
+    party.offer()
 
     assert party.got == [delivery()]
     assert party.heard == ["polled", "delivered"]
@@ -49,7 +53,7 @@ def test_an_event_goes_to_the_runtime_that_waits_for_it(party):
 
 def test_asking_again_before_an_answer_gives_the_same_event(party):
     party.next()
-    party.mailbox.offer(delivery())
+    party.offer()
 
     party.next()
 
@@ -58,21 +62,21 @@ def test_asking_again_before_an_answer_gives_the_same_event(party):
 
 
 def test_an_event_may_be_there_before_the_first_next_which_still_ends_init(party):
-    reply = party.mailbox.offer(delivery())
+    replies = party.offer()
     assert party.heard == []
 
     party.next()
 
     assert party.heard == ["polled", "delivered"]
     party.mailbox.answer("one", b"42")
-    assert reply.result(0) == Answer(b"42")
+    assert replies == [Answer(b"42")]
 
 
 def test_the_first_next_after_each_answer_makes_it_ready_again(party):
     for id in ("one", "two"):
         party.next()
         party.next()
-        party.mailbox.offer(delivery(id))
+        party.offer(id)
         party.mailbox.answer(id, b"")
 
     assert party.heard == ["polled", "delivered", "delivered", "answered"] * 2
@@ -80,9 +84,9 @@ def test_the_first_next_after_each_answer_makes_it_ready_again(party):
 
 def test_an_event_offered_between_an_answer_and_the_next_is_not_lost(party):
     party.next()
-    party.mailbox.offer(delivery("one"))
+    party.offer("one")
     party.mailbox.answer("one", b"")
-    party.mailbox.offer(delivery("two"))
+    party.offer("two")
 
     party.next()
 
@@ -94,46 +98,46 @@ def test_an_event_goes_to_every_request_that_waits(party):
     party.next()
     party.next()
 
-    party.mailbox.offer(delivery())
+    party.offer()
 
     assert party.got == [delivery()] * 2
 
 
 def test_an_answer_resolves_the_offer(party):
     party.next()
-    reply = party.mailbox.offer(delivery())
+    replies = party.offer()
 
     assert party.mailbox.answer("one", b"42") is Verdict.ACCEPTED
 
-    assert reply.result(0) == Answer(b"42")
+    assert replies == [Answer(b"42")]
     assert party.heard == ["polled", "delivered", "answered"]
 
 
 def test_a_second_answer_is_refused_and_changes_nothing(party):
     party.next()
-    reply = party.mailbox.offer(delivery())
+    replies = party.offer()
     party.mailbox.answer("one", b"first")
 
     assert party.mailbox.answer("one", b"second") is Verdict.WRONG_STATE
     assert party.mailbox.fail("one", None, b"{}") is Verdict.WRONG_STATE
 
-    assert reply.result(0) == Answer(b"first")
+    assert replies == [Answer(b"first")]
 
 
 def test_an_answer_after_the_offer_was_withdrawn_comes_too_late(party):
     party.next()
-    reply = party.mailbox.offer(delivery())
+    replies = party.offer()
     party.mailbox.withdraw()
 
     assert party.mailbox.answer("one", b"late") is Verdict.UNKNOWN_ID
 
-    assert not reply.done()
+    assert replies == []
     assert party.heard == ["polled", "delivered"]
 
 
 def test_a_runtime_that_asks_again_after_its_time_is_over_is_not_ready(party):
     party.next()
-    party.mailbox.offer(delivery())
+    party.offer()
     party.mailbox.withdraw()
 
     party.next()
@@ -145,7 +149,7 @@ def test_a_runtime_that_asks_again_after_its_time_is_over_is_not_ready(party):
 
 def test_an_unknown_id_is_told_apart(party):
     party.next()
-    party.mailbox.offer(delivery())
+    party.offer()
 
     assert party.mailbox.answer("other", b"") is Verdict.UNKNOWN_ID
 
@@ -156,37 +160,38 @@ def test_an_unknown_id_is_told_apart(party):
 )
 def test_an_answer_has_a_largest_size(party, size, verdict):
     party.next()
-    reply = party.mailbox.offer(delivery())
+    replies = party.offer()
 
     assert party.mailbox.answer("one", b"x" * size) is verdict
 
-    assert isinstance(reply.result(0), Answer) is (verdict is Verdict.ACCEPTED)
+    (reply,) = replies
+    assert isinstance(reply, Answer) is (verdict is Verdict.ACCEPTED)
 
 
 def test_the_caller_may_get_something_else_than_the_response(party):
     party.next()
-    reply = party.mailbox.offer(delivery())
+    replies = party.offer()
 
     assert party.mailbox.answer("one", b"42", bad_response_mode()) is Verdict.ACCEPTED
 
-    assert reply.result(0) == bad_response_mode()
+    assert replies == [bad_response_mode()]
 
 
 def test_the_end_of_the_runtime_resolves_the_offer(party):
     party.next()
-    reply = party.mailbox.offer(delivery())
+    replies = party.offer()
 
     party.mailbox.close(ContainerEnd(3))
 
-    assert reply.result(0) == ContainerEnd(3)
+    assert replies == [ContainerEnd(3)]
 
 
 def test_an_offer_after_the_end_is_answered_at_once(party):
     party.mailbox.close(ContainerEnd(0))
 
-    reply: Future = party.mailbox.offer(delivery())
+    replies = party.offer()
 
-    assert isinstance(reply.result(0), ContainerEnd)
+    assert replies == [ContainerEnd(None)]
 
 
 def test_a_runtime_that_waits_is_told_of_the_end(party):
@@ -201,7 +206,7 @@ def test_a_canceled_request_gets_nothing(party):
     cancel = party.next()
     cancel()
 
-    party.mailbox.offer(delivery())
+    party.offer()
 
     assert party.got == []
 
@@ -217,15 +222,15 @@ def test_init_can_fail_once_and_only_before_the_first_next(party):
 
 
 def test_a_failed_init_leaves_an_event_to_the_end_of_the_runtime(party):
-    reply = party.mailbox.offer(delivery())
+    replies = party.offer()
 
     assert party.mailbox.fail_init("Function.Oops", b"") is Verdict.ACCEPTED
     assert party.mailbox.answer("one", b"42") is Verdict.WRONG_STATE
 
     assert party.heard == ["init failed"]
-    assert not reply.done()
+    assert replies == []
     party.mailbox.close(ContainerEnd(1))
-    assert reply.result(0) == ContainerEnd(1)
+    assert replies == [ContainerEnd(1)]
     assert party.mailbox.init_failure.name == "Function.Oops"
 
 

@@ -1,23 +1,32 @@
-"""What the Runtime API needs of HTTP that uvicorn leaves out, as a subclass of its protocol.
+"""What both listeners need of HTTP that uvicorn leaves out, as a subclass of its protocol.
 
 Beside what ASGI says of a request, its `scope["state"]` has:
+`target`, the URI as it was sent;
 `trailers`, a list of names (lower-case) and values that is complete when the body is;
-`ended`, true once the client sends no more: it hung up, or it has only shut down its side.
+`ended`, true once the client sends no more: it hung up, or it has only shut down its side; and
+`at_end`, which the application may put there, to be called at that moment.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
+from collections.abc import Callable
+from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from emulator.web.peers import is_crowded
 
 MAX_HEAD = 1024 * 1024 + 4096
 """Bytes of a request line and headers, or of trailers: what Go's server takes, and so AWS's.
 https://pkg.go.dev/net/http#DefaultMaxHeaderBytes"""
+Refuse = Callable[[str, int, str], tuple[int, bytes, dict[str, str]]]
+"""How a path refuses what is no request, by status and reason: status, body and headers."""
 _MAX_QUEUED = 16  # requests sent before the answers to earlier ones; runtime clients send none
 _HOP = frozenset({b"connection", b"upgrade", b"http2-settings"})
 
@@ -30,8 +39,14 @@ class Spelled(bytes):
         return self
 
 
-class RuntimeProtocol(HttpToolsProtocol):
+class Protocol(HttpToolsProtocol):
     _head = 0  # bytes that came since the last headers or piece of a body were complete
+
+    def __init__(self, *, refuse: Refuse, **given: Any) -> None:
+        super().__init__(**given)
+        self._refusal = refuse
+
+    url = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -40,7 +55,7 @@ class RuntimeProtocol(HttpToolsProtocol):
         others = [
             each.client
             for each in self.connections
-            if isinstance(each, RuntimeProtocol) and each is not self
+            if isinstance(each, Protocol) and each is not self
         ]
         if is_crowded(self.client[0], [peer[0] for peer in others if peer]):
             transport.abort()
@@ -55,7 +70,7 @@ class RuntimeProtocol(HttpToolsProtocol):
             self.send_400_response("Invalid HTTP request received.")
             return
         if self._head > MAX_HEAD:
-            self._refuse(431, "RequestHeaderFieldsTooLarge", "The headers are too large.")
+            self._refuse(431, "The headers are too large.")
 
     def _parse(self, data: bytes) -> bytes:
         """Returns what has to be parsed once more."""
@@ -82,10 +97,12 @@ class RuntimeProtocol(HttpToolsProtocol):
         self._head = 0
         if len(self.pipeline) >= _MAX_QUEUED:
             raise httptools.HttpParserError("too many requests at once")
+        state = self.scope["state"]
+        state["target"] = self.url
         super().on_headers_complete()
         if not self.parser.should_upgrade():
             # What comes now are trailers: the parser makes no difference.
-            self.headers = self.scope["state"]["trailers"] = []
+            self.headers = state["trailers"] = []
 
     def on_body(self, body: bytes) -> None:
         self._head = 0
@@ -96,22 +113,35 @@ class RuntimeProtocol(HttpToolsProtocol):
         cycle = self.cycle
         if cycle is None or cycle.response_complete:
             return None
-        cycle.scope["state"]["ended"] = True
         cycle.keep_alive = False
-        cycle.message_event.set()
+        self._tell_end(cycle)
         return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._tell_end(self.cycle)
+
+    def _tell_end(self, cycle: RequestResponseCycle) -> None:
+        state = cycle.scope["state"]
+        state["ended"] = True
+        cycle.message_event.set()
+        if "at_end" in state:
+            state["at_end"]()
 
     def send_400_response(self, msg: str) -> None:
         """In the shape of all errors; what comes after it on this connection means nothing."""
-        self._refuse(400, "InvalidRequestFormat", msg)
+        self._refuse(400, msg)
 
-    def _refuse(self, status: int, type: str, message: str) -> None:
-        body = error_body(type, message)
-        head = b"Content-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
-        self.transport.write(STATUS_LINE[status] + head % len(body) + body)
+    def _refuse(self, status: int, why: str) -> None:
+        path = self.url.decode("latin-1")
+        status, body, more = self._refusal(path, status, why)
+        headers = {
+            "Content-Type": "application/json",
+            **more,
+            "Content-Length": str(len(body)),
+            "Connection": "close",
+        }
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self.transport.write(STATUS_LINE[status] + lines.encode() + b"\r\n" + body)
         self.transport.close()
-
-
-def error_body(type: str, message: str) -> bytes:
-    """What AWS's Runtime API says of whatever it refuses."""
-    return json.dumps({"errorMessage": message, "errorType": type}, separators=(",", ":")).encode()

@@ -1,0 +1,90 @@
+"""Runs a WSGI application on threads, behind a server that reads requests whole.
+
+The application sees requests as they were sent: the raw URI, which signatures cover
+(`REQUEST_URI`), and repeated headers joined with a bare comma, as API Gateway's events have them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from emulator.web.exchange import Reply, Request
+
+THREADS = 64  # a direct execution or API function holds one for up to 30 s
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Wsgi:
+    def __init__(self, app: Application) -> None:
+        self._app = app
+        self._threads = ThreadPoolExecutor(THREADS, "web")
+
+    async def reply(self, request: Request, body: bytes) -> Reply:
+        """What the application answers. Raises what it raises."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._call, environ_of(request, body))
+
+    def stop(self) -> None:
+        self._threads.shutdown(wait=False)
+
+    def _call(self, environ: dict[str, Any]) -> Reply:
+        status, headers = 500, []
+
+        def start(line: str, given: list[tuple[str, str]], _: object = None) -> None:
+            nonlocal status, headers
+            status, headers = int(line[:3]), given
+
+        pieces = self._app(environ, start)
+        try:
+            body = b"".join(pieces)
+        finally:
+            close = getattr(pieces, "close", None)
+            if close is not None:
+                close()
+        if environ["REQUEST_METHOD"] != "HEAD":  # whose answer tells the length of another
+            headers = [each for each in headers if each[0].lower() != "content-length"]
+        return Reply(status, body, headers)
+
+
+def environ_of(request: Request, body: bytes) -> dict[str, Any]:
+    """What WSGI says of a request: https://peps.python.org/pep-3333/"""
+    host, port = request.server or ("localhost", None)
+    client, client_port = request.client or ("", 0)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "REQUEST_URI": request.target.decode("latin-1"),
+        "SCRIPT_NAME": "",
+        "PATH_INFO": request.path.encode().decode("latin-1"),
+        "QUERY_STRING": request.query.decode("latin-1"),
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port or 80),
+        "SERVER_PROTOCOL": f"HTTP/{request.version}",
+        "REMOTE_ADDR": client,
+        "REMOTE_PORT": str(client_port),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+    }
+    for name, value in request.headers:
+        key = name.decode("latin-1").upper().replace("-", "_")
+        if "_" in name.decode("latin-1") or key == "TRANSFER_ENCODING":
+            continue  # it would look like another; the body is whole
+        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = f"HTTP_{key}"
+        said = value.decode("latin-1")
+        # RFC 6265, 5.4: cookies are one list
+        joint = "; " if key == "HTTP_COOKIE" else ","
+        environ[key] = f"{environ[key]}{joint}{said}" if key in environ else said
+    environ["CONTENT_LENGTH"] = str(len(body))
+    return environ
