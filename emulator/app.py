@@ -85,6 +85,7 @@ class Emulator:
         self._credentials = self._data / "credentials"  # for `taskdock env`, while we run
         self._lock = _hold(self._data)
         self._reactor = Reactor()
+        self._stopped = False
         try:
             self._sockets = open_public(settings.host, settings.port, engine.gateway)
             self._store = Store(self._data / "taskdock.db")
@@ -121,7 +122,13 @@ class Emulator:
         self._credentials.write_text("".join(f"{k}={v}\n" for k, v in variables.items()))
 
     def stop(self, grace: float | None = None) -> None:
-        """Takes no more work, lets what runs finish within the grace, gives back the rest."""
+        """Takes no more work, lets what runs finish within the grace, gives back the rest.
+
+        Stopping again is harmless.
+        """
+        if self._stopped:
+            return
+        self._stopped = True
         self._credentials.unlink(missing_ok=True)
         self._scheduler.stop()
         self._worker.stop()
@@ -177,9 +184,7 @@ class Emulator:
         self._queue = Queue(store=store, server=ids.word(), events=events)
         journal = Journal(store)
         self._scribe = Scribe(journal=journal, notices=notices)
-        invoker = Invoker(
-            pool=self.pool, reactor=self._reactor, clock=clock, region=settings.region
-        )
+        invoker = Invoker(pool=self.pool, clock=clock, region=settings.region)
         runner = Runner(
             queue=self._queue,
             journal=journal,
@@ -247,7 +252,8 @@ class Emulator:
             RuntimeApi(self.pool.mailbox),
             [open_private(self._engine.gateway)],
             self._reactor,
-            runtime_api.refuse,
+            refuse=runtime_api.refuse,
+            max_head=runtime_api.MAX_HEAD,
         )
         names = Names(self.catalog, partial(launch.function_arn, region=settings.region))
         strict = settings.auth == "strict"
@@ -268,7 +274,11 @@ class Emulator:
         )
         invoke = InvokeApi(names=names, invocations=invocations, strict=strict, notices=notices)
         self._public = Listener(
-            Front(invoke, self._wsgi), self._sockets, self._reactor, front.refuse
+            Front(invoke, self._wsgi),
+            self._sockets,
+            self._reactor,
+            refuse=front.refuse,
+            max_head=front.MAX_HEAD,
         )
         self.catalog.subscribe(self._function_changed)
 

@@ -29,7 +29,6 @@ from emulator.lambdas.outcome import (
     timed_out,
 )
 from emulator.lambdas.pool import Pool
-from emulator.reactor import Reactor
 
 MAX_EVENT = 6 * 1024 * 1024  # bytes
 _SETTLE_LIMIT = 2.0  # seconds that an outcome waits for a runtime that has answered to ask again
@@ -50,16 +49,9 @@ Told = Callable[[Outcome], object]
 
 
 class Invoker:
-    def __init__(
-        self,
-        *,
-        pool: Pool,
-        reactor: Reactor,
-        clock: Clock,
-        region: str = launch.REGION,
-    ) -> None:
+    def __init__(self, *, pool: Pool, clock: Clock, region: str = launch.REGION) -> None:
         self._pool = pool
-        self._reactor = reactor
+        self._reactor = pool.reactor
         self._region = region
         self._clock = clock
 

@@ -81,7 +81,7 @@ class Pool:
         self._freeze_after = freeze_after
         self._cpus = cpus
         self._engine = engine
-        self._reactor = reactor
+        self.reactor = reactor
         self._loop = reactor.loop
         self._launch = launch
         self._budget = budget
@@ -103,20 +103,20 @@ class Pool:
 
     def freeze_idle(self, after: float) -> None:
         """Pauses what has been idle for `after` seconds, where the engine can."""
-        self._reactor.run(self._freeze(self._environments.values(), after))
+        self.reactor.run(self._freeze(self._environments.values(), after))
 
     def retire_idle(self, after: float) -> None:
         """Retires what is stale, and what has been idle for `after` seconds but for `keep_warm`."""
-        self._reactor.call(self._retire_idle, after)
+        self.reactor.call(self._retire_idle, after)
 
     def retire_versions(self, name: str, current: str | None) -> None:
         """The function's version is now `current` (None: it is gone); no other serves a call that
         is made from now on."""
-        self._reactor.call(self._retire_versions, name, current)
+        self.reactor.call(self._retire_versions, name, current)
 
     def stop(self) -> None:
         """Removes every container; invocations under way end as `stopped`."""
-        self._reactor.run(self._stop())
+        self.reactor.run(self._stop())
         self._undertaker.shutdown(wait=False)
         self._hands.shutdown(wait=False)
 
@@ -276,7 +276,7 @@ class Pool:
     def _create(self, environment: Environment) -> Container:
         spec = self._launch(environment.function, environment.id)
         environment.image = spec.image
-        return self._engine.create(spec, Relay(environment, self._reactor))
+        return self._engine.create(spec, Relay(environment, self.reactor))
 
     async def _await_init(self, environment: Environment, limit: float) -> bool:
         """Starts the runtime and waits until it is busy; after `limit` seconds it is ended."""
@@ -312,7 +312,7 @@ class Pool:
             environment.remove()
         except EngineError as error:
             self._tell_of(environment, error)
-        self._reactor.call(self._forget, environment)
+        self.reactor.call(self._forget, environment)
 
     def _forget(self, environment: Environment) -> None:
         del self._environments[environment.id]
@@ -382,16 +382,16 @@ class Relay:
 
     def __init__(self, environment: Environment, reactor: Reactor) -> None:
         self._environment = environment
-        self._reactor = reactor
+        self.reactor = reactor
 
     def output(self, line: bytes) -> None:
-        self._reactor.call(self._environment.output, line)
+        self.reactor.call(self._environment.output, line)
 
     def flushed(self, peak: int) -> None:
-        self._reactor.call(self._environment.flushed, peak)
+        self.reactor.call(self._environment.flushed, peak)
 
     def exited(self, exit: ProgramExit) -> None:
-        self._reactor.call(self._environment.exited, exit)
+        self.reactor.call(self._environment.exited, exit)
 
     def gone(self) -> None:
-        self._reactor.call(self._environment.gone)
+        self.reactor.call(self._environment.gone)

@@ -75,11 +75,15 @@ class Reply:
     headers: Iterable[tuple[str, str]] = (JSON,)
 
     async def send(self, send: Send) -> None:
-        headers: list[tuple[bytes, bytes]] = [
-            (Spelled(name.encode()), _in_a_header(value)) for name, value in self.headers
-        ]
-        if self.status not in (204, 304):
-            headers.append((b"content-length", str(len(self.body)).encode()))
+        length: str | None = None if self.status in (204, 304) else str(len(self.body))
+        headers: list[tuple[bytes, bytes]] = []
+        for name, value in self.headers:
+            if name.lower() == "content-length":
+                length = value  # the answer to HEAD tells another's
+            else:
+                headers.append((Spelled(name.encode()), _in_a_header(value)))
+        if length is not None:
+            headers.append((b"content-length", length.encode()))  # uvicorn knows it only so
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
 

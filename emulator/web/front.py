@@ -11,6 +11,7 @@ from emulator.web.exchange import Receive, Reply, Request, Scope, Send, Truncate
 from emulator.web.lambda_invoke import InvokeApi
 from emulator.web.wsgi import Wsgi
 
+MAX_HEAD = 256 * 1024  # bytes of a request line and headers
 LARGEST_BODY = 72 * 1024 * 1024  # bytes; a zip of 50 MB in base64 has 67
 
 _OF_AWS = re.compile(r"/\d{4}-\d\d-\d\d/")  # a version of AWS's Lambda API

@@ -22,9 +22,6 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from emulator.web.peers import is_crowded
 
-MAX_HEAD = 1024 * 1024 + 4096
-"""Bytes of a request line and headers, or of trailers: what Go's server takes, and so AWS's.
-https://pkg.go.dev/net/http#DefaultMaxHeaderBytes"""
 Refuse = Callable[[str, int, str], tuple[int, bytes, dict[str, str]]]
 """How a path refuses what is no request, by status and reason: status, body and headers."""
 _MAX_QUEUED = 16  # requests sent before the answers to earlier ones; runtime clients send none
@@ -42,9 +39,11 @@ class Spelled(bytes):
 class Protocol(HttpToolsProtocol):
     _head = 0  # bytes that came since the last headers or piece of a body were complete
 
-    def __init__(self, *, refuse: Refuse, **given: Any) -> None:
+    def __init__(self, *, refuse: Refuse, max_head: int, **given: Any) -> None:
+        """`max_head`: bytes of a request line and headers, or of trailers."""
         super().__init__(**given)
         self._refusal = refuse
+        self._max_head = max_head
 
     url = b""
 
@@ -65,12 +64,14 @@ class Protocol(HttpToolsProtocol):
         try:
             while data:
                 self._head += len(data)
+                if self._head > max(self._max_head, len(data)):
+                    self._refuse(431, "The headers are too large.")
+                    return
                 data = self._parse(data)
+        except httptools.HttpParserInvalidMethodError:
+            self._refuse(405, "No endpoint has this method.")
         except httptools.HttpParserError:
             self.send_400_response("Invalid HTTP request received.")
-            return
-        if self._head > MAX_HEAD:
-            self._refuse(431, "The headers are too large.")
 
     def _parse(self, data: bytes) -> bytes:
         """Returns what has to be parsed once more."""

@@ -37,6 +37,10 @@ from emulator.web.exchange import (
     Truncated,
 )
 
+MAX_HEAD = 1024 * 1024 + 4096
+"""Bytes of a request line and headers, or of trailers: what Go's server takes, and so AWS's.
+https://pkg.go.dev/net/http#DefaultMaxHeaderBytes"""
+
 
 def error_body(type: str, message: str) -> bytes:
     return json.dumps({"errorMessage": message, "errorType": type}, separators=(",", ":")).encode()
@@ -48,9 +52,9 @@ def error(status: int, type: str, message: str) -> Reply:
 
 def refuse(_: str, status: int, why: str) -> tuple[int, bytes, dict[str, str]]:
     """What is not HTTP."""
-    too_large = status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-    name = "RequestHeaderFieldsTooLarge" if too_large else "InvalidRequestFormat"
-    return status, error_body(name, why), {}
+    if status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+        return status, error_body("RequestHeaderFieldsTooLarge", why), {}
+    return 400, error_body("InvalidRequestFormat", "Invalid HTTP request received."), {}
 
 
 _ERROR_TYPE = "lambda-runtime-function-error-type"

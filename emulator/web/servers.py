@@ -56,15 +56,27 @@ class Listener:
     """Serves an ASGI application on open sockets."""
 
     def __init__(
-        self, app: Any, sockets: Sequence[socket.socket], reactor: Reactor, refuse: Refuse
+        self,
+        app: Any,
+        sockets: Sequence[socket.socket],
+        reactor: Reactor,
+        *,
+        refuse: Refuse,
+        max_head: int,
     ) -> None:
-        """`refuse` words what is answered to what is no HTTP request."""
+        """`refuse` words what is answered to what is no HTTP request, such as headers of more than
+        `max_head` bytes."""
         self.port: int = sockets[0].getsockname()[1]
         self._sockets = sockets
         self._reactor = reactor
-        self._refuse = refuse
+        self._protocol: dict[str, Any] = {"refuse": refuse, "max_head": max_head}
         self._config = uvicorn.Config(
-            app, lifespan="off", log_config=None, ws="none", timeout_keep_alive=_IDLE
+            app,
+            lifespan="off",
+            log_config=None,
+            proxy_headers=False,
+            ws="none",
+            timeout_keep_alive=_IDLE,
         )
         self._state = ServerState()
         self._servers: list[asyncio.Server] = []
@@ -88,7 +100,7 @@ class Listener:
             server_state=self._state,
             app_state={},
             _loop=loop,
-            refuse=self._refuse,
+            **self._protocol,
         )
         for each in self._sockets:
             self._servers.append(await loop.create_server(protocol, sock=each, backlog=_BACKLOG))

@@ -47,8 +47,6 @@ class Wsgi:
             close = getattr(pieces, "close", None)
             if close is not None:
                 close()
-        if environ["REQUEST_METHOD"] != "HEAD":  # whose answer tells the length of another
-            headers = [each for each in headers if each[0].lower() != "content-length"]
         return Reply(status, body, headers)
 
 

@@ -873,7 +873,7 @@ def test_who_hangs_up_leaves_nothing_behind(
     start_dock: StartDock,  # noqa: F811
 ) -> None:
     dock = start_dock()
-    server = dock.emulator._runtime._server.server_state
+    server = dock.emulator._runtime._state
     with invocations(dock) as make:
         invocation = make()
         invocation.invoke()
