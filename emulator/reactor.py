@@ -27,6 +27,9 @@ class Reactor:
     def call(self, verb: Callable[..., object], *arguments: Any) -> None:
         """Has `verb` called on the reactor's thread, soon; from any thread. Once the reactor has
         stopped, it is not called."""
+        if threading.current_thread() is self._thread:
+            self.loop.call_soon(verb, *arguments)
+            return
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self.loop.call_soon_threadsafe(verb, *arguments)
 
