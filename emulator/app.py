@@ -55,6 +55,7 @@ from emulator.tasks.service import Service
 from emulator.tasks.timetable import Timetable
 from emulator.tasks.worker import Worker
 from emulator.web import front, problems, runtime_api
+from emulator.web.connection import Site
 from emulator.web.front import Front
 from emulator.web.lambda_invoke import InvokeApi
 from emulator.web.lambda_names import Names
@@ -248,13 +249,14 @@ class Emulator:
         )
         self._courier = Courier(outbox=Outbox(store=store), clock=clock, notices=notices)
         notices.subscribe(self._wake_loops)
-        self._runtime = Listener(
-            RuntimeApi(self.pool.mailbox),
-            [open_private(self._engine.gateway)],
-            self._reactor,
+        runtime = Site(
+            answer=RuntimeApi(self.pool.mailbox),
             refuse=runtime_api.refuse,
             max_head=runtime_api.MAX_HEAD,
+            max_body=runtime_api.MAX_BODY,
+            max_dropped=runtime_api.MAX_DROPPED,
         )
+        self._runtime = Listener(runtime, [open_private(self._engine.gateway)], self._reactor)
         names = Names(self.catalog, partial(launch.function_arn, region=settings.region))
         strict = settings.auth == "strict"
         self._wsgi = Wsgi(
@@ -273,13 +275,14 @@ class Emulator:
             )
         )
         invoke = InvokeApi(names=names, invocations=invocations, strict=strict, notices=notices)
-        self._public = Listener(
-            Front(invoke, self._wsgi),
-            self._sockets,
-            self._reactor,
+        public = Site(
+            answer=Front(invoke, self._wsgi),
             refuse=front.refuse,
             max_head=front.MAX_HEAD,
+            max_body=front.MAX_BODY,
+            max_dropped=0,
         )
+        self._public = Listener(public, self._sockets, self._reactor)
         self.catalog.subscribe(self._function_changed)
 
     def health(self) -> dict[str, Any]:
@@ -356,7 +359,7 @@ def serve(settings: Settings) -> None:
     logging.basicConfig(
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    for noisy in ("urllib3", "docker", "peewee", "uvicorn", "oauthlib"):
+    for noisy in ("urllib3", "docker", "peewee", "oauthlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     emulator = build(settings)
     signals = _signals()

@@ -35,7 +35,10 @@ class Reactor:
 
     def spawn(self, work: Coroutine[Any, Any, object]) -> None:
         """Has `work` done on the reactor's thread; from any thread. It should not raise."""
-        self.call(self._spawn, work)
+        if threading.current_thread() is self._thread:
+            self._spawn(work)
+        else:
+            self.call(self._spawn, work)
 
     def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
         task = self.loop.create_task(work)

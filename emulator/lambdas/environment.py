@@ -181,15 +181,20 @@ class Environment:
         return await self._until(lambda: self.end is not None, limit)
 
     async def _until(self, condition: Callable[[], bool], limit: float) -> bool:
-        give_up = self._loop.time() + limit
-        while not condition():
-            left = give_up - self._loop.time()
-            if left <= 0:
-                return False
-            change = self._loop.create_future()
-            self._watchers.append(change)
-            await asyncio.wait((change,), timeout=left)
-        return True
+        """Looks again at each change."""
+        if condition():
+            return True
+        over = self._loop.create_future()
+        timer = self._loop.call_later(limit, over.set_result, None)
+        over.add_done_callback(lambda _: self._tell_watchers())
+        try:
+            while not condition() and not over.done():
+                change = self._loop.create_future()
+                self._watchers.append(change)
+                await change
+        finally:
+            timer.cancel()
+        return condition()
 
     def _tell_watchers(self) -> None:
         watchers, self._watchers = self._watchers, []

@@ -206,7 +206,14 @@ class _Invocation:
     async def _exchange(self) -> Outcome | ContainerEnd | None:
         """What came back from the runtime within its time; None: nothing."""
         mailbox = self._environment.mailbox
-        reply: asyncio.Future[Outcome | ContainerEnd] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        reply: asyncio.Future[Outcome | ContainerEnd | None] = loop.create_future()
+
+        def told(what: Outcome | ContainerEnd | None) -> None:
+            if not reply.done():
+                reply.set_result(what)
+
+        limit = loop.call_later(max(self._limit - self._milliseconds / 1000, 0), told, None)
         mailbox.offer(
             Delivery(
                 request_id=self._call.request_id,
@@ -216,13 +223,13 @@ class _Invocation:
                 client_context=self._call.client_context,
                 trace_id=self._call.trace_id,
             ),
-            reply.set_result,
+            told,
         )
-        await asyncio.wait((reply,), timeout=max(self._limit - self._milliseconds / 1000, 0))
-        if reply.done():
-            return reply.result()
-        mailbox.withdraw()
-        return None
+        answered = await reply
+        limit.cancel()
+        if answered is None:
+            mailbox.withdraw()
+        return answered
 
     async def _finish(self, answered: Outcome | ContainerEnd | None) -> Outcome:
         """Waits for the rest of the log, and makes an outcome of what is none yet."""

@@ -1,71 +1,52 @@
-"""A request and what is answered, over ASGI as `protocol` has it."""
+"""A request that has come in, and what is answered."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
-
-from emulator.web.protocol import Spelled
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+from dataclasses import dataclass, field
+from http import HTTPStatus
 
 JSON = ("Content-Type", "application/json")
 _NOT_IN_A_HEADER = re.compile(rb"[\x00-\x1f\x7f]")
+_BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+_STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
+
+Headers = list[tuple[bytes, bytes]]
 
 
-class Truncated(Exception):
-    """The body is shorter than was said, or its end never came."""
-
-
+@dataclass(kw_only=True, eq=False)
 class Request:
-    def __init__(self, scope: Scope, receive: Receive) -> None:
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
-        self.query: bytes = scope["query_string"]
-        self.headers: list[tuple[bytes, bytes]] = scope["headers"]
-        """Names in lower case, as often as they were sent."""
-        self.client: tuple[str, int] | None = scope["client"]
-        self.server: tuple[str, int | None] | None = scope["server"]
-        self.version: str = scope["http_version"]
-        self._state: dict[str, Any] = scope["state"]
-        self._receive = receive
+    """Names of headers and trailers are in lower case, as often as they were sent."""
 
-    @property
-    def target(self) -> bytes:
-        """The URI as it was sent."""
-        target: bytes = self._state["target"]
-        return target
+    method: str
+    target: bytes
+    """The URI as it was sent."""
+    path: str
+    """Without percent signs."""
+    query: bytes
+    headers: Headers
+    version: str  # of HTTP
+    client: tuple[str, int]
+    server: tuple[str, int]
+    trailers: Headers = field(default_factory=list)
+    body: bytes = b""
+    """All of it, unless it is not whole: then as much as shows that."""
+    truncated: bool = False
+    """The body is shorter than was said, or its end never came."""
+    too_large: bool = False
+    """The body is larger than what is taken for this path."""
+    at_end: Callable[[], None] = field(default=lambda: None)
+    """Called when the client hangs up, or sends no more, while the request waits."""
 
     def header(self, name: str) -> str | None:
         """The last of that name, which is in lower case."""
         return _value(self.headers, name)
 
     def trailer(self, name: str) -> str | None:
-        """Behind the body only."""
-        return _value(self._state["trailers"], name)
-
-    async def body(self, most: int) -> bytes:
-        """All of it, or `most` bytes and one more of what is too large. Raises `Truncated`."""
-        body = bytearray()
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise Truncated
-            body += message["body"][: most + 1 - len(body)]
-            if not message["more_body"]:
-                return bytes(body)
-            if self._state.get("ended"):
-                raise Truncated
-
-    def at_end(self, hung_up: Callable[[], None]) -> None:
-        """`hung_up` is called when the client sends no more, at once if that is so already."""
-        self._state["at_end"] = hung_up
-        if self._state.get("ended"):
-            hung_up()
+        return _value(self.trailers, name)
 
 
 @dataclass(frozen=True)
@@ -74,18 +55,32 @@ class Reply:
     body: bytes
     headers: Iterable[tuple[str, str]] = (JSON,)
 
-    async def send(self, send: Send) -> None:
-        length: str | None = None if self.status in (204, 304) else str(len(self.body))
-        headers: list[tuple[bytes, bytes]] = []
+    def encoded(self, *, also: bytes, head_only: bool, close: bool) -> bytes:
+        """As it is sent. `also`: lines that every answer has.
+
+        Names keep their spelling: there are runtimes, shell scripts above all, that look for them
+        as AWS writes them.
+        """
+        lines = [_STATUS_LINES[self.status], also]
+        length: bytes | None = None if self.status in _BODILESS else b"%d" % len(self.body)
         for name, value in self.headers:
             if name.lower() == "content-length":
-                length = value  # the answer to HEAD tells another's
+                length = value.encode()  # the answer to HEAD tells another's
             else:
-                headers.append((Spelled(name.encode()), _in_a_header(value)))
+                lines.append(b"%s: %s\r\n" % (name.encode(), _in_a_header(value)))
         if length is not None:
-            headers.append((b"content-length", length.encode()))  # uvicorn knows it only so
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
+            lines.append(b"Content-Length: %s\r\n" % length)
+        if close:
+            lines.append(b"Connection: close\r\n")
+        lines.append(b"\r\n")
+        if not head_only and length is not None:
+            lines.append(self.body)
+        return b"".join(lines)
+
+
+Answer = Callable[[Request], "Reply | Awaitable[Reply]"]
+Refuse = Callable[[str, int, str], Reply]
+"""How a path refuses what is no request for it, by status and reason."""
 
 
 def _in_a_header(value: str) -> bytes:
@@ -93,7 +88,7 @@ def _in_a_header(value: str) -> bytes:
     return _NOT_IN_A_HEADER.sub(b" ", value.encode(errors="replace"))
 
 
-def _value(headers: list[tuple[bytes, bytes]], name: str) -> str | None:
+def _value(headers: Headers, name: str) -> str | None:
     wanted, value = name.encode(), None
     for each, said in headers:
         if each == wanted:

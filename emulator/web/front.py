@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Awaitable
 from http import HTTPStatus
 
 from emulator.web import lambda_problems, problems
-from emulator.web.exchange import Receive, Reply, Request, Scope, Send, Truncated
-from emulator.web.lambda_invoke import InvokeApi
+from emulator.web.exchange import Reply, Request
+from emulator.web.lambda_invoke import InvokeApi, reply_of
 from emulator.web.wsgi import Wsgi
 
 MAX_HEAD = 256 * 1024  # bytes of a request line and headers
-LARGEST_BODY = 72 * 1024 * 1024  # bytes; a zip of 50 MB in base64 has 67
+MAX_BODY = 72 * 1024 * 1024  # bytes; a zip of 50 MB in base64 has 67
 
 _OF_AWS = re.compile(r"/\d{4}-\d\d-\d\d/")  # a version of AWS's Lambda API
 
@@ -22,43 +23,21 @@ class Front:
         self._invoke = invoke
         self._wsgi = wsgi
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        reply = await self._reply(request)
-        if reply is not None:
-            await reply.send(send)
-
-    async def _reply(self, request: Request) -> Reply | None:
-        """None: there is nobody any more to answer."""
+    def __call__(self, request: Request) -> Reply | Awaitable[Reply]:
         if self._invoke.serves(request):
-            return await self._invoke.reply(request)
-        if int(request.header("content-length") or 0) > LARGEST_BODY:
-            return _too_large(request)
-        try:
-            body = await request.body(LARGEST_BODY)
-        except Truncated:
-            return None
-        return (
-            _too_large(request)
-            if len(body) > LARGEST_BODY
-            else await self._wsgi.reply(request, body)
-        )
+            return self._invoke.reply(request)
+        if request.truncated:
+            return refuse(request.path, 400, "the body is shorter than its headers say")
+        return self._wsgi.reply(request)
 
 
-def _too_large(request: Request) -> Reply:
-    status, body, headers = refuse(
-        request.path, 413, f"the body has more than {LARGEST_BODY} bytes, the most that is taken"
-    )
-    headers["Connection"] = "close"
-    return Reply(status, body, [("Content-Type", "application/json"), *headers.items()])
-
-
-def refuse(path: str, status: int, why: str) -> tuple[int, bytes, dict[str, str]]:
+def refuse(path: str, status: int, why: str) -> Reply:
     """What the application does not get to see, in JSON, as the API it is for does it."""
     if _OF_AWS.match(path):
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            return reply_of(lambda_problems.break_down())
         too_large = status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         name = "RequestEntityTooLargeException" if too_large else "SerializationException"
-        refusal = lambda_problems.answer(lambda_problems.Refusal(name, why))
-        return refusal.status_code, refusal.get_data(), {"X-Amzn-Errortype": name}
+        return reply_of(lambda_problems.answer(lambda_problems.Refusal(name, why)))
     answer, status = problems.http_answer(status, why)
-    return status, json.dumps(answer).encode(), {}
+    return Reply(status, json.dumps(answer).encode())

@@ -23,13 +23,13 @@ from emulator.notices import Notices
 from emulator.tasks.invocations import MAX_ACCEPTED_EVENT, Invocations, Invoked
 from emulator.web import lambda_problems as problems
 from emulator.web import signin
-from emulator.web.exchange import JSON, Reply, Request, Truncated
+from emulator.web.exchange import JSON, Reply, Request
 from emulator.web.lambda_names import LATEST, Names, parse
 from emulator.web.lambda_problems import Refusal
 
 FUNCTIONS = "/2015-03-31/functions"
 _TYPES = ("RequestResponse", "Event", "DryRun")
-_PATH = re.compile(rf"{FUNCTIONS}/([^/]+)/invocations/?")
+INVOCATIONS = re.compile(rf"{FUNCTIONS}/([^/]+)/invocations/?")
 _VERSION = ("X-Amz-Executed-Version", LATEST)
 _LONG = 64 * 1024  # bytes of JSON that take too long to look through on the reactor's thread
 _MAX_CONTEXT = 3583  # bytes of base64
@@ -56,7 +56,7 @@ class InvokeApi:
         self._notices = notices
 
     def serves(self, request: Request) -> bool:
-        return request.method == "POST" and _PATH.fullmatch(request.path) is not None
+        return request.method == "POST" and INVOCATIONS.fullmatch(request.path) is not None
 
     async def reply(self, request: Request) -> Reply:
         """The answer to a request that it serves, whatever becomes of it."""
@@ -69,18 +69,15 @@ class InvokeApi:
         except TaskdockError as error:
             if not isinstance(error, CallerError):
                 self._notices.publish("request_broke", path=request.path, error=error.message)
-            reply = _refused(problems.answer(error))
-        except Truncated:
-            said = "the body is shorter than its headers say"
-            reply = _refused(problems.answer(Refusal("SerializationException", said)))
+            reply = reply_of(problems.answer(error))
         except Exception as error:
             self._notices.publish("request_broke", path=request.path, error=repr(error))
-            reply = _refused(problems.break_down())
+            reply = reply_of(problems.break_down())
         known = (("x-amzn-RequestId", call_id), ("X-Amzn-Trace-Id", trace_id))
         return replace(reply, headers=(*reply.headers, *known))
 
     async def _invoke(self, request: Request, call_id: str, trace_id: str) -> Reply:
-        found = _PATH.fullmatch(request.path)
+        found = INVOCATIONS.fullmatch(request.path)
         assert found is not None, "it serves this path"
         named = parse(found[1], _qualifier(request))
         function = self._names.find(named, unqualified=f":{LATEST}")
@@ -125,7 +122,7 @@ def _answer(invoked: Invoked) -> Reply:
     return Reply(200, outcome.body, headers)
 
 
-def _refused(response: Response) -> Reply:
+def reply_of(response: Response) -> Reply:
     return Reply(response.status_code, response.get_data(), response.headers.items())
 
 
@@ -137,7 +134,9 @@ def _qualifier(request: Request) -> str | None:
 
 async def _event(request: Request, limit: int) -> bytes:
     """The body as it came, or an empty object for none. Raises `RequestTooLarge` or `Refusal`."""
-    body = await request.body(limit)
+    if request.truncated:
+        raise Refusal("SerializationException", "the body is shorter than its headers say")
+    body = request.body
     if len(body) > limit:
         raise problems.too_large(limit, "InvokeFunction")
     if not body:

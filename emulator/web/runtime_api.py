@@ -1,4 +1,4 @@
-"""AWS's Runtime API, as an ASGI application.
+"""AWS's Runtime API: who asks, what for, and what is answered.
 
 Whose container is asking is said by the host name that it was given
 (`<environment>.lambda`): the runtime clients accept nothing but host and port.
@@ -27,19 +27,17 @@ from emulator.lambdas.outcome import (
     function_error,
 )
 from emulator.lambdas.runtime_state import State
-from emulator.web.exchange import (
-    JSON,
-    Receive,
-    Reply,
-    Request,
-    Scope,
-    Send,
-    Truncated,
-)
+from emulator.web.exchange import JSON, Reply, Request
 
 MAX_HEAD = 1024 * 1024 + 4096
 """Bytes of a request line and headers, or of trailers: what Go's server takes, and so AWS's.
 https://pkg.go.dev/net/http#DefaultMaxHeaderBytes"""
+
+
+MAX_BODY = MAX_RESPONSE + 1
+"""One byte more than a response may have shows that it is too large."""
+MAX_DROPPED = 64 * 1024 * 1024
+"""AWS's server reads the rest, and then says that it was too much."""
 
 
 def error_body(type: str, message: str) -> bytes:
@@ -50,11 +48,14 @@ def error(status: int, type: str, message: str) -> Reply:
     return Reply(status, error_body(type, message))
 
 
-def refuse(_: str, status: int, why: str) -> tuple[int, bytes, dict[str, str]]:
-    """What is not HTTP."""
-    if status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
-        return status, error_body("RequestHeaderFieldsTooLarge", why), {}
-    return 400, error_body("InvalidRequestFormat", "Invalid HTTP request received."), {}
+def refuse(_: str, status: int, why: str) -> Reply:
+    """What is not HTTP, or hardly."""
+    match status:
+        case HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+            return error(status, "RequestHeaderFieldsTooLarge", why)
+        case HTTPStatus.INTERNAL_SERVER_ERROR:
+            return _ENDED
+    return error(400, "InvalidRequestFormat", "Invalid HTTP request received.")
 
 
 _ERROR_TYPE = "lambda-runtime-function-error-type"
@@ -79,7 +80,7 @@ _NO_LOGS = error(202, "Logs.NotSupported", "Logs API is not supported")
 _NO_TELEMETRY = error(202, "Telemetry.NotSupported", "Telemetry API is not supported")
 
 
-Endpoint = Callable[[Mailbox, Request, str], Awaitable[Reply]]
+Endpoint = Callable[[Mailbox, Request, str], Reply | Awaitable[Reply]]
 
 
 class RuntimeApi:
@@ -87,12 +88,7 @@ class RuntimeApi:
         """`mailbox_of` finds an environment's mailbox by its id."""
         self._mailbox_of = mailbox_of
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            reply = await self._reply(Request(scope, receive))
-            await reply.send(send)
-
-    async def _reply(self, request: Request) -> Reply:
+    def __call__(self, request: Request) -> Reply | Awaitable[Reply]:
         environment_id = (request.header("host") or "").partition(".")[0]
         mailbox = self._mailbox_of(environment_id)
         if mailbox is None:
@@ -103,30 +99,30 @@ class RuntimeApi:
                 continue
             if method != request.method:
                 return replace(_WRONG_METHOD, headers=(JSON, ("Allow", method)))
-            try:
-                return await endpoint(mailbox, request, match.groupdict().get("id", ""))
-            except Truncated:
+            if request.truncated:
                 return _TRUNCATED
+            return endpoint(mailbox, request, match.groupdict().get("id", ""))
         return _NO_ENDPOINT
 
 
-async def _next(mailbox: Mailbox, request: Request, _: str) -> Reply:
+def _next(mailbox: Mailbox, request: Request, _: str) -> Reply | Awaitable[Reply]:
     """Holds the request until there is an event, or the runtime hangs up."""
-    came: asyncio.Future[Delivery | None] = asyncio.get_running_loop().create_future()
+    reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
 
     def deliver(delivery: Delivery | None) -> None:
-        if not came.done():
-            came.set_result(delivery)
+        if not reply.done():
+            reply.set_result(_ENDED if delivery is None else _event(delivery))
 
     cancel = mailbox.next(deliver)
     if cancel is None:
         return _not_allowed(mailbox, State.READY)
-    request.at_end(lambda: deliver(None))
-    try:
-        delivery = await came
-    finally:
+
+    def hang_up() -> None:
         cancel()
-    return _ENDED if delivery is None else _event(delivery)
+        deliver(None)
+
+    request.at_end = hang_up
+    return reply
 
 
 def _event(delivery: Delivery) -> Reply:
@@ -142,15 +138,14 @@ def _event(delivery: Delivery) -> Reply:
     return Reply(200, delivery.event, headers)
 
 
-async def _response(mailbox: Mailbox, request: Request, request_id: str) -> Reply:
-    body = await request.body(MAX_RESPONSE)
+def _response(mailbox: Mailbox, request: Request, request_id: str) -> Reply:
     mode = request.header(_MODE)
     if mode and mode != _STREAMING:
         verdict = mailbox.answer(request_id, b"", bad_response_mode())
         accepted = _BAD_MODE
     else:
         broken = _error_in_stream(request) if mode else None
-        verdict = mailbox.answer(request_id, body, broken)
+        verdict = mailbox.answer(request_id, request.body, broken)
         accepted = _ACCEPTED
     return _told(mailbox, verdict, State.INVOCATION_RESPONSE, accepted)
 
@@ -167,15 +162,13 @@ def _error_in_stream(request: Request) -> Failure | None:
         return function_error(encoded.encode(), error_type)
 
 
-async def _error_post(mailbox: Mailbox, request: Request, request_id: str) -> Reply:
-    verdict = mailbox.fail(
-        request_id, request.header(_ERROR_TYPE), await request.body(MAX_RESPONSE)
-    )
+def _error_post(mailbox: Mailbox, request: Request, request_id: str) -> Reply:
+    verdict = mailbox.fail(request_id, request.header(_ERROR_TYPE), request.body)
     return _told(mailbox, verdict, State.INVOCATION_ERROR_RESPONSE)
 
 
-async def _init_error(mailbox: Mailbox, request: Request, _: str) -> Reply:
-    verdict = mailbox.fail_init(request.header(_ERROR_TYPE), await request.body(MAX_RESPONSE))
+def _init_error(mailbox: Mailbox, request: Request, _: str) -> Reply:
+    verdict = mailbox.fail_init(request.header(_ERROR_TYPE), request.body)
     return _told(mailbox, verdict, State.INIT_ERROR)
 
 
@@ -196,8 +189,7 @@ def _not_allowed(mailbox: Mailbox, asked: State) -> Reply:
 
 
 def _always(reply: Reply) -> Endpoint:
-    async def endpoint(mailbox: Mailbox, request: Request, _: str) -> Reply:
-        await request.body(MAX_RESPONSE)
+    def endpoint(mailbox: Mailbox, request: Request, _: str) -> Reply:
         return reply
 
     return endpoint

@@ -7,21 +7,16 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Sequence
-from email.utils import formatdate
-from functools import partial
-from typing import Any
-
-import uvicorn
-from uvicorn.server import ServerState
 
 from emulator.errors import StartupError
 from emulator.reactor import Reactor
-from emulator.web.protocol import Protocol, Refuse
+from emulator.web.connection import Connection, Site
 
 _BACKLOG = 1024
 _IDLE = 3600  # seconds that a connection is kept between two requests
+_ROUND = 60.0  # seconds between two looks at that
 _CLOSE_LIMIT = 1.0  # seconds that requests under way have at a stop
-_DATE = 1.0  # seconds between two looks at the clock
+_CLOSE_PAUSE = 0.01
 
 
 def open_public(host: str, port: int, gateway: str) -> list[socket.socket]:
@@ -53,36 +48,17 @@ def open_private(gateway: str) -> socket.socket:
 
 
 class Listener:
-    """Serves an ASGI application on open sockets."""
+    """Serves a site on open sockets."""
 
-    def __init__(
-        self,
-        app: Any,
-        sockets: Sequence[socket.socket],
-        reactor: Reactor,
-        *,
-        refuse: Refuse,
-        max_head: int,
-    ) -> None:
-        """`refuse` words what is answered to what is no HTTP request, such as headers of more than
-        `max_head` bytes."""
+    def __init__(self, site: Site, sockets: Sequence[socket.socket], reactor: Reactor) -> None:
         self.port: int = sockets[0].getsockname()[1]
+        self._site = site
         self._sockets = sockets
         self._reactor = reactor
-        self._protocol: dict[str, Any] = {"refuse": refuse, "max_head": max_head}
-        self._config = uvicorn.Config(
-            app,
-            lifespan="off",
-            log_config=None,
-            proxy_headers=False,
-            ws="none",
-            timeout_keep_alive=_IDLE,
-        )
-        self._state = ServerState()
+        self._loop = reactor.loop
         self._servers: list[asyncio.Server] = []
 
     def start(self) -> None:
-        self._config.load()
         self._reactor.run(self._start())
 
     def stop(self) -> None:
@@ -92,33 +68,32 @@ class Listener:
             each.close()
 
     async def _start(self) -> None:
-        self._tell_date()
-        loop = self._reactor.loop
-        protocol = partial(
-            Protocol,
-            config=self._config,
-            server_state=self._state,
-            app_state={},
-            _loop=loop,
-            **self._protocol,
-        )
         for each in self._sockets:
-            self._servers.append(await loop.create_server(protocol, sock=each, backlog=_BACKLOG))
+            server = await self._loop.create_server(
+                lambda: Connection(self._site, self._loop), sock=each, backlog=_BACKLOG
+            )
+            self._servers.append(server)
+        self._loop.call_later(_ROUND, self._close_idle)
 
     async def _stop(self) -> None:
         for server in self._servers:
             server.close()
-        for connection in list(self._state.connections):
-            connection.shutdown()
-        if self._state.tasks:
-            await asyncio.wait(list(self._state.tasks), timeout=_CLOSE_LIMIT)
-        for connection in list(self._state.connections):
-            connection.transport.abort()
+        give_up = self._loop.time() + _CLOSE_LIMIT
+        for connection in list(self._site.connections):
+            connection.close()
+        while any(not each.is_idle for each in self._site.connections):
+            if self._loop.time() > give_up:
+                break
+            await asyncio.sleep(_CLOSE_PAUSE)
+        for connection in list(self._site.connections):
+            connection.abort()
 
-    def _tell_date(self) -> None:
-        date = formatdate(usegmt=True).encode()
-        self._state.default_headers = [(b"date", date), (b"server", b"taskdock")]
-        self._reactor.loop.call_later(_DATE, self._tell_date)
+    def _close_idle(self) -> None:
+        oldest = self._loop.time() - _IDLE
+        for connection in list(self._site.connections):
+            if connection.is_idle and connection.idle_since < oldest:
+                connection.close()
+        self._loop.call_later(_ROUND, self._close_idle)
 
 
 def _bind(address: str, port: int) -> socket.socket:

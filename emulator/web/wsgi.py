@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,10 +25,10 @@ class Wsgi:
         self._app = app
         self._threads = ThreadPoolExecutor(THREADS, "web")
 
-    async def reply(self, request: Request, body: bytes) -> Reply:
+    def reply(self, request: Request) -> Awaitable[Reply]:
         """What the application answers. Raises what it raises."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._call, environ_of(request, body))
+        return loop.run_in_executor(self._threads, self._call, environ_of(request))
 
     def stop(self) -> None:
         self._threads.shutdown(wait=False)
@@ -50,24 +50,22 @@ class Wsgi:
         return Reply(status, body, headers)
 
 
-def environ_of(request: Request, body: bytes) -> dict[str, Any]:
+def environ_of(request: Request) -> dict[str, Any]:
     """What WSGI says of a request: https://peps.python.org/pep-3333/"""
-    host, port = request.server or ("localhost", None)
-    client, client_port = request.client or ("", 0)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "REQUEST_URI": request.target.decode("latin-1"),
         "SCRIPT_NAME": "",
         "PATH_INFO": request.path.encode().decode("latin-1"),
         "QUERY_STRING": request.query.decode("latin-1"),
-        "SERVER_NAME": host,
-        "SERVER_PORT": str(port or 80),
+        "SERVER_NAME": request.server[0],
+        "SERVER_PORT": str(request.server[1]),
         "SERVER_PROTOCOL": f"HTTP/{request.version}",
-        "REMOTE_ADDR": client,
-        "REMOTE_PORT": str(client_port),
+        "REMOTE_ADDR": request.client[0],
+        "REMOTE_PORT": str(request.client[1]),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(body),
+        "wsgi.input": io.BytesIO(request.body),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
@@ -84,5 +82,5 @@ def environ_of(request: Request, body: bytes) -> dict[str, Any]:
         # RFC 6265, 5.4: cookies are one list
         joint = "; " if key == "HTTP_COOKIE" else ","
         environ[key] = f"{environ[key]}{joint}{said}" if key in environ else said
-    environ["CONTENT_LENGTH"] = str(len(body))
+    environ["CONTENT_LENGTH"] = str(len(request.body))
     return environ

@@ -873,7 +873,7 @@ def test_who_hangs_up_leaves_nothing_behind(
     start_dock: StartDock,  # noqa: F811
 ) -> None:
     dock = start_dock()
-    server = dock.emulator._runtime._state
+    connections = dock.emulator._runtime._site.connections
     with invocations(dock) as make:
         invocation = make()
         invocation.invoke()
@@ -884,4 +884,4 @@ def test_who_hangs_up_leaves_nothing_behind(
             wire.raw(head("POST", f"{API}/init/error", Host=wire.host, Content_Length="5") + b"1")
             wire.close()
 
-        dock.eventually(lambda: not server.connections and not server.tasks)
+        dock.eventually(lambda: not connections)
