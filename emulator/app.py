@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from emulator import __version__, ids
 from emulator.clock import Clock, SystemClock
 from emulator.engines.docker import DockerEngine, connect
-from emulator.engines.engine import ContainerSpec, Engine
+from emulator.engines.engine import ContainerSpec, Engine, Program
 from emulator.engines.images import ImageRequest, Images, RuntimeStatus, build_folder, platform
 from emulator.engines.locate import find_engine
 from emulator.engines.scratch import open_scratch
@@ -36,6 +36,7 @@ from emulator.lambdas.invoker import Invoker
 from emulator.lambdas.keeper import Keeper
 from emulator.lambdas.pool import Pool
 from emulator.notices import Notices
+from emulator.reactor import Reactor
 from emulator.settings import Settings
 from emulator.store.database import Store
 from emulator.tasks.api_requests import ApiRequests
@@ -100,6 +101,7 @@ class Emulator:
         self._engine.sweep(f"{launch.LABEL}.server={self._label}")
         self.catalog.tidy()
         self._rescuer.rescue(timedelta(0))
+        self._reactor.start()
         self._runtime.start()
         self._keeper.start()
         self._scribe.start()
@@ -131,6 +133,7 @@ class Emulator:
         self._engine.close()
         self._store.close()
         self._lock.close()
+        self._reactor.stop()
 
     def _await_idle(self, limit: float) -> None:
         """Waits `limit` seconds at most until neither worker nor dispatcher runs anything."""
@@ -147,8 +150,10 @@ class Emulator:
         self._code = CodeStore(self._data / "code")
         self.catalog = Catalog(store=store, code=self._code, clock=clock)
         self.directory = Directory(store=store, clock=clock)
+        self._reactor = Reactor()
         self.pool = Pool(
             engine=self._engine,
+            reactor=self._reactor,
             launch=self._launch,
             budget=settings.memory_budget or self._engine.memory * 3 // 4,
             most=settings.max_environments,
@@ -266,17 +271,22 @@ class Emulator:
             self._worker.wake()
             self._courier.wake()
 
-    def _launch(self, function: Function, environment_id: str) -> ContainerSpec:
+    def _launch(self, function: Function, environment_id: str) -> tuple[ContainerSpec, Program]:
         runtime = None if function.runtime is None else runtimes.find(function.runtime)
-        return launch.spec(
+        spec = launch.spec(
             function,
             environment_id=environment_id,
             image=self._image_of(function),
             code=None if function.code is None else self._code.folder(function.code),
+            server=self._label,
+            platform=platform(self.settings.architecture),
+        )
+        program = launch.program(
+            function,
+            environment_id=environment_id,
             custom_runtime=runtime is not None and runtime.brings_bootstrap,
             addresses=launch.Addresses(runtime_api=self._runtime.port, task_service=self.port),
             credentials=self.directory.local.function_credentials,
-            server=self._label,
             now=self._clock.now(),
             aws=launch.Aws(
                 region=self.settings.region,
@@ -284,8 +294,8 @@ class Emulator:
                 secret_access_key=self.settings.aws_secret_access_key,
                 session_token=self.settings.aws_session_token,
             ),
-            platform=platform(self.settings.architecture),
         )
+        return spec, program
 
     def _function_changed(self, name: str) -> None:
         function = self.catalog.find(name)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from emulator.clock import Clock
-from emulator.engines.engine import Container, ProgramExit
+from emulator.engines.engine import Container, Program, ProgramExit
 from emulator.functions.function import Function
 from emulator.lambdas import lifecycle
 from emulator.lambdas.lifecycle import Move, State
@@ -40,8 +40,12 @@ class Environment:
         changed: threading.Condition,
         clock: Clock,
         retiring: Callable[[Environment], object],
+        call: Callable[..., None],
     ) -> None:
-        """`retiring` is called once, under `changed`, when it has to be removed."""
+        """`retiring` is called once, under `changed`, when it has to be removed.
+
+        `call` has a verb of the container called on the reactor's thread.
+        """
         self.id = id
         self.function = function
         self.version = function.version
@@ -50,6 +54,7 @@ class Environment:
         self.turn = 0
         """Counts leases. Whoever gives one back says which, since the next may have begun."""
         self.image = ""
+        self.program = Program()
         self.retired = False
         self.peak = 0  # bytes of memory, as far as measured
         self.begun: datetime = clock.now()
@@ -65,6 +70,7 @@ class Environment:
         self._clock = clock
         self._since = self._begun = clock.monotonic()
         self._retiring = retiring
+        self._call = call
         self._reserved = False
         self._made = threading.Event()  # the engine has made the container, or failed to
         self._pausing = threading.Lock()  # between the engine's freeze and thaw
@@ -140,12 +146,12 @@ class Environment:
             self.begun = self._clock.now()
             self._begun = self._clock.monotonic()
         if self._container is not None:
-            self._container.run()
+            self._call(self._container.run, self.program)
 
     def stop(self) -> None:
         """Ends the runtime; `EXITED` follows."""
         if self._container is not None:
-            self._container.stop()
+            self._call(self._container.stop)
 
     def freeze(self) -> None:
         with self._pausing:
@@ -293,4 +299,4 @@ class Environment:
         with self._changed:
             self._awaited.append(then)
         if self._container is not None:
-            self._container.flush()
+            self._call(self._container.flush)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from emulator import ids
 from emulator.clock import Clock
-from emulator.engines.engine import Container, ContainerSpec, Engine
+from emulator.engines.engine import Container, ContainerSpec, Engine, Program
 from emulator.errors import EngineError
 from emulator.functions.function import Function
 from emulator.lambdas import placement
@@ -23,6 +23,7 @@ from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.mailbox import Mailbox
 from emulator.lambdas.outcome import Failure, not_started, stopped
 from emulator.notices import Notices
+from emulator.reactor import Reactor
 
 INIT_LIMIT = 10.0  # seconds that a runtime has to start before its first invocation begins
 _END_LIMIT = 5.0  # seconds that a runtime has to end when it is stopped
@@ -35,8 +36,9 @@ _SILENT = (
     " containers from reaching this machine"
 )
 
-Launch = Callable[[Function, str], ContainerSpec]
-"""Function and environment id -> what to start; may take long, and raise `EngineError`."""
+Launch = Callable[[Function, str], tuple[ContainerSpec, Program]]
+"""Function and environment id -> what to start, and what runs in it; may take long, and raise
+`EngineError`."""
 
 
 class Pool:
@@ -44,6 +46,7 @@ class Pool:
         self,
         *,
         engine: Engine,
+        reactor: Reactor,
         launch: Launch,
         budget: int,
         clock: Clock,
@@ -64,6 +67,7 @@ class Pool:
         self._freeze_after = freeze_after
         self._cpus = cpus
         self._engine = engine
+        self._reactor = reactor
         self._launch = launch
         self._budget = budget
         self._clock = clock
@@ -210,6 +214,7 @@ class Pool:
             changed=self._changed,
             clock=self._clock,
             retiring=lambda gone: self._undertaker.submit(self._remove, gone),
+            call=self._reactor.call,
         )
         environment.reserve()
         self._environments[environment.id] = environment
@@ -220,9 +225,9 @@ class Pool:
         function = environment.function
         container: Container | None = None
         try:
-            spec = self._launch(function, environment.id)
+            spec, environment.program = self._launch(function, environment.id)
             environment.image = spec.image
-            container = self._engine.create(spec, environment)
+            container = self._engine.create(spec, environment, self._reactor)
         except EngineError as error:
             self._notices.publish("environment_failed", function=function.name, error=error.message)
             return not_started(type(error).__name__, error.message)
