@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from emulator import __version__, ids
 from emulator.clock import Clock, SystemClock
 from emulator.engines.docker import DockerEngine, connect
-from emulator.engines.engine import ContainerSpec, Engine
+from emulator.engines.engine import ContainerSpec, Engine, Program
 from emulator.engines.images import ImageRequest, Images, RuntimeStatus, build_folder, platform
 from emulator.engines.locate import find_engine
 from emulator.engines.scratch import open_scratch
@@ -300,17 +300,22 @@ class Emulator:
             self._worker.wake()
             self._courier.wake()
 
-    def _launch(self, function: Function, environment_id: str) -> ContainerSpec:
+    def _launch(self, function: Function, environment_id: str) -> tuple[ContainerSpec, Program]:
         runtime = None if function.runtime is None else runtimes.find(function.runtime)
-        return launch.spec(
+        spec = launch.spec(
             function,
             environment_id=environment_id,
             image=self._image_of(function),
             code=None if function.code is None else self._code.folder(function.code),
+            server=self._label,
+            platform=platform(self.settings.architecture),
+        )
+        program = launch.program(
+            function,
+            environment_id=environment_id,
             custom_runtime=runtime is not None and runtime.brings_bootstrap,
             addresses=launch.Addresses(runtime_api=self._runtime.port, task_service=self.port),
             credentials=self.directory.local.function_credentials,
-            server=self._label,
             now=self._clock.now(),
             aws=launch.Aws(
                 region=self.settings.region,
@@ -318,8 +323,8 @@ class Emulator:
                 secret_access_key=self.settings.aws_secret_access_key,
                 session_token=self.settings.aws_session_token,
             ),
-            platform=platform(self.settings.architecture),
         )
+        return spec, program
 
     def _function_changed(self, name: str) -> None:
         function = self.catalog.find(name)

@@ -1,16 +1,17 @@
 """The console: a few lines of shell that stand before a container's program, and what they say.
 
-The shell is process 1. It runs the image's own entry point as its child and shares one pipe with
-it for all output, so whatever the shell writes comes after everything that was printed before.
-That gives, on any engine and without anything in the image but /bin/sh:
+The shell is process 1. It runs the program as its child and shares one pipe with it for all
+output, so whatever the shell writes comes after everything that was printed before. That gives, on
+any engine and without anything in the image but /bin/sh:
 
-- run, stop: the program can be ended and started again while the container and its /tmp stay;
+- run, stop: a program can be ended and another started while the container and its /tmp stay;
 - flush: a word sent to its input comes back behind all earlier output, with the peak of memory;
 - the exit code of the program, and whether the kernel killed it for lack of memory;
 - an end with its server: when the input closes, the shell ends, and the container with it.
 
-Its first argument names variables that the program shall not see; the rest is the program. How
-deeply shells are nested is not told either.
+Its only argument names variables that no program shall see. How deeply shells are nested is not
+told either. The program comes through the input: a script that sets its variables and becomes it.
+The shell evaluates that in a subshell, so no variable of a program's can disturb the shell itself.
 
 Its lines carry a random mark that arrives through the input, so the program cannot see it in its
 environment or arguments. A hostile one can take it from the shell's memory, since it is the same
@@ -21,6 +22,8 @@ they say; and who waits for one has a limit, after which the container is killed
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from emulator.engines.engine import ProgramExit
@@ -29,13 +32,18 @@ MAX_LINE = 256 * 1024  # bytes; CloudWatch's limit for one log event
 _SLACK = 4096  # bytes; more than the shell's own words, so that cutting a line never cuts them
 _KILLED = 137  # exit code of a program that was ended by SIGKILL
 _WORDS = re.compile(rb" (?:flush (\d{1,15})|exit (\d{1,9}) (\d{1,3}) (\d{1,9}) (\d{1,15}))")
+_SHELLS_OWN = ("PWD", "OLDPWD", "SHLVL")  # says the shell, whatever anybody else says
+_COMPUTED = re.compile(
+    "OPTIND|LINENO|S?RANDOM|SECONDS|HISTCMD|GROUPS|DIRSTACK|FUNCNAME|EPOCH[A-Z]+|BASH.*"
+)
+"""Variables of bash's that are no plain text to it: it would change them, or give up over them."""
 
-RUN, STOP, FLUSH = b"run\n", b"stop\n", b"flush\n"
+STOP, FLUSH = b"stop\n", b"flush\n"
 
 # `kill -1` reaches every process but process 1 and the one that calls it: whatever a program has
 # left behind ends with it.
 SCRIPT = r"""
-unset $1 SHLVL OLDPWD; shift
+unset $1 SHLVL OLDPWD
 IFS= read -r mark || exit 0
 peak=0 oom=0 turn=0
 measure() {
@@ -52,11 +60,16 @@ count_oom() {
   done
 }
 launch() {
+  program=
+  while IFS= read -r line && [ "$line" != "$mark" ]; do
+    program="$program$line
+"
+  done
   turn=$((turn + 1))
   count_oom
   {
     before=$oom
-    "$@" < /dev/null 2>&1
+    ( eval "$program" ) < /dev/null 2>&1
     code=$?
     kill -KILL -1 2> /dev/null
     count_oom
@@ -66,7 +79,7 @@ launch() {
 }
 while IFS= read -r word; do
   case $word in
-    run) launch "$@" ;;
+    run) launch ;;
     stop) kill -KILL -1; wait; measure; printf '%s exit %s 137 0 %s\n' "$mark" "$turn" "$peak" ;;
     flush) measure; printf '%s flush %s\n' "$mark" "$peak" ;;
   esac
@@ -74,6 +87,27 @@ done 2> /dev/null
 """
 
 COMMAND = ("/bin/sh", "-c", SCRIPT, "taskdock")
+
+
+def run(
+    mark: str, command: Sequence[str], environment: Mapping[str, str], folder: str | None
+) -> bytes:
+    """What is sent to the shell to run `command` in `folder`, or where the shell is.
+
+    What a shell does not take as it is (bash: UID) is set by the image's `env`.
+    """
+    lines = ["run", f"set -- {shlex.join(command)}"]
+    if folder is not None:
+        lines += [f"cd -P {shlex.quote(folder)} || exit 126", "unset OLDPWD"]
+    lines.append("{")
+    for name, value in environment.items():
+        if name in _SHELLS_OWN:
+            continue
+        variable = f"{name}={shlex.quote(value)}"
+        export = "false" if _COMPUTED.fullmatch(name) else f"command export {variable}"
+        lines.append(f'{export} || set -- env {variable} "$@"')
+    lines += [":", "} 2> /dev/null", 'exec "$@"', mark, ""]
+    return "\n".join(lines).encode(errors="replace")
 
 
 @dataclass(frozen=True)

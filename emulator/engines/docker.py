@@ -5,33 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import struct
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import docker
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import DockerException
 from docker.types import DriverConfig, LogConfig, Mount, Ulimit
 
-from emulator import ids
-from emulator.engines.console import (
-    COMMAND,
-    FLUSH,
-    RUN,
-    STOP,
-    Console,
-    Flushed,
-    Printed,
-    Said,
-)
-from emulator.engines.engine import Container, ContainerSpec, Listener, ProgramExit
-from emulator.engines.freezer import Freezer, thaw
+from emulator.engines.console import COMMAND
+from emulator.engines.docker_container import DockerContainer, Image, reason, remove
+from emulator.engines.engine import Container, ContainerSpec, Listener
+from emulator.engines.freezer import Freezer
 from emulator.engines.scratch import FILE_SYSTEM, MOUNT_OPTIONS, Scratch
-from emulator.errors import EngineError, EngineUnreachable, StartFailed
+from emulator.errors import EngineUnreachable, StartFailed
+from emulator.reactor import Reactor
 
 _REQUEST_LIMIT = 120  # seconds
 _CONNECTIONS = 64
@@ -44,18 +32,9 @@ _LIMITS = (
     Ulimit(name="stack", soft=8388608, hard=-1),
 )
 """As AWS has them."""
-_CPU_PERIOD = 100_000  # microseconds, of which a container has its share
-_LEAST_CPU = 1000  # microseconds; Linux takes no less
 _NOT_OURS = ("HOME", "HOSTNAME", "TERM")  # what engines add to what they are told
-_REMOVE_LIMIT = 20.0  # seconds until a container that is being removed must be gone
-_REMOVE_PAUSE = 0.05
 _SWEEPS = 8  # removals side by side
-_THAW_TRIES = 20
-_THAW_PAUSE = 0.01  # seconds
-_READ = 64 * 1024
 _NOT_MOUNTED = "failed to mount local volume"  # what Docker says of a disk that it cannot use
-_WRONG_STATE = (304, 404, 409)
-_HEADER = struct.Struct(">BxxxL")  # of each piece of attached output: stream, length
 
 
 def connect(address: str) -> docker.DockerClient:
@@ -98,18 +77,18 @@ class DockerEngine:
         self.memory = int(info["MemTotal"]) // 1024 // 1024
         self.gateway = str((bridge["IPAM"]["Config"] or [{}])[0].get("Gateway") or "127.0.0.1")
 
-    def create(self, spec: ContainerSpec, listener: Listener) -> Container:
+    def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> Container:
         scratch = self._scratch
         if scratch is None:
-            return self._start(spec, listener, None)
+            return self._start(spec, None, listener, reactor)
         try:
             with scratch.disk(spec.storage) as device:  # kept by its mount from the start on
-                return self._start(spec, listener, device)
+                return self._start(spec, device, listener, reactor)
         except StartFailed as error:
             if _NOT_MOUNTED not in error.message:
                 raise
             self._forgo_scratch(error.message)
-            return self._start(spec, listener, None)
+            return self._start(spec, None, listener, reactor)
 
     @property
     def limits_storage(self) -> bool:
@@ -119,23 +98,34 @@ class DockerEngine:
         self._scratch = None
         self._warn(f"the size of /tmp is not limited: {reason}")
 
-    def _start(self, spec: ContainerSpec, listener: Listener, disk: str | None) -> Container:
+    def _start(
+        self, spec: ContainerSpec, disk: str | None, listener: Listener, reactor: Reactor
+    ) -> Container:
         try:
-            id = self._create(spec, disk)
+            image = self._inspect(spec.image)
+            id = self._create(spec, image, disk)
         except (DockerException, OSError) as error:
-            raise StartFailed(f"the container could not be made: {_reason(error)}") from None
+            raise StartFailed(f"the container could not be made: {reason(error)}") from None
         wire: socket.socket | None = None
         try:
             wire = self._attach(id)
             self._api.start(id)
-            container = DockerContainer(self._api, self._freezer, id, wire)
-            container.listen(listener)
         except (DockerException, OSError) as error:
             if wire is not None:
                 wire.close()
             with contextlib.suppress(DockerException):
                 self._api.remove_container(id, force=True, v=True)
-            raise StartFailed(f"the container did not start: {_reason(error)}") from None
+            raise StartFailed(f"the container did not start: {reason(error)}") from None
+        container = DockerContainer(
+            id,
+            api=self._api,
+            freezer=self._freezer,
+            image=image,
+            wire=wire,
+            listener=listener,
+            loop=reactor.loop,
+        )
+        reactor.call(container.listen)
         return container
 
     @property
@@ -145,28 +135,30 @@ class DockerEngine:
     def sweep(self, label: str) -> int:
         found = self._api.containers(all=True, filters={"label": label})
         with ThreadPoolExecutor(_SWEEPS) as sweepers:
-            list(sweepers.map(lambda container: _remove(self._api, container["Id"]), found))
+            list(sweepers.map(lambda container: remove(self._api, container["Id"]), found))
         return len(found)
 
     def close(self) -> None:
         self._freezer.close()
         self._api.close()
 
-    def _create(self, spec: ContainerSpec, disk: str | None) -> str:
-        image = self._api.inspect_image(spec.image)["Config"]  # type: ignore[no-untyped-call]
-        entrypoint = image["Entrypoint"] or [] if spec.entrypoint is None else spec.entrypoint
-        arguments = image["Cmd"] or [] if spec.arguments is None else spec.arguments
-        wanted = {entry.partition("=")[0] for entry in image["Env"] or []} | spec.environment.keys()
-        added = [name for name in _NOT_OURS if name not in wanted]
+    def _inspect(self, reference: str) -> Image:
+        config = self._api.inspect_image(reference)["Config"]  # type: ignore[no-untyped-call]
+        return Image(
+            entrypoint=tuple(config["Entrypoint"] or ()),
+            arguments=tuple(config["Cmd"] or ()),
+            variables=frozenset(entry.partition("=")[0] for entry in config["Env"] or ()),
+        )
+
+    def _create(self, spec: ContainerSpec, image: Image, disk: str | None) -> str:
+        added = [name for name in _NOT_OURS if name not in image.variables]
         created = self._api.create_container(
             spec.image,
             entrypoint=list(COMMAND),
-            command=[" ".join(added), *entrypoint, *arguments],
-            working_dir=spec.working_directory,
+            command=[" ".join(added)],
             platform=spec.platform,
             name=spec.name,
             user=_USER,
-            environment=dict(spec.environment),
             labels=dict(spec.labels),
             stdin_open=True,  # closed with the one connection to it, so nothing outlives its server
             host_config=self._host_config(spec, disk),
@@ -204,109 +196,6 @@ class DockerEngine:
         return wire
 
 
-class DockerContainer:
-    """One running container. A thread reads its output; the connection's end is its end."""
-
-    def __init__(
-        self, api: docker.APIClient, freezer: Freezer, id: str, wire: socket.socket
-    ) -> None:
-        self.id = id
-        self._api = api
-        self._freezer = freezer
-        self._wire = wire
-        self._mark = ids.word(32)
-        self._console = Console(self._mark)
-        self._running = False  # the program; changed by `run` and by the reading thread
-
-    def listen(self, listener: Listener) -> None:
-        self._wire.settimeout(None)
-        self._say(f"{self._mark}\n".encode())
-        threading.Thread(
-            target=self._read, args=(listener,), name=f"console-{self.id[:8]}", daemon=True
-        ).start()
-
-    def run(self) -> None:
-        self._running = True
-        self._say(RUN)
-
-    def stop(self) -> None:
-        self._say(STOP)
-
-    def flush(self) -> None:
-        self._say(FLUSH)
-
-    def mute(self) -> None:
-        self._console.muted = True
-
-    def freeze(self) -> None:
-        if not self._freezer.freeze(self.id):
-            self._try(self._api.pause)
-
-    def thaw(self) -> None:
-        """Engines were seen to lose an unpause that follows a pause at once: look, and repeat."""
-        if thaw(self.id):
-            return
-        for attempt in range(_THAW_TRIES):
-            if not self._is("Paused"):
-                return
-            time.sleep(_THAW_PAUSE * attempt)
-            self._try(self._api.unpause)
-        raise EngineError("the container stays paused")
-
-    def limit_cpu(self, cpus: float | None) -> None:
-        quota = -1 if cpus is None else max(_LEAST_CPU, round(cpus * _CPU_PERIOD))
-        self._try(partial(self._api.update_container, cpu_period=_CPU_PERIOD, cpu_quota=quota))
-
-    def kill(self) -> None:
-        thaw(self.id)
-        self._try(self._api.kill)
-
-    def remove(self) -> None:
-        _remove(self._api, self.id)
-
-    def _say(self, word: bytes) -> None:
-        with contextlib.suppress(OSError):  # it has ended, and `gone` says so
-            self._wire.sendall(word)
-
-    def _try(self, verb: Callable[[str], object]) -> None:
-        """That the container is not in the state for it, or has ended meanwhile, is fine."""
-        try:
-            verb(self.id)
-        except (DockerException, OSError) as error:
-            wrong_state = isinstance(error, APIError) and error.status_code in _WRONG_STATE
-            if not wrong_state and self._is("Running"):
-                raise EngineError(_reason(error)) from None
-
-    def _is(self, state: str) -> bool:
-        try:
-            return bool(self._api.inspect_container(self.id)["State"][state])
-        except NotFound:
-            return False
-        except (DockerException, OSError) as error:
-            raise EngineError(_reason(error)) from None
-
-    def _read(self, listener: Listener) -> None:
-        try:
-            with self._wire:
-                for data in _pieces(self._wire):
-                    self._tell(self._console.feed(data), listener)
-            self._tell(self._console.end(), listener)
-        finally:
-            if self._running:
-                listener.exited(ProgramExit(code=None))
-            listener.gone()
-
-    def _tell(self, said: list[Said], listener: Listener) -> None:
-        for words in said:
-            if isinstance(words, Printed):
-                listener.output(words.line)
-            elif isinstance(words, Flushed):
-                listener.flushed(words.peak)
-            else:
-                self._running = False
-                listener.exited(words)
-
-
 def _is_here(info: dict[str, Any]) -> bool:
     """Whether the engine's devices are ours: not in a virtual machine, nor in a container."""
     machine = os.uname()
@@ -320,41 +209,3 @@ def _tmp(disk: str | None) -> Mount:
     options = {"type": FILE_SYSTEM, "device": disk, "o": MOUNT_OPTIONS}
     driver = DriverConfig("local", options)
     return Mount("/tmp", None, type="volume", no_copy=True, driver_config=driver)  # noqa: S108
-
-
-def _pieces(wire: socket.socket) -> Iterator[bytes]:
-    """The payloads of an attached connection, until it ends; many small ones come together."""
-    buffer = bytearray()
-    with contextlib.suppress(OSError):
-        while data := wire.recv(_READ):
-            buffer += data
-            payloads, begin = [], 0
-            while len(buffer) - begin >= _HEADER.size:
-                payload = begin + _HEADER.size
-                end = payload + _HEADER.unpack_from(buffer, begin)[1]
-                if len(buffer) < end:
-                    break
-                payloads.append(buffer[payload:end])
-                begin = end
-            del buffer[:begin]
-            yield b"".join(payloads)
-
-
-def _remove(api: docker.APIClient, id: str) -> None:
-    """Returns when it is gone: the engine may be at removing it already."""
-    limit = time.monotonic() + _REMOVE_LIMIT
-    thaw(id)
-    while True:
-        try:
-            api.remove_container(id, force=True, v=True)
-            return
-        except NotFound:
-            return
-        except (DockerException, OSError) as error:
-            if time.monotonic() > limit:
-                raise EngineError(f"the container {id[:12]} stays: {_reason(error)}") from None
-        time.sleep(_REMOVE_PAUSE)
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "explanation", None) or error)

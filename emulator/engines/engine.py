@@ -1,9 +1,12 @@
 """The Engine protocol: how containers run, without a word about Lambda. Values only.
 
-An engine makes a container and runs its program in it, again and again if need be; it hands the
+An engine makes a container and runs a program in it, again and again if need be; it hands the
 output to a listener line by line, and says how the program ended. `flush` is the part that other
 engines lack: it asks for a sign that everything printed so far has been handed over, so that no
 line is lost or counted to the wrong invocation.
+
+What runs is said when it is run, not when the container is made: so one can be started before
+anybody knows what for.
 """
 
 from __future__ import annotations
@@ -13,23 +16,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from emulator.reactor import Reactor
+
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
-    """A container to run. `entrypoint` and `arguments` of None mean the image's own."""
+    """What is fixed for a container as long as it is there."""
 
     image: str
     name: str
     memory: int  # MB; there is no swap on top
     storage: int = 512  # MB of /tmp, where the engine can limit it
-    entrypoint: tuple[str, ...] | None = None
-    arguments: tuple[str, ...] | None = None
-    working_directory: str | None = None  # None: the image's own
     platform: str | None = None  # such as linux/arm64; None: what the image is for
-    environment: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()  # names that lead to this machine
     code: Path | None = None  # folder, read-only at /var/task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What runs in a container. None means the image's own."""
+
+    entrypoint: tuple[str, ...] | None = None
+    arguments: tuple[str, ...] | None = None
+    working_directory: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Beside the image's variables. The names are such as a shell knows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +54,7 @@ class ProgramExit:
 
 
 class Listener(Protocol):
-    """Told about one container, in order, on one thread of the engine."""
+    """Told about one container, in order, on the reactor's thread."""
 
     def output(self, line: bytes) -> None:
         """One line that the container printed, without its line end."""
@@ -58,18 +70,22 @@ class Listener(Protocol):
 
 
 class Container(Protocol):
-    """A container that was started. Every verb is harmless on one that has ended."""
+    """A container that was started. Every verb is harmless on one that has ended.
+
+    `run`, `stop`, `flush` and `mute` belong to the reactor's thread and take no time. The others
+    are for any thread, and may wait for the engine.
+    """
 
     id: str
 
-    def run(self) -> None:
-        """Starts the program; again, once it has ended. `Listener.exited` follows in the end."""
+    def run(self, program: Program) -> None:
+        """Starts it, once what ran before has ended. `Listener.exited` follows in the end."""
 
     def stop(self) -> None:
         """Ends the program and all its processes; the container stays, and /tmp with it."""
 
     def flush(self) -> None:
-        """Answered by `Listener.flushed`, or by `gone`."""
+        """Answered by `Listener.flushed`, perhaps before this returns; or by `gone`."""
 
     def mute(self) -> None:
         """What is printed from now on is not handed over, until the next `flushed` or `exited`."""
@@ -103,8 +119,11 @@ class Engine(Protocol):
     def limits_storage(self) -> bool:
         """Whether /tmp has the size that was asked for; otherwise it shares the engine's disk."""
 
-    def create(self, spec: ContainerSpec, listener: Listener) -> Container:
-        """A container that waits for `run`; raises `StartFailed`, and then nothing is left."""
+    def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> Container:
+        """A container that waits for `run`; raises `StartFailed`, and then nothing is left.
+
+        For any thread but the reactor's, on which the listener is told.
+        """
 
     def sweep(self, label: str) -> int:
         """Removes every container with this `name=value` label; returns how many there were."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from emulator.clock import Clock
-from emulator.engines.engine import Container, ProgramExit
+from emulator.engines.engine import Container, Program, ProgramExit
 from emulator.functions.function import Function
 from emulator.lambdas import lifecycle
 from emulator.lambdas.lifecycle import Move, State
@@ -51,6 +51,7 @@ class Environment:
         self.turn = 0
         """Counts leases. Whoever gives one back says which, since the next may have begun."""
         self.image = ""
+        self.program = Program()
         self.retired = False
         self.peak = 0  # bytes of memory, as far as measured
         self.begun: datetime = clock.now()
@@ -144,7 +145,7 @@ class Environment:
         self.begun = self._clock.now()
         self._begun = self._clock.monotonic()
         if self._container is not None:
-            self._container.run()
+            self._container.run(self.program)
 
     def stop(self) -> None:
         """Ends the runtime; `EXITED` follows."""

@@ -1,4 +1,4 @@
-"""What a function's container is started with: image, command, variables, labels. Pure.
+"""What a function's container is, and what runs in it: image, labels; command, variables. Pure.
 
 The variables are those of AWS's managed runtimes:
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from emulator.engines.engine import ContainerSpec
+from emulator.engines.engine import ContainerSpec, Program
 from emulator.functions.function import Function, ImageConfig
 
 REGION = "us-east-1"  # unless a setting says otherwise
@@ -80,28 +80,44 @@ def spec(
     environment_id: str,
     image: str,
     code: Path | None,
-    custom_runtime: bool,
-    addresses: Addresses,
-    credentials: Mapping[str, str],
     server: str,
-    now: datetime,
-    aws: Aws = Aws(),
     platform: str | None = None,
 ) -> ContainerSpec:
-    """`custom_runtime`: the image has no runtime of its own, the code brings a bootstrap.
-
-    `credentials`: variables for a function that brings none of them.
-    """
-    runtime_api = f"{environment_id}.lambda"
-    image_config = function.image_config or ImageConfig()
-    command = image_config.command
-    if command is None and function.entry_point:
-        command = (function.entry_point,)
     return ContainerSpec(
         image=image,
         name=f"taskdock-{function.name}-{environment_id[:8]}",
         memory=function.memory_limit,
         platform=platform,
+        labels={
+            f"{LABEL}.server": server,
+            f"{LABEL}.environment": environment_id,
+            f"{LABEL}.function": function.name,
+        },
+        hosts=(_runtime_api(environment_id), API_HOST_NAME, "taskdock.localhost"),
+        code=code,
+    )
+
+
+def program(
+    function: Function,
+    *,
+    environment_id: str,
+    custom_runtime: bool,
+    addresses: Addresses,
+    credentials: Mapping[str, str],
+    now: datetime,
+    aws: Aws = Aws(),
+) -> Program:
+    """`custom_runtime`: the image has no runtime of its own, the code brings a bootstrap.
+
+    `credentials`: variables for a function that brings none of them.
+    """
+    runtime_api = _runtime_api(environment_id)
+    image_config = function.image_config or ImageConfig()
+    command = image_config.command
+    if command is None and function.entry_point:
+        command = (function.entry_point,)
+    return Program(
         entrypoint=("/bin/sh", "-c", _BOOTSTRAP) if custom_runtime else image_config.entry_point,
         arguments=() if custom_runtime else command,
         working_directory=image_config.working_directory,
@@ -114,14 +130,12 @@ def spec(
             "no_proxy": f"{runtime_api},{API_HOST_NAME}",
             **_service_variables(function, addresses.task_service, credentials),
         },
-        labels={
-            f"{LABEL}.server": server,
-            f"{LABEL}.environment": environment_id,
-            f"{LABEL}.function": function.name,
-        },
-        hosts=(runtime_api, API_HOST_NAME, "taskdock.localhost"),
-        code=code,
     )
+
+
+def _runtime_api(environment_id: str) -> str:
+    """The host name of the Runtime API that only this environment has."""
+    return f"{environment_id}.lambda"
 
 
 def _service_variables(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from emulator import ids
 from emulator.clock import Clock
-from emulator.engines.engine import Container, ContainerSpec, Engine, ProgramExit
+from emulator.engines.engine import Container, ContainerSpec, Engine, Program
 from emulator.errors import EngineError
 from emulator.functions.function import Function
 from emulator.lambdas import placement
@@ -40,8 +40,9 @@ _SILENT = (
     " containers from reaching this machine"
 )
 
-Launch = Callable[[Function, str], ContainerSpec]
-"""Function and environment id -> what to start; may take long, and raise `EngineError`."""
+Launch = Callable[[Function, str], tuple[ContainerSpec, Program]]
+"""Function and environment id -> what to start, and what runs in it; may take long, and raise
+`EngineError`."""
 
 Found = tuple[Environment, State]
 """An environment that is reserved now, and the state that it was in."""
@@ -274,9 +275,9 @@ class Pool:
         return environment
 
     def _create(self, environment: Environment) -> Container:
-        spec = self._launch(environment.function, environment.id)
+        spec, environment.program = self._launch(environment.function, environment.id)
         environment.image = spec.image
-        return self._engine.create(spec, Relay(environment, self.reactor))
+        return self._engine.create(spec, environment, self.reactor)
 
     async def _await_init(self, environment: Environment, limit: float) -> bool:
         """Starts the runtime and waits until it is busy; after `limit` seconds it is ended."""
@@ -375,23 +376,3 @@ class Pool:
 
     def _tell_of(self, environment: Environment, error: EngineError) -> None:
         self._notices.publish("environment_failed", id=environment.id, error=error.message)
-
-
-class Relay:
-    """Tells an environment on the reactor's thread what the engine says on another."""
-
-    def __init__(self, environment: Environment, reactor: Reactor) -> None:
-        self._environment = environment
-        self.reactor = reactor
-
-    def output(self, line: bytes) -> None:
-        self.reactor.call(self._environment.output, line)
-
-    def flushed(self, peak: int) -> None:
-        self.reactor.call(self._environment.flushed, peak)
-
-    def exited(self, exit: ProgramExit) -> None:
-        self.reactor.call(self._environment.exited, exit)
-
-    def gone(self) -> None:
-        self.reactor.call(self._environment.gone)

@@ -17,7 +17,7 @@ import docker
 import pytest
 
 from emulator.engines.console import MAX_LINE
-from emulator.engines.engine import Container, ProgramExit
+from emulator.engines.engine import Program, ProgramExit
 from emulator.engines.images import ImageRequest, Images
 from emulator.engines.scratch import LoopScratch
 from emulator.errors import StartFailed
@@ -37,6 +37,7 @@ from tests.support.engine_harness import (
     FakeHarness,
     Harness,
     Recorder,
+    Remote,
     prints,
     prints_long,
     prints_many,
@@ -46,7 +47,7 @@ from tests.support.engine_harness import (
 )
 
 ENGINES = ["fake", pytest.param("docker", marks=pytest.mark.docker)]
-VERBS: list[Callable[[Container], None]] = [
+VERBS: list[Callable[[Remote], None]] = [
     lambda container: container.run(),
     lambda container: container.stop(),
     lambda container: container.mute(),
@@ -71,18 +72,14 @@ def docker_harness(
     disks = None if isinstance(usual_scratch, str) else usual_scratch
     harness = DockerHarness(docker_client, image, disks)
     yield harness
-    harness.engine.sweep(harness.label)
-    harness.engine.close()
-    harness.bell.close()
+    harness.close()
 
 
 @pytest.fixture
 def fake_harness() -> Iterator[FakeHarness]:
     harness = FakeHarness()
     yield harness
-    harness.engine.sweep(harness.label)
-    harness.engine.close()
-    harness.bell.close()
+    harness.close()
 
 
 @pytest.fixture(params=ENGINES)
@@ -299,6 +296,32 @@ def test_what_a_muted_container_prints_is_passed_over_until_the_next_flush(
     assert recorder.lines == ["before", "after"]
 
 
+def test_a_container_runs_whatever_it_is_given_one_after_another(
+    harness: Harness, code: Path
+) -> None:
+    container, recorder = run(harness, prints(["one"]), code=code)
+    recorder.await_exit()
+
+    container.run(harness.program(shows("WOOD", "index.py"), environment={"WOOD": "oak"}))
+    recorder.await_exit(2)
+    container.run(harness.program(prints(["three"], code=3)))
+
+    assert recorder.await_exit(3) == ProgramExit(code=3)
+    assert recorder.lines == ["one", "oak", "wood = 'walnut'", "three"]
+
+
+def test_a_listener_is_told_on_the_reactors_thread_alone(harness: Harness) -> None:
+    container, recorder = run(harness, prints(["one"], code=3))
+    recorder.await_exit()
+
+    container.flush()
+    recorder.await_flushed()
+    container.kill()
+
+    recorder.await_gone()
+    assert recorder.threads == {"reactor"}
+
+
 # Freezing
 
 
@@ -438,7 +461,8 @@ def test_sweep_removes_frozen_containers_too(harness: Harness) -> None:
 def test_a_container_is_given_its_variables_and_its_code(harness: Harness, code: Path) -> None:
     behaviour = shows("WOOD", "index.py")
 
-    _, recorder = run(harness, behaviour, code=code, environment={"WOOD": "oak $HOME `id` 'ü'"})
+    variables = {"environment": {"WOOD": "oak $HOME `id` 'ü'"}}
+    _, recorder = run(harness, behaviour, code=code, program=variables)
 
     recorder.await_exit()
     assert recorder.lines == ["oak $HOME `id` 'ü'", "wood = 'walnut'"]
@@ -446,7 +470,7 @@ def test_a_container_is_given_its_variables_and_its_code(harness: Harness, code:
 
 def test_a_start_that_cannot_work_fails_and_leaves_nothing(harness: Harness) -> None:
     with pytest.raises(StartFailed) as failure:
-        harness.engine.create(harness.broken_spec(), Recorder())
+        harness.engine.create(harness.broken_spec(), Recorder(), harness.reactor)
 
     assert "no such" in failure.value.message.lower()
     assert harness.present() == 0
@@ -576,7 +600,9 @@ def test_a_program_sees_the_variables_of_its_image_and_those_it_is_given_alone(
     of_image = docker_client.images.get(image).attrs["Config"]["Env"]
 
     behaviour = Behaviour(ENVIRONMENT, lambda _: None)
-    _, recorder = run(docker_harness, behaviour, environment=given, working_directory="/opt")
+    _, recorder = run(
+        docker_harness, behaviour, program={"environment": given, "working_directory": "/opt"}
+    )
 
     recorder.await_exit()
     folder, seen = json.loads(recorder.lines[-1])
@@ -587,6 +613,53 @@ def test_a_program_sees_the_variables_of_its_image_and_those_it_is_given_alone(
         **given,
         **shells_own,
     }
+
+
+SPECIAL = {
+    "UID": "7",  # bash refuses to set it
+    "OPTIND": "no number",
+    "IFS": "abc",
+    "PS1": "$(exit 3)",
+    "LC_ALL": "no_SUCH",
+    "SHELLOPTS": "xtrace",
+    "RANDOM": "4",
+    "PATH": "/no/such/folder:/usr/local/bin:/usr/bin:/bin:/var/lang/bin",
+    "QUOTES": "a'b\"c\\d`e$f\n\ng\n",
+    "BYTES": "".join(map(chr, range(1, 0x250))),
+}
+
+
+@pytest.mark.docker
+def test_a_variable_of_any_name_and_value_arrives_and_disturbs_no_shell(
+    docker_harness: DockerHarness,
+) -> None:
+    behaviour = Behaviour(ENVIRONMENT, lambda _: None)
+    container, recorder = run(docker_harness, behaviour, program={"environment": SPECIAL})
+    recorder.await_exit()
+    container.run(docker_harness.program(Behaviour(ENVIRONMENT, lambda _: None)))
+
+    assert recorder.await_exit(2) == ProgramExit(code=0)
+    seen, plain = (json.loads(line)[1] for line in recorder.lines)
+    assert {name: seen.get(name) for name in SPECIAL} == SPECIAL
+    assert plain.keys() & SPECIAL.keys() == {"PATH"}
+    assert plain["PATH"] != SPECIAL["PATH"]
+
+
+@pytest.mark.docker
+def test_an_argument_may_be_long_and_a_command_missing(docker_harness: DockerHarness) -> None:
+    long = Behaviour(f"print({'x' * 100_000!r}[:3])", lambda _: None)
+    container, recorder = run(docker_harness, long)
+    recorder.await_exit()
+
+    container.run(Program(entrypoint=("/no/such/program",), arguments=()))
+    recorder.await_exit(2)
+    container.run(Program(entrypoint=("true",), arguments=(), working_directory="/no/such"))
+
+    recorder.await_exit(3)
+    assert [end.code for end in recorder.of("exited")] == [0, 127, 126]
+    assert recorder.lines[0] == "xxx"
+    assert "/no/such/program" in recorder.lines[1]
+    assert "/no/such" in recorder.lines[2]
 
 
 FILLS = """
@@ -649,8 +722,7 @@ def test_an_engine_that_cannot_mount_a_disk_goes_without_and_says_so(
     (warning,) = harness.warnings
     assert warning.startswith("the size of /tmp is not limited: ")
     eventually(lambda: harness.present() == 0, LIMIT)
-    harness.engine.close()
-    harness.bell.close()
+    harness.close()
 
 
 def disks(scratch: LoopScratch) -> list[str]:
@@ -663,16 +735,19 @@ def disks(scratch: LoopScratch) -> list[str]:
 SERVER = """
 import os, pathlib, sys, threading
 from emulator.engines.docker import DockerEngine, connect
-from emulator.engines.engine import ContainerSpec
+from emulator.engines.engine import ContainerSpec, Program
 from emulator.engines.locate import find_engine
-from tests.support.engine_harness import Recorder
 from emulator.engines.scratch import LoopScratch
+from emulator.reactor import Reactor
+from tests.support.engine_harness import Recorder, Remote
 image, name, value, folder, state = sys.argv[1:]
-spec = ContainerSpec(image=image, name=f"taskdock-test-{value}", memory=128, labels={name: value},
-                     entrypoint=("sleep",), arguments=("600",))
+spec = ContainerSpec(image=image, name=f"taskdock-test-{value}", memory=128, labels={name: value})
+program = Program(entrypoint=("sleep",), arguments=("600",))
+reactor = Reactor()
+reactor.start()
 engine = DockerEngine(connect(find_engine(os.environ)), LoopScratch(pathlib.Path(folder)))
-container = engine.create(spec, Recorder())
-container.run()
+container = engine.create(spec, Recorder(), reactor)
+Remote(container, program, reactor).run()
 if state == "frozen":
     container.freeze()
 print("started", flush=True)

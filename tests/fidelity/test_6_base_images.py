@@ -250,7 +250,7 @@ def test_6_1_nothing_is_put_into_an_image(
     code = [("/var/task", "bind", False)] if subject.kind == "code" else []
     mounts = [(mount["Destination"], mount["Type"], mount["RW"]) for mount in container["Mounts"]]
     hosts = {entry.partition(":")[0] for entry in container["HostConfig"]["ExtraHosts"]}
-    runtime_api = variables(container)["AWS_LAMBDA_RUNTIME_API"].partition(":")[0]
+    runtime_api = container["Config"]["Labels"]["dev.taskdock.environment"] + ".lambda"
     assert world.changes(container["Id"]) == []
     assert sorted(mounts) == sorted([("/tmp", "volume", True), *code])
     assert hosts == {runtime_api, "localhost.taskdock", "taskdock.localhost"}
@@ -260,32 +260,30 @@ def test_6_1_nothing_is_put_into_an_image(
     assert docker_client.images.get(world.images[subject.family]).attrs == before
 
 
-def test_6_1_a_container_gets_the_variables_of_its_image_and_lambdas(
+def test_6_1_a_function_sees_the_variables_of_its_image_and_lambdas(
+    world: World, docker_client: docker.DockerClient, subject: Subject
+) -> None:
+    seen = world.ask(subject.name)["environment"]
+
+    image = docker_client.images.get(world.images[subject.family])
+    of_image = variables(image.attrs)
+    bootstraps = ("_X_AMZN", "PWD", "SHLVL", "LC_CTYPE", "PYTHONPATH", "NODE_PATH", "_")
+    lambdas = ("AWS_", "_AWS_", "API_", "NO_PROXY", "no_proxy", "_HANDLER", "TZ")
+    assert of_image.items() - seen.items() <= {("TZ", ":/etc/localtime")}
+    assert all(added.startswith((*lambdas, *bootstraps)) for added in seen.keys() - of_image.keys())
+
+
+def test_6_1_nothing_but_the_console_is_in_a_containers_configuration(
     world: World, docker_client: docker.DockerClient, subject: Subject
 ) -> None:
     world.ask(subject.name)
 
-    given = variables(world.container(subject.name))
+    container = world.container(subject.name)
 
     of_image = variables(docker_client.images.get(world.images[subject.family]).attrs)
-    lambdas = ("AWS_", "_AWS_", "API_", "NO_PROXY", "no_proxy", "_HANDLER", "TZ")
-    assert of_image.items() - given.items() <= {("TZ", ":/etc/localtime")}
-    assert all(added.startswith(lambdas) for added in given.keys() - of_image.keys())
-
-
-def test_6_1_the_command_is_the_images_own_behind_the_console(
-    world: World, subject: Subject
-) -> None:
-    world.ask(subject.name)
-
-    config = world.container(subject.name)["Config"]
-
-    _, *program = config["Cmd"]  # the first is for the console
-    assert tuple(config["Entrypoint"]) == COMMAND
-    if (subject.family, subject.kind) == ("provided", "code"):
-        assert program[:2] == ["/bin/sh", "-c"]  # AWS's image has nothing to start for these
-    else:
-        assert program == ["/lambda-entrypoint.sh", "main.handler"]
+    assert variables(container) == of_image
+    assert tuple(container["Config"]["Entrypoint"]) == COMMAND
+    assert container["Config"]["Cmd"] == ["HOME HOSTNAME TERM"]  # what no program shall see
 
 
 def test_6_1_without_a_command_the_entry_point_asks_for_the_handler(

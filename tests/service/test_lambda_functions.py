@@ -76,7 +76,7 @@ def test_a_function_is_created_and_runs(dock: Dock, aws: Any) -> None:
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{NAME}"},
     }
     assert json.load(aws.invoke(FunctionName=NAME, Payload=b"1")["Payload"]) == 1
-    assert dock.engine.started[0].environment["WOOD"] == "oak"
+    assert dock.engine.ran[0].environment["WOOD"] == "oak"
 
 
 def test_without_a_word_on_limits_they_are_those_of_aws(dock: Dock, aws: Any) -> None:
@@ -174,7 +174,7 @@ def test_the_log_format_is_a_variable_that_is_not_shown(dock: Dock, aws: Any) ->
     )
     aws.invoke(FunctionName=NAME)
 
-    variables = dock.engine.started[0].environment
+    variables = dock.engine.ran[0].environment
     assert changed["Environment"] == {"Variables": {"WOOD": "elm"}}
     assert changed["LoggingConfig"]["LogFormat"] == "JSON"
     assert changed["LoggingConfig"]["ApplicationLogLevel"] == "DEBUG"

@@ -35,12 +35,12 @@ def test_a_container_is_started_with_what_its_function_needs(dock: Dock) -> None
 
     dock.execute()
 
-    (spec,) = dock.engine.started
-    assert (spec.image, spec.memory, spec.arguments) == ("fake", 256, ("walnut-table",))
+    (spec,), (program,) = dock.engine.started, dock.engine.ran
+    assert (spec.image, spec.memory, program.arguments) == ("fake", 256, ("walnut-table",))
     assert spec.code is not None
     assert (spec.code / "lib" / "index.py").read_text() == "wood = 'walnut'"
     assert (
-        spec.environment.items()
+        program.environment.items()
         >= {
             "AWS_LAMBDA_FUNCTION_NAME": "walnut-table",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
@@ -59,8 +59,8 @@ def test_an_image_runs_with_its_own_command(dock: Dock) -> None:
 
     assert dock.execute("oak-chair").json()["result"] == "sat on"
 
-    (spec,) = dock.engine.started
-    assert (spec.entrypoint, spec.arguments, spec.code) == (None, None, None)
+    (spec,), (program,) = dock.engine.started, dock.engine.ran
+    assert (program.entrypoint, program.arguments, spec.code) == (None, None, None)
 
 
 def test_a_start_that_fails_is_tried_anew_by_the_next_invocation(dock: Dock) -> None:

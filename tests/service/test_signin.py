@@ -387,9 +387,9 @@ def test_a_function_gets_credentials_that_work(strict: Dock) -> None:
     boss.post("/tasks/v1/functions/", new_function("oak", entryPoint="oak"))
     boss.post("/tasks/v1/functions/oak/execute", {})
 
-    (container,) = strict.engine.started
+    (program,) = strict.engine.ran
     names = ("CONSUMER_KEY", "CONSUMER_SECRET", "TOKEN", "TOKEN_SECRET")
-    auth = OAuth1(*(container.environment[f"API_OAUTH_{name}"] for name in names))
+    auth = OAuth1(*(program.environment[f"API_OAUTH_{name}"] for name in names))
     me = Person(strict.emulator.url, auth).get(ME)
     assert me["email"] == "functions@taskdock.localhost"
 

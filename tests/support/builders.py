@@ -21,7 +21,7 @@ from emulator.functions.function import Function
 from emulator.notices import Notices
 from emulator.settings import Settings
 from emulator.web.task_service import create_app
-from tests.support.fake_engine import FakeEngine, Handler, Program, serve
+from tests.support.fake_engine import FakeEngine, FakeProgram, Handler, serve
 from tests.support.manual_clock import ManualClock
 
 Json = dict[str, Any]
@@ -168,7 +168,9 @@ class Dock:
         """A function whose containers answer with `handler`."""
         self.deploy_program(serve(handler), name, **fields)
 
-    def deploy_program(self, program: Program, name: str = "walnut-table", **fields: Any) -> None:
+    def deploy_program(
+        self, program: FakeProgram, name: str = "walnut-table", **fields: Any
+    ) -> None:
         self.engine.programs[name] = program
         _ok(self.post("/functions/", new_function(name, entryPoint=name, **fields)))
 

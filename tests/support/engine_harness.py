@@ -6,7 +6,8 @@ A behaviour is written twice: in Python that a real container runs, and as a pro
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,10 +16,11 @@ import docker
 
 from emulator import ids
 from emulator.engines.docker import DockerEngine
-from emulator.engines.engine import Container, ContainerSpec, Engine, ProgramExit
+from emulator.engines.engine import Container, ContainerSpec, Engine, Program, ProgramExit
 from emulator.engines.scratch import Scratch
+from emulator.reactor import Reactor
 from tests.support.builders import eventually
-from tests.support.fake_engine import FakeEngine, Program, Runtime
+from tests.support.fake_engine import FakeEngine, FakeProgram, Runtime
 
 LABEL = "dev.taskdock.test"
 HOST = "doorbell.test"
@@ -36,7 +38,7 @@ def ring():
 @dataclass(frozen=True)
 class Behaviour:
     real: str
-    fake: Program
+    fake: FakeProgram
 
 
 class Recorder:
@@ -44,18 +46,24 @@ class Recorder:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, Any]] = []
+        self.threads: set[str] = set()
+        """The names of those that it was told on."""
 
     def output(self, line: bytes) -> None:
-        self.told.append(("output", line))
+        self._note("output", line)
 
     def flushed(self, peak: int) -> None:
-        self.told.append(("flushed", peak))
+        self._note("flushed", peak)
 
     def exited(self, exit: ProgramExit) -> None:
-        self.told.append(("exited", exit))
+        self._note("exited", exit)
 
     def gone(self) -> None:
-        self.told.append(("gone", None))
+        self._note("gone", None)
+
+    def _note(self, what: str, value: Any) -> None:
+        self.threads.add(threading.current_thread().name)
+        self.told.append((what, value))
 
     def of(self, kind: str) -> list[Any]:
         return [value for told, value in list(self.told) if told == kind]
@@ -100,13 +108,49 @@ class Doorbell:
         self._server.close()
 
 
+class Remote:
+    """A container and its program, for a test's thread: its verbs are called where they belong."""
+
+    def __init__(self, container: Container, program: Program, reactor: Reactor) -> None:
+        self.id = container.id
+        self.freeze, self.thaw = container.freeze, container.thaw
+        self.limit_cpu = container.limit_cpu
+        self.kill, self.remove = container.kill, container.remove
+        self._container = container
+        self._program = program
+        self._reactor = reactor
+
+    def run(self, program: Program | None = None) -> None:
+        self.call(lambda container: container.run(program or self._program))
+
+    def stop(self) -> None:
+        self.call(lambda container: container.stop())
+
+    def flush(self) -> None:
+        self.call(lambda container: container.flush())
+
+    def mute(self) -> None:
+        self.call(lambda container: container.mute())
+
+    def call(self, verb: Callable[[Container], object]) -> None:
+        """Returns when `verb` has."""
+
+        async def work() -> None:
+            verb(self._container)
+
+        self._reactor.run(work())
+
+
 class Harness(Protocol):
     engine: Engine
+    reactor: Reactor
     bell: Doorbell
     label: str
     """`name=value`, which every container of this test carries."""
 
-    def spec(self, behaviour: Behaviour, **fields: Any) -> ContainerSpec: ...
+    def spec(self, **fields: Any) -> ContainerSpec: ...
+
+    def program(self, behaviour: Behaviour, **fields: Any) -> Program: ...
 
     def broken_spec(self) -> ContainerSpec:
         """Of something that this engine does not have."""
@@ -117,21 +161,27 @@ class Harness(Protocol):
     def cpus(self) -> float | None:
         """The limit of the test's one container."""
 
+    def close(self) -> None: ...
+
 
 class FakeHarness:
     def __init__(self) -> None:
         self.fake = FakeEngine()
         self.engine: Engine = self.fake
+        self.reactor = _started()
         self.bell = Doorbell(self.engine.gateway)
         self.label = f"{LABEL}={ids.word()}"
 
-    def spec(self, behaviour: Behaviour, **fields: Any) -> ContainerSpec:
+    def spec(self, **fields: Any) -> ContainerSpec:
+        return _spec(self, **{"image": "fake", "name": ids.word(), **fields})
+
+    def program(self, behaviour: Behaviour, **fields: Any) -> Program:
         name = ids.word()
         self.fake.programs[name] = behaviour.fake
-        return _spec(self, **{"image": "fake", "name": name, "arguments": (name,), **fields})
+        return _program(self, **{"arguments": (name,), **fields})
 
     def broken_spec(self) -> ContainerSpec:
-        return self.spec(HANGS, arguments=("no such program",))
+        return self.spec(image="no such image")
 
     def present(self) -> int:
         name, _, value = self.label.partition("=")
@@ -142,6 +192,9 @@ class FakeHarness:
         (container,) = self.fake.containers.values()
         return container.cpus
 
+    def close(self) -> None:
+        _close(self)
+
 
 class DockerHarness:
     def __init__(
@@ -151,21 +204,25 @@ class DockerHarness:
         self._image = image
         self.warnings: list[str] = []
         self.engine: Engine = DockerEngine(client, scratch, self.warnings.append)
+        self.reactor = _started()
         self.bell = Doorbell(self.engine.gateway)
         self.label = f"{LABEL}={ids.word()}"
 
-    def spec(self, behaviour: Behaviour, **fields: Any) -> ContainerSpec:
+    def spec(self, **fields: Any) -> ContainerSpec:
+        return _spec(
+            self, **{"image": self._image, "name": f"taskdock-test-{ids.word()}", **fields}
+        )
+
+    def program(self, behaviour: Behaviour, **fields: Any) -> Program:
         fields = {
-            "image": self._image,
-            "name": f"taskdock-test-{ids.word()}",
             "entrypoint": ("python3", "-u", "-c"),
             "arguments": (_PRELUDE + behaviour.real,),
             **fields,
         }
-        return _spec(self, **fields)
+        return _program(self, **fields)
 
     def broken_spec(self) -> ContainerSpec:
-        return self.spec(HANGS, image="taskdock/no-such-image:1")
+        return self.spec(image="taskdock/no-such-image:1")
 
     def present(self) -> int:
         return len(self._found())
@@ -187,37 +244,61 @@ class DockerHarness:
 
     def volumes(self) -> list[str]:
         """The names of the volumes that the test's containers have."""
-        return [mount["Name"] for container in self._found() for mount in container["Mounts"]]
+        mounts = [mount for container in self._found() for mount in container["Mounts"]]
+        return [mount["Name"] for mount in mounts if mount["Type"] == "volume"]
 
     def volume_exists(self, name: str) -> bool:
         return any(volume["Name"] == name for volume in self._api.volumes()["Volumes"] or [])
+
+    def close(self) -> None:
+        _close(self)
 
     def _found(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._api.containers(all=True, filters={"label": self.label})
         return found
 
 
+def _started() -> Reactor:
+    reactor = Reactor()
+    reactor.start()
+    return reactor
+
+
+def _close(harness: Harness) -> None:
+    harness.engine.sweep(harness.label)
+    harness.engine.close()
+    harness.reactor.stop()
+    harness.bell.close()
+
+
 def _spec(harness: Harness, **fields: Any) -> ContainerSpec:
     name, _, value = harness.label.partition("=")
-    environment = {"DOORBELL": str(harness.bell.port), **fields.pop("environment", {})}
     labels = {name: value, **fields.pop("labels", {})}
-    fields = {"memory": 128, "hosts": (HOST,), **fields}
-    return ContainerSpec(environment=environment, labels=labels, **fields)
+    return ContainerSpec(labels=labels, **{"memory": 128, "hosts": (HOST,), **fields})
 
 
-def run(harness: Harness, behaviour: Behaviour, **fields: Any) -> tuple[Container, Recorder]:
-    """Starts a container and its program, and records what it says."""
+def _program(harness: Harness, **fields: Any) -> Program:
+    environment = {"DOORBELL": str(harness.bell.port), **fields.pop("environment", {})}
+    return Program(environment=environment, **fields)
+
+
+def run(
+    harness: Harness, behaviour: Behaviour, *, program: Any = None, **fields: Any
+) -> tuple[Remote, Recorder]:
+    """Starts a container with these fields, and a program in it; records what it says."""
     recorder = Recorder()
-    container = harness.engine.create(harness.spec(behaviour, **fields), recorder)
-    container.run()
-    return container, recorder
+    container = harness.engine.create(harness.spec(**fields), recorder, harness.reactor)
+    made = harness.program(behaviour, **(program or {}))
+    remote = Remote(container, made, harness.reactor)
+    remote.run()
+    return remote, recorder
 
 
 # Behaviours
 
 
 def _ring(runtime: Runtime) -> None:
-    port = int(runtime.spec.environment["DOORBELL"])
+    port = int(runtime.program.environment["DOORBELL"])
     with socket.create_connection(("127.0.0.1", port)) as line:
         line.recv(1)
     runtime.go_on()
@@ -258,7 +339,7 @@ def shows(variable: str, file: str) -> Behaviour:
 
     def program(runtime: Runtime) -> None:
         assert isinstance(runtime.spec.code, Path)
-        runtime.print(runtime.spec.environment[variable])
+        runtime.print(runtime.program.environment[variable])
         runtime.print((runtime.spec.code / file).read_text(), end="")
 
     return Behaviour(

@@ -1,8 +1,8 @@
-"""FakeEngine: an Engine whose containers are threads that speak real HTTP to the Runtime API.
+"""FakeEngine: an Engine whose programs are threads that speak real HTTP to the Runtime API.
 
-What runs in a container is a program: a function that gets a `Runtime`, the handle to everything
-that a process can do there. `serve` makes a program of a Lambda handler. Every verb of a `Runtime`
-stands still while the container is frozen and unwinds the program once it was killed.
+What runs in a container is a fake program: a function that gets a `Runtime`, the handle to
+everything that a process can do there. `serve` makes one of a Lambda handler. Every verb of a
+`Runtime` stands still while the container is frozen and unwinds the program once it was killed.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import json
 import threading
 import traceback
 from collections.abc import Callable
-from queue import Queue
 from typing import Any, NoReturn
 
 from emulator import ids
 from emulator.engines.console import Console, Flushed, Printed
-from emulator.engines.engine import ContainerSpec, Listener, ProgramExit
+from emulator.engines.engine import ContainerSpec, Listener, Program, ProgramExit
 from emulator.errors import StartFailed
+from emulator.reactor import Reactor
 
 PEAK = 40 * 1024 * 1024  # bytes that every fake container says it used
 _KILLED = ProgramExit(code=None)
@@ -27,7 +27,7 @@ _STOPPED = ProgramExit(code=137)
 _OUT_OF_MEMORY = ProgramExit(code=137, out_of_memory=True)
 _API = "/2018-06-01/runtime"
 _PATIENCE = 60.0  # seconds until a program that waits for its test gives up
-_FLUSH, _END = object(), object()  # among the pieces of output: a word of ours, and the last
+_ANY = "fake"  # an image in which everything can run
 
 
 class Ended(BaseException):
@@ -37,16 +37,24 @@ class Ended(BaseException):
 class Runtime:
     """A process in a container, and its connection to the Runtime API."""
 
-    def __init__(self, spec: ContainerSpec, turn: int, gateway: str, said: Queue[object]) -> None:
-        """The container's run number `turn`; `said` takes its output, and its end behind it."""
+    def __init__(
+        self,
+        spec: ContainerSpec,
+        program: Program,
+        turn: int,
+        gateway: str,
+        say: Callable[[bytes | ProgramExit], None],
+    ) -> None:
+        """The container's run number `turn`; `say` takes its output, and its end behind it."""
         self.spec = spec
+        self.program = program
         self.turn = turn
         self.request_id = ""
         self.end: ProgramExit | None = None
         self.statuses: list[int] = []
         """What the Runtime API said to each post."""
         self._gateway = gateway
-        self._said = said
+        self._say = say
         self._frozen = False
         self._changed = threading.Condition()
         self._connection: http.client.HTTPConnection | None = None
@@ -55,7 +63,7 @@ class Runtime:
 
     def print(self, text: str, end: str = "\n") -> None:
         self.go_on()
-        self._said.put((text + end).encode())
+        self._say((text + end).encode())
 
     def exit(self, code: int) -> NoReturn:
         self.go_on()
@@ -111,7 +119,7 @@ class Runtime:
         return self.statuses[-1]
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> tuple[Any, bytes]:
-        name, _, port = self.spec.environment["AWS_LAMBDA_RUNTIME_API"].partition(":")
+        name, _, port = self.program.environment["AWS_LAMBDA_RUNTIME_API"].partition(":")
         try:
             if self._connection is None:
                 self._connection = http.client.HTTPConnection(self._gateway, int(port))
@@ -143,12 +151,12 @@ class Runtime:
         with self._changed:
             if self.end is None:
                 self.end = end
-                self._said.put(end)
+                self._say(end)
             self._changed.notify_all()
         with contextlib.suppress(OSError, AttributeError):  # not connected, or not any more
             self._connection.sock.shutdown(2)  # type: ignore[union-attr]  # wakes who waits there
 
-    def run(self, program: Program) -> None:
+    def run(self, program: FakeProgram) -> None:
         with contextlib.suppress(Ended):
             try:
                 program(self)
@@ -160,11 +168,11 @@ class Runtime:
             self._connection.close()
 
 
-Program = Callable[[Runtime], object]
+FakeProgram = Callable[[Runtime], object]
 Handler = Callable[[Any, Runtime], Any]
 
 
-def serve(handler: Handler, init: Program | None = None) -> Program:
+def serve(handler: Handler, init: FakeProgram | None = None) -> FakeProgram:
     """A program that answers each event with what `handler(event, runtime)` returns or raises.
 
     A handler that has posted something itself is not answered for. `init` runs before the first
@@ -189,36 +197,37 @@ def serve(handler: Handler, init: Program | None = None) -> Program:
 
 class FakeContainer:
     def __init__(
-        self, spec: ContainerSpec, program: Program, listener: Listener, engine: FakeEngine
+        self, spec: ContainerSpec, listener: Listener, reactor: Reactor, engine: FakeEngine
     ) -> None:
         self.id = ids.word()
         self.spec = spec
         self.cpus: float | None = None  # the limit that it was given last
         self.runtime: Runtime | None = None
         """The process of the latest run."""
-        self._said: Queue[object] = Queue()
-        self._program = program
+        self._listener = listener
+        self._reactor = reactor
         self._engine = engine
-        self._killed = False
-        self._turn = 0
+        self._killed = self._gone = False
+        self._turn = self._ended = 0  # runs of a program, and their ends
         self._mark = ids.word()
         self._console = Console(self._mark)
-        _thread(f"output-{self.id}", self._tell, listener)
 
-    def run(self) -> None:
+    def run(self, program: Program) -> None:
         if self._killed:
             return
         self._turn += 1
-        self.runtime = Runtime(self.spec, self._turn, self._engine.gateway, self._said)
-        _thread(f"program-{self.id}", self.runtime.run, self._program)
+        engine = self._engine
+        engine.ran.append(program)
+        self.runtime = Runtime(self.spec, program, self._turn, engine.gateway, self._say)
+        found = engine.programs.get((program.arguments or ("",))[0])
+        found = found or engine.programs.get(self.spec.image) or _not_found
+        _thread(f"program-{self.id}", self.runtime.run, found)
 
     def stop(self) -> None:
-        self._engine.stopping.wait()
-        if self.runtime is not None:
-            self.runtime.finish(_STOPPED)
+        _thread(f"stop-{self.id}", self._stop, self.runtime)
 
     def flush(self) -> None:
-        self._said.put(_FLUSH)
+        self._say(f"{self._mark} flush {PEAK}\n".encode())
 
     def mute(self) -> None:
         self._console.muted = True
@@ -241,38 +250,49 @@ class FakeContainer:
         self._killed = True
         if self.runtime is not None:
             self.runtime.finish(_KILLED)
-        self._said.put(_END)
+        self._say(None)
 
     def remove(self) -> None:
         self.kill()
         self._engine.containers.pop(self.id, None)
 
-    def _tell(self, listener: Listener) -> None:
-        turn = 0
-        for piece in iter(self._said.get, _END):
-            if isinstance(piece, bytes):
-                self._hear(piece, listener)
-            elif piece is _FLUSH:
-                with contextlib.suppress(Ended):
-                    if self.runtime is not None:
-                        self.runtime.go_on()
-                self._hear(f"{self._mark} flush {PEAK}\n".encode(), listener)
-            elif isinstance(piece, ProgramExit) and piece.code is not None:
-                turn += 1
-                words = f"{self._mark} exit {turn} {piece.code} {int(piece.out_of_memory)} {PEAK}\n"
-                self._hear(words.encode(), listener)
-            elif isinstance(piece, ProgramExit):  # with its container
-                listener.exited(piece)
-        listener.gone()
+    def _stop(self, runtime: Runtime | None) -> None:
+        self._engine.stopping.wait()
+        if runtime is not None:
+            runtime.finish(_STOPPED)
 
-    def _hear(self, data: bytes, listener: Listener) -> None:
+    def _say(self, piece: bytes | ProgramExit | None) -> None:
+        """Output, an end of the program, or None: the container's."""
+        self._reactor.call(self._tell, piece)
+
+    def _tell(self, piece: bytes | ProgramExit | None) -> None:
+        if self._gone:
+            return
+        if isinstance(piece, bytes):
+            self._hear(piece)
+        elif piece is None:
+            self._gone = True
+            self._listener.gone()
+        elif piece.code is None:  # with its container
+            self._listener.exited(piece)
+        else:
+            self._ended += 1
+            words = f"{self._ended} {piece.code} {int(piece.out_of_memory)} {PEAK}"
+            self._hear(f"{self._mark} exit {words}\n".encode())
+
+    def _hear(self, data: bytes) -> None:
         for words in self._console.feed(data):
             if isinstance(words, Printed):
-                listener.output(words.line)
+                self._listener.output(words.line)
             elif isinstance(words, Flushed):
-                listener.flushed(words.peak)
+                self._listener.flushed(words.peak)
             else:
-                listener.exited(words)
+                self._listener.exited(words)
+
+
+def _not_found(runtime: Runtime) -> None:
+    runtime.print("not found")
+    runtime.exit(127)
 
 
 def _thread(name: str, run: Callable[[Any], object], argument: object) -> None:
@@ -280,7 +300,7 @@ def _thread(name: str, run: Callable[[Any], object], argument: object) -> None:
 
 
 class FakeEngine:
-    """`programs` says what runs, by the first argument of the container, else by its image."""
+    """`programs` says what runs, by the program's first argument, else by the image."""
 
     can_freeze = True
     freezes_at_once = False
@@ -289,11 +309,13 @@ class FakeEngine:
     gateway = "127.0.0.1"
 
     def __init__(self) -> None:
-        self.programs: dict[str, Program] = {}
+        self.programs: dict[str, FakeProgram] = {}
         self.containers: dict[str, FakeContainer] = {}
         """Those that were not removed."""
         self.started: list[ContainerSpec] = []
         """Every container that there ever was."""
+        self.ran: list[Program] = []
+        """Every run of a program."""
         self.calls: list[tuple[str, str]] = []
         """Every freeze and thaw, with the container's id."""
         self.refusal: str | None = None
@@ -305,13 +327,12 @@ class FakeEngine:
         """Stops take effect only while this is set."""
         self.stopping.set()
 
-    def create(self, spec: ContainerSpec, listener: Listener) -> FakeContainer:
-        program = self.programs.get((spec.arguments or ("",))[0]) or self.programs.get(spec.image)
-        if self.refusal is not None or program is None:
+    def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> FakeContainer:
+        if self.refusal is not None or spec.image not in (_ANY, *self.programs):
             raise StartFailed(self.refusal or f"no such image: {spec.image}")
         if spec.code is not None and not spec.code.is_dir():
             raise StartFailed(f"no such folder: {spec.code}")
-        container = FakeContainer(spec, program, listener, self)
+        container = FakeContainer(spec, listener, reactor, self)
         self.containers[container.id] = container
         self.started.append(spec)
         return container

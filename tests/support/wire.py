@@ -18,7 +18,7 @@ from emulator.engines.engine import ProgramExit
 from emulator.lambdas.invoker import Call, Invoker
 from emulator.lambdas.outcome import Outcome
 from tests.support.builders import Dock
-from tests.support.fake_engine import Program, Runtime
+from tests.support.fake_engine import FakeProgram, Runtime
 
 API = "/2018-06-01/runtime"
 LIMIT = 20.0  # seconds that anything here may take
@@ -99,7 +99,7 @@ class Invocation:
     def __init__(self, dock: Dock, executor: ThreadPoolExecutor, **fields: Any) -> None:
         self.name = next(_names)
         self.log: list[str] = []
-        self.later: Program | None = None
+        self.later: FakeProgram | None = None
         """What runtimes do that are started after the first."""
         self._dock = dock
         self._executor = executor
@@ -127,7 +127,7 @@ class Invocation:
 
     def connect(self, runtime: Runtime, host: str | None = "") -> Wire:
         """A connection of `runtime`, or of one that calls itself `host`; None: of no name."""
-        name, _, port = runtime.spec.environment["AWS_LAMBDA_RUNTIME_API"].partition(":")
+        name, _, port = runtime.program.environment["AWS_LAMBDA_RUNTIME_API"].partition(":")
         address = (self._dock.engine.gateway, int(port))
         self._wires.append(Wire(address, f"{name}:{port}" if host == "" else host))
         return self._wires[-1]
@@ -137,8 +137,8 @@ class Invocation:
         for wire in self._wires:
             wire.close()
         for container in list(self._dock.engine.containers.values()):
-            with contextlib.suppress(KeyError):
-                if container.spec.environment["AWS_LAMBDA_FUNCTION_NAME"] == self.name:
+            with contextlib.suppress(KeyError, AttributeError):  # it has not run
+                if container.runtime.program.environment["AWS_LAMBDA_FUNCTION_NAME"] == self.name:
                     container.runtime.finish(ProgramExit(code=0))
 
     def _program(self, runtime: Runtime) -> None:

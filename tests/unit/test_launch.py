@@ -20,23 +20,32 @@ OAK = Function(
 IMAGE = Function(name="oak", image="oak:1", update_timestamp=NOON)
 
 
-def spec(function, *, custom_runtime=False, **more):
-    return launch.spec(
+def program(function, *, custom_runtime=False, **more):
+    return launch.program(
         function,
         environment_id="e" * 16,
-        image="image",
-        code=Path("/code"),
         custom_runtime=custom_runtime,
         addresses=launch.Addresses(runtime_api=9001, task_service=8080),
         credentials=OURS,
-        server="s",
         now=NOON,
         **more,
     )
 
 
 def environment(**variables):
-    return spec(replace(OAK, environment=variables)).environment
+    return program(replace(OAK, environment=variables)).environment
+
+
+def test_a_container_is_named_for_its_function_and_reaches_the_runtime_api():
+    made = launch.spec(OAK, environment_id="e" * 16, image="image", code=Path("/code"), server="s")
+
+    assert (made.name, made.memory, made.code) == ("taskdock-oak-eeeeeeee", 128, Path("/code"))
+    assert made.labels == {
+        "dev.taskdock.server": "s",
+        "dev.taskdock.environment": "e" * 16,
+        "dev.taskdock.function": "oak",
+    }
+    assert environment()["AWS_LAMBDA_RUNTIME_API"] == f"{made.hosts[0]}:9001"
 
 
 def test_a_function_that_sets_nothing_gets_the_address_and_credentials():
@@ -72,7 +81,7 @@ def test_a_function_with_a_credential_of_its_own_gets_none_of_ours():
 
 
 def test_a_managed_runtime_is_named_and_has_its_language_in_the_paths():
-    seen = spec(OAK).environment
+    seen = program(OAK).environment
 
     assert seen["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.13"
     assert seen["PATH"] == "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
@@ -89,7 +98,7 @@ def test_a_managed_runtime_is_named_and_has_its_language_in_the_paths():
     ],
 )
 def test_a_custom_runtime_is_not_named(runtime, language, x_ray):
-    seen = spec(replace(OAK, runtime=runtime), custom_runtime=True).environment
+    seen = program(replace(OAK, runtime=runtime), custom_runtime=True).environment
 
     assert "AWS_EXECUTION_ENV" not in seen
     assert ("/var/lang" in seen["PATH"], "/var/lang" in seen["LD_LIBRARY_PATH"]) == (language,) * 2
@@ -98,7 +107,7 @@ def test_a_custom_runtime_is_not_named(runtime, language, x_ray):
 
 
 def test_an_image_says_itself_what_is_the_images():
-    seen = spec(IMAGE).environment
+    seen = program(IMAGE).environment
 
     own = {"_HANDLER", "TZ", "LANG", "PATH", "LD_LIBRARY_PATH", "AWS_EXECUTION_ENV"}
     assert seen.keys().isdisjoint(own)
@@ -116,7 +125,7 @@ def test_the_region_and_the_credentials_are_those_that_were_set():
         region="eu-west-3", access_key_id="AKIA", secret_access_key="s", session_token=""
     )
 
-    seen = spec(OAK, aws=aws).environment
+    seen = program(OAK, aws=aws).environment
 
     assert seen["AWS_REGION"] == seen["AWS_DEFAULT_REGION"] == "eu-west-3"
     assert (seen["AWS_ACCESS_KEY_ID"], seen["AWS_SECRET_ACCESS_KEY"]) == ("AKIA", "s")
@@ -142,7 +151,7 @@ def test_the_region_and_the_credentials_are_those_that_were_set():
     ],
 )
 def test_an_image_function_is_started_as_it_says_or_as_its_image_does(config, entry_point, started):
-    made = spec(replace(IMAGE, image_config=config, entry_point=entry_point))
+    made = program(replace(IMAGE, image_config=config, entry_point=entry_point))
 
     assert (made.entrypoint, made.arguments, made.working_directory) == started
 
