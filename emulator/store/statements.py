@@ -13,7 +13,7 @@ from emulator.store.tables import Table
 
 def columns(table: type[Table]) -> tuple[str, ...]:
     """The names of all columns, in the table's order."""
-    return tuple(field.column_name for field in table._meta.sorted_fields)  # type: ignore[attr-defined]
+    return tuple(field.column_name for field in table._meta.sorted_fields)
 
 
 def insert(table: type[Table], names: Sequence[str] | None = None) -> str:
@@ -46,4 +46,4 @@ def _quoted(name: str) -> str:
 
 
 def _name(table: type[Table]) -> str:
-    return _quoted(table._meta.table_name)  # type: ignore[attr-defined]
+    return _quoted(table._meta.table_name)
