@@ -124,10 +124,10 @@ class Emulator:
         self._await_idle(self.settings.stop_grace)
         self._keeper.stop()
         self._courier.stop()
-        self._scribe.stop()
         self._rescuer.stop()
         self._public.stop()
         self._runtime.stop()
+        self._scribe.stop()
         self._engine.close()
         self._store.close()
         self._lock.close()
@@ -207,6 +207,7 @@ class Emulator:
         backlog = Backlog(store=store)
         self._dispatcher = Dispatcher(
             backlog=backlog,
+            journal=journal,
             catalog=self.catalog,
             runner=runner,
             places=settings.concurrency,
@@ -215,6 +216,7 @@ class Emulator:
         )
         invocations = Invocations(
             backlog=backlog,
+            journal=journal,
             runner=runner,
             places=direct,
             wake=self._dispatcher.wake,

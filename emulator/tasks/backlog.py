@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from emulator.lambdas.invoker import Call
+from emulator.store import statements
 from emulator.store.database import Store
 from emulator.store.tables import BacklogRow, InvocationRow
 
@@ -20,6 +21,8 @@ _RETRIES = (timedelta(minutes=1), timedelta(minutes=2))
 _OLDEST = timedelta(hours=6)
 _SHORTEST_WAIT = timedelta(seconds=1)
 _LONGEST_WAIT = timedelta(minutes=5)
+
+_INSERT = statements.insert(InvocationRow)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,22 +58,18 @@ class Accepted:
         return now + min(max(now - self.record.timestamp, _SHORTEST_WAIT), _LONGEST_WAIT)
 
 
+def write_invocation(store: Store, record: InvocationRecord) -> None:
+    """From now on its log can be found by the function."""
+    store.change(_INSERT, statements.to_row(InvocationRow, record.__dict__))
+
+
 class Backlog:
     def __init__(self, *, store: Store) -> None:
         self._store = store
 
-    def record(self, record: InvocationRecord) -> None:
-        """Notes an invocation that runs at once: its log can be found."""
-        InvocationRow.insert(
-            id=record.id,
-            request_id=record.request_id,
-            function_name=record.function_name,
-            timestamp=record.timestamp,
-        ).execute(self._store.db)
-
     def add(self, record: InvocationRecord, event: bytes, call: Call) -> None:
         with self._store.transaction():
-            self.record(record)
+            write_invocation(self._store, record)
             BacklogRow.insert(
                 invocation_id=record.id,
                 event=event.decode(),

@@ -18,6 +18,7 @@ from emulator.lambdas.logs import LogLine
 from emulator.lambdas.outcome import Outcome
 from emulator.notices import Notices
 from emulator.tasks.backlog import Backlog, InvocationRecord
+from emulator.tasks.journal import Journal
 from emulator.tasks.runner import Runner
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -39,6 +40,7 @@ class Invocations:
         self,
         *,
         backlog: Backlog,
+        journal: Journal,
         runner: Runner,
         places: threading.Semaphore,
         wake: Callable[[], None],
@@ -47,6 +49,7 @@ class Invocations:
     ) -> None:
         """`places` limits what runs while its caller waits; `wake`: the backlog has something."""
         self._backlog = backlog
+        self._journal = journal
         self._runner = runner
         self._places = places
         self._wake = wake
@@ -63,10 +66,14 @@ class Invocations:
             raise TooManyExecutions("Rate Exceeded.")
         try:
             record = self._new_record(function, call)
-            self._backlog.record(record)
             tail = _Tail()
             outcome = self._runner.invoke(
-                record.id, function, event, _PATIENCE, call=call, listener=tail
+                self._journal.open_invocation(record),
+                function,
+                event,
+                _PATIENCE,
+                call=call,
+                listener=tail,
             )
         finally:
             self._places.release()

@@ -29,6 +29,7 @@ from emulator.tasks.task import (
     allows,
     move,
 )
+from emulator.tasks.verdict import Verdict
 
 # A status that is written out lets SQLite use the indexes of new tasks alone.
 _NEW = f"WHERE status = '{Status.NEW.value}'"
@@ -88,8 +89,17 @@ class Queue:
         ((moment,),) = self._store.rows(_NEXT_DUE)
         return None if moment is None else from_epoch(moment)
 
+    def end(self, task: Task, verdict: Verdict, now: datetime) -> Task | None:
+        """The task as it ended; None: the claim was lost, nothing changed. So with each ending."""
+        if verdict.error is None:
+            succeeded = verdict.move is Move.SUCCEEDED
+            return self.succeed(task, now) if succeeded else self.release(task, now)
+        if verdict.delay is None:
+            return self.fail(task, verdict.error, now)
+        pair = self.retry(task, verdict.error, verdict.delay, now)
+        return None if pair is None else pair[0]
+
     def succeed(self, task: Task, now: datetime) -> Task | None:
-        """The task complete; None: the claim was lost, nothing changed. So with each ending."""
         return self._end(_moved(task, Move.SUCCEEDED, now))
 
     def fail(self, task: Task, error: TaskError, now: datetime) -> Task | None:
