@@ -100,6 +100,8 @@ class Runner:
     ) -> list[Task]:
         """Writes the endings with their logs, and claims so many tasks; all in one transaction."""
         now = self._clock.now()
+        if not ended:
+            return self._queue.claim(then_claim, now) if then_claim else []
         with self._journal.writing([run.record for run, _ in ended]):
             told = [
                 self._end(run.task, verdict.of_queued(run.task, outcome, run.policy), now)
