@@ -24,6 +24,7 @@ _PRAGMAS = {
     "synchronous": "normal",  # survives a killed process; a lost machine may lose the last moment
     "busy_timeout": 10_000,
     "foreign_keys": 1,
+    "wal_autocheckpoint": 4000,  # pages: 16 MB; who checkpoints waits for the disk, up to 0.1 s
 }
 
 

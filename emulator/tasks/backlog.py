@@ -22,7 +22,8 @@ _OLDEST = timedelta(hours=6)
 _SHORTEST_WAIT = timedelta(seconds=1)
 _LONGEST_WAIT = timedelta(minutes=5)
 
-_INSERT = statements.insert(InvocationRow)
+_INSERT = statements.insert(BacklogRow)
+_INSERT_INVOCATION = statements.insert(InvocationRow)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,7 @@ class Accepted:
 
 def write_invocation(store: Store, record: InvocationRecord) -> None:
     """From now on its log can be found by the function."""
-    store.change(_INSERT, statements.to_row(InvocationRow, record.__dict__))
+    store.change(_INSERT_INVOCATION, statements.to_row(InvocationRow, record.__dict__))
 
 
 class Backlog:
@@ -70,13 +71,15 @@ class Backlog:
     def add(self, record: InvocationRecord, event: bytes, call: Call) -> None:
         with self._store.transaction():
             write_invocation(self._store, record)
-            BacklogRow.insert(
-                invocation_id=record.id,
-                event=event.decode(),
-                client_context=call.client_context,
-                arn=call.arn,
-                due_timestamp=record.timestamp,
-            ).execute(self._store.db)
+            row = {
+                "invocation_id": record.id,
+                "event": event.decode(),
+                "client_context": call.client_context,
+                "arn": call.arn,
+                "attempts": 0,
+                "due_timestamp": record.timestamp,
+            }
+            self._store.change(_INSERT, statements.to_row(BacklogRow, row))
 
     def due(self, now: datetime, limit: int, *, without: Collection[str]) -> list[Accepted]:
         """Of those that are due, the ones that have waited longest; none of the ids `without`."""

@@ -79,11 +79,14 @@ class Journal:
         self._waiting[record.owner_id] = record
 
     def write_waiting(self) -> None:
-        """Writes all that the records have taken up to now."""
+        """Writes all that the records have taken up to now; raises when one cannot be written."""
         waiting = list(self._waiting.values())
-        if waiting:
-            with self.writing(waiting):
-                pass
+        if not waiting:
+            return
+        try:
+            self._write(waiting)
+        except Exception:
+            self._write_one_by_one(waiting)
 
     @contextmanager
     def writing(self, records: Collection[Record]) -> Iterator[None]:
@@ -112,8 +115,7 @@ class Journal:
         """Lines in the order in which they were printed, from `since` on (included)."""
         record = self._waiting.get(owner_id)
         if record is not None:
-            with self.writing([record]):
-                pass
+            self._write([record])
         query = LogRow.select(LogRow.timestamp, LogRow.message).where(LogRow.owner_id == owner_id)
         if since is not None:
             query = query.where(LogRow.timestamp >= since)
@@ -135,6 +137,21 @@ class Journal:
         page = query.order_by(LogRow.timestamp, LogRow.id).limit(limit).offset(offset)
         lines = [LogLine(row.timestamp, row.message) for row in page.execute(self._store.db)]
         return lines, query.count(self._store.db)
+
+    def _write(self, records: Collection[Record]) -> None:
+        with self.writing(records):
+            pass
+
+    def _write_one_by_one(self, records: Collection[Record]) -> None:
+        """So that one that cannot be written keeps no other from being."""
+        problem: Exception | None = None
+        for record in records:
+            try:
+                self._write([record])
+            except Exception as error:
+                problem = error
+        if problem is not None:
+            raise problem
 
 
 def _rows(held: Iterable[tuple[Record, list[LogLine]]]) -> Iterator[tuple[str, int, str]]:
