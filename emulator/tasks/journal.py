@@ -60,7 +60,7 @@ class Record:
 class Journal:
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._waiting: dict[str, Record] = {}  # those that hold something, by owner
+        self._waiting: dict[Record, None] = {}  # those that hold something, the longest first
         self._writing = threading.RLock()
         self.hurry: Callable[[], object] = lambda: None
         """Has the scribe write soon. It may be called on any thread."""
@@ -76,17 +76,11 @@ class Journal:
         return record
 
     def await_writing(self, record: Record) -> None:
-        self._waiting[record.owner_id] = record
+        self._waiting[record] = None
 
     def write_waiting(self) -> None:
         """Writes all that the records have taken up to now; raises when one cannot be written."""
-        waiting = list(self._waiting.values())
-        if not waiting:
-            return
-        try:
-            self._write(waiting)
-        except Exception:
-            self._write_one_by_one(waiting)
+        self._write_all(list(self._waiting))
 
     @contextmanager
     def writing(self, records: Collection[Record]) -> Iterator[None]:
@@ -104,7 +98,7 @@ class Journal:
                     self._store.change_many(_INSERT, _rows(held))
                 yield
             for record, lines in held:
-                self._waiting.pop(record.owner_id, None)
+                self._waiting.pop(record, None)
                 record.forget(len(lines))
                 if record.lines:  # that came meanwhile; the record may have said so too early
                     self.await_writing(record)
@@ -113,9 +107,7 @@ class Journal:
         self, owner_id: str, *, since: datetime | None, limit: int, offset: int
     ) -> list[LogLine]:
         """Lines in the order in which they were printed, from `since` on (included)."""
-        record = self._waiting.get(owner_id)
-        if record is not None:
-            self._write([record])
+        self._write_all([one for one in list(self._waiting) if one.owner_id == owner_id])
         query = LogRow.select(LogRow.timestamp, LogRow.message).where(LogRow.owner_id == owner_id)
         if since is not None:
             query = query.where(LogRow.timestamp >= since)
@@ -142,16 +134,23 @@ class Journal:
         with self.writing(records):
             pass
 
-    def _write_one_by_one(self, records: Collection[Record]) -> None:
-        """So that one that cannot be written keeps no other from being."""
-        problem: Exception | None = None
-        for record in records:
-            try:
-                self._write([record])
-            except Exception as error:
-                problem = error
-        if problem is not None:
-            raise problem
+    def _write_all(self, records: Collection[Record]) -> None:
+        """One that cannot be written keeps no other from being; that is raised at the end."""
+        if not records:
+            return
+        try:
+            self._write(records)
+        except Exception:
+            problems = [self._try_to_write(record) for record in records]
+            for problem in filter(None, problems):
+                raise problem from None
+
+    def _try_to_write(self, record: Record) -> Exception | None:
+        try:
+            self._write([record])
+        except Exception as problem:
+            return problem
+        return None
 
 
 def _rows(held: Iterable[tuple[Record, list[LogLine]]]) -> Iterator[tuple[str, int, str]]:
