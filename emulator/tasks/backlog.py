@@ -6,7 +6,7 @@ runs what its own backlog holds; there is one server for each database.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -59,9 +59,10 @@ class Accepted:
         return now + min(max(now - self.record.timestamp, _SHORTEST_WAIT), _LONGEST_WAIT)
 
 
-def write_invocation(store: Store, record: InvocationRecord) -> None:
-    """From now on its log can be found by the function."""
-    store.change(_INSERT_INVOCATION, statements.to_row(InvocationRow, record.__dict__))
+def write_invocations(store: Store, records: Iterable[InvocationRecord]) -> None:
+    """From now on their logs can be found by the function. Only inside a transaction."""
+    rows = (statements.to_row(InvocationRow, record.__dict__) for record in records)
+    store.change_many(_INSERT_INVOCATION, rows)
 
 
 class Backlog:
@@ -70,7 +71,7 @@ class Backlog:
 
     def add(self, record: InvocationRecord, event: bytes, call: Call) -> None:
         with self._store.transaction():
-            write_invocation(self._store, record)
+            write_invocations(self._store, [record])
             row = {
                 "invocation_id": record.id,
                 "event": event.decode(),

@@ -22,7 +22,7 @@ from emulator.notices import Notices
 from emulator.store import statements
 from emulator.store.database import Store
 from emulator.store.tables import ApiRequestRow, InvocationRow, LogRow, TaskRow
-from emulator.tasks.backlog import InvocationRecord, write_invocation
+from emulator.tasks.backlog import InvocationRecord, write_invocations
 
 _WRITE_EVERY = 0.3  # seconds
 _MANY = 500  # lines of one owner that are not left waiting
@@ -70,7 +70,10 @@ class Journal:
         return Record(self, owner_id)
 
     def open_invocation(self, invocation: InvocationRecord) -> Record:
-        """The record of an invocation; its row is written with its first lines, before them."""
+        """The record of an invocation. The scribe's next turn writes its row, before its lines.
+
+        Any thread may call, the reactor's too: it never blocks.
+        """
         record = Record(self, invocation.id, invocation)
         self.await_writing(record)
         return record
@@ -91,11 +94,8 @@ class Journal:
         with self._writing:  # until they have forgotten it: nobody may write it twice
             held = [(record, record.lines[:]) for record in records]
             with self._store.transaction():
-                for record in records:
-                    if record.invocation is not None:
-                        write_invocation(self._store, record.invocation)
-                if any(lines for _, lines in held):
-                    self._store.change_many(_INSERT, _rows(held))
+                write_invocations(self._store, [r.invocation for r in records if r.invocation])
+                self._store.change_many(_INSERT, _rows(held))
                 yield
             for record, lines in held:
                 self._waiting.pop(record, None)
