@@ -139,12 +139,12 @@ class Emulator:
         self._await_idle(self.settings.stop_grace)
         self._keeper.stop()
         self._courier.stop()
-        self._scribe.stop()
         self._rescuer.stop()
         self._public.stop()
         self._wsgi.stop()
         self._runtime.stop()
         self._reactor.stop()
+        self._scribe.stop()
         self._engine.close()
         self._store.close()
         self._lock.close()
@@ -226,6 +226,7 @@ class Emulator:
         backlog = Backlog(store=store)
         self._dispatcher = Dispatcher(
             backlog=backlog,
+            journal=journal,
             catalog=self.catalog,
             runner=runner,
             places=settings.concurrency,

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class Clock(Protocol):
@@ -36,12 +37,14 @@ def to_milliseconds(moment: datetime) -> datetime:
 
 def to_iso(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds and Z: 2026-01-02T03:04:05.678Z."""
-    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds")[:23] + "Z"
+    if moment.tzinfo is not timezone.utc:
+        moment = moment.astimezone(timezone.utc)
+    return moment.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 def to_epoch(moment: datetime) -> int:
     """Milliseconds since 1970; exact, so that what is read back equals what was written."""
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+    return (moment - _EPOCH) // _MILLISECOND
 
 
 def from_epoch(milliseconds: int) -> datetime:

@@ -1,4 +1,8 @@
-"""The catalog: deploys, changes, finds and deletes functions; owns their table and code."""
+"""The catalog: deploys, changes, finds and deletes functions; owns their table and code.
+
+Functions are kept in memory, and the database is read once: there is one server for each database,
+so nobody else changes them.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +35,8 @@ class Catalog:
         self._clock = clock
         self._writing = threading.Lock()
         self._on_change: list[Callable[[str], None]] = []
+        rows = FunctionRow.select().order_by(FunctionRow.name).execute(store.db)
+        self._functions = {row.name: _from_row(row) for row in rows}
 
     def subscribe(self, changed: Callable[[str], None]) -> None:
         """`changed(name)` is called after each change of the function of that name."""
@@ -53,11 +59,12 @@ class Catalog:
         function = Function(name=name, update_timestamp=self._clock.now(), **properties)
         _check(function, zipped)
         with self._writing:
-            if self._row(name) is not None:
+            if name in self._functions:
                 raise AlreadyExists(f"there is a function named '{name}' already")
             if zipped is not None:
                 function = replace(function, code=self._code.add(zipped, max_zipped))
             FunctionRow.insert(**_to_row(function)).execute(self._store.db)
+            self._functions[name] = function
         self._changed(name)
         return function
 
@@ -83,6 +90,7 @@ class Catalog:
             FunctionRow.update(**_to_row(after)).where(FunctionRow.name == name).execute(
                 self._store.db
             )
+            self._functions[name] = after
         self._changed(name)
         return after
 
@@ -91,6 +99,7 @@ class Catalog:
         with self._writing:
             self.get(name)
             FunctionRow.delete().where(FunctionRow.name == name).execute(self._store.db)
+            del self._functions[name]
         self._changed(name)
 
     def get(self, name: str) -> Function:
@@ -101,8 +110,7 @@ class Catalog:
         return function
 
     def find(self, name: str) -> Function | None:
-        row = self._row(name)
-        return None if row is None else _from_row(row)
+        return self._functions.get(name)
 
     def code_size(self, function: Function) -> int:
         """Bytes of its zip; 0 for an image."""
@@ -114,8 +122,9 @@ class Catalog:
         return function.execution_options.default_priority or 0 if function else 0
 
     def all(self) -> list[Function]:
-        rows = FunctionRow.select().order_by(FunctionRow.name).execute(self._store.db)
-        return [_from_row(row) for row in rows]
+        """By name."""
+        functions = self._functions.copy()
+        return [functions[name] for name in sorted(functions)]
 
     def tidy(self) -> None:
         """Removes code that no function has any more.
@@ -123,11 +132,6 @@ class Catalog:
         Only while nothing runs: a container reads its code from the folder that is removed.
         """
         self._code.keep_only({f.code for f in self.all() if f.code is not None})
-
-    def _row(self, name: str) -> FunctionRow | None:
-        query = FunctionRow.select().where(FunctionRow.name == name)
-        row: FunctionRow | None = query.first(self._store.db)
-        return row
 
     def _changed(self, name: str) -> None:
         for changed in self._on_change:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 from emulator.errors import BadConfiguration, BadFunctionName
@@ -103,7 +104,7 @@ class Function:
     enabled: bool = True
     update_timestamp: datetime
 
-    @property
+    @cached_property
     def version(self) -> str:
         """Names everything that a running environment was made from; a change needs a new one."""
         made_from: list[Any] = [

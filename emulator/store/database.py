@@ -6,7 +6,10 @@ threads (peewee keeps one per thread).
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,26 +24,59 @@ _PRAGMAS = {
     "synchronous": "normal",  # survives a killed process; a lost machine may lose the last moment
     "busy_timeout": 10_000,
     "foreign_keys": 1,
+    "wal_autocheckpoint": 4000,  # pages: 16 MB; who checkpoints waits for the disk, up to 0.1 s
 }
 
 
 class Store:
-    """One open database. `store.db` executes queries, `store.transaction()` groups them."""
+    """One open database. `store.db` executes queries, `store.transaction()` groups them.
+
+    `rows`, `change` and `change_many` run a statement (`store.statements`) without the object
+    mapper, for what happens many times a second; values are those that the database keeps.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._writing = threading.RLock()
         self.db = SqliteDatabase(str(path), pragmas=_PRAGMAS)
         self._migrate(path)
 
-    def transaction(self) -> AbstractContextManager[Any]:
-        """A transaction that holds the write lock from its start: it never has to upgrade."""
-        transaction: AbstractContextManager[Any] = self.db.atomic("IMMEDIATE")
-        return transaction
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction that holds the write lock from its start: it never has to upgrade.
+
+        Inside another one it is part of that. Threads of this process wait for each other here:
+        SQLite would have them look again now and then, with pauses of up to 0.1 s.
+        """
+        if self.db.in_transaction():
+            yield
+            return
+        with self._writing, self.db.atomic("IMMEDIATE"):
+            yield
+
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = self._connection().execute(statement, values).fetchall()
+        return found
+
+    def change(self, statement: str, values: Sequence[Any] = ()) -> int:
+        """How many rows it has changed."""
+        with self._writing:
+            changed: int = self._connection().execute(statement, values).rowcount
+        return changed
+
+    def change_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Only inside a transaction: alone, each row would be one."""
+        self._connection().executemany(statement, rows)
 
     def close(self) -> None:
         """Closes this thread's connection; other threads' go with the threads."""
         if not self.db.is_closed():
             self.db.close()
+
+    def _connection(self) -> sqlite3.Connection:
+        """This thread's."""
+        connection: sqlite3.Connection = self.db.connection()  # type: ignore[no-untyped-call]
+        return connection
 
     def _migrate(self, path: Path) -> None:
         runner = Runner(self.db, str(_MIGRATIONS))

@@ -70,6 +70,7 @@ class TaskRow(Table):
         table_name = "task"
 
 
+_NEW = SQL("\"status\" = 'new'")  # written out: bound, SQLite could not tell that an index fits
 TaskRow.add_index(  # what may start next, in the queue's order
     TaskRow.index(
         TaskRow.status,
@@ -77,9 +78,12 @@ TaskRow.add_index(  # what may start next, in the queue's order
         TaskRow.start_timestamp,
         TaskRow.id,
         name="task_queue",
+        where=_NEW,
     )
 )
-TaskRow.add_index(TaskRow.index(TaskRow.status, TaskRow.start_timestamp, name="task_due"))
+TaskRow.add_index(
+    TaskRow.index(TaskRow.status, TaskRow.start_timestamp, name="task_due", where=_NEW)
+)
 TaskRow.add_index(TaskRow.index(TaskRow.status, TaskRow.creation_timestamp, name="task_by_status"))
 TaskRow.add_index(
     TaskRow.index(TaskRow.function_name, TaskRow.creation_timestamp, name="task_by_function")

@@ -1,13 +1,13 @@
 """API requests: calls an API function, records the call, and finds what was recorded.
 
-No task, no queue, no retry. Before the invocation the database is asked for the function only.
+No task, no queue, no retry. Before the invocation the database is not asked.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -28,19 +28,22 @@ from emulator.identity.account import Account
 from emulator.lambdas.logs import LogLine
 from emulator.lambdas.outcome import Failure, Outcome
 from emulator.notices import Notices
+from emulator.store import statements
 from emulator.store.database import Store
 from emulator.store.query import API_REQUEST_FIELDS, Query, find
 from emulator.store.tables import ApiRequestRow
 from emulator.tasks import access, checks
 from emulator.tasks.api_event import Request, to_event
 from emulator.tasks.api_response import Response, to_response
-from emulator.tasks.journal import Journal
-from emulator.tasks.runner import Runner, error_of
+from emulator.tasks.journal import Journal, Record
+from emulator.tasks.runner import Runner
 from emulator.tasks.task import ErrorType, TaskError
+from emulator.tasks.verdict import error_of
 
 MAX_BODY = 6 * 1024 * 1024  # bytes, as they came
 _MAX_EVENT = 2 * MAX_BODY  # base64 and escapes make a body longer
 _PATIENCE = 30.0  # seconds that a request waits for room in memory
+_INSERT = statements.insert(ApiRequestRow)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +94,9 @@ class ApiRequests:
         `FunctionFailed` or `BadApiResult`.
         """
         function = access.admit(caller, access.EXECUTE_API, self._catalog, function_name)
-        call = _Call(ids.object_id(), function, request, caller, self._clock.now())
+        id = ids.object_id()
+        record = self._journal.open(id)
+        call = _Call(id, function, request, caller, self._clock.now(), record)
         began = self._clock.monotonic()
         outcome: Outcome | None = None
         try:
@@ -131,13 +136,13 @@ class ApiRequests:
         try:
             event = to_event(call.request, call.caller, id=call.id, now=call.now)
             return self._runner.invoke(
-                call.id, call.function, event, _PATIENCE, max_event=_MAX_EVENT
+                call.record, call.function, event, _PATIENCE, max_event=_MAX_EVENT
             )
         finally:
             self._places.release()
 
     def _record(self, call: _Call, status: int, duration: float, error: TaskError | None) -> None:
-        """The caller gets the answer also when this fails: the function has run."""
+        """With its log. The caller gets the answer also when this fails: the function has run."""
         request = ApiRequest(
             id=call.id,
             function_name=call.function.name,
@@ -152,7 +157,8 @@ class ApiRequests:
         )
         facts = {"request": request.id, "function": request.function_name, "status": status}
         try:
-            ApiRequestRow.insert(**_to_row(request)).execute(self._store.db)
+            with self._journal.writing([call.record]):
+                self._store.change(_INSERT, statements.to_row(ApiRequestRow, _values(request)))
         except Exception as problem:
             self._notices.publish("api_request_broke", **facts, error=repr(problem))
         else:
@@ -168,6 +174,7 @@ class _Call:
     request: Request
     caller: Account
     now: datetime
+    record: Record
 
 
 def _error(refusal: CallerError, outcome: Outcome | None) -> TaskError:
@@ -177,10 +184,10 @@ def _error(refusal: CallerError, outcome: Outcome | None) -> TaskError:
     return TaskError(kind, type(refusal).__name__, refusal.message)
 
 
-def _to_row(request: ApiRequest) -> dict[str, Any]:
+def _values(request: ApiRequest) -> dict[str, Any]:
     error = request.error
     return {
-        **asdict(request),
+        **request.__dict__,
         "error": error and {"type": error.type.value, "name": error.name, "message": error.message},
     }
 

@@ -6,12 +6,13 @@ runs what its own backlog holds; there is one server for each database.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from emulator.lambdas.invoker import Call
+from emulator.store import statements
 from emulator.store.database import Store
 from emulator.store.tables import BacklogRow, InvocationRow
 
@@ -20,6 +21,9 @@ _RETRIES = (timedelta(minutes=1), timedelta(minutes=2))
 _OLDEST = timedelta(hours=6)
 _SHORTEST_WAIT = timedelta(seconds=1)
 _LONGEST_WAIT = timedelta(minutes=5)
+
+_INSERT = statements.insert(BacklogRow)
+_INSERT_INVOCATION = statements.insert(InvocationRow)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,29 +59,28 @@ class Accepted:
         return now + min(max(now - self.record.timestamp, _SHORTEST_WAIT), _LONGEST_WAIT)
 
 
+def write_invocations(store: Store, records: Iterable[InvocationRecord]) -> None:
+    """From now on their logs can be found by the function. Only inside a transaction."""
+    rows = (statements.to_row(InvocationRow, record.__dict__) for record in records)
+    store.change_many(_INSERT_INVOCATION, rows)
+
+
 class Backlog:
     def __init__(self, *, store: Store) -> None:
         self._store = store
 
-    def record(self, record: InvocationRecord) -> None:
-        """Notes an invocation that runs at once: its log can be found."""
-        InvocationRow.insert(
-            id=record.id,
-            request_id=record.request_id,
-            function_name=record.function_name,
-            timestamp=record.timestamp,
-        ).execute(self._store.db)
-
     def add(self, record: InvocationRecord, event: bytes, call: Call) -> None:
         with self._store.transaction():
-            self.record(record)
-            BacklogRow.insert(
-                invocation_id=record.id,
-                event=event.decode(),
-                client_context=call.client_context,
-                arn=call.arn,
-                due_timestamp=record.timestamp,
-            ).execute(self._store.db)
+            write_invocations(self._store, [record])
+            row = {
+                "invocation_id": record.id,
+                "event": event.decode(),
+                "client_context": call.client_context,
+                "arn": call.arn,
+                "attempts": 0,
+                "due_timestamp": record.timestamp,
+            }
+            self._store.change(_INSERT, statements.to_row(BacklogRow, row))
 
     def due(self, now: datetime, limit: int, *, without: Collection[str]) -> list[Accepted]:
         """Of those that are due, the ones that have waited longest; none of the ids `without`."""

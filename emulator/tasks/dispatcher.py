@@ -14,6 +14,7 @@ from emulator.lambdas.outcome import Answer, Cause, Outcome
 from emulator.loop import Loop
 from emulator.notices import Notices
 from emulator.tasks.backlog import Accepted, Backlog
+from emulator.tasks.journal import Journal
 from emulator.tasks.runner import PATIENCE, Runner
 
 _LONGEST_PAUSE = 5.0  # seconds, so that a clock that was set forward is noticed
@@ -26,6 +27,7 @@ class Dispatcher(Loop):
         self,
         *,
         backlog: Backlog,
+        journal: Journal,
         catalog: Catalog,
         runner: Runner,
         places: int,
@@ -34,6 +36,7 @@ class Dispatcher(Loop):
     ) -> None:
         super().__init__(notices)
         self._backlog = backlog
+        self._journal = journal
         self._catalog = catalog
         self._runner = runner
         self._places = places
@@ -85,26 +88,30 @@ class Dispatcher(Loop):
             self._give_up(accepted, "it is too old")
         else:
             record = accepted.record
+            log = self._journal.open(record.id)
             outcome = self._runner.invoke(
-                record.id, function, accepted.event, PATIENCE, call=accepted.call
+                log, function, accepted.event, PATIENCE, call=accepted.call
             )
-            self._settle(accepted, outcome)
+            with self._journal.writing([log]):
+                name, facts = self._settle(accepted, outcome)
+            self._tell(name, accepted, **facts)
 
-    def _settle(self, accepted: Accepted, outcome: Outcome) -> None:
+    def _settle(self, accepted: Accepted, outcome: Outcome) -> tuple[str, dict[str, str]]:
+        """The notice that is true when this is committed."""
         now, attempts = self._clock.now(), accepted.attempts
         if isinstance(outcome, Answer):
             self._backlog.remove(accepted)
-            self._tell("invocation_completed", accepted)
-        elif outcome.cause is Cause.STOPPED:
-            self._tell("invocation_released", accepted)
-        elif outcome.cause is Cause.START:
+            return "invocation_completed", {}
+        if outcome.cause is Cause.STOPPED:
+            return "invocation_released", {}
+        if outcome.cause is Cause.START:
             self._backlog.postpone(accepted, accepted.after_refusal(now), attempts=attempts)
-            self._tell("invocation_postponed", accepted, error=outcome.message)
-        elif (due := accepted.after_failure(now)) is None:
-            self._give_up(accepted, outcome.name)
-        else:
-            self._backlog.postpone(accepted, due, attempts=attempts + 1)
-            self._tell("invocation_retried", accepted, error=outcome.name)
+            return "invocation_postponed", {"error": outcome.message}
+        if (due := accepted.after_failure(now)) is None:
+            self._backlog.remove(accepted)
+            return "invocation_given_up", {"error": outcome.name}
+        self._backlog.postpone(accepted, due, attempts=attempts + 1)
+        return "invocation_retried", {"error": outcome.name}
 
     def _give_up(self, accepted: Accepted, why: str) -> None:
         self._backlog.remove(accepted)

@@ -65,8 +65,7 @@ class Invocations:
         _check_enabled(function)
         if not self._places.acquire(blocking=False):
             raise TooManyExecutions("Rate Exceeded.")
-        record = self._new_record(function, call)
-        sink = self._journal.open(record.id)
+        sink = self._journal.open_invocation(self._new_record(function, call))
         tail = _Tail(sink) if with_log else None
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
@@ -77,7 +76,6 @@ class Invocations:
 
         def end(became: Outcome) -> None:
             conclude(became)
-            asyncio.get_running_loop().run_in_executor(None, self._keep, record)
             self._notices.publish(
                 "function_invoked", function=function.name, request=call.request_id
             )
@@ -92,10 +90,6 @@ class Invocations:
             ended=end,
         )
         return Invoked(await outcome, None if tail is None else tail.kept)
-
-    def _keep(self, record: InvocationRecord) -> None:
-        self._backlog.record(record)
-        self._journal.close(record.id)
 
     def accept(self, function: Function, event: bytes, call: Call) -> None:
         """Keeps `event` (of `MAX_ACCEPTED_EVENT`) until it has been run; raises `IllegalState`."""

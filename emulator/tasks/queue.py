@@ -7,19 +7,21 @@ says so, and the caller drops its result.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from emulator import ids
+from emulator.clock import from_epoch, to_epoch
 from emulator.errors import IllegalState, NotFound
+from emulator.store import statements
 from emulator.store.database import Store
 from emulator.store.query import TASK_FIELDS, Query, find
 from emulator.store.tables import TagRow, TaskRow
+from emulator.tasks import task_rows
 from emulator.tasks.events import Events
 from emulator.tasks.task import (
     ZOMBIE,
-    ErrorType,
     Move,
     Status,
     Task,
@@ -27,6 +29,30 @@ from emulator.tasks.task import (
     allows,
     move,
 )
+from emulator.tasks.verdict import Verdict
+
+# A status that is written out lets SQLite use the indexes of new tasks alone.
+_NEW = f"WHERE status = '{Status.NEW.value}'"
+_CLAIMED = ("status", "status_changed_timestamp", "update_timestamp", "claimed_by")
+
+_INSERT = statements.insert(TaskRow)
+_INSERT_TAG = statements.insert(TagRow)
+_GET = statements.select(TaskRow, "WHERE id = ?")
+_COUNT_DUE = f"""SELECT COUNT(*) FROM
+    (SELECT 1 FROM task {_NEW} AND start_timestamp <= ? LIMIT ?) AS due"""  # noqa: S608
+_FIRST = f"{_NEW} AND {{}} <= ? ORDER BY priority DESC, start_timestamp, id LIMIT ?"
+_FIRST_OF_FEW = statements.select(TaskRow, _FIRST.format("start_timestamp"))
+_FIRST_OF_MANY = statements.select(TaskRow, _FIRST.format("start_timestamp + 0"))
+"""By the queue's own index, in order; a start time that is computed keeps that of times out."""
+_FEW = 100  # tasks that are sorted in less time than it takes to pass over others
+_NEXT_DUE = f"SELECT MIN(start_timestamp) FROM task {_NEW}"  # noqa: S608
+_CLAIM = statements.update(TaskRow, _CLAIMED, ", claim = claim + 1 WHERE id IN ({})")
+_END = statements.update(
+    TaskRow,
+    task_rows.ENDING,
+    f"WHERE id = ? AND status = '{Status.IN_PROGRESS.value}' AND claimed_by = ? AND claim = ?",
+)
+_WRITE = statements.update(TaskRow, task_rows.ENDING, "WHERE id = ?")
 
 
 class Queue:
@@ -37,39 +63,53 @@ class Queue:
         self._events = events
 
     def enqueue(self, task: Task) -> None:
-        with self._store.transaction():
-            self._insert(task)
+        self._insert(task)
 
     def enqueue_claimed(self, task: Task, now: datetime) -> Task:
         """Inserts it already claimed by this server, so that no worker can take it."""
         claimed = _moved(task, Move.CLAIMED, now, claim=1)
-        with self._store.transaction():
-            self._insert(claimed, claimed_by=self._server)
+        self._insert(claimed, claimed_by=self._server)
         return claimed
 
     def claim(self, limit: int, now: datetime) -> list[Task]:
-        """Claims up to `limit` tasks that are due: by priority, then start time, then creation."""
+        """Claims up to `limit` tasks that are due: by priority, then start time, then creation.
+
+        Neither many that are due nor many that are not make it slow: few are sorted, and of many
+        the first ones are read in their order.
+        """
+        moment = to_epoch(now)
+        ((due,),) = self._store.rows(_COUNT_DUE, (moment, _FEW))
+        if not due:
+            return []
+        first = _FIRST_OF_FEW if due < _FEW else _FIRST_OF_MANY
         with self._store.transaction():
-            query = (
-                TaskRow.select()
-                .where(TaskRow.status == Status.NEW.value, TaskRow.start_timestamp <= now)
-                .order_by(TaskRow.priority.desc(), TaskRow.start_timestamp, TaskRow.id)
-                .limit(limit)
+            rows = self._store.rows(first, (moment, limit))
+            tasks = [task_rows.from_row(row) for row in rows]
+            if not tasks:  # others were first
+                return []
+            claimed = [_moved(task, Move.CLAIMED, now, claim=task.claim + 1) for task in tasks]
+            self._store.change(
+                _CLAIM.format(statements.places(len(tasks))),
+                (Status.IN_PROGRESS.value, moment, moment, self._server, *[t.id for t in tasks]),
             )
-            due = [to_task(row) for row in query.execute(self._store.db)]
-            claimed = [_moved(task, Move.CLAIMED, now, claim=task.claim + 1) for task in due]
-            for task in claimed:
-                self._write(task, claimed_by=self._server)
         return claimed
 
     def next_due(self) -> datetime | None:
         """When the earliest new task is or was due."""
-        query = TaskRow.select(TaskRow.start_timestamp).where(TaskRow.status == Status.NEW.value)
-        row = query.order_by(TaskRow.start_timestamp).limit(1).first(self._store.db)
-        return None if row is None else row.start_timestamp
+        ((moment,),) = self._store.rows(_NEXT_DUE)
+        return None if moment is None else from_epoch(moment)
+
+    def end(self, task: Task, verdict: Verdict, now: datetime) -> Task | None:
+        """The task as it ended; None: the claim was lost, nothing changed. So with each ending."""
+        if verdict.error is None:
+            succeeded = verdict.move is Move.SUCCEEDED
+            return self.succeed(task, now) if succeeded else self.release(task, now)
+        if verdict.delay is None:
+            return self.fail(task, verdict.error, now)
+        pair = self.retry(task, verdict.error, verdict.delay, now)
+        return None if pair is None else pair[0]
 
     def succeed(self, task: Task, now: datetime) -> Task | None:
-        """The task complete; None: the claim was lost, nothing changed. So with each ending."""
         return self._end(_moved(task, Move.SUCCEEDED, now))
 
     def fail(self, task: Task, error: TaskError, now: datetime) -> Task | None:
@@ -129,7 +169,8 @@ class Queue:
                 TaskRow.status_changed_timestamp <= before,
                 TaskRow.id.not_in(list(running)),
             )
-            held = [to_task(row) for row in query.execute(self._store.db)]
+            rows = query.execute(self._store.db)
+            held = [task_rows.from_values(row.__data__) for row in rows]
             lost = [_moved(task, Move.LOST, now, error=ZOMBIE) for task in held]
             for task in lost:
                 self._write(task)
@@ -138,24 +179,19 @@ class Queue:
 
     def get(self, task_id: str) -> Task:
         """Raises `NotFound`."""
-        row = TaskRow.select().where(TaskRow.id == task_id).first(self._store.db)
-        if row is None:
+        found = self._store.rows(_GET, (task_id,))
+        if not found:
             raise NotFound(f"there is no task {task_id}")
-        return to_task(row)
+        return task_rows.from_row(found[0])
 
     def find(self, query: Query) -> tuple[list[Task], int | None]:
         """One page of tasks, and how many there are in all. Raises `BadQuery`."""
         rows, total = find(self._store.db, TaskRow, TASK_FIELDS, query)
-        return [to_task(row) for row in rows], total
+        return [task_rows.from_values(row.__data__) for row in rows], total
 
     def _end(self, task: Task) -> Task | None:
-        mine = (
-            (TaskRow.id == task.id)
-            & (TaskRow.status == Status.IN_PROGRESS.value)
-            & (TaskRow.claimed_by == self._server)
-            & (TaskRow.claim == task.claim)
-        )
-        changed = TaskRow.update(**_ending(task)).where(mine).execute(self._store.db)
+        mine = (task.id, self._server, task.claim)
+        changed = self._store.change(_END, (*task_rows.to_ending(task), *mine))
         return task if changed else None
 
     def _record_failure(self, task: Task) -> None:
@@ -163,19 +199,19 @@ class Queue:
         for told in self._events.record_failure(task):
             self._insert(told)
 
-    def _write(self, task: Task, **more: Any) -> None:
+    def _write(self, task: Task) -> None:
         """Only inside a transaction that has read the task."""
-        values = {**_ending(task), "claim": task.claim, **more}
-        TaskRow.update(**values).where(TaskRow.id == task.id).execute(self._store.db)
+        self._store.change(_WRITE, (*task_rows.to_ending(task), task.id))
 
-    def _insert(self, task: Task, **more: Any) -> None:
-        TaskRow.insert(**_to_row(task), **more).execute(self._store.db)
-        tags = [
-            {"task_id": task.id, "position": position, "tag": tag}
-            for position, tag in enumerate(task.tags or ())
-        ]
-        if tags:
-            TagRow.insert_many(tags).execute(self._store.db)
+    def _insert(self, task: Task, claimed_by: str | None = None) -> None:
+        row = task_rows.to_row(task, claimed_by)
+        if not task.tags:  # a statement alone is a transaction, in a third of the time
+            self._store.change(_INSERT, row)
+            return
+        tags = [(task.id, position, tag) for position, tag in enumerate(task.tags)]
+        with self._store.transaction():
+            self._store.change(_INSERT, row)
+            self._store.change_many(_INSERT_TAG, tags)
 
 
 def _moved(task: Task, by: Move, now: datetime, **changes: Any) -> Task:
@@ -185,45 +221,4 @@ def _moved(task: Task, by: Move, now: datetime, **changes: Any) -> Task:
         status_changed_timestamp=now,
         update_timestamp=now,
         **changes,
-    )
-
-
-def _error(error: TaskError | None) -> dict[str, str] | None:
-    if error is None:
-        return None
-    return {"type": error.type.value, "name": error.name, "message": error.message}
-
-
-def _ending(task: Task) -> dict[str, Any]:
-    """The columns that a change of status may change."""
-    return {
-        "status": task.status.value,
-        "status_changed_timestamp": task.status_changed_timestamp,
-        "update_timestamp": task.update_timestamp,
-        "retried_by_task_id": task.retried_by_task_id,
-        "error": _error(task.error),
-    }
-
-
-def _to_row(task: Task) -> dict[str, Any]:
-    row = {**asdict(task), **_ending(task)}
-    row["tags"] = None if task.tags is None else list(task.tags)
-    row["retry_for_task_ids"] = list(task.retry_for_task_ids) or None
-    return row
-
-
-def to_task(row: TaskRow) -> Task:
-    values = dict(row.__data__)
-    del values["claimed_by"]
-    error, tags = values.pop("error"), values.pop("tags")
-    return Task(
-        **{
-            **values,
-            "status": Status(values["status"]),
-            "tags": None if tags is None else tuple(tags),
-            "retry_for_task_ids": tuple(values["retry_for_task_ids"] or ()),
-            "error": None
-            if error is None
-            else TaskError(ErrorType(error["type"]), error["name"], error["message"]),
-        }
     )

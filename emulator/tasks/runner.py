@@ -1,4 +1,4 @@
-"""Runs one claimed task to its end: invoke, decide, record. Used by worker and direct execution.
+"""Runs claimed tasks, for worker and direct execution: has them invoked, writes how they ended.
 
 API requests and the Lambda API use its `invoke` alone: they have no tasks.
 """
@@ -6,7 +6,9 @@ API requests and the Lambda API use its `invoke` alone: they have no tasks.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from emulator.clock import Clock
@@ -14,16 +16,31 @@ from emulator.functions.catalog import Catalog
 from emulator.functions.function import Function, RetryPolicy
 from emulator.lambdas.invoker import MAX_EVENT, Call, Invoker
 from emulator.lambdas.logs import LogLine, Sink
-from emulator.lambdas.outcome import Answer, Cause, Failure, Outcome, not_started
+from emulator.lambdas.outcome import Failure, Outcome, not_started
 from emulator.notices import Notices
-from emulator.tasks import shape
-from emulator.tasks.journal import Journal
+from emulator.tasks import shape, verdict
+from emulator.tasks.journal import Journal, Record
 from emulator.tasks.queue import Queue
-from emulator.tasks.retry import next_attempt
-from emulator.tasks.task import ErrorType, Task, TaskError
+from emulator.tasks.task import Move, Task
+from emulator.tasks.verdict import Verdict
 
 PATIENCE = 300.0  # seconds that a queued task waits for room in memory
 _NO_RETRY = RetryPolicy()
+_NOTICES = {
+    Move.SUCCEEDED: "task_completed",
+    Move.FAILED: "task_failed",
+    Move.RETRIED: "task_retried",
+    Move.RELEASED: "task_released",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A task that was begun; its log lines are in `record`, `policy` was its function's then."""
+
+    task: Task
+    policy: RetryPolicy
+    record: Record
 
 
 class Runner:
@@ -47,36 +64,78 @@ class Runner:
 
     @property
     def running(self) -> Collection[str]:
-        """The ids of the owners of all log records that are written now."""
+        """The ids of all tasks whose endings are still to be written."""
         return self._running.copy()
 
-    def run(self, task: Task) -> None:
-        """Runs a task that this server has claimed from the queue, and ends it."""
+    def begin(self, task: Task, ended: Callable[[Run, Outcome], None]) -> None:
+        """Begins a task that this server has claimed from the queue, and returns at once.
+
+        `ended` is called when it has ended, on any thread, and may not block. Whatever goes wrong
+        becomes its outcome. The ending is then to be written by `write_endings`.
+        """
         function = self._catalog.find(task.function_name)
+        policy = _NO_RETRY if function is None else function.retry_policy
+        run = Run(task, policy, self._journal.open(task.id))
+        self._running.add(task.id)
         if function is None:
             name = task.function_name
-            outcome: Outcome = not_started("FunctionUnknown", f"there is no function '{name}'")
-        else:
-            outcome = self.invoke(task.id, function, shape.to_json(task), PATIENCE)
-        if isinstance(outcome, Failure):
-            self._failed(task, outcome, function.retry_policy if function else _NO_RETRY)
-        else:
-            self._tell("task_completed", task, self._queue.succeed(task, self._clock.now()))
+            ended(run, not_started("FunctionUnknown", f"there is no function '{name}'"))
+            return
+        if not function.enabled:
+            ended(run, _disabled(function))
+            return
+        try:
+            self._invoker.begin(
+                function,
+                _encoded(shape.to_json(task)),
+                run.record,
+                patience=PATIENCE,
+                ended=lambda outcome: ended(run, outcome),
+            )
+        except Exception as error:
+            ended(run, self._broken(task.id, error))
 
-    def run_directly(self, task: Task, function: Function, patience: float) -> Outcome:
-        """Runs a task whose caller waits: no retry, and no giving back."""
-        outcome = self.invoke(task.id, function, shape.to_json(task), patience)
+    def write_endings(
+        self, ended: Collection[tuple[Run, Outcome]], *, then_claim: int = 0
+    ) -> list[Task]:
+        """Writes the endings with their logs, and claims so many tasks; all in one transaction."""
         now = self._clock.now()
-        if isinstance(outcome, Answer):
-            self._tell("task_completed", task, self._queue.succeed(task, now))
-        else:
-            error = error_of(outcome)
-            self._tell("task_failed", task, self._queue.fail(task, error, now), error=error.name)
-        return outcome
+        if not ended:
+            return self._queue.claim(then_claim, now) if then_claim else []
+        with self._journal.writing([run.record for run, _ in ended]):
+            told = [
+                self._end(run.task, verdict.of_queued(run.task, outcome, run.policy), now)
+                for run, outcome in ended
+            ]
+            claimed = self._queue.claim(then_claim, now) if then_claim else []
+        for run, _ in ended:
+            self._running.discard(run.task.id)
+        for _, name, facts in told:
+            self._notices.publish(name, **facts)
+        return claimed
+
+    def give_up(self, run: Run) -> None:
+        """Its ending cannot be written for now: the rescuer may have the task."""
+        self._running.discard(run.task.id)
+
+    def run_directly(
+        self, task: Task, function: Function, patience: float
+    ) -> tuple[Outcome, Task | None]:
+        """Runs a task whose caller waits; also the task as it ended, None if its claim was lost."""
+        record = self._journal.open(task.id)
+        self._running.add(task.id)
+        try:
+            outcome = self.invoke(record, function, shape.to_json(task), patience)
+            with self._journal.writing([record]):
+                ended, name, facts = self._end(task, verdict.of_direct(outcome), self._clock.now())
+        finally:
+            self._running.discard(task.id)
+        self._notices.publish(name, **facts)
+        return outcome, ended
 
     def invoke(
         self,
-        id: str,
+        record: Record,
         function: Function,
         event: Any,
         patience: float,
@@ -85,15 +144,13 @@ class Runner:
         call: Call | None = None,
         listener: Sink | None = None,
     ) -> Outcome:
-        """`id`: the task, API request or invocation record whose log this writes.
+        """Invokes a function and waits; its log goes to `record`, and each line to `listener`.
 
-        `event` is a JSON value, or the bytes of one, which stay as they are. `listener` hears each
-        log line, too. Whatever goes wrong in here becomes its failure; nothing is left in progress.
+        `event` is a JSON value, or the bytes of one, which stay as they are. Whatever goes wrong in
+        here becomes its failure.
         """
         if not function.enabled:
-            return not_started("FunctionDisabled", f"the function '{function.name}' is disabled")
-        record = self._journal.open(id)
-        self._running.add(id)
+            return _disabled(function)
         try:
             text = event if isinstance(event, bytes) else _encoded(event)
             sink = record if listener is None else _both(record, listener)
@@ -101,31 +158,27 @@ class Runner:
                 function, text, sink, patience=patience, max_event=max_event, call=call
             )
         except Exception as error:
-            self._notices.publish("invocation_broke", id=id, error=repr(error))
-            return not_started("InvocationFailed", f"taskdock could not run it: {error!r}")
-        finally:
-            self._running.discard(id)
-            self._journal.close(id)
+            return self._broken(record.owner_id, error)
 
-    def _failed(self, task: Task, failure: Failure, policy: RetryPolicy) -> None:
-        now = self._clock.now()
-        if failure.cause is Cause.STOPPED:
-            self._tell("task_released", task, self._queue.release(task, now))
-            return
-        error = error_of(failure)
-        delay = next_attempt(task, error, policy)
-        if delay is None:
-            ended = self._queue.fail(task, error, now)
-            self._tell("task_failed", task, ended, error=error.name)
-            return
-        pair = self._queue.retry(task, error, delay, now)
-        self._tell("task_retried", task, pair and pair[0], error=error.name)
-
-    def _tell(self, name: str, task: Task, ended: Task | None, **facts: str) -> None:
+    def _end(
+        self, task: Task, verdict: Verdict, now: datetime
+    ) -> tuple[Task | None, str, dict[str, str]]:
+        """Also the notice that is true when this is committed."""
+        ended = self._queue.end(task, verdict, now)
+        facts = {"task": task.id, "function": task.function_name}
         if ended is None:
-            self._notices.publish("claim_lost", task=task.id, function=task.function_name)
-        else:
-            self._notices.publish(name, task=task.id, function=task.function_name, **facts)
+            return None, "claim_lost", facts
+        if verdict.error is not None:
+            facts["error"] = verdict.error.name
+        return ended, _NOTICES[verdict.move], facts
+
+    def _broken(self, id: str, error: Exception) -> Failure:
+        self._notices.publish("invocation_broke", id=id, error=repr(error))
+        return not_started("InvocationFailed", f"taskdock could not run it: {error!r}")
+
+
+def _disabled(function: Function) -> Failure:
+    return not_started("FunctionDisabled", f"the function '{function.name}' is disabled")
 
 
 def _encoded(event: Any) -> bytes:
@@ -138,9 +191,3 @@ def _both(first: Sink, second: Sink) -> Sink:
         second(line)
 
     return sink
-
-
-def error_of(failure: Failure) -> TaskError:
-    started = failure.cause not in (Cause.START, Cause.STOPPED)
-    kind = ErrorType.RUNTIME if started else ErrorType.INVOCATION
-    return TaskError(kind, failure.name, failure.message)

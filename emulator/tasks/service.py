@@ -117,11 +117,11 @@ class Service:
         try:
             task = self._new_task(function_name, data, priority=0, by=by)
             task = self._queue.enqueue_claimed(task, self._clock.now())
-            outcome = self._runner.run_directly(task, function, _DIRECT_PATIENCE)
+            outcome, ended = self._runner.run_directly(task, function, _DIRECT_PATIENCE)
         finally:
             self._direct.release()
         if isinstance(outcome, Answer):
-            return Executed(self._queue.get(task.id), _result(outcome.body))
+            return Executed(ended or self._queue.get(task.id), _result(outcome.body))
         if outcome.cause in (Cause.START, Cause.STOPPED):
             raise InvocationFailed(f"{outcome.name}: {outcome.message}")
         raise FunctionFailed(

@@ -505,6 +505,30 @@ def test_a_task_whose_ending_could_not_be_written_is_rescued(
     assert dock.task(task_id)["error"]["name"] == "zombieTaskCleaned"
 
 
+def test_an_ending_that_cannot_be_written_yet_holds_up_no_other(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dock = start_dock(concurrency=1)
+    dock.deploy(lambda event, runtime: None)
+    dock.deploy(lambda event, runtime: None, "oak-chair")
+    queue = dock.emulator._queue
+    succeed = queue.succeed
+
+    def fail(task: Any, now: Any) -> Any:
+        if task.function_name == "walnut-table":
+            raise sqlite3.OperationalError("disk is full")
+        return succeed(task, now)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(queue, "succeed", fail)
+        stuck = dock.create_task()
+        dock.eventually(lambda: "task_broke" in [name for name, _ in dock.notices])
+        assert dock.finish(dock.create_task("oak-chair"))["status"] == "complete"
+        assert dock.status(stuck) == "inProgress"
+
+    assert dock.finish(stuck)["status"] == "complete"
+
+
 def test_a_task_that_runs_is_not_rescued(dock: Dock) -> None:
     gate = Gate()
     dock.deploy(lambda event, runtime: gate.pass_(runtime))

@@ -156,9 +156,11 @@ def test_a_task_does_not_fail_without_its_event(
         patch.setattr(Events, "record_failure", _full)
         task_id = dock.create_task()
         dock.eventually(lambda: "task_broke" in names_of(dock))
+        assert dock.status(task_id) == "inProgress"
+        assert events(dock) == []
 
-    assert dock.status(task_id) == "inProgress"
-    assert events(dock) == []
+    assert dock.finish(task_id)["status"] == "failed"
+    assert [event["content"]["id"] for event in events(dock)] == [task_id]
 
 
 def _full(events: Events, task: Any) -> list[Any]:

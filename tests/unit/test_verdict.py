@@ -1,0 +1,51 @@
+"""What becomes of a task when its function has ended."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from emulator.functions.function import RetryPolicy
+from emulator.lambdas.outcome import Answer, Cause, Failure, not_started, stopped
+from emulator.tasks import verdict
+from emulator.tasks.task import ErrorType, Move, TaskError
+from emulator.tasks.verdict import Verdict
+from tests.unit.test_retry import attempt
+
+ON, OFF = RetryPolicy(enabled=True), RetryPolicy()
+GLUE = Failure(Cause.FUNCTION, "Glue", "dry", b"{}", posted=True)
+ERROR = TaskError(ErrorType.RUNTIME, "Glue", "dry")
+
+
+def test_an_answer_completes_a_task_however_it_was_started():
+    assert verdict.of_queued(attempt(0), Answer(b"1"), ON) == Verdict(Move.SUCCEEDED)
+    assert verdict.of_direct(Answer(b"1")) == Verdict(Move.SUCCEEDED)
+
+
+def test_a_failure_is_tried_again_while_the_policy_says_so():
+    again = verdict.of_queued(attempt(0), GLUE, ON)
+
+    assert again == Verdict(Move.RETRIED, ERROR, timedelta(seconds=2))
+    assert verdict.of_queued(attempt(3), GLUE, ON) == Verdict(Move.FAILED, ERROR)
+    assert verdict.of_queued(attempt(0), GLUE, OFF) == Verdict(Move.FAILED, ERROR)
+
+
+def test_a_direct_execution_is_never_tried_again():
+    assert verdict.of_direct(GLUE) == Verdict(Move.FAILED, ERROR)
+
+
+def test_what_a_stop_has_cut_off_is_given_back_unless_a_caller_waits():
+    assert verdict.of_queued(attempt(0), stopped(), ON) == Verdict(Move.RELEASED)
+    assert verdict.of_direct(stopped()).move is Move.FAILED
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_only_what_could_not_be_started_or_was_cut_off_is_an_invocation_error(cause):
+    error = verdict.error_of(replace(GLUE, cause=cause))
+
+    of_invocation = cause in (Cause.START, Cause.STOPPED)
+    assert error.type is (ErrorType.INVOCATION if of_invocation else ErrorType.RUNTIME)
+
+
+def test_what_could_not_be_started_may_be_tried_again_too():
+    assert verdict.of_queued(attempt(0), not_started("NoRoom", ""), ON).move is Move.RETRIED
