@@ -56,6 +56,7 @@ from emulator.tasks.worker import Worker
 from emulator.web import problems
 from emulator.web.runtime_api import RuntimeApi
 from emulator.web.servers import PublicServer, RuntimeServer, open_private, open_public
+from emulator.web.status import Report
 from emulator.web.task_service import create_app
 
 ImageOf = Callable[[Function], str]
@@ -147,10 +148,11 @@ class Emulator:
         self._code = CodeStore(self._data / "code")
         self.catalog = Catalog(store=store, code=self._code, clock=clock)
         self.directory = Directory(store=store, clock=clock)
+        budget = settings.memory_budget or self._engine.memory * 3 // 4
         self.pool = Pool(
             engine=self._engine,
             launch=self._launch,
-            budget=settings.memory_budget or self._engine.memory * 3 // 4,
+            budget=budget,
             most=settings.max_environments,
             keep_warm=settings.keep_warm,
             freeze_after=settings.freeze_after,
@@ -245,6 +247,14 @@ class Emulator:
                 arn_of=partial(launch.function_arn, region=settings.region),
                 architecture=_architecture(settings),
                 health=self.health,
+                status=Report(
+                    url=self.url,
+                    budget=budget,
+                    environments=self.pool.snapshot,
+                    stocked=self.pool.stocked,
+                    queued=self._queue.depth,
+                    clock=clock,
+                ),
                 notices=notices,
             ),
             self._sockets,

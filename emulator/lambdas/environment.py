@@ -91,6 +91,7 @@ class Environment:
             since=self._since,
             stale=self.stale,
             reserved=self._reserved,
+            function=self.function.name,
         )
 
     def move(self, by: Move) -> bool:

@@ -81,6 +81,10 @@ class Pool:
         with self._changed:
             return self._slots()
 
+    def stocked(self) -> list[placement.Stock]:
+        """What is prepared ahead for functions that have no environment yet: nothing, so far."""
+        return []
+
     @contextmanager
     def lease(self, function: Function, patience: float) -> Iterator[Environment | Failure]:
         """An environment of this function's version, for one invocation.

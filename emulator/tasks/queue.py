@@ -11,6 +11,8 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from peewee import fn
+
 from emulator import ids
 from emulator.errors import IllegalState, NotFound
 from emulator.store.database import Store
@@ -61,6 +63,17 @@ class Queue:
             for task in claimed:
                 self._write(task, claimed_by=self._server)
         return claimed
+
+    def depth(self) -> dict[Status, int]:
+        """How many tasks are new, and how many in progress."""
+        statuses = (Status.NEW, Status.IN_PROGRESS)
+        query = (
+            TaskRow.select(TaskRow.status, fn.COUNT(TaskRow.id))
+            .where(TaskRow.status.in_([status.value for status in statuses]))
+            .group_by(TaskRow.status)
+        )
+        counted = dict(query.tuples().execute(self._store.db))
+        return {status: counted.get(status.value, 0) for status in statuses}
 
     def next_due(self) -> datetime | None:
         """When the earliest new task is or was due."""

@@ -53,6 +53,7 @@ def create_app(
     arn_of: Callable[[str], str],
     architecture: str,
     health: Callable[[], Json],
+    status: Callable[[], Json],
     notices: Notices,
 ) -> Flask:
     """`strict`: requests without credentials are nobody's, not the administrator's.
@@ -76,6 +77,7 @@ def create_app(
     )
     app.register_blueprint(docs.blueprint(strict=strict))
     app.add_url_rule("/health", "health", health)
+    app.add_url_rule("/status", "status", status)
     signin.protect(app, directory, strict=strict)
 
     @app.errorhandler(TaskdockError)
