@@ -7,6 +7,7 @@ CLI, whose wheel also holds the RIE. All run on the same image, the one that tas
 from __future__ import annotations
 
 import base64
+import compileall
 import io
 import json
 import os
@@ -24,13 +25,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import requests
 from docker import DockerClient
 from docker.errors import ImageNotFound, NotFound
 from docker.models.images import Image
 
+import emulator
 from benchmarks.call import VERSION, Called, request
 from emulator.engines.images import DEFAULT_CACHE, ImageRequest, Images
 from emulator.engines.locate import find_engine
@@ -39,6 +41,7 @@ from emulator.functions import runtimes
 SAM = "aws-sam-cli==1.170.0"
 PEERS = DEFAULT_CACHE / "peers"
 VENV = PEERS / SAM
+SOURCES = Path(emulator.__file__).parent
 START_LIMIT = 60  # seconds
 LABEL = "dev.taskdock.benchmark"  # its value says which run
 ARM = platform.machine() in ("arm64", "aarch64")
@@ -256,6 +259,17 @@ class Taskdock:
         )
         return done.stdout.strip()
 
+    @staticmethod
+    def has_option(name: str) -> bool:
+        """Whether this version's `taskdock serve` has it."""
+        done = subprocess.run(
+            [str(_beside_python("taskdock")), "serve", "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return f" {name} " in done.stdout
+
     @cached_property
     def server(self) -> Server:
         """Started when it is first asked for."""
@@ -269,6 +283,17 @@ class Taskdock:
         return self._stack.enter_context(
             running([*command, *self._options], port, room / "log", environment)
         )
+
+    def await_stock(self) -> None:
+        """Waits until as many environments are prepared as it prepares, if it does that at all."""
+        deadline = time.monotonic() + START_LIMIT
+        while any(one["count"] < one["wanted"] for one in self.status()["prepared"]):
+            if time.monotonic() > deadline:
+                raise CannotServe(f"not prepared within {START_LIMIT} s: {self.status()}")
+            time.sleep(0.05)
+
+    def status(self) -> Any:
+        return json.loads(request(("127.0.0.1", self.server.port), "GET", "/status").body)
 
     @contextmanager
     def serve(self, name: str, function: Function) -> Iterator[Called]:
@@ -328,7 +353,9 @@ def all_contenders(machine: Machine) -> list[Contender]:
 
 
 def install_peers() -> None:
+    """Also compiles taskdock's sources, as pip does with all that it installs: the peers."""
     install(SAM)
+    compileall.compile_dir(SOURCES, quiet=1)
 
 
 def install(requirement: str) -> None:

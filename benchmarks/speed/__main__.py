@@ -32,7 +32,7 @@ from benchmarks.speed.clients import Clients
 from benchmarks.speed.moto import Moto
 from benchmarks.speed.plot import svg
 from benchmarks.speed.profile import profile
-from benchmarks.speed.rows import DIRECT, EMPTY, Row, all_rows, rows_of
+from benchmarks.speed.rows import DIRECT, EMPTY, LARGE, STOCKED, Row, all_rows, rows_of
 from benchmarks.speed.table import OURS, Samples, markdown
 from benchmarks.speed.world import World
 
@@ -40,7 +40,8 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
 PLOT = DOCUMENT.with_suffix(".svg")
 LIMITS = {True: 170, False: 16 * 60}  # seconds until no more rows are begun, by quickness
 BUSY = 0.3  # load average for each processor, from which on figures are not to be trusted
-DRAWN = ("warm", DIRECT, "rate 1", "rate 8", "cold", "cold 8", "start", "rss", "container")
+DRAWN = ("warm", DIRECT, "rate 1", "rate 8", "start", "rss", "container")
+DRAWN += ("cold", "cold" + STOCKED, "cold 8", "cold 8" + STOCKED)
 
 
 def main() -> None:
@@ -93,7 +94,7 @@ def options() -> argparse.Namespace:
 
 def all_contenders(machine: Machine) -> list[Contender]:
     return [
-        Taskdock(machine, ["--direct-concurrency", "32"]),
+        Taskdock(machine, LARGE),
         Rie(machine),
         Sam(machine, "sam-eager", "SAM CLI, warm (EAGER)", ["--warm-containers", "EAGER"]),
         Sam(machine, "sam", "SAM CLI, default", []),
