@@ -249,6 +249,7 @@ class Taskdock:
         self, machine: Machine, options: Sequence[str] = (), data_dir: Path | None = None
     ) -> None:
         """`options` of `taskdock serve`; without a `data_dir` it gets one that is removed."""
+        self._machine = machine
         self._stack = ExitStack()
         self._options = options
         self._data_dir = data_dir
@@ -284,16 +285,29 @@ class Taskdock:
             running([*command, *self._options], port, room / "log", environment)
         )
 
-    def await_stock(self) -> None:
-        """Waits until as many environments are prepared as it prepares, if it does that at all."""
+    def await_rest(self) -> None:
+        """Waits until it makes no container and removes none: its stock, if any, is full."""
         deadline = time.monotonic() + START_LIMIT
-        while any(one["count"] < one["wanted"] for one in self.status()["prepared"]):
+        while not at_rest(status := self._status()):
             if time.monotonic() > deadline:
-                raise CannotServe(f"not prepared within {START_LIMIT} s: {self.status()}")
-            time.sleep(0.05)
+                raise CannotServe(f"no rest within {START_LIMIT} s: {status}")
+            time.sleep(0.02)
 
-    def status(self) -> Any:
-        return json.loads(request(("127.0.0.1", self.server.port), "GET", "/status").body)
+    def engine_events(self, function: str, since: float, until: float) -> dict[str, float]:
+        """When the engine did what with the function's containers: seconds since 1970, by verb."""
+        events = self._machine.docker.api.events(
+            since=since,
+            until=until,
+            decode=True,
+            filters={"type": "container", "label": f"dev.taskdock.function={function}"},
+        )
+        return {event["Action"]: event["timeNano"] / 1e9 for event in events}
+
+    def _status(self) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(
+            request(("127.0.0.1", self.server.port), "GET", "/status").body
+        )
+        return answer
 
     @contextmanager
     def serve(self, name: str, function: Function) -> Iterator[Called]:
@@ -340,6 +354,14 @@ class Taskdock:
 
     def close(self) -> None:
         self._stack.close()
+
+
+def at_rest(status: Mapping[str, Any]) -> bool:
+    """Whether a taskdock server with this status has nothing to prepare and nothing to remove."""
+    full = all(one["count"] >= one["wanted"] for one in status["prepared"])
+    return full and not any(
+        one["state"] in ("starting", "retiring") for one in status["environments"]
+    )
 
 
 def all_contenders(machine: Machine) -> list[Contender]:

@@ -110,7 +110,7 @@ def cold(world: World) -> Samples:
     for their containers themselves.
 
     taskdock takes part twice: with nothing prepared, and with a stock of environments that are no
-    function's yet. Nobody else is asked while it fills that up again.
+    function's yet. Nobody else is asked while it fills that up again, or removes what it has made.
     """
     found = collect()
     peers = world.having(RIE, "sam", "moto")
@@ -160,10 +160,10 @@ def cold_functions(world: World, own: Own, count: int, name: str) -> float:
         served = [
             stack.enter_context(own.serve(f"cold-{name}-{number}", OK)) for number in range(count)
         ]
-        own.contender.await_stock()
+        own.contender.await_rest()
         targets = [target(called, OURS) for called in served]
         taken = world.load(targets, clients=count, calls=count).seconds * 1000
-    own.contender.await_stock()
+    own.contender.await_rest()
     return taken
 
 

@@ -69,10 +69,10 @@ class World:
         return result
 
     def settle(self) -> None:
-        """Waits until taskdock prepares nothing any more: the next sample may be a peer's."""
+        """Waits until taskdock is at rest: the next sample may be a peer's."""
         for contender in self.contenders.values():
             if isinstance(contender, Taskdock):
-                contender.await_stock()
+                contender.await_rest()
 
     def close(self) -> None:
         self._stack.close()
