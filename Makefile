@@ -7,12 +7,12 @@ FIDELITY ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv venv-dev engine images demo serve check format test test-fast bench bench-quick fidelity docs ci clean
+.PHONY: help venv venv-dev engine images demo serve check format test test-fast bench bench-quick bench-profile fidelity docs ci clean
 
 help: ## show this list
 	@echo "Usage: make TARGET"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: ## install taskdock into .venv
 	@scripts/make-venv
@@ -56,6 +56,9 @@ bench: venv-dev engine ## measure taskdock and its peers in turn, into docs/perf
 
 bench-quick: venv-dev engine ## the same with fewer samples, under 3 minutes
 	$(VENV)/python -m benchmarks.speed --quick
+
+bench-profile: venv-dev engine ## where taskdock's own time goes, into docs/performance.md; under a minute
+	$(VENV)/python -m benchmarks.speed --profile
 
 fidelity: venv-dev engine ## run taskdock and its peers case by case, into docs/fidelity.md; about 12 minutes
 	$(VENV)/python -m benchmarks.fidelity $(FIDELITY)

@@ -114,6 +114,39 @@ def env(*, data_dir: Path, exh: bool, yes: bool) -> None:
 
 
 @main.command()
+@options.as_json
+@options.service
+def status(as_json: bool, service: TaskService) -> None:
+    """Show the running server: its environments, its queue, its memory."""
+    found = service.status()
+    if as_json:
+        output.document(found)
+        return
+    queued, memory = found["tasks"], found["memory"]
+    prepared = [
+        f"{one['count']} of {one['wanted']} {one['runtime']}, {one['memory']} MB"
+        for one in found["prepared"]
+    ]
+    output.fields(
+        {
+            "taskdock": found["version"],
+            "address": found["url"],
+            "since": f"{output.moment(found['startTimestamp'])} UTC",
+            "tasks": f"{queued['new']} new, {queued['inProgress']} in progress",
+            "memory": f"{memory['held']} of {memory['budget']} MB",
+            "prepared": "; ".join(prepared) or "none",
+        }
+    )
+    rows = [
+        [one["functionName"], one["state"], one["memory"], output.moment(one.get("idleSince"))]
+        for one in found["environments"]
+    ]
+    columns = ("Function", "State", "MB", "Idle since (UTC)")
+    click.echo()
+    output.table(columns, rows, empty="no environments: none has been needed lately")
+
+
+@main.command()
 @click.argument("path", type=click.Path(path_type=Path), required=False)
 @click.option("--image", help="A container image, in place of code and runtime.")
 @click.option("--name", help="The function's name.")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-BEGIN, END = "<!-- results -->", "<!-- /results -->"
 
-
-def replaced(document: str, results: str) -> str:
-    """The document with what stands between its two markers replaced; ValueError without them."""
-    between = re.compile(f"{re.escape(BEGIN)}\n.*?{re.escape(END)}", re.DOTALL)
-    text, found = between.subn(lambda _: f"{BEGIN}\n{results}\n{END}", document)
+def replaced(document: str, results: str, place: str = "results") -> str:
+    """The document with what stands between the two markers of a place replaced; ValueError
+    without them."""
+    begin, end = f"<!-- {place} -->", f"<!-- /{place} -->"
+    between = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
+    text, found = between.subn(lambda _: f"{begin}\n{results}\n{end}", document)
     if found != 1:
-        raise ValueError(f"the document needs one place between {BEGIN} and {END}")
+        raise ValueError(f"the document needs one place between {begin} and {end}")
     return text

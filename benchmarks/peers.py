@@ -7,6 +7,7 @@ CLI, whose wheel also holds the RIE. All run on the same image, the one that tas
 from __future__ import annotations
 
 import base64
+import compileall
 import io
 import json
 import os
@@ -24,13 +25,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import requests
 from docker import DockerClient
 from docker.errors import ImageNotFound, NotFound
 from docker.models.images import Image
 
+import emulator
 from benchmarks.call import VERSION, Called, request
 from emulator.engines.images import DEFAULT_CACHE, ImageRequest, Images
 from emulator.engines.locate import find_engine
@@ -39,6 +41,7 @@ from emulator.functions import runtimes
 SAM = "aws-sam-cli==1.170.0"
 PEERS = DEFAULT_CACHE / "peers"
 VENV = PEERS / SAM
+SOURCES = Path(emulator.__file__).parent
 START_LIMIT = 60  # seconds
 LABEL = "dev.taskdock.benchmark"  # its value says which run
 ARM = platform.machine() in ("arm64", "aarch64")
@@ -246,6 +249,7 @@ class Taskdock:
         self, machine: Machine, options: Sequence[str] = (), data_dir: Path | None = None
     ) -> None:
         """`options` of `taskdock serve`; without a `data_dir` it gets one that is removed."""
+        self._machine = machine
         self._stack = ExitStack()
         self._options = options
         self._data_dir = data_dir
@@ -255,6 +259,17 @@ class Taskdock:
             [str(_beside_python("taskdock")), "version"], capture_output=True, text=True, check=True
         )
         return done.stdout.strip()
+
+    @staticmethod
+    def has_option(name: str) -> bool:
+        """Whether this version's `taskdock serve` has it."""
+        done = subprocess.run(
+            [str(_beside_python("taskdock")), "serve", "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return f" {name} " in done.stdout
 
     @cached_property
     def server(self) -> Server:
@@ -269,6 +284,30 @@ class Taskdock:
         return self._stack.enter_context(
             running([*command, *self._options], port, room / "log", environment)
         )
+
+    def await_rest(self) -> None:
+        """Waits until it makes no container and removes none: its stock, if any, is full."""
+        deadline = time.monotonic() + START_LIMIT
+        while not at_rest(status := self._status()):
+            if time.monotonic() > deadline:
+                raise CannotServe(f"no rest within {START_LIMIT} s: {status}")
+            time.sleep(0.02)
+
+    def engine_events(self, function: str, since: float, until: float) -> dict[str, float]:
+        """When the engine did what with the function's containers: seconds since 1970, by verb."""
+        events = self._machine.docker.api.events(
+            since=since,
+            until=until,
+            decode=True,
+            filters={"type": "container", "label": f"dev.taskdock.function={function}"},
+        )
+        return {event["Action"]: event["timeNano"] / 1e9 for event in events}
+
+    def _status(self) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(
+            request(("127.0.0.1", self.server.port), "GET", "/status").body
+        )
+        return answer
 
     @contextmanager
     def serve(self, name: str, function: Function) -> Iterator[Called]:
@@ -317,6 +356,14 @@ class Taskdock:
         self._stack.close()
 
 
+def at_rest(status: Mapping[str, Any]) -> bool:
+    """Whether a taskdock server with this status has nothing to prepare and nothing to remove."""
+    full = all(one["count"] >= one["wanted"] for one in status["prepared"])
+    return full and not any(
+        one["state"] in ("starting", "retiring") for one in status["environments"]
+    )
+
+
 def all_contenders(machine: Machine) -> list[Contender]:
     eager = ["--warm-containers", "EAGER"]
     return [
@@ -328,7 +375,9 @@ def all_contenders(machine: Machine) -> list[Contender]:
 
 
 def install_peers() -> None:
+    """Also compiles taskdock's sources, as pip does with all that it installs: the peers."""
     install(SAM)
+    compileall.compile_dir(SOURCES, quiet=1)
 
 
 def install(requirement: str) -> None:

@@ -61,6 +61,7 @@ from emulator.web.lambda_invoke import InvokeApi
 from emulator.web.lambda_names import Names
 from emulator.web.runtime_api import RuntimeApi
 from emulator.web.servers import Listener, open_private, open_public
+from emulator.web.status import Report
 from emulator.web.task_service import create_app
 from emulator.web.wsgi import Wsgi
 
@@ -164,11 +165,12 @@ class Emulator:
         self._code = CodeStore(self._data / "code")
         self.catalog = Catalog(store=store, code=self._code, clock=clock)
         self.directory = Directory(store=store, clock=clock)
+        budget = settings.memory_budget or self._engine.memory * 3 // 4
         self.pool = Pool(
             engine=self._engine,
             reactor=self._reactor,
             launch=self._launch,
-            budget=settings.memory_budget or self._engine.memory * 3 // 4,
+            budget=budget,
             most=settings.max_environments,
             keep_warm=settings.keep_warm,
             freeze_after=settings.freeze_after,
@@ -272,6 +274,14 @@ class Emulator:
                 names=names,
                 architecture=_architecture(settings),
                 health=self.health,
+                status=Report(
+                    url=self.url,
+                    budget=budget,
+                    environments=self.pool.snapshot,
+                    stocked=self.pool.stocked,
+                    queued=self._queue.depth,
+                    clock=clock,
+                ),
                 notices=notices,
             )
         )

@@ -1,6 +1,7 @@
 """Measures taskdock and its peers in turn, and writes table and plot into docs/performance.
 
-A run of some rows or some contenders only prints the table.
+A run of some rows or some contenders only prints the table. `--profile` writes where the time goes
+in taskdock instead.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from benchmarks.speed.clients import Clients
 from benchmarks.speed.moto import Moto
 from benchmarks.speed.plot import svg
 from benchmarks.speed.profile import profile
-from benchmarks.speed.rows import DIRECT, EMPTY, Row, all_rows, rows_of
+from benchmarks.speed.rows import DIRECT, EMPTY, LARGE, STOCKED, Row, all_rows, rows_of
 from benchmarks.speed.table import OURS, Samples, markdown
 from benchmarks.speed.world import World
 
@@ -40,14 +41,12 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
 PLOT = DOCUMENT.with_suffix(".svg")
 LIMITS = {True: 170, False: 16 * 60}  # seconds until no more rows are begun, by quickness
 BUSY = 0.3  # load average for each processor, from which on figures are not to be trusted
-DRAWN = ("warm", DIRECT, "rate 1", "rate 8", "cold", "cold 8", "start", "rss", "container")
+DRAWN = ("warm", DIRECT, "rate 1", "rate 8", "start", "rss", "container")
+DRAWN += ("cold", "cold" + STOCKED, "cold 8", "cold 8" + STOCKED)
 
 
 def main() -> None:
     chosen = options()
-    if chosen.profile:
-        print(profile())
-        return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # then what was started is ended
     busy = os.getloadavg()[0] / (os.cpu_count() or 1)
     install_peers()
@@ -57,14 +56,20 @@ def main() -> None:
         for each in all_contenders(machine)
         if not chosen.contender or each.name in chosen.contender
     }
+    if chosen.profile:
+        contenders = {OURS: contenders[OURS]}
     with tempfile.TemporaryDirectory(prefix="taskdock-speed-") as folder, Clients() as clients:
         world = World(machine, clients, contenders, chosen.quick, Path(folder))
+        if chosen.profile:
+            write_profile(world, busy)
+            return
         rows = all_rows(f"{rows_of(world):,}")
         if chosen.only:
             rows = {name: row for name, row in rows.items() if name in chosen.only}
         try:
             samples, notes = measure(world, rows)
-            about = describe(world, busy, notes)
+            kind = "A quick run" if chosen.quick else "A whole run"
+            about = describe(world, kind, busy, notes)
         finally:
             world.close()
     titles = {name: each.title for name, each in contenders.items()}
@@ -81,11 +86,21 @@ def main() -> None:
         print(f"written into {DOCUMENT} and {PLOT}")
 
 
+def write_profile(world: World, busy: float) -> None:
+    try:
+        tables = profile(world)
+        found = f"{describe(world, 'A profile', busy, [])}\n\n{tables}"
+    finally:
+        world.close()
+    DOCUMENT.write_text(replaced(DOCUMENT.read_text(), found, "profile"))
+    print(f"{found}\nwritten into {DOCUMENT}")
+
+
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer samples, in 3 minutes")
     parser.add_argument("--only", action="append", choices=[*all_rows("")])
-    parser.add_argument("--profile", action="store_true", help="where a warm call's time goes")
+    parser.add_argument("--profile", action="store_true", help="where taskdock's time goes")
     names = [OURS, "rie", "sam-eager", "sam", "moto"]
     parser.add_argument("--contender", action="append", choices=names)
     return parser.parse_args()
@@ -93,7 +108,7 @@ def options() -> argparse.Namespace:
 
 def all_contenders(machine: Machine) -> list[Contender]:
     return [
-        Taskdock(machine, ["--direct-concurrency", "32"]),
+        Taskdock(machine, LARGE),
         Rie(machine),
         Sam(machine, "sam-eager", "SAM CLI, warm (EAGER)", ["--warm-containers", "EAGER"]),
         Sam(machine, "sam", "SAM CLI, default", []),
@@ -121,13 +136,12 @@ def measure(world: World, rows: Mapping[str, Row]) -> tuple[Samples, list[str]]:
     return samples, notes
 
 
-def describe(world: World, busy: float, notes: Sequence[str]) -> str:
+def describe(world: World, kind: str, busy: float, notes: Sequence[str]) -> str:
     """`busy`: the load average for each processor before the run."""
     contenders = world.contenders.values()
     versions = ", ".join(dict.fromkeys(each.version() for each in contenders))
     engine = world.machine.docker.version()["Version"]
     image = world.machine.image("python3.11").tags[0]
-    kind = "A quick run" if world.quick else "A whole run"
     kind += " on a machine that was busy with other things" if busy > BUSY else ""
     lines = [
         f"{kind} on {datetime.now(timezone.utc):%d %B %Y}: {versions}; {image} on Docker {engine};"

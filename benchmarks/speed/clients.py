@@ -74,6 +74,10 @@ class Clients:
         self._process.kill()
         self._process.communicate()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def call(
         self,
         targets: Sequence[Target],

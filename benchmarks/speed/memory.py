@@ -14,7 +14,7 @@ def tree(pid: int) -> dict[str, float]:
     """`Rss` and `Pss` of a process and all below it; pages that they share count once in `Pss`
     (https://docs.kernel.org/filesystems/proc.html)."""
     total = {"Rss": 0.0, "Pss": 0.0}
-    for process in _tree(pid):
+    for process in processes_below(pid):
         with suppress(FileNotFoundError, ProcessLookupError):
             for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
                 name, _, amount = line.partition(":")
@@ -31,8 +31,10 @@ def container(stats: dict[str, Any]) -> float:
     return float(memory["usage"] - unused) / MIB
 
 
-def _tree(pid: int) -> Iterator[int]:
+def processes_below(pid: int) -> Iterator[int]:
+    """A process and all below it; those that end meanwhile may be left out."""
     yield pid
     for listed in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in listed.read_text().split():
-            yield from _tree(int(child))
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for child in listed.read_text().split():
+                yield from processes_below(int(child))

@@ -1,68 +1,183 @@
-"""Where the time of a warm call goes in taskdock's server, by py-spy's samples of its stacks."""
+"""Where the time goes of a warm call, of a queued task and of a cold call, as three tables."""
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
-from collections import Counter
-from collections.abc import Iterable
-from pathlib import Path
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from statistics import median
 
-from benchmarks.peers import PEERS, Machine, Taskdock, install
-from benchmarks.speed.clients import Clients
-from benchmarks.speed.table import OURS
-from benchmarks.speed.world import OK, target
+from benchmarks.call import Called
+from benchmarks.peers import Function
+from benchmarks.speed import processors, rows
+from benchmarks.speed.memory import processes_below
+from benchmarks.speed.processors import Spent
+from benchmarks.speed.stacks import recording, shares
+from benchmarks.speed.table import OURS, text
+from benchmarks.speed.world import OK, Own, World, own_server, target
 
-PY_SPY = "py-spy==0.4.1"
-SECONDS, RATE = 10, 100  # of samples, and how many a second
-SHOWN = 40
+SECONDS = 5.0  # of warm calls, once without py-spy and once with it
+TASKS = 600
+COLD_CALLS = 7
+SERVER = "taskdock's server"
+LEAST = 0.01  # a part that takes less of the server's time is not shown
 
-
-def profile() -> str:
-    """One client calls all the while; threads that wait are not counted."""
-    install(PY_SPY)
-    taskdock = Taskdock(Machine())
-    try:
-        with (
-            tempfile.TemporaryDirectory() as room,
-            Clients() as clients,
-            taskdock.serve("speed", OK) as called,
-        ):
-            clients.call([target(called, OURS)], calls=50)
-            written = Path(room) / "stacks"
-            command = [str(PEERS / PY_SPY / "bin" / "py-spy"), "record"]
-            command += ["--pid", str(called.server), "--duration", str(SECONDS)]
-            command += ["--rate", str(RATE), "--format", "raw", "--threads"]
-            command += ["--output", str(written)]
-            recorder = subprocess.Popen(
-                command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-            result = clients.call([target(called, OURS)], seconds=SECONDS)
-            recorder.wait(60)
-            stacks = written.read_text().splitlines()
-    finally:
-        taskdock.close()
-    return f"{len(result.taken)} calls in {result.seconds:.1f} s\n{summed_up(stacks)}"
-
-
-def summed_up(stacks: Iterable[str]) -> str:
-    """Of py-spy's raw format, a line `frame;frame;frame count` for each stack: the frames by how
-    often they were on a stack, and at its end, in per cent of all samples. Pure."""
-    inside: Counter[str] = Counter()
-    at_end: Counter[str] = Counter()
-    total = 0
-    for line in stacks:
-        stack, _, number = line.rpartition(" ")
-        frames, count = [_function(frame) for frame in stack.split(";")], int(number)
-        total += count
-        at_end[frames[-1]] += count
-        inside.update(dict.fromkeys(frames, count))
-    lines = [f"{total} samples", "  all  self"]
-    for frame, times in inside.most_common(SHOWN):
-        lines.append(f"{times / total:5.0%} {at_end[frame] / total:5.0%}  {frame}")
-    return "\n".join(lines)
+# Its answer says, in seconds since 1970, when its process began, when its code was loaded and when
+# it was called. The kernel knows the first to 10 ms.
+TELLS_ALL = Function(
+    {
+        "app.py": "import os, time\n"
+        "LOADED = time.time()\n"
+        "with open('/proc/self/stat') as stat:\n"
+        "    ticks = int(stat.read().rpartition(')')[2].split()[19])\n"
+        "ALIVE = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf('SC_CLK_TCK')\n"
+        "BEGAN = time.time() - ALIVE\n"
+        "def handler(event, context):\n"
+        "    return [BEGAN, LOADED, time.time()]\n"
+    }
+)
+MOMENTS = (
+    "the engine has created the container",
+    "the engine has started it",
+    "the runtime's process begins",
+    "the function's code is loaded",
+    "the function is called",
+    "the caller has the answer",
+)
 
 
-def _function(frame: str) -> str:
-    """Without the number of the line."""
-    return frame.rpartition(":")[0] + ")" if frame.endswith(")") and ":" in frame else frame
+STEP = 0.01  # seconds: how exactly the kernel knows when a process began
+Moments = dict[str, float]
+"""Milliseconds from the beginning of a call to those of the `MOMENTS` that were in it."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one of `count` calls or tasks took."""
+
+    what: str
+    count: int
+    took: float  # milliseconds of one; of tasks side by side, of all divided by their number
+    processor: Mapping[str, Spent]  # by group of processes
+    parts: Sequence[tuple[str, float]]  # of the server: shares of its time in Python
+
+
+def profile(world: World) -> str:
+    """Markdown. Only taskdock is asked."""
+    with ExitStack() as stack:
+        own = stack.enter_context(own_server(world, world.folder / "profile", *rows.unprepared()))
+        called = stack.enter_context(own.serve("speed", OK))
+        costs = [warm(world, own, called), queued(world, own, stack)]
+        timelines = {"nothing prepared": cold(own)}
+        if rows.unprepared():
+            folder = world.folder / "profile-stocked"
+            own = stack.enter_context(own_server(world, folder, rows.PREWARM, "2"))
+            timelines["stocked pool"] = cold(own)
+    drawn = [markdown_of_moments(how, calls) for how, calls in timelines.items()]
+    return "\n\n".join([*map(markdown_of_cost, costs), *drawn])
+
+
+def warm(world: World, own: Own, called: Called) -> Cost:
+    targets = [target(called, OURS)]
+    world.load(targets, calls=200)
+
+    def calls() -> tuple[int, float]:
+        result = world.load(targets, seconds=SECONDS)
+        return len(result.taken), median(result.taken)
+
+    return measured("A warm call", world, own, "speed", calls)
+
+
+def queued(world: World, own: Own, stack: ExitStack) -> Cost:
+    stack.enter_context(own.serve("queue", OK))
+    rows.drained(world, own, 64)
+
+    def tasks() -> tuple[int, float]:
+        return TASKS, 1000 / rows.drained(world, own, TASKS)
+
+    return measured("A queued task, 8 at a time", world, own, "queue", tasks)
+
+
+def measured(
+    what: str, world: World, own: Own, function: str, run: Callable[[], tuple[int, float]]
+) -> Cost:
+    """`run` says how many there were and what one took. It runs twice, since py-spy disturbs."""
+    first = container_processes(world, function)
+    groups: dict[str, processors.Group] = {
+        SERVER: processors.tree(own.pid),
+        "Docker's daemon": processors.named("dockerd"),
+        "containerd": processors.named("containerd"),
+        "the containers' shims": lambda: {processors.parent(pid) for pid in first},
+        "the containers' own": lambda: [each for pid in first for each in processes_below(pid)],
+        "the callers": processors.tree(world.clients.pid),
+    }
+    before = processors.spent(groups)
+    count, took = run()
+    after = processors.spent(groups)
+    with recording(own.pid) as stacks:
+        run()
+    each = {
+        name: Spent(
+            *((now - then) / count for now, then in zip(after[name], before[name], strict=True))
+        )
+        for name in groups
+    }
+    return Cost(what, count, took, each, shares(stacks))
+
+
+def container_processes(world: World, function: str) -> list[int]:
+    """The first process of each of a function's containers."""
+    api = world.machine.docker.api
+    listed = api.containers(filters={"label": f"dev.taskdock.function={function}"})
+    return [api.inspect_container(each["Id"])["State"]["Pid"] for each in listed]
+
+
+def cold(own: Own) -> list[Moments]:
+    return [cold_call(own, f"cold-{number}") for number in range(COLD_CALLS)]
+
+
+def cold_call(own: Own, name: str) -> Moments:
+    with own.serve(name, TELLS_ALL) as called:
+        own.contender.await_rest()
+        begun = time.time()
+        inside = json.loads(called.call().body)
+        answered = time.time()
+        events = own.contender.engine_events(name, begun, answered)
+    own.contender.await_rest()
+    times = [events.get("create"), events.get("start"), *inside, answered]
+    return {
+        moment: (at - begun) * 1000
+        for moment, at in zip(MOMENTS, times, strict=True)
+        if at is not None and at > begun - STEP
+    }
+
+
+def markdown_of_cost(cost: Cost) -> str:
+    server = cost.processor[SERVER].all
+    shown = [(part, share) for part, share in cost.parts if share >= LEAST]
+    lines = [
+        f"**{cost.what}**: {text(cost.took)} ms, of {cost.count:,}. Processor time of one:",
+        "| processes | ms | of which in the kernel |\n| --- | --- | --- |\n"
+        + "\n".join(
+            f"| {name} | {text(spent.all)} | {text(spent.in_kernel)} |"
+            for name, spent in cost.processor.items()
+        ),
+        "| part of the server | of its time in Python | about ms |\n| --- | --- | --- |\n"
+        + "\n".join(f"| {part} | {share:.0%} | {text(share * server)} |" for part, share in shown),
+    ]
+    return "\n\n".join(lines)
+
+
+def markdown_of_moments(how: str, calls: Sequence[Moments]) -> str:
+    """The median of each moment that all calls had, and of the step to it from the one before."""
+    lines, before = [], [0.0] * len(calls)
+    for moment in MOMENTS:
+        at = [call[moment] for call in calls if moment in call]
+        if len(at) == len(calls):
+            step = median(now - then for now, then in zip(at, before, strict=True))
+            lines.append(f"| {moment} | {median(at):.0f} | {step:.0f} |")
+            before = at
+    head = "| until | ms | of which since the line above |\n| --- | --- | --- |\n"
+    return f"**A cold call**, {how}: the median of {len(calls)}.\n\n{head}" + "\n".join(lines)

@@ -14,12 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cache
 from pathlib import Path
 from statistics import median
 
 from benchmarks import tasks_page
 from benchmarks.call import Called, request
-from benchmarks.peers import Function, Rie, code_folder
+from benchmarks.peers import Function, Rie, Taskdock, code_folder
 from benchmarks.speed import memory
 from benchmarks.speed.clients import Target
 from benchmarks.speed.table import OURS, Goal, Line, Samples
@@ -43,6 +44,9 @@ TELLS_WHEN = Function(
 )
 RIE, EAGER = "rie", "sam-eager"  # contenders
 DIRECT, EMPTY = "direct", "queue, empty"  # series that others are compared with
+STOCKED = ", stocked pool"  # behind the name of a series
+PREWARM = "--prewarm"
+LARGE = ("--direct-concurrency", "32")
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ def warm(world: World) -> Samples:
     targets = {name: world.targets(name)[0] for name in world.having(OURS, RIE, EAGER)}
     for name, each in targets.items():
         world.load([each], calls=2 if name == EAGER else 20)
+    world.settle()
     for _ in range(world.amount(10, 40)):
         for name, each in targets.items():
             calls = world.amount(5, 10) if name == EAGER else 50
@@ -89,6 +94,7 @@ def rates(world: World) -> Samples:
             targets = world.targets(name, clients)
             if name == OURS:  # then so many environments are warm
                 world.load(targets, clients=clients, calls=4 * clients)
+                world.settle()
         for _ in range(world.amount(1, 4)):
             for name in names:
                 result = world.load(world.targets(name, clients), clients=clients, seconds=seconds)
@@ -101,34 +107,78 @@ def rates(world: World) -> Samples:
 
 def cold(world: World) -> Samples:
     """The RIE's container is asked every millisecond whether it answers; the others' servers wait
-    for their containers themselves."""
+    for their containers themselves.
+
+    taskdock takes part twice: with nothing prepared, and with a stock of environments that are no
+    function's yet. Nobody else is asked while it fills that up again, or removes what it has made.
+    """
     found = collect()
-    names = world.having(OURS, RIE, "sam", "moto")
-    for name in names:
+    peers = world.having(RIE, "sam", "moto")
+    for name in peers:
         world.serve(name)
-    for round_ in range(world.amount(3, 15)):
-        for name in names:
-            found["cold"][name].append(cold_calls(world, name, 1, f"cold-{round_}"))
-    for round_ in range(world.amount(1, 5)):
-        for name in names:
-            found["cold 8"][name].append(cold_calls(world, name, 8, f"cold-8-{round_}"))
+    with ExitStack() as stack:
+        owns = cold_servers(world, stack) if OURS in world.contenders else {}
+        for count, series, rounds in ((1, "cold", (3, 15)), (8, "cold 8", (1, 5))):
+            for round_ in range(world.amount(*rounds)):
+                for suffix, own in owns.items():
+                    taken = cold_functions(world, own, count, f"{count}-{round_}")
+                    found[series + suffix][OURS].append(taken)
+                for name in peers:
+                    found[series][name].append(cold_calls(world, name, count))
+        if STOCKED in owns:
+            for series in ("cold", "cold 8"):
+                found[series + STOCKED] |= {name: found[series][name] for name in peers}
+    if STOCKED in owns:
+        for _ in range(world.amount(1, 5)):
+            for name in world.having(EAGER):
+                found["cold" + STOCKED][name].append(first_call(world, name))
     return found
 
 
-def cold_calls(world: World, contender: str, count: int, name: str) -> float:
-    """Milliseconds until all of so many first calls, begun at once, were answered."""
-    if contender == RIE:
-        return cold_containers(world, count)
-    if contender != OURS:  # each call has a container of its own
-        targets = world.targets(contender)
-        return world.load(targets, clients=count, calls=count).seconds * 1000
+def cold_servers(world: World, stack: ExitStack) -> dict[str, Own]:
+    """taskdock servers by what is put behind the series' names."""
+    options = {"": unprepared()}
+    if options[""]:
+        options[STOCKED] = [PREWARM, "8"]
+    return {
+        suffix: stack.enter_context(
+            own_server(world, world.folder / f"cold{suffix}", *LARGE, *each)
+        )
+        for suffix, each in options.items()
+    }
+
+
+@cache
+def unprepared() -> list[str]:
+    """What keeps a taskdock server from preparing environments, if it would."""
+    return [PREWARM, "0"] if Taskdock.has_option(PREWARM) else []
+
+
+def cold_functions(world: World, own: Own, count: int, name: str) -> float:
+    """Milliseconds until the first calls of so many new functions, begun at once, were answered."""
     with ExitStack() as stack:
         served = [
-            stack.enter_context(world.contenders[OURS].serve(f"{name}-{number}", OK))
-            for number in range(count)
+            stack.enter_context(own.serve(f"cold-{name}-{number}", OK)) for number in range(count)
         ]
+        own.contender.await_rest()
         targets = [target(called, OURS) for called in served]
-        return world.load(targets, clients=count, calls=count).seconds * 1000
+        taken = world.load(targets, clients=count, calls=count).seconds * 1000
+    own.contender.await_rest()
+    return taken
+
+
+def cold_calls(world: World, contender: str, count: int) -> float:
+    """The same of a peer."""
+    if contender == RIE:
+        return cold_containers(world, count)
+    targets = world.targets(contender)  # each call has a container of its own
+    return world.load(targets, clients=count, calls=count).seconds * 1000
+
+
+def first_call(world: World, contender: str) -> float:
+    """Milliseconds of the first call that a new server answers."""
+    with world.contenders[contender].serve("first", OK) as called:
+        return world.load([target(called, contender)], calls=1).taken[0]
 
 
 def cold_containers(world: World, count: int) -> float:
@@ -208,7 +258,7 @@ def environments(world: World) -> Samples:
     side and are idle."""
     found = collect()
     count = world.amount(8, 32)
-    options = ["--direct-concurrency", str(count), "--memory-budget", "100000"]
+    options = ["--direct-concurrency", str(count), "--memory-budget", "100000", *unprepared()]
     with ExitStack() as stack:
         own = stack.enter_context(own_server(world, world.folder / "environments", *options))
         called = stack.enter_context(own.serve("slow", SLOW))
@@ -386,11 +436,25 @@ def all_rows(many: str) -> dict[str, Row]:
         "cold": Row(
             cold,
             (
-                Line("cold call", "ms", "cold", goals=(Goal(0.8, ("cold", RIE)),)),
                 Line(
-                    "8 cold calls at once, until all are answered",
+                    "cold call, nothing prepared", "ms", "cold", goals=(Goal(0.8, ("cold", RIE)),)
+                ),
+                Line(
+                    "cold call, stocked pool",
+                    "ms",
+                    "cold" + STOCKED,
+                    goals=(Goal(0.2, ("cold", RIE)),),
+                ),
+                Line(
+                    "8 cold calls at once, nothing prepared, until all are answered",
                     "ms",
                     "cold 8",
+                    goals=(Goal(0.5, ("cold 8", RIE)),),
+                ),
+                Line(
+                    "8 cold calls at once, stocked pool, until all are answered",
+                    "ms",
+                    "cold 8" + STOCKED,
                     goals=(Goal(0.5, ("cold 8", RIE)),),
                 ),
             ),

@@ -68,6 +68,12 @@ class World:
             raise TooSlow(f"{len(result.taken)} calls answered, others not: {result.failed}")
         return result
 
+    def settle(self) -> None:
+        """Waits until taskdock is at rest: the next sample may be a peer's."""
+        for contender in self.contenders.values():
+            if isinstance(contender, Taskdock):
+                contender.await_rest()
+
     def close(self) -> None:
         self._stack.close()
         for contender in self.contenders.values():

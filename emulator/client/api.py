@@ -55,6 +55,9 @@ class TaskService:
     def health(self) -> Json:
         return self._call("GET", "/health")
 
+    def status(self) -> Json:
+        return self._call("GET", "/status")
+
     def functions(self) -> list[Json]:
         return _data(self._call("GET", "/tasks/v1/functions"))
 

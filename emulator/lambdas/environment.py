@@ -94,6 +94,7 @@ class Environment:
             since=self._since,
             stale=self.stale,
             reserved=self._reserved,
+            function=self.function.name,
         )
 
     @property

@@ -29,10 +29,26 @@ class Slot:
     time_limit: float = 300.0  # seconds, of its function
     stale: bool = False  # its function has changed or gone
     reserved: bool = False  # for the lease that started it
+    function: str = ""  # its name, for who looks
 
     @property
     def idle(self) -> bool:
         return self.state in _PREFERRED and not self.reserved
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stock:
+    """Containers that are prepared for functions of one kind, which none of them serves yet."""
+
+    runtime: str
+    memory: int  # MB
+    count: int
+    wanted: int
+
+
+def held(pool: Sequence[Slot]) -> int:
+    """MB that all of them hold together; one that is being removed holds none."""
+    return sum(slot.memory for slot in pool if slot.state in _LIVING)
 
 
 def serve_from(pool: Sequence[Slot], version: str) -> Slot | None:
@@ -59,16 +75,15 @@ def to_evict(
     The longest idle go first; none that works is touched. None: it does not fit now. An
     environment larger than the whole budget may run alone.
     """
-    living = [slot for slot in pool if slot.state in _LIVING]
-    held, count = sum(slot.memory for slot in living), len(living)
+    taken, count = held(pool), sum(slot.state in _LIVING for slot in pool)
     chosen: list[Slot] = []
     idle = sorted((slot for slot in pool if slot.idle), key=lambda slot: slot.since)
     for slot in idle:
-        if held + megabytes <= budget and count < most:
+        if taken + megabytes <= budget and count < most:
             break
         chosen.append(slot)
-        held, count = held - slot.memory, count - 1
-    return chosen if (held + megabytes <= budget and count < most) or count == 0 else None
+        taken, count = taken - slot.memory, count - 1
+    return chosen if (taken + megabytes <= budget and count < most) or count == 0 else None
 
 
 def to_freeze(pool: Sequence[Slot], now: float, after: float) -> list[Slot]:

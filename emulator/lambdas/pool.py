@@ -102,6 +102,10 @@ class Pool:
     def snapshot(self) -> list[placement.Slot]:
         return [environment.slot for environment in list(self._environments.values())]
 
+    def stocked(self) -> list[placement.Stock]:
+        """What is prepared ahead for functions that have no environment yet: nothing, so far."""
+        return []
+
     def freeze_idle(self, after: float) -> None:
         """Pauses what has been idle for `after` seconds, where the engine can."""
         self.reactor.run(self._freeze(self._environments.values(), after))

@@ -11,6 +11,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from peewee import fn
+
 from emulator import ids
 from emulator.clock import from_epoch, to_epoch
 from emulator.errors import IllegalState, NotFound
@@ -93,6 +95,17 @@ class Queue:
                 (Status.IN_PROGRESS.value, moment, moment, self._server, *[t.id for t in tasks]),
             )
         return claimed
+
+    def depth(self) -> dict[Status, int]:
+        """How many tasks are new, and how many in progress."""
+        statuses = (Status.NEW, Status.IN_PROGRESS)
+        query = (
+            TaskRow.select(TaskRow.status, fn.COUNT(TaskRow.id))
+            .where(TaskRow.status.in_([status.value for status in statuses]))
+            .group_by(TaskRow.status)
+        )
+        counted = dict(query.tuples().execute(self._store.db))
+        return {status: counted.get(status.value, 0) for status in statuses}
 
     def next_due(self) -> datetime | None:
         """When the earliest new task is or was due."""

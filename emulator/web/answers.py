@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from emulator.functions.function import PermissionMode
+from emulator.lambdas.lifecycle import State
 from emulator.tasks.task import ErrorType, Status
 
 Json = dict[str, Any]
@@ -104,6 +105,24 @@ SCHEMAS: dict[str, Json] = {
     },
     "AffectedRecords": record({"affectedRecords": WHOLE}),
     "Health": record({"status": one_of("ok")}, {"version": TEXT, "environments": WHOLE}),
+    "Status": record(
+        {
+            "version": TEXT,
+            "url": TEXT,
+            "startTimestamp": MOMENT,
+            "environments": many(
+                record(
+                    {"functionName": TEXT, "state": one_of(*State), "memory": WHOLE},
+                    {"idleSince": MOMENT},
+                )
+            ),
+            "prepared": many(
+                record({"runtime": TEXT, "memory": WHOLE, "count": WHOLE, "wanted": WHOLE})
+            ),
+            "tasks": record({"new": WHOLE, "inProgress": WHOLE}),
+            "memory": record({"budget": WHOLE, "held": WHOLE}),
+        }
+    ),
     "Task": record(_TASK, _TASK_OPTIONAL),
     "TaskWithResult": record(
         {**_TASK, "result": {"description": "what the function returned; not stored"}},

@@ -109,6 +109,11 @@ OPERATIONS: dict[str, Operation] = {
     "GET /health": Operation(
         tag="Server", summary="Whether the server is there", answer=ref("Health")
     ),
+    "GET /status": Operation(
+        tag="Server",
+        summary="What the server has and does: environments, the queue, memory (MB)",
+        answer=ref("Status"),
+    ),
     "GET /openapi.json": Operation(tag="Server", summary="This description", answer=FREE),
     "GET /docs": Operation(tag="Server", summary="This description as a page"),
     "GET /docs/{file}": Operation(

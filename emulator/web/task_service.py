@@ -52,6 +52,7 @@ def create_app(
     names: Names,
     architecture: str,
     health: Callable[[], Json],
+    status: Callable[[], Json],
     notices: Notices,
 ) -> Flask:
     """`strict`: requests without credentials are nobody's, not the administrator's.
@@ -73,6 +74,7 @@ def create_app(
     app.register_blueprint(lambda_api.blueprint(catalog, names, architecture, notices))
     app.register_blueprint(docs.blueprint(strict=strict))
     app.add_url_rule("/health", "health", health)
+    app.add_url_rule("/status", "status", status)
     signin.protect(app, directory, strict=strict)
 
     @app.errorhandler(TaskdockError)

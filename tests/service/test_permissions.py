@@ -28,6 +28,7 @@ ROWS = [
     ("CANCEL_TASKS", "POST", f"/tasks/v1/{ID}/cancel"),
     ("VIEW_TASK_LOGS", "GET", f"/tasks/v1/{ID}/logs"),
     ("VIEW_TASK_FUNCTIONS", "GET", "/tasks/v1/functions"),
+    ("VIEW_TASK_FUNCTIONS", "GET", "/status"),
     ("CREATE_TASK_FUNCTION", "POST", "/tasks/v1/functions"),
     ("VIEW_TASK_FUNCTION_DETAILS", "GET", "/tasks/v1/functions/oak"),
     ("UPDATE_TASK_FUNCTION", "PUT", "/tasks/v1/functions/oak"),

@@ -86,7 +86,7 @@ def routes(tmp_path):
     parts = inspect.signature(create_app).parameters
     app = create_app(
         **dict.fromkeys(parts)
-        | {"strict": True, "health": dict, "notices": Notices()}
+        | {"strict": True, "health": dict, "status": dict, "notices": Notices()}
         | {"directory": Directory(store=store, clock=SystemClock())}
     )
     store.close()

@@ -243,6 +243,7 @@ def app_of(directory: Any) -> Flask:
         directory=directory,
         strict=True,
         health=dict,
+        status=dict,
         notices=Notices(),
     )
 

@@ -161,6 +161,13 @@ class LiveServer:
         self._reader: threading.Thread | None = None
 
     def start(self) -> LiveServer:
+        told = self.begin()
+        assert told.wait(_SECONDS_TO_START), f"no URL within {_SECONDS_TO_START} s\n{self.log}"
+        assert self.service.url, f"the server did not start\n{self.log}"
+        return self
+
+    def begin(self) -> threading.Event:
+        """Starts the process; the event is set once its URL is known, or it has ended."""
         command = [*COMMAND, "serve", "--port", "0", "--data-dir", str(self.data), *self.options]
         self.service = TaskService("")
         self._process = subprocess.Popen(
@@ -175,9 +182,7 @@ class LiveServer:
         told = threading.Event()
         self._reader = threading.Thread(target=self._read, args=(self._process, told), daemon=True)
         self._reader.start()
-        assert told.wait(_SECONDS_TO_START), f"no URL within {_SECONDS_TO_START} s\n{self.log}"
-        assert self.service.url, f"the server did not start\n{self.log}"
-        return self
+        return told
 
     @property
     def log(self) -> str:

@@ -29,6 +29,7 @@ class StubService:
         self.logs: dict[str, list[str]] = {}
         self.outcomes: dict[str, list[Json]] = {}
         self.calls: list[tuple[str, str, Any]] = []
+        self.status: Json = {}
         self._ids = (f"{number:024x}" for number in count(1))
         self._server = make_server("localhost", 0, self._app(), request_handler=_Quiet)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
@@ -63,7 +64,8 @@ class StubService:
         app = Flask(__name__)
         base = "/tasks/v1"
         app.before_request(self._record)
-        app.add_url_rule("/health", view_func=lambda: jsonify(status="ok"))
+        app.add_url_rule("/health", "health", lambda: jsonify(status="ok"))
+        app.add_url_rule("/status", "status", lambda: jsonify(self.status))
         for path, methods, view in [
             ("/functions", ["GET", "POST"], self._functions),
             ("/functions/<name>", ["GET", "PUT", "DELETE"], self._function),

@@ -376,3 +376,65 @@ def test_a_server_that_does_not_start_is_reported(
         pass
 
     assert capsys.readouterr().out == "no engine\n"
+
+
+STATUS = {
+    "version": "1.2.3",
+    "url": "http://localhost:8080",
+    "startTimestamp": "2026-01-02T12:00:00.000Z",
+    "environments": [
+        {
+            "functionName": "hello",
+            "state": "frozen",
+            "memory": 128,
+            "idleSince": "2026-01-02T12:00:07.000Z",
+        },
+        {"functionName": "other", "state": "busy", "memory": 256},
+    ],
+    "prepared": [],
+    "tasks": {"new": 3, "inProgress": 1},
+    "memory": {"budget": 2048, "held": 384},
+}
+
+
+def test_the_status_is_a_few_lines_and_a_table(taskdock: Taskdock, stub: StubService) -> None:
+    stub.status = STATUS
+
+    result = taskdock("status")
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [
+        "taskdock  1.2.3",
+        "address   http://localhost:8080",
+        "since     2026-01-02 12:00:00 UTC",
+        "tasks     3 new, 1 in progress",
+        "memory    384 of 2048 MB",
+        "prepared  none",
+        "",
+        "FUNCTION  STATE   MB   IDLE SINCE (UTC)",
+        "hello     frozen  128  2026-01-02 12:00:07",
+        "other     busy    256",
+    ]
+
+
+def test_the_status_says_what_is_prepared(taskdock: Taskdock, stub: StubService) -> None:
+    stock = {"runtime": "python3.11", "memory": 128, "count": 7, "wanted": 8}
+    stub.status = STATUS | {"environments": [], "prepared": [stock]}
+
+    result = taskdock("status")
+
+    assert "prepared  7 of 8 python3.11, 128 MB\n" in result.stdout
+    assert "no environments" in result.stderr
+
+
+def test_the_status_is_there_for_programs_too(taskdock: Taskdock, stub: StubService) -> None:
+    stub.status = STATUS
+
+    assert json.loads(taskdock("status", "--json").stdout) == STATUS
+
+
+def test_the_status_of_no_server_is_a_wrong_call(taskdock: Taskdock) -> None:
+    result = taskdock("status", url="http://localhost:9")
+
+    assert result.exit_code == 2
+    assert "no taskdock server answers at http://localhost:9" in result.stderr

@@ -3,7 +3,6 @@
 import pytest
 
 from benchmarks.speed.plot import svg
-from benchmarks.speed.profile import summed_up
 from benchmarks.speed.table import Goal, Line, figure, markdown, met, ratio, text
 
 TITLES = {"taskdock": "taskdock", "rie": "RIE", "moto": "moto"}
@@ -120,16 +119,3 @@ def test_the_plot_has_a_bar_for_each_contender_that_was_measured():
     assert "1.50 x (3.00 ms)" in drawn
     assert "moto" not in drawn
     assert "no peer" not in drawn
-
-
-def test_a_profile_counts_a_frame_once_for_each_stack_that_it_is_on():
-    stacks = [
-        "thread (0x1);run (a.py:1);call (b.py:5) 3",
-        "thread (0x1);run (a.py:9);run (a.py:1) 1",
-    ]
-
-    lines = summed_up(stacks).splitlines()
-
-    assert lines[0] == "4 samples"
-    assert " 100%   25%  run (a.py)" in lines
-    assert "  75%   75%  call (b.py)" in lines

@@ -1,0 +1,62 @@
+"""What the server has and does at the moment, as JSON: environments, the queue, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from emulator import __version__
+from emulator.clock import Clock, to_iso
+from emulator.lambdas.placement import Slot, Stock, held
+from emulator.tasks.task import Status
+
+Json = dict[str, Any]
+
+
+class Report:
+    """Makes the report anew each time that it is asked for."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        budget: int,
+        environments: Callable[[], Sequence[Slot]],
+        stocked: Callable[[], Sequence[Stock]],
+        queued: Callable[[], Mapping[Status, int]],
+        clock: Clock,
+    ) -> None:
+        """`budget`: MB for all environments together. `queued`: tasks that have not ended."""
+        self._url = url
+        self._budget = budget
+        self._environments = environments
+        self._stocked = stocked
+        self._queued = queued
+        self._clock = clock
+        self._began = clock.now()
+
+    def __call__(self) -> Json:
+        slots, queued = self._environments(), self._queued()
+        now, moment = self._clock.now(), self._clock.monotonic()
+        return {
+            "version": __version__,
+            "url": self._url,
+            "startTimestamp": to_iso(self._began),
+            "environments": [_environment(slot, now, moment) for slot in slots],
+            "prepared": [asdict(stock) for stock in self._stocked()],
+            "tasks": {"new": queued[Status.NEW], "inProgress": queued[Status.IN_PROGRESS]},
+            "memory": {"budget": self._budget, "held": held(slots)},
+        }
+
+
+def _environment(slot: Slot, now: datetime, moment: float) -> Json:
+    shown: Json = {
+        "functionName": slot.function,
+        "state": slot.state.value,
+        "memory": slot.memory,
+    }
+    if slot.idle:
+        shown["idleSince"] = to_iso(now - timedelta(seconds=moment - slot.since))
+    return shown

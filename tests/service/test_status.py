@@ -1,0 +1,59 @@
+"""The server's own report of what it has and does."""
+
+from __future__ import annotations
+
+from emulator import __version__
+from emulator.clock import to_iso
+from tests.support.builders import Dock, Gate, Json
+from tests.support.manual_clock import NOON
+
+
+def status(dock: Dock) -> Json:
+    response = dock.call("GET", "/status", base="")
+    assert response.status_code == 200, response.text
+    found: Json = response.json()
+    return found
+
+
+def test_a_server_that_has_done_nothing_has_nothing(timed_dock: Dock) -> None:
+    found = status(timed_dock)
+
+    assert found.pop("memory")["held"] == 0
+    assert found == {
+        "version": __version__,
+        "url": timed_dock.emulator.url,
+        "startTimestamp": to_iso(NOON),
+        "environments": [],
+        "prepared": [],
+        "tasks": {"new": 0, "inProgress": 0},
+    }
+
+
+def test_what_works_and_what_waits_is_counted(timed_dock: Dock) -> None:
+    dock, gate = timed_dock, Gate()
+    dock.deploy(lambda _, runtime: gate.pass_(runtime), memoryLimit=256)
+    running = dock.create_task()
+    dock.create_task(startTimestamp="2999-01-01T00:00:00.000Z")
+    dock.eventually(lambda: gate.waiting)
+
+    found = status(dock)
+
+    assert found["tasks"] == {"new": 1, "inProgress": 1}
+    assert found["memory"]["held"] == 256
+    assert found["environments"] == [
+        {"functionName": "walnut-table", "state": "busy", "memory": 256}
+    ]
+    gate.open()
+    dock.finish(running)
+
+
+def test_an_idle_environment_says_since_when(timed_dock: Dock) -> None:
+    dock = timed_dock
+    dock.deploy(lambda *_: None)
+    dock.finish(dock.create_task())
+    dock.eventually(lambda: dock.states() in (["ready"], ["frozen"]))
+    dock.advance(60)
+
+    (environment,) = status(dock)["environments"]
+
+    assert environment["idleSince"] == to_iso(NOON)

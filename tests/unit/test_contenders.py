@@ -1,0 +1,26 @@
+"""When a taskdock server leaves the machine to the other contenders."""
+
+import pytest
+
+from benchmarks.peers import at_rest
+
+STATUSES = [
+    ([], [], True),
+    ([], ["busy", "frozen"], True),
+    ([], ["frozen", "retiring"], False),
+    ([], ["starting"], False),
+    ([(8, 8)], [], True),
+    ([(8, 8), (7, 8)], [], False),
+]
+
+
+@pytest.mark.parametrize(("prepared", "states", "expected"), STATUSES)
+def test_a_server_is_at_rest_with_a_full_stock_and_nothing_coming_or_going(
+    prepared, states, expected
+):
+    status = {
+        "prepared": [{"count": count, "wanted": wanted} for count, wanted in prepared],
+        "environments": [{"state": state} for state in states],
+    }
+
+    assert at_rest(status) is expected
