@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from emulator import __version__, ids
 from emulator.clock import Clock, SystemClock
 from emulator.engines.docker import DockerEngine, connect
-from emulator.engines.engine import ContainerSpec, Engine, Program
+from emulator.engines.engine import Engine
 from emulator.engines.images import ImageRequest, Images, RuntimeStatus, build_folder, platform
 from emulator.engines.locate import find_engine
 from emulator.engines.scratch import open_scratch
@@ -34,6 +34,7 @@ from emulator.identity.directory import ADMINISTRATOR, Directory
 from emulator.lambdas import launch
 from emulator.lambdas.invoker import Invoker
 from emulator.lambdas.keeper import Keeper
+from emulator.lambdas.launcher import ImageOf, Launcher
 from emulator.lambdas.pool import Pool
 from emulator.notices import Notices
 from emulator.reactor import Reactor
@@ -64,9 +65,6 @@ from emulator.web.servers import Listener, open_private, open_public
 from emulator.web.status import Report
 from emulator.web.task_service import create_app
 from emulator.web.wsgi import Wsgi
-
-ImageOf = Callable[[Function], str]
-"""The image that a function runs in; may take long (a pull, a build) and raise `EngineError`."""
 
 _SAMPLE_BASE = "python3.11"  # the runtime that the Dockerfiles of samples build on
 
@@ -169,10 +167,11 @@ class Emulator:
         self.pool = Pool(
             engine=self._engine,
             reactor=self._reactor,
-            launch=self._launch,
+            launcher=self._launcher(),
             budget=budget,
             most=settings.max_environments,
             keep_warm=settings.keep_warm,
+            prewarm=settings.prewarm,
             freeze_after=settings.freeze_after,
             cpus=launch.cpus if settings.cpu == "lambda" else None,
             clock=clock,
@@ -296,6 +295,26 @@ class Emulator:
         self._public = Listener(public, self._sockets, self._reactor)
         self.catalog.subscribe(self._function_changed)
 
+    def _launcher(self) -> Launcher:
+        settings = self.settings
+        return Launcher(
+            image_of=self._image_of,
+            code=self._code,
+            addresses=lambda: launch.Addresses(
+                runtime_api=self._runtime.port, task_service=self.port
+            ),
+            credentials=self.directory.local.function_credentials,
+            server=self._label,
+            aws=launch.Aws(
+                region=settings.region,
+                access_key_id=settings.aws_access_key_id,
+                secret_access_key=settings.aws_secret_access_key,
+                session_token=settings.aws_session_token,
+            ),
+            platform=platform(settings.architecture),
+            clock=self._clock,
+        )
+
     def health(self) -> dict[str, Any]:
         return {
             "status": "ok",
@@ -311,32 +330,6 @@ class Emulator:
             self._worker.wake()
             self._courier.wake()
 
-    def _launch(self, function: Function, environment_id: str) -> tuple[ContainerSpec, Program]:
-        runtime = None if function.runtime is None else runtimes.find(function.runtime)
-        spec = launch.spec(
-            function,
-            environment_id=environment_id,
-            image=self._image_of(function),
-            code=None if function.code is None else self._code.folder(function.code),
-            server=self._label,
-            platform=platform(self.settings.architecture),
-        )
-        program = launch.program(
-            function,
-            environment_id=environment_id,
-            custom_runtime=runtime is not None and runtime.brings_bootstrap,
-            addresses=launch.Addresses(runtime_api=self._runtime.port, task_service=self.port),
-            credentials=self.directory.local.function_credentials,
-            now=self._clock.now(),
-            aws=launch.Aws(
-                region=self.settings.region,
-                access_key_id=self.settings.aws_access_key_id,
-                secret_access_key=self.settings.aws_secret_access_key,
-                session_token=self.settings.aws_session_token,
-            ),
-        )
-        return spec, program
-
     def _function_changed(self, name: str) -> None:
         function = self.catalog.find(name)
         self.pool.retire_versions(name, None if function is None else function.version)
@@ -347,6 +340,7 @@ class Emulator:
         """Ahead of the first task. A failure is told again, and to the caller, when that runs."""
         try:
             self._image_of(function)
+            self.pool.expect(function)
         except EngineError as error:
             self.notices.publish("image_missing", function=function.name, error=error.message)
 

@@ -27,6 +27,7 @@ _WARNINGS = frozenset(
         "invocation_postponed",
         "loop_failed",
         "request_broke",
+        "stock_failed",
         "task_broke",
     }
 )

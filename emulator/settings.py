@@ -60,6 +60,13 @@ class Settings(BaseModel):
     keep_warm: int = Field(
         0, ge=0, description="idle environments of each function that are not removed"
     )
+    prewarm: int = Field(
+        1,
+        ge=0,
+        le=100,
+        description="containers of each runtime and memory size in use that wait for a function;"
+        " more, up to 8, once so many were started at a time; 0: none",
+    )
     stop_grace: float = Field(10.0, ge=0, description="seconds that running tasks get at a stop")
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="how much is logged"

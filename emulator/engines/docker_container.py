@@ -165,6 +165,9 @@ class DockerContainer:
             self._try(self._api.unpause)
         raise EngineError("the container stays paused")
 
+    def rename(self, name: str) -> None:
+        self._try(partial(self._api.rename, name=name))
+
     def limit_cpu(self, cpus: float | None) -> None:
         quota = -1 if cpus is None else max(_LEAST_CPU, round(cpus * _CPU_PERIOD))
         self._try(partial(self._api.update_container, cpu_period=_CPU_PERIOD, cpu_quota=quota))

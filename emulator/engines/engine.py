@@ -90,6 +90,9 @@ class Container(Protocol):
     def mute(self) -> None:
         """What is printed from now on is not handed over, until the next `flushed` or `exited`."""
 
+    def rename(self, name: str) -> None:
+        """For people who look at containers."""
+
     def freeze(self) -> None: ...
 
     def thaw(self) -> None: ...

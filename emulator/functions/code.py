@@ -26,6 +26,7 @@ MAX_ZIPPED_BY_AWS = 50 * 1024 * 1024  # bytes, for a zip that comes in the reque
 MAX_UNZIPPED = 250 * 1024 * 1024  # bytes, AWS Lambda's limit
 MAX_ENTRIES = 100_000  # AWS has no limit; this one keeps a made-up zip from using up inodes
 MAX_PATH = 1024  # characters
+_FEW = 1000  # files and folders
 _CHUNK = 1024 * 1024
 _DAMAGED = (
     zipfile.BadZipFile,
@@ -53,6 +54,7 @@ class CodeStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._light: dict[str, bool] = {}
 
     def add(self, zipped: bytes, limit: int = MAX_ZIPPED) -> str:
         """Unpacks the zip of `limit` bytes at most, unless that was done before; its digest.
@@ -80,6 +82,31 @@ class CodeStore:
     def folder(self, digest: str) -> Path:
         return (self._root / digest).resolve()
 
+    def is_light(self, digest: str) -> bool:
+        """Whether it has so few files that `fill` takes no time to speak of."""
+        if digest not in self._light:
+            self._light[digest] = _entries(self.folder(digest)) <= _FEW
+        return self._light[digest]
+
+    def stage(self, id: str) -> Path:
+        """An empty folder, which gets its code by `fill` and is removed by `unstage`."""
+        folder = self._staged(id)
+        folder.mkdir(parents=True)
+        folder.chmod(0o755)  # whatever the umask is: the function runs as another user
+        return folder.resolve()
+
+    def fill(self, id: str, digest: str) -> None:
+        """Puts code into a staged folder: the same files, under a second name."""
+        shutil.copytree(
+            self.folder(digest), self._staged(id), copy_function=os.link, dirs_exist_ok=True
+        )
+
+    def unstage(self, id: str) -> None:
+        shutil.rmtree(self._staged(id), ignore_errors=True)
+
+    def _staged(self, id: str) -> Path:
+        return self._root / f".staged-{id}"
+
     def size(self, digest: str) -> int:
         """Bytes of the zip; 0 for one that was unpacked before sizes were noted."""
         try:
@@ -88,7 +115,7 @@ class CodeStore:
             return 0
 
     def keep_only(self, digests: set[str]) -> None:
-        """Removes every other folder, half-done ones of a crash among them."""
+        """Removes every other folder, half-done and staged ones of a crash among them."""
         for path in self._root.glob("*"):
             if path.name.partition(".")[0] in digests:
                 continue
@@ -116,6 +143,16 @@ def _unpack(zipped: bytes, folder: Path) -> None:
         raise BadFunctionCode(f"there was an error while unzipping the code: {error}") from None
     for made, _, _ in os.walk(folder):
         os.chmod(made, 0o755)  # noqa: S103 - whatever the umask is: the function runs as another user
+
+
+def _entries(folder: Path) -> int:
+    """As many as there are, or more than a few."""
+    count = 0
+    for _, folders, files in os.walk(folder):
+        count += len(folders) + len(files)
+        if count > _FEW:
+            break
+    return count
 
 
 def _check(entries: list[zipfile.ZipInfo]) -> None:

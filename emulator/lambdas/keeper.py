@@ -1,4 +1,4 @@
-"""Keeper: freezes environments that idle and retires those that have idled for long."""
+"""Keeper: freezes environments that idle, retires those that have idled for long, and stocks up."""
 
 from __future__ import annotations
 
@@ -20,4 +20,5 @@ class Keeper(Loop):
     def run_once(self) -> float:
         self._pool.retire_idle(self._retire_after)
         self._pool.freeze_idle(self._pool.freezes_after)
+        self._pool.make_up_stock(self._retire_after)
         return _ROUND

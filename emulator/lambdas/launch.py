@@ -74,25 +74,28 @@ def cpus(function: Function) -> float:
     return function.memory_limit / _CPU_MEMORY
 
 
+def container_name(function_name: str, environment_id: str) -> str:
+    """For people who look at containers."""
+    return f"taskdock-{function_name}-{environment_id[:8]}"
+
+
 def spec(
-    function: Function,
     *,
+    name: str,
     environment_id: str,
     image: str,
+    memory: int,
     code: Path | None,
     server: str,
     platform: str | None = None,
 ) -> ContainerSpec:
+    """`memory`: MB. `server`: whose container it is."""
     return ContainerSpec(
         image=image,
-        name=f"taskdock-{function.name}-{environment_id[:8]}",
-        memory=function.memory_limit,
+        name=name,
+        memory=memory,
         platform=platform,
-        labels={
-            f"{LABEL}.server": server,
-            f"{LABEL}.environment": environment_id,
-            f"{LABEL}.function": function.name,
-        },
+        labels={f"{LABEL}.server": server, f"{LABEL}.environment": environment_id},
         hosts=(_runtime_api(environment_id), API_HOST_NAME, "taskdock.localhost"),
         code=code,
     )

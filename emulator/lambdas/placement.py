@@ -37,7 +37,7 @@ class Slot:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stock:
+class StockLevel:
     """Containers that are prepared for functions of one kind, which none of them serves yet."""
 
     runtime: str

@@ -16,14 +16,16 @@ from dataclasses import dataclass
 
 from emulator import ids
 from emulator.clock import Clock
-from emulator.engines.engine import Container, ContainerSpec, Engine, Program
+from emulator.engines.engine import Container, Engine
 from emulator.errors import EngineError
 from emulator.functions.function import Function
-from emulator.lambdas import placement
+from emulator.lambdas import launch, placement
 from emulator.lambdas.environment import Environment
+from emulator.lambdas.launcher import Launcher
 from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.mailbox import Mailbox
 from emulator.lambdas.outcome import Failure, not_started, stopped
+from emulator.lambdas.stock import Prepared, Stock
 from emulator.notices import Notices
 from emulator.reactor import Reactor
 
@@ -39,10 +41,6 @@ _SILENT = (
     "its init took too long; when every function does this, look whether a firewall keeps"
     " containers from reaching this machine"
 )
-
-Launch = Callable[[Function, str], tuple[ContainerSpec, Program]]
-"""Function and environment id -> what to start, and what runs in it; may take long, and raise
-`EngineError`."""
 
 Found = tuple[Environment, State]
 """An environment that is reserved now, and the state that it was in."""
@@ -62,12 +60,13 @@ class Pool:
         *,
         engine: Engine,
         reactor: Reactor,
-        launch: Launch,
+        launcher: Launcher,
         budget: int,
         clock: Clock,
         notices: Notices,
         most: int = 0,
         keep_warm: int = 0,
+        prewarm: int = 0,
         freeze_after: float | None = None,
         cpus: Callable[[Function], float] | None = None,
     ) -> None:
@@ -75,6 +74,7 @@ class Pool:
 
         `freeze_after`: seconds that one idles before it is frozen; None: at once where that costs
         next to nothing, else five. `keep_warm`: how many of each function never expire.
+        `prewarm`: how many containers of each kind in use wait for a function.
         `cpus`: the processors' time that a function has once its init is over; None: no limit.
         """
         self._most = most or sys.maxsize
@@ -84,27 +84,47 @@ class Pool:
         self._engine = engine
         self.reactor = reactor
         self._loop = reactor.loop
-        self._launch = launch
+        self._launcher = launcher
         self._budget = budget
         self._clock = clock
         self._notices = notices
         self._environments: dict[str, Environment] = {}
         self._of: dict[str, list[Environment]] = {}  # by version
+        self._assigned: dict[str, Prepared] = {}  # by the environment that starts in it
         self._waiting: list[_Waiter] = []
         self._serving = False
         self._removed = asyncio.Event()
         self._hands = ThreadPoolExecutor(_STARTS, "engine")
         self._undertaker = ThreadPoolExecutor(_REMOVALS, "undertaker")
         self._stopping = False
+        self._stock = Stock(
+            engine=engine,
+            launcher=launcher,
+            reactor=reactor,
+            hands=self._hands,
+            each=prewarm,
+            fits=self._fits,
+            clock=clock,
+            notices=notices,
+        )
 
     # For other threads
 
     def snapshot(self) -> list[placement.Slot]:
         return [environment.slot for environment in list(self._environments.values())]
 
-    def stocked(self) -> list[placement.Stock]:
-        """What is prepared ahead for functions that have no environment yet: nothing, so far."""
-        return []
+    def stocked(self) -> list[placement.StockLevel]:
+        """What is prepared for functions that have no environment yet."""
+        return self._stock.levels()
+
+    def expect(self, function: Function) -> None:
+        """It will be called: a container may be prepared."""
+        self.reactor.call(self._stock.expect, function)
+
+    def make_up_stock(self, expired: float) -> None:
+        """Prepares what is missing, and gives up what nobody has wanted for `expired` seconds."""
+        self.reactor.call(self._stock.expire, expired)
+        self.reactor.call(self._stock.fill)
 
     def freeze_idle(self, after: float) -> None:
         """Pauses what has been idle for `after` seconds, where the engine can."""
@@ -208,14 +228,23 @@ class Pool:
         now = self._clock.monotonic()
         if placement.serving_soon([each.slot for each in same], now, _SOON) > ahead:
             return None
-        evicted = placement.to_evict(
-            self.snapshot(), function.memory_limit, self._budget, self._most
-        )
+        evicted = self._to_evict(function.memory_limit)
         if evicted is None:
             return None
         for slot in evicted:
-            self._environments[slot.id].move(Move.RETIRED)
+            if slot.id in self._environments:
+                self._environments[slot.id].move(Move.RETIRED)
+            else:
+                self._stock.discard(slot.id)
         return self._new(function), State.STARTING
+
+    def _to_evict(self, megabytes: int) -> list[placement.Slot] | None:
+        held = [*self.snapshot(), *self._stock.slots]
+        return placement.to_evict(held, megabytes, self._budget, self._most)
+
+    def _fits(self, megabytes: int) -> bool:
+        """Without anything giving way."""
+        return not self._waiting and self._to_evict(megabytes) == []
 
     def _ahead_of(self, function: Function) -> int:
         return sum(each.function.version == function.version for each in self._waiting)
@@ -251,13 +280,17 @@ class Pool:
     # Starting and ending
 
     def _new(self, function: Function) -> Environment:
+        prepared = self._stock.take(function)
         environment = Environment(
-            id=ids.word(32),
+            id=ids.word(32) if prepared is None else prepared.id,
             function=function,
             loop=self._loop,
             clock=self._clock,
             moved=self._moved,
         )
+        if prepared is not None:
+            self._assigned[environment.id] = prepared
+            prepared.environment = environment
         environment.reserve()
         self._environments[environment.id] = environment
         self._of.setdefault(environment.version, []).append(environment)
@@ -274,14 +307,26 @@ class Pool:
             return not_started(type(error).__name__, error.message)
         finally:
             environment.made(container)
-        if not await self._await_init(environment, INIT_LIMIT) and environment.overdue:
+            if container is None:
+                self._stock.started(function)
+        ready = await self._await_init(environment, INIT_LIMIT)
+        self._stock.started(function)
+        if not ready and environment.overdue:
             self._notices.publish("environment_silent", function=function.name, hint=_SILENT)
         return environment
 
     def _create(self, environment: Environment) -> Container:
-        spec, environment.program = self._launch(environment.function, environment.id)
-        environment.image = spec.image
-        return self._engine.create(spec, environment, self.reactor)
+        function, id = environment.function, environment.id
+        prepared = self._assigned.pop(id, None)
+        if prepared is None:
+            spec, environment.program = self._launcher.launch(function, id)
+            environment.image = spec.image
+            return self._engine.create(spec, environment, self.reactor)
+        assert prepared.container is not None, "it is in stock"
+        environment.image = prepared.image
+        environment.program = self._launcher.assign(function, id)
+        prepared.container.rename(launch.container_name(function.name, id))
+        return prepared.container
 
     async def _await_init(self, environment: Environment, limit: float) -> bool:
         """Starts the runtime and waits until it is busy; after `limit` seconds it is ended."""
@@ -317,6 +362,7 @@ class Pool:
             environment.remove()
         except EngineError as error:
             self._tell_of(environment, error)
+        self._launcher.discard(environment.id)
         self.reactor.call(self._forget, environment)
 
     def _forget(self, environment: Environment) -> None:
@@ -339,6 +385,7 @@ class Pool:
             removed = asyncio.ensure_future(self._removed.wait())
             await asyncio.wait((removed,), timeout=give_up - self._loop.time())
             removed.cancel()
+        await self._stock.close()
 
     # Freezing
 

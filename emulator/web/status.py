@@ -9,7 +9,7 @@ from typing import Any
 
 from emulator import __version__
 from emulator.clock import Clock, to_iso
-from emulator.lambdas.placement import Slot, Stock, held
+from emulator.lambdas.placement import Slot, StockLevel, held
 from emulator.tasks.task import Status
 
 Json = dict[str, Any]
@@ -24,7 +24,7 @@ class Report:
         url: str,
         budget: int,
         environments: Callable[[], Sequence[Slot]],
-        stocked: Callable[[], Sequence[Stock]],
+        stocked: Callable[[], Sequence[StockLevel]],
         queued: Callable[[], Mapping[Status, int]],
         clock: Clock,
     ) -> None:
@@ -38,16 +38,20 @@ class Report:
         self._began = clock.now()
 
     def __call__(self) -> Json:
-        slots, queued = self._environments(), self._queued()
+        slots, stocked, queued = self._environments(), self._stocked(), self._queued()
+        waiting = sum(level.memory * level.count for level in stocked)
         now, moment = self._clock.now(), self._clock.monotonic()
         return {
             "version": __version__,
             "url": self._url,
             "startTimestamp": to_iso(self._began),
             "environments": [_environment(slot, now, moment) for slot in slots],
-            "prepared": [asdict(stock) for stock in self._stocked()],
+            "prepared": [asdict(level) for level in stocked],
             "tasks": {"new": queued[Status.NEW], "inProgress": queued[Status.IN_PROGRESS]},
-            "memory": {"budget": self._budget, "held": held(slots)},
+            "memory": {
+                "budget": self._budget,
+                "held": held(slots) + sum(level.memory * level.count for level in stocked),
+            },
         }
 
 

@@ -79,7 +79,7 @@ def summary(response: requests.Response) -> tuple[int, int]:
 
 
 class Dock:
-    """One server, by default with a place for every task and nothing frozen."""
+    """One server, by default with a place for every task, and nothing frozen or in stock."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class Dock:
     ) -> None:
         self.engine = engine or FakeEngine()
         self.clock = clock
-        settings = {"freeze_after": 3600.0, "stop_grace": 5.0, **settings}
+        settings = {"freeze_after": 3600.0, "stop_grace": 5.0, "prewarm": 0, **settings}
         self.emulator = Emulator(
             Settings(port=0, data_dir=data_dir, **settings),
             engine=self.engine,

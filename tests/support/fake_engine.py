@@ -201,6 +201,7 @@ class FakeContainer:
     ) -> None:
         self.id = ids.word()
         self.spec = spec
+        self.name = spec.name
         self.cpus: float | None = None  # the limit that it was given last
         self.runtime: Runtime | None = None
         """The process of the latest run."""
@@ -241,6 +242,9 @@ class FakeContainer:
         self._engine.calls.append(("thaw", self.id))
         if self.runtime is not None:
             self.runtime.freeze(False)
+
+    def rename(self, name: str) -> None:
+        self.name = name
 
     def limit_cpu(self, cpus: float | None) -> None:
         self.cpus = cpus

@@ -1,0 +1,99 @@
+"""The launcher: what is started for a function, with its code where its container sees it.
+
+It gathers what `launch` needs to know. All of it may take long, and is for any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from emulator.clock import Clock
+from emulator.engines.engine import ContainerSpec, Program
+from emulator.functions import runtimes
+from emulator.functions.code import CodeStore
+from emulator.functions.function import Function
+from emulator.lambdas import launch
+
+ImageOf = Callable[[Function], str]
+"""The image that a function runs in; may take long (a pull, a build) and raise `EngineError`."""
+
+
+class Launcher:
+    def __init__(
+        self,
+        *,
+        image_of: ImageOf,
+        code: CodeStore,
+        addresses: Callable[[], launch.Addresses],
+        credentials: Mapping[str, str],
+        server: str,
+        aws: launch.Aws,
+        platform: str | None,
+        clock: Clock,
+    ) -> None:
+        """`credentials`: variables for functions that bring none of them. `server`: a label's
+        value, which names this server's containers."""
+        self._image_of = image_of
+        self._code = code
+        self._addresses = addresses
+        self._credentials = credentials
+        self._server = server
+        self._aws = aws
+        self._platform = platform
+        self._clock = clock
+
+    def launch(self, function: Function, id: str) -> tuple[ContainerSpec, Program]:
+        """A container for the environment `id` of a function. Raises `EngineError`."""
+        spec = launch.spec(
+            name=launch.container_name(function.name, id),
+            environment_id=id,
+            image=self._image_of(function),
+            memory=function.memory_limit,
+            code=None if function.code is None else self._code.folder(function.code),
+            server=self._server,
+            platform=self._platform,
+        )
+        return spec, self._program(function, id)
+
+    def prepares(self, function: Function) -> bool:
+        """Whether its container can be started ahead: its image does not change, as those may that
+        people build, and to put its code into place takes less time than to start a container."""
+        return (
+            function.runtime is not None
+            and function.code is not None
+            and self._code.is_light(function.code)
+        )
+
+    def prepare(self, function: Function, id: str) -> ContainerSpec:
+        """A container for functions like this one. Raises `EngineError`."""
+        return launch.spec(
+            name=launch.container_name("prepared", id),
+            environment_id=id,
+            image=self._image_of(function),
+            memory=function.memory_limit,
+            code=self._code.stage(id),
+            server=self._server,
+            platform=self._platform,
+        )
+
+    def assign(self, function: Function, id: str) -> Program:
+        """What runs in a prepared container, which has the function's code from now on."""
+        assert function.code is not None, "else it cannot be prepared"
+        self._code.fill(id, function.code)
+        return self._program(function, id)
+
+    def discard(self, id: str) -> None:
+        """What was kept for a prepared container that is no more; harmless for others."""
+        self._code.unstage(id)
+
+    def _program(self, function: Function, id: str) -> Program:
+        runtime = None if function.runtime is None else runtimes.find(function.runtime)
+        return launch.program(
+            function,
+            environment_id=id,
+            custom_runtime=runtime is not None and runtime.brings_bootstrap,
+            addresses=self._addresses(),
+            credentials=self._credentials,
+            now=self._clock.now(),
+            aws=self._aws,
+        )
