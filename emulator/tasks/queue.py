@@ -1,7 +1,7 @@
 """The queue: every change of a task's status, each one transaction, each fenced by its claim.
 
 An ending says which claim it ends. Where the task has moved on meanwhile it changes nothing and
-says so, and the caller drops its result.
+says so, and the caller drops its result. Inside another transaction, a change is part of that.
 """
 
 from __future__ import annotations
@@ -123,17 +123,17 @@ class Queue:
         return None if pair is None else pair[0]
 
     def succeed(self, task: Task, now: datetime) -> Task | None:
-        return self._end(_moved(task, Move.SUCCEEDED, now))
+        return self._write_ending(_moved(task, Move.SUCCEEDED, now))
 
     def fail(self, task: Task, error: TaskError, now: datetime) -> Task | None:
         with self._store.transaction():
-            failed = self._end(_moved(task, Move.FAILED, now, error=error))
+            failed = self._write_ending(_moved(task, Move.FAILED, now, error=error))
             if failed is not None:
                 self._record_failure(failed)
         return failed
 
     def release(self, task: Task, now: datetime) -> Task | None:
-        return self._end(_moved(task, Move.RELEASED, now))
+        return self._write_ending(_moved(task, Move.RELEASED, now))
 
     def retry(
         self, task: Task, error: TaskError, delay: timedelta, now: datetime
@@ -151,7 +151,7 @@ class Queue:
             claim=0,
         )
         with self._store.transaction():
-            ended = self._end(
+            ended = self._write_ending(
                 _moved(task, Move.RETRIED, now, error=error, retried_by_task_id=again.id)
             )
             if ended is None:
@@ -202,7 +202,7 @@ class Queue:
         rows, total = find(self._store.db, TaskRow, TASK_FIELDS, query)
         return [task_rows.from_values(row.__data__) for row in rows], total
 
-    def _end(self, task: Task) -> Task | None:
+    def _write_ending(self, task: Task) -> Task | None:
         mine = (task.id, self._server, task.claim)
         changed = self._store.change(_END, (*task_rows.to_ending(task), *mine))
         return task if changed else None
