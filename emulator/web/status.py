@@ -48,10 +48,7 @@ class Report:
             "environments": [_environment(slot, now, moment) for slot in slots],
             "prepared": [asdict(level) for level in stocked],
             "tasks": {"new": queued[Status.NEW], "inProgress": queued[Status.IN_PROGRESS]},
-            "memory": {
-                "budget": self._budget,
-                "held": held(slots) + sum(level.memory * level.count for level in stocked),
-            },
+            "memory": {"budget": self._budget, "held": held(slots) + waiting},
         }
 
 

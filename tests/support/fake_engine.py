@@ -330,12 +330,16 @@ class FakeEngine:
         self.stopping = threading.Event()
         """Stops take effect only while this is set."""
         self.stopping.set()
+        self.starting = threading.Event()
+        """Containers start only while this is set."""
+        self.starting.set()
 
     def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> FakeContainer:
         if self.refusal is not None or spec.image not in (_ANY, *self.programs):
             raise StartFailed(self.refusal or f"no such image: {spec.image}")
         if spec.code is not None and not spec.code.is_dir():
             raise StartFailed(f"no such folder: {spec.code}")
+        self.starting.wait()
         container = FakeContainer(spec, listener, reactor, self)
         self.containers[container.id] = container
         self.started.append(spec)

@@ -1,0 +1,257 @@
+"""Containers that are started ahead of need: which, how many, for whom, and when they give way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from emulator.settings import Settings
+from tests.support.builders import (
+    Dock,
+    Gate,
+    Json,
+    StartDock,
+    base64_of,
+    new_function,
+    zip_of,
+)
+from tests.support.fake_engine import FakeContainer, Runtime
+
+MEMORY = 128  # MB, of a function that says nothing else
+
+
+@pytest.fixture
+def stocked(start_dock: StartDock, monkeypatch: pytest.MonkeyPatch) -> Dock:
+    """A dock that prepares one of each kind in use."""
+    monkeypatch.setattr("emulator.lambdas.stock._CALM", 0.05)
+    monkeypatch.setattr("emulator.lambdas.keeper._ROUND", 0.02)
+    return start_dock(prewarm=1)
+
+
+def in_stock(dock: Dock) -> dict[tuple[str, int], int]:
+    """How many wait of each kind, as the API says."""
+    levels = dock.call("GET", "/status", base="").json()["prepared"]
+    return {(each["runtime"], each["memory"]): each["count"] for each in levels}
+
+
+def await_stock(dock: Dock, count: int = 1, memory: int = MEMORY) -> list[FakeContainer]:
+    """What waits for a function, once there are `count` of the kind."""
+    dock.eventually(lambda: in_stock(dock).get(("python3.11", memory)) == count)
+    return waiting(dock)
+
+
+def waiting(dock: Dock) -> list[FakeContainer]:
+    return [each for each in dock.engine.containers.values() if "prepared" in each.name]
+
+
+def say_what(event: Json, runtime: Runtime) -> object:
+    assert runtime.spec.code is not None
+    return {
+        "container": runtime.spec.name,
+        "memory": runtime.program.environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"],
+        "code": (runtime.spec.code / "lib" / "index.py").read_text(),
+    }
+
+
+def test_one_is_wanted_of_each_kind_unless_told_otherwise() -> None:
+    assert Settings().prewarm == 1
+
+
+def test_a_function_that_was_deployed_finds_a_container_waiting(stocked: Dock) -> None:
+    zipped = base64_of(zip_of({"lib/index.py": "wood = 'walnut'"}))
+    stocked.deploy(say_what, code=zipped)
+    (prepared,) = await_stock(stocked)
+
+    result = stocked.execute().json()["result"]
+
+    assert result["container"] == prepared.spec.name
+    assert result == {**result, "memory": "128", "code": "wood = 'walnut'"}
+    assert prepared.name.startswith("taskdock-walnut-table-")
+
+
+def test_what_was_taken_is_made_up_for(stocked: Dock) -> None:
+    stocked.deploy(lambda event, runtime: None)
+    (first,) = await_stock(stocked)
+    stocked.execute()
+
+    stocked.eventually(lambda: waiting(stocked) and waiting(stocked) != [first])
+
+    assert await_stock(stocked) != [first]
+    assert len(stocked.engine.started) == 2
+
+
+def test_a_new_version_of_a_function_starts_from_the_stock_too(stocked: Dock) -> None:
+    stocked.deploy(say_what, code=base64_of(zip_of({"lib/index.py": "first"})))
+    stocked.execute()
+    await_stock(stocked)
+
+    body = new_function(code=base64_of(zip_of({"lib/index.py": "second"})), name=None)
+    stocked.put("/functions/walnut-table", {**body, "entryPoint": "walnut-table"})
+    (prepared,) = await_stock(stocked)
+
+    result = stocked.execute().json()["result"]
+    assert (result["container"], result["code"]) == (prepared.spec.name, "second")
+
+
+def test_functions_of_another_size_have_a_stock_of_their_own(stocked: Dock) -> None:
+    stocked.deploy(lambda event, runtime: None)
+    stocked.deploy(lambda event, runtime: None, "oak-chair", memoryLimit=256)
+
+    await_stock(stocked)
+    await_stock(stocked, memory=256)
+
+    assert sorted(each.spec.memory for each in waiting(stocked)) == [128, 256]
+
+
+def test_so_many_are_prepared_as_were_once_started_at_a_time(stocked: Dock) -> None:
+    gate = Gate()
+    stocked.deploy(lambda event, runtime: gate.pass_(runtime))
+    stocked.engine.starting.clear()
+
+    tasks = [stocked.create_task() for _ in range(3)]
+    stocked.eventually(lambda: stocked.states() == ["starting"] * 3)
+    stocked.engine.starting.set()
+    gate.open()
+
+    for task in tasks:
+        stocked.finish(task)
+    await_stock(stocked, count=3)
+
+
+def test_nothing_is_prepared_while_something_starts(stocked: Dock) -> None:
+    stocked.engine.starting.clear()
+    stocked.deploy(lambda event, runtime: None)
+    task = stocked.create_task()
+    stocked.eventually(lambda: stocked.states() == ["starting"])
+
+    for _ in range(3):
+        stocked.pool.make_up_stock(600.0)
+        assert in_stock(stocked) == {("python3.11", MEMORY): 0}
+
+    stocked.engine.starting.set()
+    stocked.finish(task)
+    await_stock(stocked)
+
+
+def test_what_waits_gives_way_to_a_call_that_needs_the_room(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.lambdas.stock._CALM", 0.0)
+    dock = start_dock(prewarm=1, memory_budget=300)
+    dock.deploy(lambda event, runtime: "small")
+    await_stock(dock)
+    dock.deploy(lambda event, runtime: "large", "oak-chair", memoryLimit=256)
+
+    assert dock.execute("oak-chair").json()["result"] == "large"
+
+    assert in_stock(dock)["python3.11", MEMORY] == 0
+    dock.eventually(lambda: not waiting(dock))
+
+
+def test_nothing_is_prepared_where_something_else_would_have_to_go(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.lambdas.stock._CALM", 0.0)
+    dock = start_dock(prewarm=1, memory_budget=200)
+    dock.deploy(lambda event, runtime: None)
+    dock.execute()
+
+    for _ in range(3):
+        dock.pool.make_up_stock(600.0)
+        assert in_stock(dock) == {("python3.11", MEMORY): 0}
+
+    assert dock.states() == ["ready"]
+
+
+def test_a_kind_that_nobody_wants_any_more_is_given_up(stocked: Dock) -> None:
+    stocked.deploy(lambda event, runtime: None)
+    await_stock(stocked)
+
+    stocked.pool.make_up_stock(0.0)
+
+    stocked.eventually(lambda: not stocked.engine.containers)
+    assert in_stock(stocked) == {}
+
+
+def test_one_that_ends_while_it_waits_is_replaced(stocked: Dock) -> None:
+    stocked.deploy(lambda event, runtime: "done")
+    (first,) = await_stock(stocked)
+
+    first.kill()
+
+    stocked.eventually(lambda: first.id not in stocked.engine.containers and waiting(stocked))
+    assert stocked.execute().json()["result"] == "done"
+
+
+def test_a_call_does_not_suffer_from_one_that_ends_when_it_is_taken(stocked: Dock) -> None:
+    ended = Event()
+
+    def handler(event: Json, runtime: Runtime) -> str:
+        if not ended.is_set():
+            ended.set()
+            runtime.exit(1)
+        return "done"
+
+    stocked.deploy(handler)
+    await_stock(stocked)
+
+    assert stocked.execute().status_code == 400
+    assert stocked.execute().json()["result"] == "done"
+
+
+def test_an_image_is_never_run_ahead_since_people_build_it_anew(stocked: Dock) -> None:
+    stocked.deploy(lambda event, runtime: None)
+    stocked.engine.programs["chair:latest"] = stocked.engine.programs["walnut-table"]
+    stocked.post("/functions/", {"name": "oak-chair", "image": "chair:latest"})
+    await_stock(stocked)
+
+    stocked.execute("oak-chair")
+
+    assert [each.spec.image for each in waiting(stocked)] == ["fake"]
+
+
+def test_code_of_very_many_files_does_not_come_from_the_stock(
+    stocked: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.functions.code._FEW", 3)
+    files = {f"lib/{number}.py": "" for number in range(5)}
+    stocked.deploy(say_what, code=base64_of(zip_of({**files, "lib/index.py": "many"})))
+
+    assert stocked.execute().json()["result"]["code"] == "many"
+
+    assert in_stock(stocked) == {}
+
+
+def test_a_container_that_cannot_be_prepared_keeps_no_call_from_running(stocked: Dock) -> None:
+    stocked.engine.refusal = "no space left on device"
+    stocked.deploy(lambda event, runtime: "done")
+    stocked.eventually(lambda: any(name == "stock_failed" for name, _ in stocked.notices))
+
+    stocked.engine.refusal = None
+
+    assert stocked.execute().json()["result"] == "done"
+
+
+def test_nothing_is_left_after_a_stop(stocked: Dock, tmp_path: Path) -> None:
+    stocked.deploy(lambda event, runtime: None)
+    stocked.execute()
+    await_stock(stocked)
+    code = stocked.emulator._data / "code"
+    assert list(code.glob(".staged-*"))
+
+    stocked.stop()
+
+    assert not stocked.engine.containers
+    assert not list(code.glob(".staged-*"))
+
+
+def test_where_none_is_wanted_none_is_prepared(dock: Dock) -> None:
+    dock.deploy(lambda event, runtime: None)
+    dock.execute()
+
+    dock.pool.make_up_stock(600.0)
+
+    assert in_stock(dock) == {}
+    assert len(dock.engine.started) == 1
