@@ -10,7 +10,15 @@ import pytest
 
 from emulator import app
 from tests.acceptance.conftest import StartServer
-from tests.support.live import REPOSITORY, CommandLine, LiveServer, TaskService, source
+from tests.support.live import (
+    REPOSITORY,
+    CommandLine,
+    Json,
+    LiveServer,
+    TaskService,
+    eventually,
+    source,
+)
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
@@ -232,3 +240,24 @@ def test_a_setting_that_is_not_valid_is_a_wrong_call(
 def _configure(folder: Path, **fields: str) -> None:
     config = {"path": "src", "entryPoint": "main.handler", "runtime": "python3.11", **fields}
     (folder / "task-config.json").write_text(json.dumps(config))
+
+
+@pytest.mark.usefixtures("functions")
+def test_the_status_shows_the_environment_that_has_just_run(taskdock: CommandLine) -> None:
+    taskdock.succeed("run", "cli-echo", "-d", "{}")
+
+    def idle() -> Json | None:
+        found: Json = json.loads(taskdock.succeed("status", "--json"))
+        return found if "idleSince" in of_echo(found) else None
+
+    def of_echo(status: Json) -> Json:
+        (found,) = [e for e in status["environments"] if e["functionName"] == "cli-echo"]
+        return dict(found)
+
+    found = eventually(idle, "it idles")
+    assert found is not None
+    assert of_echo(found)["memory"] == 128
+    assert of_echo(found)["idleSince"] > found["startTimestamp"]
+    told = taskdock.succeed("status")
+    assert re.search(r"^address +http://localhost:\d+$", told, re.MULTILINE)
+    assert re.search(r"^cli-echo +(ready|frozen) +128 +\d{4}-", told, re.MULTILINE)
