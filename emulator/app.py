@@ -359,6 +359,7 @@ def build(settings: Settings) -> Emulator:
             client,
             None if isinstance(scratch, str) else scratch,
             warn=lambda text: announce(Progress(text)),
+            pipes=settings.data_dir.resolve(),
         ),
         image_of=lambda function: images.ensure(_image_request(function)),
     )

@@ -1,8 +1,9 @@
 """The console: a few lines of shell that stand before a container's program, and what they say.
 
 The shell is process 1. It runs the program as its child and shares one pipe with it for all
-output, so whatever the shell writes comes after everything that was printed before. That gives, on
-any engine and without anything in the image but /bin/sh:
+output, so whatever the shell writes comes after everything that was printed before. (Where there
+is a pipe that leads to us directly, `pipe.py`, the program's output goes there.) That gives, on any
+engine and without anything in the image but /bin/sh:
 
 - run, stop: a program can be ended and another started while the container and its /tmp stay;
 - flush: a word sent to its input comes back behind all earlier output, with the peak of memory;
@@ -26,6 +27,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from emulator.engines import pipe
 from emulator.engines.engine import ProgramExit
 
 MAX_LINE = 256 * 1024  # bytes; CloudWatch's limit for one log event
@@ -44,6 +46,8 @@ STOP, FLUSH = b"stop\n", b"flush\n"
 # left behind ends with it.
 SCRIPT = r"""
 unset $1 SHLVL OLDPWD
+pipe=@pipe
+{ [ -p "$pipe" ] && echo @hello > "$pipe"; } 2> /dev/null || pipe=
 IFS= read -r mark || exit 0
 peak=0 oom=0 turn=0
 measure() {
@@ -69,7 +73,11 @@ launch() {
   count_oom
   {
     before=$oom
-    ( eval "$program" ) < /dev/null 2>&1
+    (
+      if [ "$pipe" ]; then exec > "$pipe"; fi
+      exec < /dev/null 2>&1
+      eval "$program"
+    )
     code=$?
     kill -KILL -1 2> /dev/null
     count_oom
@@ -86,7 +94,11 @@ while IFS= read -r word; do
 done 2> /dev/null
 """
 
-COMMAND = ("/bin/sh", "-c", SCRIPT, "taskdock")
+COMMAND = (
+    *("/bin/sh", "-c"),
+    SCRIPT.replace("@pipe", pipe.INSIDE).replace("@hello", pipe.HELLO.decode().strip()),
+    "taskdock",
+)
 
 
 def run(
@@ -123,6 +135,40 @@ class Flushed:
 Said = Printed | Flushed | ProgramExit
 
 
+class Lines:
+    """Splits output into lines; a very long one comes in parts, when it is time. No I/O."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        first, newline, others = data.partition(b"\n")
+        self._rest += first  # in place: a line may come in thousands of pieces
+        lines: list[bytes] = []
+        if newline:
+            whole = others.split(b"\n")
+            lines = [bytes(self._rest), *whole[:-1]]
+            self._rest = bytearray(whole[-1])
+        while len(self._rest) > MAX_LINE + _SLACK:
+            lines.append(bytes(self._rest[:MAX_LINE]))
+            del self._rest[:MAX_LINE]
+        return lines
+
+    def take(self) -> bytes:
+        """What is left: the beginning of a line."""
+        rest, self._rest = bytes(self._rest), bytearray()
+        return rest
+
+    def put_back(self, rest: bytes) -> None:
+        """Makes this what is left."""
+        self._rest = bytearray(rest)
+
+
+def cut(line: bytes) -> list[bytes]:
+    """The line, or the parts in which one longer than `MAX_LINE` is handed over."""
+    return [line[begin : begin + MAX_LINE] for begin in range(0, len(line) or 1, MAX_LINE)]
+
+
 class Console:
     """Splits a container's output into lines and the shell's own words. No I/O.
 
@@ -132,29 +178,17 @@ class Console:
     def __init__(self, mark: str) -> None:
         self.muted = False
         self._mark = mark.encode()
-        self._rest = bytearray()
-        self._ended = 0  # runs of the program
+        self._lines = Lines()
+        self._ended = 0  # runs of a program
 
     def feed(self, data: bytes) -> list[Said]:
         if self.muted:
-            return self._skim(bytes(self._rest) + data)
-        first, newline, others = data.partition(b"\n")
-        self._rest += first  # in place: a line may come in thousands of pieces
-        said: list[Said] = []
-        if newline:
-            lines = others.split(b"\n")
-            said += self._read(bytes(self._rest))
-            self._rest = bytearray(lines.pop())
-            for line in lines:
-                said += self._read(line)
-        while len(self._rest) > MAX_LINE + _SLACK:
-            said.append(Printed(bytes(self._rest[:MAX_LINE])))
-            del self._rest[:MAX_LINE]
-        return said
+            return self._skim(self._lines.take() + data)
+        return [words for line in self._lines.feed(data) for words in self._read(line)]
 
     def end(self) -> list[Said]:
         """The output has ended: what is left is a last line."""
-        rest, self._rest = bytes(self._rest), bytearray()
+        rest = self._lines.take()
         return self._read(rest) if rest and not self.muted else []
 
     def _skim(self, data: bytes) -> list[Said]:
@@ -162,15 +196,15 @@ class Console:
         end = data.find(b"\n", begin) if begin >= 0 else -1
         if end < 0:
             kept = data[-len(self._mark) :] if begin < 0 else data[begin : begin + _SLACK]
-            self._rest = bytearray(kept)
+            self._lines.put_back(kept)
             return []
-        self.muted, self._rest = False, bytearray()
+        self.muted = False
         return self._read(data[begin:end]) + self.feed(data[end + 1 :])
 
     def _read(self, line: bytes) -> list[Said]:
         printed, mark, words = line.partition(self._mark)
         if not mark:
-            return [Printed(line[i : i + MAX_LINE]) for i in range(0, len(line) or 1, MAX_LINE)]
+            return [Printed(part) for part in cut(line)]
         said: list[Said] = [Printed(printed)] if printed else []
         heard = _WORDS.fullmatch(words)
         if heard is None:  # not the shell: somebody who knows the mark

@@ -1,4 +1,4 @@
-"""Docker as an Engine: one container per `create`, its console on one attached connection."""
+"""Docker as an Engine: makes and starts one container per `create`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -17,6 +18,8 @@ from emulator.engines.console import COMMAND
 from emulator.engines.docker_container import DockerContainer, Image, reason, remove
 from emulator.engines.engine import Container, ContainerSpec, Listener
 from emulator.engines.freezer import Freezer
+from emulator.engines.pipe import INSIDE, Pipe, open_pipe
+from emulator.engines.pipe import sweep as sweep_pipes
 from emulator.engines.scratch import FILE_SYSTEM, MOUNT_OPTIONS, Scratch
 from emulator.errors import EngineUnreachable, StartFailed
 from emulator.reactor import Reactor
@@ -56,8 +59,11 @@ class DockerEngine:
         client: docker.DockerClient,
         scratch: Scratch | None = None,
         warn: Callable[[str], object] = lambda _: None,
+        *,
+        pipes: Path | None = None,
     ) -> None:
-        """`scratch`: disks of this machine; not used for an engine on another.
+        """`scratch`: disks of this machine; `pipes`: the folder where pipes to containers are
+        made, None: there are none. Neither is used for an engine on another machine.
 
         Raises `EngineUnreachable`.
         """
@@ -72,23 +78,39 @@ class DockerEngine:
         self._freezer = Freezer()
         self._is_here = _is_here(info)
         self._scratch = scratch
+        self._pipes = pipes if self._is_here else None
         if scratch is not None and not self._is_here:
             self._forgo_scratch("the engine is not on this machine")
         self.memory = int(info["MemTotal"]) // 1024 // 1024
         self.gateway = str((bridge["IPAM"]["Config"] or [{}])[0].get("Gateway") or "127.0.0.1")
 
     def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> Container:
-        scratch = self._scratch
-        if scratch is None:
-            return self._start(spec, None, listener, reactor)
+        scratch, pipes = self._scratch, self._pipes
         try:
-            with scratch.disk(spec.storage) as device:  # kept by its mount from the start on
-                return self._start(spec, device, listener, reactor)
+            with contextlib.ExitStack() as held:  # by their mounts, from the start on
+                disk = held.enter_context(scratch.disk(spec.storage)) if scratch else None
+                pipe = held.enter_context(open_pipe(pipes)) if pipes else None
+                wire, image, id = self._start(spec, disk, pipe)
+                container = DockerContainer(
+                    id,
+                    api=self._api,
+                    place=self._freezer.place(id) if self._is_here else None,
+                    image=image,
+                    wire=wire,
+                    pipe=pipe,
+                    listener=listener,
+                    loop=reactor.loop,
+                )
         except StartFailed as error:
-            if _NOT_MOUNTED not in error.message:
+            if scratch is not None and _NOT_MOUNTED in error.message:
+                self._forgo_scratch(error.message)
+            elif pipes is not None and str(pipes) in error.message:
+                self._pipes = None
+            else:
                 raise
-            self._forgo_scratch(error.message)
-            return self._start(spec, None, listener, reactor)
+            return self.create(spec, listener, reactor)
+        reactor.call(container.listen)
+        return container
 
     @property
     def limits_storage(self) -> bool:
@@ -99,11 +121,12 @@ class DockerEngine:
         self._warn(f"the size of /tmp is not limited: {reason}")
 
     def _start(
-        self, spec: ContainerSpec, disk: str | None, listener: Listener, reactor: Reactor
-    ) -> Container:
+        self, spec: ContainerSpec, disk: str | None, pipe: Pipe | None
+    ) -> tuple[socket.socket, Image, str]:
+        """The connection to it, its image, and its id."""
         try:
             image = self._inspect(spec.image)
-            id = self._create(spec, image, disk)
+            id = self._create(spec, image, disk, pipe)
         except (DockerException, OSError) as error:
             raise StartFailed(f"the container could not be made: {reason(error)}") from None
         wire: socket.socket | None = None
@@ -116,23 +139,15 @@ class DockerEngine:
             with contextlib.suppress(DockerException):
                 self._api.remove_container(id, force=True, v=True)
             raise StartFailed(f"the container did not start: {reason(error)}") from None
-        container = DockerContainer(
-            id,
-            api=self._api,
-            freezer=self._freezer,
-            image=image,
-            wire=wire,
-            listener=listener,
-            loop=reactor.loop,
-        )
-        reactor.call(container.listen)
-        return container
+        return wire, image, id
 
     @property
     def freezes_at_once(self) -> bool:
         return self._is_here and self._freezer.works
 
     def sweep(self, label: str) -> int:
+        if self._pipes is not None:
+            sweep_pipes(self._pipes)
         found = self._api.containers(all=True, filters={"label": label})
         with ThreadPoolExecutor(_SWEEPS) as sweepers:
             list(sweepers.map(lambda container: remove(self._api, container["Id"]), found))
@@ -150,7 +165,9 @@ class DockerEngine:
             variables=frozenset(entry.partition("=")[0] for entry in config["Env"] or ()),
         )
 
-    def _create(self, spec: ContainerSpec, image: Image, disk: str | None) -> str:
+    def _create(
+        self, spec: ContainerSpec, image: Image, disk: str | None, pipe: Pipe | None
+    ) -> str:
         added = [name for name in _NOT_OURS if name not in image.variables]
         created = self._api.create_container(
             spec.image,
@@ -161,15 +178,19 @@ class DockerEngine:
             user=_USER,
             labels=dict(spec.labels),
             stdin_open=True,  # closed with the one connection to it, so nothing outlives its server
-            host_config=self._host_config(spec, disk),
+            host_config=self._host_config(spec, disk, pipe),
             use_config_proxy=False,  # proxies of this user's are not a function's business
         )
         return str(created["Id"])
 
-    def _host_config(self, spec: ContainerSpec, disk: str | None) -> dict[str, Any]:
+    def _host_config(
+        self, spec: ContainerSpec, disk: str | None, pipe: Pipe | None
+    ) -> dict[str, Any]:
         mounts = [_tmp(disk)]
         if spec.code is not None:
             mounts.append(Mount("/var/task", str(spec.code), type="bind", read_only=True))
+        if pipe is not None:
+            mounts.append(Mount(INSIDE, str(pipe.path), type="bind"))
         config: dict[str, Any] = self._api.create_host_config(
             mem_limit=f"{spec.memory}m",
             memswap_limit=f"{spec.memory}m",

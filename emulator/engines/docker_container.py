@@ -1,4 +1,8 @@
-"""One running container of Docker's: its console and its output, on the reactor; no thread."""
+"""One running container of Docker's: its console and its output, on the reactor; no thread.
+
+What its program prints comes through a pipe of ours, where the engine is on this machine, else
+behind the console's words. The console's word counts when what the pipe held by then is told.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +19,11 @@ from docker.errors import APIError, DockerException, NotFound
 
 from emulator import ids
 from emulator.engines import console
-from emulator.engines.console import Console, Flushed, Printed, Said
+from emulator.engines.cgroup import Meter
+from emulator.engines.console import Console, Flushed, Lines, Printed, Said, cut
 from emulator.engines.engine import Listener, Program, ProgramExit
-from emulator.engines.freezer import Freezer, thaw
+from emulator.engines.freezer import Place, thaw
+from emulator.engines.pipe import Pipe
 from emulator.errors import EngineError
 
 _CPU_PERIOD = 100_000  # microseconds, of which a container has its share
@@ -49,22 +55,27 @@ class DockerContainer:
         id: str,
         *,
         api: docker.APIClient,
-        freezer: Freezer,
+        place: Place | None,
         image: Image,
         wire: socket.socket,
+        pipe: Pipe | None,
         listener: Listener,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.id = id
         self._api = api
-        self._freezer = freezer
+        self._place = place
         self._image = image
         self._wire = wire
+        self._pipe = pipe
+        self._meter = Meter(id)
         self._listener = listener
         self._loop = loop
         self._mark = ids.word(32)
         self._console = Console(self._mark)
         self._frames = Frames()
+        self._lines = Lines()  # of the pipe
+        self._muted = False  # the pipe
         self._unsent = bytearray()
         self._running = False  # a program
         self._gone = False
@@ -74,6 +85,8 @@ class DockerContainer:
     def listen(self) -> None:
         self._wire.setblocking(False)
         self._loop.add_reader(self._wire, self._read)
+        if self._pipe is not None:
+            self._loop.add_reader(self._pipe, self._read_pipe)
         self._say(f"{self._mark}\n".encode())
 
     def run(self, program: Program) -> None:
@@ -91,10 +104,19 @@ class DockerContainer:
         self._say(console.STOP)
 
     def flush(self) -> None:
-        self._say(console.FLUSH)
+        if self._gone:
+            return
+        self._drain()
+        if self._pipe is not None and self._pipe.works and self._meter.works:
+            self._listener.flushed(self._meter.peak())
+        else:
+            self._say(console.FLUSH)
 
     def mute(self) -> None:
-        self._console.muted = True
+        if self._pipe is not None and self._pipe.works:
+            self._muted = True
+        else:
+            self._console.muted = True
 
     def _say(self, word: bytes) -> None:
         """Sends it, and what the engine does not take at once when it does."""
@@ -128,35 +150,70 @@ class DockerContainer:
         else:
             self._end()
 
+    def _read_pipe(self) -> None:
+        assert self._pipe is not None
+        self._print(self._pipe.read())
+
+    def _drain(self) -> None:
+        """Tells of all that was printed up to now, and what comes next is a new line."""
+        if self._pipe is not None:
+            self._print(self._pipe.read_all())
+            rest = self._lines.take()
+            if rest:
+                self._tell_lines([rest])
+            self._muted = False
+
+    def _print(self, data: bytes) -> None:
+        if not self._muted:
+            self._tell_lines(self._lines.feed(data))
+
+    def _tell_lines(self, lines: list[bytes]) -> None:
+        for line in lines:
+            for part in cut(line):
+                self._listener.output(part)
+
+    def _tell(self, said: list[Said]) -> None:
+        for words in said:
+            if isinstance(words, Printed):
+                self._listener.output(words.line)
+                continue
+            self._drain()
+            if isinstance(words, Flushed):
+                self._listener.flushed(words.peak)
+            else:
+                self._running = False
+                self._listener.exited(words)
+
     def _end(self) -> None:
         self._gone = True
         self._loop.remove_reader(self._wire)
         self._loop.remove_writer(self._wire)
         self._wire.close()
         self._tell(self._console.end())
+        self._drain()
+        self._close_files()
         if self._running:
             self._listener.exited(ProgramExit(code=None))
         self._listener.gone()
 
-    def _tell(self, said: list[Said]) -> None:
-        for words in said:
-            if isinstance(words, Printed):
-                self._listener.output(words.line)
-            elif isinstance(words, Flushed):
-                self._listener.flushed(words.peak)
-            else:
-                self._running = False
-                self._listener.exited(words)
+    def _close_files(self) -> None:
+        if self._pipe is not None:
+            self._loop.remove_reader(self._pipe)
+            self._pipe.close()
+            self._pipe = None
+        if self._place is not None:
+            self._place.close()
+        self._meter.close()
 
     # On any thread
 
     def freeze(self) -> None:
-        if not self._freezer.freeze(self.id):
+        if self._place is None or not self._place.freeze():
             self._try(self._api.pause)
 
     def thaw(self) -> None:
         """Engines were seen to lose an unpause that follows a pause at once: look, and repeat."""
-        if thaw(self.id):
+        if self._place is not None and self._place.thaw():
             return
         for attempt in range(_THAW_TRIES):
             if not self._is("Paused"):

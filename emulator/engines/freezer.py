@@ -14,6 +14,8 @@ import os
 import subprocess
 import threading
 
+from emulator.engines.cgroup import open_first
+
 _PLACES = (  # file, what freezes, what thaws; {0} is the container's id
     ("/sys/fs/cgroup/freezer/docker/{0}/freezer.state", "FROZEN", "THAWED"),
     ("/sys/fs/cgroup/freezer/system.slice/docker-{0}.scope/freezer.state", "FROZEN", "THAWED"),
@@ -43,22 +45,22 @@ class Freezer:
         self._guarded: set[str] = set()
         self._lock = threading.Lock()
 
-    def freeze(self, container_id: str) -> bool:
-        """False: not possible here."""
+    def place(self, container_id: str) -> Place | None:
+        """A running container's; None: there is none here."""
         for place, frozen, thawed in _PLACES:
             file = place.format(container_id)
-            if os.access(file, os.W_OK):
-                self.works = self._watch(file, thawed)
-                return self.works and _write(file, frozen)
+            opened = open_first([file], os.O_WRONLY)
+            if opened is not None:
+                return Place(self, opened, frozen, thawed, file)
         self.works = False
-        return False
+        return None
 
     def close(self) -> None:
         with self._lock:
             if self._guard is not None:
                 self._guard.communicate()
 
-    def _watch(self, file: str, thawed: str) -> bool:
+    def watch(self, file: str, thawed: str) -> bool:
         """Has the guard thaw it when this process ends, however it ends; false: there is none."""
         with self._lock:
             if file in self._guarded:
@@ -66,6 +68,7 @@ class Freezer:
             try:
                 self._tell_guard(f"{thawed} {file}\n")
             except OSError:  # it was not to be had, or somebody has ended it
+                self.works = False
                 return False
             self._guarded.add(file)
             return True
@@ -85,8 +88,43 @@ class Freezer:
         self._guard.stdin.flush()
 
 
+class Place:
+    """One container's place in the freezer. Its file stays open: it is written at every turn."""
+
+    def __init__(self, freezer: Freezer, file: int, frozen: str, thawed: str, path: str) -> None:
+        self._freezer = freezer
+        self._file: int | None = file
+        self._frozen, self._thawed = frozen, thawed
+        self._path = path
+        self._lock = threading.Lock()  # against a close, after which the number is another file's
+
+    def freeze(self) -> bool:
+        """False: not possible."""
+        return self._freezer.watch(self._path, self._thawed) and self._write(self._frozen)
+
+    def thaw(self) -> bool:
+        """Harmless on what is not frozen. False: not possible."""
+        return self._write(self._thawed)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
+
+    def _write(self, value: str) -> bool:
+        with self._lock:
+            if self._file is None:
+                return False
+            try:
+                os.pwrite(self._file, value.encode(), 0)
+            except OSError:
+                return False
+            return True
+
+
 def thaw(container_id: str) -> bool:
-    """Harmless on what is not frozen. False: not possible here."""
+    """Of a container that may be another server's. False: not possible here."""
     return any(_write(place.format(container_id), thawed) for place, _, thawed in _PLACES)
 
 

@@ -43,6 +43,15 @@ class ImageRequest:
     standin: str | None = None
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What was found for a request; a stand-in counts for a while, since a registry may be back."""
+
+    reference: str
+    id: str
+    since: float  # by the clock's monotonic time
+
+
 class ImageStatus(str, Enum):
     PRESENT = "present"
     PULLABLE = "pullable"
@@ -74,6 +83,7 @@ class Images:
     ) -> None:
         """`architecture`: x86_64, arm64, or auto, which is the engine's."""
         self._platform = platform(architecture)
+        self._known: dict[ImageRequest, _Known] = {}
         self._foreign: set[str] = set()  # ids of images that were seen to run by emulation
         self._client = client
         self._announce = announce
@@ -87,9 +97,24 @@ class Images:
         Raises `ImageNotAvailable`, also when the engine cannot run what there is.
         """
         with _engine_answers():
-            found = self._find(request)
-            self._check_processor(found)
-            return found
+            known = self._known.get(request)
+            if known is not None and self._holds(request, known):
+                return known.reference
+            reference = self._find(request)
+            image = self._check_processor(reference)
+            self._known[request] = _Known(reference, str(image.id), self._clock.monotonic())
+            return reference
+
+    def _holds(self, request: ImageRequest, known: _Known) -> bool:
+        """Whether looking again would find the same: every start asks, so this is the short way."""
+        stands_in = known.reference != request.reference
+        old = self._clock.monotonic() - known.since > SILENCE
+        if stands_in and (old or self._here(request.reference)):
+            return False
+        try:
+            return self._client.images.get(known.reference).id == known.id
+        except ImageNotFound:
+            return False
 
     def _find(self, request: ImageRequest) -> str:
         if self._here(request.reference):
@@ -137,12 +162,12 @@ class Images:
             return False
         return self._platform in (None, _platform_of(image))
 
-    def _check_processor(self, reference: str) -> None:
+    def _check_processor(self, reference: str) -> Image:
         """Warns of an image for another processor than the engine's, once; refuses what fails."""
         image = self._client.images.get(reference)
         own = self._own_platform
         if _platform_of(image) == own or image.id in self._foreign:
-            return
+            return image
         what = f"{reference} is for {_platform_of(image)} and the engine is {own}"
         try:
             self._client.containers.run(
@@ -155,6 +180,7 @@ class Images:
             ) from None
         self._foreign.add(str(image.id))
         self._announce(Progress(f"{what}: it runs by emulation, several times slower"))
+        return image
 
     @cached_property
     def _own_platform(self) -> str:

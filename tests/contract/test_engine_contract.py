@@ -19,6 +19,7 @@ import pytest
 from emulator.engines.console import MAX_LINE
 from emulator.engines.engine import Program, ProgramExit
 from emulator.engines.images import ImageRequest, Images
+from emulator.engines.pipe import Pipe, open_pipe
 from emulator.engines.scratch import LoopScratch
 from emulator.errors import StartFailed
 from tests.support.builders import eventually
@@ -46,7 +47,11 @@ from tests.support.engine_harness import (
     shows,
 )
 
-ENGINES = ["fake", pytest.param("docker", marks=pytest.mark.docker)]
+ENGINES = [
+    "fake",
+    pytest.param("docker", marks=pytest.mark.docker),
+    pytest.param("docker_without_pipes", marks=pytest.mark.docker),
+]
 VERBS: list[Callable[[Remote], None]] = [
     lambda container: container.run(),
     lambda container: container.stop(),
@@ -67,8 +72,25 @@ def image(docker_client: docker.DockerClient) -> str:
 
 @pytest.fixture
 def docker_harness(
+    docker_client: docker.DockerClient,
+    image: str,
+    usual_scratch: LoopScratch | str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[DockerHarness]:
+    disks = None if isinstance(usual_scratch, str) else usual_scratch
+    pipes = tmp_path_factory.mktemp("pipes")
+    harness = DockerHarness(docker_client, image, disks, pipes)
+    yield harness
+    left = list(pipes.iterdir())
+    harness.close()
+    assert left == []
+
+
+@pytest.fixture
+def docker_without_pipes_harness(
     docker_client: docker.DockerClient, image: str, usual_scratch: LoopScratch | str
 ) -> Iterator[DockerHarness]:
+    """All output comes through the engine."""
     disks = None if isinstance(usual_scratch, str) else usual_scratch
     harness = DockerHarness(docker_client, image, disks)
     yield harness
@@ -557,6 +579,53 @@ def test_a_container_takes_its_volume_along(docker_harness: DockerHarness) -> No
 
     assert len(volumes) == 1
     assert not any(docker_harness.volume_exists(name) for name in volumes)
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("kernel_freezer")  # which is where pipes are, too
+def test_a_flush_is_answered_at_once_where_output_comes_by_a_pipe(
+    docker_harness: DockerHarness,
+) -> None:
+    told = []
+    container, recorder = run(docker_harness, RINGS)
+    with docker_harness.bell.await_ring():
+        container.call(lambda itself: (itself.flush(), told.extend(recorder.told)))
+
+    assert [kind for kind, _ in told] == ["output", "flushed"]
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda path: path.unlink(), lambda path: path.chmod(0o600)],
+    ids=["cannot be mounted", "cannot be written"],
+)
+def test_without_a_pipe_that_works_output_comes_through_the_engine(
+    docker_client: docker.DockerClient,
+    image: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[Path], None],
+) -> None:
+    @contextmanager
+    def open_spoilt(folder: Path) -> Iterator[Pipe]:
+        with open_pipe(folder) as pipe:
+            spoil(pipe.path)
+            yield pipe
+
+    monkeypatch.setattr("emulator.engines.docker.open_pipe", open_spoilt)
+    harness = DockerHarness(docker_client, image, None, tmp_path)
+    container, recorder = run(harness, RINGS)
+    with harness.bell.await_ring() as line:
+        container.flush()
+        recorder.await_flushed()
+        line.sendall(b"!")
+
+    recorder.await_exit()
+    assert recorder.lines == ["before", "went on"]
+    assert recorder.of("flushed")[0] > 0
+    assert list(tmp_path.iterdir()) == []
+    harness.close()
 
 
 @pytest.mark.docker

@@ -198,12 +198,16 @@ class FakeHarness:
 
 class DockerHarness:
     def __init__(
-        self, client: docker.DockerClient, image: str, scratch: Scratch | None = None
+        self,
+        client: docker.DockerClient,
+        image: str,
+        scratch: Scratch | None = None,
+        pipes: Path | None = None,
     ) -> None:
         self._api = client.api
         self._image = image
         self.warnings: list[str] = []
-        self.engine: Engine = DockerEngine(client, scratch, self.warnings.append)
+        self.engine: Engine = DockerEngine(client, scratch, self.warnings.append, pipes=pipes)
         self.reactor = _started()
         self.bell = Doorbell(self.engine.gateway)
         self.label = f"{LABEL}={ids.word()}"

@@ -96,4 +96,4 @@ def test_a_flood_does_not_fill_the_memory_of_a_muted_console():
     console.muted = True
 
     assert [console.feed(b"x\n" * 32768) for _ in range(20)] == [[]] * 20
-    assert len(console._rest) <= len(MARK)
+    assert len(console._lines.take()) <= len(MARK)

@@ -18,7 +18,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_guard_thaws_what_was_frozen_once_nobody_speaks_to_it(place: Path) -> None:
     kernel = Freezer()
-    assert kernel.freeze("oak")
+    oak = kernel.place("oak")
+    assert oak is not None
+    assert oak.freeze()
     frozen = (place / "oak").read_text()
 
     kernel.close()
@@ -29,12 +31,15 @@ def test_the_guard_thaws_what_was_frozen_once_nobody_speaks_to_it(place: Path) -
 
 def test_without_a_guard_nothing_is_frozen(place: Path) -> None:
     kernel = Freezer()
-    kernel.freeze("oak")
+    oak, pine = kernel.place("oak"), kernel.place("pine")
+    assert oak is not None
+    assert pine is not None
+    oak.freeze()
     assert kernel._guard is not None
     kernel._guard.kill()
     kernel._guard.wait()
 
-    assert not kernel.freeze("pine")
+    assert not pine.freeze()
 
     assert not kernel.works
     assert (place / "pine").read_text() == "THAWED"
@@ -44,6 +49,18 @@ def test_without_a_guard_nothing_is_frozen(place: Path) -> None:
 def test_a_container_that_is_not_here_is_not_frozen(place: Path) -> None:
     kernel = Freezer()
 
-    assert not kernel.freeze("walnut")
+    assert kernel.place("walnut") is None
     assert not freezer.thaw("walnut")
     assert not kernel.works
+
+
+def test_a_place_that_was_closed_writes_to_nothing_any_more(place: Path) -> None:
+    kernel = Freezer()
+    oak = kernel.place("oak")
+    assert oak is not None
+
+    oak.close()
+
+    assert (oak.freeze(), oak.thaw()) == (False, False)
+    assert (place / "oak").read_text() == "THAWED"
+    kernel.close()

@@ -190,13 +190,29 @@ def test_an_up_to_date_stand_in_is_not_built_again(world: World) -> None:
     assert world.engine.built == 1
 
 
-def test_a_changed_recipe_is_built_again(world: World) -> None:
+def test_a_changed_recipe_is_built_again_when_it_is_looked_at_anew(world: World) -> None:
     world.ensure()
     (world.recipes / "tiny" / "Dockerfile").write_text("FROM scratch\nLABEL a=b\n")
+    world.time.seconds += SILENCE + 1
 
     world.ensure()
 
     assert world.engine.built == 2
+
+
+def test_a_stand_in_that_somebody_removed_is_built_again(world: World) -> None:
+    world.ensure()
+    del world.engine.here[STANDIN]
+
+    assert world.ensure() == STANDIN
+    assert world.engine.built == 2
+
+
+def test_an_image_that_has_come_takes_the_place_of_its_stand_in(world: World) -> None:
+    before = world.ensure()
+    world.engine.here[AWS] = {}
+
+    assert (before, world.ensure()) == (STANDIN, AWS)
 
 
 def test_a_failed_build_leaves_nothing_that_looks_finished(world: World) -> None:
