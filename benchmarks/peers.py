@@ -299,9 +299,13 @@ class Taskdock:
             since=since,
             until=until,
             decode=True,
-            filters={"type": "container", "label": f"dev.taskdock.function={function}"},
+            filters={"type": "container"},
         )
-        return {event["Action"]: event["timeNano"] / 1e9 for event in events}
+        return {
+            event["Action"]: event["timeNano"] / 1e9
+            for event in events
+            if event["Actor"]["Attributes"]["name"].startswith(f"taskdock-{function}-")
+        }
 
     def _status(self) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(
@@ -319,7 +323,7 @@ class Taskdock:
             lambda: self._log(name),
             server=self.server.pid,
             answered_after=self.server.answered_after,
-            containers={"label": f"dev.taskdock.function={name}"},
+            containers={"name": f"^/taskdock-{name}-[0-9a-f]+$"},
         )
         body = json.dumps(create_request(name, function)).encode()
         made = called.request(

@@ -130,7 +130,7 @@ def measured(
 def container_processes(world: World, function: str) -> list[int]:
     """The first process of each of a function's containers."""
     api = world.machine.docker.api
-    listed = api.containers(filters={"label": f"dev.taskdock.function={function}"})
+    listed = api.containers(filters={"name": f"^/taskdock-{function}-[0-9a-f]+$"})
     return [api.inspect_container(each["Id"])["State"]["Pid"] for each in listed]
 
 

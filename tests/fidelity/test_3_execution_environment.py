@@ -630,9 +630,7 @@ def test_3_3_the_cpu_is_a_share_by_memory_once_init_is_over(
 def container_of(server: LiveServer, engine: docker.DockerClient, function: str) -> Json:
     """What the engine says of the one container of this function."""
     found = [engine.api.inspect_container(id) for id in server.containers()]
-    (one,) = (
-        each for each in found if each["Config"]["Labels"]["dev.taskdock.function"] == function
-    )
+    (one,) = (each for each in found if each["Name"].startswith(f"/taskdock-{function}-"))
     return one
 
 

@@ -144,7 +144,7 @@ class World:
         return told
 
     def container(self, name: str) -> Json:
-        filters = {"label": f"dev.taskdock.function={name}"}
+        filters = {"name": f"^/taskdock-{name}-[0-9a-f]+$"}
         mine = [
             found
             for found in self._api.containers(filters=filters)

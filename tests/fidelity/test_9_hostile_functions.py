@@ -135,7 +135,7 @@ class Villain:
         eventually(answered, "its calls are answered again", within=GRACE)
 
     def containers(self) -> list[str]:
-        found = self._engine.api.containers(filters={"label": f"{LABEL}.function={self.name}"})
+        found = self._engine.api.containers(filters={"name": f"^/taskdock-{self.name}-[0-9a-f]+$"})
         return [each["Id"] for each in found if each["Id"] in self.server.containers()]
 
     def processes(self) -> int:
@@ -383,7 +383,7 @@ def test_9_4_what_a_container_sees_does_not_name_its_neighbour(
     engine: docker.DockerClient,  # noqa: F811
     neighbour: Neighbour,
 ) -> None:
-    (other,) = engine.api.containers(filters={"label": f"{LABEL}.function=neighbour"})[:1]
+    (other,) = engine.api.containers(filters={"name": "^/taskdock-neighbour-"})[:1]
     id = other["Labels"][f"{LABEL}.environment"]
     names = [f"{id}.lambda", f"taskdock-neighbour-{id[:8]}", other["Id"][:12], "neighbour"]
 

@@ -225,8 +225,8 @@ def test_the_longest_idle_environment_makes_room(start_dock: StartDock) -> None:
         assert dock.execute(name).status_code == 200
 
     dock.eventually(lambda: len(dock.engine.containers) == 2)
-    names = {c.spec.labels["dev.taskdock.function"] for c in dock.engine.containers.values()}
-    assert names == {"walnut-table", "pine-shelf"}
+    names = {c.name.rpartition("-")[0] for c in dock.engine.containers.values()}
+    assert names == {"taskdock-walnut-table", "taskdock-pine-shelf"}
 
 
 def test_an_environment_that_works_is_not_evicted(start_dock: StartDock) -> None:

@@ -37,14 +37,17 @@ def environment(**variables):
 
 
 def test_a_container_is_named_for_its_function_and_reaches_the_runtime_api():
-    made = launch.spec(OAK, environment_id="e" * 16, image="image", code=Path("/code"), server="s")
+    made = launch.spec(
+        name=launch.container_name("oak", "e" * 16),
+        environment_id="e" * 16,
+        image="image",
+        memory=128,
+        code=Path("/code"),
+        server="s",
+    )
 
     assert (made.name, made.memory, made.code) == ("taskdock-oak-eeeeeeee", 128, Path("/code"))
-    assert made.labels == {
-        "dev.taskdock.server": "s",
-        "dev.taskdock.environment": "e" * 16,
-        "dev.taskdock.function": "oak",
-    }
+    assert made.labels == {"dev.taskdock.server": "s", "dev.taskdock.environment": "e" * 16}
     assert environment()["AWS_LAMBDA_RUNTIME_API"] == f"{made.hosts[0]}:9001"
 
 
