@@ -285,10 +285,13 @@ class Taskdock:
             running([*command, *self._options], port, room / "log", environment)
         )
 
-    def await_rest(self) -> None:
-        """Waits until it makes no container and removes none: its stock, if any, is full."""
+    def await_rest(self, *, stocked: bool = False) -> None:
+        """Waits until it makes no container and removes none: its stock, if any, is full.
+
+        `stocked`: there has to be one.
+        """
         deadline = time.monotonic() + START_LIMIT
-        while not at_rest(status := self._status()):
+        while not at_rest(status := self._status(), stocked=stocked):
             if time.monotonic() > deadline:
                 raise CannotServe(f"no rest within {START_LIMIT} s: {status}")
             time.sleep(0.02)
@@ -356,10 +359,13 @@ class Taskdock:
         self._stack.close()
 
 
-def at_rest(status: Mapping[str, Any]) -> bool:
-    """Whether a taskdock server with this status has nothing to prepare and nothing to remove."""
+def at_rest(status: Mapping[str, Any], *, stocked: bool = False) -> bool:
+    """Whether a taskdock server with this status has nothing to prepare and nothing to remove.
+
+    `stocked`: and has prepared something.
+    """
     full = all(one["count"] >= one["wanted"] for one in status["prepared"])
-    return full and not any(
+    return (full and bool(status["prepared"] or not stocked)) and not any(
         one["state"] in ("starting", "retiring") for one in status["environments"]
     )
 

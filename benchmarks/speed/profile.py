@@ -74,7 +74,7 @@ def profile(world: World) -> str:
         if rows.unprepared():
             folder = world.folder / "profile-stocked"
             own = stack.enter_context(own_server(world, folder, rows.PREWARM, "2"))
-            timelines["stocked pool"] = cold(own)
+            timelines["stocked pool"] = cold(own, stocked=True)
     drawn = [markdown_of_moments(how, calls) for how, calls in timelines.items()]
     return "\n\n".join([*map(markdown_of_cost, costs), *drawn])
 
@@ -134,13 +134,13 @@ def container_processes(world: World, function: str) -> list[int]:
     return [api.inspect_container(each["Id"])["State"]["Pid"] for each in listed]
 
 
-def cold(own: Own) -> list[Moments]:
-    return [cold_call(own, f"cold-{number}") for number in range(COLD_CALLS)]
+def cold(own: Own, *, stocked: bool = False) -> list[Moments]:
+    return [cold_call(own, f"cold-{number}", stocked) for number in range(COLD_CALLS)]
 
 
-def cold_call(own: Own, name: str) -> Moments:
+def cold_call(own: Own, name: str, stocked: bool) -> Moments:
     with own.serve(name, TELLS_ALL) as called:
-        own.contender.await_rest()
+        own.contender.await_rest(stocked=stocked)
         begun = time.time()
         inside = json.loads(called.call().body)
         answered = time.time()
