@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import compileall
+import hashlib
 import io
 import json
 import os
@@ -272,12 +273,22 @@ class Taskdock:
         return f" {name} " in done.stdout
 
     @cached_property
+    def data_dir(self) -> Path:
+        return self._data_dir or Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+
+    @property
+    def containers(self) -> dict[str, str]:
+        """The engine's filter for all that this server has made."""
+        server = hashlib.sha256(str(self.data_dir.resolve()).encode()).hexdigest()[:16]
+        return {"label": f"dev.taskdock.server={server}"}
+
+    @cached_property
     def server(self) -> Server:
         """Started when it is first asked for."""
         room = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         port = free_port()
         command = [str(_beside_python("taskdock")), "serve", "--port", str(port), "--auth", "open"]
-        command += ["--data-dir", str(self._data_dir or room / "data"), "--log-level", "WARNING"]
+        command += ["--data-dir", str(self.data_dir), "--log-level", "WARNING"]
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("TASKDOCK_")
         }
@@ -296,13 +307,13 @@ class Taskdock:
                 raise CannotServe(f"no rest within {START_LIMIT} s: {status}")
             time.sleep(0.02)
 
-    def engine_events(self, function: str, since: float, until: float) -> dict[str, float]:
-        """When the engine did what with the function's containers: seconds since 1970, by verb."""
+    def engine_events(self, since: float, until: float) -> dict[str, float]:
+        """When the engine last did what with its containers: seconds since 1970, by verb."""
         events = self._machine.docker.api.events(
             since=since,
             until=until,
             decode=True,
-            filters={"type": "container", "label": f"dev.taskdock.function={function}"},
+            filters={"type": "container", **self.containers},
         )
         return {event["Action"]: event["timeNano"] / 1e9 for event in events}
 
@@ -322,7 +333,7 @@ class Taskdock:
             lambda: self._log(name),
             server=self.server.pid,
             answered_after=self.server.answered_after,
-            containers={"label": f"dev.taskdock.function={name}"},
+            containers=self.containers,
         )
         body = json.dumps(create_request(name, function)).encode()
         made = called.request(

@@ -237,10 +237,7 @@ def fresh(world: World, name: str) -> Iterator[tuple[int, float]]:
 
 
 def containers(world: World) -> Samples:
-    """A container that has answered a call, and waits.
-
-    taskdock's are made for the function, since it is by the function's name that they are found.
-    """
+    """A container that has answered a call, and waits; taskdock's is the only one of its server."""
     found = collect()
     with ExitStack() as stack:
         served = {name: world.serve(name)[0] for name in world.having(RIE, EAGER)}
