@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import compileall
+import hashlib
 import io
 import json
 import os
@@ -272,12 +273,22 @@ class Taskdock:
         return f" {name} " in done.stdout
 
     @cached_property
+    def data_dir(self) -> Path:
+        return self._data_dir or Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+
+    @property
+    def containers(self) -> dict[str, str]:
+        """The engine's filter for all that this server has made."""
+        server = hashlib.sha256(str(self.data_dir.resolve()).encode()).hexdigest()[:16]
+        return {"label": f"dev.taskdock.server={server}"}
+
+    @cached_property
     def server(self) -> Server:
         """Started when it is first asked for."""
         room = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         port = free_port()
         command = [str(_beside_python("taskdock")), "serve", "--port", str(port), "--auth", "open"]
-        command += ["--data-dir", str(self._data_dir or room / "data"), "--log-level", "WARNING"]
+        command += ["--data-dir", str(self.data_dir), "--log-level", "WARNING"]
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("TASKDOCK_")
         }
@@ -285,27 +296,26 @@ class Taskdock:
             running([*command, *self._options], port, room / "log", environment)
         )
 
-    def await_rest(self) -> None:
-        """Waits until it makes no container and removes none: its stock, if any, is full."""
+    def await_rest(self, *, stocked: bool = False) -> None:
+        """Waits until it makes no container and removes none: its stock, if any, is full.
+
+        `stocked`: there has to be one.
+        """
         deadline = time.monotonic() + START_LIMIT
-        while not at_rest(status := self._status()):
+        while not at_rest(status := self._status(), stocked=stocked):
             if time.monotonic() > deadline:
                 raise CannotServe(f"no rest within {START_LIMIT} s: {status}")
             time.sleep(0.02)
 
-    def engine_events(self, function: str, since: float, until: float) -> dict[str, float]:
-        """When the engine did what with the function's containers: seconds since 1970, by verb."""
+    def engine_events(self, since: float, until: float) -> dict[str, float]:
+        """When the engine last did what with its containers: seconds since 1970, by verb."""
         events = self._machine.docker.api.events(
             since=since,
             until=until,
             decode=True,
-            filters={"type": "container"},
+            filters={"type": "container", **self.containers},
         )
-        return {
-            event["Action"]: event["timeNano"] / 1e9
-            for event in events
-            if event["Actor"]["Attributes"]["name"].startswith(f"taskdock-{function}-")
-        }
+        return {event["Action"]: event["timeNano"] / 1e9 for event in events}
 
     def _status(self) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(
@@ -323,7 +333,7 @@ class Taskdock:
             lambda: self._log(name),
             server=self.server.pid,
             answered_after=self.server.answered_after,
-            containers={"name": f"^/taskdock-{name}-[0-9a-f]+$"},
+            containers=self.containers,
         )
         body = json.dumps(create_request(name, function)).encode()
         made = called.request(
@@ -360,10 +370,13 @@ class Taskdock:
         self._stack.close()
 
 
-def at_rest(status: Mapping[str, Any]) -> bool:
-    """Whether a taskdock server with this status has nothing to prepare and nothing to remove."""
+def at_rest(status: Mapping[str, Any], *, stocked: bool = False) -> bool:
+    """Whether a taskdock server with this status has nothing to prepare and nothing to remove.
+
+    `stocked`: and has prepared something.
+    """
     full = all(one["count"] >= one["wanted"] for one in status["prepared"])
-    return full and not any(
+    return (full and bool(status["prepared"] or not stocked)) and not any(
         one["state"] in ("starting", "retiring") for one in status["environments"]
     )
 

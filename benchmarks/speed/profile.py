@@ -74,7 +74,7 @@ def profile(world: World) -> str:
         if rows.unprepared():
             folder = world.folder / "profile-stocked"
             own = stack.enter_context(own_server(world, folder, rows.PREWARM, "2"))
-            timelines["stocked pool"] = cold(own)
+            timelines["stocked pool"] = cold(own, stocked=True)
     drawn = [markdown_of_moments(how, calls) for how, calls in timelines.items()]
     return "\n\n".join([*map(markdown_of_cost, costs), *drawn])
 
@@ -87,7 +87,7 @@ def warm(world: World, own: Own, called: Called) -> Cost:
         result = world.load(targets, seconds=SECONDS)
         return len(result.taken), median(result.taken)
 
-    return measured("A warm call", world, own, "speed", calls)
+    return measured("A warm call", world, own, calls)
 
 
 def queued(world: World, own: Own, stack: ExitStack) -> Cost:
@@ -97,14 +97,12 @@ def queued(world: World, own: Own, stack: ExitStack) -> Cost:
     def tasks() -> tuple[int, float]:
         return TASKS, 1000 / rows.drained(world, own, TASKS)
 
-    return measured("A queued task, 8 at a time", world, own, "queue", tasks)
+    return measured("A queued task, 8 at a time", world, own, tasks)
 
 
-def measured(
-    what: str, world: World, own: Own, function: str, run: Callable[[], tuple[int, float]]
-) -> Cost:
+def measured(what: str, world: World, own: Own, run: Callable[[], tuple[int, float]]) -> Cost:
     """`run` says how many there were and what one took. It runs twice, since py-spy disturbs."""
-    first = container_processes(world, function)
+    first = container_processes(world, own)
     groups: dict[str, processors.Group] = {
         SERVER: processors.tree(own.pid),
         "Docker's daemon": processors.named("dockerd"),
@@ -127,24 +125,24 @@ def measured(
     return Cost(what, count, took, each, shares(stacks))
 
 
-def container_processes(world: World, function: str) -> list[int]:
-    """The first process of each of a function's containers."""
+def container_processes(world: World, own: Own) -> list[int]:
+    """The first process of each of the server's containers."""
     api = world.machine.docker.api
-    listed = api.containers(filters={"name": f"^/taskdock-{function}-[0-9a-f]+$"})
+    listed = api.containers(filters=own.contender.containers)
     return [api.inspect_container(each["Id"])["State"]["Pid"] for each in listed]
 
 
-def cold(own: Own) -> list[Moments]:
-    return [cold_call(own, f"cold-{number}") for number in range(COLD_CALLS)]
+def cold(own: Own, *, stocked: bool = False) -> list[Moments]:
+    return [cold_call(own, f"cold-{number}", stocked) for number in range(COLD_CALLS)]
 
 
-def cold_call(own: Own, name: str) -> Moments:
+def cold_call(own: Own, name: str, stocked: bool) -> Moments:
     with own.serve(name, TELLS_ALL) as called:
-        own.contender.await_rest()
+        own.contender.await_rest(stocked=stocked)
         begun = time.time()
         inside = json.loads(called.call().body)
         answered = time.time()
-        events = own.contender.engine_events(name, begun, answered)
+        events = own.contender.engine_events(begun, answered)
     own.contender.await_rest()
     times = [events.get("create"), events.get("start"), *inside, answered]
     return {

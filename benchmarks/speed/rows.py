@@ -121,7 +121,8 @@ def cold(world: World) -> Samples:
         for count, series, rounds in ((1, "cold", (3, 15)), (8, "cold 8", (1, 5))):
             for round_ in range(world.amount(*rounds)):
                 for suffix, own in owns.items():
-                    taken = cold_functions(world, own, count, f"{count}-{round_}")
+                    stocked, name = suffix == STOCKED, f"{count}-{round_}"
+                    taken = cold_functions(world, own, count, name, stocked=stocked)
                     found[series + suffix][OURS].append(taken)
                 for name in peers:
                     found[series][name].append(cold_calls(world, name, count))
@@ -154,13 +155,13 @@ def unprepared() -> list[str]:
     return [PREWARM, "0"] if Taskdock.has_option(PREWARM) else []
 
 
-def cold_functions(world: World, own: Own, count: int, name: str) -> float:
+def cold_functions(world: World, own: Own, count: int, name: str, *, stocked: bool) -> float:
     """Milliseconds until the first calls of so many new functions, begun at once, were answered."""
     with ExitStack() as stack:
         served = [
             stack.enter_context(own.serve(f"cold-{name}-{number}", OK)) for number in range(count)
         ]
-        own.contender.await_rest()
+        own.contender.await_rest(stocked=stocked)
         targets = [target(called, OURS) for called in served]
         taken = world.load(targets, clients=count, calls=count).seconds * 1000
     own.contender.await_rest()
@@ -236,10 +237,7 @@ def fresh(world: World, name: str) -> Iterator[tuple[int, float]]:
 
 
 def containers(world: World) -> Samples:
-    """A container that has answered a call, and waits.
-
-    taskdock's are made for the function, since it is by the function's name that they are found.
-    """
+    """A container that has answered a call, and waits; taskdock's is the only one of its server."""
     found = collect()
     with ExitStack() as stack:
         served = {name: world.serve(name)[0] for name in world.having(RIE, EAGER)}
@@ -305,6 +303,7 @@ def queue(world: World) -> Samples:
         own = owns[EMPTY]
         stack.enter_context(own.serve("tells-when", TELLS_WHEN))
         timed(own)
+        own.contender.await_rest()
         for _ in range(world.amount(10, 100)):
             running, complete = timed(own)
             found["running"][OURS].append(running)
@@ -338,6 +337,7 @@ def fill_table(world: World, found: Samples) -> Path:
 
 def drained(world: World, own: Own, count: int) -> float:
     """Tasks a second."""
+    own.contender.await_rest()
     for pace in (200, 50):  # tasks a second that we hope to post
         due = datetime.fromtimestamp(round(time.time() + 1 + count / pace, 3), timezone.utc)
         body = f'{{"functionName": "queue", "startTimestamp": "{due:%Y-%m-%dT%H:%M:%S.%f}Z"}}'
@@ -398,6 +398,7 @@ def freezing(world: World) -> Samples:
             called = stack.enter_context(own.serve("speed", OK))
             targets.append(target(called, OURS))
             world.load(targets[-1:], calls=20)
+            own.contender.await_rest()
         for _ in range(world.amount(6, 30)):
             frozen, thawed = (median(world.load([each], calls=50).taken) for each in targets)
             found["freezing"][OURS].append(frozen - thawed)

@@ -24,3 +24,10 @@ def test_a_server_is_at_rest_with_a_full_stock_and_nothing_coming_or_going(
     }
 
     assert at_rest(status) is expected
+
+
+def test_a_server_that_shall_have_a_stock_is_not_at_rest_without_one():
+    assert at_rest({"prepared": [], "environments": []})
+    assert not at_rest({"prepared": [], "environments": []}, stocked=True)
+    full = [{"count": 2, "wanted": 2}]
+    assert at_rest({"prepared": full, "environments": []}, stocked=True)
