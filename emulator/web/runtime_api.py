@@ -14,6 +14,7 @@ import base64
 import binascii
 import json
 import re
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from http import HTTPStatus
@@ -36,8 +37,9 @@ https://pkg.go.dev/net/http#DefaultMaxHeaderBytes"""
 
 MAX_BODY = MAX_RESPONSE + 1
 """One byte more than a response may have shows that it is too large."""
-MAX_DROPPED = 64 * 1024 * 1024
-"""AWS's server reads the rest, and then says that it was too much."""
+MAX_DROPPED = sys.maxsize
+"""AWS's server reads the rest, and then says that it was too much; the time limit ends what has no
+end."""
 
 
 def error_body(type: str, message: str) -> bytes:

@@ -195,7 +195,7 @@ def world(
         return function.image or world.of_runtime[function.name]
 
     emulator = Emulator(
-        Settings(port=0, data_dir=data),
+        Settings(port=0, data_dir=data, prewarm=0),  # functions of a runtime differ in their images
         engine=DockerEngine(docker_client, disks, pipes=data),
         image_of=image_of,
     )
