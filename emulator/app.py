@@ -284,7 +284,13 @@ class Emulator:
                 notices=notices,
             )
         )
-        invoke = InvokeApi(names=names, invocations=invocations, strict=strict, notices=notices)
+        invoke = InvokeApi(
+            names=names,
+            invocations=invocations,
+            strict=strict,
+            reactor=self._reactor,
+            notices=notices,
+        )
         public = Site(
             answer=Front(invoke, self._wsgi),
             refuse=front.refuse,

@@ -21,7 +21,7 @@ from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.logs import LogLine
 from emulator.lambdas.mailbox import Mailbox
 from emulator.lambdas.outcome import ContainerEnd, Failure
-from emulator.lambdas.placement import Slot
+from emulator.lambdas.placement import Slot, is_idle
 
 Write = Callable[[str], None]
 
@@ -67,7 +67,7 @@ class Environment:
         self._moved = moved
         self._watchers: list[asyncio.Future[None]] = []  # who waits for a change
         self._clock = clock
-        self._since = self._begun = clock.monotonic()
+        self.since = self._begun = clock.monotonic()
         self._reserved = False
         self._made = threading.Event()  # the engine has made the container, or failed to
         self._pausing = threading.Lock()  # between the engine's freeze and thaw
@@ -91,7 +91,7 @@ class Environment:
             state=self.state,
             memory=self.function.memory_limit,
             time_limit=self.function.time_limit,
-            since=self._since,
+            since=self.since,
             stale=self.stale,
             reserved=self._reserved,
             function=self.function.name,
@@ -99,14 +99,14 @@ class Environment:
 
     @property
     def idle(self) -> bool:
-        return self.slot.idle and not self.stale
+        return is_idle(self.state, self._reserved) and not self.stale
 
     def move(self, by: Move) -> bool:
         """Makes the move if the table has it, and tells who waits."""
         if not lifecycle.allows(self.state, by):
             return False
         self.state = lifecycle.move(self.state, by)
-        self._since = self._clock.monotonic()
+        self.since = self._clock.monotonic()
         if self.state is State.BUSY:
             self._reserved = False
         if by is Move.RETIRED:

@@ -212,6 +212,8 @@ class _Invocation:
         def told(what: Outcome | ContainerEnd | None) -> None:
             if not reply.done():
                 reply.set_result(what)
+                if isinstance(what, Outcome):
+                    self._answered(what)
 
         limit = loop.call_later(max(self._limit - self._milliseconds / 1000, 0), told, None)
         mailbox.offer(
@@ -234,7 +236,6 @@ class _Invocation:
     async def _finish(self, answered: Outcome | ContainerEnd | None) -> Outcome:
         """Waits for the rest of the log, and makes an outcome of what is none yet."""
         if isinstance(answered, Outcome):
-            self._answered(answered)
             await self._environment.settle(_SETTLE_LIMIT)
             return answered
         if answered is None:

@@ -7,14 +7,27 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from emulator.lambdas.lifecycle import State
 
 _PREFERRED = (State.DOWN, State.FROZEN, State.READY)
 """Those that can take an invocation, the best last."""
 _LIVING = (State.STARTING, State.BUSY, State.SETTLING, *_PREFERRED)
+
+
+def is_idle(state: State, reserved: bool) -> bool:
+    return state in _PREFERRED and not reserved
+
+
+class Answering(Protocol):
+    """What tells whether an environment will be free in a moment."""
+
+    state: State
+    stale: bool
+    since: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +46,7 @@ class Slot:
 
     @property
     def idle(self) -> bool:
-        return self.state in _PREFERRED and not self.reserved
+        return is_idle(self.state, self.reserved)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +73,10 @@ def serve_from(pool: Sequence[Slot], version: str) -> Slot | None:
     return max(idle, key=lambda slot: (_PREFERRED.index(slot.state), slot.since), default=None)
 
 
-def serving_soon(pool: Sequence[Slot], now: float, within: float) -> int:
+def serving_soon(pool: Iterable[Answering], now: float, within: float) -> int:
     """How many have answered less than `within` seconds ago: they will hardly work on."""
-    answered = [s for s in pool if s.state is State.SETTLING and not s.stale]
-    return sum(now - slot.since < within for slot in answered)
+    answered = [one for one in pool if one.state is State.SETTLING and not one.stale]
+    return sum(now - one.since < within for one in answered)
 
 
 def to_evict(

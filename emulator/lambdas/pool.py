@@ -32,6 +32,7 @@ from emulator.reactor import Reactor
 INIT_LIMIT = 10.0  # seconds that a runtime has to start before its first invocation begins
 _END_LIMIT = 5.0  # seconds that a runtime has to end when it is stopped
 _FREEZE_AFTER = 5.0  # seconds, where freezing takes its time
+_LINGER = 0.002  # seconds until an environment is frozen that nobody calls again at once
 _SOON = 0.1  # seconds that a call waits for an environment that has answered and is almost free
 _STARTS = 32  # side by side
 _REMOVALS = 4
@@ -172,7 +173,7 @@ class Pool:
             leased.release(turn)
             self._serve_waiting()
             if self.freezes_after <= 0:
-                await self._freeze([leased], after=0)
+                self._loop.call_later(_LINGER, self._freeze_unused, leased, turn)
             if leased.stale:
                 self._retire_idle(after=float("inf"))
 
@@ -226,7 +227,7 @@ class Pool:
             environment.move(Move.LEASED)
             return environment, idle.state
         now = self._clock.monotonic()
-        if placement.serving_soon([each.slot for each in same], now, _SOON) > ahead:
+        if placement.serving_soon(same, now, _SOON) > ahead:
             return None
         evicted = self._to_evict(function.memory_limit)
         if evicted is None:
@@ -252,12 +253,18 @@ class Pool:
     async def _await_turn(self, function: Function, patience: float) -> Found | Failure:
         waiter = _Waiter(function, self._loop.create_future())
         self._waiting.append(waiter)
-        self._loop.call_later(_SOON, self._serve_waiting)
-        await asyncio.wait((waiter.turn,), timeout=max(patience, 0))
-        if waiter.turn.done():
-            return waiter.turn.result()
-        self._waiting.remove(waiter)
-        return not_started("NoCapacity", "memory had no room for it in time")
+        again = self._loop.call_later(_SOON, self._serve_waiting)
+        over = self._loop.call_later(max(patience, 0), self._give_up, waiter)
+        try:
+            return await waiter.turn
+        finally:
+            again.cancel()
+            over.cancel()
+
+    def _give_up(self, waiter: _Waiter) -> None:
+        if waiter in self._waiting:
+            self._waiting.remove(waiter)
+            waiter.turn.set_result(not_started("NoCapacity", "memory had no room for it in time"))
 
     def _serve_waiting(self) -> None:
         """Those who wait get what there is now, in the order in which they came."""
@@ -388,6 +395,11 @@ class Pool:
         await self._stock.close()
 
     # Freezing
+
+    def _freeze_unused(self, environment: Environment, turn: int) -> None:
+        """After its lease number `turn`, unless it serves another."""
+        if environment.turn == turn and environment.idle:
+            self.reactor.spawn(self._freeze([environment], after=0))
 
     async def _freeze(self, environments: Iterable[Environment], after: float) -> None:
         if not self._engine.can_freeze:

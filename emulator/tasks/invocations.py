@@ -5,7 +5,6 @@ Every invocation leaves a record, under which its log lines are kept. There is n
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,26 +55,37 @@ class Invocations:
         self._clock = clock
         self._notices = notices
 
-    async def run(self, function: Function, event: bytes, call: Call, with_log: bool) -> Invoked:
-        """Runs `event` (JSON text of `invoker.MAX_EVENT` at most) and waits, however long it takes.
+    def begin(
+        self,
+        function: Function,
+        event: bytes,
+        call: Call,
+        *,
+        with_log: bool,
+        answered: Callable[[Invoked], object],
+    ) -> None:
+        """Begins to run `event` (JSON text of `invoker.MAX_EVENT` at most), and returns at once.
 
-        On the reactor's thread. Returns as soon as there is an answer, or `with_log` when the log
-        is complete. Raises `IllegalState` for a disabled function, or `TooManyExecutions`.
+        On the reactor's thread, as is `answered`, which is called as soon as there is an answer, or
+        `with_log` when the log is complete. Raises `IllegalState` for a disabled function, or
+        `TooManyExecutions`.
         """
         _check_enabled(function)
         if not self._places.acquire(blocking=False):
             raise TooManyExecutions("Rate Exceeded.")
         sink = self._journal.open_invocation(self._new_record(function, call))
         tail = _Tail(sink) if with_log else None
-        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        told = False
 
-        def conclude(became: Outcome) -> None:
-            if not outcome.done():
+        def tell(outcome: Outcome) -> None:
+            nonlocal told
+            if not told:
+                told = True
                 self._places.release()
-                outcome.set_result(became)
+                answered(Invoked(outcome, None if tail is None else tail.kept))
 
-        def end(became: Outcome) -> None:
-            conclude(became)
+        def end(outcome: Outcome) -> None:
+            tell(outcome)
             self._notices.publish(
                 "function_invoked", function=function.name, request=call.request_id
             )
@@ -86,10 +96,9 @@ class Invocations:
             tail or sink,
             patience=_PATIENCE,
             call=call,
-            answered=conclude if tail is None else lambda _: None,
+            answered=tell if tail is None else lambda _: None,
             ended=end,
         )
-        return Invoked(await outcome, None if tail is None else tail.kept)
 
     def accept(self, function: Function, event: bytes, call: Call) -> None:
         """Keeps `event` (of `MAX_ACCEPTED_EVENT`) until it has been run; raises `IllegalState`."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from functools import partial
 from time import time  # for the header Date, which no test sets
+from typing import cast
 from urllib.parse import unquote
 
 import httptools
@@ -70,14 +71,13 @@ class Connection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport), "it is a stream's"
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self.client = transport.get_extra_info("peername")
         self._server = transport.get_extra_info("sockname")
         others = [each.client[0] for each in self._site.connections]
         self._site.connections.add(self)
         if self.client is None or is_crowded(self.client[0], others):
-            transport.abort()
+            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -215,24 +215,17 @@ class Connection(asyncio.Protocol):
             try:
                 reply = self._site.answer(request)
             except Exception as error:
-                self._send(self._broken(request, error), request, stay)
-                continue
+                reply = self._broken(request, error)
             if isinstance(reply, Reply):
                 self._send(reply, request, stay)
             else:
-                self._await(reply, request, stay)
+                reply.then(partial(self._send_later, request, stay))
 
-    def _await(self, coming: Awaitable[Reply], request: Request, stay: bool) -> None:
-        def send(came: asyncio.Future[Reply]) -> None:
-            if came.cancelled():
-                self._transport.abort()
-                return
-            error = came.exception()
-            reply = came.result() if error is None else self._broken(request, error)
-            self._send(reply, request, stay)
-            self._answer_next()
-
-        asyncio.ensure_future(coming, loop=self._loop).add_done_callback(send)
+    def _send_later(self, request: Request, stay: bool, reply: Reply | Exception) -> None:
+        if isinstance(reply, Exception):
+            reply = self._broken(request, reply)
+        self._send(reply, request, stay)
+        self._answer_next()
 
     def _send(self, reply: Reply, request: Request, stay: bool) -> None:
         self._answering = None
@@ -249,7 +242,7 @@ class Connection(asyncio.Protocol):
             self._waiting.clear()
             self._transport.close()
 
-    def _broken(self, request: Request, error: BaseException) -> Reply:
+    def _broken(self, request: Request, error: Exception) -> Reply:
         self._loop.call_exception_handler(
             {"message": f"{request.method} {request.path} broke", "exception": error}
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -41,12 +42,17 @@ class Request:
     at_end: Callable[[], None] = field(default=lambda: None)
     """Called when the client hangs up, or sends no more, while the request waits."""
 
+    def __post_init__(self) -> None:
+        self._fields = dict(self.headers)
+
     def header(self, name: str) -> str | None:
         """The last of that name, which is in lower case."""
-        return _value(self.headers, name)
+        value = self._fields.get(name.encode())
+        return None if value is None else value.decode("latin-1")
 
     def trailer(self, name: str) -> str | None:
-        return _value(self.trailers, name)
+        value = dict(self.trailers).get(name.encode())
+        return None if value is None else value.decode("latin-1")
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,44 @@ class Reply:
         return b"".join(lines)
 
 
-Answer = Callable[[Request], "Reply | Awaitable[Reply]"]
+class Later:
+    """A reply that is still to come. It is sent where it is given, without a turn of the loop."""
+
+    def __init__(self) -> None:
+        self._reply: Reply | Exception | None = None
+        self._send: Callable[[Reply | Exception], None] | None = None
+
+    @classmethod
+    def of(cls, coming: asyncio.Future[Reply]) -> Later:
+        """What a future will have as its result."""
+        later = cls()
+
+        def give(came: asyncio.Future[Reply]) -> None:
+            if not came.cancelled():
+                error = came.exception()
+                later.give(came.result() if error is None else RuntimeError(error))
+
+        coming.add_done_callback(give)
+        return later
+
+    @property
+    def given(self) -> bool:
+        return self._reply is not None
+
+    def give(self, reply: Reply | Exception) -> None:
+        """The first counts. An error is one of the server's."""
+        if self._reply is None:
+            self._reply = reply
+            if self._send is not None:
+                self._send(reply)
+
+    def then(self, send: Callable[[Reply | Exception], None]) -> None:
+        self._send = send
+        if self._reply is not None:
+            send(self._reply)
+
+
+Answer = Callable[[Request], Reply | Later]
 Refuse = Callable[[str, int, str], Reply]
 """How a path refuses what is no request for it, by status and reason."""
 
@@ -86,11 +129,3 @@ Refuse = Callable[[str, int, str], Reply]
 def _in_a_header(value: str) -> bytes:
     """A client's context is JSON, which can have line ends between its words."""
     return _NOT_IN_A_HEADER.sub(b" ", value.encode(errors="replace"))
-
-
-def _value(headers: Headers, name: str) -> str | None:
-    wanted, value = name.encode(), None
-    for each, said in headers:
-        if each == wanted:
-            value = said
-    return None if value is None else value.decode("latin-1")

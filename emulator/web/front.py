@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable
 from http import HTTPStatus
 
 from emulator.web import lambda_problems, problems
-from emulator.web.exchange import Reply, Request
+from emulator.web.exchange import Later, Reply, Request
 from emulator.web.lambda_invoke import InvokeApi, reply_of
 from emulator.web.wsgi import Wsgi
 
@@ -23,12 +22,12 @@ class Front:
         self._invoke = invoke
         self._wsgi = wsgi
 
-    def __call__(self, request: Request) -> Reply | Awaitable[Reply]:
+    def __call__(self, request: Request) -> Reply | Later:
         if self._invoke.serves(request):
             return self._invoke.reply(request)
         if request.truncated:
             return refuse(request.path, 400, "the body is shorter than its headers say")
-        return self._wsgi.reply(request)
+        return Later.of(self._wsgi.reply(request))
 
 
 def refuse(path: str, status: int, why: str) -> Reply:

@@ -10,20 +10,23 @@ import base64
 import binascii
 import json
 import re
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from flask import Response
 
 from emulator import ids, strict_json
 from emulator.errors import CallerError, TaskdockError
+from emulator.functions.function import Function
 from emulator.lambdas.invoker import MAX_EVENT, Call
 from emulator.lambdas.outcome import Answer, Cause
 from emulator.notices import Notices
+from emulator.reactor import Reactor
 from emulator.tasks.invocations import MAX_ACCEPTED_EVENT, Invocations, Invoked
 from emulator.web import lambda_problems as problems
 from emulator.web import signin
-from emulator.web.exchange import JSON, Reply, Request
+from emulator.web.exchange import JSON, Later, Reply, Request
 from emulator.web.lambda_names import LATEST, Names, parse
 from emulator.web.lambda_problems import Refusal
 
@@ -39,6 +42,19 @@ _EXPECTED = (
 _SOURCE = "Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled)"
 
 
+Tell = Callable[[Reply], None]
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What a request asks for."""
+
+    kind: str  # one of _TYPES
+    function: Function
+    call: Call
+    with_log: bool
+
+
 class InvokeApi:
     """`POST /2015-03-31/functions/<function>/invocations`, on the reactor's thread."""
 
@@ -48,8 +64,10 @@ class InvokeApi:
         names: Names,
         invocations: Invocations,
         strict: bool,
+        reactor: Reactor,
         notices: Notices,
     ) -> None:
+        self._reactor = reactor
         self._names = names
         self._invocations = invocations
         self._strict = strict
@@ -58,68 +76,102 @@ class InvokeApi:
     def serves(self, request: Request) -> bool:
         return request.method == "POST" and INVOCATIONS.fullmatch(request.path) is not None
 
-    async def reply(self, request: Request) -> Reply:
+    def reply(self, request: Request) -> Later:
         """The answer to a request that it serves, whatever becomes of it."""
-        call_id, trace_id = ids.request_id(), _trace_id(request)
-        try:
-            signin.check_machine(
-                request.header("origin"), request.client and request.client[0], self._strict
-            )
-            reply = await self._invoke(request, call_id, trace_id)
-        except TaskdockError as error:
-            if not isinstance(error, CallerError):
-                self._notices.publish("request_broke", path=request.path, error=error.message)
-            reply = reply_of(problems.answer(error))
-        except Exception as error:
-            self._notices.publish("request_broke", path=request.path, error=repr(error))
-            reply = reply_of(problems.break_down())
+        later, call_id, trace_id = Later(), ids.request_id(), _trace_id(request)
         known = (("x-amzn-RequestId", call_id), ("X-Amzn-Trace-Id", trace_id))
-        return replace(reply, headers=(*reply.headers, *known))
 
-    async def _invoke(self, request: Request, call_id: str, trace_id: str) -> Reply:
+        def tell(reply: Reply) -> None:
+            later.give(replace(reply, headers=(*reply.headers, *known)))
+
+        try:
+            self._take(request, self._wish(request, call_id, trace_id), tell)
+        except Exception as error:
+            tell(self._refusal(request, error))
+        return later
+
+    def _wish(self, request: Request, call_id: str, trace_id: str) -> _Wish:
+        """Raises what refuses it."""
+        address = None if request.client is None else request.client[0]
+        signin.check_machine(request.header("origin"), address, self._strict)
         found = INVOCATIONS.fullmatch(request.path)
         assert found is not None, "it serves this path"
         named = parse(found[1], _qualifier(request))
         function = self._names.find(named, unqualified=f":{LATEST}")
         kind = request.header("x-amz-invocation-type") or _TYPES[0]
+        if kind not in _TYPES:
+            raise Refusal(
+                "ValidationException",
+                f"1 validation error detected: Value '{kind[:80]}' at 'invocationType' failed to"
+                " satisfy constraint: Member must satisfy enum value set:"
+                f" [{', '.join(_TYPES)}]",
+            )
         call = Call(
             request_id=call_id,
             client_context=_client_context(request.header("x-amz-client-context")),
             arn=self._names.arn(named),
             trace_id=trace_id,
         )
-        match kind:
-            case "RequestResponse":
-                event = await _event(request, MAX_EVENT)
-                with_log = request.header("x-amz-log-type") == "Tail"
-                return _answer(await self._invocations.run(function, event, call, with_log))
-            case "Event":
-                event = await _event(request, MAX_ACCEPTED_EVENT)
-                await asyncio.to_thread(self._invocations.accept, function, event, call)
-                return Reply(202, b"")
-            case "DryRun":
-                return Reply(204, b"", (JSON, _VERSION))
-        raise Refusal(
-            "ValidationException",
-            f"1 validation error detected: Value '{kind[:80]}' at 'invocationType' failed to"
-            " satisfy constraint: Member must satisfy enum value set:"
-            f" [{', '.join(_TYPES)}]",
+        return _Wish(kind, function, call, request.header("x-amz-log-type") == "Tail")
+
+    def _take(self, request: Request, wish: _Wish, tell: Tell) -> None:
+        """What takes long is done on a thread. Raises what refuses it."""
+        if wish.kind == "DryRun":
+            tell(Reply(204, b"", (JSON, _VERSION)))
+        elif wish.kind == "Event" or len(request.body) > _LONG:
+            self._reactor.spawn(self._take_slowly(request, wish, tell))
+        else:
+            self._run(wish, _event(request, MAX_EVENT), tell)
+
+    async def _take_slowly(self, request: Request, wish: _Wish, tell: Tell) -> None:
+        try:
+            if wish.kind == "Event":
+                await asyncio.to_thread(self._accept, request, wish)
+                tell(Reply(202, b""))
+            else:
+                self._run(wish, await asyncio.to_thread(_event, request, MAX_EVENT), tell)
+        except Exception as error:
+            tell(self._refusal(request, error))
+
+    def _accept(self, request: Request, wish: _Wish) -> None:
+        event = _event(request, MAX_ACCEPTED_EVENT)
+        self._invocations.accept(wish.function, event, wish.call)
+
+    def _run(self, wish: _Wish, event: bytes, tell: Tell) -> None:
+        self._invocations.begin(
+            wish.function,
+            event,
+            wish.call,
+            with_log=wish.with_log,
+            answered=lambda invoked: tell(_answer(invoked)),
         )
+
+    def _refusal(self, request: Request, error: Exception) -> Reply:
+        if isinstance(error, TaskdockError):
+            if not isinstance(error, CallerError):
+                self._notices.publish("request_broke", path=request.path, error=error.message)
+            return reply_of(problems.answer(error))
+        self._notices.publish("request_broke", path=request.path, error=repr(error))
+        return reply_of(problems.break_down())
 
 
 def _answer(invoked: Invoked) -> Reply:
-    """200 also for an error of the function's. Raises `Refusal` for what is not its fault."""
+    """200 also for an error of the function's; something else for what is not its fault."""
     outcome = invoked.outcome
     headers = [JSON, _VERSION]
     if not isinstance(outcome, Answer):
         if outcome.cause is Cause.STOPPED:
-            raise Refusal("ServiceUnavailableException", outcome.message)
+            return _refused("ServiceUnavailableException", outcome.message)
         if outcome.cause is Cause.START:
-            raise Refusal("ServiceException", f"{outcome.name}: {outcome.message}")
+            return _refused("ServiceException", f"{outcome.name}: {outcome.message}")
         headers.append(("X-Amz-Function-Error", "Unhandled"))
     if invoked.log_tail is not None:
         headers.append(("X-Amz-Log-Result", base64.b64encode(invoked.log_tail).decode()))
     return Reply(200, outcome.body, headers)
+
+
+def _refused(name: str, message: str) -> Reply:
+    return reply_of(problems.answer(Refusal(name, message)))
 
 
 def reply_of(response: Response) -> Reply:
@@ -132,7 +184,7 @@ def _qualifier(request: Request) -> str | None:
     return dict(parse_qsl(request.query.decode("latin-1"))).get("Qualifier")
 
 
-async def _event(request: Request, limit: int) -> bytes:
+def _event(request: Request, limit: int) -> bytes:
     """The body as it came, or an empty object for none. Raises `RequestTooLarge` or `Refusal`."""
     if request.truncated:
         raise Refusal("SerializationException", "the body is shorter than its headers say")
@@ -142,10 +194,7 @@ async def _event(request: Request, limit: int) -> bytes:
     if not body:
         return b"{}"
     try:
-        if len(body) > _LONG:
-            await asyncio.to_thread(strict_json.check, body)
-        else:
-            strict_json.check(body)
+        strict_json.check(body)
     except ValueError as error:
         raise Refusal(
             "InvalidRequestContentException",

@@ -9,13 +9,12 @@ docs/lambda-runtime-api.md has all of it in one table.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import json
 import re
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 
@@ -28,7 +27,7 @@ from emulator.lambdas.outcome import (
     function_error,
 )
 from emulator.lambdas.runtime_state import State
-from emulator.web.exchange import JSON, Reply, Request
+from emulator.web.exchange import JSON, Later, Reply, Request
 
 MAX_HEAD = 1024 * 1024 + 4096
 """Bytes of a request line and headers, or of trailers: what Go's server takes, and so AWS's.
@@ -82,7 +81,7 @@ _NO_LOGS = error(202, "Logs.NotSupported", "Logs API is not supported")
 _NO_TELEMETRY = error(202, "Telemetry.NotSupported", "Telemetry API is not supported")
 
 
-Endpoint = Callable[[Mailbox, Request, str], Reply | Awaitable[Reply]]
+Endpoint = Callable[[Mailbox, Request, str], Reply | Later]
 
 
 class RuntimeApi:
@@ -90,7 +89,7 @@ class RuntimeApi:
         """`mailbox_of` finds an environment's mailbox by its id."""
         self._mailbox_of = mailbox_of
 
-    def __call__(self, request: Request) -> Reply | Awaitable[Reply]:
+    def __call__(self, request: Request) -> Reply | Later:
         environment_id = (request.header("host") or "").partition(".")[0]
         mailbox = self._mailbox_of(environment_id)
         if mailbox is None:
@@ -107,13 +106,12 @@ class RuntimeApi:
         return _NO_ENDPOINT
 
 
-def _next(mailbox: Mailbox, request: Request, _: str) -> Reply | Awaitable[Reply]:
+def _next(mailbox: Mailbox, request: Request, _: str) -> Reply | Later:
     """Holds the request until there is an event, or the runtime hangs up."""
-    reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+    reply = Later()
 
     def deliver(delivery: Delivery | None) -> None:
-        if not reply.done():
-            reply.set_result(_ENDED if delivery is None else _event(delivery))
+        reply.give(_ENDED if delivery is None else _event(delivery))
 
     cancel = mailbox.next(deliver)
     if cancel is None:

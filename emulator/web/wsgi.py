@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,7 +25,7 @@ class Wsgi:
         self._app = app
         self._threads = ThreadPoolExecutor(THREADS, "web")
 
-    def reply(self, request: Request) -> Awaitable[Reply]:
+    def reply(self, request: Request) -> asyncio.Future[Reply]:
         """What the application answers. Raises what it raises."""
         loop = asyncio.get_running_loop()
         return loop.run_in_executor(self._threads, self._call, environ_of(request))

@@ -344,11 +344,26 @@ def test_where_freezing_costs_nothing_it_follows_every_invocation(start_dock: St
     dock = start_dock(engine=engine, freeze_after=None)
     dock.deploy(lambda event, runtime: event["data"]["number"])
 
-    results = [dock.execute(data={"number": n}).json()["result"] for n in range(3)]
+    for number in range(3):
+        assert dock.execute(data={"number": number}).json()["result"] == number
+        dock.eventually(lambda: dock.states() == ["frozen"])
 
-    assert results == [0, 1, 2]
-    assert dock.states() == ["frozen"]
     assert [verb for verb, _ in engine.calls] == ["freeze", "thaw"] * 2 + ["freeze"]
+
+
+def test_a_call_that_follows_at_once_finds_its_environment_awake(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.lambdas.pool._LINGER", 3600.0)
+    engine = FakeEngine()
+    engine.freezes_at_once = True
+    dock = start_dock(engine=engine, freeze_after=None)
+    dock.deploy(lambda event, runtime: "done")
+
+    results = [dock.execute().json()["result"] for _ in range(3)]
+
+    assert results == ["done"] * 3
+    assert (dock.states(), engine.calls, len(engine.started)) == (["ready"], [], 1)
 
 
 def test_an_environment_that_cannot_be_frozen_spoils_no_result(
