@@ -70,7 +70,7 @@ def warm(world: World) -> Samples:
     world.settle()
     for _ in range(world.amount(10, 40)):
         for name, each in targets.items():
-            calls = world.amount(5, 10) if name == EAGER else 50
+            calls = world.amount(5, 10) if name == EAGER else 100
             found["warm"][name] += world.load([each], calls=calls).taken
         if OURS in targets:
             found[DIRECT][OURS] += world.load([direct(targets[OURS])], calls=20).taken
@@ -387,8 +387,8 @@ def timed(own: Own) -> tuple[float, float]:
 
 
 def freezing(world: World) -> Samples:
-    """What it adds to the median call of a round. The container is frozen after each call, while
-    the client is already reading."""
+    """What it adds to the median call of a round. There is a pause before each call, in which the
+    container is frozen."""
     found = collect()
     with ExitStack() as stack:
         targets = []
@@ -400,9 +400,17 @@ def freezing(world: World) -> Samples:
             world.load(targets[-1:], calls=20)
             own.contender.await_rest()
         for _ in range(world.amount(6, 30)):
-            frozen, thawed = (median(world.load([each], calls=50).taken) for each in targets)
+            frozen, thawed = (median(rare_calls(world, each)) for each in targets)
             found["freezing"][OURS].append(frozen - thawed)
     return found
+
+
+def rare_calls(world: World, called: Target) -> list[float]:
+    taken = []
+    for _ in range(20):
+        time.sleep(0.01)
+        taken += world.load([called], calls=1).taken
+    return taken
 
 
 def all_rows(many: str) -> dict[str, Row]:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from emulator import ids
 from emulator.clock import Clock
@@ -308,7 +309,12 @@ class Pool:
         function = environment.function
         container: Container | None = None
         try:
-            container = await self._loop.run_in_executor(self._hands, self._create, environment)
+            prepared = self._assigned.pop(environment.id, None)
+            if prepared is not None and await prepared.made:
+                create = partial(self._assign, environment, prepared)
+            else:
+                create = partial(self._create, environment)
+            container = await self._loop.run_in_executor(self._hands, create)
         except EngineError as error:
             self._notices.publish("environment_failed", function=function.name, error=error.message)
             return not_started(type(error).__name__, error.message)
@@ -323,13 +329,13 @@ class Pool:
         return environment
 
     def _create(self, environment: Environment) -> Container:
+        spec, environment.program = self._launcher.launch(environment.function, environment.id)
+        environment.image = spec.image
+        return self._engine.create(spec, environment, self.reactor)
+
+    def _assign(self, environment: Environment, prepared: Prepared) -> Container:
+        assert prepared.container is not None, "it has been made"
         function, id = environment.function, environment.id
-        prepared = self._assigned.pop(id, None)
-        if prepared is None:
-            spec, environment.program = self._launcher.launch(function, id)
-            environment.image = spec.image
-            return self._engine.create(spec, environment, self.reactor)
-        assert prepared.container is not None, "it is in stock"
         environment.image = prepared.image
         environment.program = self._launcher.assign(function, id)
         prepared.container.rename(launch.container_name(function.name, id))

@@ -48,6 +48,8 @@ class Prepared:
         self.image = ""
         self.container: Container | None = None
         self.environment: Environment | None = None
+        self.made: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        """Whether there is a container; none: the engine failed."""
         self._lost = lost
 
     @property
@@ -119,6 +121,7 @@ class Stock:
         self._notices = notices
         self._demands: dict[Kind, Demand] = {}
         self._prepared: dict[str, Prepared] = {}
+        self._making: Prepared | None = None
         self._filling: asyncio.Task[None] | None = None
         self._not_before = 0.0  # monotonic
         self._closed = False
@@ -142,22 +145,35 @@ class Stock:
 
     def expect(self, function: Function) -> None:
         """It will be called: its kind is in use."""
+        self._note(function)
+        self.fill()
+
+    def _note(self, function: Function) -> Kind | None:
         kind = self._kind(function)
         if kind is not None:
             demand = self._demands.setdefault(kind, Demand(function, 0.0))
             demand.function, demand.at = function, self._clock.monotonic()
+        return kind
 
     def take(self, function: Function) -> Prepared | None:
-        """One for this function, which starts now: `started` is to be called when it has."""
-        kind = self._kind(function)
+        """One for this function, which starts now: `started` is to be called when it has.
+
+        It may still be in the making.
+        """
+        kind = self._note(function)
         if kind is None:
             return None
-        self.expect(function)
         demand = self._demands[kind]
         demand.starting += 1
         demand.peak = max(demand.peak, demand.starting)
         found = next((each for each in self._prepared.values() if each.kind == kind), None)
-        return None if found is None else self._prepared.pop(found.id)
+        if found is not None:
+            return self._prepared.pop(found.id)
+        making, self._making = self._making, None
+        if making is None or making.kind == kind:
+            return making
+        self._making = making
+        return None
 
     def started(self, function: Function) -> None:
         kind = self._kind(function)
@@ -220,7 +236,7 @@ class Stock:
         return max(missing, key=lambda demand: demand.at, default=None)
 
     async def _prepare(self, kind: Kind, function: Function) -> None:
-        prepared = Prepared(kind, self._forget)
+        self._making = prepared = Prepared(kind, self._forget)
         loop = self._reactor.loop
         try:
             await loop.run_in_executor(self._hands, self._make, prepared, function)
@@ -228,8 +244,13 @@ class Stock:
             self._launcher.discard(prepared.id)
             self._not_before = self._clock.monotonic() + _AFTER_FAILURE
             self._notices.publish("stock_failed", runtime=kind.runtime, error=error.message)
-            return
-        self._prepared[prepared.id] = prepared
+        made = prepared.container is not None
+        prepared.made.set_result(made)
+        taken, self._making = self._making is not prepared, None
+        if made and not taken:
+            self._prepared[prepared.id] = prepared
+            if self._closed or kind not in self._demands or not self._fits(0):
+                self.discard(prepared.id)
 
     def _make(self, prepared: Prepared, function: Function) -> None:
         spec = self._launcher.prepare(function, prepared.id)

@@ -107,8 +107,8 @@ def test_functions_of_another_size_have_a_stock_of_their_own(stocked: Dock) -> N
 
 def test_so_many_are_prepared_as_were_once_started_at_a_time(stocked: Dock) -> None:
     gate = Gate()
-    stocked.deploy(lambda event, runtime: gate.pass_(runtime))
     stocked.engine.starting.clear()
+    stocked.deploy(lambda event, runtime: gate.pass_(runtime))
 
     tasks = [stocked.create_task() for _ in range(3)]
     stocked.eventually(lambda: stocked.states() == ["starting"] * 3)
@@ -199,6 +199,35 @@ def test_a_call_does_not_suffer_from_one_that_ends_when_it_is_taken(stocked: Doc
 
     assert stocked.execute().status_code == 400
     assert stocked.execute().json()["result"] == "done"
+
+
+def test_a_call_takes_what_is_still_in_the_making(stocked: Dock) -> None:
+    stocked.engine.starting.clear()
+    stocked.deploy(lambda event, runtime: runtime.spec.name)
+    stocked.eventually(lambda: stocked.pool._stock._making)
+    task = stocked.create_task()
+    stocked.eventually(lambda: stocked.states() == ["starting"])
+
+    stocked.engine.starting.set()
+
+    assert stocked.finish(task)["status"] == "complete"
+    assert "prepared" in stocked.engine.started[0].name
+    assert not any("walnut" in spec.name for spec in stocked.engine.started)
+
+
+def test_a_call_starts_a_container_of_its_own_when_the_one_in_the_making_fails(
+    stocked: Dock,
+) -> None:
+    stocked.engine.starting.clear()
+    stocked.engine.failures = 1
+    stocked.deploy(lambda event, runtime: "done")
+    stocked.eventually(lambda: stocked.pool._stock._making)
+    task = stocked.create_task()
+    stocked.eventually(lambda: stocked.states() == ["starting"])
+
+    stocked.engine.starting.set()
+
+    assert stocked.finish(task)["status"] == "complete"
 
 
 def test_an_image_is_never_run_ahead_since_people_build_it_anew(stocked: Dock) -> None:

@@ -324,6 +324,8 @@ class FakeEngine:
         """Every freeze and thaw, with the container's id."""
         self.refusal: str | None = None
         """Why no container starts."""
+        self.failures = 0
+        """How many of the next containers do not start."""
         self.killing = threading.Event()
         """Kills take effect only while this is set."""
         self.killing.set()
@@ -340,6 +342,9 @@ class FakeEngine:
         if spec.code is not None and not spec.code.is_dir():
             raise StartFailed(f"no such folder: {spec.code}")
         self.starting.wait()
+        if self.failures:
+            self.failures -= 1
+            raise StartFailed("not this one")
         container = FakeContainer(spec, listener, reactor, self)
         self.containers[container.id] = container
         self.started.append(spec)
