@@ -17,8 +17,9 @@ RATE = 400  # samples a second
 _START_LIMIT = 10  # seconds
 
 PARTS = (
-    ("HTTP with the container", ("emulator/web/runtime_", "uvicorn/", "httptools")),
-    ("HTTP with callers", ("emulator/web/", "waitress/", "flask/", "werkzeug/", "pydantic/")),
+    ("the Runtime API's endpoints", ("emulator/web/runtime_",)),
+    ("HTTP, on both sides", ("emulator/web/connection", "emulator/web/exchange", "httptools")),
+    ("endpoints for callers", ("emulator/web/", "flask/", "werkzeug/", "pydantic/")),
     ("database", ("emulator/store/", "peewee", "playhouse/", "sqlite3")),
     ("freezing", ("emulator/engines/freezer",)),
     ("what the container prints", ("emulator/engines/", "emulator/lambdas/logs", "docker/")),

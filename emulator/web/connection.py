@@ -55,12 +55,15 @@ class Connection(asyncio.Protocol):
     def __init__(self, site: Site, loop: asyncio.AbstractEventLoop) -> None:
         self._site = site
         self._loop = loop
-        self._parser = httptools.HttpRequestParser(self)
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._parser = _new_parser(self)
         self._head = 0  # bytes that came since the last headers or piece of a body were complete
-        self._waiting: deque[tuple[Request, bool]] = deque()  # with whether to stay connected
+        self._waiting: deque[tuple[Request | Reply, bool]] = deque()
+        """Requests that wait for their answer, and maybe behind them what is answered to no
+        request; with whether to stay connected then."""
         self._answering: Request | None = None
         self._ended = False  # the client sends no more
+        self._deaf = False  # what the client still sends means nothing
+        self._full = False  # the client does not read what it is sent
         self.idle_since = loop.time()
         self._url = b""
         self._headers: Headers = []
@@ -74,12 +77,25 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self.client = transport.get_extra_info("peername")
         self._server = transport.get_extra_info("sockname")
-        others = [each.client[0] for each in self._site.connections]
-        self._site.connections.add(self)
-        if self.client is None or is_crowded(self.client[0], others):
+        others = (each.client[0] for each in self._site.connections)
+        if self.client is None or is_crowded(self.client[0], others):  # None: it is gone already
             self._transport.abort()
+        else:
+            self._site.connections.add(self)
+
+    def pause_writing(self) -> None:
+        """What is answered to a client that does not read would fill the memory."""
+        self._full = True
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._transport.resume_reading()
+        self._answer_next()
 
     def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
         try:
             while data:
                 self._head += len(data)
@@ -136,10 +152,10 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._head = 0
+        if self._deaf or self._parser.should_upgrade():
+            return
         if len(self._waiting) >= _MAX_QUEUED:
             raise httptools.HttpParserError("too many requests at once")
-        if self._parser.should_upgrade():
-            return
         parsed = httptools.parse_url(self._url)
         path = (parsed.path or b"").decode("ascii")
         self._request = request = Request(
@@ -154,7 +170,8 @@ class Connection(asyncio.Protocol):
         )
         self._room = self._site.max_body
         self._check_size(int(request.header("content-length") or 0))
-        if (request.header("expect") or "").lower() == "100-continue":
+        expected = (request.header("expect") or "").lower()
+        if expected == "100-continue" and request.version != "1.0":
             self._transport.write(_GO_ON)
         self._headers = request.trailers  # the parser makes no difference
 
@@ -192,8 +209,12 @@ class Connection(asyncio.Protocol):
         """A request that offers an upgrade, as every one of Java's HTTP client does (h2c): the
         parser stops before its body. It is read once more without the offer."""
         lines = [b": ".join(header) for header in self._headers if header[0] not in _HOP]
-        start = b"%s %s HTTP/1.1" % (self._parser.get_method(), self._url)
+        if not self._parser.should_keep_alive():
+            lines.append(b"connection: close")
+        version = self._parser.get_http_version().encode()
+        start = b"%s %s HTTP/%s" % (self._parser.get_method(), self._url, version)
         self._begin()
+        self._parser = _new_parser(self)  # the old one heeds nothing behind an upgrade and a close
         return b"\r\n".join([start, *lines, b"", b""])
 
     def _check_size(self, size: int) -> None:
@@ -204,13 +225,17 @@ class Connection(asyncio.Protocol):
     def _complete(self, *, stay: bool) -> None:
         assert self._request is not None, "its headers have come"
         self._request.body = b"".join(self._body)
+        self._deaf = not stay
         self._waiting.append((self._request, stay))
         self._begin()
         self._answer_next()
 
     def _answer_next(self) -> None:
-        while self._waiting and self._answering is None:
+        while self._waiting and self._answering is None and not self._full:
             request, stay = self._waiting.popleft()
+            if isinstance(request, Reply):
+                self._write(request, head_only=False, stay=stay)
+                return
             self._answering = request
             try:
                 reply = self._site.answer(request)
@@ -231,13 +256,17 @@ class Connection(asyncio.Protocol):
         self._answering = None
         self.idle_since = self._loop.time()
         stay = stay and not (self._ended and not self._waiting)
+        head_only = request.method == "HEAD"
+        try:
+            self._write(reply, head_only=head_only, stay=stay)
+        except Exception as error:
+            self._write(self._broken(request, error), head_only=head_only, stay=stay)
+
+    def _write(self, reply: Reply, *, head_only: bool, stay: bool) -> None:
         if self._transport.is_closing():
             return
-        self._transport.write(
-            reply.encoded(
-                also=self._site.always(), head_only=request.method == "HEAD", close=not stay
-            )
-        )
+        also = self._site.always()
+        self._transport.write(reply.encoded(also=also, head_only=head_only, close=not stay))
         if not stay:
             self._waiting.clear()
             self._transport.close()
@@ -249,7 +278,16 @@ class Connection(asyncio.Protocol):
         return self._site.refuse(request.path, 500, "there was an internal error")
 
     def _refuse(self, status: int, why: str) -> None:
-        """What comes after it on this connection means nothing."""
+        """What comes after it on this connection means nothing. Its answer comes behind those to
+        what came before it."""
         reply = self._site.refuse(self._url.decode("latin-1"), status, why)
-        self._transport.write(reply.encoded(also=self._site.always(), head_only=False, close=True))
-        self._transport.close()
+        self._deaf = True
+        self._begin()
+        self._waiting.append((reply, False))
+        self._answer_next()
+
+
+def _new_parser(connection: Connection) -> httptools.HttpRequestParser:
+    parser = httptools.HttpRequestParser(connection)
+    parser.set_dangerous_leniencies(lenient_data_after_close=True)
+    return parser

@@ -67,7 +67,7 @@ class Reply:
         Names keep their spelling: there are runtimes, shell scripts above all, that look for them
         as AWS writes them.
         """
-        lines = [_STATUS_LINES[self.status], also]
+        lines = [_STATUS_LINES.get(self.status) or _unnamed(self.status), also]
         length: bytes | None = None if self.status in _BODILESS else b"%d" % len(self.body)
         for name, value in self.headers:
             if name.lower() == "content-length":
@@ -124,6 +124,11 @@ class Later:
 Answer = Callable[[Request], Reply | Later]
 Refuse = Callable[[str, int, str], Reply]
 """How a path refuses what is no request for it, by status and reason."""
+
+
+def _unnamed(status: int) -> bytes:
+    """API functions may answer with a status that nobody has named."""
+    return b"HTTP/1.1 %d \r\n" % status
 
 
 def _in_a_header(value: str) -> bytes:

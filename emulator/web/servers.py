@@ -92,7 +92,7 @@ class Listener:
         oldest = self._loop.time() - _IDLE
         for connection in list(self._site.connections):
             if connection.is_idle and connection.idle_since < oldest:
-                connection.close()
+                connection.abort()  # its client may not even read
         self._loop.call_later(_ROUND, self._close_idle)
 
 

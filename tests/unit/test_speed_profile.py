@@ -9,8 +9,8 @@ from benchmarks.speed.stacks import OTHER, shares
 
 def test_a_sample_is_of_the_part_of_its_innermost_frame_that_has_one():
     stacks = [
-        "run (waitress/task.py:1);call (emulator/tasks/runner.py:5);dumps (json/encoder.py:9) 3",
-        "run (waitress/task.py:1);call (emulator/tasks/runner.py:5);read (peewee.py:2) 5",
+        "run (flask/app.py:1);call (emulator/tasks/runner.py:5);dumps (json/encoder.py:9) 3",
+        "run (flask/app.py:1);call (emulator/tasks/runner.py:5);read (peewee.py:2) 5",
         "_bootstrap (threading.py:1) 2",
     ]
 
