@@ -24,8 +24,8 @@ def test_a_sample_is_of_the_part_of_its_innermost_frame_that_has_one():
 @pytest.mark.parametrize(
     ("file", "part"),
     [
-        ("emulator/web/runtime_api.py", "HTTP with the container"),
-        ("emulator/web/task_service.py", "HTTP with callers"),
+        ("emulator/web/runtime_api.py", "the Runtime API's endpoints"),
+        ("emulator/web/task_service.py", "endpoints for callers"),
         ("emulator/engines/freezer.py", "freezing"),
         ("emulator/engines/docker.py", "what the container prints"),
     ],
