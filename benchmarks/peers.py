@@ -261,17 +261,6 @@ class Taskdock:
         )
         return done.stdout.strip()
 
-    @staticmethod
-    def has_option(name: str) -> bool:
-        """Whether this version's `taskdock serve` has it."""
-        done = subprocess.run(
-            [str(_beside_python("taskdock")), "serve", "--help"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return f" {name} " in done.stdout
-
     @cached_property
     def data_dir(self) -> Path:
         return self._data_dir or Path(self._stack.enter_context(tempfile.TemporaryDirectory()))

@@ -67,14 +67,13 @@ class Cost:
 def profile(world: World) -> str:
     """Markdown. Only taskdock is asked."""
     with ExitStack() as stack:
-        own = stack.enter_context(own_server(world, world.folder / "profile", *rows.unprepared()))
+        own = stack.enter_context(own_server(world, world.folder / "profile", *rows.UNPREPARED))
         called = stack.enter_context(own.serve("speed", OK))
         costs = [warm(world, own, called), queued(world, own, stack)]
         timelines = {"nothing prepared": cold(own)}
-        if rows.unprepared():
-            folder = world.folder / "profile-stocked"
-            own = stack.enter_context(own_server(world, folder, rows.PREWARM, "2"))
-            timelines["stocked pool"] = cold(own, stocked=True)
+        folder = world.folder / "profile-stocked"
+        own = stack.enter_context(own_server(world, folder, rows.PREWARM, "2"))
+        timelines["stocked pool"] = cold(own, stocked=True)
     drawn = [markdown_of_moments(how, calls) for how, calls in timelines.items()]
     return "\n\n".join([*map(markdown_of_cost, costs), *drawn])
 

@@ -14,13 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import cache
 from pathlib import Path
 from statistics import median
 
 from benchmarks import tasks_page
 from benchmarks.call import Called, request
-from benchmarks.peers import Function, Rie, Taskdock, code_folder
+from benchmarks.peers import Function, Rie, code_folder
 from benchmarks.speed import memory
 from benchmarks.speed.clients import Target
 from benchmarks.speed.table import OURS, Goal, Line, Samples
@@ -46,6 +45,7 @@ RIE, EAGER = "rie", "sam-eager"  # contenders
 DIRECT, EMPTY = "direct", "queue, empty"  # series that others are compared with
 STOCKED = ", stocked pool"  # behind the name of a series
 PREWARM = "--prewarm"
+UNPREPARED = (PREWARM, "0")  # keeps a taskdock server from preparing environments
 LARGE = ("--direct-concurrency", "32")
 
 
@@ -126,33 +126,23 @@ def cold(world: World) -> Samples:
                     found[series + suffix][OURS].append(taken)
                 for name in peers:
                     found[series][name].append(cold_calls(world, name, count))
-        if STOCKED in owns:
-            for series in ("cold", "cold 8"):
-                found[series + STOCKED] |= {name: found[series][name] for name in peers}
-    if STOCKED in owns:
-        for _ in range(world.amount(1, 5)):
-            for name in world.having(EAGER):
-                found["cold" + STOCKED][name].append(first_call(world, name))
+        for series in ("cold", "cold 8"):
+            found[series + STOCKED] |= {name: found[series][name] for name in peers}
+    for _ in range(world.amount(1, 5)):
+        for name in world.having(EAGER):
+            found["cold" + STOCKED][name].append(first_call(world, name))
     return found
 
 
 def cold_servers(world: World, stack: ExitStack) -> dict[str, Own]:
     """taskdock servers by what is put behind the series' names."""
-    options = {"": unprepared()}
-    if options[""]:
-        options[STOCKED] = [PREWARM, "8"]
+    options = {"": UNPREPARED, STOCKED: (PREWARM, "8")}
     return {
         suffix: stack.enter_context(
             own_server(world, world.folder / f"cold{suffix}", *LARGE, *each)
         )
         for suffix, each in options.items()
     }
-
-
-@cache
-def unprepared() -> list[str]:
-    """What keeps a taskdock server from preparing environments, if it would."""
-    return [PREWARM, "0"] if Taskdock.has_option(PREWARM) else []
 
 
 def cold_functions(world: World, own: Own, count: int, name: str, *, stocked: bool) -> float:
@@ -243,7 +233,7 @@ def containers(world: World) -> Samples:
         served = {name: world.serve(name)[0] for name in world.having(RIE, EAGER)}
         if OURS in world.contenders:
             folder = world.folder / "containers"
-            own = stack.enter_context(own_server(world, folder, *unprepared()))
+            own = stack.enter_context(own_server(world, folder, *UNPREPARED))
             served[OURS] = stack.enter_context(own.serve("speed", OK))
         for _ in range(world.amount(1, 3)):
             for name, called in served.items():
@@ -263,7 +253,7 @@ def environments(world: World) -> Samples:
     side and are idle."""
     found = collect()
     count = world.amount(8, 32)
-    options = ["--direct-concurrency", str(count), "--memory-budget", "100000", *unprepared()]
+    options = ["--direct-concurrency", str(count), "--memory-budget", "100000", *UNPREPARED]
     with ExitStack() as stack:
         own = stack.enter_context(own_server(world, world.folder / "environments", *options))
         called = stack.enter_context(own.serve("slow", SLOW))
