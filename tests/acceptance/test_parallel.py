@@ -26,7 +26,7 @@ QUEUED = [  # priority, second of the start time, in the order of creation
 
 
 def test_forty_tasks_share_eight_places_and_mix_no_lines(start_server: StartServer) -> None:
-    server = start_server("--concurrency", str(PLACES))
+    server = start_server("--concurrency", str(PLACES), "--prewarm", "0")
     service = server.service
     chatter = service.deploy("chatter", source("chatter"))
     warmed = service.finish([service.create(chatter) for _ in range(PLACES)])
