@@ -107,7 +107,7 @@ class Environment:
             return False
         self.state = lifecycle.move(self.state, by)
         self._since = self._clock.monotonic()
-        if self.state is State.BUSY:
+        if by is Move.ANSWERED:
             self._reserved = False
         if by is Move.RETIRED:
             self.retired = True
@@ -116,7 +116,7 @@ class Environment:
         return True
 
     def reserve(self) -> None:
-        """Keeps it for one lease until it is busy, or released."""
+        """Keeps it for one lease until it has answered, or is released."""
         self._reserved = True
         self.turn += 1
 
