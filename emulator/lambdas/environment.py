@@ -121,11 +121,11 @@ class Environment:
         self.turn += 1
 
     def release(self, turn: int) -> None:
-        """That lease is over. What has not answered in it can serve no more."""
+        """That lease is over. What has not answered in it, or still starts, can serve no more."""
         if self.turn != turn:
             return
         self._reserved = False
-        if self.state is State.BUSY:
+        if self.state in (State.BUSY, State.STARTING):
             self.move(Move.RETIRED)
 
     def made(self, container: Container | None) -> None:

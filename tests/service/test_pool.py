@@ -518,6 +518,18 @@ def test_an_environment_whose_start_breaks_holds_no_memory(
     dock.eventually(lambda: len(dock.engine.containers) == 1)
 
 
+def test_an_environment_whose_restart_breaks_holds_no_memory(start_dock: StartDock) -> None:
+    dock = start_dock(memory_budget=128)
+    dock.deploy(lambda event, runtime: runtime.exit(1) if event.get("data") else "done")
+    assert dock.execute(data={"deed": "exit"}).status_code == 400
+    dock.eventually(lambda: dock.states() == ["down"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FakeContainer, "run", _break)
+        assert dock.execute().status_code == 400
+
+    assert dock.execute().json()["result"] == "done"
+
+
 def test_an_environment_whose_thaw_breaks_is_replaced(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -543,8 +555,8 @@ def test_slow_pulls_hold_up_no_environment_that_is_there(
     image_of = dock.pool._launcher._image_of
 
     def pull(function: Function) -> str:
-        if function.name == "oak-chair":
-            pulled.wait(LIMIT)
+        if function.name == "oak-chair" and not pulled.wait(LIMIT):
+            raise TimeoutError("the other function was held up")
         return image_of(function)
 
     monkeypatch.setattr(dock.pool._launcher, "_image_of", pull)
@@ -556,7 +568,7 @@ def test_slow_pulls_hold_up_no_environment_that_is_there(
 
     pulled.set()
     for task in tasks:
-        dock.finish(task)
+        assert dock.finish(task)["status"] == "complete"
 
 
 def test_who_waits_for_one_that_works_on_after_its_answer_gets_another(
