@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -19,6 +20,7 @@ class Reactor:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[object]] = set()
+        self._asked: set[Future[Any]] = set()  # what other threads wait for
         self._thread = threading.Thread(target=self._run, name="reactor", daemon=True)
 
     def start(self) -> None:
@@ -46,11 +48,31 @@ class Reactor:
         task.add_done_callback(self._tasks.discard)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """What `work` returns or raises, for another thread, which waits for it."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result()
+        """What `work` returns or raises, for another thread, which waits for it.
+
+        Raises `RuntimeError` where it would wait for ever: on the reactor's own thread, and unless
+        that runs; `CancelledError` (of `concurrent.futures`) when it ends before the work does.
+        """
+        if threading.current_thread() is self._thread or not self._thread.is_alive():
+            work.close()
+            raise RuntimeError("the reactor cannot be waited for")
+        try:
+            asked = asyncio.run_coroutine_threadsafe(work, self.loop)
+            self._asked.add(asked)
+            if self.loop.is_closed():  # it may not have seen that
+                asked.cancel()
+            try:
+                return asked.result()
+            finally:
+                self._asked.discard(asked)
+        finally:
+            work.close()  # if it was never begun, nobody will
 
     def stop(self) -> None:
         """Returns when the thread has ended. Stopping twice, or unstarted, is harmless."""
+        if self._thread.ident is None:
+            self.loop.close()
+            return
         self.call(self.loop.stop)
         if self._thread.is_alive():
             self._thread.join()
@@ -62,6 +84,8 @@ class Reactor:
             self._cancel_all()
         finally:
             self.loop.close()
+            for asked in list(self._asked):
+                asked.cancel()
 
     def _cancel_all(self) -> None:
         tasks = asyncio.all_tasks(self.loop)

@@ -16,6 +16,7 @@ import shutil
 import stat
 import zipfile
 import zlib
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from emulator import ids
@@ -98,7 +99,7 @@ class CodeStore:
     def fill(self, id: str, digest: str) -> None:
         """Puts code into a staged folder: the same files, under a second name."""
         shutil.copytree(
-            self.folder(digest), self._staged(id), copy_function=os.link, dirs_exist_ok=True
+            self.folder(digest), self._staged(id), copy_function=_link, dirs_exist_ok=True
         )
 
     def unstage(self, id: str) -> None:
@@ -146,13 +147,23 @@ def _unpack(zipped: bytes, folder: Path) -> None:
 
 
 def _entries(folder: Path) -> int:
-    """As many as there are, or more than a few."""
-    count = 0
-    for _, folders, files in os.walk(folder):
-        count += len(folders) + len(files)
-        if count > _FEW:
-            break
+    """As many as there are, or more than a few: it looks at no more."""
+    count, folders = 0, [str(folder)]
+    while folders and count <= _FEW:
+        with os.scandir(folders.pop()) as entries:
+            for entry in islice(entries, _FEW + 1):
+                count += 1
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
     return count
+
+
+def _link(source: str, target: str) -> None:
+    """There are file systems without second names, or with few of them."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _check(entries: list[zipfile.ZipInfo]) -> None:

@@ -107,7 +107,7 @@ class Environment:
             return False
         self.state = lifecycle.move(self.state, by)
         self.since = self._clock.monotonic()
-        if self.state is State.BUSY:
+        if by is Move.ANSWERED:
             self._reserved = False
         if by is Move.RETIRED:
             self.retired = True
@@ -116,16 +116,16 @@ class Environment:
         return True
 
     def reserve(self) -> None:
-        """Keeps it for one lease until it is busy, or released."""
+        """Keeps it for one lease until it has answered, or is released."""
         self._reserved = True
         self.turn += 1
 
     def release(self, turn: int) -> None:
-        """That lease is over. What has not answered in it can serve no more."""
+        """That lease is over. What has not answered in it, or still starts, can serve no more."""
         if self.turn != turn:
             return
         self._reserved = False
-        if self.state is State.BUSY:
+        if self.state in (State.BUSY, State.STARTING):
             self.move(Move.RETIRED)
 
     def made(self, container: Container | None) -> None:
@@ -134,6 +134,10 @@ class Environment:
         self._made.set()
         if container is None:
             self.gone()
+
+    @property
+    def unmade(self) -> bool:
+        return not self._made.is_set()
 
     def run(self) -> None:
         """Starts the runtime: from here its init is counted."""

@@ -107,6 +107,9 @@ class Invoker:
         try:
             outcome = await work
         except Exception as error:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "an invocation broke", "exception": error}
+            )
             outcome = not_started("InvocationFailed", f"taskdock could not run it: {error!r}")
         ended(outcome)
 

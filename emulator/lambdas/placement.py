@@ -41,7 +41,7 @@ class Slot:
     since: float
     time_limit: float = 300.0  # seconds, of its function
     stale: bool = False  # its function has changed or gone
-    reserved: bool = False  # for the lease that started it
+    reserved: bool = False  # for a lease that it has not answered in
     function: str = ""  # its name, for who looks
 
     @property

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 
 from emulator import ids
 from emulator.clock import Clock
@@ -35,7 +34,8 @@ _END_LIMIT = 5.0  # seconds that a runtime has to end when it is stopped
 _FREEZE_AFTER = 5.0  # seconds, where freezing takes its time
 _LINGER = 0.002  # seconds until an environment is frozen that nobody calls again at once
 _SOON = 0.1  # seconds that a call waits for an environment that has answered and is almost free
-_STARTS = 32  # side by side
+_STARTS = 32  # side by side; each may wait for a pull or a build
+_ERRANDS = 8  # calls to the engine that take a moment, side by side
 _REMOVALS = 4
 _STOP_LIMIT = 30.0  # seconds until a stop gives up on an engine that does not remove
 
@@ -95,15 +95,18 @@ class Pool:
         self._assigned: dict[str, Prepared] = {}  # by the environment that starts in it
         self._waiting: list[_Waiter] = []
         self._serving = False
+        self._looking: asyncio.TimerHandle | None = None
         self._removed = asyncio.Event()
-        self._hands = ThreadPoolExecutor(_STARTS, "engine")
+        self._starters = ThreadPoolExecutor(_STARTS, "starter")
+        self._errands = ThreadPoolExecutor(_ERRANDS, "errand")
         self._undertaker = ThreadPoolExecutor(_REMOVALS, "undertaker")
         self._stopping = False
         self._stock = Stock(
             engine=engine,
             launcher=launcher,
             reactor=reactor,
-            hands=self._hands,
+            starters=self._starters,
+            errands=self._errands,
             each=prewarm,
             fits=self._fits,
             clock=clock,
@@ -145,7 +148,8 @@ class Pool:
         """Removes every container; invocations under way end as `stopped`."""
         self.reactor.run(self._stop())
         self._undertaker.shutdown(wait=False)
-        self._hands.shutdown(wait=False)
+        self._errands.shutdown(wait=False)
+        self._starters.shutdown(wait=False)
 
     # For invocations
 
@@ -229,8 +233,9 @@ class Pool:
             return environment, idle.state
         now = self._clock.monotonic()
         if placement.serving_soon(same, now, _SOON) > ahead:
+            self._look_again()
             return None
-        evicted = self._to_evict(function.memory_limit)
+        evicted = [] if self._stock.has(function) else self._to_evict(function.memory_limit)
         if evicted is None:
             return None
         for slot in evicted:
@@ -254,12 +259,10 @@ class Pool:
     async def _await_turn(self, function: Function, patience: float) -> Found | Failure:
         waiter = _Waiter(function, self._loop.create_future())
         self._waiting.append(waiter)
-        again = self._loop.call_later(_SOON, self._serve_waiting)
         over = self._loop.call_later(max(patience, 0), self._give_up, waiter)
         try:
             return await waiter.turn
         finally:
-            again.cancel()
             over.cancel()
 
     def _give_up(self, waiter: _Waiter) -> None:
@@ -267,23 +270,32 @@ class Pool:
             self._waiting.remove(waiter)
             waiter.turn.set_result(not_started("NoCapacity", "memory had no room for it in time"))
 
+    def _look_again(self) -> None:
+        """An environment that was almost free may work on after all, and tells nobody."""
+        if self._looking is None:
+            self._looking = self._loop.call_later(_SOON, self._look)
+
+    def _look(self) -> None:
+        self._looking = None
+        self._serve_waiting()
+
     def _serve_waiting(self) -> None:
         """Those who wait get what there is now, in the order in which they came."""
         if self._serving or not self._waiting:
             return
         self._serving = True
-        ahead: Counter[str] = Counter()
-        left: list[_Waiter] = []
-        for waiter in self._waiting:
-            version = waiter.function.version
-            found = self._take(waiter.function, ahead[version])
-            if found is None:
-                ahead[version] += 1
-                left.append(waiter)
-            else:
-                waiter.turn.set_result(found)
-        self._waiting = left
-        self._serving = False
+        try:
+            ahead: Counter[str] = Counter()
+            for waiter in list(self._waiting):
+                version = waiter.function.version
+                found = self._take(waiter.function, ahead[version])
+                if found is None:
+                    ahead[version] += 1
+                else:
+                    self._waiting.remove(waiter)
+                    waiter.turn.set_result(found)
+        finally:
+            self._serving = False
 
     # Starting and ending
 
@@ -305,41 +317,57 @@ class Pool:
         return environment
 
     async def _start(self, environment: Environment) -> Environment | Failure:
-        """Makes its container and starts its runtime, which is busy for this lease, or down."""
+        """Makes its container and starts its runtime, which is busy for this lease, or down.
+
+        Whatever goes wrong, it is retired, and nothing waits for it any more.
+        """
         function = environment.function
-        container: Container | None = None
+        prepared = self._assigned.pop(environment.id, None)
         try:
-            prepared = self._assigned.pop(environment.id, None)
             if prepared is not None and await prepared.made:
-                create = partial(self._assign, environment, prepared)
+                await self._in_prepared_container(environment, prepared)
             else:
-                create = partial(self._create, environment)
-            container = await self._loop.run_in_executor(self._hands, create)
+                await self._in_new_container(environment)
+            ready = await self._await_init(environment, INIT_LIMIT)
         except EngineError as error:
+            environment.move(Move.RETIRED)
             self._notices.publish("environment_failed", function=function.name, error=error.message)
             return not_started(type(error).__name__, error.message)
+        except BaseException:
+            environment.move(Move.RETIRED)
+            if environment.unmade:
+                environment.made(None)
+            raise
         finally:
-            environment.made(container)
-            if container is None:
-                self._stock.started(function)
-        ready = await self._await_init(environment, INIT_LIMIT)
-        self._stock.started(function)
+            self._stock.started(function)
         if not ready and environment.overdue:
             self._notices.publish("environment_silent", function=function.name, hint=_SILENT)
         return environment
 
-    def _create(self, environment: Environment) -> Container:
-        spec, environment.program = self._launcher.launch(environment.function, environment.id)
-        environment.image = spec.image
-        return self._engine.create(spec, environment, self.reactor)
+    async def _in_new_container(self, environment: Environment) -> None:
+        def create() -> Container:
+            spec, environment.program = self._launcher.launch(environment.function, environment.id)
+            environment.image = spec.image
+            return self._engine.create(spec, environment, self.reactor)
 
-    def _assign(self, environment: Environment, prepared: Prepared) -> Container:
-        assert prepared.container is not None, "it has been made"
+        container: Container | None = None
+        try:
+            container = await self._loop.run_in_executor(self._starters, create)
+        finally:
+            environment.made(container)
+
+    async def _in_prepared_container(self, environment: Environment, prepared: Prepared) -> None:
+        container = prepared.container
+        assert container is not None, "it is in stock"
         function, id = environment.function, environment.id
+
+        def assign() -> None:
+            environment.program = self._launcher.assign(function, id)
+            container.rename(launch.container_name(function.name, id))
+
         environment.image = prepared.image
-        environment.program = self._launcher.assign(function, id)
-        prepared.container.rename(launch.container_name(function.name, id))
-        return prepared.container
+        environment.made(container)
+        await self._loop.run_in_executor(self._errands, assign)
 
     async def _await_init(self, environment: Environment, limit: float) -> bool:
         """Starts the runtime and waits until it is busy; after `limit` seconds it is ended."""
@@ -375,8 +403,9 @@ class Pool:
             environment.remove()
         except EngineError as error:
             self._tell_of(environment, error)
-        self._launcher.discard(environment.id)
-        self.reactor.call(self._forget, environment)
+        finally:
+            self._launcher.discard(environment.id)
+            self.reactor.call(self._forget, environment)
 
     def _forget(self, environment: Environment) -> None:
         del self._environments[environment.id]
@@ -420,10 +449,12 @@ class Pool:
 
     async def _thaw(self, environment: Environment) -> bool:
         """False: it could not be thawed, and is given up."""
-        quick = self._engine.freezes_at_once
-        thawed = await self._ask(environment, environment.thaw, quick=quick)
-        if not thawed:
-            environment.release(environment.turn)
+        quick, thawed = self._engine.freezes_at_once, False
+        try:
+            thawed = await self._ask(environment, environment.thaw, quick=quick)
+        finally:
+            if not thawed:
+                environment.release(environment.turn)
         return thawed
 
     async def _ask(
@@ -437,7 +468,7 @@ class Pool:
             if quick:
                 verb()
             else:
-                await self._loop.run_in_executor(self._hands, verb)
+                await self._loop.run_in_executor(self._errands, verb)
         except EngineError as error:
             self._tell_of(environment, error)
             return False

@@ -50,6 +50,8 @@ class Prepared:
         self.environment: Environment | None = None
         self.made: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         """Whether there is a container; none: the engine failed."""
+        self.ended = False
+        """By itself, and before anybody took it."""
         self._lost = lost
 
     @property
@@ -74,6 +76,7 @@ class Prepared:
         if self.environment is not None:
             self.environment.gone()
         else:
+            self.ended = True
             self._lost(self)
 
 
@@ -101,7 +104,8 @@ class Stock:
         engine: Engine,
         launcher: Launcher,
         reactor: Reactor,
-        hands: Executor,
+        starters: Executor,
+        errands: Executor,
         each: int,
         fits: Callable[[int], bool],
         clock: Clock,
@@ -109,12 +113,14 @@ class Stock:
     ) -> None:
         """`each`: how many to prepare of every kind in use; 0: none.
 
-        `hands` make the engine's calls; `fits`: whether there is room for so many MB more.
+        `starters` make containers, `errands` remove them; `fits`: whether there is room for so many
+        MB more.
         """
         self._engine = engine
         self._launcher = launcher
         self._reactor = reactor
-        self._hands = hands
+        self._starters = starters
+        self._errands = errands
         self._each = each
         self._fits = fits
         self._clock = clock
@@ -155,6 +161,10 @@ class Stock:
             demand.function, demand.at = function, self._clock.monotonic()
         return kind
 
+    def has(self, function: Function) -> bool:
+        """Whether one is prepared for it: that has its room already."""
+        return self._find(self._kind(function)) is not None
+
     def take(self, function: Function) -> Prepared | None:
         """One for this function, which starts now: `started` is to be called when it has.
 
@@ -166,7 +176,7 @@ class Stock:
         demand = self._demands[kind]
         demand.starting += 1
         demand.peak = max(demand.peak, demand.starting)
-        found = next((each for each in self._prepared.values() if each.kind == kind), None)
+        found = self._find(kind)
         if found is not None:
             return self._prepared.pop(found.id)
         making, self._making = self._making, None
@@ -196,7 +206,7 @@ class Stock:
                     self.discard(each.id)
 
     def discard(self, id: str) -> None:
-        self._hands.submit(self._remove, self._prepared.pop(id))
+        self._errands.submit(self._remove, self._prepared.pop(id))
 
     async def close(self) -> None:
         """Returns when nothing is left."""
@@ -205,13 +215,16 @@ class Stock:
             await asyncio.wait((self._filling,))
         left = [self._prepared.pop(id) for id in list(self._prepared)]
         loop = self._reactor.loop
-        removals = [loop.run_in_executor(self._hands, self._remove, each) for each in left]
+        removals = [loop.run_in_executor(self._errands, self._remove, each) for each in left]
         await asyncio.gather(*removals)
 
     def _kind(self, function: Function) -> Kind | None:
         if not self._each or not self._launcher.prepares(function):
             return None
         return Kind(function.runtime or "", function.memory_limit)
+
+    def _find(self, kind: Kind | None) -> Prepared | None:
+        return next((each for each in self._prepared.values() if each.kind == kind), None)
 
     async def _fill(self) -> None:
         while (demand := self._missing()) is not None and self._is_calm:
@@ -239,28 +252,42 @@ class Stock:
         self._making = prepared = Prepared(kind, self._forget)
         loop = self._reactor.loop
         try:
-            await loop.run_in_executor(self._hands, self._make, prepared, function)
+            await loop.run_in_executor(self._starters, self._make, prepared, function)
         except EngineError as error:
-            self._launcher.discard(prepared.id)
-            self._not_before = self._clock.monotonic() + _AFTER_FAILURE
-            self._notices.publish("stock_failed", runtime=kind.runtime, error=error.message)
-        made = prepared.container is not None
-        prepared.made.set_result(made)
+            self._despair(kind, error.message)
+        except Exception as error:  # a disk that is full, say
+            self._despair(kind, repr(error))
+        if prepared.ended:
+            self._despair(kind, "the container has ended")
         taken, self._making = self._making is not prepared, None
-        if made and not taken:
+        made = prepared.container is not None and not prepared.ended
+        prepared.made.set_result(made)
+        if prepared.container is None or (made and taken):
+            return
+        wanted = kind in self._demands and self._fits(kind.memory)
+        if made and (wanted or self._closed):
             self._prepared[prepared.id] = prepared
-            if self._closed or kind not in self._demands or not self._fits(0):
-                self.discard(prepared.id)
+        else:  # it is dead, or somebody has taken its room meanwhile
+            self._errands.submit(self._remove, prepared)
 
     def _make(self, prepared: Prepared, function: Function) -> None:
-        spec = self._launcher.prepare(function, prepared.id)
-        prepared.image = spec.image
-        prepared.container = self._engine.create(spec, prepared, self._reactor)
+        try:
+            spec = self._launcher.prepare(function, prepared.id)
+            prepared.image = spec.image
+            prepared.container = self._engine.create(spec, prepared, self._reactor)
+        except BaseException:
+            self._launcher.discard(prepared.id)
+            raise
 
     def _forget(self, prepared: Prepared) -> None:
         """It has ended by itself."""
         if self._prepared.pop(prepared.id, None) is not None:
-            self._hands.submit(self._remove, prepared)
+            self._errands.submit(self._remove, prepared)
+
+    def _despair(self, kind: Kind, reason: str) -> None:
+        """For a while: the next one would hardly fare better."""
+        self._not_before = self._clock.monotonic() + _AFTER_FAILURE
+        self._notices.publish("stock_failed", runtime=kind.runtime, error=reason)
 
     def _remove(self, prepared: Prepared) -> None:
         assert prepared.container is not None, "it has been made"

@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
+from emulator.engines.engine import ProgramExit
 from emulator.errors import EngineError
+from emulator.functions.function import Function
+from emulator.lambdas.environment import Environment
 from tests.support.builders import (
+    LIMIT,
     Dock,
     Gate,
     Json,
@@ -499,3 +503,121 @@ def test_deploying_starts_no_container(dock: Dock) -> None:
     dock.post("/functions/", new_function())
 
     assert dock.engine.started == []
+
+
+def test_a_runtime_that_has_ended_serves_nobody_before_its_caller_was_told_why(dock: Dock) -> None:
+    """Else the next caller would start it again, and why it has ended would be lost."""
+    dock.deploy(lambda event, runtime: runtime.hang())
+    function = dock.emulator.catalog.get("walnut-table")
+
+    async def crash() -> tuple[bool, bool]:
+        async with dock.pool.lease(function, 5.0) as leased:
+            assert isinstance(leased, Environment)
+            leased.exited(ProgramExit(code=1))
+            meanwhile = leased.idle
+        return meanwhile, leased.idle
+
+    assert dock.pool.reactor.run(crash()) == (False, True)
+
+
+def test_an_environment_whose_start_breaks_holds_no_memory(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dock = start_dock(memory_budget=128)
+    dock.deploy(lambda event, runtime: "done")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FakeContainer, "run", _break)
+        assert dock.execute().status_code == 400
+
+    assert dock.execute().json()["result"] == "done"
+    dock.eventually(lambda: len(dock.engine.containers) == 1)
+
+
+def test_an_environment_whose_restart_breaks_holds_no_memory(start_dock: StartDock) -> None:
+    dock = start_dock(memory_budget=128)
+    dock.deploy(lambda event, runtime: runtime.exit(1) if event.get("data") else "done")
+    assert dock.execute(data={"deed": "exit"}).status_code == 400
+    dock.eventually(lambda: dock.states() == ["down"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FakeContainer, "run", _break)
+        assert dock.execute().status_code == 400
+
+    assert dock.execute().json()["result"] == "done"
+
+
+def test_an_environment_whose_thaw_breaks_is_replaced(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dock = start_dock(memory_budget=128, freeze_after=0.0)
+    dock.deploy(lambda event, runtime: "done")
+    dock.execute()
+    dock.eventually(lambda: dock.states() == ["frozen"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FakeContainer, "thaw", _break)
+        assert dock.execute().status_code == 400
+
+    assert dock.execute().json()["result"] == "done"
+
+
+def test_slow_pulls_hold_up_no_environment_that_is_there(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.lambdas.pool._STARTS", 2)
+    dock, pulled = start_dock(freeze_after=0.0), Event()
+    dock.deploy(lambda event, runtime: "done")
+    dock.execute()
+    dock.eventually(lambda: dock.states() == ["frozen"])
+    image_of = dock.pool._launcher._image_of
+
+    def pull(function: Function) -> str:
+        if function.name == "oak-chair" and not pulled.wait(LIMIT):
+            raise TimeoutError("the other function was held up")
+        return image_of(function)
+
+    monkeypatch.setattr(dock.pool._launcher, "_image_of", pull)
+    dock.deploy(lambda event, runtime: None, "oak-chair")
+    tasks = [dock.create_task("oak-chair") for _ in range(3)]
+    dock.eventually(lambda: dock.states().count("starting") == 3)
+
+    assert dock.execute().json()["result"] == "done"
+
+    pulled.set()
+    for task in tasks:
+        assert dock.finish(task)["status"] == "complete"
+
+
+def test_who_waits_for_one_that_works_on_after_its_answer_gets_another(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when a second one has answered by the time that the first one's has run out."""
+    monkeypatch.setattr("emulator.lambdas.pool._SOON", 0.3)
+    monkeypatch.setattr("emulator.lambdas.invoker._SETTLE_LIMIT", 60.0)
+    dock, over = start_dock(), Event()
+    answers = {"first": Event(), "second": Event()}
+
+    def handler(event: Json, runtime: Runtime) -> str:
+        if event.get("data"):
+            runtime.wait_for(answers[event["data"]["name"]])
+            runtime.answer("early")
+            runtime.wait_for(over)
+        return "done"
+
+    dock.deploy(handler)
+    tasks = [dock.create_task(data={"name": name}) for name in answers]
+    dock.eventually(lambda: dock.states() == ["busy", "busy"])
+    answers["first"].set()
+    dock.eventually(lambda: dock.states() == ["busy", "settling"])
+    with ThreadPoolExecutor() as executor:
+        call = executor.submit(dock.execute)
+        dock.eventually(lambda: dock.pool._waiting)
+        answers["second"].set()
+
+        assert call.result(LIMIT).json()["result"] == "done"
+
+    over.set()
+    for task in tasks:
+        dock.finish(task)
+
+
+def _break(*_: object) -> None:
+    raise RuntimeError("planted")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
+from emulator.engines.engine import ContainerSpec
 from emulator.settings import Settings
 from tests.support.builders import (
+    LIMIT,
     Dock,
     Gate,
     Json,
@@ -284,3 +287,112 @@ def test_where_none_is_wanted_none_is_prepared(dock: Dock) -> None:
 
     assert in_stock(dock) == {}
     assert len(dock.engine.started) == 1
+
+
+def test_what_is_prepared_is_taken_where_nothing_else_would_fit(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.lambdas.stock._CALM", 0.0)
+    dock, gate = start_dock(prewarm=1, memory_budget=2 * MEMORY), Gate()
+    dock.deploy(lambda event, runtime: gate.pass_(runtime))
+    task = dock.create_task()
+    dock.eventually(lambda: gate.waiting == 1)
+    dock.pool.make_up_stock(600.0)
+    (prepared,) = await_stock(dock)
+
+    other = dock.create_task()
+    dock.eventually(lambda: gate.waiting == 2)
+
+    assert prepared.id in dock.engine.containers
+    assert len(dock.engine.started) == 2
+    gate.open()
+    assert dock.finish(task)["status"] == dock.finish(other)["status"] == "complete"
+
+
+def test_what_has_lost_its_room_while_it_was_made_is_not_kept(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dock, made = start_dock(prewarm=1, memory_budget=200), Event()
+    prepare = dock.pool._launcher.prepare
+
+    def prepare_later(*args: Any) -> ContainerSpec:
+        made.wait(LIMIT)
+        return prepare(*args)
+
+    monkeypatch.setattr(dock.pool._launcher, "prepare", prepare_later)
+    dock.deploy(lambda event, runtime: "done")
+    dock.eventually(lambda: dock.pool._stock._making)
+    dock.deploy(lambda event, runtime: "done", "oak-chair", memoryLimit=150)
+    assert dock.execute("oak-chair").json()["result"] == "done"
+
+    made.set()
+    dock.eventually(lambda: len(dock.engine.started) == 2 and not waiting(dock))
+
+    assert dock.states() == ["ready"]
+
+
+def test_one_that_has_ended_before_it_was_ready_is_given_to_nobody(
+    stocked: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = stocked.engine.create
+
+    def create_dead(spec: ContainerSpec, *args: Any) -> FakeContainer:
+        container = create(spec, *args)
+        if "prepared" in spec.name:
+            container.kill()
+        return container
+
+    monkeypatch.setattr(stocked.engine, "create", create_dead)
+    stocked.deploy(lambda event, runtime: "done")
+    stocked.eventually(lambda: any(name == "stock_failed" for name, _ in stocked.notices))
+
+    assert stocked.execute().json()["result"] == "done"
+    stocked.eventually(lambda: not waiting(stocked))
+
+
+def test_a_fault_while_one_is_prepared_is_told_and_not_tried_all_the_time(
+    stocked: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(stocked.pool._launcher, "prepare", fail)
+    stocked.deploy(lambda event, runtime: "done")
+    stocked.eventually(lambda: any(name == "stock_failed" for name, _ in stocked.notices))
+
+    for _ in range(5):
+        stocked.pool.make_up_stock(600.0)
+        assert stocked.execute().json()["result"] == "done"
+
+    assert [name for name, _ in stocked.notices].count("stock_failed") == 1
+
+
+def test_a_prepared_container_that_gets_no_code_is_removed_and_fails_one_call_alone(
+    stocked: Dock,
+) -> None:
+    stocked.deploy(lambda event, runtime: "done")
+    (prepared,) = await_stock(stocked)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stocked.pool._launcher, "assign", _fail)
+        assert stocked.execute().status_code == 400
+
+    stocked.eventually(lambda: prepared.id not in stocked.engine.containers)
+    stocked.eventually(lambda: stocked.states() == [])
+    await_stock(stocked)
+    assert stocked.execute().json()["result"] == "done"
+
+
+def test_code_is_copied_where_files_have_no_second_names(
+    stocked: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.link", _fail)
+    stocked.deploy(say_what, code=base64_of(zip_of({"lib/index.py": "walnut"})))
+    (prepared,) = await_stock(stocked)
+
+    result = stocked.execute().json()["result"]
+
+    assert (result["container"], result["code"]) == (prepared.spec.name, "walnut")
+
+
+def _fail(*_: object, **__: object) -> None:
+    raise OSError("not supported")
