@@ -13,6 +13,7 @@ from emulator import ids
 from emulator.clock import Clock, to_epoch
 from emulator.functions.function import Function
 from emulator.lambdas import launch
+from emulator.lambdas.attendant import Attendant
 from emulator.lambdas.environment import Environment
 from emulator.lambdas.lifecycle import State
 from emulator.lambdas.logs import InvocationLog, Sink, Usage
@@ -143,7 +144,7 @@ class Invoker:
                 call=call,
                 arn=call.arn or launch.function_arn(function.name, self._region),
                 log=log,
-                pool=self._pool,
+                attendant=self._pool.attendant,
                 clock=self._clock,
                 answered=answered,
             ).run()
@@ -160,7 +161,7 @@ class _Invocation:
         call: Call,
         arn: str,
         log: InvocationLog,
-        pool: Pool,
+        attendant: Attendant,
         clock: Clock,
         answered: Told,
     ) -> None:
@@ -169,7 +170,7 @@ class _Invocation:
         self._call = call
         self._arn = arn
         self._log = log
-        self._pool = pool
+        self._attendant = attendant
         self._clock = clock
         self._answered = answered
         self._limit = environment.function.time_limit  # seconds
@@ -204,7 +205,7 @@ class _Invocation:
         """A runtime that is down has its init within the invocation, and in its time."""
         if cold and self._environment.init_milliseconds is None:
             self._log.init_report(self._environment.age_milliseconds, self._why(), "init")
-        return await self._pool.restart(self._environment, self._limit)
+        return await self._attendant.restart(self._environment, self._limit)
 
     async def _exchange(self) -> Outcome | ContainerEnd | None:
         """What came back from the runtime within its time; None: nothing."""
@@ -242,7 +243,7 @@ class _Invocation:
             await self._environment.settle(_SETTLE_LIMIT)
             return answered
         if answered is None:
-            await self._pool.end(self._environment)
+            await self._attendant.end(self._environment)
         outcome = self._why()
         self._answered(outcome)
         return outcome

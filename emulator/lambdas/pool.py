@@ -1,7 +1,7 @@
 """All environments of this server: leases them, starts what is missing, retires the rest.
 
 It lives on the reactor's thread, and needs no locks there; what other threads may call says so.
-Decisions are `placement`'s; calls to the engine that take long are made on threads.
+Decisions are `placement`'s; the `attendant` does what they ask for.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from emulator import ids
 from emulator.clock import Clock
-from emulator.engines.engine import Container, Engine
-from emulator.errors import EngineError
+from emulator.engines.engine import Engine
 from emulator.functions.function import Function
-from emulator.lambdas import launch, placement
+from emulator.lambdas import placement
+from emulator.lambdas.attendant import Attendant
 from emulator.lambdas.environment import Environment
 from emulator.lambdas.launcher import Launcher
 from emulator.lambdas.lifecycle import Move, State
@@ -29,20 +28,10 @@ from emulator.lambdas.stock import Prepared, Stock
 from emulator.notices import Notices
 from emulator.reactor import Reactor
 
-INIT_LIMIT = 10.0  # seconds that a runtime has to start before its first invocation begins
-_END_LIMIT = 5.0  # seconds that a runtime has to end when it is stopped
 _FREEZE_AFTER = 5.0  # seconds, where freezing takes its time
 _LINGER = 0.002  # seconds until an environment is frozen that nobody calls again at once
 _SOON = 0.1  # seconds that a call waits for an environment that has answered and is almost free
-_STARTS = 32  # side by side; each may wait for a pull or a build
-_ERRANDS = 8  # calls to the engine that take a moment, side by side
-_REMOVALS = 4
 _STOP_LIMIT = 30.0  # seconds until a stop gives up on an engine that does not remove
-
-_SILENT = (
-    "its init took too long; when every function does this, look whether a firewall keeps"
-    " containers from reaching this machine"
-)
 
 Found = tuple[Environment, State]
 """An environment that is reserved now, and the state that it was in."""
@@ -82,14 +71,11 @@ class Pool:
         self._most = most or sys.maxsize
         self._keep_warm = keep_warm
         self._freeze_after = freeze_after
-        self._cpus = cpus
         self._engine = engine
         self.reactor = reactor
         self._loop = reactor.loop
-        self._launcher = launcher
         self._budget = budget
         self._clock = clock
-        self._notices = notices
         self._environments: dict[str, Environment] = {}
         self._of: dict[str, list[Environment]] = {}  # by version
         self._assigned: dict[str, Prepared] = {}  # by the environment that starts in it
@@ -97,16 +83,16 @@ class Pool:
         self._serving = False
         self._looking: asyncio.TimerHandle | None = None
         self._removed = asyncio.Event()
-        self._starters = ThreadPoolExecutor(_STARTS, "starter")
-        self._errands = ThreadPoolExecutor(_ERRANDS, "errand")
-        self._undertaker = ThreadPoolExecutor(_REMOVALS, "undertaker")
         self._stopping = False
+        self.attendant = Attendant(
+            engine=engine, launcher=launcher, reactor=reactor, notices=notices, cpus=cpus
+        )
         self._stock = Stock(
             engine=engine,
             launcher=launcher,
             reactor=reactor,
-            starters=self._starters,
-            errands=self._errands,
+            starters=self.attendant.starters,
+            errands=self.attendant.errands,
             each=prewarm,
             fits=self._fits,
             clock=clock,
@@ -147,9 +133,7 @@ class Pool:
     def stop(self) -> None:
         """Removes every container; invocations under way end as `stopped`."""
         self.reactor.run(self._stop())
-        self._undertaker.shutdown(wait=False)
-        self._errands.shutdown(wait=False)
-        self._starters.shutdown(wait=False)
+        self.attendant.close()
 
     # For invocations
 
@@ -164,7 +148,7 @@ class Pool:
         """An environment of this function's version, for one invocation.
 
         It is busy; or it is down, since its runtime has ended or its init has failed, and is to be
-        started again by `restart`. Gives a `Failure` when nothing can be started, or there is no
+        started again. Gives a `Failure` when nothing can be started, or there is no
         room within `patience` seconds.
         """
         leased = await self._acquire(function, patience)
@@ -181,17 +165,6 @@ class Pool:
                 self._loop.call_later(_LINGER, self._freeze_unused, leased, turn)
             if leased.stale:
                 self._retire_idle(after=float("inf"))
-
-    async def restart(self, environment: Environment, limit: float) -> bool:
-        """Starts the runtime of a leased environment again: busy, or false and down again."""
-        return environment.move(Move.RESTARTED) and await self._await_init(environment, limit)
-
-    async def end(self, environment: Environment) -> None:
-        """Its time is up: the runtime is ended, or the container with it if that is no use."""
-        environment.overdue = True
-        environment.stop()
-        if not await environment.ended(_END_LIMIT):
-            environment.gone()
 
     @property
     def freezes_after(self) -> float:
@@ -213,7 +186,7 @@ class Pool:
             environment, was = found
             if was is State.STARTING:
                 return await self._start(environment)
-            if was is not State.FROZEN or await self._thaw(environment):
+            if was is not State.FROZEN or await self.attendant.thaw(environment):
                 return environment
 
     def _take(self, function: Function, ahead: int) -> Found | Failure | None:
@@ -317,73 +290,16 @@ class Pool:
         return environment
 
     async def _start(self, environment: Environment) -> Environment | Failure:
-        """Makes its container and starts its runtime, which is busy for this lease, or down.
-
-        Whatever goes wrong, it is retired, and nothing waits for it any more.
-        """
-        function = environment.function
         prepared = self._assigned.pop(environment.id, None)
         try:
-            if prepared is not None and await prepared.made:
-                await self._in_prepared_container(environment, prepared)
-            else:
-                await self._in_new_container(environment)
-            ready = await self._await_init(environment, INIT_LIMIT)
-        except EngineError as error:
-            environment.move(Move.RETIRED)
-            self._notices.publish("environment_failed", function=function.name, error=error.message)
-            return not_started(type(error).__name__, error.message)
-        except BaseException:
-            environment.move(Move.RETIRED)
-            if environment.unmade:
-                environment.made(None)
-            raise
+            failure = await self.attendant.start(environment, prepared)
         finally:
-            self._stock.started(function)
-        if not ready and environment.overdue:
-            self._notices.publish("environment_silent", function=function.name, hint=_SILENT)
-        return environment
-
-    async def _in_new_container(self, environment: Environment) -> None:
-        def create() -> Container:
-            spec, environment.program = self._launcher.launch(environment.function, environment.id)
-            environment.image = spec.image
-            return self._engine.create(spec, environment, self.reactor)
-
-        container: Container | None = None
-        try:
-            container = await self._loop.run_in_executor(self._starters, create)
-        finally:
-            environment.made(container)
-
-    async def _in_prepared_container(self, environment: Environment, prepared: Prepared) -> None:
-        container = prepared.container
-        assert container is not None, "it is in stock"
-        function, id = environment.function, environment.id
-
-        def assign() -> None:
-            environment.program = self._launcher.assign(function, id)
-            container.rename(launch.container_name(function.name, id))
-
-        environment.image = prepared.image
-        environment.made(container)
-        await self._loop.run_in_executor(self._errands, assign)
-
-    async def _await_init(self, environment: Environment, limit: float) -> bool:
-        """Starts the runtime and waits until it is busy; after `limit` seconds it is ended."""
-        environment.run()
-        if not await environment.left(State.STARTING, limit):
-            await self.end(environment)
-            return False
-        ready = environment.move(Move.LEASED)
-        if ready and self._cpus is not None:  # AWS gives all the same speed until init is over
-            cpus = self._cpus(environment.function)
-            await self._ask(environment, lambda: environment.limit_cpu(cpus))
-        return ready
+            self._stock.started(environment.function)
+        return failure or environment
 
     def _moved(self, environment: Environment) -> None:
         if environment.state is State.RETIRING:
-            self._undertaker.submit(self._remove, environment)
+            self.attendant.remove(environment, self._forget)
         self._serve_waiting()
 
     def _retire_idle(self, after: float) -> None:
@@ -396,16 +312,6 @@ class Pool:
             if environment.function.name == name and environment.version != current:
                 environment.stale = True
         self._retire_idle(after=float("inf"))
-
-    def _remove(self, environment: Environment) -> None:
-        """On a thread of the undertaker's."""
-        try:
-            environment.remove()
-        except EngineError as error:
-            self._tell_of(environment, error)
-        finally:
-            self._launcher.discard(environment.id)
-            self.reactor.call(self._forget, environment)
 
     def _forget(self, environment: Environment) -> None:
         del self._environments[environment.id]
@@ -445,34 +351,4 @@ class Pool:
         for environment in chosen:
             environment.move(Move.IDLED)
         for environment in chosen:
-            await self._ask(environment, environment.freeze, quick=self._engine.freezes_at_once)
-
-    async def _thaw(self, environment: Environment) -> bool:
-        """False: it could not be thawed, and is given up."""
-        quick, thawed = self._engine.freezes_at_once, False
-        try:
-            thawed = await self._ask(environment, environment.thaw, quick=quick)
-        finally:
-            if not thawed:
-                environment.release(environment.turn)
-        return thawed
-
-    async def _ask(
-        self, environment: Environment, verb: Callable[[], None], *, quick: bool = False
-    ) -> bool:
-        """False: the engine failed at it, which is told; no invocation fails for it.
-
-        `quick`: it takes less time than to have a thread do it.
-        """
-        try:
-            if quick:
-                verb()
-            else:
-                await self._loop.run_in_executor(self._errands, verb)
-        except EngineError as error:
-            self._tell_of(environment, error)
-            return False
-        return True
-
-    def _tell_of(self, environment: Environment, error: EngineError) -> None:
-        self._notices.publish("environment_failed", id=environment.id, error=error.message)
+            await self.attendant.freeze(environment)

@@ -300,7 +300,7 @@ def test_an_init_that_fails_once_succeeds_within_the_invocation(dock: Dock) -> N
 def test_a_runtime_that_cannot_be_stopped_takes_its_container_along(
     dock: Dock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.pool._END_LIMIT", 0.1)
+    monkeypatch.setattr("emulator.lambdas.attendant._END_LIMIT", 0.1)
     monkeypatch.setattr(FakeContainer, "stop", lambda self: None)
     dock.deploy(lambda event, runtime: runtime.hang())
     dock.shorten(time_limit=1)
@@ -433,7 +433,7 @@ def test_memory_can_run_out_during_init(dock: Dock) -> None:
 def test_a_runtime_that_never_asks_for_work_times_out(
     dock: Dock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.pool.INIT_LIMIT", 0.5)
+    monkeypatch.setattr("emulator.lambdas.attendant.INIT_LIMIT", 0.5)
 
     def program(runtime: Runtime) -> None:
         runtime.print("loading")

@@ -1,0 +1,180 @@
+"""The attendant: does with environments what the pool and the invoker have decided.
+
+It starts, ends, freezes, thaws and removes them. It is called on the reactor's thread; what takes
+the engine long is done on threads of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from emulator.engines.engine import Container, Engine
+from emulator.errors import EngineError
+from emulator.functions.function import Function
+from emulator.lambdas import launch
+from emulator.lambdas.environment import Environment
+from emulator.lambdas.launcher import Launcher
+from emulator.lambdas.lifecycle import Move, State
+from emulator.lambdas.outcome import Failure, not_started
+from emulator.lambdas.stock import Prepared
+from emulator.notices import Notices
+from emulator.reactor import Reactor
+
+INIT_LIMIT = 10.0  # seconds that a runtime has to start before its first invocation begins
+_END_LIMIT = 5.0  # seconds that a runtime has to end when it is stopped
+_STARTS = 32  # side by side; each may wait for a pull or a build
+_ERRANDS = 8  # calls to the engine that take a moment, side by side
+_REMOVALS = 4
+
+_SILENT = (
+    "its init took too long; when every function does this, look whether a firewall keeps"
+    " containers from reaching this machine"
+)
+
+
+class Attendant:
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        launcher: Launcher,
+        reactor: Reactor,
+        notices: Notices,
+        cpus: Callable[[Function], float] | None = None,
+    ) -> None:
+        """`cpus`: the processors' time that a function has once its init is over; None: no
+        limit."""
+        self.starters = ThreadPoolExecutor(_STARTS, "starter")
+        self.errands = ThreadPoolExecutor(_ERRANDS, "errand")
+        self._undertaker = ThreadPoolExecutor(_REMOVALS, "undertaker")
+        self._engine = engine
+        self._launcher = launcher
+        self._reactor = reactor
+        self._loop = reactor.loop
+        self._notices = notices
+        self._cpus = cpus
+
+    async def start(self, environment: Environment, prepared: Prepared | None) -> Failure | None:
+        """Makes its container, or takes the one that is prepared, and starts its runtime.
+
+        It is busy then, or down. Whatever goes wrong, it is retired.
+        """
+        name = environment.function.name
+        try:
+            if prepared is not None and await prepared.made:
+                await self._in_prepared_container(environment, prepared)
+            else:
+                await self._in_new_container(environment)
+            ready = await self._await_init(environment, INIT_LIMIT)
+        except EngineError as error:
+            environment.move(Move.RETIRED)
+            self._notices.publish("environment_failed", function=name, error=error.message)
+            return not_started(type(error).__name__, error.message)
+        except BaseException:
+            environment.move(Move.RETIRED)
+            if environment.unmade:
+                environment.made(None)
+            raise
+        if not ready and environment.overdue:
+            self._notices.publish("environment_silent", function=name, hint=_SILENT)
+        return None
+
+    async def restart(self, environment: Environment, limit: float) -> bool:
+        """Starts the runtime of a leased environment again: busy, or false and down again."""
+        return environment.move(Move.RESTARTED) and await self._await_init(environment, limit)
+
+    async def end(self, environment: Environment) -> None:
+        """Its time is up: the runtime is ended, or the container with it if that is no use."""
+        environment.overdue = True
+        environment.stop()
+        if not await environment.ended(_END_LIMIT):
+            environment.gone()
+
+    async def freeze(self, environment: Environment) -> None:
+        await self._ask(environment, environment.freeze, quick=self._engine.freezes_at_once)
+
+    async def thaw(self, environment: Environment) -> bool:
+        """False: it could not be thawed, and is given up."""
+        quick, thawed = self._engine.freezes_at_once, False
+        try:
+            thawed = await self._ask(environment, environment.thaw, quick=quick)
+        finally:
+            if not thawed:
+                environment.release(environment.turn)
+        return thawed
+
+    def remove(self, environment: Environment, then: Callable[[Environment], None]) -> None:
+        """Returns at once; `then` is called when nothing is left of it."""
+
+        def remove() -> None:
+            try:
+                environment.remove()
+            except EngineError as error:
+                self._tell_of(environment, error)
+            finally:
+                self._launcher.discard(environment.id)
+                self._reactor.call(then, environment)
+
+        self._undertaker.submit(remove)
+
+    def close(self) -> None:
+        for threads in (self._undertaker, self.errands, self.starters):
+            threads.shutdown(wait=False)
+
+    async def _in_new_container(self, environment: Environment) -> None:
+        def create() -> Container:
+            spec, environment.program = self._launcher.launch(environment.function, environment.id)
+            environment.image = spec.image
+            return self._engine.create(spec, environment, self._reactor)
+
+        container: Container | None = None
+        try:
+            container = await self._loop.run_in_executor(self.starters, create)
+        finally:
+            environment.made(container)
+
+    async def _in_prepared_container(self, environment: Environment, prepared: Prepared) -> None:
+        container = prepared.container
+        assert container is not None, "it is in stock"
+        function, id = environment.function, environment.id
+
+        def assign() -> None:
+            environment.program = self._launcher.assign(function, id)
+            container.rename(launch.container_name(function.name, id))
+
+        environment.image = prepared.image
+        environment.made(container)
+        await self._loop.run_in_executor(self.errands, assign)
+
+    async def _await_init(self, environment: Environment, limit: float) -> bool:
+        """Starts the runtime and waits until it is busy; after `limit` seconds it is ended."""
+        environment.run()
+        if not await environment.left(State.STARTING, limit):
+            await self.end(environment)
+            return False
+        ready = environment.move(Move.LEASED)
+        if ready and self._cpus is not None:  # AWS gives all the same speed until init is over
+            cpus = self._cpus(environment.function)
+            await self._ask(environment, lambda: environment.limit_cpu(cpus))
+        return ready
+
+    async def _ask(
+        self, environment: Environment, verb: Callable[[], None], *, quick: bool = False
+    ) -> bool:
+        """False: the engine failed at it, which is told; no invocation fails for it.
+
+        `quick`: it takes less time than to have a thread do it.
+        """
+        try:
+            if quick:
+                verb()
+            else:
+                await self._loop.run_in_executor(self.errands, verb)
+        except EngineError as error:
+            self._tell_of(environment, error)
+            return False
+        return True
+
+    def _tell_of(self, environment: Environment, error: EngineError) -> None:
+        self._notices.publish("environment_failed", id=environment.id, error=error.message)
