@@ -6,10 +6,17 @@ Subclasses give `run_once`. Starting twice, stopping twice and stopping unstarte
 from __future__ import annotations
 
 import threading
+from datetime import datetime
 
 from emulator.notices import Notices
 
+LONGEST_PAUSE = 5.0  # seconds, so that a clock that was set forward is noticed
 _AFTER_FAILURE = 1.0  # seconds until a failed piece of work is tried again
+
+
+def until(due: datetime | None, now: datetime, longest: float = LONGEST_PAUSE) -> float:
+    """The seconds until something is due, and to the next look at it; None: nothing is."""
+    return longest if due is None else min(max((due - now).total_seconds(), 0.0), longest)
 
 
 class Loop:

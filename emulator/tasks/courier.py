@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 
 from emulator.clock import Clock
-from emulator.loop import Loop
+from emulator.loop import Loop, until
 from emulator.notices import Notices
 from emulator.tasks import shape, webhook
 from emulator.tasks.outbox import Outbox
-
-_LONGEST_PAUSE = 5.0  # seconds, so that a clock that was set forward is noticed
 
 
 class Courier(Loop):
@@ -33,10 +31,7 @@ class Courier(Loop):
         if self._deliver_next():
             return 0.0
         self._outbox.prune()
-        due = self._outbox.next_due()
-        if due is None:
-            return _LONGEST_PAUSE
-        return min(max((due - now).total_seconds(), 0.0), _LONGEST_PAUSE)
+        return until(self._outbox.next_due(), now)
 
     def _deliver_next(self) -> bool:
         delivery = self._outbox.next_delivery(self._clock.now())

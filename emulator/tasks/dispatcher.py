@@ -11,13 +11,11 @@ import threading
 from emulator.clock import Clock
 from emulator.functions.catalog import Catalog
 from emulator.lambdas.outcome import Answer, Cause, Outcome
-from emulator.loop import Loop
+from emulator.loop import LONGEST_PAUSE, Loop, until
 from emulator.notices import Notices
 from emulator.tasks.backlog import Accepted, Backlog
 from emulator.tasks.journal import Journal
 from emulator.tasks.runner import PATIENCE, Runner
-
-_LONGEST_PAUSE = 5.0  # seconds, so that a clock that was set forward is noticed
 
 
 class Dispatcher(Loop):
@@ -49,7 +47,7 @@ class Dispatcher(Loop):
             running = self._running.copy()
         free = self._places - len(running)
         if free == 0:
-            return _LONGEST_PAUSE
+            return LONGEST_PAUSE
         now = self._clock.now()
         for accepted in self._backlog.due(now, free, without=running):
             running.add(accepted.record.id)
@@ -59,10 +57,7 @@ class Dispatcher(Loop):
             threading.Thread(
                 target=self._run_accepted, args=(accepted,), name=name, daemon=True
             ).start()
-        due = self._backlog.next_due(without=running)
-        if due is None:
-            return _LONGEST_PAUSE
-        return min(max((due - now).total_seconds(), 0.0), _LONGEST_PAUSE)
+        return until(self._backlog.next_due(without=running), now)
 
     def await_idle(self, limit: float) -> bool:
         """For a dispatcher that has stopped: waits `limit` seconds at most until nothing runs."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from emulator.clock import Clock
-from emulator.loop import Loop
+from emulator.loop import Loop, until
 from emulator.notices import Notices
 from emulator.tasks.timetable import Timetable
-
-_LONGEST_PAUSE = 5.0  # seconds, so that a clock that was set forward is noticed
 
 
 class Scheduler(Loop):
@@ -35,7 +33,4 @@ class Scheduler(Loop):
             self._notices.publish("task_created", task=task.id, function=task.function_name)
         if made:
             self._wake_worker()
-        due = self._timetable.next_due()
-        if due is None:
-            return _LONGEST_PAUSE
-        return min(max((due - now).total_seconds(), 0.0), _LONGEST_PAUSE)
+        return until(self._timetable.next_due(), now)

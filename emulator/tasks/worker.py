@@ -13,13 +13,12 @@ from datetime import datetime, timedelta
 
 from emulator.clock import Clock, SystemClock
 from emulator.lambdas.outcome import Outcome
-from emulator.loop import Loop
+from emulator.loop import LONGEST_PAUSE, Loop, until
 from emulator.notices import Notices
 from emulator.tasks.queue import Queue
 from emulator.tasks.runner import Run, Runner
 from emulator.tasks.task import Task
 
-_LONGEST_PAUSE = 5.0  # seconds, so that a clock that was set forward is noticed
 _TRY_AGAIN = 1.0  # seconds until an ending that could not be written is written again
 _TRY_FOR = timedelta(minutes=5)  # then the rescuer takes the task
 
@@ -120,10 +119,7 @@ class Worker(Loop):
 
     def _pause(self, *, all_claimed: bool) -> float:
         """Seconds. What is due waits for an ending, unless all of it was claimed."""
-        longest = _TRY_AGAIN if self._unwritten else _LONGEST_PAUSE
+        longest = _TRY_AGAIN if self._unwritten else LONGEST_PAUSE
         if not all_claimed:
             return longest
-        due = self._queue.next_due()
-        if due is None:
-            return longest
-        return min(max((due - self._clock.now()).total_seconds(), 0.0), longest)
+        return until(self._queue.next_due(), self._clock.now(), longest)
