@@ -23,6 +23,7 @@ from emulator.lambdas.outcome import (
     ContainerEnd,
     Failure,
     Outcome,
+    broken,
     ended,
     no_bootstrap,
     not_started,
@@ -111,7 +112,7 @@ class Invoker:
             asyncio.get_running_loop().call_exception_handler(
                 {"message": "an invocation broke", "exception": error}
             )
-            outcome = not_started("InvocationFailed", f"taskdock could not run it: {error!r}")
+            outcome = broken(error)
         ended(outcome)
 
     async def _run(

@@ -157,6 +157,11 @@ def not_started(name: str, message: str) -> Failure:
     )
 
 
+def broken(error: Exception) -> Failure:
+    """The fault is taskdock's own."""
+    return not_started("InvocationFailed", f"taskdock could not run it: {error!r}")
+
+
 def _platform(cause: Cause, name: str, request_id: str, why: str) -> Failure:
     message = f"RequestId: {request_id} Error: {why}"
     return Failure(cause, name, message, _compact({"errorType": name, "errorMessage": message}))

@@ -15,8 +15,7 @@ from emulator.clock import Clock
 from emulator.functions.catalog import Catalog
 from emulator.functions.function import Function, RetryPolicy
 from emulator.lambdas.invoker import MAX_EVENT, Call, Invoker
-from emulator.lambdas.logs import LogLine, Sink
-from emulator.lambdas.outcome import Failure, Outcome, not_started
+from emulator.lambdas.outcome import Failure, Outcome, broken, not_started
 from emulator.notices import Notices
 from emulator.tasks import shape, verdict
 from emulator.tasks.journal import Journal, Record
@@ -142,9 +141,8 @@ class Runner:
         *,
         max_event: int = MAX_EVENT,
         call: Call | None = None,
-        listener: Sink | None = None,
     ) -> Outcome:
-        """Invokes a function and waits; its log goes to `record`, and each line to `listener`.
+        """Invokes a function and waits; its log goes to `record`.
 
         `event` is a JSON value, or the bytes of one, which stay as they are. Whatever goes wrong in
         here becomes its failure.
@@ -153,9 +151,8 @@ class Runner:
             return _disabled(function)
         try:
             text = event if isinstance(event, bytes) else _encoded(event)
-            sink = record if listener is None else _both(record, listener)
             return self._invoker.invoke(
-                function, text, sink, patience=patience, max_event=max_event, call=call
+                function, text, record, patience=patience, max_event=max_event, call=call
             )
         except Exception as error:
             return self._broken(record.owner_id, error)
@@ -174,7 +171,7 @@ class Runner:
 
     def _broken(self, id: str, error: Exception) -> Failure:
         self._notices.publish("invocation_broke", id=id, error=repr(error))
-        return not_started("InvocationFailed", f"taskdock could not run it: {error!r}")
+        return broken(error)
 
 
 def _disabled(function: Function) -> Failure:
@@ -183,11 +180,3 @@ def _disabled(function: Function) -> Failure:
 
 def _encoded(event: Any) -> bytes:
     return json.dumps(event, ensure_ascii=False).encode()
-
-
-def _both(first: Sink, second: Sink) -> Sink:
-    def sink(line: LogLine) -> None:
-        first(line)
-        second(line)
-
-    return sink
