@@ -99,7 +99,7 @@ class Environment:
 
     @property
     def idle(self) -> bool:
-        return is_idle(self.state, self._reserved) and not self.stale
+        return is_idle(self.state, self._reserved)
 
     def move(self, by: Move) -> bool:
         """Makes the move if the table has it, and tells who waits."""

@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from emulator.lambdas.lifecycle import State
 
@@ -22,12 +22,22 @@ def is_idle(state: State, reserved: bool) -> bool:
     return state in _PREFERRED and not reserved
 
 
-class Answering(Protocol):
-    """What tells whether an environment will be free in a moment."""
+class Server(Protocol):
+    """What tells whether an environment serves a call: a `Slot` does, and it does itself."""
 
-    state: State
-    stale: bool
-    since: float
+    @property
+    def version(self) -> str: ...
+    @property
+    def state(self) -> State: ...
+    @property
+    def since(self) -> float: ...
+    @property
+    def stale(self) -> bool: ...
+    @property
+    def idle(self) -> bool: ...
+
+
+S = TypeVar("S", bound=Server)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +74,7 @@ def held(pool: Sequence[Slot]) -> int:
     return sum(slot.memory for slot in pool if slot.state in _LIVING)
 
 
-def serve_from(pool: Sequence[Slot], version: str) -> Slot | None:
+def serve_from(pool: Iterable[S], version: str) -> S | None:
     """The idle environment to use: one that is ready first, the most recently used one first.
 
     Most recent first lets the others grow old and go when load falls.
@@ -73,7 +83,7 @@ def serve_from(pool: Sequence[Slot], version: str) -> Slot | None:
     return max(idle, key=lambda slot: (_PREFERRED.index(slot.state), slot.since), default=None)
 
 
-def serving_soon(pool: Iterable[Answering], now: float, within: float) -> int:
+def serving_soon(pool: Iterable[Server], now: float, within: float) -> int:
     """How many have answered less than `within` seconds ago: they will hardly work on."""
     answered = [one for one in pool if one.state is State.SETTLING and not one.stale]
     return sum(now - one.since < within for one in answered)

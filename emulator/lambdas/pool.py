@@ -197,13 +197,12 @@ class Pool:
         if self._stopping:
             return stopped()
         same = self._of.get(function.version, [])
-        slots = [each.slot for each in same if each.idle]
-        idle = placement.serve_from(slots, function.version)
-        if idle is not None:
-            environment = self._environments[idle.id]
+        environment = placement.serve_from(same, function.version)
+        if environment is not None:
+            was = environment.state
             environment.reserve()
             environment.move(Move.LEASED)
-            return environment, idle.state
+            return environment, was
         now = self._clock.monotonic()
         if placement.serving_soon(same, now, _SOON) > ahead:
             self._look_again()
