@@ -27,7 +27,7 @@ from emulator.notices import Notices
 from emulator.web import lambda_answers as answers
 from emulator.web import lambda_problems as problems
 from emulator.web import lambda_wire as wire
-from emulator.web.lambda_invoke import FUNCTIONS
+from emulator.web.lambda_invoke import FUNCTIONS, trace_id_of
 from emulator.web.lambda_names import Names, Reference, parse
 from emulator.web.lambda_problems import Refusal
 
@@ -63,9 +63,7 @@ def blueprint(catalog: Catalog, names: Names, architecture: str, notices: Notice
     @api.after_request
     def identify(response: Response) -> Response:
         response.headers["x-amzn-RequestId"] = ids.request_id()
-        response.headers["X-Amzn-Trace-Id"] = (
-            request.headers.get("X-Amzn-Trace-Id") or ids.trace_id()
-        )
+        response.headers["X-Amzn-Trace-Id"] = trace_id_of(request.headers.get("X-Amzn-Trace-Id"))
         return response
 
     @api.errorhandler(TaskdockError)

@@ -78,7 +78,11 @@ class InvokeApi:
 
     def reply(self, request: Request) -> Later:
         """The answer to a request that it serves, whatever becomes of it."""
-        later, call_id, trace_id = Later(), ids.request_id(), _trace_id(request)
+        later, call_id, trace_id = (
+            Later(),
+            ids.request_id(),
+            trace_id_of(request.header("x-amzn-trace-id")),
+        )
         known = (("x-amzn-RequestId", call_id), ("X-Amzn-Trace-Id", trace_id))
 
         def tell(reply: Reply) -> None:
@@ -237,7 +241,6 @@ def _client_context(encoded: str | None) -> str | None:
     return text if text.isascii() and text.isprintable() else json.dumps(value)
 
 
-def _trace_id(request: Request) -> str:
+def trace_id_of(given: str | None) -> str:
     """The caller's, or a new one, which the runtime is told."""
-    given = request.header("x-amzn-trace-id") or ""
-    return given if given.isascii() and given else ids.trace_id()
+    return given if given and given.isascii() else ids.trace_id()
