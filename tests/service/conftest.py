@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from emulator.store.database import Store
 from tests.support.aws import echo, lambda_client
 from tests.support.builders import Dock, StartDock
 from tests.support.manual_clock import ManualClock
@@ -24,6 +25,13 @@ def stop_later() -> Iterator[StopLater]:
         yield lambda dock: stops.append(executor.submit(dock.stop))
     for stop in stops:
         stop.result()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path / "tasks.db")
+    yield store
+    store.close()
 
 
 @pytest.fixture

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -17,13 +15,6 @@ from emulator.tasks.journal import Journal, Record
 from tests.support.manual_clock import NOON
 
 OWNER, OTHER = "a" * 24, "b" * 24
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "tasks.db")
-    yield store
-    store.close()
 
 
 @pytest.fixture

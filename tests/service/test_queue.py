@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,13 +17,6 @@ from emulator.tasks.task import Status, Task, new_task
 from tests.support.manual_clock import NOON
 
 LATER = NOON + timedelta(days=1)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "tasks.db")
-    yield store
-    store.close()
 
 
 @pytest.fixture
