@@ -10,7 +10,7 @@ import time
 import uuid
 
 _OBJECT_ID = re.compile(r"[0-9a-f]{24}")
-_DRAWN = 4096  # bytes at a time: each visit to the kernel's generator costs some 50 microseconds
+_DRAWN = 4096  # bytes at a time: a visit to the kernel's generator costs more than all the rest
 
 _lock = threading.Lock()
 _stock = b""
