@@ -383,9 +383,10 @@ def test_an_environment_that_cannot_be_frozen_spoils_no_result(
     results = [dock.execute().json()["result"] for _ in range(2)]
 
     assert results == ["done", "done"]
-    assert ("environment_failed", "no freezing today") in [
-        (name, facts.get("error")) for name, facts in dock.notices
-    ]
+    dock.eventually(
+        lambda: ("environment_failed", "no freezing today")
+        in [(name, facts.get("error")) for name, facts in dock.notices]
+    )
 
 
 def test_as_many_environments_as_are_kept_warm_do_not_expire(
