@@ -10,6 +10,7 @@ import dataclasses
 import os
 import sys
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
@@ -48,10 +49,9 @@ class Commands(click.Group):
             raise click.ClickException(error.message) from error
 
 
-def emulator_app() -> ModuleType:
-    from emulator import app  # noqa: PLC0415 - late: only the commands that run containers need it
-
-    return app
+def late(module: str) -> ModuleType:
+    """A module of the server's side, which only the commands that run containers wait for."""
+    return import_module(f"emulator.{module}")
 
 
 @click.group(
@@ -80,7 +80,7 @@ def serve(**given: str | None) -> None:
         settings = Settings.load(given)
     except StartupError as error:
         raise click.UsageError(error.message) from None
-    emulator_app().serve(settings)
+    late("serve").serve(settings)
 
 
 @main.command()
@@ -582,7 +582,7 @@ def logs(task_id: str, following: bool, as_json: bool, service: TaskService) -> 
 @options.as_json
 def runtimes(as_json: bool) -> None:
     """List the runtimes and the state of their images; needs no server."""
-    found = emulator_app().survey_runtimes()
+    found = late("provision").survey_runtimes()
     if as_json:
         output.document([dataclasses.asdict(one) for one in found])
         return
@@ -595,7 +595,7 @@ def runtimes(as_json: bool) -> None:
 def images(runtime: tuple[str, ...]) -> None:
     """Pull or build the images of these runtimes ahead; of the samples' when none is named."""
     wanted = runtime or demonstration.sample_runtimes()
-    for id, image in emulator_app().ensure_images(wanted).items():
+    for id, image in late("provision").ensure_images(wanted).items():
         click.echo(f"{id}  {image}")
 
 
@@ -620,7 +620,7 @@ def demo(*, url: str | None, data_dir: Path) -> None:
         url=url,
         server_command=[sys.executable, str(Path(__file__).resolve())],
         data_dir=data_dir.expanduser(),
-        build_image=emulator_app().build_sample_image,
+        build_image=late("provision").build_sample_image,
         clock=SystemClock(),
     )
     sys.exit(exits.OK if complete else exits.FAILED)

@@ -1,17 +1,11 @@
-"""The composition root, the only module that names every concrete class; starts and stops."""
+"""The composition root: puts one server together, starts and stops it."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-import logging
-import os
 import platform as machine
-import signal
-import socket
-import sys
 import threading
-from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -19,18 +13,13 @@ from typing import Any, TextIO
 
 from emulator import __version__, ids
 from emulator.clock import Clock, SystemClock
-from emulator.engines.docker import DockerEngine, connect
 from emulator.engines.engine import Engine
-from emulator.engines.images import ImageRequest, Images, RuntimeStatus, build_folder, platform
-from emulator.engines.locate import find_engine
-from emulator.engines.scratch import open_scratch
-from emulator.engines.standins import Announce, Progress
+from emulator.engines.images import platform
 from emulator.errors import EngineError, StartupError
-from emulator.functions import runtimes
 from emulator.functions.catalog import Catalog
 from emulator.functions.code import CodeStore
 from emulator.functions.function import Function
-from emulator.identity.directory import ADMINISTRATOR, Directory
+from emulator.identity.directory import Directory
 from emulator.lambdas import launch
 from emulator.lambdas.invoker import Invoker
 from emulator.lambdas.keeper import Keeper
@@ -65,8 +54,6 @@ from emulator.web.servers import Listener, open_private, open_public
 from emulator.web.status import Report
 from emulator.web.task_service import create_app
 from emulator.web.wsgi import Wsgi
-
-_SAMPLE_BASE = "python3.11"  # the runtime that the Dockerfiles of samples build on
 
 
 class Emulator:
@@ -351,110 +338,6 @@ class Emulator:
             self.notices.publish("image_missing", function=function.name, error=error.message)
 
 
-def build(settings: Settings) -> Emulator:
-    """A server on this machine's Docker Engine. Raises `EngineUnreachable` or `StartupError`."""
-    client = connect(find_engine(os.environ))
-    announce = announcer(sys.stderr)
-    images = Images(client, announce, architecture=settings.architecture)
-    scratch = open_scratch(settings.data_dir)
-    if isinstance(scratch, str):
-        announce(Progress(f"the size of /tmp is not limited: {scratch}"))
-    return Emulator(
-        settings,
-        engine=DockerEngine(
-            client,
-            None if isinstance(scratch, str) else scratch,
-            warn=lambda text: announce(Progress(text)),
-            pipes=settings.data_dir.resolve(),
-        ),
-        image_of=lambda function: images.ensure(_image_request(function)),
-    )
-
-
-def serve(settings: Settings) -> None:
-    """Serves until SIGINT or SIGTERM; a second signal ends what still runs."""
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    for noisy in ("urllib3", "docker", "peewee", "oauthlib"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    emulator = build(settings)
-    signals = _signals()
-    emulator.start()
-    _welcome(emulator)
-    signals.recv(1)
-    print("stopping: running tasks may finish, others stay queued", flush=True)
-    threading.Thread(target=_hurry_on, args=(signals, emulator), daemon=True).start()
-    emulator.stop()
-
-
-def _signals() -> socket.socket:
-    """Gives a byte for each SIGINT and SIGTERM from now on.
-
-    A handler that releases a lock would not do: it runs only once the main thread is awake, and a
-    signal that comes just before the thread waits would not wake it.
-    """
-    awaited, told = socket.socketpair()
-    told.setblocking(False)
-    signal.set_wakeup_fd(told.fileno())
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_, _open=told: None)
-    return awaited
-
-
-def _hurry_on(signals: socket.socket, emulator: Emulator) -> None:
-    signals.recv(1)
-    emulator.hurry()
-
-
-def survey_runtimes() -> list[RuntimeStatus]:
-    """Every runtime of AWS Lambda, and whether its image is here or can be had."""
-    images = Images(connect(find_engine(os.environ)), announcer(sys.stderr))
-    return images.survey({id: _runtime_request(id) for id in runtimes.catalog()})
-
-
-def ensure_images(ids: Iterable[str]) -> dict[str, str]:
-    """Makes sure of the images of these runtimes; the reference that each one runs from."""
-    images = Images(connect(find_engine(os.environ)), announcer(sys.stderr))
-    return {id: images.ensure(_runtime_request(id)) for id in ids}
-
-
-def build_sample_image(folder: Path) -> str:
-    """Builds a folder's Dockerfile on the image that we have for its base; returns the tag."""
-    client = connect(find_engine(os.environ))
-    base = Images(client, announcer(sys.stderr)).ensure(_runtime_request(_SAMPLE_BASE))
-    return build_folder(client, folder, tag=f"taskdock-sample/{folder.name}:latest", base=base)
-
-
-def announcer(stream: TextIO) -> Announce:
-    """Writes the progress of pulls and builds as lines, one for each tenth of a pull."""
-    shown: dict[str, int] = {}
-
-    def announce(progress: Progress) -> None:
-        if progress.total:
-            tenth = 10 * (progress.done or 0) // progress.total
-            if shown.get(progress.what) == tenth:
-                return
-            shown[progress.what] = tenth
-            print(f"{progress.what}: {tenth * 10} %", file=stream, flush=True)
-        else:
-            print(progress.what, file=stream, flush=True)
-
-    return announce
-
-
-def _image_request(function: Function) -> ImageRequest:
-    if function.image is not None:
-        return ImageRequest(function.image)
-    assert function.runtime is not None, "a function has an image or a runtime"
-    return _runtime_request(function.runtime)
-
-
-def _runtime_request(id: str) -> ImageRequest:
-    runtime = runtimes.find(id)
-    return ImageRequest(runtime.image, runtime.standin)
-
-
 def _architecture(settings: Settings) -> str:
     if settings.architecture != "auto":
         return settings.architecture
@@ -476,20 +359,3 @@ def _hold(data: Path) -> TextIO:
             f"another taskdock uses the data folder {data}; stop it, or choose another --data-dir"
         ) from None
     return lock
-
-
-def _welcome(emulator: Emulator) -> None:
-    print(f"taskdock {__version__}")
-    print(f"  Task Service  {emulator.url}")
-    print(f"  Data          {emulator.settings.data_dir.resolve()}")
-    strict = emulator.settings.auth == "strict"
-    meant = "strict, as the real service" if strict else "open, no credentials needed"
-    print(f"  Sign-in       {meant}")
-    print(f'  Credentials   eval "$(taskdock env --data-dir {emulator.settings.data_dir})"')
-    local = emulator.directory.local
-    if local.password is not None:
-        print("  Made at this first start, and shown only now:")
-        print(f"    e-mail {ADMINISTRATOR}, password {local.password}")
-        print(f"    OAuth2 client id {local.application.client_id},")
-        print(f"      client secret {local.application.client_secret}")
-    print("  Stop          Ctrl-C", flush=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator import app
+from emulator import provision
 from tests.acceptance.conftest import StartServer
 from tests.support.live import (
     REPOSITORY,
@@ -77,7 +77,7 @@ def test_one_bad_function_in_a_folder_does_not_keep_the_others_out(
 
 
 def test_an_image_is_deployed_without_a_file(taskdock: CommandLine) -> None:
-    image = app.build_sample_image(SAMPLES / "hello-world-docker")
+    image = provision.build_sample_image(SAMPLES / "hello-world-docker")
 
     taskdock.succeed("deploy", "--image", image, "--name", "cli-image")
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from emulator import app
+from emulator import provision
 from tests.acceptance.conftest import StartServer
 from tests.support.aws import lambda_client
 from tests.support.live import REPOSITORY, Json, LiveServer, TaskService, eventually, source, zipped
@@ -157,7 +157,7 @@ def test_a_function_is_changed_listed_and_deleted(aws: Any) -> None:
 
 
 def test_an_image_is_a_function(aws: Any) -> None:
-    image = app.build_sample_image(REPOSITORY / "sample_functions" / "hello-world-docker")
+    image = provision.build_sample_image(REPOSITORY / "sample_functions" / "hello-world-docker")
     aws.create_function(
         FunctionName="aws-image", Role=ROLE, PackageType="Image", Code={"ImageUri": image}
     )

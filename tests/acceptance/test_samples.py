@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from emulator import app
+from emulator import provision
 from tests.support.live import (
     REPOSITORY,
     CommandLine,
@@ -29,7 +29,7 @@ REPORT = re.compile(
 
 @pytest.fixture(scope="module", autouse=True)
 def deployed(server: LiveServer, tmp_path_factory: pytest.TempPathFactory) -> None:
-    app.build_sample_image(SAMPLES / "hello-world-docker")
+    provision.build_sample_image(SAMPLES / "hello-world-docker")
     taskdock = CommandLine(tmp_path_factory.mktemp("elsewhere"), server.service.url)
     for config in sorted(SAMPLES.glob("*/task-config.json")):
         taskdock.succeed("deploy", str(config.parent))

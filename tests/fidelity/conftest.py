@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from emulator.app import Emulator, ensure_images
+from emulator.app import Emulator
 from emulator.engines.docker import DockerEngine, connect
 from emulator.engines.locate import find_engine
+from emulator.provision import ensure_images
 from emulator.settings import Settings
 from tests.support.live_dock import LiveDock
 

@@ -21,10 +21,11 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.app import Emulator, ensure_images
+from emulator.app import Emulator
 from emulator.engines.docker import DockerEngine, connect
 from emulator.engines.locate import find_engine
 from emulator.lambdas.lifecycle import State
+from emulator.provision import ensure_images
 from emulator.settings import Settings
 from tests.support.aws import FUNCTIONS, ROLE, ZIP, lambda_client, refused
 from tests.support.live import eventually

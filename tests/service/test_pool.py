@@ -384,8 +384,10 @@ def test_an_environment_that_cannot_be_frozen_spoils_no_result(
 
     assert results == ["done", "done"]
     dock.eventually(
-        lambda: ("environment_failed", "no freezing today")
-        in [(name, facts.get("error")) for name, facts in dock.notices]
+        lambda: (
+            ("environment_failed", "no freezing today")
+            in [(name, facts.get("error")) for name, facts in dock.notices]
+        )
     )
 
 

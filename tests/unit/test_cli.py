@@ -8,7 +8,6 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -287,8 +286,7 @@ def test_runtimes_are_listed_without_a_server(
     taskdock: Taskdock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = RuntimeStatus("python3.12", "lambda/python:3.12", ImageStatus.PRESENT, 5_000_000)
-    app = SimpleNamespace(survey_runtimes=lambda: [one])
-    monkeypatch.setattr(cli, "emulator_app", lambda: app)
+    monkeypatch.setattr("emulator.provision.survey_runtimes", lambda: [one])
 
     listed, printed = taskdock("runtimes"), taskdock("runtimes", "--json")
 
@@ -308,8 +306,9 @@ def test_runtimes_are_listed_without_a_server(
 def test_the_demo_runs_its_samples_on_a_server_that_is_there(
     taskdock: Taskdock, stub: StubService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = SimpleNamespace(build_sample_image=lambda folder: f"built/{folder.name}")
-    monkeypatch.setattr(cli, "emulator_app", lambda: app)
+    monkeypatch.setattr(
+        "emulator.provision.build_sample_image", lambda folder: f"built/{folder.name}"
+    )
     error = {"name": "E", "message": "no"}
     stub.outcomes["hello-world-docker"] = [{"status": "failed", "error": error}]
 

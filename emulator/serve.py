@@ -1,0 +1,94 @@
+"""A server as a process: on this machine's Docker Engine, until a signal ends it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+
+from emulator import __version__
+from emulator.app import Emulator
+from emulator.engines.docker import DockerEngine, connect
+from emulator.engines.images import Images
+from emulator.engines.locate import find_engine
+from emulator.engines.scratch import open_scratch
+from emulator.engines.standins import Progress
+from emulator.identity.directory import ADMINISTRATOR
+from emulator.provision import announcer, image_request
+from emulator.settings import Settings
+
+
+def serve(settings: Settings) -> None:
+    """Serves until SIGINT or SIGTERM; a second signal ends what still runs."""
+    logging.basicConfig(
+        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    for noisy in ("urllib3", "docker", "peewee", "oauthlib"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    emulator = _build(settings)
+    signals = _signals()
+    emulator.start()
+    _welcome(emulator)
+    signals.recv(1)
+    print("stopping: running tasks may finish, others stay queued", flush=True)
+    threading.Thread(target=_hurry_on, args=(signals, emulator), daemon=True).start()
+    emulator.stop()
+
+
+def _build(settings: Settings) -> Emulator:
+    """A server on this machine's Docker Engine. Raises `EngineUnreachable` or `StartupError`."""
+    client = connect(find_engine(os.environ))
+    announce = announcer(sys.stderr)
+    images = Images(client, announce, architecture=settings.architecture)
+    scratch = open_scratch(settings.data_dir)
+    if isinstance(scratch, str):
+        announce(Progress(f"the size of /tmp is not limited: {scratch}"))
+    return Emulator(
+        settings,
+        engine=DockerEngine(
+            client,
+            None if isinstance(scratch, str) else scratch,
+            warn=lambda text: announce(Progress(text)),
+            pipes=settings.data_dir.resolve(),
+        ),
+        image_of=lambda function: images.ensure(image_request(function)),
+    )
+
+
+def _signals() -> socket.socket:
+    """Gives a byte for each SIGINT and SIGTERM from now on.
+
+    A handler that releases a lock would not do: it runs only once the main thread is awake, and a
+    signal that comes just before the thread waits would not wake it.
+    """
+    awaited, told = socket.socketpair()
+    told.setblocking(False)
+    signal.set_wakeup_fd(told.fileno())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_, _open=told: None)
+    return awaited
+
+
+def _hurry_on(signals: socket.socket, emulator: Emulator) -> None:
+    signals.recv(1)
+    emulator.hurry()
+
+
+def _welcome(emulator: Emulator) -> None:
+    print(f"taskdock {__version__}")
+    print(f"  Task Service  {emulator.url}")
+    print(f"  Data          {emulator.settings.data_dir.resolve()}")
+    strict = emulator.settings.auth == "strict"
+    meant = "strict, as the real service" if strict else "open, no credentials needed"
+    print(f"  Sign-in       {meant}")
+    print(f'  Credentials   eval "$(taskdock env --data-dir {emulator.settings.data_dir})"')
+    local = emulator.directory.local
+    if local.password is not None:
+        print("  Made at this first start, and shown only now:")
+        print(f"    e-mail {ADMINISTRATOR}, password {local.password}")
+        print(f"    OAuth2 client id {local.application.client_id},")
+        print(f"      client secret {local.application.client_secret}")
+    print("  Stop          Ctrl-C", flush=True)
