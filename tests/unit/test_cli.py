@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -437,3 +438,12 @@ def test_the_status_of_no_server_is_a_wrong_call(taskdock: Taskdock) -> None:
 
     assert result.exit_code == 2
     assert "no taskdock server answers at http://localhost:9" in result.stderr
+
+
+def test_the_installed_command_runs_this_code(tmp_path: Path) -> None:
+    command = (sys.executable, "-c", "import cli, emulator; print(cli.__file__, emulator.__file__)")
+
+    said = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+
+    folder = Path(cli.__file__).parent
+    assert said.stdout.split() == [str(folder / "cli.py"), str(folder / "emulator" / "__init__.py")]
