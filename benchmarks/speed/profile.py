@@ -20,7 +20,7 @@ from benchmarks.speed.world import OK, Own, World, own_server, target
 
 SECONDS = 5.0  # of warm calls, once without py-spy and once with it
 TASKS = 600
-COLD_CALLS = 7
+COLD = [f"cold-{number}" for number in range(7)]
 SERVER = "taskdock's server"
 LEAST = 0.01  # a part that takes less of the server's time is not shown
 
@@ -47,7 +47,6 @@ MOMENTS = (
     "the caller has the answer",
 )
 
-
 STEP = 0.01  # seconds: how exactly the kernel knows when a process began
 Moments = dict[str, float]
 """Milliseconds from the beginning of a call to those of the `MOMENTS` that were in it."""
@@ -70,11 +69,15 @@ def profile(world: World) -> str:
         own = stack.enter_context(own_server(world, world.folder / "profile", *rows.UNPREPARED))
         called = stack.enter_context(own.serve("speed", OK))
         costs = [warm(world, own, called), queued(world, own, stack)]
-        timelines = {"nothing prepared": cold(own)}
+        turns = [(cold_call(own, name), engine_alone(world)) for name in COLD]
         folder = world.folder / "profile-stocked"
         own = stack.enter_context(own_server(world, folder, rows.PREWARM, "2"))
-        timelines["stocked pool"] = cold(own, stocked=True)
-    drawn = [markdown_of_moments(how, calls) for how, calls in timelines.items()]
+        timelines = {
+            "A cold call, nothing prepared": [call for call, _ in turns],
+            "The engine alone, in turn with these": [alone for _, alone in turns],
+            "A cold call, stocked pool": [cold_call(own, name, stocked=True) for name in COLD],
+        }
+    drawn = [markdown_of_moments(what, calls) for what, calls in timelines.items()]
     return "\n\n".join([*map(markdown_of_cost, costs), *drawn])
 
 
@@ -131,11 +134,7 @@ def container_processes(world: World, own: Own) -> list[int]:
     return [api.inspect_container(each["Id"])["State"]["Pid"] for each in listed]
 
 
-def cold(own: Own, *, stocked: bool = False) -> list[Moments]:
-    return [cold_call(own, f"cold-{number}", stocked) for number in range(COLD_CALLS)]
-
-
-def cold_call(own: Own, name: str, stocked: bool) -> Moments:
+def cold_call(own: Own, name: str, *, stocked: bool = False) -> Moments:
     with own.serve(name, TELLS_ALL) as called:
         own.contender.await_rest(stocked=stocked)
         begun = time.time()
@@ -149,6 +148,21 @@ def cold_call(own: Own, name: str, stocked: bool) -> Moments:
         for moment, at in zip(MOMENTS, times, strict=True)
         if at is not None and at > begun - STEP
     }
+
+
+def engine_alone(world: World) -> Moments:
+    """A container of the same image that only waits, without any option of taskdock's."""
+    api = world.machine.docker.api
+    image = world.machine.image(OK.runtime).id
+    begun = time.time()
+    id = api.create_container(image, entrypoint=["/bin/sh", "-c", "read line"], stdin_open=True)
+    moments = {MOMENTS[0]: (time.time() - begun) * 1000}
+    try:
+        api.start(id)
+        moments[MOMENTS[1]] = (time.time() - begun) * 1000
+    finally:
+        api.remove_container(id, force=True)
+    return moments
 
 
 def markdown_of_cost(cost: Cost) -> str:
@@ -167,7 +181,7 @@ def markdown_of_cost(cost: Cost) -> str:
     return "\n\n".join(lines)
 
 
-def markdown_of_moments(how: str, calls: Sequence[Moments]) -> str:
+def markdown_of_moments(what: str, calls: Sequence[Moments]) -> str:
     """The median of each moment that all calls had, and of the step to it from the one before."""
     lines, before = [], [0.0] * len(calls)
     for moment in MOMENTS:
@@ -177,4 +191,4 @@ def markdown_of_moments(how: str, calls: Sequence[Moments]) -> str:
             lines.append(f"| {moment} | {median(at):.0f} | {step:.0f} |")
             before = at
     head = "| until | ms | of which since the line above |\n| --- | --- | --- |\n"
-    return f"**A cold call**, {how}: the median of {len(calls)}.\n\n{head}" + "\n".join(lines)
+    return f"**{what}**: the median of {len(calls)}.\n\n{head}" + "\n".join(lines)

@@ -50,9 +50,9 @@ def test_moments_are_told_with_the_steps_between_them():
     created, started, *_, answered = MOMENTS
     calls = [{created: 30.0, started: 200.0, answered: 250.0}] * 2 + [{created: 9.0, answered: 9.0}]
 
-    assert markdown_of_moments("cold", calls[:2]).splitlines()[-3:] == [
+    assert markdown_of_moments("A cold call", calls[:2]).splitlines()[-3:] == [
         f"| {created} | 30 | 30 |",
         f"| {started} | 200 | 170 |",
         f"| {answered} | 250 | 50 |",
     ]
-    assert started not in markdown_of_moments("cold", calls)
+    assert started not in markdown_of_moments("A cold call", calls)
