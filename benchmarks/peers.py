@@ -20,7 +20,8 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -70,6 +71,7 @@ class Contender(Protocol):
     name: str
     title: str
     lacks: frozenset[str]  # what it is not meant to have, so that a case does not apply
+    package: str | None  # of PyPI's, to be installed for it
 
     def version(self) -> str: ...
 
@@ -122,6 +124,7 @@ class Rie:
     name = "rie"
     title = "RIE"
     lacks = frozenset({"names", "container"})
+    package = SAM
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -184,6 +187,7 @@ class Sam:
     """SAM CLI's `local start-lambda`; `options` choose between its kinds of containers."""
 
     lacks: frozenset[str] = frozenset()
+    package = SAM
 
     def __init__(self, machine: Machine, name: str, title: str, options: list[str]) -> None:
         self.name = name
@@ -245,6 +249,7 @@ class Taskdock:
     name = "taskdock"
     title = "taskdock"
     lacks: frozenset[str] = frozenset()
+    package = None
 
     def __init__(
         self, machine: Machine, options: Sequence[str] = (), data_dir: Path | None = None
@@ -380,9 +385,11 @@ def all_contenders(machine: Machine) -> list[Contender]:
     ]
 
 
-def install_peers() -> None:
+def install_peers(contenders: Iterable[Contender]) -> None:
     """Also compiles taskdock's sources, as pip does with all that it installs: the peers."""
-    install(SAM)
+    packages = {each.package for each in contenders if each.package is not None}
+    with ThreadPoolExecutor() as installers:
+        list(installers.map(install, packages))
     compileall.compile_dir(SOURCES, quiet=1)
 
 

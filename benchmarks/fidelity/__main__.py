@@ -36,12 +36,12 @@ Texts = list[str | None]  # one for each row of a case
 def main() -> None:
     chosen = options()
     cases = [case for case in CASES if not chosen.only or case.name in chosen.only]
-    install_peers()
-    deadline = time.monotonic() + LIMIT
     machine = Machine()
     contenders = all_contenders(machine)
     if chosen.contender:
         contenders = [one for one in contenders if one.name in chosen.contender]
+    install_peers(contenders)
+    deadline = time.monotonic() + LIMIT
     texts = {contender.title: run(contender, cases, deadline) for contender in contenders}
     findings = [
         Finding(case.title, row.what, row.aws, row.grade, seen={t: texts[t][n][i] for t in texts})

@@ -49,7 +49,6 @@ def main() -> None:
     chosen = options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # then what was started is ended
     busy = os.getloadavg()[0] / (os.cpu_count() or 1)
-    install_peers()
     machine = Machine()
     contenders = {
         each.name: each
@@ -58,6 +57,7 @@ def main() -> None:
     }
     if chosen.profile:
         contenders = {OURS: contenders[OURS]}
+    install_peers(contenders.values())
     with tempfile.TemporaryDirectory(prefix="taskdock-speed-") as folder, Clients() as clients:
         world = World(machine, clients, contenders, chosen.quick, Path(folder))
         if chosen.profile:

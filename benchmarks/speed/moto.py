@@ -26,7 +26,6 @@ from benchmarks.peers import (
     Machine,
     create_request,
     free_port,
-    install,
     running,
 )
 
@@ -52,6 +51,7 @@ class Moto:
     name = "moto"
     title = "moto"
     lacks: frozenset[str] = frozenset()
+    package = MOTO
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -62,7 +62,6 @@ class Moto:
 
     @contextmanager
     def serve(self, name: str, function: Function) -> Iterator[Called]:
-        install(MOTO)
         self._make_images(function.runtime)
         port = free_port()
         command = [str(PEERS / MOTO / "bin" / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
