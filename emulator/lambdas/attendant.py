@@ -139,13 +139,17 @@ class Attendant:
         assert container is not None, "it is in stock"
         function, id = environment.function, environment.id
 
-        def assign() -> None:
-            environment.program = self._launcher.assign(function, id)
-            container.rename(launch.container_name(function.name, id))
+        def rename() -> None:
+            try:
+                container.rename(launch.container_name(function.name, id))
+            except EngineError as error:
+                self._tell_of(environment, error)
 
         environment.image = prepared.image
         environment.made(container)
-        await self._loop.run_in_executor(self.errands, assign)
+        assigned = self._loop.run_in_executor(self.errands, self._launcher.assign, function, id)
+        environment.program = await assigned
+        self.errands.submit(rename)  # nobody waits for a name
 
     async def _await_init(self, environment: Environment, limit: float) -> bool:
         """Starts the runtime and waits until it is busy; after `limit` seconds it is ended."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from emulator.engines.engine import ContainerSpec
+from emulator.errors import EngineError
 from emulator.settings import Settings
 from tests.support.builders import (
     LIMIT,
@@ -46,7 +47,7 @@ def await_stock(dock: Dock, count: int = 1, memory: int = MEMORY) -> list[FakeCo
 
 
 def waiting(dock: Dock) -> list[FakeContainer]:
-    return [each for each in dock.engine.containers.values() if "prepared" in each.name]
+    return [each for each in dock.engine.containers.values() if each.runtime is None]
 
 
 def say_what(event: Json, runtime: Runtime) -> object:
@@ -71,7 +72,27 @@ def test_a_function_that_was_deployed_finds_a_container_waiting(stocked: Dock) -
 
     assert result["container"] == prepared.spec.name
     assert result == {**result, "memory": "128", "code": "wood = 'walnut'"}
-    assert prepared.name.startswith("taskdock-walnut-table-")
+    assert prepared.spec.name.startswith("taskdock-prepared-")
+    stocked.eventually(lambda: prepared.name.startswith("taskdock-walnut-table-"))
+
+
+def test_a_container_that_keeps_its_name_serves_all_the_same(
+    stocked: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: FakeContainer, name: str) -> None:
+        raise EngineError("no names today")
+
+    monkeypatch.setattr(FakeContainer, "rename", refuse)
+    stocked.deploy(lambda event, runtime: runtime.spec.name)
+    (prepared,) = await_stock(stocked)
+
+    assert stocked.execute().json()["result"] == prepared.spec.name
+    stocked.eventually(
+        lambda: (
+            ("environment_failed", "no names today")
+            in [(name, facts.get("error")) for name, facts in stocked.notices]
+        )
+    )
 
 
 def test_what_was_taken_is_made_up_for(stocked: Dock) -> None:
