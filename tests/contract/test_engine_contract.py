@@ -16,6 +16,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from emulator import ids
 from emulator.engines.console import MAX_LINE
 from emulator.engines.engine import Program, ProgramExit
 from emulator.engines.images import ImageRequest, Images
@@ -60,6 +61,7 @@ VERBS: list[Callable[[Remote], None]] = [
     lambda container: container.freeze(),
     lambda container: container.thaw(),
     lambda container: container.limit_cpu(0.5),
+    lambda container: container.rename(f"taskdock-test-{ids.word()}"),
     lambda container: container.kill(),
     lambda container: container.remove(),
 ]
@@ -412,6 +414,19 @@ def test_a_limit_of_the_cpu_is_set_changed_and_lifted(harness: Harness) -> None:
             limits.append(harness.cpus())
 
     assert limits == [pytest.approx(128 / 1769, abs=0.001), 2.5, None]
+    assert recorder.of("exited") == []
+
+
+# The name
+
+
+def test_a_container_takes_another_name_while_it_runs(harness: Harness) -> None:
+    name = f"taskdock-test-{ids.word()}"
+    container, recorder = run(harness, HANGS)
+
+    container.rename(name)
+
+    assert harness.name() == name
     assert recorder.of("exited") == []
 
 

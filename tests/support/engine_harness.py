@@ -114,7 +114,7 @@ class Remote:
     def __init__(self, container: Container, program: Program, reactor: Reactor) -> None:
         self.id = container.id
         self.freeze, self.thaw = container.freeze, container.thaw
-        self.limit_cpu = container.limit_cpu
+        self.limit_cpu, self.rename = container.limit_cpu, container.rename
         self.kill, self.remove = container.kill, container.remove
         self._container = container
         self._program = program
@@ -161,6 +161,9 @@ class Harness(Protocol):
     def cpus(self) -> float | None:
         """The limit of the test's one container."""
 
+    def name(self) -> str:
+        """Of the test's one container."""
+
     def close(self) -> None: ...
 
 
@@ -191,6 +194,10 @@ class FakeHarness:
     def cpus(self) -> float | None:
         (container,) = self.fake.containers.values()
         return container.cpus
+
+    def name(self) -> str:
+        (container,) = self.fake.containers.values()
+        return container.name
 
     def close(self) -> None:
         _close(self)
@@ -234,6 +241,11 @@ class DockerHarness:
     def cpus(self) -> float | None:
         config = self.host_config()
         return config["CpuQuota"] / config["CpuPeriod"] if config["CpuQuota"] > 0 else None
+
+    def name(self) -> str:
+        (found,) = self._found()
+        (name,) = found["Names"]
+        return str(name).removeprefix("/")
 
     def host_config(self) -> dict[str, Any]:
         """What Docker says of how the test's one container runs."""
