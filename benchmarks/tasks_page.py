@@ -18,7 +18,8 @@ from pathlib import Path
 from statistics import median
 
 from emulator.store.database import Store
-from emulator.store.query import TASK_FIELDS, find
+from emulator.store.find import find
+from emulator.store.queryable import TASK_FIELDS
 from emulator.store.tables import TaskRow
 from emulator.web import rql
 

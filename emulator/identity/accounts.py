@@ -13,7 +13,9 @@ from emulator.identity import passwords
 from emulator.identity.account import Account, Role, User
 from emulator.identity.roles import to_role
 from emulator.store.database import Store
-from emulator.store.query import Field, Fields, Kind, Query, find
+from emulator.store.find import find
+from emulator.store.query import Query
+from emulator.store.queryable import Field, Fields, Kind
 from emulator.store.tables import RoleRow, TokenRow, UserRoleRow, UserRow
 
 _EMAIL = re.compile(r".+@.+\..+")

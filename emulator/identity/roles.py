@@ -11,7 +11,9 @@ from emulator.clock import Clock
 from emulator.errors import AlreadyExists, BadField, NotFound
 from emulator.identity.account import Role
 from emulator.store.database import Store
-from emulator.store.query import Field, Fields, Kind, Query, find
+from emulator.store.find import find
+from emulator.store.query import Query
+from emulator.store.queryable import Field, Fields, Kind
 from emulator.store.tables import RoleRow, UserRoleRow
 
 _PERMISSION = re.compile(r"[A-Z][A-Z0-9_]*(:.+)?")

@@ -11,7 +11,9 @@ from emulator.clock import Clock
 from emulator.errors import ExpiredAccessToken, NotFound, UnknownAccessToken
 from emulator.identity.account import Application, Token, TokenKind
 from emulator.store.database import Store
-from emulator.store.query import And, Condition, Field, Fields, In, Kind, Query, find
+from emulator.store.find import find
+from emulator.store.query import And, Condition, In, Query
+from emulator.store.queryable import Field, Fields, Kind
 from emulator.store.tables import ApplicationRow, TokenRow
 
 ACCESS_LIFE = timedelta(minutes=5)

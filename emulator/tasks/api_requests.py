@@ -30,7 +30,9 @@ from emulator.lambdas.outcome import Failure, Outcome
 from emulator.notices import Notices
 from emulator.store import statements
 from emulator.store.database import Store
-from emulator.store.query import API_REQUEST_FIELDS, Query, find
+from emulator.store.find import find
+from emulator.store.query import Query
+from emulator.store.queryable import API_REQUEST_FIELDS
 from emulator.store.tables import ApiRequestRow
 from emulator.tasks import access, checks
 from emulator.tasks.api_event import Request, to_event

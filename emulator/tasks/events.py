@@ -15,7 +15,9 @@ from emulator.clock import Clock
 from emulator.errors import AlreadyExists, NotFound
 from emulator.functions.catalog import Catalog
 from emulator.store.database import Store
-from emulator.store.query import EVENT_FIELDS, SUBSCRIPTION_FIELDS, Query, find
+from emulator.store.find import find
+from emulator.store.query import Query
+from emulator.store.queryable import EVENT_FIELDS, SUBSCRIPTION_FIELDS
 from emulator.store.tables import DeliveryRow, EventRow, SubscriptionRow
 from emulator.tasks import checks, shape
 from emulator.tasks.subscription import ServiceEvent, Subscription, is_told, of_failure

@@ -18,7 +18,9 @@ from emulator.clock import from_epoch, to_epoch
 from emulator.errors import IllegalState, NotFound
 from emulator.store import statements
 from emulator.store.database import Store
-from emulator.store.query import TASK_FIELDS, Query, find
+from emulator.store.find import find
+from emulator.store.query import Query
+from emulator.store.queryable import TASK_FIELDS
 from emulator.store.tables import TagRow, TaskRow
 from emulator.tasks import task_rows
 from emulator.tasks.events import Events

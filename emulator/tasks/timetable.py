@@ -16,7 +16,9 @@ from emulator.errors import NotFound
 from emulator.functions.catalog import Catalog
 from emulator.notices import Notices
 from emulator.store.database import Store
-from emulator.store.query import SCHEDULE_FIELDS, Query, find
+from emulator.store.find import find
+from emulator.store.query import Query
+from emulator.store.queryable import SCHEDULE_FIELDS
 from emulator.store.tables import ScheduleRow, ScheduleRunRow
 from emulator.tasks import checks
 from emulator.tasks.queue import Queue

@@ -17,7 +17,7 @@ from werkzeug.routing import Map, Rule
 
 from emulator import __version__, errors
 from emulator.errors import TaskdockError
-from emulator.store.query import Kind
+from emulator.store.queryable import Kind
 from emulator.web import answers, lambda_api, permissions, problems
 from emulator.web.openapi_table import CALL_METHODS, CALL_PATHS, OPERATIONS, Operation
 from emulator.web.permissions import Gate

@@ -14,20 +14,9 @@ from hypothesis import strategies as st
 from emulator.clock import from_epoch
 from emulator.errors import BadQuery
 from emulator.store.database import Store
-from emulator.store.query import (
-    TASK_FIELDS,
-    And,
-    Compare,
-    Contains,
-    In,
-    Like,
-    Not,
-    Or,
-    Query,
-    Sort,
-    find,
-    project,
-)
+from emulator.store.find import find
+from emulator.store.query import And, Compare, Contains, In, Like, Not, Or, Query, Sort, project
+from emulator.store.queryable import TASK_FIELDS
 from emulator.store.tables import TagRow, TaskRow
 from emulator.web import rql
 from tests.support.rql_oracle import answer
