@@ -190,6 +190,7 @@ def test_what_runs_during_a_change_finishes_as_it_began_and_then_goes(dock: Dock
     (old,) = dock.engine.containers
 
     dock.put("/functions/walnut-table", {"memoryLimit": 256})
+    dock.eventually(lambda: all(slot.stale for slot in dock.pool.snapshot()))
     still_there = old in dock.engine.containers
     gate.open()
 
@@ -241,7 +242,7 @@ def test_an_environment_that_works_is_not_evicted(start_dock: StartDock) -> None
     dock.eventually(lambda: gate.waiting)
 
     waiting = dock.create_task("oak-chair")
-    dock.reach(waiting, "inProgress")
+    dock.eventually(lambda: dock.pool._waiting)
     alone = len(dock.engine.started)
     gate.open()
 
