@@ -593,12 +593,12 @@ def test_slow_pulls_hold_up_no_environment_that_is_there(
 
 
 def test_who_waits_for_one_that_works_on_after_its_answer_gets_another(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when a second one has answered by the time that the first one's has run out."""
-    monkeypatch.setattr("emulator.lambdas.pool._SOON", 0.3)
+    monkeypatch.setattr("emulator.lambdas.pool._SOON", 0.1)
     monkeypatch.setattr("emulator.lambdas.invoker._SETTLE_LIMIT", 60.0)
-    dock, over = start_dock(), Event()
+    dock, over = start_dock(clock=clock), Event()
     answers = {"first": Event(), "second": Event()}
 
     def handler(event: Json, runtime: Runtime) -> str:
@@ -616,7 +616,13 @@ def test_who_waits_for_one_that_works_on_after_its_answer_gets_another(
     with ThreadPoolExecutor() as executor:
         call = executor.submit(dock.execute)
         dock.eventually(lambda: dock.pool._waiting)
+        clock.advance(0.06)
         answers["second"].set()
+        dock.eventually(lambda: dock.states() == ["settling", "settling"])
+        clock.advance(0.06)
+        looking = dock.pool._looking
+        dock.eventually(lambda: dock.pool._looking is not looking)  # in vain
+        clock.advance(0.06)
 
         assert call.result(LIMIT).json()["result"] == "done"
 
