@@ -135,7 +135,8 @@ def test_a_runtime_that_does_not_ask_again_serves_nobody_and_is_removed_in_the_e
         runtime.answer("done")
         runtime.hang()
 
-    dock.deploy(handler, timeLimit=3)
+    dock.deploy(handler)
+    dock.shorten(time_limit=1)
 
     results = [dock.execute().json()["result"] for _ in range(2)]
 
