@@ -12,7 +12,7 @@ from tests.support.live import LiveServer, TaskService, eventually, source
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
-TASKS = 20
+TASKS = 40
 PLACES = 4
 ZOMBIE = "zombieTaskCleaned"
 
@@ -88,7 +88,7 @@ def test_a_stop_gives_back_a_task_whose_container_is_just_starting(
 ) -> None:
     server = start_server("--stop-grace", "0")
     sleeper = server.service.deploy("sleeper", source("sleeper"))
-    task_id = server.service.create(sleeper, {"seconds": 0})
+    task_id = server.service.create(sleeper, {"seconds": 2})
     server.service.reach(task_id, "inProgress")
 
     server.stop()
@@ -100,7 +100,7 @@ def test_a_stop_gives_back_a_task_whose_container_is_just_starting(
 def test_a_stop_leaves_waiting_tasks_for_the_next_start(start_server: StartServer) -> None:
     server = start_server("--concurrency", "1")
     sleeper = server.service.deploy("sleeper", source("sleeper"))
-    first, second = (server.service.create(sleeper, {"seconds": 1}) for _ in range(2))
+    first, second = (server.service.create(sleeper, {"seconds": s}) for s in (3, 0))
     server.service.reach(first, "inProgress")
 
     server.stop()

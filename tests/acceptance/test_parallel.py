@@ -67,7 +67,7 @@ def test_the_lines_of_a_task_can_be_read_while_it_runs(start_server: StartServer
     service.finish([service.create(gate, {"until": "eq(status,failed)", "count": 0})])
     task_id = service.create(gate, {"until": "eq(tags,enough)", "count": 1})
 
-    eventually(lambda: "The gate is closed" in service.log(task_id), "its first line", within=5)
+    eventually(lambda: "The gate is closed" in service.log(task_id), "its first line")
 
     assert service.task(task_id)["status"] == "inProgress"
     service.create(gate, {"until": "eq(tags,enough)", "count": 1}, tags=["enough"])

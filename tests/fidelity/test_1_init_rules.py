@@ -122,7 +122,7 @@ def test_1_6_a_crash_in_the_init_is_told_at_once(
 @pytest.mark.parametrize(
     ("runtime", "code"),
     [
-        ("python3.11", "threading.Timer(0.1, os._exit, [3]).start()\nresult = 'done'"),
+        ("python3.11", "threading.Timer(1.0, os._exit, [3]).start()\nresult = 'done'"),
         ("provided.al2023", 'curl -sS -o /dev/null "$api/$id/response" -d \'"done"\'; exit 3'),
     ],
 )

@@ -416,6 +416,7 @@ def test_1_2_an_event_goes_to_the_next_that_still_waits(
     shared.eventually(lambda: len(mailbox._waiting) == 2)
     busy.outcome.result(LIMIT)
     gone.close()
+    shared.eventually(lambda: len(mailbox._waiting) == 1)
 
     outcome = busy.invocation.invoke(b'"second"')
     reply = waiting.read()

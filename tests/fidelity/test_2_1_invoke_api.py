@@ -29,7 +29,7 @@ from emulator.provision import ensure_images
 from emulator.settings import Settings
 from tests.support.aws import FUNCTIONS, ROLE, ZIP, lambda_client, refused
 from tests.support.live import eventually
-from tests.support.live_dock import LiveDock
+from tests.support.live_dock import Deployed, LiveDock
 from tests.support.manual_clock import ManualClock
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
@@ -533,14 +533,16 @@ def test_2_1_a_value_that_is_not_allowed_is_400(aws: Any) -> None:
 
 
 class Told:
-    """What a server tells of its events from now on."""
+    """What a server tells of a function's events from now on."""
 
-    def __init__(self, live: LiveDock) -> None:
+    def __init__(self, live: LiveDock, function: Deployed) -> None:
         self.facts: list[tuple[str, Any]] = []
+        self._function = function.name
         live.emulator.notices.subscribe(lambda *told: self.facts.append(told))
 
     def of(self, name: str) -> list[Any]:
-        return [facts for told, facts in self.facts if told == f"invocation_{name}"]
+        told = [facts for told, facts in self.facts if told == f"invocation_{name}"]
+        return [facts for facts in told if facts["function"] == self._function]
 
     def await_ends(self, number: int) -> None:
         """Until so many attempts have ended, whichever way."""
@@ -552,7 +554,8 @@ class Told:
 
 
 def test_2_1_an_event_runs_with_its_payload_and_request_id(live: LiveDock, aws: Any) -> None:
-    function, told = live.doer("python3.11"), Told(live)
+    function = live.doer("python3.11")
+    told = Told(live, function)
     code = "open('/tmp/seen', 'w').write(context.aws_request_id + ' oak')"
 
     answer = aws.invoke(FunctionName=function.name, InvocationType="Event", Payload=run(code))
@@ -566,7 +569,8 @@ def test_2_1_a_failed_event_is_tried_twice_again_and_keeps_its_request_id(
     narrow: LiveDock, clock: ManualClock
 ) -> None:
     """After one minute, and after two more."""
-    function, told = narrow.deploy("provided.al2023", _FAILING), Told(narrow)
+    function = narrow.deploy("provided.al2023", _FAILING)
+    told = Told(narrow, function)
     answer = post(narrow, function.name, X_Amz_Invocation_Type="Event")
     told.await_ends(1)
     backlog = narrow.emulator._dispatcher._backlog
@@ -584,7 +588,8 @@ def test_2_1_a_failed_event_is_tried_twice_again_and_keeps_its_request_id(
 
 
 def test_2_1_an_event_is_given_up_after_six_hours(narrow: LiveDock, clock: ManualClock) -> None:
-    function, told = narrow.deploy("provided.al2023", _FAILING), Told(narrow)
+    function = narrow.deploy("provided.al2023", _FAILING)
+    told = Told(narrow, function)
     post(narrow, function.name, X_Amz_Invocation_Type="Event")
     told.await_ends(1)
 

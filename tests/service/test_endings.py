@@ -499,6 +499,8 @@ def test_a_task_whose_ending_could_not_be_written_is_rescued(
     dock.deploy(lambda event, runtime: None)
     task_id = dock.create_task()
     dock.eventually(lambda: "task_broke" in [name for name, _ in dock.notices])
+    runner = dock.emulator._rescuer._runner
+    dock.eventually(lambda: task_id not in runner.running)  # it is given up after the notice
 
     dock.emulator._rescuer.rescue(after=timedelta(0))
 

@@ -206,7 +206,7 @@ def test_what_an_invocation_prints_is_in_the_functions_log(dock: Dock, aws: Any)
 
     aws.invoke(FunctionName=NAME, Payload=b'"Ada"')
 
-    assert "hello Ada" in function_logs(dock)
+    dock.eventually(lambda: "hello Ada" in function_logs(dock))
 
 
 def test_a_time_limit_over_30_seconds_is_no_hindrance(dock: Dock, aws: Any) -> None:

@@ -135,7 +135,8 @@ def test_a_runtime_that_does_not_ask_again_serves_nobody_and_is_removed_in_the_e
         runtime.answer("done")
         runtime.hang()
 
-    dock.deploy(handler, timeLimit=3)
+    dock.deploy(handler)
+    dock.shorten(time_limit=1)
 
     results = [dock.execute().json()["result"] for _ in range(2)]
 
@@ -190,6 +191,7 @@ def test_what_runs_during_a_change_finishes_as_it_began_and_then_goes(dock: Dock
     (old,) = dock.engine.containers
 
     dock.put("/functions/walnut-table", {"memoryLimit": 256})
+    dock.eventually(lambda: all(slot.stale for slot in dock.pool.snapshot()))
     still_there = old in dock.engine.containers
     gate.open()
 
@@ -241,7 +243,7 @@ def test_an_environment_that_works_is_not_evicted(start_dock: StartDock) -> None
     dock.eventually(lambda: gate.waiting)
 
     waiting = dock.create_task("oak-chair")
-    dock.reach(waiting, "inProgress")
+    dock.eventually(lambda: dock.pool._waiting)
     alone = len(dock.engine.started)
     gate.open()
 
@@ -334,6 +336,7 @@ def test_an_idle_environment_is_frozen_and_thawed_before_it_is_offered_an_event(
     clock.advance(0.1)
     dock.emulator._keeper.run_once()
     frozen = dock.states()
+    dock.eventually(lambda: dock.engine.calls)  # the server's own keeper may have come first
     calls = dock.execute().json()["result"]
 
     assert (before, frozen) == (["ready"], ["frozen"])
@@ -351,6 +354,7 @@ def test_where_freezing_costs_nothing_it_follows_every_invocation(start_dock: St
     for number in range(3):
         assert dock.execute(data={"number": number}).json()["result"] == number
         dock.eventually(lambda: dock.states() == ["frozen"])
+        dock.eventually(lambda number=number: len(engine.calls) > 2 * number)  # it is so by now
 
     assert [verb for verb, _ in engine.calls] == ["freeze", "thaw"] * 2 + ["freeze"]
 
@@ -406,7 +410,7 @@ def test_as_many_environments_as_are_kept_warm_do_not_expire(
     dock.emulator._keeper.run_once()
 
     dock.eventually(lambda: len(dock.engine.containers) == 2)
-    assert dock.states() == ["frozen", "frozen"]
+    dock.eventually(lambda: dock.states() == ["frozen", "frozen"])
 
 
 def test_no_more_environments_run_than_there_may_be(start_dock: StartDock) -> None:
@@ -590,12 +594,12 @@ def test_slow_pulls_hold_up_no_environment_that_is_there(
 
 
 def test_who_waits_for_one_that_works_on_after_its_answer_gets_another(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when a second one has answered by the time that the first one's has run out."""
-    monkeypatch.setattr("emulator.lambdas.pool._SOON", 0.3)
+    monkeypatch.setattr("emulator.lambdas.pool._SOON", 0.1)
     monkeypatch.setattr("emulator.lambdas.invoker._SETTLE_LIMIT", 60.0)
-    dock, over = start_dock(), Event()
+    dock, over = start_dock(clock=clock), Event()
     answers = {"first": Event(), "second": Event()}
 
     def handler(event: Json, runtime: Runtime) -> str:
@@ -613,7 +617,13 @@ def test_who_waits_for_one_that_works_on_after_its_answer_gets_another(
     with ThreadPoolExecutor() as executor:
         call = executor.submit(dock.execute)
         dock.eventually(lambda: dock.pool._waiting)
+        clock.advance(0.06)
         answers["second"].set()
+        dock.eventually(lambda: dock.states() == ["settling", "settling"])
+        clock.advance(0.06)
+        looking = dock.pool._looking
+        dock.eventually(lambda: dock.pool._looking is not looking)  # in vain
+        clock.advance(0.06)
 
         assert call.result(LIMIT).json()["result"] == "done"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -47,7 +48,20 @@ def await_stock(dock: Dock, count: int = 1, memory: int = MEMORY) -> list[FakeCo
 
 
 def waiting(dock: Dock) -> list[FakeContainer]:
-    return [each for each in dock.engine.containers.values() if each.runtime is None]
+    return [each for each in list(dock.engine.containers.values()) if each.runtime is None]
+
+
+def make_up(dock: Dock) -> None:
+    """Has the stock made up, and returns when that is done: nothing more will be prepared."""
+    stock = dock.pool._stock
+
+    async def done() -> None:
+        stock.fill()
+        assert stock._filling is not None
+        ended, _ = await asyncio.wait((stock._filling,), timeout=LIMIT)
+        assert ended
+
+    dock.pool.reactor.run(done())
 
 
 def say_what(event: Json, runtime: Runtime) -> object:
@@ -183,7 +197,7 @@ def test_nothing_is_prepared_where_something_else_would_have_to_go(
     dock.execute()
 
     for _ in range(3):
-        dock.pool.make_up_stock(600.0)
+        make_up(dock)
         assert in_stock(dock) == {("python3.11", MEMORY): 0}
 
     assert dock.states() == ["ready"]
@@ -261,6 +275,8 @@ def test_an_image_is_never_run_ahead_since_people_build_it_anew(stocked: Dock) -
     await_stock(stocked)
 
     stocked.execute("oak-chair")
+    stocked.eventually(lambda: stocked.pool._stock._is_calm)
+    make_up(stocked)
 
     assert [each.spec.image for each in waiting(stocked)] == ["fake"]
 
@@ -304,7 +320,7 @@ def test_where_none_is_wanted_none_is_prepared(dock: Dock) -> None:
     dock.deploy(lambda event, runtime: None)
     dock.execute()
 
-    dock.pool.make_up_stock(600.0)
+    make_up(dock)
 
     assert in_stock(dock) == {}
     assert len(dock.engine.started) == 1
@@ -382,7 +398,7 @@ def test_a_fault_while_one_is_prepared_is_told_and_not_tried_all_the_time(
     stocked.eventually(lambda: any(name == "stock_failed" for name, _ in stocked.notices))
 
     for _ in range(5):
-        stocked.pool.make_up_stock(600.0)
+        make_up(stocked)
         assert stocked.execute().json()["result"] == "done"
 
     assert [name for name, _ in stocked.notices].count("stock_failed") == 1

@@ -411,4 +411,4 @@ def test_a_task_whose_container_cannot_start_fails_with_the_engines_words(dock: 
 
     assert (task["status"], task["error"]["type"]) == ("failed", "invocation")
     assert "no space left on device" in task["error"]["message"]
-    assert dock.states() == []
+    dock.eventually(lambda: dock.states() == [])

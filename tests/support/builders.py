@@ -18,6 +18,7 @@ from flask import Flask
 from emulator.app import Emulator
 from emulator.clock import Clock
 from emulator.functions.function import Function
+from emulator.loop import Loop
 from emulator.notices import Notices
 from emulator.settings import Settings
 from emulator.web.task_service import create_app
@@ -194,17 +195,20 @@ class Dock:
         return self.reach(task_id, *FINAL)
 
     def advance(self, seconds: float) -> None:
-        """Lets time pass on the manual clock, and the loops see it."""
+        """Lets time pass on the manual clock; returns when all loops that run have seen it."""
         assert isinstance(self.clock, ManualClock), "this needs a ManualClock"
         self.clock.advance(seconds)
         emulator = self.emulator
-        for loop in (
+        loops = (
             emulator._scheduler,
             emulator._worker,
             emulator._courier,
             emulator._dispatcher,
-        ):
-            loop.wake()
+        )
+        for _ in range(2):  # when the second turn begins, the first has ended
+            for loop in loops:
+                loop.wake()
+            self.eventually(lambda: not any(_is_due(loop) for loop in loops))
 
     def eventually(self, condition: Callable[[], T | None]) -> T:
         return eventually(condition, state=self.state)
@@ -213,7 +217,7 @@ class Dock:
         return {
             "tasks": self.get("/?limit(50)").json()["data"],
             "environments": self.pool.snapshot(),
-            "containers": [c.spec.name for c in self.engine.containers.values()],
+            "containers": [c.spec.name for c in list(self.engine.containers.values())],
             "notices": self.notices[-20:],
         }
 
@@ -263,6 +267,11 @@ class Gate:
 
     def open(self) -> None:
         self.opened.set()
+
+
+def _is_due(loop: Loop) -> bool:
+    """Whether it was woken and has still to begin its turn."""
+    return loop._wake.is_set() and loop._thread is not None and loop._thread.is_alive()
 
 
 def _ok(response: requests.Response) -> Json:

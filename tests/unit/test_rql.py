@@ -253,12 +253,12 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_text_is_refused_at_once(text: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()  # whatever else the machine has to do
 
     with pytest.raises(BadQuery) as caught:
         parse(text)
 
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
     assert len(caught.value.message) < 200
 
 
