@@ -30,6 +30,7 @@ from emulator.reactor import Reactor
 MOST = 8  # that are prepared of one kind because so many were once started at a time
 _CALM = 1.0  # seconds without a start, after which the stock is made up
 _AFTER_FAILURE = 60.0  # seconds without a try
+_ENDED = "the container has ended"
 
 
 class Kind(NamedTuple):
@@ -258,7 +259,7 @@ class Stock:
         except Exception as error:  # a disk that is full, say
             self._despair(kind, repr(error))
         if prepared.ended:
-            self._despair(kind, "the container has ended")
+            self._despair(kind, _ENDED)
         taken, self._making = self._making is not prepared, None
         made = prepared.container is not None and not prepared.ended
         prepared.made.set_result(made)
@@ -282,6 +283,7 @@ class Stock:
     def _forget(self, prepared: Prepared) -> None:
         """It has ended by itself."""
         if self._prepared.pop(prepared.id, None) is not None:
+            self._despair(prepared.kind, _ENDED)
             self._errands.submit(self._remove, prepared)
 
     def _despair(self, kind: Kind, reason: str) -> None:

@@ -23,6 +23,7 @@ from tests.support.builders import (
     zip_of,
 )
 from tests.support.fake_engine import FakeContainer, Runtime
+from tests.support.manual_clock import ManualClock
 
 MEMORY = 128  # MB, of a function that says nothing else
 
@@ -213,14 +214,24 @@ def test_a_kind_that_nobody_wants_any_more_is_given_up(stocked: Dock) -> None:
     assert in_stock(stocked) == {}
 
 
-def test_one_that_ends_while_it_waits_is_replaced(stocked: Dock) -> None:
-    stocked.deploy(lambda event, runtime: "done")
-    (first,) = await_stock(stocked)
+def test_one_that_ends_while_it_waits_is_told_of_and_replaced_but_not_at_once(
+    start_dock: StartDock, clock: ManualClock
+) -> None:
+    dock = start_dock(prewarm=1, clock=clock)
+    dock.deploy(lambda event, runtime: "done")
+    (first,) = await_stock(dock)
 
     first.kill()
+    dock.eventually(lambda: any(name == "stock_failed" for name, _ in dock.notices))
+    make_up(dock)
+    at_once = in_stock(dock)
+    clock.advance(61)
+    make_up(dock)
 
-    stocked.eventually(lambda: first.id not in stocked.engine.containers and waiting(stocked))
-    assert stocked.execute().json()["result"] == "done"
+    assert at_once == {("python3.11", MEMORY): 0}
+    assert in_stock(dock) == {("python3.11", MEMORY): 1}
+    assert first not in waiting(dock)
+    assert dock.execute().json()["result"] == "done"
 
 
 def test_a_call_does_not_suffer_from_one_that_ends_when_it_is_taken(stocked: Dock) -> None:
