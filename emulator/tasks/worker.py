@@ -95,9 +95,9 @@ class Worker(Loop):
         for run, outcome in ended:
             problem = self._write(run, outcome)
             if problem is not None:
-                self._notices.publish("task_broke", task=run.task.id, error=repr(problem))
                 self._runner.give_up(run)
                 self._unwritten.append(_Unwritten(run, outcome, self._clock.now()))
+                self._notices.publish("task_broke", task=run.task.id, error=repr(problem))
         return self._runner.write_endings([], then_claim=free)
 
     def _write_again(self) -> None:
