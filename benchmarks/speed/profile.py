@@ -1,11 +1,11 @@
-"""Where the time goes of a warm call, of a queued task and of a cold call, as three tables."""
+"""Where the time goes of a warm call, of a queued task and of a cold call, as tables."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from statistics import median
 
@@ -69,12 +69,13 @@ def profile(world: World) -> str:
         own = stack.enter_context(own_server(world, world.folder / "profile", *rows.UNPREPARED))
         called = stack.enter_context(own.serve("speed", OK))
         costs = [warm(world, own, called), queued(world, own, stack)]
-        turns = [(cold_call(own, name), engine_alone(world)) for name in COLD]
+        turns = [(cold_call(own, name), engine_alone(world), joined(world)) for name in COLD]
         folder = world.folder / "profile-stocked"
         own = stack.enter_context(own_server(world, folder, rows.PREWARM, "2"))
         timelines = {
-            "A cold call, nothing prepared": [call for call, _ in turns],
-            "The engine alone, in turn with these": [alone for _, alone in turns],
+            "A cold call, nothing prepared": [call for call, _, _ in turns],
+            "The engine alone, in turn with these": [alone for _, alone, _ in turns],
+            "The same in another's network name space": [into for _, _, into in turns],
             "A cold call, stocked pool": [cold_call(own, name, stocked=True) for name in COLD],
         }
     drawn = [markdown_of_moments(what, calls) for what, calls in timelines.items()]
@@ -151,18 +152,38 @@ def cold_call(own: Own, name: str, *, stocked: bool = False) -> Moments:
 
 
 def engine_alone(world: World) -> Moments:
-    """A container of the same image that only waits, without any option of taskdock's."""
+    """Until a container of the same image has started that only waits, without any option of
+    taskdock's."""
+    with waiting_container(world) as (_, moments):
+        return moments
+
+
+def joined(world: World) -> Moments:
+    """The same, but the container finds a network name space that another one holds."""
+    with (
+        waiting_container(world) as (holder, _),
+        waiting_container(world, network_mode=f"container:{holder}") as (_, moments),
+    ):
+        return moments
+
+
+@contextmanager
+def waiting_container(world: World, **config: str) -> Iterator[tuple[str, Moments]]:
     api = world.machine.docker.api
-    image = world.machine.image(OK.runtime).id
     begun = time.time()
-    id = api.create_container(image, entrypoint=["/bin/sh", "-c", "read line"], stdin_open=True)
+    id: str = api.create_container(
+        world.machine.image(OK.runtime).id,
+        entrypoint=["/bin/sh", "-c", "read line"],
+        stdin_open=True,
+        host_config=api.create_host_config(**config),
+    )["Id"]
     moments = {MOMENTS[0]: (time.time() - begun) * 1000}
     try:
         api.start(id)
         moments[MOMENTS[1]] = (time.time() - begun) * 1000
+        yield id, moments
     finally:
         api.remove_container(id, force=True)
-    return moments
 
 
 def markdown_of_cost(cost: Cost) -> str:
