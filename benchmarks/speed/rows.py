@@ -203,7 +203,7 @@ def cold_containers(world: World, count: int) -> float:
 def start(world: World) -> Samples:
     """Servers that have only just begun to answer: how soon, and what they hold a second later."""
     found = collect()
-    for _ in range(world.amount(3, 5)):
+    for _ in range(world.amount(1, 5)):
         for name in world.having(OURS, "sam", "moto"):
             with fresh(world, name) as (pid, answered_after):
                 found["start"][name].append(answered_after)
