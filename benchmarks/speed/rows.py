@@ -287,7 +287,7 @@ def queue(world: World) -> Samples:
         for own in owns.values():
             stack.enter_context(own.serve("queue", OK))
             drained(world, own, 64)
-        for _ in range(world.amount(3, 11)):
+        for _ in range(world.amount(2, 11)):
             for series, own in owns.items():
                 found[series][OURS].append(drained(world, own, world.amount(150, 1000)))
         own = owns[EMPTY]
