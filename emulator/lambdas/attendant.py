@@ -138,18 +138,13 @@ class Attendant:
         container = prepared.container
         assert container is not None, "it is in stock"
         function, id = environment.function, environment.id
-
-        def rename() -> None:
-            try:
-                container.rename(launch.container_name(function.name, id))
-            except EngineError as error:
-                self._tell_of(environment, error)
-
+        name = launch.container_name(function.name, id)
         environment.image = prepared.image
         environment.made(container)
         assigned = self._loop.run_in_executor(self.errands, self._launcher.assign, function, id)
         environment.program = await assigned
-        self.errands.submit(rename)  # nobody waits for a name
+        rename = self._ask(environment, lambda: container.rename(name))
+        self._reactor.spawn(rename)  # nobody waits for a name
 
     async def _await_init(self, environment: Environment, limit: float) -> bool:
         """Starts the runtime and waits until it is busy; after `limit` seconds it is ended."""

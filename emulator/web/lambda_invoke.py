@@ -78,11 +78,8 @@ class InvokeApi:
 
     def reply(self, request: Request) -> Later:
         """The answer to a request that it serves, whatever becomes of it."""
-        later, call_id, trace_id = (
-            Later(),
-            ids.request_id(),
-            trace_id_of(request.header("x-amzn-trace-id")),
-        )
+        later, call_id = Later(), ids.request_id()
+        trace_id = trace_id_of(request.header("x-amzn-trace-id"))
         known = (("x-amzn-RequestId", call_id), ("X-Amzn-Trace-Id", trace_id))
 
         def tell(reply: Reply) -> None:
