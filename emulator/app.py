@@ -15,6 +15,7 @@ from emulator import __version__, ids
 from emulator.clock import Clock, SystemClock
 from emulator.engines.engine import Engine
 from emulator.engines.images import platform
+from emulator.engines.reach import Call
 from emulator.errors import EngineError, StartupError
 from emulator.functions.catalog import Catalog
 from emulator.functions.code import CodeStore
@@ -25,6 +26,7 @@ from emulator.lambdas.invoker import Invoker
 from emulator.lambdas.keeper import Keeper
 from emulator.lambdas.launcher import ImageOf, Launcher
 from emulator.lambdas.pool import Pool
+from emulator.lambdas.reachability import Reachability
 from emulator.notices import Notices
 from emulator.reactor import Reactor
 from emulator.settings import Settings
@@ -60,26 +62,36 @@ class Emulator:
     """One server: everything that `start` starts and `stop` stops."""
 
     def __init__(
-        self, settings: Settings, *, engine: Engine, image_of: ImageOf, clock: Clock | None = None
+        self,
+        settings: Settings,
+        *,
+        engine: Engine,
+        image_of: ImageOf,
+        clock: Clock | None = None,
+        memory: Path | None = None,
     ) -> None:
-        """Opens the data folder and the ports; nothing runs yet. Raises `StartupError`."""
+        """Opens the data folder and the ports; nothing runs yet. `memory`: a folder for what was
+        found out about engines, which servers share. Raises `StartupError`."""
         self.settings = settings
         self.notices = Notices()
         self._engine = engine
         self._image_of = image_of
+        self._memory = memory
         self._clock = clock or SystemClock()
         self._data = settings.data_dir.resolve()
         self._credentials = self._data / "credentials"  # for `taskdock env`, while we run
+        self._listen = [way.listen for way in engine.ways]
         self._lock = _hold(self._data)
         self._reactor = Reactor()
         self._stopped = False
         try:
-            self._sockets = open_public(settings.host, settings.port, engine.gateway)
+            self._sockets = open_public(settings.host, settings.port, self._listen)
             self._store = Store(self._data / "taskdock.db")
         except BaseException:
             self._lock.close()
             raise
         self.port: int = self._sockets[0].getsockname()[1]
+        self._probe_id = ids.word(32)
         self._label = hashlib.sha256(str(self._data).encode()).hexdigest()[:16]
         self._compose()
 
@@ -104,6 +116,7 @@ class Emulator:
         self._courier.start()
         self._dispatcher.start()
         self._public.start()
+        self.reachability.start()
         self._credentials.touch(mode=0o600)
         variables = {"API_HOST": self.url, **self.directory.local.credentials}
         self._credentials.write_text("".join(f"{k}={v}\n" for k, v in variables.items()))
@@ -151,10 +164,18 @@ class Emulator:
         self.catalog = Catalog(store=store, code=self._code, clock=clock)
         self.directory = Directory(store=store, clock=clock)
         budget = settings.memory_budget or self._engine.memory * 3 // 4
+        self.reachability = Reachability(
+            engine=self._engine,
+            calls=self._calls,
+            memory=self._memory,
+            clock=clock,
+            notices=notices,
+        )
         self.pool = Pool(
             engine=self._engine,
             reactor=self._reactor,
             launcher=self._launcher(),
+            reachability=self.reachability,
             budget=budget,
             most=settings.max_environments,
             keep_warm=settings.keep_warm,
@@ -239,13 +260,13 @@ class Emulator:
         self._courier = Courier(outbox=Outbox(store=store), clock=clock, notices=notices)
         notices.subscribe(self._wake_loops)
         runtime = Site(
-            answer=RuntimeApi(self.pool.mailbox),
+            answer=RuntimeApi(self.pool.mailbox, self._probe_id),
             refuse=runtime_api.refuse,
             max_head=runtime_api.MAX_HEAD,
             max_body=runtime_api.MAX_BODY,
             max_dropped=runtime_api.MAX_DROPPED,
         )
-        self._runtime = Listener(runtime, [open_private(self._engine.gateway)], self._reactor)
+        self._runtime = Listener(runtime, open_private(self._listen), self._reactor)
         names = Names(self.catalog, partial(launch.function_arn, region=settings.region))
         strict = settings.auth == "strict"
         self._wsgi = Wsgi(
@@ -287,6 +308,14 @@ class Emulator:
         )
         self._public = Listener(public, self._sockets, self._reactor)
         self.catalog.subscribe(self._function_changed)
+
+    def _calls(self) -> list[Call]:
+        """What a container asks of this server's two listeners, to see whether it reaches them."""
+        name = launch.runtime_api(self._probe_id)
+        return [
+            Call(port=self._runtime.port, path=runtime_api.PING, host=name),
+            Call(port=self.port, path="/health", host=f"{launch.API_HOST_NAME}:{self.port}"),
+        ]
 
     def _launcher(self) -> Launcher:
         settings = self.settings

@@ -47,6 +47,7 @@ TaskdockError
 ├── EngineError                 containers cannot be run
 │   ├── EngineUnreachable
 │   ├── ImageNotAvailable
+│   ├── NotReachable
 │   └── StartFailed
 ├── IllegalMove                 a state table was asked for a move that it does not have
 └── StartupError                the server cannot start
@@ -259,6 +260,10 @@ class EngineUnreachable(EngineError):
 
 class ImageNotAvailable(EngineError):
     """The container image is not here, cannot be pulled, and has no stand-in."""
+
+
+class NotReachable(EngineError):
+    """Containers cannot reach this server."""
 
 
 class StartFailed(EngineError):

@@ -12,8 +12,9 @@ import threading
 from emulator import __version__
 from emulator.app import Emulator
 from emulator.engines.docker import DockerEngine, connect
-from emulator.engines.images import Images
+from emulator.engines.images import DEFAULT_CACHE, ImageRequest, Images
 from emulator.engines.locate import find_engine
+from emulator.engines.probe import Probe
 from emulator.engines.scratch import open_scratch
 from emulator.engines.standins import Progress
 from emulator.identity.directory import ADMINISTRATOR
@@ -53,8 +54,14 @@ def _build(settings: Settings) -> Emulator:
             None if isinstance(scratch, str) else scratch,
             warn=lambda text: announce(Progress(text)),
             pipes=settings.data_dir.resolve(),
+            probe=Probe(
+                client,
+                cache=DEFAULT_CACHE,
+                fetch=lambda reference: images.ensure(ImageRequest(reference)),
+            ),
         ),
         image_of=lambda function: images.ensure(image_request(function)),
+        memory=DEFAULT_CACHE / "reached",
     )
 
 

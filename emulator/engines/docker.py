@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import DockerException
+from docker.errors import DockerException, NotFound
 from docker.types import DriverConfig, LogConfig, Mount, Ulimit
 
+from emulator.engines import reach, remedies
 from emulator.engines.console import COMMAND
-from emulator.engines.docker_container import DockerContainer, Image, reason, remove
+from emulator.engines.docker_container import DockerContainer, reason, remove
 from emulator.engines.engine import Container, ContainerSpec, Listener
+from emulator.engines.facts import (
+    EngineFacts,
+    Image,
+    NetworkFacts,
+    read_engine,
+    read_image,
+    read_network,
+)
 from emulator.engines.freezer import Freezer
 from emulator.engines.pipe import INSIDE, Pipe, open_pipe
 from emulator.engines.pipe import sweep as sweep_pipes
-from emulator.engines.scratch import FILE_SYSTEM, MOUNT_OPTIONS, Scratch
-from emulator.errors import EngineUnreachable, StartFailed
+from emulator.engines.probe import Probe
+from emulator.engines.reach import Call, Reached
+from emulator.engines.scratch import FILE_SYSTEM, MOUNT_OPTIONS, NO_DISK, Scratch
+from emulator.engines.surroundings import memory as machine_memory
+from emulator.engines.surroundings import surroundings
+from emulator.engines.ways import ENGINES_OWN, own, ways
+from emulator.errors import EngineError, EngineUnreachable, StartFailed
 from emulator.reactor import Reactor
 
 _REQUEST_LIMIT = 120  # seconds
@@ -37,7 +52,8 @@ _LIMITS = (
 """As AWS has them."""
 _NOT_OURS = ("HOME", "HOSTNAME", "TERM")  # what engines add to what they are told
 _SWEEPS = 8  # removals side by side
-_NOT_MOUNTED = "failed to mount local volume"  # what Docker says of a disk that it cannot use
+_NO_DISK = ("failed to mount local volume", NO_DISK)
+"""What Docker says of a disk that it cannot use, and what is said where none can be made."""
 
 
 def connect(address: str) -> docker.DockerClient:
@@ -61,28 +77,61 @@ class DockerEngine:
         warn: Callable[[str], object] = lambda _: None,
         *,
         pipes: Path | None = None,
+        probe: Probe | None = None,
     ) -> None:
         """`scratch`: disks of this machine; `pipes`: the folder where pipes to containers are
-        made, None: there are none. Neither is used for an engine on another machine.
+        made, None: there are none. Neither is used for an engine on another machine. `probe`: has
+        a container try what the engine says; None: its word is taken.
 
         Raises `EngineUnreachable`.
         """
         self._warn = warn
         self._api = client.api
-        try:
-            info = self._api.info()
-            bridge = self._api.inspect_network("bridge")
-        except (DockerException, OSError) as error:
-            raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from None
+        self._probe = probe
+        self.facts, self.network = look(self._api)
+        self.ways = ways(self.facts, self.network, own())
+        self.way = self.ways[0]
         self.can_freeze = True
         self._freezer = Freezer()
-        self._is_here = _is_here(info)
+        self._is_here = is_here(self.facts)
         self._scratch = scratch
         self._pipes = pipes if self._is_here else None
         if scratch is not None and not self._is_here:
             self._forgo_scratch("the engine is not on this machine")
-        self.memory = int(info["MemTotal"]) // 1024 // 1024
-        self.gateway = str((bridge["IPAM"]["Config"] or [{}])[0].get("Gateway") or "127.0.0.1")
+        self.memory = self.facts.memory or machine_memory()
+
+    @property
+    def fingerprint(self) -> str:
+        """Says what its ways were found for: another engine, or one that has changed, has
+        another."""
+        known = (self.facts, self.network, self.ways, os.uname().release)
+        return hashlib.sha256(repr(known).encode()).hexdigest()
+
+    def reach(self, calls: Sequence[Call]) -> Reached:
+        if self._probe is None:
+            return Reached(untried="nothing was to be tried")
+        if self.network is None:
+            fault, steps = remedies.NO_BRIDGE
+            return Reached(fault=fault, remedies=steps)
+        try:
+            ran = self._probe.run(
+                reach.SCRIPT,
+                reach.arguments(self.ways, calls),
+                hosts={reach.NAME: ENGINES_OWN} if self._asks_engine else {},
+            )
+        except EngineError as error:
+            return Reached(untried=error.message)
+        attempts = reach.read(ran.output, self.ways)
+        way = reach.best(self.ways, attempts)
+        if way is not None:
+            self.way = way
+            return Reached(attempts=attempts, seconds=ran.seconds)
+        fault, steps = remedies.explain(attempts, self.facts, self.network, surroundings())
+        return Reached(attempts=attempts, seconds=ran.seconds, fault=fault, remedies=steps)
+
+    @property
+    def _asks_engine(self) -> bool:
+        return any(way.reach == ENGINES_OWN for way in self.ways)
 
     def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> Container:
         scratch, pipes = self._scratch, self._pipes
@@ -102,7 +151,7 @@ class DockerEngine:
                     loop=reactor.loop,
                 )
         except StartFailed as error:
-            if scratch is not None and _NOT_MOUNTED in error.message:
+            if scratch is not None and any(fault in error.message for fault in _NO_DISK):
                 self._forgo_scratch(error.message)
             elif pipes is not None and str(pipes) in error.message:
                 self._pipes = None
@@ -158,12 +207,7 @@ class DockerEngine:
         self._api.close()
 
     def _inspect(self, reference: str) -> Image:
-        config = self._api.inspect_image(reference)["Config"]  # type: ignore[no-untyped-call]
-        return Image(
-            entrypoint=tuple(config["Entrypoint"] or ()),
-            arguments=tuple(config["Cmd"] or ()),
-            variables=frozenset(entry.partition("=")[0] for entry in config["Env"] or ()),
-        )
+        return read_image(self._api.inspect_image(reference))  # type: ignore[no-untyped-call]
 
     def _create(
         self, spec: ContainerSpec, image: Image, disk: str | None, pipe: Pipe | None
@@ -197,10 +241,10 @@ class DockerEngine:
             pids_limit=_PIDS,
             ulimits=list(_LIMITS),
             cap_drop=["ALL"],
-            security_opt=["no-new-privileges"],
+            security_opt=_security(self.facts),
             read_only=True,
             mounts=mounts,
-            extra_hosts=dict.fromkeys(spec.hosts, "host-gateway"),
+            extra_hosts=dict.fromkeys(spec.hosts, self.way.reach),
             log_config=LogConfig(type="none"),  # all output goes through the console
             auto_remove=True,
         )
@@ -210,17 +254,38 @@ class DockerEngine:
         params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         attached = self._api.attach_socket(id, params=params)
         # The SDK's socket would go when its response object is collected: take a descriptor of our
-        # own, and close that one now.
+        # own, and close that response now. (Its socket alone would be closed beneath it, which
+        # Python 3.13 complains about.)
         wire = socket.socket(fileno=os.dup(attached.fileno()))
-        attached._sock.close()
-        attached.close()
+        attached._response.close()
         return wire
 
 
-def _is_here(info: dict[str, Any]) -> bool:
+def look(api: docker.APIClient) -> tuple[EngineFacts, NetworkFacts | None]:
+    """What the engine says of itself and of its usual network; None: it has no such network.
+
+    Raises `EngineUnreachable`.
+    """
+    try:
+        facts = read_engine(api.info(), api.version())
+        try:
+            return facts, read_network(api.inspect_network("bridge"))
+        except NotFound:
+            return facts, None
+    except (DockerException, OSError) as error:
+        raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from None
+
+
+def is_here(facts: EngineFacts) -> bool:
     """Whether the engine's devices are ours: not in a virtual machine, nor in a container."""
     machine = os.uname()
-    return (info["Name"], info["KernelVersion"]) == (machine.nodename, machine.release)
+    return (facts.machine, facts.kernel) == (machine.nodename, machine.release)
+
+
+def _security(facts: EngineFacts) -> list[str]:
+    """A function's code is a folder of this machine, which does not carry SELinux's label for
+    containers; relabelling files of the user's would change what others may do with them."""
+    return ["no-new-privileges", *(["label=disable"] if facts.labels_files else [])]
 
 
 def _tmp(disk: str | None) -> Mount:

@@ -11,7 +11,6 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import docker
@@ -22,6 +21,7 @@ from emulator.engines import console
 from emulator.engines.cgroup import Meter
 from emulator.engines.console import Console, Flushed, Lines, Printed, Said, cut
 from emulator.engines.engine import Listener, Program, ProgramExit
+from emulator.engines.facts import Image
 from emulator.engines.freezer import Place, thaw
 from emulator.engines.pipe import Pipe
 from emulator.errors import EngineError
@@ -35,16 +35,6 @@ _THAW_PAUSE = 0.01  # seconds
 _READ = 16 * 1024  # bytes at a time: who prints for ever shall not hold up the others
 _WRONG_STATE = (304, 404, 409)
 _HEADER = struct.Struct(">BxxxL")  # of each piece of attached output: stream, length
-
-
-@dataclass(frozen=True, kw_only=True)
-class Image:
-    """What an image says of how it runs."""
-
-    entrypoint: tuple[str, ...]
-    arguments: tuple[str, ...]
-    variables: frozenset[str]
-    """Names."""
 
 
 class DockerContainer:

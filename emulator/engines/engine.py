@@ -11,11 +11,13 @@ anybody knows what for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from emulator.engines.reach import Call, Reached
+from emulator.engines.ways import Way
 from emulator.reactor import Reactor
 
 
@@ -111,8 +113,19 @@ class Engine(Protocol):
     can_freeze: bool
     memory: int
     """MB that the engine's machine has."""
-    gateway: str
-    """Address of this machine as containers see it; listeners for containers bind to it."""
+    ways: tuple[Way, ...]
+    """How containers may reach this machine, likeliest first: listeners for containers bind to
+    all of these addresses."""
+    way: Way
+    """The one of these that new containers take."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with whatever the ways depend on, as far as the engine tells."""
+
+    def reach(self, calls: Sequence[Call]) -> Reached:
+        """Has a container make these calls by each way; `way` is then the first by which all were
+        answered. Takes a second or so; for any thread but the reactor's."""
 
     @property
     def freezes_at_once(self) -> bool:

@@ -6,10 +6,12 @@ clients, so that proxies, certificates and caches set up for them hold here too.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +80,38 @@ def npm(packages: Mapping[str, str], into: Path, architecture: Architecture, cac
         archive.unlink()
 
 
+def busybox(cache: Path) -> Path:
+    """Debian's static busybox, for this machine's own processor. Raises `ImageNotAvailable`."""
+    found = _busybox_in(cache)
+    if found is not None:
+        return found
+    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+        raise ImageNotAvailable("Debian's busybox-static takes apt-get")
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
+        try:
+            run("apt-get", "download", "busybox-static", folder=folder)
+        except ImageNotAvailable:
+            if os.geteuid() != 0:
+                raise
+            run("apt-get", "update", "-qq")  # a new machine has no list of packages
+            run("apt-get", "download", "busybox-static", folder=folder)
+        unpacked = Path(folder) / "unpacked"
+        run("dpkg-deb", "-x", str(next(Path(folder).glob("*.deb"))), str(unpacked))
+        with contextlib.suppress(OSError):  # another was faster
+            unpacked.rename(cache / "busybox")
+    found = _busybox_in(cache)
+    if found is None:
+        raise ImageNotAvailable("Debian's busybox-static has no busybox")
+    return found
+
+
+def _busybox_in(cache: Path) -> Path | None:
+    """Debian 13 has it in /usr/bin, earlier ones in /bin."""
+    places = (cache / "busybox" / folder / "busybox" for folder in ("bin", "usr/bin"))
+    return next((place for place in places if place.is_file()), None)
+
+
 def _npm_client(cache: Path) -> tuple[str, ...]:
     """npm of this machine; where there is none, the one that comes with Node.js from PyPI."""
     if shutil.which("npm"):
@@ -95,10 +129,11 @@ def _npm_client(cache: Path) -> tuple[str, ...]:
     return (str(home / "bin/node"), str(home / "lib/node_modules/npm/bin/npm-cli.js"))
 
 
-def run(*command: str) -> None:
+def run(*command: str, folder: str | None = None) -> None:
     try:
         done = subprocess.run(
             command,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

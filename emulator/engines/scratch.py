@@ -27,6 +27,7 @@ from emulator.errors import StartFailed
 
 FILE_SYSTEM = "ext4"
 MOUNT_OPTIONS = "noatime,nosuid,nodev"
+NO_DISK = "there is no disk for /tmp"
 
 _MB = 1024 * 1024
 _BLOCK = 4096
@@ -78,7 +79,7 @@ class LoopScratch:
                     os.pwrite(file.fileno(), data, offset)
                 device, loop = _attach(file.fileno())
         except (OSError, subprocess.SubprocessError) as error:
-            raise StartFailed(f"there is no disk for /tmp: {error}") from None
+            raise StartFailed(f"{NO_DISK}: {error}") from None
         try:
             yield device
         finally:

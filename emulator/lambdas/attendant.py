@@ -17,6 +17,7 @@ from emulator.lambdas.environment import Environment
 from emulator.lambdas.launcher import Launcher
 from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.outcome import Failure, not_started
+from emulator.lambdas.reachability import Reachability
 from emulator.lambdas.stock import Prepared
 from emulator.notices import Notices
 from emulator.reactor import Reactor
@@ -27,10 +28,7 @@ _STARTS = 32  # side by side; each may wait for a pull or a build
 _ERRANDS = 8  # calls to the engine that take a moment, side by side
 _REMOVALS = 4
 
-_SILENT = (
-    "its init took too long; when every function does this, look whether a firewall keeps"
-    " containers from reaching this machine"
-)
+_SILENT = "its init took too long"
 
 
 class Attendant:
@@ -39,6 +37,7 @@ class Attendant:
         *,
         engine: Engine,
         launcher: Launcher,
+        reachability: Reachability,
         reactor: Reactor,
         notices: Notices,
         cpus: Callable[[Function], float] | None = None,
@@ -50,6 +49,7 @@ class Attendant:
         self._undertaker = ThreadPoolExecutor(_REMOVALS, "undertaker")
         self._engine = engine
         self._launcher = launcher
+        self._reachability = reachability
         self._reactor = reactor
         self._loop = reactor.loop
         self._notices = notices
@@ -62,11 +62,15 @@ class Attendant:
         """
         name = environment.function.name
         try:
+            if not self._reachability.works:
+                await self._loop.run_in_executor(self.starters, self._reachability.require)
             if prepared is not None and await prepared.made:
                 await self._in_prepared_container(environment, prepared)
             else:
                 await self._in_new_container(environment)
             ready = await self._await_init(environment, INIT_LIMIT)
+            if not ready and not environment.asked:
+                await self._loop.run_in_executor(self.errands, self._reachability.doubt)
         except EngineError as error:
             environment.move(Move.RETIRED)
             self._notices.publish("environment_failed", function=name, error=error.message)

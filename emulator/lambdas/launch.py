@@ -43,7 +43,7 @@ _CPU_MEMORY = 1769  # MB, with which a function has one processor
 
 @dataclass(frozen=True, kw_only=True)
 class Addresses:
-    """Ports of this server's two listeners, as containers reach them through the gateway."""
+    """Ports of this server's two listeners, as containers reach them."""
 
     runtime_api: int
     task_service: int
@@ -96,7 +96,7 @@ def spec(
         memory=memory,
         platform=platform,
         labels={f"{LABEL}.server": server, f"{LABEL}.environment": environment_id},
-        hosts=(_runtime_api(environment_id), API_HOST_NAME, "taskdock.localhost"),
+        hosts=(runtime_api(environment_id), API_HOST_NAME, "taskdock.localhost"),
         code=code,
     )
 
@@ -115,7 +115,7 @@ def program(
 
     `credentials`: variables for a function that brings none of them.
     """
-    runtime_api = _runtime_api(environment_id)
+    host = runtime_api(environment_id)
     image_config = function.image_config or ImageConfig()
     command = image_config.command
     if command is None and function.entry_point:
@@ -128,15 +128,15 @@ def program(
             **_variables(function, environment_id, now),
             **_credentials(aws),
             **_places(function),
-            "AWS_LAMBDA_RUNTIME_API": f"{runtime_api}:{addresses.runtime_api}",
-            "NO_PROXY": f"{runtime_api},{API_HOST_NAME}",
-            "no_proxy": f"{runtime_api},{API_HOST_NAME}",
+            "AWS_LAMBDA_RUNTIME_API": f"{host}:{addresses.runtime_api}",
+            "NO_PROXY": f"{host},{API_HOST_NAME}",
+            "no_proxy": f"{host},{API_HOST_NAME}",
             **_service_variables(function, addresses.task_service, credentials),
         },
     )
 
 
-def _runtime_api(environment_id: str) -> str:
+def runtime_api(environment_id: str) -> str:
     """The host name of the Runtime API that only this environment has."""
     return f"{environment_id}.lambda"
 

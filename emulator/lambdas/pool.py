@@ -24,6 +24,7 @@ from emulator.lambdas.launcher import Launcher
 from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.mailbox import Mailbox
 from emulator.lambdas.outcome import Failure, not_started, stopped
+from emulator.lambdas.reachability import Reachability
 from emulator.lambdas.stock import Prepared, Stock
 from emulator.notices import Notices
 from emulator.reactor import Reactor
@@ -52,6 +53,7 @@ class Pool:
         engine: Engine,
         reactor: Reactor,
         launcher: Launcher,
+        reachability: Reachability,
         budget: int,
         clock: Clock,
         notices: Notices,
@@ -85,7 +87,12 @@ class Pool:
         self._removed = asyncio.Event()
         self._stopping = False
         self.attendant = Attendant(
-            engine=engine, launcher=launcher, reactor=reactor, notices=notices, cpus=cpus
+            engine=engine,
+            launcher=launcher,
+            reachability=reachability,
+            reactor=reactor,
+            notices=notices,
+            cpus=cpus,
         )
         self._stock = Stock(
             engine=engine,

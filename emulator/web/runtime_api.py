@@ -81,19 +81,23 @@ _NO_LOGS = error(202, "Logs.NotSupported", "Logs API is not supported")
 _NO_TELEMETRY = error(202, "Telemetry.NotSupported", "Telemetry API is not supported")
 
 
+PING = "/2018-06-01/ping"
 Endpoint = Callable[[Mailbox, Request, str], Reply | Later]
 
 
 class RuntimeApi:
-    def __init__(self, mailbox_of: Callable[[str], Mailbox | None]) -> None:
-        """`mailbox_of` finds an environment's mailbox by its id."""
+    def __init__(self, mailbox_of: Callable[[str], Mailbox | None], probe_id: str = "") -> None:
+        """`mailbox_of` finds an environment's mailbox by its id. `probe_id`: of a container that
+        only asks whether it reaches this server, by a ping."""
         self._mailbox_of = mailbox_of
+        self._probe_id = probe_id
 
     def __call__(self, request: Request) -> Reply | Later:
         environment_id = (request.header("host") or "").partition(".")[0]
         mailbox = self._mailbox_of(environment_id)
         if mailbox is None:
-            return _NO_ENDPOINT
+            is_probe = environment_id == self._probe_id != "" and request.path == PING
+            return _PONG if is_probe else _NO_ENDPOINT
         for method, path, endpoint in _ENDPOINTS:
             match = path.fullmatch(request.path)
             if match is None:
@@ -204,7 +208,7 @@ _ENDPOINTS: tuple[tuple[str, re.Pattern[str], Endpoint], ...] = tuple(
         ("POST", f"{_RUNTIME}/invocation/(?P<id>[^/]*)/response", _response),
         ("POST", f"{_RUNTIME}/invocation/(?P<id>[^/]*)/error", _error_post),
         ("POST", f"{_RUNTIME}/init/error", _init_error),
-        ("GET", "/2018-06-01/ping", _always(_PONG)),
+        ("GET", PING, _always(_PONG)),
         ("POST", f"{_EXTENSION}/(register|init/error|exit/error)", _always(_NO_EXTENSIONS)),
         ("GET", f"{_EXTENSION}/event/next", _always(_NO_EXTENSIONS)),
         ("PUT", "/2020-08-15/logs", _always(_NO_LOGS)),

@@ -19,17 +19,29 @@ _CLOSE_LIMIT = 1.0  # seconds that requests under way have at a stop
 _CLOSE_PAUSE = 0.01
 
 
-def open_public(host: str, port: int, gateway: str) -> list[socket.socket]:
-    """Sockets for `host`, and for the address by which containers reach this machine.
+def open_public(host: str, port: int, ways: Sequence[str]) -> list[socket.socket]:
+    """Sockets for `host`, and for the addresses by which containers may reach this machine.
 
     "localhost" means both loopback addresses, since clients differ in which they try. All have the
     same port; 0 lets the system choose it. Raises `StartupError`.
     """
     wanted = ["127.0.0.1", "::1"] if host == "localhost" else [host]
-    sockets = [_bind(wanted[0], port)]
+    others = [] if _is_any(host) else [*wanted[1:], *ways]
+    return _open(wanted[0], others, port)
+
+
+def open_private(ways: Sequence[str]) -> list[socket.socket]:
+    """Sockets on these addresses, by which only containers reach this machine; one port."""
+    here = [address for address in ways if not _is_elsewhere(address)] or ["127.0.0.1"]
+    return _open(here[0], here[1:], 0)
+
+
+def _open(first: str, others: Sequence[str], port: int) -> list[socket.socket]:
+    """One address has to be there; of the others, those that this machine has."""
+    sockets = [_bind(first, port)]
     port = sockets[0].getsockname()[1]
-    for address in [*wanted[1:], gateway]:
-        if address in wanted[:1] or _is_any(host):
+    for address in dict.fromkeys(others):
+        if address == first:
             continue
         try:
             sockets.append(_bind(address, port))
@@ -39,12 +51,6 @@ def open_public(host: str, port: int, gateway: str) -> list[socket.socket]:
                     each.close()
                 raise
     return sockets
-
-
-def open_private(gateway: str) -> socket.socket:
-    """A socket that only containers reach: on the gateway, or on loopback where the gateway is
-    not on this machine (Docker Desktop leads its host names there)."""
-    return _bind("127.0.0.1" if _is_elsewhere(gateway) else gateway, 0)
 
 
 class Listener:

@@ -12,6 +12,7 @@ import docker
 import pytest
 from docker.errors import DockerException
 
+from emulator.engines.docker import DockerEngine
 from emulator.engines.images import ImageRequest, Images
 from emulator.functions import runtimes
 from emulator.functions.runtimes import Runtime
@@ -171,7 +172,7 @@ def test_a_function_answers_as_lambdas_user_in_lambdas_confinement(
         security_opt=["no-new-privileges"],
         tmpfs={"/tmp": "mode=1777"},
         volumes={str(tmp_path): {"bind": "/var/task", "mode": "ro"}},
-        extra_hosts={"sandbox.lambda": "host-gateway"},
+        extra_hosts={"sandbox.lambda": DockerEngine(client).way.reach},
         environment={
             "AWS_LAMBDA_RUNTIME_API": f"sandbox.lambda:{api.server_port}",
             "AWS_LAMBDA_FUNCTION_NAME": "hello",

@@ -172,7 +172,7 @@ class FakeHarness:
         self.fake = FakeEngine()
         self.engine: Engine = self.fake
         self.reactor = _started()
-        self.bell = Doorbell(self.engine.gateway)
+        self.bell = Doorbell(self.engine.way.listen)
         self.label = f"{LABEL}={ids.word()}"
 
     def spec(self, **fields: Any) -> ContainerSpec:
@@ -216,7 +216,7 @@ class DockerHarness:
         self.warnings: list[str] = []
         self.engine: Engine = DockerEngine(client, scratch, self.warnings.append, pipes=pipes)
         self.reactor = _started()
-        self.bell = Doorbell(self.engine.gateway)
+        self.bell = Doorbell(self.engine.way.listen)
         self.label = f"{LABEL}={ids.word()}"
 
     def spec(self, **fields: Any) -> ContainerSpec:

@@ -12,12 +12,16 @@ import http.client
 import json
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from emulator import ids
+from emulator.engines import reach, remedies
 from emulator.engines.console import Console, Flushed, Printed
 from emulator.engines.engine import ContainerSpec, Listener, Program, ProgramExit
+from emulator.engines.facts import EngineFacts, Kind, NetworkFacts
+from emulator.engines.reach import Attempt, Call, Met, Reached
+from emulator.engines.ways import Way
 from emulator.errors import StartFailed
 from emulator.reactor import Reactor
 
@@ -42,7 +46,7 @@ class Runtime:
         spec: ContainerSpec,
         program: Program,
         turn: int,
-        gateway: str,
+        address: str,
         say: Callable[[bytes | ProgramExit], None],
     ) -> None:
         """The container's run number `turn`; `say` takes its output, and its end behind it."""
@@ -53,7 +57,7 @@ class Runtime:
         self.end: ProgramExit | None = None
         self.statuses: list[int] = []
         """What the Runtime API said to each post."""
-        self._gateway = gateway
+        self._address = address
         self._say = say
         self._frozen = False
         self._changed = threading.Condition()
@@ -122,7 +126,7 @@ class Runtime:
         name, _, port = self.program.environment["AWS_LAMBDA_RUNTIME_API"].partition(":")
         try:
             if self._connection is None:
-                self._connection = http.client.HTTPConnection(self._gateway, int(port))
+                self._connection = http.client.HTTPConnection(self._address, int(port))
                 self._connection.connect()
             self.go_on()
             headers = {"Host": f"{name}:{port}"}
@@ -219,7 +223,7 @@ class FakeContainer:
         self._turn += 1
         engine = self._engine
         engine.ran.append(program)
-        self.runtime = Runtime(self.spec, program, self._turn, engine.gateway, self._say)
+        self.runtime = Runtime(self.spec, program, self._turn, engine.way.reach, self._say)
         found = engine.programs.get((program.arguments or ("",))[0])
         found = found or engine.programs.get(self.spec.image) or _not_found
         _thread(f"program-{self.id}", self.runtime.run, found)
@@ -310,7 +314,9 @@ class FakeEngine:
     freezes_at_once = False
     limits_storage = True
     memory = 16 * 1024
-    gateway = "127.0.0.1"
+    way = Way("127.0.0.1", "127.0.0.1")
+    ways = (way,)
+    fingerprint = "fake"
 
     def __init__(self) -> None:
         self.programs: dict[str, FakeProgram] = {}
@@ -322,6 +328,10 @@ class FakeEngine:
         """Every run of a program."""
         self.calls: list[tuple[str, str]] = []
         """Every freeze and thaw, with the container's id."""
+        self.cut_off = False
+        """A firewall keeps containers from this machine, as far as `reach` is concerned."""
+        self.tries = 0
+        """How often `reach` was called."""
         self.refusal: str | None = None
         """Why no container starts."""
         self.failures = 0
@@ -349,6 +359,30 @@ class FakeEngine:
         self.containers[container.id] = container
         self.started.append(spec)
         return container
+
+    def reach(self, calls: Sequence[Call]) -> Reached:
+        self.tries += 1
+        attempts = tuple(self._attempt(way, call) for way in self.ways for call in calls)
+        way = reach.best(self.ways, attempts)
+        if way is None:
+            facts, around = EngineFacts(kind=Kind.DOCKER), remedies.Surroundings()
+            fault, steps = remedies.explain(attempts, facts, NetworkFacts(), around)
+            return Reached(attempts=attempts, fault=fault, remedies=steps)
+        self.way = way
+        return Reached(attempts=attempts)
+
+    def _attempt(self, way: Way, call: Call) -> Attempt:
+        if self.cut_off:
+            return Attempt(way=way, port=call.port, met=Met.TIMED_OUT)
+        connection = http.client.HTTPConnection(way.reach, call.port, timeout=_PATIENCE)
+        try:
+            connection.request("GET", call.path, headers={"Host": call.host})
+            good = connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return Attempt(way=way, port=call.port, met=Met.REFUSED)
+        finally:
+            connection.close()
+        return Attempt(way=way, port=call.port, met=Met.ANSWER if good else Met.SOMEBODY_ELSE)
 
     def sweep(self, label: str) -> int:
         name, _, value = label.partition("=")

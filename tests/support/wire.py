@@ -128,7 +128,7 @@ class Invocation:
     def connect(self, runtime: Runtime, host: str | None = "") -> Wire:
         """A connection of `runtime`, or of one that calls itself `host`; None: of no name."""
         name, _, port = runtime.program.environment["AWS_LAMBDA_RUNTIME_API"].partition(":")
-        address = (self._dock.engine.gateway, int(port))
+        address = (self._dock.engine.way.listen, int(port))
         self._wires.append(Wire(address, f"{name}:{port}" if host == "" else host))
         return self._wires[-1]
 

@@ -1,0 +1,176 @@
+"""What an engine says of itself, its network and its images, read as if any of it could be missing.
+
+Engines differ in what they answer: Docker 20.10 leaves out the bridge's gateway at its first start
+(https://github.com/moby/moby/issues/26799), API 1.52 leaves out empty fields
+(https://docs.docker.com/reference/api/engine/version-history/), and Podman has fields of its own.
+Pure: nothing is asked here, and a wrong answer is read as no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+_MB = 1024 * 1024
+
+
+class Kind(str, Enum):
+    DOCKER = "Docker"
+    ROOTLESS_DOCKER = "rootless Docker"
+    DESKTOP = "Docker Desktop"
+    PODMAN = "Podman"
+    ROOTLESS_PODMAN = "rootless Podman"
+
+    @property
+    def is_rootless(self) -> bool:
+        return self in (Kind.ROOTLESS_DOCKER, Kind.ROOTLESS_PODMAN)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineFacts:
+    """An empty text, or 0: the engine does not say."""
+
+    kind: Kind
+    id: str = ""
+    version: str = ""
+    api: str = ""
+    machine: str = ""  # the host name
+    kernel: str = ""
+    system: str = ""  # such as Debian GNU/Linux 12 (bookworm)
+    architecture: str = ""  # in Docker's words: amd64, arm64
+    memory: int = 0  # MB
+    cgroup: str = ""  # 1 or 2
+    cgroup_driver: str = ""
+    limits_memory: bool = True
+    limits_swap: bool = True
+    labels_files: bool = False
+    """SELinux keeps containers from files that do not carry their label."""
+    proxy: str = ""  # by which it reaches registries
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkFacts:
+    """The network that containers are in, when nothing else is said."""
+
+    gateways: tuple[str, ...] = ()  # IPv4
+    subnets: tuple[str, ...] = ()  # IPv4
+    interface: str = ""
+    """Of the engine's machine; its address is the gateway's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """What an image says of how it runs."""
+
+    entrypoint: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    variables: frozenset[str] = frozenset()
+    """Names."""
+
+
+def read_engine(info: Any, version: Any) -> EngineFacts:
+    """From the engine's answers to GET /info and GET /version."""
+    return EngineFacts(
+        kind=_kind(info, version),
+        id=text(info, "ID"),
+        version=text(info, "ServerVersion") or text(version, "Version"),
+        api=text(version, "ApiVersion"),
+        machine=text(info, "Name"),
+        kernel=text(info, "KernelVersion") or text(version, "KernelVersion"),
+        system=text(info, "OperatingSystem"),
+        architecture=text(version, "Arch"),
+        memory=number(info, "MemTotal") // _MB,
+        cgroup=text(info, "CgroupVersion"),
+        cgroup_driver=text(info, "CgroupDriver"),
+        limits_memory=at(info, "MemoryLimit") is not False,
+        limits_swap=at(info, "SwapLimit") is not False,
+        labels_files="selinux" in _security(info),
+        proxy=text(info, "HttpsProxy") or text(info, "HttpProxy"),
+    )
+
+
+def read_network(network: Any) -> NetworkFacts:
+    """From the engine's answer to GET /networks/bridge."""
+    pools = items(network, "IPAM", "Config")
+    return NetworkFacts(
+        gateways=tuple(filter(_is_address, (text(pool, "Gateway") for pool in pools))),
+        subnets=tuple(filter(_is_subnet, (text(pool, "Subnet") for pool in pools))),
+        interface=text(network, "Options", "com.docker.network.bridge.name")
+        or text(network, "network_interface"),  # Podman's word
+    )
+
+
+def read_image(image: Any) -> Image:
+    """From the engine's answer to GET /images/{name}/json."""
+    variables = items(image, "Config", "Env")
+    return Image(
+        entrypoint=_words(image, "Config", "Entrypoint"),
+        arguments=_words(image, "Config", "Cmd"),
+        variables=frozenset(str(variable).partition("=")[0] for variable in variables),
+    )
+
+
+def at(answer: Any, *keys: str) -> Any:
+    """What is under these keys; None where any of them is missing."""
+    for key in keys:
+        if not isinstance(answer, Mapping):
+            return None
+        answer = answer.get(key)
+    return answer
+
+
+def text(answer: Any, *keys: str) -> str:
+    """A text, empty if there is none."""
+    value = at(answer, *keys)
+    return value if isinstance(value, str) else ""
+
+
+def number(answer: Any, *keys: str) -> int:
+    """A whole number that is not negative, 0 if there is none."""
+    value = at(answer, *keys)
+    return value if isinstance(value, int) and value >= 0 else 0
+
+
+def items(answer: Any, *keys: str) -> Sequence[Any]:
+    """A list, empty if there is none."""
+    value = at(answer, *keys)
+    return value if isinstance(value, list) else ()
+
+
+def _words(answer: Any, *keys: str) -> tuple[str, ...]:
+    return tuple(word for word in items(answer, *keys) if isinstance(word, str))
+
+
+def _kind(info: Any, version: Any) -> Kind:
+    components = {text(part, "Name") for part in items(version, "Components")}
+    rootless = "rootless" in _security(info) or at(info, "Rootless") is True
+    if "Podman Engine" in components:
+        return Kind.ROOTLESS_PODMAN if rootless else Kind.PODMAN
+    if rootless:
+        return Kind.ROOTLESS_DOCKER
+    platform = text(version, "Platform", "Name") + text(info, "OperatingSystem")
+    return Kind.DESKTOP if "Docker Desktop" in platform else Kind.DOCKER
+
+
+def _security(info: Any) -> frozenset[str]:
+    """Names from entries such as `name=seccomp,profile=default`."""
+    options = items(info, "SecurityOptions")
+    return frozenset(str(option).partition(",")[0].removeprefix("name=") for option in options)
+
+
+def _is_address(value: str) -> bool:
+    try:
+        address = ip_address(value)
+    except ValueError:
+        return False
+    return address.version == 4 and not address.is_unspecified
+
+
+def _is_subnet(value: str) -> bool:
+    try:
+        return ip_network(value, strict=False).version == 4
+    except ValueError:
+        return False
