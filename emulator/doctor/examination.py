@@ -16,7 +16,7 @@ from emulator.clock import Clock
 from emulator.doctor import judge_engine, judge_machine, machine
 from emulator.doctor.check import Check, perform
 from emulator.doctor.doorbell import Doorbell
-from emulator.doctor.finding import Finding, NotChecked, broken, degraded
+from emulator.doctor.finding import Finding, NotChecked, Status, broken, degraded
 from emulator.doctor.judge_engine import Located
 from emulator.doctor.trial import EATEN, LABEL, MEMORY, STORAGE, Trial, write_code
 from emulator.engines import inquiries
@@ -86,6 +86,7 @@ class Examination:
     def checks(self) -> list[Check]:
         return [
             Check("Python", self._python),
+            Check("descriptors", self._descriptors),
             Check("data folder", self._data_folder),
             Check("engine", self._find_engine),
             Check("container", self._container, limit=180.0),  # its image may have to be made
@@ -100,7 +101,6 @@ class Examination:
             Check("images", self._images, limit=_REGISTRY_LIMIT),
             Check("port", self._port),
             Check("disk", self._disk),
-            Check("descriptors", lambda: judge_machine.descriptors(machine.descriptors())),
             Check("loop devices", self._loops),
             Check("inotify", lambda: judge_machine.inotify(machine.inotify())),
             Check("clock", self._compare_clocks),
@@ -120,6 +120,12 @@ class Examination:
 
     def _python(self) -> Finding:
         return judge_machine.python(sys.version_info[:3], sqlite3.sqlite_version)
+
+    def _descriptors(self) -> Finding:
+        finding = judge_machine.descriptors(machine.descriptors())
+        if finding.status is Status.BROKEN:  # containers could be made, and not be removed
+            self._in_doubt = "too few file descriptors"
+        return finding
 
     def _data_folder(self) -> Finding:
         seen = machine.data_folder(self._data)

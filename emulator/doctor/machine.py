@@ -47,8 +47,8 @@ def descriptors() -> Descriptors:
 
 
 def room(folder: Path) -> Room:
-    """On the disk where `folder` is or would be."""
-    there = next(path for path in (folder, *folder.parents) if path.exists())
+    """On the disk where `folder` is or would be. Raises `OSError`."""
+    there = next(path for path in (folder, *folder.parents) if os.path.exists(path))
     seen = os.statvfs(there)
     files = seen.f_favail if seen.f_files else None
     return Room(folder, shutil.disk_usage(there).free, files)
@@ -71,14 +71,12 @@ def loops() -> Loops:
 
 def inotify() -> Inotify | None:
     """None: this system has none."""
-    try:
-        figures = Path("/proc/sys/fs/inotify")
-        instances = int((figures / "max_user_instances").read_text())
-        watches = int((figures / "max_user_watches").read_text())
-        libc = ctypes.CDLL(None, use_errno=True)
-        made = libc.inotify_init1(os.O_CLOEXEC)
-    except (OSError, ValueError, AttributeError):
+    figures = Path("/proc/sys/fs/inotify")
+    if not figures.exists():
         return None
+    instances = int((figures / "max_user_instances").read_text())
+    watches = int((figures / "max_user_watches").read_text())
+    made = ctypes.CDLL(None, use_errno=True).inotify_init1(os.O_CLOEXEC)
     if made < 0:
         return Inotify(instances, watches, os.strerror(ctypes.get_errno()))
     os.close(made)
@@ -87,8 +85,9 @@ def inotify() -> Inotify | None:
 
 def data_folder(path: Path) -> DataFolder:
     """Does in it what a server does at its start."""
-    is_new = not path.exists()
+    is_new = False
     try:
+        is_new = not path.exists()
         with made(path):
             fault = _try_database(path)
             return DataFolder(path, fault, is_new, *_holder(path))
