@@ -15,6 +15,7 @@ EARLIEST, LATEST = 2025, 2100  # years that a clock which is right may show
 
 _MB, _GB = 1024**2, 1024**3
 _OWN_DESCRIPTORS = 48  # of a server that has no environment
+_PLENTY = 4096
 _FOR_EACH = 5  # descriptors of an environment: wire, pipe, freezer, memory, its connection
 _ENVIRONMENTS = 24  # that a server runs side by side, as its settings are: 8 queued, 16 direct
 _LEAST_DATA, _LITTLE_DATA = 64 * _MB, _GB
@@ -130,7 +131,8 @@ def descriptors(seen: Descriptors) -> Finding:
     if room >= _ENVIRONMENTS:
         return ok(said)
     needed = _OWN_DESCRIPTORS + _FOR_EACH * _ENVIRONMENTS
-    remedies = (f"ulimit -n {4096 if seen.hard in range(4096) else max(needed, 1024)}",)
+    enough = _PLENTY if seen.hard == UNLIMITED else min(seen.hard, _PLENTY)
+    remedies = (f"ulimit -n {enough}",)
     if seen.hard != UNLIMITED and seen.hard < needed:
         remedies = (
             "raise the limit: LimitNOFILE= in a systemd unit, or /etc/security/limits.conf",
@@ -138,8 +140,7 @@ def descriptors(seen: Descriptors) -> Finding:
     if room < 1:
         return broken(f"{said}: too few for a server", *remedies)
     return degraded(
-        f"{said}: enough for about {room} environments side by side, of the {_ENVIRONMENTS} that"
-        " there may be",
+        f"{said}: room for about {room} of the {_ENVIRONMENTS} environments that may run side by side",
         *remedies,
     )
 

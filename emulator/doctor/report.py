@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from emulator.doctor.finding import Finding, Status
 
-_WIDTH = 13  # of the longest name
+_WIDTH = 12  # of the longest name
 
 
 class Signs(NamedTuple):
