@@ -41,7 +41,7 @@ def network(name: str) -> NetworkFacts:
         ("docker-20.10-first-start", Kind.DOCKER, "20.10.24+dfsg1", "1.41"),
         ("docker-24.0", Kind.DOCKER, "24.0.7", "1.43"),
         ("docker-26.1", Kind.DOCKER, "26.1.5+dfsg1", "1.45"),
-        ("docker-28.5", Kind.DOCKER, "28.5.2+dfsg1", "1.51"),
+        ("docker-28.5", Kind.DOCKER, "28.5.2+dfsg4", "1.51"),
         ("docker-29", Kind.DOCKER, "29.2.1", "1.53"),
         ("docker-desktop", Kind.DESKTOP, "27.1.1", "1.46"),
         ("docker-rootless", Kind.ROOTLESS_DOCKER, "20.10.5", "1.41"),
