@@ -98,6 +98,11 @@ class DockerEngine:
         self._pipes = pipes if self._is_here else None
         if scratch is not None and not self._is_here:
             self._forgo_scratch("the engine is not on this machine")
+        if not self.facts.limits_memory:
+            warn(
+                "memory is not limited: the engine has no control group for it (on the kernel's"
+                " command line: cgroup_enable=memory; a rootless engine needs cgroup v2)"
+            )
         self.memory = self.facts.memory or machine_memory()
 
     @property

@@ -73,6 +73,9 @@ class Image:
 
 def read_engine(info: Any, version: Any) -> EngineFacts:
     """From the engine's answers to GET /info and GET /version."""
+    # A rootless engine without control groups says that it has all the limits of its kernel:
+    # https://github.com/moby/moby/issues/42151
+    grouped = text(info, "CgroupDriver") != "none"
     return EngineFacts(
         kind=_kind(info, version),
         id=text(info, "ID"),
@@ -85,8 +88,8 @@ def read_engine(info: Any, version: Any) -> EngineFacts:
         memory=number(info, "MemTotal") // _MB,
         cgroup=text(info, "CgroupVersion"),
         cgroup_driver=text(info, "CgroupDriver"),
-        limits_memory=at(info, "MemoryLimit") is not False,
-        limits_swap=at(info, "SwapLimit") is not False,
+        limits_memory=at(info, "MemoryLimit") is not False and grouped,
+        limits_swap=at(info, "SwapLimit") is not False and grouped,
         labels_files="selinux" in _security(info),
         proxy=text(info, "HttpsProxy") or text(info, "HttpProxy"),
     )

@@ -62,8 +62,6 @@ class Attendant:
         """
         name = environment.function.name
         try:
-            if not self._reachability.works:
-                await self._loop.run_in_executor(self.starters, self._reachability.require)
             if prepared is not None and await prepared.made:
                 await self._in_prepared_container(environment, prepared)
             else:
@@ -128,6 +126,7 @@ class Attendant:
 
     async def _in_new_container(self, environment: Environment) -> None:
         def create() -> Container:
+            self._reachability.require()
             spec, environment.program = self._launcher.launch(environment.function, environment.id)
             environment.image = spec.image
             return self._engine.create(spec, environment, self._reactor)

@@ -102,7 +102,7 @@ class Reachability:
             way = self._engine.ways[int(file.read_text())]
         except (OSError, ValueError, IndexError):
             return False
-        if not 0 <= age < _REMEMBERED:
+        if abs(age) >= _REMEMBERED:  # clocks are set back, too
             return False
         self._engine.way, self._found = way, Reached()
         return True

@@ -6,6 +6,7 @@ threads (peewee keeps one per thread).
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from peewee import SqliteDatabase
+from peewee import DatabaseError, SqliteDatabase
 from playhouse.migrations import Runner
 
 from emulator.errors import StartupError
@@ -27,6 +28,10 @@ _PRAGMAS = {
     "wal_autocheckpoint": 4000,  # pages: 16 MB; who checkpoints waits for the disk, up to 0.1 s
 }
 
+_LONG_PATH = (
+    450  # bytes; SQLite takes 512, with what it appends: https://www.sqlite.org/limits.html
+)
+
 
 class Store:
     """One open database. `store.db` executes queries, `store.transaction()` groups them.
@@ -36,10 +41,16 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
+        """Raises `StartupError`."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._writing = threading.RLock()
         self.db = SqliteDatabase(str(path), pragmas=_PRAGMAS)
-        self._migrate(path)
+        try:
+            self._migrate(path)
+        except DatabaseError as error:
+            long = len(os.fsencode(path)) > _LONG_PATH
+            hint = "; its path is too long: choose a shorter --data-dir" if long else ""
+            raise StartupError(f"cannot use the database {path}: {error}{hint}") from None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

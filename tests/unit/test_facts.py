@@ -1,0 +1,209 @@
+"""What engines say of themselves: recorded answers, and every one of them with any part missing."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulator.engines.facts import (
+    EngineFacts,
+    Image,
+    Kind,
+    NetworkFacts,
+    read_engine,
+    read_image,
+    read_network,
+)
+from emulator.engines.ways import ways
+
+_FOLDER = Path(__file__).parents[1] / "data" / "engines"
+ANSWERS = {file.stem: json.loads(file.read_text()) for file in sorted(_FOLDER.glob("*.json"))}
+
+_STRANGE = (None, "", [], {}, 0, -1, False, "?", ["?"], [None], {"?": None})
+
+
+def engine(name: str) -> EngineFacts:
+    return read_engine(ANSWERS[name]["info"], ANSWERS[name]["version"])
+
+
+def network(name: str) -> NetworkFacts:
+    return read_network(ANSWERS[name]["network"])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "version", "api"),
+    [
+        ("docker-20.10-first-start", Kind.DOCKER, "20.10.24+dfsg1", "1.41"),
+        ("docker-24.0", Kind.DOCKER, "24.0.7", "1.43"),
+        ("docker-26.1", Kind.DOCKER, "26.1.5+dfsg1", "1.45"),
+        ("docker-28.5", Kind.DOCKER, "28.5.2+dfsg4", "1.51"),
+        ("docker-29", Kind.DOCKER, "29.2.1", "1.53"),
+        ("docker-desktop", Kind.DESKTOP, "27.1.1", "1.46"),
+        ("docker-rootless", Kind.ROOTLESS_DOCKER, "20.10.5", "1.41"),
+        ("podman-5.4", Kind.PODMAN, "5.4.2", "1.41"),
+        ("podman-rootless", Kind.ROOTLESS_PODMAN, "5.4.2", "1.41"),
+    ],
+)
+def test_an_engine_is_known_by_its_answers(name: str, kind: Kind, version: str, api: str) -> None:
+    found = engine(name)
+
+    assert (found.kind, found.version, found.api) == (kind, version, api)
+
+
+def test_every_recorded_engine_is_in_that_list() -> None:
+    (mark,) = [
+        mark
+        for mark in test_an_engine_is_known_by_its_answers.pytestmark  # type: ignore[attr-defined]
+        if mark.name == "parametrize"
+    ]
+
+    assert sorted(row[0] for row in mark.args[1]) == sorted(ANSWERS)
+
+
+def test_at_its_first_start_an_engine_knows_its_subnet_and_no_gateway() -> None:
+    found = network("docker-20.10-first-start")
+
+    assert found == NetworkFacts(subnets=("172.17.0.0/16",), interface="docker0")
+    own = {"lo": "127.0.0.1", "docker0": "172.17.0.1"}
+    (way,) = ways(engine("docker-20.10-first-start"), found, own)
+    assert (way.listen, way.reach) == ("172.17.0.1", "172.17.0.1")
+
+
+@pytest.mark.parametrize("name", ["docker-24.0", "docker-26.1", "docker-28.5", "docker-29"])
+def test_later_the_gateway_is_there(name: str) -> None:
+    assert network(name).gateways == ("172.17.0.1",)
+
+
+def test_podman_has_a_network_of_its_own() -> None:
+    assert network("podman-5.4").gateways == ("10.88.0.1",)
+
+
+def test_an_image_of_api_1_52_has_no_empty_fields() -> None:
+    assert "Cmd" not in ANSWERS["docker-29"]["image"]["Config"]
+
+    found = read_image(ANSWERS["docker-29"]["image"])
+
+    assert found == Image(
+        entrypoint=("/lambda-entrypoint.sh",),
+        arguments=(),
+        variables=frozenset({"PATH", "LANG"}),
+    )
+
+
+@pytest.mark.parametrize("left_out", ["Cmd", "Entrypoint", "Env", "Config"])
+@pytest.mark.parametrize("absent", [True, False], ids=["absent", "null"])
+def test_what_an_image_leaves_out_is_empty(left_out: str, absent: bool) -> None:
+    config: dict[str, Any] = {"Entrypoint": ["/a"], "Cmd": ["b"], "Env": ["C=d", "E"]}
+    image: dict[str, Any] = {"Config": config}
+    of = image if left_out == "Config" else config
+    if absent:
+        del of[left_out]
+    else:
+        of[left_out] = None
+
+    found = read_image(image)
+
+    gone = {"Cmd", "Entrypoint", "Env"} if left_out == "Config" else {left_out}
+    assert found.entrypoint == (() if "Entrypoint" in gone else ("/a",))
+    assert found.arguments == (() if "Cmd" in gone else ("b",))
+    assert found.variables == (frozenset() if "Env" in gone else {"C", "E"})
+
+
+def test_a_rootless_engine_without_control_groups_limits_nothing_whatever_it_says() -> None:
+    assert ANSWERS["docker-rootless"]["info"]["MemoryLimit"] is True
+
+    found = engine("docker-rootless")
+
+    assert (found.limits_memory, found.limits_swap) == (False, False)
+
+
+@pytest.mark.parametrize(("said", "limits"), [(True, True), (False, False), (None, True)])
+def test_an_engine_without_the_control_group_of_memory_says_so(
+    said: bool | None, limits: bool
+) -> None:
+    found = read_engine({"MemoryLimit": said, "SwapLimit": said}, {})
+
+    assert (found.limits_memory, found.limits_swap) == (limits, limits)
+
+
+@pytest.mark.parametrize(("name", "labels"), [("podman-5.4", True), ("docker-26.1", False)])
+def test_selinux_is_among_the_security_options(name: str, labels: bool) -> None:
+    assert engine(name).labels_files is labels
+
+
+def test_docker_desktop_says_by_which_proxy_it_reaches_registries() -> None:
+    assert engine("docker-desktop").proxy == "http.docker.internal:3128"
+
+
+def test_addresses_of_ipv6_are_not_ways() -> None:
+    both = {
+        "IPAM": {
+            "Config": [
+                {"Subnet": "fd00::/64", "Gateway": "fd00::1"},
+                {"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.1"},
+            ]
+        }
+    }
+
+    assert read_network(both) == NetworkFacts(gateways=("172.17.0.1",), subnets=("172.17.0.0/16",))
+
+
+@pytest.mark.parametrize("gateway", ["0.0.0.0", "", "nonsense", "172.17.0.1/16", None, 7])
+def test_a_gateway_that_is_none_is_not_taken(gateway: object) -> None:
+    assert read_network({"IPAM": {"Config": [{"Gateway": gateway}]}}).gateways == ()
+
+
+def _spoilt(answer: Any) -> Iterator[Any]:
+    """The answer with each of its parts replaced by each strange value, and left out."""
+    for path in _paths(answer):
+        for strange in (*_STRANGE, ...):
+            spoilt = copy.deepcopy(answer)
+            parent = spoilt
+            for key in path[:-1]:
+                parent = parent[key]
+            if strange is not ...:
+                parent[path[-1]] = strange
+            elif isinstance(parent, dict):
+                del parent[path[-1]]
+            yield spoilt
+
+
+def _paths(answer: Any, *path: Any) -> Iterator[tuple[Any, ...]]:
+    pairs = answer.items() if isinstance(answer, dict) else enumerate(answer)
+    for key, value in pairs:
+        yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from _paths(value, *path, key)
+
+
+@pytest.mark.parametrize("name", sorted(ANSWERS))
+def test_any_part_of_an_answer_may_be_missing_or_wrong(name: str) -> None:
+    answers = ANSWERS[name]
+    spoilt = 0
+
+    for info in _spoilt(answers["info"]):
+        assert isinstance(read_engine(info, answers["version"]), EngineFacts)
+        spoilt += 1
+    for version in _spoilt(answers["version"]):
+        assert isinstance(read_engine(answers["info"], version), EngineFacts)
+        spoilt += 1
+    for found in _spoilt(answers["network"]):
+        assert ways(engine(name), read_network(found), {"docker0": "172.17.0.1"})
+        spoilt += 1
+    for image in _spoilt(answers["image"]):
+        assert isinstance(read_image(image), Image)
+        spoilt += 1
+
+    assert spoilt > 200
+
+
+@pytest.mark.parametrize("answer", _STRANGE)
+def test_an_answer_may_be_no_answer_at_all(answer: object) -> None:
+    assert read_engine(answer, answer).kind is Kind.DOCKER
+    assert read_network(answer) == NetworkFacts()
+    assert read_image(answer) == Image()
