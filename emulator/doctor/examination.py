@@ -58,7 +58,7 @@ class Examination:
         self._runtimes = [runtimes.find(id) for id in runtime_ids]
         self._connected = connected
         self._data = settings.data_dir.resolve()
-        self._run = ids.word()
+        self._run = f"{os.getpid()}-{ids.word()}"
         self._held = contextlib.ExitStack()
         self._warnings: list[str] = []
         # What a check leaves to those that follow

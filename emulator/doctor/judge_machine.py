@@ -140,7 +140,7 @@ def descriptors(seen: Descriptors) -> Finding:
     if room < 1:
         return broken(f"{said}: too few for a server", *remedies)
     return degraded(
-        f"{said}: room for about {room} of the {_ENVIRONMENTS} environments that may run side by side",
+        f"{said}: room for about {room} of {_ENVIRONMENTS} environments that may run side by side",
         *remedies,
     )
 

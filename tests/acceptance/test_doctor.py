@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -65,7 +66,7 @@ cli.main(["doctor", *sys.argv[1:]], prog_name="taskdock")
 class Examined:
     code: int
     findings: dict[str, dict[str, Any]]
-    errors: str
+    pid: int
 
     def having(self, status: str) -> list[str]:
         return [name for name, found in self.findings.items() if found["status"] == status]
@@ -80,16 +81,30 @@ def variables(**more: str) -> dict[str, str]:
     return {**own, **more}
 
 
-def run(command: Sequence[str], **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+def begin(command: Sequence[str], **more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         command,
         env=variables(**more),
         cwd=REPOSITORY,
-        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=SECONDS,
-        check=False,
+        errors="replace",
     )
+
+
+def run(command: Sequence[str], **more: str) -> tuple[subprocess.Popen[str], str]:
+    """The process, which has ended, and what it has printed."""
+    with begin(command, **more) as process:
+        try:
+            printed, errors = process.communicate(timeout=SECONDS)
+        except BaseException:
+            process.kill()
+            raise
+    assert "Traceback" not in errors
+    assert printed, errors
+    return process, printed
 
 
 def examine(
@@ -97,11 +112,9 @@ def examine(
 ) -> Examined:
     """`through`: the command, which is given the options; `more`: variables."""
     options = ["--json", "--data-dir", str(data), "--port", str(port)]
-    done = run([*through, *options], **more)
-    assert done.stdout.startswith("["), done.stderr
-    found = {each.pop("name"): each for each in json.loads(done.stdout)}
-    assert "Traceback" not in done.stderr
-    return Examined(done.returncode, found, done.stderr)
+    process, printed = run([*through, *options], **more)
+    found = {each.pop("name"): each for each in json.loads(printed)}
+    return Examined(process.returncode, found, process.pid)
 
 
 def shell(script: str, *words: str) -> list[str]:
@@ -133,50 +146,73 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def containers_of_doctors(engine: docker.DockerClient) -> list[Any]:
-    return list(engine.api.containers(all=True, filters={"label": LABEL}))
+def containers_of(pid: int, engine: docker.DockerClient) -> list[str]:
+    """Those that the doctor with this process id has made, whatever their state."""
+    found = engine.api.containers(all=True, filters={"label": LABEL})
+    runs = [str(container["Labels"][LABEL]) for container in found]
+    return [run for run in runs if run.startswith(f"{pid}-")]
 
 
 # A healthy machine
 
 
-def test_on_a_healthy_machine_nothing_is_broken_and_nothing_is_left(
-    engine: docker.DockerClient, tmp_path: Path
-) -> None:
-    seen = examine(tmp_path / "made" / "for" / "it")
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Examined:
+    return examine(tmp_path_factory.mktemp("healthy") / "made" / "for" / "it")
 
-    assert seen.having("broken") == [], seen.findings
-    assert seen.having("unchecked") in ([], ["loop devices"])  # those are for root
-    assert seen.code == 0
-    assert set(NEEDS_ENGINE) - {"registry", "images", "output", "/tmp", "freezing"} <= set(
-        seen.having("ok")
-    )
-    assert list(tmp_path.iterdir()) == []
-    assert containers_of_doctors(engine) == []
+
+def test_on_a_healthy_machine_nothing_is_broken(healthy: Examined) -> None:
+    assert healthy.having("broken") == [], healthy.findings
+    assert healthy.having("unchecked") in ([], ["loop devices"])  # those are for root
+    assert healthy.code == 0
+    tried = {"container", "call back", "code", "memory limit", "memory peaks"}
+    assert tried <= set(healthy.having("ok"))
 
 
 @pytest.mark.usefixtures("scratch", "kernel_freezer")
-def test_root_on_the_engines_own_machine_has_all_that_containers_can_have(tmp_path: Path) -> None:
-    seen = examine(tmp_path)
-
+def test_root_on_the_engines_own_machine_has_all_that_containers_can_have(
+    healthy: Examined,
+) -> None:
     for name in ("output", "/tmp", "freezing", "loop devices"):
-        assert seen.findings[name]["status"] == "ok", seen.findings[name]
-    assert "by the kernel's freezer" in seen.said_of("freezing")
+        assert healthy.findings[name]["status"] == "ok", healthy.findings[name]
+    assert "by the kernel's freezer" in healthy.said_of("freezing")
+
+
+@pytest.mark.parametrize("end", [None, signal.SIGTERM])
+def test_nothing_is_left_also_when_it_is_ended(
+    end: int | None, engine: docker.DockerClient, tmp_path: Path
+) -> None:
+    data = tmp_path / "made" / "for" / "it"
+    command = [*COMMAND, "doctor", "--port", "0", "--data-dir", str(data)]
+    with begin(command) as process:
+        assert process.stdout is not None
+        there = False
+        for line in process.stdout:
+            if " container " in line:
+                there = bool(containers_of(process.pid, engine)) and data.is_dir()
+                if end is not None:
+                    process.send_signal(end)
+        code = process.wait(SECONDS)
+
+    assert there
+    assert code == (0 if end is None else 128 + end)
+    assert list(tmp_path.iterdir()) == []
+    assert containers_of(process.pid, engine) == []
 
 
 def test_people_read_signs_that_their_terminal_can_show(tmp_path: Path) -> None:
     command = [*COMMAND, "doctor", "--port", "0", "--data-dir", str(tmp_path)]
 
-    shown = run(command, PYTHONIOENCODING="utf-8", **NOWHERE)
-    plain = run(command, LC_ALL="C", **NOWHERE)
+    _, shown = run(command, PYTHONIOENCODING="utf-8", **NOWHERE)
+    _, plain = run(command, LC_ALL="C", **NOWHERE)
 
-    assert "✓ Python  " in shown.stdout
-    assert "✗ engine  " in shown.stdout
-    assert "→ unset DOCKER_HOST" in shown.stdout
-    assert "+ Python  " in plain.stdout
-    assert "x engine  " in plain.stdout
-    assert "-> unset DOCKER_HOST" in plain.stdout
-    assert plain.stdout.isascii()
+    assert "✓ Python  " in shown
+    assert "✗ engine  " in shown
+    assert "→ unset DOCKER_HOST" in shown
+    assert "+ Python  " in plain
+    assert "x engine  " in plain
+    assert "-> unset DOCKER_HOST" in plain
+    assert plain.isascii()
 
 
 def test_a_running_taskdock_is_no_fault(start_server: StartServer) -> None:
@@ -194,7 +230,7 @@ def test_a_running_taskdock_is_no_fault(start_server: StartServer) -> None:
 # Broken ones
 
 
-def test_1_no_engine(tmp_path: Path) -> None:
+def test_without_an_engine_its_place_and_the_way_back_are_told(tmp_path: Path) -> None:
     seen = examine(tmp_path, **NOWHERE)
 
     assert seen.code == 1
@@ -208,7 +244,7 @@ def test_1_no_engine(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("as_root")
-def test_2_an_engine_that_this_user_may_not_use(
+def test_a_user_who_may_not_use_the_engine_is_told_how_to_join_its_group(
     docker_client: docker.DockerClient, open_folder: Path
 ) -> None:
     address = find_engine(os.environ)
@@ -229,7 +265,7 @@ def test_2_an_engine_that_this_user_may_not_use(
 
 
 @pytest.mark.usefixtures("as_root")
-def test_3_a_data_folder_that_cannot_be_written(open_folder: Path) -> None:
+def test_a_data_folder_that_cannot_be_written_is_told(open_folder: Path) -> None:
     data = open_folder / "data"
 
     seen = examine(
@@ -242,7 +278,7 @@ def test_3_a_data_folder_that_cannot_be_written(open_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("parts", [9, 60])
-def test_4_a_data_folder_whose_path_is_too_long(parts: int, tmp_path: Path) -> None:
+def test_a_path_that_is_too_long_is_told_with_its_length(parts: int, tmp_path: Path) -> None:
     data = tmp_path.joinpath(*["x" * 100] * parts)
 
     seen = examine(data, **NOWHERE)
@@ -254,7 +290,7 @@ def test_4_a_data_folder_whose_path_is_too_long(parts: int, tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("as_root")
-def test_5_a_full_disk(tmp_path: Path) -> None:
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
     full = 'mount -t tmpfs -o size=256k none "$1"; head -c 300k /dev/zero > "$1/filler"; shift'
 
     seen = examine(tmp_path, through=["unshare", "--mount", *shell(full, str(tmp_path))], **NOWHERE)
@@ -264,10 +300,9 @@ def test_5_a_full_disk(tmp_path: Path) -> None:
     assert "0 MB free for data" in seen.said_of("disk")
 
 
-def test_6_a_port_that_something_else_has(tmp_path: Path) -> None:
+def test_a_port_that_something_else_has_is_told(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-
         seen = examine(tmp_path, port=port, **NOWHERE)
 
     assert seen.having("broken") == ["engine", "port"]
@@ -275,7 +310,9 @@ def test_6_a_port_that_something_else_has(tmp_path: Path) -> None:
     assert f"sudo ss -ltnp 'sport = :{port}'" in seen.said_of("port")
 
 
-def test_7_few_file_descriptors(engine: docker.DockerClient, tmp_path: Path) -> None:
+def test_with_few_file_descriptors_their_limit_is_told_and_with_too_few_nothing_is_tried(
+    engine: docker.DockerClient, tmp_path: Path
+) -> None:
     few = examine(tmp_path, through=shell("ulimit -n 64"), **NOWHERE)
     too_few = examine(tmp_path, through=shell("ulimit -n 24"))
 
@@ -285,7 +322,7 @@ def test_7_few_file_descriptors(engine: docker.DockerClient, tmp_path: Path) -> 
     assert too_few.code == 1
     for name in NEEDS_ENGINE:
         assert too_few.said_of(name) == "not checked: too few file descriptors"
-    assert containers_of_doctors(engine) == []
+    assert containers_of(too_few.pid, engine) == []
 
 
 @contextmanager
@@ -303,7 +340,7 @@ def firewall(*rule: str) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("as_root")
-def test_8_a_firewall_that_drops_what_containers_send(
+def test_a_firewall_that_drops_what_containers_send_is_told_with_the_rule_that_opens_it(
     docker_client: docker.DockerClient, tmp_path: Path
 ) -> None:
     port = free_port()
@@ -318,7 +355,7 @@ def test_8_a_firewall_that_drops_what_containers_send(
 
 
 @pytest.mark.usefixtures("as_root")
-def test_9_files_that_the_engine_does_not_see(
+def test_files_that_the_engine_does_not_see_are_told(
     docker_client: docker.DockerClient, open_folder: Path
 ) -> None:
     """As for a taskdock in a container, or an engine in a virtual machine."""
@@ -361,7 +398,7 @@ def look(tmp_path: Path, docker_client: docker.DockerClient) -> Callable[..., di
     return look
 
 
-def test_10_a_kernel_that_does_not_limit_memory(
+def test_a_memory_limit_that_does_not_kill_is_told(
     look: Callable[..., dict[str, Finding]], engine: docker.DockerClient
 ) -> None:
     def change(api: Any) -> None:
@@ -376,14 +413,14 @@ def test_10_a_kernel_that_does_not_limit_memory(
     assert "192 MB with a limit of 64 MB, and nobody stopped it" in found.measured
     assert "memory control group is off" in found.measured
     assert "cgroup_enable=memory" in found.remedies[0]
-    assert containers_of_doctors(engine) == []
+    assert containers_of(os.getpid(), engine) == []
 
 
 @pytest.mark.parametrize(
     ("year", "status", "words"),
     [("2026", Status.BROKEN, "s behind: functions misjudge"), ("", Status.OK, "does not tell")],
 )
-def test_11_an_engine_whose_clock_is_wrong(
+def test_an_engines_clock_is_compared_with_this_machines(
     year: str, status: Status, words: str, look: Callable[..., dict[str, Finding]]
 ) -> None:
     def change(api: Any) -> None:
@@ -397,7 +434,7 @@ def test_11_an_engine_whose_clock_is_wrong(
     assert words in found.measured
 
 
-def test_12_an_engine_without_a_network(look: Callable[..., dict[str, Finding]]) -> None:
+def test_an_engine_without_a_network_is_told(look: Callable[..., dict[str, Finding]]) -> None:
     def gone(*_: Any) -> None:
         raise docker.errors.NotFound("network bridge not found")
 
@@ -411,7 +448,9 @@ def test_12_an_engine_without_a_network(look: Callable[..., dict[str, Finding]])
     assert "restart the engine" in found.remedies[0]
 
 
-def test_13_an_engine_that_fails_in_between(look: Callable[..., dict[str, Finding]]) -> None:
+def test_after_an_engine_has_failed_to_start_a_container_none_is_tried_again(
+    look: Callable[..., dict[str, Finding]],
+) -> None:
     def change(api: Any) -> None:
         def fails(*_: Any, **__: Any) -> None:
             raise docker.errors.APIError("the disk of the engine is gone")
