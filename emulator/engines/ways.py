@@ -53,8 +53,8 @@ def _near(network: NetworkFacts, own: Mapping[str, str]) -> list[str]:
     if network.interface in own:
         candidates.append(own[network.interface])
     # Where this process is in a container of that network, there is neither of these.
-    inside = (a for a in own.values() if any(ip_address(a) in subnet for subnet in subnets))
-    return list(dict.fromkeys([*candidates, *inside]))
+    inside = [a for a in own.values() if any(ip_address(a) in subnet for subnet in subnets)]
+    return list(dict.fromkeys(candidates or inside))
 
 
 def own() -> dict[str, str]:

@@ -144,6 +144,8 @@ class Attendant:
         name = launch.container_name(function.name, id)
         environment.image = prepared.image
         environment.made(container)
+        if not self._reachability.works:
+            await self._loop.run_in_executor(self.starters, self._reachability.require)
         assigned = self._loop.run_in_executor(self.errands, self._launcher.assign, function, id)
         environment.program = await assigned
         rename = self._ask(environment, lambda: container.rename(name))

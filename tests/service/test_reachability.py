@@ -97,6 +97,26 @@ def test_functions_are_refused_with_the_reason(tmp_path: Path) -> None:
         dock.stop()
 
 
+def test_a_prepared_container_is_refused_too_and_removed(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    engine.programs["index.handler"] = serve(lambda event, runtime: event)
+    dock = Dock(tmp_path, engine=engine, prewarm=1)
+    try:
+        dock.post("/functions", new_function("walnut"))
+        eventually(lambda: len(dock.pool.stocked()) == 1 and dock.pool.stocked()[0].count == 1)
+        dock.emulator.reachability._found = None
+        engine.cut_off = True
+
+        answer = str(dock.post("/functions/walnut/execute", {"data": {}}).json())
+
+        assert "cannot reach this server" in answer
+        assert engine.ran == []
+        eventually(lambda: dock.pool.snapshot() == [])
+    finally:
+        dock.stop()
+    assert engine.containers == {}
+
+
 def test_a_machine_that_was_mended_serves_without_a_restart() -> None:
     server = Server(engine=Good())
     server.engine.cut_off = True

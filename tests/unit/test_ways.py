@@ -39,6 +39,12 @@ def test_from_within_a_container_of_that_network_its_own_address_is_the_way() ->
     assert found == (Way("172.17.0.5", "172.17.0.5"),)
 
 
+def test_other_addresses_in_the_subnet_are_not_opened_where_the_gateway_is_here() -> None:
+    found = ways(DOCKER, BRIDGE, {"docker0": "172.17.0.1", "wlan0": "172.17.9.9"})
+
+    assert found == (Way("172.17.0.1", "172.17.0.1"),)
+
+
 def test_what_differs_is_tried_in_turn() -> None:
     found = ways(DOCKER, BRIDGE, {"docker0": "172.18.0.1", "other": "172.17.0.1"})
 
