@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from datetime import datetime, timezone
@@ -105,6 +106,18 @@ def test_every_check_has_a_name_of_its_own_that_fits_its_column(tmp_path: Path) 
 
     assert len(set(names)) == len(names)
     assert max(map(len, names)) == report._WIDTH
+
+
+def test_the_document_has_every_check_in_its_order(tmp_path: Path) -> None:
+    examination = Examination(
+        Settings(data_dir=tmp_path), environment={}, clock=ManualClock(), runtime_ids=[]
+    )
+    text = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text()
+
+    _, _, table = text.partition("| check | ")
+    rows = re.findall(r"^\| ([^|-]+) \| ", table, re.MULTILINE)
+
+    assert rows == [check.name for check in examination.checks()]
 
 
 # What figures of the machine mean
