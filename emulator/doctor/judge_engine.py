@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from emulator.doctor.finding import Finding, broken, degraded, ok
+from emulator.doctor.finding import Finding, broken, degraded, ok, unchecked
 from emulator.engines.facts import EngineFacts, Kind
 from emulator.engines.inquiries import Asked
 from emulator.engines.reach import Reached
@@ -222,8 +222,11 @@ def _scratch_remedies(why: str) -> tuple[str, ...]:
     return ()
 
 
-def registry(asked: Asked, proxy: str, own_proxy: str) -> Finding:
-    """`proxy`: the engine's; `own_proxy`: this shell's."""
+def registry(asked: Asked | None, proxy: str, own_proxy: str) -> Finding:
+    """`asked` of None: this engine cannot be made to ask. `proxy`: the engine's; `own_proxy`: this
+    shell's."""
+    if asked is None:
+        return unchecked("this engine does not ask a registry unless it pulls")
     by = f"through the engine's proxy {without_password(proxy)}" if proxy else "without a proxy"
     if asked.fault:
         remedies = ["connect the engine's machine to the network, then: taskdock images"]

@@ -7,6 +7,7 @@ import re
 import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from http import HTTPStatus
 from pathlib import Path
 
 import docker
@@ -40,8 +41,8 @@ class OwnWord:
     root: Path | None  # where it keeps images, on its own machine
 
 
-def ask_registry(client: docker.DockerClient, reference: str) -> Asked:
-    """Raises `EngineUnreachable`."""
+def ask_registry(client: docker.DockerClient, reference: str) -> Asked | None:
+    """None: this engine cannot be made to ask (Podman). Raises `EngineUnreachable`."""
     api = client.api
     host = reference.partition("/")[0]
     url = f"{api.base_url}/v{api.api_version}/distribution/{reference}/json"
@@ -53,7 +54,12 @@ def ask_registry(client: docker.DockerClient, reference: str) -> Asked:
     except RequestException as error:
         raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from None
     seconds = time.monotonic() - begun
-    return Asked(host, seconds, _words(reply) if reply.status_code >= 500 else "")
+    if reply.status_code == HTTPStatus.NOT_FOUND and not _message(reply):
+        return None  # not the registry's word, but the engine's own: there is no such path
+    if reply.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Asked(host, seconds)
+    said = _message(reply) or reply.text or f"HTTP status {reply.status_code}"
+    return Asked(host, seconds, said[:_LONGEST])
 
 
 def own_word(client: docker.DockerClient, clock: Clock) -> OwnWord:
@@ -85,10 +91,9 @@ def moment(written: str) -> datetime | None:
     return None
 
 
-def _words(reply: requests.Response) -> str:
-    """The engine's."""
+def _message(reply: requests.Response) -> str:
+    """The engine's words, "" if there are none."""
     try:
-        said = str(reply.json()["message"])
-    except (ValueError, KeyError, TypeError):
-        said = reply.text
-    return said[:_LONGEST] or f"HTTP status {reply.status_code}"
+        return text(reply.json(), "message")
+    except ValueError:
+        return ""

@@ -27,7 +27,9 @@ from emulator.doctor.finding import Finding, Status
 from emulator.doctor.trial import LABEL
 from emulator.engines.docker import connect
 from emulator.engines.locate import find_engine
+from emulator.engines.probe import Probe
 from emulator.engines.surroundings import surroundings
+from emulator.errors import ImageNotAvailable
 from emulator.settings import Settings
 from tests.acceptance.conftest import StartServer
 from tests.support.live import COMMAND, REPOSITORY
@@ -463,4 +465,21 @@ def test_after_an_engine_has_failed_to_start_a_container_none_is_tried_again(
     assert found["container"].status is Status.BROKEN
     assert "the disk of the engine is gone" in found["container"].measured
     for name in ("call back", "code", "memory limit"):
+        assert found[name].measured == "not checked: no container"
+
+
+def test_where_no_container_of_taskdocks_own_can_be_made_nothing_is_called_broken(
+    look: Callable[..., dict[str, Finding]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacking(_: Probe) -> str:
+        raise ImageNotAvailable("there is no static busybox")
+
+    monkeypatch.setattr(Probe, "image", lacking)
+
+    found = look("call back", "memory limit", change=lambda _: None)
+
+    assert found["container"].status is Status.DEGRADED
+    assert "there is no static busybox" in found["container"].measured
+    assert "busybox-static" in found["container"].remedies[0]
+    for name in ("call back", "memory limit"):
         assert found[name].measured == "not checked: no container"

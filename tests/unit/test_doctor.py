@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.server
 import re
+import select
 import socket
 import threading
 from datetime import datetime, timezone
@@ -158,6 +160,7 @@ def test_a_data_folder(seen: DataFolder, status: Status, words: str) -> None:
         (168, 168, Status.OK, ""),
         (167, 1024, Status.DEGRADED, "ulimit -n 1024"),
         (167, 167, Status.DEGRADED, "LimitNOFILE="),
+        (100, 168, Status.DEGRADED, "ulimit -n 168"),
         (256, UNLIMITED, Status.OK, ""),
         (53, UNLIMITED, Status.DEGRADED, "ulimit -n 4096"),
         (52, 4096, Status.BROKEN, "ulimit -n 4096"),
@@ -176,9 +179,11 @@ def test_descriptors(soft: int, hard: int, status: Status, remedy: str) -> None:
         (Room(DATA, GB), None, Status.OK),
         (Room(DATA, GB, files=10**6), Room(DATA, 4 * GB), Status.OK),
         (Room(DATA, GB - 1), None, Status.DEGRADED),
+        (Room(DATA, 64 * MB), None, Status.DEGRADED),
         (Room(DATA, 64 * MB - 1), None, Status.BROKEN),
         (Room(DATA, GB), Room(DATA, 4 * GB - 1), Status.DEGRADED),
         (Room(DATA, GB), Room(DATA, 512 * MB - 1), Status.BROKEN),
+        (Room(DATA, GB, files=1000), None, Status.OK),
         (Room(DATA, GB, files=999), None, Status.DEGRADED),
         (Room(DATA, GB, files=0), None, Status.BROKEN),
     ],
@@ -383,11 +388,33 @@ def test_a_memory_limit(
 
 
 @pytest.mark.parametrize(
-    ("peak", "status"),
-    [(24 * MB, Status.OK), (24 * MB - 1, Status.DEGRADED), (0, Status.DEGRADED)],
+    ("peak", "status", "words"),
+    [
+        (24 * MB, Status.OK, "24 MB are seen of a program that took 24 MB"),
+        (24 * MB - 1, Status.DEGRADED, "23 MB are seen of a program that took 24 MB"),
+        (0, Status.DEGRADED, "the kernel tells nothing"),
+    ],
 )
-def test_a_peak_of_memory(peak: int, status: Status) -> None:
-    assert judge_engine.peaks(peak, 24 * MB).status is status
+def test_a_peak_of_memory(peak: int, status: Status, words: str) -> None:
+    found = judge_engine.peaks(peak, 24 * MB)
+
+    assert found.status is status
+    assert words in found.measured
+
+
+@pytest.mark.parametrize(
+    ("straight", "is_here", "status", "words"),
+    [
+        (True, True, Status.OK, "straight from the program"),
+        (False, False, Status.DEGRADED, "not on this machine"),
+        (False, True, Status.DEGRADED, "could not write to a pipe"),
+    ],
+)
+def test_the_way_of_output(straight: bool, is_here: bool, status: Status, words: str) -> None:
+    found = judge_engine.output(straight, is_here)
+
+    assert found.status is status
+    assert words in found.measured
 
 
 @pytest.mark.parametrize(
@@ -429,6 +456,7 @@ def test_a_registry() -> None:
     far = judge_engine.registry(Asked(host, 2.1), "http://me:secret@proxy:3128", "")
     gone = judge_engine.registry(Asked(host, 20.0, "no such host"), "", "http://u:p@proxy:1")
 
+    assert judge_engine.registry(None, "", "").status is Status.UNCHECKED
     assert near == ok("public.ecr.aws answers in 120 ms, without a proxy")
     assert far.status is Status.DEGRADED
     assert "through the engine's proxy http://proxy:3128" in far.measured
@@ -451,6 +479,50 @@ def test_images(statuses: list[str], status: Status) -> None:
 
     assert found.status is status
     assert f"python3.11: {statuses[0]}" in found.measured
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "fault"),
+    [
+        (200, '{"Descriptor": {}}', ""),
+        (403, '{"message": "denied"}', ""),
+        (404, '{"message": "manifest unknown"}', ""),
+        (404, "Not Found\n", None),  # as Podman has it
+        (500, '{"message": "dial tcp: no such host"}', "dial tcp: no such host"),
+        (500, "out of order", "out of order"),
+        (502, "", "HTTP status 502"),
+        (500, '{"message": "%s"}' % ("x" * 300), "x" * 200),
+    ],
+)
+def test_what_an_engine_says_of_a_registry(status: int, body: str, fault: str | None) -> None:
+    reply = requests.Response()
+    reply.status_code, reply._content = status, body.encode()
+    asked: list[str] = []
+    api = SimpleNamespace(
+        base_url="http+docker://localhost",
+        api_version="1.41",
+        get=lambda url, timeout: asked.append(url) or reply,
+    )
+    client: Any = SimpleNamespace(api=api)
+
+    found = inquiries.ask_registry(client, "public.ecr.aws/lambda/python:3.11")
+
+    assert asked == [
+        "http+docker://localhost/v1.41/distribution/public.ecr.aws/lambda/python:3.11/json"
+    ]
+    assert (None if found is None else found.fault) == fault
+    assert found is None or found.registry == "public.ecr.aws"
+
+
+def test_a_registry_that_does_not_answer_in_time_is_told_so() -> None:
+    def hang(url: str, timeout: float) -> None:
+        raise requests.exceptions.ReadTimeout
+
+    client: Any = SimpleNamespace(api=SimpleNamespace(base_url="", api_version="", get=hang))
+
+    found = inquiries.ask_registry(client, "public.ecr.aws/lambda/python:3.11")
+
+    assert found == Asked("public.ecr.aws", 20.0, "no answer within 20 s")
 
 
 @pytest.mark.parametrize(
@@ -510,13 +582,51 @@ def test_the_doorbell_answers_as_often_as_it_is_rung() -> None:
     assert all(each.fileno() == -1 for each in listening)
 
 
-def test_what_serves_but_is_no_taskdock_is_not_taken_for_one() -> None:
+def test_the_doorbell_hears_a_caller_out() -> None:
     listening = socket.create_server(("127.0.0.1", 0))
-    port = listening.getsockname()[1]
 
-    with Doorbell([listening]):
-        assert machine.taskdock_at(f"http://localhost:{port}") is None
-    assert machine.taskdock_at(f"http://localhost:{port}") is None
+    with (
+        Doorbell([listening]),
+        socket.create_connection(listening.getsockname(), timeout=5) as caller,
+    ):
+        caller.sendall(b"GET / HTTP/1.1\r\n")
+        answered_too_soon, _, _ = select.select([caller], [], [], 0.1)
+        caller.sendall(b"Host: x\r\n\r\n")
+        answer = caller.recv(100)
+
+    assert answered_too_soon == []
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.parametrize(
+    ("answer", "version"),
+    [
+        (b'{"status": "ok", "version": "1.2.3", "environments": 0}', "1.2.3"),
+        (b'{"status": "ok", "version": "1.2.3"}', None),
+        (b'{"environments": 0}', None),
+        (b"[]", None),
+        (b"hello", None),
+    ],
+)
+def test_a_taskdock_is_known_by_its_health(answer: bytes, version: str | None) -> None:
+    class Serve(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.path == "/health"
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Serve) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        found = machine.taskdock_at(f"http://127.0.0.1:{server.server_port}")
+        thread.join()
+
+    assert found == version
+    assert machine.taskdock_at(f"http://127.0.0.1:{server.server_port}") is None
 
 
 # What is said
