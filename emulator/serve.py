@@ -9,17 +9,17 @@ import socket
 import sys
 import threading
 
-from emulator import __version__
+from emulator import __version__, places
 from emulator.app import Emulator
 from emulator.engines.docker import DockerEngine, connect
-from emulator.engines.images import DEFAULT_CACHE, ImageRequest, Images
+from emulator.engines.images import ImageRequest, Images
 from emulator.engines.locate import find_engine
 from emulator.engines.probe import Probe
 from emulator.engines.scratch import open_scratch
 from emulator.engines.standins import Progress
 from emulator.identity.directory import ADMINISTRATOR
 from emulator.provision import announcer, image_request
-from emulator.settings import Settings
+from emulator.settings import ImageChoice, Settings
 
 
 def serve(settings: Settings) -> None:
@@ -43,7 +43,14 @@ def _build(settings: Settings) -> Emulator:
     """A server on this machine's Docker Engine. Raises `EngineUnreachable` or `StartupError`."""
     client = connect(find_engine(os.environ))
     announce = announcer(sys.stderr)
-    images = Images(client, announce, architecture=settings.architecture)
+    cache = places.cache(os.environ, lambda line: announce(Progress(line)))
+    images = Images(
+        client,
+        announce,
+        cache=cache,
+        architecture=settings.architecture,
+        choice=ImageChoice(settings.images),
+    )
     scratch = open_scratch(settings.data_dir)
     if isinstance(scratch, str):
         announce(Progress(f"the size of /tmp is not limited: {scratch}"))
@@ -56,12 +63,12 @@ def _build(settings: Settings) -> Emulator:
             pipes=settings.data_dir.resolve(),
             probe=Probe(
                 client,
-                cache=DEFAULT_CACHE,
+                cache=cache,
                 fetch=lambda reference: images.ensure(ImageRequest(reference)),
             ),
         ),
-        image_of=lambda function: images.ensure(image_request(function)),
-        memory=DEFAULT_CACHE / "reached",
+        image_of=lambda function: images.find(image_request(function)),
+        memory=cache / "reached",
     )
 
 
