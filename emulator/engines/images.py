@@ -129,8 +129,6 @@ class Images:
         before = self._known.get(request)
         if before is None or before.found.reference != found.reference:
             self._tell(found, before)
-        elif before.found.stands_in_for:
-            found = before.found  # with the first reason, which says most
         self._known[request] = _Known(found, _id(image), self._clock.monotonic() + wait)
         return found
 
@@ -300,6 +298,8 @@ class Images:
         self._memory.answered(host)
         if self._here(reference):
             return None
+        if self._platform is None:
+            return f"pulling it from {host} ended without it"
         return f"{host} has it only for another processor than {self._platform}"
 
     def _knock(self, reference: str) -> Fault | None:

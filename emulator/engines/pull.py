@@ -64,7 +64,7 @@ class Puller:
 
     def _attempt(self, reference: str, platform: str | None, layers: Layers) -> Refusal | None:
         def wait(seconds: float) -> None:
-            what = f"pulling {reference}: nothing from {registry_of(reference)} for {seconds:g} s"
+            what = f"pulling {reference}: waiting for {registry_of(reference)}: {seconds:.0f} s"
             self._announce(Progress(what))
 
         try:
@@ -72,7 +72,8 @@ class Puller:
                 if "error" in line:
                     return refusal_of(reference, str(line["error"]))
                 layers.note(line)
-                self._announce(layers.progress(reference))
+                for progress in layers.progress(reference):
+                    self._announce(progress)
         except Stalled:
             came = f", after {layers.fetched / 1e6:.1f} MB" if layers.fetched else ""
             return Refusal(
@@ -92,9 +93,8 @@ class Puller:
                 rest = b""
                 for piece in reply.iter_content(None):
                     *lines, rest = (rest + piece).split(b"\n")
-                    yield from (json.loads(line) for line in lines if line.strip())
-                if rest.strip():
-                    yield json.loads(rest)
+                    yield from map(_parsed, lines)
+                yield _parsed(rest)
         except ReadTimeout:
             raise Stalled from None
         except NotConnected as error:
@@ -142,6 +142,8 @@ class Layers:
             self._unpacked[layer] = (done, total)
         elif status in ("Download complete", "Pull complete"):
             self._complete(layer)
+            if status == "Pull complete" and layer in self._downloads:
+                self._unpacked[layer] = self._downloads[layer]
         self._furthest = max(self._furthest, self.fetched / (self._total or 1))
 
     def _download(self, layer: str, done: int, total: int) -> None:
@@ -166,16 +168,17 @@ class Layers:
         unknown = len(self._announced - self._downloads.keys())
         return known + known * unknown // (len(self._downloads) or 1)
 
-    def progress(self, reference: str) -> Progress:
+    def progress(self, reference: str) -> list[Progress]:
         if self.retrying:
-            return Progress(f"pulling {reference}: it broke off. {self.retrying}")
+            return [Progress(f"pulling {reference}: it broke off. {self.retrying}")]
         total = self._total
         if not total:
-            return Progress(f"pulling {reference}")
+            return [Progress(f"pulling {reference}")]
+        pulling = Progress(f"pulling {reference}", int(self._furthest * total), total)
         if self.fetched < total or not self._unpacked:
-            return Progress(f"pulling {reference}", int(self._furthest * total), total)
+            return [pulling]
         unpacked = sum(done for done, _ in self._unpacked.values())
-        return Progress(f"unpacking {reference}", unpacked, max(total, unpacked))
+        return [pulling, Progress(f"unpacking {reference}", unpacked, max(total, unpacked))]
 
 
 def awaited(
@@ -214,6 +217,15 @@ def _is_passing(refusal: Refusal, layers: Layers) -> bool:
     if refusal.fault is Fault.UNREACHABLE:
         return layers.fetched > 0  # it was there a moment ago
     return refusal.fault in (Fault.SLOW, Fault.BROKEN)
+
+
+def _parsed(line: bytes) -> Json:
+    """Empty for what is no part of a report, such as the end of one that was cut."""
+    try:
+        read = json.loads(line)
+    except ValueError:
+        return {}
+    return read if isinstance(read, dict) else {}
 
 
 def message_of(reply: Response) -> str:

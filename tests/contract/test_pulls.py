@@ -117,7 +117,7 @@ def test_a_registry_that_takes_its_time_for_each_answer_is_waited_for(site: Site
     assert site.pull(reference, stall=30.0) == reference
 
     assert len(line.asked) > 4
-    assert f"pulling {reference}: nothing from {line.host} for 0.5 s" in site.told
+    assert f"pulling {reference}: waiting for {line.host}: 1 s" in site.told
 
 
 def test_a_pull_that_goes_on_is_not_ended_however_long_it_takes(site: Site) -> None:

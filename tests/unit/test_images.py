@@ -44,11 +44,15 @@ class StubEngine:
     """What every image is for; the engine is amd64."""
     pulled: str = ""
     """What a pulled image is for; empty: the same."""
+    keeps: bool = True
+    """What it has pulled."""
     emulates: bool = False
     pulled_for: str | None = None
     broken: bool = False
-    bare: bool = False
-    """It leaves out of its answers what can be left out, and more."""
+    terse: tuple[str, ...] = ()
+    """Of what it says next to nothing: "images", "version"."""
+    line: threading.Event = field(default_factory=threading.Event)
+    """Pulls go on while it is set."""
     base_url: str = "http+docker://stub"
     api_version: str = "1.41"
 
@@ -61,7 +65,7 @@ class StubEngine:
         return StubImages(self)
 
     def version(self) -> dict[str, str]:
-        return {} if self.bare else {"Arch": "amd64"}
+        return {} if "version" in self.terse else {"Arch": "amd64"}
 
     def get(self, url: str, timeout: float) -> Any:
         assert url.endswith(f"/v1.41/distribution/{AWS}/json")
@@ -82,10 +86,12 @@ class StubEngine:
     def pull(self, reference: str, platform: str | None) -> Refusal | None:
         self.asked += 1
         self.pulled_for = platform
+        assert self.line.wait(30)
         if self.registry != "answers":
             return FAULTS[self.registry]
         self.made_for = self.pulled or self.made_for
-        self.here[reference] = {}
+        if self.keeps:
+            self.here[reference] = {}
         return None
 
     def build(self, tag: str, labels: dict[str, str], **_: Any) -> Iterator[dict[str, str]]:
@@ -102,7 +108,7 @@ class StubImages:
 
     def __call__(self) -> list[dict[str, Any]]:
         here = self._engine.here.items()
-        if self._engine.bare:
+        if "images" in self._engine.terse:
             return [{}, *({"RepoTags": [tag]} for tag, _ in here)]
         return [{"RepoTags": [tag], "Size": 7, "Labels": labels} for tag, labels in here]
 
@@ -111,7 +117,7 @@ class StubImages:
             raise ImageNotFound(tag)
         labels = self._engine.here[tag]
         attrs = {"Id": tag, "Architecture": self._engine.made_for, "Config": {"Labels": labels}}
-        return SimpleNamespace(attrs={} if self._engine.bare else attrs)
+        return SimpleNamespace(attrs={} if "images" in self._engine.terse else attrs)
 
     def remove(self, id: str) -> None:
         pass
@@ -164,6 +170,7 @@ def world(tmp_path: Path) -> World:
     (recipes / "catalog.toml").write_text('[standins]\n"tiny:1" = {}\n')
     world = World(StubEngine(), None, ManualTime(), [], recipes, cache)  # type: ignore[arg-type]
     world.images = world.another()
+    world.engine.line.set()
     return world
 
 
@@ -258,10 +265,13 @@ def test_who_insists_has_a_registry_asked_at_once(world: World) -> None:
 def test_the_registry_is_asked_again_while_the_stand_in_is_used(world: World) -> None:
     world.ensure()
     world.engine.registry = "answers"
+    world.engine.line.clear()
     world.time.seconds += FIRST_WAIT
 
-    assert world.ensure() == STANDIN, "a start does not wait for a registry"
+    assert [world.ensure(), world.ensure()] == [STANDIN] * 2, "a start does not wait for a registry"
 
+    eventually(lambda: world.engine.asked == 2)
+    world.engine.line.set()
     eventually(lambda: AWS in world.engine.here)
     assert world.ensure() == AWS
     eventually(lambda: f"{AWS} is here and takes its stand-in's place" in told(world))
@@ -312,34 +322,38 @@ def test_who_wants_stand_ins_gets_another_image_only_if_it_is_here(world: World)
 
 
 @pytest.mark.parametrize(
-    ("choice", "registry", "status"),
+    ("choice", "registry", "status", "asked"),
     [
-        (ImageChoice.REGISTRY, "refuses", "not available"),
-        (ImageChoice.REGISTRY, "answers", "pullable"),
-        (ImageChoice.STANDIN, "answers", "stand-in (not built)"),
+        (ImageChoice.REGISTRY, "refuses", "not available", 1),
+        (ImageChoice.REGISTRY, "answers", "pullable", 1),
+        (ImageChoice.STANDIN, "answers", "stand-in (not built)", 0),
     ],
 )
 def test_a_survey_heeds_the_choice(
-    world: World, choice: ImageChoice, registry: str, status: str
+    world: World, choice: ImageChoice, registry: str, status: str, asked: int
 ) -> None:
     world.engine.registry = registry
 
     (entry,) = world.choosing(choice).survey({"python3.11": ImageRequest(AWS, "tiny:1")})
 
-    assert entry.status.value == status
+    assert (entry.status.value, world.engine.asked) == (status, asked)
 
 
 # Answers that leave things out
 
 
-def test_an_image_of_which_the_engine_says_next_to_nothing_is_taken(world: World) -> None:
-    world.engine.here, world.engine.bare = {AWS: {}}, True
+@pytest.mark.parametrize("terse", [("images",), ("version",), ("images", "version")])
+def test_an_image_of_which_the_engine_says_next_to_nothing_is_taken(
+    world: World, terse: tuple[str, ...]
+) -> None:
+    world.engine.here, world.engine.terse = {AWS: {}}, terse
 
     found = [world.ensure(), world.ensure()]
     (entry,) = world.images.survey({"python3.11": ImageRequest(AWS, "tiny:1")})
 
     assert found == [AWS, AWS]
-    assert (entry.status.value, entry.size) == ("present", None)
+    assert entry.status.value == "present"
+    assert entry.size == (None if "images" in terse else 7)
 
 
 def test_a_stand_in_without_labels_is_built_anew(world: World) -> None:
@@ -532,6 +546,13 @@ def test_what_was_pulled_for_another_processor_than_was_asked_for_is_not_taken(
 
     with pytest.raises(ImageNotAvailable, match="only for another processor than linux/arm64"):
         images_for(world, "arm64").ensure(ImageRequest(AWS))
+
+
+def test_a_pull_that_ends_without_the_image_is_none(world: World) -> None:
+    world.engine.registry, world.engine.keeps = "answers", False
+
+    with pytest.raises(ImageNotAvailable, match="ended without it"):
+        world.ensure(standin=None)
 
 
 def test_there_is_no_stand_in_for_another_processor(world: World) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from emulator import places
+from emulator.engines import locate
 from emulator.engines.standins import exclusive
 from emulator.errors import StartupError
 
@@ -73,6 +74,12 @@ def test_a_user_without_a_home_is_told_so(temporary: Path, no_passwd: None) -> N
 
     assert folder.parent == temporary
     assert told[0].startswith("there is no home folder: HOME is not set")
+
+
+def test_an_engine_is_looked_for_without_a_home_too(no_passwd: None) -> None:
+    sockets = [place.address for place in locate.places({})]
+
+    assert sockets[0] == "unix:///var/run/docker.sock"
 
 
 def _link(folder: Path) -> None:

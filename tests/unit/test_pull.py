@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from emulator.engines.pull import Layers, awaited
+from emulator.engines.pull import Layers, Puller, awaited
 from emulator.engines.standins import Progress
 from emulator.provision import teller
 from tests.support.manual_clock import ManualClock
@@ -26,8 +27,8 @@ def told(*lines: Any) -> list[tuple[str, int | None, int | None]]:
     layers, heard = Layers(), []
     for one in lines:
         layers.note(one)
-        progress = layers.progress(REF)
-        heard.append((progress.what.partition(" ")[0], progress.done, progress.total))
+        for progress in layers.progress(REF):
+            heard.append((progress.what.partition(" ")[0], progress.done, progress.total))
     return heard
 
 
@@ -89,9 +90,18 @@ def test_unpacking_is_told_once_all_is_fetched() -> None:
         line("Downloading", "b", 50),
         line("Extracting", "a", 20),
         line("Extracting", "b", 30),
+        line("Pull complete", "a"),
     )
 
-    assert heard[-2:] == [("pulling", 150, 200), ("unpacking", 50, 200)]
+    assert heard == [
+        ("pulling", 50, 100),
+        ("pulling", 100, 200),
+        ("pulling", 150, 200),
+        ("pulling", 200, 200),
+        ("unpacking", 50, 200),
+        ("pulling", 200, 200),
+        ("unpacking", 130, 200),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -157,3 +167,40 @@ def test_the_same_line_is_not_shown_twice_in_a_row() -> None:
         announce(Progress(what))
 
     assert shown == ["pulling x", "pulling y", "pulling x"]
+
+
+class StubReply:
+    """An engine's answer that comes in these pieces."""
+
+    ok = True
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = pieces
+
+    def __enter__(self) -> StubReply:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def iter_content(self, size: None) -> Iterator[bytes]:
+        yield from self._pieces
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b'{"status": "one"}\r\n{"status": "two"}\r\n',),
+        (b'{"status"', b': "one"}\r\n{"status":', b' "two"}'),
+        (b'{"status": "one"}\n\n[]\n{"status": "two"}\n{"sta',),
+    ],
+)
+def test_a_report_is_read_however_it_is_cut_into_pieces(
+    monkeypatch: pytest.MonkeyPatch, pieces: tuple[bytes, ...]
+) -> None:
+    engine: Any = SimpleNamespace(api=None)
+    puller = Puller(engine, lambda _: None)
+    monkeypatch.setattr(puller, "_begin", lambda *_: StubReply(*pieces))
+
+    lines = [line for line in puller._lines(REF, None) if line]
+
+    assert lines == [{"status": "one"}, {"status": "two"}]
