@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from docker import DockerClient
-from docker.errors import APIError, ContainerError, DockerException, ImageNotFound
+from docker.errors import APIError, DockerException, ImageNotFound
 from docker.models.images import Image
 from requests.exceptions import ReadTimeout, RequestException
 
@@ -238,18 +238,26 @@ class Images:
         if None in (made_for, own) or made_for == own or _id(image) in self._foreign:
             return image
         what = f"{reference} is for {made_for} and the engine is {own}"
-        try:
-            self._client.containers.run(
-                reference, entrypoint=["/bin/sh", "-c", ":"], network_disabled=True, remove=True
-            )
-        except (ContainerError, APIError):
+        if not self._runs(reference):
             raise ImageNotAvailable(
                 f"{what}, which cannot run it: build the image for {own}, or give the engine an"
                 " emulator (docker run --privileged --rm tonistiigi/binfmt --install all)"
-            ) from None
+            )
         self._foreign.add(_id(image))
         self._announce(Progress(f"{what}: it runs by emulation, several times slower"))
         return image
+
+    def _runs(self, reference: str) -> bool:
+        made = self._client.containers.create(
+            reference, entrypoint=["/bin/sh", "-c", ":"], network_disabled=True
+        )
+        try:
+            made.start()
+            return number(made.wait(), "StatusCode") == 0
+        except APIError:
+            return False
+        finally:  # one that did not start is there, too
+            made.remove(force=True, v=True)
 
     @cached_property
     def _own_platform(self) -> str | None:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from docker.errors import ContainerError, ImageNotFound
+from docker.errors import APIError, ImageNotFound
 from requests.exceptions import ReadTimeout
 
 from emulator.engines.images import ImageRequest, Images
@@ -47,6 +47,8 @@ class StubEngine:
     keeps: bool = True
     """What it has pulled."""
     emulates: bool = False
+    tried: int = 0
+    """Containers that were made to see whether they run, and were not removed."""
     pulled_for: str | None = None
     broken: bool = False
     terse: tuple[str, ...] = ()
@@ -79,9 +81,19 @@ class StubEngine:
     def containers(self) -> Any:
         return self
 
-    def run(self, image: str, **_: Any) -> None:
+    def create(self, image: str, **_: Any) -> "StubEngine":
+        self.tried += 1
+        return self
+
+    def start(self) -> None:
         if not self.emulates:
-            raise ContainerError(None, 1, "sh", image, b"exec format error")
+            raise APIError("exec format error")
+
+    def wait(self) -> dict[str, int]:
+        return {"StatusCode": 0}
+
+    def remove(self, **_: Any) -> None:
+        self.tried -= 1
 
     def pull(self, reference: str, platform: str | None) -> Refusal | None:
         self.asked += 1
@@ -526,6 +538,8 @@ def test_an_image_that_the_engine_cannot_run_is_refused_with_what_helps(world: W
 
     with pytest.raises(ImageNotAvailable, match=r"linux/arm64 .* cannot run it: build"):
         world.ensure()
+
+    assert world.engine.tried == 0, "a container that did not start was left behind"
 
 
 @pytest.mark.parametrize("present", [True, False])
