@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import socket
 import struct
 import tarfile
@@ -43,6 +44,7 @@ script=$1; shift
 echo "{_END}$?"
 """
 """The exit code comes with the output: a container that removes itself cannot be asked for it."""
+_CODE = re.compile(rf"{_END}(\d+)\n")
 _KILLED = 137
 _REGISTRY = "public.ecr.aws/docker/library/busybox:stable-musl"  # beside AWS's base images
 
@@ -113,11 +115,11 @@ class Probe:
             with contextlib.suppress(DockerException, OSError):
                 self._api.remove_container(id, force=True, v=True)
             raise
-        output, mark, code = said.rpartition(_END)
         seconds = time.monotonic() - begun
-        if not mark:  # it was killed as a whole
+        end = _CODE.search(said)
+        if end is None:  # it was killed as a whole
             return Ran(said, _KILLED, seconds)
-        return Ran(output, int(code), seconds)
+        return Ran(said[: end.start()] + said[end.end() :], int(end[1]), seconds)
 
     @cached_property
     def _architecture(self) -> str:
