@@ -10,7 +10,8 @@ import dataclasses
 import os
 import signal
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -18,16 +19,17 @@ from typing import IO, Any
 
 import click
 
-from emulator import __version__
-from emulator.client import credentials, exits, follow, options, output, task_config
+from emulator import __version__, places
+from emulator.client import credentials, exits, follow, options, output, progress, task_config
 from emulator.client import demo as demonstration
+from emulator.client import images as image_of
 from emulator.client.api import FUNCTION_FAILED, Json, TaskService, equals
 from emulator.client.deploy import Deployment
 from emulator.client.deploy import deploy as deploy_function
 from emulator.client.errors import ServerUnreachable, ServiceError, WrongCall
 from emulator.clock import SystemClock
 from emulator.errors import StartupError, TaskdockError
-from emulator.settings import Settings
+from emulator.settings import ImageChoice, Settings
 
 STATUSES = ["new", "inProgress", "complete", "failed", "retried", "canceled"]
 
@@ -107,7 +109,10 @@ def env(*, data_dir: Path, exh: bool, yes: bool) -> None:
     if not exh:
         click.echo(credentials.as_exports(variables))
         return
-    file = credentials.exh_file(Path.home())
+    home = places.home(os.environ)
+    if home is None:
+        raise WrongCall("there is no home folder for .exh/credentials: set HOME")
+    file = credentials.exh_file(home)
     if file.exists() and file.read_text() != credentials.as_file(variables) and not yes:
         click.confirm(f"{file} is there already; replace it?", abort=True, err=True)
     credentials.write_exh(file, variables)
@@ -190,9 +195,17 @@ def deploy(
         if not as_json:
             function = deployment.function
             click.echo(f"{deployment.action}  {function['name']}  ({output.limits(function)})")
+        _warn_of_image(service, deployment.function)
     if as_json:
         output.document(deployed)
     sys.exit(exits.OK if len(deployed) == len(files) else exits.FAILED)
+
+
+def _warn_of_image(service: TaskService, function: Json) -> None:
+    with suppress(ServiceError):  # it is deployed, whoever may look at the server
+        warning = image_of.warning(function, image_of.settled(service, function, SystemClock()))
+        if warning is not None:
+            output.note(warning)
 
 
 def _deploy_one(
@@ -235,7 +248,11 @@ def list_functions(as_json: bool, service: TaskService) -> None:
 def show_function(name: str, as_json: bool, service: TaskService) -> None:
     """Show one function in full."""
     found = service.function(name)
-    (output.document if as_json else output.fields)(found)
+    if as_json:
+        output.document(found)
+        return
+    image = image_of.of(service, found)
+    output.fields(found if image is None else {**found, "runs in": image_of.described(image)})
 
 
 @functions.command("delete")
@@ -580,10 +597,12 @@ def logs(task_id: str, following: bool, as_json: bool, service: TaskService) -> 
 
 
 @main.command()
+@options.images
 @options.as_json
-def runtimes(as_json: bool) -> None:
+def runtimes(as_json: bool, choice: ImageChoice) -> None:
     """List the runtimes and the state of their images; needs no server."""
-    found = late("provision").survey_runtimes()
+    with progress.shown() as show:
+        found = late("provision").survey_runtimes(choice, show)
     if as_json:
         output.document([dataclasses.asdict(one) for one in found])
         return
@@ -592,12 +611,15 @@ def runtimes(as_json: bool) -> None:
 
 
 @main.command()
+@options.images
 @click.argument("runtime", nargs=-1)
-def images(runtime: tuple[str, ...]) -> None:
+def images(runtime: tuple[str, ...], choice: ImageChoice) -> None:
     """Pull or build the images of these runtimes ahead; of the samples' when none is named."""
     wanted = runtime or demonstration.sample_runtimes()
-    for id, image in late("provision").ensure_images(wanted).items():
-        click.echo(f"{id}  {image}")
+    with progress.shown() as show:
+        found = late("provision").ensure_images(wanted, choice, show)
+    for id, image in found.items():
+        click.echo(f"{id}  {image.reference}")
 
 
 @main.command()
@@ -650,17 +672,19 @@ def version() -> None:
 @click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("~/.cache/taskdock/demo"),
-    show_default=True,
-    help="Where the demo's own server keeps its files.",
+    help="Where the demo's own server keeps its files.  [~/.cache/taskdock/demo]",
 )
-def demo(*, url: str | None, data_dir: Path) -> None:
+@options.images
+def demo(*, url: str | None, data_dir: Path | None, choice: ImageChoice) -> None:
     """Run three hello-world functions, from nothing to their results."""
     complete = demonstration.run(
         url=url,
-        server_command=[sys.executable, str(Path(__file__).resolve())],
-        data_dir=data_dir.expanduser(),
-        build_image=late("provision").build_sample_image,
+        server_command=[
+            *("env", f"TASKDOCK_IMAGES={choice.value}"),
+            *(sys.executable, str(Path(__file__).resolve())),
+        ],
+        data_dir=data_dir or places.cache(os.environ) / "demo",  # the server tells where else
+        build_image=partial(late("provision").build_sample_image, choice=choice),
         clock=SystemClock(),
     )
     sys.exit(exits.OK if complete else exits.FAILED)

@@ -36,12 +36,13 @@ from docker.models.images import Image
 
 import emulator
 from benchmarks.call import VERSION, Called, request
-from emulator.engines.images import DEFAULT_CACHE, ImageRequest, Images
+from emulator import places
+from emulator.engines.images import ImageRequest, Images
 from emulator.engines.locate import find_engine
 from emulator.functions import runtimes
 
 SAM = "aws-sam-cli==1.170.0"
-PEERS = DEFAULT_CACHE / "peers"
+PEERS = places.cache(os.environ) / "peers"
 VENV = PEERS / SAM
 SOURCES = Path(emulator.__file__).parent
 START_LIMIT = 60  # seconds

@@ -22,9 +22,10 @@ from emulator.functions.code import CodeStore
 from emulator.functions.function import Function
 from emulator.identity.directory import Directory
 from emulator.lambdas import launch
+from emulator.lambdas.images_in_use import ImageOf, ImagesInUse
 from emulator.lambdas.invoker import Invoker
 from emulator.lambdas.keeper import Keeper
-from emulator.lambdas.launcher import ImageOf, Launcher
+from emulator.lambdas.launcher import Launcher
 from emulator.lambdas.pool import Pool
 from emulator.lambdas.reachability import Reachability
 from emulator.notices import Notices
@@ -75,7 +76,7 @@ class Emulator:
         self.settings = settings
         self.notices = Notices()
         self._engine = engine
-        self._image_of = image_of
+        self._image_of = ImagesInUse(image_of)
         self._memory = memory
         self._clock = clock or SystemClock()
         self._data = settings.data_dir.resolve()
@@ -287,6 +288,7 @@ class Emulator:
                     environments=self.pool.snapshot,
                     stocked=self.pool.stocked,
                     queued=self._queue.depth,
+                    images=self._image_of.report,
                     clock=clock,
                 ),
                 notices=notices,

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
+from emulator.clock import Clock, SystemClock
 from emulator.engines.docker import connect
 from emulator.engines.images import ImageRequest, Images, RuntimeStatus, build_folder
 from emulator.engines.locate import find_engine
+from emulator.engines.source import Found
 from emulator.engines.standins import Announce, Progress
 from emulator.functions import runtimes
 from emulator.functions.function import Function
+from emulator.settings import ImageChoice
+
+Show = Callable[[str], object]
 
 _SAMPLE_BASE = "python3.11"  # the runtime that the Dockerfiles of samples build on
+_SECONDS_BETWEEN = 5.0
+
+
+def _on_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def image_request(function: Function) -> ImageRequest:
@@ -25,40 +36,67 @@ def image_request(function: Function) -> ImageRequest:
     return _runtime_request(function.runtime)
 
 
-def survey_runtimes() -> list[RuntimeStatus]:
+def survey_runtimes(
+    choice: ImageChoice = ImageChoice.AUTO, show: Show = _on_stderr
+) -> list[RuntimeStatus]:
     """Every runtime of AWS Lambda, and whether its image is here or can be had."""
-    images = Images(connect(find_engine(os.environ)), announcer(sys.stderr))
+    images = _images(choice, show)
     return images.survey({id: _runtime_request(id) for id in runtimes.catalog()})
 
 
-def ensure_images(ids: Iterable[str]) -> dict[str, str]:
-    """Makes sure of the images of these runtimes; the reference that each one runs from."""
-    images = Images(connect(find_engine(os.environ)), announcer(sys.stderr))
-    return {id: images.ensure(_runtime_request(id)) for id in ids}
+def ensure_images(
+    ids: Iterable[str], choice: ImageChoice = ImageChoice.AUTO, show: Show = _on_stderr
+) -> dict[str, Found]:
+    """Makes sure of the images of these runtimes; what each one runs in.
+
+    A registry is asked also when it could not be reached a moment ago.
+    """
+    images = _images(choice, show)
+    return {id: images.find(_runtime_request(id), anew=True) for id in ids}
 
 
-def build_sample_image(folder: Path) -> str:
+def build_sample_image(
+    folder: Path, choice: ImageChoice = ImageChoice.AUTO, show: Show = _on_stderr
+) -> str:
     """Builds a folder's Dockerfile on the image that we have for its base; returns the tag."""
+    base = _images(choice, show).ensure(_runtime_request(_SAMPLE_BASE))
     client = connect(find_engine(os.environ))
-    base = Images(client, announcer(sys.stderr)).ensure(_runtime_request(_SAMPLE_BASE))
     return build_folder(client, folder, tag=f"taskdock-sample/{folder.name}:latest", base=base)
 
 
 def announcer(stream: TextIO) -> Announce:
-    """Writes the progress of pulls and builds as lines, one for each tenth of a pull."""
-    shown: dict[str, int] = {}
+    """Writes the progress of pulls and builds as lines."""
+    return teller(lambda line: print(line, file=stream, flush=True))
+
+
+def teller(show: Show, clock: Clock | None = None) -> Announce:
+    """Shows the progress of pulls and builds as lines: one for each tenth of what has a size, or
+    after a few seconds; and none twice in a row."""
+    clock = clock or SystemClock()
+    shown: dict[str, tuple[int, float]] = {}  # percent, and the time when it was shown
+    last = ""
 
     def announce(progress: Progress) -> None:
+        nonlocal last
+        line = progress.what
         if progress.total:
-            tenth = 10 * (progress.done or 0) // progress.total
-            if shown.get(progress.what) == tenth:
+            percent = 100 * (progress.done or 0) // progress.total
+            before, since = shown.get(line, (-10, -math.inf))
+            now = clock.monotonic()
+            late = percent != before and now - since >= _SECONDS_BETWEEN
+            if percent // 10 == before // 10 and not late:
                 return
-            shown[progress.what] = tenth
-            print(f"{progress.what}: {tenth * 10} %", file=stream, flush=True)
-        else:
-            print(progress.what, file=stream, flush=True)
+            shown[line] = percent, now
+            line = f"{line}: {percent} %"
+        if line != last:
+            last = line
+            show(line)
 
     return announce
+
+
+def _images(choice: ImageChoice, show: Show) -> Images:
+    return Images(connect(find_engine(os.environ)), teller(show), choice=choice)
 
 
 def _runtime_request(id: str) -> ImageRequest:

@@ -10,18 +10,18 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from emulator import __version__
+from emulator import __version__, places
 from emulator.app import Emulator
 from emulator.doctor.shortfalls import shortfalls
 from emulator.engines.docker import DockerEngine, connect
-from emulator.engines.images import DEFAULT_CACHE, ImageRequest, Images
+from emulator.engines.images import ImageRequest, Images
 from emulator.engines.locate import find_engine
 from emulator.engines.probe import Probe
 from emulator.engines.scratch import open_scratch
 from emulator.engines.standins import Progress
 from emulator.identity.directory import ADMINISTRATOR
 from emulator.provision import announcer, image_request
-from emulator.settings import Settings
+from emulator.settings import ImageChoice, Settings
 
 
 def serve(settings: Settings) -> None:
@@ -48,7 +48,14 @@ def _build(settings: Settings) -> tuple[Emulator, DockerEngine]:
     """
     client = connect(find_engine(os.environ))
     announce = announcer(sys.stderr)
-    images = Images(client, announce, architecture=settings.architecture)
+    cache = places.cache(os.environ, lambda line: announce(Progress(line)))
+    images = Images(
+        client,
+        announce,
+        cache=cache,
+        architecture=settings.architecture,
+        choice=ImageChoice(settings.images),
+    )
     scratch = open_scratch(settings.data_dir)
     if isinstance(scratch, str):
         announce(Progress(f"the size of /tmp is not limited: {scratch}"))
@@ -59,15 +66,15 @@ def _build(settings: Settings) -> tuple[Emulator, DockerEngine]:
         pipes=settings.data_dir.resolve(),
         probe=Probe(
             client,
-            cache=DEFAULT_CACHE,
+            cache=cache,
             fetch=lambda reference: images.ensure(ImageRequest(reference)),
         ),
     )
     emulator = Emulator(
         settings,
         engine=engine,
-        image_of=lambda function: images.ensure(image_request(function)),
-        memory=DEFAULT_CACHE / "reached",
+        image_of=lambda function: images.find(image_request(function)),
+        memory=cache / "reached",
     )
     return emulator, engine
 

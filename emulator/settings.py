@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emulator.errors import StartupError
+
+
+class ImageChoice(str, Enum):
+    """Where images come from."""
+
+    AUTO = "auto"
+    """AWS's image where it is here or can be pulled, else a stand-in."""
+    REGISTRY = "registry"
+    """Never a stand-in."""
+    STANDIN = "standin"
+    """A stand-in where there is one, else what is here; nothing is pulled."""
 
 
 class Settings(BaseModel):
@@ -40,6 +52,12 @@ class Settings(BaseModel):
         "auto",
         pattern="^(auto|x86_64|arm64)$",
         description="what functions run on; auto: what the engine runs on",
+    )
+    images: str = Field(
+        "auto",
+        pattern="^(auto|registry|standin)$",
+        description="auto: AWS's image, a stand-in where it cannot be had; registry: never a"
+        " stand-in; standin: a stand-in where there is one, and nothing is pulled",
     )
     region: str = Field(
         "us-east-1", pattern="^[a-z]{2,}(-[a-z]+)+-[0-9]+$", description="AWS region of functions"

@@ -13,7 +13,7 @@ import click
 from emulator.client import credentials
 from emulator.client.api import DEFAULT_URL, TaskService
 from emulator.clock import SystemClock, to_iso
-from emulator.settings import Settings
+from emulator.settings import ImageChoice, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -35,6 +35,20 @@ def service(command: Command) -> Command:
         show_envvar=True,
         callback=connect,
         help="The server to talk to.",
+    )(command)
+
+
+def images(command: Command) -> Command:
+    """--images, handed to the command as `choice`."""
+    return click.option(
+        "--images",
+        "choice",
+        type=click.Choice([choice.value for choice in ImageChoice]),
+        callback=lambda _, __, text: ImageChoice(text),
+        envvar="TASKDOCK_IMAGES",
+        default=ImageChoice.AUTO.value,
+        show_default=True,
+        help="AWS's images, stand-ins, or a stand-in where AWS's image cannot be had.",
     )(command)
 
 

@@ -11,18 +11,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from emulator import ids
+from emulator import ids, places
 from emulator.clock import Clock
 from emulator.doctor import judge_engine, judge_machine, machine
 from emulator.doctor.check import Check, perform
 from emulator.doctor.doorbell import Doorbell
-from emulator.doctor.finding import Finding, NotChecked, Status, broken, degraded
+from emulator.doctor.finding import Finding, NotChecked, Status, broken, degraded, ok
 from emulator.doctor.judge_engine import Located
 from emulator.doctor.trial import EATEN, LABEL, MEMORY, STORAGE, Trial, write_code
 from emulator.engines import inquiries
 from emulator.engines.docker import DockerEngine, connect, is_here
-from emulator.engines.images import DEFAULT_CACHE, ImageRequest, Images
-from emulator.engines.locate import find_engine, places
+from emulator.engines.images import ImageRequest, Images
+from emulator.engines.locate import find_engine
+from emulator.engines.locate import places as engine_places
 from emulator.engines.probe import Probe
 from emulator.engines.reach import Call
 from emulator.engines.scratch import open_scratch
@@ -30,7 +31,7 @@ from emulator.engines.surroundings import in_container
 from emulator.errors import EngineError, EngineUnreachable, ImageNotAvailable, StartupError
 from emulator.functions import runtimes
 from emulator.reactor import Reactor
-from emulator.settings import Settings
+from emulator.settings import ImageChoice, Settings
 from emulator.web.servers import open_private, open_public
 
 _TIDY_LIMIT = 20.0  # seconds
@@ -62,7 +63,9 @@ class Examination:
         self._held = contextlib.ExitStack()
         self._warnings: list[str] = []
         # What a check leaves to those that follow
+        self._cache: Path | None = None
         self._client: Any = None
+        self._probe: Probe | None = None
         self._located: Located | None = None
         self._engine: DockerEngine | None = None
         self._image = ""
@@ -88,6 +91,7 @@ class Examination:
             Check("Python", self._python),
             Check("descriptors", self._descriptors),
             Check("data folder", self._data_folder),
+            Check("cache", self._look_at_cache),
             Check("engine", self._find_engine),
             Check("container", self._container, limit=180.0),  # its image may have to be made
             Check("call back", self._call_back),
@@ -134,6 +138,11 @@ class Examination:
             self._workshop = self._held.enter_context(machine.workshop(self._data))
         return finding
 
+    def _look_at_cache(self) -> Finding:
+        told: list[str] = []
+        self._cache = places.cache(self._environment, told.append)
+        return judge_machine.cache(self._cache, "".join(told))
+
     def _port(self) -> Finding:
         host, port = self._settings.host, self._settings.port
         shown = "localhost" if host in ("localhost", "0.0.0.0", "::") else host  # noqa: S104
@@ -144,6 +153,8 @@ class Examination:
                 each.close()
         except StartupError as error:
             fault = error.message
+        if port == 0 and not fault:
+            return ok(f"a free one is taken, on {shown}")
         return judge_machine.port(fault, url, machine.taskdock_at(url) if fault else None)
 
     @property
@@ -179,25 +190,24 @@ class Examination:
             return judge_engine.no_engine(error.message)
         self._client = client = self._connected(address)
         self._held.callback(client.close)
-        images = Images(client, lambda _: None, architecture=self._settings.architecture)
-        probe = Probe(
-            client,
-            cache=DEFAULT_CACHE,
-            fetch=lambda reference: images.ensure(ImageRequest(reference)),
-        )
+        if self._cache is not None:
+            self._probe = Probe(
+                client,
+                cache=self._cache,
+                fetch=lambda reference: self._image_store().ensure(ImageRequest(reference)),
+            )
         workshop = self._workshop
         scratch = open_scratch(workshop) if workshop else "the data folder cannot be used"
         if isinstance(scratch, str):
             self._warnings.append(scratch)
-        self._probe = probe
         self._engine = engine = DockerEngine(
             client,
             None if isinstance(scratch, str) else scratch,
             warn=self._warnings.append,
             pipes=workshop,
-            probe=probe,
+            probe=self._probe,
         )
-        named = (p.source for p in places(self._environment) if p.address == address)
+        named = (p.source for p in engine_places(self._environment) if p.address == address)
         self._located = Located(
             facts=engine.facts,
             address=address,
@@ -209,6 +219,8 @@ class Examination:
 
     def _container(self) -> Finding:
         self._use_engine()
+        if self._probe is None:
+            raise NotChecked("no cache")
         try:
             image = self._probe.image()
         except ImageNotAvailable as error:
@@ -291,10 +303,21 @@ class Examination:
 
     def _images(self) -> Finding:
         self._use_engine()
-        images = Images(self._client, lambda _: None, architecture=self._settings.architecture)
         wanted = {each.id: ImageRequest(each.image, each.standin) for each in self._runtimes}
-        found = images.survey(wanted)
+        found = self._image_store().survey(wanted)
         return judge_engine.images([(one.id, one.status.value) for one in found])
+
+    def _image_store(self) -> Images:
+        """Raises `NotChecked`."""
+        if self._cache is None:
+            raise NotChecked("no cache")
+        return Images(
+            self._client,
+            lambda _: None,
+            cache=self._cache,
+            architecture=self._settings.architecture,
+            choice=ImageChoice(self._settings.images),
+        )
 
     # What checks need
 

@@ -10,6 +10,7 @@ from emulator.doctor.finding import Finding, broken, degraded, ok, unchecked
 from emulator.engines.facts import EngineFacts, Kind
 from emulator.engines.inquiries import Asked
 from emulator.engines.reach import Reached
+from emulator.engines.registry import Fault
 from emulator.engines.ways import ENGINES_OWN, Way
 
 _MB = 1024 * 1024
@@ -228,7 +229,12 @@ def registry(asked: Asked | None, proxy: str, own_proxy: str) -> Finding:
     if asked is None:
         return unchecked("this engine does not ask a registry unless it pulls")
     by = f"through the engine's proxy {without_password(proxy)}" if proxy else "without a proxy"
-    if asked.fault:
+    if asked.fault is Fault.SLOW:
+        return degraded(
+            f"{asked.registry} {asked.fault.value}, {by}: {asked.words}",
+            "pulls are waited for, so get the images ahead: taskdock images",
+        )
+    if asked.fault is not None:
         remedies = ["connect the engine's machine to the network, then: taskdock images"]
         if own_proxy and not proxy:
             remedies.insert(
@@ -237,7 +243,7 @@ def registry(asked: Asked | None, proxy: str, own_proxy: str) -> Finding:
                 f" ({without_password(own_proxy)}): https://docs.docker.com/engine/daemon/proxy/",
             )
         remedies.append("or bring images from elsewhere with: docker save, docker load")
-        return degraded(f"{asked.registry} cannot be reached {by}: {asked.fault}", *remedies)
+        return degraded(f"{asked.registry} {asked.fault.value}, {by}: {asked.words}", *remedies)
     said = f"{asked.registry} answers in {_ms(asked.seconds)}, {by}"
     if asked.seconds > _SLOW_REGISTRY:
         return degraded(f"{said}: pulling takes long")

@@ -108,6 +108,16 @@ def data_folder(seen: DataFolder) -> Finding:
     return ok(f"{seen.path} {'can be made' if seen.is_new else 'can be written'}")
 
 
+def cache(folder: Path, told: str) -> Finding:
+    """`told`: why it is not the usual folder."""
+    if told:
+        return degraded(
+            told,
+            "give this user's caches a folder: export XDG_CACHE_HOME=FOLDER, or mend HOME",
+        )
+    return ok(f"{folder} can be written")
+
+
 def port(fault: str, url: str, taskdock: str | None) -> Finding:
     """`fault`: why it is not free, "": it is. `taskdock`: the version of the one that serves at
     `url`."""

@@ -17,7 +17,7 @@ from docker.types import DriverConfig, LogConfig, Mount, Ulimit
 
 from emulator.engines import reach, remedies
 from emulator.engines.console import COMMAND
-from emulator.engines.docker_container import DockerContainer, reason, remove
+from emulator.engines.docker_container import DockerContainer, attach, reason, remove
 from emulator.engines.engine import Container, ContainerSpec, Listener
 from emulator.engines.facts import (
     EngineFacts,
@@ -190,7 +190,7 @@ class DockerEngine:
             raise StartFailed(f"the container could not be made: {reason(error)}") from None
         wire: socket.socket | None = None
         try:
-            wire = self._attach(id)
+            wire = attach(self._api, id)
             self._api.start(id)
         except (DockerException, OSError) as error:
             if wire is not None:
@@ -259,16 +259,6 @@ class DockerEngine:
             auto_remove=True,
         )
         return config
-
-    def _attach(self, id: str) -> socket.socket:
-        params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-        attached = self._api.attach_socket(id, params=params)
-        # The SDK's socket would go when its response object is collected: take a descriptor of our
-        # own, and close that response now. (Its socket alone would be closed beneath it, which
-        # Python 3.13 complains about.)
-        wire = socket.socket(fileno=os.dup(attached.fileno()))
-        attached._response.close()
-        return wire
 
 
 def look(api: docker.APIClient) -> tuple[EngineFacts, NetworkFacts | None]:

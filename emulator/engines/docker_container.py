@@ -7,6 +7,7 @@ behind the console's words. The console's word counts when what the pipe held by
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import struct
 import time
@@ -263,6 +264,18 @@ class Frames:
             begin = end
         del self._rest[:begin]
         return b"".join(payloads)
+
+
+def attach(api: docker.APIClient, id: str) -> socket.socket:
+    """A connection to a container's input and output, of which `Frames` makes what it prints."""
+    params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+    attached = api.attach_socket(id, params=params)
+    # The SDK's socket would go when its response object is collected: take a descriptor of our
+    # own, and close that response now. (Its socket alone would be closed beneath it, which
+    # Python 3.13 complains about.)
+    wire = socket.socket(fileno=os.dup(attached.fileno()))
+    attached._response.close()
+    return wire
 
 
 def remove(api: docker.APIClient, id: str) -> None:

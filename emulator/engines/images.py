@@ -1,38 +1,44 @@
 """From the image a function asks for to one the engine can run: here, pulled, or a stand-in.
 
-Owns the order of these three, the memory that a registry could not be reached, and what becomes of
-an image that is for another kind of processor than the engine's. How far a pull or
-a build is goes to the `announce` callback; nothing is printed here.
+Owns the order of these three, what is asked again and when, and what becomes of an image that is
+for another kind of processor than the engine's. How far a pull or a build is, and that a stand-in
+is taken, goes to the `announce` callback; nothing is printed here.
 """
 
 from __future__ import annotations
 
-import re
+import math
+import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from docker import DockerClient
-from docker.errors import APIError, ContainerError, DockerException, ImageNotFound
+from docker.errors import APIError, DockerException, ImageNotFound
 from docker.models.images import Image
-from docker.utils import parse_repository_tag
-from requests.exceptions import RequestException
+from requests.exceptions import ReadTimeout, RequestException
 
+from emulator import places
 from emulator.clock import Clock, SystemClock
+from emulator.engines import registry
+from emulator.engines.facts import at, items, number, text
+from emulator.engines.pull import Puller, message_of
+from emulator.engines.registry import Fault, Memory, file_name, refusal_of, registry_of
+from emulator.engines.source import Found
 from emulator.engines.standins import Announce, Progress, Standins, exclusive
-from emulator.errors import EngineError, EngineUnreachable, ImageNotAvailable
+from emulator.errors import EngineError, EngineUnreachable, ImageNotAvailable, TaskdockError
+from emulator.settings import ImageChoice
 
-PROBE_LIMIT = 2.0  # seconds a registry gets to answer
-SILENCE = 300.0  # seconds an unreachable registry is not asked again
+PROBE_LIMIT = 20.0  # seconds a registry gets to say whether it has an image
 
 _PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 _ANY = "auto"
-
-DEFAULT_CACHE = Path.home() / ".cache" / "taskdock"
+_NEVER = math.inf
 
 
 @dataclass(frozen=True)
@@ -47,9 +53,9 @@ class ImageRequest:
 class _Known:
     """What was found for a request; a stand-in counts for a while, since a registry may be back."""
 
-    reference: str
+    found: Found
     id: str
-    since: float  # by the clock's monotonic time
+    again: float  # when to look for something better, by the clock's monotonic time
 
 
 class ImageStatus(str, Enum):
@@ -76,81 +82,144 @@ class Images:
         client: DockerClient,
         announce: Announce,
         *,
-        cache: Path = DEFAULT_CACHE,
+        cache: Path | None = None,
         clock: Clock | None = None,
         standins: Standins | None = None,
+        puller: Puller | None = None,
         architecture: str = _ANY,
+        choice: ImageChoice = ImageChoice.AUTO,
     ) -> None:
-        """`architecture`: x86_64, arm64, or auto, which is the engine's."""
+        """`cache`: None is this user's. `architecture`: x86_64, arm64, or auto: the engine's.
+
+        Raises `StartupError` where no folder can be written.
+        """
         self._platform = platform(architecture)
+        self._choice = choice
         self._known: dict[ImageRequest, _Known] = {}
         self._foreign: set[str] = set()  # ids of images that were seen to run by emulation
         self._client = client
         self._announce = announce
-        self._cache = cache
+        self._cache = cache or places.cache(os.environ, lambda line: announce(Progress(line)))
         self._clock = clock or SystemClock()
-        self._standins = standins or Standins(client, announce, cache=cache)
+        self._memory = Memory(self._cache / "silent", self._clock)
+        self._standins = standins or Standins(client, announce, cache=self._cache)
+        self._puller = puller or Puller(client, announce)
 
-    def ensure(self, request: ImageRequest) -> str:
-        """The reference to run. Who asks for what another is pulling or building waits for it.
+    def ensure(self, request: ImageRequest, *, anew: bool = False) -> str:
+        """The reference to run, as `find` finds it."""
+        return self.find(request, anew=anew).reference
 
-        Raises `ImageNotAvailable`, also when the engine cannot run what there is.
+    def find(self, request: ImageRequest, *, anew: bool = False) -> Found:
+        """The image to run. Who asks for what another is pulling or building waits for it.
+
+        `anew`: ask the registry also when it could not be reached a moment ago. Raises
+        `ImageNotAvailable`, also when the engine cannot run what there is.
         """
         with _engine_answers():
-            known = self._known.get(request)
-            if known is not None and self._holds(request, known):
-                return known.reference
-            reference = self._find(request)
-            image = self._check_processor(reference)
-            self._known[request] = _Known(reference, str(image.id), self._clock.monotonic())
-            return reference
+            known = None if anew else self._known.get(request)
+            if known is None or not self._holds(request, known):
+                return self._look(request, anew)
+            if self._clock.monotonic() >= known.again:
+                self._look_behind(request, known)
+            return known.found
+
+    def _look(self, request: ImageRequest, anew: bool) -> Found:
+        found, wait = self._find(request, anew)
+        image = self._check_processor(found.reference)
+        before = self._known.get(request)
+        if before is None or before.found.reference != found.reference:
+            self._tell(found, before)
+        self._known[request] = _Known(found, _id(image), self._clock.monotonic() + wait)
+        return found
+
+    def _look_behind(self, request: ImageRequest, known: _Known) -> None:
+        """A registry is asked again while the stand-in is used: a start need not wait for it."""
+        self._known[request] = replace(known, again=_NEVER)
+
+        def look() -> None:
+            try:
+                with _engine_answers():
+                    self._look(request, anew=False)
+            except TaskdockError:  # who needs more than the stand-in finds out by himself
+                again = self._clock.monotonic() + registry.LONGEST_WAIT
+                self._known[request] = replace(known, again=again)
+
+        threading.Thread(target=look, name="look-again", daemon=True).start()
+
+    def _tell(self, found: Found, before: _Known | None) -> None:
+        if found.stands_in_for:
+            what = f"{found.reference} stands in for {found.stands_in_for}, because {found.reason}"
+            self._announce(Progress(what))
+        elif before is not None and before.found.stands_in_for:
+            self._announce(Progress(f"{found.reference} is here and takes its stand-in's place"))
 
     def _holds(self, request: ImageRequest, known: _Known) -> bool:
-        """Whether looking again would find the same: every start asks, so this is the short way."""
-        stands_in = known.reference != request.reference
-        old = self._clock.monotonic() - known.since > SILENCE
-        if stands_in and (old or self._here(request.reference)):
+        """Whether what was found is still there, and nothing better: every start asks this."""
+        if self._prefers(request) and known.found.stands_in_for and self._here(request.reference):
             return False
         try:
-            return self._client.images.get(known.reference).id == known.id
+            return _id(self._client.images.get(known.found.reference)) == known.id
         except ImageNotFound:
             return False
 
-    def _find(self, request: ImageRequest) -> str:
+    def _prefers(self, request: ImageRequest) -> bool:
+        """Whether the image that is asked for comes before its stand-in."""
+        return request.standin is None or self._choice is not ImageChoice.STANDIN
+
+    def _find(self, request: ImageRequest, anew: bool) -> tuple[Found, float]:
+        """The image, and for how many seconds that counts."""
+        here = Found(request.reference)
+        if not self._prefers(request):
+            return self._stand_in(request, "that was asked for (images: standin)"), _NEVER
         if self._here(request.reference):
-            return request.reference
+            return here, _NEVER
+        if self._choice is ImageChoice.STANDIN:
+            raise ImageNotAvailable(
+                f"There is no stand-in for {request.reference or 'this runtime'}, it is not on this"
+                " engine, and nothing is pulled (images: standin)."
+            )
         wanted = request.reference or request.standin or "nothing"
-        with exclusive(self._cache / "locks" / _file_name(wanted)):
+        waiting = Progress(f"{wanted}: waiting for another pull or build to end")
+        lock = self._cache / "locks" / file_name(wanted)
+        with exclusive(lock, lambda: self._announce(waiting)):
             if self._here(request.reference):
-                return request.reference
-            refusal = self._pull(request.reference)
+                return here, _NEVER
+            refusal = self._pull(request.reference, anew)
             if refusal is None:
-                return request.reference
-            return self._stand_in(request, refusal)
+                return here, _NEVER
+            found = self._stand_in(request, refusal)
+            wait = self._memory.wait(registry_of(request.reference))
+            return found, wait or registry.LONGEST_WAIT
 
     def survey(self, requests: Mapping[str, ImageRequest]) -> list[RuntimeStatus]:
         """What `ensure` would find for each runtime id, asking a registry once at most."""
         with _engine_answers():
             images = self._client.api.images()
-        here = {tag: image for image in images for tag in image["RepoTags"] or ()}
+        here = {tag: image for image in images for tag in items(image, "RepoTags")}
         wanted = (request.reference for request in requests.values() if request.reference)
         missing = next((reference for reference in wanted if reference not in here), None)
-        pullable = missing is not None and self._knock(missing) is None
+        pullable = (
+            missing is not None
+            and self._choice is not ImageChoice.STANDIN
+            and self._knock(missing) is not Fault.UNREACHABLE
+        )
         return [self._status(id, request, here, pullable) for id, request in requests.items()]
 
     def _status(
         self, id: str, request: ImageRequest, here: Mapping[str, Any], pullable: bool
     ) -> RuntimeStatus:
-        if request.reference in here:
-            size = here[request.reference]["Size"]
-            return RuntimeStatus(id, request.reference, ImageStatus.PRESENT, size)
-        if request.reference and pullable:
-            return RuntimeStatus(id, request.reference, ImageStatus.PULLABLE)
-        if request.standin is None:
+        if self._prefers(request):
+            if request.reference in here:
+                size = number(here[request.reference], "Size") or None
+                return RuntimeStatus(id, request.reference, ImageStatus.PRESENT, size)
+            if request.reference and pullable:
+                return RuntimeStatus(id, request.reference, ImageStatus.PULLABLE)
+        if request.standin is None or self._choice is ImageChoice.REGISTRY:
             return RuntimeStatus(id, request.reference, ImageStatus.NOT_AVAILABLE)
         image = here.get(self._standins.tag(request.standin))
-        if image and self._standins.is_current(request.standin, image["Labels"] or {}):
-            return RuntimeStatus(id, request.reference, ImageStatus.STANDIN, image["Size"])
+        if image and self._standins.is_current(request.standin, at(image, "Labels") or {}):
+            size = number(image, "Size") or None
+            return RuntimeStatus(id, request.reference, ImageStatus.STANDIN, size)
         return RuntimeStatus(id, request.reference, ImageStatus.STANDIN_NOT_BUILT)
 
     def _here(self, reference: str) -> bool:
@@ -160,118 +229,108 @@ class Images:
             image = self._client.images.get(reference)
         except ImageNotFound:
             return False
-        return self._platform in (None, _platform_of(image))
+        return self._platform in (None, _platform_of(image) or self._platform)
 
     def _check_processor(self, reference: str) -> Image:
         """Warns of an image for another processor than the engine's, once; refuses what fails."""
         image = self._client.images.get(reference)
-        own = self._own_platform
-        if _platform_of(image) == own or image.id in self._foreign:
+        made_for, own = _platform_of(image), self._own_platform
+        if None in (made_for, own) or made_for == own or _id(image) in self._foreign:
             return image
-        what = f"{reference} is for {_platform_of(image)} and the engine is {own}"
-        try:
-            self._client.containers.run(
-                reference, entrypoint=["/bin/sh", "-c", ":"], network_disabled=True, remove=True
-            )
-        except (ContainerError, APIError):
+        what = f"{reference} is for {made_for} and the engine is {own}"
+        if not self._runs(reference):
             raise ImageNotAvailable(
                 f"{what}, which cannot run it: build the image for {own}, or give the engine an"
                 " emulator (docker run --privileged --rm tonistiigi/binfmt --install all)"
-            ) from None
-        self._foreign.add(str(image.id))
+            )
+        self._foreign.add(_id(image))
         self._announce(Progress(f"{what}: it runs by emulation, several times slower"))
         return image
 
-    @cached_property
-    def _own_platform(self) -> str:
-        return f"linux/{self._client.version()['Arch']}"
+    def _runs(self, reference: str) -> bool:
+        made = self._client.containers.create(
+            reference, entrypoint=["/bin/sh", "-c", ":"], network_disabled=True
+        )
+        try:
+            made.start()
+            return number(made.wait(), "StatusCode") == 0
+        except APIError:
+            return False
+        finally:  # one that did not start is there, too
+            made.remove(force=True, v=True)
 
-    def _stand_in(self, request: ImageRequest, refusal: str) -> str:
+    @cached_property
+    def _own_platform(self) -> str | None:
+        """None: the engine does not say."""
+        architecture = text(self._client.version(), "Arch")
+        return f"linux/{architecture}" if architecture else None
+
+    def _stand_in(self, request: ImageRequest, refusal: str) -> Found:
         wanted = request.reference or "this runtime, which has no public image"
         if self._platform is not None:
             wanted = f"{wanted} for {self._platform}"
         foreign = self._platform not in (None, self._own_platform)
-        if request.standin is None or foreign:
+        allowed = self._choice is not ImageChoice.REGISTRY
+        if request.standin is None or foreign or not allowed:
+            fault = "there is no stand-in for it" if allowed else "a stand-in was ruled out"
             raise ImageNotAvailable(
                 f"There is no image for {wanted}: it is not on this engine, {refusal},"
-                " and there is no stand-in for it. Connect to the registry and try again, or bring"
-                " the image from another machine with `docker save` and `docker load`."
+                f" and {fault}{'' if allowed else ' (images: registry)'}. Connect to the registry"
+                " and try again, or bring the image from another machine with `docker save` and"
+                " `docker load`."
             )
         if not self._standins.present(request.standin):
             self._announce(Progress(f"building a stand-in for {wanted}, because {refusal}"))
         try:
-            return self._standins.ensure(request.standin)
+            reference = self._standins.ensure(request.standin)
         except ImageNotAvailable as error:
             raise ImageNotAvailable(
                 f"There is no image for {wanted}: it is not on this engine, {refusal},"
                 f" and its stand-in could not be built: {error.message}"
             ) from error
+        return Found(reference, stands_in_for=wanted, reason=refusal)
 
-    def _pull(self, reference: str) -> str | None:
+    def _pull(self, reference: str, anew: bool) -> str | None:
         """Pulls the image, or says why that cannot be."""
         if not reference:
             return "no registry has it"
-        if self._is_silent(reference):
-            return f"{_registry(reference)} could not be reached a moment ago"
-        refusal = self._knock(reference)
+        host = registry_of(reference)
+        wait = 0.0 if anew else self._memory.wait(host)
+        if wait:
+            return f"{self._memory.reason(host)}, a moment ago; it is asked again in {wait:.0f} s"
+        refusal = self._puller.pull(reference, self._platform)
         if refusal is not None:
-            return refusal
-        repository, tag = parse_repository_tag(reference)
-        layers: dict[str, tuple[int, int]] = {}
-        try:
-            lines = self._client.api.pull(
-                repository,
-                tag=tag or "latest",
-                stream=True,
-                decode=True,
-                platform=self._platform,
-            )
-            for line in lines:
-                if "error" in line:
-                    return f"pulling it failed ({line['error']})"
-                self._announce(_pulled(reference, layers, line))
-        except APIError as error:
-            return f"pulling it failed ({error.explanation})"
-        return None
+            if refusal.fault is Fault.UNREACHABLE:
+                self._memory.failed(host, refusal.message)
+            return refusal.message
+        self._memory.answered(host)
+        if self._here(reference):
+            return None
+        if self._platform is None:
+            return f"pulling it from {host} ended without it"
+        return f"{host} has it only for another processor than {self._platform}"
 
-    def _knock(self, reference: str) -> str | None:
-        """None when the image's registry answers, else why not.
-
-        The engine is made to ask, not this process: it may have a proxy or a mirror of its own.
-        """
+    def _knock(self, reference: str) -> Fault | None:
+        """None when the image's registry answers; an engine that has no such question, too."""
         api = self._client.api
         url = f"{api.base_url}/v{api.api_version}/distribution/{reference}/json"
+        host = registry_of(reference)
+        self._announce(Progress(f"asking {host}"))
         try:
             reply = api.get(url, timeout=PROBE_LIMIT)
-            reason = reply.json()["message"] if reply.status_code >= 500 else None
-        except RequestException:
-            reason = f"no answer within {PROBE_LIMIT:.0f} seconds"
-        silence = self._silence(reference)
-        if reason is None:
-            silence.unlink(missing_ok=True)
+        except ReadTimeout:
+            return Fault.SLOW
+        except RequestException as error:
+            raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from error
+        if reply.status_code < 500:
+            self._memory.answered(host)
             return None
-        silence.parent.mkdir(parents=True, exist_ok=True)
-        silence.write_text(str(self._clock.now().timestamp()))
-        return f"{_registry(reference)} cannot be reached ({reason})"
-
-    def _is_silent(self, reference: str) -> bool:
-        try:
-            since = float(self._silence(reference).read_text())
-        except (OSError, ValueError):
-            return False
-        return 0 <= self._clock.now().timestamp() - since < SILENCE
-
-    def _silence(self, reference: str) -> Path:
-        return self._cache / "silent" / _file_name(_registry(reference))
+        return refusal_of(reference, message_of(reply)).fault
 
 
 def platform(architecture: str) -> str | None:
     """The engine's word for x86_64 or arm64; None for auto."""
     return None if architecture == _ANY else _PLATFORMS[architecture]
-
-
-def _platform_of(image: Image) -> str:
-    return f"linux/{image.attrs['Architecture']}"
 
 
 def build_folder(client: DockerClient, folder: Path, *, tag: str, base: str) -> str:
@@ -286,32 +345,15 @@ def _engine_answers() -> Iterator[None]:
     try:
         yield
     except APIError as error:
-        raise EngineError(f"the Docker Engine refused: {error.explanation}") from error
+        raise EngineError(f"the Docker Engine refused: {error.explanation or error}") from error
     except (DockerException, RequestException) as error:
         raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from error
 
 
-def _registry(reference: str) -> str:
-    """The host in a reference, by Docker's rule: a part before a slash with a dot or a colon."""
-    first, slash, _ = reference.partition("/")
-    return first if slash and re.search(r"[.:]|^localhost$", first) else "docker.io"
+def _id(image: Image) -> str:
+    return text(image.attrs, "Id")
 
 
-def _pulled(
-    reference: str, layers: dict[str, tuple[int, int]], line: Mapping[str, Any]
-) -> Progress:
-    """Notes one line of the engine's report in `layers` and sums them up."""
-    layer, status = str(line.get("id", "")), line.get("status")
-    detail = line.get("progressDetail") or {}
-    if status == "Downloading" and "total" in detail:
-        layers[layer] = (detail["current"], detail["total"])
-    elif status == "Download complete" and layer in layers:
-        layers[layer] = (layers[layer][1], layers[layer][1])
-    if not layers:
-        return Progress(f"pulling {reference}")
-    done, total = (sum(amounts) for amounts in zip(*layers.values(), strict=True))
-    return Progress(f"pulling {reference}", done, total)
-
-
-def _file_name(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.-]", "_", text)
+def _platform_of(image: Image) -> str | None:
+    architecture = text(image.attrs, "Architecture")
+    return f"linux/{architecture}" if architecture else None

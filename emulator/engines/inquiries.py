@@ -17,6 +17,7 @@ from requests.exceptions import ReadTimeout, RequestException
 
 from emulator.clock import Clock
 from emulator.engines.facts import text
+from emulator.engines.registry import Fault, fault_of, registry_of
 from emulator.errors import EngineUnreachable
 
 REGISTRY_LIMIT = 20.0  # seconds that a registry has for its answer
@@ -30,7 +31,8 @@ class Asked:
 
     registry: str
     seconds: float
-    fault: str = ""  # why there was no answer
+    fault: Fault | None = None
+    words: str = ""  # the engine's own, of the fault
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,14 @@ class OwnWord:
 def ask_registry(client: docker.DockerClient, reference: str) -> Asked | None:
     """None: this engine cannot be made to ask (Podman). Raises `EngineUnreachable`."""
     api = client.api
-    host = reference.partition("/")[0]
+    host = registry_of(reference)
     url = f"{api.base_url}/v{api.api_version}/distribution/{reference}/json"
     begun = time.monotonic()
     try:
         reply = api.get(url, timeout=REGISTRY_LIMIT)
     except ReadTimeout:
-        return Asked(host, REGISTRY_LIMIT, f"no answer within {REGISTRY_LIMIT:g} s")
+        words = f"no answer within {REGISTRY_LIMIT:g} s"
+        return Asked(host, REGISTRY_LIMIT, Fault.SLOW, words)
     except RequestException as error:
         raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from None
     seconds = time.monotonic() - begun
@@ -59,7 +62,7 @@ def ask_registry(client: docker.DockerClient, reference: str) -> Asked | None:
     if reply.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
         return Asked(host, seconds)
     said = _message(reply) or reply.text or f"HTTP status {reply.status_code}"
-    return Asked(host, seconds, said[:_LONGEST])
+    return Asked(host, seconds, fault_of(said), said[:_LONGEST])
 
 
 def own_word(client: docker.DockerClient, clock: Clock) -> OwnWord:

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from emulator import places as user_places
 from emulator.errors import EngineUnreachable
 
 PING_SECONDS = 2.0
 DOCKER_SOCKET = Path("/var/run/docker.sock")
 PODMAN_SOCKET = Path("/run/podman/podman.sock")
+_NOWHERE = Path("/nonexistent")  # Debian's word for the home of who has none
 HTTP_PORT = 2375  # where an engine listens on TCP when its address names no port
 
 
@@ -51,7 +53,7 @@ def places(environment: Mapping[str, str]) -> Iterator[Place]:
     if host := environment.get("DOCKER_HOST"):
         yield Place("DOCKER_HOST", host if "://" in host else f"tcp://{host}")
         return
-    home = Path(environment.get("HOME") or Path.home())
+    home = user_places.home(environment) or _NOWHERE
     yield from _context(environment, home)
     for source, path in _usual_sockets(environment, home):
         yield Place(source, f"unix://{path}")

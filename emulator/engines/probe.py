@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
+import socket
 import struct
 import tarfile
 import time
@@ -22,6 +24,7 @@ from docker.errors import DockerException, ImageNotFound
 from docker.types import LogConfig
 
 from emulator.engines import ingredients
+from emulator.engines.docker_container import Frames, attach
 from emulator.engines.facts import text
 from emulator.errors import EngineError, ImageNotAvailable
 
@@ -33,6 +36,17 @@ _PLACES = ("/bin/busybox", "/usr/bin/busybox", "/bin/busybox.static", "/usr/bin/
 _MACHINES = {62: "amd64", 183: "arm64"}  # of an ELF file
 _INTERPRETER = 3  # the program header of a file that is not static
 _RUN_LIMIT = 60  # seconds
+_PATIENCE = 90  # seconds without a word
+_READ = 64 * 1024  # bytes
+_END = "taskdock-exit "
+_ALL_OF_IT = f"""
+script=$1; shift
+/bin/busybox timeout {_RUN_LIMIT} /bin/busybox sh -c "$script" probe "$@"
+echo "{_END}$?"
+"""
+"""The exit code comes with the output: a container that removes itself cannot be asked for it."""
+_CODE = re.compile(rf"{_END}(\d+)\n")
+_KILLED = 137
 _REGISTRY = "public.ecr.aws/docker/library/busybox:stable-musl"  # beside AWS's base images
 
 Fetch = Callable[[str], str]
@@ -42,7 +56,7 @@ Fetch = Callable[[str], str]
 @dataclass(frozen=True)
 class Ran:
     output: str
-    code: int
+    code: int  # 137: it was killed
     seconds: float  # from the container's making to its end
 
 
@@ -80,27 +94,33 @@ class Probe:
         limits: Mapping[str, Any],
     ) -> Ran:
         begun = time.monotonic()
-        config = self._api.create_host_config(
-            extra_hosts=dict(hosts), log_config=LogConfig(type="json-file"), **limits
-        )
         made = self._api.create_container(
             image,
-            entrypoint=[PROGRAM, "sh", "-c", script, "probe"],
-            command=list(arguments),
+            entrypoint=[PROGRAM, "sh", "-c", _ALL_OF_IT, "probe"],
+            command=[script, *arguments],
             labels={LABEL: "true"},
-            host_config=config,
+            host_config=self._api.create_host_config(
+                extra_hosts=dict(hosts),
+                log_config=LogConfig(type="none"),
+                auto_remove=True,  # also when this process ends before it
+                **limits,
+            ),
             use_config_proxy=False,
         )
         id = str(made["Id"])
         try:
-            self._api.start(id)
-            ended = self._api.wait(id, timeout=_RUN_LIMIT)
-            seconds = time.monotonic() - begun
-            printed = self._api.logs(id)
-        finally:
+            with attach(self._api, id) as wire:
+                self._api.start(id)
+                said = _read_all(wire).decode(errors="replace")
+        except BaseException:
             with contextlib.suppress(DockerException, OSError):
                 self._api.remove_container(id, force=True, v=True)
-        return Ran(printed.decode(errors="replace"), int(ended.get("StatusCode", -1)), seconds)
+            raise
+        seconds = time.monotonic() - begun
+        end = _CODE.search(said)
+        if end is None:  # it was killed as a whole
+            return Ran(said, _KILLED, seconds)
+        return Ran(said[: end.start()] + said[end.end() :], int(end[1]), seconds)
 
     @cached_property
     def _architecture(self) -> str:
@@ -163,6 +183,13 @@ def is_static(program: bytes, architecture: str) -> bool:
         if offset + size * index + 4 <= len(program)
     )
     return _MACHINES.get(machine) == architecture and _INTERPRETER not in kinds
+
+
+def _read_all(wire: socket.socket) -> bytes:
+    """What a container prints until its end."""
+    wire.settimeout(_PATIENCE)
+    frames = Frames()
+    return b"".join(map(frames.feed, iter(lambda: wire.recv(_READ), b"")))
 
 
 def _layer(program: bytes) -> bytes:

@@ -17,14 +17,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from docker import DockerClient
 from docker.errors import APIError, ImageNotFound
 from docker.models.images import Image
 
 from emulator import resources
-from emulator.engines import ingredients
-from emulator.errors import ImageNotAvailable
+from emulator.engines import facts, ingredients
+from emulator.engines.source import STANDIN_PREFIX
+from emulator.errors import EngineError, ImageNotAvailable
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -67,7 +69,7 @@ class Recipe:
 
     @property
     def tag(self) -> str:
-        return f"taskdock/standin-{self.name}"
+        return f"{STANDIN_PREFIX}{self.name}"
 
     @property
     def needs(self) -> Mapping[str, str]:
@@ -101,7 +103,7 @@ class Standins:
 
     def present(self, name: str) -> bool:
         image = self._find(name)
-        return image is not None and self.is_current(name, image.labels)
+        return image is not None and self.is_current(name, _labels(image))
 
     def ensure(self, name: str) -> str:
         """The tag of an up-to-date stand-in, built if need be; one build at a time per machine."""
@@ -109,7 +111,10 @@ class Standins:
             waiting = Progress(f"{self.tag(name)}: waiting for another build to end")
             with exclusive(self._cache / "build.lock", lambda: self._announce(waiting)):
                 shutil.rmtree(self._workshop, ignore_errors=True)  # left by a build that was killed
-                self._build(name)
+                try:
+                    self._build(name)
+                except OSError as error:  # a disk that is full, files of another user
+                    raise ImageNotAvailable(f"building {self.tag(name)} failed: {error}") from error
         return self.tag(name)
 
     @property
@@ -129,7 +134,7 @@ class Standins:
             self._assemble(recipe, Path(folder))
         if outdated is not None:
             with suppress(APIError):  # something still runs on it
-                self._client.images.remove(str(outdated.id))
+                self._client.images.remove(facts.text(outdated.attrs, "Id"))
 
     def _gather(self, recipe: Recipe, context: Path) -> None:
         architecture = self._architecture()
@@ -174,7 +179,7 @@ class Standins:
             return None
 
     def _architecture(self) -> ingredients.Architecture:
-        name = str(self._client.version()["Arch"])
+        name = facts.text(self._client.version(), "Arch")
         if name not in ingredients.ARCHITECTURES:
             raise ImageNotAvailable(f"there are no stand-ins for an engine on {name}")
         return ingredients.ARCHITECTURES[name]
@@ -193,14 +198,29 @@ class Standins:
 @contextmanager
 def exclusive(lock: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Holds `lock` against other threads and other processes; calls `waiting` if another has it."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
+    with _opened(lock) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             waiting()
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _opened(lock: Path) -> IO[str]:
+    """Another user's file (root's, after a sudo) can be locked as well: it need not be written."""
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return lock.open("w")
+        except PermissionError:
+            return lock.open()
+    except OSError as error:
+        raise EngineError(f"{lock} cannot be used: {error.strerror}; it can be deleted") from None
+
+
+def _labels(image: Image) -> Mapping[str, str]:
+    return facts.at(image.attrs, "Config", "Labels") or {}
 
 
 def _new(folder: Path) -> Path:

@@ -13,9 +13,7 @@ from emulator.functions import runtimes
 from emulator.functions.code import CodeStore
 from emulator.functions.function import Function
 from emulator.lambdas import launch
-
-ImageOf = Callable[[Function], str]
-"""The image that a function runs in; may take long (a pull, a build) and raise `EngineError`."""
+from emulator.lambdas.images_in_use import ImageOf
 
 
 class Launcher:
@@ -47,7 +45,7 @@ class Launcher:
         spec = launch.spec(
             name=launch.container_name(function.name, id),
             environment_id=id,
-            image=self._image_of(function),
+            image=self._image_of(function).reference,
             memory=function.memory_limit,
             code=None if function.code is None else self._code.folder(function.code),
             server=self._server,
@@ -69,7 +67,7 @@ class Launcher:
         return launch.spec(
             name=launch.container_name("prepared", id),
             environment_id=id,
-            image=self._image_of(function),
+            image=self._image_of(function).reference,
             memory=function.memory_limit,
             code=self._code.stage(id),
             server=self._server,

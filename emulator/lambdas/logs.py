@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from emulator.clock import Clock, to_iso
+from emulator.engines.source import is_standin
 from emulator.functions import runtimes
 from emulator.functions.function import Function
 from emulator.lambdas import launch
@@ -53,6 +54,11 @@ class Start:
     runtime: str  # as in python:3.11
     image: str
     environment_id: str
+
+    @property
+    def standin(self) -> str | None:
+        """The image, if it is not AWS's. AWS has no word for it, so it comes behind all others."""
+        return self.image if is_standin(self.image) else None
 
 
 class Words(Protocol):
@@ -125,10 +131,13 @@ class _Text:
         self._clock = clock
 
     def init_start(self, start: Start, time: datetime) -> str:
-        return (
-            f"INIT_START Runtime Version: {start.runtime}\t"
-            f"Runtime Version ARN: {_version_arn(start, self._region)}"
-        )
+        parts = [
+            f"INIT_START Runtime Version: {start.runtime}",
+            f"Runtime Version ARN: {_version_arn(start, self._region)}",
+        ]
+        if start.standin is not None:
+            parts.append(f"Stand-in: {start.standin}")
+        return "\t".join(parts)
 
     def init_report(self, milliseconds: float, failure: Failure, phase: str) -> str:
         status, error = _status(failure)
@@ -179,6 +188,7 @@ class _Json:
             "functionVersion": "$LATEST",
             "instanceId": launch.log_stream(start.environment_id, time),
             "instanceMaxMemory": self._function.memory_limit * 1024 * 1024,
+            "standIn": start.standin,
         }
         return self._event("platform.initStart", record, time)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from emulator.functions.function import PermissionMode
+from emulator.lambdas.images_in_use import ImageState
 from emulator.lambdas.lifecycle import State
 from emulator.tasks.task import ErrorType, Status
 
@@ -118,6 +119,12 @@ SCHEMAS: dict[str, Json] = {
             ),
             "prepared": many(
                 record({"runtime": TEXT, "memory": WHOLE, "count": WHOLE, "wanted": WHOLE})
+            ),
+            "images": many(
+                record(
+                    {"wanted": TEXT, "state": one_of(*ImageState)},
+                    {"image": TEXT, "standInFor": TEXT, "reason": TEXT},
+                )
             ),
             "tasks": record({"new": WHOLE, "inProgress": WHOLE}),
             "memory": record({"budget": WHOLE, "held": WHOLE}),

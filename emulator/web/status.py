@@ -9,6 +9,7 @@ from typing import Any
 
 from emulator import __version__
 from emulator.clock import Clock, to_iso
+from emulator.lambdas.images_in_use import ImageUse
 from emulator.lambdas.placement import Slot, StockLevel, held
 from emulator.tasks.task import Status
 
@@ -26,6 +27,7 @@ class Report:
         environments: Callable[[], Sequence[Slot]],
         stocked: Callable[[], Sequence[StockLevel]],
         queued: Callable[[], Mapping[Status, int]],
+        images: Callable[[], Sequence[ImageUse]],
         clock: Clock,
     ) -> None:
         """`budget`: MB for all environments together. `queued`: tasks that have not ended."""
@@ -34,6 +36,7 @@ class Report:
         self._environments = environments
         self._stocked = stocked
         self._queued = queued
+        self._images = images
         self._clock = clock
         self._began = clock.now()
 
@@ -47,9 +50,19 @@ class Report:
             "startTimestamp": to_iso(self._began),
             "environments": [_environment(slot, now, moment) for slot in slots],
             "prepared": [asdict(level) for level in stocked],
+            "images": [_image(use) for use in self._images()],
             "tasks": {"new": queued[Status.NEW], "inProgress": queued[Status.IN_PROGRESS]},
             "memory": {"budget": self._budget, "held": held(slots) + waiting},
         }
+
+
+def _image(use: ImageUse) -> Json:
+    shown = {"wanted": use.wanted, "state": use.state.value, "reason": use.reason}
+    if use.found is not None:
+        shown["image"] = use.found.reference
+        shown["standInFor"] = use.found.stands_in_for
+        shown["reason"] = use.found.reason
+    return {name: value for name, value in shown.items() if value}
 
 
 def _environment(slot: Slot, now: datetime, moment: float) -> Json:

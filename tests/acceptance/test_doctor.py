@@ -269,13 +269,17 @@ def test_a_user_who_may_not_use_the_engine_is_told_how_to_join_its_group(
 @pytest.mark.usefixtures("as_root")
 def test_a_data_folder_that_cannot_be_written_is_told(open_folder: Path) -> None:
     data = open_folder / "data"
+    theirs = open_folder / "tmp"
+    theirs.mkdir()
+    os.chown(theirs, SOMEBODY, SOMEBODY)
+    variables = {"HOME": str(open_folder), "TMPDIR": str(theirs), **NOWHERE}
 
-    seen = examine(
-        data, through=[sys.executable, "-c", AS_SOMEBODY], HOME=str(open_folder), **NOWHERE
-    )
+    seen = examine(data, through=[sys.executable, "-c", AS_SOMEBODY], **variables)
 
     assert seen.having("broken") == ["data folder", "engine"]
     assert f"{data} cannot be used: Permission denied" in seen.said_of("data folder")
+    assert seen.findings["cache"]["status"] == "degraded"
+    assert f"{open_folder}/.cache/taskdock cannot be written" in seen.said_of("cache")
     assert f"sudo chown -R $(id -u) {data}" in seen.findings["data folder"]["remedies"][0]
 
 
@@ -392,7 +396,7 @@ def look(tmp_path: Path, docker_client: docker.DockerClient) -> Callable[..., di
             found = {
                 check.name: perform(check)
                 for check in examination.checks()
-                if check.name in {"data folder", "engine", "container", *names}
+                if check.name in {"data folder", "cache", "engine", "container", *names}
             }
         assert all(found.values())
         return {name: finding for name, finding in found.items() if finding is not None}

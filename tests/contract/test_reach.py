@@ -12,14 +12,14 @@ from pathlib import Path
 import docker
 import pytest
 
-from emulator import ids
+from emulator import ids, places
 from emulator.engines import probe
 from emulator.engines.docker import DockerEngine
 from emulator.engines.engine import Engine
-from emulator.engines.images import DEFAULT_CACHE
 from emulator.engines.probe import LABEL, Probe
 from emulator.engines.reach import Call, Met
 from emulator.engines.ways import Way
+from tests.support.builders import eventually
 from tests.support.fake_engine import FakeEngine
 
 
@@ -37,11 +37,15 @@ class Answers(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def docker_engine(docker_client: docker.DockerClient) -> Iterator[DockerEngine]:
-    engine = DockerEngine(docker_client, probe=Probe(docker_client, cache=DEFAULT_CACHE))
-    yield engine
-    left = docker_client.api.containers(all=True, filters={"label": LABEL})
-    assert left == []
+def docker_engine(
+    docker_client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[DockerEngine]:
+    """Nothing is left of what it tries; others may try things on the same engine."""
+    label = f"{LABEL}.{ids.word()}"
+    monkeypatch.setattr(probe, "LABEL", label)
+    cache = places.cache(os.environ)
+    yield DockerEngine(docker_client, probe=Probe(docker_client, cache=cache))
+    eventually(lambda: not docker_client.api.containers(all=True, filters={"label": label}))
 
 
 @pytest.fixture(params=["fake", pytest.param("docker", marks=pytest.mark.docker)])
@@ -150,6 +154,8 @@ def test_what_the_probe_is_limited_to_is_dockers_to_enforce(
 ) -> None:
     eats = "x=0123456789; while :; do x=$x$x; done"
 
-    ran = Probe(docker_client, cache=DEFAULT_CACHE).run(eats, mem_limit="16m", memswap_limit="16m")
+    ran = Probe(docker_client, cache=places.cache(os.environ)).run(
+        eats, mem_limit="16m", memswap_limit="16m"
+    )
 
     assert ran.code == 137, (ran, os.uname())

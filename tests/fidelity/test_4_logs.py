@@ -55,6 +55,7 @@ REPORT = (
 INIT_START = (
     r"INIT_START Runtime Version: .+\tRuntime Version ARN:"
     r" arn:aws:lambda:us-east-1::runtime:[0-9a-f]{64}"
+    r"(\tStand-in: taskdock/standin-\S+)?"  # behind all of AWS's, where it is not AWS's image
 )
 START, END = r"START RequestId: ID Version: \$LATEST", "END RequestId: ID"
 
@@ -247,6 +248,7 @@ def test_4_2_a_cold_invocation_and_a_warm_one(live: LiveDock) -> None:
     assert re.fullmatch(
         r"arn:aws:lambda:us-east-1::runtime:[0-9a-f]{64}", begun.pop("runtimeVersionArn")
     )
+    assert begun.pop("standIn", "taskdock/standin-").startswith("taskdock/standin-")
     instance = begun.pop("instanceId")
     assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", instance)
     assert function.environment.id not in instance, "only its runtime may know it"

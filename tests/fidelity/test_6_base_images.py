@@ -27,6 +27,7 @@ from emulator.engines.console import COMMAND
 from emulator.engines.docker import DockerEngine
 from emulator.engines.images import ImageRequest, Images
 from emulator.engines.scratch import LoopScratch
+from emulator.engines.source import Found
 from emulator.errors import ImageNotAvailable
 from emulator.functions import runtimes
 from emulator.functions.function import Function, ImageConfig
@@ -191,8 +192,8 @@ def world(
     disks = None if isinstance(usual_scratch, str) else usual_scratch
     world: World
 
-    def image_of(function: Function) -> str:
-        return function.image or world.of_runtime[function.name]
+    def image_of(function: Function) -> Found:
+        return Found(function.image or world.of_runtime[function.name])
 
     emulator = Emulator(
         Settings(port=0, data_dir=data, prewarm=0),  # functions of a runtime differ in their images

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from emulator.engines.engine import ProgramExit
+from emulator.engines.source import Found
 from emulator.errors import EngineError
 from emulator.functions.function import Function
 from emulator.lambdas.environment import Environment
@@ -576,7 +577,7 @@ def test_slow_pulls_hold_up_no_environment_that_is_there(
     dock.eventually(lambda: dock.states() == ["frozen"])
     image_of = dock.pool.attendant._launcher._image_of
 
-    def pull(function: Function) -> str:
+    def pull(function: Function) -> Found:
         if function.name == "oak-chair" and not pulled.wait(LIMIT):
             raise TimeoutError("the other function was held up")
         return image_of(function)

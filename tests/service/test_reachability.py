@@ -104,6 +104,7 @@ def test_a_prepared_container_is_refused_too_and_removed(tmp_path: Path) -> None
     try:
         dock.post("/functions", new_function("walnut"))
         eventually(lambda: len(dock.pool.stocked()) == 1 and dock.pool.stocked()[0].count == 1)
+        eventually(lambda: dock.emulator.reachability.works)
         dock.emulator.reachability._found = None
         engine.cut_off = True
 

@@ -25,6 +25,7 @@ def test_a_server_that_has_done_nothing_has_nothing(timed_dock: Dock) -> None:
         "startTimestamp": to_iso(NOON),
         "environments": [],
         "prepared": [],
+        "images": [],
         "tasks": {"new": 0, "inProgress": 0},
     }
 

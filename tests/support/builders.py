@@ -17,6 +17,7 @@ from flask import Flask
 
 from emulator.app import Emulator
 from emulator.clock import Clock
+from emulator.engines.source import Found
 from emulator.functions.function import Function
 from emulator.loop import Loop
 from emulator.notices import Notices
@@ -226,8 +227,8 @@ class Dock:
         return sorted(slot.state.value for slot in self.pool.snapshot())
 
     @staticmethod
-    def _image_of(function: Function) -> str:
-        return function.image or "fake"
+    def _image_of(function: Function) -> Found:
+        return Found(function.image or "fake")
 
 
 StartDock = Callable[..., Dock]

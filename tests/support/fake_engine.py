@@ -31,7 +31,6 @@ _STOPPED = ProgramExit(code=137)
 _OUT_OF_MEMORY = ProgramExit(code=137, out_of_memory=True)
 _API = "/2018-06-01/runtime"
 _PATIENCE = 60.0  # seconds until a program that waits for its test gives up
-_ANY = "fake"  # an image in which everything can run
 
 
 class Ended(BaseException):
@@ -336,6 +335,8 @@ class FakeEngine:
         """Why no container starts."""
         self.failures = 0
         """How many of the next containers do not start."""
+        self.images = {"fake"}
+        """Those in which everything can run."""
         self.killing = threading.Event()
         """Kills take effect only while this is set."""
         self.killing.set()
@@ -347,7 +348,7 @@ class FakeEngine:
         self.starting.set()
 
     def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> FakeContainer:
-        if self.refusal is not None or spec.image not in (_ANY, *self.programs):
+        if self.refusal is not None or spec.image not in (*self.images, *self.programs):
             raise StartFailed(self.refusal or f"no such image: {spec.image}")
         if spec.code is not None and not spec.code.is_dir():
             raise StartFailed(f"no such folder: {spec.code}")

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from emulator import places
+
 VERSION = "8.14.1"
 _PACKAGE = f"@extrahorizon/javascript-sdk@{VERSION}"
 _SECONDS = 300
@@ -50,10 +52,9 @@ def npm_install(folder: Path, *packages: str) -> None:
 
 def installed() -> Path:
     """The folder that has the SDK: in the user's cache, so that only the first run installs it."""
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "taskdock"
+    caches = places.cache(os.environ)
     folder = caches / f"javascript-sdk-{VERSION}"
     if not folder.is_dir():
-        caches.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=caches, ignore_cleanup_errors=True) as half_done:
             content = Path(half_done) / "sdk"
             content.mkdir()

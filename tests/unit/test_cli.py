@@ -20,6 +20,8 @@ from emulator.client.errors import NotStarted
 from emulator.client.local_server import LocalServer
 from emulator.clock import SystemClock
 from emulator.engines.images import ImageStatus, RuntimeStatus
+from emulator.engines.source import Found
+from emulator.settings import ImageChoice
 from tests.support.stub_service import StubService
 
 Taskdock = Callable[..., Result]
@@ -287,7 +289,7 @@ def test_runtimes_are_listed_without_a_server(
     taskdock: Taskdock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = RuntimeStatus("python3.12", "lambda/python:3.12", ImageStatus.PRESENT, 5_000_000)
-    monkeypatch.setattr("emulator.provision.survey_runtimes", lambda: [one])
+    monkeypatch.setattr("emulator.provision.survey_runtimes", lambda choice, show: [one])
 
     listed, printed = taskdock("runtimes"), taskdock("runtimes", "--json")
 
@@ -304,11 +306,101 @@ def test_runtimes_are_listed_without_a_server(
     ]
 
 
+@pytest.mark.parametrize("chosen", ["registry", "standin", "auto"])
+def test_where_images_come_from_is_an_option_and_a_variable(
+    taskdock: Taskdock, monkeypatch: pytest.MonkeyPatch, chosen: str
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def ensure(ids: Any, choice: ImageChoice, show: Any) -> dict[str, Found]:
+        asked.append((choice.value, *ids))
+        show("pulling it")
+        return {id: Found(f"image-of/{id}") for id in ids}
+
+    monkeypatch.setattr("emulator.provision.ensure_images", ensure)
+
+    by_option = taskdock("images", "--images", chosen, "python3.11")
+    monkeypatch.setenv("TASKDOCK_IMAGES", chosen)
+    by_variable = taskdock("images", "python3.11")
+
+    assert asked == [(chosen, "python3.11")] * 2
+    assert by_option.stdout == by_variable.stdout == "python3.11  image-of/python3.11\n"
+    assert by_option.stderr == "pulling it\n"
+
+
+def test_a_choice_of_images_that_there_is_not_is_refused(taskdock: Taskdock) -> None:
+    refused = taskdock("runtimes", "--images", "none")
+
+    assert refused.exit_code == 2
+    assert "'auto', 'registry', 'standin'" in refused.stderr
+
+
+STANDIN = {
+    "wanted": "python3.12",
+    "state": "ready",
+    "image": "taskdock/standin-python:3.12",
+    "standInFor": "public.ecr.aws/lambda/python:3.12",
+    "reason": "public.ecr.aws cannot be reached",
+}
+WARNED = (
+    "taskdock/standin-python:3.12, a stand-in for public.ecr.aws/lambda/python:3.12, because"
+    " public.ecr.aws cannot be reached"
+)
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (STANDIN, f"warning: hello runs in {WARNED}\n"),
+        ({"wanted": "python3.12", "state": "ready", "image": "lambda/python:3.12"}, ""),
+        (
+            {"wanted": "python3.12", "state": "missing", "reason": "There is none."},
+            "warning: hello has no image to run in. There is none.\n",
+        ),
+    ],
+)
+def test_what_a_deployed_function_runs_in_is_said_where_it_matters(
+    taskdock: Taskdock, stub: StubService, hello: Path, image: dict[str, str], said: str
+) -> None:
+    stub.status = {"images": [{**STANDIN, "wanted": "nodejs20.x"}, image]}
+
+    deployed = taskdock("deploy", str(hello))
+
+    assert deployed.exit_code == 0
+    assert deployed.stdout == "created  hello  (python3.12, 30 s, 128 MB)\n"
+    assert deployed.stderr == said
+
+
+def test_an_image_that_takes_long_does_not_hold_up_a_deployment(
+    taskdock: Taskdock, stub: StubService, hello: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.client.images._SECONDS_TO_WAIT", 0.1)
+    stub.status = {"images": [{"wanted": "python3.12", "state": "awaited"}]}
+
+    deployed = taskdock("deploy", str(hello))
+
+    assert deployed.exit_code == 0
+    assert "its image is being pulled or built" in deployed.stderr
+
+
+def test_a_function_is_shown_with_what_it_runs_in(taskdock: Taskdock, stub: StubService) -> None:
+    stub.add_function("hello")
+    before = taskdock("functions", "show", "hello").stdout
+    stub.status = {"images": [STANDIN]}
+
+    shown = taskdock("functions", "show", "hello").stdout
+    as_json = json.loads(taskdock("functions", "show", "hello", "--json").stdout)
+
+    assert "runs in" not in before
+    assert f"runs in      {WARNED}\n" in shown
+    assert "runs in" not in as_json
+
+
 def test_the_demo_runs_its_samples_on_a_server_that_is_there(
     taskdock: Taskdock, stub: StubService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "emulator.provision.build_sample_image", lambda folder: f"built/{folder.name}"
+        "emulator.provision.build_sample_image", lambda folder, choice: f"built/{folder.name}"
     )
     error = {"name": "E", "message": "no"}
     stub.outcomes["hello-world-docker"] = [{"status": "failed", "error": error}]

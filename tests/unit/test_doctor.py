@@ -34,6 +34,7 @@ from emulator.engines import inquiries
 from emulator.engines.facts import EngineFacts, Kind
 from emulator.engines.inquiries import Asked
 from emulator.engines.reach import Reached
+from emulator.engines.registry import Fault
 from emulator.engines.ways import ENGINES_OWN, LOOPBACK, Way
 from emulator.errors import StartFailed
 from emulator.serve import _welcome
@@ -193,6 +194,11 @@ def test_room_on_disks(data: Room, images: Room | None, status: Status) -> None:
 
     assert found.status is status
     assert bool(found.remedies) is (status is not Status.OK)
+
+
+def test_a_cache_elsewhere_than_usual_is_told() -> None:
+    assert judge_machine.cache(DATA, "") == ok("/data can be written")
+    assert judge_machine.cache(DATA, "it is in /tmp").status is Status.DEGRADED
 
 
 @pytest.mark.parametrize(
@@ -454,14 +460,20 @@ def test_a_registry() -> None:
 
     near = judge_engine.registry(Asked(host, 0.12), "", "")
     far = judge_engine.registry(Asked(host, 2.1), "http://me:secret@proxy:3128", "")
-    gone = judge_engine.registry(Asked(host, 20.0, "no such host"), "", "http://u:p@proxy:1")
+    gone = judge_engine.registry(
+        Asked(host, 0.1, Fault.UNREACHABLE, "no such host"), "", "http://u:p@proxy:1"
+    )
+    slow = judge_engine.registry(Asked(host, 20.0, Fault.SLOW, "no answer"), "", "")
 
     assert judge_engine.registry(None, "", "").status is Status.UNCHECKED
     assert near == ok("public.ecr.aws answers in 120 ms, without a proxy")
     assert far.status is Status.DEGRADED
     assert "through the engine's proxy http://proxy:3128" in far.measured
     assert gone.status is Status.DEGRADED
-    assert "cannot be reached without a proxy: no such host" in gone.measured
+    assert "cannot be reached, without a proxy: no such host" in gone.measured
+    assert slow.status is Status.DEGRADED
+    assert "does not answer in time, without a proxy: no answer" in slow.measured
+    assert "taskdock images" in slow.remedies[0]
     assert "the proxy that this shell has (http://proxy:1)" in gone.remedies[0]
 
 
@@ -482,19 +494,21 @@ def test_images(statuses: list[str], status: Status) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "fault"),
+    ("status", "body", "fault", "words"),
     [
-        (200, '{"Descriptor": {}}', ""),
-        (403, '{"message": "denied"}', ""),
-        (404, '{"message": "manifest unknown"}', ""),
-        (404, "Not Found\n", None),  # as Podman has it
-        (500, '{"message": "dial tcp: no such host"}', "dial tcp: no such host"),
-        (500, "out of order", "out of order"),
-        (502, "", "HTTP status 502"),
-        (500, '{"message": "%s"}' % ("x" * 300), "x" * 200),
+        (200, '{"Descriptor": {}}', None, ""),
+        (403, '{"message": "denied"}', None, ""),
+        (404, '{"message": "manifest unknown"}', None, ""),
+        (404, "Not Found\n", None, None),  # as Podman has it
+        (500, '{"message": "no such host"}', Fault.UNREACHABLE, "no such host"),
+        (500, "out of order", Fault.BROKEN, "out of order"),
+        (502, "", Fault.BROKEN, "HTTP status 502"),
+        (500, '{"message": "%s"}' % ("x" * 300), Fault.BROKEN, "x" * 200),
     ],
 )
-def test_what_an_engine_says_of_a_registry(status: int, body: str, fault: str | None) -> None:
+def test_what_an_engine_says_of_a_registry(
+    status: int, body: str, fault: Fault | None, words: str | None
+) -> None:
     reply = requests.Response()
     reply.status_code, reply._content = status, body.encode()
     asked: list[str] = []
@@ -510,8 +524,11 @@ def test_what_an_engine_says_of_a_registry(status: int, body: str, fault: str | 
     assert asked == [
         "http+docker://localhost/v1.41/distribution/public.ecr.aws/lambda/python:3.11/json"
     ]
-    assert (None if found is None else found.fault) == fault
-    assert found is None or found.registry == "public.ecr.aws"
+    if words is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert (found.registry, found.fault, found.words) == ("public.ecr.aws", fault, words)
 
 
 def test_a_registry_that_does_not_answer_in_time_is_told_so() -> None:
@@ -522,7 +539,7 @@ def test_a_registry_that_does_not_answer_in_time_is_told_so() -> None:
 
     found = inquiries.ask_registry(client, "public.ecr.aws/lambda/python:3.11")
 
-    assert found == Asked("public.ecr.aws", 20.0, "no answer within 20 s")
+    assert found == Asked("public.ecr.aws", 20.0, Fault.SLOW, "no answer within 20 s")
 
 
 @pytest.mark.parametrize(
