@@ -111,7 +111,12 @@ def made(folder: Path) -> Iterator[None]:
 @contextmanager
 def workshop(data: Path) -> Iterator[Path]:
     """A folder of one's own in the data folder, for what a server has there. Raises `OSError`."""
-    with made(data), tempfile.TemporaryDirectory(dir=data, prefix="doctor-") as folder:
+    with (
+        made(data),
+        tempfile.TemporaryDirectory(
+            dir=data, prefix="doctor-", ignore_cleanup_errors=True
+        ) as folder,
+    ):
         Path(folder).chmod(0o755)
         yield Path(folder)
 

@@ -82,11 +82,12 @@ def test_a_check_that_hangs_is_left_alone_and_the_engine_is_not_asked_again(
     examination = Examination(
         Settings(data_dir=tmp_path), environment={}, clock=ManualClock(), runtime_ids=[]
     )
-    examination._client = examination._engine = SimpleNamespace()  # type: ignore[assignment]
+    engine = examination.engine
+    engine._client = engine._engine = SimpleNamespace()  # type: ignore[assignment]
     checks = [
         Check("container", hang, limit=0.01),
-        Check("call back", examination._call_back),
-        Check("Python", examination._python),
+        Check("call back", examination.containers.call_back),
+        Check("Python", examination.machine.python),
     ]
     examination.checks = lambda: checks  # type: ignore[method-assign]
 
