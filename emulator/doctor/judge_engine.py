@@ -33,10 +33,11 @@ class Located:
 
 def no_engine(message: str) -> Finding:
     """`message`: every place that was tried, and its fault."""
-    if "(DOCKER_HOST)" in message:
+    order = re.search(r"^  No other engine .* or: (.+)$", message, re.MULTILINE)
+    if order is not None:
+        first = f"{order[1]}, or start the engine that it names"
+    elif "(DOCKER_HOST)" in message:
         first = "unset DOCKER_HOST, or start the engine that it names"
-    elif "(docker context" in message and "No other engine" in message:
-        first = "docker context use default, or start the engine of that context"
     elif "permission denied" in message:
         first = (
             "sudo usermod -aG docker $USER, then sign in again (or, for one shell: newgrp docker)"

@@ -14,9 +14,9 @@ LEAST_PYTHON = (3, 10)
 EARLIEST, LATEST = 2025, 2100  # years that a clock which is right may show
 
 _MB, _GB = 1024**2, 1024**3
-_OWN_DESCRIPTORS = 48  # of a server that has no environment
-_PLENTY = 4096
-_FOR_EACH = 5  # descriptors of an environment: wire, pipe, freezer, memory, its connection
+_LEAST_DESCRIPTORS = 128  # with fewer, a server does not get as far as to its first function
+_OWN_DESCRIPTORS = 60  # of a server that has no environment
+_FOR_EACH = 6  # descriptors of an environment: its streams, pipes, kernel files, connections
 _ENVIRONMENTS = 24  # that a server runs side by side, as its settings are: 8 queued, 16 direct
 _LEAST_DATA, _LITTLE_DATA = 64 * _MB, _GB
 _LEAST_IMAGES, _LITTLE_IMAGES = 512 * _MB, 4 * _GB
@@ -28,9 +28,9 @@ _LATE, _WRONG = 1.0, 30.0  # seconds that two clocks may differ
 
 @dataclass(frozen=True)
 class Descriptors:
-    soft: int  # UNLIMITED is possible
-    hard: int
-    used: int  # by this process, now
+    given: int  # UNLIMITED is possible
+    raised: int
+    """That a server raises it to, of its own."""
 
 
 @dataclass(frozen=True)
@@ -134,25 +134,25 @@ def port(fault: str, url: str, taskdock: str | None) -> Finding:
 
 
 def descriptors(seen: Descriptors) -> Finding:
-    said = f"{_number(seen.soft)} at most, {_number(seen.hard)} if they are raised"
-    if seen.soft == UNLIMITED:
+    said = f"{_number(seen.raised)} at most"
+    if seen.given != seen.raised:
+        said += f" ({_number(seen.given)} until a server raises that)"
+    if seen.raised == UNLIMITED:
         return ok(said)
-    room = (seen.soft - _OWN_DESCRIPTORS) // _FOR_EACH
-    if room >= _ENVIRONMENTS:
-        return ok(said)
-    needed = _OWN_DESCRIPTORS + _FOR_EACH * _ENVIRONMENTS
-    enough = _PLENTY if seen.hard == UNLIMITED else min(seen.hard, _PLENTY)
-    remedies = (f"ulimit -n {enough}",)
-    if seen.hard != UNLIMITED and seen.hard < needed:
-        remedies = (
-            "raise the limit: LimitNOFILE= in a systemd unit, or /etc/security/limits.conf",
-        )
-    if room < 1:
-        return broken(f"{said}: too few for a server", *remedies)
-    return degraded(
-        f"{said}: room for about {room} of {_ENVIRONMENTS} environments that may run side by side",
-        *remedies,
+    remedies = (
+        "ulimit -n 4096, as root if that is refused, and start taskdock from the same shell",
+        "or raise it for good: /etc/security/limits.conf; LimitNOFILE= in a systemd unit",
     )
+    if seen.raised < _LEAST_DESCRIPTORS:
+        return broken(f"{said}, and a server needs {_LEAST_DESCRIPTORS}", *remedies)
+    room = (seen.raised - _OWN_DESCRIPTORS) // _FOR_EACH
+    if room < _ENVIRONMENTS:
+        return degraded(
+            f"{said}: room for about {room} of {_ENVIRONMENTS} environments that may run side by"
+            " side",
+            *remedies,
+        )
+    return ok(said)
 
 
 def disk(data: Room, images: Room | None) -> Finding:
