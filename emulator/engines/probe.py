@@ -135,9 +135,10 @@ class Probe:
             return tag
         program = self._program()
         if program is not None:
-            self._api.import_image_from_data(
-                _layer(program), repository=_IMAGE, tag=tag.partition(":")[2]
-            )
+            named = tag.partition(":")[2]
+            self._api.import_image_from_data(_layer(program), repository=_IMAGE, tag=named)
+            if not self._is_here(tag):  # Podman calls it "latest", whatever it is told
+                self._api.tag(f"{_IMAGE}:latest", _IMAGE, named)
             return tag
         if self._fetch is not None:
             return self._fetch(_REGISTRY)
