@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
+import sys
 from collections.abc import Iterator
 
 import docker
@@ -13,6 +15,14 @@ from emulator.engines.freezer import Freezer
 from emulator.engines.locate import find_engine
 from emulator.engines.scratch import LoopScratch, open_scratch
 from emulator.errors import EngineUnreachable
+
+_EXIT_LIMIT = 90.0  # seconds; more than any test's own patience
+
+
+def pytest_unconfigure() -> None:
+    """Python waits for threads at its end, for ever: one that a test has left behind is shown, and
+    the run ends and has failed."""
+    faulthandler.dump_traceback_later(_EXIT_LIMIT, exit=True, file=sys.__stderr__)
 
 
 @pytest.fixture(scope="session")

@@ -107,6 +107,7 @@ class Dock:
         self._stopped = False
 
     def stop(self, grace: float = 0.0) -> None:
+        self.engine.let_go()
         if not self._stopped:
             self._stopped = True
             self.emulator.stop(grace)
