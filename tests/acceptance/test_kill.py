@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from tests.acceptance.conftest import StartServer
-from tests.support.live import Json, TaskService, eventually, source
+from tests.support.live import Json, TaskService, ask, eventually, source
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -113,11 +113,11 @@ def one_call(service: TaskService, kind: str, mark: str, dice: random.Random) ->
     if kind == "direct":
         return service.call("POST", "/functions/steady/execute", {"data": data})
     if kind == "event":
-        return requests.post(
+        return ask(
+            "POST",
             f"{service.url}/2015-03-31/functions/steady/invocations",
             json={"data": data},
             headers={"X-Amz-Invocation-Type": "Event"},
-            timeout=30,
         )
     if kind == "slow":
         data["seconds"] = dice.uniform(0.05, 0.2)

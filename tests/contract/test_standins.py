@@ -10,7 +10,6 @@ from typing import Any
 
 import docker
 import pytest
-from docker.errors import DockerException
 
 from emulator.engines.docker import DockerEngine
 from emulator.engines.images import ImageRequest, Images
@@ -121,14 +120,9 @@ class RuntimeApiCall(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def client() -> Iterator[docker.DockerClient]:
-    try:
-        client = docker.from_env()
-    except DockerException as error:
-        pytest.skip(f"no Docker Engine answers: {error}")
-    yield client
-    client.close()
+@pytest.fixture
+def client(docker_client: docker.DockerClient) -> docker.DockerClient:
+    return docker_client
 
 
 @pytest.fixture

