@@ -28,12 +28,22 @@ def cheap_passwords() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def stop_later() -> Iterator[StopLater]:
-    """Stops a server while the next test begins: most of a stop is waiting."""
+    """Stops a server while the next test begins: most of a stop is waiting.
+
+    One that fails is told of by the first test that ends after it.
+    """
     stops: list[Future[None]] = []
+
+    def stop(dock: Dock) -> None:
+        stops.append(executor.submit(dock.stop))
+        for ended in [each for each in stops if each.done()]:
+            stops.remove(ended)
+            ended.result()
+
     with ThreadPoolExecutor(4, "stopping") as executor:
-        yield lambda dock: stops.append(executor.submit(dock.stop))
-    for stop in stops:
-        stop.result()
+        yield stop
+    for last in stops:
+        last.result()
 
 
 @pytest.fixture
