@@ -2,7 +2,7 @@
 
 A file is one worker's from its first test to its last (xdist's --dist loadfile), and those that
 take long begin first. Meanwhile the images that some tests need are made. And the run ends: past a
-limit the workers are told to stop, and what still ran has failed.
+limit, what still runs has failed and nothing else begins.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Generator
 
 import pytest
 
@@ -75,7 +76,7 @@ class Images:
 
     def pytest_sessionstart(self) -> None:
         others = [runtime.id for runtime in runtimes.catalog().values() if runtime.standin]
-        self._making = subprocess.Popen(
+        self.making = subprocess.Popen(
             [*COMMAND, "images", *dict.fromkeys([*WANTED, *others])],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -85,33 +86,44 @@ class Images:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._making.pid, signal.SIGTERM)
-        self._making.wait()
+            os.killpg(self.making.pid, signal.SIGTERM)
+        self.making.wait()
 
 
 class Limit:
-    """Ends the tests of this process as Ctrl-C does, and when that is in vain, the process."""
+    """Fails the test that runs past the limit, where it is, and has no other begin.
+
+    When that is in vain, as where it waits in C or catches everything, the process ends.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
+        self._runs = False  # whether a test does
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        thread = threading.Thread(target=self._end, args=(session.config,), daemon=True)
-        thread.start()
+        self._session = session
+        signal.signal(signal.SIGUSR1, self._stop)
+        threading.Thread(target=self._end, args=(session.config,), daemon=True).start()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
+        self._runs = True
+        try:
+            return (yield)
+        finally:
+            self._runs = False
 
     def _end(self, config: pytest.Config) -> None:
         time.sleep(self._seconds)
         is_worker = hasattr(config, "workerinput")
-        if not is_worker:
-            tell(f"Not ended within {self._seconds:.0f} s: what still runs is stopped, and failed.")
-        if is_worker or not config.getoption("numprocesses", None):
-            os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGUSR1)
         time.sleep(GRACE if is_worker else 2 * GRACE)
         if not is_worker:
-            tell(f"= 1 error: the tests did not end in {self._seconds + 2 * GRACE:.2f}s =")
+            said = f"\n= 1 error: the tests did not end in {self._seconds + 2 * GRACE:.2f}s =\n"
+            os.write(1, said.encode())  # past pytest, which may have taken the output for itself
         os._exit(1)
 
-
-def tell(words: str) -> None:
-    """Past pytest, which may have taken the output for itself."""
-    os.write(2, f"\n{words}\n".encode())
+    def _stop(self, *_: object) -> None:
+        self._session.shouldfail = f"the tests have not ended within {self._seconds:.0f} s"
+        if self._runs:
+            pytest.fail(f"it still ran when all tests together had taken {self._seconds:.0f} s")
