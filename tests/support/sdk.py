@@ -12,9 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.support.parts import missing
-
 from emulator import places
+from tests.support.parts import missing
 
 VERSION = "8.14.1"
 _PACKAGE = f"@extrahorizon/javascript-sdk@{VERSION}"
