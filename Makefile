@@ -4,6 +4,7 @@ VENV := .venv/bin
 SERVE ?=
 PYTEST ?=
 FIDELITY ?=
+WHOLE_RUN := -p tests.support.whole_run --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -42,11 +43,13 @@ format: venv-dev ## rewrite the code in the house format
 	$(VENV)/ruff format .
 	$(VENV)/ruff check --fix .
 
-test: venv-dev engine check ## every check and every test; options in PYTEST, as in PYTEST="-k retry"
-	$(VENV)/python -m pytest $(PYTEST)
+# Four workers where there are two processors: most tests with containers wait for them.
+test: venv-dev engine ## every check and every test; options in PYTEST, as in PYTEST="-k retry"
+	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 4 --make-images $(PYTEST)
 
-test-fast: venv-dev ## the tests that need no Docker
-	$(VENV)/python -m pytest -m "not docker" $(PYTEST)
+test-fast: venv-dev ## the tests that need no Docker, but for the made-up requests; under a minute
+	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 2 -p no:schemathesis \
+	    -m "not docker and not fuzz" --ignore tests/fuzz $(PYTEST)
 
 ci: ## what continuous integration runs
 	.ci/run

@@ -122,9 +122,9 @@ def test_schedules_are_found_and_paged_by_rql(timed_dock: Dock) -> None:
         ("walnut-table", 22),
     ],
 )
-def test_what_is_no_schedule_is_refused(timed_dock: Dock, body: Any, code: int) -> None:
-    assert summary(timed_dock.post("/schedules", body)) == (400, code)
-    assert timed_dock.get("/schedules").json()["data"] == []
+def test_what_is_no_schedule_is_refused(shared: Dock, body: Any, code: int) -> None:
+    assert summary(shared.post("/schedules", body)) == (400, code)
+    assert shared.get("/schedules").json()["data"] == []
 
 
 @pytest.mark.parametrize("interval", [0.1, 315_360_000])
