@@ -1,4 +1,7 @@
-"""Progress: lines that end in a percentage become bars on a terminal, and stay lines elsewhere."""
+"""Progress: lines that end in a percentage, or in seconds, become bars on a terminal.
+
+Elsewhere they stay lines.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emulator.client import output
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 Show = Callable[[str], None]
 
 _PERCENTAGE = re.compile(r"(?P<what>.+): (?P<percent>\d+) %")
+_SECONDS = re.compile(r".+: \d+ s")
 
 
 @contextmanager
@@ -38,16 +42,36 @@ def shown() -> Iterator[Show]:
 
 
 class _Bars:
+    """One bar a subject: what stands before the first ": " of a line, such as an image."""
+
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
-        self._by_name: dict[str, TaskID] = {}
+        self._by_subject: dict[str, TaskID] = {}
 
     def show(self, line: str) -> None:
-        match = _PERCENTAGE.fullmatch(line)
-        if match is None:
+        if match := _PERCENTAGE.fullmatch(line):
+            percent = int(match["percent"])
+            self._draw(match["what"], completed=percent, total=100, visible=percent < 100)
+        elif match := _SECONDS.fullmatch(line):
+            bar = self._by_subject.get(_subject(line))
+            if bar is None:  # nothing is known but that it goes on
+                self._draw(line, total=None)
+            else:
+                self._bars.update(bar, description=line)
+        else:
+            self._forget(_subject(line))
             self._bars.console.print(f"   {line}", markup=False, highlight=False, soft_wrap=True)
-            return
-        what, percent = match["what"], int(match["percent"])
-        if what not in self._by_name:
-            self._by_name[what] = self._bars.add_task(what)
-        self._bars.update(self._by_name[what], completed=percent, visible=percent < 100)
+
+    def _draw(self, description: str, **fields: Any) -> None:
+        subject = _subject(description)
+        if subject not in self._by_subject:
+            self._by_subject[subject] = self._bars.add_task(description, **fields)
+        self._bars.update(self._by_subject[subject], description=description, **fields)
+
+    def _forget(self, subject: str) -> None:
+        if subject in self._by_subject:
+            self._bars.remove_task(self._by_subject.pop(subject))
+
+
+def _subject(line: str) -> str:
+    return line.partition(": ")[0]

@@ -471,7 +471,8 @@ def test_a_build_says_that_it_builds_a_stand_in_and_why(world: World) -> None:
     world.ensure()
 
     assert "stand-in for public.ecr.aws/lambda/python:3.11" in world.heard[0].what
-    assert Progress(f"{STANDIN}: assembling", 1, 2) in world.heard
+    assert Progress(f"{STANDIN}: assembling", 0, 2) in world.heard
+    assert Progress(f"{STANDIN}: ready") in world.heard
 
 
 @pytest.mark.parametrize(
