@@ -11,6 +11,7 @@ import threading
 
 from emulator import __version__, places
 from emulator.app import Emulator
+from emulator.descriptors import raise_limit
 from emulator.engines.docker import DockerEngine, connect
 from emulator.engines.images import ImageRequest, Images
 from emulator.engines.locate import find_engine
@@ -43,6 +44,8 @@ def _build(settings: Settings) -> Emulator:
     """A server on this machine's Docker Engine. Raises `EngineUnreachable` or `StartupError`."""
     client = connect(find_engine(os.environ))
     announce = announcer(sys.stderr)
+    if few := raise_limit():
+        announce(Progress(few))
     cache = places.cache(os.environ, lambda line: announce(Progress(line)))
     images = Images(
         client,
