@@ -22,6 +22,8 @@ from emulator.identity.directory import ADMINISTRATOR
 from emulator.provision import announcer, image_request
 from emulator.settings import ImageChoice, Settings
 
+LIFELINE = "TASKDOCK_ENDS_WITH_STDIN"  # set by a program that starts a server of its own
+
 
 def serve(settings: Settings) -> None:
     """Serves until SIGINT or SIGTERM; a second signal ends what still runs."""
@@ -32,6 +34,8 @@ def serve(settings: Settings) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     emulator = _build(settings)
     signals = _signals()
+    if os.environ.pop(LIFELINE, ""):
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
     emulator.start()
     _welcome(emulator)
     signals.recv(1)
@@ -87,6 +91,13 @@ def _signals() -> socket.socket:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_, _open=told: None)
     return awaited
+
+
+def _end_with_stdin() -> None:
+    """Stops us when the program that started us and holds our input has gone, killed perhaps."""
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _hurry_on(signals: socket.socket, emulator: Emulator) -> None:

@@ -49,6 +49,7 @@ def debian(release: str, into: Path, architecture: Architecture, cache: Path) ->
     root = into / "root"
     _do_not_sync(root)
     run(
+        *_with_mounts_of_its_own(),
         *("debootstrap", "--variant=minbase", "--include=ca-certificates,curl"),
         *(f"--arch={architecture.debian}", f"--keyring={_KEYRING}", f"--cache-dir={packages}"),
         *(release, str(root), _DEFAULT_MIRROR, "sid"),  # one script serves every release since 2011
@@ -56,6 +57,17 @@ def debian(release: str, into: Path, architecture: Architecture, cache: Path) ->
     left_out = [f"--exclude=./{folder}/*" for folder in _LEFT_OUT]
     run("tar", "-C", str(root), *left_out, "-cf", str(into / "rootfs.tar"), ".")
     shutil.rmtree(root)
+
+
+def _with_mounts_of_its_own() -> tuple[str, ...]:
+    """What debootstrap mounts in its folder goes with it, also when it is killed: who deletes the
+    folder then does not meet this machine's /dev in it. Where that cannot be, it does without."""
+    alone = ("unshare", "--mount")
+    try:
+        works = subprocess.run((*alone, "true"), capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        works = False
+    return alone if works else ()
 
 
 def _do_not_sync(root: Path) -> None:
@@ -96,7 +108,9 @@ def npm(
         folder.mkdir(parents=True)
         wanted = package.format(npm=architecture.npm)
         run(*client, "pack", "--silent", f"--pack-destination={folder}", wanted)
-        archive = next(folder.glob("*.tgz"))
+        archive = next(folder.glob("*.tgz"), None)
+        if archive is None:
+            raise ImageNotAvailable(f"npm fetched nothing for {wanted}, and did not say why")
         run("tar", "-xzf", str(archive), "-C", str(folder), "--strip-components=1")
         archive.unlink()
 

@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -138,13 +139,13 @@ class Standins:
         if self.present(recipe.name):
             return
         shutil.rmtree(workshop, ignore_errors=True)  # left by a build that was killed
-        workshop.mkdir(parents=True)
-        try:
-            self._gather(recipe, workshop, pulse)
+        workshop.mkdir(parents=True, exist_ok=True)
+        # A folder of a new name each time: a program of that build may still run, and write.
+        with tempfile.TemporaryDirectory(dir=workshop, ignore_cleanup_errors=True) as folder:
+            self._gather(recipe, Path(folder), pulse)
             outdated = self._find(recipe.name)
-            self._assemble(recipe, workshop, pulse)
-        finally:
-            shutil.rmtree(workshop, ignore_errors=True)
+            self._assemble(recipe, Path(folder), pulse)
+        shutil.rmtree(workshop, ignore_errors=True)
         self._announce(Progress(f"{recipe.tag}: ready"))
         if outdated is not None:
             with suppress(APIError):  # something still runs on it

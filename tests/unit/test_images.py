@@ -448,7 +448,7 @@ def test_a_failed_build_leaves_nothing_that_looks_finished(world: World) -> None
     with pytest.raises(ImageNotAvailable, match="stand-in could not be built"):
         world.ensure()
     assert world.engine.here == {}
-    assert list((world.cache / "work").iterdir()) == []
+    assert list((world.cache / "work").rglob("*")) == []
 
     world.engine.broken = False
     assert world.ensure() == STANDIN
