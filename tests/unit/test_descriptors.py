@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from emulator import descriptors
+from emulator.errors import StartupError
 
 RAISE = """
 import resource
@@ -31,7 +32,7 @@ def test_the_limit_is_raised_as_far_as_it_may_be() -> None:
 def test_a_limit_that_stays_low_is_told_with_what_it_is_enough_for() -> None:
     assert raised(soft=64, hard=256) == (
         "256 this process may have 256 files open, which is enough for about 32 containers;"
-        " for more, start it after: ulimit -n 4096"
+        " for more, start it after: ulimit -n 4096 (as root if that is refused)"
     )
 
 
@@ -40,12 +41,17 @@ def test_a_limit_that_cannot_be_raised_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "room"), [(64, "about 0 containers"), (1023, "about 160"), (1024, None)]
+    ("limit", "room"), [(128, "about 11 containers"), (1023, "about 160"), (1024, None)]
 )
 def test_what_is_said_of_a_limit(limit: int, room: str | None) -> None:
     told = descriptors.warning(limit)
 
     assert told is None if room is None else room in str(told)
+
+
+def test_too_low_a_limit_is_refused_with_what_to_do() -> None:
+    with pytest.raises(StartupError, match=r"no more than 127 .* needs 128; .*ulimit -n 4096"):
+        descriptors.warning(127)
 
 
 def test_no_limit_needs_no_word() -> None:
