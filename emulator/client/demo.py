@@ -9,9 +9,10 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import sleep
-from typing import Any
+from typing import Any, Protocol
 
 import click
 
@@ -44,6 +45,12 @@ def sample_runtimes() -> list[str]:
     configs = resources.folder("sample_functions").glob(f"*/{task_config.FILE_NAME}")
     named = {json.loads(config.read_text()).get("runtime") for config in configs}
     return sorted(named - {None})
+
+
+class BuildImage(Protocol):
+    """Builds a folder's Dockerfile, saying how far it is; returns the tag."""
+
+    def __call__(self, folder: Path, *, show: progress.Show) -> str: ...
 
 
 class Demo:
@@ -137,7 +144,7 @@ def run(
     url: str | None,
     server_command: Sequence[str],
     data_dir: Path,
-    build_image: Callable[[Path], str],
+    build_image: BuildImage,
     clock: Clock,
 ) -> bool:
     """Run the demo on the server at `url`, or on one started for it; whether all went well."""
@@ -145,10 +152,11 @@ def run(
         click.style("taskdock demo: a task on each of three Lambda functions, offline", bold=True)
     )
     with progress.shown() as show:
+        build = partial(build_image, show=show)
         if url is not None:
             _step("1. Use the server that is there")
             with _calling(url) as service:
-                return Demo(service, clock=clock, build_image=build_image).run()
+                return Demo(service, clock=clock, build_image=build).run()
         _step("1. Start a server")
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _leave)  # as an exception, so that the server is stopped first
@@ -156,7 +164,7 @@ def run(
         try:
             with server, _calling(server.url) as service:
                 _say("", f"it keeps its files in {data_dir}")
-                complete = Demo(service, clock=clock, build_image=build_image).run()
+                complete = Demo(service, clock=clock, build_image=build).run()
                 _step("5. Stop the server")
         except (EngineError, NotStarted) as error:
             raise TaskdockError(f"{error.message}\n{advice()}") from error

@@ -351,6 +351,7 @@ def _context(folder: Path) -> Iterator[IO[bytes]]:
     def readable(entry: tarfile.TarInfo) -> tarfile.TarInfo:
         entered = 0o111 if entry.isdir() or entry.mode & 0o100 else 0
         entry.mode |= 0o444 | entered
+        entry.uid = entry.gid = 0  # as in any image; otherwise each user's would be another
         return entry
 
     with tempfile.TemporaryFile() as file:

@@ -400,7 +400,7 @@ def test_the_demo_runs_its_samples_on_a_server_that_is_there(
     taskdock: Taskdock, stub: StubService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "emulator.provision.build_sample_image", lambda folder, choice: f"built/{folder.name}"
+        "emulator.provision.build_sample_image", lambda folder, **_: f"built/{folder.name}"
     )
     error = {"name": "E", "message": "no"}
     stub.outcomes["hello-world-docker"] = [{"status": "failed", "error": error}]
@@ -441,7 +441,7 @@ def test_the_demo_tells_a_reason_once_whoever_failed_for_it() -> None:
 def test_the_demo_shows_only_the_end_of_a_failed_samples_log(
     taskdock: Taskdock, stub: StubService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.provision.build_sample_image", lambda _: "built")
+    monkeypatch.setattr("emulator.provision.build_sample_image", lambda *_, **__: "built")
     monkeypatch.setattr(stub, "first_lines", [f"line {number} " + "x" * 200 for number in range(9)])
     stub.outcomes["hello-world-python"] = [
         {"status": "failed", "error": {"name": "E", "message": "m"}}
