@@ -5,6 +5,7 @@ Elsewhere they stay lines.
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from emulator.client import output
+from emulator.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -20,13 +22,14 @@ Show = Callable[[str], None]
 
 _PERCENTAGE = re.compile(r"(?P<what>.+): (?P<percent>\d+) %")
 _SECONDS = re.compile(r".+: \d+ s")
+_SECONDS_BETWEEN = 4.0  # less than what lies between two of the same
 
 
 @contextmanager
 def shown() -> Iterator[Show]:
     """Gives the function to call with each line, from any thread."""
     if not sys.stderr.isatty():
-        yield output.note
+        yield _Lines(output.note, SystemClock()).show
         return
     from rich import console, progress  # noqa: PLC0415 - late: only a terminal needs it
 
@@ -39,6 +42,22 @@ def shown() -> Iterator[Show]:
         transient=True,
     ) as bars:
         yield _Bars(bars).show
+
+
+class _Lines:
+    """Of several that go on at the same time, one says so at a time."""
+
+    def __init__(self, write: Show, clock: Clock) -> None:
+        self._write = write
+        self._clock = clock
+        self._last = -math.inf
+
+    def show(self, line: str) -> None:
+        now = self._clock.monotonic()
+        if _SECONDS.fullmatch(line) and now - self._last < _SECONDS_BETWEEN:
+            return
+        self._last = now
+        self._write(line)
 
 
 class _Bars:
