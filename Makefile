@@ -6,6 +6,9 @@ PYTEST ?=
 FIDELITY ?=
 WHOLE_RUN := -p tests.support.whole_run --dist loadfile --no-loadscope-reorder
 
+# Set for another project; ours would import its modules, or another Python's.
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH VIRTUAL_ENV
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help venv venv-dev engine images demo serve check format test test-fast bench bench-quick bench-profile fidelity docs ci clean
@@ -27,7 +30,8 @@ engine: ## make sure that a Docker Engine is running
 images: venv engine ## prepare the container images of the sample functions' runtimes
 	$(VENV)/taskdock images
 
-demo: venv engine ## show taskdock at work, start to end
+demo: ## show taskdock at work, start to end
+	@scripts/prepare
 	$(VENV)/taskdock demo
 
 serve: venv engine ## start the server; options in SERVE, as in SERVE="--port 9000"
