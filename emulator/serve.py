@@ -8,10 +8,12 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 
 from emulator import __version__, places
 from emulator.app import Emulator
 from emulator.descriptors import raise_limit
+from emulator.doctor.shortfalls import shortfalls
 from emulator.engines.docker import DockerEngine, connect
 from emulator.engines.images import ImageRequest, Images
 from emulator.engines.locate import find_engine
@@ -32,20 +34,23 @@ def serve(settings: Settings) -> None:
     )
     for noisy in ("urllib3", "docker", "peewee", "oauthlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    emulator = _build(settings)
+    emulator, engine = _build(settings)
     signals = _signals()
     if os.environ.pop(LIFELINE, ""):
         threading.Thread(target=_end_with_stdin, daemon=True).start()
     emulator.start()
-    _welcome(emulator)
+    _welcome(emulator, shortfalls(engine, settings.data_dir))
     signals.recv(1)
     print("stopping: running tasks may finish, others stay queued", flush=True)
     threading.Thread(target=_hurry_on, args=(signals, emulator), daemon=True).start()
     emulator.stop()
 
 
-def _build(settings: Settings) -> Emulator:
-    """A server on this machine's Docker Engine. Raises `EngineUnreachable` or `StartupError`."""
+def _build(settings: Settings) -> tuple[Emulator, DockerEngine]:
+    """A server on this machine's Docker Engine, and that engine.
+
+    Raises `EngineUnreachable` or `StartupError`.
+    """
     client = connect(find_engine(os.environ))
     announce = announcer(sys.stderr)
     if few := raise_limit():
@@ -61,22 +66,24 @@ def _build(settings: Settings) -> Emulator:
     scratch = open_scratch(settings.data_dir)
     if isinstance(scratch, str):
         announce(Progress(f"the size of /tmp is not limited: {scratch}"))
-    return Emulator(
-        settings,
-        engine=DockerEngine(
+    engine = DockerEngine(
+        client,
+        None if isinstance(scratch, str) else scratch,
+        warn=lambda text: announce(Progress(text)),
+        pipes=settings.data_dir.resolve(),
+        probe=Probe(
             client,
-            None if isinstance(scratch, str) else scratch,
-            warn=lambda text: announce(Progress(text)),
-            pipes=settings.data_dir.resolve(),
-            probe=Probe(
-                client,
-                cache=cache,
-                fetch=lambda reference: images.ensure(ImageRequest(reference)),
-            ),
+            cache=cache,
+            fetch=lambda reference: images.ensure(ImageRequest(reference)),
         ),
+    )
+    emulator = Emulator(
+        settings,
+        engine=engine,
         image_of=lambda function: images.find(image_request(function)),
         memory=cache / "reached",
     )
+    return emulator, engine
 
 
 def _signals() -> socket.socket:
@@ -105,7 +112,8 @@ def _hurry_on(signals: socket.socket, emulator: Emulator) -> None:
     emulator.hurry()
 
 
-def _welcome(emulator: Emulator) -> None:
+def _welcome(emulator: Emulator, without: Sequence[str]) -> None:
+    """`without`: what is degraded here, in a few words each."""
     print(f"taskdock {__version__}")
     print(f"  Task Service  {emulator.url}")
     print(f"  Data          {emulator.settings.data_dir.resolve()}")
@@ -119,4 +127,6 @@ def _welcome(emulator: Emulator) -> None:
         print(f"    e-mail {ADMINISTRATOR}, password {local.password}")
         print(f"    OAuth2 client id {local.application.client_id},")
         print(f"      client secret {local.application.client_secret}")
+    if without:
+        print(f"  Degraded      {', '.join(without)}; more: taskdock doctor")
     print("  Stop          Ctrl-C", flush=True)

@@ -170,6 +170,11 @@ class DockerEngine:
     def limits_storage(self) -> bool:
         return self._scratch is not None
 
+    @property
+    def has_pipes(self) -> bool:
+        """Whether output is to come straight from programs; otherwise the engine hands it on."""
+        return self._pipes is not None
+
     def _forgo_scratch(self, reason: str) -> None:
         self._scratch = None
         self._warn(f"the size of /tmp is not limited: {reason}")

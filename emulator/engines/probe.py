@@ -1,7 +1,7 @@
 """The probe: a small image of taskdock's own, and one script run in it, on Docker.
 
-It holds one static program, busybox, and is made in a moment. Where that program comes from, in
-order: this machine, Debian's package busybox-static, a registry.
+It holds one static program, busybox, which is its shell too, and is made in a moment. Where that
+program comes from, in order: this machine, Debian's package busybox-static, a registry.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from emulator.errors import EngineError, ImageNotAvailable
 PROGRAM = "/bin/busybox"
 LABEL = "dev.taskdock.probe"
 _IMAGE = "taskdock/probe"
+_EDITION = 2  # of what the image holds
 _PLACES = ("/bin/busybox", "/usr/bin/busybox", "/bin/busybox.static", "/usr/bin/busybox.static")
 _MACHINES = {62: "amd64", 183: "arm64"}  # of an ELF file
 _INTERPRETER = 3  # the program header of a file that is not static
@@ -79,7 +80,7 @@ class Probe:
         """What `sh` has printed. `limits`: further fields of Docker's HostConfig, as docker-py
         names them. Raises `EngineError`."""
         try:
-            return self._run(self._image(), script, arguments, hosts or {}, limits)
+            return self._run(self.image(), script, arguments, hosts or {}, limits)
         except (DockerException, OSError) as error:
             said = getattr(error, "explanation", None) or error
             raise EngineError(f"the engine could not run a container: {said}") from None
@@ -126,9 +127,10 @@ class Probe:
         """The engine's, in Docker's words."""
         return text(self._api.version(), "Arch")
 
-    def _image(self) -> str:
-        """Its reference. Raises `ImageNotAvailable`."""
-        tag = f"{_IMAGE}:{self._architecture or 'unknown'}"
+    def image(self) -> str:
+        """Its reference; functions' containers could be made of it. Raises `ImageNotAvailable`, and
+        what docker-py and requests raise."""
+        tag = f"{_IMAGE}:{self._architecture or 'unknown'}-{_EDITION}"
         if self._is_here(tag):
             return tag
         program = self._program()
@@ -191,10 +193,16 @@ def _read_all(wire: socket.socket) -> bytes:
 
 
 def _layer(program: bytes) -> bytes:
-    """A tar of a file system that has the program alone."""
+    """A tar of a file system that has the program, a shell of it, and a /tmp for all."""
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as archive:
         entry = tarfile.TarInfo(PROGRAM.lstrip("/"))
         entry.size, entry.mode = len(program), 0o755
         archive.addfile(entry, io.BytesIO(program))
+        shell = tarfile.TarInfo("bin/sh")
+        shell.type, shell.linkname = tarfile.SYMTYPE, "busybox"
+        archive.addfile(shell)
+        scratch = tarfile.TarInfo("tmp")
+        scratch.type, scratch.mode = tarfile.DIRTYPE, 0o1777
+        archive.addfile(scratch)
     return data.getvalue()

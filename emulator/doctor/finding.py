@@ -1,0 +1,42 @@
+"""What one check has found out about this machine. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Status(str, Enum):
+    OK = "ok"
+    DEGRADED = "degraded"  # functions run, but something is missing or slow
+    BROKEN = "broken"
+    UNCHECKED = "unchecked"
+
+
+@dataclass(frozen=True)
+class Finding:
+    status: Status
+    measured: str
+    """What was seen, in figures where there are any. Lines after the first are details."""
+    remedies: tuple[str, ...] = ()
+    """Commands or steps that mend it, one a line; the likeliest first."""
+
+
+class NotChecked(Exception):
+    """A check makes no sense, since something else is missing, which is the message."""
+
+
+def ok(measured: str) -> Finding:
+    return Finding(Status.OK, measured)
+
+
+def degraded(measured: str, *remedies: str) -> Finding:
+    return Finding(Status.DEGRADED, measured, remedies)
+
+
+def broken(measured: str, *remedies: str) -> Finding:
+    return Finding(Status.BROKEN, measured, remedies)
+
+
+def unchecked(reason: str) -> Finding:
+    return Finding(Status.UNCHECKED, f"not checked: {reason}")

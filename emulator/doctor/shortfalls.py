@@ -1,0 +1,26 @@
+"""What a server here does without, in a few words each: known without trying anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from emulator.doctor import judge_machine, machine
+from emulator.doctor.finding import Status
+from emulator.engines.docker import DockerEngine
+
+
+def shortfalls(engine: DockerEngine, data: Path) -> list[str]:
+    """`data`: the data folder, which is there."""
+    found = {
+        "memory limits are not kept": not engine.facts.limits_memory,
+        "the size of /tmp is not limited": not engine.limits_storage,
+        "freezing takes the way through the engine": not engine.freezes_at_once,
+        "output comes through the engine": not engine.has_pipes,
+        "few file descriptors": _is_short(judge_machine.descriptors(machine.descriptors()).status),
+        "little disk": _is_short(judge_machine.disk(machine.room(data), None).status),
+    }
+    return [words for words, applies in found.items() if applies]
+
+
+def _is_short(status: Status) -> bool:
+    return status in (Status.DEGRADED, Status.BROKEN)

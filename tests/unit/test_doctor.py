@@ -1,0 +1,750 @@
+"""What the doctor makes of figures, of checks that fail or hang, and how it says so."""
+
+from __future__ import annotations
+
+import http.server
+import re
+import resource
+import select
+import socket
+import threading
+from datetime import datetime, timezone
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import requests
+
+from emulator.doctor import judge_engine, judge_machine, machine, report
+from emulator.doctor.check import Check, perform
+from emulator.doctor.doorbell import Doorbell
+from emulator.doctor.examination import Examination
+from emulator.doctor.finding import Finding, NotChecked, Status, broken, degraded, ok
+from emulator.doctor.judge_engine import Located
+from emulator.doctor.judge_machine import (
+    UNLIMITED,
+    DataFolder,
+    Descriptors,
+    Inotify,
+    Loops,
+    Room,
+)
+from emulator.doctor.shortfalls import shortfalls
+from emulator.engines import inquiries
+from emulator.engines.facts import EngineFacts, Kind
+from emulator.engines.inquiries import Asked
+from emulator.engines.reach import Reached
+from emulator.engines.registry import Fault
+from emulator.engines.ways import ENGINES_OWN, LOOPBACK, Way
+from emulator.errors import StartFailed
+from emulator.serve import _welcome
+from emulator.settings import Settings
+from tests.support.manual_clock import ManualClock
+
+GB = 1024**3
+MB = 1024**2
+DATA = Path("/data")
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=timezone.utc)
+DOCKER = EngineFacts(kind=Kind.DOCKER, version="28.5.2", api="1.51")
+
+
+def located(**fields: Any) -> Located:
+    return Located(**{"facts": DOCKER, "address": "unix:///var/run/docker.sock", **fields})
+
+
+# Checks
+
+
+def test_what_a_check_raises_is_its_finding() -> None:
+    def fails() -> Finding:
+        raise ZeroDivisionError("by nothing")
+
+    def cannot() -> Finding:
+        raise NotChecked("no engine")
+
+    def refused() -> Finding:
+        raise StartFailed("no room")
+
+    assert perform(Check("a", fails)) == broken("this check failed: ZeroDivisionError: by nothing")
+    assert perform(Check("a", cannot)) == Finding(Status.UNCHECKED, "not checked: no engine")
+    assert perform(Check("a", refused)) == broken("no room")
+
+
+def test_a_check_that_hangs_is_left_alone_and_the_engine_is_not_asked_again(
+    tmp_path: Path,
+) -> None:
+    let_go = threading.Event()
+
+    def hang() -> Finding:
+        let_go.wait(30)
+        return ok("at last")
+
+    examination = Examination(
+        Settings(data_dir=tmp_path), environment={}, clock=ManualClock(), runtime_ids=[]
+    )
+    engine = examination.engine
+    engine._client = engine._engine = SimpleNamespace()  # type: ignore[assignment]
+    checks = [
+        Check("container", hang, limit=0.01),
+        Check("call back", examination.containers.call_back),
+        Check("Python", examination.machine.python),
+    ]
+    examination.checks = lambda: checks  # type: ignore[method-assign]
+
+    found = dict(examination.findings())
+    let_go.set()
+
+    assert found["container"] == broken("no answer within 0.01 s")
+    assert found["call back"].measured == (
+        "not checked: the engine has not answered about: container"
+    )
+    assert found["Python"].status is Status.OK
+
+
+def test_every_check_has_a_name_of_its_own_that_fits_its_column(tmp_path: Path) -> None:
+    examination = Examination(
+        Settings(data_dir=tmp_path), environment={}, clock=ManualClock(), runtime_ids=[]
+    )
+
+    names = [check.name for check in examination.checks()]
+
+    assert len(set(names)) == len(names)
+    assert max(map(len, names)) == report._WIDTH
+
+
+def test_the_document_has_every_check_in_its_order(tmp_path: Path) -> None:
+    examination = Examination(
+        Settings(data_dir=tmp_path), environment={}, clock=ManualClock(), runtime_ids=[]
+    )
+    text = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text()
+
+    _, _, table = text.partition("| check | ")
+    rows = re.findall(r"^\| ([^|-]+) \| ", table, re.MULTILINE)
+
+    assert rows == [check.name for check in examination.checks()]
+
+
+# What figures of the machine mean
+
+
+@pytest.mark.parametrize(
+    ("version", "status"), [((3, 9, 18), Status.BROKEN), ((3, 10, 0), Status.OK)]
+)
+def test_python_is_3_10_or_newer(version: tuple[int, int, int], status: Status) -> None:
+    assert judge_machine.python(version, "3.40.1").status is status
+
+
+@pytest.mark.parametrize(
+    ("seen", "status", "words"),
+    [
+        (DataFolder(DATA, is_new=True), Status.OK, "can be made"),
+        (DataFolder(DATA), Status.OK, "can be written"),
+        (DataFolder(DATA, is_locked=True, url="http://localhost:1"), Status.OK, "localhost:1"),
+        (DataFolder(DATA, "Read-only file system"), Status.BROKEN, "Read-only file system"),
+        (DataFolder(DATA, "No space left on device"), Status.BROKEN, "the disk is full"),
+        (DataFolder(DATA, "database or disk is full"), Status.BROKEN, "the disk is full"),
+        (DataFolder(DATA, "File name too long"), Status.BROKEN, "too long (5 characters)"),
+        (DataFolder(DATA, "unable to open database file"), Status.BROKEN, "SQLite takes about"),
+    ],
+)
+def test_a_data_folder(seen: DataFolder, status: Status, words: str) -> None:
+    found = judge_machine.data_folder(seen)
+
+    assert found.status is status
+    assert words in found.measured
+    assert bool(found.remedies) is (status is Status.BROKEN)
+
+
+@pytest.mark.parametrize(
+    ("given", "raised", "status", "words"),
+    [
+        (UNLIMITED, UNLIMITED, Status.OK, "any number at most"),
+        (1024, 65536, Status.OK, "65536 at most (1024 until a server raises that)"),
+        (204, 204, Status.OK, "204 at most"),
+        (203, 203, Status.DEGRADED, "room for about 23 of 24 environments"),
+        (64, 128, Status.DEGRADED, "room for about 11 of 24 environments"),
+        (127, 127, Status.BROKEN, "127 at most, and a server needs 128"),
+    ],
+)
+def test_descriptors(given: int, raised: int, status: Status, words: str) -> None:
+    found = judge_machine.descriptors(Descriptors(given, raised))
+
+    assert found.status is status
+    assert words in found.measured
+    assert bool(found.remedies) is (status is not Status.OK)
+
+
+@pytest.mark.parametrize(
+    ("data", "images", "status"),
+    [
+        (Room(DATA, GB), None, Status.OK),
+        (Room(DATA, GB, files=10**6), Room(DATA, 4 * GB), Status.OK),
+        (Room(DATA, GB - 1), None, Status.DEGRADED),
+        (Room(DATA, 64 * MB), None, Status.DEGRADED),
+        (Room(DATA, 64 * MB - 1), None, Status.BROKEN),
+        (Room(DATA, GB), Room(DATA, 4 * GB - 1), Status.DEGRADED),
+        (Room(DATA, GB), Room(DATA, 512 * MB - 1), Status.BROKEN),
+        (Room(DATA, GB, files=1000), None, Status.OK),
+        (Room(DATA, GB, files=999), None, Status.DEGRADED),
+        (Room(DATA, GB, files=0), None, Status.BROKEN),
+    ],
+)
+def test_room_on_disks(data: Room, images: Room | None, status: Status) -> None:
+    found = judge_machine.disk(data, images)
+
+    assert found.status is status
+    assert bool(found.remedies) is (status is not Status.OK)
+
+
+def test_a_cache_elsewhere_than_usual_is_told() -> None:
+    assert judge_machine.cache(DATA, "") == ok("/data can be written")
+    assert judge_machine.cache(DATA, "it is in /tmp").status is Status.DEGRADED
+
+
+@pytest.mark.parametrize(
+    ("fault", "taskdock", "status"),
+    [
+        ("", None, Status.OK),
+        ("in use", "0.1.0", Status.OK),
+        ("in use", None, Status.BROKEN),
+    ],
+)
+def test_a_port(fault: str, taskdock: str | None, status: Status) -> None:
+    assert judge_machine.port(fault, "http://localhost:8080", taskdock).status is status
+
+
+@pytest.mark.parametrize(
+    ("seen", "status"),
+    [
+        (Loops(8, 8), Status.OK),
+        (Loops(8, 8, "/dev/loop-control: No such file or directory"), Status.DEGRADED),
+        ("only root can use them", Status.UNCHECKED),
+    ],
+)
+def test_loop_devices(seen: Loops | str, status: Status) -> None:
+    assert judge_machine.loops(seen).status is status
+
+
+@pytest.mark.parametrize(
+    ("seen", "status"),
+    [
+        (Inotify(128, 8192), Status.OK),
+        (Inotify(127, 8192), Status.DEGRADED),
+        (Inotify(128, 8191), Status.DEGRADED),
+        (Inotify(128, 8192, "Too many open files"), Status.DEGRADED),
+        (None, Status.UNCHECKED),
+    ],
+)
+def test_inotify(seen: Inotify | None, status: Status) -> None:
+    assert judge_machine.inotify(seen).status is status
+
+
+@pytest.mark.parametrize(
+    ("year", "ahead", "status", "words"),
+    [
+        (2026, 0.9, Status.OK, "shows the same"),
+        (2026, -0.9, Status.OK, "shows the same"),
+        (2026, 1.0, Status.DEGRADED, "1.0 s ahead"),
+        (2026, -29.0, Status.DEGRADED, "29.0 s behind"),
+        (2026, -30.0, Status.BROKEN, "30.0 s behind"),
+        (2026, None, Status.OK, "does not tell"),
+        (1970, 0.0, Status.BROKEN, "1970-06-01"),
+        (2101, 0.0, Status.BROKEN, "2101-06-01"),
+    ],
+)
+def test_clocks(year: int, ahead: float | None, status: Status, words: str) -> None:
+    found = judge_machine.clock(NOW.replace(year=year), ahead)
+
+    assert found.status is status
+    assert words in found.measured
+
+
+# What was seen of the engine means
+
+
+@pytest.mark.parametrize(
+    ("message", "remedy"),
+    [
+        ("x\n  unix:///a (DOCKER_HOST): permission denied", "unset DOCKER_HOST"),
+        (
+            "x\n  ssh://a (docker context b): no\n"
+            "  No other engine is looked for. Start that one, or: docker context use default",
+            "docker context use default, or start the engine that it names",
+        ),
+        ("x\n  unix:///a (Docker): permission denied", "usermod -aG docker"),
+        ("x\n  unix:///a (Docker): nobody listens there", "systemctl start docker"),
+        ("x\n  unix:///a (Docker): no such socket", "install"),
+    ],
+)
+def test_without_an_engine_the_first_step_depends_on_what_was_met(
+    message: str, remedy: str
+) -> None:
+    found = judge_engine.no_engine(message)
+
+    assert found.status is Status.BROKEN
+    assert found.measured == message
+    assert remedy in found.remedies[0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "words"),
+    [
+        ({}, Status.OK, "Docker 28.5.2, API 1.51, at unix:///var/run/docker.sock"),
+        ({"source": "Docker"}, Status.OK, "docker.sock (Docker)"),
+        ({"is_here": False}, Status.DEGRADED, "on another machine"),
+        ({"is_here": False, "in_container": True}, Status.OK, "itself runs in a container"),
+        (
+            {"is_here": False, "facts": EngineFacts(kind=Kind.DESKTOP, version="28.0.1")},
+            Status.OK,
+            "Docker Desktop 28.0.1",
+        ),
+        (
+            {"facts": EngineFacts(kind=Kind.DOCKER, version="19.03.15")},
+            Status.DEGRADED,
+            "older than 20.10",
+        ),
+        ({"facts": EngineFacts(kind=Kind.PODMAN, version="4.9.3")}, Status.OK, "Podman 4.9.3"),
+        (
+            {"facts": EngineFacts(kind=Kind.ROOTLESS_DOCKER, cgroup="2", cgroup_driver="none")},
+            Status.OK,
+            "rootless Docker (no version told), API ?",
+        ),
+    ],
+)
+def test_an_engine_is_described(fields: Any, status: Status, words: str) -> None:
+    found = judge_engine.engine(located(**fields))
+
+    assert found.status is status
+    assert words in found.measured
+
+
+@pytest.mark.parametrize(
+    ("seconds", "greets", "status"),
+    [(0.4, True, Status.OK), (5.1, True, Status.DEGRADED), (0.4, False, Status.BROKEN)],
+)
+def test_a_container(seconds: float, greets: bool, status: Status) -> None:
+    assert judge_engine.container(seconds, greets).status is status
+
+
+@pytest.mark.parametrize(
+    ("fault", "remedy"),
+    [
+        ("could not find bridge docker0", "systemctl restart docker"),
+        ("write /var/lib: no space left on device", "docker image prune"),
+        ("something new", "docker run --rm hello-world"),
+    ],
+)
+def test_why_no_container_starts(fault: str, remedy: str) -> None:
+    found = judge_engine.no_container(fault)
+
+    assert found.status is Status.BROKEN
+    assert remedy in found.remedies[0]
+
+
+def test_whether_containers_call_back() -> None:
+    near, far = Way("172.17.0.1", "172.17.0.1"), Way(LOOPBACK, ENGINES_OWN)
+
+    assert judge_engine.call_back(Reached(seconds=0.5), near).measured == (
+        "a container reached this machine by 172.17.0.1, in 500 ms with its start"
+    )
+    assert "by host-gateway" in judge_engine.call_back(Reached(seconds=0.5), far).measured
+    assert judge_engine.call_back(Reached(fault="no", remedies=("do",)), near) == broken("no", "do")
+    assert judge_engine.call_back(Reached(untried="odd"), near).status is Status.DEGRADED
+
+
+@pytest.mark.parametrize(
+    ("fields", "remedy"),
+    [
+        ({"in_container": True}, "-v /data:/data"),
+        ({"facts": EngineFacts(kind=Kind.DESKTOP)}, "File sharing"),
+        ({}, "--data-dir"),
+    ],
+)
+def test_files_that_the_engine_does_not_see(fields: Any, remedy: str) -> None:
+    found = judge_engine.code(False, "no such path", located(**fields), "/data")
+
+    assert found.status is Status.BROKEN
+    assert found.measured.startswith("no such path; ") or fields.get("facts")
+    assert remedy in found.remedies[0]
+    assert judge_engine.code(True, "", located(**fields), "/data").status is Status.OK
+
+
+@pytest.mark.parametrize(
+    ("code", "counted", "facts", "status", "words"),
+    [
+        (137, True, DOCKER, Status.OK, "is killed, and that is seen"),
+        (137, False, DOCKER, Status.DEGRADED, "Runtime.ExitError in place of"),
+        (1, False, DOCKER, Status.DEGRADED, "ended with 1"),
+        (None, False, DOCKER, Status.DEGRADED, "ended with None"),
+        (0, False, DOCKER, Status.BROKEN, "docker info"),
+        (0, False, EngineFacts(kind=Kind.DOCKER, limits_swap=False), Status.BROKEN, "swapoff"),
+        (
+            0,
+            False,
+            EngineFacts(kind=Kind.DOCKER, limits_memory=False),
+            Status.BROKEN,
+            "cgroup_enable=memory",
+        ),
+        (0, False, EngineFacts(kind=Kind.ROOTLESS_PODMAN), Status.BROKEN, "rootlesscontaine.rs"),
+    ],
+)
+def test_a_memory_limit(
+    code: int | None, counted: bool, facts: EngineFacts, status: Status, words: str
+) -> None:
+    found = judge_engine.memory(code, counted, 64, facts)
+
+    assert found.status is status
+    assert words in "\n".join([found.measured, *found.remedies])
+
+
+@pytest.mark.parametrize(
+    ("peak", "status", "words"),
+    [
+        (24 * MB, Status.OK, "24 MB are seen of a program that took 24 MB"),
+        (24 * MB - 1, Status.DEGRADED, "23 MB are seen of a program that took 24 MB"),
+        (0, Status.DEGRADED, "the kernel tells nothing"),
+    ],
+)
+def test_a_peak_of_memory(peak: int, status: Status, words: str) -> None:
+    found = judge_engine.peaks(peak, 24 * MB)
+
+    assert found.status is status
+    assert words in found.measured
+
+
+@pytest.mark.parametrize(
+    ("straight", "is_here", "status", "words"),
+    [
+        (True, True, Status.OK, "straight from the program"),
+        (False, False, Status.DEGRADED, "not on this machine"),
+        (False, True, Status.DEGRADED, "could not write to a pipe"),
+    ],
+)
+def test_the_way_of_output(straight: bool, is_here: bool, status: Status, words: str) -> None:
+    found = judge_engine.output(straight, is_here)
+
+    assert found.status is status
+    assert words in found.measured
+
+
+@pytest.mark.parametrize(
+    ("held", "thawed", "at_once", "status"),
+    [
+        (True, True, True, Status.OK),
+        (True, True, False, Status.DEGRADED),
+        (False, True, True, Status.DEGRADED),
+        (True, False, True, Status.BROKEN),
+    ],
+)
+def test_freezing(held: bool, thawed: bool, at_once: bool, status: Status) -> None:
+    assert judge_engine.freezing(0.001, held, thawed, at_once).status is status
+
+
+@pytest.mark.parametrize(
+    ("limited", "wrote", "why", "status", "words"),
+    [
+        (True, 1, "", Status.OK, "16 MB do not fit on a disk of 8 MB"),
+        (True, 0, "", Status.DEGRADED, "16 MB fit on a disk of 8 MB"),
+        (False, None, "limiting /tmp takes root on Linux", Status.DEGRADED, "taskdock as root"),
+        (False, None, "mkfs.ext4 is not installed", Status.DEGRADED, "e2fsprogs"),
+        (False, None, "/dev/loop-control is not there", Status.DEGRADED, "modprobe loop"),
+    ],
+)
+def test_the_size_of_tmp(
+    limited: bool, wrote: int | None, why: str, status: Status, words: str
+) -> None:
+    found = judge_engine.scratch(limited, wrote, 8, why)
+
+    assert found.status is status
+    assert words in "\n".join([found.measured, *found.remedies])
+
+
+def test_a_registry() -> None:
+    host = "public.ecr.aws"
+
+    near = judge_engine.registry(Asked(host, 0.12), "", "")
+    far = judge_engine.registry(Asked(host, 2.1), "http://me:secret@proxy:3128", "")
+    gone = judge_engine.registry(
+        Asked(host, 0.1, Fault.UNREACHABLE, "no such host"), "", "http://u:p@proxy:1"
+    )
+    slow = judge_engine.registry(Asked(host, 20.0, Fault.SLOW, "no answer"), "", "")
+
+    assert judge_engine.registry(None, "", "").status is Status.UNCHECKED
+    assert near == ok("public.ecr.aws answers in 120 ms, without a proxy")
+    assert far.status is Status.DEGRADED
+    assert "through the engine's proxy http://proxy:3128" in far.measured
+    assert gone.status is Status.DEGRADED
+    assert "cannot be reached, without a proxy: no such host" in gone.measured
+    assert slow.status is Status.DEGRADED
+    assert "does not answer in time, without a proxy: no answer" in slow.measured
+    assert "taskdock images" in slow.remedies[0]
+    assert "the proxy that this shell has (http://proxy:1)" in gone.remedies[0]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "status"),
+    [
+        (["present", "pullable"], Status.OK),
+        (["present", "stand-in"], Status.DEGRADED),
+        (["stand-in (not built)"], Status.DEGRADED),
+        (["stand-in", "not available"], Status.BROKEN),
+    ],
+)
+def test_images(statuses: list[str], status: Status) -> None:
+    found = judge_engine.images([("python3.11", each) for each in statuses])
+
+    assert found.status is status
+    assert f"python3.11: {statuses[0]}" in found.measured
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "fault", "words"),
+    [
+        (200, '{"Descriptor": {}}', None, ""),
+        (403, '{"message": "denied"}', None, ""),
+        (404, '{"message": "manifest unknown"}', None, ""),
+        (404, "Not Found\n", None, None),  # as Podman has it
+        (500, '{"message": "no such host"}', Fault.UNREACHABLE, "no such host"),
+        (500, "out of order", Fault.BROKEN, "out of order"),
+        (502, "", Fault.BROKEN, "HTTP status 502"),
+        (500, '{"message": "%s"}' % ("x" * 300), Fault.BROKEN, "x" * 200),
+    ],
+)
+def test_what_an_engine_says_of_a_registry(
+    status: int, body: str, fault: Fault | None, words: str | None
+) -> None:
+    reply = requests.Response()
+    reply.status_code, reply._content = status, body.encode()
+    asked: list[str] = []
+    api = SimpleNamespace(
+        base_url="http+docker://localhost",
+        api_version="1.41",
+        get=lambda url, timeout: asked.append(url) or reply,
+    )
+    client: Any = SimpleNamespace(api=api)
+
+    found = inquiries.ask_registry(client, "public.ecr.aws/lambda/python:3.11")
+
+    assert asked == [
+        "http+docker://localhost/v1.41/distribution/public.ecr.aws/lambda/python:3.11/json"
+    ]
+    if words is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert (found.registry, found.fault, found.words) == ("public.ecr.aws", fault, words)
+
+
+def test_a_registry_that_does_not_answer_in_time_is_told_so() -> None:
+    def hang(url: str, timeout: float) -> None:
+        raise requests.exceptions.ReadTimeout
+
+    client: Any = SimpleNamespace(api=SimpleNamespace(base_url="", api_version="", get=hang))
+
+    found = inquiries.ask_registry(client, "public.ecr.aws/lambda/python:3.11")
+
+    assert found == Asked("public.ecr.aws", 20.0, Fault.SLOW, "no answer within 20 s")
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("2026-06-01T12:00:01Z", 1.0),
+        ("2026-06-01T12:00:00.5Z", 0.5),
+        ("2026-06-01T14:00:00.123456789+02:00", 0.123456),
+        ("yesterday", None),
+        ("2026-13-01T12:00:01Z", None),
+        ("", None),
+    ],
+)
+def test_an_engines_time_is_read(written: str, seconds: float | None) -> None:
+    read = inquiries.moment(written)
+
+    assert (None if read is None else (read - NOW).total_seconds()) == seconds
+
+
+# What is tried on this machine
+
+
+def test_what_was_made_for_a_try_is_gone_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+
+    with machine.workshop(tmp_path / "there" / "new" / "newer") as folder:
+        assert folder.is_dir()
+    seen = machine.data_folder(tmp_path / "there" / "new")
+
+    assert (seen.fault, seen.is_new, seen.is_locked) == ("", True, False)
+    assert [path.name for path in tmp_path.rglob("*")] == ["there"]
+
+
+def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("mine")
+
+    seen = machine.data_folder(tmp_path / "data")
+
+    assert seen.fault == "File exists"
+
+
+def test_the_limit_of_open_files_is_raised_as_a_server_does() -> None:
+    given, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, most))
+        seen = machine.descriptors()
+        now, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (given, most))
+
+    assert seen.given == 200
+    assert seen.raised == now > 200
+
+
+def test_room_is_that_of_the_disk_where_a_folder_would_be(tmp_path: Path) -> None:
+    assert machine.room(tmp_path / "not" / "there").free > 0
+
+
+def test_the_doorbell_answers_as_often_as_it_is_rung() -> None:
+    listening = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    ports = [each.getsockname()[1] for each in listening]
+
+    with Doorbell(listening):
+        answers = [requests.get(f"http://127.0.0.1:{port}/", timeout=5) for port in ports * 2]
+
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert all(each.fileno() == -1 for each in listening)
+
+
+def test_the_doorbell_hears_a_caller_out() -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    with (
+        Doorbell([listening]),
+        socket.create_connection(listening.getsockname(), timeout=5) as caller,
+    ):
+        caller.sendall(b"GET / HTTP/1.1\r\n")
+        answered_too_soon, _, _ = select.select([caller], [], [], 0.1)
+        caller.sendall(b"Host: x\r\n\r\n")
+        answer = caller.recv(100)
+
+    assert answered_too_soon == []
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.parametrize(
+    ("answer", "version"),
+    [
+        (b'{"status": "ok", "version": "1.2.3", "environments": 0}', "1.2.3"),
+        (b'{"status": "ok", "version": "1.2.3"}', None),
+        (b'{"environments": 0}', None),
+        (b"[]", None),
+        (b"hello", None),
+    ],
+)
+def test_a_taskdock_is_known_by_its_health(answer: bytes, version: str | None) -> None:
+    class Serve(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.path == "/health"
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Serve) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        found = machine.taskdock_at(f"http://127.0.0.1:{server.server_port}")
+        thread.join()
+
+    assert found == version
+    assert machine.taskdock_at(f"http://127.0.0.1:{server.server_port}") is None
+
+
+# What is said
+
+
+@pytest.mark.parametrize(
+    ("encoding", "variables", "signs"),
+    [
+        ("utf-8", {"LANG": "de_DE.UTF-8"}, report.UNICODE),
+        ("utf-8", {}, report.UNICODE),
+        ("utf-8", {"LC_ALL": "C"}, report.ASCII),
+        ("utf-8", {"LANG": "C", "LC_CTYPE": "C.UTF-8"}, report.UNICODE),
+        ("utf-8", {"LC_ALL": "POSIX", "PYTHONIOENCODING": "utf-8"}, report.UNICODE),
+        ("ascii", {"LANG": "de_DE.UTF-8"}, report.ASCII),
+        ("iso8859-1", {}, report.ASCII),
+        ("", {}, report.ASCII),
+        ("no-such-code", {}, report.ASCII),
+    ],
+)
+def test_signs_are_such_as_the_terminal_shows(
+    encoding: str, variables: dict[str, str], signs: report.Signs
+) -> None:
+    assert report.signs(encoding, variables) == signs
+
+
+def test_a_finding_is_shown_with_its_details_and_remedies_below() -> None:
+    finding = broken("none answers\n  unix:///a: no", "start it", "or another")
+
+    assert report.lines("engine", finding, report.ASCII) == [
+        "x engine        none answers",
+        "                  unix:///a: no",
+        "                -> start it",
+        "                -> or another",
+    ]
+
+
+def test_the_summary_names_what_is_wrong_and_only_what_is_broken_counts() -> None:
+    fine, short, bad = {"a": ok("")}, {"b": degraded("")}, {"c": broken("")}
+
+    assert report.summary(fine) == "all is well"
+    assert report.summary(fine | short) == "functions run; degraded: b"
+    assert report.summary(fine | short | bad) == "broken: c"
+    assert report.is_well(fine | short)
+    assert not report.is_well(fine | short | bad)
+    assert report.document("b", degraded("slow", "wait")) == {
+        "name": "b",
+        "status": "degraded",
+        "measured": "slow",
+        "remedies": ["wait"],
+    }
+
+
+# What serve says
+
+
+def test_a_server_names_what_it_does_without(tmp_path: Path) -> None:
+    lacking = SimpleNamespace(
+        facts=EngineFacts(kind=Kind.DOCKER, limits_memory=False),
+        limits_storage=False,
+        freezes_at_once=False,
+        has_pipes=False,
+    )
+    having = SimpleNamespace(
+        facts=DOCKER, limits_storage=True, freezes_at_once=True, has_pipes=True
+    )
+
+    assert shortfalls(lacking, tmp_path)[:4] == [  # type: ignore[arg-type]
+        "memory limits are not kept",
+        "the size of /tmp is not limited",
+        "freezing takes the way through the engine",
+        "output comes through the engine",
+    ]
+    assert "the size of /tmp is not limited" not in shortfalls(having, tmp_path)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("without", [(), ("this", "that")])
+def test_the_welcome_has_one_line_for_it_if_there_is_anything(
+    without: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    emulator: Any = SimpleNamespace(
+        url="http://localhost:8080",
+        settings=Settings(),
+        directory=SimpleNamespace(local=SimpleNamespace(password=None)),
+    )
+
+    _welcome(emulator, without)
+
+    lines = [line for line in capsys.readouterr().out.splitlines() if "Degraded" in line]
+    assert lines == (["  Degraded      this, that; more: taskdock doctor"] if without else [])
