@@ -7,7 +7,7 @@ FIDELITY ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv venv-dev engine images demo serve check format test test-fast bench bench-quick bench-profile fidelity docs ci clean
+.PHONY: help venv venv-dev engine images demo serve check format test test-fast test-engines test-vm engines bench bench-quick bench-profile fidelity docs ci clean
 
 help: ## show this list
 	@echo "Usage: make TARGET"
@@ -47,6 +47,15 @@ test: venv-dev engine check ## every check and every test; options in PYTEST, as
 
 test-fast: venv-dev ## the tests that need no Docker
 	$(VENV)/python -m pytest -m "not docker" $(PYTEST)
+
+test-engines: venv-dev engine ## other Docker Engines and Pythons than this machine's; root; 5 to 12 minutes
+	$(VENV)/python -m pytest tests/engines/systems --ignore tests/engines/systems/test_machine.py $(PYTEST)
+
+test-vm: venv-dev engine ## a machine with systemd under emulation; root; 5 to 10 minutes
+	$(VENV)/python -m pytest tests/engines/systems/test_machine.py $(PYTEST)
+
+engines: venv-dev ## write what the last tests saw of engines into docs/engines.md
+	$(VENV)/python -m docs.engines
 
 ci: ## what continuous integration runs
 	.ci/run
