@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -74,14 +75,19 @@ def install_emulator() -> None:
             subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
 
 
-def run(
-    root: Path, folder: Path, script: Path, files: Mapping[str, Path], within: float
-) -> dict[str, str]:
+def run(root: Path, script: Path, files: Mapping[str, Path], within: float) -> dict[str, str]:
     """What the script has said, in lines `## name value`, and all under `console`.
 
     `files` are copied to /opt there, by these names.
     """
     _prepare(root, script, files)
+    with tempfile.TemporaryDirectory(prefix="machine-", dir="/var/tmp") as folder:
+        text = _NOT_TEXT.sub("", _boot(root, Path(folder), within))
+    return {**{name: value.strip() for name, value in _FACT.findall(text)}, "console": text}
+
+
+def _boot(root: Path, folder: Path, within: float) -> str:
+    """What has come on the console."""
     disk = folder / "disk"
     with disk.open("wb") as file:
         file.truncate(6 << 30)
@@ -107,10 +113,7 @@ def run(
             )
     except subprocess.TimeoutExpired:
         pass  # what it has said tells how far it has come
-    finally:
-        disk.unlink()
-    text = _NOT_TEXT.sub("", console.read_text(errors="replace"))
-    return {**{name: value.strip() for name, value in _FACT.findall(text)}, "console": text}
+    return console.read_text(errors="replace")
 
 
 def _prepare(root: Path, script: Path, files: Mapping[str, Path]) -> None:

@@ -36,8 +36,15 @@ mkdir -p /root/.cache/taskdock/busybox/bin
 cp busybox /root/.cache/taskdock/busybox/bin/
 fact loaded "$(uptime)"
 
-taskdock demo --data-dir /var/lib/demo 2>&1
-fact demo $?
+# The samples' time limits are in real time, which is short here: another try has warm files.
+for try in 1 2 3; do
+    taskdock demo --data-dir /var/lib/demo > /run/demo 2>&1
+    status=$?
+    cut -c 1-200 /run/demo | tail -n 100
+    [ $status -ne 0 ] || break
+done
+fact demo $status
+fact tries "$try"
 fact demonstrated "$(uptime)"
 
 taskdock serve --prewarm 0 --data-dir /var/lib/served > /var/log/served 2>&1 &

@@ -18,7 +18,7 @@ SECONDS_TO_RUN = 1200
 
 @pytest.mark.usefixtures("own_engines")
 def test_the_demo_the_memory_limit_and_freezing_work_on_a_machine_with_systemd(
-    python_image: Path, node_image: Path, busybox: Path, tmp_path: Path
+    python_image: Path, node_image: Path, busybox: Path
 ) -> None:
     machine.install_emulator()
     root = machine.system("machine", "trixie", machine.PACKAGES)
@@ -26,7 +26,6 @@ def test_the_demo_the_memory_limit_and_freezing_work_on_a_machine_with_systemd(
 
     facts = machine.run(
         root,
-        tmp_path,
         HERE / "machine.sh",
         {
             "images/python.tar": python_image,
