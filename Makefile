@@ -11,7 +11,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv venv-dev engine images demo serve check format test test-fast bench bench-quick bench-profile fidelity docs ci clean
+.PHONY: help venv venv-dev engine images demo serve check format test test-fast test-engines test-vm engines bench bench-quick bench-profile fidelity docs ci clean
 
 help: ## show this list
 	@echo "Usage: make TARGET"
@@ -54,6 +54,15 @@ test: venv-dev engine ## every check and every test; options in PYTEST, as in PY
 test-fast: venv-dev ## the tests that need no Docker, but for the made-up requests; under a minute
 	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 2 -p no:schemathesis \
 	    -m "not docker and not fuzz" --ignore tests/fuzz $(PYTEST)
+
+test-engines: venv-dev engine ## other Docker Engines and Pythons than this machine's; root; 5 to 12 minutes
+	$(VENV)/python -m pytest tests/engines/systems --ignore tests/engines/systems/test_machine.py $(PYTEST)
+
+test-vm: venv-dev engine ## a machine with systemd under emulation; root; 5 to 10 minutes
+	$(VENV)/python -m pytest tests/engines/systems/test_machine.py $(PYTEST)
+
+engines: venv-dev ## write what the last tests saw of engines into docs/engines.md
+	$(VENV)/python -m docs.engines
 
 ci: ## what continuous integration runs
 	.ci/run

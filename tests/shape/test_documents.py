@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import cli
-from docs import charts
+from docs import charts, engines
 from emulator import errors
 from emulator.clock import SystemClock
 from emulator.identity.directory import Directory
@@ -17,6 +17,7 @@ from emulator.store.database import Store
 from emulator.web import permissions, problems
 from emulator.web.lambda_invoke import FUNCTIONS
 from emulator.web.task_service import create_app
+from tests.engines.rows import ROWS, Seen
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -122,3 +123,35 @@ def test_the_document_has_no_endpoint_that_is_not_there(tmp_path):
 @pytest.mark.parametrize("path", re.findall(r"\]\(([^)#:]+)\)", SERVICE + AWS))
 def test_what_these_documents_link_to_is_there(path):
     assert (ROOT / "docs" / path).exists()
+
+
+# docs/engines.md
+
+ENGINES = (ROOT / "docs" / "engines.md").read_text()
+TRIALS = "".join(path.read_text() for path in (ROOT / "tests" / "engines").rglob("test_*.py"))
+
+
+def recorded():
+    """The rows that tests record, by the words in their calls and their parameters."""
+    families = {"Docker of {suite}": ("trixie", "forky"), "Python {version}": ("3.10", "3.13")}
+    for family, names in families.items():
+        if f'record(f"{family}"' in TRIALS:
+            yield from (re.sub(r"\{\w+\}", name, family) for name in names)
+    yield from (name for name in ROWS if f'"{name}"' in TRIALS)
+
+
+def test_each_engine_and_surrounding_that_is_tried_has_its_row_and_no_other_has():
+    assert list(engines.kept(ENGINES)) == list(ROWS)
+    assert set(recorded()) == set(ROWS)
+
+
+def test_the_table_of_engines_is_as_its_command_writes_it():
+    assert engines.written(ENGINES, {}) == ENGINES, "run: make engines"
+
+
+def test_what_was_seen_is_written_and_the_rest_is_kept():
+    seen = {"no bridge": Seen("Docker 99", "told: nothing")}
+
+    text = engines.written(ENGINES, seen)
+
+    assert engines.kept(text) == {**engines.kept(ENGINES), **seen}
