@@ -4,10 +4,14 @@ VENV := .venv/bin
 SERVE ?=
 PYTEST ?=
 FIDELITY ?=
+WHOLE_RUN := -p tests.support.whole_run --dist loadfile --no-loadscope-reorder
+
+# Set for another project; ours would import its modules, or another Python's.
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv venv-dev engine images demo serve check format test test-fast bench bench-quick bench-profile fidelity docs ci clean
+.PHONY: help venv venv-dev engine images demo serve check format test test-fast test-engines test-vm engines bench bench-quick bench-profile fidelity docs ci clean
 
 help: ## show this list
 	@echo "Usage: make TARGET"
@@ -26,7 +30,8 @@ engine: ## make sure that a Docker Engine is running
 images: venv engine ## prepare the container images of the sample functions' runtimes
 	$(VENV)/taskdock images
 
-demo: venv engine ## show taskdock at work, start to end
+demo: ## show taskdock at work, start to end
+	@scripts/prepare
 	$(VENV)/taskdock demo
 
 serve: venv engine ## start the server; options in SERVE, as in SERVE="--port 9000"
@@ -42,11 +47,22 @@ format: venv-dev ## rewrite the code in the house format
 	$(VENV)/ruff format .
 	$(VENV)/ruff check --fix .
 
-test: venv-dev engine check ## every check and every test; options in PYTEST, as in PYTEST="-k retry"
-	$(VENV)/python -m pytest $(PYTEST)
+# Four workers where there are two processors: most tests with containers wait for them.
+test: venv-dev engine ## every check and every test; options in PYTEST, as in PYTEST="-k retry"
+	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 4 --make-images $(PYTEST)
 
-test-fast: venv-dev ## the tests that need no Docker
-	$(VENV)/python -m pytest -m "not docker" $(PYTEST)
+test-fast: venv-dev ## the tests that need no Docker, but for the made-up requests; under a minute
+	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 2 -p no:schemathesis \
+	    -m "not docker and not fuzz" --ignore tests/fuzz $(PYTEST)
+
+test-engines: venv-dev engine ## other Docker Engines and Pythons than this machine's; root; 5 to 12 minutes
+	$(VENV)/python -m pytest tests/engines/systems --ignore tests/engines/systems/test_machine.py $(PYTEST)
+
+test-vm: venv-dev engine ## a machine with systemd under emulation; root; 5 to 10 minutes
+	$(VENV)/python -m pytest tests/engines/systems/test_machine.py $(PYTEST)
+
+engines: venv-dev ## write what the last tests saw of engines into docs/engines.md
+	$(VENV)/python -m docs.engines
 
 ci: ## what continuous integration runs
 	.ci/run

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from emulator import __version__, places
 from emulator.app import Emulator
+from emulator.descriptors import raise_limit
 from emulator.doctor.shortfalls import shortfalls
 from emulator.engines.docker import DockerEngine, connect
 from emulator.engines.images import ImageRequest, Images
@@ -23,6 +24,8 @@ from emulator.identity.directory import ADMINISTRATOR
 from emulator.provision import announcer, image_request
 from emulator.settings import ImageChoice, Settings
 
+LIFELINE = "TASKDOCK_ENDS_WITH_STDIN"  # set by a program that starts a server of its own
+
 
 def serve(settings: Settings) -> None:
     """Serves until SIGINT or SIGTERM; a second signal ends what still runs."""
@@ -33,6 +36,8 @@ def serve(settings: Settings) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     emulator, engine = _build(settings)
     signals = _signals()
+    if os.environ.pop(LIFELINE, ""):
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
     emulator.start()
     _welcome(emulator, shortfalls(engine, settings.data_dir))
     signals.recv(1)
@@ -48,6 +53,8 @@ def _build(settings: Settings) -> tuple[Emulator, DockerEngine]:
     """
     client = connect(find_engine(os.environ))
     announce = announcer(sys.stderr)
+    if few := raise_limit():
+        announce(Progress(few))
     cache = places.cache(os.environ, lambda line: announce(Progress(line)))
     images = Images(
         client,
@@ -91,6 +98,13 @@ def _signals() -> socket.socket:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_, _open=told: None)
     return awaited
+
+
+def _end_with_stdin() -> None:
+    """Stops us when the program that started us and holds our input has gone, killed perhaps."""
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _hurry_on(signals: socket.socket, emulator: Emulator) -> None:

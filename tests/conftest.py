@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
+import sys
 from collections.abc import Iterator
 
 import docker
 import pytest
+from hypothesis import settings
 
 from emulator.engines.docker import connect
 from emulator.engines.freezer import Freezer
 from emulator.engines.locate import find_engine
 from emulator.engines.scratch import LoopScratch, open_scratch
 from emulator.errors import EngineUnreachable
+from tests.support.parts import missing
+
+# No example is late on a slow machine. In CI they are the same each time, so that a change is red
+# for what it changes; at home there are new ones.
+settings.register_profile(
+    "here", deadline=None, print_blob=True, derandomize=bool(os.environ.get("CI"))
+)
+settings.load_profile("here")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whichever test first needs an image may have to wait until that is made."""
+    for item in items:
+        if item.get_closest_marker("docker") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(900))
+
+_EXIT_LIMIT = 90.0  # seconds; more than any test's own patience
+
+
+def pytest_unconfigure() -> None:
+    """Python waits for threads at its end, for ever: one that a test has left behind is shown, and
+    the run ends and has failed."""
+    faulthandler.dump_traceback_later(_EXIT_LIMIT, exit=True, file=sys.__stderr__)
 
 
 @pytest.fixture(scope="session")
 def docker_client() -> Iterator[docker.DockerClient]:
-    """Where there is no engine, tests that need one are skipped at home and fail in CI."""
     try:
         client = connect(find_engine(os.environ))
         client.ping()
     except EngineUnreachable as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"CI needs a Docker Engine: {error}")
-        pytest.skip(str(error))
+        missing(f"a Docker Engine: {error}")
     yield client
     client.close()
 
@@ -37,19 +60,14 @@ def usual_scratch(tmp_path_factory: pytest.TempPathFactory) -> LoopScratch | str
 
 @pytest.fixture(scope="session")
 def scratch(usual_scratch: LoopScratch | str) -> LoopScratch:
-    """For tests of the disks themselves: skipped where there are none at home, failing in CI."""
-    if isinstance(usual_scratch, LoopScratch):
-        return usual_scratch
-    if os.environ.get("CI"):
-        pytest.fail(f"CI needs scratch disks: {usual_scratch}")
-    pytest.skip(usual_scratch)
+    """For tests of the disks themselves."""
+    if not isinstance(usual_scratch, LoopScratch):
+        missing(f"disks for /tmp: {usual_scratch}")
+    return usual_scratch
 
 
 @pytest.fixture
 def kernel_freezer() -> None:
-    """For tests of the kernel's freezer: skipped where there is none at home, failing in CI."""
-    if Freezer().works:
-        return
-    if os.environ.get("CI"):
-        pytest.fail("CI needs the kernel's freezer")
-    pytest.skip("the kernel's freezer cannot be written")
+    """For tests of the kernel's freezer."""
+    if not Freezer().works:
+        missing("the kernel's freezer, which cannot be written here")

@@ -9,9 +9,10 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import sleep
-from typing import Any
+from typing import Any, Protocol
 
 import click
 
@@ -19,9 +20,10 @@ from emulator import resources
 from emulator.client import credentials, follow, output, progress, task_config
 from emulator.client.api import FUNCTION_FAILED, Json, TaskService
 from emulator.client.deploy import deploy
-from emulator.client.errors import ServiceError
+from emulator.client.errors import NotStarted, ServiceError
 from emulator.client.local_server import LocalServer
 from emulator.clock import Clock
+from emulator.errors import EngineError, TaskdockError
 
 SAMPLES = ("hello-world-javascript", "hello-world-python", "hello-world-docker")
 DATA = {"name": "Ada"}
@@ -29,6 +31,9 @@ DATA = {"name": "Ada"}
 # Long, because the first run may pull or build an image for each runtime.
 _SECONDS_TO_RUN = 1800
 _PAUSE = 0.2
+# Of a sample that failed: its end, not the whole of a traceback.
+_LINES_OF_FAILED = 3
+_WIDTH_OF_FAILED = 100
 _WIDTH = max(map(len, SAMPLES))
 
 _DURATION = re.compile(r"(?<!Billed )(?<!Init )\bDuration: ([\d.]+ ms)")
@@ -40,6 +45,12 @@ def sample_runtimes() -> list[str]:
     configs = resources.folder("sample_functions").glob(f"*/{task_config.FILE_NAME}")
     named = {json.loads(config.read_text()).get("runtime") for config in configs}
     return sorted(named - {None})
+
+
+class BuildImage(Protocol):
+    """Builds a folder's Dockerfile, saying how far it is; returns the tag."""
+
+    def __call__(self, folder: Path, *, show: progress.Show) -> str: ...
 
 
 class Demo:
@@ -65,7 +76,10 @@ class Demo:
         _step("4. See what became of them")
         for task in ended:
             self._show(task)
-        return all(task["status"] == "complete" for task in ended)
+        failed = [task for task in ended if task["status"] != "complete"]
+        for line in diagnosis(failed):
+            output.say(line)
+        return not failed
 
     def _deploy(self, name: str) -> None:
         folder = resources.folder("sample_functions") / name
@@ -106,8 +120,8 @@ class Demo:
         output.say(f"   duration  {duration or 'unknown'}")
         output.say(f"   memory    {memory or 'unknown'}")
         if task.get("error"):
-            output.say(f"   error     {task['error']['name']}: {task['error']['message']}")
-        for line in lines:
+            output.say(f"   error     {shortened(_error(task))}")
+        for line in lines if good else map(shortened, lines[-_LINES_OF_FAILED:]):
             output.say(click.style("   log       ", dim=True) + line.replace("\t", "  "))
         if good:
             output.say(f"   result    {output.as_text(self._result(task['functionName']))}")
@@ -130,7 +144,7 @@ def run(
     url: str | None,
     server_command: Sequence[str],
     data_dir: Path,
-    build_image: Callable[[Path], str],
+    build_image: BuildImage,
     clock: Clock,
 ) -> bool:
     """Run the demo on the server at `url`, or on one started for it; whether all went well."""
@@ -138,18 +152,22 @@ def run(
         click.style("taskdock demo: a task on each of three Lambda functions, offline", bold=True)
     )
     with progress.shown() as show:
+        build = partial(build_image, show=show)
         if url is not None:
             _step("1. Use the server that is there")
             with _calling(url) as service:
-                return Demo(service, clock=clock, build_image=build_image).run()
+                return Demo(service, clock=clock, build_image=build).run()
         _step("1. Start a server")
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _leave)  # as an exception, so that the server is stopped first
         server = LocalServer(server_command, data_dir=data_dir, clock=clock, on_line=show)
-        with server, _calling(server.url) as service:
-            _say("", f"it keeps its files in {data_dir}")
-            complete = Demo(service, clock=clock, build_image=build_image).run()
-            _step("5. Stop the server")
+        try:
+            with server, _calling(server.url) as service:
+                _say("", f"it keeps its files in {data_dir}")
+                complete = Demo(service, clock=clock, build_image=build).run()
+                _step("5. Stop the server")
+        except (EngineError, NotStarted) as error:
+            raise TaskdockError(f"{error.message}\n{advice()}") from error
         stopped = server.exit_code == 0
         _say("", "stopped" if stopped else f"it ended with exit code {server.exit_code}")
         return complete and stopped
@@ -160,6 +178,36 @@ def measured(lines: Sequence[str]) -> tuple[str | None, str | None]:
     report = next((line for line in lines if line.startswith("REPORT ")), "")
     duration, memory = _DURATION.search(report), _MEMORY.search(report)
     return duration and duration[1], memory and memory[1]
+
+
+def diagnosis(failed: Sequence[Json]) -> list[str]:
+    """What went wrong, each reason once with all the samples that it kept from running."""
+    if not failed:
+        return []
+    names: dict[str, list[str]] = {}
+    for task in failed:
+        names.setdefault(_error(task), []).append(task["functionName"])
+    told = [f"{', '.join(samples)}: {error}" for error, samples in names.items()]
+    return ["", *told, advice()]
+
+
+def advice() -> str:
+    """Where to go on from a failure; the command as it was called, such as .venv/bin/taskdock."""
+    called = sys.argv[0] if Path(sys.argv[0]).name == "taskdock" else "taskdock"
+    return f"What is wrong with this machine, and how to mend it, says: {called} doctor"
+
+
+def shortened(text: str) -> str:
+    """The first line, as far as it fits."""
+    first = text.strip().partition("\n")[0]
+    return first if len(first) <= _WIDTH_OF_FAILED else f"{first[:_WIDTH_OF_FAILED]}..."
+
+
+def _error(task: Json) -> str:
+    error = task.get("error")
+    if error:
+        return f"{error['name']}: {error['message']}"
+    return f"it was still {task['status']} after {_SECONDS_TO_RUN} s"
 
 
 @contextmanager

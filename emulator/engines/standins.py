@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -25,6 +25,7 @@ from docker.models.images import Image
 
 from emulator import resources
 from emulator.engines import facts, ingredients
+from emulator.engines.pulse import Pulse
 from emulator.engines.source import STANDIN_PREFIX
 from emulator.errors import EngineError, ImageNotAvailable
 
@@ -106,50 +107,76 @@ class Standins:
         return image is not None and self.is_current(name, _labels(image))
 
     def ensure(self, name: str) -> str:
-        """The tag of an up-to-date stand-in, built if need be; one build at a time per machine."""
-        if not self.present(name):
-            waiting = Progress(f"{self.tag(name)}: waiting for another build to end")
-            with exclusive(self._cache / "build.lock", lambda: self._announce(waiting)):
-                shutil.rmtree(self._workshop, ignore_errors=True)  # left by a build that was killed
-                try:
-                    self._build(name)
-                except OSError as error:  # a disk that is full, files of another user
-                    raise ImageNotAvailable(f"building {self.tag(name)} failed: {error}") from error
-        return self.tag(name)
-
-    @property
-    def _workshop(self) -> Path:
-        return self._cache / "work"
-
-    def _build(self, name: str) -> None:
-        if self.present(name):
-            return
+        """The tag of an up-to-date stand-in, built if need be; one build of it at a time."""
         recipe = self._recipes[name]
-        for need in recipe.needs.values():
-            self._build(need)
-        self._workshop.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._workshop, ignore_cleanup_errors=True) as folder:
-            self._gather(recipe, Path(folder))
-            outdated = self._find(name)
-            self._assemble(recipe, Path(folder))
+        if not self.present(name):
+            for need in recipe.needs.values():
+                self.ensure(need)
+            file = recipe.tag.replace("/", "_")
+            with (
+                Pulse(lambda text: self._announce(Progress(text))) as pulse,
+                self._alone(file, lambda: self._wait(recipe, pulse)),
+            ):
+                try:
+                    self._build(recipe, self._cache / "work" / file, pulse)
+                except OSError as error:  # a disk that is full, files of another user
+                    raise ImageNotAvailable(f"building {recipe.tag} failed: {error}") from error
+        return recipe.tag
+
+    def _alone(
+        self, what: str, waiting: Callable[[], None] = lambda: None
+    ) -> AbstractContextManager[None]:
+        return exclusive(self._cache / "locks" / what, waiting)
+
+    def _wait(self, recipe: Recipe, pulse: Pulse) -> None:
+        self._tell(pulse, Progress(f"{recipe.tag}: waiting for another build of it"))
+
+    def _tell(self, pulse: Pulse, progress: Progress) -> None:
+        self._announce(progress)
+        pulse.note(progress.what)
+
+    def _build(self, recipe: Recipe, workshop: Path, pulse: Pulse) -> None:
+        if self.present(recipe.name):
+            return
+        shutil.rmtree(workshop, ignore_errors=True)  # left by a build that was killed
+        workshop.mkdir(parents=True, exist_ok=True)
+        try:
+            # A new name each time: a program of the killed build may still run, and write.
+            folder = Path(tempfile.mkdtemp(dir=workshop))
+            self._gather(recipe, folder, pulse)
+            outdated = self._find(recipe.name)
+            self._assemble(recipe, folder, pulse)
+        finally:
+            shutil.rmtree(workshop, ignore_errors=True)
+        self._announce(Progress(f"{recipe.tag}: ready"))
         if outdated is not None:
             with suppress(APIError):  # something still runs on it
                 self._client.images.remove(facts.text(outdated.attrs, "Id"))
 
-    def _gather(self, recipe: Recipe, context: Path) -> None:
+    def _gather(self, recipe: Recipe, context: Path, pulse: Pulse) -> None:
         architecture = self._architecture()
         shutil.copytree(self._folder / recipe.folder, context, dirs_exist_ok=True)
         if recipe.debian:
-            self._announce(Progress(f"{recipe.tag}: installing Debian {recipe.debian}"))
+            what = f"{recipe.tag}: installing Debian {recipe.debian}, about half a minute"
+            self._tell(pulse, Progress(what))
+            with self._alone("debootstrap"):
+                ingredients.need_debootstrap()
             ingredients.debian(recipe.debian, _new(context / "debian"), architecture, self._cache)
         if recipe.pip:
-            self._announce(Progress(f"{recipe.tag}: fetching {', '.join(recipe.pip)} from PyPI"))
+            what = f"{recipe.tag}: fetching {', '.join(recipe.pip)} from PyPI"
+            self._tell(pulse, Progress(what))
             ingredients.pip(recipe.pip, _new(context / "pip"), architecture, recipe.version)
         if recipe.npm:
-            self._announce(Progress(f"{recipe.tag}: fetching {', '.join(recipe.npm)} from npm"))
-            ingredients.npm(recipe.npm, _new(context / "npm"), architecture, self._cache)
+            what = f"{recipe.tag}: fetching {', '.join(recipe.npm)} from npm"
+            self._tell(pulse, Progress(what))
+            with self._alone("npm"):
+                client = ingredients.npm_client(self._cache)
+            ingredients.npm(client, recipe.npm, _new(context / "npm"), architecture)
+        ingredients.readable(context)
 
-    def _assemble(self, recipe: Recipe, context: Path) -> None:
+    def _assemble(self, recipe: Recipe, context: Path, pulse: Pulse) -> None:
+        what = f"{recipe.tag}: assembling"
+        pulse.note(what)
         handed_over = {argument: self.tag(name) for argument, name in recipe.needs.items()}
         proxies = {name: os.environ[name] for name in _PROXIES if name in os.environ}
         lines = self._client.api.build(
@@ -168,7 +195,8 @@ class Standins:
             last_words = [*last_words[-8:], text] if text else last_words
             if text.startswith("Step "):
                 done, total = text.split()[1].split("/")
-                self._announce(Progress(f"{recipe.tag}: assembling", int(done), int(total)))
+                # A step is counted when it begins: the last one is not done at its number.
+                self._tell(pulse, Progress(what, int(done) - 1, int(total)))
             if "error" in line:
                 raise ImageNotAvailable("\n".join([f"building {recipe.tag} failed:", *last_words]))
 

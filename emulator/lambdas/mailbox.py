@@ -71,14 +71,14 @@ class Mailbox:
         self._delivery: Delivery | None = None  # until the `next` after its answer: its id is known
         self._reply: Reply | None = None  # until it is answered
         self._waiting: list[Deliver] = []
-        self._end: ContainerEnd | None = None
+        self._ended = False
         self._init_failure: Failure | None = None
 
     # The invoker's side
 
     def offer(self, delivery: Delivery, reply: Reply) -> None:
         """Holds the event for the runtime. `reply` gets what it posts, or how it ended, once."""
-        if self._end is not None:
+        if self._ended:
             reply(ContainerEnd(None))
             return
         self._delivery, self._reply = delivery, reply
@@ -90,9 +90,7 @@ class Mailbox:
 
     def close(self, end: ContainerEnd) -> None:
         """The runtime has ended: whoever waits is told. Closing again changes nothing."""
-        if self._end is not None:
-            return
-        self._end = end
+        self._ended = True  # from here on nobody waits
         waiting, self._waiting = self._waiting, []
         reply, self._reply, self._delivery = self._reply, None, None
         for deliver in waiting:
@@ -121,7 +119,7 @@ class Mailbox:
         before, after = self._state, runtime_state.move(self._state, State.READY)
         if after is None:
             return None
-        if self._end is not None:
+        if self._ended:
             deliver(None)
             return lambda: None
         self._state = after
@@ -149,7 +147,7 @@ class Mailbox:
     def fail_init(self, error_type: str | None, body: bytes) -> Verdict:
         """Only before the first `next`. An event that was offered waits for the runtime's end."""
         after = runtime_state.move(self._state, State.INIT_ERROR)
-        if after is None or self._end is not None:
+        if after is None or self._ended:
             return Verdict.WRONG_STATE
         self._state = after
         said = function_error(body, error_type)

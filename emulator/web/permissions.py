@@ -68,7 +68,6 @@ ENDPOINTS: dict[str, str | Gate] = {
     "DELETE /tasks/v1/schedules/*": "DELETE_TASK_SCHEDULE",
     # Events
     "GET /events/v1": "VIEW_EVENTS",
-    "POST /events/v1": "CREATE_EVENTS",
     "GET /events/v1/health": Gate.ANYONE,
     "GET /events/v1/subscriptions": "VIEW_SUBSCRIPTIONS",
     "POST /events/v1/subscriptions": "CREATE_SUBSCRIPTIONS",
@@ -112,6 +111,9 @@ OTHERS = (
     "VIEW_AUTHORIZATIONS",
 )
 """The permissions that views ask for themselves."""
+
+ELSEWHERE = ("CREATE_EVENTS",)
+"""Permissions of the service whose endpoints are not here: roles can have them all the same."""
 
 _VARIABLE = re.compile(r"<[^>]*>")
 

@@ -75,7 +75,7 @@ def roles(directory: Directory) -> Blueprint:
     @blueprint.get("/permissions")
     def list_permissions() -> Json:
         known = {each for each in permissions.ENDPOINTS.values() if isinstance(each, str)}
-        names = sorted({*known, *permissions.OTHERS})
+        names = sorted({*known, *permissions.OTHERS, *permissions.ELSEWHERE})
         return {
             "page": {"total": len(names), "offset": 0, "limit": len(names)},
             "data": [identity_wire.permission(name) for name in names],

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.support.live import REPOSITORY, CommandLine, Json, LiveServer, TaskService
+from tests.support.live import REPOSITORY, CommandLine, Json, LiveServer, TaskService, ask
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
@@ -53,7 +53,7 @@ def url(service: TaskService, name: str) -> str:
     [("", "world"), ("?name=Ada", "Ada"), ("?x=1&name=Ada+L%C3%B6we%26Co", "Ada Löwe&Co")],
 )
 def test_a_get_has_its_query(url: str, query: str, name_in_it: str) -> None:
-    response = requests.get(f"{url}/hello{query}", timeout=60)
+    response = ask("GET", f"{url}/hello{query}")
 
     assert (response.status_code, response.json()) == (200, {"greeting": f"Hello {name_in_it}!"})
     assert response.headers["content-type"].startswith("application/json")
@@ -62,7 +62,7 @@ def test_a_get_has_its_query(url: str, query: str, name_in_it: str) -> None:
 def test_json_is_posted_and_answered(url: str) -> None:
     note = {"text": "Nußbaum 🌳", "legs": [4, 3.5, None]}
 
-    response = requests.post(f"{url}/notes", json=note, timeout=60)
+    response = ask("POST", f"{url}/notes", json=note)
 
     assert (response.status_code, response.json()) == (201, {"kept": note})
 
@@ -71,11 +71,8 @@ def test_json_is_posted_and_answered(url: str) -> None:
 def test_a_file_is_uploaded(url: str, megabytes: float) -> None:
     content = os.urandom(int(megabytes * 1024 * 1024))
 
-    response = requests.post(
-        f"{url}/files",
-        data=content,
-        headers={"Content-Type": "application/octet-stream"},
-        timeout=60,
+    response = ask(
+        "POST", f"{url}/files", data=content, headers={"Content-Type": "application/octet-stream"}
     )
 
     sha256 = hashlib.sha256(content).hexdigest()
@@ -83,7 +80,7 @@ def test_a_file_is_uploaded(url: str, megabytes: float) -> None:
 
 
 def test_a_file_is_downloaded(url: str) -> None:
-    response = requests.get(f"{url}/files/bytes", timeout=60)
+    response = ask("GET", f"{url}/files/bytes")
 
     assert response.content == bytes(range(256))
     assert response.headers["content-type"] == "application/octet-stream"
@@ -91,6 +88,7 @@ def test_a_file_is_downloaded(url: str) -> None:
 
 def test_cookies_go_and_come(url: str) -> None:
     with requests.Session() as session:
+        session.trust_env = False
         visits = [session.get(f"{url}/visits", timeout=60).json()["visits"] for _ in range(3)]
         cookies = session.cookies.get_dict()
 
@@ -99,7 +97,7 @@ def test_cookies_go_and_come(url: str) -> None:
 
 
 def test_a_redirect_leads_to_another_path_of_the_function(url: str) -> None:
-    response = requests.get(f"{url}/welcome", timeout=60)
+    response = ask("GET", f"{url}/welcome")
 
     assert response.url == f"{url}/hello?name=guest"
     assert response.json() == {"greeting": "Hello guest!"}
@@ -114,25 +112,25 @@ def test_a_header_that_is_repeated_comes_whole(url: str) -> None:
     assert json.loads(answer) == {"tags": ["oak", "round"]}
 
 
-def test_what_the_framework_does_not_know_is_its_own_404(url: str) -> None:
-    unknown = requests.get(f"{url}/nowhere", timeout=60)
-    other_method = requests.delete(f"{url}/notes", timeout=60)
+def test_what_the_framework_does_not_know_is_its_own_404(url: str, name: str) -> None:
+    unknown = ask("GET", f"{url}/nowhere")
+    other_method = ask("DELETE", f"{url}/notes")
 
     assert unknown.status_code == 404
     assert unknown.headers["content-type"].startswith("text/html")
-    assert other_method.status_code in (404, 405)
+    assert other_method.status_code == (405 if name == "ready-flask-api" else 404)
 
 
 def test_head_and_options_are_the_frameworks_too(url: str) -> None:
-    head = requests.head(f"{url}/hello", timeout=60)
-    options = requests.options(f"{url}/hello", timeout=60)
+    head = ask("HEAD", f"{url}/hello", allow_redirects=False)
+    options = ask("OPTIONS", f"{url}/hello")
 
     assert (head.status_code, head.content) == (200, b"")
     assert "GET" in options.headers["allow"]
 
 
 def test_a_request_is_recorded_with_its_log(service: TaskService, name: str, url: str) -> None:
-    requests.get(f"{url}/hello?name=Grace", timeout=60)
+    ask("GET", f"{url}/hello?name=Grace")
 
     recorded = _last_request(service, name)
     lines = service.get(f"/apiRequests/{recorded['id']}/logs")["data"]

@@ -6,9 +6,8 @@ import base64
 import re
 
 import pytest
-import requests
 
-from tests.support.live import Json, LiveServer, eventually, zipped
+from tests.support.live import Json, LiveServer, ask, eventually, zipped
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
@@ -42,7 +41,8 @@ def url(server: LiveServer) -> str:
 def name(request: pytest.FixtureRequest, url: str) -> str:
     """A function that was deployed with one POST."""
     runtime, file, code, *_ = LANGUAGES[request.param]
-    answer = requests.post(
+    answer = ask(
+        "POST",
         f"{url}/functions",
         json={
             "name": request.param,
@@ -53,7 +53,6 @@ def name(request: pytest.FixtureRequest, url: str) -> str:
             "timeLimit": 10,
             "memoryLimit": 256,
         },
-        timeout=30,
     )
     assert answer.status_code == 200, answer.text
     return str(request.param)
@@ -125,9 +124,7 @@ def test_a_direct_execution_waits_for_the_result(url: str, name: str) -> None:
 
 
 def test_a_direct_execution_that_fails_is_refused(url: str, name: str) -> None:
-    answer = requests.post(
-        f"{url}/functions/{name}/execute", json={"data": {"name": "nobody"}}, timeout=60
-    )
+    answer = ask("POST", f"{url}/functions/{name}/execute", json={"data": {"name": "nobody"}})
 
     *_, error, message = LANGUAGES[name]
     assert answer.status_code == 400
@@ -150,8 +147,8 @@ def test_a_task_that_waits_can_be_canceled_once(url: str, name: str) -> None:
     later = "2999-01-01T00:00:00.000Z"
     task = _post(f"{url}/", {"functionName": name, "startTimestamp": later})
 
-    first = requests.post(f"{url}/{task['id']}/cancel", timeout=30)
-    second = requests.post(f"{url}/{task['id']}/cancel", timeout=30)
+    first = ask("POST", f"{url}/{task['id']}/cancel")
+    second = ask("POST", f"{url}/{task['id']}/cancel")
 
     assert (first.status_code, first.json()) == (200, {"affectedRecords": 1})
     assert (second.status_code, second.json()["code"]) == (400, 27)
@@ -178,7 +175,7 @@ def test_a_mistake_is_answered_with_code_name_and_message(
     url: str, call: str, body: str | None, status: int, code: int
 ) -> None:
     method, _, path = call.partition(" ")
-    answer = requests.request(method, url + path, data=body, timeout=30)
+    answer = ask(method, url + path, data=body)
 
     assert answer.status_code == status, answer.text
     said = answer.json()
@@ -192,7 +189,7 @@ def test_a_deleted_function_leaves_its_tasks_and_logs(url: str) -> None:
     _post(f"{url}/functions", {**function, "code": code})
     task = _post(f"{url}/functions/short-lived/execute", {})
 
-    deleted = requests.delete(f"{url}/functions/short-lived", timeout=30)
+    deleted = ask("DELETE", f"{url}/functions/short-lived")
 
     assert deleted.json() == {"affectedRecords": 1}
     assert _get(f"{url}/?eq(id,{task['id']})")["data"][0]["status"] == "complete"
@@ -200,14 +197,14 @@ def test_a_deleted_function_leaves_its_tasks_and_logs(url: str) -> None:
 
 
 def _get(url: str) -> Json:
-    answer = requests.get(url, timeout=30)
+    answer = ask("GET", url)
     assert answer.status_code == 200, answer.text
     found: Json = answer.json()
     return found
 
 
 def _post(url: str, body: Json) -> Json:
-    answer = requests.post(url, json=body, timeout=60)
+    answer = ask("POST", url, json=body)
     assert answer.status_code == 200, answer.text
     made: Json = answer.json()
     return made

@@ -133,6 +133,16 @@ BROKEN = [
     for runtime in RUNTIMES
     for name, case in FAMILIES[runtime.family].broken.items()
 ]
+one_for_each_client = pytest.mark.parametrize(
+    "subject",
+    [
+        runtimes.find(id)
+        for id in ("nodejs24.x", "nodejs22.x", "python3.13", "python3.9", "provided.al2023")
+    ],
+    ids=lambda runtime: runtime.id,
+    indirect=True,
+)
+"""For what AWS's client does, which several runtimes have the same version of (catalog.toml)."""
 _numbers = count(1)
 
 
@@ -210,6 +220,7 @@ def test_an_error_keeps_the_environment(subject: Subject) -> None:
     assert subject.does("tell")["result"]["logStream"] == before
 
 
+@one_for_each_client
 @pytest.mark.parametrize(
     ("code", "why"),
     [
@@ -227,12 +238,14 @@ def test_an_early_exit_is_an_error_of_the_runtime(subject: Subject, code: int, w
     assert subject.does("hello", name="again")["result"] == {"hello": "again"}
 
 
+@one_for_each_client
 def test_the_largest_result_is_accepted(subject: Subject) -> None:
     result = subject.does("grow", bytes=LARGEST_RESULT)["result"]
 
     assert len(result) == LARGEST_RESULT - 2
 
 
+@one_for_each_client
 def test_a_larger_result_is_refused(subject: Subject) -> None:
     error, _ = subject.fails("grow", bytes=LARGEST_RESULT + 1)
 
@@ -243,6 +256,7 @@ def test_a_larger_result_is_refused(subject: Subject) -> None:
     assert subject.does("hello", name="again")["result"] == {"hello": "again"}
 
 
+@one_for_each_client
 def test_the_context_tells_of_the_function_and_the_invocation(subject: Subject) -> None:
     task = subject.does("tell")
 
@@ -292,7 +306,7 @@ def test_a_managed_runtime_names_itself_and_a_custom_one_does_not(subject: Subje
     managed = subject.runtime.family != "provided"
     named = f"AWS_Lambda_{subject.runtime.id}" if managed else None
     assert variables.get("AWS_EXECUTION_ENV") == named
-    assert variables.get("_X_AMZN_TRACE_ID", "").startswith("Root=1-" if managed else "")
+    assert variables.get("_X_AMZN_TRACE_ID", "")[:7] == ("Root=1-" if managed else "")
 
 
 def test_the_x_ray_daemon_has_an_address(service: TaskService) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import docker
 import pytest
-from docker.errors import DockerException
 
 from emulator.engines.docker import DockerEngine
 from emulator.engines.images import ImageRequest, Images
@@ -121,14 +120,9 @@ class RuntimeApiCall(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def client() -> Iterator[docker.DockerClient]:
-    try:
-        client = docker.from_env()
-    except DockerException as error:
-        pytest.skip(f"no Docker Engine answers: {error}")
-    yield client
-    client.close()
+@pytest.fixture
+def client(docker_client: docker.DockerClient) -> docker.DockerClient:
+    return docker_client
 
 
 @pytest.fixture
@@ -142,10 +136,11 @@ def api() -> Iterator[RuntimeApi]:
         thread.join()
 
 
-@pytest.fixture(
-    params=[runtime for runtime in runtimes.catalog().values() if runtime.standin],
-    ids=lambda runtime: runtime.id,
-)
+RUNTIMES = [runtime for runtime in runtimes.catalog().values() if runtime.standin]
+FAMILIES = {runtime.family: runtime for runtime in RUNTIMES}  # one of each: they share a recipe
+
+
+@pytest.fixture(params=RUNTIMES, ids=lambda runtime: runtime.id)
 def runtime(request: pytest.FixtureRequest) -> Runtime:
     return request.param  # type: ignore[no-any-return]
 
@@ -214,6 +209,9 @@ def test_the_image_says_what_awss_says(
     assert config["Labels"]["dev.taskdock.standin"] == "true"
 
 
+@pytest.mark.parametrize(
+    "runtime", FAMILIES.values(), ids=lambda runtime: runtime.id, indirect=True
+)
 @pytest.mark.parametrize(
     ("command", "code", "message"),
     [

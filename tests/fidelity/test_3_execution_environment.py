@@ -20,6 +20,7 @@ from typing import Any
 import docker
 import pytest
 
+from emulator.engines.images import ImageRequest, Images
 from tests.support.aws import ROLE, lambda_client, refused
 from tests.support.live import Json, LiveServer, TaskService, eventually, make_images
 from tests.support.live_dock import LiveDock
@@ -639,7 +640,8 @@ def program(engine: docker.DockerClient, path: str) -> bytes:
     """A compiled program of the stand-in for custom runtimes."""
     import tarfile
 
-    container = engine.api.create_container("taskdock/standin-provided:al2", command="x")
+    image = Images(engine, lambda _: None).ensure(ImageRequest("", "provided:al2"))
+    container = engine.api.create_container(image, command="x")
     try:
         pieces, _ = engine.api.get_archive(container["Id"], path)
         with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as tar:

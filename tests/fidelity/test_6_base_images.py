@@ -38,11 +38,7 @@ from tests.support.live_dock import LiveDock
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
 FAMILIES = {"python": "python3.13", "nodejs": "nodejs22.x", "provided": "provided.al2023"}
-STANDINS = {
-    "python": "taskdock/standin-python:3.13",
-    "nodejs": "taskdock/standin-nodejs:22",
-    "provided": "taskdock/standin-provided:al2023",
-}
+STANDINS = {"python": "python:3.13", "nodejs": "nodejs:22", "provided": "provided:al2023"}
 
 ENTRY_POINT = """#!/bin/sh
 if [ $# -ne 1 ]; then
@@ -166,7 +162,8 @@ def images(docker_client: docker.DockerClient) -> Iterator[dict[str, str]]:
     workshop = Workshop(docker_client)
     built = {}
     for family, standin in STANDINS.items():
-        base = BASE.format(standin=standin, path=PATH, libraries=LIBRARIES)
+        image = Images(docker_client, lambda _: None).ensure(ImageRequest("", standin))
+        base = BASE.format(standin=image, path=PATH, libraries=LIBRARIES)
         parts = {"lambda-entrypoint.sh": ENTRY_POINT, "aws-lambda-rie": EMULATOR}
         built[family] = workshop.build(family, base, **parts)
         name, text = CODE[family]

@@ -175,6 +175,12 @@ def brief(server: LiveServer, engine: docker.DockerClient) -> Villain:  # noqa: 
     return Villain(server, engine, "brief", timeLimit=3, memoryLimit=1024)
 
 
+@pytest.fixture(scope="module")
+def patient(server: LiveServer, engine: docker.DockerClient) -> Villain:  # noqa: F811
+    """For what takes as long as the machine wants, and is queued."""
+    return Villain(server, engine, "patient", timeLimit=300, memoryLimit=512)
+
+
 @pytest.fixture(autouse=True)
 def neighbour(server: LiveServer) -> Iterator[Neighbour]:
     """Nobody else is harmed, in any of these tests."""
@@ -201,6 +207,13 @@ def assert_timed_out(villain: Villain, task: Json) -> None:
     assert task["status"] == "failed", task
     assert task["error"]["name"] == "Sandbox.Timedout"
     assert task["error"]["message"].endswith(f"timed out after {villain.time_limit}.00 seconds")
+
+
+def assert_ended_itself(task: Json) -> None:
+    """It came to its end, or has ended its own runtime or kept it from ending: nothing else."""
+    error = task.get("error", {})
+    assert error.get("name") in (None, "Runtime.ExitError", "Sandbox.Timedout"), task
+    assert (task["status"] == "failed") is bool(error), task
 
 
 # 9.1 Processes, memory, processors
@@ -264,9 +277,9 @@ def test_9_1_a_child_that_floods_after_the_answer_disturbs_nobody(brief: Villain
 
 @pytest.mark.parametrize("piece", ["x\n", "x"], ids=["lines", "line"])
 def test_9_2_a_gigabyte_of_output_is_cut_and_noted(
-    server: LiveServer, villain: Villain, piece: str
+    server: LiveServer, patient: Villain, piece: str
 ) -> None:
-    task = villain.fate("flood", piece=piece, megabytes=1024)
+    task = patient.fate("flood", piece=piece, megabytes=1024)
 
     assert task["status"] == "complete", task
     lines, length, last = written(server, task["id"])
@@ -274,7 +287,7 @@ def test_9_2_a_gigabyte_of_output_is_cut_and_noted(
     assert lines > 50
     assert [line.split()[0] for line in last] == ["taskdock", "END", "REPORT"]
     assert last[0] == "taskdock keeps 16 MB of a log; what follows is left out"
-    villain.assert_serves()
+    assert server.service.reach(server.service.create(patient.name), "complete")
 
 
 def test_9_2_a_line_of_ten_megabytes_arrives_whole_in_pieces(
@@ -560,8 +573,7 @@ def test_9_5_who_steals_the_consoles_words_is_ended_with_its_container(
 def test_9_5_a_stopped_console_is_ended_with_its_container(brief: Villain) -> None:
     task = brief.fate("crush_console")
 
-    assert task["status"] in ("complete", "failed")
-    if task["status"] == "failed":  # the machine lets a user's processes debug each other
+    if task["status"] != "complete":  # the machine lets a user's processes debug each other
         assert_timed_out(brief, task)
     brief.assert_serves()
 
@@ -592,7 +604,7 @@ def test_9_5_who_kills_all_and_ends_has_ended(brief: Villain) -> None:
 def test_9_5_who_orders_the_console_about_orders_its_own(brief: Villain, words: str) -> None:
     task = brief.fate("order", words=words, seconds=0.5)
 
-    assert task["status"] in ("complete", "failed")
+    assert_ended_itself(task)
     brief.assert_recovers()
 
 
@@ -613,7 +625,7 @@ def test_9_5_who_forges_the_consoles_words_speaks_for_itself(
     task = brief.fate("forge", words=words, seconds=0.5)
 
     assert "mark found" in brief.service.log(task["id"])
-    assert task["status"] in ("complete", "failed")
+    assert_ended_itself(task)
     brief.assert_recovers()
 
 

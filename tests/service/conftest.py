@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from emulator.identity import passwords
 from emulator.store.database import Store
 from tests.support.aws import echo, lambda_client
 from tests.support.builders import Dock, StartDock
@@ -17,14 +18,32 @@ from tests.support.manual_clock import ManualClock
 StopLater = Callable[[Dock], None]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Half of what a server's first start costs is the hash of its administrator's password."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_COST", 2)
+        yield
+
+
 @pytest.fixture(scope="session")
 def stop_later() -> Iterator[StopLater]:
-    """Stops a server while the next test begins: most of a stop is waiting."""
+    """Stops a server while the next test begins: most of a stop is waiting.
+
+    One that fails is told of by the first test that ends after it.
+    """
     stops: list[Future[None]] = []
+
+    def stop(dock: Dock) -> None:
+        stops.append(executor.submit(dock.stop))
+        for ended in [each for each in stops if each.done()]:
+            stops.remove(ended)
+            ended.result()
+
     with ThreadPoolExecutor(4, "stopping") as executor:
-        yield lambda dock: stops.append(executor.submit(dock.stop))
-    for stop in stops:
-        stop.result()
+        yield stop
+    for last in stops:
+        last.result()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tests.support.fake_engine import Runtime
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 INVOKE = b"POST /2015-03-31/functions/walnut-table/invocations HTTP/1.1\r\nHost: localhost\r\n"
 PATCH = b"Connection: Upgrade, HTTP2-Settings%s\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\n"
-LIMIT = 10.0  # seconds that anything here may take
+LIMIT = 30.0  # seconds that anything here may take
 
 
 class Client:

@@ -435,10 +435,10 @@ def test_a_subscription_is_answered_and_listed(timed_dock: Dock) -> None:
     ],
 )
 def test_what_is_no_subscription_is_refused(
-    dock: Dock, body: Json, expected: tuple[int, int]
+    shared: Dock, body: Json, expected: tuple[int, int]
 ) -> None:
-    assert summary(call(dock, "POST", "/subscriptions", body)) == expected
-    assert call(dock, "GET", "/subscriptions").json()["data"] == []
+    assert summary(call(shared, "POST", "/subscriptions", body)) == expected
+    assert call(shared, "GET", "/subscriptions").json()["data"] == []
 
 
 @pytest.mark.parametrize(
@@ -462,10 +462,10 @@ def test_what_is_no_subscription_is_refused(
         "http://localhost/" + "x" * 2000,
     ],
 )
-def test_a_url_that_leads_elsewhere_is_refused(dock: Dock, url: str) -> None:
+def test_a_url_that_leads_elsewhere_is_refused(shared: Dock, url: str) -> None:
     body = {"eventTypes": ["task_failed"], "url": url}
 
-    assert summary(call(dock, "POST", "/subscriptions", body)) == (400, 15)
+    assert summary(call(shared, "POST", "/subscriptions", body)) == (400, 15)
 
 
 def test_nobody_is_subscribed_twice(dock: Dock) -> None:

@@ -4,25 +4,55 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from emulator import ids
 from emulator.clock import to_epoch
+from emulator.functions.catalog import Catalog
+from emulator.functions.code import CodeStore
 from emulator.store.database import Store
+from emulator.store.query import Query
 from emulator.tasks import queue as statements
+from emulator.tasks.events import Events
 from emulator.tasks.queue import Queue
-from emulator.tasks.task import Status, Task, new_task
-from tests.support.manual_clock import NOON
+from emulator.tasks.task import ZOMBIE, ErrorType, Move, Status, Task, TaskError, new_task
+from emulator.tasks.verdict import Verdict
+from tests.support.manual_clock import NOON, ManualClock
 
 LATER = NOON + timedelta(days=1)
 
 
+SPLIT = TaskError(ErrorType.RUNTIME, "Split", "along the grain")
+ENDINGS = [
+    Verdict(Move.SUCCEEDED),
+    Verdict(Move.FAILED, SPLIT),
+    Verdict(Move.RETRIED, SPLIT, timedelta(seconds=2)),
+    Verdict(Move.RELEASED),
+]
+MILLISECOND = timedelta(milliseconds=1)
+
+
 @pytest.fixture
-def queue(store: Store) -> Queue:
-    unused: Any = None
-    return Queue(store=store, server="ours", events=unused)
+def queues(store: Store, tmp_path: Path) -> tuple[Queue, Queue]:
+    """Ours, and another server's at the same database."""
+    clock = ManualClock()
+    catalog = Catalog(store=store, code=CodeStore(tmp_path / "code"), clock=clock)
+    events = Events(store=store, catalog=catalog, clock=clock)
+    ours, theirs = (Queue(store=store, server=name, events=events) for name in ("ours", "theirs"))
+    return ours, theirs
+
+
+@pytest.fixture
+def queue(queues: tuple[Queue, Queue]) -> Queue:
+    return queues[0]
+
+
+def in_all(queue: Queue) -> int | None:
+    """How many tasks there are."""
+    return queue.find(Query())[1]
 
 
 def task(start: datetime, priority: int = 0) -> Task:
@@ -68,6 +98,117 @@ def test_a_task_is_read_back_as_it_was_written(queue: Queue) -> None:
 
     assert queue.get(new.id) == claimed
     assert claimed.data == {"legs": 4}
+
+
+@pytest.mark.parametrize(("due", "sorts"), [(99, True), (100, False), (101, False)])
+def test_few_are_sorted_and_many_are_read_in_their_order(
+    store: Store, queue: Queue, monkeypatch: pytest.MonkeyPatch, due: int, sorts: bool
+) -> None:
+    for _ in range(due):
+        queue.enqueue(task(NOON))
+    asked, rows = [], store.rows
+
+    def noting(statement: str, values: Any = ()) -> Any:
+        asked.append((statement, values))
+        return rows(statement, values)
+
+    monkeypatch.setattr(store, "rows", noting)
+    queue.claim(1, NOON)
+
+    statement, values = asked[-1]
+    plan = [row[3] for row in rows(f"EXPLAIN QUERY PLAN {statement}", values)]
+    assert any("TEMP B-TREE" in step for step in plan) is sorts
+
+
+# Endings
+
+
+@pytest.mark.parametrize("verdict", ENDINGS, ids=lambda verdict: verdict.move.value)
+def test_an_ending_counts_once(queue: Queue, verdict: Verdict) -> None:
+    queue.enqueue(task(NOON))
+    (claimed,) = queue.claim(1, NOON)
+
+    first, second = queue.end(claimed, verdict, LATER), queue.end(claimed, verdict, LATER)
+
+    assert first is not None
+    assert queue.get(claimed.id) == first
+    assert second is None
+    assert in_all(queue) == (2 if verdict.move is Move.RETRIED else 1)
+
+
+@pytest.mark.parametrize("verdict", ENDINGS, ids=lambda verdict: verdict.move.value)
+def test_an_ending_of_an_earlier_claim_changes_nothing(queue: Queue, verdict: Verdict) -> None:
+    queue.enqueue(task(NOON))
+    (before,) = queue.claim(1, NOON)
+    queue.release(before, NOON)
+    (claimed,) = queue.claim(1, NOON)
+
+    assert queue.end(before, verdict, LATER) is None
+
+    assert (before.claim, claimed.claim) == (1, 2)
+    assert queue.get(claimed.id) == claimed
+    assert in_all(queue) == 1
+    assert queue.end(claimed, verdict, LATER) is not None
+
+
+@pytest.mark.parametrize("verdict", ENDINGS, ids=lambda verdict: verdict.move.value)
+@pytest.mark.parametrize("mine", [0, 1])
+def test_an_ending_of_another_servers_claim_changes_nothing(
+    queues: tuple[Queue, Queue], verdict: Verdict, mine: int
+) -> None:
+    queues[0].enqueue(task(NOON))
+    (claimed,) = queues[mine].claim(1, NOON)
+
+    assert queues[1 - mine].end(claimed, verdict, LATER) is None
+
+    assert queues[mine].get(claimed.id) == claimed
+    assert in_all(queues[mine]) == 1
+    assert queues[mine].end(claimed, verdict, LATER) is not None
+
+
+def test_the_delay_of_a_retry_begins_with_the_failure_however_long_the_task_waited_and_ran(
+    queue: Queue,
+) -> None:
+    queue.enqueue(task(NOON))
+    (claimed,) = queue.claim(1, NOON + timedelta(seconds=60))
+    failed_at = NOON + timedelta(seconds=90)
+
+    pair = queue.retry(claimed, SPLIT, timedelta(seconds=2), failed_at)
+
+    assert pair is not None
+    again = queue.get(pair[1].id)
+    assert again == pair[1]
+    assert again.start_timestamp == failed_at + timedelta(seconds=2)
+    assert again.creation_timestamp == again.status_changed_timestamp == failed_at
+    assert queue.claim(1, again.start_timestamp - MILLISECOND) == []
+    assert [each.id for each in queue.claim(1, again.start_timestamp)] == [again.id]
+
+
+@pytest.mark.parametrize(("since", "lost"), [(-1, True), (0, True), (1, False)])
+def test_what_was_in_progress_before_that_moment_and_at_it_is_reclaimed(
+    queue: Queue, since: int, lost: bool
+) -> None:
+    queue.enqueue(task(NOON - MILLISECOND))
+    (claimed,) = queue.claim(1, NOON + since * MILLISECOND)
+
+    reclaimed = queue.reclaim(LATER, before=NOON)
+
+    assert [each.id for each in reclaimed] == ([claimed.id] if lost else [])
+    assert queue.get(claimed.id).error == (ZOMBIE if lost else None)
+
+
+def test_what_runs_here_is_not_reclaimed(queue: Queue) -> None:
+    for _ in range(2):
+        queue.enqueue(task(NOON))
+    runs, lost = queue.claim(2, NOON)
+
+    reclaimed = queue.reclaim(LATER, before=LATER, running=[runs.id])
+
+    assert [each.id for each in reclaimed] == [lost.id]
+    assert queue.get(runs.id) == runs
+
+
+# By which indexes
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from emulator.clock import to_iso
 from tests.support.builders import Dock, Json
 from tests.support.fake_engine import Runtime
-from tests.support.manual_clock import NOON
+from tests.support.manual_clock import NOON, ManualClock
 
 ALWAYS = {"enabled": True}
 
@@ -84,6 +84,20 @@ def test_three_retries_follow_after_2_5_and_10_seconds_and_then_the_task_fails(
     assert last["status"] == "failed"
     assert "retriedByTaskId" not in last
     assert timed_dock.get("/").json()["page"]["total"] == 4
+
+
+def test_the_delay_is_counted_from_the_failure_and_not_from_the_tasks_start(
+    timed_dock: Dock, clock: ManualClock
+) -> None:
+    def handler(event: Json, runtime: Runtime) -> None:
+        clock.advance(60)
+        raise Splinter
+
+    timed_dock.deploy(handler, retryPolicy=ALWAYS)
+
+    again = timed_dock.finish(timed_dock.create_task())["retriedByTaskId"]
+
+    assert timed_dock.task(again)["startTimestamp"] == to_iso(NOON + timedelta(seconds=62))
 
 
 def test_each_retry_lists_all_the_earlier_tasks(timed_dock: Dock) -> None:

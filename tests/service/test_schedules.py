@@ -6,7 +6,7 @@ import importlib.util
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -112,7 +112,8 @@ def test_schedules_are_found_and_paged_by_rql(timed_dock: Dock) -> None:
         ({"functionName": "walnut-table", "interval": 0}, 15),
         ({"functionName": "walnut-table", "interval": -1}, 15),
         ({"functionName": "walnut-table", "interval": 0.099}, 15),
-        ({"functionName": "walnut-table", "interval": 315_360_001}, 15),
+        ({"functionName": "walnut-table", "interval": 315_360_000.001}, 15),
+        ({"functionName": "walnut-table", "interval": 0.0999}, 15),
         ({"functionName": "walnut-table", "interval": "10"}, 15),
         ({"functionName": "walnut-table", "interval": True}, 15),
         ({"functionName": "walnut-table", "interval": 10, "data": [1]}, 15),
@@ -121,9 +122,14 @@ def test_schedules_are_found_and_paged_by_rql(timed_dock: Dock) -> None:
         ("walnut-table", 22),
     ],
 )
-def test_what_is_no_schedule_is_refused(timed_dock: Dock, body: Any, code: int) -> None:
-    assert summary(timed_dock.post("/schedules", body)) == (400, code)
-    assert timed_dock.get("/schedules").json()["data"] == []
+def test_what_is_no_schedule_is_refused(shared: Dock, body: Any, code: int) -> None:
+    assert summary(shared.post("/schedules", body)) == (400, code)
+    assert shared.get("/schedules").json()["data"] == []
+
+
+@pytest.mark.parametrize("interval", [0.1, 315_360_000])
+def test_an_interval_may_be_as_short_and_as_long_as_this(timed_dock: Dock, interval: float) -> None:
+    assert create(timed_dock, interval=interval, startTimestamp=iso(60))["interval"] == interval
 
 
 def test_a_schedule_is_deleted_once(timed_dock: Dock) -> None:
@@ -328,6 +334,38 @@ def test_a_run_whose_row_is_taken_is_not_made_again(rivals: Rivals) -> None:
 
     assert timetable.turn_due(NOON) == []
     assert len(timetable.turn_due(NOON + timedelta(seconds=10))) == 1
+
+
+def booked(store: Store) -> list[tuple[str, datetime]]:
+    """The runs that the database knows of."""
+    rows = ScheduleRunRow.select().order_by(ScheduleRunRow.run_timestamp).execute(store.db)
+    return [(row.schedule_id, row.run_timestamp) for row in rows]
+
+
+def test_of_the_runs_of_a_schedule_the_latest_alone_is_kept(rivals: Rivals) -> None:
+    timetable, store = rivals.timetables[0], rivals.stores[0]
+    often, seldom = (
+        timetable.create(function_name="walnut-table", interval=timedelta(seconds=seconds))
+        for seconds in (1, 60)
+    )
+
+    made = [timetable.turn_due(NOON + timedelta(seconds=at)) for at in range(10)]
+
+    assert sum(map(len, made)) == 11
+    assert booked(store) == [(seldom.id, NOON), (often.id, NOON + timedelta(seconds=9))]
+
+
+def test_of_a_deleted_schedule_no_run_is_kept(rivals: Rivals) -> None:
+    timetable, store = rivals.timetables[0], rivals.stores[0]
+    gone, kept = (
+        timetable.create(function_name="walnut-table", interval=timedelta(seconds=1))
+        for _ in range(2)
+    )
+    timetable.turn_due(NOON)
+
+    timetable.remove(gone.id)
+
+    assert booked(store) == [(kept.id, NOON)]
 
 
 def test_a_schedule_that_is_deleted_while_it_is_turned_makes_no_task_later(rivals: Rivals) -> None:

@@ -7,15 +7,21 @@ from typing import Any
 
 import pytest
 import requests
-from oauthlib.oauth1 import SIGNATURE_PLAINTEXT
+from oauthlib.oauth1 import SIGNATURE_PLAINTEXT, Client
 from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth1
 
+from emulator.clock import to_epoch
+from emulator.errors import DuplicateRequest
+from emulator.identity.account import Application, Token
 from emulator.identity.directory import ADMINISTRATOR
+from emulator.identity.tokens import Tokens
+from emulator.store.database import Store
+from emulator.web.oauth1 import Signer, Verifier
 from tests.service.conftest import StartDock
 from tests.support.builders import Dock, new_function
 from tests.support.fake_engine import serve
-from tests.support.manual_clock import ManualClock
+from tests.support.manual_clock import NOON, ManualClock
 from tests.support.people import Bearer, Person, administrator, nobody, refusal, replaying
 
 ME = "/users/v1/me"
@@ -120,6 +126,73 @@ def test_a_request_of_another_time_may_be_one_from_before(strict: Dock, off: int
     auth = signed(strict, timestamp=str(int(time.time()) + off))
 
     assert refusal(ask(strict, auth)) == DUPLICATE
+
+
+class Signing:
+    """A verifier whose time stands still, and signatures for it."""
+
+    def __init__(self, store: Store) -> None:
+        self.tokens = Tokens(store=store, clock=ManualClock())
+        self.verifier = Verifier(self.tokens, ManualClock())
+        self.application = self.tokens.create_application("walnut", "")
+        self.token = self.tokens.issue_oauth1("a" * 24, self.application)
+
+    def verify(
+        self,
+        off: int = 0,
+        nonce: str = "oak",
+        token: Token | None = None,
+        application: Application | None = None,
+    ) -> Signer:
+        """`off`: seconds that the client's clock is ahead."""
+        owner, mine = application or self.application, token or self.token
+        client = Client(
+            owner.consumer_key,
+            owner.consumer_secret,
+            mine.token,
+            mine.secret,
+            nonce=nonce,
+            timestamp=str(to_epoch(NOON) // 1000 + off),
+        )
+        uri, headers, _ = client.sign("http://localhost/tasks/v1/")
+        return self.verifier.verify(method="GET", uri=uri, body=b"", headers=headers)
+
+
+@pytest.fixture
+def signing(store: Store) -> Signing:
+    return Signing(store)
+
+
+@pytest.mark.parametrize("off", [-600, 0, 600])
+def test_a_clients_clock_may_be_ten_minutes_off(signing: Signing, off: int) -> None:
+    assert signing.verify(off) == (signing.application, signing.token)
+
+
+@pytest.mark.parametrize("off", [-601, 601])
+def test_a_clients_clock_may_not_be_more_than_ten_minutes_off(signing: Signing, off: int) -> None:
+    with pytest.raises(DuplicateRequest, match="601 s off"):
+        signing.verify(off)
+
+
+def test_a_request_is_not_taken_again_after_newer_ones(signing: Signing) -> None:
+    signing.verify(-600)
+    signing.verify(1, "elm")
+    signing.verify(600, "ash")
+
+    for off, nonce in ((-600, "oak"), (1, "elm"), (600, "ash")):
+        with pytest.raises(DuplicateRequest):
+            signing.verify(off, nonce)
+
+
+def test_a_nonce_is_anothers_with_another_time_token_or_application(signing: Signing) -> None:
+    other = signing.tokens.create_application("other", "")
+    ben = signing.tokens.issue_oauth1("b" * 24, signing.application)
+    of_other = signing.tokens.issue_oauth1("a" * 24, other)
+    signing.verify()
+
+    assert signing.verify(1).token == signing.token
+    assert signing.verify(token=ben).token == ben
+    assert signing.verify(token=of_other, application=other) == (other, of_other)
 
 
 def test_a_token_is_good_with_its_own_consumer_key_only(strict: Dock) -> None:
@@ -242,6 +315,36 @@ def test_a_password_gets_an_access_token(strict: Dock) -> None:
     assert pair["expires_in"] == 300
     me = Person(strict.emulator.url, Bearer(pair["access_token"])).get(ME)
     assert me["id"] == pair["user_id"]
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_a_scheme_may_be_written_in_any_case(strict: Dock, scheme: str) -> None:
+    token = grant(strict).json()["access_token"]
+
+    answer = nobody(strict).ask("GET", ME, headers={"Authorization": f"{scheme} {token}"})
+
+    assert answer.json()["email"] == ADMINISTRATOR
+
+
+@pytest.mark.parametrize("scheme", ["OAuth", "oauth", "OAUTH"])
+def test_a_signatures_scheme_may_be_written_in_any_case(strict: Dock, scheme: str) -> None:
+    request = prepared(strict, signed(strict))
+    header = request.headers["Authorization"]
+    header = header if isinstance(header, str) else header.decode()
+    request.headers["Authorization"] = header.replace("OAuth", scheme, 1)
+
+    with replaying(request) as (answer,):
+        assert answer.json()["email"] == ADMINISTRATOR
+
+
+def test_an_expired_token_is_told_from_an_unknown_one_after_another_was_bought(
+    timed: Dock, clock: ManualClock
+) -> None:
+    pair = grant(timed).json()
+    clock.advance(300)
+    refresh(timed, pair["refresh_token"])
+
+    assert refusal(ask(timed, Bearer(pair["access_token"]))) == EXPIRED_ACCESS
 
 
 def test_an_access_token_expires_and_is_refreshed(timed: Dock, clock: ManualClock) -> None:
@@ -401,9 +504,14 @@ def test_a_function_gets_credentials_that_work(strict: Dock) -> None:
         ("http://localhost:3000", 200),
         ("http://app.localhost", 200),
         ("http://127.0.0.1:8080", 200),
+        ("http://[::1]:8080", 200),
         ("https://example.com", 401),
         ("http://localhost.example.com", 401),
+        ("http://evillocalhost", 401),
+        ("http://app.localhost.example.com", 401),
+        ("http://127.0.0.1.example.com", 401),
         ("null", 401),
+        ("", 401),
     ],
 )
 def test_a_website_does_not_act_as_the_administrator(
@@ -411,4 +519,4 @@ def test_a_website_does_not_act_as_the_administrator(
 ) -> None:
     headers = {} if origin is None else {"Origin": origin}
 
-    assert requests.get(f"{dock.emulator.url}{ME}", headers=headers).status_code == status
+    assert nobody(dock).ask("GET", ME, headers=headers).status_code == status

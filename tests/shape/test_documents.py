@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import cli
-from docs import charts
+from docs import charts, engines
 from emulator import errors
 from emulator.clock import SystemClock
 from emulator.identity.directory import Directory
@@ -17,13 +17,16 @@ from emulator.store.database import Store
 from emulator.web import permissions, problems
 from emulator.web.lambda_invoke import FUNCTIONS
 from emulator.web.task_service import create_app
+from tests.engines.rows import ROWS, Seen
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 
 def all_errors(kind=errors.TaskdockError):
-    return [kind, *(deeper for below in kind.__subclasses__() for deeper in all_errors(below))]
+    """But for the client's and the web's own, which have no place in the tree."""
+    below = [deeper for each in kind.__subclasses__() for deeper in all_errors(each)]
+    return [kind, *below] if kind.__module__ == errors.__name__ else below
 
 
 def test_the_state_charts_are_the_tables():
@@ -50,18 +53,20 @@ def test_every_command_is_in_the_readme(name):
 
 @pytest.mark.parametrize("kind", all_errors())
 def test_every_error_is_drawn_in_the_tree_explained_and_answered(kind):
-    if kind.__module__ != errors.__name__:
-        return  # the client's own: it answers no request
-
-    assert re.search(rf"[ ─]?{kind.__name__}\b", errors.__doc__)
+    assert re.search(rf"(^|─ ){kind.__name__}\b", errors.__doc__, re.MULTILINE)
     assert kind.__doc__
     assert problems.problem_of(kind)
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\(([^)#]+)\)", README))
+def test_nothing_else_is_drawn_in_the_tree():
+    drawn = re.findall(r"^(?:[│ ]*[├└]── )?([A-Z]\w+)(?: {2}|$)", errors.__doc__, re.MULTILINE)
+
+    assert sorted(drawn) == sorted(kind.__name__ for kind in all_errors())
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\((?!https?://)([^)#]+)\)", README))
 def test_what_the_readme_links_to_is_there(path):
-    if not path.startswith("http"):
-        assert (ROOT / path).exists()
+    assert (ROOT / path).exists()
 
 
 # docs/task-service.md and docs/lambda-api.md
@@ -118,3 +123,35 @@ def test_the_document_has_no_endpoint_that_is_not_there(tmp_path):
 @pytest.mark.parametrize("path", re.findall(r"\]\(([^)#:]+)\)", SERVICE + AWS))
 def test_what_these_documents_link_to_is_there(path):
     assert (ROOT / "docs" / path).exists()
+
+
+# docs/engines.md
+
+ENGINES = (ROOT / "docs" / "engines.md").read_text()
+TRIALS = "".join(path.read_text() for path in (ROOT / "tests" / "engines").rglob("test_*.py"))
+
+
+def recorded():
+    """The rows that tests record, by the words in their calls and their parameters."""
+    families = {"Docker of {suite}": ("trixie", "forky"), "Python {version}": ("3.10", "3.13")}
+    for family, names in families.items():
+        if f'record(f"{family}"' in TRIALS:
+            yield from (re.sub(r"\{\w+\}", name, family) for name in names)
+    yield from (name for name in ROWS if f'"{name}"' in TRIALS)
+
+
+def test_each_engine_and_surrounding_that_is_tried_has_its_row_and_no_other_has():
+    assert list(engines.kept(ENGINES)) == list(ROWS)
+    assert set(recorded()) == set(ROWS)
+
+
+def test_the_table_of_engines_is_as_its_command_writes_it():
+    assert engines.written(ENGINES, {}) == ENGINES, "run: make engines"
+
+
+def test_what_was_seen_is_written_and_the_rest_is_kept():
+    seen = {"no bridge": Seen("Docker 99", "told: nothing")}
+
+    text = engines.written(ENGINES, seen)
+
+    assert engines.kept(text) == {**engines.kept(ENGINES), **seen}

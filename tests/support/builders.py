@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+import tempfile
 import threading
 import time
 import zipfile
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +24,7 @@ from emulator.functions.function import Function
 from emulator.loop import Loop
 from emulator.notices import Notices
 from emulator.settings import Settings
+from emulator.store.database import Store
 from emulator.web.task_service import create_app
 from tests.support.fake_engine import FakeEngine, FakeProgram, Handler, serve
 from tests.support.manual_clock import ManualClock
@@ -30,7 +33,8 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 FINAL = ("complete", "failed", "retried", "canceled")
-LIMIT = 8.0  # seconds that anything here may take
+DATABASE = "taskdock.db"
+LIMIT = 30.0  # seconds that anything here may take, on a machine that has much else to do
 _POLL = 0.005
 
 
@@ -93,6 +97,9 @@ class Dock:
     ) -> None:
         self.engine = engine or FakeEngine()
         self.clock = clock
+        if not (data_dir / DATABASE).exists():
+            data_dir.mkdir(parents=True, exist_ok=True)
+            (data_dir / DATABASE).write_bytes(_new_database())
         settings = {"freeze_after": 3600.0, "stop_grace": 5.0, "prewarm": 0, **settings}
         self.emulator = Emulator(
             Settings(port=0, data_dir=data_dir, **settings),
@@ -107,6 +114,7 @@ class Dock:
         self._stopped = False
 
     def stop(self, grace: float = 0.0) -> None:
+        self.engine.let_go()
         if not self._stopped:
             self._stopped = True
             self.emulator.stop(grace)
@@ -232,6 +240,14 @@ class Dock:
 
 
 StartDock = Callable[..., Dock]
+
+
+@cache
+def _new_database() -> bytes:
+    """A database with nothing in it: making its tables anew for each server would take longer."""
+    with tempfile.TemporaryDirectory() as folder:
+        Store(Path(folder) / DATABASE).close()
+        return (Path(folder) / DATABASE).read_bytes()
 
 
 def app_of(directory: Any) -> Flask:

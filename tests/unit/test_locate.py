@@ -178,18 +178,83 @@ def test_docker_config_and_docker_context_choose_the_context(
     assert locate.find_engine(environment) == f"unix://{home}/bench.sock"
 
 
-def test_a_context_that_does_not_answer_is_passed_over(
+@pytest.mark.parametrize(
+    ("address", "fault"),
+    [
+        ("unix:///nowhere/bench.sock", "no such socket"),
+        ("ssh://me@elsewhere", "ssh:// addresses cannot be used here; taskdock needs an engine on"),
+        ("tcp://", "the address names no host"),
+        ("", "there is no such context in "),
+    ],
+)
+def test_no_other_engine_stands_in_for_the_current_context(
+    address: str, fault: str, home: Path, environment: dict[str, str], listen: Listen
+) -> None:
+    listen(home / "system-docker.sock")
+    write_context(home / ".docker", name="bench", address=address)
+
+    with pytest.raises(EngineUnreachable) as caught:
+        locate.find_engine(environment)
+
+    _, tried, advice = caught.value.message.splitlines()
+    assert f"{address} (docker context bench): {fault}" in tried
+    assert advice == (
+        "  No other engine is looked for. Start that one, or: docker context use default"
+    )
+
+
+def test_a_context_of_the_environment_that_does_not_exist_is_told(
     home: Path, environment: dict[str, str], listen: Listen
 ) -> None:
-    write_context(home / ".docker", name="bench", address=f"unix://{home}/bench.sock")
+    listen(home / "system-docker.sock")
+    environment["DOCKER_CONTEXT"] = "bench"
+
+    with pytest.raises(EngineUnreachable, match="no such context") as caught:
+        locate.find_engine(environment)
+
+    assert caught.value.message.endswith("or: unset DOCKER_CONTEXT")
+
+
+def test_the_default_context_is_no_order(
+    home: Path, environment: dict[str, str], listen: Listen
+) -> None:
     address = listen(home / "system-docker.sock")
+    environment["DOCKER_CONTEXT"] = "default"
 
     assert locate.find_engine(environment) == address
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"currentContext": 5}', '{"currentContext": "x"}']
-)
+@pytest.mark.parametrize("switch", ["DOCKER_TLS_VERIFY", "DOCKER_TLS"])
+def test_an_engine_that_wants_tls_is_refused_in_words(
+    switch: str, environment: dict[str, str], listen: Listen
+) -> None:
+    environment |= {"DOCKER_HOST": listen(), switch: "1"}
+
+    with pytest.raises(EngineUnreachable, match="TLS cannot be used here; taskdock needs"):
+        locate.find_engine(environment)
+
+
+def test_a_context_with_keys_for_tls_is_refused_in_words(
+    home: Path, environment: dict[str, str], listen: Listen
+) -> None:
+    write_context(home / ".docker", name="bench", address=listen())
+    keys = home / ".docker" / "contexts" / "tls" / hashlib.sha256(b"bench").hexdigest() / "docker"
+    keys.mkdir(parents=True)
+
+    with pytest.raises(EngineUnreachable, match="TLS cannot be used here; taskdock needs"):
+        locate.find_engine(environment)
+
+
+def test_tls_does_not_matter_at_a_socket_of_this_machine(
+    home: Path, environment: dict[str, str], listen: Listen
+) -> None:
+    address = listen(home / "mine.sock")
+    environment |= {"DOCKER_HOST": address, "DOCKER_TLS_VERIFY": "1"}
+
+    assert locate.find_engine(environment) == address
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"currentContext": 5}'])
 def test_a_strange_docker_configuration_is_passed_over(
     text: str, home: Path, environment: dict[str, str], listen: Listen
 ) -> None:
@@ -201,10 +266,8 @@ def test_a_strange_docker_configuration_is_passed_over(
 
 
 def test_every_place_is_listed_when_there_is_no_engine(
-    home: Path, environment: dict[str, str]
+    environment: dict[str, str],
 ) -> None:
-    write_context(home / ".docker", name="bench", address=f"unix://{home}/bench.sock")
-
     with pytest.raises(EngineUnreachable) as caught:
         locate.find_engine(environment)
 
@@ -276,3 +339,19 @@ def test_the_command_says_why_there_is_none(
 
     assert locate.main() == 1
     assert "no such socket" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [("unix://{home}/system-docker.sock", 1), ("unix://{home}/other.sock", 2), ("ssh://me@far", 2)],
+)
+def test_the_command_tells_an_engine_to_be_started_from_one_elsewhere(
+    host: str,
+    code: int,
+    home: Path,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "environ", environment | {"DOCKER_HOST": host.format(home=home)})
+
+    assert locate.main() == code

@@ -29,7 +29,12 @@ class Party:
     def offer(self, id="one"):
         """Everything that the mailbox will reply."""
         replies = []
-        self.mailbox.offer(delivery(id), replies.append)
+
+        def reply(outcome):
+            self.heard.append("replied")
+            replies.append(outcome)
+
+        self.mailbox.offer(delivery(id), reply)
         return replies
 
     def take(self, delivery):
@@ -79,7 +84,7 @@ def test_the_first_next_after_each_answer_makes_it_ready_again(party):
         party.offer(id)
         party.mailbox.answer(id, b"")
 
-    assert party.heard == ["polled", "delivered", "delivered", "answered"] * 2
+    assert party.heard == ["polled", "delivered", "delivered", "answered", "replied"] * 2
 
 
 def test_an_event_offered_between_an_answer_and_the_next_is_not_lost(party):
@@ -110,7 +115,20 @@ def test_an_answer_resolves_the_offer(party):
     assert party.mailbox.answer("one", b"42") is Verdict.ACCEPTED
 
     assert replies == [Answer(b"42")]
-    assert party.heard == ["polled", "delivered", "answered"]
+
+
+@pytest.mark.parametrize("post", ["answer", "error"])
+def test_the_environment_has_answered_before_the_caller_knows(party, post):
+    """Else a caller that calls again at once finds it busy."""
+    party.next()
+    party.offer()
+
+    if post == "answer":
+        party.mailbox.answer("one", b"42")
+    else:
+        party.mailbox.fail("one", None, b"{}")
+
+    assert party.heard == ["polled", "delivered", "answered", "replied"]
 
 
 def test_a_second_answer_is_refused_and_changes_nothing(party):
@@ -145,6 +163,18 @@ def test_a_runtime_that_asks_again_after_its_time_is_over_is_not_ready(party):
     assert party.heard == ["polled", "delivered"]
     party.mailbox.close(ContainerEnd(None))
     assert party.got == [delivery(), None]
+
+
+def test_an_id_is_known_until_the_runtime_asks_for_the_next_event(party):
+    party.next()
+    party.offer()
+    party.mailbox.answer("one", b"")
+    assert party.mailbox.answer("one", b"") is Verdict.WRONG_STATE
+
+    party.next()
+
+    assert party.mailbox.answer("one", b"") is Verdict.UNKNOWN_ID
+    assert party.mailbox.fail("one", None, b"") is Verdict.UNKNOWN_ID
 
 
 def test_an_unknown_id_is_told_apart(party):
@@ -192,6 +222,19 @@ def test_an_offer_after_the_end_is_answered_at_once(party):
     replies = party.offer()
 
     assert replies == [ContainerEnd(None)]
+
+
+def test_an_end_is_told_once_however_often_it_is_said(party):
+    party.next()
+    before = party.offer("one")
+
+    party.mailbox.close(ContainerEnd(3))
+    between = party.offer("two")
+    party.next()
+    party.mailbox.close(ContainerEnd(4))
+
+    assert (before, between) == ([ContainerEnd(3)], [ContainerEnd(None)])
+    assert party.got == [delivery("one"), None]
 
 
 def test_a_runtime_that_waits_is_told_of_the_end(party):

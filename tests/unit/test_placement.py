@@ -3,8 +3,17 @@
 import pytest
 
 from emulator.lambdas.lifecycle import State
-from emulator.lambdas.placement import Slot, serve_from, to_evict, to_freeze, to_retire
+from emulator.lambdas.placement import (
+    Slot,
+    held,
+    serve_from,
+    serving_soon,
+    to_evict,
+    to_freeze,
+    to_retire,
+)
 
+ENDING = (State.RETIRING, State.GONE)
 IDLE = (State.READY, State.FROZEN, State.DOWN)
 
 
@@ -36,6 +45,41 @@ def test_the_most_recently_used_idle_environment_of_the_version_serves(pool, ser
     chosen = serve_from(pool, "v1")
 
     assert (chosen and chosen.id) == served
+
+
+@pytest.mark.parametrize("state", State)
+def test_memory_is_held_until_an_environment_is_being_removed(state):
+    pool = [slot("one", state, memory=128), slot("other", State.BUSY, memory=256)]
+
+    assert held(pool) == (256 if state in ENDING else 128 + 256)
+
+
+@pytest.mark.parametrize("state", State)
+def test_room_that_is_held_is_nobody_elses(state):
+    pool = [slot("one", state, memory=128)]
+    gives_way = ["one"] if state in IDLE else None
+    made_room = [] if state in ENDING else gives_way
+
+    assert ids(to_evict(pool, 128, budget=255)) == made_room
+    assert ids(to_evict(pool, 128, budget=256)) == []
+    assert ids(to_evict(pool, 128, budget=256, most=1)) == made_room
+
+
+@pytest.mark.parametrize(
+    ("answered", "soon"),
+    [
+        ([], 0),
+        ([slot("now", State.SETTLING, since=10)], 1),
+        ([slot("just", State.SETTLING, since=9.91)], 1),
+        ([slot("at the limit", State.SETTLING, since=9.5)], 0),
+        ([slot("works on", State.SETTLING, since=9)], 0),
+        ([slot("stale", State.SETTLING, since=10, stale=True)], 0),
+        ([slot(s.value, s, since=10) for s in State if s is not State.SETTLING], 0),
+        ([slot("a", State.SETTLING, since=10), slot("b", State.SETTLING, since=10)], 2),
+    ],
+)
+def test_who_has_just_answered_and_can_be_used_again_serves_soon(answered, soon):
+    assert serving_soon(answered, now=10, within=0.5) == soon
 
 
 @pytest.mark.parametrize(
@@ -98,6 +142,18 @@ def test_what_idles_too_long_or_is_stale_is_retired():
     ]
 
     assert ids(to_retire(pool, now=10, after=10)) == ["expired", "stale"]
+
+
+@pytest.mark.parametrize(
+    ("since", "retired"), [(70.1, []), (70, ["works on"]), (0, ["works on"]), (99, [])]
+)
+def test_what_works_on_after_its_answer_may_do_so_for_its_whole_time_limit(since, retired):
+    pool = [
+        slot("works on", State.SETTLING, since=since, time_limit=30),
+        slot("busy", State.BUSY, since=0, time_limit=30),
+    ]
+
+    assert ids(to_retire(pool, now=100, after=1)) == retired
 
 
 def test_the_youngest_of_each_function_are_kept_warm_but_never_what_is_stale():

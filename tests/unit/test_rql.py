@@ -114,6 +114,10 @@ def test_a_text_is_a_condition(text: str, condition: Condition | None) -> None:
         ("2021-12-10T12:00Z", NOON),
         ("2021-12-10T12:00:00", NOON),
         ("2021-12-10T12:00:00.0009Z", NOON),
+        ("2021-12-10T12:00:00.5Z", NOON.replace(microsecond=500_000)),
+        ("2021-12-10T12:00:00.25Z", NOON.replace(microsecond=250_000)),
+        ("2021-12-10T12:00:00.05Z", NOON.replace(microsecond=50_000)),
+        ("2021-12-10T12:00:00.1239Z", NOON.replace(microsecond=123_000)),
         ("2021-12-10T14:00:00+02:00", NOON),
         ("2021%252D12%252D10T12%253A00%253A00%252E000Z", NOON),
         ("2021-13-10", "2021-13-10"),
@@ -232,6 +236,14 @@ def test_what_is_wrong_is_said_with_its_place(text: str, message: str) -> None:
 
     assert caught.value.message.startswith("RQL: ")
     assert message in caught.value.message
+
+
+def test_a_query_is_as_long_as_it_may_be_and_no_longer() -> None:
+    longest = f"eq(a,{'b' * (MAX_LENGTH - 6)})"
+
+    assert parse(longest) == Query(where=In(("a",), ("b" * (MAX_LENGTH - 6),)))
+    with pytest.raises(BadQuery, match="16384 characters at most"):
+        parse(f"&{longest}")
 
 
 HOSTILE = {
@@ -425,6 +437,11 @@ def test_logs_of_a_function_are_asked_for_a_period() -> None:
     logs = parse_function_logs(f"{DAY}2021-12-10T11:00:00Z&limit(5)")
 
     assert logs == FunctionLogQuery(TEN, ELEVEN, 5, 0)
+
+
+@pytest.mark.parametrize("end", ["2021-12-10T10:00:00Z", "2021-12-11T10:00:00Z"])
+def test_a_period_may_be_one_moment_and_a_whole_day(end: str) -> None:
+    assert parse_function_logs(f"{DAY}{end}").since == TEN
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,23 @@ import pytest
 from emulator import strict_json
 
 
-@pytest.mark.parametrize("text", [r'{"a": [1, 2.5, null, "\u0000"]}', '"é"'.encode(), "12"])
-def test_json_is_read(text):
-    strict_json.loads(text)
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r'{"a": [1, 2.5, null, "\u0000"]}', {"a": [1, 2.5, None, "\0"]}),
+        ('"é"'.encode(), "é"),
+        (r'"\ud83d\ude00"', "😀"),
+        ("12", 12),
+        ("1e308", 1e308),
+        ("1" * 400, int("1" * 400)),
+        (b" true\n", True),
+        ("null", None),
+    ],
+)
+def test_json_is_read(text, value):
+    read = strict_json.loads(text)
+
+    assert (read, type(read)) == (value, type(value))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,48 @@
+"""How many files and connections this process may have open at a time."""
+
+from __future__ import annotations
+
+import resource
+
+from emulator.errors import StartupError
+
+# Beyond it nothing is gained here, and programs that we start and that close every number there
+# could be, as apt-get does, take minutes.
+_ENOUGH = 65_536
+_EACH = 6  # that an environment has open: its streams, pipes, kernel files and connections
+_OWN = 60  # that the server has open without any
+_LOW = 1_024
+_LEAST = 128  # with fewer, accepting a connection fails before the first function has run
+_RAISE_IT = f"for more, start it after: ulimit -n {_LOW * 4} (as root if that is refused)"
+
+
+def raise_limit() -> str | None:
+    """Allows this process as many as it may allow itself; a warning where that is few.
+
+    Raises `StartupError` where it is too few to serve at all.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _ENOUGH if hard == resource.RLIM_INFINITY else min(hard, _ENOUGH)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+        except (ValueError, OSError):  # macOS has a lower limit of its own
+            pass
+    return warning(soft)
+
+
+def warning(limit: int) -> str | None:
+    """What there is to say about this many; None where it is enough. Raises `StartupError`."""
+    if limit == resource.RLIM_INFINITY or limit >= _LOW:
+        return None
+    if limit < _LEAST:
+        raise StartupError(
+            f"this process may have no more than {limit} files open, and a server needs {_LEAST};"
+            f" {_RAISE_IT}"
+        )
+    room = max(0, limit - _OWN) // _EACH
+    return (
+        f"this process may have {limit} files open, which is enough for about {room} containers;"
+        f" {_RAISE_IT}"
+    )

@@ -1,0 +1,88 @@
+"""Engines of the tests' own, and the images that they are given."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from emulator import places
+from emulator.engines import ingredients
+from emulator.engines.images import ImageRequest, Images
+from tests.support.own_engine import OwnEngine, search_path
+
+StartEngine = Callable[..., OwnEngine]
+
+_TOOLS = ("dockerd", "unshare", "nsenter", "setpriv", "mount")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Other systems take minutes to make: they are tried only when they are asked for."""
+    asked = any("systems" in argument for argument in config.args)
+    return True if collection_path.name == "systems" and not asked else None
+
+
+@pytest.fixture(scope="session")
+def own_engines() -> None:
+    """Where none can be started, tests that need one are skipped at home and fail in CI."""
+    lacking = [tool for tool in _TOOLS if shutil.which(tool, path=search_path()) is None]
+    if os.getuid() == 0 and not lacking:
+        return
+    fault = f"an engine of one's own takes root and {', '.join(_TOOLS)}"
+    if os.environ.get("CI"):
+        pytest.fail(f"CI needs what is missing: {fault}")
+    pytest.skip(fault)
+
+
+@pytest.fixture(scope="session")
+def python_image(docker_client: docker.DockerClient, archives: Path) -> Path:
+    return _saved(docker_client, "python:3.11", archives)
+
+
+@pytest.fixture(scope="session")
+def node_image(docker_client: docker.DockerClient, archives: Path) -> Path:
+    return _saved(docker_client, "nodejs:20", archives)
+
+
+@pytest.fixture(scope="session")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("images")
+
+
+def _saved(client: docker.DockerClient, recipe: str, folder: Path) -> Path:
+    """A stand-in of this machine's engine, built if need be, as a file that engines can load."""
+    reference = Images(client, lambda _: None).ensure(ImageRequest("", recipe))
+    archive = folder / f"{recipe.replace(':', '-')}.tar"
+    with archive.open("wb") as file:
+        for chunk in client.images.get(reference).save(named=True):
+            file.write(chunk)
+    return archive
+
+
+@pytest.fixture(scope="session")
+def busybox() -> Path:
+    """The program that a container of taskdock's own runs; it cannot be had without a network."""
+    return ingredients.busybox(places.cache(os.environ))
+
+
+@pytest.fixture
+def start_engine(own_engines: None, busybox: Path) -> Iterator[StartEngine]:
+    """Starts an engine with these options of dockerd, for the test alone. The network that it is
+    in leads nowhere, so a home there has busybox already."""
+    with ExitStack() as started:
+
+        def start(*options: str, **fields: Any) -> OwnEngine:
+            engine = started.enter_context(OwnEngine(*options, **fields))
+            place = engine.home / ".cache" / "taskdock" / "busybox" / "bin" / "busybox"
+            place.parent.mkdir(parents=True)
+            shutil.copy(busybox, place)
+            return engine
+
+        yield start

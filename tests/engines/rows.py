@@ -1,0 +1,69 @@
+"""Engines and surroundings that are tried: the rows of the table in docs/engines.md.
+
+A test records what it has seen under its row's name; `python -m docs.engines` writes the table.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulator import places
+
+OTHER = "make test-engines"
+VM = "make test-vm"
+
+
+@dataclass(frozen=True)
+class Row:
+    surrounding: str
+    command: str = "make test"
+
+
+@dataclass(frozen=True)
+class Seen:
+    engine: str
+    """With its version."""
+    what: str
+    """`works`, or what the user is told."""
+
+
+ROWS = {
+    "first start": Row("its first start ever: the bridge's description names no gateway"),
+    "API 1.52": Row("a proxy that leaves out what API 1.52 (Docker 29) leaves out"),
+    "not root": Row("a user who is not root, with the group of the engine's socket"),
+    "host-gateway-ip": Row("`host-gateway-ip` set: not the bridge's own address"),
+    "another bridge": Row("`bip` set: the bridge has other addresses than usual"),
+    "firewall drops": Row("a firewall that drops what comes from the bridge, as ufw's does"),
+    "firewall rejects": Row("a firewall that refuses what comes from the bridge"),
+    "another network": Row("the engine in another network namespace, as a rootless one is"),
+    "no bridge": Row('`"bridge": "none"`'),
+    "Docker of trixie": Row("the engine of Debian 13, on this machine's kernel", OTHER),
+    "Docker of forky": Row("the engine of Debian's next, on this machine's kernel", OTHER),
+    "Python 3.10": Row("Python 3.10", OTHER),
+    "Python 3.13": Row("Python 3.13, of Debian 13", OTHER),
+    "systemd": Row("Debian 13 with systemd and control groups of version 2, as a machine", VM),
+}
+
+
+def file() -> Path:
+    """Where results are kept until they are written into the document."""
+    return places.cache(os.environ) / "engines.json"
+
+
+def results() -> dict[str, Seen]:
+    try:
+        found = json.loads(file().read_text())
+    except (OSError, ValueError):
+        return {}
+    return {name: Seen(**seen) for name, seen in found.items() if name in ROWS}
+
+
+def record(name: str, engine: str, what: str) -> None:
+    """Keeps what a test has seen, until the next time."""
+    assert name in ROWS, name
+    kept = {**results(), name: Seen(engine, what)}
+    file().parent.mkdir(parents=True, exist_ok=True)
+    file().write_text(json.dumps({name: vars(seen) for name, seen in kept.items()}, indent=1))

@@ -1,0 +1,85 @@
+"""A whole run of the tests ends, and says what hung; what it begins with is there."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from emulator.functions import runtimes
+from tests.support import whole_run
+from tests.support.live import REPOSITORY
+
+WAITING = (*whole_run.FIRST, "tests/unit/test_rql.py", whole_run.LAST[0])
+HANGS = """
+import threading
+import pytest
+
+@pytest.fixture
+def server():
+    yield
+    open("stopped", "w").close()
+
+def test_that_passes():
+    pass
+
+def test_that_hangs(server):
+    threading.Event().wait()
+
+def test_that_never_begins():
+    pass
+"""
+
+
+def test_past_its_limit_a_run_ends_in_order_and_names_what_hung(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "test_hangs.py").write_text(HANGS)
+    (tmp_path / "pytest.ini").touch()
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    options = ("-p", "tests.support.whole_run", "-n", "1", "--dist", "loadfile", "--limit", "2")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:schemathesis", *options],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode not in (0, None), done.stdout
+    assert "threading.Event().wait()" in done.stdout
+    assert "FAILED test_hangs.py::test_that_hangs" in done.stdout
+    assert "1 failed, 1 passed" in done.stdout.splitlines()[-1]
+    assert (tmp_path / "stopped").exists()
+
+
+def test_the_images_of_a_run_are_not_made_beyond_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole_run, "COMMAND", ("sh", "-c", "exec sleep 1000"))
+    images = whole_run.Images()
+
+    images.pytest_sessionstart()
+    images.pytest_sessionfinish()
+
+    assert images.making.returncode == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("path", [*whole_run.FIRST, *whole_run.LAST])
+def test_what_is_given_a_turn_of_its_own_is_there(path: str) -> None:
+    assert (REPOSITORY / path).exists()
+
+
+def test_long_tests_come_first_and_those_that_need_every_image_last() -> None:
+    ids = [f"{path}test_x.py" if path.endswith("/") else f"{path}::test_x" for path in WAITING]
+    mixed = ids[::2] + ids[1::2]
+
+    assert sorted(mixed, key=whole_run.turn) == ids
+
+
+@pytest.mark.parametrize("id", whole_run.WANTED)
+def test_the_images_that_are_made_first_are_stand_ins(id: str) -> None:
+    assert runtimes.find(id).standin

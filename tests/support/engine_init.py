@@ -1,0 +1,140 @@
+"""The first process of an own engine's namespaces: starts the engine, and ends all with its input.
+
+A program of its own, `engine_init.py DESCRIPTION`, started by `tests.support.own_engine` as
+process 1 of a pid namespace: when it ends, the kernel ends everything in there, and with the last
+of them go the mounts and the network. It ends when nobody holds its input any more, which is also
+so after its owner was killed, and when its time is up. Needs nothing but Python's own library.
+
+DESCRIPTION is JSON: `folder` (the engine's, which goes with it), `options` (of dockerd), `root`
+(the folder of another system, whose dockerd is run, or ""), `limit` (seconds).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+SECONDS_TO_STOP = 10.0
+
+_DATA_SIZE = "4g"
+
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
+
+_PLAIN = r"""
+for backend in iptables iptables-nft iptables-legacy; do
+  if "$backend" --table nat --numeric --list > /dev/null 2>&1; then
+    mkdir -p "$TOOLS" && ln -sf "$(command -v "$backend")" "$TOOLS/iptables"
+    break
+  fi
+done
+PATH=$TOOLS:$PATH
+export PATH
+exec "$@"
+"""
+"""A kernel may have only one of iptables' two backends, and not the one that the name leads to."""
+
+_ROOTED = r"""
+set -e
+mkdir -p "$ROOT$FOLDER" "$ROOT/oldroot"
+mount --bind "$ROOT" "$ROOT"
+mount -t proc proc "$ROOT/proc"
+mount --rbind /sys "$ROOT/sys"
+mount --rbind /dev "$ROOT/dev"
+mount -t tmpfs tmpfs "$ROOT/run"
+mount --rbind "$FOLDER" "$ROOT$FOLDER"
+cd "$ROOT"
+pivot_root . oldroot
+cd /
+umount -l /oldroot
+set +e
+"""
+
+
+def main(description: dict[str, Any]) -> int:
+    folder = Path(description["folder"])
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(1))  # process 1 gets no signal unasked
+    signal.alarm(description["limit"])
+    _bring_up_loopback()
+    _mount_data(folder / "data")
+    engine = _start(folder, description)
+    ending = threading.Thread(target=_end_with_input, args=(engine,), daemon=True)
+    ending.start()
+    code = _reap_until_end(engine)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGKILL)  # all but this process; what holds mounts has to go first
+    subprocess.run(["umount", "--lazy", str(folder / "data")], check=False)
+    shutil.rmtree(folder, ignore_errors=True)
+    return code
+
+
+def _start(folder: Path, description: dict[str, Any]) -> subprocess.Popen[bytes]:
+    root = description["root"]
+    command = [
+        "dockerd",
+        f"--host=unix://{folder}/docker.sock",
+        f"--data-root={folder}/data",
+        f"--exec-root={'/run/engine' if root else folder / 'exec'}",
+        f"--pidfile={folder}/pid",
+        *description["options"],
+    ]
+    variables = {
+        **os.environ,
+        "TOOLS": "/run/tools" if root else str(folder / "tools"),
+        "ROOT": root,
+        "FOLDER": str(folder),
+    }
+    script = _ROOTED + _PLAIN if root else _PLAIN
+    with open(folder / "log", "wb") as log:
+        return subprocess.Popen(
+            ["unshare", "--mount", "sh", "-c", script, "engine", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=variables,
+        )
+
+
+def _end_with_input(engine: subprocess.Popen[bytes]) -> None:
+    sys.stdin.buffer.read()
+    engine.terminate()  # it stops its containers, and unmounts what it mounted
+    time.sleep(SECONDS_TO_STOP)
+    engine.kill()
+
+
+def _reap_until_end(engine: subprocess.Popen[bytes]) -> int:
+    """Process 1 inherits whoever loses its parent."""
+    while True:
+        pid, status = os.wait()
+        if pid == engine.pid:
+            return os.waitstatus_to_exitcode(status)
+
+
+def _mount_data(folder: Path) -> None:
+    """In memory: images are there in a second, and gone with the namespace."""
+    folder.mkdir()
+    options = f"mode=711,size={_DATA_SIZE}"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "data", str(folder)], check=True)
+
+
+def _bring_up_loopback() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        request = struct.pack("16sh14x", b"lo", 0)
+        answer = fcntl.ioctl(any_socket, _SIOCGIFFLAGS, request)
+        (flags,) = struct.unpack_from("h", answer, 16)
+        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | _IFF_UP))
+
+
+if __name__ == "__main__":
+    sys.exit(main(json.loads(sys.argv[1])))

@@ -1,0 +1,129 @@
+"""A pytest plugin for the whole suite on several workers; `make test` loads it with -p.
+
+A file is one worker's from its first test to its last (xdist's --dist loadfile), and those that
+take long begin first. Meanwhile the images that some tests need are made. And the run ends: past a
+limit, what still runs has failed and nothing else begins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Generator
+
+import pytest
+
+from emulator.functions import runtimes
+from tests.support.live import COMMAND
+
+LIMIT = 40 * 60.0  # seconds for all tests together
+GRACE = 60.0  # seconds for what tests have open, once they were told to stop
+
+FIRST = (
+    "tests/acceptance/test_kill.py",
+    "tests/contract/test_engine_contract.py",
+    "tests/fuzz/",
+    "tests/sdk/",
+    "tests/fidelity/test_9_hostile_functions.py",
+)
+"""What takes long for the number of its tests, the longest first."""
+LAST = ("tests/contract/test_standins.py", "tests/acceptance/test_runtimes.py")
+"""What needs every image, which may take a while to make."""
+WANTED = ("python3.11", "nodejs20.x", "provided.al2023", "python3.13", "nodejs22.x", "nodejs24.x")
+"""The runtimes that most tests use, and so the images to be made first."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("the whole run")
+    group.addoption(
+        "--limit",
+        type=float,
+        default=LIMIT,
+        metavar="SECONDS",
+        help=f"that all tests may take together; {LIMIT:.0f} if not given",
+    )
+    group.addoption(
+        "--make-images", action="store_true", help="make every stand-in while tests run"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Limit(config.getoption("limit")), "limit")
+    if config.getoption("make_images") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Images(), "images")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: turn(item.nodeid))  # which keeps the order of what is equal
+
+
+def turn(nodeid: str) -> int:
+    """Where a test's file stands in the queue: before all others, among them or behind them."""
+    for number, path in enumerate(FIRST):
+        if nodeid.startswith(path):
+            return number - len(FIRST)
+    return int(nodeid.startswith(LAST))
+
+
+class Images:
+    """Makes every stand-in beside the tests. A test that needs one makes sure of it, and says why
+    it cannot be made; so nothing of that is said here.
+    """
+
+    def pytest_sessionstart(self) -> None:
+        others = [runtime.id for runtime in runtimes.catalog().values() if runtime.standin]
+        self.making = subprocess.Popen(
+            [*COMMAND, "images", *dict.fromkeys([*WANTED, *others])],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.making.pid, signal.SIGTERM)
+        self.making.wait()
+
+
+class Limit:
+    """Fails the test that runs past the limit, where it is, and has no other begin.
+
+    When that is in vain, as where it waits in C or catches everything, the process ends.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._runs = False  # whether a test does
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        self._session = session
+        signal.signal(signal.SIGUSR1, self._stop)
+        threading.Thread(target=self._end, args=(session.config,), daemon=True).start()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
+        self._runs = True
+        try:
+            return (yield)
+        finally:
+            self._runs = False
+
+    def _end(self, config: pytest.Config) -> None:
+        time.sleep(self._seconds)
+        is_worker = hasattr(config, "workerinput")
+        os.kill(os.getpid(), signal.SIGUSR1)
+        time.sleep(GRACE if is_worker else 2 * GRACE)
+        if not is_worker:
+            said = f"\n= 1 error: the tests did not end in {self._seconds + 2 * GRACE:.2f}s =\n"
+            os.write(1, said.encode())  # past pytest, which may have taken the output for itself
+        os._exit(1)
+
+    def _stop(self, *_: object) -> None:
+        self._session.shouldfail = f"the tests have not ended within {self._seconds:.0f} s"
+        if self._runs:
+            pytest.fail(f"it still ran when all tests together had taken {self._seconds:.0f} s")
