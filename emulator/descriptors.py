@@ -9,10 +9,10 @@ from emulator.errors import StartupError
 # Beyond it nothing is gained here, and programs that we start and that close every number there
 # could be, as apt-get does, take minutes.
 _ENOUGH = 65_536
-_EACH = 6  # that an environment has open: its streams, pipes, kernel files and connections
-_OWN = 60  # that the server has open without any
+EACH = 6  # that an environment has open: its streams, pipes, kernel files and connections
+OWN = 60  # that the server has open without any
 _LOW = 1_024
-_LEAST = 128  # with fewer, accepting a connection fails before the first function has run
+LEAST = 128  # with fewer, accepting a connection fails before the first function has run
 _RAISE_IT = f"for more, start it after: ulimit -n {_LOW * 4} (as root if that is refused)"
 
 
@@ -36,12 +36,12 @@ def warning(limit: int) -> str | None:
     """What there is to say about this many; None where it is enough. Raises `StartupError`."""
     if limit == resource.RLIM_INFINITY or limit >= _LOW:
         return None
-    if limit < _LEAST:
+    if limit < LEAST:
         raise StartupError(
-            f"this process may have no more than {limit} files open, and a server needs {_LEAST};"
+            f"this process may have no more than {limit} files open, and a server needs {LEAST};"
             f" {_RAISE_IT}"
         )
-    room = max(0, limit - _OWN) // _EACH
+    room = max(0, limit - OWN) // EACH
     return (
         f"this process may have {limit} files open, which is enough for about {room} containers;"
         f" {_RAISE_IT}"

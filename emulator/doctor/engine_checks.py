@@ -51,6 +51,7 @@ class EngineChecks:
         self._connected = connected
         self._client: Any = None
         self._probe: Probe | None = None
+        self._is_asked = False  # a registry
         self._engine: DockerEngine | None = None
 
     def close(self) -> None:
@@ -92,6 +93,7 @@ class EngineChecks:
         engine = self.use()
         reference = next(runtime.image for runtime in self._runtimes if runtime.image)
         asked = inquiries.ask_registry(self._client, reference)
+        self._is_asked = asked is not None
         own = self._environment.get("HTTPS_PROXY") or self._environment.get("https_proxy") or ""
         return judge_engine.registry(asked, engine.facts.proxy, own)
 
@@ -99,7 +101,7 @@ class EngineChecks:
         self.use()
         wanted = {each.id: ImageRequest(each.image, each.standin) for each in self._runtimes}
         found = self._store().survey(wanted)
-        return judge_engine.images([(one.id, one.status.value) for one in found])
+        return judge_engine.images([(one.id, one.status.value) for one in found], self._is_asked)
 
     # For other checks
 

@@ -251,9 +251,12 @@ def registry(asked: Asked | None, proxy: str, own_proxy: str) -> Finding:
     return ok(said)
 
 
-def images(found: Sequence[tuple[str, str]]) -> Finding:
-    """Of each runtime that the samples use, its id and `ImageStatus`."""
+def images(found: Sequence[tuple[str, str]], is_asked: bool) -> Finding:
+    """Of each runtime that the samples use, its id and `ImageStatus`. `is_asked`: the registry was;
+    otherwise nobody knows what can be pulled."""
     said = "; ".join(f"{id}: {status}" for id, status in found)
+    if not is_asked and any(status == "pullable" for _, status in found):
+        return degraded(f"{said} (if the registry can be reached)", "try it: taskdock images")
     if any(status == "not available" for _, status in found):
         return broken(
             said,

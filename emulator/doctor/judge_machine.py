@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from emulator.descriptors import EACH, LEAST, OWN
 from emulator.doctor.finding import Finding, broken, degraded, ok, unchecked
 
 UNLIMITED = -1
@@ -14,9 +15,6 @@ LEAST_PYTHON = (3, 10)
 EARLIEST, LATEST = 2025, 2100  # years that a clock which is right may show
 
 _MB, _GB = 1024**2, 1024**3
-_LEAST_DESCRIPTORS = 128  # with fewer, a server does not get as far as to its first function
-_OWN_DESCRIPTORS = 60  # of a server that has no environment
-_FOR_EACH = 6  # descriptors of an environment: its streams, pipes, kernel files, connections
 _ENVIRONMENTS = 24  # that a server runs side by side, as its settings are: 8 queued, 16 direct
 _LEAST_DATA, _LITTLE_DATA = 64 * _MB, _GB
 _LEAST_IMAGES, _LITTLE_IMAGES = 512 * _MB, 4 * _GB
@@ -143,9 +141,9 @@ def descriptors(seen: Descriptors) -> Finding:
         "ulimit -n 4096, as root if that is refused, and start taskdock from the same shell",
         "or raise it for good: /etc/security/limits.conf; LimitNOFILE= in a systemd unit",
     )
-    if seen.raised < _LEAST_DESCRIPTORS:
-        return broken(f"{said}, and a server needs {_LEAST_DESCRIPTORS}", *remedies)
-    room = (seen.raised - _OWN_DESCRIPTORS) // _FOR_EACH
+    if seen.raised < LEAST:
+        return broken(f"{said}, and a server needs {LEAST}", *remedies)
+    room = (seen.raised - OWN) // EACH
     if room < _ENVIRONMENTS:
         return degraded(
             f"{said}: room for about {room} of {_ENVIRONMENTS} environments that may run side by"

@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from emulator import ids
+from emulator.descriptors import raise_limit
 from emulator.doctor.judge_machine import (
     UNLIMITED,
     DataFolder,
@@ -27,8 +28,8 @@ from emulator.doctor.judge_machine import (
     Loops,
     Room,
 )
+from emulator.errors import StartupError
 
-_ENOUGH = 65_536  # open files; beyond it, programs that close every number there is take minutes
 _SECONDS_TO_ANSWER = 2.0
 _LOOP_CONTROL = "/dev/loop-control"
 _GET_FREE = 0x4C82  # LOOP_CTL_GET_FREE, see linux/loop.h
@@ -36,16 +37,12 @@ _GET_FREE = 0x4C82  # LOOP_CTL_GET_FREE, see linux/loop.h
 
 def descriptors() -> Descriptors:
     """Raises the limit of this process, too, as a server does."""
-    given, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    raised, unlimited = given, resource.RLIM_INFINITY
-    if given != unlimited:
-        with contextlib.suppress(ValueError, OSError):  # macOS has a lower limit of its own
-            wanted = _ENOUGH if most == unlimited else max(given, min(most, _ENOUGH))
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-            raised = wanted
-    return Descriptors(
-        UNLIMITED if given == unlimited else given, UNLIMITED if raised == unlimited else raised
-    )
+    given, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(StartupError):  # too few, which is for us to say
+        raise_limit()
+    raised, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    return Descriptors(*(UNLIMITED if each == unlimited else each for each in (given, raised)))
 
 
 def room(folder: Path) -> Room:

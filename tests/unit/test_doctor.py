@@ -492,10 +492,18 @@ def test_a_registry() -> None:
     ],
 )
 def test_images(statuses: list[str], status: Status) -> None:
-    found = judge_engine.images([("python3.11", each) for each in statuses])
+    found = judge_engine.images([("python3.11", each) for each in statuses], True)
 
     assert found.status is status
     assert f"python3.11: {statuses[0]}" in found.measured
+
+
+def test_where_no_registry_could_be_asked_nobody_knows_what_can_be_pulled() -> None:
+    found = judge_engine.images([("python3.11", "pullable")], False)
+
+    assert found.status is Status.DEGRADED
+    assert "if the registry can be reached" in found.measured
+    assert judge_engine.images([("python3.11", "present")], False).status is Status.OK
 
 
 @pytest.mark.parametrize(
