@@ -32,6 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("docker") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(900))
 
+
 _EXIT_LIMIT = 90.0  # seconds; more than any test's own patience
 
 

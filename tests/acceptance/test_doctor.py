@@ -11,9 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +26,6 @@ from emulator.doctor.trial import LABEL
 from emulator.engines.docker import connect
 from emulator.engines.locate import find_engine
 from emulator.engines.probe import Probe
-from emulator.engines.surroundings import surroundings
 from emulator.errors import ImageNotAvailable
 from emulator.settings import Settings
 from tests.acceptance.conftest import StartServer
@@ -139,11 +136,6 @@ def open_folder() -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def containers_of(pid: int, engine: docker.DockerClient) -> list[str]:
@@ -329,35 +321,6 @@ def test_with_few_file_descriptors_their_limit_is_told_and_with_too_few_nothing_
     assert containers_of(too_few.pid, engine) == []
 
 
-@contextmanager
-def firewall(*rule: str) -> Iterator[None]:
-    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-    tool = shutil.which("iptables", path=path)
-    if tool is None:
-        pytest.fail("an engine without iptables?")
-    call = partial(subprocess.run, check=True, timeout=30)
-    call([tool, "--wait", "--insert", "INPUT", *rule])
-    try:
-        yield
-    finally:
-        call([tool, "--wait", "--delete", "INPUT", *rule])
-
-
-@pytest.mark.usefixtures("as_root")
-def test_a_firewall_that_drops_what_containers_send_is_told_with_the_rule_that_opens_it(
-    docker_client: docker.DockerClient, tmp_path: Path
-) -> None:
-    port = free_port()
-    with firewall("-i", "docker0", "-p", "tcp", "--dport", str(port), "-j", "DROP"):
-        seen = examine(tmp_path, port=port)
-
-    assert seen.having("broken") == ["call back"]
-    assert f"port {port}, and met: no answer in time" in seen.said_of("call back")
-    assert "A firewall of this machine" in seen.said_of("call back")
-    opens = "ufw allow in on docker0" if surroundings().firewall == "ufw" else "docker0"
-    assert opens in seen.findings["call back"]["remedies"][0]
-
-
 @pytest.mark.usefixtures("as_root")
 def test_files_that_the_engine_does_not_see_are_told(
     docker_client: docker.DockerClient, open_folder: Path
@@ -436,20 +399,6 @@ def test_an_engines_clock_is_compared_with_this_machines(
 
     assert found.status is status
     assert words in found.measured
-
-
-def test_an_engine_without_a_network_is_told(look: Callable[..., dict[str, Finding]]) -> None:
-    def gone(*_: Any) -> None:
-        raise docker.errors.NotFound("network bridge not found")
-
-    def change(api: Any) -> None:
-        api.inspect_network = gone
-
-    found = look("call back", change=change)["call back"]
-
-    assert found.status is Status.BROKEN
-    assert '"bridge": "none"' in found.measured
-    assert "restart the engine" in found.remedies[0]
 
 
 def test_after_an_engine_has_failed_to_start_a_container_none_is_tried_again(
