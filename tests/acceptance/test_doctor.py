@@ -33,6 +33,7 @@ from emulator.errors import ImageNotAvailable
 from emulator.settings import Settings
 from tests.acceptance.conftest import StartServer
 from tests.support.live import COMMAND, REPOSITORY
+from tests.support.parts import missing
 
 pytestmark = pytest.mark.docker
 
@@ -126,12 +127,9 @@ def shell(script: str, *words: str) -> list[str]:
 
 @pytest.fixture
 def as_root() -> None:
-    """For machines that only root can break: skipped for others at home, failing in CI."""
-    if os.getuid() == 0:
-        return
-    if os.environ.get("CI"):
-        pytest.fail("CI needs root to break machines")
-    pytest.skip("it takes root to break this machine so")
+    """For machines that only root can break."""
+    if os.getuid() != 0:
+        missing("root, to break this machine so")
 
 
 @pytest.fixture
