@@ -130,6 +130,7 @@ class Emulator:
         if self._stopped:
             return
         self._stopped = True
+        self.reachability.stop()
         self._credentials.unlink(missing_ok=True)
         self._scheduler.stop()
         self._worker.stop()

@@ -20,7 +20,7 @@ from emulator import resources
 from emulator.client import credentials, follow, output, progress, task_config
 from emulator.client.api import FUNCTION_FAILED, Json, TaskService
 from emulator.client.deploy import deploy
-from emulator.client.errors import NotStarted, ServiceError
+from emulator.client.errors import NotStarted, ServerUnreachable, ServiceError
 from emulator.client.local_server import LocalServer
 from emulator.clock import Clock
 from emulator.errors import EngineError, TaskdockError
@@ -166,6 +166,9 @@ def run(
                 _say("", f"it keeps its files in {data_dir}")
                 complete = Demo(service, clock=clock, build_image=build).run()
                 _step("5. Stop the server")
+        except ServerUnreachable as error:
+            code = f"it ended with exit code {server.exit_code}"
+            raise TaskdockError(f"the demo's server went away; {code}\n{advice()}") from error
         except (EngineError, NotStarted) as error:
             raise TaskdockError(f"{error.message}\n{advice()}") from error
         stopped = server.exit_code == 0

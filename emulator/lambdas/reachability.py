@@ -40,12 +40,17 @@ class Reachability:
         self._clock = clock
         self._notices = notices
         self._trying = threading.Lock()
+        self._stopped = False
         self._found: Reached | None = None
         self._tried: float | None = None  # by the monotonic clock; None: not by this server
 
     def start(self) -> None:
         """Finds out, on a thread of its own."""
         threading.Thread(target=self._begin, name="reachability", daemon=True).start()
+
+    def stop(self) -> None:
+        """The server stops: what a container meets from now on says nothing, and refuses nobody."""
+        self._stopped = True
 
     def require(self) -> None:
         """Raises `NotReachable` where containers do not reach this server."""
@@ -80,7 +85,12 @@ class Reachability:
         return self._tried is None or self._clock.monotonic() - self._tried > seconds
 
     def _try(self) -> None:
-        self._found = self._engine.reach(self._calls())
+        if self._stopped:
+            return
+        found = self._engine.reach(self._calls())
+        if self._stopped:
+            return
+        self._found = found
         self._tried = self._clock.monotonic()
         self._remember()
         if self._found.fault:
@@ -89,7 +99,7 @@ class Reachability:
             self._notices.publish("reach_not_tried", reason=self._found.untried)
 
     def _refuse(self) -> None:
-        if self._found is not None and self._found.fault:
+        if self._found is not None and self._found.fault and not self._stopped:
             raise NotReachable(message(self._found))
 
     def _recall(self) -> bool:

@@ -16,6 +16,7 @@ from emulator import places
 from emulator.engines import ingredients
 from emulator.engines.images import ImageRequest, Images
 from tests.support.own_engine import OwnEngine, search_path
+from tests.support.parts import missing
 
 StartEngine = Callable[..., OwnEngine]
 
@@ -31,14 +32,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.fixture(scope="session")
 def own_engines() -> None:
-    """Where none can be started, tests that need one are skipped at home and fail in CI."""
+    """For tests that start one."""
     lacking = [tool for tool in _TOOLS if shutil.which(tool, path=search_path()) is None]
-    if os.getuid() == 0 and not lacking:
-        return
-    fault = f"an engine of one's own takes root and {', '.join(_TOOLS)}"
-    if os.environ.get("CI"):
-        pytest.fail(f"CI needs what is missing: {fault}")
-    pytest.skip(fault)
+    if os.getuid() != 0 or lacking:
+        missing(f"root and {', '.join(_TOOLS)}, for an engine of one's own")
 
 
 @pytest.fixture(scope="session")

@@ -287,6 +287,22 @@ def test_a_function_that_fails_by_itself_keeps_its_own_error(tmp_path: Path) -> 
         dock.stop()
 
 
+def test_what_a_container_meets_while_the_server_stops_refuses_nobody() -> None:
+    class Stopping(Good):
+        def reach(self, calls: Any) -> Reached:
+            server.reachability.stop()  # and its listeners close
+            self.cut_off = True
+            return super().reach(calls)
+
+    server = Server(engine=Stopping())
+
+    server.reachability.require()
+
+    assert server.told == []
+    server.reachability.doubt()
+    assert server.engine.tries == 1
+
+
 def test_an_engine_with_two_ways_is_listened_for_on_both(tmp_path: Path) -> None:
     class Two(FakeEngine):
         ways = (Way("127.0.0.2", "127.0.0.2"), Way("127.0.0.3", "127.0.0.3"))

@@ -21,6 +21,7 @@ from emulator.client.local_server import LocalServer
 from emulator.clock import SystemClock
 from emulator.engines.images import ImageStatus, RuntimeStatus
 from emulator.engines.source import Found
+from emulator.errors import TaskdockError
 from emulator.settings import ImageChoice
 from tests.support.stub_service import StubService
 
@@ -453,6 +454,45 @@ def test_the_demo_shows_only_the_end_of_a_failed_samples_log(
     logged = [line for line in one if line.startswith("   log ")]
     assert [line.split()[2] for line in logged] == ["6", "7", "8"]
     assert all(len(line) < 120 for line in logged)
+
+
+FRAIL = """
+import http.server, os, sys
+asked = []
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        asked.append(self.path)
+        if len(asked) > 2:
+            os._exit(9)
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+server = http.server.HTTPServer(("127.0.0.1", 0), Answer)
+print(f"  Task Service  http://127.0.0.1:{server.server_port}", flush=True)
+server.serve_forever()
+"""
+
+
+def test_a_server_that_goes_away_in_the_middle_of_the_demo_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process is not only the demo's
+
+    with pytest.raises(TaskdockError) as caught:
+        demo.run(
+            url=None,
+            server_command=[sys.executable, "-c", FRAIL],
+            data_dir=tmp_path,
+            build_image=lambda *_, **__: "built",
+            clock=SystemClock(),
+        )
+
+    assert caught.value.message.splitlines() == [
+        "the demo's server went away; it ended with exit code 9",
+        "What is wrong with this machine, and how to mend it, says: taskdock doctor",
+    ]
 
 
 def test_duration_and_memory_are_read_from_the_report_line() -> None:

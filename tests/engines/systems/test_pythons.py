@@ -14,6 +14,7 @@ from tests.engines.demo import assert_went_well, shown
 from tests.engines.rows import record
 from tests.support.live import REPOSITORY
 from tests.support.other_python import environment, find
+from tests.support.parts import missing
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
@@ -31,10 +32,7 @@ def python(version: str) -> Path:
     found = find(version)
     if found is None:
         record(f"Python {version}", "", "not run: there was no such Python")
-        fault = f"there is no Python {version} on the PATH, nor one of pyenv's or uv's"
-        if os.environ.get("CI"):
-            pytest.fail(f"CI needs it: {fault}")
-        pytest.skip(fault)
+        missing(f"Python {version}, on the PATH or one of pyenv's or uv's")
     return environment(found, places.cache(os.environ) / "pythons" / version)
 
 
