@@ -5,6 +5,7 @@ A test records what it has seen under its row's name; `python -m docs.engines` w
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass
@@ -43,27 +44,27 @@ ROWS = {
     "Docker of trixie": Row("the engine of Debian 13, on this machine's kernel", OTHER),
     "Docker of forky": Row("the engine of Debian's next, on this machine's kernel", OTHER),
     "Python 3.10": Row("Python 3.10", OTHER),
-    "Python 3.13": Row("Python 3.13, of Debian 13", OTHER),
+    "Python 3.13": Row("Python 3.13", OTHER),
     "systemd": Row("Debian 13 with systemd and control groups of version 2, as a machine", VM),
 }
 
 
-def file() -> Path:
-    """Where results are kept until they are written into the document."""
-    return places.cache(os.environ) / "engines.json"
+def folder() -> Path:
+    """Where results are kept until they are written into the document, a file for each row: tests
+    run side by side."""
+    return places.cache(os.environ) / "engines"
 
 
 def results() -> dict[str, Seen]:
-    try:
-        found = json.loads(file().read_text())
-    except (OSError, ValueError):
-        return {}
-    return {name: Seen(**seen) for name, seen in found.items() if name in ROWS}
+    found = {}
+    for name in ROWS:
+        with contextlib.suppress(OSError, ValueError):
+            found[name] = Seen(**json.loads((folder() / name).read_text()))
+    return found
 
 
 def record(name: str, engine: str, what: str) -> None:
     """Keeps what a test has seen, until the next time."""
     assert name in ROWS, name
-    kept = {**results(), name: Seen(engine, what)}
-    file().parent.mkdir(parents=True, exist_ok=True)
-    file().write_text(json.dumps({name: vars(seen) for name, seen in kept.items()}, indent=1))
+    folder().mkdir(exist_ok=True)
+    (folder() / name).write_text(json.dumps(vars(Seen(engine, what))))
