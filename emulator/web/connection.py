@@ -91,7 +91,8 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._full = False
         self._transport.resume_reading()
-        self._answer_next()
+        # Not at once: a transport that is closed in the middle of this call closes twice.
+        self._loop.call_soon(self._answer_next)
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:

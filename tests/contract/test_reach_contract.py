@@ -145,7 +145,8 @@ def test_the_probes_image_is_made_in_a_moment_from_nothing(
         assert (ran.output, ran.code) == ("hello\n", 3)
         assert image["Size"] < 4 * 1024 * 1024
     finally:
-        docker_client.api.remove_image(name + ":" + docker_client.version()["Arch"], force=True)
+        for image in docker_client.api.images(name):
+            docker_client.api.remove_image(image["RepoTags"][0], force=True)
 
 
 @pytest.mark.docker

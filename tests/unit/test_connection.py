@@ -1,0 +1,65 @@
+"""One connection on a real event loop: what a client that reads slowly does to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import Any
+
+import pytest
+
+from emulator.web.connection import Connection, Site
+from emulator.web.exchange import Reply, Request
+
+_ONE = b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n"
+_LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+async def _ask_and_read_slowly(size: int, complaints: list[dict[str, Any]]) -> bytes:
+    """What comes when two requests are sent at once, and their answers, of which the first has
+    `size` bytes, are read piece by piece."""
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    site = Site(
+        answer=lambda request: Reply(200, b"bye" if request.path == "/last" else bytes(size)),
+        refuse=lambda path, status, why: Reply(status, why.encode()),
+        max_head=10_000,
+        max_body=10_000,
+        max_dropped=0,
+    )
+    theirs, ours = socket.socketpair()
+    for each in (theirs, ours):
+        each.setblocking(False)
+    transport, _ = await loop.create_connection(lambda: Connection(site, loop), sock=ours)
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 128 * 1024)
+    await loop.sock_sendall(theirs, _ONE % 1 + _LAST)
+    came = bytearray()
+    while data := await asyncio.wait_for(loop.sock_recv(theirs, 64 * 1024), 30):
+        came += data
+    with contextlib.closing(theirs):
+        for _ in range(3):  # what the loop was asked to do meanwhile is done
+            await asyncio.sleep(0)
+    return bytes(came)
+
+
+@pytest.mark.parametrize("size", [number * 20_000 for number in range(8, 28)])
+def test_a_last_answer_that_had_to_wait_closes_the_connection_once(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of some sizes the last piece is written at once, when the transport says that it has room."""
+    complaints: list[dict[str, Any]] = []
+    monkeypatch.setattr(Connection, "connection_made", _made)
+
+    came = asyncio.run(_ask_and_read_slowly(size, complaints))
+
+    assert complaints == []
+    assert came.count(b"HTTP/1.1 200 OK") == 2
+    assert came.endswith(b"bye")
+
+
+def _made(self: Connection, transport: Any) -> None:
+    """Of a socket without an address."""
+    self._transport = transport
+    self.client, self._server = ("127.0.0.1", 1), ("127.0.0.1", 2)
+    self._site.connections.add(self)
