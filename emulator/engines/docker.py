@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import DockerException, NotFound
+from docker.errors import DockerException, InvalidConfigFile, NotFound
 from docker.types import DriverConfig, LogConfig, Mount, Ulimit
+from docker.utils.config import find_config_file
 
-from emulator.engines import reach, remedies
+from emulator.engines import logins, reach, remedies
 from emulator.engines.console import COMMAND
 from emulator.engines.docker_container import DockerContainer, attach, reason, remove
 from emulator.engines.engine import Container, ContainerSpec, Listener
@@ -62,11 +63,19 @@ def connect(address: str) -> docker.DockerClient:
     Raises `EngineUnreachable`.
     """
     try:
-        return docker.DockerClient(
+        client = docker.DockerClient(
             base_url=address, version="auto", timeout=_REQUEST_LIMIT, max_pool_size=_CONNECTIONS
         )
+    except (InvalidConfigFile, AttributeError, TypeError, ValueError) as error:
+        file = str(find_config_file())
+        raise EngineUnreachable(
+            f"docker's configuration, {file}, cannot be read: {error}; mend it, or set"
+            " DOCKER_CONFIG to another folder"
+        ) from None
     except DockerException as error:
         raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from None
+    logins.forgive(client.api)
+    return client
 
 
 class DockerEngine:

@@ -18,6 +18,7 @@ from requests import Response
 from requests.exceptions import ConnectionError as NotConnected
 from requests.exceptions import ReadTimeout
 
+from emulator.engines import logins
 from emulator.engines.registry import Fault, Refusal, refusal_of, registry_of
 from emulator.engines.standins import Announce, Progress
 
@@ -111,6 +112,8 @@ class Puller:
             params["platform"] = platform
         registry, _ = auth.resolve_repository_name(repository)
         signed = auth.get_config_header(api, registry)
+        if fault := logins.fault(api):
+            self._announce(Progress(f"pulling {reference} without signing in: {fault}"))
         headers = {"X-Registry-Auth": signed} if signed else {}
         url = f"{api.base_url}/v{api.api_version}/images/create"
         return api.post(url, params=params, headers=headers, stream=True, timeout=self._stall)
