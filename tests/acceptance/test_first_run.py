@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines.rows import record
 from tests.support.checkout import copy_checkout, kill_all, running, until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900), pytest.mark.usefixtures("images")]
@@ -86,6 +87,8 @@ def test_too_few_open_files_are_one_sentence(checkout: Path, environment: dict[s
     assert "no more than 64 files open, and a server needs 128" in demo.stderr
     assert "Traceback" not in demo.stderr
     assert "taskdock doctor" in demo.stderr
+    told = "no more than 64 files open, and a server needs 128"
+    record("few open files", "any", f"told: {told}")
 
 
 @pytest.mark.parametrize("moment", ["1. Start a server", "3. Create a task"])

@@ -13,6 +13,7 @@ import docker
 import pytest
 
 from tests.acceptance.conftest import StartServer
+from tests.engines.rows import record
 from tests.support.live import REPOSITORY, CommandLine
 
 pytestmark = pytest.mark.docker
@@ -65,6 +66,8 @@ def test_a_user_without_a_home_can_look_at_the_runtimes(
     assert "there is no home folder: HOME is not set" in done.stderr
     assert f"are kept in {temporary}/taskdock-{os.getuid()}" in done.stderr
     assert "python3.11" in done.stdout
+    told = "there is no home folder: HOME is not set"
+    record("no home", "any", f"works; told: {told}")
 
 
 def test_a_user_without_a_home_who_wants_a_file_in_it_is_told_so(
@@ -94,6 +97,10 @@ def test_a_home_that_cannot_be_written_keeps_nobody_from_running_functions(
     done = CommandLine(tmp_path, server.service.url)("images", "--images", "standin", "python3.11")
     assert done.returncode == 0, done.stderr
     assert "cannot be written" in done.stderr
+    monkeypatch.undo()
+    record(
+        "unwritable home", "any", "works; told: cannot be written; downloads and locks are kept in"
+    )
 
 
 def test_who_chose_a_stand_in_is_told_of_it_at_each_turn(

@@ -20,6 +20,7 @@ from emulator.engines.source import Found
 from emulator.engines.standins import Progress
 from emulator.errors import ImageNotAvailable
 from emulator.settings import ImageChoice
+from tests.engines.rows import record
 from tests.support.parts import missing
 from tests.support.registry import Fault, Line, Registry, engine_behind_proxy, free_port
 
@@ -116,6 +117,7 @@ def test_a_registry_that_takes_its_time_for_each_answer_is_waited_for(site: Site
 
     assert len(line.asked) > 4
     assert f"pulling {reference}: waiting for {line.host}: 1 s" in site.told
+    record("slow registry", "any", "works; told: waiting for")
 
 
 def test_a_pull_that_goes_on_is_not_ended_however_long_it_takes(site: Site) -> None:
@@ -160,6 +162,7 @@ def test_a_pull_that_stalls_every_time_is_given_up_with_the_reason(site: Site) -
 
     assert line.fault.times == 0
     assert site.told.count("again: ") == ATTEMPTS - 1
+    record("silent registry", "any", "told: does not answer in time (nothing came for ...)")
 
 
 def test_a_registry_that_was_too_slow_is_asked_again_at_once(site: Site) -> None:

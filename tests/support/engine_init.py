@@ -6,7 +6,8 @@ of them go the mounts and the network. It ends when nobody holds its input any m
 so after its owner was killed, and when its time is up. Needs nothing but Python's own library.
 
 DESCRIPTION is JSON: `folder` (the engine's, which goes with it), `options` (of dockerd), `root`
-(the folder of another system, whose dockerd is run, or ""), `limit` (seconds).
+(the folder of another system, whose dockerd is run, or ""), `without` (what is mounted here and
+not for the engine), `limit` (seconds).
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ for backend in iptables iptables-nft iptables-legacy; do
 done
 PATH=$TOOLS:$PATH
 export PATH
+for place in $WITHOUT; do umount "$place" || exit 1; done
 exec "$@"
 """
 """A kernel may have only one of iptables' two backends, and not the one that the name leads to."""
@@ -94,6 +96,7 @@ def _start(folder: Path, description: dict[str, Any]) -> subprocess.Popen[bytes]
         "TOOLS": "/run/tools" if root else str(folder / "tools"),
         "ROOT": root,
         "FOLDER": str(folder),
+        "WITHOUT": " ".join(description["without"]),
     }
     script = _ROOTED + _PLAIN if root else _PLAIN
     with open(folder / "log", "wb") as log:

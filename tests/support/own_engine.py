@@ -94,13 +94,16 @@ class OwnEngine:
         self,
         *options: str,
         root: Path | None = None,
+        without: tuple[str, ...] = (),
         limit: int = 280,
     ) -> None:
         """`options`: of dockerd. `root`: the root folder of another system, which sees only
-        `folder` of this one. The engine ends by itself after `limit` seconds."""
+        `folder` of this one. `without`: what is mounted here and not for the engine, such as a
+        control group. The engine ends by itself after `limit` seconds."""
         self._description = {
             "options": options,
             "root": str(root or ""),
+            "without": without,
             "limit": limit,
         }
         self.folder: Path
@@ -227,7 +230,9 @@ class OwnEngine:
         return self.run(*COMMAND, *words, network=network, environment={"TASKDOCK_URL": url})
 
     @contextlib.contextmanager
-    def serving(self, *options: str, network: bool = True) -> Iterator[Served]:
+    def serving(
+        self, *options: str, network: bool = True, environment: Mapping[str, str] | None = None
+    ) -> Iterator[Served]:
         """`taskdock serve` there; it has begun to serve, or has ended."""
         data = str(self.folder / "served")
         command = self.inside(
@@ -236,7 +241,7 @@ class OwnEngine:
         with subprocess.Popen(
             command,
             cwd=self.folder,
-            env=self.environment(),
+            env=self.environment(**(environment or {})),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
