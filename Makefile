@@ -7,7 +7,7 @@ FIDELITY ?=
 WHOLE_RUN := -p tests.support.whole_run --dist loadfile --no-loadscope-reorder
 
 # Set for another project; ours would import its modules, or another Python's.
-unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH VIRTUAL_ENV
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -52,7 +52,7 @@ test: venv-dev engine ## every check and every test; options in PYTEST, as in PY
 	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 4 --make-images $(PYTEST)
 
 test-fast: venv-dev ## the tests that need no Docker, but for the made-up requests; under a minute
-	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 2 -p no:schemathesis \
+	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 3 -p no:schemathesis \
 	    -m "not docker and not fuzz" --ignore tests/fuzz $(PYTEST)
 
 test-engines: venv-dev engine ## other Docker Engines and Pythons than this machine's; root; 5 to 12 minutes
