@@ -40,6 +40,8 @@ class Site:
     max_body: int  # bytes that are kept of one
     max_dropped: int  # bytes that are read beside those, and dropped
     connections: set[Connection] = field(default_factory=set)
+    closed: bool = False
+    """No connection is taken any more: asyncio still brings those that were accepted before."""
     _told: tuple[int, bytes] = (0, b"")
 
     def always(self) -> bytes:
@@ -78,7 +80,8 @@ class Connection(asyncio.Protocol):
         self.client = transport.get_extra_info("peername")
         self._server = transport.get_extra_info("sockname")
         others = (each.client[0] for each in self._site.connections)
-        if self.client is None or is_crowded(self.client[0], others):  # None: it is gone already
+        gone = self.client is None  # already
+        if gone or self._site.closed or is_crowded(self.client[0], others):
             self._transport.abort()
         else:
             self._site.connections.add(self)

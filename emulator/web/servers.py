@@ -82,6 +82,7 @@ class Listener:
         self._loop.call_later(_ROUND, self._close_idle)
 
     async def _stop(self) -> None:
+        self._site.closed = True
         for server in self._servers:
             server.close()
         give_up = self._loop.time() + _CLOSE_LIMIT

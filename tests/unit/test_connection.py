@@ -16,18 +16,22 @@ _ONE = b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n"
 _LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
-async def _ask_and_read_slowly(size: int, complaints: list[dict[str, Any]]) -> bytes:
-    """What comes when two requests are sent at once, and their answers, of which the first has
-    `size` bytes, are read piece by piece."""
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, context: complaints.append(context))
-    site = Site(
-        answer=lambda request: Reply(200, b"bye" if request.path == "/last" else bytes(size)),
+def _site(answer: Answer) -> Site:
+    return Site(
+        answer=answer,
         refuse=lambda path, status, why: Reply(status, why.encode()),
         max_head=10_000,
         max_body=10_000,
         max_dropped=0,
     )
+
+
+async def _ask_and_read_slowly(size: int, complaints: list[dict[str, Any]]) -> bytes:
+    """What comes when two requests are sent at once, and their answers, of which the first has
+    `size` bytes, are read piece by piece."""
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    site = _site(lambda request: Reply(200, b"bye" if request.path == "/last" else bytes(size)))
     theirs, ours = socket.socketpair()
     for each in (theirs, ours):
         each.setblocking(False)
@@ -56,6 +60,34 @@ def test_a_last_answer_that_had_to_wait_closes_the_connection_once(
     assert complaints == []
     assert came.count(b"HTTP/1.1 200 OK") == 2
     assert came.endswith(b"bye")
+
+
+def test_a_connection_that_was_accepted_before_a_stop_and_comes_behind_it_is_not_served() -> None:
+    """asyncio brings it in turns of the loop that follow the close of its server."""
+    asked: list[Request] = []
+
+    def answer(request: Request) -> Reply:
+        asked.append(request)
+        return Reply(200, b"late")
+
+    async def call_a_closed_site() -> bytes:
+        loop = asyncio.get_running_loop()
+        site = _site(answer)
+        server = await loop.create_server(lambda: Connection(site, loop), "127.0.0.1", 0)
+        site.closed = True
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(_ONE % 1)
+            came = b""
+            with contextlib.suppress(ConnectionError):
+                came = await asyncio.wait_for(reader.read(), 30)
+            writer.close()
+        assert site.connections == set()
+        return came
+
+    assert asyncio.run(call_a_closed_site()) == b""
+    assert asked == []
 
 
 def _made(self: Connection, transport: Any) -> None:
