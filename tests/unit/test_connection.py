@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from emulator.web.connection import Connection, Site
-from emulator.web.exchange import Reply
+from emulator.web.exchange import Answer, Reply, Request
 
 _ONE = b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n"
 _LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
