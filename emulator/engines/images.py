@@ -23,20 +23,19 @@ from typing import IO, Any
 from docker import DockerClient
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.models.images import Image
-from requests.exceptions import ReadTimeout, RequestException
+from requests.exceptions import RequestException
 
 from emulator import places
 from emulator.clock import Clock, SystemClock
 from emulator.engines import registry
 from emulator.engines.facts import at, items, number, text
-from emulator.engines.pull import Puller, message_of
-from emulator.engines.registry import Fault, Memory, file_name, refusal_of, registry_of
+from emulator.engines.inquiries import ask_registry
+from emulator.engines.pull import Puller
+from emulator.engines.registry import Fault, Memory, file_name, registry_of
 from emulator.engines.source import Found
 from emulator.engines.standins import Announce, Progress, Standins, exclusive
 from emulator.errors import EngineError, EngineUnreachable, ImageNotAvailable, TaskdockError
 from emulator.settings import ImageChoice
-
-PROBE_LIMIT = 20.0  # seconds a registry gets to say whether it has an image
 
 _PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 _ANY = "auto"
@@ -314,20 +313,14 @@ class Images:
 
     def _knock(self, reference: str) -> Fault | None:
         """None when the image's registry answers; an engine that has no such question, too."""
-        api = self._client.api
-        url = f"{api.base_url}/v{api.api_version}/distribution/{reference}/json"
         host = registry_of(reference)
         self._announce(Progress(f"asking {host}"))
-        try:
-            reply = api.get(url, timeout=PROBE_LIMIT)
-        except ReadTimeout:
-            return Fault.SLOW
-        except RequestException as error:
-            raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from error
-        if reply.status_code < 500:
-            self._memory.answered(host)
+        asked = ask_registry(self._client, reference)
+        if asked is None:
             return None
-        return refusal_of(reference, message_of(reply)).fault
+        if asked.fault is None:
+            self._memory.answered(host)
+        return asked.fault
 
 
 def platform(architecture: str) -> str | None:
