@@ -22,9 +22,7 @@ from emulator.engines.scratch import open_scratch
 from emulator.engines.standins import Progress
 from emulator.identity.directory import ADMINISTRATOR
 from emulator.provision import announcer, image_request
-from emulator.settings import ImageChoice, Settings
-
-LIFELINE = "TASKDOCK_ENDS_WITH_STDIN"  # set by a program that starts a server of its own
+from emulator.settings import LIFELINE, ImageChoice, Settings
 
 
 def serve(settings: Settings) -> None:

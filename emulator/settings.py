@@ -11,6 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emulator.errors import StartupError
 
+LIFELINE = "TASKDOCK_ENDS_WITH_STDIN"
+"""A variable, but no setting: a program that starts a server of its own says with it that the
+server is to end with its input."""
+
 
 class ImageChoice(str, Enum):
     """Where images come from."""

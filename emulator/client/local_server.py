@@ -21,6 +21,7 @@ from typing import IO
 from emulator.client.api import TaskService
 from emulator.client.errors import NotStarted, ServerUnreachable
 from emulator.clock import Clock
+from emulator.settings import LIFELINE
 
 _URL_LINE = re.compile(r"Task Service\s+(http://\S+)")
 _SECONDS_TO_START = 120
@@ -28,8 +29,6 @@ _SECONDS_TO_STOP = 30
 _SECONDS_FOR_ANOTHER = 600  # that another server of the same data folder gets to end
 _SECONDS_BETWEEN = 5
 _PAUSE = 0.1
-
-LIFELINE = "TASKDOCK_ENDS_WITH_STDIN"
 
 Take = Callable[[str], object]
 

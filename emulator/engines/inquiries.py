@@ -57,11 +57,11 @@ def ask_registry(client: docker.DockerClient, reference: str) -> Asked | None:
     except RequestException as error:
         raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from None
     seconds = time.monotonic() - begun
-    if reply.status_code == HTTPStatus.NOT_FOUND and not _message(reply):
+    if reply.status_code == HTTPStatus.NOT_FOUND and not message(reply):
         return None  # not the registry's word, but the engine's own: there is no such path
     if reply.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
         return Asked(host, seconds)
-    said = _message(reply) or reply.text or f"HTTP status {reply.status_code}"
+    said = message(reply) or reply.text or f"HTTP status {reply.status_code}"
     return Asked(host, seconds, fault_of(said), said[:_LONGEST])
 
 
@@ -94,8 +94,8 @@ def moment(written: str) -> datetime | None:
     return None
 
 
-def _message(reply: requests.Response) -> str:
-    """The engine's words, "" if there are none."""
+def message(reply: requests.Response) -> str:
+    """What an engine says when it refuses, "" if it says nothing."""
     try:
         return text(reply.json(), "message")
     except ValueError:

@@ -19,6 +19,7 @@ from requests.exceptions import ConnectionError as NotConnected
 from requests.exceptions import ReadTimeout
 
 from emulator.engines import logins
+from emulator.engines.inquiries import message
 from emulator.engines.registry import Fault, Refusal, refusal_of, registry_of
 from emulator.engines.standins import Announce, Progress
 
@@ -89,7 +90,7 @@ class Puller:
         try:
             with self._begin(reference, platform) as reply:
                 if not reply.ok:
-                    yield {"error": message_of(reply)}
+                    yield {"error": message(reply) or f"HTTP {reply.status_code}"}
                     return
                 rest = b""
                 for piece in reply.iter_content(None):
@@ -229,11 +230,3 @@ def _parsed(line: bytes) -> Json:
     except ValueError:
         return {}
     return read if isinstance(read, dict) else {}
-
-
-def message_of(reply: Response) -> str:
-    """What an engine says when it refuses."""
-    try:
-        return str(reply.json()["message"])
-    except (ValueError, TypeError, KeyError):
-        return f"HTTP {reply.status_code}"
