@@ -20,10 +20,10 @@ from typing import Any
 
 import docker
 import pytest
+from emulator.engines.console import COMMAND
 
 from emulator import ids
 from emulator.app import Emulator
-from emulator.engines.console import COMMAND
 from emulator.engines.docker import DockerEngine
 from emulator.engines.images import ImageRequest, Images
 from emulator.engines.scratch import LoopScratch
@@ -194,7 +194,7 @@ def world(
 
     emulator = Emulator(
         Settings(port=0, data_dir=data, prewarm=0),  # functions of a runtime differ in their images
-        engine=DockerEngine(docker_client, disks, pipes=data),
+        engine=DockerEngine(docker_client, data / "doors", scratch=disks),
         image_of=image_of,
     )
     world = World(emulator, images, docker_client)

@@ -34,6 +34,7 @@ import os, signal, socket, sys
 def ring():
     sys.stdout.flush()
     with socket.create_connection(("127.0.0.1", {BELL})) as line:
+        line.sendall(b"?")
         assert line.recv(1)
 """
 
@@ -111,7 +112,10 @@ class Doorbell:
 
     def await_ring(self) -> socket.socket:
         """The line to the container that rang; a byte sent on it lets the container go on."""
-        return self.rings.get(timeout=LIMIT)
+        line = self.rings.get(timeout=LIMIT)
+        line.settimeout(LIMIT)
+        assert line.recv(1) == b"?"
+        return line
 
 
 class Remote:
@@ -323,6 +327,7 @@ def run(
 
 def _ring(runtime: Runtime) -> None:
     with runtime.connect(f"127.0.0.1:{BELL}") as line:
+        line.sendall(b"?")
         line.recv(1)
     runtime.go_on()
 

@@ -46,7 +46,7 @@ class Wire:
     """One connection of a runtime."""
 
     def __init__(self, connection: socket.socket, host: str) -> None:
-        self.host = host
+        self.host: str | None = host
         self.socket = connection
         self.socket.settimeout(LIMIT)
 
