@@ -68,7 +68,7 @@ def test_whatever_a_function_calls_the_runtime_api_it_speaks_for_itself_alone(
 
 
 def test_a_server_listens_on_loopback_alone(server: LiveServer, name: str) -> None:
-    """The port of its API, and nothing else on any network, while a function's container is there."""
+    """At the port of its API and nowhere else, while a function has a container."""
     listening = _listening(server.process.pid)
 
     assert {port for _, port in listening} == {server.port}
