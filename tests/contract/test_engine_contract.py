@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -18,7 +19,8 @@ import pytest
 
 from emulator import ids
 from emulator.engines.console import MAX_LINE
-from emulator.engines.engine import Program, ProgramExit
+from emulator.engines.ending import ProgramExit, StartFault, Step
+from emulator.engines.engine import Program
 from emulator.engines.images import ImageRequest, Images
 from emulator.engines.pipe import Pipe, open_pipe
 from emulator.engines.scratch import LoopScratch
@@ -197,7 +199,7 @@ def test_every_flush_is_answered(harness: Harness) -> None:
 # Ends
 
 
-@pytest.mark.parametrize("code", [0, 1, 3, 255])
+@pytest.mark.parametrize("code", [0, 1, 3, 127, 137, 255])
 def test_the_exit_code_is_told(harness: Harness, code: int) -> None:
     _, recorder = run(harness, prints(["one"], code=code))
 
@@ -207,7 +209,7 @@ def test_the_exit_code_is_told(harness: Harness, code: int) -> None:
 def test_a_program_that_a_signal_ended_tells_which(harness: Harness) -> None:
     _, recorder = run(harness, KILLS_ITSELF)
 
-    assert recorder.await_exit() == ProgramExit(code=128 + signal.SIGKILL)
+    assert recorder.await_exit() == ProgramExit(signal=signal.SIGKILL)
 
 
 def test_a_container_that_is_killed_ends_once(harness: Harness) -> None:
@@ -216,7 +218,7 @@ def test_a_container_that_is_killed_ends_once(harness: Harness) -> None:
 
     container.kill()
 
-    assert recorder.await_exit() == ProgramExit(code=None)
+    assert recorder.await_exit() == ProgramExit()
     recorder.await_gone()
     container.remove()
     assert [kind for kind, _ in recorder.told] == ["output", "exited", "gone"]
@@ -278,7 +280,7 @@ def test_a_program_that_is_stopped_ends_behind_its_output_and_can_be_run_again(
     eventually(lambda: recorder.lines == ["hanging"] * 2, LIMIT)
     container.stop()
 
-    assert recorder.await_exit(2) == ProgramExit(code=128 + signal.SIGKILL)
+    assert recorder.await_exit(2) == ProgramExit(signal=signal.SIGKILL)
     assert [kind for kind, _ in recorder.told] == ["output", "exited"] * 2
 
 
@@ -402,7 +404,7 @@ def test_a_frozen_container_can_be_killed(harness: Harness) -> None:
 
     container.kill()
 
-    assert recorder.await_exit() == ProgramExit(code=None)
+    assert recorder.await_exit() == ProgramExit()
 
 
 # The CPU
@@ -754,10 +756,12 @@ def test_an_argument_may_be_long_and_a_command_missing(docker_harness: DockerHar
     container.run(Program(entrypoint=("true",), arguments=(), working_directory="/no/such"))
 
     recorder.await_exit(3)
-    assert [end.code for end in recorder.of("exited")] == [0, 127, 126]
-    assert recorder.lines[0] == "xxx"
-    assert "/no/such/program" in recorder.lines[1]
-    assert "/no/such" in recorder.lines[2]
+    assert recorder.of("exited") == [
+        ProgramExit(code=0),
+        ProgramExit(fault=StartFault(Step.PROGRAM, "/no/such/program", errno.ENOENT)),
+        ProgramExit(fault=StartFault(Step.WORKING_DIRECTORY, "/no/such", errno.ENOENT)),
+    ]
+    assert recorder.lines == ["xxx"]
 
 
 FILLS = """

@@ -5,6 +5,7 @@ A behaviour is written twice: in Python that a real container runs, and as a pro
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterable
@@ -410,5 +411,5 @@ COUNTS_IN_TMP = Behaviour(
 )
 SPINS = Behaviour("ring()\nwhile True: pass", lambda runtime: (_ring(runtime), runtime.hang()))
 HANGS = Behaviour("print('hanging'); signal.pause()", _hang)
-KILLS_ITSELF = Behaviour("os.kill(os.getpid(), 9)", lambda runtime: runtime.exit(137))
+KILLS_ITSELF = Behaviour("os.kill(os.getpid(), 9)", lambda runtime: runtime.die(signal.SIGKILL))
 RINGS = prints(["before"], ring=True)

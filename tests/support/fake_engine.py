@@ -13,12 +13,14 @@ import json
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from emulator import ids
 from emulator.engines import reach, remedies
 from emulator.engines.console import Console, Flushed, Printed
-from emulator.engines.engine import ContainerSpec, Listener, Program, ProgramExit
+from emulator.engines.ending import ProgramExit, StartFault, Step
+from emulator.engines.engine import ContainerSpec, Listener, Program
 from emulator.engines.facts import EngineFacts, Kind, NetworkFacts
 from emulator.engines.reach import Attempt, Call, Met, Reached
 from emulator.engines.ways import Way
@@ -26,9 +28,11 @@ from emulator.errors import StartFailed
 from emulator.reactor import Reactor
 
 PEAK = 40 * 1024 * 1024  # bytes that every fake container says it used
-_KILLED = ProgramExit(code=None)
-_STOPPED = ProgramExit(code=137)
-_OUT_OF_MEMORY = ProgramExit(code=137, out_of_memory=True)
+_SIGKILL = 9
+_KILLED = ProgramExit()
+_STOPPED = ProgramExit(signal=_SIGKILL)
+_OUT_OF_MEMORY = ProgramExit(signal=_SIGKILL, out_of_memory=True)
+_NOT_FOUND = StartFault(Step.PROGRAM, "/lambda-entrypoint.sh", 2)
 _API = "/2018-06-01/runtime"
 _PATIENCE = 60.0  # seconds until what waits for its test gives up
 
@@ -71,6 +75,18 @@ class Runtime:
     def exit(self, code: int) -> NoReturn:
         self.go_on()
         self.finish(ProgramExit(code=code))
+        raise Ended
+
+    def die(self, signal: int) -> NoReturn:
+        """By this signal, of Linux's number."""
+        self.go_on()
+        self.finish(ProgramExit(signal=signal))
+        raise Ended
+
+    def fail_to_start(self, fault: StartFault) -> NoReturn:
+        """As if there had been no process at all."""
+        self.go_on()
+        self.finish(ProgramExit(fault=fault))
         raise Ended
 
     def exhaust_memory(self) -> NoReturn:
@@ -213,6 +229,7 @@ class FakeContainer:
         self._engine = engine
         self._killed = self._gone = False
         self._turn = self._ended = 0  # runs of a program, and their ends
+        self._end = _KILLED  # the latest
         self._mark = ids.word()
         self._console = Console(self._mark)
 
@@ -279,12 +296,12 @@ class FakeContainer:
         elif piece is None:
             self._gone = True
             self._listener.gone()
-        elif piece.code is None:  # with its container
+        elif piece == _KILLED:  # with its container
             self._listener.exited(piece)
         else:
             self._ended += 1
-            words = f"{self._ended} {piece.code} {int(piece.out_of_memory)} {PEAK}"
-            self._hear(f"{self._mark} exit {words}\n".encode())
+            self._end = replace(piece, peak=PEAK)
+            self._hear(f"{self._mark} exit {self._ended} 0 0 {PEAK}\n".encode())
 
     def _hear(self, data: bytes) -> None:
         for words in self._console.feed(data):
@@ -292,13 +309,12 @@ class FakeContainer:
                 self._listener.output(words.line)
             elif isinstance(words, Flushed):
                 self._listener.flushed(words.peak)
-            else:
-                self._listener.exited(words)
+            else:  # the console knows exit codes only
+                self._listener.exited(self._end)
 
 
 def _not_found(runtime: Runtime) -> None:
-    runtime.print("not found")
-    runtime.exit(127)
+    runtime.fail_to_start(_NOT_FOUND)
 
 
 def _thread(name: str, run: Callable[[Any], object], argument: object) -> None:
