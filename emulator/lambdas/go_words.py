@@ -41,7 +41,6 @@ _SIGNALS = {
     30: "power failure",
     31: "bad system call",
 }
-_DUMP_CORE = {3, 4, 5, 6, 7, 8, 11, 24, 25, 31}  # signal(7)
 _ERRORS = {
     1: "operation not permitted",
     ENOENT: "no such file or directory",
@@ -67,8 +66,11 @@ _ERRORS = {
 
 
 def signal(number: int) -> str:
-    said = f"signal: {_SIGNALS.get(number, f'signal {number}')}"
-    return f"{said} (core dumped)" if number in _DUMP_CORE else said
+    """Without Go's "(core dumped)": what AWS passes on by now is the signal alone
+    (`ProcessTermination.String` in its emulator), and so it is recorded from 2023 on.
+    https://github.com/aws/aws-lambda-runtime-interface-emulator
+    """
+    return f"signal: {_SIGNALS.get(number, f'signal {number}')}"
 
 
 def error(number: int) -> str:
