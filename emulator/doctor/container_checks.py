@@ -89,7 +89,7 @@ class ContainerChecks:
         with self._trial() as trial:
             end = trial.eat_too_much().exit
         facts = self._engine.use().facts
-        return judge_engine.memory(end.code, end.out_of_memory, MEMORY, facts)
+        return judge_engine.memory(end, MEMORY, facts)
 
     def peaks(self) -> Finding:
         with self._trial() as trial:

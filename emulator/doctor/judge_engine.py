@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emulator.doctor.finding import Finding, broken, degraded, ok, unchecked
+from emulator.engines.ending import ProgramExit
 from emulator.engines.facts import EngineFacts, Kind
 from emulator.engines.inquiries import Asked
 from emulator.engines.reach import Reached
@@ -17,7 +18,7 @@ _MB = 1024 * 1024
 _OLDEST = (20, 10)  # that functions were seen to run on
 _SLOW_START = 5.0  # seconds
 _SLOW_REGISTRY = 2.0  # seconds
-_KILLED = 137
+_SIGKILL = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,19 +126,18 @@ def code(read: bool, fault: str, found: Located, folder: str) -> Finding:
     )
 
 
-def memory(code: int | None, counted: bool, limit: int, facts: EngineFacts) -> Finding:
-    """How a program ended that takes three times its `limit`, MB; `counted`: the kernel says that
-    it was for lack of memory."""
-    if code == _KILLED and counted:
+def memory(end: ProgramExit, limit: int, facts: EngineFacts) -> Finding:
+    """How a program ended that takes three times its `limit`, MB."""
+    if end.signal == _SIGKILL and end.out_of_memory:
         return ok(f"a program that takes {3 * limit} of {limit} MB is killed, and that is seen")
-    if code == _KILLED:
+    if end.signal == _SIGKILL:
         return degraded(
             f"a program that takes {3 * limit} of {limit} MB is killed, but the kernel does not say"
             " why: functions fail with Runtime.ExitError in place of Runtime.OutOfMemory",
             "use a newer kernel, with control groups of version 2",
         )
-    if code != 0:
-        return degraded(f"a program that takes {3 * limit} of {limit} MB ended with {code}")
+    if end.code != 0:
+        return degraded(f"a program that takes {3 * limit} of {limit} MB ended with {end.code}")
     reason, remedy = _unlimited(facts)
     said = f"a program took {3 * limit} MB with a limit of {limit} MB, and nobody stopped it"
     return broken(f"{said}: {reason}", remedy)
