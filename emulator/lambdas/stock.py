@@ -9,6 +9,7 @@ whoever needs that room. It lives on the reactor's thread.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -17,7 +18,8 @@ from typing import NamedTuple
 
 from emulator import ids
 from emulator.clock import Clock
-from emulator.engines.engine import Container, Engine, ProgramExit
+from emulator.engines.ending import ProgramExit
+from emulator.engines.engine import Container, Engine
 from emulator.errors import EngineError
 from emulator.functions.function import Function
 from emulator.lambdas.environment import Environment
@@ -72,6 +74,12 @@ class Prepared:
     def exited(self, exit: ProgramExit) -> None:
         if self.environment is not None:
             self.environment.exited(exit)
+
+    def called(self, letter: str, connection: socket.socket) -> None:
+        if self.environment is not None:
+            self.environment.called(letter, connection)
+        else:
+            connection.close()
 
     def gone(self) -> None:
         if self.environment is not None:
