@@ -29,7 +29,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDock]:
     folder: Path = tmp_path_factory.mktemp("live") / "data"
     emulator = Emulator(
         Settings(port=0, data_dir=folder, freeze_after=3600.0),
-        engine=DockerEngine(connect(find_engine(os.environ)), pipes=folder),
+        engine=DockerEngine(connect(find_engine(os.environ)), folder / "doors"),
         image_of=lambda function: (
             Found(function.image) if function.image else images[function.runtime or ""]
         ),

@@ -172,7 +172,7 @@ def world(
 
     emulator = Emulator(
         Settings(port=0, data_dir=data, prewarm=0),  # functions of a runtime differ in their images
-        engine=DockerEngine(docker_client, disks, pipes=data),
+        engine=DockerEngine(docker_client, data / "doors", scratch=disks),
         image_of=image_of,
     )
     world = World(emulator, images, docker_client)
