@@ -104,10 +104,13 @@ static struct {
     unsigned char header[HEADER];
     unsigned char *payload;
     size_t have; /* bytes of the frame that is being read */
-    /* What is to be sent. A piece of output is put here only when it is empty. */
-    unsigned char out[HEADER + PIECE + ANSWERS];
-    size_t out_begin, out_end;
 } control = {.end = {CONTROL, -1, 0, NULL}};
+
+/* What is to be sent to the server. A piece of output is put here only when it is empty. */
+static struct {
+    unsigned char bytes[HEADER + PIECE + ANSWERS];
+    size_t begin, end;
+} out;
 
 static struct {
     struct end end;
@@ -230,17 +233,17 @@ static uint32_t get_number(const unsigned char *place, int bytes) {
 }
 
 static bool all_is_sent(void) {
-    return control.out_begin == control.out_end;
+    return out.begin == out.end;
 }
 
 /* Begins a frame, and returns where its payload goes. */
 static unsigned char *put_frame(char kind, unsigned char number, size_t size) {
-    unsigned char *frame = control.out + control.out_end;
-    if (HEADER + size > sizeof control.out - control.out_end) end_with(ENOBUFS);
+    unsigned char *frame = out.bytes + out.end;
+    if (HEADER + size > sizeof out.bytes - out.end) end_with(ENOBUFS);
     put_number(frame, (unsigned char)kind, 1);
     put_number(frame + 1, number, 3);
     put_number(frame + 4, size, 4);
-    control.out_end += HEADER + size;
+    out.end += HEADER + size;
     return frame + HEADER;
 }
 
@@ -253,14 +256,14 @@ static void release_held(void);
 
 static void send_out(void) {
     while (!all_is_sent()) {
-        const unsigned char *begin = control.out + control.out_begin;
-        size_t size = control.out_end - control.out_begin;
+        const unsigned char *begin = out.bytes + out.begin;
+        size_t size = out.end - out.begin;
         ssize_t sent = send(control.end.fd, begin, size, MSG_NOSIGNAL);
         if (sent < 0 && is_passing()) return;
         if (sent < 0) end_with(0); /* the server has gone */
-        control.out_begin += (size_t)sent;
+        out.begin += (size_t)sent;
     }
-    control.out_begin = control.out_end = 0;
+    out.begin = out.end = 0;
     output.sent = output.read;
     release_held();
 }
@@ -280,7 +283,7 @@ static void answer_flushes(void) {
 /* Reads a piece into the control connection; only where that is empty. Returns its size. */
 static size_t read_output(void) {
     if (output.end.fd < 0 || !all_is_sent()) return 0;
-    ssize_t size = read(output.end.fd, control.out + HEADER, PIECE);
+    ssize_t size = read(output.end.fd, out.bytes + HEADER, PIECE);
     output.ended = size == 0;
     if (size <= 0) return 0;
     put_frame('O', program.number, (size_t)size);
@@ -750,7 +753,7 @@ static void obey(unsigned char kind, unsigned char number, unsigned char *payloa
 }
 
 static bool may_read_frames(void) {
-    return sizeof control.out - control.out_end >= 2 * LONGEST_ANSWER + FLUSHES * 2 * HEADER
+    return sizeof out.bytes - out.end >= 2 * LONGEST_ANSWER + FLUSHES * 2 * HEADER
            && output.flushes < FLUSHES;
 }
 
@@ -852,9 +855,9 @@ static void open_door(char **doors) {
     }
     if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0) end_with(errno);
     control.end.fd = fd;
-    memcpy(control.out, door.preamble, door.token);
-    control.out[door.token] = '!';
-    control.out_end = door.token + 1;
+    memcpy(out.bytes, door.preamble, door.token);
+    out.bytes[door.token] = '!';
+    out.end = door.token + 1;
     put_number(put_frame('H', 0, 4), VERSION, 4);
 }
 
