@@ -15,7 +15,7 @@ class Step(str, Enum):
     WORKING_DIRECTORY = "working directory"
     PROGRAM = "program"
     NO_CANDIDATE = "no candidate"
-    """None of the paths is there."""
+    """None of the paths is there; the first is told, or "" where there was none to look for."""
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,8 @@ def _why_no_folder(fault: StartFault) -> str:
 
 def _why_no_program(fault: StartFault) -> str:
     if fault.step is Step.NO_CANDIDATE:
-        return "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
+        looked_for = "/var/task/bootstrap /opt/bootstrap" if fault.path else ""
+        return f"Couldn't find valid bootstrap(s): [{looked_for}]"
     if "/" in fault.path:
         return f"fork/exec {fault.path}: {go_words.error(fault.errno)}"
     quoted = json.dumps(fault.path, ensure_ascii=False)

@@ -44,23 +44,23 @@ HOME = f"/home/{USER}"
 NO_USER = "RUN sed -i /:993:/d /etc/passwd && sed -i /:990:/d /etc/group\n"
 OTHER_NAME = "RUN sed -i s/^sbx_user1051:/app:/ /etc/passwd && grep ^app:x:993: /etc/passwd\n"
 
-# Of a runtime that has a shell but nowhere to be found by its name, and no passwd.
+# There is no /tmp in its image.
 BARE_LOOP = """#!/busybox sh
 api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
-while /busybox wget -q -S -O /tmp/event "$api/next" 2> /tmp/head; do
-  id=$(/busybox sed -n 's/\\r//; s/^ *lambda-runtime-aws-request-id: //Ip' /tmp/head)
-  case $(/busybox cat /tmp/event) in
+while /busybox wget -q -S -O /dev/shm/event "$api/next" 2> /dev/shm/head; do
+  id=$(/busybox sed -n 's/\\r//; s/^ *lambda-runtime-aws-request-id: //Ip' /dev/shm/head)
+  case $(/busybox cat /dev/shm/event) in
     '"leave"') echo leaving; exit 3 ;;
   esac
-  /busybox wget -q -O /tmp/said --post-data "\\"$(/busybox head -n 1 /etc/passwd)\\"" \\
+  /busybox wget -q -O /dev/shm/said --post-data "\\"$(/busybox head -n 1 /etc/passwd)\\"" \\
     "$api/$id/response"
 done
 """
 BARE = """FROM {probe} AS probe
 FROM scratch
 COPY --from=probe /bin/busybox /busybox
-COPY run /run
-ENTRYPOINT ["/run"]
+COPY begin /begin
+ENTRYPOINT ["/begin"]
 """
 
 
@@ -73,11 +73,14 @@ class Reply:
     request_id: str
     log: list[str]
 
-    def says(self, name: str, why: str) -> bool:
-        """Whether it is this error of the platform, byte for byte."""
+    def of_platform(self, name: str, why: str) -> tuple[str, bytes]:
+        """What it should be for this error of the platform, byte for byte."""
         message = json.dumps(f"RequestId: {self.request_id} Error: {why}")
-        expected = f'{{"errorType":"{name}","errorMessage":{message}}}'
-        return (self.error, self.body.decode()) == ("Unhandled", expected)
+        return "Unhandled", f'{{"errorType":"{name}","errorMessage":{message}}}'.encode()
+
+    @property
+    def told(self) -> tuple[str | None, bytes]:
+        return self.error, self.body
 
 
 class Caller:
@@ -171,7 +174,9 @@ def test_2_4_a_bootstrap_that_cannot_be_started_is_told_with_the_reason(
 
     reply = aws.invoke(aws.zip(bootstrap, mode))
 
-    assert reply.says("Runtime.InvalidEntrypoint", f"fork/exec /var/task/bootstrap: {reason}")
+    assert reply.told == reply.of_platform(
+        "Runtime.InvalidEntrypoint", f"fork/exec /var/task/bootstrap: {reason}"
+    )
 
 
 PROGRAMS: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -221,16 +226,30 @@ def test_2_4_an_image_whose_program_cannot_be_started_is_told_with_the_reason(
 
     reply = aws.invoke(aws.image(standin, **config))
 
-    assert reply.says(name, why)
+    assert reply.told == reply.of_platform(name, why)
+
+
+def test_2_4_an_image_that_names_no_program_has_none(
+    aws: Caller, docker_client: docker.DockerClient
+) -> None:
+    """As `locateBootstrap` of AWS's emulator says it."""
+    image = Probe(docker_client, cache=places.cache(os.environ)).image()
+
+    reply = aws.invoke(aws.image(image))
+
+    why = "Couldn't find valid bootstrap(s): []"
+    assert reply.told == reply.of_platform("Runtime.InvalidEntrypoint", why)
 
 
 def test_2_4_an_entry_point_without_a_first_line_is_no_program(aws: Caller, build: Build) -> None:
-    recipe = 'COPY --chown=0:0 run /run\nRUN chmod 755 /run\nENTRYPOINT ["/run"]\n'
-    image = build(recipe, run='exec /lambda-entrypoint.sh "$@"\n')
+    recipe = 'COPY begin /begin\nENTRYPOINT ["/begin"]\n'
+    image = build(recipe, begin='exec /lambda-entrypoint.sh "$@"\n')
 
     reply = aws.invoke(aws.image(image, Command=["app.handler"]))
 
-    assert reply.says("Runtime.InvalidEntrypoint", "fork/exec /run: exec format error")
+    assert reply.told == reply.of_platform(
+        "Runtime.InvalidEntrypoint", "fork/exec /begin: exec format error"
+    )
 
 
 def test_2_4_the_log_tells_of_both_attempts_and_once_why(aws: Caller, standin: str) -> None:
@@ -263,7 +282,7 @@ def test_2_4_the_log_tells_of_both_attempts_and_once_why(aws: Caller, standin: s
 def bare(docker_client: docker.DockerClient, build: Build) -> str:
     """One static program and a script for it."""
     probe = Probe(docker_client, cache=places.cache(os.environ)).image()
-    return build("", BARE.format(probe=probe), run=BARE_LOOP)
+    return build("", BARE.format(probe=probe), begin=BARE_LOOP)
 
 
 def test_6_1_an_image_with_neither_shell_nor_folders_runs(aws: Caller, bare: str) -> None:
@@ -271,12 +290,11 @@ def test_6_1_an_image_with_neither_shell_nor_folders_runs(aws: Caller, bare: str
 
     answer, left = aws.invoke(name), aws.invoke(name, "leave")
 
-    assert (answer.error, json.loads(answer.body)) == (
-        None,
-        f"{USER}:x:993:990::{HOME}:/sbin/nologin",
-    )
+    assert answer.told == (None, f'"{USER}:x:993:990::{HOME}:/sbin/nologin"'.encode()), answer.log
     assert "leaving" in left.log
-    assert left.says("Runtime.ExitError", "Runtime exited with error: exit status 3")
+    assert left.told == left.of_platform(
+        "Runtime.ExitError", "Runtime exited with error: exit status 3"
+    )
 
 
 @pytest.mark.parametrize("users", ["", NO_USER, OTHER_NAME], ids=["known", "unknown", "renamed"])

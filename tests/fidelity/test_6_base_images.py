@@ -18,10 +18,10 @@ from typing import Any
 
 import docker
 import pytest
+from emulator.engines.console import COMMAND
 
 from emulator import ids
 from emulator.app import Emulator
-from emulator.engines.console import COMMAND
 from emulator.engines.docker import DockerEngine
 from emulator.engines.images import ImageRequest, Images
 from emulator.engines.scratch import LoopScratch

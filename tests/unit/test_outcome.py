@@ -84,8 +84,12 @@ def test_a_lack_of_memory_counts_before_what_came_of_it(end):
             'exec: "app.\\"handler\\"": executable file not found in $PATH',
         ),
         (
-            *(Step.NO_CANDIDATE, "", 2, "Runtime.InvalidEntrypoint"),
+            *(Step.NO_CANDIDATE, "/var/task/bootstrap", 2, "Runtime.InvalidEntrypoint"),
             "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]",
+        ),
+        (
+            *(Step.NO_CANDIDATE, "", 2, "Runtime.InvalidEntrypoint"),
+            "Couldn't find valid bootstrap(s): []",
         ),
         (
             *(Step.WORKING_DIRECTORY, "/no/such/dir", 2, "Runtime.InvalidWorkingDir"),
