@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from emulator.engines.engine import ProgramExit
+from emulator.engines.ending import ProgramExit
 from emulator.lambdas.invoker import Call
 from emulator.lambdas.launch import LABEL, RUNTIME_API
 from emulator.lambdas.mailbox import Mailbox

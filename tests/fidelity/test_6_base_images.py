@@ -8,11 +8,9 @@ is what the engine is asked for, and that is looked at.
 from __future__ import annotations
 
 import hashlib
-import io
 import itertools
 import json
 import platform
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +32,7 @@ from emulator.functions.function import Function, ImageConfig
 from emulator.settings import Settings
 from tests.support.live import Json, TaskService, make_images, zipped
 from tests.support.live_dock import LiveDock
+from tests.support.workshop import Workshop, tar_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -93,27 +92,6 @@ CODE = {
     "nodejs": ("main.js", NODEJS),
     "provided": ("bootstrap", SCRIPT),
 }
-
-
-class Workshop:
-    """Builds images under names of its own, and removes them."""
-
-    def __init__(self, client: docker.DockerClient) -> None:
-        self._client = client
-        self._name = f"taskdock-test/{ids.word(8)}"
-        self._built: list[str] = []
-
-    def build(self, tag: str, dockerfile: str, **files: str) -> str:
-        texts = {"Dockerfile": dockerfile, **files}
-        context = io.BytesIO(tar_of({name: text.encode() for name, text in texts.items()}))
-        reference = f"{self._name}:{tag}"
-        self._client.images.build(fileobj=context, custom_context=True, tag=reference, rm=True)
-        self._built.append(reference)
-        return reference
-
-    def clear(self) -> None:
-        for reference in reversed(self._built):
-            self._client.images.remove(reference)
 
 
 class World:
@@ -478,14 +456,3 @@ def foreign_image() -> tuple[str, str, bytes]:
 def variables(container_or_image: Json) -> dict[str, str]:
     entries = container_or_image["Config"]["Env"]
     return dict(entry.split("=", 1) for entry in entries)
-
-
-def tar_of(files: dict[str, bytes]) -> bytes:
-    """Every one of them executable."""
-    target = io.BytesIO()
-    with tarfile.open(fileobj=target, mode="w") as tar:
-        for name, data in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(data), 0o755
-            tar.addfile(entry, io.BytesIO(data))
-    return target.getvalue()

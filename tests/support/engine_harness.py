@@ -18,7 +18,8 @@ import docker
 
 from emulator import ids
 from emulator.engines.docker import DockerEngine
-from emulator.engines.engine import Container, ContainerSpec, Engine, Program, ProgramExit
+from emulator.engines.ending import ProgramExit
+from emulator.engines.engine import Container, ContainerSpec, Engine, Program
 from emulator.engines.passages import Passages, usual
 from emulator.engines.scratch import Scratch
 from emulator.reactor import Reactor

@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any
 
 from emulator.clock import SystemClock
-from emulator.engines.engine import ProgramExit
+from emulator.engines.ending import ProgramExit
 from emulator.lambdas.invoker import Call, Invoker
 from emulator.lambdas.outcome import Outcome
 from tests.support.builders import Dock
