@@ -27,6 +27,9 @@ from urllib.parse import quote
 
 from emulator.engines.locate import connection
 
+LABEL = "dev.taskdock.run"
+"""Its value is one run of one server: one that is started again on the same data folder has
+containers of its own while those of an earlier run are removed."""
 _PAUSE = 0.25  # seconds between two looks
 _GRACE = 2.0  # seconds in which containers that run may end by themselves
 _QUIET = 4.0  # seconds without any container after which none is expected to come
@@ -46,13 +49,15 @@ _PACKAGES = str(Path(__file__).parents[2])
 
 
 class Reaper:
-    def __init__(self, address: str, label: str) -> None:
-        """`address`: the engine's, such as unix:///var/run/docker.sock. `label`: name=value, of all
-        containers of this run of this server and of no others: a server that is started again
-        on the same data folder has containers while an earlier one's are removed."""
+    def __init__(self, address: str, run: str) -> None:
+        """`address`: the engine's, such as unix:///var/run/docker.sock. `run`: a word that no other
+        server has."""
+        self.labels = {LABEL: run}
+        """Those of all containers that are its to remove."""
         self._command = (
             *("/bin/sh", "-c", _WAIT, "taskdock-reaper"),
-            *(sys.executable, "-I", "-S", "-B", "-c", _BEGIN, _PACKAGES, address, label),
+            *(sys.executable, "-I", "-S", "-B", "-c", _BEGIN, _PACKAGES),
+            *(address, f"{LABEL}={run}"),
         )
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()

@@ -20,7 +20,7 @@ from emulator import ids, places
 from emulator.engines import reaper
 from emulator.engines.locate import find_engine
 from emulator.engines.probe import PROGRAM, Probe
-from emulator.engines.reaper import Reaper
+from emulator.engines.reaper import LABEL, Reaper
 from tests.support.builders import eventually
 from tests.support.live import REPOSITORY
 
@@ -44,9 +44,9 @@ RUNNING, CREATED, PAUSED, EXITED = "running", "created", "paused", "exited"
 class Server:
     """A process that has a reaper, and nothing else of a server's."""
 
-    def __init__(self, address: str, label: str) -> None:
+    def __init__(self, address: str, run: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", SERVER, address, label],
+            [sys.executable, "-c", SERVER, address, run],
             cwd=REPOSITORY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -77,18 +77,17 @@ class Server:
 
 
 class Containers:
-    """Of one label."""
+    """Of one run of a server."""
 
     def __init__(self, client: docker.DockerClient, image: str) -> None:
         self._api = client.api
         self._image = image
-        self.label = f"dev.taskdock.test={ids.word()}"
+        self.run = ids.word()
 
     def make(self, state: str) -> str:
         """The id of a new one in this state."""
-        name, _, value = self.label.partition("=")
         command = (PROGRAM, "true") if state == EXITED else WAITS
-        made = self._api.create_container(self._image, list(command), labels={name: value})
+        made = self._api.create_container(self._image, list(command), labels={LABEL: self.run})
         id = str(made["Id"])
         if state != CREATED:
             self._api.start(id)
@@ -99,7 +98,7 @@ class Containers:
         return id
 
     def states(self) -> list[str]:
-        found = self._api.containers(all=True, filters={"label": self.label})
+        found = self._api.containers(all=True, filters={"label": f"{LABEL}={self.run}"})
         return sorted(each["State"] for each in found)
 
     def volumes(self, id: str) -> list[str]:
@@ -107,7 +106,7 @@ class Containers:
         return [mount["Name"] for mount in mounts if mount["Type"] == "volume"]
 
     def discard(self) -> None:
-        for each in self._api.containers(all=True, filters={"label": self.label}):
+        for each in self._api.containers(all=True, filters={"label": f"{LABEL}={self.run}"}):
             with contextlib.suppress(docker.errors.APIError):
                 self._api.remove_container(each["Id"], force=True, v=True)
 
@@ -124,8 +123,8 @@ def containers(docker_client: docker.DockerClient) -> Iterator[Containers]:
 def start() -> Iterator[Callable[..., Server]]:
     with contextlib.ExitStack() as servers:
 
-        def start(label: str, address: str | None = None) -> Server:
-            server = Server(address or find_engine(os.environ), label)
+        def start(run: str) -> Server:
+            server = Server(find_engine(os.environ), run)
             servers.callback(server.discard)
             return server
 
@@ -134,7 +133,7 @@ def start() -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture
 def watching() -> Iterator[Reaper]:
-    reaper = Reaper(NOWHERE, "name=value")
+    reaper = Reaper(NOWHERE, "run")
     yield reaper
     reaper.close()
 
@@ -174,7 +173,7 @@ def children() -> list[int]:
 def test_of_a_killed_server_no_container_is_left(
     start: Callable[..., Server], containers: Containers, state: str
 ) -> None:
-    server = start(containers.label)
+    server = start(containers.run)
     containers.make(state)
 
     server.kill()
@@ -186,7 +185,7 @@ def test_of_a_killed_server_no_container_is_left(
 def test_the_end_of_its_whole_process_group_spares_the_reaper(
     start: Callable[..., Server], containers: Containers
 ) -> None:
-    server = start(containers.label)
+    server = start(containers.run)
     containers.make(CREATED)
 
     server.kill_group()
@@ -198,7 +197,7 @@ def test_the_end_of_its_whole_process_group_spares_the_reaper(
 def test_another_child_of_the_server_that_lives_on_holds_nothing_up(
     start: Callable[..., Server], containers: Containers
 ) -> None:
-    server = start(containers.label)
+    server = start(containers.run)
     containers.make(CREATED)
 
     server.kill()
@@ -211,7 +210,7 @@ def test_another_child_of_the_server_that_lives_on_holds_nothing_up(
 def test_what_the_engine_makes_after_the_servers_end_is_removed(
     start: Callable[..., Server], containers: Containers
 ) -> None:
-    server = start(containers.label)
+    server = start(containers.run)
     containers.make(CREATED)
     server.kill()
     eventually(lambda: not containers.states())
@@ -225,11 +224,12 @@ def test_what_the_engine_makes_after_the_servers_end_is_removed(
 def test_volumes_go_with_their_containers(
     start: Callable[..., Server], containers: Containers, docker_client: docker.DockerClient
 ) -> None:
-    server = start(containers.label)
-    name, _, value = containers.label.partition("=")
+    server = start(containers.run)
     api = docker_client.api
     image = api.inspect_container(containers.make(CREATED))["Image"]
-    made = api.create_container(image, list(WAITS), labels={name: value}, volumes=["/tmp"])
+    made = api.create_container(
+        image, list(WAITS), labels={LABEL: containers.run}, volumes=["/tmp"]
+    )
     (volume,) = containers.volumes(made["Id"])
 
     server.kill()
@@ -239,10 +239,10 @@ def test_volumes_go_with_their_containers(
 
 
 @pytest.mark.docker
-def test_containers_of_other_labels_are_left_alone(
+def test_containers_of_other_runs_are_left_alone(
     start: Callable[..., Server], containers: Containers, docker_client: docker.DockerClient
 ) -> None:
-    others = start(f"{containers.label}-of-another")
+    others = start(ids.word())
     containers.make(CREATED)
     containers.make(RUNNING)
 
@@ -257,7 +257,7 @@ def test_containers_of_other_labels_are_left_alone(
 def test_what_asks_a_server_to_stop_leaves_the_reaper(
     start: Callable[..., Server], containers: Containers, number: signal.Signals
 ) -> None:
-    server = start(containers.label)
+    server = start(containers.run)
     containers.make(CREATED)
     eventually(lambda: is_deaf(server.reaper))
 
@@ -275,7 +275,7 @@ def test_what_asks_a_server_to_stop_leaves_the_reaper(
 def test_a_server_that_stops_takes_its_reaper_with_it(
     start: Callable[..., Server], containers: Containers
 ) -> None:
-    server = start(containers.label)
+    server = start(containers.run)
     containers.make(CREATED)
 
     server.stop()
