@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import platform as machine
+import socket
 import threading
 from datetime import timedelta
 from functools import partial
@@ -15,19 +16,18 @@ from emulator import __version__, ids
 from emulator.clock import Clock, SystemClock
 from emulator.engines.engine import Engine
 from emulator.engines.images import platform
-from emulator.engines.reach import Call
 from emulator.errors import EngineError, StartupError
 from emulator.functions.catalog import Catalog
 from emulator.functions.code import CodeStore
 from emulator.functions.function import Function
 from emulator.identity.directory import Directory
 from emulator.lambdas import launch
+from emulator.lambdas.environment import Environment
 from emulator.lambdas.images_in_use import ImageOf, ImagesInUse
 from emulator.lambdas.invoker import Invoker
 from emulator.lambdas.keeper import Keeper
 from emulator.lambdas.launcher import Launcher
 from emulator.lambdas.pool import Pool
-from emulator.lambdas.reachability import Reachability
 from emulator.notices import Notices
 from emulator.reactor import Reactor
 from emulator.settings import Settings
@@ -52,9 +52,11 @@ from emulator.web.connection import Site
 from emulator.web.front import Front
 from emulator.web.lambda_invoke import InvokeApi
 from emulator.web.lambda_names import Names
+from emulator.web.peers import Peer
 from emulator.web.runtime_api import RuntimeApi
-from emulator.web.servers import Listener, open_private, open_public
+from emulator.web.servers import Listener, open_public
 from emulator.web.status import Report
+from emulator.web.switchboard import Switchboard
 from emulator.web.task_service import create_app
 from emulator.web.wsgi import Wsgi
 
@@ -69,30 +71,25 @@ class Emulator:
         engine: Engine,
         image_of: ImageOf,
         clock: Clock | None = None,
-        memory: Path | None = None,
     ) -> None:
-        """Opens the data folder and the ports; nothing runs yet. `memory`: a folder for what was
-        found out about engines, which servers share. Raises `StartupError`."""
+        """Opens the data folder and the ports; nothing runs yet. Raises `StartupError`."""
         self.settings = settings
         self.notices = Notices()
         self._engine = engine
         self._image_of = ImagesInUse(image_of)
-        self._memory = memory
         self._clock = clock or SystemClock()
         self._data = settings.data_dir.resolve()
         self._credentials = self._data / "credentials"  # for `taskdock env`, while we run
-        self._listen = [way.listen for way in engine.ways]
         self._lock = _hold(self._data)
         self._reactor = Reactor()
         self._stopped = False
         try:
-            self._sockets = open_public(settings.host, settings.port, self._listen)
+            self._sockets = open_public(settings.host, settings.port)
             self._store = Store(self._data / "taskdock.db")
         except BaseException:
             self._lock.close()
             raise
         self.port: int = self._sockets[0].getsockname()[1]
-        self._probe_id = ids.word(32)
         self._label = hashlib.sha256(str(self._data).encode()).hexdigest()[:16]
         self._compose()
 
@@ -108,7 +105,6 @@ class Emulator:
         self.catalog.tidy()
         self._rescuer.rescue(timedelta(0))
         self._reactor.start()
-        self._runtime.start()
         self._keeper.start()
         self._scribe.start()
         self._rescuer.start()
@@ -117,7 +113,6 @@ class Emulator:
         self._courier.start()
         self._dispatcher.start()
         self._public.start()
-        self.reachability.start()
         self._credentials.touch(mode=0o600)
         variables = {"API_HOST": self.url, **self.directory.local.credentials}
         self._credentials.write_text("".join(f"{k}={v}\n" for k, v in variables.items()))
@@ -130,7 +125,6 @@ class Emulator:
         if self._stopped:
             return
         self._stopped = True
-        self.reachability.stop()
         self._credentials.unlink(missing_ok=True)
         self._scheduler.stop()
         self._worker.stop()
@@ -143,7 +137,6 @@ class Emulator:
         self._rescuer.stop()
         self._public.stop()
         self._wsgi.stop()
-        self._runtime.stop()
         self._reactor.stop()
         self._scribe.stop()
         self._engine.close()
@@ -166,18 +159,11 @@ class Emulator:
         self.catalog = Catalog(store=store, code=self._code, clock=clock)
         self.directory = Directory(store=store, clock=clock)
         budget = settings.memory_budget or self._engine.memory * 3 // 4
-        self.reachability = Reachability(
-            engine=self._engine,
-            calls=self._calls,
-            memory=self._memory,
-            clock=clock,
-            notices=notices,
-        )
         self.pool = Pool(
             engine=self._engine,
             reactor=self._reactor,
             launcher=self._launcher(),
-            reachability=self.reachability,
+            lead=self._lead,
             budget=budget,
             most=settings.max_environments,
             keep_warm=settings.keep_warm,
@@ -189,6 +175,7 @@ class Emulator:
         )
         self._keeper = Keeper(
             pool=self.pool,
+            freeze_after=settings.freeze_after,
             retire_after=settings.retire_after,
             notices=notices,
         )
@@ -262,13 +249,12 @@ class Emulator:
         self._courier = Courier(outbox=Outbox(store=store), clock=clock, notices=notices)
         notices.subscribe(self._wake_loops)
         runtime = Site(
-            answer=RuntimeApi(self.pool.mailbox, self._probe_id),
+            answer=RuntimeApi(self.pool.mailbox),
             refuse=runtime_api.refuse,
             max_head=runtime_api.MAX_HEAD,
             max_body=runtime_api.MAX_BODY,
             max_dropped=runtime_api.MAX_DROPPED,
         )
-        self._runtime = Listener(runtime, open_private(self._listen), self._reactor)
         names = Names(self.catalog, partial(launch.function_arn, region=settings.region))
         strict = settings.auth == "strict"
         self._wsgi = Wsgi(
@@ -310,24 +296,20 @@ class Emulator:
             max_dropped=0,
         )
         self._public = Listener(public, self._sockets, self._reactor)
+        sites = {launch.RUNTIME_API: runtime, launch.TASK_SERVICE: public}
+        self._switchboard = Switchboard(sites, self._reactor)
         self.catalog.subscribe(self._function_changed)
 
-    def _calls(self) -> list[Call]:
-        """What a container asks of this server's two listeners, to see whether it reaches them."""
-        name = launch.runtime_api(self._probe_id)
-        return [
-            Call(port=self._runtime.port, path=runtime_api.PING, host=name),
-            Call(port=self.port, path="/health", host=f"{launch.API_HOST_NAME}:{self.port}"),
-        ]
+    def _lead(self, environment: Environment, letter: str, connection: socket.socket) -> None:
+        peer = Peer("", environment=environment.id, function=environment.function.name)
+        self._switchboard.lead(peer, letter, connection)
 
     def _launcher(self) -> Launcher:
         settings = self.settings
         return Launcher(
             image_of=self._image_of,
             code=self._code,
-            addresses=lambda: launch.Addresses(
-                runtime_api=self._runtime.port, task_service=self.port
-            ),
+            port=self.port,
             credentials=self.directory.local.function_credentials,
             server=self._label,
             aws=launch.Aws(

@@ -262,12 +262,12 @@ class ImageNotAvailable(EngineError):
     """The container image is not here, cannot be pulled, and has no stand-in."""
 
 
-class NotReachable(EngineError):
-    """Containers cannot reach this server."""
-
-
 class StartFailed(EngineError):
     """The container did not start."""
+
+
+class NotReachable(StartFailed):
+    """A container cannot reach this server."""
 
 
 class IllegalMove(TaskdockError):

@@ -15,9 +15,8 @@ from emulator.app import Emulator
 from emulator.descriptors import raise_limit
 from emulator.doctor.shortfalls import shortfalls
 from emulator.engines.docker import DockerEngine, connect
-from emulator.engines.images import ImageRequest, Images
+from emulator.engines.images import Images
 from emulator.engines.locate import find_engine
-from emulator.engines.probe import Probe
 from emulator.engines.scratch import open_scratch
 from emulator.engines.standins import Progress
 from emulator.identity.directory import ADMINISTRATOR
@@ -66,20 +65,14 @@ def _build(settings: Settings) -> tuple[Emulator, DockerEngine]:
         announce(Progress(f"the size of /tmp is not limited: {scratch}"))
     engine = DockerEngine(
         client,
-        None if isinstance(scratch, str) else scratch,
+        settings.data_dir.resolve() / "doors",
+        scratch=None if isinstance(scratch, str) else scratch,
         warn=lambda text: announce(Progress(text)),
-        pipes=settings.data_dir.resolve(),
-        probe=Probe(
-            client,
-            cache=cache,
-            fetch=lambda reference: images.ensure(ImageRequest(reference)),
-        ),
     )
     emulator = Emulator(
         settings,
         engine=engine,
         image_of=lambda function: images.find(image_request(function)),
-        memory=cache / "reached",
     )
     return emulator, engine
 

@@ -72,12 +72,7 @@ class Settings(BaseModel):
     max_environments: int = Field(
         0, ge=0, description="how many environments there may be at a time; 0: as many as fit"
     )
-    freeze_after: float | None = Field(
-        None,
-        ge=0,
-        description="seconds idle until a container is frozen; not set: at once where the kernel's"
-        " freezer can be written (Linux, root), else 5",
-    )
+    freeze_after: float = Field(0.0, ge=0, description="seconds idle until it is frozen")
     retire_after: float = Field(600.0, gt=0, description="seconds idle until it is removed")
     keep_warm: int = Field(
         0, ge=0, description="idle environments of each function that are not removed"

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import settings
 
 from emulator.engines.docker import connect
-from emulator.engines.freezer import Freezer
 from emulator.engines.locate import find_engine
 from emulator.engines.scratch import LoopScratch, open_scratch
 from emulator.errors import EngineUnreachable
@@ -65,10 +64,3 @@ def scratch(usual_scratch: LoopScratch | str) -> LoopScratch:
     if not isinstance(usual_scratch, LoopScratch):
         missing(f"disks for /tmp: {usual_scratch}")
     return usual_scratch
-
-
-@pytest.fixture
-def kernel_freezer() -> None:
-    """For tests of the kernel's freezer."""
-    if not Freezer().works:
-        missing("the kernel's freezer, which cannot be written here")

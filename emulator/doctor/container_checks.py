@@ -9,21 +9,16 @@ from pathlib import Path
 
 from emulator import ids
 from emulator.doctor import judge_engine
-from emulator.doctor.doorbell import Doorbell
 from emulator.doctor.engine_checks import EngineChecks
 from emulator.doctor.finding import Finding, NotChecked, degraded
 from emulator.doctor.machine_checks import MachineChecks
 from emulator.doctor.trial import EATEN, LABEL, MEMORY, STORAGE, Trial, write_code
-from emulator.engines.reach import Call
-from emulator.errors import EngineError, ImageNotAvailable, StartupError
+from emulator.errors import EngineError, ImageNotAvailable
 from emulator.reactor import Reactor
-from emulator.settings import Settings
-from emulator.web.servers import open_private, open_public
 
 
 class ContainerChecks:
-    def __init__(self, settings: Settings, *, machine: MachineChecks, engine: EngineChecks) -> None:
-        self._settings = settings
+    def __init__(self, *, machine: MachineChecks, engine: EngineChecks) -> None:
         self._machine = machine
         self._engine = engine
         self._run = f"{os.getpid()}-{ids.word()}"  # of the label that all containers have
@@ -59,17 +54,11 @@ class ContainerChecks:
             self._image = ""
             return judge_engine.no_container(error.message)
 
-    def call_back(self) -> Finding:
-        engine = self._engine.use()
-        if engine.network is not None and not self._image:
+    def door(self) -> Finding:
+        passage = self._engine.use().passage
+        if passage is None:
             raise NotChecked("no container")
-        listening = open_private(self._engine.listen)
-        with contextlib.suppress(StartupError):  # the port's own check tells
-            listening += open_public(self._settings.host, self._settings.port, self._engine.listen)
-        ports = dict.fromkeys(each.getsockname()[1] for each in listening)
-        with Doorbell(listening):
-            calls = [Call(port=port, path="/", host="doctor.taskdock") for port in ports]
-            return judge_engine.call_back(engine.reach(calls), engine.way)
+        return judge_engine.door(passage.told, passage.is_usual)
 
     def code(self) -> Finding:
         if self._machine.workshop is None:
@@ -89,24 +78,16 @@ class ContainerChecks:
         with self._trial() as trial:
             end = trial.eat_too_much().exit
         facts = self._engine.use().facts
-        return judge_engine.memory(end.code, end.out_of_memory, MEMORY, facts)
+        return judge_engine.memory(end, MEMORY, facts)
 
     def peaks(self) -> Finding:
         with self._trial() as trial:
             return judge_engine.peaks(trial.eat_and_give_back().peak, EATEN)
 
-    def output(self) -> Finding:
-        with self._trial() as trial:
-            straight = trial.prints_straight()
-        located = self._engine.located
-        assert located is not None
-        return judge_engine.output(straight, located.is_here)
-
     def freezing(self) -> Finding:
         with self._trial() as trial:
             frozen = trial.freeze()
-        at_once = self._engine.use().freezes_at_once
-        return judge_engine.freezing(frozen.seconds, frozen.held, frozen.thawed, at_once)
+        return judge_engine.freezing(frozen.held, frozen.thawed)
 
     def scratch(self) -> Finding:
         engine, wrote = self._engine.use(), None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from emulator import ids
 from emulator.clock import Clock
 from emulator.doctor import judge_engine
 from emulator.doctor.finding import Finding, NotChecked
@@ -74,10 +76,9 @@ class EngineChecks:
             self.warnings.append(scratch)
         self._engine = engine = DockerEngine(
             self._client,
-            None if isinstance(scratch, str) else scratch,
+            (workshop or Path(tempfile.gettempdir())) / f"doors-{ids.word()}",
+            scratch=None if isinstance(scratch, str) else scratch,
             warn=self.warnings.append,
-            pipes=workshop,
-            probe=self._probe,
         )
         named = (place.source for place in places(self._environment) if place.address == address)
         self.located = Located(
@@ -125,11 +126,6 @@ class EngineChecks:
         if self._probe is None:
             raise NotChecked("no cache")
         return self._probe
-
-    @property
-    def listen(self) -> list[str]:
-        """The addresses by which containers may reach this machine."""
-        return [] if self._engine is None else [way.listen for way in self._engine.ways]
 
     def sweep(self, label: str) -> None:
         """Removes the containers with this `name=value` label, whatever is thought of the

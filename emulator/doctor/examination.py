@@ -44,7 +44,7 @@ class Examination:
             runtime_ids=runtime_ids,
             connected=connected,
         )
-        self.containers = ContainerChecks(settings, machine=self.machine, engine=self.engine)
+        self.containers = ContainerChecks(machine=self.machine, engine=self.engine)
 
     def __enter__(self) -> Examination:
         return self
@@ -69,16 +69,15 @@ class Examination:
             Check("cache", machine.look_at_cache),
             Check("engine", engine.find),
             Check("container", containers.container, _IMAGE_LIMIT),
-            Check("call back", containers.call_back),
+            Check("door", containers.door),
             Check("code", containers.code),
-            Check("output", containers.output),
             Check("freezing", containers.freezing),
             Check("memory peaks", containers.peaks),
             Check("/tmp", containers.scratch),  # noqa: S108 - a name
             Check("memory limit", containers.memory),
             Check("registry", engine.registry, _REGISTRY_LIMIT),
             Check("images", engine.images, _REGISTRY_LIMIT),
-            Check("port", lambda: machine.port(engine.listen)),
+            Check("port", machine.port),
             Check("disk", lambda: machine.disk(engine.root())),
             Check("loop devices", machine.loops),
             Check("inotify", machine.inotify),

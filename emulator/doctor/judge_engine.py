@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emulator.doctor.finding import Finding, broken, degraded, ok, unchecked
+from emulator.engines.engine import ProgramExit
 from emulator.engines.facts import EngineFacts, Kind
 from emulator.engines.inquiries import Asked
-from emulator.engines.reach import Reached
 from emulator.engines.registry import Fault
-from emulator.engines.ways import ENGINES_OWN, Way
 
 _MB = 1024 * 1024
 _OLDEST = (20, 10)  # that functions were seen to run on
 _SLOW_START = 5.0  # seconds
 _SLOW_REGISTRY = 2.0  # seconds
-_KILLED = 137
+_SIGKILL = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,14 +96,16 @@ _START_REMEDIES = (
 )
 
 
-def call_back(reached: Reached, way: Way) -> Finding:
-    if reached.fault:
-        return broken(reached.fault, *reached.remedies)
-    if reached.untried:
-        return degraded(f"could not be tried: {reached.untried}")
-    where = "host-gateway" if way.reach == ENGINES_OWN else way.reach
-    took = _ms(reached.seconds)
-    return ok(f"a container reached this machine by {where}, in {took} with its start")
+def door(told: str, is_usual: bool) -> Finding:
+    """`told`: what leads from a container to this server; `is_usual`: nothing of it is on the
+    network."""
+    said = f"a container came by {told}"
+    if is_usual:
+        return ok(said)
+    return degraded(
+        f"{said}, since the engine's kernel is not this machine's: calls take a little longer",
+        "run taskdock where the engine runs, if that matters",
+    )
 
 
 def code(read: bool, fault: str, found: Located, folder: str) -> Finding:
@@ -125,19 +126,20 @@ def code(read: bool, fault: str, found: Located, folder: str) -> Finding:
     )
 
 
-def memory(code: int | None, counted: bool, limit: int, facts: EngineFacts) -> Finding:
-    """How a program ended that takes three times its `limit`, MB; `counted`: the kernel says that
-    it was for lack of memory."""
-    if code == _KILLED and counted:
+def memory(end: ProgramExit, limit: int, facts: EngineFacts) -> Finding:
+    """How a program ended that takes three times its `limit`, MB."""
+    if end.out_of_memory:
         return ok(f"a program that takes {3 * limit} of {limit} MB is killed, and that is seen")
-    if code == _KILLED:
+    if end.signal == _SIGKILL:
         return degraded(
             f"a program that takes {3 * limit} of {limit} MB is killed, but the kernel does not say"
             " why: functions fail with Runtime.ExitError in place of Runtime.OutOfMemory",
             "use a newer kernel, with control groups of version 2",
         )
-    if code != 0:
-        return degraded(f"a program that takes {3 * limit} of {limit} MB ended with {code}")
+    if end.code != 0:
+        return degraded(
+            f"a program that takes {3 * limit} of {limit} MB ended by itself, with {end.code}"
+        )
     reason, remedy = _unlimited(facts)
     said = f"a program took {3 * limit} MB with a limit of {limit} MB, and nobody stopped it"
     return broken(f"{said}: {reason}", remedy)
@@ -178,30 +180,12 @@ def peaks(peak: int, eaten: int) -> Finding:
     return degraded("the kernel tells nothing, and Max Memory Used is 0 MB")
 
 
-def output(straight: bool, is_here: bool) -> Finding:
-    if straight:
-        return ok("comes straight from the program, by a pipe in the data folder")
-    if not is_here:
-        return degraded("comes through the engine, which is not on this machine: a little slower")
-    return degraded(
-        "comes through the engine, a little slower: a container could not write to a pipe in the"
-        " data folder (another kernel, or a security module in between)"
-    )
-
-
-def freezing(seconds: float, held: bool, thawed: bool, at_once: bool) -> Finding:
-    """`at_once`: by the kernel's freezer, after every invocation."""
+def freezing(held: bool, thawed: bool) -> Finding:
     if not thawed:
-        return broken("a container stays frozen", "see what the engine's log says of it")
+        return broken("a container stays frozen", "report it, with what docker top says of it")
     if not held:
         return degraded("a container goes on while it is said to be frozen")
-    if at_once:
-        return ok(f"by the kernel's freezer, in {_ms(seconds)}")
-    return degraded(
-        f"through the engine, in {_ms(seconds)}: environments are frozen after 5 s idle, and not at"
-        " once",
-        "run taskdock as root on the engine's own Linux machine, if that matters",
-    )
+    return ok("a container stands still when it idles, and goes on when it is called")
 
 
 def scratch(limited: bool, wrote: int | None, limit: int, why: str) -> Finding:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sqlite3
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from emulator import places
@@ -54,14 +54,13 @@ class MachineChecks:
         self.cache = places.cache(self._environment, told.append)
         return judge_machine.cache(self.cache, "".join(told))
 
-    def port(self, listen: Sequence[str]) -> Finding:
-        """`listen`: the addresses by which containers may reach this machine."""
+    def port(self) -> Finding:
         host, port = self._settings.host, self._settings.port
         shown = "localhost" if host in ("localhost", "0.0.0.0", "::") else host  # noqa: S104
         url = f"http://{shown}:{port}"
         fault = ""
         try:
-            for each in open_public(host, port, listen):
+            for each in open_public(host, port):
                 each.close()
         except StartupError as error:
             fault = error.message

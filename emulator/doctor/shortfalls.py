@@ -14,8 +14,6 @@ def shortfalls(engine: DockerEngine, data: Path) -> list[str]:
     found = {
         "memory limits are not kept": not engine.facts.limits_memory,
         "the size of /tmp is not limited": not engine.limits_storage,
-        "freezing takes the way through the engine": not engine.freezes_at_once,
-        "output comes through the engine": not engine.has_pipes,
         "few file descriptors": _is_short(judge_machine.descriptors(machine.descriptors()).status),
         "little disk": _is_short(judge_machine.disk(machine.room(data), None).status),
     }

@@ -1,13 +1,14 @@
 """One container as functions have them, made to see what really works in it: one try after another.
 
-It goes the very way of a function's: the engine's `create`, the console, the pipe, the disk, the
-freezer. Only its image is taskdock's own, so no runtime is needed. What it has eaten stays in its
-peak of memory, so that is to be tried before its limit.
+It goes the very way of a function's: the engine's `create`, the launcher, the door, the disk. Only
+its image is taskdock's own, so no runtime is needed. What it has eaten stays in its peak of memory,
+so that is to be tried before its limit.
 """
 
 from __future__ import annotations
 
 import queue
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from types import TracebackType
 
 from emulator import ids
 from emulator.engines.engine import Container, ContainerSpec, Engine, Program, ProgramExit
-from emulator.engines.pipe import INSIDE
 from emulator.engines.probe import PROGRAM
 from emulator.errors import EngineError
 from emulator.reactor import Reactor
@@ -44,8 +44,6 @@ class Ran:
 
 @dataclass(frozen=True)
 class Frozen:
-    seconds: float
-    """That freezing took."""
     held: bool
     """Nothing ran meanwhile."""
     thawed: bool
@@ -100,6 +98,9 @@ class Trial:
     def exited(self, exit: ProgramExit) -> None:
         self._told.put(exit)
 
+    def called(self, letter: str, connection: socket.socket) -> None:
+        connection.close()
+
     def gone(self) -> None:
         self._told.put(None)
 
@@ -112,11 +113,6 @@ class Trial:
     def read_code(self) -> bool:
         """Whether a program can read what `write_code` has put there."""
         return self._run(f"{PROGRAM} cat /var/task/{_FILE}").lines == (_GREETING,)
-
-    def prints_straight(self) -> bool:
-        """Whether what a program prints goes into the pipe that this process reads."""
-        (goes_to, *_) = (*self._run(f"exec {PROGRAM} readlink /proc/self/fd/1").lines, "")
-        return goes_to.startswith(INSIDE)  # "(deleted)" follows, since the pipe has no name here
 
     def eat_and_give_back(self) -> Ran:
         return self._run(_eat(_EATEN))
@@ -134,23 +130,21 @@ class Trial:
         self._start(f"while :; do echo tick; {PROGRAM} sleep {_TICK}; done")
         for _ in range(_TICKS):
             self._next(_LIMIT)
-        begun = time.monotonic()
-        self._container.freeze()
-        seconds = time.monotonic() - begun
+        self._on_reactor(lambda container: container.freeze())
         time.sleep(_SETTLE)
         self._pass_over()
         time.sleep(_QUIET)
         held = self._told.empty()
-        self._container.thaw()
+        self._on_reactor(lambda container: container.thaw())
         self._pass_over()
         try:
             self._next(_LIMIT)
         except EngineError:
-            return Frozen(seconds, held, thawed=False)
+            return Frozen(held, thawed=False)
         self._on_reactor(lambda container: container.stop())
         while not isinstance(self._next(_LIMIT), ProgramExit):
             pass
-        return Frozen(seconds, held, thawed=True)
+        return Frozen(held, thawed=True)
 
     # How
 

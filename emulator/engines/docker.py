@@ -5,44 +5,34 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import socket
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import docker
-from docker.errors import DockerException, InvalidConfigFile, NotFound
+from docker.errors import DockerException, InvalidConfigFile
 from docker.types import DriverConfig, LogConfig, Mount, Ulimit
 from docker.utils.config import find_config_file
 
-from emulator.engines import logins, reach, remedies
-from emulator.engines.console import COMMAND
-from emulator.engines.docker_container import DockerContainer, attach, reason, remove
+from emulator.engines import logins
+from emulator.engines.docker_container import DockerContainer, is_running, reason, remove
 from emulator.engines.engine import Container, ContainerSpec, Listener
-from emulator.engines.facts import (
-    EngineFacts,
-    Image,
-    NetworkFacts,
-    read_engine,
-    read_image,
-    read_network,
-)
-from emulator.engines.freezer import Freezer
-from emulator.engines.pipe import INSIDE, Pipe, open_pipe
-from emulator.engines.pipe import sweep as sweep_pipes
-from emulator.engines.probe import Probe
-from emulator.engines.reach import Call, Reached
+from emulator.engines.facts import EngineFacts, Image, read_engine, read_image
+from emulator.engines.launcher.door import INSIDE, LAUNCHER, TOKEN, Door, Doors
+from emulator.engines.passages import Passage, Passages, usual
+from emulator.engines.passwd import Passwords
 from emulator.engines.scratch import FILE_SYSTEM, MOUNT_OPTIONS, NO_DISK, Scratch
 from emulator.engines.surroundings import memory as machine_memory
-from emulator.engines.surroundings import surroundings
-from emulator.engines.ways import ENGINES_OWN, own, ways
-from emulator.errors import EngineError, EngineUnreachable, StartFailed
+from emulator.errors import EngineError, EngineUnreachable, NotReachable, StartFailed
 from emulator.reactor import Reactor
 
 _REQUEST_LIMIT = 120  # seconds
 _CONNECTIONS = 64
-_USER = "993:990"  # AWS Lambda's sbx_user1051
+_USER = "0:0"  # the launcher's; it makes programs AWS Lambda's sbx_user1051
+_LAUNCHERS = ("SETUID", "SETGID", "KILL")
+"""The launcher's capabilities: to become another user, and to end that user's processes."""
 _PIDS = 1024  # and no ulimit nproc: the kernel counts that by user, over all containers together
 _LIMITS = (
     Ulimit(name="nofile", soft=1024, hard=1024),
@@ -51,7 +41,8 @@ _LIMITS = (
     Ulimit(name="stack", soft=8388608, hard=-1),
 )
 """As AWS has them."""
-_NOT_OURS = ("HOME", "HOSTNAME", "TERM")  # what engines add to what they are told
+_GLANCE = 0.25  # seconds until it is looked whether a container that is awaited has ended
+_ARRIVAL_LIMIT = 20  # seconds
 _SWEEPS = 8  # removals side by side
 _NO_DISK = ("failed to mount local volume", NO_DISK)
 """What Docker says of a disk that it cannot use, and what is said where none can be made."""
@@ -82,30 +73,29 @@ class DockerEngine:
     def __init__(
         self,
         client: docker.DockerClient,
+        doors: Path,
+        *,
         scratch: Scratch | None = None,
         warn: Callable[[str], object] = lambda _: None,
-        *,
-        pipes: Path | None = None,
-        probe: Probe | None = None,
+        passages: Passages = usual,
     ) -> None:
-        """`scratch`: disks of this machine; `pipes`: the folder where pipes to containers are
-        made, None: there are none. Neither is used for an engine on another machine. `probe`: has
-        a container try what the engine says; None: its word is taken.
+        """`doors`: a folder for the doors of its containers, this engine's alone. `scratch`: disks
+        of this machine, not used for an engine on another. `passages`: gives the ways in which
+        containers may come here, likeliest first.
 
         Raises `EngineUnreachable`.
         """
         self._warn = warn
         self._api = client.api
-        self._probe = probe
-        self.facts, self.network = look(self._api)
-        self.ways = ways(self.facts, self.network, own())
-        self.way = self.ways[0]
-        self.can_freeze = True
-        self._freezer = Freezer()
-        self._is_here = is_here(self.facts)
+        self.facts = look(self._api)
+        self._passages = passages
+        self.passage: Passage | None = None
+        """The one that works; None: none was tried yet."""
+        self._choosing = threading.Lock()
+        self._passwords = Passwords(self._api)
+        self._doors = Doors(doors, self.facts.architecture)
         self._scratch = scratch
-        self._pipes = pipes if self._is_here else None
-        if scratch is not None and not self._is_here:
+        if scratch is not None and not is_here(self.facts):
             self._forgo_scratch("the engine is not on this machine")
         if not self.facts.limits_memory:
             warn(
@@ -115,172 +105,193 @@ class DockerEngine:
         self.memory = self.facts.memory or machine_memory()
 
     @property
-    def fingerprint(self) -> str:
-        """Says what its ways were found for: another engine, or one that has changed, has
-        another."""
-        known = (self.facts, self.network, self.ways, os.uname().release)
-        return hashlib.sha256(repr(known).encode()).hexdigest()
-
-    def reach(self, calls: Sequence[Call]) -> Reached:
-        if self._probe is None:
-            return Reached(untried="nothing was to be tried")
-        if self.network is None:
-            fault, steps = remedies.NO_BRIDGE
-            return Reached(fault=fault, remedies=steps)
-        try:
-            ran = self._probe.run(
-                reach.SCRIPT,
-                reach.arguments(self.ways, calls),
-                hosts={reach.NAME: ENGINES_OWN} if self._asks_engine else {},
-            )
-        except EngineError as error:
-            return Reached(untried=error.message)
-        attempts = reach.read(ran.output, self.ways)
-        way = reach.best(self.ways, attempts)
-        if way is not None:
-            self.way = way
-            return Reached(attempts=attempts, seconds=ran.seconds)
-        fault, steps = remedies.explain(attempts, self.facts, self.network, surroundings())
-        return Reached(attempts=attempts, seconds=ran.seconds, fault=fault, remedies=steps)
-
-    @property
-    def _asks_engine(self) -> bool:
-        return any(way.reach == ENGINES_OWN for way in self.ways)
-
-    def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> Container:
-        scratch, pipes = self._scratch, self._pipes
-        try:
-            with contextlib.ExitStack() as held:  # by their mounts, from the start on
-                disk = held.enter_context(scratch.disk(spec.storage)) if scratch else None
-                pipe = held.enter_context(open_pipe(pipes)) if pipes else None
-                wire, image, id = self._start(spec, disk, pipe)
-                container = DockerContainer(
-                    id,
-                    api=self._api,
-                    place=self._freezer.place(id) if self._is_here else None,
-                    image=image,
-                    wire=wire,
-                    pipe=pipe,
-                    listener=listener,
-                    loop=reactor.loop,
-                )
-        except StartFailed as error:
-            if scratch is not None and any(fault in error.message for fault in _NO_DISK):
-                self._forgo_scratch(error.message)
-            elif pipes is not None and str(pipes) in error.message:
-                self._pipes = None
-            else:
-                raise
-            return self.create(spec, listener, reactor)
-        reactor.call(container.listen)
-        return container
-
-    @property
     def limits_storage(self) -> bool:
         return self._scratch is not None
-
-    @property
-    def has_pipes(self) -> bool:
-        """Whether output is to come straight from programs; otherwise the engine hands it on."""
-        return self._pipes is not None
 
     def _forgo_scratch(self, reason: str) -> None:
         self._scratch = None
         self._warn(f"the size of /tmp is not limited: {reason}")
 
-    def _start(
-        self, spec: ContainerSpec, disk: str | None, pipe: Pipe | None
-    ) -> tuple[socket.socket, Image, str]:
-        """The connection to it, its image, and its id."""
-        try:
-            image = self._inspect(spec.image)
-            id = self._create(spec, image, disk, pipe)
-        except (DockerException, OSError) as error:
-            raise StartFailed(f"the container could not be made: {reason(error)}") from None
-        wire: socket.socket | None = None
-        try:
-            wire = attach(self._api, id)
-            self._api.start(id)
-        except (DockerException, OSError) as error:
-            if wire is not None:
-                wire.close()
-            with contextlib.suppress(DockerException):
-                self._api.remove_container(id, force=True, v=True)
-            raise StartFailed(f"the container did not start: {reason(error)}") from None
-        return wire, image, id
+    def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> Container:
+        passage = self.passage
+        if passage is None:
+            with self._choosing:
+                passage = self.passage
+                if passage is None:
+                    return self._create_by_any(spec, listener, reactor)
+        return self._create(spec, passage, listener, reactor)
 
-    @property
-    def freezes_at_once(self) -> bool:
-        return self._is_here and self._freezer.works
+    def _create_by_any(
+        self, spec: ContainerSpec, listener: Listener, reactor: Reactor
+    ) -> Container:
+        """By the first passage that works. What fails by each of them is no fault of theirs."""
+        faults: list[StartFailed] = []
+        for passage in self._passages(self._api, self.facts):
+            try:
+                container = self._create(spec, passage, listener, reactor)
+            except NotReachable:
+                met = self._met(spec, passage, reactor)
+                faults.append(NotReachable(passage.explain(met)))
+            except StartFailed as error:
+                faults.append(error)
+            else:
+                self.passage = passage
+                return container
+        unreachable = [fault for fault in faults if isinstance(fault, NotReachable)]
+        raise unreachable[-1] if unreachable else faults[0]
+
+    def _met(self, spec: ContainerSpec, passage: Passage, reactor: Reactor) -> int:
+        """What a launcher meets that cannot come: its exit code, or 0 where it has none."""
+        door = passage.door(self._doors, reactor.loop)
+        id = ""
+        try:
+            mounts = [_bind(INSIDE, door.folder, passage)]
+            id = self._make(spec, mounts, door, passage, auto_remove=False)
+            self._api.start(id)
+            return int(self._api.wait(id, timeout=_ARRIVAL_LIMIT)["StatusCode"])
+        except (DockerException, OSError):
+            return 0
+        finally:
+            reactor.call(door.close)
+            if id:
+                remove(self._api, id)
+            door.remove()
+
+    def _create(
+        self, spec: ContainerSpec, passage: Passage, listener: Listener, reactor: Reactor
+    ) -> Container:
+        scratch = self._scratch
+        try:
+            with contextlib.ExitStack() as held:  # by their mounts, from the start on
+                disk = held.enter_context(scratch.disk(spec.storage)) if scratch else None
+                return self._start(spec, passage, disk, listener, reactor)
+        except StartFailed as error:
+            if scratch is None or not any(fault in error.message for fault in _NO_DISK):
+                raise
+            self._forgo_scratch(error.message)
+            return self._start(spec, passage, None, listener, reactor)
+
+    def _start(
+        self,
+        spec: ContainerSpec,
+        passage: Passage,
+        disk: str | None,
+        listener: Listener,
+        reactor: Reactor,
+    ) -> Container:
+        loop = reactor.loop
+        try:
+            door = passage.door(self._doors, loop)
+        except OSError as error:
+            raise StartFailed(f"there is no door for it: {error}") from None
+        id = ""
+        try:
+            image = self._image(spec.image)
+            id = self._make(spec, self._mounts(spec, image, passage, door, disk), door, passage)
+            container = DockerContainer(
+                id,
+                api=self._api,
+                image=image,
+                door=door,
+                forwards=spec.forwards,
+                listener=listener,
+                loop=loop,
+            )
+            loop.call_soon_threadsafe(door.open, container)
+            self._api.start(id)
+            self._await_arrival(container)
+        except (DockerException, OSError, EngineError) as error:
+            loop.call_soon_threadsafe(door.close)
+            if id:
+                with contextlib.suppress(EngineError):
+                    remove(self._api, id)
+            door.remove()
+            if isinstance(error, EngineError):
+                raise
+            what = "start" if id else "be made"
+            raise StartFailed(f"the container could not {what}: {reason(error)}") from None
+        return container
+
+    def _await_arrival(self, container: DockerContainer) -> None:
+        """Raises `NotReachable`."""
+        pause, give_up = _GLANCE, time.monotonic() + _ARRIVAL_LIMIT
+        while not container.arrived.wait(pause):
+            if time.monotonic() > give_up or not is_running(self._api, container.id):
+                raise NotReachable("the container did not come by its door")
+            pause *= 2
 
     def sweep(self, label: str) -> int:
-        if self._pipes is not None:
-            sweep_pipes(self._pipes)
+        self._doors.sweep()
         found = self._api.containers(all=True, filters={"label": label})
         with ThreadPoolExecutor(_SWEEPS) as sweepers:
             list(sweepers.map(lambda container: remove(self._api, container["Id"]), found))
         return len(found)
 
     def close(self) -> None:
-        self._freezer.close()
+        self._doors.close()
         self._api.close()
 
-    def _inspect(self, reference: str) -> Image:
+    def _image(self, reference: str) -> Image:
         return read_image(self._api.inspect_image(reference))  # type: ignore[no-untyped-call]
 
-    def _create(
-        self, spec: ContainerSpec, image: Image, disk: str | None, pipe: Pipe | None
+    def _make(
+        self,
+        spec: ContainerSpec,
+        mounts: list[Mount],
+        door: Door,
+        passage: Passage,
+        *,
+        auto_remove: bool = True,
     ) -> str:
-        added = [name for name in _NOT_OURS if name not in image.variables]
         created = self._api.create_container(
             spec.image,
-            entrypoint=list(COMMAND),
-            command=[" ".join(added)],
+            entrypoint=[LAUNCHER],
+            command=list(door.addresses),
+            environment={TOKEN: door.token} if door.token else None,
             platform=spec.platform,
             name=spec.name,
             user=_USER,
             labels=dict(spec.labels),
-            stdin_open=True,  # closed with the one connection to it, so nothing outlives its server
-            host_config=self._host_config(spec, disk, pipe),
+            host_config=self._api.create_host_config(
+                mem_limit=f"{spec.memory}m",
+                memswap_limit=f"{spec.memory}m",
+                pids_limit=_PIDS,
+                ulimits=list(_LIMITS),
+                cap_drop=["ALL"],
+                cap_add=list(_LAUNCHERS),
+                security_opt=_security(self.facts),
+                read_only=True,
+                mounts=mounts,
+                extra_hosts=passage.hosts,
+                log_config=LogConfig(type="none"),  # all output goes through the launcher
+                auto_remove=auto_remove,
+            ),
             use_config_proxy=False,  # proxies of this user's are not a function's business
         )
         return str(created["Id"])
 
-    def _host_config(
-        self, spec: ContainerSpec, disk: str | None, pipe: Pipe | None
-    ) -> dict[str, Any]:
-        mounts = [_tmp(disk)]
+    def _mounts(
+        self,
+        spec: ContainerSpec,
+        image: Image,
+        passage: Passage,
+        door: Door,
+        disk: str | None,
+    ) -> list[Mount]:
+        mounts = [_tmp(disk), _bind(INSIDE, door.folder, passage)]
         if spec.code is not None:
-            mounts.append(Mount("/var/task", str(spec.code), type="bind", read_only=True))
-        if pipe is not None:
-            mounts.append(Mount(INSIDE, str(pipe.path), type="bind"))
-        config: dict[str, Any] = self._api.create_host_config(
-            mem_limit=f"{spec.memory}m",
-            memswap_limit=f"{spec.memory}m",
-            pids_limit=_PIDS,
-            ulimits=list(_LIMITS),
-            cap_drop=["ALL"],
-            security_opt=_security(self.facts),
-            read_only=True,
-            mounts=mounts,
-            extra_hosts=dict.fromkeys(spec.hosts, self.way.reach),
-            log_config=LogConfig(type="none"),  # all output goes through the console
-            auto_remove=True,
-        )
-        return config
+            mounts.append(_bind("/var/task", spec.code, passage))
+        users = self._passwords.for_image(image.id, spec.labels)
+        if users is not None:
+            name = f"passwd-{hashlib.sha256(users).hexdigest()[:16]}"
+            mounts.append(_bind("/etc/passwd", self._doors.file(name, users), passage))
+        return mounts
 
 
-def look(api: docker.APIClient) -> tuple[EngineFacts, NetworkFacts | None]:
-    """What the engine says of itself and of its usual network; None: it has no such network.
-
-    Raises `EngineUnreachable`.
-    """
+def look(api: docker.APIClient) -> EngineFacts:
+    """What the engine says of itself. Raises `EngineUnreachable`."""
     try:
-        facts = read_engine(api.info(), api.version())
-        try:
-            return facts, read_network(api.inspect_network("bridge"))
-        except NotFound:
-            return facts, None
+        return read_engine(api.info(), api.version())
     except (DockerException, OSError) as error:
         raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from None
 
@@ -295,6 +306,17 @@ def _security(facts: EngineFacts) -> list[str]:
     """A function's code is a folder of this machine, which does not carry SELinux's label for
     containers; relabelling files of the user's would change what others may do with them."""
     return ["no-new-privileges", *(["label=disable"] if facts.labels_files else [])]
+
+
+def _bind(inside: str, path: Path, passage: Passage) -> Mount:
+    """Raises `StartFailed`."""
+    there = passage.paths.find(path)
+    if there is None:
+        raise StartFailed(
+            f"the engine cannot see {path}: this taskdock runs in a container, where that is no"
+            " volume; give it one for its data folder, with -v"
+        )
+    return Mount(inside, str(there), type="bind", read_only=True)
 
 
 def _tmp(disk: str | None) -> Mount:

@@ -1,123 +1,141 @@
-"""One running container of Docker's: its console and its output, on the reactor; no thread.
-
-What its program prints comes through a pipe of ours, where the engine is on this machine, else
-behind the console's words. The console's word counts when what the pipe held by then is told.
-"""
+"""One running container of Docker's: what its launcher says, on the reactor; no thread."""
 
 from __future__ import annotations
 
 import asyncio
-import os
+import contextlib
+import fcntl
 import socket
 import struct
+import termios
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import docker
 from docker.errors import APIError, DockerException, NotFound
 
-from emulator import ids
-from emulator.engines import console
-from emulator.engines.cgroup import Meter
-from emulator.engines.console import Console, Flushed, Lines, Printed, Said, cut
 from emulator.engines.engine import Listener, Program, ProgramExit
 from emulator.engines.facts import Image
-from emulator.engines.freezer import Place, thaw
-from emulator.engines.pipe import Pipe
+from emulator.engines.launcher import frames
+from emulator.engines.launcher.door import Door
+from emulator.engines.launcher.frames import BadFrame, Ended, Frames, Hello, Output, Peak, Said
+from emulator.engines.lines import Lines
 from emulator.errors import EngineError
 
 _CPU_PERIOD = 100_000  # microseconds, of which a container has its share
 _LEAST_CPU = 1000  # microseconds; Linux takes no less
 _REMOVE_LIMIT = 20.0  # seconds until a container that is being removed must be gone
 _REMOVE_PAUSE = 0.05
-_THAW_TRIES = 20
-_THAW_PAUSE = 0.01  # seconds
-_READ = 16 * 1024  # bytes at a time: who prints for ever shall not hold up the others
+_READ = 64 * 1024  # bytes at a time: who prints for ever shall not hold up the others
+_PROGRAMS = 255  # numbers for them, over and over
 _WRONG_STATE = (304, 404, 409)
-_HEADER = struct.Struct(">BxxxL")  # of each piece of attached output: stream, length
 
 
 class DockerContainer:
-    """Speaks to the console by an attached connection, whose end is the container's end."""
+    """Speaks to its launcher, whose connection ends when the container does."""
 
     def __init__(
         self,
         id: str,
         *,
         api: docker.APIClient,
-        place: Place | None,
         image: Image,
-        wire: socket.socket,
-        pipe: Pipe | None,
+        door: Door,
+        forwards: Mapping[int, str],
         listener: Listener,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
+        """`forwards`: letters, by the port that leads to each."""
         self.id = id
+        self.arrived = threading.Event()
+        """Its launcher has come in by the door."""
         self._api = api
-        self._place = place
         self._image = image
-        self._wire = wire
-        self._pipe = pipe
-        self._meter = Meter(id)
+        self._door = door
+        self._forwards = forwards
         self._listener = listener
         self._loop = loop
-        self._mark = ids.word(32)
-        self._console = Console(self._mark)
+        self._wire: socket.socket | None = None
+        self._in_order = False
+        """What was printed before a request is here before it: docs/launcher.md, "Order"."""
         self._frames = Frames()
-        self._lines = Lines()  # of the pipe
-        self._muted = False  # the pipe
+        self._lines = Lines()
         self._unsent = bytearray()
-        self._running = False  # a program
+        self._peak = 0  # bytes
+        self._muted = False
+        self._program = 0  # the number of the latest
+        self._running = False
         self._gone = False
 
-    # On the reactor's thread
+    # On the reactor's thread: the door's guest
 
-    def listen(self) -> None:
-        self._wire.setblocking(False)
-        self._loop.add_reader(self._wire, self._read)
-        if self._pipe is not None:
-            self._loop.add_reader(self._pipe, self._read_pipe)
-        self._say(f"{self._mark}\n".encode())
+    def controlled(self, connection: socket.socket) -> None:
+        self._wire = connection
+        self._in_order = connection.family == socket.AF_UNIX
+        for port, letter in self._forwards.items():
+            self._say(frames.listen(port, letter))
+        self._loop.add_reader(connection, self._read)
+
+    def called(self, letter: str, connection: socket.socket) -> None:
+        if self._gone:
+            connection.close()
+        else:
+            self._listener.called(letter, connection)
+
+    # On the reactor's thread: verbs
 
     def run(self, program: Program) -> None:
         if self._gone:
             return
-        entrypoint, arguments = program.entrypoint, program.arguments
-        command = (
-            *(self._image.entrypoint if entrypoint is None else entrypoint),
-            *(self._image.arguments if arguments is None else arguments),
-        )
+        image = self._image
+        entrypoint = image.entrypoint if program.entrypoint is None else program.entrypoint
+        arguments = image.arguments if program.arguments is None else program.arguments
+        command = (*entrypoint, *arguments)
+        self._program = self._program % _PROGRAMS + 1
         self._running = True
-        self._say(console.run(self._mark, command, program.environment, program.working_directory))
+        self._say(
+            frames.start(
+                self._program,
+                candidates=program.candidates or command[:1],
+                arguments=arguments if program.candidates else command[1:],
+                variables={**image.variables, **program.environment},
+                folder=program.working_directory,
+            )
+        )
 
     def stop(self) -> None:
-        self._say(console.STOP)
+        self._say(frames.KILL)
 
     def flush(self) -> None:
         if self._gone:
             return
-        self._drain()
-        if self._pipe is not None and self._pipe.works and self._meter.works:
-            self._listener.flushed(self._meter.peak())
+        if self._in_order:
+            self._drain()
+            self._flushed()
         else:
-            self._say(console.FLUSH)
+            self._say(frames.FLUSH)
 
     def mute(self) -> None:
-        if self._pipe is not None and self._pipe.works:
-            self._muted = True
-        else:
-            self._console.muted = True
+        self._muted = True
 
-    def _say(self, word: bytes) -> None:
-        """Sends it, and what the engine does not take at once when it does."""
+    def freeze(self) -> None:
+        self._say(frames.FREEZE)
+
+    def thaw(self) -> None:
+        self._say(frames.THAW)
+
+    def _say(self, frame: bytes) -> None:
+        """Sends it, and what the launcher does not take at once when it does."""
         if self._gone:
             return
-        self._unsent += word
-        if len(self._unsent) == len(word):
+        self._unsent += frame
+        if len(self._unsent) == len(frame):
             self._send()
 
     def _send(self) -> None:
+        assert self._wire is not None, "it has arrived"
         try:
             del self._unsent[: self._wire.send(self._unsent)]
         except BlockingIOError:
@@ -129,89 +147,84 @@ class DockerContainer:
         else:
             self._loop.remove_writer(self._wire)
 
-    def _read(self) -> None:
-        try:
-            data = self._wire.recv(_READ)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if data:
-            self._tell(self._console.feed(self._frames.feed(data)))
-        else:
-            self._end()
+    # On the reactor's thread: what the launcher says
 
-    def _read_pipe(self) -> None:
-        assert self._pipe is not None
-        self._print(self._pipe.read())
+    def _read(self) -> None:
+        for said in self._receive(_READ):
+            self._hear(said)
 
     def _drain(self) -> None:
-        """Tells of all that was printed up to now, and what comes next is a new line."""
-        if self._pipe is not None:
-            self._print(self._pipe.read_all())
-            rest = self._lines.take()
-            if rest:
-                self._tell_lines([rest])
-            self._muted = False
-
-    def _print(self, data: bytes) -> None:
-        if not self._muted:
-            self._tell_lines(self._lines.feed(data))
-
-    def _tell_lines(self, lines: list[bytes]) -> None:
-        for line in lines:
-            for part in cut(line):
-                self._listener.output(part)
-
-    def _tell(self, said: list[Said]) -> None:
-        for words in said:
-            if isinstance(words, Printed):
-                self._listener.output(words.line)
-                continue
-            self._drain()
-            if isinstance(words, Flushed):
-                self._listener.flushed(words.peak)
+        """Hears all that was said up to now. An end is told in a turn of its own: who drains is in
+        the middle of something."""
+        for said in self._receive(self._waiting()):
+            if isinstance(said, Ended):
+                self._loop.call_soon(self._hear, said)
             else:
-                self._running = False
-                self._listener.exited(words)
+                self._hear(said)
+
+    def _waiting(self) -> int:
+        """Bytes that have come and were not read yet."""
+        assert self._wire is not None, "it has arrived"
+        counted = fcntl.ioctl(self._wire, termios.FIONREAD, bytes(4))
+        return int(struct.unpack("i", counted)[0])
+
+    def _receive(self, most: int) -> list[Said]:
+        assert self._wire is not None, "it has arrived"
+        try:
+            data = self._wire.recv(most) if most else None
+            said = self._frames.feed(data) if data else []
+        except BlockingIOError:
+            return []
+        except (OSError, BadFrame):
+            said, data = [], b""
+        if data == b"":
+            self._loop.call_soon(self._end)
+        return said
+
+    def _hear(self, said: Said) -> None:
+        match said:
+            case Output(data):
+                if not self._muted:
+                    self._tell(self._lines.feed(data))
+            case Peak(peak, flushed):
+                self._peak = peak
+                if flushed:
+                    self._flushed()
+            case Ended(program, exit) if self._running and program == self._program:
+                self._running = self._muted = False
+                self._peak = exit.peak
+                self._tell(self._lines.end())
+                self._listener.exited(exit)
+            case Hello(version):
+                if version == frames.VERSION:
+                    self.arrived.set()
+                else:
+                    self._end()
+
+    def _flushed(self) -> None:
+        self._muted = False
+        self._tell(self._lines.end())
+        self._listener.flushed(self._peak)
+
+    def _tell(self, lines: list[bytes]) -> None:
+        for line in lines:
+            self._listener.output(line)
 
     def _end(self) -> None:
+        if self._gone:
+            return
         self._gone = True
-        self._loop.remove_reader(self._wire)
-        self._loop.remove_writer(self._wire)
-        self._wire.close()
-        self._tell(self._console.end())
-        self._drain()
-        self._close_files()
+        self._door.close()
+        if self._wire is not None:
+            self._loop.remove_reader(self._wire)
+            self._loop.remove_writer(self._wire)
+            self._wire.close()
+        self._tell(self._lines.end())
         if self._running:
-            self._listener.exited(ProgramExit(code=None))
+            self._listener.exited(ProgramExit())
         self._listener.gone()
 
-    def _close_files(self) -> None:
-        if self._pipe is not None:
-            self._loop.remove_reader(self._pipe)
-            self._pipe.close()
-            self._pipe = None
-        if self._place is not None:
-            self._place.close()
-        self._meter.close()
-
     # On any thread
-
-    def freeze(self) -> None:
-        if self._place is None or not self._place.freeze():
-            self._try(self._api.pause)
-
-    def thaw(self) -> None:
-        """Engines were seen to lose an unpause that follows a pause at once: look, and repeat."""
-        if self._place is not None and self._place.thaw():
-            return
-        for attempt in range(_THAW_TRIES):
-            if not self._is("Paused"):
-                return
-            time.sleep(_THAW_PAUSE * attempt)
-            self._try(self._api.unpause)
-        raise EngineError("the container stays paused")
 
     def rename(self, name: str) -> None:
         self._try(partial(self._api.rename, name=name))
@@ -221,11 +234,16 @@ class DockerContainer:
         self._try(partial(self._api.update_container, cpu_period=_CPU_PERIOD, cpu_quota=quota))
 
     def kill(self) -> None:
-        thaw(self.id)
-        self._try(self._api.kill)
+        """Its launcher ends with the connection, and the kernel ends all that is left."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._end)
 
     def remove(self) -> None:
-        remove(self._api, self.id)
+        self.kill()
+        try:
+            remove(self._api, self.id)
+        finally:
+            self._door.remove()
 
     def _try(self, verb: Callable[[str], object]) -> None:
         """That the container is not in the state for it, or has ended meanwhile, is fine."""
@@ -233,55 +251,23 @@ class DockerContainer:
             verb(self.id)
         except (DockerException, OSError) as error:
             wrong_state = isinstance(error, APIError) and error.status_code in _WRONG_STATE
-            if not wrong_state and self._is("Running"):
+            if not wrong_state and is_running(self._api, self.id):
                 raise EngineError(reason(error)) from None
 
-    def _is(self, state: str) -> bool:
-        try:
-            return bool(self._api.inspect_container(self.id)["State"][state])
-        except NotFound:
-            return False
-        except (DockerException, OSError) as error:
-            raise EngineError(reason(error)) from None
 
-
-class Frames:
-    """Takes the payloads out of an attached connection's bytes. No I/O."""
-
-    def __init__(self) -> None:
-        self._rest = bytearray()
-
-    def feed(self, data: bytes) -> bytes:
-        """The payloads that have come whole; many small ones come together."""
-        self._rest += data
-        payloads, begin = [], 0
-        while len(self._rest) - begin >= _HEADER.size:
-            payload = begin + _HEADER.size
-            end = payload + _HEADER.unpack_from(self._rest, begin)[1]
-            if len(self._rest) < end:
-                break
-            payloads.append(self._rest[payload:end])
-            begin = end
-        del self._rest[:begin]
-        return b"".join(payloads)
-
-
-def attach(api: docker.APIClient, id: str) -> socket.socket:
-    """A connection to a container's input and output, of which `Frames` makes what it prints."""
-    params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-    attached = api.attach_socket(id, params=params)
-    # The SDK's socket would go when its response object is collected: take a descriptor of our
-    # own, and close that response now. (Its socket alone would be closed beneath it, which
-    # Python 3.13 complains about.)
-    wire = socket.socket(fileno=os.dup(attached.fileno()))
-    attached._response.close()
-    return wire
+def is_running(api: docker.APIClient, id: str) -> bool:
+    """Raises `EngineError`."""
+    try:
+        return bool(api.inspect_container(id)["State"]["Running"])
+    except NotFound:
+        return False
+    except (DockerException, OSError) as error:
+        raise EngineError(reason(error)) from None
 
 
 def remove(api: docker.APIClient, id: str) -> None:
     """Returns when it is gone: the engine may be at removing it already."""
     limit = time.monotonic() + _REMOVE_LIMIT
-    thaw(id)
     while True:
         try:
             api.remove_container(id, force=True, v=True)

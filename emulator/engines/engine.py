@@ -11,14 +11,13 @@ anybody knows what for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from emulator.engines.reach import Call, Reached
-from emulator.engines.ways import Way
 from emulator.reactor import Reactor
 
 
@@ -32,7 +31,8 @@ class ContainerSpec:
     storage: int = 512  # MB of /tmp, where the engine can limit it
     platform: str | None = None  # such as linux/arm64; None: what the image is for
     labels: Mapping[str, str] = field(default_factory=dict)
-    hosts: tuple[str, ...] = ()  # names that lead to this machine
+    forwards: Mapping[int, str] = field(default_factory=dict)
+    """Ports of its loopback from which connections lead here, each with a letter of its own."""
     code: Path | None = None  # folder, read-only at /var/task
 
 
@@ -92,6 +92,10 @@ class Listener(Protocol):
     def exited(self, exit: ProgramExit) -> None:
         """The program has ended: said once for each `run`, behind everything that it printed."""
 
+    def called(self, letter: str, connection: socket.socket) -> None:
+        """A program has connected to the forward of this letter. The connection is the listener's
+        now, and does not block."""
+
     def gone(self) -> None:
         """The container has ended: said once, and nothing follows."""
 
@@ -99,8 +103,8 @@ class Listener(Protocol):
 class Container(Protocol):
     """A container that was started. Every verb is harmless on one that has ended.
 
-    `run`, `stop`, `flush` and `mute` belong to the reactor's thread and take no time. The others
-    are for any thread, and may wait for the engine.
+    `run`, `stop`, `flush`, `mute`, `freeze` and `thaw` belong to the reactor's thread and take no
+    time. The others are for any thread, and may wait for the engine.
     """
 
     id: str
@@ -117,12 +121,13 @@ class Container(Protocol):
     def mute(self) -> None:
         """What is printed from now on is not handed over, until the next `flushed` or `exited`."""
 
-    def rename(self, name: str) -> None:
-        """For people who look at containers."""
-
-    def freeze(self) -> None: ...
+    def freeze(self) -> None:
+        """Its processes stand still from the next moment on, until `thaw`."""
 
     def thaw(self) -> None: ...
+
+    def rename(self, name: str) -> None:
+        """For people who look at containers."""
 
     def limit_cpu(self, cpus: float | None) -> None:
         """From now on it has `cpus` processors' worth of time, less than 1 too; None: no limit."""
@@ -135,26 +140,8 @@ class Container(Protocol):
 
 
 class Engine(Protocol):
-    can_freeze: bool
     memory: int
     """MB that the engine's machine has."""
-    ways: tuple[Way, ...]
-    """How containers may reach this machine, likeliest first: listeners for containers bind to
-    all of these addresses."""
-    way: Way
-    """The one of these that new containers take."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes with whatever the ways depend on, as far as the engine tells."""
-
-    def reach(self, calls: Sequence[Call]) -> Reached:
-        """Has a container make these calls by each way; `way` is then the first by which all were
-        answered. Takes a second or so; for any thread but the reactor's."""
-
-    @property
-    def freezes_at_once(self) -> bool:
-        """Whether freezing costs next to nothing, so that it can follow every invocation."""
 
     @property
     def limits_storage(self) -> bool:

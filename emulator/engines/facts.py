@@ -9,12 +9,14 @@ Pure: nothing is asked here, and a wrong answer is read as no answer.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 _MB = 1024 * 1024
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""What engines give to a program whose image does not say it."""
 
 
 class Kind(str, Enum):
@@ -65,10 +67,10 @@ class NetworkFacts:
 class Image:
     """What an image says of how it runs."""
 
+    id: str = ""
     entrypoint: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
-    variables: frozenset[str] = frozenset()
-    """Names."""
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_engine(info: Any, version: Any) -> EngineFacts:
@@ -108,11 +110,12 @@ def read_network(network: Any) -> NetworkFacts:
 
 def read_image(image: Any) -> Image:
     """From the engine's answer to GET /images/{name}/json."""
-    variables = items(image, "Config", "Env")
+    pairs = (variable.partition("=") for variable in _words(image, "Config", "Env"))
     return Image(
+        id=text(image, "Id"),
         entrypoint=_words(image, "Config", "Entrypoint"),
         arguments=_words(image, "Config", "Cmd"),
-        variables=frozenset(str(variable).partition("=")[0] for variable in variables),
+        variables={"PATH": _PATH, **{name: value for name, _, value in pairs}},
     )
 
 

@@ -1,4 +1,4 @@
-"""The probe: a small image of taskdock's own, and one script run in it, on Docker.
+"""The probe: a small image of taskdock's own, to try things in.
 
 It holds one static program, busybox, which is its shell too, and is made in a moment. Where that
 program comes from, in order: this machine, Debian's package busybox-static, a registry.
@@ -8,56 +8,29 @@ from __future__ import annotations
 
 import contextlib
 import io
-import re
-import socket
 import struct
 import tarfile
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import docker
-from docker.errors import DockerException, ImageNotFound
-from docker.types import LogConfig
+from docker.errors import ImageNotFound
 
 from emulator.engines import ingredients
-from emulator.engines.docker_container import Frames, attach
 from emulator.engines.facts import text
-from emulator.errors import EngineError, ImageNotAvailable
+from emulator.errors import ImageNotAvailable
 
 PROGRAM = "/bin/busybox"
-LABEL = "dev.taskdock.probe"
 _IMAGE = "taskdock/probe"
 _EDITION = 2  # of what the image holds
 _PLACES = ("/bin/busybox", "/usr/bin/busybox", "/bin/busybox.static", "/usr/bin/busybox.static")
 _MACHINES = {62: "amd64", 183: "arm64"}  # of an ELF file
 _INTERPRETER = 3  # the program header of a file that is not static
-_RUN_LIMIT = 60  # seconds
-_PATIENCE = 90  # seconds without a word
-_READ = 64 * 1024  # bytes
-_END = "taskdock-exit "
-_ALL_OF_IT = f"""
-script=$1; shift
-/bin/busybox timeout {_RUN_LIMIT} /bin/busybox sh -c "$script" probe "$@"
-echo "{_END}$?"
-"""
-"""The exit code comes with the output: a container that removes itself cannot be asked for it."""
-_CODE = re.compile(rf"{_END}(\d+)\n")
-_KILLED = 137
 _REGISTRY = "public.ecr.aws/docker/library/busybox:stable-musl"  # beside AWS's base images
 
 Fetch = Callable[[str], str]
 """Gets an image from its registry, and returns its reference; raises `ImageNotAvailable`."""
-
-
-@dataclass(frozen=True)
-class Ran:
-    output: str
-    code: int  # 137: it was killed
-    seconds: float  # from the container's making to its end
 
 
 class Probe:
@@ -68,59 +41,6 @@ class Probe:
         self._api = client.api
         self._cache = cache
         self._fetch = fetch
-
-    def run(
-        self,
-        script: str,
-        arguments: Sequence[str] = (),
-        *,
-        hosts: Mapping[str, str] | None = None,
-        **limits: Any,
-    ) -> Ran:
-        """What `sh` has printed. `limits`: further fields of Docker's HostConfig, as docker-py
-        names them. Raises `EngineError`."""
-        try:
-            return self._run(self.image(), script, arguments, hosts or {}, limits)
-        except (DockerException, OSError) as error:
-            said = getattr(error, "explanation", None) or error
-            raise EngineError(f"the engine could not run a container: {said}") from None
-
-    def _run(
-        self,
-        image: str,
-        script: str,
-        arguments: Sequence[str],
-        hosts: Mapping[str, str],
-        limits: Mapping[str, Any],
-    ) -> Ran:
-        begun = time.monotonic()
-        made = self._api.create_container(
-            image,
-            entrypoint=[PROGRAM, "sh", "-c", _ALL_OF_IT, "probe"],
-            command=[script, *arguments],
-            labels={LABEL: "true"},
-            host_config=self._api.create_host_config(
-                extra_hosts=dict(hosts),
-                log_config=LogConfig(type="none"),
-                auto_remove=True,  # also when this process ends before it
-                **limits,
-            ),
-            use_config_proxy=False,
-        )
-        id = str(made["Id"])
-        try:
-            with attach(self._api, id) as wire:
-                self._api.start(id)
-                said = _read_all(wire).decode(errors="replace")
-        except BaseException:
-            with contextlib.suppress(DockerException, OSError):
-                self._api.remove_container(id, force=True, v=True)
-            raise
-        seconds = time.monotonic() - begun
-        end = _CODE.search(said)
-        if end is None:  # it was killed as a whole
-            return Ran(said, _KILLED, seconds)
-        return Ran(said[: end.start()] + said[end.end() :], int(end[1]), seconds)
 
     @cached_property
     def _architecture(self) -> str:
@@ -184,13 +104,6 @@ def is_static(program: bytes, architecture: str) -> bool:
         if offset + size * index + 4 <= len(program)
     )
     return _MACHINES.get(machine) == architecture and _INTERPRETER not in kinds
-
-
-def _read_all(wire: socket.socket) -> bytes:
-    """What a container prints until its end."""
-    wire.settimeout(_PATIENCE)
-    frames = Frames()
-    return b"".join(map(frames.feed, iter(lambda: wire.recv(_READ), b"")))
 
 
 def _layer(program: bytes) -> bytes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from emulator.engines.facts import EngineFacts, Kind, NetworkFacts
-from emulator.engines.reach import Attempt, Met
-from emulator.engines.ways import ENGINES_OWN
+from emulator.engines.ways import ENGINES_OWN, Way
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,42 +18,60 @@ class Surroundings:
     in_container: bool = False  # this process
 
 
+class Met(str, Enum):
+    """What a container met when it called, as its launcher's exit code tells it."""
+
+    REFUSED = "connection refused"
+    NO_ROUTE = "no route to it"
+    TIMED_OUT = "no answer in time"
+    NO_NETWORK = "no network"
+    OTHER = "something unexpected"
+
+
+_ERRNOS = {
+    100: Met.NO_NETWORK,  # Linux's numbers, wherever this runs
+    101: Met.NO_NETWORK,
+    110: Met.TIMED_OUT,
+    111: Met.REFUSED,
+    113: Met.NO_ROUTE,
+}
+
+
 def explain(
-    attempts: Sequence[Attempt],
+    errno: int,
+    ways: Sequence[Way],
     engine: EngineFacts,
     network: NetworkFacts | None,
     around: Surroundings,
 ) -> tuple[str, tuple[str, ...]]:
-    """The fault and its remedies, for attempts none of which led here."""
-    met = "; ".join(dict.fromkeys(map(_tried, attempts))) or "a container could try nothing"
-    reason, remedies = _reason(attempts, engine, network, around)
-    return f"{met}. {reason}", remedies
+    """The fault and its remedies, where none of these ways led here. `errno`: what a container met
+    by the last of them, Linux's number."""
+    met = _ERRNOS.get(errno, Met.OTHER)
+    unexpected = f" (error {errno})" if met is Met.OTHER else ""
+    where = " and ".join(map(_named, ways))
+    reason, remedies = _reason(met, ways, engine, network, around)
+    return f"a container called {where}, and met: {met.value}{unexpected}. {reason}", remedies
 
 
-def _tried(attempt: Attempt) -> str:
-    where = attempt.way.reach
-    if where == ENGINES_OWN:
-        where = "this machine's address, as the engine has it (host-gateway)"
-    unexpected = f" ({attempt.words})" if attempt.met is Met.OTHER and attempt.words else ""
-    return (
-        f"a container called {where}, port {attempt.port}, and met: {attempt.met.value}{unexpected}"
-    )
+def _named(way: Way) -> str:
+    if way.reach == ENGINES_OWN:
+        return "this machine's address, as the engine has it (host-gateway)"
+    return way.reach
 
 
 def _reason(
-    attempts: Sequence[Attempt],
+    met: Met,
+    ways: Sequence[Way],
     engine: EngineFacts,
     network: NetworkFacts | None,
     around: Surroundings,
 ) -> tuple[str, tuple[str, ...]]:
-    if network is None or any(attempt.met is Met.NO_NETWORK for attempt in attempts):
+    if network is None or met is Met.NO_NETWORK:
         return NO_BRIDGE
     if engine.kind in _ROOTLESS:
         return _ROOTLESS[engine.kind]
-    if any(attempt.way.reach == ENGINES_OWN for attempt in attempts):
+    if any(way.reach == ENGINES_OWN for way in ways):
         return _IN_CONTAINER if around.in_container else _ELSEWHERE
-    if any(attempt.met is Met.SOMEBODY_ELSE for attempt in attempts):
-        return _ANOTHER
     interface = network.interface or "docker0"
     return (
         f"A firewall of this machine probably keeps out what comes from the engine's network"
@@ -96,10 +114,6 @@ _ELSEWHERE = (
     "The engine seems to run in another network than this machine's (in a container, in a virtual"
     " machine, or rootless), where that address is not this machine",
     ("run taskdock where the engine runs, or set DOCKER_HOST to an engine of this machine",),
-)
-_ANOTHER = (
-    "Something else answers there, such as a proxy, or another machine's server",
-    ("stop it, or choose another port with --port",),
 )
 
 

@@ -1,6 +1,6 @@
 """The attendant: does with environments what the pool and the invoker have decided.
 
-It starts, ends, freezes, thaws and removes them. It is called on the reactor's thread; what takes
+It starts, ends and removes them. It is called on the reactor's thread; what takes
 the engine long is done on threads of its own.
 """
 
@@ -17,7 +17,6 @@ from emulator.lambdas.environment import Environment
 from emulator.lambdas.launcher import Launcher
 from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.outcome import Failure, not_started
-from emulator.lambdas.reachability import Reachability
 from emulator.lambdas.stock import Prepared
 from emulator.notices import Notices
 from emulator.reactor import Reactor
@@ -37,7 +36,6 @@ class Attendant:
         *,
         engine: Engine,
         launcher: Launcher,
-        reachability: Reachability,
         reactor: Reactor,
         notices: Notices,
         cpus: Callable[[Function], float] | None = None,
@@ -49,7 +47,6 @@ class Attendant:
         self._undertaker = ThreadPoolExecutor(_REMOVALS, "undertaker")
         self._engine = engine
         self._launcher = launcher
-        self._reachability = reachability
         self._reactor = reactor
         self._loop = reactor.loop
         self._notices = notices
@@ -67,8 +64,6 @@ class Attendant:
             else:
                 await self._in_new_container(environment)
             ready = await self._await_init(environment, INIT_LIMIT)
-            if not ready and not environment.asked:
-                await self._loop.run_in_executor(self.errands, self._reachability.doubt)
         except EngineError as error:
             environment.move(Move.RETIRED)
             self._notices.publish("environment_failed", function=name, error=error.message)
@@ -93,19 +88,6 @@ class Attendant:
         if not await environment.ended(_END_LIMIT):
             environment.gone()
 
-    async def freeze(self, environment: Environment) -> None:
-        await self._ask(environment, environment.freeze, quick=self._engine.freezes_at_once)
-
-    async def thaw(self, environment: Environment) -> bool:
-        """False: it could not be thawed, and is given up."""
-        quick, thawed = self._engine.freezes_at_once, False
-        try:
-            thawed = await self._ask(environment, environment.thaw, quick=quick)
-        finally:
-            if not thawed:
-                environment.release(environment.turn)
-        return thawed
-
     def remove(self, environment: Environment, then: Callable[[Environment], None]) -> None:
         """Returns at once; `then` is called when nothing is left of it."""
 
@@ -126,7 +108,6 @@ class Attendant:
 
     async def _in_new_container(self, environment: Environment) -> None:
         def create() -> Container:
-            self._reachability.require()
             spec, environment.program = self._launcher.launch(environment.function, environment.id)
             environment.image = spec.image
             return self._engine.create(spec, environment, self._reactor)
@@ -144,8 +125,6 @@ class Attendant:
         name = launch.container_name(function.name, id)
         environment.image = prepared.image
         environment.made(container)
-        if not self._reachability.works:
-            await self._loop.run_in_executor(self.starters, self._reachability.require)
         assigned = self._loop.run_in_executor(self.errands, self._launcher.assign, function, id)
         environment.program = await assigned
         rename = self._ask(environment, lambda: container.rename(name))
@@ -163,22 +142,12 @@ class Attendant:
             await self._ask(environment, lambda: environment.limit_cpu(cpus))
         return ready
 
-    async def _ask(
-        self, environment: Environment, verb: Callable[[], None], *, quick: bool = False
-    ) -> bool:
-        """False: the engine failed at it, which is told; no invocation fails for it.
-
-        `quick`: it takes less time than to have a thread do it.
-        """
+    async def _ask(self, environment: Environment, verb: Callable[[], None]) -> None:
+        """Where the engine fails at it, that is told; no invocation fails for it."""
         try:
-            if quick:
-                verb()
-            else:
-                await self._loop.run_in_executor(self.errands, verb)
+            await self._loop.run_in_executor(self.errands, verb)
         except EngineError as error:
             self._tell_of(environment, error)
-            return False
-        return True
 
     def _tell_of(self, environment: Environment, error: EngineError) -> None:
         self._notices.publish("environment_failed", id=environment.id, error=error.message)

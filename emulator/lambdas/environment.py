@@ -8,6 +8,7 @@ started several times, as on AWS: after a crash or a time-out the container serv
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from emulator.lambdas.outcome import ContainerEnd, Failure
 from emulator.lambdas.placement import Slot, is_idle
 
 Write = Callable[[str], None]
+Lead = Callable[["Environment", str, socket.socket], object]
+"""Serves a connection from an environment's container, to the forward of this letter."""
 
 MAX_LOG = 16 * 1024 * 1024
 """Bytes of output that are kept of one invocation: who prints for ever shall not fill the disk."""
@@ -41,8 +44,10 @@ class Environment:
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
         moved: Callable[[Environment], object],
+        lead: Lead,
     ) -> None:
-        """`moved` is called after each change of its state."""
+        """`moved` is called after each change of its state. `lead` takes what calls from its
+        container."""
         self.id = id
         self.function = function
         self.version = function.version
@@ -65,12 +70,12 @@ class Environment:
         self._ended: float | None = None
         self._loop = loop
         self._moved = moved
+        self._lead = lead
         self._watchers: list[asyncio.Future[None]] = []  # who waits for a change
         self._clock = clock
         self.since = self._begun = clock.monotonic()
         self._reserved = False
         self._made = threading.Event()  # the engine has made the container, or failed to
-        self._pausing = threading.Lock()  # between the engine's freeze and thaw
         self._container: Container | None = None
         self._write: Write | None = None
         self._unread: list[LogLine] = []
@@ -158,14 +163,12 @@ class Environment:
             self._container.stop()
 
     def freeze(self) -> None:
-        with self._pausing:
-            if self.state is State.FROZEN and self._container is not None:
-                self._container.freeze()
+        if self.move(Move.IDLED) and self._container is not None:
+            self._container.freeze()
 
     def thaw(self) -> None:
-        with self._pausing:
-            if self._container is not None:
-                self._container.thaw()
+        if self._container is not None:
+            self._container.thaw()
 
     def limit_cpu(self, cpus: float) -> None:
         if self._container is not None:
@@ -273,6 +276,9 @@ class Environment:
         if exit.out_of_memory:
             self.peak = self.function.memory_limit * 1024 * 1024
         self._end(ContainerEnd(exit.code, exit.out_of_memory), Move.EXITED)
+
+    def called(self, letter: str, connection: socket.socket) -> None:
+        self._lead(self, letter, connection)
 
     def gone(self) -> None:
         self._end(ContainerEnd(None), Move.LOST)

@@ -12,13 +12,17 @@ _ROUND = 1.0  # seconds
 class Keeper(Loop):
     name = "keeper"
 
-    def __init__(self, *, pool: Pool, retire_after: float, notices: Notices) -> None:
+    def __init__(
+        self, *, pool: Pool, freeze_after: float, retire_after: float, notices: Notices
+    ) -> None:
+        """Both are seconds that an environment has idled."""
         super().__init__(notices)
         self._pool = pool
+        self._freeze_after = freeze_after
         self._retire_after = retire_after
 
     def run_once(self) -> float:
         self._pool.retire_idle(self._retire_after)
-        self._pool.freeze_idle(self._pool.freezes_after)
+        self._pool.freeze_idle(self._freeze_after)
         self._pool.make_up_stock(self._retire_after)
         return _ROUND

@@ -18,12 +18,15 @@ from emulator.functions.function import Function, ImageConfig
 REGION = "us-east-1"  # unless a setting says otherwise
 ACCOUNT = "000000000000"
 LABEL = "dev.taskdock"
-API_HOST_NAME = "localhost.taskdock"
-"""The name of this machine inside containers.
-
-It contains "localhost", which the service's SDK wants to see in a host that it shall use as it is.
-It does not end in it: curl and others never look up *.localhost but take it for the container.
-"""
+RUNTIME_API, TASK_SERVICE = "r", "t"
+"""Letters of the forwards that every container has."""
+_FORWARDS = {9001: RUNTIME_API, 9002: TASK_SERVICE}
+"""Ports of a container's loopback. The first is AWS's."""
+RUNTIME_ADDRESS = "127.0.0.1:9001"
+API_HOST = "http://localhost:9002"
+"""The Task Service inside containers. It contains "localhost", which the service's SDK wants to see
+in a host that it shall use as it is."""
+_OWN = "localhost,127.0.0.1"
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 NO_BOOTSTRAP = 142
@@ -39,14 +42,6 @@ _PATH = "/usr/local/bin:/usr/bin/:/bin:/opt/bin"
 _LIBRARIES = "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
 _BARE = ("provided", "provided.al2")  # seen without /var/lang, and with X-Ray elsewhere
 _CPU_MEMORY = 1769  # MB, with which a function has one processor
-
-
-@dataclass(frozen=True, kw_only=True)
-class Addresses:
-    """Ports of this server's two listeners, as containers reach them."""
-
-    runtime_api: int
-    task_service: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +91,7 @@ def spec(
         memory=memory,
         platform=platform,
         labels={f"{LABEL}.server": server, f"{LABEL}.environment": environment_id},
-        hosts=(runtime_api(environment_id), API_HOST_NAME, "taskdock.localhost"),
+        forwards=_FORWARDS,
         code=code,
     )
 
@@ -106,16 +101,16 @@ def program(
     *,
     environment_id: str,
     custom_runtime: bool,
-    addresses: Addresses,
+    port: int,
     credentials: Mapping[str, str],
     now: datetime,
     aws: Aws = Aws(),
 ) -> Program:
-    """`custom_runtime`: the image has no runtime of its own, the code brings a bootstrap.
+    """`port`: the Task Service's, outside containers. `custom_runtime`: the image has no runtime of
+    its own, the code brings a bootstrap.
 
     `credentials`: variables for a function that brings none of them.
     """
-    host = runtime_api(environment_id)
     image_config = function.image_config or ImageConfig()
     command = image_config.command
     if command is None and function.entry_point:
@@ -128,17 +123,12 @@ def program(
             **_variables(function, environment_id, now),
             **_credentials(aws),
             **_places(function),
-            "AWS_LAMBDA_RUNTIME_API": f"{host}:{addresses.runtime_api}",
-            "NO_PROXY": f"{host},{API_HOST_NAME}",
-            "no_proxy": f"{host},{API_HOST_NAME}",
-            **_service_variables(function, addresses.task_service, credentials),
+            "AWS_LAMBDA_RUNTIME_API": RUNTIME_ADDRESS,
+            "NO_PROXY": _OWN,
+            "no_proxy": _OWN,
+            **_service_variables(function, port, credentials),
         },
     )
-
-
-def runtime_api(environment_id: str) -> str:
-    """The host name of the Runtime API that only this environment has."""
-    return f"{environment_id}.lambda"
 
 
 def _service_variables(
@@ -148,10 +138,9 @@ def _service_variables(
 
     To the function's author this server is at localhost, which inside a container is the container.
     """
-    api_host = f"http://{API_HOST_NAME}:{port}"
-    variables = {"API_HOST": api_host, **function.environment}
+    variables = {"API_HOST": API_HOST, **function.environment}
     if variables["API_HOST"].rstrip("/") in {f"http://{name}:{port}" for name in _LOCAL_NAMES}:
-        variables["API_HOST"] = api_host
+        variables["API_HOST"] = API_HOST
     if credentials.keys().isdisjoint(variables):
         variables.update(credentials)
     return variables

@@ -5,7 +5,7 @@ It gathers what `launch` needs to know. All of it may take long, and is for any 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from emulator.clock import Clock
 from emulator.engines.engine import ContainerSpec, Program
@@ -22,18 +22,18 @@ class Launcher:
         *,
         image_of: ImageOf,
         code: CodeStore,
-        addresses: Callable[[], launch.Addresses],
+        port: int,
         credentials: Mapping[str, str],
         server: str,
         aws: launch.Aws,
         platform: str | None,
         clock: Clock,
     ) -> None:
-        """`credentials`: variables for functions that bring none of them. `server`: a label's
-        value, which names this server's containers."""
+        """`port`: the Task Service's. `credentials`: variables for functions that bring none of
+        them. `server`: a label's value, which names this server's containers."""
         self._image_of = image_of
         self._code = code
-        self._addresses = addresses
+        self._port = port
         self._credentials = credentials
         self._server = server
         self._aws = aws
@@ -90,7 +90,7 @@ class Launcher:
             function,
             environment_id=id,
             custom_runtime=runtime is not None and runtime.brings_bootstrap,
-            addresses=self._addresses(),
+            port=self._port,
             credentials=self._credentials,
             now=self._clock.now(),
             aws=self._aws,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -19,17 +19,15 @@ from emulator.engines.engine import Engine
 from emulator.functions.function import Function
 from emulator.lambdas import placement
 from emulator.lambdas.attendant import Attendant
-from emulator.lambdas.environment import Environment
+from emulator.lambdas.environment import Environment, Lead
 from emulator.lambdas.launcher import Launcher
 from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.mailbox import Mailbox
 from emulator.lambdas.outcome import Failure, not_started, stopped
-from emulator.lambdas.reachability import Reachability
 from emulator.lambdas.stock import Prepared, Stock
 from emulator.notices import Notices
 from emulator.reactor import Reactor
 
-_FREEZE_AFTER = 5.0  # seconds, where freezing takes its time
 _LINGER = 0.002  # seconds until an environment is frozen that nobody calls again at once
 _SOON = 0.1  # seconds that a call waits for an environment that has answered and is almost free
 _STOP_LIMIT = 30.0  # seconds until a stop gives up on an engine that does not remove
@@ -53,27 +51,28 @@ class Pool:
         engine: Engine,
         reactor: Reactor,
         launcher: Launcher,
-        reachability: Reachability,
+        lead: Lead,
         budget: int,
         clock: Clock,
         notices: Notices,
         most: int = 0,
         keep_warm: int = 0,
         prewarm: int = 0,
-        freeze_after: float | None = None,
+        freeze_after: float = 0.0,
         cpus: Callable[[Function], float] | None = None,
     ) -> None:
-        """`budget`: MB for all environments together; `most`: how many they may be.
+        """`lead` serves what calls from an environment's container. `budget`: MB for all
+        environments together; `most`: how many they may be.
 
-        `freeze_after`: seconds that one idles before it is frozen; None: at once where that costs
-        next to nothing, else five. `keep_warm`: how many of each function never expire.
-        `prewarm`: how many containers of each kind in use wait for a function.
-        `cpus`: the processors' time that a function has once its init is over; None: no limit.
+        `freeze_after`: seconds that one idles before it is frozen. `keep_warm`: how many of each
+        function never expire. `prewarm`: how many containers of each kind in use wait for a
+        function. `cpus`: the processors' time that a function has once its init is over; None: no
+        limit.
         """
         self._most = most or sys.maxsize
         self._keep_warm = keep_warm
         self._freeze_after = freeze_after
-        self._engine = engine
+        self._lead = lead
         self.reactor = reactor
         self._loop = reactor.loop
         self._budget = budget
@@ -89,7 +88,6 @@ class Pool:
         self.attendant = Attendant(
             engine=engine,
             launcher=launcher,
-            reachability=reachability,
             reactor=reactor,
             notices=notices,
             cpus=cpus,
@@ -125,8 +123,8 @@ class Pool:
         self.reactor.call(self._stock.fill)
 
     def freeze_idle(self, after: float) -> None:
-        """Pauses what has been idle for `after` seconds, where the engine can."""
-        self.reactor.run(self._freeze(self._environments.values(), after))
+        """Freezes what has been idle for `after` seconds."""
+        self.reactor.run(self._freeze_idle(after))
 
     def retire_idle(self, after: float) -> None:
         """Retires what is stale, and what has been idle for `after` seconds but for `keep_warm`."""
@@ -168,17 +166,10 @@ class Pool:
         finally:
             leased.release(turn)
             self._serve_waiting()
-            if self.freezes_after <= 0:
+            if self._freeze_after <= 0:
                 self._loop.call_later(_LINGER, self._freeze_unused, leased, turn)
             if leased.stale:
                 self._retire_idle(after=float("inf"))
-
-    @property
-    def freezes_after(self) -> float:
-        """Seconds that an environment idles before it is frozen."""
-        if self._freeze_after is not None:
-            return self._freeze_after
-        return 0.0 if self._engine.freezes_at_once else _FREEZE_AFTER
 
     # Finding
 
@@ -193,8 +184,13 @@ class Pool:
             environment, was = found
             if was is State.STARTING:
                 return await self._start(environment)
-            if was is not State.FROZEN or await self.attendant.thaw(environment):
-                return environment
+            if was is State.FROZEN:
+                try:
+                    environment.thaw()
+                except BaseException:
+                    environment.release(environment.turn)
+                    raise
+            return environment
 
     def _take(self, function: Function, ahead: int) -> Found | Failure | None:
         """An idle environment, or a new one to start; None: there is none, and no room now.
@@ -286,6 +282,7 @@ class Pool:
             loop=self._loop,
             clock=self._clock,
             moved=self._moved,
+            lead=self._lead,
         )
         if prepared is not None:
             self._assigned[environment.id] = prepared
@@ -346,15 +343,9 @@ class Pool:
     def _freeze_unused(self, environment: Environment, turn: int) -> None:
         """After its lease number `turn`, unless it serves another."""
         if environment.turn == turn and environment.idle:
-            self.reactor.spawn(self._freeze([environment], after=0))
+            environment.freeze()
 
-    async def _freeze(self, environments: Iterable[Environment], after: float) -> None:
-        if not self._engine.can_freeze:
-            return
-        slots = [environment.slot for environment in environments]
-        due = placement.to_freeze(slots, self._clock.monotonic(), after)
-        chosen = [self._environments[slot.id] for slot in due]
-        for environment in chosen:
-            environment.move(Move.IDLED)
-        for environment in chosen:
-            await self.attendant.freeze(environment)
+    async def _freeze_idle(self, after: float) -> None:
+        slots = [environment.slot for environment in self._environments.values()]
+        for slot in placement.to_freeze(slots, self._clock.monotonic(), after):
+            self._environments[slot.id].freeze()

@@ -9,6 +9,7 @@ whoever needs that room. It lives on the reactor's thread.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -72,6 +73,12 @@ class Prepared:
     def exited(self, exit: ProgramExit) -> None:
         if self.environment is not None:
             self.environment.exited(exit)
+
+    def called(self, letter: str, connection: socket.socket) -> None:
+        if self.environment is not None:
+            self.environment.called(letter, connection)
+        else:
+            connection.close()
 
     def gone(self) -> None:
         if self.environment is not None:

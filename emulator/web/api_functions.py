@@ -85,7 +85,7 @@ def _asked(request: Request) -> tuple[str, api_event.Request]:
         headers={name.lower(): value for name, value in request.headers.items()},
         body=request.get_data(),
         protocol=request.environ["SERVER_PROTOCOL"],
-        source_ip=request.remote_addr or "",
+        source_ip=request.remote_addr or "127.0.0.1",  # a container, from its own
     )
 
 

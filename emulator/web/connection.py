@@ -19,7 +19,7 @@ from urllib.parse import unquote
 import httptools
 
 from emulator.web.exchange import Answer, Headers, Refuse, Reply, Request
-from emulator.web.peers import is_crowded
+from emulator.web.peers import Peer, is_crowded
 
 _MAX_QUEUED = 16  # requests sent before the answers to earlier ones
 _HOP = frozenset({b"connection", b"upgrade", b"http2-settings"})
@@ -54,8 +54,12 @@ class Site:
 
 
 class Connection(asyncio.Protocol):
-    def __init__(self, site: Site, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, site: Site, loop: asyncio.AbstractEventLoop, peer: Peer | None = None
+    ) -> None:
+        """`peer`: who is known to have come; None: whoever has this address."""
         self._site = site
+        self._peer = peer
         self._loop = loop
         self._parser = _new_parser(self)
         self._head = 0  # bytes that came since the last headers or piece of a body were complete
@@ -77,14 +81,20 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self.client = transport.get_extra_info("peername")
-        self._server = transport.get_extra_info("sockname")
-        others = (each.client[0] for each in self._site.connections)
-        gone = self.client is None  # already
-        if gone or self._site.closed or is_crowded(self.client[0], others):
+        peer = self._peer
+        if peer is None:
+            address = transport.get_extra_info("peername")
+            peer = self._peer = address and Peer(*address[:2])  # None: it has gone already
+        others = [each.peer for each in self._site.connections]
+        if peer is None or self._site.closed or is_crowded(peer, others):
             self._transport.abort()
         else:
             self._site.connections.add(self)
+
+    @property
+    def peer(self) -> Peer:
+        assert self._peer is not None, "it has been let in"
+        return self._peer
 
     def pause_writing(self) -> None:
         """What is answered to a client that does not read would fill the memory."""
@@ -169,8 +179,8 @@ class Connection(asyncio.Protocol):
             query=parsed.query or b"",
             headers=self._headers,
             version=self._parser.get_http_version(),
-            client=self.client[:2],
-            server=self._server[:2],
+            peer=self.peer,
+            server=_server(self._transport),
         )
         self._room = self._site.max_body
         self._check_size(int(request.header("content-length") or 0))
@@ -289,6 +299,12 @@ class Connection(asyncio.Protocol):
         self._begin()
         self._waiting.append((reply, False))
         self._answer_next()
+
+
+def _server(transport: asyncio.Transport) -> tuple[str, int]:
+    """The address that was called; that of a container's loopback is nobody's here."""
+    address = transport.get_extra_info("sockname")
+    return address[:2] if isinstance(address, tuple) else ("localhost", 0)
 
 
 def _new_parser(connection: Connection) -> httptools.HttpRequestParser:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from emulator.web.peers import Peer
+
 JSON = ("Content-Type", "application/json")
 _NOT_IN_A_HEADER = re.compile(rb"[\x00-\x1f\x7f]")
 _BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
@@ -30,7 +32,7 @@ class Request:
     query: bytes
     headers: Headers
     version: str  # of HTTP
-    client: tuple[str, int]
+    peer: Peer
     server: tuple[str, int]
     trailers: Headers = field(default_factory=list)
     body: bytes = b""

@@ -93,8 +93,7 @@ class InvokeApi:
 
     def _wish(self, request: Request, call_id: str, trace_id: str) -> _Wish:
         """Raises what refuses it."""
-        address = None if request.client is None else request.client[0]
-        signin.check_machine(request.header("origin"), address, self._strict)
+        signin.check_machine(request.header("origin"), request.peer.address, self._strict)
         found = INVOCATIONS.fullmatch(request.path)
         assert found is not None, "it serves this path"
         named = parse(found[1], _qualifier(request))

@@ -1,7 +1,6 @@
 """AWS's Runtime API: who asks, what for, and what is answered.
 
-Whose container is asking is said by the host name that it was given
-(`<environment>.lambda`): the runtime clients accept nothing but host and port.
+Whose container is asking is known by the door that it came by.
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html; what that leaves open is answered as
 AWS's own server does: https://github.com/aws/aws-lambda-runtime-interface-emulator.
 docs/lambda-runtime-api.md has all of it in one table.
@@ -81,23 +80,18 @@ _NO_LOGS = error(202, "Logs.NotSupported", "Logs API is not supported")
 _NO_TELEMETRY = error(202, "Telemetry.NotSupported", "Telemetry API is not supported")
 
 
-PING = "/2018-06-01/ping"
 Endpoint = Callable[[Mailbox, Request, str], Reply | Later]
 
 
 class RuntimeApi:
-    def __init__(self, mailbox_of: Callable[[str], Mailbox | None], probe_id: str = "") -> None:
-        """`mailbox_of` finds an environment's mailbox by its id. `probe_id`: of a container that
-        only asks whether it reaches this server, by a ping."""
+    def __init__(self, mailbox_of: Callable[[str], Mailbox | None]) -> None:
+        """`mailbox_of` finds an environment's mailbox by its id."""
         self._mailbox_of = mailbox_of
-        self._probe_id = probe_id
 
     def __call__(self, request: Request) -> Reply | Later:
-        environment_id = (request.header("host") or "").partition(".")[0]
-        mailbox = self._mailbox_of(environment_id)
+        mailbox = self._mailbox_of(request.peer.environment)
         if mailbox is None:
-            is_probe = environment_id == self._probe_id != "" and request.path == PING
-            return _PONG if is_probe else _NO_ENDPOINT
+            return _NO_ENDPOINT
         for method, path, endpoint in _ENDPOINTS:
             match = path.fullmatch(request.path)
             if match is None:
@@ -208,7 +202,7 @@ _ENDPOINTS: tuple[tuple[str, re.Pattern[str], Endpoint], ...] = tuple(
         ("POST", f"{_RUNTIME}/invocation/(?P<id>[^/]*)/response", _response),
         ("POST", f"{_RUNTIME}/invocation/(?P<id>[^/]*)/error", _error_post),
         ("POST", f"{_RUNTIME}/init/error", _init_error),
-        ("GET", PING, _always(_PONG)),
+        ("GET", "/2018-06-01/ping", _always(_PONG)),
         ("POST", f"{_EXTENSION}/(register|init/error|exit/error)", _always(_NO_EXTENSIONS)),
         ("GET", f"{_EXTENSION}/event/next", _always(_NO_EXTENSIONS)),
         ("PUT", "/2020-08-15/logs", _always(_NO_LOGS)),

@@ -19,37 +19,21 @@ _CLOSE_LIMIT = 1.0  # seconds that requests under way have at a stop
 _CLOSE_PAUSE = 0.01
 
 
-def open_public(host: str, port: int, ways: Sequence[str]) -> list[socket.socket]:
-    """Sockets for `host`, and for the addresses by which containers may reach this machine.
+def open_public(host: str, port: int) -> list[socket.socket]:
+    """Sockets for `host`.
 
-    "localhost" means both loopback addresses, since clients differ in which they try. All have the
-    same port; 0 lets the system choose it. Raises `StartupError`.
+    "localhost" means both loopback addresses, since clients differ in which they try. Both have
+    the same port; 0 lets the system choose it. Raises `StartupError`.
     """
-    wanted = ["127.0.0.1", "::1"] if host == "localhost" else [host]
-    others = [] if _is_any(host) else [*wanted[1:], *ways]
-    return _open(wanted[0], others, port)
-
-
-def open_private(ways: Sequence[str]) -> list[socket.socket]:
-    """Sockets on these addresses, by which only containers reach this machine; one port."""
-    here = [address for address in ways if not _is_elsewhere(address)] or ["127.0.0.1"]
-    return _open(here[0], here[1:], 0)
-
-
-def _open(first: str, others: Sequence[str], port: int) -> list[socket.socket]:
-    """One address has to be there; of the others, those that this machine has."""
-    sockets = [_bind(first, port)]
-    port = sockets[0].getsockname()[1]
-    for address in dict.fromkeys(others):
-        if address == first:
-            continue
-        try:
-            sockets.append(_bind(address, port))
-        except StartupError:
-            if not _is_elsewhere(address):
-                for each in sockets:
-                    each.close()
-                raise
+    if host != "localhost":
+        return [_bind(host, port)]
+    sockets = [_bind("127.0.0.1", port)]
+    try:
+        sockets.append(_bind("::1", sockets[0].getsockname()[1]))
+    except StartupError:
+        if not _is_elsewhere("::1"):
+            sockets[0].close()
+            raise
     return sockets
 
 
@@ -127,10 +111,6 @@ def _bind(address: str, port: int) -> socket.socket:
             ) from None
         raise StartupError(f"cannot serve on {address} port {port}: {error.strerror}") from None
     return bound
-
-
-def _is_any(host: str) -> bool:
-    return host in ("0.0.0.0", "::")  # noqa: S104 - only compared
 
 
 def _is_elsewhere(address: str) -> bool:

@@ -65,7 +65,7 @@ def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: 
 
 
 def check_machine(origin: str | None, address: str | None, strict: bool) -> None:
-    """Raises `NoPermission`. A container's requests come from an address of its own."""
+    """Raises `NoPermission`. A container's requests come by its door, from no address."""
     if _is_a_website(origin):
         raise NoPermission("a website may not call this")
     if strict and not ipaddress.ip_address(address or "::").is_loopback:

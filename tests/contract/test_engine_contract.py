@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
-import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +16,11 @@ import docker
 import pytest
 
 from emulator import ids
-from emulator.engines.console import MAX_LINE
-from emulator.engines.engine import Program, ProgramExit
+from emulator.engines.engine import Program, ProgramExit, StartFault, Step
+from emulator.engines.facts import EngineFacts
 from emulator.engines.images import ImageRequest, Images
-from emulator.engines.pipe import Pipe, open_pipe
+from emulator.engines.lines import MAX_LINE
+from emulator.engines.passages import Passage, usual
 from emulator.engines.scratch import LoopScratch
 from emulator.errors import StartFailed
 from tests.support.builders import eventually
@@ -51,10 +51,10 @@ from tests.support.engine_harness import (
 ENGINES = [
     "fake",
     pytest.param("docker", marks=pytest.mark.docker),
-    pytest.param("docker_without_pipes", marks=pytest.mark.docker),
+    pytest.param("docker_by_network", marks=pytest.mark.docker),
 ]
 once_with_docker = pytest.mark.parametrize("harness", ENGINES[:2], indirect=True)
-"""For what has nothing to do with a pipe: once with one is enough."""
+"""For what has nothing to do with the door: once with a socket is enough."""
 VERBS: list[Callable[[Remote], None]] = [
     lambda container: container.run(),
     lambda container: container.stop(),
@@ -82,23 +82,28 @@ def docker_harness(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[DockerHarness]:
     disks = None if isinstance(usual_scratch, str) else usual_scratch
-    pipes = tmp_path_factory.mktemp("pipes")
-    harness = DockerHarness(docker_client, image, disks, pipes)
+    harness = DockerHarness(docker_client, image, tmp_path_factory.mktemp("doors"), disks)
     yield harness
-    left = list(pipes.iterdir())
     harness.close()
-    assert left == []
 
 
 @pytest.fixture
-def docker_without_pipes_harness(
-    docker_client: docker.DockerClient, image: str, usual_scratch: LoopScratch | str
+def docker_by_network_harness(
+    docker_client: docker.DockerClient,
+    image: str,
+    usual_scratch: LoopScratch | str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[DockerHarness]:
-    """All output comes through the engine."""
+    """As if its kernel were another one."""
     disks = None if isinstance(usual_scratch, str) else usual_scratch
-    harness = DockerHarness(docker_client, image, disks)
+    doors = tmp_path_factory.mktemp("doors")
+    harness = DockerHarness(docker_client, image, doors, disks, by_network_alone)
     yield harness
     harness.close()
+
+
+def by_network_alone(api: docker.APIClient, facts: EngineFacts) -> list[Passage]:
+    return [passage for passage in usual(api, facts) if not passage.is_usual]
 
 
 @pytest.fixture
@@ -207,7 +212,7 @@ def test_the_exit_code_is_told(harness: Harness, code: int) -> None:
 def test_a_program_that_a_signal_ended_tells_which(harness: Harness) -> None:
     _, recorder = run(harness, KILLS_ITSELF)
 
-    assert recorder.await_exit() == ProgramExit(code=128 + signal.SIGKILL)
+    assert recorder.await_exit() == ProgramExit(signal=signal.SIGKILL)
 
 
 def test_a_container_that_is_killed_ends_once(harness: Harness) -> None:
@@ -216,7 +221,7 @@ def test_a_container_that_is_killed_ends_once(harness: Harness) -> None:
 
     container.kill()
 
-    assert recorder.await_exit() == ProgramExit(code=None)
+    assert recorder.await_exit() == ProgramExit()
     recorder.await_gone()
     container.remove()
     assert [kind for kind, _ in recorder.told] == ["output", "exited", "gone"]
@@ -278,7 +283,7 @@ def test_a_program_that_is_stopped_ends_behind_its_output_and_can_be_run_again(
     eventually(lambda: recorder.lines == ["hanging"] * 2, LIMIT)
     container.stop()
 
-    assert recorder.await_exit(2) == ProgramExit(code=128 + signal.SIGKILL)
+    assert recorder.await_exit(2) == ProgramExit(signal=signal.SIGKILL)
     assert [kind for kind, _ in recorder.told] == ["output", "exited"] * 2
 
 
@@ -402,7 +407,7 @@ def test_a_frozen_container_can_be_killed(harness: Harness) -> None:
 
     container.kill()
 
-    assert recorder.await_exit() == ProgramExit(code=None)
+    assert recorder.await_exit() == ProgramExit()
 
 
 # The CPU
@@ -562,7 +567,7 @@ print(json.dumps({
     "root": any(tries(f"{folder}/new") for folder in ("", "/etc", "/opt", "/var/task", "/usr")),
     "tmp": tries("/tmp/new"),
     "ids": [os.getuid(), os.getgid(), os.getgroups()],
-    "capabilities": [int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd")],
+    "capabilities": [int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")],
     "no_new_privileges": int(status["NoNewPrivs"]),
     "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
 }))
@@ -611,8 +616,7 @@ def test_a_container_takes_its_volume_along(docker_harness: DockerHarness) -> No
 
 
 @pytest.mark.docker
-@pytest.mark.usefixtures("kernel_freezer")  # which is where pipes are, too
-def test_a_flush_is_answered_at_once_where_output_comes_by_a_pipe(
+def test_a_flush_is_answered_at_once_where_the_door_is_a_socket(
     docker_harness: DockerHarness,
 ) -> None:
     told = []
@@ -621,60 +625,6 @@ def test_a_flush_is_answered_at_once_where_output_comes_by_a_pipe(
         container.call(lambda itself: (itself.flush(), told.extend(recorder.told)))
 
     assert [kind for kind, _ in told] == ["output", "flushed"]
-
-
-@pytest.mark.docker
-@pytest.mark.parametrize(
-    "spoil",
-    [lambda path: path.unlink(), lambda path: path.chmod(0o600)],
-    ids=["cannot be mounted", "cannot be written"],
-)
-def test_without_a_pipe_that_works_output_comes_through_the_engine(
-    docker_client: docker.DockerClient,
-    image: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    spoil: Callable[[Path], None],
-) -> None:
-    @contextmanager
-    def open_spoilt(folder: Path) -> Iterator[Pipe]:
-        with open_pipe(folder) as pipe:
-            spoil(pipe.path)
-            yield pipe
-
-    monkeypatch.setattr("emulator.engines.docker.open_pipe", open_spoilt)
-    harness = DockerHarness(docker_client, image, None, tmp_path)
-    container, recorder = run(harness, RINGS)
-    with harness.bell.await_ring() as line:
-        container.flush()
-        recorder.await_flushed()
-        line.sendall(b"!")
-
-    recorder.await_exit()
-    assert recorder.lines == ["before", "went on"]
-    assert recorder.of("flushed")[0] > 0
-    assert list(tmp_path.iterdir()) == []
-    harness.close()
-
-
-@pytest.mark.docker
-def test_an_image_without_a_shell_does_not_start_and_leaves_nothing(
-    docker_harness: DockerHarness, docker_client: docker.DockerClient
-) -> None:
-    files = io.BytesIO()
-    with tarfile.open(fileobj=files, mode="w") as archive:
-        archive.addfile(tarfile.TarInfo("empty"))
-    image = f"taskdock-test/{docker_harness.label[-16:]}:1"
-    docker_client.api.import_image_from_data(files.getvalue(), *image.split(":"))
-
-    try:
-        with pytest.raises(StartFailed) as failure:
-            run(docker_harness, HANGS, image=image)
-    finally:
-        docker_client.images.remove(image)
-
-    assert "/bin/sh" in failure.value.message
-    assert docker_harness.present() == 0
 
 
 @pytest.mark.docker
@@ -694,7 +644,7 @@ ENVIRONMENT = "import json; print(json.dumps([os.getcwd(), dict(os.environ)]))"
 def test_a_program_sees_the_variables_of_its_image_and_those_it_is_given_alone(
     docker_harness: DockerHarness, docker_client: docker.DockerClient, image: str
 ) -> None:
-    given = {"DOORBELL": str(docker_harness.bell.port), "TERM": "given"}
+    given = {"WOOD": "oak", "TERM": "given"}
     of_image = docker_client.images.get(image).attrs["Config"]["Env"]
 
     behaviour = Behaviour(ENVIRONMENT, lambda _: None)
@@ -704,12 +654,12 @@ def test_a_program_sees_the_variables_of_its_image_and_those_it_is_given_alone(
 
     recorder.await_exit()
     folder, seen = json.loads(recorder.lines[-1])
-    shells_own = {"PWD": "/opt", "_": seen.get("_"), "LC_CTYPE": seen.get("LC_CTYPE")}
+    pythons_own = {"LC_CTYPE": seen.get("LC_CTYPE")}
     assert folder == "/opt"
-    assert {**seen, **shells_own} == {
+    assert {**seen, **pythons_own} == {
         **dict(entry.split("=", 1) for entry in of_image),
         **given,
-        **shells_own,
+        **pythons_own,
     }
 
 
@@ -728,7 +678,7 @@ SPECIAL = {
 
 
 @pytest.mark.docker
-def test_a_variable_of_any_name_and_value_arrives_and_disturbs_no_shell(
+def test_a_variable_of_any_name_and_value_arrives(
     docker_harness: DockerHarness,
 ) -> None:
     behaviour = Behaviour(ENVIRONMENT, lambda _: None)
@@ -754,10 +704,12 @@ def test_an_argument_may_be_long_and_a_command_missing(docker_harness: DockerHar
     container.run(Program(entrypoint=("true",), arguments=(), working_directory="/no/such"))
 
     recorder.await_exit(3)
-    assert [end.code for end in recorder.of("exited")] == [0, 127, 126]
-    assert recorder.lines[0] == "xxx"
-    assert "/no/such/program" in recorder.lines[1]
-    assert "/no/such" in recorder.lines[2]
+    assert recorder.of("exited") == [
+        ProgramExit(code=0),
+        ProgramExit(fault=StartFault(Step.PROGRAM, "/no/such/program", errno.ENOENT)),
+        ProgramExit(fault=StartFault(Step.WORKING_DIRECTORY, "/no/such", errno.ENOENT)),
+    ]
+    assert recorder.lines == ["xxx"]
 
 
 FILLS = """
@@ -807,9 +759,9 @@ class Elsewhere:
 
 @pytest.mark.docker
 def test_an_engine_that_cannot_mount_a_disk_goes_without_and_says_so(
-    docker_client: docker.DockerClient, image: str
+    docker_client: docker.DockerClient, image: str, tmp_path: Path
 ) -> None:
-    harness = DockerHarness(docker_client, image, Elsewhere())
+    harness = DockerHarness(docker_client, image, tmp_path, Elsewhere())
 
     before = harness.engine.limits_storage
     recorders = [run(harness, prints(["one"]))[1] for _ in range(2)]
@@ -843,9 +795,11 @@ spec = ContainerSpec(image=image, name=f"taskdock-test-{value}", memory=128, lab
 program = Program(entrypoint=("sleep",), arguments=("600",))
 reactor = Reactor()
 reactor.start()
-engine = DockerEngine(connect(find_engine(os.environ)), LoopScratch(pathlib.Path(folder)))
-container = engine.create(spec, Recorder(), reactor)
-Remote(container, program, reactor).run()
+folder = pathlib.Path(folder)
+client = connect(find_engine(os.environ))
+engine = DockerEngine(client, folder / "doors", scratch=LoopScratch(folder))
+container = Remote(engine.create(spec, Recorder(), reactor), program, reactor)
+container.run()
 if state == "frozen":
     container.freeze()
 print("started", flush=True)
@@ -854,7 +808,6 @@ threading.Event().wait()
 
 
 @pytest.mark.docker
-@pytest.mark.usefixtures("kernel_freezer")
 @pytest.mark.parametrize("state", ["running", "frozen"])
 def test_a_container_ends_with_its_server_even_if_that_is_killed(
     docker_harness: DockerHarness, image: str, scratch: LoopScratch, state: str

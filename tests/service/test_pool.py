@@ -10,7 +10,6 @@ import pytest
 
 from emulator.engines.engine import ProgramExit
 from emulator.engines.source import Found
-from emulator.errors import EngineError
 from emulator.functions.function import Function
 from emulator.lambdas.environment import Environment
 from tests.support.builders import (
@@ -346,10 +345,9 @@ def test_an_idle_environment_is_frozen_and_thawed_before_it_is_offered_an_event(
     assert dock.states() == ["ready"]
 
 
-def test_where_freezing_costs_nothing_it_follows_every_invocation(start_dock: StartDock) -> None:
+def test_a_freeze_follows_every_invocation(start_dock: StartDock) -> None:
     engine = FakeEngine()
-    engine.freezes_at_once = True
-    dock = start_dock(engine=engine, freeze_after=None)
+    dock = start_dock(engine=engine, freeze_after=0.0)
     dock.deploy(lambda event, runtime: event["data"]["number"])
 
     for number in range(3):
@@ -365,35 +363,13 @@ def test_a_call_that_follows_at_once_finds_its_environment_awake(
 ) -> None:
     monkeypatch.setattr("emulator.lambdas.pool._LINGER", 3600.0)
     engine = FakeEngine()
-    engine.freezes_at_once = True
-    dock = start_dock(engine=engine, freeze_after=None)
+    dock = start_dock(engine=engine, freeze_after=0.0)
     dock.deploy(lambda event, runtime: "done")
 
     results = [dock.execute().json()["result"] for _ in range(3)]
 
     assert results == ["done"] * 3
     assert (dock.states(), engine.calls, len(engine.started)) == (["ready"], [], 1)
-
-
-def test_an_environment_that_cannot_be_frozen_spoils_no_result(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(self: FakeContainer) -> None:
-        raise EngineError("no freezing today")
-
-    monkeypatch.setattr(FakeContainer, "freeze", refuse)
-    dock = start_dock(freeze_after=0)
-    dock.deploy(lambda event, runtime: "done")
-
-    results = [dock.execute().json()["result"] for _ in range(2)]
-
-    assert results == ["done", "done"]
-    dock.eventually(
-        lambda: (
-            ("environment_failed", "no freezing today")
-            in [(name, facts.get("error")) for name, facts in dock.notices]
-        )
-    )
 
 
 def test_as_many_environments_as_are_kept_warm_do_not_expire(
@@ -457,24 +433,6 @@ def test_an_environment_that_idles_for_long_is_removed(
     assert before == ["frozen"]
     dock.eventually(lambda: dock.states() == [])
     assert dock.engine.containers == {}
-
-
-def test_an_environment_that_cannot_be_thawed_is_replaced(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stuck(self: FakeContainer) -> None:
-        raise EngineError("the container stays paused")
-
-    dock = start_dock()
-    dock.deploy(lambda event, runtime: "done")
-    dock.execute()
-    dock.pool.freeze_idle(after=0)
-    monkeypatch.setattr(FakeContainer, "thaw", stuck)
-
-    response = dock.execute()
-
-    assert response.json()["result"] == "done"
-    assert len(dock.engine.started) == 2
 
 
 def test_freezing_at_any_moment_loses_no_invocation(dock: Dock) -> None:

@@ -5,6 +5,8 @@ A behaviour is written twice: in Python that a real container runs, and as a pro
 
 from __future__ import annotations
 
+import queue
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterable
@@ -17,20 +19,21 @@ import docker
 from emulator import ids
 from emulator.engines.docker import DockerEngine
 from emulator.engines.engine import Container, ContainerSpec, Engine, Program, ProgramExit
+from emulator.engines.passages import Passages, usual
 from emulator.engines.scratch import Scratch
 from emulator.reactor import Reactor
 from tests.support.builders import eventually
 from tests.support.fake_engine import FakeEngine, FakeProgram, Runtime
 
 LABEL = "dev.taskdock.test"
-HOST = "doorbell.test"
+BELL = 9003  # the port where containers ring
 LIMIT = 30.0  # seconds that anything here may take
 
 _PRELUDE = f"""
 import os, signal, socket, sys
 def ring():
     sys.stdout.flush()
-    with socket.create_connection(("{HOST}", int(os.environ["DOORBELL"]))) as line:
+    with socket.create_connection(("127.0.0.1", {BELL})) as line:
         assert line.recv(1)
 """
 
@@ -44,8 +47,9 @@ class Behaviour:
 class Recorder:
     """A listener that keeps what it is told, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, bell: Doorbell | None = None) -> None:
         self.told: list[tuple[str, Any]] = []
+        self._bell = bell
         self.threads: set[str] = set()
         """The names of those that it was told on."""
 
@@ -57,6 +61,14 @@ class Recorder:
 
     def exited(self, exit: ProgramExit) -> None:
         self._note("exited", exit)
+
+    def called(self, letter: str, connection: socket.socket) -> None:
+        self.threads.add(threading.current_thread().name)
+        connection.setblocking(True)
+        if self._bell is None:
+            connection.close()
+        else:
+            self._bell.rings.put(connection)
 
     def gone(self) -> None:
         self._note("gone", None)
@@ -94,18 +106,12 @@ class Recorder:
 class Doorbell:
     """Where a container rings, and waits until it is let go on."""
 
-    def __init__(self, address: str) -> None:
-        self._server = socket.create_server((address, 0))
-        self._server.settimeout(LIMIT)
-        self.port: int = self._server.getsockname()[1]
+    def __init__(self) -> None:
+        self.rings: queue.SimpleQueue[socket.socket] = queue.SimpleQueue()
 
     def await_ring(self) -> socket.socket:
         """The line to the container that rang; a byte sent on it lets the container go on."""
-        line, _ = self._server.accept()
-        return line
-
-    def close(self) -> None:
-        self._server.close()
+        return self.rings.get(timeout=LIMIT)
 
 
 class Remote:
@@ -113,7 +119,6 @@ class Remote:
 
     def __init__(self, container: Container, program: Program, reactor: Reactor) -> None:
         self.id = container.id
-        self.freeze, self.thaw = container.freeze, container.thaw
         self.limit_cpu, self.rename = container.limit_cpu, container.rename
         self.kill, self.remove = container.kill, container.remove
         self._container = container
@@ -131,6 +136,12 @@ class Remote:
 
     def mute(self) -> None:
         self.call(lambda container: container.mute())
+
+    def freeze(self) -> None:
+        self.call(lambda container: container.freeze())
+
+    def thaw(self) -> None:
+        self.call(lambda container: container.thaw())
 
     def call(self, verb: Callable[[Container], object]) -> None:
         """Returns when `verb` has."""
@@ -172,7 +183,7 @@ class FakeHarness:
         self.fake = FakeEngine()
         self.engine: Engine = self.fake
         self.reactor = _started()
-        self.bell = Doorbell(self.engine.way.listen)
+        self.bell = Doorbell()
         self.label = f"{LABEL}={ids.word()}"
 
     def spec(self, **fields: Any) -> ContainerSpec:
@@ -181,7 +192,7 @@ class FakeHarness:
     def program(self, behaviour: Behaviour, **fields: Any) -> Program:
         name = ids.word()
         self.fake.programs[name] = behaviour.fake
-        return _program(self, **{"arguments": (name,), **fields})
+        return Program(**{"arguments": (name,), **fields})
 
     def broken_spec(self) -> ContainerSpec:
         return self.spec(image="no such image")
@@ -208,15 +219,18 @@ class DockerHarness:
         self,
         client: docker.DockerClient,
         image: str,
+        doors: Path,
         scratch: Scratch | None = None,
-        pipes: Path | None = None,
+        passages: Passages = usual,
     ) -> None:
         self._api = client.api
         self._image = image
         self.warnings: list[str] = []
-        self.engine: Engine = DockerEngine(client, scratch, self.warnings.append, pipes=pipes)
+        self.engine: Engine = DockerEngine(
+            client, doors, scratch=scratch, warn=self.warnings.append, passages=passages
+        )
         self.reactor = _started()
-        self.bell = Doorbell(self.engine.way.listen)
+        self.bell = Doorbell()
         self.label = f"{LABEL}={ids.word()}"
 
     def spec(self, **fields: Any) -> ContainerSpec:
@@ -230,7 +244,7 @@ class DockerHarness:
             "arguments": (_PRELUDE + behaviour.real,),
             **fields,
         }
-        return _program(self, **fields)
+        return Program(**fields)
 
     def broken_spec(self) -> ContainerSpec:
         return self.spec(image="taskdock/no-such-image:1")
@@ -284,25 +298,19 @@ def _close(harness: Harness) -> None:
     harness.engine.sweep(harness.label)
     harness.engine.close()
     harness.reactor.stop()
-    harness.bell.close()
 
 
 def _spec(harness: Harness, **fields: Any) -> ContainerSpec:
     name, _, value = harness.label.partition("=")
     labels = {name: value, **fields.pop("labels", {})}
-    return ContainerSpec(labels=labels, **{"memory": 128, "hosts": (HOST,), **fields})
-
-
-def _program(harness: Harness, **fields: Any) -> Program:
-    environment = {"DOORBELL": str(harness.bell.port), **fields.pop("environment", {})}
-    return Program(environment=environment, **fields)
+    return ContainerSpec(labels=labels, **{"memory": 128, "forwards": {BELL: "b"}, **fields})
 
 
 def run(
     harness: Harness, behaviour: Behaviour, *, program: Any = None, **fields: Any
 ) -> tuple[Remote, Recorder]:
     """Starts a container with these fields, and a program in it; records what it says."""
-    recorder = Recorder()
+    recorder = Recorder(harness.bell)
     container = harness.engine.create(harness.spec(**fields), recorder, harness.reactor)
     made = harness.program(behaviour, **(program or {}))
     remote = Remote(container, made, harness.reactor)
@@ -314,8 +322,7 @@ def run(
 
 
 def _ring(runtime: Runtime) -> None:
-    port = int(runtime.program.environment["DOORBELL"])
-    with socket.create_connection(("127.0.0.1", port)) as line:
+    with runtime.connect(f"127.0.0.1:{BELL}") as line:
         line.recv(1)
     runtime.go_on()
 
@@ -410,5 +417,5 @@ COUNTS_IN_TMP = Behaviour(
 )
 SPINS = Behaviour("ring()\nwhile True: pass", lambda runtime: (_ring(runtime), runtime.hang()))
 HANGS = Behaviour("print('hanging'); signal.pause()", _hang)
-KILLS_ITSELF = Behaviour("os.kill(os.getpid(), 9)", lambda runtime: runtime.exit(137))
+KILLS_ITSELF = Behaviour("os.kill(os.getpid(), 9)", lambda runtime: runtime.die(signal.SIGKILL))
 RINGS = prints(["before"], ring=True)

@@ -10,25 +10,23 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import socket
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from emulator import ids
-from emulator.engines import reach, remedies
-from emulator.engines.console import Console, Flushed, Printed
 from emulator.engines.engine import ContainerSpec, Listener, Program, ProgramExit
-from emulator.engines.facts import EngineFacts, Kind, NetworkFacts
-from emulator.engines.reach import Attempt, Call, Met, Reached
-from emulator.engines.ways import Way
+from emulator.engines.lines import Lines
 from emulator.errors import StartFailed
 from emulator.reactor import Reactor
 
 PEAK = 40 * 1024 * 1024  # bytes that every fake container says it used
-_KILLED = ProgramExit(code=None)
-_STOPPED = ProgramExit(code=137)
-_OUT_OF_MEMORY = ProgramExit(code=137, out_of_memory=True)
+_KILLED = ProgramExit()
+_STOPPED = ProgramExit(signal=9)
+_OUT_OF_MEMORY = ProgramExit(signal=9, out_of_memory=True)
 _API = "/2018-06-01/runtime"
 _PATIENCE = 60.0  # seconds until what waits for its test gives up
 
@@ -45,10 +43,11 @@ class Runtime:
         spec: ContainerSpec,
         program: Program,
         turn: int,
-        address: str,
         say: Callable[[bytes | ProgramExit], None],
+        call: Callable[[str, socket.socket], None],
     ) -> None:
-        """The container's run number `turn`; `say` takes its output, and its end behind it."""
+        """The container's run number `turn`; `say` takes its output, and its end behind it; `call`
+        a connection to a port of its loopback, by the forward's letter."""
         self.spec = spec
         self.program = program
         self.turn = turn
@@ -56,8 +55,8 @@ class Runtime:
         self.end: ProgramExit | None = None
         self.statuses: list[int] = []
         """What the Runtime API said to each post."""
-        self._address = address
         self._say = say
+        self._call_forward = call
         self._frozen = False
         self._changed = threading.Condition()
         self._connection: http.client.HTTPConnection | None = None
@@ -71,6 +70,11 @@ class Runtime:
     def exit(self, code: int) -> NoReturn:
         self.go_on()
         self.finish(ProgramExit(code=code))
+        raise Ended
+
+    def die(self, signal: int) -> NoReturn:
+        self.go_on()
+        self.finish(ProgramExit(signal=signal))
         raise Ended
 
     def exhaust_memory(self) -> NoReturn:
@@ -121,15 +125,20 @@ class Runtime:
         self._call("POST", path, value if isinstance(value, bytes) else json.dumps(value).encode())
         return self.statuses[-1]
 
+    def connect(self, address: str) -> socket.socket:
+        """To a port of the container's loopback: `HOST:PORT`."""
+        near, far = socket.socketpair()
+        far.setblocking(False)
+        self._call_forward(self.spec.forwards[int(address.rpartition(":")[2])], far)
+        return near
+
     def _call(self, method: str, path: str, body: bytes | None = None) -> tuple[Any, bytes]:
-        name, _, port = self.program.environment["AWS_LAMBDA_RUNTIME_API"].partition(":")
         try:
             if self._connection is None:
-                self._connection = http.client.HTTPConnection(self._address, int(port))
+                self._connection = _Connection(self)
                 self._connection.connect()
             self.go_on()
-            headers = {"Host": f"{name}:{port}"}
-            self._connection.request(method, _API + path, body, headers)
+            self._connection.request(method, _API + path, body)
             response = self._connection.getresponse()
             answer = response.read()
         except (OSError, http.client.HTTPException):
@@ -169,6 +178,18 @@ class Runtime:
                 self.exit(1)
         if self._connection is not None:
             self._connection.close()
+
+
+class _Connection(http.client.HTTPConnection):
+    """To the Runtime API, as a program in its container has it."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        address = runtime.program.environment["AWS_LAMBDA_RUNTIME_API"]
+        super().__init__(address)
+        self._dial = lambda: runtime.connect(address)
+
+    def connect(self) -> None:
+        self.sock = self._dial()
 
 
 FakeProgram = Callable[[Runtime], object]
@@ -212,9 +233,9 @@ class FakeContainer:
         self._reactor = reactor
         self._engine = engine
         self._killed = self._gone = False
-        self._turn = self._ended = 0  # runs of a program, and their ends
-        self._mark = ids.word()
-        self._console = Console(self._mark)
+        self._muted = False
+        self._turn = 0  # runs of a program
+        self._lines = Lines()
 
     def run(self, program: Program) -> None:
         if self._killed:
@@ -222,7 +243,7 @@ class FakeContainer:
         self._turn += 1
         engine = self._engine
         engine.ran.append(program)
-        self.runtime = Runtime(self.spec, program, self._turn, engine.way.reach, self._say)
+        self.runtime = Runtime(self.spec, program, self._turn, self._say, self._call)
         found = engine.programs.get((program.arguments or ("",))[0])
         found = found or engine.programs.get(self.spec.image) or _not_found
         _thread(f"program-{self.id}", self.runtime.run, found)
@@ -231,10 +252,10 @@ class FakeContainer:
         _thread(f"stop-{self.id}", self._stop, self.runtime)
 
     def flush(self) -> None:
-        self._say(f"{self._mark} flush {PEAK}\n".encode())
+        self._say(PEAK)
 
     def mute(self) -> None:
-        self._console.muted = True
+        self._muted = True
 
     def freeze(self) -> None:
         self._engine.calls.append(("freeze", self.id))
@@ -267,33 +288,33 @@ class FakeContainer:
         if runtime is not None:
             runtime.finish(_STOPPED)
 
-    def _say(self, piece: bytes | ProgramExit | None) -> None:
-        """Output, an end of the program, or None: the container's."""
+    def _call(self, letter: str, connection: socket.socket) -> None:
+        self._reactor.call(self._listener.called, letter, connection)
+
+    def _say(self, piece: bytes | ProgramExit | int | None) -> None:
+        """Output, an end of the program, the peak for a flush, or None: the container's end."""
         self._reactor.call(self._tell, piece)
 
-    def _tell(self, piece: bytes | ProgramExit | None) -> None:
+    def _tell(self, piece: bytes | ProgramExit | int | None) -> None:
         if self._gone:
             return
         if isinstance(piece, bytes):
-            self._hear(piece)
-        elif piece is None:
+            self._print(self._lines.feed(piece))
+            return
+        self._print(self._lines.end())
+        self._muted = False
+        if piece is None:
             self._gone = True
             self._listener.gone()
-        elif piece.code is None:  # with its container
-            self._listener.exited(piece)
+        elif isinstance(piece, int):
+            self._listener.flushed(piece)
         else:
-            self._ended += 1
-            words = f"{self._ended} {piece.code} {int(piece.out_of_memory)} {PEAK}"
-            self._hear(f"{self._mark} exit {words}\n".encode())
+            self._listener.exited(replace(piece, peak=PEAK))
 
-    def _hear(self, data: bytes) -> None:
-        for words in self._console.feed(data):
-            if isinstance(words, Printed):
-                self._listener.output(words.line)
-            elif isinstance(words, Flushed):
-                self._listener.flushed(words.peak)
-            else:
-                self._listener.exited(words)
+    def _print(self, lines: list[bytes]) -> None:
+        if not self._muted:
+            for line in lines:
+                self._listener.output(line)
 
 
 def _not_found(runtime: Runtime) -> None:
@@ -308,13 +329,8 @@ def _thread(name: str, run: Callable[[Any], object], argument: object) -> None:
 class FakeEngine:
     """`programs` says what runs, by the program's first argument, else by the image."""
 
-    can_freeze = True
-    freezes_at_once = False
     limits_storage = True
     memory = 16 * 1024
-    way = Way("127.0.0.1", "127.0.0.1")
-    ways = (way,)
-    fingerprint = "fake"
 
     def __init__(self) -> None:
         self.programs: dict[str, FakeProgram] = {}
@@ -326,10 +342,6 @@ class FakeEngine:
         """Every run of a program."""
         self.calls: list[tuple[str, str]] = []
         """Every freeze and thaw, with the container's id."""
-        self.cut_off = False
-        """A firewall keeps containers from this machine, as far as `reach` is concerned."""
-        self.tries = 0
-        """How often `reach` was called."""
         self.refusal: str | None = None
         """Why no container starts."""
         self.failures = 0
@@ -358,30 +370,6 @@ class FakeEngine:
         self.containers[container.id] = container
         self.started.append(spec)
         return container
-
-    def reach(self, calls: Sequence[Call]) -> Reached:
-        self.tries += 1
-        attempts = tuple(self._attempt(way, call) for way in self.ways for call in calls)
-        way = reach.best(self.ways, attempts)
-        if way is None:
-            facts, around = EngineFacts(kind=Kind.DOCKER), remedies.Surroundings()
-            fault, steps = remedies.explain(attempts, facts, NetworkFacts(), around)
-            return Reached(attempts=attempts, fault=fault, remedies=steps)
-        self.way = way
-        return Reached(attempts=attempts)
-
-    def _attempt(self, way: Way, call: Call) -> Attempt:
-        if self.cut_off:
-            return Attempt(way=way, port=call.port, met=Met.TIMED_OUT)
-        connection = http.client.HTTPConnection(way.reach, call.port, timeout=_PATIENCE)
-        try:
-            connection.request("GET", call.path, headers={"Host": call.host})
-            good = connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return Attempt(way=way, port=call.port, met=Met.REFUSED)
-        finally:
-            connection.close()
-        return Attempt(way=way, port=call.port, met=Met.ANSWER if good else Met.SOMEBODY_ELSE)
 
     def let_go(self) -> None:
         """Nothing is held up any more, however its test has ended."""

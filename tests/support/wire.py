@@ -45,9 +45,10 @@ class Reply:
 class Wire:
     """One connection of a runtime."""
 
-    def __init__(self, address: tuple[str, int], host: str | None) -> None:
+    def __init__(self, connection: socket.socket, host: str) -> None:
         self.host = host
-        self.socket = socket.create_connection(address, LIMIT)
+        self.socket = connection
+        self.socket.settimeout(LIMIT)
 
     def close(self) -> None:
         self.socket.close()
@@ -125,11 +126,10 @@ class Invocation:
         """The next one that is started."""
         return self._runtimes.get(timeout=LIMIT)
 
-    def connect(self, runtime: Runtime, host: str | None = "") -> Wire:
-        """A connection of `runtime`, or of one that calls itself `host`; None: of no name."""
-        name, _, port = runtime.program.environment["AWS_LAMBDA_RUNTIME_API"].partition(":")
-        address = (self._dock.engine.way.listen, int(port))
-        self._wires.append(Wire(address, f"{name}:{port}" if host == "" else host))
+    def connect(self, runtime: Runtime) -> Wire:
+        """A connection of `runtime` to the Runtime API."""
+        address = runtime.program.environment["AWS_LAMBDA_RUNTIME_API"]
+        self._wires.append(Wire(runtime.connect(address), address))
         return self._wires[-1]
 
     def end(self) -> None:

@@ -1,0 +1,317 @@
+"""Doors: each is the one way of one container to this server. On this machine, a Unix socket in a
+folder that the container has; elsewhere, TCP and a token. docs/launcher.md has what is said there.
+
+Whoever comes in by a door is in its container: the launcher, or a program that has found the
+socket. Nothing that a program does there may cost more than its container's own share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import os
+import shutil
+import socket
+import struct
+from collections.abc import Callable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Protocol
+
+from emulator import ids
+from emulator.engines.launcher.frames import CONTROL
+
+INSIDE = "/dev/taskdock"
+"""The folder's path in a container: below /dev it does not count as a change to the image."""
+LAUNCHER = f"{INSIDE}/launcher"
+TOKEN = "TASKDOCK_TOKEN"  # noqa: S105 - a variable's name
+_SOCKET = "door"
+_CREDENTIALS = struct.Struct("iII")  # process, user, group: unix(7), SO_PEERCRED
+_BACKLOG = 128
+_TOKEN_LENGTH = 32
+_PATIENCE = 5.0  # seconds that a caller has to say what it wants
+_MOST_SILENT = 16  # callers at one door that have not said it yet
+_BURST = 256  # callers that one door takes in a row, before
+_REST = 0.5  # seconds of rest
+
+
+class Guest(Protocol):
+    """Who has a door. Called on the reactor's thread, with connections that do not block."""
+
+    def controlled(self, connection: socket.socket) -> None:
+        """The first connection for frames, and the only one."""
+
+    def called(self, letter: str, connection: socket.socket) -> None:
+        """A connection to the forward of this letter."""
+
+
+class Door:
+    def __init__(self, folder: Path, addresses: Sequence[str], token: str = "") -> None:
+        """`folder`: it is the container's at `INSIDE`. `addresses`: as the launcher takes them."""
+        self.folder = folder
+        self.addresses = addresses
+        self.token = token
+        self._guest: Guest | None = None
+        self._launcher: int | None = None  # its user, as the kernel tells it; None: not yet here
+        self._close: list[Callable[[], object]] = []
+
+    def open(self, guest: Guest) -> None:
+        """From now on callers are let in. On the reactor's thread, as all that follows."""
+        self._guest = guest
+
+    def enter(self, letter: bytes, connection: socket.socket) -> None:
+        """The launcher comes first, before any program runs. Programs are of another user."""
+        user = _user(connection)
+        is_first = self._launcher is None
+        if self._guest is None or is_first != (letter == CONTROL):
+            connection.close()
+        elif is_first:
+            self._launcher = user
+            self._guest.controlled(connection)
+        elif user != self._launcher:
+            connection.close()
+        else:
+            self._guest.called(letter.decode("latin-1"), connection)
+
+    def on_close(self, do: Callable[[], object]) -> None:
+        self._close.append(do)
+
+    def close(self) -> None:
+        """Nobody comes in any more. Closing again is harmless."""
+        self._guest = None
+        while self._close:
+            self._close.pop()()
+
+    def remove(self) -> None:
+        """Its folder; for any thread."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Entrance:
+    """A listening socket: takes callers, and hears whom they want. On the reactor's thread."""
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        preamble: int,
+        admit: Callable[[bytes, socket.socket], object],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        """`preamble`: bytes that a caller says first, with which it is admitted."""
+        self._listening = listening
+        self._preamble = preamble
+        self._admit = admit
+        self._loop = loop
+        self._silent: dict[socket.socket, tuple[bytearray, asyncio.TimerHandle]] = {}
+        self._taken = 0  # since the last rest
+        self._resting: asyncio.TimerHandle | None = None
+        listening.setblocking(False)
+        loop.add_reader(listening, self._accept)
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._listening)
+        if self._resting is not None:
+            self._resting.cancel()
+        self._listening.close()
+        for connection in list(self._silent):
+            self._forget(connection)
+            connection.close()
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listening.accept()
+        except OSError:
+            return
+        connection.setblocking(False)
+        if connection.family != socket.AF_UNIX:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        give_up = self._loop.call_later(_PATIENCE, self._drop, connection)
+        self._silent[connection] = (bytearray(), give_up)
+        self._loop.add_reader(connection, self._hear, connection)
+        self._hear(connection)  # it has most likely been said already
+        self._taken += 1
+        if self._taken >= _BURST or len(self._silent) >= _MOST_SILENT:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Callers wait in the kernel meanwhile: who calls without end shall not fill our days."""
+        if self._resting is None:
+            self._loop.remove_reader(self._listening)
+            self._resting = self._loop.call_later(_REST, self._go_on)
+
+    def _go_on(self) -> None:
+        self._resting, self._taken = None, 0
+        if len(self._silent) >= _MOST_SILENT:
+            self._rest()
+        else:
+            self._loop.add_reader(self._listening, self._accept)
+
+    def _hear(self, connection: socket.socket) -> None:
+        said, _ = self._silent[connection]
+        try:
+            data = connection.recv(self._preamble - len(said))
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        said += data
+        if not data:
+            self._drop(connection)
+        elif len(said) == self._preamble:
+            self._forget(connection)
+            self._admit(bytes(said), connection)
+
+    def _drop(self, connection: socket.socket) -> None:
+        self._forget(connection)
+        connection.close()
+
+    def _forget(self, connection: socket.socket) -> None:
+        _, give_up = self._silent.pop(connection)
+        give_up.cancel()
+        self._loop.remove_reader(connection)
+
+
+class Doors:
+    """Makes doors, in a folder of this server's own."""
+
+    def __init__(self, folder: Path, architecture: str) -> None:
+        """`architecture`: the engine's, in Docker's words."""
+        self._folder = folder.resolve()
+        self._architecture = architecture
+        self._made: set[str] = set()
+        """Names of the folders of all doors that were made here."""
+        self._tokens: dict[bytes, Door] = {}
+        self._lobby: list[tuple[str, socket.socket]] = []  # where the engine's containers call
+
+    def by_socket(self, loop: asyncio.AbstractEventLoop) -> Door:
+        """Raises `OSError`: this folder's disk may have no sockets."""
+        door = self._new((f"unix:{INSIDE}/{_SOCKET}",))
+        try:
+            listening = _listen(door.folder)
+        except OSError:
+            door.remove()
+            raise
+        loop.call_soon_threadsafe(_attend, door, listening, loop)
+        return door
+
+    def by_network(self, ways: Sequence[tuple[str, str]], loop: asyncio.AbstractEventLoop) -> Door:
+        """`ways`: pairs of an address of this machine and how a container reaches it.
+
+        Raises `OSError` where none of them can be listened on."""
+        if not self._lobby:
+            self._lobby = _open_lobby(ways)
+            loop.call_soon_threadsafe(self._open_entrances, loop)
+        door = self._new(
+            [f"tcp:{reach}:{listening.getsockname()[1]}" for reach, listening in self._lobby],
+            ids.word(_TOKEN_LENGTH),
+        )
+        key = door.token.encode()
+        self._tokens[key] = door
+        door.on_close(lambda: self._tokens.pop(key, None))
+        return door
+
+    def file(self, name: str, content: bytes) -> Path:
+        """One that many containers share, made once; all users may read it. `name`: it tells the
+        content. Raises `OSError`."""
+        return self._shared(name, lambda: content, 0o644)
+
+    def sweep(self) -> None:
+        """Removes what a server has left that was killed."""
+        for left in self._folder.glob("*/"):
+            if left.name not in self._made:
+                shutil.rmtree(left, ignore_errors=True)
+
+    def close(self) -> None:
+        """Once the reactor has stopped."""
+        for _, listening in self._lobby:
+            listening.close()
+
+    def _new(self, addresses: Sequence[str], token: str = "") -> Door:
+        """Its folder has the launcher. Only who is in its container gets there: what is above it
+        is this user's alone."""
+        program = self._program()
+        folder = self._folder / ids.word()
+        self._made.add(folder.name)
+        folder.mkdir()
+        folder.chmod(0o711)
+        launcher = folder / Path(LAUNCHER).name
+        try:
+            os.link(program, launcher)  # one copy in memory, for all containers
+        except OSError:  # there are disks without second names
+            shutil.copy(program, launcher)
+        return Door(folder, addresses, token)
+
+    def _program(self) -> Path:
+        name = f"launcher-{self._architecture}"
+        packed = resources.files(__package__) / name
+        return self._shared(name, packed.read_bytes, 0o755)
+
+    def _shared(self, name: str, content: Callable[[], bytes], mode: int) -> Path:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.chmod(0o700)
+        place = self._folder / name
+        if not place.exists():
+            half_done = self._folder / ids.word()
+            half_done.write_bytes(content())
+            half_done.chmod(mode)
+            half_done.rename(place)
+        return place
+
+    def _open_entrances(self, loop: asyncio.AbstractEventLoop) -> None:
+        for listening in dict.fromkeys(listening for _, listening in self._lobby):
+            Entrance(listening, _TOKEN_LENGTH + 1, self._admit, loop)
+
+    def _admit(self, said: bytes, connection: socket.socket) -> None:
+        token, letter = said[:-1], said[-1:]
+        for known, door in self._tokens.items():
+            if hmac.compare_digest(known, token):
+                door.enter(letter, connection)
+                return
+        connection.close()
+
+
+def _user(connection: socket.socket) -> int:
+    """Of the process at the other end, as this machine knows it; -1: by the network."""
+    if connection.family != socket.AF_UNIX:
+        return -1
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(credentials)[1])
+
+
+def _attend(door: Door, listening: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+    entrance = Entrance(listening, 1, door.enter, loop)
+    door.on_close(entrance.close)
+
+
+def _listen(folder: Path) -> socket.socket:
+    """A path has 108 bytes at most for a socket: so by the folder's descriptor."""
+    listening = socket.socket(socket.AF_UNIX)
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        short = f"/proc/self/fd/{place}"
+        base = short if os.path.isdir(short) else str(folder)
+        listening.bind(f"{base}/{_SOCKET}")
+        (folder / _SOCKET).chmod(0o666)  # root of a container may be anybody here
+        listening.listen(_BACKLOG)
+    except BaseException:
+        listening.close()
+        raise
+    finally:
+        os.close(place)
+    return listening
+
+
+def _open_lobby(ways: Sequence[tuple[str, str]]) -> list[tuple[str, socket.socket]]:
+    """For each way how a container reaches it, and the socket that listens there."""
+    opened: dict[str, socket.socket] = {}
+    fault: OSError | None = None
+    for listen, _ in ways:
+        if listen not in opened:
+            try:
+                opened[listen] = socket.create_server((listen, 0), backlog=_BACKLOG)
+            except OSError as error:
+                fault = error
+    found = [(reach, opened[listen]) for listen, reach in ways if listen in opened]
+    if not found:
+        raise fault or OSError("there is no address by which a container could call")
+    return found

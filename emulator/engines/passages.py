@@ -1,0 +1,117 @@
+"""Passages: how a container's door can lead to this server. They are tried in turn, and kept.
+
+Which one works depends on what no engine tells: whether its kernel is ours, and whether it sees our
+files under the names that we know. So the first container is made by each of them until it
+arrives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import docker
+from docker.errors import NotFound
+
+from emulator.engines.facts import EngineFacts, NetworkFacts, read_network
+from emulator.engines.launcher.door import Door, Doors
+from emulator.engines.paths import EnginePaths, own_mounts
+from emulator.engines.remedies import explain
+from emulator.engines.surroundings import surroundings
+from emulator.engines.ways import ENGINES_OWN, Way, own, ways
+
+
+class Passage(Protocol):
+    @property
+    def paths(self) -> EnginePaths: ...
+
+    @property
+    def hosts(self) -> dict[str, str]:
+        """Host names that the container gets."""
+
+    @property
+    def told(self) -> str:
+        """What it goes by, for people."""
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether nothing of it is on the network."""
+
+    def door(self, doors: Doors, loop: asyncio.AbstractEventLoop) -> Door:
+        """A new one. Raises `OSError`."""
+
+    def explain(self, errno: int) -> str:
+        """Why a container did not come by its door, and what mends it. `errno`: what its launcher
+        met, Linux's number; 0: nothing, it did not even try."""
+
+
+@dataclass(frozen=True)
+class BySocket:
+    paths: EnginePaths
+
+    told = "a Unix socket in the data folder"
+    is_usual = True
+
+    @property
+    def hosts(self) -> dict[str, str]:
+        return {}
+
+    def door(self, doors: Doors, loop: asyncio.AbstractEventLoop) -> Door:
+        return doors.by_socket(loop)
+
+    def explain(self, errno: int) -> str:
+        return f"the container did not come by the socket in the data folder (error {errno})"
+
+
+@dataclass(frozen=True)
+class ByNetwork:
+    """Where the engine's kernel is another one."""
+
+    paths: EnginePaths
+    ways: tuple[Way, ...]
+    facts: EngineFacts
+    network: NetworkFacts | None
+
+    is_usual = False
+
+    @property
+    def told(self) -> str:
+        return f"TCP, by {' or '.join(way.reach for way in self.ways)}"
+
+    @property
+    def hosts(self) -> dict[str, str]:
+        asks = any(way.reach == ENGINES_OWN for way in self.ways)
+        return {HOST: ENGINES_OWN} if asks else {}
+
+    def door(self, doors: Doors, loop: asyncio.AbstractEventLoop) -> Door:
+        reaches = [
+            (way.listen, HOST if way.reach == ENGINES_OWN else way.reach) for way in self.ways
+        ]
+        return doors.by_network(reaches, loop)
+
+    def explain(self, errno: int) -> str:
+        fault, remedies = explain(errno, self.ways, self.facts, self.network, surroundings())
+        lines = [f"containers cannot reach this server: {fault}."]
+        if remedies:
+            lines += ["To mend it:", *(f"    {remedy}" for remedy in remedies)]
+        return "\n".join(lines)
+
+
+HOST = "host.taskdock"
+"""Inside a container, what the engine thinks leads to this machine."""
+
+
+Passages = Callable[[docker.APIClient, EngineFacts], Sequence[Passage]]
+
+
+def usual(api: docker.APIClient, facts: EngineFacts) -> list[Passage]:
+    """The likeliest first."""
+    paths = EnginePaths(own_mounts(api))
+    try:
+        network = read_network(api.inspect_network("bridge"))
+    except NotFound:
+        network = None
+    by_network = ByNetwork(paths, ways(facts, network, own()), facts, network)
+    return [BySocket(paths), by_network]
