@@ -326,10 +326,12 @@ static int open_tcp(char *place) {
     struct addrinfo *found, kind = {.ai_socktype = SOCK_STREAM};
     char *port = strrchr(place, ':');
     int fd = -1;
-    errno = EHOSTUNREACH;
+    errno = EINVAL;
     if (port == NULL) return -1;
     *port++ = 0;
-    if (getaddrinfo(place, port, &kind, &found) != 0) return -1;
+    int unknown = getaddrinfo(place, port, &kind, &found);
+    errno = EHOSTUNREACH;
+    if (unknown != 0) return -1;
     door.token = token == NULL ? 0 : strnlen(token, sizeof door.preamble - 1);
     memcpy(door.preamble, token, door.token);
     for (struct addrinfo *one = found; one != NULL && fd < 0; one = one->ai_next) {
