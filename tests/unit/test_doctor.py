@@ -32,6 +32,7 @@ from emulator.doctor.judge_machine import (
 )
 from emulator.doctor.shortfalls import shortfalls
 from emulator.engines import inquiries
+from emulator.engines.ending import ProgramExit
 from emulator.engines.facts import EngineFacts, Kind
 from emulator.engines.inquiries import Asked
 from emulator.engines.reach import Reached
@@ -371,28 +372,40 @@ def test_files_that_the_engine_does_not_see(fields: Any, remedy: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "counted", "facts", "status", "words"),
+    ("end", "facts", "status", "words"),
     [
-        (137, True, DOCKER, Status.OK, "is killed, and that is seen"),
-        (137, False, DOCKER, Status.DEGRADED, "Runtime.ExitError in place of"),
-        (1, False, DOCKER, Status.DEGRADED, "ended with 1"),
-        (None, False, DOCKER, Status.DEGRADED, "ended with None"),
-        (0, False, DOCKER, Status.BROKEN, "docker info"),
-        (0, False, EngineFacts(kind=Kind.DOCKER, limits_swap=False), Status.BROKEN, "swapoff"),
         (
-            0,
-            False,
+            ProgramExit(signal=9, out_of_memory=True),
+            DOCKER,
+            Status.OK,
+            "is killed, and that is seen",
+        ),
+        (ProgramExit(signal=9), DOCKER, Status.DEGRADED, "Runtime.ExitError in place of"),
+        (ProgramExit(code=1), DOCKER, Status.DEGRADED, "ended with 1"),
+        (ProgramExit(), DOCKER, Status.DEGRADED, "ended with None"),
+        (ProgramExit(code=0), DOCKER, Status.BROKEN, "docker info"),
+        (
+            ProgramExit(code=0),
+            EngineFacts(kind=Kind.DOCKER, limits_swap=False),
+            Status.BROKEN,
+            "swapoff",
+        ),
+        (
+            ProgramExit(code=0),
             EngineFacts(kind=Kind.DOCKER, limits_memory=False),
             Status.BROKEN,
             "cgroup_enable=memory",
         ),
-        (0, False, EngineFacts(kind=Kind.ROOTLESS_PODMAN), Status.BROKEN, "rootlesscontaine.rs"),
+        (
+            ProgramExit(code=0),
+            EngineFacts(kind=Kind.ROOTLESS_PODMAN),
+            Status.BROKEN,
+            "rootlesscontaine.rs",
+        ),
     ],
 )
-def test_a_memory_limit(
-    code: int | None, counted: bool, facts: EngineFacts, status: Status, words: str
-) -> None:
-    found = judge_engine.memory(code, counted, 64, facts)
+def test_a_memory_limit(end: ProgramExit, facts: EngineFacts, status: Status, words: str) -> None:
+    found = judge_engine.memory(end, 64, facts)
 
     assert found.status is status
     assert words in "\n".join([found.measured, *found.remedies])
