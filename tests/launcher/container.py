@@ -22,10 +22,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+import pytest
+
 from tests.support.live import eventually
 
 SECONDS = 60.0
 """Patience, for every single thing; valgrind on a busy machine is slow."""
+BUILDS = (
+    "shipped",
+    pytest.param("sanitized", marks=pytest.mark.fuzz),
+    pytest.param("watched", marks=pytest.mark.fuzz),
+)
+BUT_WATCHED = pytest.mark.parametrize("launcher", BUILDS[:2], indirect=True)
+"""For tests in which an exec fails: valgrind dies of that."""
 PORT = 9001
 LETTER = "r"
 VARIABLES = ("PATH=/usr/bin:/bin",)
@@ -256,7 +265,7 @@ class Container:
         return int(eventually(children.read_text, "it has begun", within=SECONDS))
 
     def processes(self) -> Mapping[int, str]:
-        """The states of all processes in it but the launcher, by their numbers seen from outside."""
+        """The states of all processes but the launcher, by their numbers seen from outside."""
         space = os.readlink(f"/proc/{self.pid}/ns/pid")
         found = {}
         for folder in Path("/proc").iterdir():

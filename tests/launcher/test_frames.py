@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from tests.launcher.container import EPROTO, Container, packed, packed_items, wait_for
+from tests.launcher.container import BUT_WATCHED, EPROTO, Container, packed, packed_items, wait_for
 
 _LISTEN = struct.pack("<Hc", 9001, b"r")
 
@@ -83,6 +83,7 @@ def test_many_frames_may_come_at_once(container: Container) -> None:
         assert len(container.until("F").payload) == 8
 
 
+@BUT_WATCHED
 def test_the_largest_start_is_read(container: Container) -> None:
     rest = (4 << 20) - len(packed_items("c/bin/true", "e"))
     container.start("c/bin/true", "e" + "x" * rest)
