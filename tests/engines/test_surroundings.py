@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import re
-import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests.engines.calls import HELLO, SAMPLES, call_back, succeed
 from tests.engines.conftest import StartEngine
 from tests.engines.demo import shown
 from tests.engines.rows import record
-from tests.support.live import REPOSITORY, eventually
 from tests.support.own_engine import OwnEngine
-from tests.support.sdk import installed
 
 pytestmark = pytest.mark.docker
 
-SAMPLES = REPOSITORY / "sample_functions"
-HELLO, SDK = "hello-world-python", "sdk-creates-task"
-_TASK = re.compile(r'"taskId": "(\w+)"')
 TCP = "tcp://127.0.0.1:2375"
 
 
@@ -58,16 +51,6 @@ SURROUNDINGS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def sdk_sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The sample that makes a task through the SDK, with the SDK."""
-    folder = tmp_path_factory.mktemp("sample") / SDK
-    shutil.copytree(SAMPLES / SDK, folder)
-    shutil.copytree(installed() / "node_modules", folder / "src" / "node_modules", symlinks=True)
-    yield folder
-    shutil.rmtree(folder)
-
-
 @pytest.mark.parametrize("surrounding", SURROUNDINGS, ids=[each.row for each in SURROUNDINGS])
 def test_functions_run_and_call_the_task_service_whatever_the_engines_network_says(
     start_engine: StartEngine,
@@ -83,29 +66,10 @@ def test_functions_run_and_call_the_task_service_whatever_the_engines_network_sa
     with engine.serving(network=surrounding.network, environment=surrounding.environment) as server:
         assert server.url, shown(server.output)
         for sample in (SAMPLES / HELLO, sdk_sample):
-            succeed(engine, server.url, "deploy", str(sample), network=surrounding.network)
-        words = ("run", SDK, "-d", json.dumps({"functionName": HELLO}))
-        made = _TASK.search(succeed(engine, server.url, *words, network=surrounding.network))
-        assert made
-        task = made[1]
-        eventually(
-            lambda: status(engine, server.url, task, surrounding.network) == "complete",
-            "the end of the task that the function has made",
-            within=60,
-        )
+            words = ("deploy", str(sample))
+            succeed(engine, server.url, *words, network=surrounding.network)
+        call_back(engine, server.url, network=surrounding.network)
 
     assert server.code == 0, shown(server.output)
     assert "Traceback" not in server.output, shown(server.output)
     record(surrounding.row, engine.name, "works: the Runtime API, API_HOST, the SDK inside")
-
-
-def status(engine: OwnEngine, url: str, task: str, network: bool) -> str:
-    shown_task = succeed(engine, url, "tasks", "show", task, "--json", network=network)
-    return str(json.loads(shown_task)["status"])
-
-
-def succeed(engine: OwnEngine, url: str, *words: str, network: bool) -> str:
-    """What the command prints; it has to end well."""
-    done = engine.taskdock(*words, url=url, network=network)
-    assert done.returncode == 0, shown(done.stdout)
-    return done.stdout

@@ -95,10 +95,10 @@ def main(description: dict[str, Any]) -> int:
     _mount_data(folder / "data")
     _give(folder, description["user"] if description["rootless"] else 0)
     engine = _start(folder, description)
-    ending = threading.Thread(target=_end_with_input, args=(engine,), daemon=True)
-    ending.start()
+    asked = threading.Event()
+    threading.Thread(target=_end_with_input, args=(engine, asked), daemon=True).start()
     code = _reap_until_end(engine)
-    if ending.is_alive():  # it has ended by itself
+    if not asked.is_set():  # it has ended by itself
         sys.stderr.write((folder / "log").read_text(errors="replace")[-_LOG:])
     with contextlib.suppress(ProcessLookupError):
         os.kill(-1, signal.SIGKILL)  # all but this process; what holds mounts has to go first
@@ -159,9 +159,10 @@ def _podman(folder: Path, root: str, rootless: bool) -> list[str]:
     ]
 
 
-def _end_with_input(engine: subprocess.Popen[bytes]) -> None:
+def _end_with_input(engine: subprocess.Popen[bytes], asked: threading.Event) -> None:
     while os.read(sys.stdin.fileno(), 1024):
         pass
+    asked.set()
     engine.terminate()  # it stops its containers, and unmounts what it mounted
     time.sleep(SECONDS_TO_STOP)
     engine.kill()

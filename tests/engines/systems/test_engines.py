@@ -22,7 +22,7 @@ _SECONDS_FOR_CONTRACT = 400
 
 _DOCKER = "docker.io,iptables,ca-certificates,procps"
 _ROOTLESS_DOCKER = f"{_DOCKER},iproute2,rootlesskit,uidmap,slirp4netns,fuse-overlayfs"
-_PODMAN = (
+PODMAN = (
     "podman,crun,netavark,aardvark-dns,uidmap,slirp4netns,fuse-overlayfs,iptables,nftables,"
     "ca-certificates,procps"
 )
@@ -51,8 +51,8 @@ CASES = [
     Case("Docker of trixie", "trixie", "trixie", _DOCKER),
     Case("Docker of forky", "forky", "forky", _DOCKER),
     Case("user namespaces", "trixie", "trixie", _DOCKER, options=("--userns-remap=own",)),
-    Case("Podman of bookworm", "podman-bookworm", "bookworm", _PODMAN, how=_AS_PODMAN),
-    Case("Podman of trixie", "podman-trixie", "trixie", f"{_PODMAN},passt", how=_AS_PODMAN),
+    Case("Podman of bookworm", "podman-bookworm", "bookworm", PODMAN, how=_AS_PODMAN),
+    Case("Podman of trixie", "podman-trixie", "trixie", f"{PODMAN},passt", how=_AS_PODMAN),
     Case(
         "rootless Docker",
         "docker-rootless",
@@ -66,7 +66,7 @@ CASES = [
         "rootless Podman",
         "podman-trixie",
         "trixie",
-        f"{_PODMAN},passt",
+        f"{PODMAN},passt",
         how={**_AS_PODMAN, "rootless": True},
         lacks=_ALONE,
         passes_over=_LIMITS,
@@ -75,7 +75,7 @@ CASES = [
         "rootless Podman of bookworm",
         "podman-bookworm",
         "bookworm",
-        _PODMAN,
+        PODMAN,
         how={**_AS_PODMAN, "rootless": True},
         lacks=_ALONE,
         passes_over=_LIMITS,
