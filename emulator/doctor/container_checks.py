@@ -55,7 +55,9 @@ class ContainerChecks:
             return broken(error.message)
         except EngineError as error:
             self._image = ""
-            return judge_engine.no_container(error.message)
+            located = self._engine.located
+            assert located is not None
+            return judge_engine.no_container(error.message, located, str(self._machine.data))
 
     def door(self) -> Finding:
         passage = self._engine.use().passage

@@ -322,18 +322,23 @@ def test_a_container(seconds: float, greets: bool, status: Status) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "remedy"),
+    ("fault", "remedies"),
     [
-        ("could not find bridge docker0", "systemctl restart docker"),
-        ("write /var/lib: no space left on device", "docker image prune"),
-        ("something new", "docker run --rm hello-world"),
+        ("could not find bridge docker0", ["systemctl restart docker"]),
+        ("write /var/lib: no space left on device", ["docker image prune"]),
+        ("something new", ["docker run --rm hello-world"]),
+        ('invalid mount config for type "bind": bind source path does not exist', ["--data-dir"]),
+        ("mounts denied: the path /data is not shared from the host", ["--data-dir"]),
+        ("the engine cannot see /data: give it a volume", []),
     ],
 )
-def test_why_no_container_starts(fault: str, remedy: str) -> None:
-    found = judge_engine.no_container(fault)
+def test_why_no_container_starts(fault: str, remedies: list[str]) -> None:
+    found = judge_engine.no_container(fault, located(), "/data")
 
     assert found.status is Status.BROKEN
-    assert remedy in found.remedies[0]
+    assert found.measured.startswith(fault)
+    assert len(found.remedies) == len(remedies)
+    assert all(words in found.remedies[0] for words in remedies)
 
 
 def test_what_keeps_a_container_from_this_server_is_told_with_its_own_remedies_alone(
