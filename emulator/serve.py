@@ -10,13 +10,14 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from emulator import __version__, places
+from emulator import __version__, ids, places
 from emulator.app import Emulator
 from emulator.descriptors import raise_limit
 from emulator.doctor.shortfalls import shortfalls
 from emulator.engines.docker import DockerEngine, connect
 from emulator.engines.images import Images
 from emulator.engines.locate import find_engine
+from emulator.engines.reaper import Reaper
 from emulator.engines.scratch import open_scratch
 from emulator.engines.standins import Progress
 from emulator.identity.directory import ADMINISTRATOR
@@ -48,7 +49,8 @@ def _build(settings: Settings) -> tuple[Emulator, DockerEngine]:
 
     Raises `EngineUnreachable` or `StartupError`.
     """
-    client = connect(find_engine(os.environ))
+    address = find_engine(os.environ)
+    client = connect(address)
     announce = announcer(sys.stderr)
     if few := raise_limit():
         announce(Progress(few))
@@ -68,6 +70,7 @@ def _build(settings: Settings) -> tuple[Emulator, DockerEngine]:
         settings.data_dir.resolve() / "doors",
         scratch=None if isinstance(scratch, str) else scratch,
         warn=lambda text: announce(Progress(text)),
+        reaper=Reaper(address, ids.word()),
     )
     emulator = Emulator(
         settings,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emulator.doctor.finding import Finding, broken, degraded, ok, unchecked
-from emulator.engines.engine import ProgramExit
+from emulator.engines.ending import ProgramExit
 from emulator.engines.facts import EngineFacts, Kind
 from emulator.engines.inquiries import Asked
 from emulator.engines.registry import Fault

@@ -16,7 +16,8 @@ from pathlib import Path
 from types import TracebackType
 
 from emulator import ids
-from emulator.engines.engine import Container, ContainerSpec, Engine, Program, ProgramExit
+from emulator.engines.ending import ProgramExit
+from emulator.engines.engine import Container, ContainerSpec, Engine, Program
 from emulator.engines.probe import PROGRAM
 from emulator.errors import EngineError
 from emulator.reactor import Reactor

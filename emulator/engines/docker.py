@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import docker
@@ -23,6 +24,7 @@ from emulator.engines.facts import EngineFacts, Image, read_engine, read_image
 from emulator.engines.launcher.door import INSIDE, LAUNCHER, TOKEN, Door, Doors
 from emulator.engines.passages import Passage, Passages, usual
 from emulator.engines.passwd import Passwords
+from emulator.engines.reaper import Reaper
 from emulator.engines.scratch import FILE_SYSTEM, MOUNT_OPTIONS, NO_DISK, Scratch
 from emulator.engines.surroundings import memory as machine_memory
 from emulator.errors import EngineError, EngineUnreachable, NotReachable, StartFailed
@@ -78,10 +80,12 @@ class DockerEngine:
         scratch: Scratch | None = None,
         warn: Callable[[str], object] = lambda _: None,
         passages: Passages = usual,
+        reaper: Reaper | None = None,
     ) -> None:
         """`doors`: a folder for the doors of its containers, this engine's alone. `scratch`: disks
         of this machine, not used for an engine on another. `passages`: gives the ways in which
-        containers may come here, likeliest first.
+        containers may come here, likeliest first. `reaper`: removes what it makes should this
+        process be killed; it is closed with the engine.
 
         Raises `EngineUnreachable`.
         """
@@ -91,6 +95,7 @@ class DockerEngine:
         self._passages = passages
         self.passage: Passage | None = None
         """The one that works; None: none was tried yet."""
+        self._reaper = reaper
         self._choosing = threading.Lock()
         self._passwords = Passwords(self._api)
         self._doors = Doors(doors, self.facts.architecture)
@@ -113,6 +118,9 @@ class DockerEngine:
         self._warn(f"the size of /tmp is not limited: {reason}")
 
     def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> Container:
+        if self._reaper is not None:
+            self._reaper.watch()
+            spec = replace(spec, labels={**spec.labels, **self._reaper.labels})
         passage = self.passage
         if passage is None:
             with self._choosing:
@@ -229,6 +237,8 @@ class DockerEngine:
 
     def close(self) -> None:
         self._doors.close()
+        if self._reaper is not None:
+            self._reaper.close()
         self._api.close()
 
     def _image(self, reference: str) -> Image:

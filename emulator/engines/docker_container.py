@@ -11,12 +11,14 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 import docker
 from docker.errors import APIError, DockerException, NotFound
 
-from emulator.engines.engine import Listener, Program, ProgramExit
+from emulator.engines.ending import ProgramExit, StartFault, Step
+from emulator.engines.engine import Listener, Program
 from emulator.engines.facts import Image
 from emulator.engines.launcher import frames
 from emulator.engines.launcher.door import Door
@@ -31,6 +33,7 @@ _REMOVE_PAUSE = 0.05
 _READ = 64 * 1024  # bytes at a time: who prints for ever shall not hold up the others
 _PROGRAMS = 255  # numbers for them, over and over
 _WRONG_STATE = (304, 404, 409)
+_ENOENT, _EACCES, _EISDIR = 2, 13, 21  # Linux's numbers
 
 
 class DockerContainer:
@@ -66,6 +69,7 @@ class DockerContainer:
         self._peak = 0  # bytes
         self._muted = False
         self._program = 0  # the number of the latest
+        self._has_choice = False  # it has candidates
         self._running = False
         self._gone = False
 
@@ -93,12 +97,18 @@ class DockerContainer:
         entrypoint = image.entrypoint if program.entrypoint is None else program.entrypoint
         arguments = image.arguments if program.arguments is None else program.arguments
         command = (*entrypoint, *arguments)
+        candidates = program.candidates or command[:1]
         self._program = self._program % _PROGRAMS + 1
         self._running = True
+        self._has_choice = bool(program.candidates)
+        if not candidates:
+            nothing = ProgramExit(fault=StartFault(Step.NO_CANDIDATE, "", _ENOENT))
+            self._loop.call_soon(self._hear, Ended(self._program, nothing))
+            return
         self._say(
             frames.start(
                 self._program,
-                candidates=program.candidates or command[:1],
+                candidates=candidates,
                 arguments=arguments if program.candidates else command[1:],
                 variables={**image.variables, **program.environment},
                 folder=program.working_directory,
@@ -194,7 +204,7 @@ class DockerContainer:
                 self._running = self._muted = False
                 self._peak = exit.peak
                 self._tell(self._lines.end())
-                self._listener.exited(exit)
+                self._listener.exited(exit if self._has_choice else without_choice(exit))
             case Hello(version):
                 if version == frames.VERSION:
                     self.arrived.set()
@@ -253,6 +263,15 @@ class DockerContainer:
             wrong_state = isinstance(error, APIError) and error.status_code in _WRONG_STATE
             if not wrong_state and is_running(self._api, self.id):
                 raise EngineError(reason(error)) from None
+
+
+def without_choice(exit: ProgramExit) -> ProgramExit:
+    """Where there was one candidate, which had to be the program: told as if it had been run."""
+    fault = exit.fault
+    if fault is None or fault.step is not Step.NO_CANDIDATE or not fault.path:
+        return exit
+    errno = _EACCES if fault.errno == _EISDIR else fault.errno  # as execve(2) says it
+    return replace(exit, fault=StartFault(Step.PROGRAM, fault.path, errno))
 
 
 def is_running(api: docker.APIClient, id: str) -> bool:

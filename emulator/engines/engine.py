@@ -14,10 +14,10 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from emulator.engines.ending import ProgramExit
 from emulator.reactor import Reactor
 
 
@@ -47,37 +47,6 @@ class Program:
     working_directory: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     """Beside the image's variables."""
-
-
-class Step(str, Enum):
-    """What a program's start can fail at."""
-
-    WORKING_DIRECTORY = "working directory"
-    PROGRAM = "program"
-    NO_CANDIDATE = "no candidate"
-    """None of the paths is there."""
-
-
-@dataclass(frozen=True)
-class StartFault:
-    step: Step
-    path: str
-    errno: int
-    """Linux's number, whatever this machine is."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProgramExit:
-    """How the program ended, or why it did not start. Neither code, signal nor fault: nobody knows
-    (killed with its container, for one)."""
-
-    code: int | None = None
-    signal: int | None = None
-    """Linux's number of the signal that ended it."""
-    fault: StartFault | None = None
-    out_of_memory: bool = False
-    """The kernel killed it for lack of memory."""
-    peak: int = field(default=0, compare=False)  # bytes of memory, at most; 0: not measured
 
 
 class Listener(Protocol):

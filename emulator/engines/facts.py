@@ -75,11 +75,15 @@ class Image:
 
 def read_engine(info: Any, version: Any) -> EngineFacts:
     """From the engine's answers to GET /info and GET /version."""
-    # A rootless engine without control groups says that it has all the limits of its kernel:
-    # https://github.com/moby/moby/issues/42151
+    kind = _kind(info, version)
+    # A rootless engine without control groups says that it has all the limits of its kernel
+    # (https://github.com/moby/moby/issues/42151), and so does Podman where it has none to give:
+    # "Resource limits are not supported and ignored on cgroups V1 rootless systems".
     grouped = text(info, "CgroupDriver") != "none"
+    if kind is Kind.ROOTLESS_PODMAN and text(info, "CgroupVersion") == "1":
+        grouped = False
     return EngineFacts(
-        kind=_kind(info, version),
+        kind=kind,
         id=text(info, "ID"),
         version=text(info, "ServerVersion") or text(version, "Version"),
         api=text(version, "ApiVersion"),

@@ -70,17 +70,17 @@ def places(environment: Mapping[str, str]) -> Iterator[Place]:
 def ping(address: str) -> str | None:
     """None if an engine answers at `address`; otherwise what is wrong there, in a few words."""
     try:
-        connection = _connection(address)
+        line = connection(address, PING_SECONDS)
     except ValueError as error:
         return str(error)
     try:
-        connection.request("GET", "/_ping")
-        answer = connection.getresponse()
+        line.request("GET", "/_ping")
+        answer = line.getresponse()
         body = answer.read(100)
     except (OSError, http.client.HTTPException) as error:
         return _fault(error)
     finally:
-        connection.close()
+        line.close()
     if answer.status == http.client.OK and body.strip() == b"OK":
         return None
     return f"something answers, but not an engine (HTTP status {answer.status})"
@@ -148,8 +148,8 @@ def _usual_sockets(environment: Mapping[str, str], home: Path) -> Iterator[tuple
 class _UnixConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=PING_SECONDS)
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:
@@ -158,17 +158,19 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def _connection(address: str) -> http.client.HTTPConnection:
+def connection(address: str, timeout: float) -> http.client.HTTPConnection:
+    """For plain requests to the engine at `address`; `timeout` in seconds, for each step.
+
+    Raises `ValueError`, with what is wrong with the address.
+    """
     scheme, _, rest = address.partition("://")
     if scheme == "unix":
-        return _UnixConnection(rest)
+        return _UnixConnection(rest, timeout)
     if scheme in ("tcp", "http"):
         parts = urlsplit(f"//{rest}")
         if not parts.hostname:
             raise ValueError("the address names no host")
-        return http.client.HTTPConnection(
-            parts.hostname, parts.port or HTTP_PORT, timeout=PING_SECONDS
-        )
+        return http.client.HTTPConnection(parts.hostname, parts.port or HTTP_PORT, timeout=timeout)
     raise ValueError(f"{scheme}:// addresses cannot be used here; {_HERE}")
 
 

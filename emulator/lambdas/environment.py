@@ -15,13 +15,14 @@ from collections.abc import Callable
 from datetime import datetime
 
 from emulator.clock import Clock
-from emulator.engines.engine import Container, Program, ProgramExit
+from emulator.engines.ending import ProgramExit
+from emulator.engines.engine import Container, Program
 from emulator.functions.function import Function
 from emulator.lambdas import lifecycle, runtime_state
 from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.logs import LogLine
 from emulator.lambdas.mailbox import Mailbox
-from emulator.lambdas.outcome import ContainerEnd, Failure
+from emulator.lambdas.outcome import Failure
 from emulator.lambdas.placement import Slot, is_idle
 
 Write = Callable[[str], None]
@@ -65,7 +66,7 @@ class Environment:
         """How long the runtime's init took; None: it has not been through it."""
         self.overdue = False
         """The runtime was stopped because its time was up."""
-        self.end: ContainerEnd | None = None
+        self.end: ProgramExit | None = None
         """How the runtime has ended; None: it runs."""
         self._ended: float | None = None
         self._loop = loop
@@ -275,15 +276,15 @@ class Environment:
         self.peak = max(self.peak, exit.peak)
         if exit.out_of_memory:
             self.peak = self.function.memory_limit * 1024 * 1024
-        self._end(ContainerEnd(exit.code, exit.out_of_memory), Move.EXITED)
+        self._end(exit, Move.EXITED)
 
     def called(self, letter: str, connection: socket.socket) -> None:
         self._lead(self, letter, connection)
 
     def gone(self) -> None:
-        self._end(ContainerEnd(None), Move.LOST)
+        self._end(ProgramExit(), Move.LOST)
 
-    def _end(self, end: ContainerEnd, by: Move) -> None:
+    def _end(self, end: ProgramExit, by: Move) -> None:
         if self.end is None:
             self.end, self._ended = end, self._clock.monotonic()
         self.move(by)

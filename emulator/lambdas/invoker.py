@@ -11,6 +11,7 @@ from typing import Any
 
 from emulator import ids
 from emulator.clock import Clock, to_epoch
+from emulator.engines.ending import ProgramExit
 from emulator.functions.function import Function
 from emulator.lambdas import launch
 from emulator.lambdas.attendant import Attendant
@@ -20,12 +21,10 @@ from emulator.lambdas.logs import InvocationLog, Sink, Usage
 from emulator.lambdas.mailbox import Delivery
 from emulator.lambdas.outcome import (
     Cause,
-    ContainerEnd,
     Failure,
     Outcome,
     broken,
     ended,
-    no_bootstrap,
     not_started,
     stopped,
     timed_out,
@@ -208,13 +207,13 @@ class _Invocation:
             self._log.init_report(self._environment.age_milliseconds, self._why(), "init")
         return await self._attendant.restart(self._environment, self._limit)
 
-    async def _exchange(self) -> Outcome | ContainerEnd | None:
+    async def _exchange(self) -> Outcome | ProgramExit | None:
         """What came back from the runtime within its time; None: nothing."""
         mailbox = self._environment.mailbox
         loop = asyncio.get_running_loop()
-        reply: asyncio.Future[Outcome | ContainerEnd | None] = loop.create_future()
+        reply: asyncio.Future[Outcome | ProgramExit | None] = loop.create_future()
 
-        def told(what: Outcome | ContainerEnd | None) -> None:
+        def told(what: Outcome | ProgramExit | None) -> None:
             if not reply.done():
                 reply.set_result(what)
                 if isinstance(what, Outcome):
@@ -238,7 +237,7 @@ class _Invocation:
             mailbox.withdraw()
         return answered
 
-    async def _finish(self, answered: Outcome | ContainerEnd | None) -> Outcome:
+    async def _finish(self, answered: Outcome | ProgramExit | None) -> Outcome:
         """Waits for the rest of the log, and makes an outcome of what is none yet."""
         if isinstance(answered, Outcome):
             await self._environment.settle(_SETTLE_LIMIT)
@@ -250,17 +249,13 @@ class _Invocation:
         return outcome
 
     def _why(self) -> Failure:
-        """Why the runtime has ended without an answer."""
+        """Why the runtime has ended without an answer, or was not started."""
         environment, request_id = self._environment, self._call.request_id
         if environment.retired:
             return stopped()
         if environment.overdue:
             return timed_out(request_id, self._limit)
-        end = environment.end or ContainerEnd(None)
-        in_init = environment.init_milliseconds is None
-        zipped = environment.function.runtime is not None  # an image has exit codes of its own
-        if zipped and in_init and end.code == launch.NO_BOOTSTRAP:
-            return no_bootstrap(request_id)
+        end = environment.end or ProgramExit()
         return environment.init_failure or ended(request_id, end)
 
     @property

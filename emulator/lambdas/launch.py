@@ -29,15 +29,7 @@ in a host that it shall use as it is."""
 _OWN = "localhost,127.0.0.1"
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
-NO_BOOTSTRAP = 142
-"""Exit code of a custom runtime that is not there; AWS's own entry point uses it for no handler."""
-
-_BOOTSTRAP = f"""for b in /var/task/bootstrap /opt/bootstrap /var/runtime/bootstrap; do
-  [ -f "$b" ] && [ -x "$b" ] && exec env -u PWD -u OLDPWD -u SHLVL "$b"
-done
-exit {NO_BOOTSTRAP}"""
-"""On AWS no shell stands before a custom runtime, so there is none of a shell's own variables."""
-
+_BOOTSTRAPS = ("/var/task/bootstrap", "/opt/bootstrap", "/var/runtime/bootstrap")
 _PATH = "/usr/local/bin:/usr/bin/:/bin:/opt/bin"
 _LIBRARIES = "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
 _BARE = ("provided", "provided.al2")  # seen without /var/lang, and with X-Ray elsewhere
@@ -55,7 +47,7 @@ class Aws:
 
 
 def log_stream(environment_id: str, time: datetime) -> str:
-    """Names the environment without its id, which nobody but its runtime may know."""
+    """Names the environment as AWS names log streams."""
     return f"{time:%Y/%m/%d}/[$LATEST]{hashlib.sha256(environment_id.encode()).hexdigest()[:32]}"
 
 
@@ -116,7 +108,8 @@ def program(
     if command is None and function.entry_point:
         command = (function.entry_point,)
     return Program(
-        entrypoint=("/bin/sh", "-c", _BOOTSTRAP) if custom_runtime else image_config.entry_point,
+        candidates=_BOOTSTRAPS if custom_runtime else (),
+        entrypoint=None if custom_runtime else image_config.entry_point,
         arguments=() if custom_runtime else command,
         working_directory=image_config.working_directory,
         environment={

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from emulator.engines.ending import ProgramExit
 from emulator.lambdas import runtime_state
 from emulator.lambdas.outcome import (
     MAX_RESPONSE,
     Answer,
     Cause,
-    ContainerEnd,
     Failure,
     Outcome,
     function_error,
@@ -49,7 +49,7 @@ class Verdict(Enum):
 
 
 Deliver = Callable[[Delivery | None], None]
-Reply = Callable[[Outcome | ContainerEnd], object]
+Reply = Callable[[Outcome | ProgramExit], object]
 Cancel = Callable[[], None]
 
 
@@ -79,7 +79,7 @@ class Mailbox:
     def offer(self, delivery: Delivery, reply: Reply) -> None:
         """Holds the event for the runtime. `reply` gets what it posts, or how it ended, once."""
         if self._ended:
-            reply(ContainerEnd(None))
+            reply(ProgramExit())
             return
         self._delivery, self._reply = delivery, reply
         self._hand_over()
@@ -88,7 +88,7 @@ class Mailbox:
         """The invoker no longer waits: what the runtime still posts comes too late."""
         self._delivery = self._reply = None
 
-    def close(self, end: ContainerEnd) -> None:
+    def close(self, end: ProgramExit) -> None:
         """The runtime has ended: whoever waits is told. Closing again changes nothing."""
         self._ended = True  # from here on nobody waits
         waiting, self._waiting = self._waiting, []

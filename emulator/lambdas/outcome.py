@@ -11,6 +11,9 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from emulator.engines.ending import ProgramExit, StartFault, Step
+from emulator.lambdas import go_words
+
 MAX_RESPONSE = 6 * 1024 * 1024 + 100  # bytes
 
 
@@ -51,21 +54,7 @@ class Failure:
 Outcome = Answer | Failure
 
 
-@dataclass(frozen=True)
-class ContainerEnd:
-    """How a runtime ended: exit code (None: not known) and whether memory ran out."""
-
-    code: int | None
-    out_of_memory: bool = False
-
-
 _ERROR_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
-_SIGNALS = {
-    134: "signal: aborted (core dumped)",
-    137: "signal: killed",
-    139: "signal: segmentation fault (core dumped)",
-    143: "signal: terminated",
-}
 
 
 def function_error(body: bytes, error_type: str | None = None) -> Failure:
@@ -103,8 +92,10 @@ def timed_out(request_id: str, limit: float) -> Failure:
     )
 
 
-def ended(request_id: str, end: ContainerEnd) -> Failure:
-    """The runtime ended without an answer."""
+def ended(request_id: str, end: ProgramExit) -> Failure:
+    """The runtime ended without an answer, or could not be started."""
+    if end.fault is not None:
+        return _start_failed(request_id, end.fault)
     if end.out_of_memory:
         return _platform(
             Cause.MEMORY,
@@ -112,22 +103,42 @@ def ended(request_id: str, end: ContainerEnd) -> Failure:
             request_id,
             "Runtime exited with error: signal: killed",
         )
-    if end.code == 0:
-        why = "Runtime exited without providing a reason"
+    if end.signal is not None:
+        why = f"Runtime exited with error: {go_words.signal(end.signal)}"
     elif end.code is None:
         why = "Runtime exited with error: signal: killed"
+    elif end.code == 0:
+        why = "Runtime exited without providing a reason"
     else:
-        why = f"Runtime exited with error: {_SIGNALS.get(end.code, f'exit status {end.code}')}"
+        why = f"Runtime exited with error: exit status {end.code}"
     return _platform(Cause.CRASH, "Runtime.ExitError", request_id, why)
 
 
-def no_bootstrap(request_id: str) -> Failure:
-    return _platform(
-        Cause.CRASH,
-        "Runtime.InvalidEntrypoint",
-        request_id,
-        "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]",
-    )
+def _start_failed(request_id: str, fault: StartFault) -> Failure:
+    if fault.step is Step.WORKING_DIRECTORY:
+        return _platform(
+            Cause.CRASH, "Runtime.InvalidWorkingDir", request_id, _why_no_folder(fault)
+        )
+    return _platform(Cause.CRASH, "Runtime.InvalidEntrypoint", request_id, _why_no_program(fault))
+
+
+def _why_no_folder(fault: StartFault) -> str:
+    """In the words of `simple_bootstrap.go` of AWS's emulator, or else Go's."""
+    if not fault.path.startswith("/"):
+        return f"the working directory '{fault.path}' is invalid, it needs to be an absolute path"
+    if fault.errno == go_words.ENOENT:
+        return f"the working directory doesn't exist: {fault.path}"
+    return f"chdir {fault.path}: {go_words.error(fault.errno)}"
+
+
+def _why_no_program(fault: StartFault) -> str:
+    if fault.step is Step.NO_CANDIDATE:
+        looked_for = "/var/task/bootstrap /opt/bootstrap" if fault.path else ""
+        return f"Couldn't find valid bootstrap(s): [{looked_for}]"
+    if "/" in fault.path:
+        return f"fork/exec {fault.path}: {go_words.error(fault.errno)}"
+    quoted = json.dumps(fault.path, ensure_ascii=False)
+    return f"exec: {quoted}: executable file not found in $PATH"
 
 
 def response_too_large() -> Failure:

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from emulator import ids
 from emulator.clock import Clock
-from emulator.engines.engine import Container, Engine, ProgramExit
+from emulator.engines.ending import ProgramExit
+from emulator.engines.engine import Container, Engine
 from emulator.errors import EngineError
 from emulator.functions.function import Function
 from emulator.lambdas.environment import Environment

@@ -16,7 +16,8 @@ import docker
 import pytest
 
 from emulator import ids
-from emulator.engines.engine import Program, ProgramExit, StartFault, Step
+from emulator.engines.ending import ProgramExit, StartFault, Step
+from emulator.engines.engine import Program
 from emulator.engines.facts import EngineFacts
 from emulator.engines.images import ImageRequest, Images
 from emulator.engines.lines import MAX_LINE
@@ -202,7 +203,7 @@ def test_every_flush_is_answered(harness: Harness) -> None:
 # Ends
 
 
-@pytest.mark.parametrize("code", [0, 1, 3, 255])
+@pytest.mark.parametrize("code", [0, 1, 3, 127, 137, 255])
 def test_the_exit_code_is_told(harness: Harness, code: int) -> None:
     _, recorder = run(harness, prints(["one"], code=code))
 

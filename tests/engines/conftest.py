@@ -77,9 +77,7 @@ def start_engine(own_engines: None, busybox: Path) -> Iterator[StartEngine]:
 
         def start(*options: str, **fields: Any) -> OwnEngine:
             engine = started.enter_context(OwnEngine(*options, **fields))
-            place = engine.home / ".cache" / "taskdock" / "busybox" / "bin" / "busybox"
-            place.parent.mkdir(parents=True)
-            shutil.copy(busybox, place)
+            engine.keep(busybox, ".cache/taskdock/busybox/bin/busybox")
             return engine
 
         yield start

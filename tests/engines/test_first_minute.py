@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
-import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +16,12 @@ from emulator.engines.locate import find_engine
 from tests.engines.conftest import StartEngine
 from tests.engines.demo import assert_went_well
 from tests.engines.rows import record
+from tests.support import another_user
 from tests.support.later_api import later_api
-from tests.support.live import COMMAND, REPOSITORY
+from tests.support.live import COMMAND
 from tests.support.own_engine import search_path
 
 pytestmark = pytest.mark.docker
-
-OTHERS_ID = 64_123  # nobody's
 
 
 def test_the_demo_works_at_an_engines_first_start_ever(
@@ -93,20 +90,6 @@ def test_the_demo_works_where_the_engine_leaves_out_what_is_empty(
     record("API 1.52", f"API {api}", "works")
 
 
-_AS_ANOTHER = r"""
-set -e
-for folder in "$PREFIX" "$REPOSITORY" "$PACKAGES"; do
-  place=$BOUND/$((number = ${number:-0} + 1))
-  mkdir "$place"
-  mount --bind "$folder" "$place"
-done
-cd "$HOME"
-exec setpriv --reuid "$ID" --regid "$ID" --groups "$GROUP" --no-new-privs --bounding-set=-all \
-    env PATH="$PATH" "$BOUND/1/bin/$PYTHON" "$BOUND/2/cli.py" "$@"
-"""
-"""In a mount namespace of its own, since this Python and this folder may lie below /root."""
-
-
 @pytest.fixture
 def others_home() -> Iterator[Path]:
     """Of a user whom nobody knows, where the engine and that user can read it."""
@@ -114,7 +97,7 @@ def others_home() -> Iterator[Path]:
     folder.chmod(0o755)
     home = folder / "home"
     home.mkdir()
-    os.chown(home, OTHERS_ID, OTHERS_ID)
+    os.chown(home, another_user.ID, another_user.ID)
     yield home
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -126,26 +109,12 @@ def test_the_demo_works_for_a_user_who_is_not_root(
     address = find_engine(os.environ)
     bound = others_home.with_name("bound")
     bound.mkdir()
-    packages = sysconfig.get_path("purelib")
-    python = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    words = ["demo", "--data-dir", str(others_home / "demo")]
+    group = os.stat(address.removeprefix("unix://")).st_gid
+    words = ("demo", "--data-dir", str(others_home / "demo"))
 
     demo = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", _AS_ANOTHER, "another", *words],
-        env={
-            "PATH": search_path(),
-            "HOME": str(others_home),
-            "DOCKER_HOST": address,
-            "PYTHONPATH": f"{bound}/2:{bound}/3",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PREFIX": sys.base_prefix,
-            "REPOSITORY": str(REPOSITORY),
-            "PACKAGES": packages,
-            "PYTHON": python,
-            "BOUND": str(bound),
-            "ID": str(OTHERS_ID),
-            "GROUP": str(os.stat(address.removeprefix("unix://")).st_gid),
-        },
+        another_user.taskdock(bound, *words, groups=(group,)),
+        env={"PATH": search_path(), "HOME": str(others_home), "DOCKER_HOST": address},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

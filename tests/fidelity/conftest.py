@@ -11,6 +11,7 @@ import pytest
 from emulator.app import Emulator
 from emulator.engines.docker import DockerEngine, connect
 from emulator.engines.locate import find_engine
+from emulator.engines.source import Found
 from emulator.provision import ensure_images
 from emulator.settings import Settings
 from tests.support.live_dock import LiveDock
@@ -28,8 +29,10 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDock]:
     folder: Path = tmp_path_factory.mktemp("live") / "data"
     emulator = Emulator(
         Settings(port=0, data_dir=folder, freeze_after=3600.0),
-        engine=DockerEngine(connect(find_engine(os.environ)), pipes=folder),
-        image_of=lambda function: images[function.runtime or ""],
+        engine=DockerEngine(connect(find_engine(os.environ)), folder / "doors"),
+        image_of=lambda function: (
+            Found(function.image) if function.image else images[function.runtime or ""]
+        ),
     )
     emulator.start()
     dock = LiveDock(emulator)

@@ -99,7 +99,13 @@ def test_1_6_the_second_init_may_succeed(live: LiveDock) -> None:
         ("python3.11", "import sys\nsys.exit(3)\n", "Runtime.ExitError", "exit status 3"),
         ("nodejs20.x", "process.exit(3);\n", "Runtime.ExitError", "exit status 3"),
         ("provided.al2023", "#!/bin/sh\nexit 3\n", "Runtime.ExitError", "exit status 3"),
-        ("provided.al2023", "#!/bin/nothing\n", "Runtime.ExitError", "exit status 127"),
+        ("provided.al2023", "#!/bin/sh\nexit 142\n", "Runtime.ExitError", "exit status 142"),
+        (
+            "provided.al2023",
+            "#!/bin/sh\nkill -ALRM $$\n",
+            "Runtime.ExitError",
+            "signal: alarm clock",
+        ),
         ("python3.11", "x = b'x' * (200 << 20)\n", "Runtime.OutOfMemory", "signal: killed"),
     ],
 )

@@ -145,14 +145,15 @@ def clock() -> ManualClock:
 def narrow(tmp_path_factory: pytest.TempPathFactory, clock: ManualClock) -> Iterator[LiveDock]:
     """A server with a place for one invocation; its time passes when a test says so."""
     images = ensure_images(["provided.al2023"])
+    data = tmp_path_factory.mktemp("narrow") / "data"
     emulator = Emulator(
         Settings(
             port=0,
-            data_dir=tmp_path_factory.mktemp("narrow") / "data",
+            data_dir=data,
             freeze_after=3600.0,
             direct_concurrency=1,
         ),
-        engine=DockerEngine(connect(find_engine(os.environ))),
+        engine=DockerEngine(connect(find_engine(os.environ)), data / "doors"),
         image_of=lambda function: images[function.runtime or ""],
         clock=clock,
     )

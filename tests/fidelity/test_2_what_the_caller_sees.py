@@ -280,10 +280,8 @@ EXITS = {
     ("python3.13", "sys.exit(3)"): "exited with error: exit status 3",
     ("python3.11", "os._exit(255)"): "exited with error: exit status 255",
     ("python3.11", "os.kill(os.getpid(), signal.SIGKILL)"): "exited with error: signal: killed",
-    ("python3.11", "ctypes.string_at(0)"): (
-        "exited with error: signal: segmentation fault (core dumped)"
-    ),
-    ("python3.11", "os.abort()"): "exited with error: signal: aborted (core dumped)",
+    ("python3.11", "ctypes.string_at(0)"): "exited with error: signal: segmentation fault",
+    ("python3.11", "os.abort()"): "exited with error: signal: aborted",
     ("python3.11", "os.kill(os.getpid(), signal.SIGTERM)"): (
         "exited with error: signal: terminated"
     ),
@@ -291,9 +289,9 @@ EXITS = {
     ("nodejs22.x", "process.exit(3)"): "exited with error: exit status 3",
     ("nodejs20.x", "process.kill(process.pid, 'SIGKILL')"): "exited with error: signal: killed",
     ("nodejs20.x", "process.kill(process.pid, 'SIGSEGV')"): (
-        "exited with error: signal: segmentation fault (core dumped)"
+        "exited with error: signal: segmentation fault"
     ),
-    ("nodejs20.x", "process.abort()"): "exited with error: signal: aborted (core dumped)",
+    ("nodejs20.x", "process.abort()"): "exited with error: signal: aborted",
     ("provided.al2023", "exit 0"): "exited without providing a reason",
     ("provided.al2023", "exit 3"): "exited with error: exit status 3",
     ("provided.al2023", "kill -KILL $$"): "exited with error: signal: killed",
@@ -307,6 +305,40 @@ def test_2_4_a_runtime_that_ends_instead_of_answering(
     called = live.shared(runtime).run(code)
 
     why = f"Runtime {EXITS[runtime, code]}"
+    assert called.body == platform_body("Runtime.ExitError", called, why)
+
+
+# A shell would make one number of both.
+ENDS = {
+    "SIGHUP": "hangup",
+    "SIGINT": "interrupt",
+    "SIGILL": "illegal instruction",
+    "SIGTRAP": "trace/breakpoint trap",
+    "SIGBUS": "bus error",
+    "SIGFPE": "floating point exception",
+    "SIGUSR1": "user defined signal 1",
+    "SIGPIPE": "broken pipe",
+    "SIGALRM": "alarm clock",
+    "SIGSYS": "bad system call",
+    "SIGRTMIN": "signal 34",
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_2_4_a_runtime_that_a_signal_ends_is_told_by_its_name(live: LiveDock, name: str) -> None:
+    called = live.shared("python3.11").run(
+        f"signal.signal(signal.{name}, signal.SIG_DFL); os.kill(os.getpid(), signal.{name})"
+    )
+
+    why = f"Runtime exited with error: signal: {ENDS[name]}"
+    assert called.body == platform_body("Runtime.ExitError", called, why)
+
+
+@pytest.mark.parametrize("code", [126, 127, 134, 137, 139, 142, 143])
+def test_2_4_an_exit_code_is_never_a_signal(live: LiveDock, code: int) -> None:
+    called = live.shared("python3.11").run(f"os._exit({code})")
+
+    why = f"Runtime exited with error: exit status {code}"
     assert called.body == platform_body("Runtime.ExitError", called, why)
 
 
@@ -374,7 +406,11 @@ def test_2_4_a_result_that_is_too_large(live: LiveDock, runtime: str) -> None:
     )
 
 
-@pytest.mark.parametrize("files", [{"notes.txt": ""}, {"bootstrap.sh": "#!/bin/sh\n"}])
+@pytest.mark.parametrize(
+    "files",
+    [{"notes.txt": ""}, {"bootstrap.sh": "#!/bin/sh\n"}, {"bootstrap/main": "#!/bin/sh\n"}],
+    ids=["no such name", "another name", "a folder"],
+)
 def test_2_4_no_bootstrap(live: LiveDock, files: dict[str, str]) -> None:
     called = live.deploy("provided.al2023", files).call()
 

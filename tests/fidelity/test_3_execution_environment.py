@@ -559,22 +559,6 @@ def mounted(server: LiveServer) -> set[str]:
     return {line for line in listed.splitlines() if f" {server.data.resolve()}" in line}
 
 
-# 1.6, 2.4 Custom runtimes
-
-
-def test_1_6_a_bootstrap_that_is_not_executable_is_no_bootstrap(service: TaskService) -> None:
-    code = base64.b64encode(archive({"bootstrap": (SCRIPT.encode(), 0o644)})).decode()
-    function = {"name": "locked", "runtime": "provided.al2023", "entryPoint": "a.b"}
-    service.post("/functions/", {**function, "code": code})
-
-    error = service.execute("locked")["runtimeError"]
-
-    assert error["name"] == "Runtime.InvalidEntrypoint"
-    assert error["message"].endswith(
-        "Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
-    )
-
-
 # Packages
 
 LISTS = """

@@ -8,11 +8,9 @@ is what the engine is asked for, and that is looked at.
 from __future__ import annotations
 
 import hashlib
-import io
 import itertools
 import json
 import platform
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +18,10 @@ from typing import Any
 
 import docker
 import pytest
+from emulator.engines.console import COMMAND
 
 from emulator import ids
 from emulator.app import Emulator
-from emulator.engines.console import COMMAND
 from emulator.engines.docker import DockerEngine
 from emulator.engines.images import ImageRequest, Images
 from emulator.engines.scratch import LoopScratch
@@ -34,6 +32,7 @@ from emulator.functions.function import Function, ImageConfig
 from emulator.settings import Settings
 from tests.support.live import Json, TaskService, make_images, zipped
 from tests.support.live_dock import LiveDock
+from tests.support.workshop import Workshop, tar_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -93,27 +92,6 @@ CODE = {
     "nodejs": ("main.js", NODEJS),
     "provided": ("bootstrap", SCRIPT),
 }
-
-
-class Workshop:
-    """Builds images under names of its own, and removes them."""
-
-    def __init__(self, client: docker.DockerClient) -> None:
-        self._client = client
-        self._name = f"taskdock-test/{ids.word(8)}"
-        self._built: list[str] = []
-
-    def build(self, tag: str, dockerfile: str, **files: str) -> str:
-        texts = {"Dockerfile": dockerfile, **files}
-        context = io.BytesIO(tar_of({name: text.encode() for name, text in texts.items()}))
-        reference = f"{self._name}:{tag}"
-        self._client.images.build(fileobj=context, custom_context=True, tag=reference, rm=True)
-        self._built.append(reference)
-        return reference
-
-    def clear(self) -> None:
-        for reference in reversed(self._built):
-            self._client.images.remove(reference)
 
 
 class World:
@@ -194,7 +172,7 @@ def world(
 
     emulator = Emulator(
         Settings(port=0, data_dir=data, prewarm=0),  # functions of a runtime differ in their images
-        engine=DockerEngine(docker_client, disks, pipes=data),
+        engine=DockerEngine(docker_client, data / "doors", scratch=disks),
         image_of=image_of,
     )
     world = World(emulator, images, docker_client)
@@ -478,14 +456,3 @@ def foreign_image() -> tuple[str, str, bytes]:
 def variables(container_or_image: Json) -> dict[str, str]:
     entries = container_or_image["Config"]["Env"]
     return dict(entry.split("=", 1) for entry in entries)
-
-
-def tar_of(files: dict[str, bytes]) -> bytes:
-    """Every one of them executable."""
-    target = io.BytesIO()
-    with tarfile.open(fileobj=target, mode="w") as tar:
-        for name, data in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(data), 0o755
-            tar.addfile(entry, io.BytesIO(data))
-    return target.getvalue()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from emulator.clock import SystemClock
+from emulator.engines.ending import ProgramExit, StartFault, Step
 from tests.support.builders import Dock, Gate, Json, StartDock, eventually, summary
 from tests.support.fake_engine import FakeContainer, Runtime, serve
 
@@ -165,20 +166,21 @@ def test_a_runtime_that_asks_again_before_its_answer_gets_the_same_event(dock: D
 
 
 @pytest.mark.parametrize(
-    ("code", "why"),
+    ("end", "why"),
     [
-        (0, "Runtime exited without providing a reason"),
-        (3, "Runtime exited with error: exit status 3"),
-        (137, "Runtime exited with error: signal: killed"),
-        (139, r"Runtime exited with error: signal: segmentation fault \(core dumped\)"),
+        (ProgramExit(code=0), "Runtime exited without providing a reason"),
+        (ProgramExit(code=3), "Runtime exited with error: exit status 3"),
+        (ProgramExit(code=137), "Runtime exited with error: exit status 137"),
+        (ProgramExit(signal=9), "Runtime exited with error: signal: killed"),
+        (ProgramExit(signal=13), "Runtime exited with error: signal: broken pipe"),
     ],
 )
 def test_a_runtime_that_ends_before_its_answer_fails_the_task(
-    dock: Dock, code: int, why: str
+    dock: Dock, end: ProgramExit, why: str
 ) -> None:
     def handler(event: Any, runtime: Runtime) -> None:
         runtime.print("last words", end="")
-        runtime.exit(code)
+        runtime.finish(end)
 
     dock.deploy(handler)
     task_id = dock.create_task()
@@ -420,6 +422,45 @@ def test_a_runtime_that_ends_during_init_fails_the_task(dock: Dock) -> None:
         "END RequestId: ID",
         rf"{REPORT}\t{status}\t",
     )
+
+
+NOT_THERE = StartFault(Step.PROGRAM, "/var/task/bootstrap", 2)
+
+
+def test_a_runtime_that_does_not_start_fails_the_task(dock: Dock) -> None:
+    dock.deploy_program(lambda runtime: runtime.fail_to_start(NOT_THERE))
+    task_id = dock.create_task()
+
+    task = dock.finish(task_id)
+
+    why = "RequestId: ID Error: fork/exec /var/task/bootstrap: no such file or directory"
+    status = r"Status: error\tError Type: Runtime\.InvalidEntrypoint"
+    assert task["status"] == "failed"
+    _assert_error(task, "Runtime.InvalidEntrypoint", why)
+    _assert_lines(
+        dock.logs(task_id),
+        rf"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: init\t{status}",
+        rf"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: invoke\t{status}",
+        r"START RequestId: ID .*",
+        why,
+        r"Runtime\.InvalidEntrypoint",
+        "END RequestId: ID",
+        rf"{REPORT}\t{status}\t",
+    )
+
+
+def test_a_runtime_that_did_not_start_is_tried_again_by_the_next_invocation(dock: Dock) -> None:
+    def init(runtime: Runtime) -> None:
+        if runtime.turn <= 2:  # the cold start's two
+            runtime.fail_to_start(NOT_THERE)
+
+    dock.deploy_program(serve(lambda event, runtime: "done", init))
+
+    first, second = (dock.execute().json() for _ in range(2))
+
+    assert first["runtimeError"]["name"] == "Runtime.InvalidEntrypoint"
+    assert second["result"] == "done"
+    assert len(dock.engine.started) == 1
 
 
 def test_memory_can_run_out_during_init(dock: Dock) -> None:

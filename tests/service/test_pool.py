@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from emulator.engines.engine import ProgramExit
+from emulator.engines.ending import ProgramExit
 from emulator.engines.source import Found
 from emulator.functions.function import Function
 from emulator.lambdas.environment import Environment

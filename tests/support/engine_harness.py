@@ -18,7 +18,8 @@ import docker
 
 from emulator import ids
 from emulator.engines.docker import DockerEngine
-from emulator.engines.engine import Container, ContainerSpec, Engine, Program, ProgramExit
+from emulator.engines.ending import ProgramExit
+from emulator.engines.engine import Container, ContainerSpec, Engine, Program
 from emulator.engines.passages import Passages, usual
 from emulator.engines.scratch import Scratch
 from emulator.reactor import Reactor
@@ -34,6 +35,7 @@ import os, signal, socket, sys
 def ring():
     sys.stdout.flush()
     with socket.create_connection(("127.0.0.1", {BELL})) as line:
+        line.sendall(b"?")
         assert line.recv(1)
 """
 
@@ -111,7 +113,10 @@ class Doorbell:
 
     def await_ring(self) -> socket.socket:
         """The line to the container that rang; a byte sent on it lets the container go on."""
-        return self.rings.get(timeout=LIMIT)
+        line = self.rings.get(timeout=LIMIT)
+        line.settimeout(LIMIT)
+        assert line.recv(1) == b"?"
+        return line
 
 
 class Remote:
@@ -323,6 +328,7 @@ def run(
 
 def _ring(runtime: Runtime) -> None:
     with runtime.connect(f"127.0.0.1:{BELL}") as line:
+        line.sendall(b"?")
         line.recv(1)
     runtime.go_on()
 

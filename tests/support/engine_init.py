@@ -5,9 +5,10 @@ process 1 of a pid namespace: when it ends, the kernel ends everything in there,
 of them go the mounts and the network. It ends when nobody holds its input any more, which is also
 so after its owner was killed, and when its time is up. Needs nothing but Python's own library.
 
-DESCRIPTION is JSON: `folder` (the engine's, which goes with it), `options` (of dockerd), `root`
-(the folder of another system, whose dockerd is run, or ""), `without` (what is mounted here and
-not for the engine), `limit` (seconds).
+DESCRIPTION is JSON: `folder` (the engine's, which goes with it), `program` (dockerd or podman),
+`options` (the program's), `root` (the folder of another system, whose program is run, or ""),
+`user` (the id of who runs it; not 0: rootless, and only from another system), `without` (what is
+mounted here and not for the engine), `limit` (seconds).
 """
 
 from __future__ import annotations
@@ -47,6 +48,26 @@ exec "$@"
 """
 """A kernel may have only one of iptables' two backends, and not the one that the name leads to."""
 
+_ROOTLESS = r"""
+rootless() {
+  # What a rootless engine takes: a user with a name and ids of its own, and two devices that
+  # everybody may open.
+  { cat "$ROOT/etc/passwd"; echo "own:x:$OWNER:$OWNER::$FOLDER/home:/bin/sh"; } > "$FOLDER/passwd"
+  echo "own:300000:65536" > "$FOLDER/ids"
+  touch "$ROOT/etc/subuid" "$ROOT/etc/subgid"
+  mount --bind "$FOLDER/passwd" "$ROOT/etc/passwd"
+  mount --bind "$FOLDER/ids" "$ROOT/etc/subuid"
+  mount --bind "$FOLDER/ids" "$ROOT/etc/subgid"
+  device net/tun 10 200
+  device fuse 10 229
+}
+device() {
+  [ -e "$ROOT/dev/$1" ] || return 0
+  mknod --mode 666 "$FOLDER/device-$3" c "$2" "$3"
+  mount --bind "$FOLDER/device-$3" "$ROOT/dev/$1"
+}
+"""
+
 _ROOTED = r"""
 set -e
 mkdir -p "$ROOT$FOLDER" "$ROOT/oldroot"
@@ -56,6 +77,7 @@ mount --rbind /sys "$ROOT/sys"
 mount --rbind /dev "$ROOT/dev"
 mount -t tmpfs tmpfs "$ROOT/run"
 mount --rbind "$FOLDER" "$ROOT$FOLDER"
+if [ "$OWNER" != 0 ]; then rootless; fi
 cd "$ROOT"
 pivot_root . oldroot
 cd /
@@ -70,6 +92,7 @@ def main(description: dict[str, Any]) -> int:
     signal.alarm(description["limit"])
     _bring_up_loopback()
     _mount_data(folder / "data")
+    _give(folder, description["user"])
     engine = _start(folder, description)
     ending = threading.Thread(target=_end_with_input, args=(engine,), daemon=True)
     ending.start()
@@ -82,31 +105,54 @@ def main(description: dict[str, Any]) -> int:
 
 
 def _start(folder: Path, description: dict[str, Any]) -> subprocess.Popen[bytes]:
-    root = description["root"]
-    command = [
-        "dockerd",
-        f"--host=unix://{folder}/docker.sock",
-        f"--data-root={folder}/data",
-        f"--exec-root={'/run/engine' if root else folder / 'exec'}",
-        f"--pidfile={folder}/pid",
-        *description["options"],
-    ]
+    root, user = description["root"], description["user"]
+    command = (_podman if description["program"] == "podman" else _dockerd)(folder, root, user)
+    if user:
+        ids = (f"--reuid={user}", f"--regid={user}", "--clear-groups")
+        command = ["setpriv", *ids, *command]
     variables = {
         **os.environ,
         "TOOLS": "/run/tools" if root else str(folder / "tools"),
         "ROOT": root,
         "FOLDER": str(folder),
+        "OWNER": str(user),
         "WITHOUT": " ".join(description["without"]),
+        "HOME": str(folder / "home"),
+        "XDG_RUNTIME_DIR": str(folder / "run"),
+        "CONTAINERS_CONF": str(folder / "containers.conf"),
+        "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
     }
-    script = _ROOTED + _PLAIN if root else _PLAIN
+    script = _ROOTLESS + _ROOTED + _PLAIN if root else _PLAIN
     with open(folder / "log", "wb") as log:
         return subprocess.Popen(
-            ["unshare", "--mount", "sh", "-c", script, "engine", *command],
+            ["unshare", "--mount", "sh", "-c", script, "engine", *command, *description["options"]],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             env=variables,
         )
+
+
+def _dockerd(folder: Path, root: str, user: int) -> list[str]:
+    return [
+        "/usr/share/docker.io/contrib/dockerd-rootless.sh" if user else "dockerd",
+        f"--host=unix://{folder}/docker.sock",
+        f"--data-root={folder}/data",
+        f"--exec-root={'/run/engine' if root and not user else folder / 'exec'}",
+        f"--pidfile={folder}/pid",
+    ]
+
+
+def _podman(folder: Path, root: str, user: int) -> list[str]:
+    """Without systemd, which it would ask for control groups and for its log."""
+    (folder / "containers.conf").write_text(
+        '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
+    )
+    runroot = folder / "run" / "podman" if user else Path("/run/podman")
+    return [
+        *("podman", f"--root={folder}/data/root", f"--runroot={runroot}"),
+        *("system", "service", "--time=0", f"unix://{folder}/docker.sock"),
+    ]
 
 
 def _end_with_input(engine: subprocess.Popen[bytes]) -> None:
@@ -129,6 +175,13 @@ def _mount_data(folder: Path) -> None:
     folder.mkdir()
     options = f"mode=711,size={_DATA_SIZE}"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "data", str(folder)], check=True)
+
+
+def _give(folder: Path, user: int) -> None:
+    for name in ("home", "run"):
+        (folder / name).mkdir(mode=0o700, exist_ok=True)
+    for path in (folder, *(folder / name for name in ("home", "run", "data"))):
+        os.chown(path, user, user)
 
 
 def _bring_up_loopback() -> None:

@@ -18,7 +18,8 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from emulator import ids
-from emulator.engines.engine import ContainerSpec, Listener, Program, ProgramExit
+from emulator.engines.ending import ProgramExit, StartFault, Step
+from emulator.engines.engine import ContainerSpec, Listener, Program
 from emulator.engines.lines import Lines
 from emulator.errors import StartFailed
 from emulator.reactor import Reactor
@@ -27,6 +28,7 @@ PEAK = 40 * 1024 * 1024  # bytes that every fake container says it used
 _KILLED = ProgramExit()
 _STOPPED = ProgramExit(signal=9)
 _OUT_OF_MEMORY = ProgramExit(signal=9, out_of_memory=True)
+_NOT_FOUND = StartFault(Step.PROGRAM, "/lambda-entrypoint.sh", 2)
 _API = "/2018-06-01/runtime"
 _PATIENCE = 60.0  # seconds until what waits for its test gives up
 
@@ -73,8 +75,15 @@ class Runtime:
         raise Ended
 
     def die(self, signal: int) -> NoReturn:
+        """By this signal, of Linux's number."""
         self.go_on()
         self.finish(ProgramExit(signal=signal))
+        raise Ended
+
+    def fail_to_start(self, fault: StartFault) -> NoReturn:
+        """As if there had been no process at all."""
+        self.go_on()
+        self.finish(ProgramExit(fault=fault))
         raise Ended
 
     def exhaust_memory(self) -> NoReturn:
@@ -318,8 +327,7 @@ class FakeContainer:
 
 
 def _not_found(runtime: Runtime) -> None:
-    runtime.print("not found")
-    runtime.exit(127)
+    runtime.fail_to_start(_NOT_FOUND)
 
 
 def _thread(name: str, run: Callable[[Any], object], argument: object) -> None:

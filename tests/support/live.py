@@ -288,15 +288,15 @@ def make_images(*runtimes: str) -> None:
     )
 
 
-def zipped(files: Mapping[str, str]) -> bytes:
-    """A zip of these texts, every one of them executable."""
+def zipped(files: Mapping[str, str | bytes], mode: int = 0o755) -> bytes:
+    """A zip of these files, every one of them executable unless `mode` says otherwise."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
-        for name, text in files.items():
+        for name, content in files.items():
             entry = zipfile.ZipInfo(name)
             entry.create_system = 3  # Unix: without it the mode means nothing
-            entry.external_attr = 0o100755 << 16
-            archive.writestr(entry, text)
+            entry.external_attr = (0o100000 | mode) << 16
+            archive.writestr(entry, content)
     return target.getvalue()
 
 

@@ -61,8 +61,8 @@ def install(root: Path) -> None:
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPOSITORY / name, source / name)
     if not (root / "opt/venv/bin/pip").exists():
-        _within(root, "python3", "-m", "venv", "/opt/venv")
-    _within(root, "/opt/venv/bin/pip", "install", "--quiet", "/opt/source")
+        within(root, "python3", "-m", "venv", "/opt/venv")
+    within(root, "/opt/venv/bin/pip", "install", "--quiet", "/opt/source")
 
 
 def install_emulator() -> None:
@@ -126,10 +126,10 @@ def _prepare(root: Path, script: Path, files: Mapping[str, Path]) -> None:
     (root / "opt" / "script").chmod(0o755)
     (root / "etc/systemd/system/script.service").write_text(_SERVICE)
     (root / "etc/fstab").write_text("/dev/vda / ext4 defaults 0 1\n")
-    _within(root, "systemctl", "enable", "-q", "script.service", "docker.service")
+    within(root, "systemctl", "enable", "-q", "script.service", "docker.service")
 
 
-def _within(root: Path, *command: str) -> None:
+def within(root: Path, *command: str) -> None:
     """Runs a command with that folder as its root."""
     variables = {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
     subprocess.run(

@@ -1,9 +1,9 @@
-"""A Docker Engine of a test's own: started for it, broken as it likes, and gone with it.
+"""An engine of a test's own: started for it, broken as it likes, and gone with it.
 
 It has network, mount and pid namespaces of its own, and a data folder of its own, which is empty:
-the engine's first start ever. It may be the dockerd of another system, which is then run with that
-system's files as its root. Nothing of it outlives its owner, also when that is killed: see
-`engine_init.py`. It takes root on Linux.
+the engine's first start ever. It may be the dockerd or the Podman of another system, which is then
+run with that system's files as its root, and by a user who is not root. Nothing of it outlives its
+owner, also when that is killed: see `engine_init.py`. It takes root on Linux.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ from types import TracebackType
 import docker
 
 from emulator.engines.locate import ping
-from tests.support import engine_init
-from tests.support.live import COMMAND, eventually
+from tests.support import another_user, engine_init
+from tests.support.live import REPOSITORY, eventually
 
 SECONDS_TO_START = 60.0
 
 _URL_LINE = re.compile(r"Task Service\s+(http://\S+)")
 _SECONDS_TO_END = engine_init.SECONDS_TO_STOP + 20
 _SECONDS_TO_LOAD = 240
+_UNIFIED = "/sys/fs/cgroup/unified"
+"""Control groups of version 2 beside those of version 1, which Debian's crun refuses to see."""
 _PLACE = "/var/tmp"  # short, since a socket's path is; on a disk, as containers' files have to be
 
 
@@ -93,16 +95,25 @@ class OwnEngine:
     def __init__(
         self,
         *options: str,
+        program: str = "dockerd",
         root: Path | None = None,
+        rootless: bool = False,
         without: tuple[str, ...] = (),
         limit: int = 280,
     ) -> None:
-        """`options`: of dockerd. `root`: the root folder of another system, which sees only
-        `folder` of this one. `without`: what is mounted here and not for the engine, such as a
-        control group. The engine ends by itself after `limit` seconds."""
+        """`program`: dockerd or podman. `options`: the program's. `root`: the root folder of
+        another system, which sees only `folder` of this one. `rootless`: the engine and all that
+        is run there are the user's `another_user.ID`. `without`: what is mounted here and not for
+        the engine, such as a control group. The engine ends by itself after `limit` seconds."""
+        self._rootless = rootless
+        self._program = program
+        if program == "podman" and os.path.ismount(_UNIFIED):
+            without = (*without, _UNIFIED)
         self._description = {
+            "program": program,
             "options": options,
             "root": str(root or ""),
+            "user": another_user.ID if rootless else 0,
             "without": without,
             "limit": limit,
         }
@@ -159,6 +170,12 @@ class OwnEngine:
         finally:
             client.close()
 
+    @property
+    def name(self) -> str:
+        """Such as `Docker 20.10.24+dfsg1` or `rootless Podman 5.4.2`."""
+        kind = "Podman" if self._program == "podman" else "Docker"
+        return f"{'rootless ' if self._rootless else ''}{kind} {self.version}"
+
     def images(self) -> list[str]:
         """The tags of what it has."""
         client = docker.DockerClient(base_url=self.address)
@@ -208,9 +225,35 @@ class OwnEngine:
 
     @property
     def home(self) -> Path:
-        folder = self.folder / "home"
-        folder.mkdir(exist_ok=True)
-        return folder
+        """Of whoever runs commands here."""
+        return self.folder / "home"
+
+    def keep(self, source: Path, name: str) -> None:
+        """Copies a file into the home, under this name."""
+        place = self.home / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, place)
+        owner = self.home.stat()
+        for path in (place, *place.relative_to(self.home).parents[:-1]):
+            os.chown(self.home / path, owner.st_uid, owner.st_gid)
+
+    def python(self, *words: str) -> list[str]:
+        """This Python with these words, as a command of whoever owns the engine."""
+        if self._rootless:
+            return another_user.python(self._bound, *words)
+        return [sys.executable, *words]
+
+    @property
+    def project(self) -> Path:
+        """This project's folder, as `python` sees it."""
+        return another_user.project(self._bound) if self._rootless else REPOSITORY
+
+    @property
+    def _bound(self) -> Path:
+        return self.folder / "bound"
+
+    def _taskdock(self, *words: str) -> list[str]:
+        return self.python(str(self.project / "cli.py"), *words)
 
     def environment(self, **more: str) -> dict[str, str]:
         return {
@@ -227,7 +270,8 @@ class OwnEngine:
         self, *words: str, url: str, network: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """The command, talking to the server at `url`."""
-        return self.run(*COMMAND, *words, network=network, environment={"TASKDOCK_URL": url})
+        command = self._taskdock(*words)
+        return self.run(*command, network=network, environment={"TASKDOCK_URL": url})
 
     @contextlib.contextmanager
     def serving(
@@ -235,9 +279,8 @@ class OwnEngine:
     ) -> Iterator[Served]:
         """`taskdock serve` there; it has begun to serve, or has ended."""
         data = str(self.folder / "served")
-        command = self.inside(
-            *COMMAND, "serve", "--port", "0", "--data-dir", data, *options, network=network
-        )
+        words = ("serve", "--port", "0", "--data-dir", data, *options)
+        command = self.inside(*self._taskdock(*words), network=network)
         with subprocess.Popen(
             command,
             cwd=self.folder,
@@ -256,10 +299,12 @@ class OwnEngine:
             finally:
                 served.stop()
 
-    def demo(self, *, network: bool = True) -> subprocess.CompletedProcess[str]:
+    def demo(
+        self, *, network: bool = True, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """`taskdock demo` from nothing."""
-        data = str(self.folder / "demo")
-        return self.run(*COMMAND, "demo", "--data-dir", data, network=network)
+        command = self._taskdock("demo", "--data-dir", str(self.folder / "demo"))
+        return self.run(*command, network=network, environment=environment)
 
     def _has_begun(self) -> bool:
         return ping(self.address) is None or self._process.poll() is not None

@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any
 
 from emulator.clock import SystemClock
-from emulator.engines.engine import ProgramExit
+from emulator.engines.ending import ProgramExit
 from emulator.lambdas.invoker import Call, Invoker
 from emulator.lambdas.outcome import Outcome
 from tests.support.builders import Dock
@@ -46,7 +46,7 @@ class Wire:
     """One connection of a runtime."""
 
     def __init__(self, connection: socket.socket, host: str) -> None:
-        self.host = host
+        self.host: str | None = host
         self.socket = connection
         self.socket.settimeout(LIMIT)
 

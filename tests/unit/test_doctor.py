@@ -29,7 +29,7 @@ from emulator.doctor.judge_machine import (
 )
 from emulator.doctor.shortfalls import shortfalls
 from emulator.engines import inquiries
-from emulator.engines.engine import ProgramExit
+from emulator.engines.ending import ProgramExit
 from emulator.engines.facts import EngineFacts, Kind
 from emulator.engines.inquiries import Asked
 from emulator.engines.registry import Fault

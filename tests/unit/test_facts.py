@@ -48,6 +48,7 @@ def network(name: str) -> NetworkFacts:
         ("docker-rootless", Kind.ROOTLESS_DOCKER, "20.10.5", "1.41"),
         ("podman-5.4", Kind.PODMAN, "5.4.2", "1.41"),
         ("podman-rootless", Kind.ROOTLESS_PODMAN, "5.4.2", "1.41"),
+        ("podman-4.3-rootless", Kind.ROOTLESS_PODMAN, "4.3.1", "1.41"),
     ],
 )
 def test_an_engine_is_known_by_its_answers(name: str, kind: Kind, version: str, api: str) -> None:
@@ -117,10 +118,13 @@ def test_what_an_image_leaves_out_is_empty(left_out: str, absent: bool) -> None:
     assert found.variables == (usual if "Env" in gone else {**usual, "C": "d=e", "E": ""})
 
 
-def test_a_rootless_engine_without_control_groups_limits_nothing_whatever_it_says() -> None:
-    assert ANSWERS["docker-rootless"]["info"]["MemoryLimit"] is True
+@pytest.mark.parametrize("name", ["docker-rootless", "podman-4.3-rootless"])
+def test_a_rootless_engine_without_control_groups_limits_nothing_whatever_it_says(
+    name: str,
+) -> None:
+    assert ANSWERS[name]["info"]["MemoryLimit"] is True
 
-    found = engine("docker-rootless")
+    found = engine(name)
 
     assert (found.limits_memory, found.limits_swap) == (False, False)
 

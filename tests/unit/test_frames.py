@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.engines.engine import ProgramExit, StartFault, Step
+from emulator.engines.ending import ProgramExit, StartFault, Step
 from emulator.engines.launcher import frames
 from emulator.engines.launcher.frames import (
     BadFrame,

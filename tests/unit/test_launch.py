@@ -166,6 +166,14 @@ def test_an_image_function_is_started_as_it_says_or_as_its_image_does(config, en
     assert (made.entrypoint, made.arguments, made.working_directory) == started
 
 
+def test_a_custom_runtime_is_the_first_bootstrap_that_is_there():
+    made = program(replace(OAK, runtime="provided.al2023"), custom_runtime=True)
+
+    assert (made.entrypoint, made.arguments) == (None, ())
+    assert made.candidates == ("/var/task/bootstrap", "/opt/bootstrap", "/var/runtime/bootstrap")
+    assert program(OAK).candidates == ()
+
+
 @pytest.mark.parametrize(("memory", "cpus"), [(128, 0.0724), (1769, 1.0), (10240, 5.788)])
 def test_the_cpu_is_shared_out_by_memory(memory, cpus):
     assert launch.cpus(replace(OAK, memory_limit=memory)) == pytest.approx(cpus, abs=0.001)

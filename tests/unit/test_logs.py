@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from emulator.engines.ending import ProgramExit
 from emulator.functions.function import Function
 from emulator.lambdas import outcome
 from emulator.lambdas.logs import InvocationLog, LogLine, Usage
-from emulator.lambdas.outcome import Answer, ContainerEnd
+from emulator.lambdas.outcome import Answer
 from tests.support.manual_clock import NOON, ManualClock
 
 ID = "8f5a"
@@ -19,9 +20,9 @@ ARN = f"arn:aws:lambda:eu-west-1::runtime:{DIGEST}"
 DONE = Answer(b"42")
 POSTED = outcome.function_error(b'{"errorType":"Glue","errorMessage":"dry"}')
 UNKNOWN_INIT = outcome.function_error(b"{}", "Function.Oops")
-EXITED = outcome.ended(ID, ContainerEnd(3))
+EXITED = outcome.ended(ID, ProgramExit(code=3))
 TIMED_OUT = outcome.timed_out(ID, 3)
-NO_MEMORY = outcome.ended(ID, ContainerEnd(137, out_of_memory=True))
+NO_MEMORY = outcome.ended(ID, ProgramExit(signal=9, out_of_memory=True))
 FAULTS = [EXITED, TIMED_OUT, NO_MEMORY]
 
 

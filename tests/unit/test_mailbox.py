@@ -2,8 +2,9 @@
 
 import pytest
 
+from emulator.engines.ending import ProgramExit
 from emulator.lambdas.mailbox import Delivery, Mailbox, Verdict
-from emulator.lambdas.outcome import MAX_RESPONSE, Answer, ContainerEnd, bad_response_mode
+from emulator.lambdas.outcome import MAX_RESPONSE, Answer, bad_response_mode
 from emulator.lambdas.runtime_state import State
 
 
@@ -161,7 +162,7 @@ def test_a_runtime_that_asks_again_after_its_time_is_over_is_not_ready(party):
     party.next()
 
     assert party.heard == ["polled", "delivered"]
-    party.mailbox.close(ContainerEnd(None))
+    party.mailbox.close(ProgramExit())
     assert party.got == [delivery(), None]
 
 
@@ -211,36 +212,36 @@ def test_the_end_of_the_runtime_resolves_the_offer(party):
     party.next()
     replies = party.offer()
 
-    party.mailbox.close(ContainerEnd(3))
+    party.mailbox.close(ProgramExit(code=3))
 
-    assert replies == [ContainerEnd(3)]
+    assert replies == [ProgramExit(code=3)]
 
 
 def test_an_offer_after_the_end_is_answered_at_once(party):
-    party.mailbox.close(ContainerEnd(0))
+    party.mailbox.close(ProgramExit(code=0))
 
     replies = party.offer()
 
-    assert replies == [ContainerEnd(None)]
+    assert replies == [ProgramExit()]
 
 
 def test_an_end_is_told_once_however_often_it_is_said(party):
     party.next()
     before = party.offer("one")
 
-    party.mailbox.close(ContainerEnd(3))
+    party.mailbox.close(ProgramExit(code=3))
     between = party.offer("two")
     party.next()
-    party.mailbox.close(ContainerEnd(4))
+    party.mailbox.close(ProgramExit(code=4))
 
-    assert (before, between) == ([ContainerEnd(3)], [ContainerEnd(None)])
+    assert (before, between) == ([ProgramExit(code=3)], [ProgramExit()])
     assert party.got == [delivery("one"), None]
 
 
 def test_a_runtime_that_waits_is_told_of_the_end(party):
     party.next()
 
-    party.mailbox.close(ContainerEnd(None))
+    party.mailbox.close(ProgramExit())
 
     assert party.got == [None]
 
@@ -272,8 +273,8 @@ def test_a_failed_init_leaves_an_event_to_the_end_of_the_runtime(party):
 
     assert party.heard == ["init failed"]
     assert replies == []
-    party.mailbox.close(ContainerEnd(1))
-    assert replies == [ContainerEnd(1)]
+    party.mailbox.close(ProgramExit(code=1))
+    assert replies == [ProgramExit(code=1)]
     assert party.mailbox.init_failure.name == "Function.Oops"
 
 
@@ -285,7 +286,7 @@ def test_a_runtime_whose_init_failed_may_not_ask_for_work(party):
 
 
 def test_after_the_end_nothing_is_told_to_anyone(party):
-    party.mailbox.close(ContainerEnd(0))
+    party.mailbox.close(ProgramExit(code=0))
 
     party.next()
     assert party.mailbox.fail_init(None, b"") is Verdict.WRONG_STATE

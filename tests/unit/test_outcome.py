@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from emulator.engines.ending import ProgramExit, StartFault, Step
 from emulator.lambdas import outcome
-from emulator.lambdas.outcome import Cause, ContainerEnd
+from emulator.lambdas.outcome import Cause
 
 ID = "8f5a"
 
@@ -19,27 +20,97 @@ def test_a_time_limit_is_named_with_two_decimals():
     )
 
 
+EXITED = "Runtime exited with error: "
+
+
 @pytest.mark.parametrize(
-    ("end", "cause", "name", "why"),
+    ("end", "why"),
     [
-        (ContainerEnd(0), Cause.CRASH, "Runtime.ExitError", "exited without providing a reason"),
-        (ContainerEnd(3), Cause.CRASH, "Runtime.ExitError", "exited with error: exit status 3"),
-        (ContainerEnd(129), Cause.CRASH, "Runtime.ExitError", "with error: exit status 129"),
-        (ContainerEnd(134), Cause.CRASH, "Runtime.ExitError", "signal: aborted (core dumped)"),
-        (ContainerEnd(137), Cause.CRASH, "Runtime.ExitError", "with error: signal: killed"),
-        (ContainerEnd(None), Cause.CRASH, "Runtime.ExitError", "with error: signal: killed"),
-        (ContainerEnd(139), Cause.CRASH, "Runtime.ExitError", "segmentation fault (core dumped)"),
-        (ContainerEnd(143), Cause.CRASH, "Runtime.ExitError", "with error: signal: terminated"),
-        (ContainerEnd(137, True), Cause.MEMORY, "Runtime.OutOfMemory", "error: signal: killed"),
+        (ProgramExit(code=0), "Runtime exited without providing a reason"),
+        (ProgramExit(code=3), EXITED + "exit status 3"),
+        *((ProgramExit(code=c), f"{EXITED}exit status {c}") for c in (134, 137, 139, 142, 143)),
+        (ProgramExit(), EXITED + "signal: killed"),
+        (ProgramExit(signal=1), EXITED + "signal: hangup"),
+        (ProgramExit(signal=4), EXITED + "signal: illegal instruction"),
+        (ProgramExit(signal=6), EXITED + "signal: aborted"),
+        (ProgramExit(signal=9), EXITED + "signal: killed"),
+        (ProgramExit(signal=11), EXITED + "signal: segmentation fault"),
+        (ProgramExit(signal=13), EXITED + "signal: broken pipe"),
+        (ProgramExit(signal=15), EXITED + "signal: terminated"),
+        (ProgramExit(signal=31), EXITED + "signal: bad system call"),
+        (ProgramExit(signal=34), EXITED + "signal: signal 34"),
     ],
 )
-def test_the_end_of_a_runtime_is_explained(end, cause, name, why):
+def test_the_end_of_a_runtime_is_explained(end, why):
     failure = outcome.ended(ID, end)
 
-    assert (failure.cause, failure.name) == (cause, name)
-    assert failure.message.startswith(f"RequestId: {ID} Error: Runtime exited")
-    assert failure.message.endswith(why)
-    assert json.loads(failure.body) == {"errorType": name, "errorMessage": failure.message}
+    assert (failure.cause, failure.name) == (Cause.CRASH, "Runtime.ExitError")
+    assert failure.message == f"RequestId: {ID} Error: {why}"
+    assert json.loads(failure.body) == {
+        "errorType": "Runtime.ExitError",
+        "errorMessage": failure.message,
+    }
+
+
+@pytest.mark.parametrize("end", [{"signal": 9}, {"code": 137}])
+def test_a_lack_of_memory_counts_before_what_came_of_it(end):
+    failure = outcome.ended(ID, ProgramExit(out_of_memory=True, **end))
+
+    assert (failure.cause, failure.name) == (Cause.MEMORY, "Runtime.OutOfMemory")
+    assert failure.message == f"RequestId: {ID} Error: {EXITED}signal: killed"
+
+
+@pytest.mark.parametrize(
+    ("step", "path", "errno", "kind", "why"),
+    [
+        (
+            *(Step.PROGRAM, "/var/task/bootstrap", 2, "Runtime.InvalidEntrypoint"),
+            "fork/exec /var/task/bootstrap: no such file or directory",
+        ),
+        (
+            *(Step.PROGRAM, "/opt/bootstrap", 13, "Runtime.InvalidEntrypoint"),
+            "fork/exec /opt/bootstrap: permission denied",
+        ),
+        (
+            *(Step.PROGRAM, "./run", 8, "Runtime.InvalidEntrypoint"),
+            "fork/exec ./run: exec format error",
+        ),
+        (
+            *(Step.PROGRAM, "/run", 133, "Runtime.InvalidEntrypoint"),
+            "fork/exec /run: errno 133",
+        ),
+        (
+            *(Step.PROGRAM, 'app."handler"', 2, "Runtime.InvalidEntrypoint"),
+            'exec: "app.\\"handler\\"": executable file not found in $PATH',
+        ),
+        (
+            *(Step.NO_CANDIDATE, "/var/task/bootstrap", 2, "Runtime.InvalidEntrypoint"),
+            "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]",
+        ),
+        (
+            *(Step.NO_CANDIDATE, "", 2, "Runtime.InvalidEntrypoint"),
+            "Couldn't find valid bootstrap(s): []",
+        ),
+        (
+            *(Step.WORKING_DIRECTORY, "/no/such/dir", 2, "Runtime.InvalidWorkingDir"),
+            "the working directory doesn't exist: /no/such/dir",
+        ),
+        (
+            *(Step.WORKING_DIRECTORY, "/etc/passwd", 20, "Runtime.InvalidWorkingDir"),
+            "chdir /etc/passwd: not a directory",
+        ),
+        (
+            *(Step.WORKING_DIRECTORY, "src", 2, "Runtime.InvalidWorkingDir"),
+            "the working directory 'src' is invalid, it needs to be an absolute path",
+        ),
+    ],
+)
+def test_a_runtime_that_does_not_start_is_explained(step, path, errno, kind, why):
+    failure = outcome.ended(ID, ProgramExit(fault=StartFault(step, path, errno)))
+
+    assert (failure.cause, failure.name) == (Cause.CRASH, kind)
+    assert failure.message == f"RequestId: {ID} Error: {why}"
+    assert json.loads(failure.body) == {"errorType": kind, "errorMessage": failure.message}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,19 @@
+# taskdock in a container, beside the engine of the machine or one of its own: README.md, "In a container".
+ARG BASE=python:3.12-slim
+FROM ${BASE}
+
+COPY . /source
+RUN pip install --no-cache-dir /source
+
+# What containers get of the server, code and sockets, is in /data, so the engine has to know that
+# folder too: it is a volume, also where nobody says so.
+ENV TASKDOCK_HOST=0.0.0.0 \
+    TASKDOCK_DATA_DIR=/data \
+    XDG_CACHE_HOME=/data/cache \
+    PYTHONUNBUFFERED=1
+VOLUME /data
+EXPOSE 8080
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s CMD ["taskdock", "status"]
+
+ENTRYPOINT ["taskdock"]
+CMD ["serve"]

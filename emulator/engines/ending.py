@@ -1,0 +1,40 @@
+"""How a program in a container ended, or why it did not start. Values only.
+
+They stand apart from the protocol that has them, for those who decide and may know nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Step(str, Enum):
+    """What a program's start can fail at."""
+
+    WORKING_DIRECTORY = "working directory"
+    PROGRAM = "program"
+    NO_CANDIDATE = "no candidate"
+    """None of the paths is there; the first is told, or "" where there was none to look for."""
+
+
+@dataclass(frozen=True)
+class StartFault:
+    step: Step
+    path: str
+    errno: int
+    """Linux's number, whatever this machine is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgramExit:
+    """How the program ended, or why it did not start. Neither code, signal nor fault: nobody knows
+    (killed with its container, for one)."""
+
+    code: int | None = None
+    signal: int | None = None
+    """Linux's number of the signal that ended it."""
+    fault: StartFault | None = None
+    out_of_memory: bool = False
+    """The kernel killed it for lack of memory."""
+    peak: int = field(default=0, compare=False)  # bytes of memory, at most; 0: not measured

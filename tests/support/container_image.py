@@ -1,0 +1,89 @@
+"""The image of taskdock itself, built from the Dockerfile without a network.
+
+What it begins with cannot be pulled everywhere: here it is a Debian from debootstrap with Python,
+and with the packages that pip is to install in a folder of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import docker
+
+from tests.support import machine
+from tests.support.live import REPOSITORY
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+NAME = "taskdock/test-itself"
+_BASE = "taskdock/test-itself-base"
+_PIP = """\
+[global]
+no-index = true
+find-links = /opt/wheels
+break-system-packages = true
+"""
+
+
+@contextmanager
+def built(client: docker.DockerClient) -> Iterator[str]:
+    """The image's name; it is removed in the end, as is what it begins with."""
+    root = machine.system("python", "trixie", "python3,python3-pip,ca-certificates")
+    _download(root)
+    try:
+        with tempfile.NamedTemporaryFile(dir="/var/tmp") as file:
+            with tarfile.open(file.name, "w") as archive:
+                archive.add(root, ".", filter=_belongs)
+            client.api.import_image_from_file(file.name, repository=_BASE, tag="latest")
+        client.images.build(
+            path=str(REPOSITORY), tag=NAME, buildargs={"BASE": _BASE}, network_mode="none", rm=True
+        )
+        yield NAME
+    finally:
+        for name in (NAME, _BASE):
+            if client.images.list(name):
+                client.images.remove(name, force=True)
+
+
+def _download(root: Path) -> None:
+    """What taskdock needs, and what builds it, into /opt/wheels; kept there for the next time."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    marker = root / "opt" / "wanted"
+    if marker.exists() and marker.read_text().splitlines() == wanted:
+        return
+    certificates = Path("etc/ssl/certs/ca-certificates.crt")
+    shutil.copy(Path("/") / certificates, root / certificates)  # as pip needs them on this machine
+    (root / "etc/pip.conf").unlink(missing_ok=True)
+    machine.within(root, "pip3", "download", "--quiet", "--dest", "/opt/wheels", *wanted)
+    (root / "etc/pip.conf").write_text(_PIP)
+    marker.write_text("\n".join(wanted))
+
+
+def _belongs(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """Devices are the engine's business."""
+    return None if member.ischr() or member.isblk() or _is_noise(member.name) else member
+
+
+def _is_noise(name: str) -> bool:
+    return name.startswith(("./var/cache/apt/", "./var/lib/apt/lists/", "./usr/share/doc/"))
+
+
+def copied(client: docker.DockerClient, name: str, folder: Path) -> Path:
+    """The image as a file that engines can load."""
+    archive = folder / f"{name.replace('/', '-')}.tar"
+    with archive.open("wb") as file:
+        for chunk in client.images.get(name).save(named=True):
+            file.write(chunk)
+    os.chmod(archive, 0o644)
+    return archive
