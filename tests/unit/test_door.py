@@ -441,7 +441,10 @@ def test_without_any_address_there_is_no_door(house: House, ways: list[tuple[str
 # The end of a door
 
 
-def test_at_a_closed_door_nobody_is_let_in(house: House, opened: tuple[Door, bytes]) -> None:
+def test_at_a_closed_door_nobody_is_let_in(
+    house: House, opened: tuple[Door, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PATIENCE", FOR_EVER)
     door, token = opened
     control = house.call(door, token + b"!")
     assert heard(control) == b"control"
@@ -465,17 +468,29 @@ def test_a_door_that_is_closed_does_not_keep_others_of_the_network_out(house: Ho
 
     assert house.answer(door, closed.token.encode() + b"!") == b""
     assert house.answer(door, door.token.encode() + b"!") == b"control"
+    assert list(house.doors._tokens) == [door.token.encode()]
 
 
-def test_who_rests_can_be_closed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_rests_can_be_closed_and_then_does_nothing_more(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "_REST", FOR_EVER)
-    door = house.by_socket()
-    silent = [house.call(door, b"") for _ in range(module._MOST_SILENT)]
-    house.do(lambda: None)
+    monkeypatch.setattr(module, "_PATIENCE", FOR_EVER)
+    listening = socket.create_server(("127.0.0.1", 0))
+    address = listening.getsockname()
+    entrance = house.do(lambda: Entrance(listening, 1, lambda *_: None, house.loop))
+    with contextlib.ExitStack() as held:
+        silent = []
+        for _ in range(module._MOST_SILENT):
+            silent.append(held.enter_context(socket.create_connection(address, LIMIT)))
+            house.do(lambda: None)
+        rest = entrance._resting
 
-    house.do(door.close)
+        house.do(entrance.close)
 
-    assert [heard(caller) for caller in silent] == [b""] * len(silent)
+        assert [heard(caller) for caller in silent] == [b""] * len(silent)
+    assert rest is not None
+    assert rest.cancelled()
 
 
 def test_of_a_removed_door_nothing_is_left(house: House) -> None:
