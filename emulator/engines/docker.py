@@ -20,7 +20,7 @@ from docker.utils.config import find_config_file
 from emulator.engines import logins
 from emulator.engines.docker_container import DockerContainer, is_running, reason, remove
 from emulator.engines.engine import Container, ContainerSpec, Listener
-from emulator.engines.facts import EngineFacts, Image, read_engine, read_image
+from emulator.engines.facts import EngineFacts, Image, Kind, read_engine, read_image
 from emulator.engines.launcher.door import INSIDE, LAUNCHER, TOKEN, Door, Doors
 from emulator.engines.passages import Passage, Passages, usual
 from emulator.engines.passwd import Passwords
@@ -100,8 +100,8 @@ class DockerEngine:
         self._passwords = Passwords(self._api)
         self._doors = Doors(doors, self.facts.architecture)
         self._scratch = scratch
-        if scratch is not None and not is_here(self.facts):
-            self._forgo_scratch("the engine is not on this machine")
+        if scratch is not None and (fault := _no_disks(self.facts)):
+            self._forgo_scratch(fault)
         if not self.facts.limits_memory:
             warn(
                 "memory is not limited: the engine has no control group for it (on the kernel's"
@@ -310,6 +310,15 @@ def is_here(facts: EngineFacts) -> bool:
     """Whether the engine's devices are ours: not in a virtual machine, nor in a container."""
     machine = os.uname()
     return (facts.machine, facts.kernel) == (machine.nodename, machine.release)
+
+
+def _no_disks(facts: EngineFacts) -> str:
+    """Why the engine cannot use disks of ours; empty if it can."""
+    if not is_here(facts):
+        return "the engine is not on this machine"
+    if facts.kind in (Kind.PODMAN, Kind.ROOTLESS_PODMAN):
+        return "Podman passes over what a volume is to be made of"  # without a word
+    return ""
 
 
 def _security(facts: EngineFacts) -> list[str]:

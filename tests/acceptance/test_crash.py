@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import random
 import sqlite3
+import time
 from contextlib import closing
+from pathlib import Path
 
+import docker
 import pytest
 
+from emulator.engines.locate import find_engine
 from tests.acceptance.conftest import StartServer
+from tests.support.held import LIMIT, held
 from tests.support.live import LiveServer, TaskService, eventually, source
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
@@ -15,6 +22,14 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 TASKS = 40
 PLACES = 4
 ZOMBIE = "zombieTaskCleaned"
+KILLS = 10
+SEED = 20261128
+MOMENTS = {
+    "an image is looked into": r"POST \S+/containers/create HTTP",
+    "a container is made": r"POST \S+/containers/create\?name=taskdock-",
+    "it is started": r"POST \S+/containers/\w+/start HTTP",
+}
+"""Of a cold start, and what the engine is asked then."""
 
 
 def test_after_a_crash_nothing_is_stuck_and_nothing_is_left(start_server: StartServer) -> None:
@@ -25,7 +40,7 @@ def test_after_a_crash_nothing_is_stuck_and_nothing_is_left(start_server: StartS
 
     server.kill()
 
-    # Their input closes with the server, and with it they end; nobody is there to remove them.
+    # Their doors close with the server, and with that they end; nobody is there to remove them.
     eventually(lambda: not server.containers(), "the containers went by themselves", within=30)
     held = {status: ids for status, ids in _stored(server).items() if ids}
     assert 1 <= len(held["inProgress"]) <= PLACES
@@ -39,6 +54,54 @@ def test_after_a_crash_nothing_is_stuck_and_nothing_is_left(start_server: StartS
         assert (error["type"], error["name"]) == ("invocation", ZOMBIE)
     for task_id in held["new"] + held["complete"]:
         assert ended[task_id]["status"] == "complete"
+
+
+@pytest.mark.usefixtures("images")
+@pytest.mark.parametrize("answer", [False, True], ids=["asked", "done"])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_kill_in_the_middle_of_a_cold_start_leaves_no_container(
+    engine: docker.DockerClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+    answer: bool,
+) -> None:
+    with held(find_engine(os.environ), tmp_path, MOMENTS[moment], answer=answer) as request:
+        monkeypatch.setenv("DOCKER_HOST", request.address)
+        server = LiveServer(engine, tmp_path / "data").start()
+        try:
+            server.service.create(server.service.deploy("sleeper", source("sleeper")))
+            assert request.met.wait(LIMIT), moment
+
+            server.kill()
+            request.released.set()
+
+            assert request.done.wait(LIMIT), "the engine does what it was asked for all the same"
+            eventually(lambda: not _mentioned(request.address), "nothing of it is at work")
+            assert server.containers() == []
+        finally:
+            server.discard()
+
+
+def test_a_kill_at_any_moment_of_cold_starts_leaves_no_container(
+    start_server: StartServer,
+) -> None:
+    server = start_server("--concurrency", str(PLACES))
+    sleeper = server.service.deploy("sleeper", source("sleeper"))
+    begun = time.monotonic()
+    server.service.execute(sleeper, {"seconds": 0})
+    took = time.monotonic() - begun
+    dice = random.Random(SEED)
+
+    for number in range(KILLS):
+        for _ in range(PLACES):
+            server.service.create(sleeper, {"seconds": 1})
+        time.sleep(dice.uniform(0, took))
+        server.kill()
+        killed = time.monotonic()
+        eventually(lambda: not server.containers(), "nothing is left", within=30)
+        print(f"kill {number}: after {time.monotonic() - killed:.1f} s no container")
+        server.start()
 
 
 def test_a_function_survives_the_crash_of_its_server(start_server: StartServer) -> None:
@@ -108,6 +171,18 @@ def test_a_stop_leaves_waiting_tasks_for_the_next_start(start_server: StartServe
     stored = _stored(server)
     assert (stored["complete"], stored["new"]) == ([first], [second])
     assert server.start().service.reach(second, "complete")
+
+
+def _mentioned(word: str) -> list[str]:
+    """Processes with this word in their command."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if word.encode() in process.read_bytes():
+                found.append(process.parent.name)
+        except OSError:  # it has ended
+            continue
+    return found
 
 
 def _create_many(service: TaskService) -> list[str]:

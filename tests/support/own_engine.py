@@ -113,7 +113,8 @@ class OwnEngine:
             "program": program,
             "options": options,
             "root": str(root or ""),
-            "user": another_user.ID if rootless else 0,
+            "user": another_user.ID,
+            "rootless": rootless,
             "without": without,
             "limit": limit,
         }
@@ -272,6 +273,15 @@ class OwnEngine:
         """The command, talking to the server at `url`."""
         command = self._taskdock(*words)
         return self.run(*command, network=network, environment={"TASKDOCK_URL": url})
+
+    def stop(self) -> str:
+        """Has it stop as at a reboot, and returns what it has said meanwhile."""
+        assert self._process.stdin is not None
+        with (self.folder / "log").open(errors="replace") as log:  # it goes with the engine
+            log.seek(0, os.SEEK_END)
+            self._process.stdin.close()
+            self._process.wait(_SECONDS_TO_END)
+            return log.read()
 
     @contextlib.contextmanager
     def serving(
