@@ -256,7 +256,7 @@ class Container:
         return int(eventually(children.read_text, "it has begun", within=SECONDS))
 
     def processes(self) -> Mapping[int, str]:
-        """The states of all processes in it but the launcher, by their numbers seen from outside."""
+        """The states of all processes in it but the launcher, by their numbers outside."""
         space = os.readlink(f"/proc/{self.pid}/ns/pid")
         found = {}
         for folder in Path("/proc").iterdir():

@@ -68,4 +68,6 @@ def test_each_container_has_a_few_however_many_its_function_has() -> None:
 def test_containers_without_a_function_have_no_share_together() -> None:
     (peer,) = calls("a", "")
 
-    assert not is_crowded(peer, calls("b", "", MAX_OF_A_FUNCTION))
+    others = [*calls("a", "", A_FEW), *calls("b", "", MAX_OF_A_FUNCTION)]
+
+    assert not is_crowded(peer, others)
