@@ -14,7 +14,7 @@ from pathlib import Path
 
 import docker
 from docker.errors import DockerException, InvalidConfigFile
-from docker.types import DriverConfig, LogConfig, Mount, Ulimit
+from docker.types import DriverConfig, LogConfig, Mount
 from docker.utils.config import find_config_file
 
 from emulator.engines import logins
@@ -36,13 +36,6 @@ _USER = "0:0"  # the launcher's; it makes programs AWS Lambda's sbx_user1051
 _LAUNCHERS = ("SETUID", "SETGID", "KILL")
 """The launcher's capabilities: to become another user, and to end that user's processes."""
 _PIDS = 1024  # and no ulimit nproc: the kernel counts that by user, over all containers together
-_LIMITS = (
-    Ulimit(name="nofile", soft=1024, hard=1024),
-    Ulimit(name="core", soft=10737418240, hard=10737418240),
-    Ulimit(name="memlock", soft=65536, hard=65536),
-    Ulimit(name="stack", soft=8388608, hard=-1),
-)
-"""As AWS has them."""
 _GLANCE = 0.25  # seconds until it is looked whether a container that is awaited has ended
 _ARRIVAL_LIMIT = 20  # seconds
 _SWEEPS = 8  # removals side by side
@@ -266,7 +259,6 @@ class DockerEngine:
                 mem_limit=f"{spec.memory}m",
                 memswap_limit=f"{spec.memory}m",
                 pids_limit=_PIDS,
-                ulimits=list(_LIMITS),
                 cap_drop=["ALL"],
                 cap_add=list(_LAUNCHERS),
                 security_opt=_security(self.facts),

@@ -32,6 +32,7 @@ from typing import Any
 SECONDS_TO_STOP = 10.0
 
 _DATA_SIZE = "4g"
+_LOG = 3000  # characters of an engine's log that tell why it has not started
 
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 
@@ -97,6 +98,8 @@ def main(description: dict[str, Any]) -> int:
     ending = threading.Thread(target=_end_with_input, args=(engine,), daemon=True)
     ending.start()
     code = _reap_until_end(engine)
+    if ending.is_alive():  # it has ended by itself
+        sys.stderr.write((folder / "log").read_text(errors="replace")[-_LOG:])
     with contextlib.suppress(ProcessLookupError):
         os.kill(-1, signal.SIGKILL)  # all but this process; what holds mounts has to go first
     subprocess.run(["umount", "--lazy", str(folder / "data")], check=False)
@@ -157,7 +160,8 @@ def _podman(folder: Path, root: str, rootless: bool) -> list[str]:
 
 
 def _end_with_input(engine: subprocess.Popen[bytes]) -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
     engine.terminate()  # it stops its containers, and unmounts what it mounted
     time.sleep(SECONDS_TO_STOP)
     engine.kill()

@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -38,6 +39,7 @@ enum {
     GROUP = 990,
     HEADER = 8,                       /* bytes of a frame before its payload */
     PIECE = 65536,                    /* bytes that are read at once; what a pipe usually holds */
+    ROOM = 1024 * 1024,               /* bytes that a program's pipe holds, if it may */
     ANSWERS = 32768,                  /* bytes of frames that may wait behind a piece of output */
     LONGEST_ANSWER = 4096 - HEADER,   /* bytes of payload */
     LONGEST_START = 4 * 1024 * 1024,  /* bytes of payload */
@@ -170,20 +172,6 @@ static void set_option(int fd, int level, int option, int value) {
 
 /* ---- Memory ---- */
 
-/* The files of control groups of version 1, of version 2, and of version 2 before Linux 5.19. */
-static void open_memory(void) {
-    static const char *const peaks[] = {"/sys/fs/cgroup/memory/memory.max_usage_in_bytes",
-                                        "/sys/fs/cgroup/memory.peak",
-                                        "/sys/fs/cgroup/memory.current"};
-    static const char *const kills[] = {"/sys/fs/cgroup/memory/memory.oom_control",
-                                        "/sys/fs/cgroup/memory.events"};
-    memory.peak_file = memory.kills_file = -1;
-    for (int i = 0; i < 3 && memory.peak_file < 0; i++)
-        memory.peak_file = open(peaks[i], O_RDONLY | O_CLOEXEC);
-    for (int i = 0; i < 2 && memory.kills_file < 0; i++)
-        memory.kills_file = open(kills[i], O_RDONLY | O_CLOEXEC);
-}
-
 /* The number behind `words` in a file of a control group's; 0 where there is none. */
 static uint64_t read_number(int file, const char *words) {
     char text[512];
@@ -191,6 +179,30 @@ static uint64_t read_number(int file, const char *words) {
     text[size < 0 ? 0 : size] = 0;
     const char *place = strstr(text, words);
     return place == NULL ? 0 : strtoull(place + strlen(words), NULL, 10);
+}
+
+/* The files of control groups of version 1, of version 2, and of version 2 before Linux 5.19. */
+static void open_memory(void) {
+    static const char *const peaks[] = {"/sys/fs/cgroup/memory/memory.max_usage_in_bytes",
+                                        "/sys/fs/cgroup/memory.peak",
+                                        "/sys/fs/cgroup/memory.current"};
+    static const char *const limits[] = {"/sys/fs/cgroup/memory/memory.limit_in_bytes",
+                                         "/sys/fs/cgroup/memory.max"};
+    static const char *const kills[] = {"/sys/fs/cgroup/memory/memory.oom_control",
+                                        "/sys/fs/cgroup/memory.events"};
+    memory.peak_file = memory.kills_file = -1;
+    /* Without a limit ("max", or almost 2^63) it is no group of this container's alone. */
+    uint64_t limit = 0;
+    for (int i = 0; i < 2 && limit == 0; i++) {
+        int file = open(limits[i], O_RDONLY | O_CLOEXEC);
+        limit = read_number(file, "");
+        close(file);
+    }
+    if (limit == 0 || limit >> 62 != 0) return;
+    for (int i = 0; i < 3 && memory.peak_file < 0; i++)
+        memory.peak_file = open(peaks[i], O_RDONLY | O_CLOEXEC);
+    for (int i = 0; i < 2 && memory.kills_file < 0; i++)
+        memory.kills_file = open(kills[i], O_RDONLY | O_CLOEXEC);
 }
 
 static uint64_t peak_now(void) {
@@ -617,6 +629,24 @@ static bool become_user(void) {
     return syscall(SYS_capset, &header, none) == 0;
 }
 
+/* AWS's limits; not through the engine, since some add limits of their own to those. Where the
+   container has less, that stays: to raise one would take a privilege. */
+static void limit_program(void) {
+    static const struct { int what; struct rlimit limit; } limits[] = {
+        {RLIMIT_NOFILE, {1024, 1024}},
+        {RLIMIT_CORE, {10737418240, 10737418240}},
+        {RLIMIT_MEMLOCK, {65536, 65536}},
+        {RLIMIT_STACK, {8388608, RLIM_INFINITY}},
+    };
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        struct rlimit now, limit = limits[i].limit;
+        if (getrlimit(limits[i].what, &now) != 0) continue;
+        if (limit.rlim_max > now.rlim_max) limit.rlim_max = now.rlim_max;
+        if (limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
+        setrlimit(limits[i].what, &limit);
+    }
+}
+
 static void reset_signals(void) {
     struct sigaction usual = {.sa_handler = SIG_DFL};
     sigset_t none;
@@ -634,6 +664,7 @@ static _Noreturn void become_program(struct start *start, int printed, int repor
         fail(report, 'p', start->candidates[0]);
     if (start->folder != NULL && chdir(start->folder) != 0) fail(report, 'd', start->folder);
     reset_signals();
+    limit_program();
     run_candidate(start, report);
 }
 
@@ -643,6 +674,8 @@ static size_t begin(struct start *start, unsigned char why[LONGEST_ANSWER]) {
     int printed[2] = {-1, -1}, report[2] = {-1, -1};
     bool ready = pipe2(printed, O_CLOEXEC) == 0 && pipe2(report, O_CLOEXEC) == 0
                  && fcntl(printed[0], F_SETFL, O_NONBLOCK) == 0 && fchmod(printed[1], 0666) == 0;
+    /* What a program still holds back after its last request, as Node.js does, is less with room. */
+    fcntl(printed[1], F_SETPIPE_SZ, ROOM);
     program.pid = ready ? fork() : -1;
     if (program.pid == 0) become_program(start, printed[1], report[1]);
     size_t size = program.pid < 0 ? put_failure(why, 'p', start->candidates[0]) : 0;
@@ -831,6 +864,7 @@ int main(int count, char **arguments) {
     if (getpid() != 1) end_with(EPERM);  /* elsewhere, its signals to all would reach others too */
     for (int i = 0; i < FORWARDS; i++) forwards[i].inner.fd = forwards[i].outer.fd = -1;
     tidy_descriptors();
+    chmod("/tmp", 01777);  /* a volume is root's alone where the image has no such folder */
     poller = epoll_create1(EPOLL_CLOEXEC);
     catch_signals();
     open_memory();

@@ -21,7 +21,7 @@ _PASSED = re.compile(r"(\d+) passed")
 _SECONDS_FOR_CONTRACT = 400
 
 _DOCKER = "docker.io,iptables,ca-certificates,procps"
-_ROOTLESS_DOCKER = f"{_DOCKER},rootlesskit,uidmap,slirp4netns,fuse-overlayfs"
+_ROOTLESS_DOCKER = f"{_DOCKER},iproute2,rootlesskit,uidmap,slirp4netns,fuse-overlayfs"
 _PODMAN = (
     "podman,crun,netavark,aardvark-dns,uidmap,slirp4netns,fuse-overlayfs,iptables,nftables,"
     "ca-certificates,procps"
