@@ -198,11 +198,11 @@ class DockerEngine:
                 listener=listener,
                 loop=loop,
             )
-            loop.call_soon_threadsafe(door.open, container)
+            reactor.call(door.open, container)
             self._api.start(id)
             self._await_arrival(container)
         except (DockerException, OSError, EngineError) as error:
-            loop.call_soon_threadsafe(door.close)
+            reactor.call(door.close)
             if id:
                 with contextlib.suppress(EngineError):
                     remove(self._api, id)

@@ -21,7 +21,7 @@ import pytest
 from requests_oauthlib import OAuth1
 
 from emulator.client import credentials
-from emulator.engines.console import MAX_LINE
+from emulator.engines.lines import MAX_LINE
 from emulator.lambdas.environment import MAX_LOG
 from emulator.lambdas.launch import LABEL
 from emulator.lambdas.outcome import MAX_RESPONSE
