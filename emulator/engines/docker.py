@@ -127,7 +127,7 @@ class DockerEngine:
     ) -> Container:
         """By the first passage that works. What fails by each of them is no fault of theirs."""
         faults: list[StartFailed] = []
-        for passage in self._passages(self._api, self.facts):
+        for passage in self._passages(self._api):
             try:
                 container = self._create(spec, passage, listener, reactor)
             except NotReachable:

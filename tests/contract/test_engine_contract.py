@@ -365,6 +365,7 @@ def test_a_frozen_container_makes_no_progress_until_it_is_thawed(harness: Harnes
 
     with its_line, line:
         frozen.freeze()
+        eventually(lambda: harness.stands_still(frozen), LIMIT)
         its_line.sendall(b"!")
         line.sendall(b"!")
         recorder.await_exit()
