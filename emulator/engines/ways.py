@@ -25,13 +25,14 @@ class Way:
 
 def ways(engine: str) -> tuple[Way, ...]:
     """The likeliest first. `engine`: its address, as docker-py has it."""
-    own = _own_address_for(urlsplit(engine).hostname) if engine.startswith("http") else None
+    host = urlsplit(engine).hostname
+    own = None if host is None else _own_address_for(host)
     # A virtual machine on this one leads its containers to our loopback.
     here = Way(LOOPBACK, ENGINES_OWN)
     return (here,) if own is None else (Way(own, own), here)
 
 
-def _own_address_for(host: str | None) -> str | None:
+def _own_address_for(host: str) -> str | None:
     """The address that another machine sees when this one calls it; None: there is none."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as caller:

@@ -39,6 +39,7 @@ class StubApi:
     def __init__(self, name: str, **changes: Any) -> None:
         answers = json.loads((_FOLDER / f"{name}.json").read_text())
         self.answers = {**copy.deepcopy(answers), **changes}
+        self.base_url = "http+docker://localhost"
         self.lead: Sequence[str] = ()
         """By which addresses launchers get through: unix, tcp."""
         self.hello = HELLO
@@ -61,9 +62,6 @@ class StubApi:
 
     def version(self) -> Any:
         return self._answer("version")
-
-    def inspect_network(self, name: str) -> Any:
-        return self._answer("network")
 
     def inspect_image(self, name: str) -> Any:
         return self._answer("image")
@@ -184,11 +182,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    # The bridge's address is one on which a test can listen.
-    monkeypatch.setattr(
-        "emulator.engines.passages.own", lambda: {"lo": "127.0.0.1", "docker0": "127.0.0.1"}
-    )
+def shop(tmp_path: Path) -> Iterator[Shop]:
     shop = Shop(tmp_path)
     shop.reactor.start()
     yield shop
@@ -323,17 +317,11 @@ def test_containers_come_by_the_socket_where_that_works(shop: Shop) -> None:
     assert engine.passage.is_usual
 
 
-@pytest.mark.parametrize(
-    ("name", "hosts"),
-    [("docker-26.1", []), ("docker-desktop", ["host.taskdock:host-gateway"])],
-)
 def test_elsewhere_they_come_by_tcp_with_a_token_of_their_own_and_go_that_way_from_then_on(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, name: str, hosts: list[str]
+    shop: Shop,
 ) -> None:
-    client = StubClient(name)
+    client = StubClient("docker-desktop")
     client.api.lead = ["tcp"]
-    if hosts:
-        monkeypatch.setattr("emulator.engines.passages.own", lambda: {"lo": "127.0.0.1"})
     engine = shop.engine(client)
 
     shop.create(engine)
@@ -342,7 +330,7 @@ def test_elsewhere_they_come_by_tcp_with_a_token_of_their_own_and_go_that_way_fr
     kinds = [asked["command"][0].partition(":")[0] for asked in client.api.created]
     assert kinds == ["unix", "unix", "tcp", "tcp"]  # the second: to see what the first has met
     *_, one, other = client.api.created
-    assert one["host_config"]["ExtraHosts"] == hosts
+    assert one["host_config"]["ExtraHosts"] == ["host.taskdock:host-gateway"]
     assert one["command"] == other["command"]
     assert one["environment"].keys() == {"TASKDOCK_TOKEN"}
     assert one["environment"] != other["environment"]
@@ -369,9 +357,9 @@ def test_where_nothing_leads_here_that_is_explained_and_nothing_is_left(shop: Sh
 
     assert isinstance(error, NotReachable)
     fault, mend, *remedies = error.message.splitlines()
-    assert "a container called 127.0.0.1, and met: connection refused. " in fault
+    assert "(host-gateway), met: connection refused." in fault
     assert mend == "To mend it:"
-    assert any("docker0" in remedy for remedy in remedies)
+    assert any("DOCKER_HOST" in remedy for remedy in remedies)
     assert sorted(client.api.removed) == sorted(client.api.made)
     assert shop.left() == []
 
@@ -386,23 +374,6 @@ def test_a_passage_that_is_not_found_is_looked_for_again(shop: Shop) -> None:
 
     assert engine.passage is not None
     assert engine.passage.is_usual
-
-
-@pytest.mark.parametrize("fault", [NotFound("network bridge not found"), NotFound("no such one")])
-def test_an_engine_without_a_bridge_is_told_so_where_the_socket_does_not_work(
-    shop: Shop, fault: Exception
-) -> None:
-    error = shop.refusal(shop.engine(StubClient(network=fault)))
-
-    assert '"bridge": "none"' in error.message
-    assert "daemon.json" in error.message
-
-
-def test_an_engine_without_a_bridge_runs_functions_all_the_same(shop: Shop) -> None:
-    client = StubClient(network=NotFound("network bridge not found"))
-    client.api.lead = ["unix"]
-
-    shop.create(shop.engine(client))
 
 
 def test_a_launcher_of_another_version_does_not_count_as_one(shop: Shop) -> None:

@@ -307,19 +307,15 @@ def test_callers_without_end_wait_while_others_are_served(
     assert is_quiet(late)
 
 
-def test_silent_callers_keep_others_waiting_at_their_own_door_alone(
-    house: House, monkeypatch: pytest.MonkeyPatch
+def test_however_many_are_silent_who_speaks_is_heard_and_the_oldest_of_them_goes(
+    house: House,
 ) -> None:
-    monkeypatch.setattr(module, "_REST", FOR_EVER)
-    flooded, other = house.by_socket(), house.by_socket()
-    for _ in range(module._MOST_SILENT):
-        house.call(flooded, b"")
-        house.do(lambda: None)
+    door = house.by_socket()
+    silent = [house.call(door, b"") for _ in range(module._MOST_SILENT + 1)]
 
-    late = house.call(flooded, b"!")
-
-    assert house.answer(other, b"!") == b"control"
-    assert is_quiet(late)
+    assert house.answer(door, b"!") == b"control"
+    assert heard(silent[0]) == b""
+    assert is_quiet(silent[-1])
 
 
 def test_after_its_rest_a_door_takes_callers_again(
@@ -474,14 +470,14 @@ def test_a_door_that_is_closed_does_not_keep_others_of_the_network_out(house: Ho
 def test_what_rests_can_be_closed_and_then_does_nothing_more(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_REST", FOR_EVER)
-    monkeypatch.setattr(module, "_PATIENCE", FOR_EVER)
+    for name, value in {"_REST": FOR_EVER, "_PATIENCE": FOR_EVER, "_BURST": 3}.items():
+        monkeypatch.setattr(module, name, value)
     listening = socket.create_server(("127.0.0.1", 0))
     address = listening.getsockname()
     entrance = house.do(lambda: Entrance(listening, 1, lambda *_: None, house.loop))
     with contextlib.ExitStack() as held:
         silent = []
-        for _ in range(module._MOST_SILENT):
+        for _ in range(3):
             silent.append(held.enter_context(socket.create_connection(address, LIMIT)))
             house.do(lambda: None)
         rest = entrance._resting

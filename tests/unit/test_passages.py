@@ -9,44 +9,22 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import requests
-from docker.errors import APIError, NotFound
 
 from emulator.engines import passages
-from emulator.engines.facts import EngineFacts, Kind, NetworkFacts
 from emulator.engines.launcher.door import Doors
 from emulator.engines.passages import HOST, ByNetwork, BySocket, usual
 from emulator.engines.paths import EnginePaths
 from emulator.engines.ways import ENGINES_OWN, LOOPBACK, Way
-from emulator.errors import EngineUnreachable
 from emulator.reactor import Reactor
 
-DOCKER = EngineFacts(kind=Kind.DOCKER)
-BRIDGE = NetworkFacts(gateways=("172.17.0.1",), subnets=("172.17.0.0/16",), interface="docker0")
 SAME = EnginePaths(None)
-NEAR, FAR = Way(LOOPBACK, "172.17.0.1"), Way(LOOPBACK, ENGINES_OWN)
-NETWORK = {"IPAM": {"Config": [{"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.1"}]}}
-
-
-def by_network(*ways: Way, network: NetworkFacts | None = BRIDGE) -> ByNetwork:
-    return ByNetwork(SAME, ways, DOCKER, network)
-
-
-def api(network: Any) -> Any:
-    def inspect_network(name: str) -> Any:
-        assert name == "bridge"
-        if isinstance(network, Exception):
-            raise network
-        return network
-
-    return SimpleNamespace(inspect_network=inspect_network)
+NEAR, FAR = Way(LOOPBACK, "192.0.2.7"), Way(LOOPBACK, ENGINES_OWN)
+LOCAL: Any = SimpleNamespace(base_url="http+docker://localhost")
 
 
 @pytest.fixture(autouse=True)
 def this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is no container, and has a bridge."""
-    own = {"lo": "127.0.0.1", "docker0": "172.17.0.1"}
-    monkeypatch.setattr(passages, "own", lambda: own)
+    """It is no container."""
     monkeypatch.setattr(passages, "own_mounts", lambda _: None)
 
 
@@ -69,35 +47,21 @@ def reactor() -> Iterator[Reactor]:
 
 
 def test_the_socket_is_tried_before_the_network() -> None:
-    first, second = usual(api(NETWORK), DOCKER)
+    first, second = usual(LOCAL)
 
     assert isinstance(first, BySocket)
     assert isinstance(second, ByNetwork)
-    assert second.ways == (Way("172.17.0.1", "172.17.0.1"),)
+    assert second.ways == (FAR,)
     assert (first.is_usual, second.is_usual) == (True, False)
 
 
 def test_both_know_the_folders_as_the_engine_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passages, "own_mounts", lambda _: ())
 
-    first, second = usual(api(NETWORK), DOCKER)
+    first, second = usual(LOCAL)
 
     assert first.paths.find(Path("/data")) is None
     assert second.paths is first.paths
-
-
-def test_an_engine_without_a_bridge_has_the_same_passages() -> None:
-    first, second = usual(api(NotFound("network bridge not found")), DOCKER)
-
-    assert isinstance(first, BySocket)
-    assert isinstance(second, ByNetwork)
-    assert (second.network, second.ways) == (None, (FAR,))
-
-
-@pytest.mark.parametrize("fault", [APIError("boom"), requests.ConnectionError("gone")])
-def test_an_engine_that_does_not_answer_is_an_error_that_everybody_knows(fault: Exception) -> None:
-    with pytest.raises(EngineUnreachable, match=r"does not answer: (boom|gone)"):
-        usual(api(fault), DOCKER)
 
 
 # Doors
@@ -117,12 +81,12 @@ def test_a_socket_needs_no_name_in_the_container(doors: Doors, reactor: Reactor)
 @pytest.mark.parametrize(
     ("ways", "reaches", "told"),
     [
-        ([NEAR], ["172.17.0.1"], "TCP, by 172.17.0.1"),
+        ([NEAR], ["192.0.2.7"], "TCP, by 192.0.2.7"),
         ([FAR], [HOST], "TCP, by host-gateway"),
         (
             [NEAR, FAR],
-            ["172.17.0.1", HOST],
-            "TCP, by 172.17.0.1 or host-gateway",
+            ["192.0.2.7", HOST],
+            "TCP, by 192.0.2.7 or host-gateway",
         ),
     ],
 )
@@ -133,7 +97,7 @@ def test_a_launcher_is_told_every_way_and_the_engine_the_name_that_it_knows(
     reaches: list[str],
     told: str,
 ) -> None:
-    passage = by_network(*ways)
+    passage = ByNetwork(SAME, tuple(ways))
 
     door = passage.door(doors, reactor.loop)
 
@@ -160,24 +124,16 @@ def test_of_the_socket_the_number_is_told(errno: int) -> None:
         (110, "no answer in time"),
         (111, "connection refused"),
         (113, "no route to it"),
-        (71, "something unexpected (error 71)"),
-        (0, "something unexpected (error 0)"),
+        (71, "error 71"),
+        (0, "error 0"),
     ],
 )
 def test_of_the_network_what_was_met_and_what_mends_it_line_by_line(errno: int, met: str) -> None:
-    fault, mend, *steps = by_network(NEAR).explain(errno).splitlines()
+    fault, mend, *steps = ByNetwork(SAME, (NEAR, FAR)).explain(errno).splitlines()
 
-    assert fault.startswith(
-        f"containers cannot reach this server: a container called 172.17.0.1, and met: {met}. "
-    )
-    assert fault.endswith(".")
+    assert fault.startswith("containers cannot reach this server: ")
+    assert fault.endswith(f" and met: {met}.".replace(" and met", " met"))
+    assert "192.0.2.7 and this machine's address, as the engine has it (host-gateway)" in fault
     assert mend == "To mend it:"
-    assert steps
+    assert any("DOCKER_HOST" in step for step in steps)
     assert all(step.startswith("    ") and step[4] != " " for step in steps)
-
-
-def test_an_engine_without_a_bridge_is_why_the_network_leads_nowhere() -> None:
-    message = by_network(FAR, network=None).explain(111)
-
-    assert '"bridge": "none"' in message
-    assert "daemon.json" in message

@@ -30,7 +30,7 @@ _CREDENTIALS = struct.Struct("iII")  # process, user, group: unix(7), SO_PEERCRE
 _BACKLOG = 128
 _TOKEN_LENGTH = 32
 _PATIENCE = 5.0  # seconds that a caller has to say what it wants
-_MOST_SILENT = 16  # callers at one door that have not said it yet
+_MOST_SILENT = 64  # callers that have not said it yet; one more costs the oldest its place
 _BURST = 256  # callers that one door takes within
 _ROW = 1.0  # seconds, before
 _REST = 0.5  # seconds of rest
@@ -134,15 +134,17 @@ class Entrance:
         self._silent[connection] = (bytearray(), give_up)
         self._loop.add_reader(connection, self._hear, connection)
         self._hear(connection)  # it has most likely been said already
-        if self._is_crowded():
+        if len(self._silent) > _MOST_SILENT:
+            self._drop(next(iter(self._silent)))
+        if self._calls_without_end():
             self._rest()
 
-    def _is_crowded(self) -> bool:
+    def _calls_without_end(self) -> bool:
         now = self._loop.time()
         if now - self._since > _ROW:
             self._since, self._taken = now, 0
         self._taken += 1
-        return self._taken >= _BURST or len(self._silent) >= _MOST_SILENT
+        return self._taken >= _BURST
 
     def _rest(self) -> None:
         """Callers wait in the kernel meanwhile: who calls without end shall not fill our days."""
@@ -152,10 +154,7 @@ class Entrance:
 
     def _go_on(self) -> None:
         self._resting, self._taken = None, 0
-        if len(self._silent) >= _MOST_SILENT:
-            self._rest()
-        else:
-            self._loop.add_reader(self._listening, self._accept)
+        self._loop.add_reader(self._listening, self._accept)
 
     def _hear(self, connection: socket.socket) -> None:
         said, _ = self._silent[connection]
