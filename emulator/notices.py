@@ -26,9 +26,7 @@ _WARNINGS = frozenset(
         "invocation_given_up",
         "invocation_postponed",
         "loop_failed",
-        "reach_not_tried",
         "request_broke",
-        "server_not_reachable",
         "stock_failed",
         "task_broke",
     }

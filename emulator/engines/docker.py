@@ -14,13 +14,13 @@ from pathlib import Path
 
 import docker
 from docker.errors import DockerException, InvalidConfigFile
-from docker.types import DriverConfig, LogConfig, Mount, Ulimit
+from docker.types import DriverConfig, LogConfig, Mount
 from docker.utils.config import find_config_file
 
 from emulator.engines import logins
 from emulator.engines.docker_container import DockerContainer, is_running, reason, remove
 from emulator.engines.engine import Container, ContainerSpec, Listener
-from emulator.engines.facts import EngineFacts, Image, read_engine, read_image
+from emulator.engines.facts import EngineFacts, Image, Kind, read_engine, read_image
 from emulator.engines.launcher.door import INSIDE, LAUNCHER, TOKEN, Door, Doors
 from emulator.engines.passages import Passage, Passages, usual
 from emulator.engines.passwd import Passwords
@@ -36,13 +36,6 @@ _USER = "0:0"  # the launcher's; it makes programs AWS Lambda's sbx_user1051
 _LAUNCHERS = ("SETUID", "SETGID", "KILL")
 """The launcher's capabilities: to become another user, and to end that user's processes."""
 _PIDS = 1024  # and no ulimit nproc: the kernel counts that by user, over all containers together
-_LIMITS = (
-    Ulimit(name="nofile", soft=1024, hard=1024),
-    Ulimit(name="core", soft=10737418240, hard=10737418240),
-    Ulimit(name="memlock", soft=65536, hard=65536),
-    Ulimit(name="stack", soft=8388608, hard=-1),
-)
-"""As AWS has them."""
 _GLANCE = 0.25  # seconds until it is looked whether a container that is awaited has ended
 _ARRIVAL_LIMIT = 20  # seconds
 _SWEEPS = 8  # removals side by side
@@ -100,8 +93,8 @@ class DockerEngine:
         self._passwords = Passwords(self._api)
         self._doors = Doors(doors, self.facts.architecture)
         self._scratch = scratch
-        if scratch is not None and not is_here(self.facts):
-            self._forgo_scratch("the engine is not on this machine")
+        if scratch is not None and (fault := _no_disks(self.facts)):
+            self._forgo_scratch(fault)
         if not self.facts.limits_memory:
             warn(
                 "memory is not limited: the engine has no control group for it (on the kernel's"
@@ -205,11 +198,11 @@ class DockerEngine:
                 listener=listener,
                 loop=loop,
             )
-            loop.call_soon_threadsafe(door.open, container)
+            reactor.call(door.open, container)
             self._api.start(id)
             self._await_arrival(container)
         except (DockerException, OSError, EngineError) as error:
-            loop.call_soon_threadsafe(door.close)
+            reactor.call(door.close)
             if id:
                 with contextlib.suppress(EngineError):
                     remove(self._api, id)
@@ -266,7 +259,6 @@ class DockerEngine:
                 mem_limit=f"{spec.memory}m",
                 memswap_limit=f"{spec.memory}m",
                 pids_limit=_PIDS,
-                ulimits=list(_LIMITS),
                 cap_drop=["ALL"],
                 cap_add=list(_LAUNCHERS),
                 security_opt=_security(self.facts),
@@ -310,6 +302,15 @@ def is_here(facts: EngineFacts) -> bool:
     """Whether the engine's devices are ours: not in a virtual machine, nor in a container."""
     machine = os.uname()
     return (facts.machine, facts.kernel) == (machine.nodename, machine.release)
+
+
+def _no_disks(facts: EngineFacts) -> str:
+    """Why the engine cannot use disks of ours; empty if it can."""
+    if not is_here(facts):
+        return "the engine is not on this machine"
+    if facts.kind in (Kind.PODMAN, Kind.ROOTLESS_PODMAN):
+        return "Podman passes over what a volume is to be made of"  # without a word
+    return ""
 
 
 def _security(facts: EngineFacts) -> list[str]:

@@ -261,7 +261,7 @@ class DockerContainer:
             verb(self.id)
         except (DockerException, OSError) as error:
             wrong_state = isinstance(error, APIError) and error.status_code in _WRONG_STATE
-            if not wrong_state and is_running(self._api, self.id):
+            if not wrong_state and not self._gone and is_running(self._api, self.id):
                 raise EngineError(reason(error)) from None
 
 

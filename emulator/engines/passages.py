@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import docker
-from docker.errors import NotFound
+from docker.errors import DockerException, NotFound
 
 from emulator.engines.facts import EngineFacts, NetworkFacts, read_network
 from emulator.engines.launcher.door import Door, Doors
@@ -21,6 +21,7 @@ from emulator.engines.paths import EnginePaths, own_mounts
 from emulator.engines.remedies import explain
 from emulator.engines.surroundings import surroundings
 from emulator.engines.ways import ENGINES_OWN, Way, own, ways
+from emulator.errors import EngineUnreachable
 
 
 class Passage(Protocol):
@@ -107,11 +108,13 @@ Passages = Callable[[docker.APIClient, EngineFacts], Sequence[Passage]]
 
 
 def usual(api: docker.APIClient, facts: EngineFacts) -> list[Passage]:
-    """The likeliest first."""
+    """The likeliest first. Raises `EngineUnreachable`."""
     paths = EnginePaths(own_mounts(api))
     try:
         network = read_network(api.inspect_network("bridge"))
     except NotFound:
         network = None
+    except (DockerException, OSError) as error:
+        raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from None
     by_network = ByNetwork(paths, ways(facts, network, own()), facts, network)
     return [BySocket(paths), by_network]

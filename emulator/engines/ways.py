@@ -1,7 +1,8 @@
 """Ways from a container to this machine: which addresses may lead here. Only `own` looks.
 
 An engine does not say, or says wrongly, by which address its containers reach this machine; so
-these are candidates, in the order of their likelihood, and a container tries them (`reach.py`).
+these are candidates, in the order of their likelihood, and a container tries them where its door is
+TCP (`passages.py`).
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Aws:
 
 
 def log_stream(environment_id: str, time: datetime) -> str:
-    """Names the environment without its id, which nobody but its runtime may know."""
+    """Names the environment as AWS names log streams."""
     return f"{time:%Y/%m/%d}/[$LATEST]{hashlib.sha256(environment_id.encode()).hexdigest()[:32]}"
 
 

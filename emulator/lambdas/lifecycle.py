@@ -21,7 +21,7 @@ class State(str, Enum):
     SETTLING = "settling"
     """It has answered; it has not asked again yet, or its last lines are still on their way."""
     FROZEN = "frozen"
-    """Paused between two invocations."""
+    """Its processes stand still, between two invocations."""
     DOWN = "down"
     """The runtime has ended; the container and its /tmp wait for the next invocation."""
     RETIRING = "retiring"

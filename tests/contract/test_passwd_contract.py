@@ -6,6 +6,8 @@ import contextlib
 import io
 import tarfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import docker
 import pytest
@@ -108,6 +110,26 @@ def test_an_image_is_looked_into_once_and_no_container_stays(
     again = passwords.for_image(image)
 
     assert (found, again, left) == (USER + ROOT, USER + ROOT, [])
+
+
+def test_many_who_ask_for_an_image_at_once_have_it_looked_into_once(
+    docker_client: docker.DockerClient,
+    imported: Import,
+    passwords: Passwords,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image, made = imported(("etc/passwd", ROOT)), []
+    create = docker_client.api.create_container
+
+    def count(*words: Any, **fields: Any) -> Any:
+        made.append(words)
+        return create(*words, **fields)
+
+    monkeypatch.setattr(docker_client.api, "create_container", count)
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(passwords.for_image, [image] * 8))
+
+    assert (found, len(made)) == ([USER + ROOT] * 8, 1)
 
 
 def test_an_engine_that_refuses_spoils_nothing_and_is_asked_again(

@@ -15,8 +15,10 @@ import pytest
 from emulator import places
 from emulator.engines import ingredients
 from emulator.engines.images import ImageRequest, Images
+from tests.engines.calls import SAMPLES, SDK
 from tests.support.own_engine import OwnEngine, search_path
 from tests.support.parts import missing
+from tests.support.sdk import installed
 
 StartEngine = Callable[..., OwnEngine]
 
@@ -67,6 +69,16 @@ def _saved(client: docker.DockerClient, recipe: str, folder: Path) -> Path:
 def busybox() -> Path:
     """The program that a container of taskdock's own runs; it cannot be had without a network."""
     return ingredients.busybox(places.cache(os.environ))
+
+
+@pytest.fixture(scope="session")
+def sdk_sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The sample that makes a task through the SDK, with the SDK."""
+    folder = tmp_path_factory.mktemp("sample") / SDK
+    shutil.copytree(SAMPLES / SDK, folder)
+    shutil.copytree(installed() / "node_modules", folder / "src" / "node_modules", symlinks=True)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

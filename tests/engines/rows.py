@@ -41,6 +41,7 @@ ROWS = {
     "firewall rejects": Row("a firewall that refuses what comes from the bridge"),
     "another network": Row("the engine in another network namespace, as a rootless one is"),
     "no bridge": Row('`"bridge": "none"`'),
+    "TCP": Row("the engine's address is tcp://127.0.0.1:2375"),
     "no control group of memory": Row("the control group for memory is switched off"),
     "loop devices run out": Row("no loop device is to be had any more, once the server runs"),
     "lost login helper": Row("docker's configuration names a helper for logins that is not there"),
@@ -53,6 +54,19 @@ ROWS = {
     "silent registry": Row("a registry that goes silent in the middle of a layer"),
     "Docker of trixie": Row("the engine of Debian 13, on this machine's kernel", OTHER),
     "Docker of forky": Row("the engine of Debian's next, on this machine's kernel", OTHER),
+    "user namespaces": Row(
+        "that of Debian 13, `userns-remap` set: root there is nobody here", OTHER
+    ),
+    "Podman of bookworm": Row("`podman system service` of Debian 12, run by root", OTHER),
+    "Podman of trixie": Row("`podman system service` of Debian 13, run by root", OTHER),
+    "rootless Docker": Row("`dockerd-rootless.sh` of Debian 13, run by a user", OTHER),
+    "rootless Podman": Row("`podman system service` of Debian 13, run by a user", OTHER),
+    "rootless Podman of bookworm": Row("that of Debian 12, run by a user", OTHER),
+    "in a container": Row(
+        "taskdock in a container with the engine's socket: `compose.yaml`", OTHER
+    ),
+    "in a container, Podman": Row("the same, with Podman's socket", OTHER),
+    "an engine beside": Row("taskdock in one container, the engine in another namespace", OTHER),
     "Python 3.10": Row("Python 3.10", OTHER),
     "Python 3.13": Row("Python 3.13", OTHER),
     "systemd": Row("Debian 13 with systemd and control groups of version 2, as a machine", VM),

@@ -18,7 +18,6 @@ from typing import Any
 
 import docker
 import pytest
-from emulator.engines.console import COMMAND
 
 from emulator import ids
 from emulator.app import Emulator
@@ -225,14 +224,14 @@ def test_6_1_nothing_is_put_into_an_image(
 
     code = [("/var/task", "bind", False)] if subject.kind == "code" else []
     mounts = [(mount["Destination"], mount["Type"], mount["RW"]) for mount in container["Mounts"]]
-    hosts = {entry.partition(":")[0] for entry in container["HostConfig"]["ExtraHosts"]}
-    runtime_api = container["Config"]["Labels"]["dev.taskdock.environment"] + ".lambda"
     assert world.changes(container["Id"]) == []
-    pipe = ("/dev/taskdock", "bind", True)  # where the engine is on this machine
-    assert sorted({*mounts} - {pipe}) == sorted([("/tmp", "volume", True), *code])
-    assert hosts == {runtime_api, "localhost.taskdock", "taskdock.localhost"}
+    ours = [("/dev/taskdock", "bind", False), ("/etc/passwd", "bind", False)]
+    assert sorted(mounts) == sorted([("/tmp", "volume", True), *ours, *code])
+    assert not container["HostConfig"]["ExtraHosts"]
     assert container["HostConfig"]["ReadonlyRootfs"]
-    assert container["HostConfig"]["CapAdd"] is None
+    assert container["HostConfig"]["CapDrop"] == ["ALL"]
+    capabilities = {name.removeprefix("CAP_") for name in container["HostConfig"]["CapAdd"]}
+    assert capabilities == {"SETUID", "SETGID", "KILL"}  # of the launcher alone
     assert not container["HostConfig"]["Privileged"]
     assert docker_client.images.get(world.images[subject.family]).attrs == before
 
@@ -250,7 +249,7 @@ def test_6_1_a_function_sees_the_variables_of_its_image_and_lambdas(
     assert all(added.startswith((*lambdas, *bootstraps)) for added in seen.keys() - of_image.keys())
 
 
-def test_6_1_nothing_but_the_console_is_in_a_containers_configuration(
+def test_6_1_nothing_but_the_launcher_is_in_a_containers_configuration(
     world: World, docker_client: docker.DockerClient, subject: Subject
 ) -> None:
     world.ask(subject.name)
@@ -259,8 +258,8 @@ def test_6_1_nothing_but_the_console_is_in_a_containers_configuration(
 
     of_image = variables(docker_client.images.get(world.images[subject.family]).attrs)
     assert variables(container) == of_image
-    assert tuple(container["Config"]["Entrypoint"]) == COMMAND
-    assert container["Config"]["Cmd"] == ["HOME HOSTNAME TERM"]  # what no program shall see
+    assert container["Config"]["Entrypoint"] == ["/dev/taskdock/launcher"]
+    assert container["Config"]["Cmd"] == ["unix:/dev/taskdock/door"]
 
 
 def test_6_1_without_a_command_the_entry_point_asks_for_the_handler(

@@ -7,8 +7,9 @@ so after its owner was killed, and when its time is up. Needs nothing but Python
 
 DESCRIPTION is JSON: `folder` (the engine's, which goes with it), `program` (dockerd or podman),
 `options` (the program's), `root` (the folder of another system, whose program is run, or ""),
-`user` (the id of who runs it; not 0: rootless, and only from another system), `without` (what is
-mounted here and not for the engine), `limit` (seconds).
+`user` (the id of somebody who has a name, `own`, and ids of its own in that system), `rootless`
+(whether that is who runs the program; only from another system), `without` (what is mounted here
+and not for the engine), `limit` (seconds).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from typing import Any
 SECONDS_TO_STOP = 10.0
 
 _DATA_SIZE = "4g"
+_LOG = 3000  # characters of an engine's log that tell why it has not started
 
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 
@@ -48,10 +50,9 @@ exec "$@"
 """
 """A kernel may have only one of iptables' two backends, and not the one that the name leads to."""
 
-_ROOTLESS = r"""
-rootless() {
-  # What a rootless engine takes: a user with a name and ids of its own, and two devices that
-  # everybody may open.
+_SETTLING = r"""
+settle_in() {
+  # A user with a name and ids of its own, and two devices that everybody may open.
   { cat "$ROOT/etc/passwd"; echo "own:x:$OWNER:$OWNER::$FOLDER/home:/bin/sh"; } > "$FOLDER/passwd"
   echo "own:300000:65536" > "$FOLDER/ids"
   touch "$ROOT/etc/subuid" "$ROOT/etc/subgid"
@@ -77,7 +78,7 @@ mount --rbind /sys "$ROOT/sys"
 mount --rbind /dev "$ROOT/dev"
 mount -t tmpfs tmpfs "$ROOT/run"
 mount --rbind "$FOLDER" "$ROOT$FOLDER"
-if [ "$OWNER" != 0 ]; then rootless; fi
+settle_in
 cd "$ROOT"
 pivot_root . oldroot
 cd /
@@ -92,11 +93,13 @@ def main(description: dict[str, Any]) -> int:
     signal.alarm(description["limit"])
     _bring_up_loopback()
     _mount_data(folder / "data")
-    _give(folder, description["user"])
+    _give(folder, description["user"] if description["rootless"] else 0)
     engine = _start(folder, description)
-    ending = threading.Thread(target=_end_with_input, args=(engine,), daemon=True)
-    ending.start()
+    asked = threading.Event()
+    threading.Thread(target=_end_with_input, args=(engine, asked), daemon=True).start()
     code = _reap_until_end(engine)
+    if not asked.is_set():  # it has ended by itself
+        sys.stderr.write((folder / "log").read_text(errors="replace")[-_LOG:])
     with contextlib.suppress(ProcessLookupError):
         os.kill(-1, signal.SIGKILL)  # all but this process; what holds mounts has to go first
     subprocess.run(["umount", "--lazy", str(folder / "data")], check=False)
@@ -105,9 +108,10 @@ def main(description: dict[str, Any]) -> int:
 
 
 def _start(folder: Path, description: dict[str, Any]) -> subprocess.Popen[bytes]:
-    root, user = description["root"], description["user"]
-    command = (_podman if description["program"] == "podman" else _dockerd)(folder, root, user)
-    if user:
+    root, rootless = description["root"], description["rootless"]
+    command = (_podman if description["program"] == "podman" else _dockerd)(folder, root, rootless)
+    if rootless:
+        user = description["user"]
         ids = (f"--reuid={user}", f"--regid={user}", "--clear-groups")
         command = ["setpriv", *ids, *command]
     variables = {
@@ -115,14 +119,14 @@ def _start(folder: Path, description: dict[str, Any]) -> subprocess.Popen[bytes]
         "TOOLS": "/run/tools" if root else str(folder / "tools"),
         "ROOT": root,
         "FOLDER": str(folder),
-        "OWNER": str(user),
+        "OWNER": str(description["user"]),
         "WITHOUT": " ".join(description["without"]),
         "HOME": str(folder / "home"),
         "XDG_RUNTIME_DIR": str(folder / "run"),
         "CONTAINERS_CONF": str(folder / "containers.conf"),
         "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
     }
-    script = _ROOTLESS + _ROOTED + _PLAIN if root else _PLAIN
+    script = _SETTLING + _ROOTED + _PLAIN if root else _PLAIN
     with open(folder / "log", "wb") as log:
         return subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", script, "engine", *command, *description["options"]],
@@ -133,30 +137,32 @@ def _start(folder: Path, description: dict[str, Any]) -> subprocess.Popen[bytes]
         )
 
 
-def _dockerd(folder: Path, root: str, user: int) -> list[str]:
+def _dockerd(folder: Path, root: str, rootless: bool) -> list[str]:
     return [
-        "/usr/share/docker.io/contrib/dockerd-rootless.sh" if user else "dockerd",
+        "/usr/share/docker.io/contrib/dockerd-rootless.sh" if rootless else "dockerd",
         f"--host=unix://{folder}/docker.sock",
         f"--data-root={folder}/data",
-        f"--exec-root={'/run/engine' if root and not user else folder / 'exec'}",
+        f"--exec-root={'/run/engine' if root and not rootless else folder / 'exec'}",
         f"--pidfile={folder}/pid",
     ]
 
 
-def _podman(folder: Path, root: str, user: int) -> list[str]:
+def _podman(folder: Path, root: str, rootless: bool) -> list[str]:
     """Without systemd, which it would ask for control groups and for its log."""
     (folder / "containers.conf").write_text(
         '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
     )
-    runroot = folder / "run" / "podman" if user else Path("/run/podman")
+    runroot = folder / "run" / "podman" if rootless else Path("/run/podman")
     return [
         *("podman", f"--root={folder}/data/root", f"--runroot={runroot}"),
         *("system", "service", "--time=0", f"unix://{folder}/docker.sock"),
     ]
 
 
-def _end_with_input(engine: subprocess.Popen[bytes]) -> None:
-    sys.stdin.buffer.read()
+def _end_with_input(engine: subprocess.Popen[bytes], asked: threading.Event) -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    asked.set()
     engine.terminate()  # it stops its containers, and unmounts what it mounted
     time.sleep(SECONDS_TO_STOP)
     engine.kill()

@@ -113,7 +113,8 @@ class OwnEngine:
             "program": program,
             "options": options,
             "root": str(root or ""),
-            "user": another_user.ID if rootless else 0,
+            "user": another_user.ID,
+            "rootless": rootless,
             "without": without,
             "limit": limit,
         }

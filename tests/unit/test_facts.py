@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,16 +91,17 @@ def test_an_image_of_api_1_52_has_no_empty_fields() -> None:
     found = read_image(ANSWERS["docker-29"]["image"])
 
     assert found == Image(
+        id=ANSWERS["docker-29"]["image"]["Id"],
         entrypoint=("/lambda-entrypoint.sh",),
         arguments=(),
-        variables=frozenset({"PATH", "LANG"}),
+        variables={"PATH": "/var/lang/bin:/usr/bin", "LANG": "en_US.UTF-8"},
     )
 
 
 @pytest.mark.parametrize("left_out", ["Cmd", "Entrypoint", "Env", "Config"])
 @pytest.mark.parametrize("absent", [True, False], ids=["absent", "null"])
 def test_what_an_image_leaves_out_is_empty(left_out: str, absent: bool) -> None:
-    config: dict[str, Any] = {"Entrypoint": ["/a"], "Cmd": ["b"], "Env": ["C=d", "E"]}
+    config: dict[str, Any] = {"Entrypoint": ["/a"], "Cmd": ["b"], "Env": ["C=d=e", "E"]}
     image: dict[str, Any] = {"Config": config}
     of = image if left_out == "Config" else config
     if absent:
@@ -112,7 +114,8 @@ def test_what_an_image_leaves_out_is_empty(left_out: str, absent: bool) -> None:
     gone = {"Cmd", "Entrypoint", "Env"} if left_out == "Config" else {left_out}
     assert found.entrypoint == (() if "Entrypoint" in gone else ("/a",))
     assert found.arguments == (() if "Cmd" in gone else ("b",))
-    assert found.variables == (frozenset() if "Env" in gone else {"C", "E"})
+    usual = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+    assert found.variables == (usual if "Env" in gone else {**usual, "C": "d=e", "E": ""})
 
 
 @pytest.mark.parametrize("name", ["docker-rootless", "podman-4.3-rootless"])
@@ -210,4 +213,4 @@ def test_any_part_of_an_answer_may_be_missing_or_wrong(name: str) -> None:
 def test_an_answer_may_be_no_answer_at_all(answer: object) -> None:
     assert read_engine(answer, answer).kind is Kind.DOCKER
     assert read_network(answer) == NetworkFacts()
-    assert read_image(answer) == Image()
+    assert replace(read_image(answer), variables={}) == Image()

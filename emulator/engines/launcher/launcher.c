@@ -1,11 +1,11 @@
-/* The launcher: process 1 of every container. docs/launcher.md says what it does and what it speaks.
+/* The launcher: process 1 of every container. docs/launcher.md says what it does and speaks.
 
-   One thread waits at one place (the loop at the end) for whatever can be read or written. Nothing
+   One thread waits at one place, the loop at the end, for whatever can be read or written; nothing
    blocks but the start of a program. What cannot be sent is kept, and what it came from is not read
-   meanwhile; so every buffer has a limit, and a slow reader is waited for where the bytes come from.
+   meanwhile. So every buffer has a limit, and who is slow is waited for where the bytes come from.
 
-   In this order: what it remembers, how it ends and waits, memory, the control connection, output,
-   forwards, programs, frames, doors, the loop. */
+   In this order: what it remembers, how it waits and ends, memory, the control connection, output,
+   doors, forwards, programs, frames, the loop. */
 
 #define _GNU_SOURCE
 
@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -36,16 +37,17 @@ enum {
     VERSION = 1,
     USER = 993,
     GROUP = 990,
-    HEADER = 8,              /* bytes of a frame before its payload */
-    PIECE = 65536,           /* bytes that are read at once; what a pipe holds */
-    ANSWERS = 32768,         /* bytes of frames that may wait behind a piece of output */
-    LONGEST_ANSWER = 4096,   /* bytes */
-    LONGEST_START = 4 << 20, /* bytes */
+    HEADER = 8,                       /* bytes of a frame before its payload */
+    PIECE = 65536,                    /* bytes that are read at once; what a pipe usually holds */
+    ROOM = 1024 * 1024,               /* bytes that a program's pipe holds, if it may */
+    ANSWERS = 32768,                  /* bytes of frames that may wait behind a piece of output */
+    LONGEST_ANSWER = 4096 - HEADER,   /* bytes of payload */
+    LONGEST_START = 4 * 1024 * 1024,  /* bytes of payload */
     LISTENS = 8,
     FORWARDS = 64,
-    FLUSHES = 64,     /* that may wait for their answers */
-    DOOR_SECONDS = 3, /* for a door to open */
-    INHERITED = 256,  /* descriptors that an engine could have left open */
+    FLUSHES = 64,                     /* that may wait for their answers */
+    DOOR_SECONDS = 3,                 /* for a door to open */
+    INHERITED = 256,                  /* descriptors that an engine could have left open */
 };
 
 /* ---- What it remembers ---- */
@@ -53,14 +55,14 @@ enum {
 /* The kinds of descriptors, in the order in which those that are ready are served. Forwards come
    first: what a program sent before it ended is read before its end is seen, and a program that
    prints for ever keeps no forward waiting. New connections come last: they may take the place of
-   one that was closed, when nothing that is still to be served means that one. */
+   one that was closed, once nothing is left to serve that means that one. */
 enum kind { FORWARD, SIGNALS, CONTROL, PIPE, LISTENER, KINDS };
 
 struct end {
     enum kind kind;
-    int fd;          /* -1: none */
-    uint32_t wanted; /* what epoll is asked to tell of */
-    void *owner;     /* its forward or listener */
+    int fd;           /* -1: none */
+    uint32_t wanted;  /* what epoll is to tell of */
+    void *owner;      /* its forward or listener */
 };
 
 struct listener {
@@ -70,41 +72,39 @@ struct listener {
 
 /* One direction of a forward. */
 struct flow {
-    unsigned char *piece; /* what was read and not passed on yet; NULL: nothing */
+    unsigned char *piece;  /* what was read and not passed on yet; NULL: nothing */
     size_t begin, size;
-    uint64_t mark; /* how much output has to be sent before the piece may be */
-    bool held;     /* the piece waits for that */
-    bool ended;    /* nothing more comes */
-    bool done;     /* and the other side knows */
-    bool lost;     /* nobody takes it any more: what comes is dropped */
+    uint64_t mark;         /* how much output has to be sent before the piece may be passed on */
+    bool held;             /* the piece waits for that */
+    bool ended;            /* nothing more comes */
+    bool done;             /* and the other side was told */
+    bool lost;             /* nobody takes it any more: what comes is dropped */
 };
 
 struct forward {
-    struct end inner, door; /* the container's connection, and ours to the server */
-    struct flow up, down;   /* to the server, and from it */
+    struct end inner, outer;  /* the container's connection, and ours to the server */
+    struct flow up, down;     /* to the server, and from it */
 };
 
-static int poller;
-static struct end signals = {SIGNALS, -1, 0, NULL};
+static int poller, nothing;  /* the latter is /dev/null */
+static struct end signals = {.kind = SIGNALS, .fd = -1};
 static struct listener listeners[2 * LISTENS];
-static int listening;
+static int listening, forwarding;  /* how many there are */
 static struct forward forwards[FORWARDS];
-static int forwarding;
-static unsigned char shared[PIECE]; /* for what is read and passed on at once */
+static unsigned char shared[PIECE];  /* what was read just now */
 
 static struct {
     struct sockaddr_storage address;
     socklen_t size;
-    unsigned char preamble[65]; /* the token, and room for one letter */
-    size_t token;               /* bytes */
+    unsigned char preamble[65];  /* the token, and room for one letter */
+    size_t token;                /* bytes */
 } door;
 
 static struct {
     struct end end;
-    unsigned char header[HEADER];
-    unsigned char *payload;
-    size_t have; /* bytes of the frame that is being read */
-} control = {.end = {CONTROL, -1, 0, NULL}};
+    unsigned char header[HEADER], *payload;
+    size_t have;  /* bytes of the frame that is being read */
+} control = {.end = {.kind = CONTROL, .fd = -1}};
 
 /* What is to be sent to the server. A piece of output is put here only when it is empty. */
 static struct {
@@ -114,30 +114,29 @@ static struct {
 
 static struct {
     struct end end;
-    bool ended;    /* nobody can write into it any more */
-    uint64_t read; /* bytes, of all programs */
-    uint64_t sent; /* of these, for sure */
-    int flushes;   /* asked for and not answered */
-    uint64_t flush_mark;
-} output = {.end = {PIPE, -1, 0, NULL}};
+    bool ended;           /* nobody can write into the pipe any more */
+    uint64_t read, sent;  /* bytes, of all programs */
+    int flushes;          /* asked for and not answered */
+    uint64_t flush_mark;  /* how much has to be read before they are */
+} output = {.end = {.kind = PIPE, .fd = -1}};
 
 static struct {
     enum { IDLE, RUNNING, ENDING } state;
-    pid_t pid;
     unsigned char number;
+    pid_t pid;
     int status;
-    bool left; /* processes are left */
+    bool left;  /* processes are left, of it or of what it started */
     uint64_t kills_before;
 } program;
 
 static struct {
     int peak_file, kills_file;
     uint64_t peak, told;
-} memory = {-1, -1, 0, 0};
+} memory;
 
-/* ---- How it ends, and waits ---- */
+/* ---- How it waits and ends ---- */
 
-/* As process 1, it takes every process of the container with it. */
+/* As it is process 1, the kernel ends every process of the container with it. */
 static _Noreturn void end_with(int code) {
     _exit(code);
 }
@@ -162,60 +161,57 @@ static void want(struct end *end, uint32_t events) {
 }
 
 static void shut(struct end *end) {
-    if (end->fd < 0) return;
     want(end, 0);
     close(end->fd);
     end->fd = -1;
 }
 
+static void set_option(int fd, int level, int option, int value) {
+    setsockopt(fd, level, option, &value, sizeof value);
+}
+
 /* ---- Memory ---- */
 
-static int open_first(const char *const *paths) {
-    int file = -1;
-    for (; *paths != NULL && file < 0; paths++) file = open(*paths, O_RDONLY | O_CLOEXEC);
-    return file;
-}
-
-static void find_memory(void) {
-    static const char *const peaks[] = {
-        "/sys/fs/cgroup/memory/memory.max_usage_in_bytes", /* version 1 */
-        "/sys/fs/cgroup/memory.peak",                      /* version 2, since Linux 5.19 */
-        "/sys/fs/cgroup/memory.current",
-        NULL,
-    };
-    static const char *const kills[] = {
-        "/sys/fs/cgroup/memory/memory.oom_control",
-        "/sys/fs/cgroup/memory.events",
-        NULL,
-    };
-    memory.peak_file = open_first(peaks);
-    memory.kills_file = open_first(kills);
-}
-
-/* The number behind `name` in a file of the control group's, or its first; 0 where there is none. */
-static uint64_t read_number(int file, const char *name) {
+/* The number behind `words` in a file of a control group's; 0 where there is none. */
+static uint64_t read_number(int file, const char *words) {
     char text[512];
     ssize_t size = pread(file, text, sizeof text - 1, 0);
-    if (size <= 0) return 0;
-    text[size] = 0;
-    const char *place = text;
-    if (name != NULL) {
-        place = strstr(text, name);
-        if (place == NULL) return 0;
-        place += strlen(name);
+    text[size < 0 ? 0 : size] = 0;
+    const char *place = strstr(text, words);
+    return place == NULL ? 0 : strtoull(place + strlen(words), NULL, 10);
+}
+
+/* The files of control groups of version 1, of version 2, and of version 2 before Linux 5.19. */
+static void open_memory(void) {
+    static const char *const peaks[] = {"/sys/fs/cgroup/memory/memory.max_usage_in_bytes",
+                                        "/sys/fs/cgroup/memory.peak",
+                                        "/sys/fs/cgroup/memory.current"};
+    static const char *const limits[] = {"/sys/fs/cgroup/memory/memory.limit_in_bytes",
+                                         "/sys/fs/cgroup/memory.max"};
+    static const char *const kills[] = {"/sys/fs/cgroup/memory/memory.oom_control",
+                                        "/sys/fs/cgroup/memory.events"};
+    memory.peak_file = memory.kills_file = -1;
+    /* Without a limit ("max", or almost 2^63) it is no group of this container's alone. */
+    uint64_t limit = 0;
+    for (int i = 0; i < 2 && limit == 0; i++) {
+        int file = open(limits[i], O_RDONLY | O_CLOEXEC);
+        limit = read_number(file, "");
+        close(file);
     }
-    uint64_t number = 0;
-    for (; *place >= '0' && *place <= '9'; place++) number = 10 * number + (uint64_t)(*place - '0');
-    return number;
+    if (limit == 0 || limit >> 62 != 0) return;
+    for (int i = 0; i < 3 && memory.peak_file < 0; i++)
+        memory.peak_file = open(peaks[i], O_RDONLY | O_CLOEXEC);
+    for (int i = 0; i < 2 && memory.kills_file < 0; i++)
+        memory.kills_file = open(kills[i], O_RDONLY | O_CLOEXEC);
 }
 
 static uint64_t peak_now(void) {
-    uint64_t peak = read_number(memory.peak_file, NULL);
+    uint64_t peak = read_number(memory.peak_file, "");
     if (peak > memory.peak) memory.peak = peak;
     return memory.peak;
 }
 
-/* How often the kernel has killed here for lack of memory. */
+/* How often the kernel has killed in here for lack of memory. */
 static uint64_t kills_now(void) {
     return read_number(memory.kills_file, "oom_kill ");
 }
@@ -232,15 +228,11 @@ static uint32_t get_number(const unsigned char *place, int bytes) {
     return number;
 }
 
-static bool all_is_sent(void) {
-    return out.begin == out.end;
-}
-
 /* Begins a frame, and returns where its payload goes. */
 static unsigned char *put_frame(char kind, unsigned char number, size_t size) {
     unsigned char *frame = out.bytes + out.end;
     if (HEADER + size > sizeof out.bytes - out.end) end_with(ENOBUFS);
-    put_number(frame, (unsigned char)kind, 1);
+    frame[0] = (unsigned char)kind;
     put_number(frame + 1, number, 3);
     put_number(frame + 4, size, 4);
     out.end += HEADER + size;
@@ -252,20 +244,24 @@ static void put_peak(unsigned char *place) {
     put_number(place, memory.told, 8);
 }
 
-static void release_held(void);
+static bool all_is_sent(void) {
+    return out.begin == out.end;
+}
+
+static void release_forwards(void);
 
 static void send_out(void) {
+    if (all_is_sent()) return;
     while (!all_is_sent()) {
-        const unsigned char *begin = out.bytes + out.begin;
         size_t size = out.end - out.begin;
-        ssize_t sent = send(control.end.fd, begin, size, MSG_NOSIGNAL);
+        ssize_t sent = send(control.end.fd, out.bytes + out.begin, size, MSG_NOSIGNAL);
         if (sent < 0 && is_passing()) return;
-        if (sent < 0) end_with(0); /* the server has gone */
+        if (sent < 0) end_with(0);  /* the server has gone */
         out.begin += (size_t)sent;
     }
     out.begin = out.end = 0;
     output.sent = output.read;
-    release_held();
+    release_forwards();
 }
 
 /* ---- Output ---- */
@@ -276,11 +272,7 @@ static uint64_t unread_output(void) {
     return (uint64_t)size;
 }
 
-static void answer_flushes(void) {
-    for (; output.flushes > 0; output.flushes--) put_peak(put_frame('F', 0, 8));
-}
-
-/* Reads a piece into the control connection; only where that is empty. Returns its size. */
+/* Reads a piece, only where nothing waits to be sent. Returns its size. */
 static size_t read_output(void) {
     if (output.end.fd < 0 || !all_is_sent()) return 0;
     ssize_t size = read(output.end.fd, out.bytes + HEADER, PIECE);
@@ -291,21 +283,96 @@ static size_t read_output(void) {
     return (size_t)size;
 }
 
+static void answer_flushes(void) {
+    if (output.read < output.flush_mark) return;
+    for (; output.flushes > 0; output.flushes--) put_peak(put_frame('F', 0, 8));
+}
+
 static void move_output(void) {
     read_output();
-    if (output.flushes > 0 && output.read >= output.flush_mark) answer_flushes();
+    answer_flushes();
     send_out();
 }
 
-/* Reads what was printed up to now and begins to send it, and the peak of memory. Returns how much
-   output has to be sent before it all is. */
+/* Begins to send what was printed up to now, and the peak of memory where it is a new one. Returns
+   how much output was sent when all of that was. */
 static uint64_t tell_output(void) {
     bool blocked = !all_is_sent();
     size_t size = read_output();
     if (peak_now() != memory.told) put_peak(put_frame('M', 0, 8));
     send_out();
-    /* A piece that is not full was all there was. */
+    /* A piece that is not a full one was all there was. */
     return output.read + (blocked || size == PIECE ? unread_output() : 0);
+}
+
+/* ---- Doors ---- */
+
+/* Returns a connection, or -1. Where it may not wait, it may be one that is still being made. */
+static int dial(bool may_wait) {
+    int family = door.address.ss_family;
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | (may_wait ? 0 : SOCK_NONBLOCK), 0);
+    struct timeval limit = {.tv_sec = DOOR_SECONDS};
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    if (family != AF_UNIX) set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (connect(fd, (struct sockaddr *)&door.address, door.size) == 0) return fd;
+    int error = errno;
+    if (error == EINPROGRESS && !may_wait) return fd;
+    close(fd);
+    errno = error == EINPROGRESS ? ETIMEDOUT : error;
+    return -1;
+}
+
+static int open_unix(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    errno = ENAMETOOLONG;
+    if (strlen(path) >= sizeof address.sun_path) return -1;
+    strcpy(address.sun_path, path);
+    memcpy(&door.address, &address, door.size = sizeof address);
+    door.token = 0;
+    return dial(true);
+}
+
+/* The first address of HOST:PORT that lets us in. */
+static int open_tcp(char *place) {
+    const char *named = getenv("TASKDOCK_TOKEN"), *token = named == NULL ? "" : named;
+    struct addrinfo *found, kind = {.ai_socktype = SOCK_STREAM};
+    char *port = strrchr(place, ':');
+    int fd = -1;
+    errno = EINVAL;
+    if (port == NULL) return -1;
+    *port++ = 0;
+    int unknown = getaddrinfo(place, port, &kind, &found);
+    errno = EHOSTUNREACH;
+    if (unknown != 0) return -1;
+    door.token = strnlen(token, sizeof door.preamble - 1);
+    memcpy(door.preamble, token, door.token);
+    for (struct addrinfo *one = found; one != NULL && fd < 0; one = one->ai_next) {
+        memcpy(&door.address, one->ai_addr, door.size = one->ai_addrlen);
+        fd = dial(true);
+    }
+    return fd;
+}
+
+static void open_door(char **doors) {
+    int fd = -1;
+    errno = EINVAL;
+    for (; *doors != NULL && fd < 0; doors++) {
+        if (strncmp(*doors, "unix:", 5) == 0) fd = open_unix(*doors + 5);
+        else if (strncmp(*doors, "tcp:", 4) == 0) fd = open_tcp(*doors + 4);
+    }
+    if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0) end_with(errno);
+    if (door.address.ss_family != AF_UNIX) {
+        /* A server whose machine has vanished is missed after a minute. */
+        set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 30);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+    }
+    control.end.fd = fd;
+    memcpy(out.bytes, door.preamble, door.token);
+    out.bytes[door.token] = '!';
+    out.end = door.token + 1;
+    put_number(put_frame('H', 0, 4), VERSION, 4);
 }
 
 /* ---- Forwards ---- */
@@ -318,67 +385,38 @@ static void want_connections(void) {
 
 static void close_forward(struct forward *forward) {
     shut(&forward->inner);
-    shut(&forward->door);
+    shut(&forward->outer);
     free(forward->up.piece);
     free(forward->down.piece);
-    forward->up.piece = forward->down.piece = NULL;
     forward->up.held = false;
     if (forwarding-- == FORWARDS) want_connections();
 }
 
-static void keep_piece(struct flow *flow, const unsigned char *bytes, size_t size) {
+static void drop_piece(struct flow *flow) {
+    free(flow->piece);
+    flow->piece = NULL;
+    flow->held = false;
+}
+
+static void lose(struct flow *flow) {
+    drop_piece(flow);
+    flow->lost = true;
+}
+
+static void take_piece(struct flow *flow, const unsigned char *bytes, size_t size) {
+    if (flow->lost) return;
     flow->piece = memcpy(allocate(size), bytes, size);
     flow->begin = 0;
     flow->size = size;
 }
 
-/* Sends what it can; false: the connection is broken. */
-static bool send_bytes(int fd, const unsigned char *bytes, size_t size, size_t *sent) {
-    ssize_t done = send(fd, bytes, size, MSG_NOSIGNAL);
-    *sent = done < 0 ? 0 : (size_t)done;
-    return done >= 0 || is_passing();
-}
-
-/* The server has closed its side. What it has sent before is still passed on, and what comes from the
-   container is read and dropped: closed with bytes unread, the connection would be reset, and the
-   answer lost. */
-static void lose(struct flow *flow) {
-    free(flow->piece);
-    flow->piece = NULL;
-    flow->held = false;
-    flow->lost = true;
-}
-
-static void send_piece(struct flow *flow, int fd) {
-    size_t sent;
-    if (!send_bytes(fd, flow->piece + flow->begin, flow->size - flow->begin, &sent)) {
-        lose(flow);
-        return;
-    }
-    flow->begin += sent;
-    if (flow->begin < flow->size) return;
-    free(flow->piece);
-    flow->piece = NULL;
-}
-
-static void pass_on(struct flow *flow, int fd, size_t size) {
-    size_t sent;
-    if (flow->lost) return;
-    if (!send_bytes(fd, shared, size, &sent)) lose(flow);
-    else if (sent < size) keep_piece(flow, shared + sent, size - sent);
-}
-
-/* What was read stays as it is until all that was printed before it has been sent. */
-static void pass_up(struct forward *forward, size_t size) {
-    uint64_t mark = tell_output();
-    if (all_is_sent() && output.sent >= mark) {
-        pass_on(&forward->up, forward->door.fd, size);
-        return;
-    }
-    if (forward->up.lost) return;
-    keep_piece(&forward->up, shared, size);
-    forward->up.held = true;
-    forward->up.mark = mark;
+static void pass_on(struct flow *flow, int to) {
+    if (flow->piece == NULL || flow->held) return;
+    ssize_t sent = send(to, flow->piece + flow->begin, flow->size - flow->begin, MSG_NOSIGNAL);
+    if (sent < 0 && is_passing()) return;
+    if (sent < 0) lose(flow);
+    else flow->begin += (size_t)sent;
+    if (flow->begin == flow->size) drop_piece(flow);
 }
 
 static void end_flow(struct flow *flow, int to) {
@@ -387,58 +425,63 @@ static void end_flow(struct flow *flow, int to) {
     flow->done = true;
 }
 
-/* Brings a forward in order after anything has happened to it. */
+/* Brings a forward in order after anything has happened to it. What the server will not take any
+   more is still read, and dropped: if we closed a connection with bytes unread, the kernel would
+   reset it, and the server's last answer would be lost. Who has ended is answered no more once its
+   program has: the end of a program leaves nobody behind. */
 static void settle(struct forward *forward) {
     struct flow *up = &forward->up, *down = &forward->down;
-    end_flow(up, forward->door.fd);
+    end_flow(up, forward->outer.fd);
     end_flow(down, forward->inner.fd);
-    /* Who has ended is not answered: the program's end leaves nobody behind. */
     if (down->lost || (up->done && (down->done || program.state == IDLE))) {
         close_forward(forward);
         return;
     }
-    want(&forward->inner, (up->ended || up->piece != NULL ? 0 : EPOLLIN)
-                              | (down->piece != NULL ? EPOLLOUT : 0));
-    want(&forward->door, (down->ended || down->piece != NULL ? 0 : EPOLLIN)
-                             | (up->piece != NULL && !up->held ? EPOLLOUT : 0));
+    uint32_t read_inner = up->ended || up->piece != NULL ? 0 : EPOLLIN;
+    uint32_t read_outer = down->ended || down->piece != NULL ? 0 : EPOLLIN;
+    uint32_t write_inner = down->piece != NULL ? EPOLLOUT : 0;
+    uint32_t write_outer = up->piece != NULL && !up->held ? EPOLLOUT : 0;
+    want(&forward->inner, read_inner | write_inner);
+    want(&forward->outer, read_outer | write_outer);
 }
 
-static void release_held(void) {
+/* What a program has sent stays until all is sent that it had printed before. */
+static void hold(struct flow *up) {
+    up->mark = tell_output();
+    up->held = up->piece != NULL && (!all_is_sent() || output.sent < up->mark);
+}
+
+/* Output was sent. */
+static void release_forwards(void) {
     for (int i = 0; forwarding > 0 && i < FORWARDS; i++) {
         struct forward *forward = &forwards[i];
         if (!forward->up.held || output.sent < forward->up.mark) continue;
         forward->up.held = false;
-        send_piece(&forward->up, forward->door.fd);
+        pass_on(&forward->up, forward->outer.fd);
         settle(forward);
     }
 }
 
 static void serve_forward(struct forward *forward, struct end *end) {
     bool is_inner = end == &forward->inner;
-    struct end *other = is_inner ? &forward->door : &forward->inner;
     struct flow *in = is_inner ? &forward->up : &forward->down;
     struct flow *back = is_inner ? &forward->down : &forward->up;
-    uint32_t wanted = end->wanted;
-    if ((wanted & EPOLLOUT) != 0) send_piece(back, end->fd);
-    if ((wanted & EPOLLIN) != 0) {
-        ssize_t size = recv(end->fd, shared, PIECE, 0);
-        bool broken = size < 0 && !is_passing();
-        if (broken && is_inner) {
-            close_forward(forward);
-            return;
-        }
-        if (broken) lose(back);
-        if (size == 0 || broken) in->ended = true;
-        if (size > 0 && is_inner) pass_up(forward, (size_t)size);
-        if (size > 0 && !is_inner) pass_on(in, other->fd, (size_t)size);
+    bool may_read = (end->wanted & EPOLLIN) != 0;
+    pass_on(back, end->fd);
+    ssize_t size = may_read ? recv(end->fd, shared, PIECE, 0) : 1;
+    bool broken = size < 0 && !is_passing();
+    if (broken) lose(back);
+    if (broken || size == 0) in->ended = true;
+    if (may_read && size > 0) {
+        take_piece(in, shared, (size_t)size);
+        if (is_inner) hold(in);
+        pass_on(in, is_inner ? forward->outer.fd : forward->inner.fd);
     }
     settle(forward);
 }
 
-static int dial(bool may_wait);
-
 static void accept_connection(struct listener *listener) {
-    if (forwarding == FORWARDS) return; /* another listener has just taken the last place */
+    if (forwarding == FORWARDS) return;  /* another listener has just taken the last place */
     int inner = accept4(listener->end.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (inner < 0) return;
     int outer = dial(false);
@@ -446,84 +489,71 @@ static void accept_connection(struct listener *listener) {
         close(inner);
         return;
     }
-    setsockopt(inner, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    set_option(inner, IPPROTO_TCP, TCP_NODELAY, 1);
     struct forward *forward = forwards;
     while (forward->inner.fd >= 0) forward++;
-    memset(forward, 0, sizeof *forward);
-    forward->inner = (struct end){FORWARD, inner, 0, forward};
-    forward->door = (struct end){FORWARD, outer, 0, forward};
+    *forward = (struct forward){.inner = {FORWARD, inner, 0, forward},
+                                .outer = {FORWARD, outer, 0, forward}};
     if (++forwarding == FORWARDS) want_connections();
     door.preamble[door.token] = listener->letter;
-    keep_piece(&forward->up, door.preamble, door.token + 1);
-    send_piece(&forward->up, outer);
+    take_piece(&forward->up, door.preamble, door.token + 1);
+    pass_on(&forward->up, outer);
     settle(forward);
 }
 
-static int listen_at(int family, uint16_t port) {
-    struct sockaddr_in v4 = {.sin_family = AF_INET,
-                             .sin_port = htons(port),
-                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
-                              .sin6_port = htons(port),
-                              .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-    const struct sockaddr *address = (struct sockaddr *)&v4;
-    if (family == AF_INET6) address = (struct sockaddr *)&v6;
+/* Returns 0 or an errno. */
+static int add_listener(const void *address, socklen_t size, int family, unsigned char letter) {
+    struct listener *listener = &listeners[listening];
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    if (bind(fd, address, family == AF_INET ? sizeof v4 : sizeof v6) == 0 && listen(fd, 128) == 0)
-        return fd;
-    int error = errno;
-    close(fd);
-    errno = error;
-    return -1;
-}
-
-static void add_listener(int fd, unsigned char letter) {
-    struct listener *listener = &listeners[listening++];
-    listener->end = (struct end){LISTENER, fd, 0, listener};
-    listener->letter = letter;
+    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (bind(fd, address, size) != 0 || listen(fd, SOMAXCONN) != 0) {
+        int error = errno;
+        close(fd);
+        return error;
+    }
+    *listener = (struct listener){{LISTENER, fd, 0, listener}, letter};
+    listening++;
+    return 0;
 }
 
 static void start_listening(uint16_t port, unsigned char letter) {
-    static int count;
-    if (++count > LISTENS) end_with(EPROTO);
-    int fd = listen_at(AF_INET, port);
-    if (fd < 0) end_with(errno);
-    add_listener(fd, letter);
-    fd = listen_at(AF_INET6, port);
-    if (fd >= 0) add_listener(fd, letter); /* there need not be any ::1 here */
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    static int asked;
+    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    v6.sin6_addr = in6addr_loopback;
+    if (++asked > LISTENS) end_with(EPROTO);
+    int error = add_listener(&v4, sizeof v4, AF_INET, letter);
+    if (error != 0) end_with(error);
+    add_listener(&v6, sizeof v6, AF_INET6, letter);  /* not every container has IPv6 */
     want_connections();
 }
 
 /* ---- Programs ---- */
 
 struct start {
-    char **candidates, **arguments, **variables; /* each ends with NULL */
-    char *folder;                                /* NULL: the launcher's own */
+    char **candidates, **arguments, **variables;  /* each ends with NULL */
+    char *folder;                                 /* NULL: the launcher's own */
 };
 
-/* Reads the items of a start into `start`, whose arrays are in one block that is returned. */
-static void *read_items(struct start *start, char *items, size_t size) {
-    size_t count = 0;
-    for (size_t i = 0; i < size; i++) count += items[i] == 0;
+/* Sorts the items of an `S`. The arrays are in one block, that of the candidates. */
+static struct start read_items(char *items, size_t size) {
+    size_t most = 2;  /* in one array: of all items, a program's name and NULL */
     if (size == 0 || items[size - 1] != 0) end_with(EPROTO);
-    char **block = calloc(3 * (count + 2), sizeof *block);
-    if (block == NULL) end_with(ENOMEM);
-    char **candidate = start->candidates = block;
-    char **argument = start->arguments = block + count + 2;
-    char **variable = start->variables = block + 2 * (count + 2);
-    argument++; /* the first will be the program's name */
-    start->folder = NULL;
+    for (size_t i = 0; i < size; i++) most += items[i] == 0;
+    char **candidate = memset(allocate(3 * most * sizeof(char *)), 0, 3 * most * sizeof(char *));
+    char **argument = candidate + most, **variable = candidate + 2 * most;
+    struct start start = {candidate, argument, variable, NULL};
+    argument++;  /* the first will be the program's name */
     for (char *item = items; item < items + size; item += strlen(item) + 1) {
         if (*item == 'c') *candidate++ = item + 1;
         else if (*item == 'a') *argument++ = item + 1;
         else if (*item == 'e') *variable++ = item + 1;
-        else if (*item == 'd' && start->folder == NULL) start->folder = item + 1;
+        else if (*item == 'd' && start.folder == NULL) start.folder = item + 1;
         else end_with(EPROTO);
     }
-    if (start->candidates[0] == NULL) end_with(EPROTO);
-    return block;
+    if (start.candidates[0] == NULL) end_with(EPROTO);
+    return start;
 }
 
 static bool is_file(const char *path) {
@@ -533,76 +563,88 @@ static bool is_file(const char *path) {
     return !S_ISDIR(facts.st_mode);
 }
 
-/* Looks for a name in folders with colons between them, as execvp does: what may not be executed is
-   taken only where nothing else is found. Its place is written to `found`. */
-static bool look_up(const char *name, const char *folders, char found[PATH_MAX]) {
+/* Looks for a name in the folders of PATH, as execvp does: what may not be executed is taken only
+   where nothing else is found. An empty folder is the one that we are in. */
+static bool look_up(const char *name, char **variables, char found[PATH_MAX]) {
     char path[PATH_MAX];
     bool any = false, may_run = false;
-    while (folders != NULL && !may_run) {
-        const char *end = strchrnul(folders, ':');
-        /* An empty one is the folder that we are in. */
-        const char *folder = end == folders ? "." : folders;
-        size_t length = end == folders ? 1 : (size_t)(end - folders);
-        if (length + 1 + strlen(name) >= sizeof path) path[0] = 0;
-        else strcpy(stpcpy(mempcpy(path, folder, length), "/"), name);
-        if (is_file(path)) {
-            may_run = access(path, X_OK) == 0;
-            if (may_run || !any) strcpy(found, path);
-            any = true;
+    while (*variables != NULL && strncmp(*variables, "PATH=", 5) != 0) variables++;
+    const char *folder = *variables == NULL ? NULL : *variables + 5;
+    while (folder != NULL && !may_run) {
+        size_t length = strcspn(folder, ":");
+        strcpy(path, ".");
+        if (length + strlen(name) + 3 <= sizeof path) {
+            char *end = length > 0 ? mempcpy(path, folder, length) : path + 1;
+            strcpy(stpcpy(end, "/"), name);
         }
-        folders = *end == ':' ? end + 1 : NULL;
+        bool is_there = is_file(path);
+        may_run = is_there && access(path, X_OK) == 0;
+        if (may_run || (is_there && !any)) strcpy(found, path);
+        any = any || is_there;
+        folder = folder[length] == ':' ? folder + length + 1 : NULL;
     }
-    if (!any) errno = ENOENT;
+    errno = ENOENT;
     return any;
 }
 
-static const char *value_of(char **variables, const char *name) {
-    size_t length = strlen(name);
-    for (; *variables != NULL; variables++)
-        if (strncmp(*variables, name, length) == 0 && (*variables)[length] == '=')
-            return *variables + length + 1;
-    return NULL;
+/* Writes the payload of an `N` to `place`, and returns its size. */
+static size_t put_failure(unsigned char place[LONGEST_ANSWER], char step, const char *path) {
+    size_t length = strnlen(path, LONGEST_ANSWER - 5);
+    place[0] = (unsigned char)step;
+    put_number(place + 1, (uint32_t)errno, 4);
+    memcpy(place + 5, path, length);
+    return 5 + length;
 }
 
-/* The payload of an `N`, to the launcher, which waits for it. */
 static _Noreturn void fail(int report, char step, const char *path) {
-    unsigned char payload[LONGEST_ANSWER - HEADER];
-    size_t length = strnlen(path, sizeof payload - 5);
-    payload[0] = (unsigned char)step;
-    put_number(payload + 1, (uint32_t)errno, 4);
-    memcpy(payload + 5, path, length);
-    ssize_t written = write(report, payload, 5 + length);
-    _exit(written < 0);
+    unsigned char payload[LONGEST_ANSWER];
+    size_t size = put_failure(payload, step, path);
+    _exit(write(report, payload, size) != (ssize_t)size);
 }
 
-/* Takes the first candidate that is there. The folder and the user are the program's already. */
-static _Noreturn void run_program(struct start *start, int report) {
+/* Takes the first candidate that is there. Where none is, the first is the one to be missed. */
+static _Noreturn void run_candidate(struct start *start, int report) {
     char found[PATH_MAX];
     int error = 0;
     for (char **candidate = start->candidates; *candidate != NULL; candidate++) {
-        const char *path = *candidate;
-        bool is_there = strchr(path, '/') != NULL || *path == 0
-                            ? is_file(path)
-                            : look_up(path, value_of(start->variables, "PATH"), found);
-        if (is_there) {
-            if (strchr(path, '/') == NULL) path = found;
+        bool is_path = strchr(*candidate, '/') != NULL;
+        const char *path = is_path ? *candidate : found;
+        if (is_path ? is_file(path) : look_up(*candidate, start->variables, found)) {
             start->arguments[0] = *candidate;
             execve(path, start->arguments, start->variables);
             fail(report, 'p', path);
         }
-        if (candidate == start->candidates) error = errno;
+        if (error == 0) error = errno;
     }
     errno = error;
     fail(report, 'm', start->candidates[0]);
 }
 
-static bool leave_root(void) {
+/* Some engines let capabilities be inherited: harmless, but to be seen. So they are given up too. */
+static bool become_user(void) {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
+    struct __user_cap_data_struct none[2] = {{0}, {0}};
     if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setgid(GROUP) != 0 || setuid(USER) != 0))
         return false;
-    /* Some engines let capabilities be inherited: harmless here, but to be seen. */
     return syscall(SYS_capset, &header, none) == 0;
+}
+
+/* AWS's limits; not through the engine, since some add limits of their own to those. Where the
+   container has less, that stays: to raise one would take a privilege. */
+static void limit_program(void) {
+    static const struct { int what; struct rlimit limit; } limits[] = {
+        {RLIMIT_NOFILE, {1024, 1024}},
+        {RLIMIT_CORE, {10737418240, 10737418240}},
+        {RLIMIT_MEMLOCK, {65536, 65536}},
+        {RLIMIT_STACK, {8388608, RLIM_INFINITY}},
+    };
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        struct rlimit now, limit = limits[i].limit;
+        if (getrlimit(limits[i].what, &now) != 0) continue;
+        if (limit.rlim_max > now.rlim_max) limit.rlim_max = now.rlim_max;
+        if (limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
+        setrlimit(limits[i].what, &limit);
+    }
 }
 
 static void reset_signals(void) {
@@ -613,67 +655,50 @@ static void reset_signals(void) {
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* In the child. Everything else that is open closes itself when the program begins. */
+/* In the child. The folder comes after the user: it has to be one that this user may enter. What
+   else is open closes itself when the program begins. */
 static _Noreturn void become_program(struct start *start, int printed, int report) {
-    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     setsid();
-    if (nothing < 0 || dup2(nothing, 0) < 0 || dup2(printed, 1) < 0 || dup2(printed, 2) < 0
-        || !leave_root())
+    if (dup2(nothing, 0) < 0 || dup2(printed, 1) < 0 || dup2(printed, 2) < 0
+        || !become_user())
         fail(report, 'p', start->candidates[0]);
     if (start->folder != NULL && chdir(start->folder) != 0) fail(report, 'd', start->folder);
     reset_signals();
-    run_program(start, report);
+    limit_program();
+    run_candidate(start, report);
 }
 
-static size_t read_report(int report, unsigned char *place, size_t room) {
-    size_t size = 0;
-    ssize_t more = 1;
-    while (more != 0 && size < room) {
-        more = read(report, place + size, room - size);
-        if (more < 0 && errno != EINTR) break;
-        if (more > 0) size += (size_t)more;
+/* Returns the size of the payload of an `N` in `why`; 0: the program has begun. Its pipe is open to
+   all: programs open /dev/stdout again, as another user than the one whose pipe it is. */
+static size_t begin(struct start *start, unsigned char why[LONGEST_ANSWER]) {
+    int printed[2] = {-1, -1}, report[2] = {-1, -1};
+    bool ready = pipe2(printed, O_CLOEXEC) == 0 && pipe2(report, O_CLOEXEC) == 0
+                 && fcntl(printed[0], F_SETFL, O_NONBLOCK) == 0 && fchmod(printed[1], 0666) == 0;
+    /* What a program still holds back after its last request, as Node.js does, is less with room. */
+    fcntl(printed[1], F_SETPIPE_SZ, ROOM);
+    program.pid = ready ? fork() : -1;
+    if (program.pid == 0) become_program(start, printed[1], report[1]);
+    size_t size = program.pid < 0 ? put_failure(why, 'p', start->candidates[0]) : 0;
+    close(printed[1]);
+    close(report[1]);
+    if (size == 0) {  /* one write, or the end when the program begins */
+        ssize_t got = read(report[0], why, LONGEST_ANSWER);
+        size = got > 0 ? (size_t)got : 0;
     }
+    close(report[0]);
+    output.end.fd = printed[0];
+    if (size > 0) shut(&output.end);
+    output.ended = false;
     return size;
 }
 
-/* Returns the size of the payload of an `N` that was written to `why`; 0: the program has begun. */
-static size_t begin_program(struct start *start, unsigned char *why) {
-    int printed[2] = {-1, -1}, report[2] = {-1, -1};
-    size_t size = 0;
-    pid_t pid = -1;
-    /* Programs open /dev/stdout again, and are another user than the pipe's owner. */
-    if (pipe2(printed, O_CLOEXEC) == 0 && pipe2(report, O_CLOEXEC) == 0
-        && fcntl(printed[0], F_SETFL, O_NONBLOCK) == 0 && fchmod(printed[1], 0666) == 0)
-        pid = fork();
-    if (pid == 0) become_program(start, printed[1], report[1]);
-    if (pid < 0) {
-        size = 5 + strnlen(start->candidates[0], LONGEST_ANSWER - HEADER - 5);
-        why[0] = 'p';
-        put_number(why + 1, (uint32_t)errno, 4);
-        memcpy(why + 5, start->candidates[0], size - 5);
-    }
-    close(printed[1]);
-    close(report[1]);
-    if (pid > 0) size = read_report(report[0], why, LONGEST_ANSWER - HEADER);
-    close(report[0]);
-    if (size > 0) {
-        close(printed[0]);
-        return size;
-    }
-    output.end.fd = printed[0];
-    output.ended = false;
-    program.pid = pid;
-    return 0;
-}
-
 static void start_program(unsigned char number, char *items, size_t size) {
-    struct start start;
-    unsigned char why[LONGEST_ANSWER - HEADER];
+    unsigned char why[LONGEST_ANSWER];
     if (program.state != IDLE) return;
-    void *block = read_items(&start, items, size);
+    struct start start = read_items(items, size);
     program.kills_before = kills_now();
-    size_t failure = begin_program(&start, why);
-    free(block);
+    size_t failure = begin(&start, why);
+    free(start.candidates);
     if (failure > 0) {
         memcpy(put_frame('N', number, failure), why, failure);
         return;
@@ -695,19 +720,18 @@ static void reap(void) {
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (program.state == IDLE || pid != program.pid) continue;
         program.status = status;
-        program.pid = -1;
         program.state = ENDING;
     }
     program.left = pid == 0;
     if (program.state == ENDING && program.left) kill(-1, SIGKILL);
 }
 
-/* Where nothing is left of a program that was ended, reads the rest of its output and says so. */
+/* Where a program has ended and nothing is left of it, reads the rest of its output and says so. */
 static void finish_program(void) {
     if (program.state != ENDING || program.left) return;
     do {
         send_out();
-        if (!all_is_sent()) return; /* again when it is */
+        if (!all_is_sent()) return;  /* again when it is */
     } while (read_output() > 0);
     answer_flushes();
     unsigned char *payload = put_frame('E', program.number, 16);
@@ -718,147 +742,60 @@ static void finish_program(void) {
     program.state = IDLE;
     for (int i = 0; i < FORWARDS; i++)
         if (forwards[i].inner.fd >= 0) settle(&forwards[i]);
-    send_out();
 }
 
 /* ---- Frames ---- */
 
-/* Unknown kinds allow less than nothing. */
 static int64_t limit_of(unsigned char kind) {
-    switch (kind) {
-    case 'L': return 3;
-    case 'S': return LONGEST_START;
-    case 'K': case 'Z': case 'W': case 'F': return 0;
-    default: return -1;
-    }
+    if (kind == 'L') return 3;
+    if (kind == 'S') return LONGEST_START;
+    return kind != 0 && strchr("KZWF", kind) != NULL ? 0 : -1;  /* an unknown one is too long */
 }
 
 static void obey(unsigned char kind, unsigned char number, unsigned char *payload, size_t size) {
-    switch (kind) {
-    case 'L':
-        if (size != 3) end_with(EPROTO);
-        start_listening((uint16_t)get_number(payload, 2), payload[2]);
-        break;
-    case 'S': start_program(number, (char *)payload, size); break;
-    case 'K': end_program(); break;
-    case 'Z': kill(-1, SIGSTOP); break;
-    case 'W': kill(-1, SIGCONT); break;
-    case 'F':
+    if (kind == 'S') start_program(number, (char *)payload, size);
+    if (kind == 'K') end_program();
+    if (kind == 'Z') kill(-1, SIGSTOP);
+    if (kind == 'W') kill(-1, SIGCONT);
+    if (kind == 'F') {
         output.flushes++;
         output.flush_mark = output.read + unread_output();
         move_output();
-        break;
-    default: end_with(EPROTO);
+    }
+    if (kind == 'L') {
+        if (size != 3) end_with(EPROTO);
+        start_listening((uint16_t)get_number(payload, 2), payload[2]);
     }
 }
 
+/* Only while there is room for the answer. */
 static bool may_read_frames(void) {
-    return sizeof out.bytes - out.end >= 2 * LONGEST_ANSWER + FLUSHES * 2 * HEADER
-           && output.flushes < FLUSHES;
+    return out.end < HEADER + PIECE + ANSWERS / 2 && output.flushes < FLUSHES;
 }
 
-static bool receive_frame(unsigned char *place, size_t size) {
-    ssize_t more = recv(control.end.fd, place, size, 0);
-    if (more < 0 && is_passing()) return false;
-    if (more <= 0) end_with(control.have > 0 && more == 0 ? EPROTO : 0);
-    control.have += (size_t)more;
-    return (size_t)more == size;
+/* Whether the frame is `wanted` bytes long now, or longer. */
+static bool receive_up_to(size_t wanted, unsigned char *place) {
+    if (control.have >= wanted) return true;
+    ssize_t size = recv(control.end.fd, place, wanted - control.have, 0);
+    if (size < 0 && is_passing()) return false;
+    if (size <= 0) end_with(size == 0 && control.have > 0 ? EPROTO : 0);
+    control.have += (size_t)size;
+    return control.have == wanted;
 }
 
-/* One frame at most; epoll tells of the next. */
-static void serve_control(uint32_t events) {
+/* Reads one frame at most; epoll tells of the next. */
+static void serve_control(void) {
+    const unsigned char *header = control.header;
     send_out();
-    if (!may_read_frames()) {
-        if ((events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0) end_with(0);
-        return;
-    }
-    unsigned char *header = control.header;
-    if (control.have < HEADER && !receive_frame(header + control.have, HEADER - control.have)) return;
+    if (!may_read_frames() || !receive_up_to(HEADER, control.header + control.have)) return;
     size_t size = get_number(header + 4, 4);
     if ((int64_t)size > limit_of(header[0]) || get_number(header + 2, 2) != 0) end_with(EPROTO);
     if (control.payload == NULL && size > 0) control.payload = allocate(size);
-    size_t missing = HEADER + size - control.have;
-    if (missing > 0 && !receive_frame(control.payload + size - missing, missing)) return;
-    control.have = 0;
+    if (!receive_up_to(HEADER + size, control.payload + (control.have - HEADER))) return;
     obey(header[0], header[1], control.payload, size);
     free(control.payload);
     control.payload = NULL;
-}
-
-/* ---- Doors ---- */
-
-/* Returns a connection, or -1. Where it may not wait, it may be one that is still being made. */
-static int dial(bool may_wait) {
-    int family = door.address.ss_family;
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | (may_wait ? 0 : SOCK_NONBLOCK), 0);
-    if (fd < 0) return -1;
-    struct timeval limit = {DOOR_SECONDS, 0};
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    if (family != AF_UNIX) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    if (connect(fd, (struct sockaddr *)&door.address, door.size) == 0
-        || (errno == EINPROGRESS && !may_wait))
-        return fd;
-    int error = errno == EINPROGRESS ? ETIMEDOUT : errno;
-    close(fd);
-    errno = error;
-    return -1;
-}
-
-static int open_unix(const char *path) {
-    struct sockaddr_un *address = (struct sockaddr_un *)&door.address;
-    errno = ENAMETOOLONG;
-    if (strlen(path) >= sizeof address->sun_path) return -1;
-    memset(&door.address, 0, sizeof door.address);
-    address->sun_family = AF_UNIX;
-    strcpy(address->sun_path, path);
-    door.size = sizeof *address;
-    door.token = 0;
-    return dial(true);
-}
-
-/* The first of the addresses that lets us in; `place` is HOST:PORT. */
-static int open_tcp(char *place) {
-    const char *token = getenv("TASKDOCK_TOKEN");
-    struct addrinfo *found, wanted = {.ai_socktype = SOCK_STREAM};
-    char *port = strrchr(place, ':');
-    errno = EINVAL;
-    if (port == NULL) return -1;
-    *port++ = 0;
-    int fd = -1;
-    errno = EHOSTUNREACH; /* for a name that leads nowhere */
-    if (getaddrinfo(place, port, &wanted, &found) != 0) return -1;
-    door.token = token == NULL ? 0 : strnlen(token, sizeof door.preamble - 1);
-    memcpy(door.preamble, token == NULL ? "" : token, door.token);
-    for (struct addrinfo *one = found; one != NULL && fd < 0; one = one->ai_next) {
-        memcpy(&door.address, one->ai_addr, one->ai_addrlen);
-        door.size = one->ai_addrlen;
-        fd = dial(true);
-    }
-    int error = errno;
-    freeaddrinfo(found);
-    /* A server whose machine has vanished is missed after a minute. */
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){30}, sizeof(int));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){10}, sizeof(int));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){3}, sizeof(int));
-    errno = error;
-    return fd;
-}
-
-static void open_door(char **doors) {
-    int fd = -1;
-    errno = EINVAL;
-    for (; *doors != NULL && fd < 0; doors++) {
-        if (strncmp(*doors, "unix:", 5) == 0) fd = open_unix(*doors + 5);
-        else if (strncmp(*doors, "tcp:", 4) == 0) fd = open_tcp(*doors + 4);
-        else errno = EINVAL;
-    }
-    if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0) end_with(errno);
-    control.end.fd = fd;
-    memcpy(out.bytes, door.preamble, door.token);
-    out.bytes[door.token] = '!';
-    out.end = door.token + 1;
-    put_number(put_frame('H', 0, 4), VERSION, 4);
+    control.have = 0;
 }
 
 /* ---- The loop ---- */
@@ -871,25 +808,27 @@ static void serve_signal(void) {
 }
 
 static void serve(struct end *end, uint32_t events) {
-    if (end->fd < 0) return; /* closed a moment ago */
+    if (end->fd < 0) return;  /* it was closed a moment ago */
     switch (end->kind) {
     case FORWARD: serve_forward(end->owner, end); break;
     case SIGNALS: serve_signal(); break;
-    case CONTROL: serve_control(events); break;
+    case CONTROL:
+        if ((events & (EPOLLERR | EPOLLHUP)) != 0 && !may_read_frames()) end_with(0);
+        serve_control();
+        break;
     case PIPE: move_output(); break;
     case LISTENER: accept_connection(end->owner); break;
     case KINDS: break;
     }
 }
 
-static void loop(void) {
+static _Noreturn void loop(void) {
     struct epoll_event events[2 * FORWARDS + 2 * LISTENS + 3];
     for (;;) {
         finish_program();
-        want(&control.end, (may_read_frames() ? EPOLLIN : EPOLLRDHUP)
-                               | (all_is_sent() ? 0 : EPOLLOUT));
-        if (output.end.fd >= 0)
-            want(&output.end, all_is_sent() && !output.ended ? EPOLLIN : 0);
+        send_out();
+        want(&control.end, (may_read_frames() ? EPOLLIN : 0) | (all_is_sent() ? 0 : EPOLLOUT));
+        if (output.end.fd >= 0) want(&output.end, all_is_sent() && !output.ended ? EPOLLIN : 0);
         int count = epoll_wait(poller, events, sizeof events / sizeof *events, -1);
         if (count < 0 && errno != EINTR) end_with(errno);
         for (int kind = 0; kind < KINDS; kind++)
@@ -901,7 +840,7 @@ static void loop(void) {
 }
 
 static void catch_signals(void) {
-    /* Without a word when a process is only stopped or goes on. */
+    /* Nothing is said of processes that are stopped or go on. */
     struct sigaction ends_only = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
     sigset_t caught;
     sigaction(SIGCHLD, &ends_only, NULL);
@@ -911,27 +850,24 @@ static void catch_signals(void) {
     sigaddset(&caught, SIGINT);
     sigprocmask(SIG_BLOCK, &caught, NULL);
     signals.fd = signalfd(-1, &caught, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (signals.fd < 0) end_with(errno);
     want(&signals, EPOLLIN);
 }
 
 /* 0, 1 and 2 are taken, lest one of ours be; what else there is stays the launcher's. */
 static void tidy_descriptors(void) {
-    int fd;
-    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= 2) {}
-    if (fd > 2) close(fd);
-    for (fd = 3; fd < INHERITED; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
+    do nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (nothing >= 0 && nothing <= 2);
+    for (int fd = 3; fd < INHERITED; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 int main(int count, char **arguments) {
-    /* Elsewhere, its signals to every process would reach others' too. */
-    if (getpid() != 1) end_with(EPERM);
+    if (getpid() != 1) end_with(EPERM);  /* elsewhere, its signals to all would reach others too */
+    for (int i = 0; i < FORWARDS; i++) forwards[i].inner.fd = forwards[i].outer.fd = -1;
     tidy_descriptors();
-    for (int i = 0; i < FORWARDS; i++) forwards[i].inner.fd = forwards[i].door.fd = -1;
+    chmod("/tmp", 01777);  /* a volume is root's alone where the image has no such folder */
     poller = epoll_create1(EPOLL_CLOEXEC);
-    if (poller < 0) end_with(errno);
     catch_signals();
-    find_memory();
+    open_memory();
     open_door(arguments + (count > 0));
     loop();
 }

@@ -1,0 +1,112 @@
+"""Other engines than this machine's: those of other Debians, on this machine's kernel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.engines.conftest import StartEngine
+from tests.engines.demo import assert_went_well, shown
+from tests.engines.rows import record
+from tests.support.machine import system
+from tests.support.own_engine import OwnEngine
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
+
+_PASSED = re.compile(r"(\d+) passed")
+_SECONDS_FOR_CONTRACT = 400
+
+_DOCKER = "docker.io,iptables,ca-certificates,procps"
+_ROOTLESS_DOCKER = f"{_DOCKER},iproute2,rootlesskit,uidmap,slirp4netns,fuse-overlayfs"
+PODMAN = (
+    "podman,crun,netavark,aardvark-dns,uidmap,slirp4netns,fuse-overlayfs,iptables,nftables,"
+    "ca-certificates,procps"
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    row: str
+    name: str
+    """The system's."""
+    suite: str
+    packages: str
+    options: tuple[str, ...] = ()
+    how: Mapping[str, Any] = field(default_factory=dict)
+    lacks: str = ""
+    """What is degraded there, in the words of the document."""
+    passes_over: str = ""
+    """Of the contract: what is not promised there, as an expression for pytest."""
+
+
+_ALONE = "works but for memory, processes and CPU, which nothing limits; the engine's contract too"
+_LIMITS = "memory or cpu or limited or processes or storage or peak"
+_AS_PODMAN = {"program": "podman"}
+
+CASES = [
+    Case("Docker of trixie", "trixie", "trixie", _DOCKER),
+    Case("Docker of forky", "forky", "forky", _DOCKER),
+    Case("user namespaces", "trixie", "trixie", _DOCKER, options=("--userns-remap=own",)),
+    Case("Podman of bookworm", "podman-bookworm", "bookworm", PODMAN, how=_AS_PODMAN),
+    Case("Podman of trixie", "podman-trixie", "trixie", f"{PODMAN},passt", how=_AS_PODMAN),
+    Case(
+        "rootless Docker",
+        "docker-rootless",
+        "trixie",
+        _ROOTLESS_DOCKER,
+        how={"rootless": True},
+        lacks=_ALONE,
+        passes_over=_LIMITS,
+    ),
+    Case(
+        "rootless Podman",
+        "podman-trixie",
+        "trixie",
+        f"{PODMAN},passt",
+        how={**_AS_PODMAN, "rootless": True},
+        lacks=_ALONE,
+        passes_over=_LIMITS,
+    ),
+    Case(
+        "rootless Podman of bookworm",
+        "podman-bookworm",
+        "bookworm",
+        PODMAN,
+        how={**_AS_PODMAN, "rootless": True},
+        lacks=_ALONE,
+        passes_over=_LIMITS,
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.row for case in CASES])
+def test_another_engine_keeps_the_contract_and_runs_the_demo(
+    start_engine: StartEngine, python_image: Any, node_image: Any, case: Case
+) -> None:
+    root = system(case.name, case.suite, case.packages)
+    engine = start_engine(*case.options, root=root, limit=590, **case.how)
+    engine.load(python_image, node_image)
+
+    assert_went_well(engine.demo())
+    keep_contract(engine, case.passes_over)
+
+    what = case.lacks or "works, the engine's contract too"
+    record(case.row, engine.name, what)
+
+
+def keep_contract(engine: OwnEngine, passes_over: str) -> None:
+    suite = engine.project / "tests" / "contract" / "test_engine_contract.py"
+    chosen = ("-k", f"not ({passes_over})") if passes_over else ()
+    contract = engine.run(
+        *engine.python("-m", "pytest", "-p", "no:cacheprovider", "-q", "-m", "docker"),
+        *(f"--basetemp={engine.folder}/pytest", str(suite), *chosen),
+        within=_SECONDS_FOR_CONTRACT,
+        environment={"CI": "true"},
+    )
+
+    assert contract.returncode == 0, shown(contract.stdout)
+    assert _PASSED.search(contract.stdout), shown(contract.stdout)
