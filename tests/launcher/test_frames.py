@@ -110,6 +110,16 @@ def test_a_flush_is_answered_behind_all_that_was_printed(container: Container) -
         assert f"{number}\n".encode() in container.output
 
 
+def test_a_flush_is_answered_behind_what_the_server_has_not_taken_yet(
+    container: Container,
+) -> None:
+    container.printed(900_000)
+
+    container.flush()
+
+    assert len(container.output) == 900_000
+
+
 def test_flushes_are_answered_while_nothing_reads_the_output(container: Container) -> None:
     """All that wait, behind what was printed; and frames behind them are obeyed."""
     container.shell("cat /dev/zero")
