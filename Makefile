@@ -11,7 +11,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE VIRTUAL_EN
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv venv-dev engine images demo serve check format test test-fast test-engines test-vm engines bench bench-quick bench-profile fidelity docs ci clean
+.PHONY: help venv venv-dev engine images demo serve check format test test-fast test-engines test-vm engines launcher bench bench-quick bench-profile fidelity docs ci clean
 
 help: ## show this list
 	@echo "Usage: make TARGET"
@@ -63,6 +63,9 @@ test-vm: venv-dev engine ## a machine with systemd under emulation; root; 5 to 1
 
 engines: venv-dev ## write what the last tests saw of engines into docs/engines.md
 	$(VENV)/python -m docs.engines
+
+launcher: venv-dev ## build the launcher, process 1 of every container, from its source
+	@scripts/build-launcher
 
 ci: ## what continuous integration runs
 	.ci/run

@@ -49,20 +49,25 @@ def sanitized(folder: Path) -> Command:
 
 
 def watched(folder: Path) -> Command:
-    if not shutil.which("valgrind"):
-        missing("valgrind, of Debian's package")
+    _need("valgrind")
     program = _compiled(folder / "plain")
     options = ("--quiet", "--vgdb=no", "--leak-check=full", "--track-fds=no")
     return ["valgrind", *options, f"--error-exitcode={WATCHED_CODE}", program]
 
 
 def _compiled(program: Path, *flags: str) -> str:
-    if not shutil.which("gcc"):
-        missing("gcc, of Debian's package")
+    _need("gcc")
     if not program.exists():
         source = FOLDER / "launcher.c"
         subprocess.run(["gcc", *_FLAGS, *flags, source, "-o", program], check=True)
     return str(program)
+
+
+def _need(program: str) -> None:
+    script = REPOSITORY / "scripts" / "test-needs"
+    got = subprocess.run([script, program], capture_output=True, text=True, check=False)
+    if got.returncode:
+        missing(f"{program}: {got.stdout}{got.stderr}")
 
 
 @pytest.fixture(params=BUILDS)

@@ -17,10 +17,10 @@ import struct
 import subprocess
 import tempfile
 import termios
-import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import IO, NamedTuple, TypeVar
 
 import pytest
 
@@ -105,6 +105,7 @@ class Container:
         self._user = user
         self._waits = waits
         self._ends: list[socket.socket] = []
+        self._network: IO[str] | None = None
 
     def __enter__(self) -> Container:
         self.listener.bind(str(self.door))
@@ -132,8 +133,9 @@ class Container:
         self.process.kill()
         self.process.wait()
         assert self.process.stdin is not None
-        for end in (self.process.stdin, self.listener, *self._ends):
-            end.close()
+        for end in (self.process.stdin, self.listener, self._network, *self._ends):
+            if end is not None:
+                end.close()
         shutil.rmtree(self.folder)
 
     # The server's side
@@ -243,8 +245,12 @@ class Container:
     def _accept(self) -> socket.socket:
         connection, _ = self.listener.accept()
         connection.settimeout(SECONDS)
-        self._ends.append(connection)
+        self.keep(connection)
         return connection
+
+    def keep(self, end: socket.socket) -> None:
+        """Closes it when the container goes."""
+        self._ends.append(end)
 
     def listen_by_tcp(self, address: str = "127.0.0.1", port: int = 7000) -> None:
         """The server is behind a port inside, instead of the socket. Only for one that waits."""
@@ -292,17 +298,16 @@ class Container:
 
     def inside(self, make: Callable[[], Made]) -> Made:
         """Makes sockets inside: where one was made counts, not who uses it."""
-        made: list[Made] = []
+        if self._network is None:
+            self._network = open(f"/proc/{self.pid}/ns/net")  # noqa: SIM115
+        space = self._network.fileno()
 
-        def enter() -> None:
-            with open(f"/proc/{self.pid}/ns/net") as space:
-                assert ctypes.CDLL(None).setns(space.fileno(), _CLONE_NEWNET) == 0
-            made.append(make())
+        def enter() -> Made:
+            assert ctypes.CDLL(None).setns(space, _CLONE_NEWNET) == 0
+            return make()
 
-        thread = threading.Thread(target=enter)
-        thread.start()
-        thread.join()
-        return made[0]
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(enter).result()
 
     def call(self, port: int = PORT) -> socket.socket:
         """A connection from inside to a forward's port."""

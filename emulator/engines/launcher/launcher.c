@@ -53,9 +53,8 @@ enum {
 /* ---- What it remembers ---- */
 
 /* The kinds of descriptors, in the order in which those that are ready are served. Forwards come
-   first: what a program sent before it ended is read before its end is seen, and a program that
-   prints for ever keeps no forward waiting. New connections come last: they may take the place of
-   one that was closed, once nothing is left to serve that means that one. */
+   before output: a program that prints for ever keeps none of them waiting. New connections come
+   last: they may take the place of one that was closed, once nothing is left that means that one. */
 enum kind { FORWARD, SIGNALS, CONTROL, PIPE, LISTENER, KINDS };
 
 struct end {
