@@ -26,7 +26,7 @@ from emulator.lambdas.environment import Environment
 from emulator.lambdas.images_in_use import ImageOf, ImagesInUse
 from emulator.lambdas.invoker import Invoker
 from emulator.lambdas.keeper import Keeper
-from emulator.lambdas.launcher import Launcher
+from emulator.lambdas.outfitter import Outfitter
 from emulator.lambdas.pool import Pool
 from emulator.notices import Notices
 from emulator.reactor import Reactor
@@ -162,7 +162,7 @@ class Emulator:
         self.pool = Pool(
             engine=self._engine,
             reactor=self._reactor,
-            launcher=self._launcher(),
+            outfitter=self._outfitter(),
             lead=self._lead,
             budget=budget,
             most=settings.max_environments,
@@ -304,9 +304,9 @@ class Emulator:
         peer = Peer("", environment=environment.id, function=environment.function.name)
         self._switchboard.lead(peer, letter, connection)
 
-    def _launcher(self) -> Launcher:
+    def _outfitter(self) -> Outfitter:
         settings = self.settings
-        return Launcher(
+        return Outfitter(
             image_of=self._image_of,
             code=self._code,
             port=self.port,

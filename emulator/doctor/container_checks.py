@@ -10,10 +10,10 @@ from pathlib import Path
 from emulator import ids
 from emulator.doctor import judge_engine
 from emulator.doctor.engine_checks import EngineChecks
-from emulator.doctor.finding import Finding, NotChecked, degraded
+from emulator.doctor.finding import Finding, NotChecked, broken, degraded
 from emulator.doctor.machine_checks import MachineChecks
 from emulator.doctor.trial import EATEN, LABEL, MEMORY, STORAGE, Trial, write_code
-from emulator.errors import EngineError, ImageNotAvailable
+from emulator.errors import EngineError, ImageNotAvailable, NotReachable
 from emulator.reactor import Reactor
 
 
@@ -50,9 +50,14 @@ class ContainerChecks:
         try:
             with self._trial() as trial:
                 return judge_engine.container(trial.seconds, trial.greet())
+        except NotReachable as error:
+            self._image = ""
+            return broken(error.message)
         except EngineError as error:
             self._image = ""
-            return judge_engine.no_container(error.message)
+            located = self._engine.located
+            assert located is not None
+            return judge_engine.no_container(error.message, located, str(self._machine.data))
 
     def door(self) -> Finding:
         passage = self._engine.use().passage

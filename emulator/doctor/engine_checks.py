@@ -51,6 +51,7 @@ class EngineChecks:
         self._clock = clock
         self._runtimes = [runtimes.find(id) for id in runtime_ids]
         self._connected = connected
+        self._held = contextlib.ExitStack()
         self._client: Any = None
         self._probe: Probe | None = None
         self._is_asked = False  # a registry
@@ -61,6 +62,7 @@ class EngineChecks:
             self._engine.close()
         if self._client is not None:
             self._client.close()
+        self._held.close()
 
     def find(self) -> Finding:
         try:
@@ -76,7 +78,7 @@ class EngineChecks:
             self.warnings.append(scratch)
         self._engine = engine = DockerEngine(
             self._client,
-            (workshop or Path(tempfile.gettempdir())) / f"doors-{ids.word()}",
+            (workshop or self._folder()) / f"doors-{ids.word()}",
             scratch=None if isinstance(scratch, str) else scratch,
             warn=self.warnings.append,
         )
@@ -151,6 +153,10 @@ class EngineChecks:
 
     def _fetch(self, reference: str) -> str:
         return self._store().ensure(ImageRequest(reference))
+
+    def _folder(self) -> Path:
+        """Where there is no data folder to work in."""
+        return Path(self._held.enter_context(tempfile.TemporaryDirectory(prefix="doctor-")))
 
     def _store(self) -> Images:
         """Raises `NotChecked`."""

@@ -80,13 +80,20 @@ def container(seconds: float, greets: bool) -> Finding:
     return ok(said)
 
 
-def no_container(fault: str) -> Finding:
+def no_container(fault: str, found: Located, folder: str) -> Finding:
+    """`folder`: where it would have found its door."""
+    if "the engine cannot see" in fault:  # what mends it is said there
+        return broken(fault)
+    if any(words in fault for words in _UNSEEN):
+        return code(False, fault, found, folder)
     for words, remedy in _START_REMEDIES:
         if words in fault.lower():
             return broken(fault, remedy)
     return broken(fault, "see what the engine says: its log, or docker run --rm hello-world")
 
 
+_UNSEEN = ("invalid mount config", "mounts denied")
+"""How Docker and Docker Desktop say that a folder is not theirs."""
 _START_REMEDIES = (
     ("bridge", "the engine's network is gone; restart the engine: sudo systemctl restart docker"),
     ("iptables", "the engine's firewall rules are gone; restart it: sudo systemctl restart docker"),

@@ -127,7 +127,7 @@ class DockerEngine:
     ) -> Container:
         """By the first passage that works. What fails by each of them is no fault of theirs."""
         faults: list[StartFailed] = []
-        for passage in self._passages(self._api, self.facts):
+        for passage in self._passages(self._api):
             try:
                 container = self._create(spec, passage, listener, reactor)
             except NotReachable:
@@ -198,11 +198,11 @@ class DockerEngine:
                 listener=listener,
                 loop=loop,
             )
-            loop.call_soon_threadsafe(door.open, container)
+            reactor.call(door.open, container)
             self._api.start(id)
             self._await_arrival(container)
         except (DockerException, OSError, EngineError) as error:
-            loop.call_soon_threadsafe(door.close)
+            reactor.call(door.close)
             if id:
                 with contextlib.suppress(EngineError):
                     remove(self._api, id)

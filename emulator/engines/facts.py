@@ -1,7 +1,6 @@
-"""What an engine says of itself, its network and its images, read as if any of it could be missing.
+"""What an engine says of itself and its images, read as if any of it could be missing.
 
-Engines differ in what they answer: Docker 20.10 leaves out the bridge's gateway at its first start
-(https://github.com/moby/moby/issues/26799), API 1.52 leaves out empty fields
+Engines differ in what they answer: API 1.52 leaves out empty fields
 (https://docs.docker.com/reference/api/engine/version-history/), and Podman has fields of its own.
 Pure: nothing is asked here, and a wrong answer is read as no answer.
 """
@@ -11,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from ipaddress import ip_address, ip_network
 from typing import Any
 
 _MB = 1024 * 1024
@@ -54,16 +52,6 @@ class EngineFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkFacts:
-    """The network that containers are in, when nothing else is said."""
-
-    gateways: tuple[str, ...] = ()  # IPv4
-    subnets: tuple[str, ...] = ()  # IPv4
-    interface: str = ""
-    """Of the engine's machine; its address is the gateway's."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Image:
     """What an image says of how it runs."""
 
@@ -98,17 +86,6 @@ def read_engine(info: Any, version: Any) -> EngineFacts:
         limits_swap=at(info, "SwapLimit") is not False and grouped,
         labels_files="selinux" in _security(info),
         proxy=text(info, "HttpsProxy") or text(info, "HttpProxy"),
-    )
-
-
-def read_network(network: Any) -> NetworkFacts:
-    """From the engine's answer to GET /networks/bridge."""
-    pools = items(network, "IPAM", "Config")
-    return NetworkFacts(
-        gateways=tuple(filter(_is_address, (text(pool, "Gateway") for pool in pools))),
-        subnets=tuple(filter(_is_subnet, (text(pool, "Subnet") for pool in pools))),
-        interface=text(network, "Options", "com.docker.network.bridge.name")
-        or text(network, "network_interface"),  # Podman's word
     )
 
 
@@ -169,18 +146,3 @@ def _security(info: Any) -> frozenset[str]:
     """Names from entries such as `name=seccomp,profile=default`."""
     options = items(info, "SecurityOptions")
     return frozenset(str(option).partition(",")[0].removeprefix("name=") for option in options)
-
-
-def _is_address(value: str) -> bool:
-    try:
-        address = ip_address(value)
-    except ValueError:
-        return False
-    return address.version == 4 and not address.is_unspecified
-
-
-def _is_subnet(value: str) -> bool:
-    try:
-        return ip_network(value, strict=False).version == 4
-    except ValueError:
-        return False

@@ -13,14 +13,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import docker
-from docker.errors import NotFound
 
-from emulator.engines.facts import EngineFacts, NetworkFacts, read_network
 from emulator.engines.launcher.door import Door, Doors
 from emulator.engines.paths import EnginePaths, own_mounts
 from emulator.engines.remedies import explain
-from emulator.engines.surroundings import surroundings
-from emulator.engines.ways import ENGINES_OWN, Way, own, ways
+from emulator.engines.ways import ENGINES_OWN, Way, ways
 
 
 class Passage(Protocol):
@@ -71,8 +68,6 @@ class ByNetwork:
 
     paths: EnginePaths
     ways: tuple[Way, ...]
-    facts: EngineFacts
-    network: NetworkFacts | None
 
     is_usual = False
 
@@ -92,26 +87,17 @@ class ByNetwork:
         return doors.by_network(reaches, loop)
 
     def explain(self, errno: int) -> str:
-        fault, remedies = explain(errno, self.ways, self.facts, self.network, surroundings())
-        lines = [f"containers cannot reach this server: {fault}."]
-        if remedies:
-            lines += ["To mend it:", *(f"    {remedy}" for remedy in remedies)]
-        return "\n".join(lines)
+        return explain(errno, self.ways)
 
 
 HOST = "host.taskdock"
 """Inside a container, what the engine thinks leads to this machine."""
 
 
-Passages = Callable[[docker.APIClient, EngineFacts], Sequence[Passage]]
+Passages = Callable[[docker.APIClient], Sequence[Passage]]
 
 
-def usual(api: docker.APIClient, facts: EngineFacts) -> list[Passage]:
-    """The likeliest first."""
+def usual(api: docker.APIClient) -> list[Passage]:
+    """The likeliest first. Raises `EngineUnreachable`."""
     paths = EnginePaths(own_mounts(api))
-    try:
-        network = read_network(api.inspect_network("bridge"))
-    except NotFound:
-        network = None
-    by_network = ByNetwork(paths, ways(facts, network, own()), facts, network)
-    return [BySocket(paths), by_network]
+    return [BySocket(paths), ByNetwork(paths, ways(str(api.base_url)))]

@@ -14,9 +14,9 @@ from emulator.errors import EngineError
 from emulator.functions.function import Function
 from emulator.lambdas import launch
 from emulator.lambdas.environment import Environment
-from emulator.lambdas.launcher import Launcher
 from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.outcome import Failure, not_started
+from emulator.lambdas.outfitter import Outfitter
 from emulator.lambdas.stock import Prepared
 from emulator.notices import Notices
 from emulator.reactor import Reactor
@@ -35,7 +35,7 @@ class Attendant:
         self,
         *,
         engine: Engine,
-        launcher: Launcher,
+        outfitter: Outfitter,
         reactor: Reactor,
         notices: Notices,
         cpus: Callable[[Function], float] | None = None,
@@ -46,7 +46,7 @@ class Attendant:
         self.errands = ThreadPoolExecutor(_ERRANDS, "errand")
         self._undertaker = ThreadPoolExecutor(_REMOVALS, "undertaker")
         self._engine = engine
-        self._launcher = launcher
+        self._outfitter = outfitter
         self._reactor = reactor
         self._loop = reactor.loop
         self._notices = notices
@@ -97,7 +97,7 @@ class Attendant:
             except EngineError as error:
                 self._tell_of(environment, error)
             finally:
-                self._launcher.discard(environment.id)
+                self._outfitter.discard(environment.id)
                 self._reactor.call(then, environment)
 
         self._undertaker.submit(remove)
@@ -108,7 +108,7 @@ class Attendant:
 
     async def _in_new_container(self, environment: Environment) -> None:
         def create() -> Container:
-            spec, environment.program = self._launcher.launch(environment.function, environment.id)
+            spec, environment.program = self._outfitter.outfit(environment.function, environment.id)
             environment.image = spec.image
             return self._engine.create(spec, environment, self._reactor)
 
@@ -125,7 +125,7 @@ class Attendant:
         name = launch.container_name(function.name, id)
         environment.image = prepared.image
         environment.made(container)
-        assigned = self._loop.run_in_executor(self.errands, self._launcher.assign, function, id)
+        assigned = self._loop.run_in_executor(self.errands, self._outfitter.assign, function, id)
         environment.program = await assigned
         rename = self._ask(environment, lambda: container.rename(name))
         self._reactor.spawn(rename)  # nobody waits for a name

@@ -20,10 +20,10 @@ from emulator.functions.function import Function
 from emulator.lambdas import placement
 from emulator.lambdas.attendant import Attendant
 from emulator.lambdas.environment import Environment, Lead
-from emulator.lambdas.launcher import Launcher
 from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.mailbox import Mailbox
 from emulator.lambdas.outcome import Failure, not_started, stopped
+from emulator.lambdas.outfitter import Outfitter
 from emulator.lambdas.stock import Prepared, Stock
 from emulator.notices import Notices
 from emulator.reactor import Reactor
@@ -50,7 +50,7 @@ class Pool:
         *,
         engine: Engine,
         reactor: Reactor,
-        launcher: Launcher,
+        outfitter: Outfitter,
         lead: Lead,
         budget: int,
         clock: Clock,
@@ -87,14 +87,14 @@ class Pool:
         self._stopping = False
         self.attendant = Attendant(
             engine=engine,
-            launcher=launcher,
+            outfitter=outfitter,
             reactor=reactor,
             notices=notices,
             cpus=cpus,
         )
         self._stock = Stock(
             engine=engine,
-            launcher=launcher,
+            outfitter=outfitter,
             reactor=reactor,
             starters=self.attendant.starters,
             errands=self.attendant.errands,

@@ -23,8 +23,8 @@ from emulator.engines.engine import Container, Engine
 from emulator.errors import EngineError
 from emulator.functions.function import Function
 from emulator.lambdas.environment import Environment
-from emulator.lambdas.launcher import Launcher
 from emulator.lambdas.lifecycle import State
+from emulator.lambdas.outfitter import Outfitter
 from emulator.lambdas.placement import Slot, StockLevel
 from emulator.notices import Notices
 from emulator.reactor import Reactor
@@ -111,7 +111,7 @@ class Stock:
         self,
         *,
         engine: Engine,
-        launcher: Launcher,
+        outfitter: Outfitter,
         reactor: Reactor,
         starters: Executor,
         errands: Executor,
@@ -126,7 +126,7 @@ class Stock:
         MB more.
         """
         self._engine = engine
-        self._launcher = launcher
+        self._outfitter = outfitter
         self._reactor = reactor
         self._starters = starters
         self._errands = errands
@@ -228,7 +228,7 @@ class Stock:
         await asyncio.gather(*removals)
 
     def _kind(self, function: Function) -> Kind | None:
-        if not self._each or not self._launcher.prepares(function):
+        if not self._each or not self._outfitter.prepares(function):
             return None
         return Kind(function.runtime or "", function.memory_limit)
 
@@ -281,11 +281,11 @@ class Stock:
 
     def _make(self, prepared: Prepared, function: Function) -> None:
         try:
-            spec = self._launcher.prepare(function, prepared.id)
+            spec = self._outfitter.prepare(function, prepared.id)
             prepared.image = spec.image
             prepared.container = self._engine.create(spec, prepared, self._reactor)
         except BaseException:
-            self._launcher.discard(prepared.id)
+            self._outfitter.discard(prepared.id)
             raise
 
     def _forget(self, prepared: Prepared) -> None:
@@ -306,4 +306,4 @@ class Stock:
             prepared.container.remove()
         except EngineError as error:
             self._notices.publish("environment_failed", id=prepared.id, error=error.message)
-        self._launcher.discard(prepared.id)
+        self._outfitter.discard(prepared.id)

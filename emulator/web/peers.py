@@ -13,7 +13,8 @@ from dataclasses import dataclass
 MAX_CONNECTIONS = 64
 """To each listener. Runtime clients hold one; the public listener has as many threads."""
 MAX_OF_A_FUNCTION = 4 * MAX_CONNECTIONS
-"""All its containers together."""
+"""All its containers together, but for these of each: there may be more containers than that."""
+A_FEW = 4
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ def is_crowded(peer: Peer, others: Sequence[Peer]) -> bool:
     """Whether `peer` holds all the connections that it may, by those of all others."""
     if not peer.address:
         own = sum(other.environment == peer.environment for other in others)
+        if own < A_FEW:
+            return False
         all_of_it = sum(other.function == peer.function != "" for other in others)
         return own >= MAX_CONNECTIONS or all_of_it >= MAX_OF_A_FUNCTION
     if ipaddress.ip_address(peer.address.partition("%")[0]).is_loopback:

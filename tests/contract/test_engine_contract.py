@@ -18,11 +18,12 @@ import pytest
 from emulator import ids
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from emulator.engines.engine import Program
-from emulator.engines.facts import EngineFacts
 from emulator.engines.images import ImageRequest, Images
 from emulator.engines.lines import MAX_LINE
-from emulator.engines.passages import Passage, usual
+from emulator.engines.passages import ByNetwork, Passage
+from emulator.engines.paths import EnginePaths
 from emulator.engines.scratch import LoopScratch
+from emulator.engines.ways import Way
 from emulator.errors import StartFailed
 from tests.support.builders import eventually
 from tests.support.engine_harness import (
@@ -103,8 +104,11 @@ def docker_by_network_harness(
     harness.close()
 
 
-def by_network_alone(api: docker.APIClient, facts: EngineFacts) -> list[Passage]:
-    return [passage for passage in usual(api, facts) if not passage.is_usual]
+def by_network_alone(api: docker.APIClient) -> list[Passage]:
+    """From containers of this machine's engine, its bridge leads here."""
+    network = api.inspect_network("bridge")
+    gateway = network["IPAM"]["Config"][0].get("Gateway", "172.17.0.1")
+    return [ByNetwork(EnginePaths(None), (Way(gateway, gateway),))]
 
 
 @pytest.fixture
@@ -365,6 +369,7 @@ def test_a_frozen_container_makes_no_progress_until_it_is_thawed(harness: Harnes
 
     with its_line, line:
         frozen.freeze()
+        eventually(lambda: harness.stands_still(frozen), LIMIT)
         its_line.sendall(b"!")
         line.sendall(b"!")
         recorder.await_exit()

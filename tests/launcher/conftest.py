@@ -6,12 +6,13 @@ import os
 import platform
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.launcher.container import Container
+from tests.launcher.container import BUILDS, Container
 from tests.support.live import REPOSITORY
 from tests.support.parts import missing
 
@@ -26,12 +27,19 @@ _SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("launchers")
+def built() -> Iterator[Path]:
+    """A folder for launchers that everybody may enter: some are run by others than root."""
+    with tempfile.TemporaryDirectory(prefix="launchers-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
-def shipped() -> Command:
-    return [str(FOLDER / f"launcher-{_ARCHITECTURES[platform.machine()]}")]
+def shipped(folder: Path) -> Command:
+    program = folder / "shipped"
+    if not program.exists():
+        shutil.copy(FOLDER / f"launcher-{_ARCHITECTURES[platform.machine()]}", program)
+    return [str(program)]
 
 
 def sanitized(folder: Path) -> Command:
@@ -57,13 +65,7 @@ def _compiled(program: Path, *flags: str) -> str:
     return str(program)
 
 
-@pytest.fixture(
-    params=[
-        "shipped",
-        pytest.param("sanitized", marks=pytest.mark.fuzz),
-        pytest.param("watched", marks=pytest.mark.fuzz),
-    ]
-)
+@pytest.fixture(params=BUILDS)
 def launcher(request: pytest.FixtureRequest, built: Path) -> Command:
     """The command of a launcher, without its doors."""
     for tool in ("unshare", "setpriv", "ip", "bash"):
@@ -71,9 +73,8 @@ def launcher(request: pytest.FixtureRequest, built: Path) -> Command:
             missing(f"{tool}, for name spaces")
     if os.geteuid() != 0:
         missing("root, for name spaces")
-    if request.param == "shipped":
-        return shipped()
-    return sanitized(built) if request.param == "sanitized" else watched(built)
+    build = {"shipped": shipped, "sanitized": sanitized, "watched": watched}
+    return build[request.param](built)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A launcher as process 1 of name spaces of its own, and the server's side of its door.
 
-It runs as it does in a container: root with three capabilities, no new privileges, a network of its
-own. What its programs print, and which frames come, is what a server would see.
+It runs as it does in a container: root with three capabilities, which some engines let be
+inherited, groups that programs should not have, no new privileges, a network of its own.
 """
 
 from __future__ import annotations
@@ -22,23 +22,35 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+import pytest
+
 from tests.support.live import eventually
 
 SECONDS = 60.0
 """Patience, for every single thing; valgrind on a busy machine is slow."""
+BUILDS = (
+    "shipped",
+    pytest.param("sanitized", marks=pytest.mark.fuzz),
+    pytest.param("watched", marks=pytest.mark.fuzz),
+)
+BUT_WATCHED = pytest.mark.parametrize("launcher", BUILDS[:2], indirect=True)
+"""For tests in which an exec fails: valgrind dies of that."""
+PERL = "/usr/bin/perl"
 PORT = 9001
 LETTER = "r"
 VARIABLES = ("PATH=/usr/bin:/bin",)
 EPROTO = 71
 
 _FORMAT = struct.Struct("<cBHI")
+_F_SETPIPE_SZ = 1031
 _CLONE_NEWNET = 0x40000000
 _BEGIN = """
 ip link set lo up || exit 125
 [ -z "$1" ] || mount --bind "$1" /sys/fs/cgroup || exit 125
 [ -z "$2" ] || read -r go
 shift 2
-exec setpriv --bounding-set -all,+setuid,+setgid,+kill --no-new-privs "$@"
+caps=-all,+setuid,+setgid,+kill
+exec setpriv --groups 4,24 --bounding-set $caps --inh-caps $caps --no-new-privs "$@"
 """
 Made = TypeVar("Made")
 
@@ -247,6 +259,18 @@ class Container:
         self.listener = eventually(lambda: self.inside(make), "it has a network", within=SECONDS)
         self.listener.settimeout(SECONDS)
 
+    def printed(self, size: int, before: str = "", after: str = "sleep 1000") -> None:
+        """Starts a program that prints so much, into a pipe that holds it all, and waits until it
+        has. It does what `before` and `after` say in Perl, before that is known and then."""
+        told = self.folder / "told"
+        told.unlink(missing_ok=True)
+        self.folder.chmod(0o777)
+        program = f"fcntl(STDOUT, {_F_SETPIPE_SZ}, 1 << 20) or die;"
+        program += f'syswrite(STDOUT, "x" x {size}) == {size} or die; {before};'
+        program += f'open F, ">", shift; {after}'
+        self.start(f"c{PERL}", "a-MSocket", "a-e", f"a{program}", f"a{told}")
+        wait_for(told.exists, "all was printed")
+
     # The inside
 
     @property
@@ -256,7 +280,7 @@ class Container:
         return int(eventually(children.read_text, "it has begun", within=SECONDS))
 
     def processes(self) -> Mapping[int, str]:
-        """The states of all processes in it but the launcher, by their numbers seen from outside."""
+        """The states of all processes but the launcher, by their numbers seen from outside."""
         space = os.readlink(f"/proc/{self.pid}/ns/pid")
         found = {}
         for folder in Path("/proc").iterdir():
@@ -292,6 +316,10 @@ class Container:
     def code(self) -> int:
         """The launcher's exit code, when it has ended."""
         return self.process.wait(SECONDS)
+
+    def sleeps(self) -> bool:
+        """Whether the launcher waits for something. One that turns in circles never does."""
+        return state_of(Path(f"/proc/{self.pid}")) == "S"
 
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)

@@ -64,6 +64,22 @@ def test_so_it_is_where_much_was_printed(listening: Container, size: int) -> Non
     assert listening.ended().status == 0
 
 
+def test_what_was_sent_waits_for_what_the_server_has_not_taken(listening: Container) -> None:
+    """It was printed before; the control connection does not hold it all, nor does one read."""
+    listening.printed(
+        900_000,
+        before="socket(S, PF_INET, SOCK_STREAM, 0);"
+        f'connect(S, pack_sockaddr_in({PORT}, inet_aton("127.0.0.1"))) or die;'
+        'syswrite S, "x"',
+    )
+    _, outer = listening.forward()
+
+    _until_readable(listening, outer)
+
+    assert outer.recv(100) == b"x"
+    assert len(listening.arrived()) == 900_000
+
+
 _TALKER = """
     ($port, $size, $rounds, $more, $pipe) = @ARGV;
     fcntl(STDOUT, 1031, $pipe);
@@ -205,6 +221,41 @@ def test_an_answer_comes_whole_where_the_server_did_not_read_the_question(
             inner.sendall(b"x" * 100_000)
         inner.shutdown(socket.SHUT_WR)
         assert _all_of(inner) == b"too much"
+
+
+def test_an_answer_comes_whole_where_the_server_has_dropped_the_question(
+    listening: Container,
+) -> None:
+    listening.shell("sleep 1000")
+    inner, outer = listening.call_through()
+    with inner:
+        inner.sendall(b"x" * 10_000)
+        select.select([outer], [], [])
+        outer.sendall(b"too much")
+        outer.close()  # with bytes unread: the launcher's connection is reset
+
+        inner.sendall(b"x" * 10_000)
+        wait_for(listening.sleeps, "the launcher has done what it can")
+        inner.shutdown(socket.SHUT_WR)
+        assert _all_of(inner) == b"too much"
+
+
+def test_a_server_that_closes_while_nobody_reads_its_answer_is_waited_out(
+    listening: Container,
+) -> None:
+    listening.shell("sleep 1000")
+    inner, outer = listening.call_through()
+    with inner:
+        outer.setblocking(False)
+        sent = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                sent += outer.send(b"x" * 65536)
+        outer.close()
+
+        listening.flush()
+        wait_for(listening.sleeps, "the launcher waits")
+        assert len(_all_of(inner)) == sent
 
 
 def test_a_broken_connection_inside_closes_the_servers(listening: Container) -> None:

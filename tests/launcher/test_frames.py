@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from tests.launcher.container import EPROTO, Container, packed, packed_items, wait_for
+from tests.launcher.container import BUT_WATCHED, EPROTO, Container, packed, packed_items, wait_for
 
 _LISTEN = struct.pack("<Hc", 9001, b"r")
 
@@ -83,6 +83,7 @@ def test_many_frames_may_come_at_once(container: Container) -> None:
         assert len(container.until("F").payload) == 8
 
 
+@BUT_WATCHED
 def test_the_largest_start_is_read(container: Container) -> None:
     rest = (4 << 20) - len(packed_items("c/bin/true", "e"))
     container.start("c/bin/true", "e" + "x" * rest)
@@ -107,6 +108,16 @@ def test_a_flush_is_answered_behind_all_that_was_printed(container: Container) -
         wait_for((places / str(number)).exists, f"{number} is printed")
         container.flush()
         assert f"{number}\n".encode() in container.output
+
+
+def test_a_flush_is_answered_behind_what_the_server_has_not_taken_yet(
+    container: Container,
+) -> None:
+    container.printed(900_000)
+
+    container.flush()
+
+    assert len(container.output) == 900_000
 
 
 def test_flushes_are_answered_while_nothing_reads_the_output(container: Container) -> None:

@@ -41,10 +41,12 @@ def test_the_last_words_of_those_that_are_killed_arrive(container: Container) ->
 
 
 def test_a_program_that_closes_its_output_goes_on(container: Container) -> None:
-    container.shell("exec > /dev/null 2>&1; : > $1/closed; sleep 1000", _writable(container))
-    wait_for((container.folder / "writable" / "closed").exists, "it has closed its output")
+    container.shell("exec 1> $1/closed 2>&1; echo on; exec sleep 1000", _writable(container))
+    closed = container.folder / "writable" / "closed"
+    wait_for(lambda: closed.exists() and closed.read_text(), "it has closed its output")
 
     container.flush()
+    wait_for(container.sleeps, "the launcher waits")
     container.send("K")
 
     assert container.ended().status == 9
@@ -64,11 +66,11 @@ def test_who_prints_faster_than_the_server_reads_waits(container: Container) -> 
 
 
 def test_output_of_a_program_that_has_ended_waits_for_the_server(container: Container) -> None:
-    container.shell("head -c 60000 /dev/zero; head -c 60000 /dev/zero & wait")
+    container.printed(900_000, after="exit 3")
     wait_for(lambda: not container.processes(), "it has ended")
 
-    assert container.ended().status == 0
-    assert len(container.output) == 120_000
+    assert container.ended().status == 3 << 8
+    assert len(container.output) == 900_000
 
 
 def test_a_larger_pipe_of_a_programs_own_is_read_to_its_end(container: Container) -> None:

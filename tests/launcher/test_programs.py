@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.launcher.container import Container, Ended, NotStarted, wait_for
+from tests.launcher.container import BUT_WATCHED, Container, Ended, NotStarted, wait_for
 
 PATH = "ePATH=/usr/bin:/bin"
 
@@ -97,6 +97,7 @@ def test_an_empty_folder_in_the_path_is_the_working_directory(container: Contain
     assert container.output == b"here\n"
 
 
+@BUT_WATCHED
 def test_what_cannot_be_started_is_told_by_step_error_and_path(container: Container) -> None:
     def made(name: str, content: str, mode: int) -> str:
         path = container.folder / name

@@ -180,6 +180,9 @@ class Harness(Protocol):
     def name(self) -> str:
         """Of the test's one container."""
 
+    def stands_still(self, container: Remote) -> bool:
+        """Whether all its processes do."""
+
     def close(self) -> None: ...
 
 
@@ -210,6 +213,9 @@ class FakeHarness:
     def cpus(self) -> float | None:
         (container,) = self.fake.containers.values()
         return container.cpus
+
+    def stands_still(self, container: Remote) -> bool:
+        return True  # at once
 
     def name(self) -> str:
         (container,) = self.fake.containers.values()
@@ -276,6 +282,10 @@ class DockerHarness:
         """How many processes there are in the test's one container."""
         (found,) = self._found()
         return len(self._api.top(found["Id"])["Processes"])
+
+    def stands_still(self, container: Remote) -> bool:
+        listed = self._api.top(container.id, ps_args="-o pid,stat")["Processes"]
+        return all(state.startswith("T") for _, state in listed[1:])  # behind the launcher
 
     def volumes(self) -> list[str]:
         """The names of the volumes that the test's containers have."""

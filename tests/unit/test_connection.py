@@ -11,6 +11,7 @@ import pytest
 
 from emulator.web.connection import Connection, Site
 from emulator.web.exchange import Answer, Reply, Request
+from emulator.web.peers import Peer
 
 _ONE = b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n"
 _LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -35,7 +36,8 @@ async def _ask_and_read_slowly(size: int, complaints: list[dict[str, Any]]) -> b
     theirs, ours = socket.socketpair()
     for each in (theirs, ours):
         each.setblocking(False)
-    transport, _ = await loop.create_connection(lambda: Connection(site, loop), sock=ours)
+    peer = Peer("", environment="e", function="f")
+    transport, _ = await loop.create_connection(lambda: Connection(site, loop, peer), sock=ours)
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 128 * 1024)
     await loop.sock_sendall(theirs, _ONE % 1 + _LAST)
     came = bytearray()
@@ -48,12 +50,9 @@ async def _ask_and_read_slowly(size: int, complaints: list[dict[str, Any]]) -> b
 
 
 @pytest.mark.parametrize("size", [number * 20_000 for number in range(8, 28)])
-def test_a_last_answer_that_had_to_wait_closes_the_connection_once(
-    size: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_last_answer_that_had_to_wait_closes_the_connection_once(size: int) -> None:
     """Of some sizes the last piece is written at once, when the transport says that it has room."""
     complaints: list[dict[str, Any]] = []
-    monkeypatch.setattr(Connection, "connection_made", _made)
 
     came = asyncio.run(_ask_and_read_slowly(size, complaints))
 
@@ -90,8 +89,24 @@ def test_a_connection_that_was_accepted_before_a_stop_and_comes_behind_it_is_not
     assert asked == []
 
 
-def _made(self: Connection, transport: Any) -> None:
-    """Of a socket without an address."""
-    self._transport = transport
-    self.client, self._server = ("127.0.0.1", 1), ("127.0.0.1", 2)
-    self._site.connections.add(self)
+def test_who_came_by_a_door_is_told_to_what_answers_and_has_called_nobodys_address() -> None:
+    asked: list[Request] = []
+    peer = Peer("", environment="e", function="f")
+
+    def answer(request: Request) -> Reply:
+        asked.append(request)
+        return Reply(200, b"")
+
+    async def call() -> None:
+        loop = asyncio.get_running_loop()
+        theirs, ours = socket.socketpair()
+        await loop.create_connection(lambda: Connection(_site(answer), loop, peer), sock=ours)
+        reader, writer = await asyncio.open_connection(sock=theirs)
+        writer.write(_LAST)
+        await asyncio.wait_for(reader.read(), 30)
+        writer.close()
+
+    asyncio.run(call())
+
+    (request,) = asked
+    assert (request.peer, request.server) == (peer, ("localhost", 0))

@@ -1,4 +1,4 @@
-"""DockerEngine on an engine that answers from a record."""
+"""DockerEngine on an engine that answers from a record, with launchers that are threads."""
 
 from __future__ import annotations
 
@@ -6,45 +6,62 @@ import contextlib
 import copy
 import json
 import os
-from collections.abc import Iterator
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import HostConfig
 
 from emulator.engines.docker import DockerEngine, look
-from emulator.engines.engine import ContainerSpec
-from emulator.engines.probe import Ran
-from emulator.engines.reach import Call
-from emulator.engines.ways import Way
-from emulator.errors import EngineError, EngineUnreachable, StartFailed
+from emulator.engines.engine import Container, ContainerSpec
+from emulator.engines.launcher.door import Door, Doors
+from emulator.engines.passages import BySocket
+from emulator.engines.paths import EnginePaths
+from emulator.errors import EngineUnreachable, NotReachable, StartFailed
 from emulator.reactor import Reactor
 
 _FOLDER = Path(__file__).parents[1] / "data" / "engines"
-CALLS = [Call(port=4000, path="/ping", host="x.lambda")]
-NEAR = Way("172.17.0.1", "172.17.0.1")
+HELLO = b"H\0\0\0\x04\0\0\0\x01\0\0\0"
+OTHER_HELLO = HELLO.replace(b"\x01", b"\x02")
+REFUSED = 111  # Linux's number
 
 
 class StubApi:
-    """The part of docker-py's APIClient that an engine is asked by; nothing ever starts."""
+    """The part of docker-py's APIClient that an engine is asked by. A container that is started is
+    a launcher's first words, where it is one of those that get through."""
 
     def __init__(self, name: str, **changes: Any) -> None:
         answers = json.loads((_FOLDER / f"{name}.json").read_text())
         self.answers = {**copy.deepcopy(answers), **changes}
-        self.created: list[dict[str, Any]] = []
-        self.start_error = "nothing starts here"
+        self.base_url = "http+docker://localhost"
+        self.lead: Sequence[str] = ()
+        """By which addresses launchers get through: unix, tcp."""
+        self.hello = HELLO
+        self.start_error: str | None = None
+        self.met = REFUSED
+        self.at_make: Callable[[], object] = lambda: None
+        self.made: dict[str, dict[str, Any]] = {}
+        """By id, those that were removed too."""
+        self.removed: list[str] = []
+        self._lines: dict[str, socket.socket] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def created(self) -> list[dict[str, Any]]:
+        """But for those in which images are only looked at."""
+        return [fields for fields in self.made.values() if "host_config" in fields]
 
     def info(self) -> Any:
         return self._answer("info")
 
     def version(self) -> Any:
         return self._answer("version")
-
-    def inspect_network(self, name: str) -> Any:
-        return self._answer("network")
 
     def inspect_image(self, name: str) -> Any:
         return self._answer("image")
@@ -53,15 +70,59 @@ class StubApi:
         return HostConfig(version="1.41", **fields)
 
     def create_container(self, image: str, **fields: Any) -> Any:
-        self.created.append({"image": image, **fields})
-        return {"Id": "0" * 64}
+        with self._lock:
+            id = f"{len(self.made):064}"
+            self.made[id] = {"image": image, **fields}
+        if "host_config" in fields:
+            self.at_make()
+        return {"Id": id}
 
-    def attach_socket(self, id: str, params: Any) -> Any:
-        raise APIError(self.start_error)
+    def get_archive(self, id: str, path: str) -> Any:
+        raise NotFound(f"{path} is not there")
 
-    def remove_container(self, id: str, **_: Any) -> None: ...
+    def start(self, id: str) -> None:
+        if self.start_error is not None:
+            raise APIError(self.start_error)
+        for address in self.made[id]["command"]:
+            kind, _, place = address.partition(":")
+            if kind in self.lead:
+                self._lines[id] = self._call(kind, place, self.made[id])
+                return
+
+    def wait(self, id: str, timeout: float) -> Any:
+        return {"StatusCode": self.met}
+
+    def inspect_container(self, id: str) -> Any:
+        """It runs until its door is closed."""
+        line = self._lines.get(id)
+        with contextlib.suppress(BlockingIOError):
+            return {"State": {"Running": line is not None and line.recv(1) != b""}}
+        return {"State": {"Running": True}}
+
+    def remove_container(self, id: str, **_: Any) -> None:
+        self.removed.append(id)
+        if id in self._lines:
+            self._lines.pop(id).close()
 
     def close(self) -> None: ...
+
+    def _call(self, kind: str, place: str, fields: Mapping[str, Any]) -> socket.socket:
+        (door,) = [
+            mount["Source"]
+            for mount in fields["host_config"]["Mounts"]
+            if mount["Target"] == "/dev/taskdock"
+        ]
+        if kind == "unix":
+            line = socket.socket(socket.AF_UNIX)
+            folder = os.open(door, os.O_RDONLY | os.O_DIRECTORY)
+            line.connect(f"/proc/self/fd/{folder}/{Path(place).name}")  # 108 bytes at most
+            os.close(folder)
+        else:
+            line = socket.create_connection(("127.0.0.1", int(place.rpartition(":")[2])))
+            line.sendall(fields["environment"]["TASKDOCK_TOKEN"].encode())
+        line.sendall(b"!" + self.hello)
+        line.setblocking(False)
+        return line
 
     def _answer(self, what: str) -> Any:
         answer = self.answers[what]
@@ -75,113 +136,75 @@ class StubClient:
         self.api = StubApi(name, **changes)
 
 
-class StubProbe:
-    def __init__(self, output: str | EngineError) -> None:
-        self.output = output
-        self.hosts: Any = None
-
-    def run(self, script: str, arguments: Any = (), *, hosts: Any = None) -> Ran:
-        self.hosts = hosts
-        if isinstance(self.output, EngineError):
-            raise self.output
-        return Ran(self.output, 0, 0.5)
-
-
 class Listener:
     def output(self, line: bytes) -> None: ...
     def flushed(self, peak: int) -> None: ...
     def exited(self, exit: Any) -> None: ...
+    def called(self, letter: str, connection: socket.socket) -> None: ...
     def gone(self) -> None: ...
 
 
-@pytest.fixture(autouse=True)
-def this_machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    own = {"lo": "127.0.0.1", "docker0": "172.17.0.1"}
-    monkeypatch.setattr("emulator.engines.docker.own", lambda: own)
-    return own
+class Shop:
+    """Engines, and the containers that they have made."""
 
+    def __init__(self, folder: Path) -> None:
+        self.doors = folder / "doors"
+        self.reactor = Reactor()
+        self._engines: list[DockerEngine] = []
+        self._containers: list[Container] = []
 
-def _engine(client: StubClient, **options: Any) -> DockerEngine:
-    return DockerEngine(client, **options)  # type: ignore[arg-type]
+    def engine(self, client: StubClient, **options: Any) -> DockerEngine:
+        engine = DockerEngine(client, self.doors, **options)  # type: ignore[arg-type]
+        self._engines.append(engine)
+        return engine
 
+    def create(self, engine: DockerEngine, **fields: Any) -> Container:
+        spec = ContainerSpec(image="image", name="name", memory=128, **fields)
+        container = engine.create(spec, Listener(), self.reactor)
+        self._containers.append(container)
+        return container
 
-def _create(engine: DockerEngine, **fields: Any) -> StartFailed:
-    spec = ContainerSpec(image="image", name="name", memory=128, hosts=("x.lambda",), **fields)
-    reactor = Reactor()
-    try:
+    def refusal(self, engine: DockerEngine, **fields: Any) -> StartFailed:
         with pytest.raises(StartFailed) as refused:
-            engine.create(spec, Listener(), reactor)
-    finally:
-        reactor.loop.close()
-    return refused.value
+            self.create(engine, **fields)
+        return refused.value
+
+    def left(self) -> list[Path]:
+        """Folders of doors."""
+        return list(self.doors.glob("*/"))
+
+    def close(self) -> None:
+        for container in self._containers:
+            container.remove()
+        self.reactor.stop()
+        for engine in self._engines:
+            engine.close()
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(tmp_path)
+    shop.reactor.start()
+    yield shop
+    shop.close()
+
+
+# What engines say
 
 
 @pytest.mark.parametrize("name", [file.stem for file in sorted(_FOLDER.glob("*.json"))])
-def test_any_recorded_engine_is_understood(name: str) -> None:
+def test_any_recorded_engine_is_understood(shop: Shop, name: str) -> None:
     client = StubClient(name)
+    client.api.start_error = "nothing starts here"
+    engine = shop.engine(client)
 
-    engine = _engine(client)
-    error = _create(engine)
+    error = shop.refusal(engine)
 
     assert engine.memory > 0
-    assert error.message == "the container did not start: nothing starts here"
-    (asked,) = client.api.created
-    assert asked["host_config"]["ExtraHosts"] == [f"x.lambda:{engine.way.reach}"]
-
-
-def test_containers_are_led_to_the_address_that_is_listened_on() -> None:
-    """Not to host-gateway: an engine's setting `host-gateway-ip` may say something else."""
-    client = StubClient("docker-20.10-first-start")
-
-    engine = _engine(client)
-    _create(engine)
-
-    assert engine.ways == (NEAR,)
-    assert client.api.created[0]["host_config"]["ExtraHosts"] == ["x.lambda:172.17.0.1"]
-
-
-def test_the_way_that_was_found_is_taken() -> None:
-    client = StubClient("docker-rootless")
-    probe = StubProbe(
-        "taskdock 0 4000 nc: can't connect to remote host (10.0.2.2): Connection refused\n"
-        "taskdock 1 4000 HTTP/1.1 200 OK\n"
-    )
-    engine = _engine(client, probe=probe)
-
-    found = engine.reach(CALLS)
-    _create(engine)
-
-    assert (found.fault, found.seconds) == ("", 0.5)
-    assert probe.hosts == {"way.taskdock": "host-gateway"}
-    assert client.api.created[0]["host_config"]["ExtraHosts"] == ["x.lambda:host-gateway"]
-
-
-def test_what_no_way_leads_to_is_explained() -> None:
-    engine = _engine(StubClient(), probe=StubProbe("taskdock 0 4000 nc: timed out\n"))
-
-    found = engine.reach(CALLS)
-
-    assert "a container called 172.17.0.1, port 4000, and met: no answer in time" in found.fault
-    assert any("docker0" in remedy for remedy in found.remedies)
-
-
-def test_a_probe_that_cannot_be_made_tells_why_and_blames_nobody() -> None:
-    engine = _engine(StubClient(), probe=StubProbe(EngineError("there is no busybox")))
-
-    found = engine.reach(CALLS)
-
-    assert (found.untried, found.fault) == ("there is no busybox", "")
-
-
-@pytest.mark.parametrize("missing", [NotFound("network bridge not found"), None])
-def test_an_engine_without_a_bridge_does_answer(missing: Exception | None) -> None:
-    client = StubClient(network=missing or NotFound("no such network"))
-
-    engine = _engine(client, probe=StubProbe(""))
-    found = engine.reach(CALLS)
-
-    assert '"bridge": "none"' in found.fault
-    assert "daemon.json" in found.remedies[0]
+    assert error.message == "the container could not start: nothing starts here"
+    by_socket, by_network = client.api.created
+    assert by_socket["command"] == ["unix:/dev/taskdock/door"]
+    assert all(address.startswith("tcp:") for address in by_network["command"])
 
 
 @pytest.mark.parametrize(
@@ -192,40 +215,200 @@ def test_an_engine_that_does_not_answer_is_told_apart(error: Exception) -> None:
         look(StubClient(info=error).api)  # type: ignore[arg-type]
 
 
-def test_with_selinux_a_container_carries_no_label() -> None:
-    client = StubClient("podman-5.4")
-
-    _create(_engine(client))
-
-    options = client.api.created[0]["host_config"]["SecurityOpt"]
-    assert options == ["no-new-privileges", "label=disable"]
-
-
-def test_without_selinux_nothing_is_said_of_labels() -> None:
-    client = StubClient("docker-26.1")
-
-    _create(_engine(client))
-
-    assert client.api.created[0]["host_config"]["SecurityOpt"] == ["no-new-privileges"]
-
-
-def test_an_engine_that_does_not_say_how_much_memory_it_has_gets_this_machines() -> None:
+def test_an_engine_that_does_not_say_how_much_memory_it_has_gets_this_machines(shop: Shop) -> None:
     client = StubClient()
     del client.api.answers["info"]["MemTotal"]
 
-    engine = _engine(client)
+    engine = shop.engine(client)
 
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert engine.memory == pages // 1024 // 1024
 
 
-def test_an_engine_that_cannot_limit_memory_is_told_of() -> None:
+def test_an_engine_that_cannot_limit_memory_is_told_of(shop: Shop) -> None:
     told: list[str] = []
 
-    _engine(StubClient("docker-rootless"), warn=told.append)
+    shop.engine(StubClient("docker-rootless"), warn=told.append)
 
     (warning,) = told
     assert "memory is not limited" in warning
+
+
+# What a container is
+
+
+def test_a_container_is_its_launcher_with_three_capabilities_and_nothing_that_can_be_written(
+    shop: Shop,
+) -> None:
+    client = StubClient()
+    client.api.lead = ["unix"]
+
+    shop.create(shop.engine(client))
+
+    (asked,) = client.api.created
+    host = asked["host_config"]
+    assert (asked["entrypoint"], asked["user"]) == (["/dev/taskdock/launcher"], "0:0")
+    assert asked["environment"] is None
+    assert host["CapDrop"] == ["ALL"]
+    assert sorted(host["CapAdd"]) == ["KILL", "SETGID", "SETUID"]
+    assert host["SecurityOpt"] == ["no-new-privileges"]
+    assert host["ReadonlyRootfs"] is True
+    assert host["ExtraHosts"] == []
+    writable = [mount["Target"] for mount in host["Mounts"] if not mount["ReadOnly"]]
+    assert writable == ["/tmp"]
+
+
+def test_an_image_that_does_not_know_lambdas_user_is_given_a_file_that_does(shop: Shop) -> None:
+    client = StubClient()
+    client.api.lead = ["unix"]
+
+    shop.create(shop.engine(client))
+
+    (asked,) = client.api.created
+    (users,) = [m for m in asked["host_config"]["Mounts"] if m["Target"] == "/etc/passwd"]
+    assert users["ReadOnly"]
+    assert Path(users["Source"]).read_text().startswith("sbx_user1051:x:993:990:")
+
+
+def test_with_selinux_a_container_carries_no_label(shop: Shop) -> None:
+    client = StubClient("podman-5.4")
+    client.api.lead = ["unix"]
+
+    shop.create(shop.engine(client))
+
+    options = client.api.created[0]["host_config"]["SecurityOpt"]
+    assert options == ["no-new-privileges", "label=disable"]
+
+
+def test_an_image_that_is_not_there_is_said_and_nothing_is_left(shop: Shop) -> None:
+    client = StubClient(image=ImageNotFound("no such image: image"))
+
+    error = shop.refusal(shop.engine(client))
+
+    assert error.message == "the container could not be made: no such image: image"
+    assert client.api.made == {}
+    assert shop.left() == []
+
+
+def test_where_the_engine_cannot_see_the_data_folder_that_is_said(shop: Shop) -> None:
+    """In a container, and the folder is in that container's own layer."""
+    passage = BySocket(EnginePaths(()))
+
+    error = shop.refusal(shop.engine(StubClient(), passages=lambda *_: [passage]))
+
+    assert error.message.startswith(f"the engine cannot see {shop.doors}/")
+    assert "give it one for its data folder, with -v" in error.message
+    assert shop.left() == []
+
+
+# By which passage
+
+
+def test_containers_come_by_the_socket_where_that_works(shop: Shop) -> None:
+    client = StubClient()
+    client.api.lead = ["tcp", "unix"]
+    engine = shop.engine(client)
+
+    shop.create(engine)
+    shop.create(engine)
+
+    assert [asked["command"] for asked in client.api.created] == [["unix:/dev/taskdock/door"]] * 2
+    assert engine.passage is not None
+    assert engine.passage.is_usual
+
+
+def test_elsewhere_they_come_by_tcp_with_a_token_of_their_own_and_go_that_way_from_then_on(
+    shop: Shop,
+) -> None:
+    client = StubClient("docker-desktop")
+    client.api.lead = ["tcp"]
+    engine = shop.engine(client)
+
+    shop.create(engine)
+    shop.create(engine)
+
+    kinds = [asked["command"][0].partition(":")[0] for asked in client.api.created]
+    assert kinds == ["unix", "unix", "tcp", "tcp"]  # the second: to see what the first has met
+    *_, one, other = client.api.created
+    assert one["host_config"]["ExtraHosts"] == ["host.taskdock:host-gateway"]
+    assert one["command"] == other["command"]
+    assert one["environment"].keys() == {"TASKDOCK_TOKEN"}
+    assert one["environment"] != other["environment"]
+    assert engine.passage is not None
+    assert not engine.passage.is_usual
+
+
+def test_of_containers_that_are_the_first_together_one_finds_the_passage(shop: Shop) -> None:
+    client = StubClient()
+    client.api.lead = ["tcp"]
+    engine = shop.engine(client)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: shop.create(engine), range(4)))
+
+    kinds = [asked["command"][0].partition(":")[0] for asked in client.api.created]
+    assert sorted(kinds) == ["tcp"] * 4 + ["unix"] * 2
+
+
+def test_where_nothing_leads_here_that_is_explained_and_nothing_is_left(shop: Shop) -> None:
+    client = StubClient()
+
+    error = shop.refusal(shop.engine(client))
+
+    assert isinstance(error, NotReachable)
+    fault, mend, *remedies = error.message.splitlines()
+    assert "(host-gateway), met: connection refused." in fault
+    assert mend == "To mend it:"
+    assert any("DOCKER_HOST" in remedy for remedy in remedies)
+    assert sorted(client.api.removed) == sorted(client.api.made)
+    assert shop.left() == []
+
+
+def test_a_passage_that_is_not_found_is_looked_for_again(shop: Shop) -> None:
+    client = StubClient()
+    engine = shop.engine(client)
+    shop.refusal(engine)
+
+    client.api.lead = ["unix"]
+    shop.create(engine)
+
+    assert engine.passage is not None
+    assert engine.passage.is_usual
+
+
+def test_a_launcher_of_another_version_does_not_count_as_one(shop: Shop) -> None:
+    client = StubClient()
+    client.api.lead, client.api.hello = ["unix"], OTHER_HELLO
+    passage = BySocket(EnginePaths(None))
+
+    error = shop.refusal(shop.engine(client, passages=lambda *_: [passage]))
+
+    assert isinstance(error, NotReachable)
+    assert shop.left() == []
+
+
+class Shut(BySocket):
+    """Its doors are made, and nobody stands at them."""
+
+    def door(self, doors: Doors, loop: Any) -> Door:
+        place = doors.file("nobody", b"").parent / "door"
+        place.mkdir()
+        return Door(place, ["unix:/dev/taskdock/door"])
+
+
+def test_a_container_whose_server_stops_while_it_starts_is_removed(shop: Shop) -> None:
+    client = StubClient()
+    engine = shop.engine(client, passages=lambda *_: [Shut(EnginePaths(None))])
+    client.api.at_make = shop.reactor.stop
+
+    shop.refusal(engine)
+
+    assert client.api.created
+    assert sorted(client.api.removed) == sorted(client.api.made)
+    assert shop.left() == []
+
+
+# Disks
 
 
 class Disks:
@@ -242,17 +425,17 @@ class Disks:
         yield "/dev/loop7"
 
 
-def test_when_loop_devices_run_out_later_the_call_does_not_fail_for_it() -> None:
+def test_when_loop_devices_run_out_later_the_call_does_not_fail_for_it(shop: Shop) -> None:
     told: list[str] = []
     client = StubClient("docker-26.1")
     client.api.answers["info"].update(Name=os.uname().nodename, KernelVersion=os.uname().release)
-    engine = _engine(client, scratch=Disks(1), warn=told.append)
-    _create(engine)
+    client.api.lead = ["unix"]
+    engine = shop.engine(client, scratch=Disks(1), warn=told.append)
+    shop.create(engine)
     assert engine.limits_storage
 
-    error = _create(engine)
+    shop.create(engine)
 
-    assert error.message == "the container did not start: nothing starts here"
     assert not engine.limits_storage
     with_disk, without = (asked["host_config"]["Mounts"][0] for asked in client.api.created)
     assert with_disk["VolumeOptions"]["DriverConfig"]["Options"]["device"] == "/dev/loop7"
@@ -263,20 +446,10 @@ def test_when_loop_devices_run_out_later_the_call_does_not_fail_for_it() -> None
     ]
 
 
-def test_an_engine_elsewhere_gets_no_disks_of_this_machine() -> None:
+def test_an_engine_elsewhere_gets_no_disks_of_this_machine(shop: Shop) -> None:
     told: list[str] = []
 
-    engine = _engine(StubClient("docker-desktop"), scratch=Disks(9), warn=told.append)
+    engine = shop.engine(StubClient("docker-desktop"), scratch=Disks(9), warn=told.append)
 
     assert not engine.limits_storage
     assert told == ["the size of /tmp is not limited: the engine is not on this machine"]
-
-
-def test_the_fingerprint_is_of_the_engine_and_its_network() -> None:
-    same = _engine(StubClient("docker-26.1")).fingerprint
-    other = StubClient("docker-26.1")
-    other.api.answers["network"]["IPAM"]["Config"][0]["Subnet"] = "172.30.0.0/16"
-
-    assert _engine(StubClient("docker-26.1")).fingerprint == same
-    assert _engine(other).fingerprint != same
-    assert _engine(StubClient("docker-24.0")).fingerprint != same

@@ -11,7 +11,7 @@ from emulator.lambdas import launch
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=timezone.utc)
 OURS = {"API_OAUTH_TOKEN": "ours", "API_OAUTH_TOKEN_SECRET": "our secret"}
-INSIDE = "http://localhost.taskdock:8080"
+INSIDE = "http://localhost:9002"
 
 
 OAK = Function(
@@ -25,7 +25,7 @@ def program(function, *, custom_runtime=False, **more):
         function,
         environment_id="e" * 16,
         custom_runtime=custom_runtime,
-        addresses=launch.Addresses(runtime_api=9001, task_service=8080),
+        port=8080,
         credentials=OURS,
         now=NOON,
         **more,
@@ -36,7 +36,7 @@ def environment(**variables):
     return program(replace(OAK, environment=variables)).environment
 
 
-def test_a_container_is_named_for_its_function_and_reaches_the_runtime_api():
+def test_a_container_is_named_for_its_function_and_leads_to_both_listeners():
     made = launch.spec(
         name=launch.container_name("oak", "e" * 16),
         environment_id="e" * 16,
@@ -48,11 +48,18 @@ def test_a_container_is_named_for_its_function_and_reaches_the_runtime_api():
 
     assert (made.name, made.memory, made.code) == ("taskdock-oak-eeeeeeee", 128, Path("/code"))
     assert made.labels == {"dev.taskdock.server": "s", "dev.taskdock.environment": "e" * 16}
-    assert environment()["AWS_LAMBDA_RUNTIME_API"] == f"{made.hosts[0]}:9001"
+    assert made.forwards == {9001: launch.RUNTIME_API, 9002: launch.TASK_SERVICE}
+    assert environment()["AWS_LAMBDA_RUNTIME_API"] == "127.0.0.1:9001"  # as on AWS
 
 
 def test_a_function_that_sets_nothing_gets_the_address_and_credentials():
     assert environment().items() >= {"API_HOST": INSIDE, **OURS}.items()
+
+
+def test_no_proxy_stands_between_a_function_and_what_its_launcher_leads_on():
+    made = environment()
+
+    assert made["NO_PROXY"] == made["no_proxy"] == "localhost,127.0.0.1"
 
 
 @pytest.mark.parametrize(

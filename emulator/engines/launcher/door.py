@@ -30,8 +30,9 @@ _CREDENTIALS = struct.Struct("iII")  # process, user, group: unix(7), SO_PEERCRE
 _BACKLOG = 128
 _TOKEN_LENGTH = 32
 _PATIENCE = 5.0  # seconds that a caller has to say what it wants
-_MOST_SILENT = 16  # callers at one door that have not said it yet
-_BURST = 256  # callers that one door takes in a row, before
+_MOST_SILENT = 64  # callers that have not said it yet; one more costs the oldest its place
+_BURST = 256  # callers that one door takes within
+_ROW = 1.0  # seconds, before
 _REST = 0.5  # seconds of rest
 
 
@@ -103,7 +104,8 @@ class Entrance:
         self._admit = admit
         self._loop = loop
         self._silent: dict[socket.socket, tuple[bytearray, asyncio.TimerHandle]] = {}
-        self._taken = 0  # since the last rest
+        self._taken = 0  # since
+        self._since = loop.time()
         self._resting: asyncio.TimerHandle | None = None
         listening.setblocking(False)
         loop.add_reader(listening, self._accept)
@@ -120,7 +122,10 @@ class Entrance:
     def _accept(self) -> None:
         try:
             connection, _ = self._listening.accept()
-        except OSError:
+        except (BlockingIOError, ConnectionError):  # it has gone already
+            return
+        except OSError:  # no descriptor is left, for one: the caller waits, and would be told again
+            self._rest()
             return
         connection.setblocking(False)
         if connection.family != socket.AF_UNIX:
@@ -129,9 +134,17 @@ class Entrance:
         self._silent[connection] = (bytearray(), give_up)
         self._loop.add_reader(connection, self._hear, connection)
         self._hear(connection)  # it has most likely been said already
-        self._taken += 1
-        if self._taken >= _BURST or len(self._silent) >= _MOST_SILENT:
+        if len(self._silent) > _MOST_SILENT:
+            self._drop(next(iter(self._silent)))
+        if self._calls_without_end():
             self._rest()
+
+    def _calls_without_end(self) -> bool:
+        now = self._loop.time()
+        if now - self._since > _ROW:
+            self._since, self._taken = now, 0
+        self._taken += 1
+        return self._taken >= _BURST
 
     def _rest(self) -> None:
         """Callers wait in the kernel meanwhile: who calls without end shall not fill our days."""
@@ -141,10 +154,7 @@ class Entrance:
 
     def _go_on(self) -> None:
         self._resting, self._taken = None, 0
-        if len(self._silent) >= _MOST_SILENT:
-            self._rest()
-        else:
-            self._loop.add_reader(self._listening, self._accept)
+        self._loop.add_reader(self._listening, self._accept)
 
     def _hear(self, connection: socket.socket) -> None:
         said, _ = self._silent[connection]
@@ -244,6 +254,8 @@ class Doors:
     def _program(self) -> Path:
         name = f"launcher-{self._architecture}"
         packed = resources.files(__package__) / name
+        if not packed.is_file():
+            raise OSError(f"there is no launcher for the engine's processor ({self._architecture})")
         return self._shared(name, packed.read_bytes, 0o755)
 
     def _shared(self, name: str, content: Callable[[], bytes], mode: int) -> Path:
@@ -263,7 +275,7 @@ class Doors:
 
     def _admit(self, said: bytes, connection: socket.socket) -> None:
         token, letter = said[:-1], said[-1:]
-        for known, door in self._tokens.items():
+        for known, door in list(self._tokens.items()):  # other threads make doors meanwhile
             if hmac.compare_digest(known, token):
                 door.enter(letter, connection)
                 return

@@ -334,7 +334,7 @@ static int open_unix(const char *path) {
 
 /* The first address of HOST:PORT that lets us in. */
 static int open_tcp(char *place) {
-    const char *token = getenv("TASKDOCK_TOKEN");
+    const char *named = getenv("TASKDOCK_TOKEN"), *token = named == NULL ? "" : named;
     struct addrinfo *found, kind = {.ai_socktype = SOCK_STREAM};
     char *port = strrchr(place, ':');
     int fd = -1;
@@ -344,7 +344,7 @@ static int open_tcp(char *place) {
     int unknown = getaddrinfo(place, port, &kind, &found);
     errno = EHOSTUNREACH;
     if (unknown != 0) return -1;
-    door.token = token == NULL ? 0 : strnlen(token, sizeof door.preamble - 1);
+    door.token = strnlen(token, sizeof door.preamble - 1);
     memcpy(door.preamble, token, door.token);
     for (struct addrinfo *one = found; one != NULL && fd < 0; one = one->ai_next) {
         memcpy(&door.address, one->ai_addr, door.size = one->ai_addrlen);

@@ -2,15 +2,20 @@
 
 import contextlib
 import ctypes
+import errno
+import fcntl
 import http.client
 import os
-import re
+import pathlib
+import resource
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
 
+DOOR = "/dev/taskdock/door"
 API = "/2018-06-01/runtime/invocation"
 MEGABYTE = 1 << 20
 
@@ -152,21 +157,24 @@ def attack_look_around(data, context):
 
 
 def attack_ask_as(data, context):
-    return [
-        ask("GET", f"{API}/next", Host=host).status
-        if not host.isdigit()
-        else ask("POST", f"{API}/{host}/response", b"{}").status
-        for host in data["hosts"]
-    ]
+    """What is handed out to a caller that names these hosts."""
+    found = []
+    for host in data["hosts"]:
+        answer = ask("GET", f"{API}/next", Host=host)
+        mine = answer.headers["Lambda-Runtime-Aws-Request-Id"] == context.aws_request_id
+        found.append("my own event" if mine else f"{answer.status} {answer.headers}")
+    return found
 
 
 def attack_connect(data, context):
-    """Which of these ports of the gateway take a connection."""
-    address = socket.gethostbyname(runtime_api()[0])
+    """Which of these ports take a connection, of this machine as the network has it."""
+    with open("/proc/net/route") as routes:
+        ways = [line.split()[2] for line in routes if line.split()[1] == "00000000"]
+    (gateway,) = (socket.inet_ntoa(struct.pack("=I", int(way, 16))) for way in ways)
     taken = []
     for port in data["ports"]:
         try:
-            socket.create_connection((address, port), timeout=5).close()
+            socket.create_connection((gateway, port), timeout=5).close()
             taken.append(port)
         except OSError:
             pass
@@ -254,27 +262,44 @@ def attack_deep(data, context):
     print("status", ask("POST", mine(context).replace("response", data["as"]), deep).status)
 
 
-def attack_connections(data, context):
-    """Opens `count` connections to a port of the gateway; holds those that stay open."""
-    address = socket.gethostbyname(runtime_api()[0])
-    port = data.get("port") or runtime_api()[1]
-    lines = [socket.create_connection((address, port), timeout=5) for _ in range(data["count"])]
+def attack_hold(data, context):
+    """Opens `count` connections to a port of the container's own and begins a request on each;
+    after `seconds`, how many the server holds: what is neither closed nor waits in a queue."""
+    lines = []
+    for _ in range(data["count"]):
+        line = socket.socket()
+        line.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            line.connect(("127.0.0.1", data["port"]))
+        lines.append(line)
+    time.sleep(0.5)
     for line in lines:
         with contextlib.suppress(OSError):
             line.sendall(b"GET / HTTP/1.1\r\n")  # and never the rest
     print("holding")
+    sys.stdout.flush()
     time.sleep(data["seconds"])
     held = 0
     for line in lines:
         try:
-            line.setblocking(False)
             line.recv(1)
         except BlockingIOError:
             held += 1
         except OSError:
             pass
+    for line in lines:
         line.close()
     return held
+
+
+def attack_knock(data, context):
+    """Connects, says its first bytes and goes, `count` times."""
+    first = data["first"].encode("latin-1")
+    for _ in range(data["count"]):
+        line = socket.create_connection(("127.0.0.1", data["port"]), timeout=60)
+        with line, contextlib.suppress(OSError):
+            line.sendall(first)
+    print("knocked", data["count"], "times")
 
 
 def attack_api(data, context):
@@ -282,94 +307,164 @@ def attack_api(data, context):
     port = int(os.environ["API_HOST"].rpartition(":")[2])
     statuses = []
     for method, path in data["calls"]:
-        line = http.client.HTTPConnection("localhost.taskdock", port, timeout=10)
+        line = http.client.HTTPConnection("localhost", port, timeout=10)
         line.request(method, path, b"{}", {"Content-Type": "application/json", **data["headers"]})
         statuses.append(line.getresponse().status)
         line.close()
     return statuses
 
 
-# The console: process 1, of the same user
+# The launcher, process 1, and its door
 
 
-def attack_signal_console(data, context):
+def attack_signal_launcher(data, context):
+    said = set()
     for number in range(1, signal.NSIG):
-        with contextlib.suppress(OSError):
+        try:
             os.kill(1, number)
-    return "still here"
+            said.add(f"{number} is sent")
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # the C library keeps some for itself
+                said.add(error.strerror)
+    return sorted(said)
+
+
+def attack_look_into_launcher(data, context):
+    libc = ctypes.CDLL(None, use_errno=True)
+    own = ctypes.create_string_buffer(8)
+    here = (ctypes.c_void_p * 2)(ctypes.addressof(own), 8)
+    there = (ctypes.c_void_p * 2)(0x400000, 8)
+
+    def of_libc(call):
+        def attempt():
+            if call() < 0:
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+        return attempt
+
+    ways = {
+        "attach": of_libc(lambda: libc.ptrace(16, 1, 0, 0)),
+        "seize": of_libc(lambda: libc.ptrace(0x4206, 1, 0, 0)),
+        "read": of_libc(lambda: libc.process_vm_readv(1, here, 1, there, 1, 0)),
+        "write": of_libc(lambda: libc.process_vm_writev(1, here, 1, there, 1, 0)),
+        "limit": lambda: resource.prlimit(1, resource.RLIMIT_NOFILE, (3, 3)),
+        "list": lambda: os.listdir("/proc/1/fd"),
+        "program": lambda: os.readlink("/proc/1/exe"),
+        "root": lambda: os.listdir("/proc/1/root/"),
+        "take": lambda: take_descriptor(libc),
+    }
+    for file in ("mem", "environ", "maps", "auxv", "syscall", "stack", "fd/0", "fd/3", "fd/4"):
+        ways[file] = lambda file=file: pathlib.Path(f"/proc/1/{file}").read_bytes()
+    ways["be killed"] = lambda: pathlib.Path("/proc/1/oom_score_adj").write_text("1000")
+    return {name: try_it(attempt) for name, attempt in ways.items()}
+
+
+def try_it(attempt):
+    try:
+        attempt()
+    except OSError as error:
+        return error.strerror
+    return "done"
+
+
+def take_descriptor(libc):
+    """One of the launcher's, as pidfd_getfd(2) does."""
+    handle = os.pidfd_open(1)
+    try:
+        if libc.syscall(438, handle, 3, 0) < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    finally:
+        os.close(handle)
+
+
+def attack_replace(data, context):
+    ways = {
+        "write": lambda path: open(path, "r+b").close(),
+        "delete": os.remove,
+        "rename": lambda path: os.rename(path, path + ".old"),
+        "chmod": lambda path: os.chmod(path, 0o777),
+        "link": lambda path: os.link(path, "/dev/taskdock/other"),
+    }
+    return {
+        f"{name} {path}": try_it(lambda way=way, path=path: way(path))
+        for path in data["paths"]
+        for name, way in ways.items()
+    }
+
+
+def attack_door(data, context):
+    """What becomes of callers that say this."""
+    answers = []
+    for _ in range(data["count"]):
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(20)
+            line.connect(DOOR)
+            try:
+                line.sendall(data["first"].encode("latin-1"))
+                answers.append(line.recv(1000).decode("latin-1") or "closed")
+            except TimeoutError:
+                answers.append("silence")
+            except OSError:
+                answers.append("closed")
+    return answers
+
+
+def attack_door_silence(data, context):
+    lines = []
+    for _ in range(data["count"]):
+        line = socket.socket(socket.AF_UNIX)
+        line.setblocking(False)
+        with contextlib.suppress(OSError):  # its queue is full
+            line.connect(DOOR)
+        lines.append(line)
+    time.sleep(data["seconds"])
+
+
+def attack_flood_door(data, context):
+    """From eight threads, for as long as it lives."""
+    first = data["first"].encode("latin-1")
+
+    def flood():
+        while True:
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as line:
+                line.connect(DOOR)
+                line.sendall(first)
+
+    for _ in range(8):
+        threading.Thread(target=flood, daemon=True).start()
+    time.sleep(data["seconds"])
 
 
 def attack_kill_all(data, context):
     with contextlib.suppress(ProcessLookupError):  # there may be nobody
-        os.kill(-1, signal.SIGKILL)  # all but process 1 and this one, so also who waits for our end
+        os.kill(-1, signal.SIGKILL)  # all but process 1 and this one
     if data.get("then") == "exit":
         os._exit(3)
     return "alone"
 
 
-def attack_steal_words(data, context):
-    """Reads the console's input in its place, before and beyond the answer."""
-    if os.fork() == 0:
-        words = os.open("/proc/1/fd/0", os.O_RDONLY)
-        while True:
-            os.read(words, 1)
-    if data.get("hang"):
-        time.sleep(600)
-    return "stolen"
-
-
-def attack_order(data, context):
-    """Speaks into the console's input."""
-    with open("/proc/1/fd/0", "wb", buffering=0) as words:
-        words.write(data["words"].encode())
-    time.sleep(data["seconds"])
-    return "ordered"
+def attack_stop_itself(data, context):
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def attack_steal_output(data, context):
-    """Reads its own output, and the console's words with it."""
+    """Reads its own output."""
     if os.fork() == 0:
-        output = os.open("/proc/1/fd/1", os.O_RDONLY)
+        output = os.open("/proc/self/fd/1", os.O_RDONLY)
         while True:
             os.read(output, MEGABYTE)
+    print("stolen, or not")
     if data.get("hang"):
         time.sleep(600)
     return "stolen"
 
 
-def attack_forge(data, context):
-    """Says the console's words with the mark that it has taken from its memory."""
-    mark = find_mark()
-    print("mark", "found" if mark else "not found")
+def attack_narrow_output(data, context):
+    """Prints through a pipe of one page, in which every write may block."""
     sys.stdout.flush()
-    for word in data["words"]:
-        write_all(1, mark + b" " + word.encode() + b"\n")
-    time.sleep(data["seconds"])
-    return "forged"
-
-
-def attack_crush_console(data, context):
-    """Stops process 1, as a debugger does, for as long as this process lives."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.ptrace(16, 1, 0, 0) != 0:  # PTRACE_ATTACH
-        return os.strerror(ctypes.get_errno())
-    print("attached")
-    time.sleep(600)
-    return "let go"
-
-
-def find_mark():
-    """32 hexadecimal digits on a line of their own words: the shell's variable."""
-    with open("/proc/1/maps") as maps, open("/proc/1/mem", "rb", buffering=0) as memory:
-        for area in maps:
-            if not re.search(r"rw-p.*\[(heap|stack)\]", area):
-                continue
-            begin, end = (int(edge, 16) for edge in area.split()[0].split("-"))
-            memory.seek(begin)
-            found = re.search(rb"(?<![0-9a-z])[0-9a-z]{32}(?![0-9a-z])", memory.read(end - begin))
-            if found:
-                return found[0]
-    return b""
+    fcntl.fcntl(1, 1031, 4096)  # F_SETPIPE_SZ
+    for number in range(data["lines"]):
+        write_all(1, b"narrow %d\n" % number)
 
 
 def write_all(descriptor, data):

@@ -1,4 +1,4 @@
-"""The launcher: what is started for a function, with its code where its container sees it.
+"""The outfitter: what is started for a function, with its code where its container sees it.
 
 It gathers what `launch` needs to know. All of it may take long, and is for any thread.
 """
@@ -16,7 +16,7 @@ from emulator.lambdas import launch
 from emulator.lambdas.images_in_use import ImageOf
 
 
-class Launcher:
+class Outfitter:
     def __init__(
         self,
         *,
@@ -40,7 +40,7 @@ class Launcher:
         self._platform = platform
         self._clock = clock
 
-    def launch(self, function: Function, id: str) -> tuple[ContainerSpec, Program]:
+    def outfit(self, function: Function, id: str) -> tuple[ContainerSpec, Program]:
         """A container for the environment `id` of a function. Raises `EngineError`."""
         spec = launch.spec(
             name=launch.container_name(function.name, id),

@@ -1,0 +1,139 @@
+"""How a container's door can lead here: which passages there are, in which order, and what they
+say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from emulator.engines import passages
+from emulator.engines.launcher.door import Doors
+from emulator.engines.passages import HOST, ByNetwork, BySocket, usual
+from emulator.engines.paths import EnginePaths
+from emulator.engines.ways import ENGINES_OWN, LOOPBACK, Way
+from emulator.reactor import Reactor
+
+SAME = EnginePaths(None)
+NEAR, FAR = Way(LOOPBACK, "192.0.2.7"), Way(LOOPBACK, ENGINES_OWN)
+LOCAL: Any = SimpleNamespace(base_url="http+docker://localhost")
+
+
+@pytest.fixture(autouse=True)
+def this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no container."""
+    monkeypatch.setattr(passages, "own_mounts", lambda _: None)
+
+
+@pytest.fixture
+def doors(tmp_path: Path) -> Iterator[Doors]:
+    doors = Doors(tmp_path / "doors", "amd64")
+    yield doors
+    doors.close()
+
+
+@pytest.fixture
+def reactor() -> Iterator[Reactor]:
+    reactor = Reactor()
+    reactor.start()
+    yield reactor
+    reactor.stop()
+
+
+# Which there are
+
+
+def test_the_socket_is_tried_before_the_network() -> None:
+    first, second = usual(LOCAL)
+
+    assert isinstance(first, BySocket)
+    assert isinstance(second, ByNetwork)
+    assert second.ways == (FAR,)
+    assert (first.is_usual, second.is_usual) == (True, False)
+
+
+def test_both_know_the_folders_as_the_engine_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passages, "own_mounts", lambda _: ())
+
+    first, second = usual(LOCAL)
+
+    assert first.paths.find(Path("/data")) is None
+    assert second.paths is first.paths
+
+
+# Doors
+
+
+def test_a_socket_needs_no_name_in_the_container(doors: Doors, reactor: Reactor) -> None:
+    passage = BySocket(SAME)
+
+    door = passage.door(doors, reactor.loop)
+    reactor.call(door.close)
+
+    assert door.addresses == ("unix:/dev/taskdock/door",)
+    assert passage.hosts == {}
+    assert passage.told == "a Unix socket in the data folder"
+
+
+@pytest.mark.parametrize(
+    ("ways", "reaches", "told"),
+    [
+        ([NEAR], ["192.0.2.7"], "TCP, by 192.0.2.7"),
+        ([FAR], [HOST], "TCP, by host-gateway"),
+        (
+            [NEAR, FAR],
+            ["192.0.2.7", HOST],
+            "TCP, by 192.0.2.7 or host-gateway",
+        ),
+    ],
+)
+def test_a_launcher_is_told_every_way_and_the_engine_the_name_that_it_knows(
+    doors: Doors,
+    reactor: Reactor,
+    ways: list[Way],
+    reaches: list[str],
+    told: str,
+) -> None:
+    passage = ByNetwork(SAME, tuple(ways))
+
+    door = passage.door(doors, reactor.loop)
+
+    assert [address.split(":")[:2] for address in door.addresses] == [["tcp", r] for r in reaches]
+    assert passage.hosts == ({HOST: ENGINES_OWN} if HOST in reaches else {})
+    assert passage.told == told
+
+
+# What they say of a container that did not come
+
+
+@pytest.mark.parametrize("errno", [0, 2, 13, 111])
+def test_of_the_socket_the_number_is_told(errno: int) -> None:
+    assert BySocket(SAME).explain(errno) == (
+        f"the container did not come by the socket in the data folder (error {errno})"
+    )
+
+
+@pytest.mark.parametrize(
+    ("errno", "met"),
+    [
+        (100, "no network"),
+        (101, "no network"),
+        (110, "no answer in time"),
+        (111, "connection refused"),
+        (113, "no route to it"),
+        (71, "error 71"),
+        (0, "error 0"),
+    ],
+)
+def test_of_the_network_what_was_met_and_what_mends_it_line_by_line(errno: int, met: str) -> None:
+    fault, mend, *steps = ByNetwork(SAME, (NEAR, FAR)).explain(errno).splitlines()
+
+    assert fault.startswith("containers cannot reach this server: ")
+    assert fault.endswith(f" and met: {met}.".replace(" and met", " met"))
+    assert "192.0.2.7 and this machine's address, as the engine has it (host-gateway)" in fault
+    assert mend == "To mend it:"
+    assert any("DOCKER_HOST" in step for step in steps)
+    assert all(step.startswith("    ") and step[4] != " " for step in steps)
