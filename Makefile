@@ -55,8 +55,10 @@ test-fast: venv-dev ## the tests that need no Docker, but for the made-up reques
 	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 3 -p no:schemathesis \
 	    -m "not docker and not fuzz" --ignore tests/fuzz $(PYTEST)
 
-test-engines: venv-dev engine ## other Docker Engines and Pythons than this machine's; root; 5 to 12 minutes
-	$(VENV)/python -m pytest tests/engines/systems --ignore tests/engines/systems/test_machine.py $(PYTEST)
+test-engines: venv-dev engine ## other engines and Pythons than this machine's, and taskdock in a container; root; 10 to 20 minutes
+	$(VENV)/python -m pytest tests/engines/systems --ignore tests/engines/systems/test_machine.py \
+	    --numprocesses 3 --dist loadgroup $(PYTEST)
+	$(VENV)/python -m docs.engines
 
 test-vm: venv-dev engine ## a machine with systemd under emulation; root; 5 to 10 minutes
 	$(VENV)/python -m pytest tests/engines/systems/test_machine.py $(PYTEST)

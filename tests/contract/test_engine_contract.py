@@ -591,7 +591,7 @@ def test_a_container_may_write_to_tmp_and_nowhere_else_and_has_no_privileges(
         "code": False,
         "root": False,
         "tmp": True,
-        "ids": [993, 990, [990]],
+        "ids": [993, 990, []],
         "capabilities": [0, 0, 0, 0],
         "no_new_privileges": 1,
         "open_files": 1024,

@@ -35,28 +35,6 @@ def test_the_demo_works_at_an_engines_first_start_ever(
     record("first start", f"Docker {engine.version}", "works")
 
 
-@pytest.mark.parametrize(
-    ("row", "options"),
-    [
-        ("host-gateway-ip", ("--host-gateway-ip=10.1.2.3",)),
-        ("another bridge", ("--bip=10.99.7.1/24",)),
-    ],
-)
-def test_the_demo_works_where_the_engine_is_set_up_otherwise(
-    start_engine: StartEngine,
-    python_image: Path,
-    node_image: Path,
-    row: str,
-    options: tuple[str, ...],
-) -> None:
-    engine = start_engine(*options)
-    engine.load(python_image, node_image)
-
-    assert_went_well(engine.demo())
-
-    record(row, f"Docker {engine.version}", "works")
-
-
 @pytest.fixture
 def later(docker_client: docker.DockerClient, tmp_path: Path) -> Iterator[str]:
     """This machine's engine, as if it was Docker 29."""

@@ -6,6 +6,7 @@ takes about fifteen times as long as here; it has no network.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from emulator import places
 from tests.support.live import REPOSITORY
 
 PACKAGES = (
@@ -37,13 +39,15 @@ _NOT_TEXT = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
 
 def system(name: str, suite: str, packages: str) -> Path:
-    """The root folder of another Debian, made if need be."""
-    made = subprocess.run(
-        [REPOSITORY / "scripts" / "make-system", name, suite, packages],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
+    """The root folder of another Debian, made if need be, by one test at a time."""
+    with (places.cache(os.environ) / f"{name}.making").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = subprocess.run(
+            [REPOSITORY / "scripts" / "make-system", name, suite, packages],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
     return Path(made.stdout.strip())
 
 

@@ -21,7 +21,11 @@ from tests.support.live import REPOSITORY, eventually
 from tests.support.machine import system
 from tests.support.own_engine import OwnEngine
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.timeout(600),
+    pytest.mark.xdist_group("in a container"),  # one makes the image for all of them
+]
 
 PORT = 8080
 URL = f"http://127.0.0.1:{PORT}"
