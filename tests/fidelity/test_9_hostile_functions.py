@@ -545,14 +545,15 @@ def test_9_4_all_containers_of_a_function_share_its_connections(
 ) -> None:
     crowd = Villain(server, engine, "crowd", timeLimit=30, memoryLimit=128)
     count = MAX_OF_A_FUNCTION // MAX_CONNECTIONS + 2
-    data = {"count": MAX_CONNECTIONS - 1, "port": TASK_SERVICE, "seconds": 8}
+    each = MAX_CONNECTIONS - 8  # so that none waits in a launcher, which leads as many
+    data = {"count": each, "port": TASK_SERVICE, "seconds": 15}
 
     with ThreadPoolExecutor(count) as callers:
         calls = [callers.submit(crowd.result, "hold", **data) for _ in range(count)]
         held = [call.result() for call in calls]
 
     assert len(set(held)) > 1, "each for itself is not limited so"
-    assert sum(held) <= MAX_OF_A_FUNCTION
+    assert sum(held) < MAX_OF_A_FUNCTION + each, "a further container has them all"
     crowd.assert_serves()
 
 
@@ -677,7 +678,7 @@ def test_9_5_callers_at_the_door_that_say_nothing_keep_nobody_out(
     while brief.service.task(id)["status"] != "failed":
         most = max(most, descriptors(server))
 
-    assert most - opened < MAX_CONNECTIONS
+    assert most - opened < 2 * MAX_CONNECTIONS, "of 500 callers, most are not let in"
     eventually(lambda: neighbour.done > before + 1 or neighbour.wrong, "the neighbour works on")
     brief.assert_recovers()
 
