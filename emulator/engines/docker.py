@@ -229,7 +229,6 @@ class DockerEngine:
         return len(found)
 
     def close(self) -> None:
-        self._doors.close()
         if self._reaper is not None:
             self._reaper.close()
         self._api.close()

@@ -29,10 +29,8 @@ def this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def doors(tmp_path: Path) -> Iterator[Doors]:
-    doors = Doors(tmp_path / "doors", "amd64")
-    yield doors
-    doors.close()
+def doors(tmp_path: Path) -> Doors:
+    return Doors(tmp_path / "doors", "amd64")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import os
 import shutil
 import socket
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Protocol
@@ -54,14 +54,23 @@ class Door:
         self.token = token
         self._guest: Guest | None = None
         self._launcher: int | None = None  # its user, as the kernel tells it; None: not yet here
-        self._close: list[Callable[[], object]] = []
+        self._entrances: list[Entrance] = []
 
     def open(self, guest: Guest) -> None:
         """From now on callers are let in. On the reactor's thread, as all that follows."""
         self._guest = guest
 
-    def enter(self, letter: bytes, connection: socket.socket) -> None:
+    def attend(self, listening: Sequence[socket.socket], loop: asyncio.AbstractEventLoop) -> None:
+        """Takes callers at these sockets, which are its own from now on."""
+        preamble = len(self.token) + 1
+        self._entrances += [Entrance(each, preamble, self._enter, loop) for each in listening]
+
+    def _enter(self, said: bytes, connection: socket.socket) -> None:
         """The launcher comes first, before any program runs. Programs are of another user."""
+        token, letter = said[:-1], said[-1:]
+        if not hmac.compare_digest(token, self.token.encode()):
+            connection.close()
+            return
         user = _user(connection)
         is_first = self._launcher is None
         if self._guest is None or is_first != (letter == CONTROL):
@@ -74,14 +83,11 @@ class Door:
         else:
             self._guest.called(letter.decode("latin-1"), connection)
 
-    def on_close(self, do: Callable[[], object]) -> None:
-        self._close.append(do)
-
     def close(self) -> None:
         """Nobody comes in any more. Closing again is harmless."""
         self._guest = None
-        while self._close:
-            self._close.pop()()
+        while self._entrances:
+            self._entrances.pop().close()
 
     def remove(self) -> None:
         """Its folder; for any thread."""
@@ -189,9 +195,7 @@ class Doors:
         self._folder = folder.resolve()
         self._architecture = architecture
         self._made: set[str] = set()
-        """Names of the folders of all doors that were made here."""
-        self._tokens: dict[bytes, Door] = {}
-        self._lobby: list[tuple[str, socket.socket]] = []  # where the engine's containers call
+        """Names of what was made here: folders of doors, and what they share."""
 
     def by_socket(self, loop: asyncio.AbstractEventLoop) -> Door:
         """Raises `OSError`: this folder's disk may have no sockets."""
@@ -201,23 +205,21 @@ class Doors:
         except OSError:
             door.remove()
             raise
-        loop.call_soon_threadsafe(_attend, door, listening, loop)
+        loop.call_soon_threadsafe(door.attend, [listening], loop)
         return door
 
     def by_network(self, ways: Sequence[tuple[str, str]], loop: asyncio.AbstractEventLoop) -> Door:
         """`ways`: pairs of an address of this machine and how a container reaches it.
 
         Raises `OSError` where none of them can be listened on."""
-        if not self._lobby:
-            self._lobby = _open_lobby(ways)
-            loop.call_soon_threadsafe(self._open_entrances, loop)
-        door = self._new(
-            [f"tcp:{reach}:{listening.getsockname()[1]}" for reach, listening in self._lobby],
-            ids.word(_TOKEN_LENGTH),
-        )
-        key = door.token.encode()
-        self._tokens[key] = door
-        door.on_close(lambda: self._tokens.pop(key, None))
+        listening = _listen_at([listen for listen, _ in ways])
+        addresses = [
+            f"tcp:{reach}:{listening[listen].getsockname()[1]}"
+            for listen, reach in ways
+            if listen in listening
+        ]
+        door = self._new(addresses, ids.word(_TOKEN_LENGTH))
+        loop.call_soon_threadsafe(door.attend, list(listening.values()), loop)
         return door
 
     def file(self, name: str, content: bytes) -> Path:
@@ -227,14 +229,13 @@ class Doors:
 
     def sweep(self) -> None:
         """Removes what a server has left that was killed."""
-        for left in self._folder.glob("*/"):
-            if left.name not in self._made:
+        for left in self._folder.glob("*"):
+            if left.name in self._made:
+                continue
+            if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
-
-    def close(self) -> None:
-        """Once the reactor has stopped."""
-        for _, listening in self._lobby:
-            listening.close()
+            else:  # another version's launcher, for one
+                left.unlink(missing_ok=True)
 
     def _new(self, addresses: Sequence[str], token: str = "") -> Door:
         """Its folder has the launcher. Only who is in its container gets there: what is above it
@@ -262,24 +263,13 @@ class Doors:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._folder.chmod(0o700)
         place = self._folder / name
-        if not place.exists():
+        if name not in self._made:
             half_done = self._folder / ids.word()
             half_done.write_bytes(content())
             half_done.chmod(mode)
             half_done.rename(place)
+            self._made.add(name)
         return place
-
-    def _open_entrances(self, loop: asyncio.AbstractEventLoop) -> None:
-        for listening in dict.fromkeys(listening for _, listening in self._lobby):
-            Entrance(listening, _TOKEN_LENGTH + 1, self._admit, loop)
-
-    def _admit(self, said: bytes, connection: socket.socket) -> None:
-        token, letter = said[:-1], said[-1:]
-        for known, door in list(self._tokens.items()):  # other threads make doors meanwhile
-            if hmac.compare_digest(known, token):
-                door.enter(letter, connection)
-                return
-        connection.close()
 
 
 def _user(connection: socket.socket) -> int:
@@ -288,11 +278,6 @@ def _user(connection: socket.socket) -> int:
         return -1
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     return int(_CREDENTIALS.unpack(credentials)[1])
-
-
-def _attend(door: Door, listening: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
-    entrance = Entrance(listening, 1, door.enter, loop)
-    door.on_close(entrance.close)
 
 
 def _listen(folder: Path) -> socket.socket:
@@ -313,17 +298,15 @@ def _listen(folder: Path) -> socket.socket:
     return listening
 
 
-def _open_lobby(ways: Sequence[tuple[str, str]]) -> list[tuple[str, socket.socket]]:
-    """For each way how a container reaches it, and the socket that listens there."""
+def _listen_at(addresses: Iterable[str]) -> dict[str, socket.socket]:
+    """By address, where it is one of this machine's. Raises `OSError`: none is."""
     opened: dict[str, socket.socket] = {}
-    fault: OSError | None = None
-    for listen, _ in ways:
-        if listen not in opened:
-            try:
-                opened[listen] = socket.create_server((listen, 0), backlog=_BACKLOG)
-            except OSError as error:
-                fault = error
-    found = [(reach, opened[listen]) for listen, reach in ways if listen in opened]
-    if not found:
-        raise fault or OSError("there is no address by which a container could call")
-    return found
+    fault = OSError("there is no address by which a container could call")
+    for address in dict.fromkeys(addresses):
+        try:
+            opened[address] = socket.create_server((address, 0), backlog=_BACKLOG)
+        except OSError as error:
+            fault = error
+    if not opened:
+        raise fault
+    return opened
