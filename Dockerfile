@@ -13,7 +13,7 @@ ENV TASKDOCK_HOST=0.0.0.0 \
     PYTHONUNBUFFERED=1
 VOLUME /data
 EXPOSE 8080
-HEALTHCHECK --interval=5s --timeout=5s --start-period=60s CMD ["taskdock", "status"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["taskdock", "status"]
 
 ENTRYPOINT ["taskdock"]
 CMD ["serve"]

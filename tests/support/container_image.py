@@ -17,6 +17,7 @@ from pathlib import Path
 
 import docker
 
+from emulator import ids
 from tests.support import machine
 from tests.support.live import REPOSITORY
 
@@ -25,8 +26,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-NAME = "taskdock/test-itself"
-_BASE = "taskdock/test-itself-base"
+NAME = f"taskdock-test/itself-{ids.word()}"  # another run may make its own
+_BASE = f"{NAME}-base"
 _PIP = """\
 [global]
 no-index = true

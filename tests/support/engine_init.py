@@ -54,9 +54,11 @@ _SETTLING = r"""
 settle_in() {
   # A user with a name and ids of its own, and two devices that everybody may open.
   { cat "$ROOT/etc/passwd"; echo "own:x:$OWNER:$OWNER::$FOLDER/home:/bin/sh"; } > "$FOLDER/passwd"
+  { cat "$ROOT/etc/group"; echo "own:x:$OWNER:"; } > "$FOLDER/group"
   echo "own:300000:65536" > "$FOLDER/ids"
   touch "$ROOT/etc/subuid" "$ROOT/etc/subgid"
   mount --bind "$FOLDER/passwd" "$ROOT/etc/passwd"
+  mount --bind "$FOLDER/group" "$ROOT/etc/group"
   mount --bind "$FOLDER/ids" "$ROOT/etc/subuid"
   mount --bind "$FOLDER/ids" "$ROOT/etc/subgid"
   device net/tun 10 200
