@@ -1,4 +1,4 @@
-"""The launcher in three builds: as it is shipped, and with every access to memory watched."""
+"""The launcher in three builds: as it is shipped, and twice with every access to memory watched."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def _need(program: str) -> None:
 @pytest.fixture(params=BUILDS)
 def launcher(request: pytest.FixtureRequest, built: Path) -> Command:
     """The command of a launcher, without its doors."""
-    for tool in ("unshare", "setpriv", "ip", "bash"):
+    for tool in ("unshare", "setpriv", "ip", "bash", "perl"):
         if not shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin:/sbin"):
-            missing(f"{tool}, for name spaces")
+            missing(f"{tool}, for name spaces and what runs in them")
     if os.geteuid() != 0:
         missing("root, for name spaces")
     build = {"shipped": shipped, "sanitized": sanitized, "watched": watched}

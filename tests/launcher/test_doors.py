@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from tests.launcher.container import Container
+from tests.launcher.container import ALSO_WATCHED, Container
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -57,6 +57,7 @@ def test_a_door_that_nobody_opens_is_left_after_a_while(launcher: list[str]) -> 
             assert container.connect().run("echo on") == "on\n"
 
 
+@ALSO_WATCHED
 @pytest.mark.parametrize("address", ["127.0.0.1", "localhost", "::1"])
 def test_by_tcp_the_token_goes_before_every_connection(launcher: list[str], address: str) -> None:
     door = f"tcp:{address}:7000"

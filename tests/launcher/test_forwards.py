@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from tests.launcher.container import PORT, Container, wait_for
+from tests.launcher.container import ALSO_WATCHED, PORT, Container, wait_for
 
 FORWARDS = 64
 
@@ -121,6 +121,7 @@ def test_one_that_prints_for_ever_keeps_nobody_waiting(listening: Container) -> 
     listening.ended()
 
 
+@ALSO_WATCHED
 def test_several_that_print_and_send_at_once_are_each_in_order(listening: Container) -> None:
     rounds, clients = 200, 8
     listening.shell(
@@ -145,6 +146,7 @@ def test_several_that_print_and_send_at_once_are_each_in_order(listening: Contai
     assert listening.ended().status == 0
 
 
+@ALSO_WATCHED
 def test_large_bodies_pass_in_both_directions_at_once(listening: Container) -> None:
     content = random.Random(1).randbytes(8 << 20)
     listening.shell("sleep 1000")
@@ -182,6 +184,7 @@ def _send_all(end: socket.socket, words: bytes) -> None:
     end.shutdown(socket.SHUT_WR)
 
 
+@ALSO_WATCHED
 def test_an_end_inside_is_led_on_and_the_answer_comes_back(listening: Container) -> None:
     listening.shell("sleep 1000")
     inner, outer = listening.call_through()
@@ -267,6 +270,7 @@ def test_a_broken_connection_inside_closes_the_servers(listening: Container) -> 
     assert outer.recv(1) == b""
 
 
+@ALSO_WATCHED
 def test_who_asks_and_goes_away_is_answered_no_more_when_the_program_has_ended(
     listening: Container,
 ) -> None:

@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from tests.launcher.container import BUT_WATCHED, EPROTO, Container, packed, packed_items, wait_for
+from tests.launcher.container import ALSO_WATCHED, EPROTO, Container, packed, packed_items, wait_for
 
 _LISTEN = struct.pack("<Hc", 9001, b"r")
 
@@ -67,6 +67,7 @@ def test_an_end_between_frames_ends_the_launcher_also_where_the_server_still_rea
     assert container.code() == 0
 
 
+@ALSO_WATCHED
 def test_a_frame_may_come_byte_by_byte(container: Container) -> None:
     for byte in packed("S", packed_items("c/bin/echo", "aslow"), 3) + packed("F"):
         container.control.sendall(bytes([byte]))
@@ -76,6 +77,7 @@ def test_a_frame_may_come_byte_by_byte(container: Container) -> None:
     assert container.output == b"slow\n"
 
 
+@ALSO_WATCHED
 def test_many_frames_may_come_at_once(container: Container) -> None:
     container.control.sendall(packed("F") * 500 + packed("K") * 500 + packed("F"))
 
@@ -83,7 +85,6 @@ def test_many_frames_may_come_at_once(container: Container) -> None:
         assert len(container.until("F").payload) == 8
 
 
-@BUT_WATCHED
 def test_the_largest_start_is_read(container: Container) -> None:
     rest = (4 << 20) - len(packed_items("c/bin/true", "e"))
     container.start("c/bin/true", "e" + "x" * rest)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.launcher.container import Container, wait_for
+from tests.launcher.container import ALSO_WATCHED, LIMITS, Container, wait_for
 
 
+@ALSO_WATCHED
 def test_all_that_is_printed_arrives_as_it_was(container: Container) -> None:
     content = b"".join(hashlib.sha512(b"%d" % number).digest() for number in range(80_000))
     (container.folder / "content").write_bytes(content)
@@ -97,6 +98,7 @@ def test_the_peak_of_memory_comes_before_what_a_program_sends(
     file = tmp_path / place
     file.parent.mkdir(exist_ok=True)
     file.write_text("1000\n")
+    (file.parent / LIMITS[file.parent.name == "memory"]).write_text("100000\n")
     with Container(launcher, memory=tmp_path) as container:
         container.connect().listen()
         inner, outer = container.call_through()
@@ -110,6 +112,16 @@ def test_the_peak_of_memory_comes_before_what_a_program_sends(
             assert container.peaks == [5000, 2**40], "only when it is a new one"
             file.write_text("3000\n")
             assert container.flush() == 2**40
+
+
+@pytest.mark.parametrize("limit", ["max", str(2**63 - 4096)])
+def test_a_group_without_a_limit_is_not_this_containers(
+    launcher: list[str], tmp_path: Path, limit: str
+) -> None:
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    (tmp_path / "memory.peak").write_text("1000\n")
+    with Container(launcher, memory=tmp_path) as container:
+        assert container.connect().flush() == 0
 
 
 def test_without_a_file_of_the_kernels_the_peak_is_nothing(

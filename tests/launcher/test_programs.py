@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.launcher.container import BUT_WATCHED, Container, Ended, NotStarted, wait_for
+from tests.launcher.container import ALSO_WATCHED, LIMITS, Container, Ended, NotStarted, wait_for
 
 PATH = "ePATH=/usr/bin:/bin"
 
@@ -67,6 +67,7 @@ def test_the_first_candidate_that_is_a_file_is_taken(container: Container) -> No
     assert container.output == b"taken\n"
 
 
+@ALSO_WATCHED
 def test_a_name_is_looked_for_in_the_folders_of_the_programs_own_path(
     container: Container,
 ) -> None:
@@ -97,7 +98,6 @@ def test_an_empty_folder_in_the_path_is_the_working_directory(container: Contain
     assert container.output == b"here\n"
 
 
-@BUT_WATCHED
 def test_what_cannot_be_started_is_told_by_step_error_and_path(container: Container) -> None:
     def made(name: str, content: str, mode: int) -> str:
         path = container.folder / name
@@ -188,6 +188,7 @@ def test_a_start_is_ignored_while_a_program_runs(container: Container) -> None:
     assert container.run("echo third") == "third\n"
 
 
+@ALSO_WATCHED
 def test_a_kill_ends_the_program_and_all_that_it_started(container: Container) -> None:
     container.shell("trap '' TERM INT HUP; sleep 1000 & setsid sleep 1000 & echo on; wait")
     container.until_printed(3)
@@ -308,6 +309,7 @@ def test_the_kernels_kills_during_a_program_are_told(launcher: list[str], tmp_pa
         file = tmp_path / place.replace("/", "-") / place
         file.parent.mkdir(parents=True)
         file.write_text("oom 9\noom_kill 7\n")
+        (file.parent / LIMITS[file.parent.name == "memory"]).write_text("100000\n")
         with Container(launcher, memory=tmp_path / place.replace("/", "-")) as container:
             container.connect()
             container.shell("echo on; sleep 1000")
