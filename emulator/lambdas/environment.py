@@ -33,7 +33,7 @@ MAX_LOG = 16 * 1024 * 1024
 """Bytes of output that are kept of one invocation: who prints for ever shall not fill the disk."""
 _ROW = 128  # bytes that a line counts beside its own: what a row of the database takes
 _PIPE = 32 * 1024  # bytes that a pipe surely takes at once
-_QUIET = 0.1  # seconds without output after which nothing is left inside a runtime
+_QUIET = 0.2  # seconds without output after which nothing is left inside a runtime
 
 
 class Environment:

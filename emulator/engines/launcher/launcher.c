@@ -35,7 +35,6 @@ enum {
     GROUP = 990,
     HEADER = 8,                       /* bytes of a frame before its payload */
     PIECE = 65536,                    /* bytes that are read at once; what a pipe usually holds */
-    ROOM = 1024 * 1024,               /* bytes that a program's pipe holds, if it may */
     ANSWERS = 32768,                  /* bytes of frames that may wait behind a piece of output */
     LONGEST_ANSWER = 4096 - HEADER,   /* bytes of payload */
     LONGEST_START = 4 * 1024 * 1024,  /* bytes of payload */
@@ -566,8 +565,6 @@ static char become_program(struct start *start, int printed, const char **path) 
     static const struct sigaction usual;  /* SIG_DFL */
     static const sigset_t none;
     setsid();
-    /* What a program still holds back after its last request, as Node.js does, is less with room. */
-    fcntl(printed, F_SETPIPE_SZ, ROOM);
     if (dup2(nothing, 0) < 0 || dup2(printed, 1) < 0 || dup2(printed, 2) < 0) return 'p';
     if (!become_user()) return 'p';
     if (start->folder != NULL && chdir(start->folder) != 0) {
