@@ -98,6 +98,7 @@ def test_a_launcher_is_told_every_way_and_the_engine_the_name_that_it_knows(
     passage = ByNetwork(SAME, tuple(ways))
 
     door = passage.door(doors, reactor.loop)
+    reactor.call(door.close)
 
     assert [address.split(":")[:2] for address in door.addresses] == [["tcp", r] for r in reaches]
     assert passage.hosts == ({HOST: ENGINES_OWN} if HOST in reaches else {})
