@@ -26,8 +26,8 @@ def test_a_sample_is_of_the_part_of_its_innermost_frame_that_has_one():
     [
         ("emulator/web/runtime_api.py", "the Runtime API's endpoints"),
         ("emulator/web/task_service.py", "endpoints for callers"),
-        ("emulator/engines/freezer.py", "freezing"),
-        ("emulator/engines/docker.py", "what the container prints"),
+        ("emulator/engines/launcher/door.py", "launchers and their doors"),
+        ("emulator/lambdas/logs.py", "what containers print"),
     ],
 )
 def test_a_file_is_of_the_first_part_that_fits(file, part):
@@ -35,7 +35,7 @@ def test_a_file_is_of_the_first_part_that_fits(file, part):
 
 
 def test_the_cost_of_a_call_is_told_by_processes_and_by_parts_of_the_server():
-    parts = [("database", 0.75), ("freezing", 0.245), ("event loop", 0.005)]
+    parts = [("database", 0.75), ("environments", 0.245), ("event loop", 0.005)]
     cost = Cost("A warm call", 1200, 2.5, {SERVER: Spent(2.0, 0.5)}, parts)
 
     lines = markdown_of_cost(cost).splitlines()
