@@ -562,8 +562,7 @@ static void limit_program(void) {
    candidate's. The folder comes after the user, who has to be one that may enter it. What else is
    open closes itself when the program begins. */
 static char become_program(struct start *start, int printed, const char **path) {
-    static const struct sigaction usual;  /* SIG_DFL */
-    static const sigset_t none;
+    static const uint64_t usual[4], none[1];  /* the kernel's sigaction of SIG_DFL, and sigset */
     setsid();
     if (dup2(nothing, 0) < 0 || dup2(printed, 1) < 0 || dup2(printed, 2) < 0) return 'p';
     if (!become_user()) return 'p';
@@ -571,8 +570,10 @@ static char become_program(struct start *start, int printed, const char **path) 
         *path = start->folder;
         return 'd';
     }
-    for (int signal = 1; signal < NSIG; signal++) sigaction(signal, &usual, NULL);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    /* Not by musl, which keeps some signals for itself. */
+    for (int signal = 1; signal < NSIG; signal++)
+        syscall(SYS_rt_sigaction, signal, usual, NULL, sizeof none);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, none, NULL, sizeof none);
     limit_program();
     return run_candidate(start, path);
 }
