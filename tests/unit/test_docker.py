@@ -171,7 +171,7 @@ class Shop:
 
     def left(self) -> list[Path]:
         """Folders of doors."""
-        return list(self.doors.glob("*/"))
+        return [place for place in self.doors.glob("*") if place.is_dir()]
 
     def close(self) -> None:
         for container in self._containers:
