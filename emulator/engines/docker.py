@@ -153,10 +153,16 @@ class DockerEngine:
         except (DockerException, OSError):
             return 0
         finally:
-            reactor.call(door.close)
-            if id:
+            self._discard(id, door, reactor)
+
+    def _discard(self, id: str, door: Door, reactor: Reactor) -> None:
+        """A container that is of no use, if there is one, and its door. One that stays after all is
+        swept: why it was of no use counts more."""
+        reactor.call(door.close)
+        if id:
+            with contextlib.suppress(EngineError):
                 remove(self._api, id)
-            door.remove()
+        door.remove()
 
     def _create(
         self, spec: ContainerSpec, passage: Passage, listener: Listener, reactor: Reactor
@@ -202,11 +208,7 @@ class DockerEngine:
             self._api.start(id)
             self._await_arrival(container)
         except (DockerException, OSError, EngineError) as error:
-            reactor.call(door.close)
-            if id:
-                with contextlib.suppress(EngineError):
-                    remove(self._api, id)
-            door.remove()
+            self._discard(id, door, reactor)
             if isinstance(error, EngineError):
                 raise
             what = "start" if id else "be made"

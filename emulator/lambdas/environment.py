@@ -18,7 +18,7 @@ from emulator.clock import Clock
 from emulator.engines.ending import ProgramExit
 from emulator.engines.engine import Container, Program
 from emulator.functions.function import Function
-from emulator.lambdas import lifecycle, runtime_state
+from emulator.lambdas import lifecycle
 from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.logs import LogLine
 from emulator.lambdas.mailbox import Mailbox
@@ -223,11 +223,6 @@ class Environment:
     def init_failure(self) -> Failure | None:
         """What the runtime said of its failed init."""
         return self.mailbox.init_failure
-
-    @property
-    def asked(self) -> bool:
-        """Whether the runtime has said anything to the Runtime API since it was started."""
-        return self.mailbox.state is not runtime_state.State.STARTED
 
     def record(self, write: Write) -> list[LogLine]:
         """From now on output goes to `write`; returns what was printed before anyone recorded."""
