@@ -3,9 +3,9 @@
 A container that has started ends by itself when its server does. One that was created and never
 started, or whose start was under way, does not: nobody but the engine knows of it. So a child of
 the server waits for the end of its input, whose other end only the server has. What waits is a
-shell, for 0.4 MB and 1 ms of a processor (a Python: 5 MB and 8 ms; a fork of the server: 33 MB). It
-becomes a Python when there is something to do, and that needs the standard library alone, so it
-is the same wherever taskdock is installed. It has a session of its own, so what ends the server's
+shell, since a Python or a fork of the server takes many times its memory. It becomes a Python when
+there is something to do, and that needs the standard library alone, so it is the same wherever
+taskdock is installed. It has a session of its own, so what ends the server's
 process group leaves it. What ends it too, such as the end of a whole control group, leaves its work
 to the next start on the same data folder.
 """
