@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from emulator import __version__, ids
+from emulator import ids
 from emulator.clock import Clock, SystemClock
 from emulator.engines.engine import Engine
 from emulator.engines.images import platform
@@ -20,6 +20,7 @@ from emulator.errors import EngineError, StartupError
 from emulator.functions.catalog import Catalog
 from emulator.functions.code import CodeStore
 from emulator.functions.function import Function
+from emulator.health import Health
 from emulator.identity.directory import Directory
 from emulator.lambdas import launch
 from emulator.lambdas.environment import Environment
@@ -75,9 +76,10 @@ class Emulator:
         """Opens the data folder and the ports; nothing runs yet. Raises `StartupError`."""
         self.settings = settings
         self.notices = Notices()
+        self._clock = clock or SystemClock()
+        self.health = Health(clock=self._clock, notices=self.notices)
         self._engine = engine
         self._image_of = ImagesInUse(image_of)
-        self._clock = clock or SystemClock()
         self._data = settings.data_dir.resolve()
         self._credentials = self._data / "credentials"  # for `taskdock env`, while we run
         self._lock = _hold(self._data)
@@ -257,6 +259,16 @@ class Emulator:
         )
         names = Names(self.catalog, partial(launch.function_arn, region=settings.region))
         strict = settings.auth == "strict"
+        report = Report(
+            url=self.url,
+            budget=budget,
+            environments=self.pool.snapshot,
+            stocked=self.pool.stocked,
+            queued=self._queue.depth,
+            images=self._image_of.report,
+            troubles=self.health.troubles,
+            clock=clock,
+        )
         self._wsgi = Wsgi(
             create_app(
                 service=self.service,
@@ -268,16 +280,8 @@ class Emulator:
                 events=events,
                 names=names,
                 architecture=_architecture(settings),
-                health=self.health,
-                status=Report(
-                    url=self.url,
-                    budget=budget,
-                    environments=self.pool.snapshot,
-                    stocked=self.pool.stocked,
-                    queued=self._queue.depth,
-                    images=self._image_of.report,
-                    clock=clock,
-                ),
+                health=report.health,
+                status=report,
                 notices=notices,
             )
         )
@@ -321,13 +325,6 @@ class Emulator:
             platform=platform(settings.architecture),
             clock=self._clock,
         )
-
-    def health(self) -> dict[str, Any]:
-        return {
-            "status": "ok",
-            "version": __version__,
-            "environments": len(self.pool.snapshot()),
-        }
 
     def _wake_loops(self, name: str, facts: dict[str, Any]) -> None:
         """A new schedule may be due before the next one was; a failure may have subscribers."""

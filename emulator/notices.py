@@ -29,6 +29,7 @@ _WARNINGS = frozenset(
         "request_broke",
         "stock_failed",
         "task_broke",
+        "trouble_began",
     }
 )
 _QUIET = frozenset({"task_claimed"})

@@ -98,6 +98,15 @@ _TOKEN = {
     **_TIMES,
 }
 
+_TROUBLE = record(
+    {
+        "name": TEXT,
+        "reason": TEXT,
+        "sinceTimestamp": MOMENT,
+        "severity": one_of("failing", "degraded"),
+    }
+)
+
 SCHEMAS: dict[str, Json] = {
     "Error": {
         "type": "object",
@@ -105,7 +114,10 @@ SCHEMAS: dict[str, Json] = {
         "required": ["code", "name", "message"],
     },
     "AffectedRecords": record({"affectedRecords": WHOLE}),
-    "Health": record({"status": one_of("ok")}, {"version": TEXT, "environments": WHOLE}),
+    "Health": record(
+        {"status": one_of("ok", "failing")},
+        {"version": TEXT, "environments": WHOLE, "troubles": many(_TROUBLE)},
+    ),
     "Status": record(
         {
             "version": TEXT,
@@ -128,6 +140,7 @@ SCHEMAS: dict[str, Json] = {
             ),
             "tasks": record({"new": WHOLE, "inProgress": WHOLE}),
             "memory": record({"budget": WHOLE, "held": WHOLE}),
+            "troubles": many(_TROUBLE),
         }
     ),
     "Task": record(_TASK, _TASK_OPTIONAL),

@@ -107,7 +107,9 @@ _EMAIL: Json = {"name": "email", "in": "query", "required": True, "schema": {"ty
 OPERATIONS: dict[str, Operation] = {
     # The server itself
     "GET /health": Operation(
-        tag="Server", summary="Whether the server is there", answer=ref("Health")
+        tag="Server",
+        summary="Whether the server is there, and what fails (503)",
+        answer=ref("Health"),
     ),
     "GET /status": Operation(
         tag="Server",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from emulator import __version__
 from emulator.clock import Clock, to_iso
+from emulator.health import Trouble
 from emulator.lambdas.images_in_use import ImageUse
 from emulator.lambdas.placement import Slot, StockLevel, held
 from emulator.tasks.task import Status
@@ -28,6 +30,7 @@ class Report:
         stocked: Callable[[], Sequence[StockLevel]],
         queued: Callable[[], Mapping[Status, int]],
         images: Callable[[], Sequence[ImageUse]],
+        troubles: Callable[[], Sequence[Trouble]],
         clock: Clock,
     ) -> None:
         """`budget`: MB for all environments together. `queued`: tasks that have not ended."""
@@ -37,6 +40,7 @@ class Report:
         self._stocked = stocked
         self._queued = queued
         self._images = images
+        self._troubles = troubles
         self._clock = clock
         self._began = clock.now()
 
@@ -53,7 +57,29 @@ class Report:
             "images": [_image(use) for use in self._images()],
             "tasks": {"new": queued[Status.NEW], "inProgress": queued[Status.IN_PROGRESS]},
             "memory": {"budget": self._budget, "held": held(slots) + waiting},
+            "troubles": [_trouble(trouble) for trouble in self._troubles()],
         }
+
+    def health(self) -> tuple[Json, HTTPStatus]:
+        """Whether calls are served; 503 when some are refused or have to wait for something."""
+        troubles = self._troubles()
+        failing = any(not trouble.degraded for trouble in troubles)
+        said = {
+            "status": "failing" if failing else "ok",
+            "version": __version__,
+            "environments": len(self._environments()),
+            "troubles": [_trouble(trouble) for trouble in troubles],
+        }
+        return said, HTTPStatus.SERVICE_UNAVAILABLE if failing else HTTPStatus.OK
+
+
+def _trouble(trouble: Trouble) -> Json:
+    return {
+        "name": trouble.name,
+        "reason": trouble.reason,
+        "sinceTimestamp": to_iso(trouble.since),
+        "severity": "degraded" if trouble.degraded else "failing",
+    }
 
 
 def _image(use: ImageUse) -> Json:

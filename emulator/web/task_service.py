@@ -51,7 +51,7 @@ def create_app(
     events: Events,
     names: Names,
     architecture: str,
-    health: Callable[[], Json],
+    health: Callable[[], tuple[Json, int]],
     status: Callable[[], Json],
     notices: Notices,
 ) -> Flask:

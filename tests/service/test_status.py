@@ -27,6 +27,7 @@ def test_a_server_that_has_done_nothing_has_nothing(timed_dock: Dock) -> None:
         "prepared": [],
         "images": [],
         "tasks": {"new": 0, "inProgress": 0},
+        "troubles": [],
     }
 
 
@@ -58,3 +59,34 @@ def test_an_idle_environment_says_since_when(timed_dock: Dock) -> None:
     (environment,) = status(dock)["environments"]
 
     assert environment["idleSince"] == to_iso(NOON)
+
+
+def test_what_fails_is_told_with_503_until_it_works(timed_dock: Dock) -> None:
+    dock = timed_dock
+    trouble = {
+        "name": "engine",
+        "reason": "it does not answer",
+        "sinceTimestamp": to_iso(NOON),
+        "severity": "failing",
+    }
+
+    dock.emulator.health.report("engine", "it does not answer")
+
+    health = dock.call("GET", "/health", base="")
+    assert (health.status_code, health.json()["status"]) == (503, "failing")
+    assert health.json()["troubles"] == status(dock)["troubles"] == [trouble]
+
+    dock.emulator.health.clear("engine")
+
+    health = dock.call("GET", "/health", base="")
+    assert (health.status_code, health.json()["status"]) == (200, "ok")
+    assert health.json()["troubles"] == status(dock)["troubles"] == []
+
+
+def test_what_is_degraded_is_told_and_serves_on(timed_dock: Dock) -> None:
+    timed_dock.emulator.health.report("disk", "it is nearly full", degraded=True)
+
+    health = timed_dock.call("GET", "/health", base="")
+
+    assert health.status_code == 200
+    assert [trouble["severity"] for trouble in health.json()["troubles"]] == ["degraded"]

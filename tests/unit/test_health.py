@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from emulator.health import Health, Trouble
+from emulator.notices import Notices
+from tests.support.manual_clock import ManualClock
+
+
+@pytest.fixture
+def told() -> list[tuple[str, dict[str, Any]]]:
+    return []
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def health(told: list[tuple[str, dict[str, Any]]], clock: ManualClock) -> Health:
+    notices = Notices()
+    notices.subscribe(lambda name, facts: told.append((name, facts)))
+    return Health(clock=clock, notices=notices)
+
+
+def test_a_trouble_has_its_reason_and_since_when(health: Health, clock: ManualClock) -> None:
+    health.report("engine", "it does not answer")
+    assert health.troubles() == [Trouble("engine", "it does not answer", clock.now(), False)]
+
+
+def test_what_is_reported_again_is_told_once(
+    health: Health, told: list[tuple[str, dict[str, Any]]], clock: ManualClock
+) -> None:
+    for _ in range(3):
+        health.report("engine", "it does not answer")
+        clock.advance(1)
+    assert told == [("trouble_began", {"what": "engine", "reason": "it does not answer"})]
+
+
+def test_another_reason_is_told_and_began_when_the_trouble_did(
+    health: Health, told: list[tuple[str, dict[str, Any]]], clock: ManualClock
+) -> None:
+    began = clock.now()
+    health.report("engine", "it does not answer")
+    clock.advance(60)
+    health.report("engine", "it refuses us")
+    assert [facts["reason"] for _, facts in told] == ["it does not answer", "it refuses us"]
+    assert health.troubles() == [Trouble("engine", "it refuses us", began, False)]
+
+
+def test_what_is_cleared_is_told_once_and_can_begin_again(
+    health: Health, told: list[tuple[str, dict[str, Any]]]
+) -> None:
+    health.report("engine", "it does not answer")
+    health.clear("engine")
+    health.clear("engine")
+    health.report("engine", "it does not answer")
+    assert [name for name, _ in told] == ["trouble_began", "trouble_ended", "trouble_began"]
+
+
+def test_the_oldest_trouble_comes_first(health: Health, clock: ManualClock) -> None:
+    health.report("disk", "it is full", degraded=True)
+    clock.advance(1)
+    health.report("engine", "it does not answer")
+    health.report("disk", "it is very full", degraded=True)
+    assert [trouble.name for trouble in health.troubles()] == ["disk", "engine"]
