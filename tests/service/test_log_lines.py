@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import re
+from pathlib import Path
 
 import pytest
 
 from tests.support.aws import post
 from tests.support.builders import Dock
 
+DOCS = Path(__file__).parents[2] / "docs"
 LINES = [
     "10%\r20%\r100%",
     "a\x0bb\x0cc\x1cd\x1de\x1ef",
@@ -51,3 +54,13 @@ def test_the_end_of_an_invocations_log_has_them_whole(printing: Dock) -> None:
 
     tail = base64.b64decode(answer.headers["X-Amz-Log-Result"]).decode()
     assert tail.split("\n")[1:-3] == [*LINES, "of Windows"]
+
+
+def test_the_documented_query_for_a_functions_log_is_accepted(printing: Dock) -> None:
+    text = (DOCS / "lambda-api.md").read_text()
+    found = re.search(r"`GET /tasks/v1(/functions/\{name\}/logs[^`]*)`", text)
+    assert found is not None
+
+    response = printing.get(found[1].replace("{name}", "walnut-table"))
+
+    assert response.status_code == 200, response.text
