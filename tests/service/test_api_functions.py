@@ -113,6 +113,11 @@ def test_other_methods_are_no_endpoints(dock: Dock, method: str) -> None:
         ("/../tasks", "/../tasks", ""),
         ("/logs", "/logs", ""),
         ("/%FF", "/%FF", ""),
+        ("/a%00b", "/a%00b", ""),
+        ("/%", "/%", ""),
+        ('/"{}|^\\', '/"{}|^\\', ""),
+        ("/a.?", "/a.", ""),
+        ("?;a=1;b", "/", "?;a=1;b"),
         ("/a?b=%26%3D+%20", "/a", "?b=%26%3D+%20"),
     ],
 )
@@ -132,6 +137,22 @@ def test_a_request_as_proxies_send_it_is_understood(dock: Dock) -> None:
     event = send(dock, "GET http://here/tasks/v1/api/walnut-table/a HTTP/1.1\nHost: here")
 
     assert event["rawPath"] == "/a"
+
+
+@pytest.mark.parametrize("method", ["get", "Get", "POst"])
+def test_methods_are_in_capitals(dock: Dock, method: str) -> None:
+    dock.deploy(echo)
+
+    refusal = send(dock, f"{method} /tasks/v1/api/walnut-table HTTP/1.1\nHost: here")
+
+    assert (refusal["code"], refusal["name"]) == (11, "ENDPOINT_EXCEPTION")
+
+
+def test_what_is_no_http_is_refused_with_the_reason(dock: Dock) -> None:
+    refusal = send(dock, "GET /tasks/v1/api/walnut-table/ü HTTP/1.1\nHost: here")
+
+    assert (refusal["code"], refusal["name"]) == (22, "BODY_FORMAT_EXCEPTION")
+    assert "Invalid char in url path" in refusal["message"]
 
 
 def test_cookies_and_repeated_headers_come_whole(dock: Dock) -> None:
