@@ -42,6 +42,13 @@ def loads(text: str | bytes) -> Any:
         raise TooDeep from None
     except UnicodeEncodeError:
         raise ValueError("it has half of a surrogate pair, which is no character") from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:
+        if "string conversion" not in str(error):
+            raise
+        # https://docs.python.org/3/library/stdtypes.html#integer-string-conversion-length-limitation
+        raise ValueError("it has a whole number of too many digits") from None
     _check_depth(text, value)
     return value
 

@@ -105,3 +105,8 @@ def test_many_brackets_are_no_depth(text):
 def test_a_byte_order_mark_is_no_part_of_the_text():
     assert strict_json.without_mark(b"\xef\xbb\xbf{}") == b"{}"
     assert strict_json.without_mark(b"{}\xef\xbb\xbf") == b"{}\xef\xbb\xbf"
+
+
+def test_a_number_of_too_many_digits_is_told_in_words_of_json():
+    with pytest.raises(ValueError, match=r"^it has a whole number of too many digits$"):
+        strict_json.loads("1" * 5000)
