@@ -125,6 +125,21 @@ def test_a_result_is_alone_on_stdout_and_the_log_on_stderr(
     assert stub.bodies("POST") == [{"data": {"name": "Ada"}}]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_data_comes_from_files_as_editors_write_them(
+    taskdock: Taskdock, stub: StubService, tmp_path: Path, encoding: str
+) -> None:
+    stub.add_function("hello")
+    stub.outcomes["hello"] = [{"result": 1}]
+    file = tmp_path / "event.json"
+    file.write_text('{"name": "Zoë"}', encoding=encoding)
+
+    result = taskdock("run", "hello", "-e", str(file))
+
+    assert result.exit_code == 0, result.output
+    assert stub.bodies("POST") == [{"data": {"name": "Zoë"}}]
+
+
 @pytest.mark.parametrize(
     ("error_name", "exit_code"),
     [("TypeError", 1), ("Sandbox.Timedout", 124), ("Runtime.OutOfMemory", 137)],
@@ -149,7 +164,8 @@ def test_the_exit_code_tells_how_a_function_failed(
     ("words", "complaint"),
     [
         (["run", "hello", "-d", "{a}"], "-d was given no valid JSON: Expecting property name"),
-        (["run", "hello", "-d", "NaN"], "NaN is JavaScript"),
+        (["run", "hello", "-d", "NaN"], "NaN is not JSON"),
+        (["run", "hello", "-d", "[" * 100_000 + "]" * 100_000], "nested more than 1000 deep"),
         (["run", "hello", "-d", "1", "-e", "-"], "not both"),
         (["run", "helo"], "there is no function helo; did you mean hello?"),
         (["tasks", "create", "other"], "there is no function other; there is hello"),
