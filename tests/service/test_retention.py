@@ -290,30 +290,25 @@ def test_the_room_of_what_was_removed_is_used_again(small: Dock) -> None:
     assert stored(small)["fileSize"] <= size
 
 
-def test_an_invocation_that_may_still_run_stays_however_large_the_database_is(
-    small: Dock,
+def test_an_invocation_that_may_still_run_stays_as_long_as_a_function_may_run(
+    start_dock: StartDock, clock: ManualClock
 ) -> None:
-    gate = Gate()
-    small.deploy(lambda _, runtime: gate.pass_(runtime), "oak-chair", timeLimit=300)
-    fill(small, 15)
-    caller = threading.Thread(target=lambda: _invoke(small, "oak-chair"))
+    dock, gate = start_dock(clock=clock, keep_days=0.001), Gate()
+    dock.deploy(lambda _, runtime: gate.pass_(runtime), timeLimit=300)
+    caller = threading.Thread(target=lambda: invoke(dock))
     caller.start()
-    small.eventually(lambda: gate.waiting == 1)
-    small.emulator.service._journal.write_waiting()
+    dock.eventually(lambda: gate.waiting == 1)
+    dock.emulator.service._journal.write_waiting()
 
-    small.clock.advance(120)  # type: ignore[union-attr]
-    tidy(small)
+    clock.advance(299)
+    tidy(dock)
 
-    assert stored(small)["removed"]["tasks"] > 0
-    assert count(small, "invocation") == {"invocation": 1}
+    assert count(dock, "invocation") == {"invocation": 1}
     gate.open()
     caller.join()
-
-
-def _invoke(dock: Dock, name: str) -> None:
-    client = lambda_client(dock.emulator.url)
-    client.invoke(FunctionName=name)
-    client.close()
+    clock.advance(600)
+    tidy(dock)
+    assert count(dock, "invocation") == {}
 
 
 # How it works
