@@ -35,7 +35,7 @@ _SHORTEST_PAUSE = 0.01  # seconds
 _REST = 4  # times as long as a piece has taken is the pause after it
 _CHECKPOINT = 20  # pieces
 _MOMENT = timedelta(minutes=1)  # that anything is kept, whatever the size
-_PATIENCE = timedelta(minutes=5)  # that an invocation may wait for its beginning
+_PATIENCE = timedelta(minutes=1)  # twice what an invocation or API request waits for room
 _JUMP = 3600.0  # seconds; a clock that was set by more is not believed at once
 _MISTRUST = 600.0  # seconds
 
