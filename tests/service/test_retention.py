@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from emulator.clock import to_iso
+from emulator.store import size
+from emulator.store.database import Store
 from emulator.tasks.retention import Retention
 from tests.support.aws import NAME, echo, facts, lambda_client
 from tests.support.builders import (
@@ -452,6 +456,26 @@ def test_code_of_before_an_update_is_removed_an_hour_later(timed_dock: Dock) -> 
 
     assert not old.exists()
     assert dock.execute().status_code == 200
+
+
+def test_a_write_ahead_log_that_a_reader_keeps_large_is_emptied_when_it_has_gone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(size, "_LARGE_LOG", 100_000)
+    with closing(sqlite3.connect(store.db.database, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT COUNT(*) FROM event").fetchall()
+        for number in range(300):
+            row = (f"{number:024}", "task_failed", f'"{"x" * 1000}"', 0, 0)
+            store.change("INSERT INTO event VALUES (?, ?, ?, ?, ?)", row)
+
+        size.keep_log_small(store)
+        assert size.measure(store).log > 100_000
+    size.keep_log_small(store)
+
+    assert size.measure(store).log == 0
+    assert store.rows("SELECT COUNT(*) FROM event") == [(300,)]
+    assert store.rows("PRAGMA busy_timeout") == [(10_000,)]
 
 
 # What status says
