@@ -13,6 +13,8 @@ import pytest
 from emulator.clock import to_iso
 from emulator.store import size
 from emulator.store.database import Store
+from emulator.tasks import retained
+from emulator.tasks.retained import KINDS, Kind
 from emulator.tasks.retention import Retention
 from tests.support.aws import NAME, echo, facts, lambda_client
 from tests.support.builders import (
@@ -456,6 +458,27 @@ def test_code_of_before_an_update_is_removed_an_hour_later(timed_dock: Dock) -> 
 
     assert not old.exists()
     assert dock.execute().status_code == 200
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.name}-{kind.ended[:20]}")
+def test_the_oldest_are_found_by_an_index_however_many_there_are(
+    store: Store, monkeypatch: pytest.MonkeyPatch, kind: Kind
+) -> None:
+    rows, asked = store.rows, []
+
+    def ask(statement: str, values: Any = ()) -> list[tuple[Any, ...]]:
+        asked.append((statement, values))
+        return rows(statement, values)
+
+    monkeypatch.setattr(store, "rows", ask)
+
+    retained.ended(store, kind, NOON, 200)
+    retained.oldest(store, kind, NOON)
+
+    for statement, values in asked:
+        plan = [row[3] for row in rows(f"EXPLAIN QUERY PLAN {statement}", values)]
+        assert plan[0].startswith(f"SEARCH {kind.table} USING")
+        assert not any("TEMP B-TREE" in step for step in plan), plan
 
 
 def test_a_write_ahead_log_that_a_reader_keeps_large_is_emptied_when_it_has_gone(
