@@ -46,6 +46,18 @@ def say(text: str = "") -> None:
     print(text if styled else click.unstyle(text), flush=True)
 
 
+def message(text: str, *, terminal: bool) -> str:
+    """A log line's message as it is shown.
+
+    A terminal would write what follows a carriage return over what stands before it, the time of
+    the line first. It gets what a progress bar leaves; a file or a pipe gets all.
+    """
+    text = text.rstrip()
+    if not terminal or "\r" not in text:
+        return text
+    return "\n".join(each.rstrip("\r").rpartition("\r")[2] for each in text.split("\n"))
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
     """The rows under their columns; `empty` is the note when there are none."""
     texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
