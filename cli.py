@@ -140,6 +140,7 @@ def status(as_json: bool, service: TaskService) -> None:
             "since": f"{output.moment(found['startTimestamp'])} UTC",
             "tasks": f"{queued['new']} new, {queued['inProgress']} in progress",
             "memory": f"{memory['held']} of {memory['budget']} MB",
+            "database": output.stored(found["stored"]),
             "prepared": "; ".join(prepared) or "none",
         }
     )

@@ -25,6 +25,7 @@ _WARNINGS = frozenset(
         "invocation_broke",
         "invocation_given_up",
         "invocation_postponed",
+        "log_lines_dropped",
         "loop_failed",
         "request_broke",
         "stock_failed",
