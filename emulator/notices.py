@@ -26,6 +26,8 @@ _WARNINGS = frozenset(
         "invocation_given_up",
         "invocation_postponed",
         "loop_failed",
+        "part_hangs",
+        "part_not_ended",
         "request_broke",
         "stock_failed",
         "task_broke",

@@ -127,7 +127,7 @@ class Dock:
         self.emulator._dispatcher._backlog = None  # type: ignore[assignment]
         self.emulator._worker.stop()
         self.emulator._queue._server = "dead"
-        self.emulator._lock.close()
+        self.emulator._folder.close()
 
     # What callers do
 

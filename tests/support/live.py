@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 import io
 import os
 import re
@@ -21,6 +20,7 @@ from typing import Any, TypeVar
 import docker
 import requests
 
+from emulator.data_folder import label_of
 from emulator.lambdas.launch import LABEL
 
 Json = dict[str, Any]
@@ -163,7 +163,6 @@ class LiveServer:
         self.output: list[str] = []
         self.service: TaskService
         self._engine = engine
-        self._label = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
 
@@ -206,7 +205,10 @@ class LiveServer:
 
     def containers(self) -> list[str]:
         """Ids of all containers, running or not, that carry this server's label."""
-        label = f"{LABEL}.server={self._label}"
+        try:
+            label = f"{LABEL}.server={label_of(self.data)}"
+        except FileNotFoundError:  # it never came so far
+            return []
         found = self._engine.api.containers(all=True, filters={"label": label})
         return [container["Id"] for container in found]
 
