@@ -30,6 +30,7 @@ from emulator.lambdas.invoker import Invoker
 from emulator.lambdas.keeper import Keeper
 from emulator.lambdas.outfitter import Outfitter
 from emulator.lambdas.pool import Pool
+from emulator.lookout import Lookout
 from emulator.notices import Notices
 from emulator.reactor import Reactor
 from emulator.settings import Settings
@@ -49,7 +50,6 @@ from emulator.tasks.scheduler import Scheduler
 from emulator.tasks.service import Service
 from emulator.tasks.timetable import Timetable
 from emulator.tasks.worker import Worker
-from emulator.watch import Watch
 from emulator.web import front, problems, runtime_api
 from emulator.web.connection import Site
 from emulator.web.front import Front
@@ -132,7 +132,7 @@ class Emulator:
         self._rescuer.rescue(timedelta(0))
         self._reactor.start()
         self._began = True
-        self._watch.start()
+        self._lookout.start()
         self._keeper.start()
         self._scribe.start()
         self._rescuer.start()
@@ -182,7 +182,7 @@ class Emulator:
             Part("sockets", self._close_sockets),
             Part("reactor", self._reactor.stop),
             Part("scribe", self._scribe.stop, _WRITING),
-            Part("watch", self._watch.stop),
+            Part("lookout", self._lookout.stop),
             Part("engine", self._engine.close),
             Part("database", lambda: self._store.close(checkpoint=True), _WRITING),
             Part("data folder", self._folder.close),
@@ -295,7 +295,7 @@ class Emulator:
             timetable=timetable, wake_worker=self._worker.wake, clock=clock, notices=notices
         )
         self._courier = Courier(outbox=Outbox(store=store), clock=clock, notices=notices)
-        self._watch = Watch(
+        self._lookout = Lookout(
             faults=[self._folder.fault, store.lost],
             refuse=store.refuse,
             look_again=[store.look_again],
@@ -353,7 +353,7 @@ class Emulator:
             max_body=front.MAX_BODY,
             max_dropped=0,
         )
-        self._public = Listener(public, self._sockets, self._reactor)
+        self._public = Listener(public, self._sockets, self._reactor, self.health)
         sites = {launch.RUNTIME_API: runtime, launch.TASK_SERVICE: public}
         self._switchboard = Switchboard(sites, self._reactor)
         self.catalog.subscribe(self._function_changed)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from emulator.clock import SystemClock
+from emulator.descriptors import DESCRIPTORS, EXHAUSTED
 from emulator.errors import DiskFull, StorageError
 from emulator.health import Health
 
@@ -35,7 +36,7 @@ class Disk:
         self._clock = SystemClock()
         self._lock = threading.Lock()
         self._found: tuple[float, OSError | None] = (float("-inf"), None)
-        self._troubled = False
+        self._troubled = ""  # the trouble's name
 
     @contextlib.contextmanager
     def told(self) -> Iterator[None]:
@@ -48,7 +49,9 @@ class Disk:
     def fault(self, error: OSError) -> StorageError:
         """What to raise for this error; it is told in `Health` from now on."""
         found = explain(error, self.folder)
-        self._report(found.message)
+        self._troubled = DESCRIPTORS if error.errno in _FILES else DISK
+        if self.health is not None:
+            self.health.report(self._troubled, found.message)
         return found
 
     def met(self) -> StorageError | None:
@@ -58,20 +61,15 @@ class Disk:
 
     def works(self) -> None:
         """Something was written. Quick where there was no trouble."""
-        if self._troubled:
-            self._troubled = False
+        if name := self._troubled:
+            self._troubled = ""
             if self.health is not None:
-                self.health.clear(DISK)
+                self.health.clear(name)
 
     def look_again(self) -> None:
         """Whether a trouble is over."""
         if self._troubled and self._try() is None:
             self.works()
-
-    def _report(self, reason: str) -> None:
-        self._troubled = True
-        if self.health is not None:
-            self.health.report(DISK, reason)
 
     def _try(self) -> OSError | None:
         with self._lock:
@@ -94,10 +92,7 @@ def explain(error: OSError, folder: Path) -> StorageError:
             " mount it for writing again"
         )
     if error.errno in _FILES:
-        return StorageError(
-            "this server may open no more files; it goes on once others are closed (for more,"
-            " start it after: ulimit -n 4096)"
-        )
+        return StorageError(EXHAUSTED)
     why = error.strerror or str(error)
     return StorageError(f"{error.filename or folder} cannot be used: {why}")
 

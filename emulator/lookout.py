@@ -1,4 +1,4 @@
-"""Watch: looks every few seconds whether what a server relies on is there, and works again."""
+"""Lookout: looks every few seconds whether what a server relies on is there, and works again."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ DATA_FOLDER = "data folder"
 _ROUND = 2.0  # seconds
 
 
-class Watch(Loop):
-    name = "watch"
+class Lookout(Loop):
+    name = "lookout"
 
     def __init__(
         self,
