@@ -141,9 +141,10 @@ class Emulator:
         self._courier.start()
         self._dispatcher.start()
         self._public.start()
-        self._credentials.touch(mode=0o600)
         variables = {"API_HOST": self.url, **self.directory.local.credentials}
-        self._credentials.write_text("".join(f"{k}={v}\n" for k, v in variables.items()))
+        with self._store.disk.told():
+            self._credentials.touch(mode=0o600)
+            self._credentials.write_text("".join(f"{k}={v}\n" for k, v in variables.items()))
 
     def stop(self, grace: float | None = None) -> None:
         """Takes no more work, lets what runs finish within the grace, gives back the rest.

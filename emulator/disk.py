@@ -25,6 +25,8 @@ _ENOUGH = b"\0" * 65_536  # bytes: where they fit, the next commit does too
 _AGE = 1.0  # seconds that a finding is good for: each try writes to a disk that has trouble
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FILES = (errno.EMFILE, errno.ENFILE)
+SHORTAGES = (*_FULL, *_FILES, errno.EROFS)
+"""Numbers of errors that are nobody's fault who asked for something, and that may pass."""
 
 
 class Disk:

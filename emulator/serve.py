@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TextIO
 
 from emulator import __version__, ids, places
@@ -27,7 +28,7 @@ from emulator.engines.docker import DockerEngine, connect
 from emulator.engines.images import Images
 from emulator.engines.locate import find_engine
 from emulator.engines.reaper import Reaper
-from emulator.engines.scratch import open_scratch
+from emulator.engines.scratch import DISKS, open_scratch
 from emulator.engines.standins import Progress
 from emulator.errors import DataFolderLost
 from emulator.health import Health
@@ -184,12 +185,15 @@ def _build(settings: Settings, give_up: Callable[[str], object]) -> tuple[Emulat
     scratch = open_scratch(settings.data_dir)
     if isinstance(scratch, str):
         announce(Progress(f"the size of /tmp is not limited: {scratch}"))
+        health.report(DISKS, f"the size of /tmp is not limited: {scratch}", degraded=True)
     engine = DockerEngine(
         client,
         settings.data_dir.resolve() / "doors",
         scratch=None if isinstance(scratch, str) else scratch,
+        reopen_scratch=partial(open_scratch, settings.data_dir),
         warn=lambda text: announce(Progress(text)),
-        reaper=Reaper(address, ids.word()),
+        reaper=Reaper(address, ids.word(), health),
+        health=health,
     )
     emulator = Emulator(
         settings,
