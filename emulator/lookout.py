@@ -11,7 +11,7 @@ from emulator.notices import Notices
 
 DATA_FOLDER = "data folder"
 """The trouble's name in `Health`."""
-_ROUND = 2.0  # seconds
+_ROUND = 1.0  # seconds
 
 
 class Lookout(Loop):

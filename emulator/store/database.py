@@ -81,7 +81,7 @@ class Store:
             if is_empty(path):
                 _check_first_start(path, code)
             self._migrate(path, code)
-            self._inode = _inode(path)
+            self._faults.know_file()
         except BaseException as error:
             self.close()
             if isinstance(error, StorageError):
@@ -128,18 +128,7 @@ class Store:
 
     def lost(self) -> str | None:
         """Why what is written would be lost, since the file is another; None: it is there."""
-        try:
-            if _inode(self.path) == self._inode:
-                return None
-            what = "replaced by another"
-        except (FileNotFoundError, NotADirectoryError):
-            what = "removed or moved away"
-        except OSError:  # no proof of anything
-            return None
-        return (
-            f"the database {self.path} was {what} while the server ran; nothing is written any"
-            " more: start the server again"
-        )
+        return self._faults.lost()
 
     def look_again(self) -> None:
         """Finds out whether what kept the database from being written is over."""
@@ -223,11 +212,6 @@ def _check_first_start(path: Path, code: Path | None) -> None:
         raise damaged(path, f"it is missing or empty, and its log {log.name} is not")
     if code is not None and code.is_dir() and any(code.iterdir()):
         raise damaged(path, f"it is missing or empty, and {code} has the code of functions")
-
-
-def _inode(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_dev, found.st_ino
 
 
 def _hint(path: Path) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.disk import Disk
-from emulator.errors import DatabaseDamaged, DatabaseLocked, DiskFull, StorageError
+from emulator.errors import DatabaseDamaged, DatabaseLocked, DataFolderLost, DiskFull, StorageError
 from emulator.health import Health
 
 DATABASE = "database"
@@ -50,6 +50,7 @@ class Faults:
         self._disk = disk
         self._lock = threading.Lock()
         self._troubled: _Kind | None = None
+        self._inode: tuple[int, int] | None = None
         self.refusal: StorageError | None = None
         """Raised by whatever would write, from now on."""
 
@@ -57,6 +58,25 @@ class Faults:
     def is_locked(self) -> bool:
         """Another program held the lock when it was tried last."""
         return self._troubled is _Kind.LOCKED
+
+    def know_file(self) -> None:
+        """From now on it is this file, and no other that has its path."""
+        self._inode = _inode(self._path)
+
+    def lost(self) -> str | None:
+        """Why what is written would be lost, since the file is another; None: it is there."""
+        try:
+            if self._inode is None or _inode(self._path) == self._inode:
+                return None
+            what = "replaced by another"
+        except (FileNotFoundError, NotADirectoryError):
+            what = "removed or moved away"
+        except OSError:  # no proof of anything
+            return None
+        return (
+            f"the database {self._path} was {what} while the server ran; nothing is written any"
+            " more: start the server again"
+        )
 
     def explained(self, error: sqlite3.Error) -> Exception:
         """What to raise: a `StorageError`, or the error itself where a statement is at fault."""
@@ -136,7 +156,9 @@ class Connection(sqlite3.Connection):
 
     @classmethod
     def opened(cls, faults: Faults, *arguments: Any, **options: Any) -> Connection:
-        """With the arguments of `sqlite3.connect`."""
+        """With the arguments of `sqlite3.connect`. It makes no file anew, and takes no other's."""
+        if reason := faults.lost():
+            raise DataFolderLost(reason)
         try:
             connection = cls(*arguments, **options)
         except sqlite3.Error as error:
@@ -144,9 +166,16 @@ class Connection(sqlite3.Connection):
         connection.faults = faults
         return connection
 
-    def cursor(self, _: Any = None) -> Any:
-        """`execute` and its like, which are written in C, call this, too."""
+    def cursor(self, _: Any = None) -> _Cursor:  # type: ignore[override]
         return super().cursor(_Cursor)
+
+    # The shortcuts of Python's own, in C, make cursors without asking here.
+
+    def execute(self, sql: str, values: Any = (), /) -> _Cursor:
+        return self.cursor().execute(sql, values)
+
+    def executemany(self, sql: str, rows: Iterable[Any], /) -> _Cursor:
+        return self.cursor().executemany(sql, rows)
 
 
 class _Cursor(sqlite3.Cursor):
@@ -188,3 +217,8 @@ def is_empty(path: Path) -> bool:
     with contextlib.suppress(FileNotFoundError):
         return path.stat().st_size == 0
     return True
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino

@@ -93,6 +93,7 @@ class Dock:
         *,
         engine: FakeEngine | None = None,
         clock: Clock | None = None,
+        give_up: Callable[[str], object] = lambda _: None,
         **settings: Any,
     ) -> None:
         self.engine = engine or FakeEngine()
@@ -106,6 +107,7 @@ class Dock:
             engine=self.engine,
             image_of=self._image_of,
             clock=clock,
+            give_up=give_up,
         )
         self.pool = self.emulator.pool
         self.notices: list[tuple[str, Json]] = []
