@@ -212,9 +212,25 @@ class LiveServer:
         found = self._engine.api.containers(all=True, filters={"label": label})
         return [container["Id"] for container in found]
 
-    def terminate(self) -> None:
+    def remain(self, ids: Iterable[str]) -> list[str]:
+        """Those of these containers that are still there."""
+        there = {each["Id"] for each in self._engine.api.containers(all=True)}
+        return [id for id in ids if id in there]
+
+    def send(self, number: signal.Signals) -> None:
         assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
+        self._process.send_signal(number)
+
+    def ended(self, limit: float) -> int:
+        """Its exit code, once it has ended by itself."""
+        assert self._process is not None
+        code = self._process.wait(limit)
+        assert self._reader is not None
+        self._reader.join(_SECONDS_TO_STOP)
+        return code
+
+    def terminate(self) -> None:
+        self.send(signal.SIGTERM)
 
     def kill(self) -> None:
         """The end that no program can prepare for."""
