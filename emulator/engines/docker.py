@@ -242,7 +242,10 @@ class DockerEngine:
 
     def sweep(self, label: str) -> int:
         self._doors.sweep()
-        found = self._api.containers(all=True, filters={"label": label})
+        try:
+            found = self._api.containers(all=True, filters={"label": label})
+        except (DockerException, OSError) as error:
+            raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from None
         with ThreadPoolExecutor(_SWEEPS) as sweepers:
             list(sweepers.map(lambda container: remove(self._api, container["Id"]), found))
         return len(found)

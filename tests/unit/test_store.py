@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from emulator.errors import DatabaseDamaged, DatabaseLocked, StartupError, StorageError
+from emulator.errors import (
+    DatabaseDamaged,
+    DatabaseLocked,
+    DataFolderLost,
+    StartupError,
+    StorageError,
+)
 from emulator.store import database
 from emulator.store.database import Store
 
@@ -183,3 +190,17 @@ def test_after_a_stop_all_is_in_the_one_file(path: Path) -> None:
     assert not log.exists() or not log.stat().st_size
     with closing(sqlite3.connect(path)) as alone:
         assert alone.execute("SELECT name FROM wood").fetchall() == [("oak",)]
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_new_connection_makes_no_file_anew_and_takes_no_other(path: Path, replaced: bool) -> None:
+    store = Store(path)
+    path.rename(path.with_name("elsewhere"))
+    if replaced:
+        Store(path).close()
+
+    with ThreadPoolExecutor(1) as another, pytest.raises(DataFolderLost):
+        another.submit(store.rows, "SELECT * FROM task").result()
+
+    assert path.exists() == replaced
+    store.close()
