@@ -27,6 +27,8 @@ _WARNINGS = frozenset(
         "invocation_postponed",
         "log_lines_dropped",
         "loop_failed",
+        "part_hangs",
+        "part_not_ended",
         "request_broke",
         "stock_failed",
         "task_broke",

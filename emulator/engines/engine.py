@@ -123,6 +123,9 @@ class Engine(Protocol):
         """
 
     def sweep(self, label: str) -> int:
-        """Removes every container with this `name=value` label; returns how many there were."""
+        """Removes every container with this `name=value` label; returns how many there were.
+
+        Raises `EngineError`.
+        """
 
     def close(self) -> None: ...

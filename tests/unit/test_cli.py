@@ -567,6 +567,38 @@ def test_a_server_that_does_not_start_is_reported(
     assert capsys.readouterr().out == "no engine\n"
 
 
+NO_ENGINE = {
+    "name": "engine",
+    "reason": "it does not answer",
+    "sinceTimestamp": "2026-01-02T12:00:00.000Z",
+    "severity": "failing",
+}
+NO_LIMIT = NO_ENGINE | {"name": "memory", "reason": "no limit", "severity": "degraded"}
+
+
+def test_a_server_that_says_that_it_does_not_work_has_not_started(
+    stub: StubService, tmp_path: Path
+) -> None:
+    stub.health = {"status": "failing", "troubles": [NO_ENGINE]}, 503
+    server = start(SERVER, stub.url, data_dir=tmp_path)
+
+    with pytest.raises(NotStarted, match="does not work: engine: it does not answer"), server:
+        pass
+
+    assert server.exit_code == 0
+
+
+def test_a_server_that_works_worse_has_started_and_says_so(
+    stub: StubService, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stub.health = {"status": "ok", "troubles": [NO_LIMIT]}, 200
+
+    with start(SERVER, stub.url, data_dir=tmp_path):
+        pass
+
+    assert "memory: no limit" in capsys.readouterr().out
+
+
 STATUS = {
     "version": "1.2.3",
     "url": "http://localhost:8080",
@@ -613,6 +645,19 @@ def test_the_status_is_a_few_lines_and_a_table(taskdock: Taskdock, stub: StubSer
         "FUNCTION  STATE   MB   IDLE SINCE (UTC)",
         "hello     frozen  128  2026-01-02 12:00:07",
         "other     busy    256",
+    ]
+
+
+def test_the_status_begins_with_what_does_not_work(taskdock: Taskdock, stub: StubService) -> None:
+    stub.status = STATUS | {"troubles": [NO_ENGINE, NO_LIMIT]}
+
+    result = taskdock("status")
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[:3] == [
+        "does not work: engine, since 2026-01-02 12:00:00 UTC: it does not answer",
+        "degraded: memory, since 2026-01-02 12:00:00 UTC: no limit",
+        "taskdock  1.2.3",
     ]
 
 
