@@ -7,6 +7,7 @@ import hashlib
 import platform as machine
 import socket
 import threading
+import time
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,8 @@ from emulator import ids
 from emulator.clock import Clock, SystemClock
 from emulator.engines.engine import Engine
 from emulator.engines.images import platform
+from emulator.engines.source import Found
+from emulator.engines.watch import EngineWatch, WatchedEngine
 from emulator.errors import EngineError, StartupError
 from emulator.functions.catalog import Catalog
 from emulator.functions.code import CodeStore
@@ -47,6 +50,8 @@ from emulator.tasks.runner import Runner
 from emulator.tasks.scheduler import Scheduler
 from emulator.tasks.service import Service
 from emulator.tasks.timetable import Timetable
+from emulator.tasks.unwritten import Unwritten
+from emulator.tasks.waiting import WaitingTasks
 from emulator.tasks.worker import Worker
 from emulator.web import front, problems, runtime_api
 from emulator.web.connection import Site
@@ -107,6 +112,8 @@ class Emulator:
         self.catalog.tidy()
         self._rescuer.rescue(timedelta(0))
         self._reactor.start()
+        self._watch.start()
+        self._unwritten.start()
         self._keeper.start()
         self._scribe.start()
         self._rescuer.start()
@@ -131,6 +138,7 @@ class Emulator:
         self._scheduler.stop()
         self._worker.stop()
         self._dispatcher.stop()
+        self._invoker.close()
         self._await_idle(self.settings.stop_grace if grace is None else grace)
         self.pool.stop()
         self._await_idle(self.settings.stop_grace)
@@ -139,6 +147,9 @@ class Emulator:
         self._rescuer.stop()
         self._public.stop()
         self._wsgi.stop()
+        self._watch.stop()
+        self._unwritten.stop()
+        self._waiting.stop()
         self._reactor.stop()
         self._scribe.stop()
         self._engine.close()
@@ -146,10 +157,11 @@ class Emulator:
         self._lock.close()
 
     def _await_idle(self, limit: float) -> None:
-        """Waits `limit` seconds at most until neither worker nor dispatcher runs anything."""
-        began = self._clock.monotonic()
-        self._worker.await_idle(limit)
-        self._dispatcher.await_idle(max(limit - (self._clock.monotonic() - began), 0.0))
+        """Waits `limit` seconds at most until nothing runs any more, and its end is written."""
+        give_up = time.monotonic() + limit
+        for part in (self._worker, self._dispatcher, self._invoker):
+            part.await_idle(max(give_up - time.monotonic(), 0.0))
+        self._unwritten.await_empty(max(give_up - time.monotonic(), 0.0))
 
     def hurry(self) -> None:
         """Ends what runs now, for a `stop` that is under way."""
@@ -161,11 +173,14 @@ class Emulator:
         self.catalog = Catalog(store=store, code=self._code, clock=clock)
         self.directory = Directory(store=store, clock=clock)
         budget = settings.memory_budget or self._engine.memory * 3 // 4
+        self._watch = EngineWatch(engine=self._engine, health=self.health, notices=notices)
+        self._unwritten = Unwritten(health=self.health, notices=notices)
         self.pool = Pool(
-            engine=self._engine,
+            engine=WatchedEngine(self._engine, self._watch),
             reactor=self._reactor,
             outfitter=self._outfitter(),
             lead=self._lead,
+            watch=self._watch,
             budget=budget,
             most=settings.max_environments,
             keep_warm=settings.keep_warm,
@@ -185,12 +200,17 @@ class Emulator:
         self._queue = Queue(store=store, server=ids.word(), events=events)
         journal = Journal(store)
         self._scribe = Scribe(journal=journal, notices=notices)
-        invoker = Invoker(pool=self.pool, clock=clock, region=settings.region)
+        self._waiting = WaitingTasks(queue=self._queue, notices=notices)
+        self._invoker = invoker = Invoker(
+            pool=self.pool, watch=self._watch, clock=clock, region=settings.region
+        )
         runner = Runner(
             queue=self._queue,
             journal=journal,
             catalog=self.catalog,
             invoker=invoker,
+            waiting=self._waiting,
+            unwritten=self._unwritten,
             clock=clock,
             notices=notices,
         )
@@ -199,6 +219,7 @@ class Emulator:
             queue=self._queue,
             runner=runner,
             places=settings.concurrency,
+            held=self._is_held,
             clock=clock,
             notices=notices,
         )
@@ -218,6 +239,7 @@ class Emulator:
             journal=journal,
             catalog=self.catalog,
             runner=runner,
+            unwritten=self._unwritten,
             places=direct,
             status_of=problems.status_of,
             clock=clock,
@@ -229,7 +251,9 @@ class Emulator:
             journal=journal,
             catalog=self.catalog,
             runner=runner,
+            unwritten=self._unwritten,
             places=settings.concurrency,
+            held=self._is_held,
             clock=clock,
             notices=notices,
         )
@@ -311,7 +335,7 @@ class Emulator:
     def _outfitter(self) -> Outfitter:
         settings = self.settings
         return Outfitter(
-            image_of=self._image_of,
+            image_of=self._find_image,
             code=self._code,
             port=self.port,
             credentials=self.directory.local.function_credentials,
@@ -326,13 +350,24 @@ class Emulator:
             clock=self._clock,
         )
 
+    def _find_image(self, function: Function) -> Found:
+        with self._watch.listening():
+            return self._image_of(function)
+
+    def _is_held(self) -> bool:
+        return self._watch.trouble is not None
+
     def _wake_loops(self, name: str, facts: dict[str, Any]) -> None:
-        """A new schedule may be due before the next one was; a failure may have subscribers."""
+        """A new schedule may be due before the next one was; a failure may have subscribers; what
+        was held may go on."""
         if name == "schedule_created":
             self._scheduler.wake()
         elif name == "task_failed":
             self._worker.wake()
             self._courier.wake()
+        elif name == "trouble_ended":
+            self._worker.wake()
+            self._dispatcher.wake()
 
     def _function_changed(self, name: str) -> None:
         function = self.catalog.find(name)

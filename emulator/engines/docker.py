@@ -17,11 +17,12 @@ from docker.errors import DockerException, InvalidConfigFile
 from docker.types import DriverConfig, LogConfig, Mount
 from docker.utils.config import find_config_file
 
-from emulator.engines import logins
-from emulator.engines.docker_container import DockerContainer, is_running, reason, remove
+from emulator.engines import faults, logins
+from emulator.engines.docker_container import DockerContainer, is_running, remove
 from emulator.engines.engine import Container, ContainerSpec, Listener
 from emulator.engines.facts import EngineFacts, Image, Kind, read_engine, read_image
 from emulator.engines.launcher.door import INSIDE, LAUNCHER, TOKEN, Door, Doors
+from emulator.engines.locate import PING_SECONDS
 from emulator.engines.passages import Passage, Passages, usual
 from emulator.engines.passwd import Passwords
 from emulator.engines.reaper import Reaper
@@ -38,6 +39,7 @@ _LAUNCHERS = ("SETUID", "SETGID", "KILL")
 _PIDS = 1024  # and no ulimit nproc: the kernel counts that by user, over all containers together
 _GLANCE = 0.25  # seconds until it is looked whether a container that is awaited has ended
 _ARRIVAL_LIMIT = 20  # seconds
+_LEFTOVER_LIMIT = 600.0  # seconds that it is tried to remove what an engine's fault has left
 _SWEEPS = 8  # removals side by side
 _NO_DISK = ("failed to mount local volume", NO_DISK)
 """What Docker says of a disk that it cannot use, and what is said where none can be made."""
@@ -120,7 +122,17 @@ class DockerEngine:
                 passage = self.passage
                 if passage is None:
                     return self._create_by_any(spec, listener, reactor)
-        return self._create(spec, passage, listener, reactor)
+        try:
+            return self._create(spec, passage, listener, reactor)
+        except NotReachable:  # others came by this passage: the engine was started anew, perhaps
+            return self._create(spec, passage, listener, reactor)
+
+    def answers(self) -> str | None:
+        try:
+            reply = self._api.get(f"{self._api.base_url}/_ping", timeout=PING_SECONDS)
+        except (DockerException, OSError) as error:
+            return faults.silence(error)
+        return None if reply.ok else f"HTTP status {reply.status_code}"
 
     def _create_by_any(
         self, spec: ContainerSpec, listener: Listener, reactor: Reactor
@@ -163,6 +175,18 @@ class DockerEngine:
             with contextlib.suppress(EngineError):
                 remove(self._api, id)
         door.remove()
+
+    def _discard_later(self, id: str, door: Door, reactor: Reactor) -> None:
+        """What the engine has made of it before it failed, once it answers again."""
+        reactor.call(door.close)
+
+        def discard() -> None:
+            with contextlib.suppress(EngineError):
+                if id:
+                    remove(self._api, id, _LEFTOVER_LIMIT)
+            door.remove()
+
+        threading.Thread(target=discard, name="leftover", daemon=True).start()
 
     def _create(
         self, spec: ContainerSpec, passage: Passage, listener: Listener, reactor: Reactor
@@ -208,11 +232,10 @@ class DockerEngine:
             self._api.start(id)
             self._await_arrival(container)
         except (DockerException, OSError, EngineError) as error:
-            self._discard(id, door, reactor)
-            if isinstance(error, EngineError):
-                raise
-            what = "start" if id else "be made"
-            raise StartFailed(f"the container could not {what}: {reason(error)}") from None
+            fault = faults.told(error, f"the container could not {'start' if id else 'be made'}")
+            own = isinstance(fault, EngineUnreachable)
+            (self._discard_later if own else self._discard)(id, door, reactor)
+            raise fault from None
         return container
 
     def _await_arrival(self, container: DockerContainer) -> None:

@@ -17,6 +17,7 @@ from functools import partial
 import docker
 from docker.errors import APIError, DockerException, NotFound
 
+from emulator.engines import faults
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from emulator.engines.engine import Listener, Program
 from emulator.engines.facts import Image
@@ -24,7 +25,6 @@ from emulator.engines.launcher import frames
 from emulator.engines.launcher.door import Door
 from emulator.engines.launcher.frames import BadFrame, Ended, Frames, Hello, Output, Peak, Said
 from emulator.engines.lines import Lines
-from emulator.errors import EngineError
 
 _CPU_PERIOD = 100_000  # microseconds, of which a container has its share
 _LEAST_CPU = 1000  # microseconds; Linux takes no less
@@ -262,7 +262,7 @@ class DockerContainer:
         except (DockerException, OSError) as error:
             wrong_state = isinstance(error, APIError) and error.status_code in _WRONG_STATE
             if not wrong_state and not self._gone and is_running(self._api, self.id):
-                raise EngineError(reason(error)) from None
+                raise faults.told(error, "the engine refused") from None
 
 
 def without_choice(exit: ProgramExit) -> ProgramExit:
@@ -281,12 +281,13 @@ def is_running(api: docker.APIClient, id: str) -> bool:
     except NotFound:
         return False
     except (DockerException, OSError) as error:
-        raise EngineError(reason(error)) from None
+        raise faults.told(error, "the container cannot be looked at") from None
 
 
-def remove(api: docker.APIClient, id: str) -> None:
-    """Returns when it is gone: the engine may be at removing it already."""
-    limit = time.monotonic() + _REMOVE_LIMIT
+def remove(api: docker.APIClient, id: str, patience: float = _REMOVE_LIMIT) -> None:
+    """Returns when it is gone: the engine may be at removing it already. Raises `EngineError` when
+    it is still there after `patience` seconds."""
+    limit = time.monotonic() + patience
     while True:
         try:
             api.remove_container(id, force=True, v=True)
@@ -295,9 +296,5 @@ def remove(api: docker.APIClient, id: str) -> None:
             return
         except (DockerException, OSError) as error:
             if time.monotonic() > limit:
-                raise EngineError(f"the container {id[:12]} stays: {reason(error)}") from None
+                raise faults.told(error, f"the container {id[:12]} stays") from None
         time.sleep(_REMOVE_PAUSE)
-
-
-def reason(error: Exception) -> str:
-    return str(getattr(error, "explanation", None) or error)

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from emulator.lambdas.invoker import Call
+from peewee import fn
+
+from emulator.lambdas.invocation import Call
 from emulator.store import statements
 from emulator.store.database import Store
 from emulator.store.tables import BacklogRow, InvocationRow
@@ -104,6 +106,17 @@ class Backlog:
         )
         row = query.limit(1).first(self._store.db)
         return None if row is None else row.due_timestamp
+
+    def bring_forward(self, now: datetime) -> None:
+        """Has those be due now that a clock which was set back since keeps waiting: accepted at a
+        time that is still to come, or due later than any wait is long."""
+        accepted_later = InvocationRow.select(InvocationRow.id).where(
+            InvocationRow.id == BacklogRow.invocation_id, InvocationRow.timestamp > now
+        )
+        ahead = (BacklogRow.due_timestamp > now) & fn.EXISTS(accepted_later)
+        ahead |= BacklogRow.due_timestamp > now + _LONGEST_WAIT
+        if BacklogRow.select().where(ahead).exists(self._store.db):
+            BacklogRow.update(due_timestamp=now).where(ahead).execute(self._store.db)
 
     def remove(self, accepted: Accepted) -> None:
         BacklogRow.delete().where(BacklogRow.invocation_id == accepted.record.id).execute(

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from emulator import ids
-from emulator.clock import Clock
+from emulator.clock import Clock, to_epoch
 from emulator.errors import NotFound
 from emulator.functions.catalog import Catalog
 from emulator.notices import Notices
@@ -85,10 +85,25 @@ class Timetable:
 
     def turn_due(self, now: datetime) -> list[Task]:
         """Makes one task for each schedule that is due, and moves these on; the tasks made."""
+        self._bring_forward(now)
         query = ScheduleRow.select(ScheduleRow.id).where(ScheduleRow.next_timestamp <= now)
         due = query.order_by(ScheduleRow.next_timestamp, ScheduleRow.id).execute(self._store.db)
         made = [self._turn(row.id, now) for row in list(due)]
         return [task for task in made if task is not None]
+
+    def _bring_forward(self, now: datetime) -> None:
+        """After the clock was set back, schedules go on from there. The run that was made last is
+        not made again: it is booked."""
+        last = ScheduleRow.next_timestamp - ScheduleRow.interval * 1000
+        ran = ScheduleRow.next_timestamp > ScheduleRow.start_timestamp
+        query = ScheduleRow.select().where(ran, last > to_epoch(now))
+        if not query.exists(self._store.db):
+            return
+        with self._store.transaction():
+            for schedule in map(_from_row, list(query.execute(self._store.db))):
+                ScheduleRow.update(
+                    next_timestamp=next_run(schedule, now), update_timestamp=now
+                ).where(ScheduleRow.id == schedule.id).execute(self._store.db)
 
     def _turn(self, schedule_id: str, now: datetime) -> Task | None:
         """None: nothing is due any more, because it was deleted or another server was first."""

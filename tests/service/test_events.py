@@ -155,7 +155,7 @@ def test_a_task_does_not_fail_without_its_event(
     with monkeypatch.context() as patch:
         patch.setattr(Events, "record_failure", _full)
         task_id = dock.create_task()
-        dock.eventually(lambda: "task_broke" in names_of(dock))
+        dock.eventually(lambda: "write_postponed" in names_of(dock))
         assert dock.status(task_id) == "inProgress"
         assert events(dock) == []
 
