@@ -59,7 +59,7 @@ class Dispatcher(Loop):
         if free == 0 or self._held():
             return LONGEST_PAUSE
         now = self._clock.now()
-        self._backlog.bring_forward(now)
+        self._backlog.bring_forward(self._clock)
         running |= set(self._unwritten.owners)
         for accepted in self._backlog.due(now, free, without=running):
             running.add(accepted.record.id)

@@ -14,7 +14,7 @@ from typing import Any
 from peewee import fn
 
 from emulator import ids
-from emulator.clock import from_epoch, to_epoch
+from emulator.clock import Clock, from_epoch, to_epoch
 from emulator.errors import IllegalState, NotFound
 from emulator.store import statements
 from emulator.store.database import Store
@@ -107,18 +107,20 @@ class Queue:
         """Keeps whether a claimed task has surely not begun; False: the claim was lost."""
         return self._store.change(_MARK, (waiting, task.id, self._server, task.claim)) > 0
 
-    def bring_forward(self, now: datetime) -> int:
+    def bring_forward(self, clock: Clock) -> int:
         """How many tasks are due now that were meant to start when they were made, or a moment
         later, by a clock that has been set back since. A start time that was asked for stays."""
-        moment = to_epoch(now)
+        moment = to_epoch(clock.now())
         if not self._store.rows(_AHEAD, (moment, moment)):
             return 0
         with self._store.transaction():
-            ahead = [task_rows.from_row(row) for row in self._store.rows(_AHEAD, (moment, moment))]
+            rows = self._store.rows(_AHEAD, (moment, moment))
+            now = clock.now()  # read behind them: what others have just made is not ahead of it
+            found = map(task_rows.from_row, rows)
+            ahead = [task for task in found if task.creation_timestamp > now]
             for task in ahead:
                 delay = max(task.start_timestamp - task.creation_timestamp, timedelta(0))
-                start = to_epoch(now + delay)
-                self._store.change(_START, (start, moment, task.id))
+                self._store.change(_START, (to_epoch(now + delay), to_epoch(now), task.id))
         return len(ahead)
 
     def depth(self) -> dict[Status, int]:

@@ -34,12 +34,6 @@ def due_run(schedule: Schedule, now: datetime) -> datetime | None:
     return next_run(schedule, now) - schedule.interval
 
 
-def is_ahead(schedule: Schedule, now: datetime) -> bool:
-    """Whether its latest run is still to come, by a clock that was set back since."""
-    has_run = schedule.next_timestamp > schedule.start_timestamp
-    return has_run and schedule.next_timestamp - schedule.interval > now
-
-
 def next_run(schedule: Schedule, after: datetime) -> datetime:
     """The first run later than `after`, counted from the start, so that nothing adds up."""
     if after < schedule.start_timestamp:

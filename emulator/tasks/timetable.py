@@ -85,22 +85,20 @@ class Timetable:
 
     def turn_due(self, now: datetime) -> list[Task]:
         """Makes one task for each schedule that is due, and moves these on; the tasks made."""
-        self._bring_forward(now)
+        self._bring_forward()
         query = ScheduleRow.select(ScheduleRow.id).where(ScheduleRow.next_timestamp <= now)
         due = query.order_by(ScheduleRow.next_timestamp, ScheduleRow.id).execute(self._store.db)
         made = [self._turn(row.id, now) for row in list(due)]
         return [task for task in made if task is not None]
 
-    def _bring_forward(self, now: datetime) -> None:
+    def _bring_forward(self) -> None:
         """After the clock was set back, schedules go on from there. The run that was made last is
         not made again: it is booked."""
-        last = ScheduleRow.next_timestamp - ScheduleRow.interval * 1000
-        ran = ScheduleRow.next_timestamp > ScheduleRow.start_timestamp
-        query = ScheduleRow.select().where(ran, last > to_epoch(now))
-        if not query.exists(self._store.db):
+        if not _ahead(self._clock.now()).exists(self._store.db):
             return
         with self._store.transaction():
-            for schedule in map(_from_row, list(query.execute(self._store.db))):
+            now = self._clock.now()  # read when nobody can turn one
+            for schedule in map(_from_row, list(_ahead(now).execute(self._store.db))):
                 ScheduleRow.update(
                     next_timestamp=next_run(schedule, now), update_timestamp=now
                 ).where(ScheduleRow.id == schedule.id).execute(self._store.db)
@@ -145,6 +143,13 @@ class Timetable:
         )
         self._queue.enqueue(task)
         return task
+
+
+def _ahead(now: datetime) -> Any:
+    """Asks for the schedules whose latest run is still to come."""
+    latest = ScheduleRow.next_timestamp - ScheduleRow.interval * 1000
+    has_run = ScheduleRow.next_timestamp > ScheduleRow.start_timestamp
+    return ScheduleRow.select().where(has_run, latest > to_epoch(now))
 
 
 def _to_row(schedule: Schedule) -> dict[str, Any]:

@@ -98,6 +98,6 @@ class Worker(Loop):
             return LONGEST_PAUSE
         now = self._clock.now()
         due = self._queue.next_due()
-        if due is not None and due > now and self._queue.bring_forward(now):
+        if due is not None and due > now and self._queue.bring_forward(self._clock):
             return 0.0
         return until(due, now)
