@@ -40,6 +40,7 @@ _PIDS = 1024  # and no ulimit nproc: the kernel counts that by user, over all co
 _GLANCE = 0.25  # seconds until it is looked whether a container that is awaited has ended
 _ARRIVAL_LIMIT = 20  # seconds
 _LEFTOVER_LIMIT = 600.0  # seconds that it is tried to remove what an engine's fault has left
+_LEFTOVER_PAUSE = 1.0
 _SWEEPS = 8  # removals side by side
 _NO_DISK = ("failed to mount local volume", NO_DISK)
 """What Docker says of a disk that it cannot use, and what is said where none can be made."""
@@ -181,9 +182,13 @@ class DockerEngine:
         reactor.call(door.close)
 
         def discard() -> None:
-            with contextlib.suppress(EngineError):
-                if id:
-                    remove(self._api, id, _LEFTOVER_LIMIT)
+            give_up = time.monotonic() + _LEFTOVER_LIMIT
+            while id and time.monotonic() < give_up:
+                try:
+                    remove(self._api, id)
+                    break
+                except EngineError:
+                    time.sleep(_LEFTOVER_PAUSE)
             door.remove()
 
         threading.Thread(target=discard, name="leftover", daemon=True).start()

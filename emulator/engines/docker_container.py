@@ -25,6 +25,7 @@ from emulator.engines.launcher import frames
 from emulator.engines.launcher.door import Door
 from emulator.engines.launcher.frames import BadFrame, Ended, Frames, Hello, Output, Peak, Said
 from emulator.engines.lines import Lines
+from emulator.errors import EngineUnreachable
 
 _CPU_PERIOD = 100_000  # microseconds, of which a container has its share
 _LEAST_CPU = 1000  # microseconds; Linux takes no less
@@ -284,10 +285,13 @@ def is_running(api: docker.APIClient, id: str) -> bool:
         raise faults.told(error, "the container cannot be looked at") from None
 
 
-def remove(api: docker.APIClient, id: str, patience: float = _REMOVE_LIMIT) -> None:
-    """Returns when it is gone: the engine may be at removing it already. Raises `EngineError` when
-    it is still there after `patience` seconds."""
-    limit = time.monotonic() + patience
+def remove(api: docker.APIClient, id: str) -> None:
+    """Returns when it is gone: the engine may be at removing it already.
+
+    Raises `EngineError` when it stays, and at once `EngineUnreachable` when the engine is at fault:
+    a container whose launcher has ended is removed by the engine itself, when it is back.
+    """
+    limit = time.monotonic() + _REMOVE_LIMIT
     while True:
         try:
             api.remove_container(id, force=True, v=True)
@@ -295,6 +299,7 @@ def remove(api: docker.APIClient, id: str, patience: float = _REMOVE_LIMIT) -> N
         except NotFound:
             return
         except (DockerException, OSError) as error:
-            if time.monotonic() > limit:
-                raise faults.told(error, f"the container {id[:12]} stays") from None
+            fault = faults.told(error, f"the container {id[:12]} stays")
+            if isinstance(fault, EngineUnreachable) or time.monotonic() > limit:
+                raise fault from None
         time.sleep(_REMOVE_PAUSE)
