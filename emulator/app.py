@@ -6,6 +6,7 @@ import contextlib
 import platform as machine
 import socket
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -17,6 +18,8 @@ from emulator.closing import Part, close_all
 from emulator.data_folder import DataFolder
 from emulator.engines.engine import Engine
 from emulator.engines.images import platform
+from emulator.engines.source import Found
+from emulator.engines.watch import EngineWatch, WatchedEngine
 from emulator.errors import EngineError, StartupError, StorageError
 from emulator.functions.catalog import Catalog
 from emulator.functions.code import CodeStore
@@ -50,6 +53,8 @@ from emulator.tasks.runner import Runner
 from emulator.tasks.scheduler import Scheduler
 from emulator.tasks.service import Service
 from emulator.tasks.timetable import Timetable
+from emulator.tasks.unwritten import Unwritten
+from emulator.tasks.waiting import WaitingTasks
 from emulator.tasks.worker import Worker
 from emulator.web import front, problems, runtime_api
 from emulator.web.connection import Site
@@ -134,6 +139,8 @@ class Emulator:
         self._reactor.start()
         self._began = True
         self._lookout.start()
+        self._watch.start()
+        self._unwritten.start()
         self._keeper.start()
         self._scribe.start()
         self._rescuer.start()
@@ -169,6 +176,7 @@ class Emulator:
             Part("scheduler", self._scheduler.stop, _WRITING),
             Part("worker", self._worker.stop, _WRITING),
             Part("dispatcher", self._dispatcher.stop, _WRITING),
+            Part("invocations", self._invoker.close),
             Part("what runs", lambda: self._await_idle(grace), grace + _WRITING),
             Part("containers", self.pool.stop, _REMOVING),
             Part("what ran", lambda: self._await_idle(settle), settle + _WRITING),
@@ -178,6 +186,9 @@ class Emulator:
             Part("retention", self._retention.stop, _WRITING),
             Part("listener", self._public.stop),
             Part("requests", lambda: self._wsgi.stop(_REQUESTS), _REQUESTS + 1.0),
+            Part("unwritten endings", self._unwritten.stop, _WRITING),
+            Part("waiting tasks", self._waiting.stop, _WRITING),
+            Part("engine's watch", self._watch.stop),
         ]
 
     def _opened(self) -> list[Part]:
@@ -197,10 +208,11 @@ class Emulator:
             each.close()
 
     def _await_idle(self, limit: float) -> None:
-        """Waits `limit` seconds at most until neither worker nor dispatcher runs anything."""
-        began = self._clock.monotonic()
-        self._worker.await_idle(limit)
-        self._dispatcher.await_idle(max(limit - (self._clock.monotonic() - began), 0.0))
+        """Waits `limit` seconds at most until nothing runs any more, and its end is written."""
+        give_up = time.monotonic() + limit
+        for part in (self._worker, self._dispatcher, self._invoker):
+            part.await_idle(max(give_up - time.monotonic(), 0.0))
+        self._unwritten.await_empty(max(give_up - time.monotonic(), 0.0))
 
     def hurry(self) -> None:
         """Ends what runs now, for a `stop` that is under way."""
@@ -211,11 +223,14 @@ class Emulator:
         self.catalog = Catalog(store=store, code=self._code, clock=clock)
         self.directory = Directory(store=store, clock=clock)
         budget = settings.memory_budget or self._engine.memory * 3 // 4
+        self._watch = EngineWatch(engine=self._engine, health=self.health, notices=notices)
+        self._unwritten = Unwritten(health=self.health, notices=notices)
         self.pool = Pool(
-            engine=self._engine,
+            engine=WatchedEngine(self._engine, self._watch),
             reactor=self._reactor,
             outfitter=self._outfitter(),
             lead=self._lead,
+            watch=self._watch,
             budget=budget,
             most=settings.max_environments,
             keep_warm=settings.keep_warm,
@@ -235,12 +250,17 @@ class Emulator:
         self._queue = Queue(store=store, server=ids.word(), events=events)
         journal = Journal(store)
         self._scribe = Scribe(journal=journal, notices=notices)
-        invoker = Invoker(pool=self.pool, clock=clock, region=settings.region)
+        self._waiting = WaitingTasks(queue=self._queue, notices=notices)
+        self._invoker = invoker = Invoker(
+            pool=self.pool, watch=self._watch, clock=clock, region=settings.region
+        )
         runner = Runner(
             queue=self._queue,
             journal=journal,
             catalog=self.catalog,
             invoker=invoker,
+            waiting=self._waiting,
+            unwritten=self._unwritten,
             clock=clock,
             notices=notices,
         )
@@ -249,6 +269,7 @@ class Emulator:
             queue=self._queue,
             runner=runner,
             places=settings.concurrency,
+            held=self._is_held,
             clock=clock,
             notices=notices,
         )
@@ -268,6 +289,7 @@ class Emulator:
             journal=journal,
             catalog=self.catalog,
             runner=runner,
+            unwritten=self._unwritten,
             places=direct,
             status_of=problems.status_of,
             clock=clock,
@@ -279,7 +301,9 @@ class Emulator:
             journal=journal,
             catalog=self.catalog,
             runner=runner,
+            unwritten=self._unwritten,
             places=settings.concurrency,
+            held=self._is_held,
             clock=clock,
             notices=notices,
         )
@@ -380,7 +404,7 @@ class Emulator:
     def _outfitter(self) -> Outfitter:
         settings = self.settings
         return Outfitter(
-            image_of=self._image_of,
+            image_of=self._find_image,
             code=self._code,
             port=self.port,
             credentials=self.directory.local.function_credentials,
@@ -395,13 +419,24 @@ class Emulator:
             clock=self._clock,
         )
 
+    def _find_image(self, function: Function) -> Found:
+        with self._watch.listening():
+            return self._image_of(function)
+
+    def _is_held(self) -> bool:
+        return self._watch.trouble is not None
+
     def _wake_loops(self, name: str, facts: dict[str, Any]) -> None:
-        """A new schedule may be due before the next one was; a failure may have subscribers."""
+        """A new schedule may be due before the next one was; a failure may have subscribers; what
+        was held may go on."""
         if name == "schedule_created":
             self._scheduler.wake()
         elif name == "task_failed":
             self._worker.wake()
             self._courier.wake()
+        elif name == "trouble_ended":
+            self._worker.wake()
+            self._dispatcher.wake()
 
     def _function_changed(self, name: str) -> None:
         function = self.catalog.find(name)
