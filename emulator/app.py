@@ -166,7 +166,10 @@ class Emulator:
             reactor=self._reactor,
             outfitter=self._outfitter(),
             lead=self._lead,
+            current=self._version_of,
             budget=budget,
+            lone=settings.memory_budget == 0,
+            health=self.health,
             most=settings.max_environments,
             keep_warm=settings.keep_warm,
             prewarm=settings.prewarm,
@@ -264,6 +267,8 @@ class Emulator:
             budget=budget,
             environments=self.pool.snapshot,
             stocked=self.pool.stocked,
+            held=self.pool.held,
+            waiting=self.pool.waiting,
             queued=self._queue.depth,
             images=self._image_of.report,
             troubles=self.health.troubles,
@@ -334,9 +339,13 @@ class Emulator:
             self._worker.wake()
             self._courier.wake()
 
+    def _version_of(self, name: str) -> str | None:
+        function = self.catalog.find(name)
+        return None if function is None else function.version
+
     def _function_changed(self, name: str) -> None:
         function = self.catalog.find(name)
-        self.pool.retire_versions(name, None if function is None else function.version)
+        self.pool.retire_versions(name, self._version_of(name))
         if function is not None:
             threading.Thread(target=self._fetch_image, args=(function,), daemon=True).start()
 

@@ -1,6 +1,6 @@
 """The attendant: does with environments what the pool and the invoker have decided.
 
-It starts, ends and removes them. It is called on the reactor's thread; what takes
+It starts and ends them. It is called on the reactor's thread; what takes
 the engine long is done on threads of its own.
 """
 
@@ -17,7 +17,7 @@ from emulator.lambdas.environment import Environment
 from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.outcome import Failure, not_started
 from emulator.lambdas.outfitter import Outfitter
-from emulator.lambdas.stock import Prepared
+from emulator.lambdas.prepared import Prepared
 from emulator.notices import Notices
 from emulator.reactor import Reactor
 
@@ -25,7 +25,6 @@ INIT_LIMIT = 10.0  # seconds that a runtime has to start before its first invoca
 _END_LIMIT = 5.0  # seconds that a runtime has to end when it is stopped
 _STARTS = 32  # side by side; each may wait for a pull or a build
 _ERRANDS = 8  # calls to the engine that take a moment, side by side
-_REMOVALS = 4
 
 _SILENT = "its init took too long"
 
@@ -44,7 +43,6 @@ class Attendant:
         limit."""
         self.starters = ThreadPoolExecutor(_STARTS, "starter")
         self.errands = ThreadPoolExecutor(_ERRANDS, "errand")
-        self._undertaker = ThreadPoolExecutor(_REMOVALS, "undertaker")
         self._engine = engine
         self._outfitter = outfitter
         self._reactor = reactor
@@ -70,7 +68,7 @@ class Attendant:
             return not_started(type(error).__name__, error.message)
         except BaseException:
             environment.move(Move.RETIRED)
-            if environment.unmade:
+            if environment.unmade and not environment.being_made:
                 environment.made(None)
             raise
         if not ready and environment.overdue:
@@ -88,35 +86,29 @@ class Attendant:
         if not await environment.ended(_END_LIMIT):
             environment.gone()
 
-    def remove(self, environment: Environment, then: Callable[[Environment], None]) -> None:
-        """Returns at once; `then` is called when nothing is left of it."""
-
-        def remove() -> None:
-            try:
-                environment.remove()
-            except EngineError as error:
-                self._tell_of(environment, error)
-            finally:
-                self._outfitter.discard(environment.id)
-                self._reactor.call(then, environment)
-
-        self._undertaker.submit(remove)
-
     def close(self) -> None:
-        for threads in (self._undertaker, self.errands, self.starters):
+        for threads in (self.errands, self.starters):
             threads.shutdown(wait=False)
 
     async def _in_new_container(self, environment: Environment) -> None:
-        def create() -> Container:
-            spec, environment.program = self._outfitter.outfit(environment.function, environment.id)
-            environment.image = spec.image
-            return self._engine.create(spec, environment, self._reactor)
+        """Whoever waits for it or not: what was made is told to the environment."""
 
-        container: Container | None = None
-        try:
-            container = await self._loop.run_in_executor(self.starters, create)
-        finally:
-            environment.made(container)
+        def create() -> None:
+            container: Container | None = None
+            try:
+                if not environment.retired:  # while it waited for a free thread
+                    container = self._create(environment)
+            finally:
+                self._reactor.call(environment.made, container)
+
+        creating = self._loop.run_in_executor(self.starters, create)
+        environment.being_made = True
+        await creating
+
+    def _create(self, environment: Environment) -> Container:
+        spec, environment.program = self._outfitter.outfit(environment.function, environment.id)
+        environment.image = spec.image
+        return self._engine.create(spec, environment, self._reactor)
 
     async def _in_prepared_container(self, environment: Environment, prepared: Prepared) -> None:
         container = prepared.container
@@ -124,7 +116,6 @@ class Attendant:
         function, id = environment.function, environment.id
         name = launch.container_name(function.name, id)
         environment.image = prepared.image
-        environment.made(container)
         assigned = self._loop.run_in_executor(self.errands, self._outfitter.assign, function, id)
         environment.program = await assigned
         rename = self._ask(environment, lambda: container.rename(name))
