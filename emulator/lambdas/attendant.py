@@ -91,13 +91,18 @@ class Attendant:
             threads.shutdown(wait=False)
 
     async def _in_new_container(self, environment: Environment) -> None:
-        """Whoever waits for it or not: what was made is told to the environment."""
+        """What was made is told to its environment, whether somebody still waits for it or not.
+        One that is retired by then, perhaps by a stop that has not waited, gets none."""
 
         def create() -> None:
             container: Container | None = None
             try:
                 if not environment.retired:  # while it waited for a free thread
                     container = self._create(environment)
+                if container is not None and environment.retired:
+                    container.kill()
+                    container.remove()
+                    container = None
             finally:
                 self._reactor.call(environment.made, container)
 

@@ -88,7 +88,7 @@ class Pool:
             give_back=self._give_back,
         )
         self._changed = asyncio.Event()
-        self._stopping = False
+        self._stopping = self._stopped = False
         self._removals = Removals(reactor=reactor, health=health, notices=notices)
         self._discard = outfitter.discard
         self.attendant = Attendant(
@@ -153,10 +153,14 @@ class Pool:
     def stop(self) -> None:
         """Removes every container; invocations under way end as `stopped`.
 
-        Returns after `_STOP_LIMIT` seconds at most. What an engine that does not answer makes or
-        keeps after that has a label, by which the next start on this data folder removes it.
+        Returns after `_STOP_LIMIT` seconds at most. What an engine that hangs makes later is
+        removed by the thread that has waited for it; when this process ends first, the launcher in
+        it ends too, and the next start on this data folder removes by its label what was left.
         """
+        if self._stopped:
+            return
         self.reactor.run(self._stop())
+        self._stopped = True
         self._removals.close()
         self.attendant.close()
 

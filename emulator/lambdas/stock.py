@@ -235,6 +235,9 @@ class Stock:
     def _make(self, prepared: Prepared, spec: ContainerSpec) -> None:
         prepared.image = spec.image
         prepared.container = self._engine.create(spec, prepared, self._reactor)
+        if self._closed:  # perhaps there is no reactor any more that could do it
+            prepared.remove()
+            prepared.container = None
 
     def _end_making(self, prepared: Prepared) -> None:
         taken, self._making = self._making is not prepared, None
