@@ -20,6 +20,7 @@ from emulator.health import Health
 from emulator.lambdas import placement, room
 from emulator.lambdas.attendant import Attendant
 from emulator.lambdas.environment import Environment, Lead
+from emulator.lambdas.fleet import Fleet
 from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.lines import Found, Line, Lines, Take, Wait
 from emulator.lambdas.mailbox import Mailbox
@@ -70,15 +71,13 @@ class Pool:
         self._current = current
         self._lone = lone
         self._most = most or sys.maxsize
-        self._keep_warm = keep_warm
         self._freeze_after = freeze_after
         self._lead = lead
         self.reactor = reactor
         self._loop = reactor.loop
         self._budget = budget
         self._clock = clock
-        self._environments: dict[str, Environment] = {}
-        self._of: dict[str, list[Environment]] = {}  # by version
+        self._environments = Fleet(clock=clock, keep_warm=keep_warm)
         self._assigned: dict[str, Prepared] = {}  # by the environment that starts in it
         self._waiting = Lines(
             loop=self._loop,
@@ -114,7 +113,7 @@ class Pool:
     # For other threads
 
     def snapshot(self) -> list[placement.Slot]:
-        return [environment.slot for environment in list(self._environments.values())]
+        return self._environments.snapshot()
 
     def held(self) -> int:
         """MB that all containers hold together, also those that are made or removed."""
@@ -138,17 +137,17 @@ class Pool:
         self.reactor.call(self._stock.fill)
 
     def freeze_idle(self, after: float) -> None:
-        """Freezes what has been idle for `after` seconds."""
+        """Freezes what has been idle for `after` seconds; returns when that is done."""
         self.reactor.run(self._freeze_idle(after))
 
     def retire_idle(self, after: float) -> None:
         """Retires what is stale, and what has been idle for `after` seconds but for `keep_warm`."""
-        self.reactor.call(self._retire_idle, after)
+        self.reactor.call(self._environments.retire_idle, after)
 
     def retire_versions(self, name: str, current: str | None) -> None:
         """The function's version is now `current` (None: it is gone); no other serves a call that
         is made from now on."""
-        self.reactor.call(self._retire_versions, name, current)
+        self.reactor.call(self._environments.retire_versions, name, current)
 
     def stop(self) -> None:
         """Removes every container; invocations under way end as `stopped`.
@@ -193,7 +192,7 @@ class Pool:
             if self._freeze_after <= 0:
                 self._loop.call_later(_LINGER, self._freeze_unused, leased, turn)
             if leased.stale:
-                self._retire_idle(after=float("inf"))
+                self._environments.retire_stale()
 
     # Finding
 
@@ -223,11 +222,8 @@ class Pool:
         return None
 
     def _take_idle(self, function: Function) -> Found | None:
-        environment = self._idle(function)
+        environment = self._environments.idle(function.version)
         return None if environment is None else self._lend(environment)
-
-    def _idle(self, function: Function) -> Environment | None:
-        return placement.serve_from(self._of.get(function.version, []), function.version)
 
     @staticmethod
     def _lend(environment: Environment) -> Found:
@@ -263,11 +259,10 @@ class Pool:
         if self._stopping:
             return stopped()
         limit = function.time_limit
-        environment = self._idle(function)
+        environment = self._environments.idle(function.version)
         if environment is not None:
             return self._lend(environment) if free.use(environment.slot, limit) else Wait.ROOM
-        same = self._of.get(function.version, [])
-        if placement.serving_soon(same, self._clock.monotonic(), _SOON) > ahead:
+        if self._environments.serving_soon(function.version, _SOON) > ahead:
             self._waiting.serve_later(_SOON)
             return Wait.ENVIRONMENT
         prepared = self._stock.prepared_for(function)
@@ -278,7 +273,7 @@ class Pool:
             return Wait.ROOM
         for slot in admission.evicted:
             if slot.id in self._environments:
-                self._environments[slot.id].move(Move.RETIRED)
+                self._environments.retire(slot.id)
             else:
                 self._stock.discard(slot.id)
         return (self._new(function), State.STARTING) if admission.at_once else Wait.REMOVAL
@@ -306,8 +301,7 @@ class Pool:
         # Its function may have changed while the call waited: then it serves that call alone.
         environment.stale = self._current(function.name) != function.version
         environment.reserve()
-        self._environments[environment.id] = environment
-        self._of.setdefault(environment.version, []).append(environment)
+        self._environments.add(environment)
         if prepared is not None:
             self._assigned[environment.id] = prepared
             prepared.serve(environment)
@@ -325,7 +319,7 @@ class Pool:
         if environment.state is State.RETIRING and not environment.unmade:
             self._remove(environment)
         if environment.stale and environment.idle:
-            self._loop.call_soon(self._retire_idle, float("inf"))
+            self._loop.call_soon(self._environments.retire_stale)
         self._waiting.serve_soon()
 
     def _remove(self, environment: Environment) -> None:
@@ -335,23 +329,8 @@ class Pool:
 
         self._removals.remove(environment.id, remove, partial(self._forget, environment))
 
-    def _retire_idle(self, after: float) -> None:
-        now = self._clock.monotonic()
-        for slot in placement.to_retire(self.snapshot(), now, after, self._keep_warm):
-            self._environments[slot.id].move(Move.RETIRED)
-
-    def _retire_versions(self, name: str, current: str | None) -> None:
-        for environment in self._environments.values():
-            if environment.function.name == name and environment.version != current:
-                environment.stale = True
-        self._retire_idle(after=float("inf"))
-
     def _forget(self, environment: Environment) -> None:
-        del self._environments[environment.id]
-        same = self._of[environment.version]
-        same.remove(environment)
-        if not same:
-            del self._of[environment.version]
+        self._environments.forget(environment)
         environment.move(Move.REMOVED)
         self._freed()
 
@@ -362,8 +341,7 @@ class Pool:
     async def _stop(self) -> None:
         self._stopping = True
         self._stock.close()
-        for environment in list(self._environments.values()):
-            environment.move(Move.RETIRED)
+        self._environments.retire_all()
         self._waiting.serve()
         give_up = self._loop.time() + _STOP_LIMIT
         while self._environments or not self._stock.is_empty:
@@ -381,6 +359,4 @@ class Pool:
             environment.freeze()
 
     async def _freeze_idle(self, after: float) -> None:
-        slots = [environment.slot for environment in self._environments.values()]
-        for slot in placement.to_freeze(slots, self._clock.monotonic(), after):
-            self._environments[slot.id].freeze()
+        self._environments.freeze_idle(after)
