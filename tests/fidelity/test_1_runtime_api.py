@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import pytest
 
 from emulator.engines.ending import ProgramExit
-from emulator.lambdas.invoker import Call
+from emulator.lambdas.invocation import Call
 from emulator.lambdas.launch import LABEL, RUNTIME_API
 from emulator.lambdas.mailbox import Mailbox
 from emulator.lambdas.outcome import MAX_RESPONSE, Answer, Cause, Failure, Outcome
