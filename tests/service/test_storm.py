@@ -102,7 +102,7 @@ def test_in_a_storm_everyone_is_answered_and_nothing_is_held_afterwards(
 ) -> None:
     monkeypatch.setattr("emulator.lambdas.stock._CALM", 0.02)
     monkeypatch.setattr("emulator.lambdas.keeper._ROUND", 0.05)
-    monkeypatch.setattr("emulator.lambdas.invoker._SETTLE_LIMIT", 0.05)
+    monkeypatch.setattr("emulator.lambdas.invocation._SETTLE_LIMIT", 0.05)
     dock = start_dock(prewarm=2, memory_budget=1024, direct_concurrency=48, concurrency=16)
     for number, name in enumerate(FUNCTIONS):
         dock.deploy(handler, name, memoryLimit=(128, 256)[number % 2])
