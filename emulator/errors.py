@@ -50,6 +50,11 @@ TaskdockError
 │   ├── ImageNotAvailable
 │   ├── NotReachable
 │   └── StartFailed
+├── StorageError                what has to be kept cannot be written, or read
+│   ├── DiskFull
+│   ├── DatabaseDamaged
+│   ├── DatabaseLocked
+│   └── DataFolderLost
 ├── IllegalMove                 a state table was asked for a move that it does not have
 └── StartupError                the server cannot start
 
@@ -273,6 +278,26 @@ class StartFailed(EngineError):
 
 class NotReachable(StartFailed):
     """A container cannot reach this server."""
+
+
+class StorageError(TaskdockError):
+    """The data folder cannot be used."""
+
+
+class DiskFull(StorageError):
+    """The disk that has the data folder is full."""
+
+
+class DatabaseDamaged(StorageError):
+    """The database is damaged."""
+
+
+class DatabaseLocked(StorageError):
+    """Another program holds the database's lock."""
+
+
+class DataFolderLost(StorageError):
+    """The data folder was removed or replaced while the server ran."""
 
 
 class IllegalMove(TaskdockError):

@@ -128,6 +128,9 @@ class Engine(Protocol):
         """None: it does. Otherwise what is wrong, in a few words; after a few seconds at most."""
 
     def sweep(self, label: str) -> int:
-        """Removes every container with this `name=value` label; returns how many there were."""
+        """Removes every container with this `name=value` label; returns how many there were.
+
+        Raises `EngineError`.
+        """
 
     def close(self) -> None: ...

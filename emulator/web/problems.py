@@ -22,6 +22,8 @@ PROBLEMS: dict[type[errors.TaskdockError], Problem] = {
     errors.TaskdockError: Problem(500, 1, "SERVER_EXCEPTION"),
     errors.CallerError: Problem(400, 22, "BODY_FORMAT_EXCEPTION"),
     errors.NotAllowed: Problem(401, 10, "NO_PERMISSION_EXCEPTION"),
+    errors.StorageError: Problem(503, 1, "SERVER_EXCEPTION"),
+    errors.DiskFull: Problem(507, 1, "SERVER_EXCEPTION"),
     errors.BadId: Problem(400, 12, "ID_FORMAT_EXCEPTION"),
     errors.EmptyBody: Problem(400, 13, "EMPTY_BODY_EXCEPTION"),
     errors.MissingFields: Problem(400, 14, "MISSING_REQUIRED_FIELDS_EXCEPTION"),
