@@ -24,11 +24,12 @@ def test_a_stopped_engine_blames_no_function_and_its_queue_goes_on_at_another(
     start_engine: StartEngine,
     python_image: Path,
     docker_client: docker.DockerClient,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     engine = start_engine()
     engine.load(python_image)
-    data = engine.folder / "faults"
+    data = tmp_path / "data"  # the engine's own folder goes with it
     server = LiveServer(docker_client, data, "--concurrency", "1", "--prewarm", "0")
     with monkeypatch.context() as patch:
         patch.setenv("DOCKER_HOST", engine.address)
