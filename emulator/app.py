@@ -231,7 +231,10 @@ class Emulator:
             outfitter=self._outfitter(),
             lead=self._lead,
             watch=self._watch,
+            current=self._version_of,
             budget=budget,
+            lone=settings.memory_budget == 0,
+            health=self.health,
             most=settings.max_environments,
             keep_warm=settings.keep_warm,
             prewarm=settings.prewarm,
@@ -356,6 +359,8 @@ class Emulator:
             budget=budget,
             environments=self.pool.snapshot,
             stocked=self.pool.stocked,
+            held=self.pool.held,
+            waiting=self.pool.waiting,
             queued=self._queue.depth,
             images=self._image_of.report,
             troubles=self.health.troubles,
@@ -438,9 +443,13 @@ class Emulator:
             self._worker.wake()
             self._dispatcher.wake()
 
+    def _version_of(self, name: str) -> str | None:
+        function = self.catalog.find(name)
+        return None if function is None else function.version
+
     def _function_changed(self, name: str) -> None:
         function = self.catalog.find(name)
-        self.pool.retire_versions(name, None if function is None else function.version)
+        self.pool.retire_versions(name, self._version_of(name))
         if function is not None:
             threading.Thread(target=self._fetch_image, args=(function,), daemon=True).start()
 
