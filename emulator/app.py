@@ -456,7 +456,7 @@ class Emulator:
     def _fetch_image(self, function: Function) -> None:
         """Ahead of the first task. A failure is told again, and to the caller, when that runs."""
         try:
-            self._image_of(function)
+            self._find_image(function)
             self.pool.expect(function)
         except EngineError as error:
             self.notices.publish("image_missing", function=function.name, error=error.message)
