@@ -6,10 +6,11 @@ the engine long is done on threads of its own.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from emulator.engines.engine import Container, Engine
+from emulator.engines.engine import Container, ContainerSpec, Engine, Listener
 from emulator.errors import EngineError
 from emulator.functions.function import Function
 from emulator.lambdas import launch
@@ -24,6 +25,7 @@ from emulator.reactor import Reactor
 INIT_LIMIT = 10.0  # seconds that a runtime has to start before its first invocation begins
 _END_LIMIT = 5.0  # seconds that a runtime has to end when it is stopped
 _STARTS = 32  # side by side; each may wait for a pull or a build
+_MAKES = 8  # of them that have the engine make a container; more would only slow each other down
 _ERRANDS = 8  # calls to the engine that take a moment, side by side
 
 _SILENT = "its init took too long"
@@ -43,6 +45,7 @@ class Attendant:
         limit."""
         self.starters = ThreadPoolExecutor(_STARTS, "starter")
         self.errands = ThreadPoolExecutor(_ERRANDS, "errand")
+        self._making = threading.BoundedSemaphore(_MAKES)
         self._engine = engine
         self._outfitter = outfitter
         self._reactor = reactor
@@ -98,7 +101,8 @@ class Attendant:
             container: Container | None = None
             try:
                 if not environment.retired:  # while it waited for a free thread
-                    container = self._create(environment)
+                    spec = self._outfit(environment)
+                    container = self.make(spec, environment, lambda: not environment.retired)
                 if container is not None and environment.retired:
                     container.kill()
                     container.remove()
@@ -110,10 +114,20 @@ class Attendant:
         environment.being_made = True
         await creating
 
-    def _create(self, environment: Environment) -> Container:
+    def _outfit(self, environment: Environment) -> ContainerSpec:
         spec, environment.program = self._outfitter.outfit(environment.function, environment.id)
         environment.image = spec.image
-        return self._engine.create(spec, environment, self._reactor)
+        return spec
+
+    def make(
+        self, spec: ContainerSpec, listener: Listener, is_wanted: Callable[[], bool]
+    ) -> Container | None:
+        """A container, or None where it is wanted no more when its turn comes. On any thread; the
+        engine is left the time to remove others meanwhile. Raises `EngineError`."""
+        with self._making:
+            if not is_wanted():
+                return None
+            return self._engine.create(spec, listener, self._reactor)
 
     async def _in_prepared_container(self, environment: Environment, prepared: Prepared) -> None:
         container = prepared.container

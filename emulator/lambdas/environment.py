@@ -179,10 +179,14 @@ class Environment:
         if self._container is not None:
             self._container.limit_cpu(cpus)
 
-    def remove(self) -> None:
-        """Kills and removes the container that was made; on any thread."""
+    def kill(self) -> None:
+        """Ends the container, and so frees what its programs hold."""
         if self._container is not None:
             self._container.kill()
+
+    def remove(self) -> None:
+        """Removes the container that was made; on any thread. Raises `EngineError`."""
+        if self._container is not None:
             self._container.remove()
 
     async def left(self, state: State, limit: float) -> bool:

@@ -98,7 +98,7 @@ class Pool:
             cpus=cpus,
         )
         self._stock = Stock(
-            engine=engine,
+            create=self.attendant.make,
             outfitter=outfitter,
             reactor=reactor,
             starters=self.attendant.starters,
@@ -327,6 +327,7 @@ class Pool:
             environment.remove()
             self._discard(environment.id)
 
+        environment.kill()
         self._removals.remove(environment.id, remove, partial(self._forget, environment))
 
     def _forget(self, environment: Environment) -> None:
