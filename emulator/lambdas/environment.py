@@ -19,7 +19,7 @@ from emulator.engines.engine import Container, Program
 from emulator.functions.function import Function
 from emulator.lambdas import lifecycle
 from emulator.lambdas.lifecycle import Move, State
-from emulator.lambdas.logs import LogLine
+from emulator.lambdas.logs import LogLine, message_of
 from emulator.lambdas.mailbox import Mailbox
 from emulator.lambdas.outcome import Failure
 from emulator.lambdas.placement import Slot, is_idle
@@ -139,8 +139,11 @@ class Environment:
     def made(self, container: Container | None) -> None:
         """The engine has made the container; None: there is none and there will be none.
 
-        Where it has been retired meanwhile, that is told anew: now it can be removed.
+        Where it has been retired meanwhile, that is told anew: now it can be removed. What is said
+        first counts.
         """
+        if not self.unmade:
+            return
         retiring = self.state is State.RETIRING
         self._container = container
         self.unmade = self.being_made = False
@@ -253,10 +256,9 @@ class Environment:
     # What the engine says (engine.Listener)
 
     def output(self, line: bytes) -> None:
-        # Runtimes keep a message of several lines together with carriage returns.
         self._printed += len(line) + 1
         self._last_output = self._clock.monotonic()
-        message = line.decode(errors="replace").rstrip("\r\n").replace("\r", "\n")
+        message = message_of(line)
         over, self._kept = self._kept > MAX_LOG, self._kept + len(line) + _ROW
         if self._kept > MAX_LOG:
             if self._container is not None:

@@ -15,6 +15,7 @@ from functools import partial
 from emulator import ids
 from emulator.clock import Clock
 from emulator.engines.engine import Engine
+from emulator.engines.watch import EngineWatch
 from emulator.functions.function import Function
 from emulator.health import Health
 from emulator.lambdas import placement, room
@@ -47,6 +48,7 @@ class Pool:
         outfitter: Outfitter,
         lead: Lead,
         current: Callable[[str], str | None],
+        watch: EngineWatch,
         budget: int,
         health: Health,
         clock: Clock,
@@ -94,6 +96,7 @@ class Pool:
             engine=engine,
             outfitter=outfitter,
             reactor=reactor,
+            watch=watch,
             notices=notices,
             cpus=cpus,
         )

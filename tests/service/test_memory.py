@@ -151,6 +151,7 @@ def test_what_is_being_removed_holds_its_memory_and_the_call_that_needs_it_waits
     dock.deploy(lambda *_: "small")
     dock.deploy(lambda *_: "large", "oak-chair", memoryLimit=256)
     assert dock.execute().status_code == 200
+    dock.eventually(lambda: dock.states() == ["ready"])
     engine.removing.clear()
 
     call = begin(dock, "oak-chair")
@@ -374,7 +375,7 @@ def test_a_stop_does_not_wait_for_what_an_engine_that_hangs_is_making(
         dock.pool.make_up_stock(0.0)
         dock.pool.stop()
     dock.engine.starting.set()
-    assert call.result(LIMIT).status_code == 400
+    assert call.result(LIMIT).status_code == 503
     dock.eventually(lambda: len(dock.engine.started) == 2 and not dock.engine.containers)
 
 
@@ -410,7 +411,7 @@ def test_nothing_is_made_for_a_call_that_a_stop_has_ended_before_its_turn(
         dock.engine.starting.set()
         stopping.result(LIMIT)
 
-    assert {call.result(LIMIT).status_code for call in calls} == {400}
+    assert {call.result(LIMIT).status_code for call in calls} == {503}
     assert len(dock.engine.started) == 1
     assert not dock.engine.containers
 
@@ -436,5 +437,5 @@ def test_what_is_retired_while_it_is_made_keeps_no_other_from_being_removed(
 
     assert not dock.engine.containers
     dock.engine.starting.set()
-    assert {call.result(LIMIT).status_code for call in calls} == {400}
+    assert {call.result(LIMIT).status_code for call in calls} == {503}
     dock.eventually(lambda: dock.states() == [])
