@@ -129,7 +129,7 @@ def test_invocations_side_by_side_each_have_an_environment(dock: Dock) -> None:
 def test_a_runtime_that_does_not_ask_again_serves_nobody_and_is_removed_in_the_end(
     dock: Dock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.invoker._SETTLE_LIMIT", 0.2)
+    monkeypatch.setattr("emulator.lambdas.invocation._SETTLE_LIMIT", 0.2)
 
     def handler(event: Json, runtime: Runtime) -> None:
         runtime.answer("done")
@@ -581,7 +581,7 @@ def test_who_waits_for_one_that_works_on_after_its_answer_gets_another(
 ) -> None:
     """Also when a second one has answered by the time that the first one's has run out."""
     monkeypatch.setattr("emulator.lambdas.pool._SOON", 0.1)
-    monkeypatch.setattr("emulator.lambdas.invoker._SETTLE_LIMIT", 60.0)
+    monkeypatch.setattr("emulator.lambdas.invocation._SETTLE_LIMIT", 60.0)
     dock, over = start_dock(clock=clock), Event()
     answers = {"first": Event(), "second": Event()}
 
