@@ -6,6 +6,7 @@ import contextlib
 import platform as machine
 import socket
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -17,6 +18,8 @@ from emulator.closing import Part, close_all
 from emulator.data_folder import DataFolder
 from emulator.engines.engine import Engine
 from emulator.engines.images import platform
+from emulator.engines.source import Found
+from emulator.engines.watch import EngineWatch, WatchedEngine
 from emulator.errors import EngineError, StartupError, StorageError
 from emulator.functions.catalog import Catalog
 from emulator.functions.code import CodeStore
@@ -45,10 +48,13 @@ from emulator.tasks.journal import Journal, Scribe
 from emulator.tasks.outbox import Outbox
 from emulator.tasks.queue import Queue
 from emulator.tasks.rescuer import Rescuer
+from emulator.tasks.retention import Retention
 from emulator.tasks.runner import Runner
 from emulator.tasks.scheduler import Scheduler
 from emulator.tasks.service import Service
 from emulator.tasks.timetable import Timetable
+from emulator.tasks.unwritten import Unwritten
+from emulator.tasks.waiting import WaitingTasks
 from emulator.tasks.worker import Worker
 from emulator.web import front, problems, runtime_api
 from emulator.web.connection import Site
@@ -133,6 +139,8 @@ class Emulator:
         self._reactor.start()
         self._began = True
         self._lookout.start()
+        self._watch.start()
+        self._unwritten.start()
         self._keeper.start()
         self._scribe.start()
         self._rescuer.start()
@@ -140,6 +148,7 @@ class Emulator:
         self._scheduler.start()
         self._courier.start()
         self._dispatcher.start()
+        self._retention.start()
         self._public.start()
         variables = {"API_HOST": self.url, **self.directory.local.credentials}
         with self._store.disk.told():
@@ -170,14 +179,19 @@ class Emulator:
             Part("scheduler", self._scheduler.stop, _WRITING),
             Part("worker", self._worker.stop, _WRITING),
             Part("dispatcher", self._dispatcher.stop, _WRITING),
+            Part("invocations", self._invoker.close),
             Part("what runs", lambda: self._await_idle(grace), grace + _WRITING),
             Part("containers", self.pool.stop, _REMOVING),
             Part("what ran", lambda: self._await_idle(settle), settle + _WRITING),
             Part("keeper", self._keeper.stop),
             Part("courier", self._courier.stop, _WRITING),
             Part("rescuer", self._rescuer.stop, _WRITING),
+            Part("retention", self._retention.stop, _WRITING),
             Part("listener", self._public.stop),
             Part("requests", lambda: self._wsgi.stop(_REQUESTS), _REQUESTS + 1.0),
+            Part("unwritten endings", self._unwritten.stop, _WRITING),
+            Part("waiting tasks", self._waiting.stop, _WRITING),
+            Part("engine's watch", self._watch.stop),
         ]
 
     def _opened(self) -> list[Part]:
@@ -200,10 +214,11 @@ class Emulator:
             each.close()
 
     def _await_idle(self, limit: float) -> None:
-        """Waits `limit` seconds at most until neither worker nor dispatcher runs anything."""
-        began = self._clock.monotonic()
-        self._worker.await_idle(limit)
-        self._dispatcher.await_idle(max(limit - (self._clock.monotonic() - began), 0.0))
+        """Waits `limit` seconds at most until nothing runs any more, and its end is written."""
+        give_up = time.monotonic() + limit
+        for part in (self._worker, self._dispatcher, self._invoker):
+            part.await_idle(max(give_up - time.monotonic(), 0.0))
+        self._unwritten.await_empty(max(give_up - time.monotonic(), 0.0))
 
     def hurry(self) -> None:
         """Ends what runs now, for a `stop` that is under way."""
@@ -214,12 +229,18 @@ class Emulator:
         self.catalog = Catalog(store=store, code=self._code, clock=clock)
         self.directory = Directory(store=store, clock=clock)
         budget = settings.memory_budget or self._engine.memory * 3 // 4
+        self._watch = EngineWatch(engine=self._engine, health=self.health, notices=notices)
+        self._unwritten = Unwritten(health=self.health, notices=notices)
         self.pool = Pool(
-            engine=self._engine,
+            engine=WatchedEngine(self._engine, self._watch),
             reactor=self._reactor,
             outfitter=self._outfitter(),
             lead=self._lead,
+            watch=self._watch,
+            current=self._version_of,
             budget=budget,
+            lone=settings.memory_budget == 0,
+            health=self.health,
             most=settings.max_environments,
             keep_warm=settings.keep_warm,
             prewarm=settings.prewarm,
@@ -238,12 +259,17 @@ class Emulator:
         self._queue = Queue(store=store, server=ids.word(), events=events)
         journal = Journal(store)
         self._scribe = Scribe(journal=journal, notices=notices)
-        invoker = Invoker(pool=self.pool, clock=clock, region=settings.region)
+        self._waiting = WaitingTasks(queue=self._queue, notices=notices)
+        self._invoker = invoker = Invoker(
+            pool=self.pool, watch=self._watch, clock=clock, region=settings.region
+        )
         runner = Runner(
             queue=self._queue,
             journal=journal,
             catalog=self.catalog,
             invoker=invoker,
+            waiting=self._waiting,
+            unwritten=self._unwritten,
             clock=clock,
             notices=notices,
         )
@@ -252,6 +278,7 @@ class Emulator:
             queue=self._queue,
             runner=runner,
             places=settings.concurrency,
+            held=self._is_held,
             clock=clock,
             notices=notices,
         )
@@ -271,6 +298,7 @@ class Emulator:
             journal=journal,
             catalog=self.catalog,
             runner=runner,
+            unwritten=self._unwritten,
             places=direct,
             status_of=problems.status_of,
             clock=clock,
@@ -282,7 +310,9 @@ class Emulator:
             journal=journal,
             catalog=self.catalog,
             runner=runner,
+            unwritten=self._unwritten,
             places=settings.concurrency,
+            held=self._is_held,
             clock=clock,
             notices=notices,
         )
@@ -302,6 +332,16 @@ class Emulator:
             timetable=timetable, wake_worker=self._worker.wake, clock=clock, notices=notices
         )
         self._courier = Courier(outbox=Outbox(store=store), clock=clock, notices=notices)
+        self._retention = Retention(
+            store=store,
+            days=settings.keep_days,
+            megabytes=settings.keep_mb,
+            longest=self.catalog.longest_time_limit,
+            sweep=self.catalog.sweep,
+            clock=clock,
+            health=self.health,
+            notices=notices,
+        )
         self._lookout = Lookout(
             faults=[self._folder.fault, store.lost],
             refuse=store.refuse,
@@ -325,9 +365,12 @@ class Emulator:
             budget=budget,
             environments=self.pool.snapshot,
             stocked=self.pool.stocked,
+            held=self.pool.held,
+            waiting=self.pool.waiting,
             queued=self._queue.depth,
             images=self._image_of.report,
             troubles=self.health.troubles,
+            stored=self._retention.report,
             clock=clock,
         )
         self._wsgi = Wsgi(
@@ -372,7 +415,7 @@ class Emulator:
     def _outfitter(self) -> Outfitter:
         settings = self.settings
         return Outfitter(
-            image_of=self._image_of,
+            image_of=self._find_image,
             code=self._code,
             port=self.port,
             credentials=self.directory.local.function_credentials,
@@ -387,17 +430,32 @@ class Emulator:
             clock=self._clock,
         )
 
+    def _find_image(self, function: Function) -> Found:
+        with self._watch.listening():
+            return self._image_of(function)
+
+    def _is_held(self) -> bool:
+        return self._watch.trouble is not None
+
     def _wake_loops(self, name: str, facts: dict[str, Any]) -> None:
-        """A new schedule may be due before the next one was; a failure may have subscribers."""
+        """A new schedule may be due before the next one was; a failure may have subscribers; what
+        was held may go on."""
         if name == "schedule_created":
             self._scheduler.wake()
         elif name == "task_failed":
             self._worker.wake()
             self._courier.wake()
+        elif name == "trouble_ended":
+            self._worker.wake()
+            self._dispatcher.wake()
+
+    def _version_of(self, name: str) -> str | None:
+        function = self.catalog.find(name)
+        return None if function is None else function.version
 
     def _function_changed(self, name: str) -> None:
         function = self.catalog.find(name)
-        self.pool.retire_versions(name, None if function is None else function.version)
+        self.pool.retire_versions(name, self._version_of(name))
         if function is not None:
             threading.Thread(target=self._fetch_image, args=(function,), daemon=True).start()
 

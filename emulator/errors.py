@@ -43,6 +43,7 @@ TaskdockError
 │   ├── RequestTooLarge
 │   ├── BadApiResult
 │   ├── InvocationFailed
+│   │   └── Unavailable
 │   └── FunctionFailed
 ├── EngineError                 containers cannot be run
 │   ├── EngineUnreachable
@@ -242,6 +243,10 @@ class BadApiResult(CallerError):
 
 class InvocationFailed(CallerError):
     """The function could not be started."""
+
+
+class Unavailable(InvocationFailed):
+    """No function can be run at the moment: try again later."""
 
 
 class FunctionFailed(CallerError):

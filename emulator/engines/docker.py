@@ -18,11 +18,12 @@ from docker.types import DriverConfig, LogConfig, Mount
 from docker.utils.config import find_config_file
 
 from emulator.disk import SHORTAGES
-from emulator.engines import logins
-from emulator.engines.docker_container import DockerContainer, is_running, reason, remove
+from emulator.engines import faults, logins
+from emulator.engines.docker_container import DockerContainer, is_running, remove
 from emulator.engines.engine import Container, ContainerSpec, Listener
 from emulator.engines.facts import EngineFacts, Image, Kind, read_engine, read_image
 from emulator.engines.launcher.door import INSIDE, LAUNCHER, TOKEN, Door, Doors
+from emulator.engines.locate import PING_SECONDS
 from emulator.engines.passages import Choice, Passage, Passages, usual
 from emulator.engines.passwd import Passwords
 from emulator.engines.reaper import Reaper
@@ -40,6 +41,8 @@ _LAUNCHERS = ("SETUID", "SETGID", "KILL")
 _PIDS = 1024  # and no ulimit nproc: the kernel counts that by user, over all containers together
 _GLANCE = 0.25  # seconds until it is looked whether a container that is awaited has ended
 _ARRIVAL_LIMIT = 20  # seconds
+_LEFTOVER_LIMIT = 600.0  # seconds that it is tried to remove what an engine's fault has left
+_LEFTOVER_PAUSE = 1.0
 _SWEEPS = 8  # removals side by side
 _NO_LIMIT = (
     "the engine has no control group for it (on the kernel's command line: cgroup_enable=memory; a"
@@ -138,6 +141,13 @@ class DockerEngine:
             with self._choosing:
                 return self._create_by_any(spec, listener, reactor)
 
+    def answers(self) -> str | None:
+        try:
+            reply = self._api.get(f"{self._api.base_url}/_ping", timeout=PING_SECONDS)
+        except (DockerException, OSError) as error:
+            return faults.silence(error)
+        return None if reply.ok else f"HTTP status {reply.status_code}"
+
     def _create_by_any(
         self, spec: ContainerSpec, listener: Listener, reactor: Reactor
     ) -> Container:
@@ -180,6 +190,22 @@ class DockerEngine:
                 remove(self._api, id)
         door.remove()
 
+    def _discard_later(self, id: str, door: Door, reactor: Reactor) -> None:
+        """What the engine has made of it before it failed, once it answers again."""
+        reactor.call(door.close)
+
+        def discard() -> None:
+            give_up = time.monotonic() + _LEFTOVER_LIMIT
+            while id and time.monotonic() < give_up:
+                try:
+                    remove(self._api, id)
+                    break
+                except EngineError:
+                    time.sleep(_LEFTOVER_PAUSE)
+            door.remove()
+
+        threading.Thread(target=discard, name="leftover", daemon=True).start()
+
     def _create(
         self, spec: ContainerSpec, passage: Passage, listener: Listener, reactor: Reactor
     ) -> Container:
@@ -206,8 +232,8 @@ class DockerEngine:
         try:
             door = passage.door(self._doors, loop)
         except OSError as error:
-            fault = EngineUnreachable if error.errno in SHORTAGES else StartFailed
-            raise fault(f"there is no door for it: {error}") from None
+            kind = EngineUnreachable if error.errno in SHORTAGES else StartFailed
+            raise kind(f"there is no door for it: {error}") from None
         id = ""
         try:
             image = self._image(spec.image)
@@ -225,11 +251,10 @@ class DockerEngine:
             self._api.start(id)
             self._await_arrival(container)
         except (DockerException, OSError, EngineError) as error:
-            self._discard(id, door, reactor)
-            if isinstance(error, EngineError):
-                raise
-            what = "start" if id else "be made"
-            raise StartFailed(f"the container could not {what}: {reason(error)}") from None
+            fault = faults.told(error, f"the container could not {'start' if id else 'be made'}")
+            own = isinstance(fault, EngineUnreachable)
+            (self._discard_later if own else self._discard)(id, door, reactor)
+            raise fault from None
         return container
 
     def _await_arrival(self, container: DockerContainer) -> None:

@@ -8,6 +8,7 @@ all that an invocation needs: see docs/decisions.md.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -23,6 +24,7 @@ from emulator.web.peers import Peer, is_crowded
 
 _MAX_QUEUED = 16  # requests sent before the answers to earlier ones
 _HOP = frozenset({b"connection", b"upgrade", b"http2-settings"})
+_METHOD = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+ ")  # RFC 9110, 9.1
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -117,13 +119,16 @@ class Connection(asyncio.Protocol):
                     self._refuse(431, "The headers are too large.")
                     return
                 data = self._parse(data)
-        except httptools.HttpParserInvalidMethodError:
-            self._refuse(405, "No endpoint has this method.")
+        except httptools.HttpParserInvalidMethodError as error:
+            if _METHOD.match(data):
+                self._refuse(405, "No endpoint has this method.")
+            else:
+                self._refuse(400, f"Invalid HTTP request received: {error}")
         except httptools.HttpParserError as error:
             if isinstance(error.__context__, _TooLarge):
                 self._refuse(413, f"The body has more than {self._site.max_body} bytes.")
             else:
-                self._refuse(400, "Invalid HTTP request received.")
+                self._refuse(400, f"Invalid HTTP request received: {error}")
 
     def eof_received(self) -> bool:
         """Keeps the connection for the answers to what has come."""
@@ -162,7 +167,8 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
+        # The parser keeps the space behind a value, which is not of it: RFC 9110, 5.5
+        self._headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         self._head = 0

@@ -50,6 +50,7 @@ _NAMES: dict[type[TaskdockError], str] = {
     errors.NotFound: "ResourceNotFoundException",
     errors.RequestTooLarge: "RequestEntityTooLargeException",
     errors.StorageError: "ServiceUnavailableException",
+    errors.Unavailable: "ServiceUnavailableException",
     errors.TooManyExecutions: "TooManyRequestsException",
 }
 

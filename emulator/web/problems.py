@@ -57,6 +57,7 @@ PROBLEMS: dict[type[errors.TaskdockError], Problem] = {
         400, 1404, "TIME_LIMIT_EXCEEDS_DIRECT_EXECUTION_MAXIMUM_EXCEPTION"
     ),
     errors.InvocationFailed: Problem(400, 1405, "LAMBDA_INVOCATION_EXCEPTION"),
+    errors.Unavailable: Problem(503, 1405, "LAMBDA_INVOCATION_EXCEPTION"),
     errors.FunctionFailed: Problem(400, 1406, "LAMBDA_RUNTIME_EXCEPTION"),
     errors.BadFunctionName: Problem(400, 1407, "INVALID_FUNCTION_NAME_EXCEPTION"),
     errors.NoLogs: Problem(400, 1408, "NO_TASK_LOGS_FOUND"),
