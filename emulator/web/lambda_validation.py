@@ -20,7 +20,7 @@ NOT_NULL = "Member must not be null"
 Constraint = tuple[str, Callable[[Any], Any]]
 """What it says, and whether a value fulfils it."""
 _SHOWN = 2000  # characters of a value that are repeated
-_TYPES: Mapping[str, tuple[type, ...]] = {
+TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "blob": (str,),  # in base64
     "boolean": (bool,),
@@ -149,14 +149,14 @@ def _rules(shape: Shape) -> Iterator[Constraint]:
         yield words, lambda value: size(value) >= least
     if shape.pattern is not None:
         words = f"Member must satisfy regular expression pattern: {shape.pattern}"
-        yield words, _compiled(shape.pattern).fullmatch
+        yield words, re.compile(translated(shape.pattern)).fullmatch
 
 
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
+def translated(pattern: str) -> str:
+    """A pattern of Java's as Python has it."""
     for theirs, ours in _CLASSES:
         pattern = pattern.replace(theirs, ours)
-    return re.compile(pattern)
+    return pattern
 
 
 def _read(shape: Shape, value: Any) -> Any:
@@ -164,7 +164,7 @@ def _read(shape: Shape, value: Any) -> Any:
     whole = shape.type in ("integer", "long")
     if whole and isinstance(value, float) and value.is_integer():
         value = int(value)
-    fits = isinstance(value, _TYPES[shape.type])
+    fits = isinstance(value, TYPES[shape.type])
     if fits and not (isinstance(value, bool) and shape.type != "boolean"):
         return value
     raise Refusal("SerializationException", _unreadable(shape, value))

@@ -82,6 +82,7 @@ def test_each_form_of_a_name_is_the_function(shared_aws: Any, operation: str, fo
 @pytest.mark.parametrize("operation", WITH_QUALIFIER)
 def test_a_version_that_is_not_there_is_not_taken_for_one_that_is(
     shared: Dock,
+    *,
     operation: str,
     name: str,
     qualifier: str | None,
