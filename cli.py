@@ -140,6 +140,7 @@ def status(as_json: bool, service: TaskService) -> None:
             "since": f"{output.moment(found['startTimestamp'])} UTC",
             "tasks": f"{queued['new']} new, {queued['inProgress']} in progress",
             "memory": f"{memory['held']} of {memory['budget']} MB",
+            "database": output.stored(found["stored"]),
             "prepared": "; ".join(prepared) or "none",
         }
     )
@@ -295,7 +296,7 @@ def run(*, name: str, text: str | None, file: IO[bytes] | None, service: TaskSer
 
 def _show_log(service: TaskService, task_id: str) -> None:
     for line in service.logs(task_id):
-        output.note(line["message"].rstrip("\n"))
+        output.note(output.message(line["message"], terminal=sys.stderr.isatty()))
 
 
 @main.group(cls=Commands)
@@ -593,7 +594,8 @@ def logs(task_id: str, following: bool, as_json: bool, service: TaskService) -> 
         if as_json:
             output.line(line)
         else:
-            click.echo(f"{line['timestamp']}  {line['message'].rstrip()}")
+            said = output.message(line["message"], terminal=sys.stdout.isatty())
+            click.echo(f"{line['timestamp']}  {said}")
 
 
 @main.command()

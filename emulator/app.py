@@ -43,6 +43,7 @@ from emulator.tasks.journal import Journal, Scribe
 from emulator.tasks.outbox import Outbox
 from emulator.tasks.queue import Queue
 from emulator.tasks.rescuer import Rescuer
+from emulator.tasks.retention import Retention
 from emulator.tasks.runner import Runner
 from emulator.tasks.scheduler import Scheduler
 from emulator.tasks.service import Service
@@ -114,6 +115,7 @@ class Emulator:
         self._scheduler.start()
         self._courier.start()
         self._dispatcher.start()
+        self._retention.start()
         self._public.start()
         self._credentials.touch(mode=0o600)
         variables = {"API_HOST": self.url, **self.directory.local.credentials}
@@ -137,6 +139,7 @@ class Emulator:
         self._keeper.stop()
         self._courier.stop()
         self._rescuer.stop()
+        self._retention.stop()
         self._public.stop()
         self._wsgi.stop()
         self._reactor.stop()
@@ -249,6 +252,16 @@ class Emulator:
             timetable=timetable, wake_worker=self._worker.wake, clock=clock, notices=notices
         )
         self._courier = Courier(outbox=Outbox(store=store), clock=clock, notices=notices)
+        self._retention = Retention(
+            store=store,
+            days=settings.keep_days,
+            megabytes=settings.keep_mb,
+            longest=self.catalog.longest_time_limit,
+            sweep=self.catalog.sweep,
+            clock=clock,
+            health=self.health,
+            notices=notices,
+        )
         notices.subscribe(self._wake_loops)
         runtime = Site(
             answer=RuntimeApi(self.pool.mailbox),
@@ -267,6 +280,7 @@ class Emulator:
             queued=self._queue.depth,
             images=self._image_of.report,
             troubles=self.health.troubles,
+            stored=self._retention.report,
             clock=clock,
         )
         self._wsgi = Wsgi(

@@ -146,6 +146,10 @@ class Catalog:
         function = self.find(name)
         return function.execution_options.default_priority or 0 if function else 0
 
+    def longest_time_limit(self) -> float:
+        """Seconds that some function may run."""
+        return max((f.time_limit for f in self._functions.copy().values()), default=0)
+
     def all(self) -> list[Function]:
         """By name."""
         functions = self._functions.copy()
@@ -157,6 +161,12 @@ class Catalog:
         Only while nothing runs: a container reads its code from the folder that is removed.
         """
         self._code.keep_only({f.code for f in self.all() if f.code is not None})
+
+    def sweep(self) -> None:
+        """Removes code that no function has had for an hour, while others run."""
+        with self._writing:  # none is being added, and named only then
+            used = {f.code for f in self.all() if f.code is not None}
+            self._code.sweep(used, self._clock.monotonic())
 
     def _changed(self, name: str) -> None:
         for changed in self._on_change:

@@ -26,6 +26,7 @@ _PRAGMAS = {
     "busy_timeout": 10_000,
     "foreign_keys": 1,
     "wal_autocheckpoint": 4000,  # pages: 16 MB; who checkpoints waits for the disk, up to 0.1 s
+    "journal_size_limit": 16 * 1024 * 1024,  # bytes that the log keeps of a peak, once it is over
 }
 
 _LONG_PATH = (

@@ -167,6 +167,7 @@ InvocationRow.add_index(
         InvocationRow.function_name, InvocationRow.timestamp, name="invocation_by_function"
     )
 )
+InvocationRow.add_index(InvocationRow.index(InvocationRow.timestamp, name="invocation_by_time"))
 
 
 class BacklogRow(Table):

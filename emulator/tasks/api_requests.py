@@ -120,10 +120,11 @@ class ApiRequests:
         self, request_id: str, *, since: datetime | None, limit: int, offset: int
     ) -> list[LogLine]:
         """Raises `BadId`, `NotFound`, or `NoApiRequestLogs` for none."""
-        query = ApiRequestRow.select().where(ApiRequestRow.id == checks.object_id(request_id))
-        if not query.exists(self._store.db):
-            raise NotFound(f"there is no API request {request_id}")
+        checks.object_id(request_id)
         lines = self._journal.read(request_id, since=since, limit=limit, offset=offset)
+        query = ApiRequestRow.select().where(ApiRequestRow.id == request_id)
+        if not query.exists(self._store.db):  # behind the lines: both may be removed in between
+            raise NotFound(f"there is no API request {request_id}")
         if not lines:
             raise NoApiRequestLogs
         return lines

@@ -132,8 +132,9 @@ class Service:
         self, task_id: str, *, since: datetime | None, limit: int, offset: int
     ) -> list[LogLine]:
         """Raises `BadId`, `NotFound`, `IllegalState` when it has not run, `NoLogs` for none."""
-        task = self._queue.get(checks.object_id(task_id))
+        checks.object_id(task_id)
         lines = self._journal.read(task_id, since=since, limit=limit, offset=offset)
+        task = self._queue.get(task_id)  # behind the lines: both may be removed in between
         if not lines and task.claim == 0:
             raise IllegalState(
                 "this task has not run yet; there are logs only after a task has run"

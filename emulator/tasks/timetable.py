@@ -6,7 +6,6 @@ transaction. Of two servers at one database the second finds the schedule moved 
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -133,7 +132,7 @@ class Timetable:
 
 
 def _to_row(schedule: Schedule) -> dict[str, Any]:
-    return {**asdict(schedule), "interval": schedule.interval.total_seconds()}
+    return {**vars(schedule), "interval": schedule.interval.total_seconds()}
 
 
 def _from_row(row: ScheduleRow) -> Schedule:

@@ -40,6 +40,10 @@ _MAX_CONTEXT = 3583  # bytes of base64
 _EXPECTED = (
     "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
 )
+_TOO_DEEP = (
+    f"Document nesting depth ({strict_json.MAX_DEPTH + 1}) exceeds the maximum allowed"
+    f" ({strict_json.MAX_DEPTH}, from `StreamReadConstraints.getMaxNestingDepth()`)"
+)
 _SOURCE = "Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled)"
 
 
@@ -187,12 +191,13 @@ def _qualifier(request: Request) -> str | None:
 
 
 def _event(request: Request, limit: int) -> bytes:
-    """The body as it came, or an empty object for none. Raises `RequestTooLarge` or `Refusal`."""
+    """The body as it came but for a byte order mark, which not every runtime could read, or an
+    empty object for none. Raises `RequestTooLarge` or `Refusal`."""
     if request.truncated:
         raise Refusal("SerializationException", "the body is shorter than its headers say")
-    body = request.body
-    if len(body) > limit:
+    if len(request.body) > limit:
         raise problems.too_large(limit, "InvokeFunction")
+    body = strict_json.without_mark(request.body)
     if not body:
         return b"{}"
     try:
@@ -208,6 +213,8 @@ def _event(request: Request, limit: int) -> bytes:
 
 def _where(error: ValueError) -> str:
     """What is wrong and where, in the words of the parser that AWS uses."""
+    if isinstance(error, strict_json.TooDeep):
+        return _TOO_DEEP
     if not isinstance(error, json.JSONDecodeError):
         return str(error)
     said = "Unexpected end-of-input"

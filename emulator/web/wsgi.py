@@ -1,7 +1,8 @@
 """Runs a WSGI application on threads, behind a server that reads requests whole.
 
 The application sees requests as they were sent: the raw URI, which signatures cover
-(`REQUEST_URI`), and repeated headers joined with a bare comma, as API Gateway's events have them.
+(`REQUEST_URI`), and repeated headers joined with a bare comma. WSGI cannot tell X_Wood from X-Wood,
+so it gets only names without an underscore; `HEADERS` has all of them, for what passes them on.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 
 from emulator.web.exchange import Reply, Request
 
+HEADERS = "taskdock.headers"
+"""The key of all headers as they came, `exchange.Headers`: names in lower case, in their order."""
 THREADS = 64  # a direct execution or API function holds one for up to 30 s
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -63,6 +66,7 @@ def environ_of(request: Request) -> dict[str, Any]:
         "SERVER_PROTOCOL": f"HTTP/{request.version}",
         "REMOTE_ADDR": request.peer.address,
         "REMOTE_PORT": str(request.peer.port),
+        HEADERS: request.headers,
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(request.body),

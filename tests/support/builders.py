@@ -123,6 +123,7 @@ class Dock:
         """As if its process had been killed: it takes no task, and ends none that it holds."""
         self.emulator._scheduler.stop()
         self.emulator._courier.stop()
+        self.emulator._retention.stop()
         self.emulator._dispatcher.stop()
         self.emulator._dispatcher._backlog = None  # type: ignore[assignment]
         self.emulator._worker.stop()

@@ -567,6 +567,15 @@ STATUS = {
     "prepared": [],
     "tasks": {"new": 3, "inProgress": 1},
     "memory": {"budget": 2048, "held": 384},
+    "stored": {
+        "size": 12_582_912,
+        "fileSize": 25_165_824,
+        "logSize": 0,
+        "limit": 1_073_741_824,
+        "keepDays": 30.0,
+        "oldestTimestamp": "2026-01-01T12:00:00.000Z",
+        "removed": {"tasks": 7, "logLines": 5},
+    },
 }
 
 
@@ -582,6 +591,7 @@ def test_the_status_is_a_few_lines_and_a_table(taskdock: Taskdock, stub: StubSer
         "since     2026-01-02 12:00:00 UTC",
         "tasks     3 new, 1 in progress",
         "memory    384 of 2048 MB",
+        "database  12 of 1024 MB, 30 days at most, since 2026-01-01 12:00:00 UTC; 12 rows removed",
         "prepared  none",
         "",
         "FUNCTION  STATE   MB   IDLE SINCE (UTC)",
