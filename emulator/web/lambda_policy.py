@@ -76,10 +76,9 @@ def serve_policies(api: Blueprint, functions: Functions) -> None:
 
     @serve(api, "GetPolicy")
     def get(asked: Json) -> Json:
-        reference = named(asked)
-        function = _owner(names, reference)
+        function = _owner(names, named(asked))
         statements = function.annotations.statements
-        if reference.qualifier is not None or not statements:
+        if not statements:
             raise _missing("The resource you requested does not exist.")
         return {"Policy": _policy(statements), "RevisionId": answers.revision(function)}
 

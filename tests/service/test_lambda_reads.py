@@ -301,3 +301,24 @@ def test_what_was_told_of_a_function_is_there_after_a_start_and_gone_with_it(
         assert [each["Sid"] for each in policy["Statement"]] == ["s3"]
         assert aws.list_tags(Resource=ARN)["Tags"] == {}
         assert refused(aws.get_policy, FunctionName=NAME)["status"] == 404
+
+
+@pytest.mark.parametrize(
+    ("qualifier", "said"),
+    [
+        ("$LATEST", "The resource you requested does not exist."),
+        ("1", f"Function not found: {ARN}:1"),
+    ],
+)
+def test_a_version_has_no_policy_and_the_functions_is_not_taken_for_it(
+    dock: Dock, aws: Any, qualifier: str, said: str
+) -> None:
+    aws.create_function(**zip_function())
+    aws.add_permission(**S3)
+
+    shown = refused(aws.get_policy, FunctionName=NAME, Qualifier=qualifier)
+    removed = refused(aws.remove_permission, FunctionName=f"{NAME}:{qualifier}", StatementId="s3")
+
+    for error in (shown, removed):
+        assert (error["status"], error["Code"], error["Message"]) == (404, MISSING, said)
+    assert len(json.loads(aws.get_policy(FunctionName=NAME)["Policy"])["Statement"]) == 1
