@@ -561,19 +561,28 @@ def test_what_breaks_is_told_in_aws_shape(dock: Dock, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("length", "status", "name"),
-    [("99999999", 413, "RequestEntityTooLargeException"), ("many", 400, "SerializationException")],
+    ("length", "status", "name", "said"),
+    [
+        (
+            "99999999",
+            413,
+            "RequestEntityTooLargeException",
+            "Zipped size must be smaller than 52428800 bytes",
+        ),
+        ("many", 400, "SerializationException", ""),
+    ],
 )
 def test_what_is_refused_before_it_is_read_has_aws_shape_too(
-    shared: Dock, length: str, status: int, name: str
+    shared: Dock, *, length: str, status: int, name: str, said: str
 ) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", shared.emulator.port, timeout=10)
     connection.putrequest("POST", FUNCTIONS)
     connection.putheader("Content-Length", length)
     connection.endheaders()
     answer = connection.getresponse()
-    said = json.load(answer)
+    body = json.load(answer)
     connection.close()
 
     assert (answer.status, answer.headers["X-Amzn-Errortype"]) == (status, name)
-    assert said.keys() <= {"Message", "Type"}
+    assert body.keys() <= {"Message", "Type"}
+    assert said in body["Message"]
