@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import compileall
-import hashlib
 import io
 import json
 import os
@@ -37,6 +36,7 @@ from docker.models.images import Image
 import emulator
 from benchmarks.call import VERSION, Called, request
 from emulator import places
+from emulator.data_folder import label_of
 from emulator.engines.images import ImageRequest, Images
 from emulator.engines.locate import find_engine
 from emulator.functions import runtimes
@@ -274,8 +274,7 @@ class Taskdock:
     @property
     def containers(self) -> dict[str, str]:
         """The engine's filter for all that this server has made."""
-        server = hashlib.sha256(str(self.data_dir.resolve()).encode()).hexdigest()[:16]
-        return {"label": f"dev.taskdock.server={server}"}
+        return {"label": f"dev.taskdock.server={label_of(self.data_dir)}"}
 
     @cached_property
     def server(self) -> Server:

@@ -54,8 +54,8 @@ class Catalog:
     ) -> Function:
         """Makes a new function of `Function`'s properties.
 
-        Raises `BadFunctionName`, `BadConfiguration`, `UnknownRuntime`, `BadFunctionCode` or
-        `AlreadyExists`; nothing is kept then.
+        Raises `BadFunctionName`, `BadConfiguration`, `UnknownRuntime`, `BadFunctionCode`,
+        `AlreadyExists` or `StorageError`; nothing is kept then.
         """
         check_name(name)
         function = Function(name=name, update_timestamp=self._clock.now(), **properties)
@@ -64,7 +64,8 @@ class Catalog:
             if name in self._functions:
                 raise AlreadyExists(f"there is a function named '{name}' already")
             if zipped is not None:
-                function = replace(function, code=self._code.add(zipped, max_zipped))
+                with self._store.disk.told():
+                    function = replace(function, code=self._code.add(zipped, max_zipped))
             FunctionRow.insert(**_to_row(function)).execute(self._store.db)
             self._functions[name] = function
         self._changed(name)
@@ -95,7 +96,8 @@ class Catalog:
             )
             _check(after, zipped)
             if zipped is not None:
-                after = replace(after, code=self._code.add(zipped, max_zipped))
+                with self._store.disk.told():
+                    after = replace(after, code=self._code.add(zipped, max_zipped))
             FunctionRow.update(**_to_row(after)).where(FunctionRow.name == name).execute(
                 self._store.db
             )

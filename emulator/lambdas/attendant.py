@@ -1,6 +1,6 @@
 """The attendant: does with environments what the pool and the invoker have decided.
 
-It starts, ends and removes them. It is called on the reactor's thread; what takes
+It starts and ends them. It is called on the reactor's thread; what takes
 the engine long is done on threads of its own.
 """
 
@@ -10,14 +10,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from emulator.engines.engine import Container, Engine
+from emulator.engines.watch import EngineWatch
 from emulator.errors import EngineError
 from emulator.functions.function import Function
 from emulator.lambdas import launch
 from emulator.lambdas.environment import Environment
 from emulator.lambdas.lifecycle import Move, State
-from emulator.lambdas.outcome import Failure, not_started
+from emulator.lambdas.outcome import Failure, could_not_start
 from emulator.lambdas.outfitter import Outfitter
-from emulator.lambdas.stock import Prepared
+from emulator.lambdas.prepared import Prepared
 from emulator.notices import Notices
 from emulator.reactor import Reactor
 
@@ -25,7 +26,6 @@ INIT_LIMIT = 10.0  # seconds that a runtime has to start before its first invoca
 _END_LIMIT = 5.0  # seconds that a runtime has to end when it is stopped
 _STARTS = 32  # side by side; each may wait for a pull or a build
 _ERRANDS = 8  # calls to the engine that take a moment, side by side
-_REMOVALS = 4
 
 _SILENT = "its init took too long"
 
@@ -37,6 +37,7 @@ class Attendant:
         engine: Engine,
         outfitter: Outfitter,
         reactor: Reactor,
+        watch: EngineWatch,
         notices: Notices,
         cpus: Callable[[Function], float] | None = None,
     ) -> None:
@@ -44,34 +45,30 @@ class Attendant:
         limit."""
         self.starters = ThreadPoolExecutor(_STARTS, "starter")
         self.errands = ThreadPoolExecutor(_ERRANDS, "errand")
-        self._undertaker = ThreadPoolExecutor(_REMOVALS, "undertaker")
         self._engine = engine
         self._outfitter = outfitter
         self._reactor = reactor
         self._loop = reactor.loop
+        self._watch = watch
         self._notices = notices
         self._cpus = cpus
 
     async def start(self, environment: Environment, prepared: Prepared | None) -> Failure | None:
         """Makes its container, or takes the one that is prepared, and starts its runtime.
 
-        It is busy then, or down. Whatever goes wrong, it is retired.
+        It is busy then, or down. Whatever goes wrong, it is retired; as soon as the engine does not
+        answer any more, too.
         """
         name = environment.function.name
         try:
-            if prepared is not None and await prepared.made:
-                await self._in_prepared_container(environment, prepared)
-            else:
-                await self._in_new_container(environment)
+            await self._watch.while_it_answers(self._take_container(environment, prepared))
             ready = await self._await_init(environment, INIT_LIMIT)
         except EngineError as error:
             environment.move(Move.RETIRED)
             self._notices.publish("environment_failed", function=name, error=error.message)
-            return not_started(type(error).__name__, error.message)
+            return could_not_start(error)
         except BaseException:
             environment.move(Move.RETIRED)
-            if environment.unmade:
-                environment.made(None)
             raise
         if not ready and environment.overdue:
             self._notices.publish("environment_silent", function=name, hint=_SILENT)
@@ -88,35 +85,45 @@ class Attendant:
         if not await environment.ended(_END_LIMIT):
             environment.gone()
 
-    def remove(self, environment: Environment, then: Callable[[Environment], None]) -> None:
-        """Returns at once; `then` is called when nothing is left of it."""
-
-        def remove() -> None:
-            try:
-                environment.remove()
-            except EngineError as error:
-                self._tell_of(environment, error)
-            finally:
-                self._outfitter.discard(environment.id)
-                self._reactor.call(then, environment)
-
-        self._undertaker.submit(remove)
-
     def close(self) -> None:
-        for threads in (self._undertaker, self.errands, self.starters):
+        for threads in (self.errands, self.starters):
             threads.shutdown(wait=False)
 
-    async def _in_new_container(self, environment: Environment) -> None:
-        def create() -> Container:
-            spec, environment.program = self._outfitter.outfit(environment.function, environment.id)
-            environment.image = spec.image
-            return self._engine.create(spec, environment, self._reactor)
-
-        container: Container | None = None
+    async def _take_container(self, environment: Environment, prepared: Prepared | None) -> None:
         try:
-            container = await self._loop.run_in_executor(self.starters, create)
-        finally:
-            environment.made(container)
+            if prepared is not None and await prepared.made:
+                await self._in_prepared_container(environment, prepared)
+            else:
+                await self._in_new_container(environment)
+        finally:  # else its removal would wait for a container that nobody makes
+            if environment.unmade and not environment.being_made:
+                environment.made(None)
+
+    async def _in_new_container(self, environment: Environment) -> None:
+        """What was made is told to its environment, whether somebody still waits for it or not.
+        One that is retired by then, perhaps by a stop that has not waited, gets none."""
+
+        def create() -> None:
+            container: Container | None = None
+            try:
+                if not environment.retired:  # while it waited for a free thread
+                    container = self._create(environment)
+                if container is not None and environment.retired:
+                    container.kill()
+                    container.remove()
+                    container = None
+            finally:
+                self._reactor.call(environment.made, container)
+
+        self._watch.check()
+        creating = self._loop.run_in_executor(self.starters, create)
+        environment.being_made = True
+        await creating
+
+    def _create(self, environment: Environment) -> Container:
+        spec, environment.program = self._outfitter.outfit(environment.function, environment.id)
+        environment.image = spec.image
+        return self._engine.create(spec, environment, self._reactor)
 
     async def _in_prepared_container(self, environment: Environment, prepared: Prepared) -> None:
         container = prepared.container
@@ -124,7 +131,6 @@ class Attendant:
         function, id = environment.function, environment.id
         name = launch.container_name(function.name, id)
         environment.image = prepared.image
-        environment.made(container)
         assigned = self._loop.run_in_executor(self.errands, self._outfitter.assign, function, id)
         environment.program = await assigned
         rename = self._ask(environment, lambda: container.rename(name))
@@ -145,7 +151,8 @@ class Attendant:
     async def _ask(self, environment: Environment, verb: Callable[[], None]) -> None:
         """Where the engine fails at it, that is told; no invocation fails for it."""
         try:
-            await self._loop.run_in_executor(self.errands, verb)
+            asked = self._loop.run_in_executor(self.errands, verb)
+            await self._watch.while_it_answers(asked)
         except EngineError as error:
             self._tell_of(environment, error)
 

@@ -19,7 +19,8 @@ from flask import Response
 from emulator import ids, strict_json
 from emulator.errors import CallerError, TaskdockError
 from emulator.functions.function import Function
-from emulator.lambdas.invoker import MAX_EVENT, Call
+from emulator.lambdas.invocation import Call
+from emulator.lambdas.invoker import MAX_EVENT
 from emulator.lambdas.outcome import Answer, Cause
 from emulator.notices import Notices
 from emulator.reactor import Reactor
@@ -166,9 +167,9 @@ def _answer(invoked: Invoked) -> Reply:
     outcome = invoked.outcome
     headers = [JSON, _VERSION]
     if not isinstance(outcome, Answer):
-        if outcome.cause is Cause.STOPPED:
+        if outcome.cause in (Cause.STOPPED, Cause.UNAVAILABLE):
             return _refused("ServiceUnavailableException", outcome.message)
-        if outcome.cause is Cause.START:
+        if outcome.cause in (Cause.START, Cause.LOST):
             return _refused("ServiceException", f"{outcome.name}: {outcome.message}")
         headers.append(("X-Amz-Function-Error", "Unhandled"))
     if invoked.log_tail is not None:

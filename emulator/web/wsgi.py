@@ -11,7 +11,7 @@ import asyncio
 import io
 import sys
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from emulator.web.exchange import Reply, Request
@@ -27,14 +27,19 @@ class Wsgi:
     def __init__(self, app: Application) -> None:
         self._app = app
         self._threads = ThreadPoolExecutor(THREADS, "web")
+        self._calls: set[Future[Reply]] = set()  # that are under way
 
     def reply(self, request: Request) -> asyncio.Future[Reply]:
         """What the application answers. Raises what it raises."""
-        loop = asyncio.get_running_loop()
-        return loop.run_in_executor(self._threads, self._call, environ_of(request))
+        call = self._threads.submit(self._call, environ_of(request))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        return asyncio.wrap_future(call)
 
-    def stop(self) -> None:
-        self._threads.shutdown(wait=False)
+    def stop(self, limit: float) -> None:
+        """Returns when no call is under way any more, or after `limit` seconds."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        wait(self._calls.copy(), limit)
 
     def _call(self, environ: dict[str, Any]) -> Reply:
         status, headers = 500, []

@@ -597,7 +597,7 @@ def test_the_answer_is_given_also_when_it_cannot_be_recorded(dock: Dock) -> None
     response = dock.get("/api/walnut-table")
 
     assert response.status_code == 200
-    assert "api_request_broke" in [name for name, _ in dock.notices]
+    assert "write_postponed" in [name for name, _ in dock.notices]
 
 
 def test_requests_and_tasks_use_the_same_warm_environment(dock: Dock) -> None:

@@ -283,13 +283,13 @@ def test_what_ended_a_moment_ago_stays_and_the_server_says_that_it_holds_too_muc
 
 
 def test_the_room_of_what_was_removed_is_used_again(small: Dock) -> None:
-    fill(small, 30)
+    fill(small, 20)
     small.advance(61)
     tidy(small)
     size = stored(small)["fileSize"]
 
-    for _ in range(3):
-        fill(small, 20)
+    for _ in range(2):
+        fill(small, 12)
         small.advance(61)
         tidy(small)
 

@@ -93,6 +93,7 @@ class Dock:
         *,
         engine: FakeEngine | None = None,
         clock: Clock | None = None,
+        give_up: Callable[[str], object] = lambda _: None,
         **settings: Any,
     ) -> None:
         self.engine = engine or FakeEngine()
@@ -106,6 +107,7 @@ class Dock:
             engine=self.engine,
             image_of=self._image_of,
             clock=clock,
+            give_up=give_up,
         )
         self.pool = self.emulator.pool
         self.notices: list[tuple[str, Json]] = []
@@ -128,7 +130,7 @@ class Dock:
         self.emulator._dispatcher._backlog = None  # type: ignore[assignment]
         self.emulator._worker.stop()
         self.emulator._queue._server = "dead"
-        self.emulator._lock.close()
+        self.emulator._folder.close()
 
     # What callers do
 
