@@ -384,6 +384,7 @@ class Emulator:
                 events=events,
                 names=names,
                 architecture=_architecture(settings),
+                concurrency=settings.direct_concurrency,
                 health=report.health,
                 status=report,
                 notices=notices,
