@@ -20,13 +20,12 @@ from benchmarks.fidelity.case import Case, Row
 from benchmarks.fidelity.cases import CASES
 from benchmarks.fidelity.seen import Seen
 from benchmarks.fidelity.table import Finding, markdown
-from benchmarks.peers import (
-    CannotServe,
-    Contender,
-    Machine,
-    all_contenders,
-    install_peers,
-)
+from benchmarks.installed import install_peers
+from benchmarks.ministack import MiniStack
+from benchmarks.peers import Contender, Machine, Taskdock
+from benchmarks.rie import Rie
+from benchmarks.sam import Sam
+from benchmarks.server import CannotServe
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "fidelity.md"
 LIMIT = 25 * 60  # seconds for everything
@@ -40,7 +39,7 @@ def main() -> None:
     contenders = all_contenders(machine)
     if chosen.contender:
         contenders = [one for one in contenders if one.name in chosen.contender]
-    install_peers(contenders)
+    install_peers(each.package for each in contenders if each.package)
     deadline = time.monotonic() + LIMIT
     texts = {contender.title: run(contender, cases, deadline) for contender in contenders}
     findings = [
@@ -57,10 +56,20 @@ def main() -> None:
         print(f"written into {DOCUMENT}")
 
 
+def all_contenders(machine: Machine) -> list[Contender]:
+    return [
+        Taskdock(machine),
+        Sam(machine, "sam-eager", "SAM CLI, warm (EAGER)", ["--warm-containers", "EAGER"]),
+        Sam(machine, "sam", "SAM CLI, default", []),
+        Rie(machine),
+        MiniStack(machine),
+    ]
+
+
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fidelity", description=__doc__)
     parser.add_argument("--only", action="append", choices=[case.name for case in CASES])
-    names = ["taskdock", "sam-eager", "sam", "rie"]
+    names = ["taskdock", "sam-eager", "sam", "rie", "ministack"]
     parser.add_argument("--contender", action="append", choices=names)
     return parser.parse_args()
 

@@ -19,7 +19,8 @@ from statistics import median
 
 from benchmarks import tasks_page
 from benchmarks.call import Called, request
-from benchmarks.peers import Function, Rie, code_folder
+from benchmarks.function import Function, code_folder
+from benchmarks.rie import Rie
 from benchmarks.speed import memory
 from benchmarks.speed.clients import Target
 from benchmarks.speed.table import OURS, Goal, Line, Samples

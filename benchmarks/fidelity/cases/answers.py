@@ -19,7 +19,7 @@ from benchmarks.fidelity.case import (
     status_row,
     unhandled,
 )
-from benchmarks.peers import Function
+from benchmarks.function import Function
 
 MIB = 1024 * 1024
 
