@@ -21,7 +21,7 @@ from benchmarks.call import VERSION, Called
 from benchmarks.function import Function, create_request, tarred
 from benchmarks.installed import MINISTACK, rie, venv
 from benchmarks.peers import BUILT, Machine, deployed
-from benchmarks.server import Server, free_port, running
+from benchmarks.server import LOOPBACK, Server, free_port, running
 from emulator.engines.locate import find_engine
 from emulator.functions import runtimes
 
@@ -53,8 +53,10 @@ class MiniStack:
     lacks: frozenset[str] = frozenset()
     package = MINISTACK
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, host: str = LOOPBACK) -> None:
+        """`host`: the address that it serves at; it sends functions to the engine's gateway."""
         self._machine = machine
+        self._host = host
         self._stack = ExitStack()
         self._made: dict[str, str] = {}  # images by runtime
 
@@ -69,14 +71,16 @@ class MiniStack:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             "GATEWAY_PORT": str(port),
-            "BIND_HOST": "127.0.0.1",
+            "BIND_HOST": self._host,
             "LAMBDA_EXECUTOR": "docker",
             "DOCKER_HOST": find_engine(os.environ),
             "MINISTACK_IMAGE_PREFIX": PREFIX,
             "MINISTACK_HOSTNAME": socket.gethostname(),
         }
         program = str(venv(MINISTACK) / "bin" / "ministack")
-        return self._stack.enter_context(running([program], port, room / "log", environment))
+        return self._stack.enter_context(
+            running([program], port, room / "log", environment, self._host)
+        )
 
     @property
     def containers(self) -> dict[str, str]:
@@ -86,7 +90,7 @@ class MiniStack:
     @contextmanager
     def serve(self, name: str, function: Function) -> Iterator[Called]:
         base = self._image(function.runtime)
-        address = ("127.0.0.1", self.server.port)
+        address = (self._host, self.server.port)
         called = Called(
             name,
             address,
@@ -129,6 +133,20 @@ class MiniStack:
         for reference in self._made.values():
             self._machine.remove_image(reference)
         self._made.clear()
+
+
+def gateway(machine: Machine) -> str:
+    """The address at which containers find this machine, where that is one of its own; so nobody
+    else can reach the server. Loopback where the engine is in a machine of its own: there a name
+    leads from containers to it."""
+    configs = machine.docker.networks.get("bridge").attrs["IPAM"]["Config"]
+    found = next((one["Gateway"] for one in configs if "Gateway" in one), LOOPBACK)
+    with socket.socket() as tried:
+        try:
+            tried.bind((found, 0))
+        except OSError:
+            return LOOPBACK
+    return str(found)
 
 
 def _log(called: Called) -> str:

@@ -90,11 +90,12 @@ class Machine:
             self.remove_image(reference)
 
     def remove_image(self, reference: str) -> None:
-        """Waits for the end of its containers, which its contender removes."""
+        """Waits for the end of its containers, which its contender removes: while there is one,
+        the image would only lose its name."""
         deadline = time.monotonic() + START_LIMIT
         while True:
             try:
-                self.docker.images.remove(reference, force=True)
+                self.docker.images.remove(reference)
                 return
             except ImageNotFound:
                 return
@@ -102,6 +103,17 @@ class Machine:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
+
+    def remove_built_on(self, reference: str) -> None:
+        """What a build that failed has left of this image: containers, images without a name."""
+        try:
+            id = self.docker.images.get(reference).id
+        except ImageNotFound:
+            return
+        self.remove_containers(ancestor=reference)
+        for image in self.docker.images.list(filters={"dangling": True}):
+            if image.id != id and any(layer["Id"] == id for layer in image.history()):
+                self.docker.images.remove(image.id)
 
     def remove_containers(self, **filters: str | list[str] | bool) -> None:
         for container in self.docker.containers.list(all=True, filters=filters):

@@ -65,6 +65,7 @@ class Sam:
                 self._machine.remove_containers(**containers)
                 if image:
                     self._machine.remove_image(rapid_image(image))
+                    self._machine.remove_built_on(image)
 
     def _tag(self, runtime: str) -> None:
         """SAM asks for AWS's image by name; a stand-in is called that for the run."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.call import request
 
+LOOPBACK = "127.0.0.1"
 START_LIMIT = 60  # seconds
 
 
@@ -22,7 +23,7 @@ class CannotServe(Exception):
 
 def free_port() -> int:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.bind((LOOPBACK, 0))
         return int(taken.getsockname()[1])
 
 
@@ -45,7 +46,11 @@ class Server:
 
 @contextmanager
 def running(
-    command: Sequence[str], port: int, printed: Path, environment: Mapping[str, str]
+    command: Sequence[str],
+    port: int,
+    printed: Path,
+    environment: Mapping[str, str],
+    host: str = LOOPBACK,
 ) -> Iterator[Server]:
     """The server that `command` starts, once it answers on `port`; CannotServe if it ends first."""
     with printed.open("wb") as log:
@@ -59,16 +64,16 @@ def running(
             raise CannotServe(printed.read_text(errors="replace")[-500:])
 
     try:
-        await_http(port, check)
+        await_http(port, check, host)
         yield Server(process, port, printed, time.monotonic() - begun)
     finally:
         stop(process)
 
 
-def await_http(port: int, check: Callable[[], None]) -> None:
+def await_http(port: int, check: Callable[[], None], host: str = LOOPBACK) -> None:
     """Waits until anything is answered over HTTP; `check` raises when that is hopeless."""
     deadline = time.monotonic() + START_LIMIT
-    while request(("127.0.0.1", port), "GET", "/health").status == 0:
+    while request((host, port), "GET", "/health").status == 0:
         check()
         if time.monotonic() > deadline:
             raise CannotServe(f"nothing answers within {START_LIMIT} s")

@@ -1,4 +1,4 @@
-"""Runs the cases on the contenders, one at a time, and writes the table into docs/fidelity.md.
+"""Runs the cases on the contenders, and writes the table into docs/fidelity.md.
 
 A run of some cases or some contenders only prints it.
 """
@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from benchmarks.fidelity.cases import CASES
 from benchmarks.fidelity.seen import Seen
 from benchmarks.fidelity.table import Finding, markdown
 from benchmarks.installed import install_peers
-from benchmarks.ministack import MiniStack
+from benchmarks.ministack import MiniStack, gateway
 from benchmarks.peers import Contender, Machine, Taskdock
 from benchmarks.rie import Rie
 from benchmarks.sam import Sam
@@ -32,6 +33,10 @@ LIMIT = 25 * 60  # seconds for everything
 Texts = list[str | None]  # one for each row of a case
 
 
+class TooLate(Exception):
+    """The time was over before the last case."""
+
+
 def main() -> None:
     chosen = options()
     cases = [case for case in CASES if not chosen.only or case.name in chosen.only]
@@ -40,8 +45,10 @@ def main() -> None:
     if chosen.contender:
         contenders = [one for one in contenders if one.name in chosen.contender]
     install_peers(each.package for each in contenders if each.package)
-    deadline = time.monotonic() + LIMIT
-    texts = {contender.title: run(contender, cases, deadline) for contender in contenders}
+    try:
+        texts = run_all(contenders, cases)
+    except TooLate as late:
+        sys.exit(str(late))
     findings = [
         Finding(case.title, row.what, row.aws, row.grade, seen={t: texts[t][n][i] for t in texts})
         for n, case in enumerate(cases)
@@ -62,7 +69,7 @@ def all_contenders(machine: Machine) -> list[Contender]:
         Sam(machine, "sam-eager", "SAM CLI, warm (EAGER)", ["--warm-containers", "EAGER"]),
         Sam(machine, "sam", "SAM CLI, default", []),
         Rie(machine),
-        MiniStack(machine),
+        MiniStack(machine, gateway(machine)),
     ]
 
 
@@ -74,16 +81,35 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def run_all(contenders: Sequence[Contender], cases: Sequence[Case]) -> dict[str, list[Texts]]:
+    """By title, in this order. Two contenders at a time: both kinds of SAM CLI, one after the other
+    since they share images' names, and beside them the others."""
+    lanes = [[one for one in contenders if isinstance(one, Sam) is sam] for sam in (True, False)]
+    deadline = time.monotonic() + LIMIT
+
+    def run_lane(lane: Sequence[Contender]) -> dict[str, list[Texts]]:
+        return {each.title: run(each, cases, deadline) for each in lane}
+
+    with ThreadPoolExecutor(len(lanes)) as threads:
+        found = dict(item for lane in threads.map(run_lane, lanes) for item in lane.items())
+    return {each.title: found[each.title] for each in contenders}
+
+
 def run(contender: Contender, cases: Sequence[Case], deadline: float) -> list[Texts]:
     found = []
+    begun = time.monotonic()
     try:
         for case in cases:
-            if time.monotonic() > deadline:
-                sys.exit(f"stopped before {case.name} of {contender.title}: {LIMIT} s are over")
-            print(f"{contender.title}: {case.name}", flush=True)
+            now = time.monotonic()
+            if now > deadline:
+                raise TooLate(
+                    f"stopped before {case.name} of {contender.title}: {LIMIT} s are over"
+                )
+            print(f"{now - begun:5.0f} s  {contender.title}: {case.name}", flush=True)
             found.append(texts_of(contender, case))
     finally:
         contender.close()
+    print(f"{time.monotonic() - begun:5.0f} s  {contender.title}: end", flush=True)
     return found
 
 
