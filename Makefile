@@ -81,7 +81,7 @@ bench-quick: venv-dev engine ## the same with fewer samples, under 3 minutes
 bench-profile: venv-dev engine ## where taskdock's own time goes, into docs/performance.md; under a minute
 	$(VENV)/python -m benchmarks.speed --profile
 
-fidelity: venv-dev engine ## run taskdock and its peers case by case, into docs/fidelity.md; about 12 minutes
+fidelity: venv-dev engine ## run taskdock and its peers case by case, into docs/fidelity.md; 15 to 25 minutes
 	$(VENV)/python -m benchmarks.fidelity $(FIDELITY)
 
 docs: venv-dev ## draw the state charts in docs/architecture.md from the tables

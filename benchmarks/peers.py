@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
 import requests
@@ -58,14 +59,16 @@ class Machine:
         self._images = Images(self.docker, lambda progress: print(f"  {progress.what}"))
 
         self._found: dict[str, Image] = {}
+        self._looking = Lock()
 
     def image(self, runtime_id: str) -> Image:
         """Looked for once: a tag may be given to another image while we run."""
-        if runtime_id not in self._found:
-            runtime = runtimes.find(runtime_id)
-            reference = self._images.ensure(ImageRequest(runtime.image, runtime.standin))
-            self._found[runtime_id] = self.docker.images.get(reference)
-        return self._found[runtime_id]
+        with self._looking:
+            if runtime_id not in self._found:
+                runtime = runtimes.find(runtime_id)
+                reference = self._images.ensure(ImageRequest(runtime.image, runtime.standin))
+                self._found[runtime_id] = self.docker.images.get(reference)
+            return self._found[runtime_id]
 
     def is_standin(self, runtime_id: str) -> bool:
         return STANDIN in self.image(runtime_id).labels

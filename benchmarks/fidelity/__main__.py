@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
+from threading import Event
 
 from benchmarks.call import Unanswered
 from benchmarks.document import replaced
@@ -33,8 +34,8 @@ LIMIT = 25 * 60  # seconds for everything
 Texts = list[str | None]  # one for each row of a case
 
 
-class TooLate(Exception):
-    """The time was over before the last case."""
+class Stopped(Exception):
+    """Before the last case: the time was over, or something else had gone wrong."""
 
 
 def main() -> None:
@@ -47,8 +48,8 @@ def main() -> None:
     install_peers(each.package for each in contenders if each.package)
     try:
         texts = run_all(contenders, cases)
-    except TooLate as late:
-        sys.exit(str(late))
+    except Stopped as early:
+        sys.exit(str(early))
     findings = [
         Finding(case.title, row.what, row.aws, row.grade, seen={t: texts[t][n][i] for t in texts})
         for n, case in enumerate(cases)
@@ -87,24 +88,39 @@ def run_all(contenders: Sequence[Contender], cases: Sequence[Case]) -> dict[str,
     lanes = [[one for one in contenders if isinstance(one, Sam) is sam] for sam in (True, False)]
     deadline = time.monotonic() + LIMIT
 
-    def run_lane(lane: Sequence[Contender]) -> dict[str, list[Texts]]:
-        return {each.title: run(each, cases, deadline) for each in lane}
+    stopped = Event()  # by whatever ends the other lane: then what was started is removed
 
+    def run_lane(lane: Sequence[Contender]) -> dict[str, list[Texts]]:
+        try:
+            return {each.title: run(each, cases, deadline, stopped) for each in lane}
+        except BaseException:
+            stopped.set()
+            raise
+
+    found: dict[str, list[Texts]] = {}
     with ThreadPoolExecutor(len(lanes)) as threads:
-        found = dict(item for lane in threads.map(run_lane, lanes) for item in lane.items())
+        try:
+            for done in threads.map(run_lane, lanes):
+                found |= done
+        except BaseException:
+            stopped.set()
+            raise
     return {each.title: found[each.title] for each in contenders}
 
 
-def run(contender: Contender, cases: Sequence[Case], deadline: float) -> list[Texts]:
+def run(
+    contender: Contender, cases: Sequence[Case], deadline: float, stopped: Event
+) -> list[Texts]:
     found = []
     begun = time.monotonic()
     try:
         for case in cases:
             now = time.monotonic()
+            where = f"stopped before {case.name} of {contender.title}"
+            if stopped.is_set():
+                raise Stopped(where)
             if now > deadline:
-                raise TooLate(
-                    f"stopped before {case.name} of {contender.title}: {LIMIT} s are over"
-                )
+                raise Stopped(f"{where}: {LIMIT} s are over")
             print(f"{now - begun:5.0f} s  {contender.title}: {case.name}", flush=True)
             found.append(texts_of(contender, case))
     finally:
