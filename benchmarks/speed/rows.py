@@ -173,9 +173,10 @@ def cold_calls(world: World, contender: str, count: int) -> float:
 
 def cold_at_ministack(world: World, count: int) -> float:
     """Of functions that are Active, and have no container yet."""
-    with ExitStack() as stack:
-        contender = world.contenders[MINISTACK]
-        served = [stack.enter_context(contender.serve(f"cold-{n}", OK)) for n in range(count)]
+    contender = world.contenders[MINISTACK]
+    with ExitStack() as stack, ThreadPoolExecutor(count) as threads:  # each waits for its state
+        contexts = [contender.serve(f"cold-{n}", OK) for n in range(count)]
+        served = list(threads.map(stack.enter_context, contexts))
         targets = [target(called, MINISTACK) for called in served]
         return world.load(targets, clients=count, calls=count).seconds * 1000
 
