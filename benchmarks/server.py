@@ -41,7 +41,8 @@ class Server:
         return self.process.pid
 
     def read_log(self) -> str:
-        return self.printed.read_text(errors="replace")
+        """With its line ends as they are."""
+        return self.printed.read_bytes().decode(errors="replace")
 
 
 @contextmanager

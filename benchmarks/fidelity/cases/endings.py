@@ -97,7 +97,8 @@ SIGNALS = Case(
             number = getattr(signal, event["signal"])
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
-        """
+        """,
+        timeout=10,
     ),
     calls(*({"signal": name} for name in _SIGNALS), *({"status": one} for one in _STATUSES)),
     (
