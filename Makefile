@@ -11,7 +11,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE VIRTUAL_EN
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv venv-dev engine images demo serve check format test test-fast test-engines test-vm engines launcher bench bench-quick bench-profile fidelity docs ci clean
+.PHONY: help venv venv-dev engine images demo serve check format test test-fast test-engines test-vm engines launcher bench bench-quick bench-profile soak fidelity docs ci clean
 
 help: ## show this list
 	@echo "Usage: make TARGET"
@@ -80,6 +80,9 @@ bench-quick: venv-dev engine ## the same with fewer samples, under 3 minutes
 
 bench-profile: venv-dev engine ## where taskdock's own time goes, into docs/performance.md; under a minute
 	$(VENV)/python -m benchmarks.speed --profile
+
+soak: venv-dev engine ## an hour of steady work: does anything grow? into docs/performance.md; MINUTES=60
+	$(VENV)/python -m benchmarks.soak --minutes $(or $(MINUTES),60)
 
 fidelity: venv-dev engine ## run taskdock and its peers case by case, into docs/fidelity.md; 15 to 25 minutes
 	$(VENV)/python -m benchmarks.fidelity $(FIDELITY)

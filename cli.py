@@ -1,7 +1,9 @@
 """The taskdock command: its words and exit codes; what they stand for is in emulator.client.
 
 Exit codes: 0 done; 1 the function, task, deployment or server failed; 2 the call was wrong and
-nothing was done; 124 the function ran into its time limit; 137 it ran out of memory.
+nothing was done; 124 the function ran into its time limit; 137 it ran out of memory. Of `serve`:
+0 it stopped in order; 1 it could not start or go on; 128 and a signal's number: it was ended by a
+second signal, or before it had started.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from emulator import __version__, places
 from emulator.client import credentials, exits, follow, options, output, progress, task_config
 from emulator.client import demo as demonstration
 from emulator.client import images as image_of
-from emulator.client.api import FUNCTION_FAILED, Json, TaskService, equals
+from emulator.client.api import FAILING, FUNCTION_FAILED, Json, TaskService, equals
 from emulator.client.deploy import Deployment
 from emulator.client.deploy import deploy as deploy_function
 from emulator.client.errors import ServerUnreachable, ServiceError, WrongCall
@@ -78,7 +80,11 @@ def main(ctx: click.Context) -> None:
 @main.command()
 @options.settings
 def serve(**given: str | None) -> None:
-    """Run the server until Ctrl-C."""
+    """Run the server until Ctrl-C.
+
+    A second Ctrl-C ends it within two seconds. Exit code: 0 when it has stopped in order, 1 when it
+    could not start or go on, 128 and the signal's number when a second signal has ended it.
+    """
     try:
         settings = Settings.load(given)
     except StartupError as error:
@@ -123,11 +129,13 @@ def env(*, data_dir: Path, exh: bool, yes: bool) -> None:
 @options.as_json
 @options.service
 def status(as_json: bool, service: TaskService) -> None:
-    """Show the running server: its environments, its queue, its memory."""
+    """Show the running server: what does not work, its environments, its queue, its memory."""
     found = service.status()
     if as_json:
         output.document(found)
         return
+    for trouble in found.get("troubles", ()):  # there are older servers
+        _show_trouble(trouble)
     queued, memory = found["tasks"], found["memory"]
     prepared = [
         f"{one['count']} of {one['wanted']} {one['runtime']}, {one['memory']} MB"
@@ -140,6 +148,7 @@ def status(as_json: bool, service: TaskService) -> None:
             "since": f"{output.moment(found['startTimestamp'])} UTC",
             "tasks": f"{queued['new']} new, {queued['inProgress']} in progress",
             "memory": f"{memory['held']} of {memory['budget']} MB",
+            "database": output.stored(found["stored"]),
             "prepared": "; ".join(prepared) or "none",
         }
     )
@@ -150,6 +159,15 @@ def status(as_json: bool, service: TaskService) -> None:
     columns = ("Function", "State", "MB", "Idle since (UTC)")
     click.echo()
     output.table(columns, rows, empty="no environments: none has been needed lately")
+
+
+def _show_trouble(trouble: Json) -> None:
+    failing = trouble["severity"] == FAILING
+    what = click.style(
+        "does not work" if failing else "degraded", fg="red" if failing else "yellow"
+    )
+    since = output.moment(trouble["sinceTimestamp"])
+    output.say(f"{what}: {trouble['name']}, since {since} UTC: {trouble['reason']}")
 
 
 @main.command()
@@ -295,7 +313,7 @@ def run(*, name: str, text: str | None, file: IO[bytes] | None, service: TaskSer
 
 def _show_log(service: TaskService, task_id: str) -> None:
     for line in service.logs(task_id):
-        output.note(line["message"].rstrip("\n"))
+        output.note(output.message(line["message"], terminal=sys.stderr.isatty()))
 
 
 @main.group(cls=Commands)
@@ -593,7 +611,8 @@ def logs(task_id: str, following: bool, as_json: bool, service: TaskService) -> 
         if as_json:
             output.line(line)
         else:
-            click.echo(f"{line['timestamp']}  {line['message'].rstrip()}")
+            said = output.message(line["message"], terminal=sys.stdout.isatty())
+            click.echo(f"{line['timestamp']}  {said}")
 
 
 @main.command()

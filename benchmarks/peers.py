@@ -4,7 +4,6 @@ whatever it started. All run on the same image, the one that taskdock would choo
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -28,6 +27,7 @@ from docker.models.images import Image
 from benchmarks.call import VERSION, Called, request
 from benchmarks.function import Function, create_request
 from benchmarks.server import START_LIMIT, CannotServe, Server, free_port, running
+from emulator.data_folder import label_of
 from emulator.engines.images import ImageRequest, Images
 from emulator.engines.locate import find_engine
 from emulator.functions import runtimes
@@ -184,8 +184,7 @@ class Taskdock:
     @property
     def containers(self) -> dict[str, str]:
         """The engine's filter for all that this server has made."""
-        server = hashlib.sha256(str(self.data_dir.resolve()).encode()).hexdigest()[:16]
-        return {"label": f"dev.taskdock.server={server}"}
+        return {"label": f"dev.taskdock.server={label_of(self.data_dir)}"}
 
     @cached_property
     def server(self) -> Server:

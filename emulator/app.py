@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
+import contextlib
 import platform as machine
 import socket
 import threading
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from emulator import ids
 from emulator.clock import Clock, SystemClock
+from emulator.closing import Part, close_all
+from emulator.data_folder import DataFolder
 from emulator.engines.engine import Engine
 from emulator.engines.images import platform
-from emulator.errors import EngineError, StartupError
+from emulator.engines.source import Found
+from emulator.engines.watch import EngineWatch, WatchedEngine
+from emulator.errors import EngineError, StartupError, StorageError
 from emulator.functions.catalog import Catalog
 from emulator.functions.code import CodeStore
 from emulator.functions.function import Function
@@ -29,6 +33,7 @@ from emulator.lambdas.invoker import Invoker
 from emulator.lambdas.keeper import Keeper
 from emulator.lambdas.outfitter import Outfitter
 from emulator.lambdas.pool import Pool
+from emulator.lookout import Lookout
 from emulator.notices import Notices
 from emulator.reactor import Reactor
 from emulator.settings import Settings
@@ -43,10 +48,13 @@ from emulator.tasks.journal import Journal, Scribe
 from emulator.tasks.outbox import Outbox
 from emulator.tasks.queue import Queue
 from emulator.tasks.rescuer import Rescuer
+from emulator.tasks.retention import Retention
 from emulator.tasks.runner import Runner
 from emulator.tasks.scheduler import Scheduler
 from emulator.tasks.service import Service
 from emulator.tasks.timetable import Timetable
+from emulator.tasks.unwritten import Unwritten
+from emulator.tasks.waiting import WaitingTasks
 from emulator.tasks.worker import Worker
 from emulator.web import front, problems, runtime_api
 from emulator.web.connection import Site
@@ -61,6 +69,10 @@ from emulator.web.switchboard import Switchboard
 from emulator.web.task_service import create_app
 from emulator.web.wsgi import Wsgi
 
+_WRITING = 15.0  # seconds for what may have to wait for the database's lock
+_REMOVING = 40.0  # seconds for all containers; the pool has a limit of its own
+_REQUESTS = 5.0  # seconds that requests under way have once containers are gone
+
 
 class Emulator:
     """One server: everything that `start` starts and `stop` stops."""
@@ -72,28 +84,39 @@ class Emulator:
         engine: Engine,
         image_of: ImageOf,
         clock: Clock | None = None,
+        notices: Notices | None = None,
+        health: Health | None = None,
+        give_up: Callable[[str], object] = lambda _: None,
     ) -> None:
-        """Opens the data folder and the ports; nothing runs yet. Raises `StartupError`."""
+        """Opens the data folder and the ports; nothing runs yet. `give_up` is called when it can
+        serve no more, with the reason: it is to be stopped then. Raises `StartupError`."""
         self.settings = settings
-        self.notices = Notices()
+        self.notices = notices or Notices()
         self._clock = clock or SystemClock()
-        self.health = Health(clock=self._clock, notices=self.notices)
+        self.health = health or Health(clock=self._clock, notices=self.notices)
         self._engine = engine
         self._image_of = ImagesInUse(image_of)
-        self._data = settings.data_dir.resolve()
-        self._credentials = self._data / "credentials"  # for `taskdock env`, while we run
-        self._lock = _hold(self._data)
-        self._reactor = Reactor()
-        self._stopped = False
-        try:
+        self._give_up = give_up
+        self._stopped = self._began = False
+        with contextlib.ExitStack() as opened:
+            self._folder = DataFolder(settings.data_dir)
+            opened.callback(self._folder.close)
+            self._data = self._folder.path
+            self._credentials = self._data / "credentials"  # for `taskdock env`, while we run
+            self._reactor = Reactor()
+            opened.callback(self._reactor.stop)
             self._sockets = open_public(settings.host, settings.port)
-            self._store = Store(self._data / "taskdock.db")
-        except BaseException:
-            self._lock.close()
-            raise
-        self.port: int = self._sockets[0].getsockname()[1]
-        self._label = hashlib.sha256(str(self._data).encode()).hexdigest()[:16]
-        self._compose()
+            opened.callback(self._close_sockets)
+            self.port: int = self._sockets[0].getsockname()[1]
+            code = self._data / "code"
+            self._store = Store(self._data / "taskdock.db", health=self.health, code=code)
+            opened.callback(self._store.close)
+            self._code = CodeStore(code)
+            try:
+                self._compose()
+            except StorageError as error:
+                raise StartupError(error.message) from None
+            opened.pop_all()
 
     @property
     def url(self) -> str:
@@ -102,11 +125,22 @@ class Emulator:
         return f"http://{'localhost' if local else self.settings.host}:{self.port}"
 
     def start(self) -> None:
-        """Clears what an earlier crash left, then serves."""
-        self._engine.sweep(f"{launch.LABEL}.server={self._label}")
+        """Clears what an earlier crash left, then serves. Where it raises, all is stopped."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop(0.0)
+            raise
+
+    def _start(self) -> None:
+        self._engine.sweep(f"{launch.LABEL}.server={self._folder.label}")
         self.catalog.tidy()
         self._rescuer.rescue(timedelta(0))
         self._reactor.start()
+        self._began = True
+        self._lookout.start()
+        self._watch.start()
+        self._unwritten.start()
         self._keeper.start()
         self._scribe.start()
         self._rescuer.start()
@@ -114,42 +148,71 @@ class Emulator:
         self._scheduler.start()
         self._courier.start()
         self._dispatcher.start()
+        self._retention.start()
         self._public.start()
-        self._credentials.touch(mode=0o600)
         variables = {"API_HOST": self.url, **self.directory.local.credentials}
-        self._credentials.write_text("".join(f"{k}={v}\n" for k, v in variables.items()))
+        with self._store.disk.told():
+            self._credentials.touch(mode=0o600)
+            self._credentials.write_text("".join(f"{k}={v}\n" for k, v in variables.items()))
 
     def stop(self, grace: float | None = None) -> None:
         """Takes no more work, lets what runs finish within the grace, gives back the rest.
 
-        Stopping again is harmless.
+        Each part is ended whatever becomes of the others, and none is waited for without limit.
+        The data folder is given up last, when nothing of ours can write there any more. Stopping
+        again is harmless.
         """
         if self._stopped:
             return
         self._stopped = True
-        self._credentials.unlink(missing_ok=True)
-        self._scheduler.stop()
-        self._worker.stop()
-        self._dispatcher.stop()
-        self._await_idle(self.settings.stop_grace if grace is None else grace)
-        self.pool.stop()
-        self._await_idle(self.settings.stop_grace)
-        self._keeper.stop()
-        self._courier.stop()
-        self._rescuer.stop()
-        self._public.stop()
-        self._wsgi.stop()
-        self._reactor.stop()
-        self._scribe.stop()
-        self._engine.close()
-        self._store.close()
-        self._lock.close()
+        grace = self.settings.stop_grace if grace is None else grace
+        close_all([*(self._running(grace) if self._began else ()), *self._opened()], self.notices)
+
+    def _running(self, grace: float) -> list[Part]:
+        """What `start` has started."""
+        settle = self.settings.stop_grace
+        return [
+            Part("credentials", lambda: self._credentials.unlink(missing_ok=True)),
+            Part("scheduler", self._scheduler.stop, _WRITING),
+            Part("worker", self._worker.stop, _WRITING),
+            Part("dispatcher", self._dispatcher.stop, _WRITING),
+            Part("invocations", self._invoker.close),
+            Part("what runs", lambda: self._await_idle(grace), grace + _WRITING),
+            Part("containers", self.pool.stop, _REMOVING),
+            Part("what ran", lambda: self._await_idle(settle), settle + _WRITING),
+            Part("keeper", self._keeper.stop),
+            Part("courier", self._courier.stop, _WRITING),
+            Part("rescuer", self._rescuer.stop, _WRITING),
+            Part("retention", self._retention.stop, _WRITING),
+            Part("listener", self._public.stop),
+            Part("requests", lambda: self._wsgi.stop(_REQUESTS), _REQUESTS + 1.0),
+            Part("unwritten endings", self._unwritten.stop, _WRITING),
+            Part("waiting tasks", self._waiting.stop, _WRITING),
+            Part("engine's watch", self._watch.stop),
+        ]
+
+    def _opened(self) -> list[Part]:
+        """What was there before the start."""
+        return [
+            Part("sockets", self._close_sockets),
+            Part("reactor", self._reactor.stop),
+            Part("scribe", self._scribe.stop, _WRITING),
+            Part("lookout", self._lookout.stop),
+            Part("engine", self._engine.close),
+            Part("database", lambda: self._store.close(checkpoint=True), _WRITING),
+            Part("data folder", self._folder.close),
+        ]
+
+    def _close_sockets(self) -> None:
+        for each in self._sockets:
+            each.close()
 
     def _await_idle(self, limit: float) -> None:
-        """Waits `limit` seconds at most until neither worker nor dispatcher runs anything."""
-        began = self._clock.monotonic()
-        self._worker.await_idle(limit)
-        self._dispatcher.await_idle(max(limit - (self._clock.monotonic() - began), 0.0))
+        """Waits `limit` seconds at most until nothing runs any more, and its end is written."""
+        give_up = time.monotonic() + limit
+        for part in (self._worker, self._dispatcher, self._invoker):
+            part.await_idle(max(give_up - time.monotonic(), 0.0))
+        self._unwritten.await_empty(max(give_up - time.monotonic(), 0.0))
 
     def hurry(self) -> None:
         """Ends what runs now, for a `stop` that is under way."""
@@ -157,15 +220,17 @@ class Emulator:
 
     def _compose(self) -> None:
         settings, clock, notices, store = self.settings, self._clock, self.notices, self._store
-        self._code = CodeStore(self._data / "code")
         self.catalog = Catalog(store=store, code=self._code, clock=clock)
         self.directory = Directory(store=store, clock=clock)
         budget = settings.memory_budget or self._engine.memory * 3 // 4
+        self._watch = EngineWatch(engine=self._engine, health=self.health, notices=notices)
+        self._unwritten = Unwritten(health=self.health, notices=notices)
         self.pool = Pool(
-            engine=self._engine,
+            engine=WatchedEngine(self._engine, self._watch),
             reactor=self._reactor,
             outfitter=self._outfitter(),
             lead=self._lead,
+            watch=self._watch,
             budget=budget,
             most=settings.max_environments,
             keep_warm=settings.keep_warm,
@@ -185,12 +250,17 @@ class Emulator:
         self._queue = Queue(store=store, server=ids.word(), events=events)
         journal = Journal(store)
         self._scribe = Scribe(journal=journal, notices=notices)
-        invoker = Invoker(pool=self.pool, clock=clock, region=settings.region)
+        self._waiting = WaitingTasks(queue=self._queue, notices=notices)
+        self._invoker = invoker = Invoker(
+            pool=self.pool, watch=self._watch, clock=clock, region=settings.region
+        )
         runner = Runner(
             queue=self._queue,
             journal=journal,
             catalog=self.catalog,
             invoker=invoker,
+            waiting=self._waiting,
+            unwritten=self._unwritten,
             clock=clock,
             notices=notices,
         )
@@ -199,6 +269,7 @@ class Emulator:
             queue=self._queue,
             runner=runner,
             places=settings.concurrency,
+            held=self._is_held,
             clock=clock,
             notices=notices,
         )
@@ -218,6 +289,7 @@ class Emulator:
             journal=journal,
             catalog=self.catalog,
             runner=runner,
+            unwritten=self._unwritten,
             places=direct,
             status_of=problems.status_of,
             clock=clock,
@@ -229,7 +301,9 @@ class Emulator:
             journal=journal,
             catalog=self.catalog,
             runner=runner,
+            unwritten=self._unwritten,
             places=settings.concurrency,
+            held=self._is_held,
             clock=clock,
             notices=notices,
         )
@@ -249,6 +323,24 @@ class Emulator:
             timetable=timetable, wake_worker=self._worker.wake, clock=clock, notices=notices
         )
         self._courier = Courier(outbox=Outbox(store=store), clock=clock, notices=notices)
+        self._retention = Retention(
+            store=store,
+            days=settings.keep_days,
+            megabytes=settings.keep_mb,
+            longest=self.catalog.longest_time_limit,
+            sweep=self.catalog.sweep,
+            clock=clock,
+            health=self.health,
+            notices=notices,
+        )
+        self._lookout = Lookout(
+            faults=[self._folder.fault, store.lost],
+            refuse=store.refuse,
+            look_again=[store.look_again],
+            give_up=self._give_up,
+            health=self.health,
+            notices=notices,
+        )
         notices.subscribe(self._wake_loops)
         runtime = Site(
             answer=RuntimeApi(self.pool.mailbox),
@@ -267,6 +359,7 @@ class Emulator:
             queued=self._queue.depth,
             images=self._image_of.report,
             troubles=self.health.troubles,
+            stored=self._retention.report,
             clock=clock,
         )
         self._wsgi = Wsgi(
@@ -299,7 +392,7 @@ class Emulator:
             max_body=front.MAX_BODY,
             max_dropped=0,
         )
-        self._public = Listener(public, self._sockets, self._reactor)
+        self._public = Listener(public, self._sockets, self._reactor, self.health)
         sites = {launch.RUNTIME_API: runtime, launch.TASK_SERVICE: public}
         self._switchboard = Switchboard(sites, self._reactor)
         self.catalog.subscribe(self._function_changed)
@@ -311,11 +404,11 @@ class Emulator:
     def _outfitter(self) -> Outfitter:
         settings = self.settings
         return Outfitter(
-            image_of=self._image_of,
+            image_of=self._find_image,
             code=self._code,
             port=self.port,
             credentials=self.directory.local.function_credentials,
-            server=self._label,
+            server=self._folder.label,
             aws=launch.Aws(
                 region=settings.region,
                 access_key_id=settings.aws_access_key_id,
@@ -326,13 +419,24 @@ class Emulator:
             clock=self._clock,
         )
 
+    def _find_image(self, function: Function) -> Found:
+        with self._watch.listening():
+            return self._image_of(function)
+
+    def _is_held(self) -> bool:
+        return self._watch.trouble is not None
+
     def _wake_loops(self, name: str, facts: dict[str, Any]) -> None:
-        """A new schedule may be due before the next one was; a failure may have subscribers."""
+        """A new schedule may be due before the next one was; a failure may have subscribers; what
+        was held may go on."""
         if name == "schedule_created":
             self._scheduler.wake()
         elif name == "task_failed":
             self._worker.wake()
             self._courier.wake()
+        elif name == "trouble_ended":
+            self._worker.wake()
+            self._dispatcher.wake()
 
     def _function_changed(self, name: str) -> None:
         function = self.catalog.find(name)
@@ -353,20 +457,3 @@ def _architecture(settings: Settings) -> str:
     if settings.architecture != "auto":
         return settings.architecture
     return "arm64" if machine.machine() in ("arm64", "aarch64") else "x86_64"
-
-
-def _hold(data: Path) -> TextIO:
-    """Locks the data folder for this process. Raises `StartupError`."""
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-        lock = open(data / "lock", "w")  # noqa: SIM115 - held as long as the server lives
-    except OSError as error:
-        raise StartupError(f"cannot use the data folder {data}: {error.strerror}") from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise StartupError(
-            f"another taskdock uses the data folder {data}; stop it, or choose another --data-dir"
-        ) from None
-    return lock

@@ -15,6 +15,13 @@ _LOW = 1_024
 LEAST = 128  # with fewer, accepting a connection fails before the first function has run
 _RAISE_IT = f"for more, start it after: ulimit -n {_LOW * 4} (as root if that is refused)"
 
+DESCRIPTORS = "descriptors"
+"""The trouble's name in `emulator.health`."""
+EXHAUSTED = (
+    "this server has as many files and connections open as it may: callers wait until others are"
+    f" closed; {_RAISE_IT}"
+)
+
 
 def raise_limit() -> str | None:
     """Allows this process as many as it may allow itself; a warning where that is few.

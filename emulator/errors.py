@@ -43,12 +43,18 @@ TaskdockError
 │   ├── RequestTooLarge
 │   ├── BadApiResult
 │   ├── InvocationFailed
+│   │   └── Unavailable
 │   └── FunctionFailed
 ├── EngineError                 containers cannot be run
 │   ├── EngineUnreachable
 │   ├── ImageNotAvailable
 │   ├── NotReachable
 │   └── StartFailed
+├── StorageError                what has to be kept cannot be written, or read
+│   ├── DiskFull
+│   ├── DatabaseDamaged
+│   ├── DatabaseLocked
+│   └── DataFolderLost
 ├── IllegalMove                 a state table was asked for a move that it does not have
 └── StartupError                the server cannot start
 
@@ -239,6 +245,10 @@ class InvocationFailed(CallerError):
     """The function could not be started."""
 
 
+class Unavailable(InvocationFailed):
+    """No function can be run at the moment: try again later."""
+
+
 class FunctionFailed(CallerError):
     """Invoking the function resulted in a runtime error."""
 
@@ -268,6 +278,26 @@ class StartFailed(EngineError):
 
 class NotReachable(StartFailed):
     """A container cannot reach this server."""
+
+
+class StorageError(TaskdockError):
+    """The data folder cannot be used."""
+
+
+class DiskFull(StorageError):
+    """The disk that has the data folder is full."""
+
+
+class DatabaseDamaged(StorageError):
+    """The database is damaged."""
+
+
+class DatabaseLocked(StorageError):
+    """Another program holds the database's lock."""
+
+
+class DataFolderLost(StorageError):
+    """The data folder was removed or replaced while the server ran."""
 
 
 class IllegalMove(TaskdockError):

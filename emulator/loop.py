@@ -49,11 +49,14 @@ class Loop:
             self._thread.join()
 
     def _run(self) -> None:
+        told = ""
         while not self._stopping.is_set():
             self._wake.clear()
             try:
-                pause = self.run_once()
+                pause, failure = self.run_once(), ""
             except Exception as error:
-                self._notices.publish("loop_failed", loop=self.name, error=repr(error))
-                pause = _AFTER_FAILURE
+                pause, failure = _AFTER_FAILURE, repr(error)
+            if failure and failure != told:  # not again each second, however long it lasts
+                self._notices.publish("loop_failed", loop=self.name, error=failure)
+            told = failure
             self._wake.wait(pause)

@@ -15,7 +15,6 @@ Subscriber = Callable[[str, dict[str, Any]], None]
 _log = logging.getLogger("taskdock")
 _WARNINGS = frozenset(
     {
-        "api_request_broke",
         "claim_lost",
         "delivery_failed",
         "delivery_given_up",
@@ -25,11 +24,15 @@ _WARNINGS = frozenset(
         "invocation_broke",
         "invocation_given_up",
         "invocation_postponed",
+        "log_lines_dropped",
         "loop_failed",
+        "part_hangs",
+        "part_not_ended",
         "request_broke",
         "stock_failed",
-        "task_broke",
+        "task_not_marked",
         "trouble_began",
+        "write_postponed",
     }
 )
 _QUIET = frozenset({"task_claimed"})

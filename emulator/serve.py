@@ -1,54 +1,174 @@
-"""A server as a process: on this machine's Docker Engine, until a signal ends it."""
+"""A server as a process: on this machine's Docker Engine, until a signal ends it.
+
+Everything is done on another thread than the first, which waits for signals alone: so none of them
+has to wait, whatever hangs.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import select
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TextIO
 
 from emulator import __version__, ids, places
 from emulator.app import Emulator
+from emulator.clock import SystemClock
 from emulator.descriptors import raise_limit
 from emulator.doctor.shortfalls import shortfalls
 from emulator.engines.docker import DockerEngine, connect
 from emulator.engines.images import Images
 from emulator.engines.locate import find_engine
 from emulator.engines.reaper import Reaper
-from emulator.engines.scratch import open_scratch
+from emulator.engines.scratch import DISKS, open_scratch
 from emulator.engines.standins import Progress
+from emulator.errors import DataFolderLost
+from emulator.health import Health
 from emulator.identity.directory import ADMINISTRATOR
+from emulator.notices import Notices
 from emulator.provision import announcer, image_request
 from emulator.settings import LIFELINE, ImageChoice, Settings
 
+_START_LIMIT = 1.5  # seconds that a start has to come to its end once it is not wanted any more
+_HURRY_LIMIT = 1.5  # seconds for what still runs, after a second signal
+_LEAVE_LIMIT = 2.0  # seconds for threads that hang, once all is stopped
+_OVER = b"\0"  # among the numbers of signals
+
 
 def serve(settings: Settings) -> None:
-    """Serves until SIGINT or SIGTERM; a second signal ends what still runs."""
+    """Serves until SIGINT, SIGTERM or SIGHUP: then what runs may finish.
+
+    A second signal ends what still runs, and the process within two seconds; so does the first
+    while the server still starts. A third ends it at once. If it has not ended in order by then,
+    its exit code is 128 and the signal's number. Containers that are left are the reaper's
+    (`engines/reaper.py`), and all else is the next start's: it is as after a crash.
+
+    Raises `DataFolderLost` when there was nothing to serve from any more, and what keeps a server
+    from starting: `EngineError` or `StartupError`.
+    """
     logging.basicConfig(
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     for noisy in ("urllib3", "docker", "peewee", "oauthlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    emulator, engine = _build(settings)
-    signals = _signals()
+    heard, told = socket.socketpair()
+    _listen_to_signals(told)
     if os.environ.pop(LIFELINE, ""):
         threading.Thread(target=_end_with_stdin, daemon=True).start()
-    emulator.start()
-    _welcome(emulator, shortfalls(engine, settings.data_dir))
-    signals.recv(1)
-    print("stopping: running tasks may finish, others stay queued", flush=True)
-    threading.Thread(target=_hurry_on, args=(signals, emulator), daemon=True).start()
-    emulator.stop()
+    life = _Life(settings, over=lambda: told.send(_OVER))
+    threading.Thread(target=life.live, name="server", daemon=True).start()
+    _wait(life, heard)
+    threading.Thread(target=_leave, args=(bool(life.error),), daemon=True).start()
+    if life.error is not None:
+        raise life.error
 
 
-def _build(settings: Settings) -> tuple[Emulator, DockerEngine]:
+class _Life:
+    """A server from its start to its end."""
+
+    def __init__(self, settings: Settings, *, over: Callable[[], object]) -> None:
+        """`over` is called at its end, whatever has led to that."""
+        self._settings = settings
+        self._over = over
+        self._enough = threading.Event()
+        self._lost = ""
+        self._emulator: Emulator | None = None
+        self.began = threading.Event()
+        """It serves, or has served."""
+        self.error: BaseException | None = None
+        """What has ended it that should not have."""
+
+    def live(self) -> None:
+        try:
+            emulator, engine = _build(self._settings, self._give_up)
+            emulator.start()
+            self._emulator = emulator
+            self.began.set()
+            if not self._enough.is_set():
+                _welcome(emulator, shortfalls(engine, self._settings.data_dir))
+            self._enough.wait()
+            emulator.stop(0.0 if self._lost else None)
+            if self._lost:
+                raise DataFolderLost(self._lost)
+        except BaseException as error:
+            self.error = error
+        finally:
+            self._over()
+
+    def end(self) -> None:
+        """As soon as it has begun; what runs may finish."""
+        self._enough.set()
+
+    def hurry(self) -> None:
+        if self._emulator is not None:
+            self._emulator.hurry()
+
+    def _give_up(self, reason: str) -> None:
+        self._lost = reason
+        _say(_red(f"stopping: {reason}"), sys.stderr)
+        self._enough.set()
+
+
+def _wait(life: _Life, heard: socket.socket) -> None:
+    """Returns when it is over; ends the process where that takes too long."""
+    first = _next(heard, None)
+    if first == _OVER:
+        return
+    if not life.began.is_set():
+        _say("stopping: the start is given up")
+        life.end()
+        late = _next(heard, _START_LIMIT)
+        if late == _OVER:
+            return
+        if late or not life.began.is_set():
+            _exit(late or first)
+    else:
+        _say("stopping: running tasks may finish, others stay queued")
+        life.end()
+    second = _next(heard, None)
+    if second == _OVER:
+        return
+    _say("stopping: what still runs is ended")
+    threading.Thread(target=life.hurry, daemon=True).start()
+    third = _next(heard, _HURRY_LIMIT)
+    if third != _OVER:
+        _exit(third or second)
+
+
+def _next(heard: socket.socket, limit: float | None) -> bytes:
+    """`_OVER`, or a signal's number; empty: nothing has come within `limit` seconds."""
+    ready, _, _ = select.select([heard], [], [], limit)
+    return heard.recv(1) if ready else b""
+
+
+def _exit(signal_number: bytes) -> None:
+    """The end of this process, whatever its threads do."""
+    code = 128 + signal_number[0]
+    _say(f"ended at once, with exit code {code}: the next start clears up")
+    os._exit(code)
+
+
+def _leave(failed: bool) -> None:
+    """Python waits for threads at its end, which may wait for an engine that hangs."""
+    time.sleep(_LEAVE_LIMIT)
+    os._exit(1 if failed else 0)
+
+
+def _build(settings: Settings, give_up: Callable[[str], object]) -> tuple[Emulator, DockerEngine]:
     """A server on this machine's Docker Engine, and that engine.
 
     Raises `EngineUnreachable` or `StartupError`.
     """
+    notices = Notices()
+    health = Health(clock=SystemClock(), notices=notices)
     address = find_engine(os.environ)
     client = connect(address)
     announce = announcer(sys.stderr)
@@ -65,33 +185,40 @@ def _build(settings: Settings) -> tuple[Emulator, DockerEngine]:
     scratch = open_scratch(settings.data_dir)
     if isinstance(scratch, str):
         announce(Progress(f"the size of /tmp is not limited: {scratch}"))
+        health.report(DISKS, f"the size of /tmp is not limited: {scratch}", degraded=True)
     engine = DockerEngine(
         client,
         settings.data_dir.resolve() / "doors",
         scratch=None if isinstance(scratch, str) else scratch,
+        reopen_scratch=partial(open_scratch, settings.data_dir),
         warn=lambda text: announce(Progress(text)),
-        reaper=Reaper(address, ids.word()),
+        reaper=Reaper(address, ids.word(), health),
+        health=health,
     )
     emulator = Emulator(
         settings,
         engine=engine,
         image_of=lambda function: images.find(image_request(function)),
+        notices=notices,
+        health=health,
+        give_up=give_up,
     )
     return emulator, engine
 
 
-def _signals() -> socket.socket:
-    """Gives a byte for each SIGINT and SIGTERM from now on.
+def _listen_to_signals(told: socket.socket) -> None:
+    """`told` is given the number of each signal that asks for an end from now on, in a byte: also
+    when the terminal is closed, SIGHUP.
 
     A handler that releases a lock would not do: it runs only once the main thread is awake, and a
     signal that comes just before the thread waits would not wake it.
     """
-    awaited, told = socket.socketpair()
     told.setblocking(False)
     signal.set_wakeup_fd(told.fileno())
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:  # nohup
+            continue
         signal.signal(number, lambda *_, _open=told: None)
-    return awaited
 
 
 def _end_with_stdin() -> None:
@@ -101,9 +228,15 @@ def _end_with_stdin() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _hurry_on(signals: socket.socket, emulator: Emulator) -> None:
-    signals.recv(1)
-    emulator.hurry()
+def _say(text: str, stream: TextIO | None = None) -> None:
+    """To whoever still listens: the terminal may have gone, which is why we end."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, file=stream or sys.stdout, flush=True)
+
+
+def _red(text: str) -> str:
+    plain = os.environ.get("NO_COLOR") or not sys.stderr.isatty()
+    return text if plain else f"\033[31m{text}\033[0m"
 
 
 def _welcome(emulator: Emulator, without: Sequence[str]) -> None:

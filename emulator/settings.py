@@ -84,6 +84,18 @@ class Settings(BaseModel):
         description="containers of each runtime and memory size in use that wait for a function;"
         " more, up to 8, once so many were started at a time; 0: none",
     )
+    keep_days: float = Field(
+        30.0,
+        ge=0,
+        le=36_500,
+        description="days that ended tasks, API requests and invocations are kept, with their logs;"
+        " 0: without an end",
+    )
+    keep_mb: int = Field(
+        1024,
+        ge=0,
+        description="MB from which on the database forgets the oldest of them; 0: however large",
+    )
     stop_grace: float = Field(10.0, ge=0, description="seconds that running tasks get at a stop")
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="how much is logged"

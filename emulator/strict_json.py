@@ -1,24 +1,55 @@
-"""JSON as its standard has it. Python's own reader also takes NaN, Infinity and half characters."""
+"""JSON as its standard has it. Python's own reader also takes NaN, Infinity and half characters,
+and how deep it goes depends on its version."""
 
 from __future__ import annotations
 
 import json
 import math
+import sys
 from typing import Any, NoReturn
+
+MAX_DEPTH = 1000
+"""Arrays and objects in each other: what AWS takes.
+https://javadoc.io/doc/com.fasterxml.jackson.core/jackson-core/latest/com/fasterxml/jackson/core/StreamReadConstraints.html"""
+
+# Up to Python 3.11 its reader and writer count each level of JSON as a call: 1000 calls are not
+# enough for 1000 levels. Later versions have limits of their own for these, which are larger.
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 4 * MAX_DEPTH))
+
+_MARK = b"\xef\xbb\xbf"  # U+FEFF in UTF-8, which some editors begin files with
+_NESTS = (dict, list)
+
+
+class TooDeep(ValueError):
+    """It is nested deeper than `MAX_DEPTH`."""
+
+    def __init__(self) -> None:
+        super().__init__(f"it is nested more than {MAX_DEPTH} deep")
 
 
 def loads(text: str | bytes) -> Any:
-    """The value of `text`; raises `ValueError` with what is wrong."""
+    """The value of `text`; raises `ValueError` with what is wrong.
+
+    RFC 8259, 8.1, allows to ignore a byte order mark, and so does AWS.
+    """
+    if isinstance(text, bytes):
+        text = without_mark(text).decode()  # Python's reader would let halves of characters pass
     try:
-        if isinstance(text, bytes):
-            text = text.decode()  # Python's reader would let halves of characters pass
         value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()  # an escape can hold half a character
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise TooDeep from None
     except UnicodeEncodeError:
         raise ValueError("it has half of a surrogate pair, which is no character") from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:
+        if "string conversion" not in str(error):
+            raise
+        # https://docs.python.org/3/library/stdtypes.html#integer-string-conversion-length-limitation
+        raise ValueError("it has a whole number of too many digits") from None
+    _check_depth(text, value)
     return value
 
 
@@ -34,7 +65,8 @@ def _finite(digits: str) -> float:
 
 
 def check(text: bytes) -> None:
-    """Raises `ValueError` for what is not JSON: a `json.JSONDecodeError` where the place is known.
+    """Raises `ValueError` for what is not JSON: a `json.JSONDecodeError` where the place is known,
+    `TooDeep` for what is nested too deeply.
 
     No value is made of it: numbers of any size and escapes of half characters are JSON, and only
     those who use them may mind.
@@ -47,6 +79,28 @@ def check(text: bytes) -> None:
             "no UTF-8", before + chr(text[error.start]), len(before)
         ) from None
     try:
-        json.loads(shown, parse_constant=_refuse, parse_float=str, parse_int=str)
+        value = json.loads(shown, parse_constant=_refuse, parse_float=str, parse_int=str)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise TooDeep from None
+    _check_depth(shown, value)
+
+
+def without_mark(text: bytes) -> bytes:
+    """`text` without a byte order mark at its beginning."""
+    return text.removeprefix(_MARK)
+
+
+def _check_depth(text: str, value: Any) -> None:
+    """Raises `TooDeep`. `value` is what `text` says."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return  # as nearly always, and soon found out
+    level = [value] if isinstance(value, _NESTS) else []
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, _NESTS)
+        ]
+    if level:
+        raise TooDeep

@@ -31,11 +31,14 @@ ILLEGAL_STATE = 27
 SIGN_IN = frozenset({104, 107, 108})
 FUNCTION_FAILED = 1406
 NO_TASK_LOGS = 1408
+FAILING = "failing"
+"""The status of a server of which something does not work, and the severity of that."""
 
 _SECONDS_TO_CONNECT = 5
 # Longer than any direct execution, because its image may have to be pulled or built first.
 _SECONDS_TO_ANSWER = 900
 _LINES_PER_PAGE = 100
+_UNAVAILABLE = 503  # of /health
 
 
 class TaskService:
@@ -53,7 +56,8 @@ class TaskService:
         self._session.close()
 
     def health(self) -> Json:
-        return self._call("GET", "/health")
+        """Also of a server that says that something does not work, with 503."""
+        return self._call("GET", "/health", also=_UNAVAILABLE)
 
     def status(self) -> Json:
         return self._call("GET", "/status")
@@ -144,7 +148,10 @@ class TaskService:
                 return []
             raise
 
-    def _call(self, method: str, path: str, body: Json | None = None) -> Json:
+    def _call(
+        self, method: str, path: str, body: Json | None = None, *, also: int | None = None
+    ) -> Json:
+        """`also`: a status beside 2xx with which the answer is none of an error."""
         limits = (_SECONDS_TO_CONNECT, _SECONDS_TO_ANSWER)
         try:
             answer = self._session.request(method, self.url + path, json=body, timeout=limits)
@@ -152,7 +159,8 @@ class TaskService:
             raise ServerUnreachable(_explain(error, self.url)) from None
         try:
             content = answer.json()
-            if answer.ok and isinstance(content, dict):
+            is_error = not answer.ok and (answer.status_code != also or "code" in content)
+            if not is_error and isinstance(content, dict):
                 return content
             failure = _failure(content)
         except (ValueError, TypeError, KeyError, AttributeError):

@@ -112,7 +112,10 @@ class Demo:
         return list(tasks.values())
 
     def _show(self, task: Json) -> None:
-        lines = [str(line["message"]).rstrip() for line in self._logs(task)]
+        terminal = sys.stdout.isatty()
+        lines = [
+            output.message(str(line["message"]), terminal=terminal) for line in self._logs(task)
+        ]
         duration, memory = measured(lines)
         good = task["status"] == "complete"
         output.say(click.style(f"\n   {task['functionName']}", bold=True))

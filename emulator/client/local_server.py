@@ -18,7 +18,7 @@ from time import sleep
 from types import TracebackType
 from typing import IO
 
-from emulator.client.api import TaskService
+from emulator.client.api import FAILING, Json, TaskService
 from emulator.client.errors import NotStarted, ServerUnreachable
 from emulator.clock import Clock
 from emulator.settings import LIFELINE
@@ -120,7 +120,7 @@ class LocalServer:
         try:
             while True:
                 try:
-                    service.health()
+                    self._check(service.health())
                     return
                 except ServerUnreachable:
                     if self._clock.monotonic() > deadline:
@@ -128,6 +128,14 @@ class LocalServer:
                     sleep(_PAUSE)
         finally:
             service.close()
+
+    def _check(self, health: Json) -> None:
+        """Tells what does not work. Raises `NotStarted` where calls would fail for it."""
+        troubles = [f"{each['name']}: {each['reason']}" for each in health.get("troubles", ())]
+        if health.get("status") == FAILING:
+            raise NotStarted(f"the server does not work: {'; '.join(troubles)}")
+        for trouble in troubles:
+            self._on_line(trouble)
 
     def _stop(self) -> None:
         self._process.terminate()

@@ -10,6 +10,7 @@ from typing import IO, Any, TypeVar
 
 import click
 
+from emulator import strict_json
 from emulator.client import credentials
 from emulator.client.api import DEFAULT_URL, TaskService
 from emulator.clock import SystemClock, to_iso
@@ -73,10 +74,12 @@ def parse_data(text: str | None, file: IO[bytes] | None) -> Any:
     given = text if file is None else file.read()
     if given is None:
         return None
+    option = "-d" if file is None else "-e"
     try:
-        return json.loads(given, parse_constant=_refuse_constant)
+        if isinstance(given, bytes):  # PowerShell writes files in UTF-16
+            given = given.decode(json.detect_encoding(given))
+        return strict_json.loads(given)
     except ValueError as error:
-        option = "-d" if file is None else "-e"
         raise click.UsageError(f"{option} was given no valid JSON: {error}") from None
 
 
@@ -129,7 +132,3 @@ def _parse_time(_: click.Context, __: click.Parameter, text: str | None) -> str 
         return to_iso(datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone())
     except (ValueError, OverflowError):
         raise click.BadParameter(f"{text} is neither an ISO 8601 time nor +SECONDS") from None
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is JavaScript, but not JSON")

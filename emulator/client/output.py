@@ -9,8 +9,11 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
+
+_MIB = 1024 * 1024  # bytes; the server's limits are in these
 
 
 def document(value: object) -> None:
@@ -43,6 +46,18 @@ def say(text: str = "") -> None:
     print(text if styled else click.unstyle(text), flush=True)
 
 
+def message(text: str, *, terminal: bool) -> str:
+    """A log line's message as it is shown.
+
+    A terminal would write what follows a carriage return over what stands before it, the time of
+    the line first. It gets what a progress bar leaves; a file or a pipe gets all.
+    """
+    text = text.rstrip()
+    if not terminal or "\r" not in text:
+        return text
+    return "\n".join(each.rstrip("\r").rpartition("\r")[2] for each in text.split("\n"))
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
     """The rows under their columns; `empty` is the note when there are none."""
     texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
@@ -68,6 +83,16 @@ def limits(function: Mapping[str, object]) -> str:
     """What runs the function and what it may use, in a few words."""
     runs_on = function.get("image") or function.get("runtime")
     return f"{runs_on}, {function.get('timeLimit')} s, {function.get('memoryLimit')} MB"
+
+
+def stored(found: Mapping[str, Any]) -> str:
+    """What the server keeps, from when on, and how much of it may be."""
+    limit, days, oldest = (found.get(name) for name in ("limit", "keepDays", "oldestTimestamp"))
+    said = f"{found['size'] / _MIB:.0f}" + (f" of {limit / _MIB:.0f} MB" if limit else " MB")
+    said += f", {days:g} days at most" if days else ""
+    said += f", since {moment(oldest)} UTC" if oldest else ""
+    removed = sum(found["removed"].values())
+    return said + (f"; {removed} rows removed" if removed else "")
 
 
 def moment(timestamp: object) -> str:

@@ -130,7 +130,7 @@ def read(
 
 def _parse(file: Path) -> dict[str, object]:
     try:
-        fields = json.loads(file.read_text(encoding="utf-8"))
+        fields = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BadTaskConfig(f"{file} cannot be read: {error.strerror}") from None
     except ValueError as error:

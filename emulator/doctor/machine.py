@@ -165,7 +165,7 @@ def taskdock_at(url: str) -> str | None:
     try:
         connection.request("GET", "/health")
         answer = connection.getresponse()
-        told = json.loads(answer.read(4096))
+        told = json.loads(answer.read(1 << 20))  # its troubles are in it
         return str(told["version"]) if "environments" in told else None
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
         return None

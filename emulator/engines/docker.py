@@ -17,17 +17,20 @@ from docker.errors import DockerException, InvalidConfigFile
 from docker.types import DriverConfig, LogConfig, Mount
 from docker.utils.config import find_config_file
 
-from emulator.engines import logins
-from emulator.engines.docker_container import DockerContainer, is_running, reason, remove
+from emulator.disk import SHORTAGES
+from emulator.engines import faults, logins
+from emulator.engines.docker_container import DockerContainer, is_running, remove
 from emulator.engines.engine import Container, ContainerSpec, Listener
 from emulator.engines.facts import EngineFacts, Image, Kind, read_engine, read_image
 from emulator.engines.launcher.door import INSIDE, LAUNCHER, TOKEN, Door, Doors
-from emulator.engines.passages import Passage, Passages, usual
+from emulator.engines.locate import PING_SECONDS
+from emulator.engines.passages import Choice, Passage, Passages, usual
 from emulator.engines.passwd import Passwords
 from emulator.engines.reaper import Reaper
-from emulator.engines.scratch import FILE_SYSTEM, MOUNT_OPTIONS, NO_DISK, Scratch
+from emulator.engines.scratch import FILE_SYSTEM, MOUNT_OPTIONS, NO_DISK, Disks, Scratch
 from emulator.engines.surroundings import memory as machine_memory
 from emulator.errors import EngineError, EngineUnreachable, NotReachable, StartFailed
+from emulator.health import Health
 from emulator.reactor import Reactor
 
 _REQUEST_LIMIT = 120  # seconds
@@ -38,7 +41,13 @@ _LAUNCHERS = ("SETUID", "SETGID", "KILL")
 _PIDS = 1024  # and no ulimit nproc: the kernel counts that by user, over all containers together
 _GLANCE = 0.25  # seconds until it is looked whether a container that is awaited has ended
 _ARRIVAL_LIMIT = 20  # seconds
+_LEFTOVER_LIMIT = 600.0  # seconds that it is tried to remove what an engine's fault has left
+_LEFTOVER_PAUSE = 1.0
 _SWEEPS = 8  # removals side by side
+_NO_LIMIT = (
+    "the engine has no control group for it (on the kernel's command line: cgroup_enable=memory; a"
+    " rootless engine needs cgroup v2)"
+)
 _NO_DISK = ("failed to mount local volume", NO_DISK)
 """What Docker says of a disk that it cannot use, and what is said where none can be made."""
 
@@ -71,14 +80,17 @@ class DockerEngine:
         doors: Path,
         *,
         scratch: Scratch | None = None,
+        reopen_scratch: Callable[[], Scratch | str] | None = None,
         warn: Callable[[str], object] = lambda _: None,
         passages: Passages = usual,
         reaper: Reaper | None = None,
+        health: Health | None = None,
     ) -> None:
         """`doors`: a folder for the doors of its containers, this engine's alone. `scratch`: disks
-        of this machine, not used for an engine on another. `passages`: gives the ways in which
+        of this machine, not used for an engine on another. `reopen_scratch`: gives new ones when
+        those have failed, or says why it cannot. `passages`: gives the ways in which
         containers may come here, likeliest first. `reaper`: removes what it makes should this
-        process be killed; it is closed with the engine.
+        process be killed; it is closed with the engine. `health`: hears what it does without.
 
         Raises `EngineUnreachable`.
         """
@@ -86,41 +98,55 @@ class DockerEngine:
         self._api = client.api
         self.facts = look(self._api)
         self._passages = passages
-        self.passage: Passage | None = None
-        """The one that works; None: none was tried yet."""
+        self._choice = Choice(health)
+        self._health = health
         self._reaper = reaper
         self._choosing = threading.Lock()
         self._passwords = Passwords(self._api)
         self._doors = Doors(doors, self.facts.architecture)
-        self._scratch = scratch
-        if scratch is not None and (fault := _no_disks(self.facts)):
-            self._forgo_scratch(fault)
+        self._disks = Disks(scratch, reopen=reopen_scratch, health=health, warn=warn)
+        if (scratch or reopen_scratch) and (fault := _no_disks(self.facts)):
+            self._disks.forgo(fault, for_good=True)
         if not self.facts.limits_memory:
-            warn(
-                "memory is not limited: the engine has no control group for it (on the kernel's"
-                " command line: cgroup_enable=memory; a rootless engine needs cgroup v2)"
-            )
+            warn(f"memory is not limited: {_NO_LIMIT}")
+            self._report("memory limits", _NO_LIMIT)
         self.memory = self.facts.memory or machine_memory()
 
     @property
-    def limits_storage(self) -> bool:
-        return self._scratch is not None
+    def passage(self) -> Passage | None:
+        """The one that works; None: none was tried yet."""
+        return self._choice.passage
 
-    def _forgo_scratch(self, reason: str) -> None:
-        self._scratch = None
-        self._warn(f"the size of /tmp is not limited: {reason}")
+    @property
+    def limits_storage(self) -> bool:
+        return self._disks.there
+
+    def _report(self, name: str, reason: str) -> None:
+        if self._health is not None:
+            self._health.report(name, reason, degraded=True)
 
     def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> Container:
         if self._reaper is not None:
             self._reaper.watch()
             spec = replace(spec, labels={**spec.labels, **self._reaper.labels})
-        passage = self.passage
+        passage = self._choice.kept()
         if passage is None:
             with self._choosing:
-                passage = self.passage
+                passage = self._choice.kept()
                 if passage is None:
                     return self._create_by_any(spec, listener, reactor)
-        return self._create(spec, passage, listener, reactor)
+        try:
+            return self._create(spec, passage, listener, reactor)
+        except NotReachable:  # others came by it: the engine may be another by now
+            with self._choosing:
+                return self._create_by_any(spec, listener, reactor)
+
+    def answers(self) -> str | None:
+        try:
+            reply = self._api.get(f"{self._api.base_url}/_ping", timeout=PING_SECONDS)
+        except (DockerException, OSError) as error:
+            return faults.silence(error)
+        return None if reply.ok else f"HTTP status {reply.status_code}"
 
     def _create_by_any(
         self, spec: ContainerSpec, listener: Listener, reactor: Reactor
@@ -136,7 +162,7 @@ class DockerEngine:
             except StartFailed as error:
                 faults.append(error)
             else:
-                self.passage = passage
+                self._choice.keep(passage, faults)
                 return container
         unreachable = [fault for fault in faults if isinstance(fault, NotReachable)]
         raise unreachable[-1] if unreachable else faults[0]
@@ -164,10 +190,26 @@ class DockerEngine:
                 remove(self._api, id)
         door.remove()
 
+    def _discard_later(self, id: str, door: Door, reactor: Reactor) -> None:
+        """What the engine has made of it before it failed, once it answers again."""
+        reactor.call(door.close)
+
+        def discard() -> None:
+            give_up = time.monotonic() + _LEFTOVER_LIMIT
+            while id and time.monotonic() < give_up:
+                try:
+                    remove(self._api, id)
+                    break
+                except EngineError:
+                    time.sleep(_LEFTOVER_PAUSE)
+            door.remove()
+
+        threading.Thread(target=discard, name="leftover", daemon=True).start()
+
     def _create(
         self, spec: ContainerSpec, passage: Passage, listener: Listener, reactor: Reactor
     ) -> Container:
-        scratch = self._scratch
+        scratch = self._disks.now()
         try:
             with contextlib.ExitStack() as held:  # by their mounts, from the start on
                 disk = held.enter_context(scratch.disk(spec.storage)) if scratch else None
@@ -175,7 +217,7 @@ class DockerEngine:
         except StartFailed as error:
             if scratch is None or not any(fault in error.message for fault in _NO_DISK):
                 raise
-            self._forgo_scratch(error.message)
+            self._disks.forgo(error.message)
             return self._start(spec, passage, None, listener, reactor)
 
     def _start(
@@ -190,7 +232,8 @@ class DockerEngine:
         try:
             door = passage.door(self._doors, loop)
         except OSError as error:
-            raise StartFailed(f"there is no door for it: {error}") from None
+            kind = EngineUnreachable if error.errno in SHORTAGES else StartFailed
+            raise kind(f"there is no door for it: {error}") from None
         id = ""
         try:
             image = self._image(spec.image)
@@ -208,11 +251,10 @@ class DockerEngine:
             self._api.start(id)
             self._await_arrival(container)
         except (DockerException, OSError, EngineError) as error:
-            self._discard(id, door, reactor)
-            if isinstance(error, EngineError):
-                raise
-            what = "start" if id else "be made"
-            raise StartFailed(f"the container could not {what}: {reason(error)}") from None
+            fault = faults.told(error, f"the container could not {'start' if id else 'be made'}")
+            own = isinstance(fault, EngineUnreachable)
+            (self._discard_later if own else self._discard)(id, door, reactor)
+            raise fault from None
         return container
 
     def _await_arrival(self, container: DockerContainer) -> None:
@@ -225,7 +267,10 @@ class DockerEngine:
 
     def sweep(self, label: str) -> int:
         self._doors.sweep()
-        found = self._api.containers(all=True, filters={"label": label})
+        try:
+            found = self._api.containers(all=True, filters={"label": label})
+        except (DockerException, OSError) as error:
+            raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from None
         with ThreadPoolExecutor(_SWEEPS) as sweepers:
             list(sweepers.map(lambda container: remove(self._api, container["Id"]), found))
         return len(found)

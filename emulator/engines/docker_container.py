@@ -17,6 +17,7 @@ from functools import partial
 import docker
 from docker.errors import APIError, DockerException, NotFound
 
+from emulator.engines import faults
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from emulator.engines.engine import Listener, Program
 from emulator.engines.facts import Image
@@ -24,7 +25,7 @@ from emulator.engines.launcher import frames
 from emulator.engines.launcher.door import Door
 from emulator.engines.launcher.frames import BadFrame, Ended, Frames, Hello, Output, Peak, Said
 from emulator.engines.lines import Lines
-from emulator.errors import EngineError
+from emulator.errors import EngineUnreachable
 
 _CPU_PERIOD = 100_000  # microseconds, of which a container has its share
 _LEAST_CPU = 1000  # microseconds; Linux takes no less
@@ -262,7 +263,7 @@ class DockerContainer:
         except (DockerException, OSError) as error:
             wrong_state = isinstance(error, APIError) and error.status_code in _WRONG_STATE
             if not wrong_state and not self._gone and is_running(self._api, self.id):
-                raise EngineError(reason(error)) from None
+                raise faults.told(error, "the engine refused") from None
 
 
 def without_choice(exit: ProgramExit) -> ProgramExit:
@@ -281,11 +282,15 @@ def is_running(api: docker.APIClient, id: str) -> bool:
     except NotFound:
         return False
     except (DockerException, OSError) as error:
-        raise EngineError(reason(error)) from None
+        raise faults.told(error, "the container cannot be looked at") from None
 
 
 def remove(api: docker.APIClient, id: str) -> None:
-    """Returns when it is gone: the engine may be at removing it already."""
+    """Returns when it is gone: the engine may be at removing it already.
+
+    Raises `EngineError` when it stays, and at once `EngineUnreachable` when the engine is at fault:
+    a container whose launcher has ended is removed by the engine itself, when it is back.
+    """
     limit = time.monotonic() + _REMOVE_LIMIT
     while True:
         try:
@@ -294,10 +299,7 @@ def remove(api: docker.APIClient, id: str) -> None:
         except NotFound:
             return
         except (DockerException, OSError) as error:
-            if time.monotonic() > limit:
-                raise EngineError(f"the container {id[:12]} stays: {reason(error)}") from None
+            fault = faults.told(error, f"the container {id[:12]} stays")
+            if isinstance(fault, EngineUnreachable) or time.monotonic() > limit:
+                raise fault from None
         time.sleep(_REMOVE_PAUSE)
-
-
-def reason(error: Exception) -> str:
-    return str(getattr(error, "explanation", None) or error)

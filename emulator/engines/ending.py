@@ -38,3 +38,7 @@ class ProgramExit:
     out_of_memory: bool = False
     """The kernel killed it for lack of memory."""
     peak: int = field(default=0, compare=False)  # bytes of memory, at most; 0: not measured
+
+    @property
+    def is_known(self) -> bool:
+        return self != ProgramExit()

@@ -117,12 +117,20 @@ class Engine(Protocol):
         """Whether /tmp has the size that was asked for; otherwise it shares the engine's disk."""
 
     def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> Container:
-        """A container that waits for `run`; raises `StartFailed`, and then nothing is left.
+        """A container that waits for `run`.
 
-        For any thread but the reactor's, on which the listener is told.
+        Raises `StartFailed`, and then nothing is left; or `EngineUnreachable`, when it is the
+        engine that failed: what it made of it is removed when it answers again. For any thread but
+        the reactor's, on which the listener is told.
         """
 
+    def answers(self) -> str | None:
+        """None: it does. Otherwise what is wrong, in a few words; after a few seconds at most."""
+
     def sweep(self, label: str) -> int:
-        """Removes every container with this `name=value` label; returns how many there were."""
+        """Removes every container with this `name=value` label; returns how many there were.
+
+        Raises `EngineError`.
+        """
 
     def close(self) -> None: ...

@@ -27,7 +27,7 @@ from requests.exceptions import RequestException
 
 from emulator import places
 from emulator.clock import Clock, SystemClock
-from emulator.engines import registry
+from emulator.engines import faults, registry
 from emulator.engines.facts import at, items, number, text
 from emulator.engines.inquiries import ask_registry
 from emulator.engines.pull import Puller
@@ -359,9 +359,12 @@ def _engine_answers() -> Iterator[None]:
     try:
         yield
     except APIError as error:
-        raise EngineError(f"the Docker Engine refused: {error.explanation or error}") from error
+        fault = faults.told(error, "the Docker Engine refused")
+        own = isinstance(fault, EngineUnreachable)
+        raise (fault if own else EngineError(fault.message)) from error
     except (DockerException, RequestException) as error:
-        raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from error
+        why = faults.silence(error)
+        raise EngineUnreachable(f"the Docker Engine does not answer: {why}") from error
 
 
 def _id(image: Image) -> str:

@@ -1,12 +1,18 @@
-"""Splits what a container prints into lines. No I/O."""
+"""Splits what a container prints into lines. No I/O.
+
+A line ends with a line feed and with nothing else: a carriage return is a part of it, as on AWS, so
+that a progress bar is one line.
+"""
 
 from __future__ import annotations
 
 MAX_LINE = 256 * 1024  # bytes; CloudWatch's limit for one log event
+_LONGEST = 4  # bytes of a character in UTF-8
 
 
 class Lines:
-    """A very long line comes in parts of `MAX_LINE`, as soon as there is one."""
+    """A very long line comes in parts of up to `MAX_LINE`, as soon as there is one; no character is
+    cut in two."""
 
     def __init__(self) -> None:
         self._rest = bytearray()
@@ -21,8 +27,9 @@ class Lines:
                 lines += _cut(line)
             self._rest = bytearray(whole[-1])
         while len(self._rest) > MAX_LINE:
-            lines.append(bytes(self._rest[:MAX_LINE]))
-            del self._rest[:MAX_LINE]
+            end = _end(self._rest, MAX_LINE)
+            lines.append(bytes(self._rest[:end]))
+            del self._rest[:end]
         return lines
 
     def end(self) -> list[bytes]:
@@ -32,4 +39,16 @@ class Lines:
 
 
 def _cut(line: bytes) -> list[bytes]:
-    return [line[begin : begin + MAX_LINE] for begin in range(0, len(line) or 1, MAX_LINE)]
+    parts, begin = [], 0
+    while len(line) - begin > MAX_LINE:
+        end = _end(line, begin + MAX_LINE)
+        parts.append(line[begin:end])
+        begin = end
+    return [*parts, line[begin:]]
+
+
+def _end(line: bytes | bytearray, most: int) -> int:
+    """Where a part ends that has its end at `most`, or a little before, at the beginning of a
+    character in UTF-8."""
+    ends = range(most, most - _LONGEST, -1)
+    return next((end for end in ends if line[end] & 0xC0 != 0x80), most)

@@ -78,7 +78,7 @@ def ping(address: str) -> str | None:
         answer = line.getresponse()
         body = answer.read(100)
     except (OSError, http.client.HTTPException) as error:
-        return _fault(error)
+        return fault(error)
     finally:
         line.close()
     if answer.status == http.client.OK and body.strip() == b"OK":
@@ -174,7 +174,8 @@ def connection(address: str, timeout: float) -> http.client.HTTPConnection:
     raise ValueError(f"{scheme}:// addresses cannot be used here; {_HERE}")
 
 
-def _fault(error: Exception) -> str:
+def fault(error: Exception) -> str:
+    """What keeps a connection from an engine, in a few words."""
     match error:
         case FileNotFoundError() | NotADirectoryError():
             return "no such socket"

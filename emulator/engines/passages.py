@@ -8,6 +8,7 @@ arrives.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,6 +19,12 @@ from emulator.engines.launcher.door import Door, Doors
 from emulator.engines.paths import EnginePaths, own_mounts
 from emulator.engines.remedies import explain
 from emulator.engines.ways import ENGINES_OWN, Way, ways
+from emulator.errors import EngineError, NotReachable
+from emulator.health import Health
+
+PASSAGE = "passage"
+"""The trouble's name in `Health`."""
+_MAKESHIFT = 60.0  # seconds until a better passage is looked for than one that was a way out
 
 
 class Passage(Protocol):
@@ -101,3 +108,29 @@ def usual(api: docker.APIClient) -> list[Passage]:
     """The likeliest first. Raises `EngineUnreachable`."""
     paths = EnginePaths(own_mounts(api))
     return [BySocket(paths), ByNetwork(paths, ways(str(api.base_url)))]
+
+
+class Choice:
+    """The passage that containers take, once one has led here."""
+
+    def __init__(self, health: Health | None) -> None:
+        self.passage: Passage | None = None
+        self._health = health
+        self._until = float("inf")  # by the monotonic clock
+
+    def kept(self) -> Passage | None:
+        """The one to take; None: it has to be found out, or a better one looked for."""
+        return self.passage if time.monotonic() < self._until else None
+
+    def keep(self, passage: Passage, faults: Sequence[EngineError]) -> None:
+        """For good, unless one that is likelier failed for what may pass. `faults`: theirs."""
+        self.passage, self._until = passage, float("inf")
+        passing = [fault.message for fault in faults if not isinstance(fault, NotReachable)]
+        if passing:
+            self._until = time.monotonic() + _MAKESHIFT
+        if self._health is not None:
+            if passing:
+                reason = f"containers come by {passage.told}, since: {passing[0]}"
+                self._health.report(PASSAGE, reason, degraded=True)
+            else:
+                self._health.clear(PASSAGE)

@@ -22,6 +22,7 @@ _USER = b"sbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n"  # its hom
 _ROOT = b"root:x:0:0:root:/root:/sbin/nologin\n"
 _FIELDS = 7
 _LIMIT = 1024 * 1024  # bytes of a tar that holds it
+_REMEMBERED = 200  # images; the first ones go first
 _LINKS = 8  # symbolic links, one leading to the next
 
 
@@ -62,6 +63,8 @@ class Passwords:
                     self._known[id] = self._look(id, dict(labels or {}))
                 except (DockerException, OSError, tarfile.TarError):
                     return None
+                if len(self._known) > _REMEMBERED:
+                    del self._known[next(iter(self._known))]
             return self._known[id]
 
     def _look(self, id: str, labels: dict[str, str]) -> bytes | None:

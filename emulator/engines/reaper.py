@@ -26,10 +26,14 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from emulator.engines.locate import connection
+from emulator.health import Health
 
 LABEL = "dev.taskdock.run"
 """Its value is one run of one server: one that is started again on the same data folder has
 containers of its own while those of an earlier run are removed."""
+REAPER = "reaper"
+"""The trouble's name in `Health`."""
+_WITHOUT = "no process can be started that removes containers should this server be killed"
 _PAUSE = 0.25  # seconds between two looks
 _GRACE = 2.0  # seconds in which containers that run may end by themselves
 _QUIET = 4.0  # seconds without any container after which none is expected to come
@@ -49,9 +53,10 @@ _PACKAGES = str(Path(__file__).parents[2])
 
 
 class Reaper:
-    def __init__(self, address: str, run: str) -> None:
+    def __init__(self, address: str, run: str, health: Health | None = None) -> None:
         """`address`: the engine's, such as unix:///var/run/docker.sock. `run`: a word that no other
-        server has."""
+        server has. `health`: hears that there is none."""
+        self._health = health
         self.labels = {LABEL: run}
         """Those of all containers that are its to remove."""
         self._command = (
@@ -68,7 +73,7 @@ class Reaper:
         with self._lock:
             if self._process is None or self._process.poll() is not None:
                 self._end()
-                with contextlib.suppress(OSError):
+                try:
                     self._process = subprocess.Popen(
                         self._command,
                         stdin=subprocess.PIPE,
@@ -77,6 +82,12 @@ class Reaper:
                         start_new_session=True,
                         cwd="/",
                     )
+                except OSError as error:
+                    if self._health is not None:
+                        self._health.report(REAPER, f"{_WITHOUT}: {error}", degraded=True)
+                else:
+                    if self._health is not None:
+                        self._health.clear(REAPER)
 
     def close(self) -> None:
         """Ends it: the server has removed its containers itself. Closing again is harmless."""

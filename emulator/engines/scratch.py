@@ -18,12 +18,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from emulator.errors import StartFailed
+from emulator.health import Health
 
 FILE_SYSTEM = "ext4"
 MOUNT_OPTIONS = "noatime,nosuid,nodev"
@@ -37,6 +39,9 @@ _WITHHELD = 48  # ext4 keeps 2 % of its blocks for itself, but not more than 16 
 _MOST_WITHHELD = 16  # MB
 _TIDY = "rmdir lost+found\nset_inode_field <2> mode 041777\n"  # for debugfs; 2 is the top folder
 _TOOL_LIMIT = 30  # seconds
+DISKS = "disks for /tmp"
+"""The trouble's name in `Health`."""
+_REST = 60.0  # seconds until disks that have failed are tried again
 _TRIES = 20  # for a free loop device, which others want, too
 
 # From linux/loop.h
@@ -94,6 +99,62 @@ class LoopScratch:
                     _format(file.name, size)
                     self._templates[size] = list(_pieces(file.fileno()))
             return self._templates[size]
+
+
+class Disks:
+    """Scratch disks as long as they can be had: where one fails, there are none for a while.
+
+    For any thread.
+    """
+
+    def __init__(
+        self,
+        scratch: Scratch | None,
+        *,
+        reopen: Callable[[], Scratch | str] | None = None,
+        health: Health | None = None,
+        warn: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        """`reopen`: gives disks, or says why there are none; it is asked again now and then."""
+        self._scratch = scratch
+        self._reopen = reopen
+        self._health = health
+        self._warn = warn
+        self._lock = threading.Lock()
+        self._again = 0.0  # when they are tried again, by the monotonic clock
+
+    @property
+    def there(self) -> bool:
+        return self._scratch is not None
+
+    def now(self) -> Scratch | None:
+        with self._lock:
+            due = self._scratch is None and time.monotonic() >= self._again
+            if due and self._reopen is not None:
+                found = self._reopen()
+                if isinstance(found, str):
+                    self._forgo(found)
+                else:
+                    self._scratch = found
+                    if self._health is not None:
+                        self._health.clear(DISKS)
+            return self._scratch
+
+    def forgo(self, reason: str, *, for_good: bool = False) -> None:
+        """There are none for now."""
+        with self._lock:
+            if for_good:
+                self._reopen = None
+            self._forgo(reason)
+
+    def _forgo(self, reason: str) -> None:
+        """Under the lock. Told once, be it tried in vain however often."""
+        self._again = time.monotonic() + _REST
+        if self._scratch is not None:
+            self._warn(f"the size of /tmp is not limited: {reason}")
+        self._scratch = None
+        if self._health is not None:
+            self._health.report(DISKS, f"the size of /tmp is not limited: {reason}", degraded=True)
 
 
 def open_scratch(folder: Path) -> LoopScratch | str:

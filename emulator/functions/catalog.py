@@ -52,8 +52,8 @@ class Catalog:
     ) -> Function:
         """Makes a new function of `Function`'s properties.
 
-        Raises `BadFunctionName`, `BadConfiguration`, `UnknownRuntime`, `BadFunctionCode` or
-        `AlreadyExists`; nothing is kept then.
+        Raises `BadFunctionName`, `BadConfiguration`, `UnknownRuntime`, `BadFunctionCode`,
+        `AlreadyExists` or `StorageError`; nothing is kept then.
         """
         check_name(name)
         function = Function(name=name, update_timestamp=self._clock.now(), **properties)
@@ -62,7 +62,8 @@ class Catalog:
             if name in self._functions:
                 raise AlreadyExists(f"there is a function named '{name}' already")
             if zipped is not None:
-                function = replace(function, code=self._code.add(zipped, max_zipped))
+                with self._store.disk.told():
+                    function = replace(function, code=self._code.add(zipped, max_zipped))
             FunctionRow.insert(**_to_row(function)).execute(self._store.db)
             self._functions[name] = function
         self._changed(name)
@@ -86,7 +87,8 @@ class Catalog:
             after = replace(before, update_timestamp=self._clock.now(), **properties)
             _check(after, zipped)
             if zipped is not None:
-                after = replace(after, code=self._code.add(zipped, max_zipped))
+                with self._store.disk.told():
+                    after = replace(after, code=self._code.add(zipped, max_zipped))
             FunctionRow.update(**_to_row(after)).where(FunctionRow.name == name).execute(
                 self._store.db
             )
@@ -121,6 +123,10 @@ class Catalog:
         function = self.find(name)
         return function.execution_options.default_priority or 0 if function else 0
 
+    def longest_time_limit(self) -> float:
+        """Seconds that some function may run."""
+        return max((f.time_limit for f in self._functions.copy().values()), default=0)
+
     def all(self) -> list[Function]:
         """By name."""
         functions = self._functions.copy()
@@ -132,6 +138,12 @@ class Catalog:
         Only while nothing runs: a container reads its code from the folder that is removed.
         """
         self._code.keep_only({f.code for f in self.all() if f.code is not None})
+
+    def sweep(self) -> None:
+        """Removes code that no function has had for an hour, while others run."""
+        with self._writing:  # none is being added, and named only then
+            used = {f.code for f in self.all() if f.code is not None}
+            self._code.sweep(used, self._clock.monotonic())
 
     def _changed(self, name: str) -> None:
         for changed in self._on_change:

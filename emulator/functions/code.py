@@ -30,6 +30,7 @@ _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """`zipfile` unpacks these piece by piece; a kilobyte of another can take gigabytes of memory."""
 _FEW = 1000  # files and folders
 _CHUNK = 1024 * 1024
+_LINGER = 3600.0  # seconds; nothing runs for longer
 _DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
@@ -56,6 +57,7 @@ class CodeStore:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._light: dict[str, bool] = {}
+        self._unused_since: dict[str, float] = {}
 
     def add(self, zipped: bytes, limit: int = MAX_ZIPPED) -> str:
         """Unpacks the zip of `limit` bytes at most, unless that was done before; its digest.
@@ -124,6 +126,21 @@ class CodeStore:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+    def sweep(self, digests: set[str], moment: float) -> None:
+        """Removes folders that no function has had for an hour.
+
+        `digests`: those that functions have; `moment`: seconds, by a clock that never goes back.
+        What ran when that changed has ended by then, and what waited has been refused.
+        """
+        found = {path.name for path in self._root.glob("*") if path.is_dir()}
+        unused = {name for name in found if not name.startswith(".")} - digests
+        since = self._unused_since
+        self._unused_since = {name: since.get(name, moment) for name in unused}
+        for name in [n for n, first in self._unused_since.items() if moment - first >= _LINGER]:
+            shutil.rmtree(self.folder(name), ignore_errors=True)
+            self._size_file(name).unlink(missing_ok=True)
+            self._light.pop(name, None)
 
     def _size_file(self, digest: str) -> Path:
         return self._root / f"{digest}.size"

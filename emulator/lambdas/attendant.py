@@ -10,12 +10,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from emulator.engines.engine import Container, Engine
+from emulator.engines.watch import EngineWatch
 from emulator.errors import EngineError
 from emulator.functions.function import Function
 from emulator.lambdas import launch
 from emulator.lambdas.environment import Environment
 from emulator.lambdas.lifecycle import Move, State
-from emulator.lambdas.outcome import Failure, not_started
+from emulator.lambdas.outcome import Failure, could_not_start
 from emulator.lambdas.outfitter import Outfitter
 from emulator.lambdas.stock import Prepared
 from emulator.notices import Notices
@@ -37,6 +38,7 @@ class Attendant:
         engine: Engine,
         outfitter: Outfitter,
         reactor: Reactor,
+        watch: EngineWatch,
         notices: Notices,
         cpus: Callable[[Function], float] | None = None,
     ) -> None:
@@ -49,29 +51,26 @@ class Attendant:
         self._outfitter = outfitter
         self._reactor = reactor
         self._loop = reactor.loop
+        self._watch = watch
         self._notices = notices
         self._cpus = cpus
 
     async def start(self, environment: Environment, prepared: Prepared | None) -> Failure | None:
         """Makes its container, or takes the one that is prepared, and starts its runtime.
 
-        It is busy then, or down. Whatever goes wrong, it is retired.
+        It is busy then, or down. Whatever goes wrong, it is retired; as soon as the engine does not
+        answer any more, too.
         """
         name = environment.function.name
         try:
-            if prepared is not None and await prepared.made:
-                await self._in_prepared_container(environment, prepared)
-            else:
-                await self._in_new_container(environment)
+            await self._watch.while_it_answers(self._take_container(environment, prepared))
             ready = await self._await_init(environment, INIT_LIMIT)
         except EngineError as error:
             environment.move(Move.RETIRED)
             self._notices.publish("environment_failed", function=name, error=error.message)
-            return not_started(type(error).__name__, error.message)
+            return could_not_start(error)
         except BaseException:
             environment.move(Move.RETIRED)
-            if environment.unmade:
-                environment.made(None)
             raise
         if not ready and environment.overdue:
             self._notices.publish("environment_silent", function=name, hint=_SILENT)
@@ -106,6 +105,16 @@ class Attendant:
         for threads in (self._undertaker, self.errands, self.starters):
             threads.shutdown(wait=False)
 
+    async def _take_container(self, environment: Environment, prepared: Prepared | None) -> None:
+        try:
+            if prepared is not None and await prepared.made:
+                await self._in_prepared_container(environment, prepared)
+            else:
+                await self._in_new_container(environment)
+        finally:  # else its removal would wait for a container
+            if environment.unmade:
+                environment.made(None)
+
     async def _in_new_container(self, environment: Environment) -> None:
         def create() -> Container:
             spec, environment.program = self._outfitter.outfit(environment.function, environment.id)
@@ -114,6 +123,7 @@ class Attendant:
 
         container: Container | None = None
         try:
+            self._watch.check()
             container = await self._loop.run_in_executor(self.starters, create)
         finally:
             environment.made(container)
@@ -145,7 +155,8 @@ class Attendant:
     async def _ask(self, environment: Environment, verb: Callable[[], None]) -> None:
         """Where the engine fails at it, that is told; no invocation fails for it."""
         try:
-            await self._loop.run_in_executor(self.errands, verb)
+            asked = self._loop.run_in_executor(self.errands, verb)
+            await self._watch.while_it_answers(asked)
         except EngineError as error:
             self._tell_of(environment, error)
 

@@ -20,7 +20,7 @@ from emulator.engines.engine import Container, Program
 from emulator.functions.function import Function
 from emulator.lambdas import lifecycle
 from emulator.lambdas.lifecycle import Move, State
-from emulator.lambdas.logs import LogLine
+from emulator.lambdas.logs import LogLine, message_of
 from emulator.lambdas.mailbox import Mailbox
 from emulator.lambdas.outcome import Failure
 from emulator.lambdas.placement import Slot, is_idle
@@ -246,10 +246,9 @@ class Environment:
     # What the engine says (engine.Listener)
 
     def output(self, line: bytes) -> None:
-        # Runtimes keep a message of several lines together with carriage returns.
         self._printed += len(line) + 1
         self._last_output = self._clock.monotonic()
-        message = line.decode(errors="replace").rstrip("\r\n").replace("\r", "\n")
+        message = message_of(line)
         over, self._kept = self._kept > MAX_LOG, self._kept + len(line) + _ROW
         if self._kept > MAX_LOG:
             if self._container is not None:

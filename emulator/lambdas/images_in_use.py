@@ -11,6 +11,7 @@ from emulator.engines.source import Found
 from emulator.errors import EngineError
 from emulator.functions.function import Function
 
+_REMEMBERED = 200  # the first ones that were wanted go first
 ImageOf = Callable[[Function], Found]
 """The image that a function runs in; may take long (a pull, a build) and raise `EngineError`."""
 
@@ -59,3 +60,5 @@ class ImagesInUse:
     def _note(self, use: ImageUse) -> None:
         with self._lock:
             self._uses[use.wanted] = use
+            if len(self._uses) > _REMEMBERED:
+                del self._uses[next(iter(self._uses))]

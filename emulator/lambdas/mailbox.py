@@ -73,6 +73,8 @@ class Mailbox:
         self._waiting: list[Deliver] = []
         self._ended = False
         self._init_failure: Failure | None = None
+        self.handed_over = ""
+        """The request id of the latest event that the runtime was given."""
 
     # The invoker's side
 
@@ -176,6 +178,7 @@ class Mailbox:
             return
         self._state = after
         delivery = self._delivery
+        self.handed_over = "" if delivery is None else delivery.request_id
         waiting, self._waiting = self._waiting, []
         for deliver in waiting:
             deliver(delivery)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from emulator.engines.ending import ProgramExit, StartFault, Step
+from emulator.errors import EngineError, EngineUnreachable
 from emulator.lambdas import go_words
 
 MAX_RESPONSE = 6 * 1024 * 1024 + 100  # bytes
@@ -28,8 +29,17 @@ class Cause(str, Enum):
     """The runtime ended by itself, or its answer cannot be used."""
     START = "start"
     """The function could not be started: no image, no room."""
+    UNAVAILABLE = "unavailable"
+    """Nothing has begun, for a fault of what functions run on: the engine's, say."""
+    LOST = "lost"
+    """The container vanished while the function had the event: nobody knows what it did."""
     STOPPED = "stopped"
     """The server stopped before the end; nothing is known of what the function did."""
+
+    @property
+    def is_of_invocation(self) -> bool:
+        """It says nothing of the function's code."""
+        return self in (Cause.START, Cause.UNAVAILABLE, Cause.LOST, Cause.STOPPED)
 
 
 @dataclass(frozen=True)
@@ -73,7 +83,11 @@ def function_error(body: bytes, error_type: str | None = None) -> Failure:
 
 def _text(value: object) -> str:
     """`value` as text that can be stored: JSON's escapes can hold half a character."""
-    return str(value or "").encode(errors="replace").decode()
+    try:
+        text = str(value or "")
+    except RecursionError:
+        text = ""  # nested as deeply as can just be read
+    return text.encode(errors="replace").decode()
 
 
 def known_error_type(error_type: str | None) -> str:
@@ -162,10 +176,44 @@ def stopped() -> Failure:
     return Failure(Cause.STOPPED, "ServerStopped", "the server was stopped", b"")
 
 
-def not_started(name: str, message: str) -> Failure:
-    return Failure(
-        Cause.START, name, message, _compact({"errorType": name, "errorMessage": message})
+_CAUSES: dict[type[EngineError], Cause] = {
+    EngineError: Cause.START,
+    EngineUnreachable: Cause.UNAVAILABLE,
+}
+"""Which of them can be helped by waiting; a class that is not listed counts as its nearest base."""
+
+
+def could_not_start(error: EngineError) -> Failure:
+    cause = next(_CAUSES[base] for base in type(error).__mro__ if base in _CAUSES)
+    return _not_run(cause, type(error).__name__, error.message)
+
+
+def unavailable(name: str, message: str) -> Failure:
+    return _not_run(Cause.UNAVAILABLE, name, message)
+
+
+def vanished(begun: bool) -> Failure:
+    """Its container has ended, and nothing that taskdock did has ended it. `begun`: the function
+    had got the event."""
+    if begun:
+        return _not_run(
+            Cause.LOST,
+            "ContainerLost",
+            "the container was removed, or the engine stopped, while the function ran: nobody"
+            " knows what it did",
+        )
+    return unavailable(
+        "ContainerLost",
+        "the container was removed, or the engine stopped, before the function got its event",
     )
+
+
+def not_started(name: str, message: str) -> Failure:
+    return _not_run(Cause.START, name, message)
+
+
+def _not_run(cause: Cause, name: str, message: str) -> Failure:
+    return Failure(cause, name, message, _compact({"errorType": name, "errorMessage": message}))
 
 
 def broken(error: Exception) -> Failure:

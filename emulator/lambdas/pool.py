@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from emulator import ids
 from emulator.clock import Clock
 from emulator.engines.engine import Engine
+from emulator.engines.watch import EngineWatch
 from emulator.functions.function import Function
 from emulator.lambdas import placement
 from emulator.lambdas.attendant import Attendant
@@ -52,6 +53,7 @@ class Pool:
         reactor: Reactor,
         outfitter: Outfitter,
         lead: Lead,
+        watch: EngineWatch,
         budget: int,
         clock: Clock,
         notices: Notices,
@@ -89,6 +91,7 @@ class Pool:
             engine=engine,
             outfitter=outfitter,
             reactor=reactor,
+            watch=watch,
             notices=notices,
             cpus=cpus,
         )

@@ -6,26 +6,36 @@ threads (peewee keeps one per thread).
 
 from __future__ import annotations
 
+import contextlib
 import os
-import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from peewee import DatabaseError, SqliteDatabase
 from playhouse.migrations import Runner
 
-from emulator.errors import StartupError
+from emulator.disk import Disk
+from emulator.errors import DatabaseLocked, StartupError, StorageError
+from emulator.health import Health
+from emulator.store.faults import Connection, Faults, damaged, is_empty
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_PATIENCE = 10.0  # seconds for a lock, be it a thread's of ours or another program's
+_IMPATIENCE = 1.0  # seconds, once another program was met that holds it for longer
+_SOON = 0.5  # seconds that a thread may wait for another without its patience getting less
+_CHECKPOINT_LIMIT = 1.0  # seconds that a stop waits for who still reads
 _PRAGMAS = {
     "journal_mode": "wal",
     "synchronous": "normal",  # survives a killed process; a lost machine may lose the last moment
-    "busy_timeout": 10_000,
+    "busy_timeout": int(_PATIENCE * 1000),
     "foreign_keys": 1,
     "wal_autocheckpoint": 4000,  # pages: 16 MB; who checkpoints waits for the disk, up to 0.1 s
+    "journal_size_limit": 16 * 1024 * 1024,  # bytes that the log keeps of a peak, once it is over
 }
 
 _LONG_PATH = (
@@ -33,24 +43,54 @@ _LONG_PATH = (
 )
 
 
+class _Sqlite(SqliteDatabase):
+    def rollback(self) -> None:
+        """SQLite has done it by itself where a disk is full or fails; another ROLLBACK is an error
+        that would hide why: https://www.sqlite.org/lang_transaction.html (section 3)."""
+        connection: Connection = self.connection()  # type: ignore[no-untyped-call]
+        if connection.in_transaction:
+            super().rollback()
+
+
 class Store:
     """One open database. `store.db` executes queries, `store.transaction()` groups them.
 
     `rows`, `change` and `change_many` run a statement (`store.statements`) without the object
     mapper, for what happens many times a second; values are those that the database keeps.
+
+    Whatever cannot be done because of the disk or the file raises `StorageError`, by either way.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Raises `StartupError`."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(
+        self,
+        path: Path,
+        *,
+        health: Health | None = None,
+        code: Path | None = None,
+    ) -> None:
+        """`code`: a folder; where it holds something, there was a database, and an empty one is not
+        begun in its place. Raises `StartupError`."""
+        self.disk = Disk(path.parent)
+        self.path = path
+        self._faults = Faults(path, self.disk)
         self._writing = threading.RLock()
-        self.db = SqliteDatabase(str(path), pragmas=_PRAGMAS)
+        self.db = _Sqlite(
+            str(path), pragmas=_PRAGMAS, factory=partial(Connection.opened, self._faults)
+        )
         try:
-            self._migrate(path)
-        except DatabaseError as error:
-            long = len(os.fsencode(path)) > _LONG_PATH
-            hint = "; its path is too long: choose a shorter --data-dir" if long else ""
-            raise StartupError(f"cannot use the database {path}: {error}{hint}") from None
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if is_empty(path):
+                _check_first_start(path, code)
+            self._migrate(path, code)
+            self._faults.know_file()
+        except BaseException as error:
+            self.close()
+            if isinstance(error, StorageError):
+                raise StartupError(f"{error.message}{_hint(path)}") from None
+            if isinstance(error, (DatabaseError, OSError)):
+                raise StartupError(f"cannot use the database {path}: {error}") from None
+            raise
+        self._faults.health = self.disk.health = health  # until now, an error is told by itself
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -62,8 +102,10 @@ class Store:
         if self.db.in_transaction():
             yield
             return
-        with self._writing, self.db.atomic("IMMEDIATE"):
-            yield
+        with self._turn():
+            with self.db.atomic("IMMEDIATE"):
+                yield
+            self._faults.wrote()
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         found: list[tuple[Any, ...]] = self._connection().execute(statement, values).fetchall()
@@ -71,31 +113,108 @@ class Store:
 
     def change(self, statement: str, values: Sequence[Any] = ()) -> int:
         """How many rows it has changed."""
-        with self._writing:
+        with self._turn():
             changed: int = self._connection().execute(statement, values).rowcount
+            if not self.db.in_transaction():
+                self._faults.wrote()
         return changed
 
     def change_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Only inside a transaction: alone, each row would be one."""
         self._connection().executemany(statement, rows)
 
-    def close(self) -> None:
-        """Closes this thread's connection; other threads' go with the threads."""
+    def refuse(self, why: StorageError) -> None:
+        """From now on whatever would write raises `why`; what is being written is rolled back."""
+        self._faults.refusal = why
+
+    def lost(self) -> str | None:
+        """Why what is written would be lost, since the file is another; None: it is there."""
+        return self._faults.lost()
+
+    def look_again(self) -> None:
+        """Finds out whether what kept the database from being written is over."""
+        self.disk.look_again()
+        if self._faults.is_troubled:
+            with contextlib.suppress(StorageError), self.transaction():
+                version = self.rows("PRAGMA user_version")[0][0]
+                self._connection().execute(f"PRAGMA user_version = {version}")  # writes a page
+
+    def close(self, *, checkpoint: bool = False) -> None:
+        """Closes this thread's connection; other threads' go with the threads.
+
+        `checkpoint`: everything is in the one file then, and not also in its log, as far as nobody
+        reads any more; nothing can be written afterwards.
+        """
+        if checkpoint:
+            limit = int(_CHECKPOINT_LIMIT * 1000)
+            with (
+                contextlib.suppress(StorageError, DatabaseError),
+                self._turn(_CHECKPOINT_LIMIT),
+            ):
+                self.rows(f"PRAGMA busy_timeout = {limit}")
+                self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+            self.refuse(StorageError("the server has stopped"))
         if not self.db.is_closed():
             self.db.close()
 
-    def _connection(self) -> sqlite3.Connection:
+    @contextmanager
+    def _turn(self, patience: float = _PATIENCE) -> Iterator[None]:
+        """This thread's turn to write. However many wait for another program's lock, each waits
+        `patience` seconds, and not for all those before it. Raises `DatabaseLocked`."""
+        began = time.monotonic()
+        if not self._writing.acquire(timeout=patience):
+            raise DatabaseLocked(f"the database {self.path} was busy for {patience:g} s")
+        try:
+            waited = time.monotonic() - began
+            if waited < _SOON and not self._faults.is_locked:
+                yield
+                return
+            left = _IMPATIENCE if self._faults.is_locked else max(patience - waited, 0.0)
+            with self._busy_timeout(left):
+                yield
+        finally:
+            self._writing.release()
+
+    @contextmanager
+    def _busy_timeout(self, seconds: float) -> Iterator[None]:
+        """For this thread's connection."""
+        self.rows(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(StorageError):
+                self.rows(f"PRAGMA busy_timeout = {_PRAGMAS['busy_timeout']}")
+
+    def _connection(self) -> Connection:
         """This thread's."""
-        connection: sqlite3.Connection = self.db.connection()  # type: ignore[no-untyped-call]
+        connection: Connection = self.db.connection()  # type: ignore[no-untyped-call]
         return connection
 
-    def _migrate(self, path: Path) -> None:
+    def _migrate(self, path: Path, code: Path | None) -> None:
         runner = Runner(self.db, str(_MIGRATIONS))
         known = {migration.name for migration in runner.migrations()}
-        newer = sorted(set(runner.applied()) - known)
+        applied = runner.applied()
+        newer = sorted(set(applied) - known)
         if newer:
             raise StartupError(
                 f"{path} was written by a newer taskdock (migration {newer[-1]});"
                 " use that version, or another --data-dir"
             )
+        if not applied:
+            _check_first_start(path, code)
         runner.up()
+
+
+def _check_first_start(path: Path, code: Path | None) -> None:
+    """Raises `StorageError` for a database without anything where there must have been something:
+    what it does not name, such as the functions' code, would be taken for waste."""
+    log = path.with_name(f"{path.name}-wal")
+    if not is_empty(log) and is_empty(path):  # SQLite would remove it
+        raise damaged(path, f"it is missing or empty, and its log {log.name} is not")
+    if code is not None and code.is_dir() and any(code.iterdir()):
+        raise damaged(path, f"it is missing or empty, and {code} has the code of functions")
+
+
+def _hint(path: Path) -> str:
+    long = len(os.fsencode(path)) > _LONG_PATH
+    return "; its path is too long: choose a shorter --data-dir" if long else ""

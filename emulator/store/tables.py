@@ -65,6 +65,7 @@ class TaskRow(Table):
     claimed_by = CharField(max_length=16, null=True)  # the server that runs it
     claim = IntegerField(default=0)  # how often it was claimed: the fence of every ending
     event_id = CharField(max_length=24, null=True)  # the service event that it was made for
+    waiting = BooleanField(null=True)  # in progress, and surely not begun
 
     class Meta:
         table_name = "task"
@@ -166,6 +167,7 @@ InvocationRow.add_index(
         InvocationRow.function_name, InvocationRow.timestamp, name="invocation_by_function"
     )
 )
+InvocationRow.add_index(InvocationRow.index(InvocationRow.timestamp, name="invocation_by_time"))
 
 
 class BacklogRow(Table):

@@ -82,15 +82,23 @@ def _cookies(header: str) -> list[str]:
 
 
 def _headers(request: Request, caller: Account) -> dict[str, str]:
-    given = {name: value for name, value in request.headers.items() if name not in _LEFT_OUT}
+    given = {name: value for name, value in request.headers.items() if _is_passed_on(name)}
+    before = given.get("x-forwarded-for")
     added = {
         "content-length": str(len(request.body)),
-        "x-forwarded-for": request.source_ip,
+        "x-forwarded-for": f"{before}, {request.source_ip}" if before else request.source_ip,
+        "x-forwarded-port": _port(request.headers.get("host", "")),
         "x-forwarded-proto": "http",
         _USER: caller.user_id,
         _APPLICATION: caller.application_id,
     }
     return {**given, **{name: value for name, value in added.items() if value is not None}}
+
+
+def _is_passed_on(name: str) -> bool:
+    """Who is asking shall not be forged with underscores either: to frameworks on WSGI or CGI they
+    are the same name."""
+    return name not in _LEFT_OUT and name.replace("_", "-") not in (_USER, _APPLICATION)
 
 
 def _parameters(query: str) -> dict[str, str]:
@@ -127,6 +135,12 @@ def _domain(host: str) -> str:
     """A Host header without its port; "[::1]:8080" is [::1]."""
     name, colon, port = host.rpartition(":")
     return name if colon and port.isdigit() else host
+
+
+def _port(host: str) -> str:
+    """That of a Host header: the one that the caller called, whatever lies between."""
+    _, colon, port = host.rpartition(":")
+    return port if colon and port.isdigit() else "80"
 
 
 def _body(request: Request) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from emulator.tasks.api_response import Response, to_response
 from emulator.tasks.journal import Journal, Record
 from emulator.tasks.runner import Runner
 from emulator.tasks.task import ErrorType, TaskError
+from emulator.tasks.unwritten import Unwritten
 from emulator.tasks.verdict import error_of
 
 MAX_BODY = 6 * 1024 * 1024  # bytes, as they came
@@ -73,6 +74,7 @@ class ApiRequests:
         journal: Journal,
         catalog: Catalog,
         runner: Runner,
+        unwritten: Unwritten,
         places: threading.Semaphore,
         status_of: Callable[[CallerError], int],
         clock: Clock,
@@ -83,6 +85,7 @@ class ApiRequests:
         self._journal = journal
         self._catalog = catalog
         self._runner = runner
+        self._unwritten = unwritten
         self._places = places
         self._status_of = status_of
         self._clock = clock
@@ -91,10 +94,12 @@ class ApiRequests:
     def call(self, function_name: str, request: Request, caller: Account) -> Response:
         """The function's own answer. Whatever becomes of it, the call is recorded.
 
-        Raises `NotSignedIn`, `NoPermission` and `NotFound`, which are not recorded, and
+        Raises `NotSignedIn`, `NoPermission`, `NotFound` and, when the server stops, `Unavailable`,
+        which are not recorded, and `Unavailable` when nothing can be run,
         `RequestTooLarge`, `ApiTimeLimitTooLong`, `TooManyApiRequests`, `InvocationFailed`,
         `FunctionFailed` or `BadApiResult`.
         """
+        self._runner.check_open()
         function = access.admit(caller, access.EXECUTE_API, self._catalog, function_name)
         id = ids.object_id()
         record = self._journal.open(id)
@@ -120,10 +125,11 @@ class ApiRequests:
         self, request_id: str, *, since: datetime | None, limit: int, offset: int
     ) -> list[LogLine]:
         """Raises `BadId`, `NotFound`, or `NoApiRequestLogs` for none."""
-        query = ApiRequestRow.select().where(ApiRequestRow.id == checks.object_id(request_id))
-        if not query.exists(self._store.db):
-            raise NotFound(f"there is no API request {request_id}")
+        checks.object_id(request_id)
         lines = self._journal.read(request_id, since=since, limit=limit, offset=offset)
+        query = ApiRequestRow.select().where(ApiRequestRow.id == request_id)
+        if not query.exists(self._store.db):  # behind the lines: both may be removed in between
+            raise NotFound(f"there is no API request {request_id}")
         if not lines:
             raise NoApiRequestLogs
         return lines
@@ -144,7 +150,8 @@ class ApiRequests:
             self._places.release()
 
     def _record(self, call: _Call, status: int, duration: float, error: TaskError | None) -> None:
-        """With its log. The caller gets the answer also when this fails: the function has run."""
+        """With its log; later, when it cannot be done now: the function has run, and its caller
+        gets the answer."""
         request = ApiRequest(
             id=call.id,
             function_name=call.function.name,
@@ -158,13 +165,13 @@ class ApiRequests:
             error=error,
         )
         facts = {"request": request.id, "function": request.function_name, "status": status}
-        try:
+
+        def write() -> None:
             with self._journal.writing([call.record]):
                 self._store.change(_INSERT, statements.to_row(ApiRequestRow, _values(request)))
-        except Exception as problem:
-            self._notices.publish("api_request_broke", **facts, error=repr(problem))
-        else:
             self._notices.publish("api_request_answered", **facts)
+
+        self._unwritten.write_or_keep(request.id, write)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from emulator import strict_json
-from emulator.errors import BadApiResult, FunctionFailed, InvocationFailed
+from emulator.errors import BadApiResult, FunctionFailed, InvocationFailed, Unavailable
 from emulator.lambdas.outcome import Cause, Failure, Outcome
 
 STATUSES = range(200, 500)
@@ -44,7 +44,7 @@ class Response:
 
 
 def to_response(outcome: Outcome) -> Response:
-    """Raises `InvocationFailed`, `FunctionFailed`, or `BadApiResult`."""
+    """Raises `InvocationFailed`, `Unavailable`, `FunctionFailed`, or `BadApiResult`."""
     if isinstance(outcome, Failure):
         _refuse(outcome)
     result = _result(outcome.body)
@@ -60,7 +60,9 @@ def to_response(outcome: Outcome) -> Response:
 
 
 def _refuse(failure: Failure) -> NoReturn:
-    if failure.cause in (Cause.START, Cause.STOPPED):
+    if failure.cause in (Cause.STOPPED, Cause.UNAVAILABLE):
+        raise Unavailable(f"{failure.name}: {failure.message}")
+    if failure.cause.is_of_invocation:
         raise InvocationFailed(f"{failure.name}: {failure.message}")
     raise FunctionFailed(error_name=failure.name, error_message=failure.message)
 

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from emulator.lambdas.invoker import Call
+from peewee import fn
+
+from emulator.clock import Clock
+from emulator.lambdas.invocation import Call
 from emulator.store import statements
 from emulator.store.database import Store
 from emulator.store.tables import BacklogRow, InvocationRow
@@ -105,6 +108,15 @@ class Backlog:
         row = query.limit(1).first(self._store.db)
         return None if row is None else row.due_timestamp
 
+    def bring_forward(self, clock: Clock) -> None:
+        """Has those be due now that a clock which was set back since keeps waiting: accepted at a
+        time that is still to come, or due later than any wait is long."""
+        if not BacklogRow.select().where(_ahead(clock.now())).exists(self._store.db):
+            return
+        with self._store.transaction():  # the clock is read when nobody can add one
+            now = clock.now()
+            BacklogRow.update(due_timestamp=now).where(_ahead(now)).execute(self._store.db)
+
     def remove(self, accepted: Accepted) -> None:
         BacklogRow.delete().where(BacklogRow.invocation_id == accepted.record.id).execute(
             self._store.db
@@ -114,6 +126,14 @@ class Backlog:
         BacklogRow.update(due_timestamp=due, attempts=attempts).where(
             BacklogRow.invocation_id == accepted.record.id
         ).execute(self._store.db)
+
+
+def _ahead(now: datetime) -> Any:
+    accepted_later = InvocationRow.select(InvocationRow.id).where(
+        InvocationRow.id == BacklogRow.invocation_id, InvocationRow.timestamp > now
+    )
+    waits = (BacklogRow.due_timestamp > now) & fn.EXISTS(accepted_later)
+    return waits | (BacklogRow.due_timestamp > now + _LONGEST_WAIT)
 
 
 def _from_row(row: Any) -> Accepted:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 
 from emulator.clock import Clock
 from emulator.loop import Loop, until
 from emulator.notices import Notices
 from emulator.tasks import shape, webhook
-from emulator.tasks.outbox import Outbox
+from emulator.tasks.outbox import Delivery, Outbox
 
 
 class Courier(Loop):
@@ -19,6 +21,8 @@ class Courier(Loop):
         self._outbox = outbox
         self._clock = clock
         self._caller = webhook.Caller()
+        self._to_write: Callable[[], None] | None = None
+        """What became of the latest delivery: nobody is told twice because a write has failed."""
 
     def stop(self) -> None:
         self._stopping.set()
@@ -28,6 +32,7 @@ class Courier(Loop):
     def run_once(self) -> float:
         """One delivery at a time, so that a stop need not wait for all."""
         now = self._clock.now()
+        self._write()
         if self._deliver_next():
             return 0.0
         self._outbox.prune()
@@ -39,14 +44,23 @@ class Courier(Loop):
             return False
         body = json.dumps(shape.event_to_json(delivery.event)).encode()
         problem = self._caller.post(delivery.url, body)
+        if problem is not None and self._stopping.is_set():
+            return False  # we may have hung up ourselves: it is told again after the next start
+        self._to_write = partial(self._settle, delivery, problem)
+        self._write()
+        return True
+
+    def _write(self) -> None:
+        if self._to_write is not None:
+            self._to_write()
+            self._to_write = None
+
+    def _settle(self, delivery: Delivery, problem: str | None) -> None:
         facts = {"event": delivery.event.id, "url": delivery.url}
         if problem is None:
             self._outbox.delivered(delivery)
             self._notices.publish("event_delivered", **facts)
-        elif self._stopping.is_set():
-            return False  # we may have hung up ourselves: it is told again after the next start
         elif self._outbox.failed(delivery, self._clock.now()):
             self._notices.publish("delivery_failed", **facts, error=problem)
         else:
             self._notices.publish("delivery_given_up", **facts, error=problem)
-        return True

@@ -1,12 +1,16 @@
 """Dispatcher: runs what the backlog holds, as many side by side as it has places for.
 
 Retries are AWS Lambda's: two after a failure of the function. What could not be started, or was cut
-off by the server's stop, spends no attempt.
+off by the server's stop or with its container, spends no attempt. Nothing is begun while containers
+cannot be had.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 
 from emulator.clock import Clock
 from emulator.functions.catalog import Catalog
@@ -14,8 +18,9 @@ from emulator.lambdas.outcome import Answer, Cause, Outcome
 from emulator.loop import LONGEST_PAUSE, Loop, until
 from emulator.notices import Notices
 from emulator.tasks.backlog import Accepted, Backlog
-from emulator.tasks.journal import Journal
+from emulator.tasks.journal import Journal, Record
 from emulator.tasks.runner import PATIENCE, Runner
+from emulator.tasks.unwritten import Unwritten
 
 
 class Dispatcher(Loop):
@@ -28,16 +33,21 @@ class Dispatcher(Loop):
         journal: Journal,
         catalog: Catalog,
         runner: Runner,
+        unwritten: Unwritten,
         places: int,
+        held: Callable[[], bool],
         clock: Clock,
         notices: Notices,
     ) -> None:
+        """`held`: whether nothing may be begun for now; who ends that wakes the dispatcher."""
         super().__init__(notices)
         self._backlog = backlog
         self._journal = journal
         self._catalog = catalog
         self._runner = runner
+        self._unwritten = unwritten
         self._places = places
+        self._held = held
         self._clock = clock
         self._running: set[str] = set()
         self._changed = threading.Condition()
@@ -46,9 +56,11 @@ class Dispatcher(Loop):
         with self._changed:
             running = self._running.copy()
         free = self._places - len(running)
-        if free == 0:
+        if free == 0 or self._held():
             return LONGEST_PAUSE
         now = self._clock.now()
+        self._backlog.bring_forward(self._clock)
+        running |= set(self._unwritten.owners)
         for accepted in self._backlog.due(now, free, without=running):
             running.add(accepted.record.id)
             with self._changed:
@@ -67,7 +79,7 @@ class Dispatcher(Loop):
     def _run_accepted(self, accepted: Accepted) -> None:
         try:
             self._attempt(accepted)
-        except Exception as error:  # the store, most likely; it stays in the backlog
+        except Exception as error:  # before it was run; it stays in the backlog
             self._notices.publish("invocation_broke", id=accepted.record.id, error=repr(error))
         finally:
             with self._changed:
@@ -87,19 +99,25 @@ class Dispatcher(Loop):
             outcome = self._runner.invoke(
                 log, function, accepted.event, PATIENCE, call=accepted.call
             )
-            with self._journal.writing([log]):
-                name, facts = self._settle(accepted, outcome)
-            self._tell(name, accepted, **facts)
+            settle = partial(self._settle, accepted, outcome, self._clock.now(), log)
+            self._unwritten.write_or_keep(record.id, settle)
 
-    def _settle(self, accepted: Accepted, outcome: Outcome) -> tuple[str, dict[str, str]]:
+    def _settle(self, accepted: Accepted, outcome: Outcome, now: datetime, log: Record) -> None:
+        with self._journal.writing([log]):
+            name, facts = self._move(accepted, outcome, now)
+        self._tell(name, accepted, **facts)
+
+    def _move(
+        self, accepted: Accepted, outcome: Outcome, now: datetime
+    ) -> tuple[str, dict[str, str]]:
         """The notice that is true when this is committed."""
-        now, attempts = self._clock.now(), accepted.attempts
+        attempts = accepted.attempts
         if isinstance(outcome, Answer):
             self._backlog.remove(accepted)
             return "invocation_completed", {}
-        if outcome.cause is Cause.STOPPED:
+        if outcome.cause in (Cause.STOPPED, Cause.UNAVAILABLE):
             return "invocation_released", {}
-        if outcome.cause is Cause.START:
+        if outcome.cause in (Cause.START, Cause.LOST):
             self._backlog.postpone(accepted, accepted.after_refusal(now), attempts=attempts)
             return "invocation_postponed", {"error": outcome.message}
         if (due := accepted.after_failure(now)) is None:

@@ -13,7 +13,8 @@ from emulator import ids
 from emulator.clock import Clock
 from emulator.errors import IllegalState, TooManyExecutions
 from emulator.functions.function import Function
-from emulator.lambdas.invoker import Call, Invoker
+from emulator.lambdas.invocation import Call
+from emulator.lambdas.invoker import Invoker
 from emulator.lambdas.logs import LogLine, Sink
 from emulator.lambdas.outcome import Outcome
 from emulator.notices import Notices
@@ -67,9 +68,10 @@ class Invocations:
         """Begins to run `event` (JSON text of `invoker.MAX_EVENT` at most), and returns at once.
 
         On the reactor's thread, as is `answered`, which is called as soon as there is an answer, or
-        `with_log` when the log is complete. Raises `IllegalState` for a disabled function, or
-        `TooManyExecutions`.
+        `with_log` when the log is complete. Raises `Unavailable` when the server stops,
+        `IllegalState` for a disabled function, or `TooManyExecutions`.
         """
+        self._invoker.check_open()
         _check_enabled(function)
         if not self._places.acquire(blocking=False):
             raise TooManyExecutions("Rate Exceeded.")

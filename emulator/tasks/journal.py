@@ -26,6 +26,8 @@ from emulator.tasks.backlog import InvocationRecord, write_invocations
 
 _WRITE_EVERY = 0.3  # seconds
 _MANY = 500  # lines of one owner that are not left waiting
+_MOST = 64 * 1024 * 1024  # bytes that may wait for a database that cannot be written
+_EACH = 500  # bytes that a line or a record takes beside its text, about
 _INSERT = statements.insert(LogRow, ("task_id", "timestamp", "message"))
 
 
@@ -50,6 +52,10 @@ class Record:
         self._journal.await_writing(self)
         if len(self.lines) % _MANY == 0:
             self._journal.hurry()
+
+    def weight(self) -> int:
+        """Bytes that it holds, about."""
+        return _EACH + sum(_EACH + len(line.message) for line in self.lines[:])
 
     def forget(self, count: int) -> None:
         """The row and so many lines are written."""
@@ -102,6 +108,28 @@ class Journal:
                 record.forget(len(lines))
                 if record.lines:  # that came meanwhile; the record may have said so too early
                     self.await_writing(record)
+
+    def relieve(self) -> int:
+        """Drops the oldest of what waits when that is too much for the memory; how many lines.
+
+        For when it cannot be written: a disk may be full for days, and functions go on printing.
+        """
+        dropped = 0
+        with self._writing:
+            waiting = {record: record.weight() for record in list(self._waiting)}
+            held = sum(waiting.values())
+            limit = _MOST // 2 if held > _MOST else held
+            for record, weight in waiting.items():
+                if held <= limit:
+                    break
+                held -= weight
+                count = len(record.lines)
+                self._waiting.pop(record, None)
+                record.forget(count)
+                if record.lines:  # that came meanwhile, as in `writing`
+                    self.await_writing(record)
+                dropped += count
+        return dropped
 
     def read(
         self, owner_id: str, *, since: datetime | None, limit: int, offset: int
@@ -170,7 +198,12 @@ class Scribe(Loop):
         journal.hurry = self.wake
 
     def run_once(self) -> float:
-        self._journal.write_waiting()
+        try:
+            self._journal.write_waiting()
+        except Exception as error:
+            if dropped := self._journal.relieve():
+                self._notices.publish("log_lines_dropped", lines=dropped, error=repr(error))
+            raise
         return _WRITE_EVERY
 
     def stop(self) -> None:

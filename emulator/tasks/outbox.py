@@ -10,6 +10,7 @@ from emulator.store.tables import DeliveryRow, EventRow, SubscriptionRow
 from emulator.tasks.subscription import ServiceEvent, next_attempt
 
 KEPT = 10_000  # service events; the oldest go first
+_PIECE = 1000  # that go in one transaction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +67,9 @@ class Outbox:
         return True
 
     def prune(self, kept: int = KEPT) -> None:
-        """Forgets all but the newest events; one that a webhook waits for stays until then."""
+        """Forgets some of all but the newest events; one that a webhook waits for stays."""
         newest_first = EventRow.creation_timestamp.desc(), EventRow.id.desc()
-        old = EventRow.select(EventRow.id).order_by(*newest_first).limit(-1).offset(kept)
+        old = EventRow.select(EventRow.id).order_by(*newest_first).limit(_PIECE).offset(kept)
         waiting = DeliveryRow.select(DeliveryRow.event_id)
         EventRow.delete().where(EventRow.id.in_(old), EventRow.id.not_in(waiting)).execute(
             self._store.db

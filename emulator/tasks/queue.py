@@ -14,7 +14,7 @@ from typing import Any
 from peewee import fn
 
 from emulator import ids
-from emulator.clock import from_epoch, to_epoch
+from emulator.clock import Clock, from_epoch, to_epoch
 from emulator.errors import IllegalState, NotFound
 from emulator.store import statements
 from emulator.store.database import Store
@@ -24,6 +24,7 @@ from emulator.store.queryable import TASK_FIELDS
 from emulator.store.tables import TagRow, TaskRow
 from emulator.tasks import task_rows
 from emulator.tasks.events import Events
+from emulator.tasks.retry import DELAYS
 from emulator.tasks.task import (
     ZOMBIE,
     Move,
@@ -50,13 +51,17 @@ _FIRST_OF_MANY = statements.select(TaskRow, _FIRST.format("start_timestamp + 0")
 """By the queue's own index, in order; a start time that is computed keeps that of times out."""
 _FEW = 100  # tasks that are sorted in less time than it takes to pass over others
 _NEXT_DUE = f"SELECT MIN(start_timestamp) FROM task {_NEW}"  # noqa: S608
-_CLAIM = statements.update(TaskRow, _CLAIMED, ", claim = claim + 1 WHERE id IN ({})")
-_END = statements.update(
-    TaskRow,
-    task_rows.ENDING,
-    f"WHERE id = ? AND status = '{Status.IN_PROGRESS.value}' AND claimed_by = ? AND claim = ?",
-)
+_CLAIM = statements.update(TaskRow, _CLAIMED, ", claim = claim + 1, waiting = 0 WHERE id IN ({})")
+_MINE = f"WHERE id = ? AND status = '{Status.IN_PROGRESS.value}' AND claimed_by = ? AND claim = ?"
+_MARK = statements.update(TaskRow, ("waiting",), _MINE)
+_END = statements.update(TaskRow, task_rows.ENDING, _MINE)
 _WRITE = statements.update(TaskRow, task_rows.ENDING, "WHERE id = ?")
+_AHEAD = statements.select(
+    TaskRow,
+    f"{_NEW} AND creation_timestamp > ? AND start_timestamp + 0 > ?"
+    f" AND start_timestamp <= creation_timestamp + {DELAYS[-1] // timedelta(milliseconds=1)}",
+)
+_START = f"UPDATE task SET start_timestamp = ?, update_timestamp = ? {_NEW} AND id = ?"  # noqa: S608
 
 
 class Queue:
@@ -97,6 +102,26 @@ class Queue:
                 (Status.IN_PROGRESS.value, moment, moment, self._server, *[t.id for t in tasks]),
             )
         return claimed
+
+    def mark(self, task: Task, *, waiting: bool) -> bool:
+        """Keeps whether a claimed task has surely not begun; False: the claim was lost."""
+        return self._store.change(_MARK, (waiting, task.id, self._server, task.claim)) > 0
+
+    def bring_forward(self, clock: Clock) -> int:
+        """How many tasks are due now that were meant to start when they were made, or a moment
+        later, by a clock that has been set back since. A start time that was asked for stays."""
+        moment = to_epoch(clock.now())
+        if not self._store.rows(_AHEAD, (moment, moment)):
+            return 0
+        with self._store.transaction():
+            rows = self._store.rows(_AHEAD, (moment, moment))
+            now = clock.now()  # read behind them: what others have just made is not ahead of it
+            found = map(task_rows.from_row, rows)
+            ahead = [task for task in found if task.creation_timestamp > now]
+            for task in ahead:
+                delay = max(task.start_timestamp - task.creation_timestamp, timedelta(0))
+                self._store.change(_START, (to_epoch(now + delay), to_epoch(now), task.id))
+        return len(ahead)
 
     def depth(self) -> dict[Status, int]:
         """How many tasks are new, and how many in progress."""
@@ -174,23 +199,26 @@ class Queue:
     def reclaim(
         self, now: datetime, *, before: datetime, running: Collection[str] = ()
     ) -> list[Task]:
-        """Fails what is in progress since `before` but does not run, here or anywhere.
+        """Ends what is in progress since `before` but does not run, here or anywhere: fails it, or
+        gives it back where it has surely not begun. What is in progress since a time that is still
+        to come is taken for older: the clock was set back.
 
         Only one server has the database, so what it does not run itself, nobody runs.
         """
+        since = TaskRow.status_changed_timestamp
         with self._store.transaction():
             query = TaskRow.select().where(
                 TaskRow.status == Status.IN_PROGRESS.value,
-                TaskRow.status_changed_timestamp <= before,
+                (since <= before) | (since > now),
                 TaskRow.id.not_in(list(running)),
             )
-            rows = query.execute(self._store.db)
-            held = [task_rows.from_values(row.__data__) for row in rows]
-            lost = [_moved(task, Move.LOST, now, error=ZOMBIE) for task in held]
-            for task in lost:
+            rows = list(query.execute(self._store.db))
+            ended = [_reclaimed(row, now) for row in rows]
+            for task in ended:
                 self._write(task)
-                self._record_failure(task)
-        return lost
+                if task.status is Status.FAILED:
+                    self._record_failure(task)
+        return ended
 
     def get(self, task_id: str) -> Task:
         """Raises `NotFound`."""
@@ -227,6 +255,13 @@ class Queue:
         with self._store.transaction():
             self._store.change(_INSERT, row)
             self._store.change_many(_INSERT_TAG, tags)
+
+
+def _reclaimed(row: TaskRow, now: datetime) -> Task:
+    task = task_rows.from_values(row.__data__)
+    if row.waiting:
+        return _moved(task, Move.RELEASED, now)
+    return _moved(task, Move.LOST, now, error=ZOMBIE)
 
 
 def _moved(task: Task, by: Move, now: datetime, **changes: Any) -> Task:

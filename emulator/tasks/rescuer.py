@@ -1,6 +1,7 @@
-"""Rescuer: fails tasks that are in progress but run nowhere, so that none is stuck.
+"""Rescuer: ends tasks that are in progress but run nowhere, so that none is stuck.
 
-They come from a server that died, or from an ending that could not be written.
+They come from a server that died. What surely had not begun there is new again; of the rest nobody
+knows what became of it, and it has failed.
 """
 
 from __future__ import annotations
@@ -31,8 +32,11 @@ class Rescuer(Loop):
         return _ROUND
 
     def rescue(self, after: timedelta) -> None:
-        """Fails what has been in progress for `after` and does not run."""
+        """Ends what has been in progress for `after` and does not run."""
         now = self._clock.now()
-        lost = self._queue.reclaim(now, before=now - after, running=self._runner.running)
-        for task in lost:
-            self._notices.publish("task_failed", task=task.id, error="zombieTaskCleaned")
+        ended = self._queue.reclaim(now, before=now - after, running=self._runner.running)
+        for task in ended:
+            if task.error is None:
+                self._notices.publish("task_released", task=task.id)
+            else:
+                self._notices.publish("task_failed", task=task.id, error=task.error.name)

@@ -9,19 +9,23 @@ import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from emulator.clock import Clock
 from emulator.functions.catalog import Catalog
 from emulator.functions.function import Function, RetryPolicy
-from emulator.lambdas.invoker import MAX_EVENT, Call, Invoker
+from emulator.lambdas.invocation import Call
+from emulator.lambdas.invoker import MAX_EVENT, Invoker
 from emulator.lambdas.outcome import Failure, Outcome, broken, not_started
 from emulator.notices import Notices
 from emulator.tasks import shape, verdict
 from emulator.tasks.journal import Journal, Record
 from emulator.tasks.queue import Queue
 from emulator.tasks.task import Move, Task
+from emulator.tasks.unwritten import Unwritten
 from emulator.tasks.verdict import Verdict
+from emulator.tasks.waiting import WaitingTasks
 
 PATIENCE = 300.0  # seconds that a queued task waits for room in memory
 _NO_RETRY = RetryPolicy()
@@ -50,16 +54,24 @@ class Runner:
         journal: Journal,
         catalog: Catalog,
         invoker: Invoker,
+        waiting: WaitingTasks,
+        unwritten: Unwritten,
         clock: Clock,
         notices: Notices,
     ) -> None:
         self._queue = queue
+        self._waiting = waiting
+        self._unwritten = unwritten
         self._journal = journal
         self._catalog = catalog
         self._invoker = invoker
         self._clock = clock
         self._notices = notices
         self._running: set[str] = set()
+
+    def check_open(self) -> None:
+        """For those whose caller waits. Raises `Unavailable` when the server stops."""
+        self._invoker.check_open()
 
     @property
     def running(self) -> Collection[str]:
@@ -89,6 +101,7 @@ class Runner:
                 _encoded(shape.to_json(task)),
                 run.record,
                 patience=PATIENCE,
+                turn=self._waiting.turn(task),
                 ended=lambda outcome: ended(run, outcome),
             )
         except Exception as error:
@@ -113,23 +126,31 @@ class Runner:
             self._notices.publish(name, **facts)
         return claimed
 
-    def give_up(self, run: Run) -> None:
-        """Its ending cannot be written for now: the rescuer may have the task."""
-        self._running.discard(run.task.id)
+    def keep_ending(self, run: Run, outcome: Outcome, problem: Exception) -> None:
+        """It cannot be written now, because of `problem`. Until it is, the task counts as running:
+        the rescuer must not take a task whose end is known."""
+        write = partial(self.write_endings, [(run, outcome)])
+        self._unwritten.keep(run.task.id, write, problem)
 
     def run_directly(
         self, task: Task, function: Function, patience: float
     ) -> tuple[Outcome, Task | None]:
-        """Runs a task whose caller waits; also the task as it ended, None if its claim was lost."""
+        """Runs a task whose caller waits; also the task as it ended, None if its claim was lost, or
+        while that cannot be written: the caller has the result all the same."""
         record = self._journal.open(task.id)
         self._running.add(task.id)
-        try:
-            outcome = self.invoke(record, function, shape.to_json(task), patience)
+        outcome = self.invoke(record, function, shape.to_json(task), patience)
+        decision, now = verdict.of_direct(outcome), self._clock.now()
+        ended: Task | None = None
+
+        def write() -> None:
+            nonlocal ended
             with self._journal.writing([record]):
-                ended, name, facts = self._end(task, verdict.of_direct(outcome), self._clock.now())
-        finally:
+                ended, name, facts = self._end(task, decision, now)
             self._running.discard(task.id)
-        self._notices.publish(name, **facts)
+            self._notices.publish(name, **facts)
+
+        self._unwritten.write_or_keep(task.id, write)
         return outcome, ended
 
     def invoke(

@@ -17,6 +17,7 @@ from emulator.errors import (
     NoLogs,
     TimeLimitTooLong,
     TooManyExecutions,
+    Unavailable,
 )
 from emulator.functions.catalog import Catalog
 from emulator.functions.function import DIRECT_TIME_LIMIT
@@ -105,8 +106,9 @@ class Service:
         """Runs a function now and waits for its result.
 
         Raises `NotFound`, `TimeLimitTooLong`, `TooManyExecutions`, `InvocationFailed` when it could
-        not be started, and `FunctionFailed`.
+        not be started, `Unavailable` when nothing can be, and `FunctionFailed`.
         """
+        self._runner.check_open()
         function = self._catalog.get(function_name)
         if function.time_limit > DIRECT_TIME_LIMIT:
             raise TimeLimitTooLong
@@ -122,7 +124,9 @@ class Service:
             self._direct.release()
         if isinstance(outcome, Answer):
             return Executed(ended or self._queue.get(task.id), _result(outcome.body))
-        if outcome.cause in (Cause.START, Cause.STOPPED):
+        if outcome.cause in (Cause.STOPPED, Cause.UNAVAILABLE):
+            raise Unavailable(f"{outcome.name}: {outcome.message}")
+        if outcome.cause.is_of_invocation:
             raise InvocationFailed(f"{outcome.name}: {outcome.message}")
         raise FunctionFailed(
             task_id=task.id, error_name=outcome.name, error_message=outcome.message
@@ -132,8 +136,9 @@ class Service:
         self, task_id: str, *, since: datetime | None, limit: int, offset: int
     ) -> list[LogLine]:
         """Raises `BadId`, `NotFound`, `IllegalState` when it has not run, `NoLogs` for none."""
-        task = self._queue.get(checks.object_id(task_id))
+        checks.object_id(task_id)
         lines = self._journal.read(task_id, since=since, limit=limit, offset=offset)
+        task = self._queue.get(task_id)  # behind the lines: both may be removed in between
         if not lines and task.claim == 0:
             raise IllegalState(
                 "this task has not run yet; there are logs only after a task has run"

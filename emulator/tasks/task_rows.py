@@ -20,7 +20,7 @@ ENDING = (  # the columns that a change of status may change
 
 def to_row(task: Task, claimed_by: str | None = None) -> list[Any]:
     """A value for each column."""
-    return statements.to_row(TaskRow, {**_values(task), "claimed_by": claimed_by})
+    return statements.to_row(TaskRow, {**_values(task), "claimed_by": claimed_by, "waiting": False})
 
 
 def to_ending(task: Task) -> list[Any]:
@@ -36,7 +36,7 @@ def from_row(row: tuple[Any, ...]) -> Task:
 def from_values(values: Mapping[str, Any]) -> Task:
     """The task of a row as peewee gives it."""
     task = dict(values)
-    del task["claimed_by"]
+    del task["claimed_by"], task["waiting"]
     error, tags = task["error"], task["tags"]
     task["status"] = Status(task["status"])
     task["tags"] = None if tags is None else tuple(tags)

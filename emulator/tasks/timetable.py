@@ -6,12 +6,11 @@ transaction. Of two servers at one database the second finds the schedule moved 
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 from emulator import ids
-from emulator.clock import Clock
+from emulator.clock import Clock, to_epoch
 from emulator.errors import NotFound
 from emulator.functions.catalog import Catalog
 from emulator.notices import Notices
@@ -85,10 +84,23 @@ class Timetable:
 
     def turn_due(self, now: datetime) -> list[Task]:
         """Makes one task for each schedule that is due, and moves these on; the tasks made."""
+        self._bring_forward()
         query = ScheduleRow.select(ScheduleRow.id).where(ScheduleRow.next_timestamp <= now)
         due = query.order_by(ScheduleRow.next_timestamp, ScheduleRow.id).execute(self._store.db)
         made = [self._turn(row.id, now) for row in list(due)]
         return [task for task in made if task is not None]
+
+    def _bring_forward(self) -> None:
+        """After the clock was set back, schedules go on from there. The run that was made last is
+        not made again: it is booked."""
+        if not _ahead(self._clock.now()).exists(self._store.db):
+            return
+        with self._store.transaction():
+            now = self._clock.now()  # read when nobody can turn one
+            for schedule in map(_from_row, list(_ahead(now).execute(self._store.db))):
+                ScheduleRow.update(
+                    next_timestamp=next_run(schedule, now), update_timestamp=now
+                ).where(ScheduleRow.id == schedule.id).execute(self._store.db)
 
     def _turn(self, schedule_id: str, now: datetime) -> Task | None:
         """None: nothing is due any more, because it was deleted or another server was first."""
@@ -132,8 +144,15 @@ class Timetable:
         return task
 
 
+def _ahead(now: datetime) -> Any:
+    """Asks for the schedules whose latest run is still to come."""
+    latest = ScheduleRow.next_timestamp - ScheduleRow.interval * 1000
+    has_run = ScheduleRow.next_timestamp > ScheduleRow.start_timestamp
+    return ScheduleRow.select().where(has_run, latest > to_epoch(now))
+
+
 def _to_row(schedule: Schedule) -> dict[str, Any]:
-    return {**asdict(schedule), "interval": schedule.interval.total_seconds()}
+    return {**vars(schedule), "interval": schedule.interval.total_seconds()}
 
 
 def _from_row(row: ScheduleRow) -> Schedule:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import queue
 import re
 import socket
 import threading
+import time
+from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -20,6 +23,7 @@ from emulator import __version__
 from emulator.errors import BadField
 
 LIMIT = 5.0  # seconds for a whole call
+_LEAST = 0.1  # seconds of them that are left when a name took nearly all
 
 _NEAR = [
     ip_network(network)
@@ -48,16 +52,20 @@ class Caller:
     def __init__(self, limit: float = LIMIT) -> None:
         self._limit = limit
         self._connected: socket.socket | None = None
+        self._looked_up: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
 
     def post(self, url: str, body: bytes) -> str | None:
         """Posts JSON; None: it was accepted, with a status of 2xx; else why not."""
         late, no_answer = threading.Event(), f"no answer within {self._limit:g} s"
+        begun = time.monotonic()
         try:
             target = _target(url)
-            with contextlib.closing(_connect(target, self._limit)) as connection:
+            addresses = self._look_up(target)
+            left = max(self._limit - (time.monotonic() - begun), _LEAST)
+            with contextlib.closing(_connect(target, addresses, left)) as connection:
                 self._connected = connection.sock
                 # No timeout of a socket ends an answer that comes byte by byte.
-                cut = threading.Timer(self._limit, self._expire, (late,))
+                cut = threading.Timer(left, self._expire, (late,))
                 cut.start()
                 try:
                     status = _send(connection, target, body)
@@ -72,9 +80,30 @@ class Caller:
 
     def hang_up(self) -> None:
         """The call that is under way, if there is one, fails now."""
+        self._looked_up.put(OSError("it was ended"))
         if self._connected is not None:
             with contextlib.suppress(OSError):
                 self._connected.shutdown(socket.SHUT_RDWR)
+
+    def _look_up(self, target: _Target) -> list[str]:
+        """As `_addresses`. The system's own limit for a name is half a minute, and nothing ends
+        it sooner, so it is waited for apart. Raises also `TimeoutError`."""
+        answer = self._looked_up = queue.SimpleQueue()
+
+        def ask() -> None:
+            try:
+                answer.put(_addresses(target))
+            except Exception as error:
+                answer.put(error)
+
+        threading.Thread(target=ask, name="webhook-name", daemon=True).start()
+        try:
+            found = answer.get(timeout=self._limit)
+        except queue.Empty:
+            raise TimeoutError from None
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def _expire(self, late: threading.Event) -> None:
         late.set()
@@ -121,9 +150,9 @@ def _addresses(target: _Target) -> list[str]:
     return addresses
 
 
-def _connect(target: _Target, limit: float) -> http.client.HTTPConnection:
+def _connect(target: _Target, addresses: Sequence[str], limit: float) -> http.client.HTTPConnection:
     problem: OSError = OSError(f"{target.host} has no address")
-    for address in _addresses(target):
+    for address in addresses:
         connection = http.client.HTTPConnection(address, target.port, timeout=limit)
         try:
             connection.connect()

@@ -10,6 +10,7 @@ from typing import Any
 from emulator.functions.function import PermissionMode
 from emulator.lambdas.images_in_use import ImageState
 from emulator.lambdas.lifecycle import State
+from emulator.tasks.retention import NAMES
 from emulator.tasks.task import ErrorType, Status
 
 Json = dict[str, Any]
@@ -140,6 +141,22 @@ SCHEMAS: dict[str, Json] = {
             ),
             "tasks": record({"new": WHOLE, "inProgress": WHOLE}),
             "memory": record({"budget": WHOLE, "held": WHOLE}),
+            "stored": record(
+                {
+                    "size": {**WHOLE, "description": "bytes of the database that are in use"},
+                    "fileSize": {**WHOLE, "description": "bytes of its file, free pages included"},
+                    "logSize": {**WHOLE, "description": "bytes of its write-ahead log"},
+                    "removed": {
+                        **record(dict.fromkeys(NAMES, WHOLE)),
+                        "description": "rows that were removed since the start",
+                    },
+                },
+                {
+                    "limit": {**WHOLE, "description": "bytes from which on the oldest go"},
+                    "keepDays": {**NUMBER, "description": "days after which all goes"},
+                    "oldestTimestamp": MOMENT,
+                },
+            ),
             "troubles": many(_TROUBLE),
         }
     ),

@@ -16,7 +16,9 @@ from emulator.errors import NoSuchEndpoint
 from emulator.tasks import api_event
 from emulator.tasks.api_requests import ApiRequest, ApiRequests
 from emulator.web import pages
+from emulator.web.exchange import Headers as SentHeaders
 from emulator.web.signin import caller
+from emulator.web.wsgi import HEADERS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -82,11 +84,25 @@ def _asked(request: Request) -> tuple[str, api_event.Request]:
         method=request.method,
         path=f"/{rest}",
         query=query,
-        headers={name.lower(): value for name, value in request.headers.items()},
+        headers=_headers(request.environ[HEADERS]),
         body=request.get_data(),
         protocol=request.environ["SERVER_PROTOCOL"],
         source_ip=request.remote_addr or "127.0.0.1",  # a container, from its own
     )
+
+
+def _headers(sent: SentHeaders) -> dict[str, str]:
+    """Not WSGI's, which have no name with an underscore and no empty content type.
+
+    Repeated ones are joined, as API Gateway does it. A byte is a character, as HTTP had it first
+    (RFC 9110, 5.5), so that a function can make the bytes of it again.
+    """
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in sent:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        joint = "; " if name == "cookie" else ","  # cookies are one list: RFC 6265, 5.4
+        headers[name] = f"{headers[name]}{joint}{value}" if name in headers else value
+    return headers
 
 
 def _to_json(request: ApiRequest) -> Json:

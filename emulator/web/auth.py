@@ -23,6 +23,7 @@ from emulator.errors import (
 from emulator.identity.account import Application, Token, TokenKind, may, require_user
 from emulator.identity.directory import Directory
 from emulator.identity.tokens import ACCESS_LIFE
+from emulator.tasks import checks
 from emulator.web import identity_wire, pages, problems, wire
 from emulator.web.signin import caller
 
@@ -74,7 +75,8 @@ def _add_list(auth: Blueprint, directory: Directory, path: str, kind: TokenKind)
         )
 
     def remove(token_id: str) -> Json:
-        directory.tokens.remove(kind, token_id, user_id=_owner("DELETE_AUTHORIZATIONS"))
+        owner = _owner("DELETE_AUTHORIZATIONS")
+        directory.tokens.remove(kind, checks.object_id(token_id), user_id=owner)
         return {"affectedRecords": 1}
 
     auth.add_url_rule(path, f"find_{kind.value}", find)

@@ -123,7 +123,7 @@ class Connection(asyncio.Protocol):
             if isinstance(error.__context__, _TooLarge):
                 self._refuse(413, f"The body has more than {self._site.max_body} bytes.")
             else:
-                self._refuse(400, "Invalid HTTP request received.")
+                self._refuse(400, f"Invalid HTTP request received: {error}")
 
     def eof_received(self) -> bool:
         """Keeps the connection for the answers to what has come."""
@@ -162,7 +162,8 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
+        # The parser keeps the space behind a value, which is not of it: RFC 9110, 5.5
+        self._headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         self._head = 0

@@ -13,6 +13,7 @@ from emulator.web.peers import Peer
 JSON = ("Content-Type", "application/json")
 _NOT_IN_A_HEADER = re.compile(rb"[\x00-\x1f\x7f]")
 _BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+_SAID_ONCE = frozenset({"date", "server"})  # where an API function says its own, that counts
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
@@ -72,9 +73,12 @@ class Reply:
         lines = [_STATUS_LINES.get(self.status) or _unnamed(self.status), also]
         length: bytes | None = None if self.status in _BODILESS else b"%d" % len(self.body)
         for name, value in self.headers:
-            if name.lower() == "content-length":
+            lowered = name.lower()
+            if lowered == "content-length":
                 length = value.encode()  # the answer to HEAD tells another's
             else:
+                if lowered in _SAID_ONCE:
+                    lines[1] = _without(lowered, lines[1])
                 lines.append(b"%s: %s\r\n" % (name.encode(), _in_a_header(value)))
         if length is not None:
             lines.append(b"Content-Length: %s\r\n" % length)
@@ -131,6 +135,12 @@ Refuse = Callable[[str, int, str], Reply]
 def _unnamed(status: int) -> bytes:
     """API functions may answer with a status that nobody has named."""
     return b"HTTP/1.1 %d \r\n" % status
+
+
+def _without(name: str, lines: bytes) -> bytes:
+    begin = f"{name}:".encode()
+    kept = [line for line in lines.splitlines(True) if not line.lower().startswith(begin)]
+    return b"".join(kept)
 
 
 def _in_a_header(value: str) -> bytes:

@@ -19,7 +19,8 @@ from flask import Response
 from emulator import ids, strict_json
 from emulator.errors import CallerError, TaskdockError
 from emulator.functions.function import Function
-from emulator.lambdas.invoker import MAX_EVENT, Call
+from emulator.lambdas.invocation import Call
+from emulator.lambdas.invoker import MAX_EVENT
 from emulator.lambdas.outcome import Answer, Cause
 from emulator.notices import Notices
 from emulator.reactor import Reactor
@@ -38,6 +39,10 @@ _LONG = 64 * 1024  # bytes of JSON that take too long to look through on the rea
 _MAX_CONTEXT = 3583  # bytes of base64
 _EXPECTED = (
     "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
+)
+_TOO_DEEP = (
+    f"Document nesting depth ({strict_json.MAX_DEPTH + 1}) exceeds the maximum allowed"
+    f" ({strict_json.MAX_DEPTH}, from `StreamReadConstraints.getMaxNestingDepth()`)"
 )
 _SOURCE = "Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled)"
 
@@ -160,9 +165,9 @@ def _answer(invoked: Invoked) -> Reply:
     outcome = invoked.outcome
     headers = [JSON, _VERSION]
     if not isinstance(outcome, Answer):
-        if outcome.cause is Cause.STOPPED:
+        if outcome.cause in (Cause.STOPPED, Cause.UNAVAILABLE):
             return _refused("ServiceUnavailableException", outcome.message)
-        if outcome.cause is Cause.START:
+        if outcome.cause in (Cause.START, Cause.LOST):
             return _refused("ServiceException", f"{outcome.name}: {outcome.message}")
         headers.append(("X-Amz-Function-Error", "Unhandled"))
     if invoked.log_tail is not None:
@@ -185,12 +190,13 @@ def _qualifier(request: Request) -> str | None:
 
 
 def _event(request: Request, limit: int) -> bytes:
-    """The body as it came, or an empty object for none. Raises `RequestTooLarge` or `Refusal`."""
+    """The body as it came but for a byte order mark, which not every runtime could read, or an
+    empty object for none. Raises `RequestTooLarge` or `Refusal`."""
     if request.truncated:
         raise Refusal("SerializationException", "the body is shorter than its headers say")
-    body = request.body
-    if len(body) > limit:
+    if len(request.body) > limit:
         raise problems.too_large(limit, "InvokeFunction")
+    body = strict_json.without_mark(request.body)
     if not body:
         return b"{}"
     try:
@@ -206,6 +212,8 @@ def _event(request: Request, limit: int) -> bytes:
 
 def _where(error: ValueError) -> str:
     """What is wrong and where, in the words of the parser that AWS uses."""
+    if isinstance(error, strict_json.TooDeep):
+        return _TOO_DEEP
     if not isinstance(error, json.JSONDecodeError):
         return str(error)
     said = "Unexpected end-of-input"

@@ -49,6 +49,8 @@ _NAMES: dict[type[TaskdockError], str] = {
     errors.NotAllowed: "AccessDeniedException",
     errors.NotFound: "ResourceNotFoundException",
     errors.RequestTooLarge: "RequestEntityTooLargeException",
+    errors.StorageError: "ServiceUnavailableException",
+    errors.Unavailable: "ServiceUnavailableException",
     errors.TooManyExecutions: "TooManyRequestsException",
 }
 

@@ -22,6 +22,8 @@ PROBLEMS: dict[type[errors.TaskdockError], Problem] = {
     errors.TaskdockError: Problem(500, 1, "SERVER_EXCEPTION"),
     errors.CallerError: Problem(400, 22, "BODY_FORMAT_EXCEPTION"),
     errors.NotAllowed: Problem(401, 10, "NO_PERMISSION_EXCEPTION"),
+    errors.StorageError: Problem(503, 1, "SERVER_EXCEPTION"),
+    errors.DiskFull: Problem(507, 1, "SERVER_EXCEPTION"),
     errors.BadId: Problem(400, 12, "ID_FORMAT_EXCEPTION"),
     errors.EmptyBody: Problem(400, 13, "EMPTY_BODY_EXCEPTION"),
     errors.MissingFields: Problem(400, 14, "MISSING_REQUIRED_FIELDS_EXCEPTION"),
@@ -55,6 +57,7 @@ PROBLEMS: dict[type[errors.TaskdockError], Problem] = {
         400, 1404, "TIME_LIMIT_EXCEEDS_DIRECT_EXECUTION_MAXIMUM_EXCEPTION"
     ),
     errors.InvocationFailed: Problem(400, 1405, "LAMBDA_INVOCATION_EXCEPTION"),
+    errors.Unavailable: Problem(503, 1405, "LAMBDA_INVOCATION_EXCEPTION"),
     errors.FunctionFailed: Problem(400, 1406, "LAMBDA_RUNTIME_EXCEPTION"),
     errors.BadFunctionName: Problem(400, 1407, "INVALID_FUNCTION_NAME_EXCEPTION"),
     errors.NoLogs: Problem(400, 1408, "NO_TASK_LOGS_FOUND"),

@@ -26,6 +26,7 @@ from emulator.lambdas.outcome import (
     function_error,
 )
 from emulator.lambdas.runtime_state import State
+from emulator.web import error_cause
 from emulator.web.exchange import JSON, Later, Reply, Request
 
 MAX_HEAD = 1024 * 1024 + 4096
@@ -68,8 +69,17 @@ _ACCEPTED = Reply(202, b'{"status":"OK"}')
 _UNKNOWN_ID = error(400, "InvalidRequestID", "Invalid request ID")
 _TRUNCATED = error(400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
 _BAD_MODE = error(400, "InvalidFunctionResponseMode", "Invalid function response mode")
-_NO_ENDPOINT = error(404, "NotFound", "Not found")
-_WRONG_METHOD = error(405, "MethodNotAllowed", "Method not allowed")
+_NO_ENDPOINT = Reply(
+    404,
+    b"404 page not found\n",
+    (("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff")),
+)
+"""As Go's `http.NotFound` has it, which the router of AWS's server uses: go-chi/chi, `mux.go`."""
+_WRONG_METHOD = Reply(405, b"", ())
+_METHODS = frozenset(
+    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"}
+)
+"""Those that this router knows. It looks at the method before the path."""
 _TOO_LARGE = error(
     413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
 )
@@ -97,11 +107,11 @@ class RuntimeApi:
             if match is None:
                 continue
             if method != request.method:
-                return replace(_WRONG_METHOD, headers=(JSON, ("Allow", method)))
+                return replace(_WRONG_METHOD, headers=(("Allow", method),))
             if request.truncated:
                 return _TRUNCATED
             return endpoint(mailbox, request, match.groupdict().get("id", ""))
-        return _NO_ENDPOINT
+        return _NO_ENDPOINT if request.method in _METHODS else _WRONG_METHOD
 
 
 def _next(mailbox: Mailbox, request: Request, _: str) -> Reply | Later:
@@ -161,7 +171,10 @@ def _error_in_stream(request: Request) -> Failure | None:
 
 
 def _error_post(mailbox: Mailbox, request: Request, request_id: str) -> Reply:
-    verdict = mailbox.fail(request_id, request.header(_ERROR_TYPE), request.body)
+    body = request.body
+    if request.header("content-type") == error_cause.CONTENT_TYPE and not request.too_large:
+        body = error_cause.without_cause(body)
+    verdict = mailbox.fail(request_id, request.header(_ERROR_TYPE), body)
     return _told(mailbox, verdict, State.INVOCATION_ERROR_RESPONSE)
 
 

@@ -1,4 +1,4 @@
-"""Listeners: the public one and the Runtime API's, side by side on the reactor."""
+"""The public listener: sockets on the reactor, and who comes in by them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import ipaddress
 import socket
 from collections.abc import Sequence
 
+from emulator.descriptors import DESCRIPTORS, EXHAUSTED
 from emulator.errors import StartupError
+from emulator.health import Health
 from emulator.reactor import Reactor
 from emulator.web.connection import Connection, Site
 
@@ -17,6 +19,9 @@ _IDLE = 3600  # seconds that a connection is kept between two requests
 _ROUND = 60.0  # seconds between two looks at that
 _CLOSE_LIMIT = 1.0  # seconds that requests under way have at a stop
 _CLOSE_PAUSE = 0.01
+_MOST_AT_ONCE = 64  # callers that are taken in one turn of the loop
+_REST = 1.0  # seconds without taking callers, where the system has nothing left for one
+_WELL = 5.0  # seconds without that until it is thought to be over
 
 
 def open_public(host: str, port: int) -> list[socket.socket]:
@@ -38,15 +43,28 @@ def open_public(host: str, port: int) -> list[socket.socket]:
 
 
 class Listener:
-    """Serves a site on open sockets."""
+    """Serves a site on open sockets.
 
-    def __init__(self, site: Site, sockets: Sequence[socket.socket], reactor: Reactor) -> None:
+    It takes callers itself: where no descriptor is left, asyncio's server tries a thousand times in
+    a row, with a line in the log for each. Here they wait in the kernel for a moment.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        sockets: Sequence[socket.socket],
+        reactor: Reactor,
+        health: Health | None = None,
+    ) -> None:
         self.port: int = sockets[0].getsockname()[1]
         self._site = site
         self._sockets = sockets
         self._reactor = reactor
         self._loop = reactor.loop
-        self._servers: list[asyncio.Server] = []
+        self._health = health
+        self._coming: set[asyncio.Task[None]] = set()
+        self._resting: asyncio.TimerHandle | None = None
+        self._getting_well: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         self._reactor.run(self._start())
@@ -59,16 +77,15 @@ class Listener:
 
     async def _start(self) -> None:
         for each in self._sockets:
-            server = await self._loop.create_server(
-                lambda: Connection(self._site, self._loop), sock=each, backlog=_BACKLOG
-            )
-            self._servers.append(server)
+            each.setblocking(False)
+        self._go_on()
         self._loop.call_later(_ROUND, self._close_idle)
 
     async def _stop(self) -> None:
         self._site.closed = True
-        for server in self._servers:
-            server.close()
+        self._pause()
+        if self._resting is not None:
+            self._resting.cancel()
         give_up = self._loop.time() + _CLOSE_LIMIT
         for connection in list(self._site.connections):
             connection.close()
@@ -78,6 +95,54 @@ class Listener:
             await asyncio.sleep(_CLOSE_PAUSE)
         for connection in list(self._site.connections):
             connection.abort()
+
+    def _go_on(self) -> None:
+        self._resting = None
+        for each in self._sockets:
+            self._loop.add_reader(each, self._accept, each)
+
+    def _pause(self) -> None:
+        for each in self._sockets:
+            self._loop.remove_reader(each)
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(_MOST_AT_ONCE):
+            try:
+                accepted, _ = listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionError):  # nobody, or gone already
+                return
+            except OSError as error:
+                # Where callers are not the reason, the next one may fare better; nobody is lost.
+                self._rest(error)
+                return
+            accepted.setblocking(False)
+            task = self._loop.create_task(self._admit(accepted))
+            self._coming.add(task)  # the loop itself has only weak references
+            task.add_done_callback(self._coming.discard)
+
+    async def _admit(self, accepted: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: Connection(self._site, self._loop), accepted
+            )
+        except OSError:  # it has gone already
+            accepted.close()
+
+    def _rest(self, error: OSError) -> None:
+        self._pause()
+        if self._resting is None:
+            self._resting = self._loop.call_later(_REST, self._go_on)
+        if self._health is None:
+            return
+        reason = (
+            EXHAUSTED
+            if error.errno in (errno.EMFILE, errno.ENFILE)
+            else f"callers cannot be taken: {error}"
+        )
+        self._health.report(DESCRIPTORS, reason)
+        if self._getting_well is not None:
+            self._getting_well.cancel()
+        self._getting_well = self._loop.call_later(_WELL, self._health.clear, DESCRIPTORS)
 
     def _close_idle(self) -> None:
         oldest = self._loop.time() - _IDLE

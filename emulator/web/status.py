@@ -13,6 +13,7 @@ from emulator.clock import Clock, to_iso
 from emulator.health import Trouble
 from emulator.lambdas.images_in_use import ImageUse
 from emulator.lambdas.placement import Slot, StockLevel, held
+from emulator.tasks.retention import Stored
 from emulator.tasks.task import Status
 
 Json = dict[str, Any]
@@ -31,6 +32,7 @@ class Report:
         queued: Callable[[], Mapping[Status, int]],
         images: Callable[[], Sequence[ImageUse]],
         troubles: Callable[[], Sequence[Trouble]],
+        stored: Callable[[], Stored],
         clock: Clock,
     ) -> None:
         """`budget`: MB for all environments together. `queued`: tasks that have not ended."""
@@ -41,6 +43,7 @@ class Report:
         self._queued = queued
         self._images = images
         self._troubles = troubles
+        self._stored = stored
         self._clock = clock
         self._began = clock.now()
 
@@ -57,6 +60,7 @@ class Report:
             "images": [_image(use) for use in self._images()],
             "tasks": {"new": queued[Status.NEW], "inProgress": queued[Status.IN_PROGRESS]},
             "memory": {"budget": self._budget, "held": held(slots) + waiting},
+            "stored": _stored(self._stored()),
             "troubles": [_trouble(trouble) for trouble in self._troubles()],
         }
 
@@ -71,6 +75,22 @@ class Report:
             "troubles": [_trouble(trouble) for trouble in troubles],
         }
         return said, HTTPStatus.SERVICE_UNAVAILABLE if failing else HTTPStatus.OK
+
+
+def _stored(stored: Stored) -> Json:
+    shown: Json = {
+        "size": stored.size.used,
+        "fileSize": stored.size.file,
+        "logSize": stored.size.log,
+        "removed": stored.removed,
+    }
+    if stored.limit:
+        shown["limit"] = stored.limit
+    if stored.days:
+        shown["keepDays"] = stored.days
+    if stored.oldest is not None:
+        shown["oldestTimestamp"] = to_iso(stored.oldest)
+    return shown
 
 
 def _trouble(trouble: Trouble) -> Json:

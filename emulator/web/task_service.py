@@ -23,6 +23,7 @@ from emulator.tasks.timetable import Timetable
 from emulator.web import (
     api_functions,
     docs,
+    elsewhere,
     lambda_api,
     pages,
     problems,
@@ -75,6 +76,11 @@ def create_app(
     app.register_blueprint(docs.blueprint(strict=strict))
     app.add_url_rule("/health", "health", health)
     app.add_url_rule("/status", "status", status)
+
+    @app.before_request
+    def refuse_what_is_elsewhere() -> None:
+        elsewhere.check(request.method, request.path)
+
     signin.protect(app, directory, strict=strict)
 
     @app.errorhandler(TaskdockError)

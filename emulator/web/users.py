@@ -11,6 +11,7 @@ from emulator.errors import EmptyQuery, MissingFields
 from emulator.identity.account import require, require_user
 from emulator.identity.directory import Directory
 from emulator.store.query import Query
+from emulator.tasks import checks
 from emulator.web import identity_wire, pages, permissions, rql, wire
 from emulator.web.signin import caller
 
@@ -34,17 +35,18 @@ def users(directory: Directory) -> Blueprint:
     @users.get("/<user_id>")
     def get(user_id: str) -> Json:
         _require_own(user_id, "VIEW_USER")
-        return identity_wire.user(accounts.get(user_id))
+        return identity_wire.user(accounts.get(checks.object_id(user_id)))
 
     @users.put("/<user_id>")
     def update(user_id: str) -> Json:
         _require_own(user_id, "UPDATE_USER")
+        checks.object_id(user_id)
         changes = wire.read(identity_wire.UserChanges, request.get_data())
         return identity_wire.user(accounts.update(user_id, **changes.model_dump(exclude_none=True)))
 
     @users.delete("/<user_id>")
     def remove(user_id: str) -> Json:
-        accounts.remove(user_id)
+        accounts.remove(checks.object_id(user_id))
         return {"affectedRecords": 1}
 
     @users.post("/register")
@@ -92,6 +94,7 @@ def roles(directory: Directory) -> Blueprint:
 
     @blueprint.put("/roles/<role_id>")
     def update(role_id: str) -> Json:
+        checks.object_id(role_id)
         changes = wire.read(identity_wire.RoleChanges, request.get_data())
         return identity_wire.role(roles.update(role_id, **changes.model_dump(exclude_none=True)))
 

@@ -1,7 +1,8 @@
 """Runs a WSGI application on threads, behind a server that reads requests whole.
 
 The application sees requests as they were sent: the raw URI, which signatures cover
-(`REQUEST_URI`), and repeated headers joined with a bare comma, as API Gateway's events have them.
+(`REQUEST_URI`), and repeated headers joined with a bare comma. WSGI cannot tell X_Wood from X-Wood,
+so it gets only names without an underscore; `HEADERS` has all of them, for what passes them on.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import asyncio
 import io
 import sys
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from emulator.web.exchange import Reply, Request
 
+HEADERS = "taskdock.headers"
+"""The key of all headers as they came, `exchange.Headers`: names in lower case, in their order."""
 THREADS = 64  # a direct execution or API function holds one for up to 30 s
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -24,14 +27,19 @@ class Wsgi:
     def __init__(self, app: Application) -> None:
         self._app = app
         self._threads = ThreadPoolExecutor(THREADS, "web")
+        self._calls: set[Future[Reply]] = set()  # that are under way
 
     def reply(self, request: Request) -> asyncio.Future[Reply]:
         """What the application answers. Raises what it raises."""
-        loop = asyncio.get_running_loop()
-        return loop.run_in_executor(self._threads, self._call, environ_of(request))
+        call = self._threads.submit(self._call, environ_of(request))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        return asyncio.wrap_future(call)
 
-    def stop(self) -> None:
-        self._threads.shutdown(wait=False)
+    def stop(self, limit: float) -> None:
+        """Returns when no call is under way any more, or after `limit` seconds."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        wait(self._calls.copy(), limit)
 
     def _call(self, environ: dict[str, Any]) -> Reply:
         status, headers = 500, []
@@ -63,6 +71,7 @@ def environ_of(request: Request) -> dict[str, Any]:
         "SERVER_PROTOCOL": f"HTTP/{request.version}",
         "REMOTE_ADDR": request.peer.address,
         "REMOTE_PORT": str(request.peer.port),
+        HEADERS: request.headers,
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(request.body),

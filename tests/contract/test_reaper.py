@@ -21,8 +21,11 @@ from emulator.engines import reaper
 from emulator.engines.locate import find_engine
 from emulator.engines.probe import PROGRAM, Probe
 from emulator.engines.reaper import LABEL, Reaper
+from emulator.health import Health
+from emulator.notices import Notices
 from tests.support.builders import eventually
 from tests.support.live import REPOSITORY
+from tests.support.manual_clock import ManualClock
 
 NOWHERE = "unix:///nowhere/docker.sock"
 SERVER = """
@@ -331,12 +334,17 @@ def test_a_reaper_that_somebody_has_ended_is_started_again(watching: Reaper) -> 
 def test_where_no_process_can_be_started_containers_are_made_all_the_same(
     watching: Reaper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watching._command = ("/nowhere/sh",)
+    health = Health(clock=ManualClock(), notices=Notices())
+    command, watching._command = watching._command, ("/nowhere/sh",)
+    watching._health = health
 
     watching.watch()
-    watching.close()
 
     assert children() == []
+    assert [(each.name, each.degraded) for each in health.troubles()] == [("reaper", True)]
+    watching._command = command
+    watching.watch()
+    assert health.troubles() == []
 
 
 # An engine that has gone

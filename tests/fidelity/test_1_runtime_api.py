@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import pytest
 
 from emulator.engines.ending import ProgramExit
-from emulator.lambdas.invoker import Call
+from emulator.lambdas.invocation import Call
 from emulator.lambdas.launch import LABEL, RUNTIME_API
 from emulator.lambdas.mailbox import Mailbox
 from emulator.lambdas.outcome import MAX_RESPONSE, Answer, Cause, Failure, Outcome
@@ -44,6 +44,13 @@ def refused(before: str, asked: str) -> tuple[int, str, str]:
         f"State transition from {before} to {asked} failed for runtime."
         " Error: State transition is not allowed",
     )
+
+
+def assert_not_found(reply: Reply) -> None:
+    """As Go's own answer, which AWS's server gives."""
+    assert (reply.status, reply.body) == (404, b"404 page not found\n")
+    assert reply.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @dataclass
@@ -171,7 +178,7 @@ def test_1_1_ping_says_pong(busy: Busy) -> None:
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/restore/next"), ("POST", "/restore/error")])
 def test_1_1_without_snapstart_there_is_no_restore(busy: Busy, method: str, path: str) -> None:
-    assert busy.wire.ask(method, API + path).error == (404, "NotFound", "Not found")
+    assert_not_found(busy.wire.ask(method, API + path))
 
 
 @pytest.mark.parametrize(
@@ -211,11 +218,11 @@ def test_1_1_subscriptions_are_answered_as_by_awss_emulator(
         ("POST", "/2018-06-01/runtime/init/errors"),
         ("GET", "/2015-03-31/functions/f/invocations"),
         ("GET", "/2026-01-15/metadata/execution-environment"),
-        ("PROPFIND", "/anything"),
+        ("GET", "/anything"),
     ],
 )
 def test_1_1_an_unknown_path_is_not_found(busy: Busy, method: str, path: str) -> None:
-    assert busy.wire.ask(method, path, b"x").error == (404, "NotFound", "Not found")
+    assert_not_found(busy.wire.ask(method, path, b"x"))
 
 
 @pytest.mark.parametrize(
@@ -234,8 +241,14 @@ def test_1_1_a_wrong_method_is_not_allowed(
 ) -> None:
     reply = busy.wire.ask(method, path, b"x")
 
-    assert reply.error == (405, "MethodNotAllowed", "Method not allowed")
-    assert reply.headers["Allow"] == allowed
+    assert (reply.status, reply.body, reply.headers["Allow"]) == (405, b"", allowed)
+    assert "Content-Type" not in reply.headers
+
+
+def test_1_1_a_method_that_the_router_does_not_know_is_refused_on_every_path(busy: Busy) -> None:
+    reply = busy.wire.ask("PROPFIND", "/anything", b"x")
+
+    assert (reply.status, reply.body) == (405, b"")
 
 
 def test_1_1_head_gets_a_head_and_the_connection_goes_on(busy: Busy) -> None:
@@ -696,18 +709,59 @@ def test_1_4_the_endpoint_decides_and_not_the_header(busy: Busy) -> None:
     assert busy.answered() == b'{"errorType":"X"}'
 
 
-def test_1_4_causes_and_their_content_type_make_no_difference(busy: Busy) -> None:
+def test_1_4_a_cause_in_a_header_makes_no_difference(busy: Busy) -> None:
     body = b'{"errorMessage":"m","errorType":"T","errorCause":{"exceptions":[]}}'
 
     reply = busy.wire.fail(
-        busy.id,
-        body,
-        Content_Type="application/vnd.aws.lambda.error.cause+json",
-        Lambda_Runtime_Function_XRay_Error_Cause='{"working_directory":"/"}',
+        busy.id, body, Lambda_Runtime_Function_XRay_Error_Cause='{"working_directory":"/"}'
     )
 
     assert reply.status == 202
     assert busy.failed().body == body
+
+
+@pytest.mark.parametrize(
+    ("posted", "told"),
+    [
+        (
+            b'{"errorMessage":"m","errorType":"T","stackTrace":["a"],"errorCause":{},"more":1}',
+            b'{"errorMessage":"m","errorType":"T","stackTrace":["a"]}',
+        ),
+        (b'{"errorType" : "T", "stackTrace": []}', b'{"errorMessage":"","errorType":"T"}'),
+        (b'{"ERRORTYPE":"T","stackTrace":null}', b'{"errorMessage":"","errorType":"T"}'),
+        (b"null", b'{"errorMessage":"","errorType":""}'),
+        (b"not JSON", b'"Invalid error body"'),
+        (b"", b'"Invalid error body"'),
+        (b"[]", b'"Invalid error body"'),
+        (b"\xff", b'"Invalid error body"'),
+        (b"[" * 100_000, b'"Invalid error body"'),
+        (b'{"errorMessage":1}', b'"Invalid error body"'),
+        (b'{"stackTrace":"a"}', b'"Invalid error body"'),
+        (b'{"stackTrace":[1]}', b'"Invalid error body"'),
+    ],
+    ids=lambda body: repr(body[:30]),
+)
+def test_1_4_of_an_error_with_a_cause_the_caller_gets_three_fields(
+    busy: Busy, posted: bytes, told: bytes
+) -> None:
+    kind = "application/vnd.aws.lambda.error.cause+json"
+
+    reply = busy.wire.fail(
+        busy.id, posted, Content_Type=kind, Lambda_Runtime_Function_Error_Type="Function.Oops"
+    )
+
+    assert (reply.status, busy.failed().body) == (202, told)
+    assert busy.failed().name == ("T" if b'"T"' in told else "Function.Oops")
+
+
+def test_1_4_an_init_error_with_a_cause_goes_to_the_caller_as_it_is(start: Start) -> None:
+    body = b'{"errorType":"T","errorCause":{}}'
+    busy = start(asked=False)
+
+    busy.fail_init(body, Content_Type="application/vnd.aws.lambda.error.cause+json")
+    busy.exit()
+
+    assert busy.init_failed().body == body
 
 
 def test_1_4_an_error_that_is_too_large_is_refused_like_a_result(busy: Busy) -> None:

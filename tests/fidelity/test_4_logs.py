@@ -418,7 +418,7 @@ def test_4_3_an_error_of_node_is_one_line_of_json(live: LiveDock, code: str, lab
 def test_4_3_a_script_writes_as_it_likes(live: LiveDock) -> None:
     called = live.shared("provided.al2023").run("echo one; echo two >&2; printf 'three\\rfour'")
 
-    assert called.printed == ["one", "two", "three\nfour"]
+    assert called.printed == ["one", "two", "three\rfour"]
 
 
 def test_4_3_python_logs_json(live: LiveDock) -> None:

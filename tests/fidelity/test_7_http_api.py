@@ -233,7 +233,7 @@ def test_7_1_the_length_is_always_told(site: Site, body: bytes, length: str) -> 
 
 
 def test_7_1_these_headers_are_added_and_no_others(site: Site) -> None:
-    """By contract two say who is asking. Differs: no x-forwarded-port, no x-amzn-trace-id."""
+    """By contract two say who is asking. Differs: no x-amzn-trace-id."""
     headers = site.event()["headers"]
 
     local = site.live.emulator.directory.local.administrator
@@ -241,6 +241,7 @@ def test_7_1_these_headers_are_added_and_no_others(site: Site) -> None:
     assert headers == {
         "content-length": "0",
         "host": site.host,
+        "x-forwarded-port": site.host.partition(":")[2],
         "x-forwarded-proto": "http",
         "x-exh-requesting-user-id": local.user_id,
         "x-exh-requesting-application-id": local.application_id,

@@ -15,6 +15,7 @@ from emulator.clock import SystemClock
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from tests.support.builders import Dock, Gate, Json, StartDock, eventually, summary
 from tests.support.fake_engine import FakeContainer, Runtime, serve
+from tests.support.manual_clock import ManualClock
 
 ID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -530,22 +531,45 @@ def test_a_lost_claim_changes_nothing(dock: Dock) -> None:
     assert dock.get("/").json()["page"]["total"] == 1
 
 
-def test_a_task_whose_ending_could_not_be_written_is_rescued(
+def test_a_task_whose_ending_waits_to_be_written_is_not_rescued(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock()
+    dock, gate = start_dock(clock=clock), Gate()
+    dock.deploy(lambda event, runtime: gate.pass_(runtime))
+    task_id = dock.create_task()
+    dock.eventually(lambda: gate.waiting)
+    clock.advance(301)  # claimed so long ago that the rescuer would have it
+    with monkeypatch.context() as patch:
+        patch.setattr(dock.emulator._queue, "succeed", full)
+        gate.open()
+        dock.eventually(lambda: task_id in dock.emulator._unwritten.owners)
+
+        dock.emulator._rescuer.rescue(timedelta(minutes=5))
+        troubles = dock.emulator.health.troubles()
+
+    assert dock.finish(task_id)["status"] == "complete"
+    assert [trouble.name for trouble in troubles] == ["results"]
+    assert "disk is full" in troubles[0].reason
+    dock.eventually(lambda: not dock.emulator.health.troubles())
+
+
+def test_the_result_of_a_direct_execution_is_answered_also_when_it_cannot_be_written_yet(
     dock: Dock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
-        raise sqlite3.OperationalError("disk is full")
+    runs: list[Any] = []
+    dock.deploy(lambda event, runtime: runs.append(event) or "done")
+    with monkeypatch.context() as patch:
+        patch.setattr(dock.emulator._queue, "succeed", full)
+        answer = dock.execute()
 
-    monkeypatch.setattr(dock.emulator._queue, "succeed", fail)
-    dock.deploy(lambda event, runtime: None)
-    task_id = dock.create_task()
-    dock.eventually(lambda: "task_broke" in [name for name, _ in dock.notices])
-    runner = dock.emulator._rescuer._runner
-    dock.eventually(lambda: task_id not in runner.running)  # it is given up after the notice
+    assert (answer.status_code, answer.json()["result"]) == (200, "done")
+    assert dock.finish(answer.json()["id"])["status"] == "complete"
+    assert len(runs) == 1
 
-    dock.emulator._rescuer.rescue(after=timedelta(0))
 
-    assert dock.task(task_id)["error"]["name"] == "zombieTaskCleaned"
+def full(*_: object) -> None:
+    raise sqlite3.OperationalError("disk is full")
 
 
 def test_an_ending_that_cannot_be_written_yet_holds_up_no_other(
@@ -565,7 +589,7 @@ def test_an_ending_that_cannot_be_written_yet_holds_up_no_other(
     with monkeypatch.context() as patch:
         patch.setattr(queue, "succeed", fail)
         stuck = dock.create_task()
-        dock.eventually(lambda: "task_broke" in [name for name, _ in dock.notices])
+        dock.eventually(lambda: "write_postponed" in [name for name, _ in dock.notices])
         assert dock.finish(dock.create_task("oak-chair"))["status"] == "complete"
         assert dock.status(stuck) == "inProgress"
 
@@ -649,7 +673,47 @@ def test_a_direct_execution_is_told_that_the_server_stops(start_dock: StartDock)
         dock.pool.stop()
         response = running.result()
 
-    assert summary(response) == (400, 1405)
+    assert summary(response) == (503, 1405)
+
+
+def test_who_waits_for_an_answer_gets_the_grace_too_and_who_comes_then_is_refused(
+    start_dock: StartDock,
+) -> None:
+    dock, gate = start_dock(), Gate()
+
+    def handler(event: Any, runtime: Runtime) -> Json:
+        gate.pass_(runtime)
+        return {"statusCode": 200}
+
+    dock.deploy(handler)
+    invoke = "/2015-03-31/functions/walnut-table/invocations"
+    api = "/functions/walnut-table/execute"
+    with ThreadPoolExecutor() as pool:
+        running = [
+            pool.submit(dock.execute),
+            pool.submit(dock.get, "/api/walnut-table"),
+            pool.submit(dock.call, "POST", invoke, base="", json={}),
+        ]
+        dock.eventually(lambda: gate.waiting == 3)
+        stop = pool.submit(dock.emulator.stop, 30.0)
+        eventually(lambda: dock.emulator._invoker._closed)
+
+        refused = [
+            dock.post(api, {}),
+            dock.get("/api/walnut-table"),
+            dock.call("POST", invoke, base="", json={}),
+        ]
+        accepted = dock.create_task()
+        gate.open()
+        stop.result()
+
+    dock._stopped = True
+    assert [future.result().status_code for future in running] == [200, 200, 200]
+    assert [response.status_code for response in refused] == [503, 503, 503]
+    assert all("the server is stopping" in response.text for response in refused)
+    assert refused[2].headers["X-Amzn-Errortype"] == "ServiceUnavailableException"
+    again = start_dock(engine=dock.engine)
+    assert again.finish(accepted)["status"] == "complete"
 
 
 def test_a_task_whose_server_died_is_failed_as_a_zombie(start_dock: StartDock) -> None:

@@ -17,7 +17,7 @@ from emulator.tasks import webhook
 from emulator.tasks.courier import Courier
 from emulator.tasks.events import Events
 from emulator.tasks.outbox import Outbox
-from tests.support.builders import Dock, Json, StartDock, summary
+from tests.support.builders import Dock, Json, StartDock, eventually, summary
 from tests.support.fake_engine import Runtime, serve
 from tests.support.hook import Hook, answer
 from tests.support.manual_clock import NOON, ManualClock
@@ -155,12 +155,32 @@ def test_a_task_does_not_fail_without_its_event(
     with monkeypatch.context() as patch:
         patch.setattr(Events, "record_failure", _full)
         task_id = dock.create_task()
-        dock.eventually(lambda: "task_broke" in names_of(dock))
+        dock.eventually(lambda: "write_postponed" in names_of(dock))
         assert dock.status(task_id) == "inProgress"
         assert events(dock) == []
 
     assert dock.finish(task_id)["status"] == "failed"
     assert [event["content"]["id"] for event in events(dock)] == [task_id]
+
+
+def test_a_webhook_is_not_told_twice_because_that_cannot_be_written(
+    dock: Dock, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribe(dock, url=hook.url)
+    with monkeypatch.context() as patch:
+        patch.setattr(dock.emulator._courier._outbox, "delivered", _cannot_be_written)
+        dock.deploy(splinter)
+        dock.finish(dock.create_task())
+        dock.eventually(lambda: "loop_failed" in names_of(dock))
+        dock.emulator._courier.wake()
+        eventually(lambda: not dock.emulator._courier._wake.is_set())
+
+    dock.eventually(lambda: "event_delivered" in names_of(dock))
+    assert len(hook.calls) == 1
+
+
+def _cannot_be_written(*_: object) -> None:
+    raise OSError("no space is left")
 
 
 def _full(events: Events, task: Any) -> list[Any]:

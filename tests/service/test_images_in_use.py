@@ -11,7 +11,9 @@ import pytest
 from emulator.engines.source import Found
 from emulator.errors import ImageNotAvailable
 from emulator.functions.function import Function
+from emulator.lambdas.images_in_use import ImagesInUse
 from tests.support.builders import Dock, Json, StartDock
+from tests.support.manual_clock import NOON
 
 AWS = "public.ecr.aws/lambda/python:3.11"
 STANDIN = "taskdock/standin-python:3.11"
@@ -129,3 +131,21 @@ def test_what_was_found_stays_in_sight_while_it_is_looked_for_again(
     held.set()
 
     assert during == [{"wanted": "python3.11", "state": "ready", "image": AWS}]
+
+
+def test_of_many_images_those_that_were_wanted_first_are_forgotten() -> None:
+    images = ImagesInUse(lambda function: Found(function.image or ""))
+    wanted = [f"walnut:{number}" for number in range(500)]
+
+    for image in wanted:
+        images(image_function(image))
+
+    assert [use.wanted for use in images.report()] == wanted[-200:]
+
+
+def image_function(image: str) -> Function:
+    return Function(
+        name="walnut-table",
+        update_timestamp=NOON,
+        image=image,
+    )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sqlite3
 import threading
 from datetime import timedelta
+from typing import Any, NoReturn
 
 import pytest
 
 from emulator.lambdas.logs import LogLine
+from emulator.notices import Notices
 from emulator.store.database import Store
 from emulator.tasks.backlog import InvocationRecord
-from emulator.tasks.journal import Journal, Record
+from emulator.tasks.journal import Journal, Record, Scribe
 from tests.support.manual_clock import NOON
 
 OWNER, OTHER = "a" * 24, "b" * 24
@@ -147,3 +149,32 @@ def test_each_line_is_written_once_while_others_read_and_write(journal: Journal)
     lines = journal.read(OWNER, since=None, limit=5000, offset=0)
     assert [line.message for line in lines] == said
     assert problems == []
+
+
+def test_what_cannot_be_written_for_long_is_dropped_before_it_fills_the_memory(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.tasks.journal._MOST", 100_000)
+    told: list[tuple[str, dict[str, Any]]] = []
+    notices = Notices()
+    notices.subscribe(lambda name, facts: told.append((name, facts)))
+    scribe = Scribe(journal=journal, notices=notices)
+    records = [journal.open(f"{number:024x}") for number in range(100)]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal._store, "transaction", _refuse)
+        for record in records:
+            say(record, "x" * 2000)
+            with pytest.raises(OSError, match="full"):
+                scribe.run_once()
+    scribe.run_once()
+
+    dropped = sum(facts["lines"] for _, facts in told)
+    kept = [record for record in records if read(journal, record.owner_id)]
+    assert {name for name, _ in told} == {"log_lines_dropped"}
+    assert kept == records[dropped:], "the oldest go"
+    assert 10 <= len(kept) <= 34
+
+
+def _refuse() -> NoReturn:
+    raise OSError("the disk is full")

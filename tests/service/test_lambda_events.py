@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from tests.support.builders import (
     eventually,
 )
 from tests.support.fake_engine import serve
+from tests.support.manual_clock import ManualClock
 
 Json = dict[str, Any]
 
@@ -141,6 +144,65 @@ def test_what_could_not_be_started_spends_no_attempt_and_expires_after_six_hours
     dock.eventually(lambda: facts(dock, "invocation_given_up"))
     assert facts(dock, "invocation_given_up")[0]["error"] == "it is too old"
     assert facts(dock, "invocation_retried") == []
+
+
+def test_an_event_whose_ending_cannot_be_written_is_not_run_again(
+    dock: Dock, aws: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[Any] = []
+    dock.deploy(lambda event, runtime: runs.append(event))
+    unwritten = dock.emulator._unwritten
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dock.emulator._dispatcher._backlog, "remove", full)
+        aws.invoke(FunctionName=NAME, InvocationType="Event")
+        eventually(lambda: unwritten.owners)
+        for _ in range(3):  # it has a place, and time
+            dock.emulator._dispatcher.wake()
+            eventually(lambda: not dock.emulator._dispatcher._wake.is_set())
+
+    eventually(lambda: facts(dock, "invocation_completed"))
+    assert len(runs) == 1
+    eventually(lambda: not unwritten.owners)
+
+
+@pytest.mark.parametrize("seconds", [60, 7200])
+def test_an_event_is_run_also_when_the_clock_is_set_back(
+    start_dock: StartDock, seconds: int
+) -> None:
+    clock = ManualClock()
+    dock = start_dock(clock=clock)
+    dock.deploy(echo)
+    dock.emulator._dispatcher.stop()  # before it has taken it
+    timed_client(dock).invoke(FunctionName=NAME, InvocationType="Event")
+    dock.stop()
+
+    clock.set(clock.now() - timedelta(seconds=seconds))
+    again = start_dock(clock=clock, engine=dock.engine)
+
+    again.eventually(lambda: facts(again, "invocation_completed"))
+
+
+def test_a_retry_is_due_also_when_the_clock_is_set_back_far(timed_dock: Dock) -> None:
+    dock, seen = timed_dock, []
+
+    def fail(_: Any, runtime: Any) -> None:
+        seen.append(runtime.request_id)
+        raise ValueError("no legs")
+
+    dock.deploy(fail)
+    dock.advance(3600)
+    timed_client(dock).invoke(FunctionName=NAME, InvocationType="Event")
+    attempts(dock, 1)
+
+    assert isinstance(dock.clock, ManualClock)
+    dock.clock.set(dock.clock.now() - timedelta(hours=1))
+    dock.emulator._dispatcher.wake()
+
+    attempts(dock, 2)
 
 
 def test_an_event_whose_function_is_gone_is_given_up(timed_dock: Dock) -> None:

@@ -208,6 +208,88 @@ def test_what_runs_here_is_not_reclaimed(queue: Queue) -> None:
     assert queue.get(runs.id) == runs
 
 
+# A clock that is set back
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        (timedelta(0), timedelta(0)),  # at once
+        (timedelta(days=-1), timedelta(0)),  # late already
+        (timedelta(seconds=2), timedelta(seconds=2)),  # a retry
+        (timedelta(seconds=10), timedelta(seconds=10)),
+    ],
+)
+def test_what_was_due_when_it_was_made_is_due_again_after_the_clock_was_set_back(
+    queue: Queue, start: timedelta, expected: timedelta
+) -> None:
+    queue.enqueue(task(NOON + start))
+    earlier = NOON - timedelta(days=2)
+
+    assert queue.bring_forward(ManualClock(earlier)) == 1
+
+    assert queue.next_due() == earlier + expected
+
+
+@pytest.mark.parametrize(
+    ("start", "now"),
+    [
+        (timedelta(seconds=11), timedelta(hours=-1)),  # asked for
+        (timedelta(0), timedelta(0)),  # the clock is right
+        (timedelta(hours=1), timedelta(minutes=30)),
+    ],
+)
+def test_a_start_time_that_was_asked_for_stays(
+    queue: Queue, start: timedelta, now: timedelta
+) -> None:
+    queue.enqueue(task(NOON + start))
+
+    assert queue.bring_forward(ManualClock(NOON + now)) == 0
+
+    assert queue.next_due() == NOON + start
+
+
+def test_what_a_dead_server_claimed_before_the_clock_was_set_back_is_reclaimed(
+    queue: Queue,
+) -> None:
+    queue.enqueue(task(NOON))
+    (claimed,) = queue.claim(1, NOON)
+    earlier = NOON - timedelta(hours=1)
+
+    assert [each.id for each in queue.reclaim(earlier, before=earlier)] == [claimed.id]
+
+
+# What has surely not begun
+
+
+def test_what_waits_is_given_back_and_what_may_have_begun_is_not(queue: Queue) -> None:
+    for _ in range(3):
+        queue.enqueue(task(NOON))
+    waits, begun, never = queue.claim(3, NOON)
+    assert queue.mark(waits, waiting=True)
+    assert queue.mark(begun, waiting=True)
+    assert queue.mark(begun, waiting=False)
+
+    ended = {each.id: each.status for each in queue.reclaim(LATER, before=LATER)}
+
+    failed = Status.FAILED
+    assert ended == {waits.id: Status.NEW, begun.id: failed, never.id: failed}
+
+
+def test_a_mark_is_of_one_claim(queue: Queue) -> None:
+    queue.enqueue(task(NOON))
+    (first,) = queue.claim(1, NOON)
+    queue.mark(first, waiting=True)
+    queue.release(first, NOON)
+    assert not queue.mark(first, waiting=True)
+    (second,) = queue.claim(1, NOON)
+
+    assert not queue.mark(first, waiting=True)
+
+    (ended,) = queue.reclaim(LATER, before=LATER)
+    assert (ended.id, ended.status) == (second.id, Status.FAILED)
+
+
 # By which indexes
 
 
@@ -218,6 +300,7 @@ def test_what_runs_here_is_not_reclaimed(queue: Queue) -> None:
         (statements._FIRST_OF_FEW, "task_due (status=? AND start_timestamp<?)"),
         (statements._FIRST_OF_MANY, "task_queue (status=?)"),
         (statements._NEXT_DUE, "COVERING INDEX task_due (status=?)"),
+        (statements._AHEAD, "task_by_status (status=? AND creation_timestamp>?)"),
         (statements._END, "autoindex_task_1 (id=?)"),
         (statements._CLAIM.format("?, ?"), "autoindex_task_1 (id=?)"),
     ],

@@ -261,6 +261,91 @@ def test_schedules_of_deleted_and_disabled_functions_disturb_no_other(timed_dock
     assert [error["name"] for error in errors.values()] == ["FunctionUnknown", "FunctionDisabled"]
 
 
+# A clock that is set
+
+
+HOUR = 3600.0
+
+
+def set_clock(dock: Dock, seconds: float) -> None:
+    """To so much after noon; no time passes."""
+    assert isinstance(dock.clock, ManualClock)
+    dock.clock.set(NOON + timedelta(seconds=seconds))
+    dock.emulator._scheduler.run_once()
+
+
+def test_schedules_go_on_when_the_clock_is_set_back(timed_dock: Dock) -> None:
+    create(timed_dock)
+    timed_dock.eventually(lambda: runs(timed_dock) == [iso(0)])
+    pass_by(timed_dock, HOUR)
+    made = {iso(0), iso(HOUR)}
+    timed_dock.eventually(lambda: set(runs(timed_dock)) == made)
+
+    set_clock(timed_dock, 5)
+    assert set(runs(timed_dock)) == made
+    for _ in range(3):
+        pass_by(timed_dock, 10)
+
+    assert set(runs(timed_dock)) - made == {iso(10), iso(20), iso(30)}
+    (schedule,) = timed_dock.get("/schedules").json()["data"]
+    assert schedule["nextTimestamp"] == iso(40)
+
+
+def test_schedules_go_on_when_the_clock_was_set_back_while_the_server_was_down(
+    start_dock: StartDock, clock: ManualClock
+) -> None:
+    first = start_dock(clock=clock)
+    create(first)
+    pass_by(first, HOUR)
+    first.stop()
+
+    clock.set(NOON + timedelta(seconds=5))
+    second = start_dock(clock=clock)
+    second.eventually(
+        lambda: second.get("/schedules").json()["data"][0]["nextTimestamp"] == iso(10)
+    )
+    pass_by(second, 5)
+
+    assert iso(10) in runs(second)
+
+
+def test_the_run_that_was_made_last_is_not_made_again_when_its_time_comes_again(
+    timed_dock: Dock,
+) -> None:
+    create(timed_dock, interval=86_400)
+    timed_dock.eventually(lambda: runs(timed_dock) == [iso(0)])
+
+    set_clock(timed_dock, -HOUR)
+    pass_by(timed_dock, HOUR)
+    pass_by(timed_dock, 86_400)
+
+    assert runs(timed_dock) == [iso(0), iso(86_400)]
+
+
+def test_forward_and_back_again_makes_no_run_twice(timed_dock: Dock) -> None:
+    create(timed_dock, interval=600)
+    timed_dock.eventually(lambda: runs(timed_dock) == [iso(0)])
+
+    set_clock(timed_dock, HOUR)
+    timed_dock.emulator._worker.wake()
+    for task in timed_dock.get("/").json()["data"]:
+        timed_dock.finish(task["id"])  # one that waits is brought forward: see test_queue.py
+    set_clock(timed_dock, 1)
+    for _ in range(12):
+        pass_by(timed_dock, 600)
+
+    assert runs(timed_dock) == [iso(at) for at in range(0, 7201, 600)]
+
+
+def test_a_first_run_that_is_still_to_come_stays_where_it_was_asked_for(timed_dock: Dock) -> None:
+    create(timed_dock, startTimestamp=iso(60))
+
+    set_clock(timed_dock, -HOUR)
+
+    assert timed_dock.get("/schedules").json()["data"][0]["nextTimestamp"] == iso(60)
+    assert runs(timed_dock) == []
+
+
 # Restarts and rivals
 
 

@@ -19,6 +19,7 @@ def test_a_server_that_has_done_nothing_has_nothing(timed_dock: Dock) -> None:
     found = status(timed_dock)
 
     assert found.pop("memory")["held"] == 0
+    assert found.pop("stored")["size"] > 0
     assert found == {
         "version": __version__,
         "url": timed_dock.emulator.url,

@@ -10,6 +10,7 @@ import cli
 from docs import charts, engines
 from emulator import errors
 from emulator.clock import SystemClock
+from emulator.functions import runtimes
 from emulator.identity.directory import Directory
 from emulator.notices import Notices
 from emulator.settings import Settings
@@ -44,6 +45,14 @@ def test_every_setting_is_in_the_readme_with_its_variable_and_default(name):
     row = f"| `{name}` | `TASKDOCK_{name.upper()}` | {shown}|"
 
     assert row in README
+
+
+def test_the_readme_names_every_runtime_with_a_standin_and_no_other():
+    listed = re.search(r"can rule it out\):\n(.*?)\n\(\[how\]", README, re.DOTALL)
+
+    assert listed is not None
+    named = set(re.split(r",\s+", listed[1]))
+    assert named == {name for name, each in runtimes.catalog().items() if each.standin}
 
 
 @pytest.mark.parametrize("name", sorted(cli.main.commands))

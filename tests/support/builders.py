@@ -93,6 +93,7 @@ class Dock:
         *,
         engine: FakeEngine | None = None,
         clock: Clock | None = None,
+        give_up: Callable[[str], object] = lambda _: None,
         **settings: Any,
     ) -> None:
         self.engine = engine or FakeEngine()
@@ -106,6 +107,7 @@ class Dock:
             engine=self.engine,
             image_of=self._image_of,
             clock=clock,
+            give_up=give_up,
         )
         self.pool = self.emulator.pool
         self.notices: list[tuple[str, Json]] = []
@@ -123,11 +125,12 @@ class Dock:
         """As if its process had been killed: it takes no task, and ends none that it holds."""
         self.emulator._scheduler.stop()
         self.emulator._courier.stop()
+        self.emulator._retention.stop()
         self.emulator._dispatcher.stop()
         self.emulator._dispatcher._backlog = None  # type: ignore[assignment]
         self.emulator._worker.stop()
         self.emulator._queue._server = "dead"
-        self.emulator._lock.close()
+        self.emulator._folder.close()
 
     # What callers do
 

@@ -21,7 +21,7 @@ from emulator import ids
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from emulator.engines.engine import ContainerSpec, Listener, Program
 from emulator.engines.lines import Lines
-from emulator.errors import StartFailed
+from emulator.errors import EngineUnreachable, StartFailed
 from emulator.reactor import Reactor
 
 PEAK = 40 * 1024 * 1024  # bytes that every fake container says it used
@@ -352,6 +352,10 @@ class FakeEngine:
         """Every freeze and thaw, with the container's id."""
         self.refusal: str | None = None
         """Why no container starts."""
+        self.silence: str | None = None
+        """Why it does not answer, and starts nothing."""
+        self.silence_of_answers: str | None = None
+        """Why it does not answer when it is asked just that."""
         self.failures = 0
         """How many of the next containers do not start."""
         self.images = {"fake"}
@@ -365,6 +369,8 @@ class FakeEngine:
         self.starting.set()
 
     def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> FakeContainer:
+        if self.silence is not None:
+            raise EngineUnreachable(self.silence)
         if self.refusal is not None or spec.image not in (*self.images, *self.programs):
             raise StartFailed(self.refusal or f"no such image: {spec.image}")
         if spec.code is not None and not spec.code.is_dir():
@@ -379,8 +385,12 @@ class FakeEngine:
         self.started.append(spec)
         return container
 
+    def answers(self) -> str | None:
+        return self.silence or self.silence_of_answers
+
     def let_go(self) -> None:
         """Nothing is held up any more, however its test has ended."""
+        self.silence = self.silence_of_answers = None
         self.starting.set()
         self.stopping.set()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 import io
 import os
 import re
@@ -21,6 +20,7 @@ from typing import Any, TypeVar
 import docker
 import requests
 
+from emulator.data_folder import label_of
 from emulator.lambdas.launch import LABEL
 
 Json = dict[str, Any]
@@ -163,7 +163,6 @@ class LiveServer:
         self.output: list[str] = []
         self.service: TaskService
         self._engine = engine
-        self._label = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
 
@@ -206,13 +205,32 @@ class LiveServer:
 
     def containers(self) -> list[str]:
         """Ids of all containers, running or not, that carry this server's label."""
-        label = f"{LABEL}.server={self._label}"
+        try:
+            label = f"{LABEL}.server={label_of(self.data)}"
+        except FileNotFoundError:  # it never came so far
+            return []
         found = self._engine.api.containers(all=True, filters={"label": label})
         return [container["Id"] for container in found]
 
-    def terminate(self) -> None:
+    def remain(self, ids: Iterable[str]) -> list[str]:
+        """Those of these containers that are still there."""
+        there = {each["Id"] for each in self._engine.api.containers(all=True)}
+        return [id for id in ids if id in there]
+
+    def send(self, number: signal.Signals) -> None:
         assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
+        self._process.send_signal(number)
+
+    def ended(self, limit: float) -> int:
+        """Its exit code, once it has ended by itself."""
+        assert self._process is not None
+        code = self._process.wait(limit)
+        assert self._reader is not None
+        self._reader.join(_SECONDS_TO_STOP)
+        return code
+
+    def terminate(self) -> None:
+        self.send(signal.SIGTERM)
 
     def kill(self) -> None:
         """The end that no program can prepare for."""

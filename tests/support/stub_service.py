@@ -30,6 +30,7 @@ class StubService:
         self.outcomes: dict[str, list[Json]] = {}
         self.calls: list[tuple[str, str, Any]] = []
         self.status: Json = {}
+        self.health: tuple[Json, int] = {"status": "ok"}, 200
         self.first_lines = ["START", "END"]  # of what begins to run from now on
         self._ids = (f"{number:024x}" for number in count(1))
         self._server = make_server("localhost", 0, self._app(), request_handler=_Quiet)
@@ -65,7 +66,7 @@ class StubService:
         app = Flask(__name__)
         base = "/tasks/v1"
         app.before_request(self._record)
-        app.add_url_rule("/health", "health", lambda: jsonify(status="ok"))
+        app.add_url_rule("/health", "health", lambda: self.health)
         app.add_url_rule("/status", "status", lambda: jsonify(self.status))
         for path, methods, view in [
             ("/functions", ["GET", "POST"], self._functions),

@@ -15,7 +15,8 @@ from typing import Any
 
 from emulator.clock import SystemClock
 from emulator.engines.ending import ProgramExit
-from emulator.lambdas.invoker import Call, Invoker
+from emulator.lambdas.invocation import Call
+from emulator.lambdas.invoker import Invoker
 from emulator.lambdas.outcome import Outcome
 from tests.support.builders import Dock
 from tests.support.fake_engine import FakeProgram, Runtime
@@ -106,7 +107,7 @@ class Invocation:
         self._executor = executor
         self._runtimes: queue.Queue[Runtime] = queue.Queue()
         self._wires: list[Wire] = []
-        self._invoker = Invoker(pool=dock.pool, clock=SystemClock())
+        self._invoker = Invoker(pool=dock.pool, watch=dock.emulator._watch, clock=SystemClock())
         dock.deploy_program(self._program, self.name)
         if "time_limit" in fields:
             dock.shorten(self.name, time_limit=fields["time_limit"])

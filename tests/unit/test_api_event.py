@@ -46,6 +46,7 @@ def test_a_plain_request_is_this_event() -> None:
             "host": "localhost:8080",
             "user-agent": "curl/8.5.0",
             "x-forwarded-for": "172.17.0.1",
+            "x-forwarded-port": "8080",
             "x-forwarded-proto": "http",
         },
         "queryStringParameters": {"legs": "4"},
@@ -147,6 +148,34 @@ def test_headers_of_the_connection_are_left_out(name: str) -> None:
 @pytest.mark.parametrize("name", ["accept", "authorization", "date", "range", "via", "x-trailer"])
 def test_every_other_header_is_given(name: str) -> None:
     assert event_of(headers={name: "walnut"})["headers"][name] == "walnut"
+
+
+def test_who_is_asking_cannot_be_forged_by_names_that_are_the_same_to_wsgi() -> None:
+    forged = {"x_exh_requesting_user_id": "boss", "x-exh_requesting-application_id": "boss"}
+
+    assert "boss" not in event_of(headers=forged)["headers"].values()
+
+
+@pytest.mark.parametrize("name", ["auth_id", "x-my_token", "_", "x_wood"])
+def test_a_name_with_an_underscore_is_a_name_like_others(name: str) -> None:
+    assert event_of(headers={name: "oak"})["headers"][name] == "oak"
+
+
+def test_callers_before_this_one_are_kept_before_it() -> None:
+    headers = {"x-forwarded-for": "203.0.113.7, 10.0.0.1", "x-forwarded-proto": "https"}
+
+    seen = event_of(headers=headers, source_ip="172.17.0.1")["headers"]
+
+    assert seen["x-forwarded-for"] == "203.0.113.7, 10.0.0.1, 172.17.0.1"
+    assert seen["x-forwarded-proto"] == "http"
+
+
+@pytest.mark.parametrize(
+    ("host", "port"),
+    [("a:8080", "8080"), ("a", "80"), ("", "80"), ("[::1]", "80"), ("[::1]:9", "9"), ("a:b", "80")],
+)
+def test_the_port_is_that_which_was_called(host: str, port: str) -> None:
+    assert event_of(headers={"host": host})["headers"]["x-forwarded-port"] == port
 
 
 def test_the_length_is_that_of_the_body() -> None:

@@ -125,6 +125,21 @@ def test_a_result_is_alone_on_stdout_and_the_log_on_stderr(
     assert stub.bodies("POST") == [{"data": {"name": "Ada"}}]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_data_comes_from_files_as_editors_write_them(
+    taskdock: Taskdock, stub: StubService, tmp_path: Path, encoding: str
+) -> None:
+    stub.add_function("hello")
+    stub.outcomes["hello"] = [{"result": 1}]
+    file = tmp_path / "event.json"
+    file.write_text('{"name": "Zoë"}', encoding=encoding)
+
+    result = taskdock("run", "hello", "-e", str(file))
+
+    assert result.exit_code == 0, result.output
+    assert stub.bodies("POST") == [{"data": {"name": "Zoë"}}]
+
+
 @pytest.mark.parametrize(
     ("error_name", "exit_code"),
     [("TypeError", 1), ("Sandbox.Timedout", 124), ("Runtime.OutOfMemory", 137)],
@@ -149,7 +164,8 @@ def test_the_exit_code_tells_how_a_function_failed(
     ("words", "complaint"),
     [
         (["run", "hello", "-d", "{a}"], "-d was given no valid JSON: Expecting property name"),
-        (["run", "hello", "-d", "NaN"], "NaN is JavaScript"),
+        (["run", "hello", "-d", "NaN"], "NaN is not JSON"),
+        (["run", "hello", "-d", "[" * 100_000 + "]" * 100_000], "nested more than 1000 deep"),
         (["run", "hello", "-d", "1", "-e", "-"], "not both"),
         (["run", "helo"], "there is no function helo; did you mean hello?"),
         (["tasks", "create", "other"], "there is no function other; there is hello"),
@@ -551,6 +567,38 @@ def test_a_server_that_does_not_start_is_reported(
     assert capsys.readouterr().out == "no engine\n"
 
 
+NO_ENGINE = {
+    "name": "engine",
+    "reason": "it does not answer",
+    "sinceTimestamp": "2026-01-02T12:00:00.000Z",
+    "severity": "failing",
+}
+NO_LIMIT = NO_ENGINE | {"name": "memory", "reason": "no limit", "severity": "degraded"}
+
+
+def test_a_server_that_says_that_it_does_not_work_has_not_started(
+    stub: StubService, tmp_path: Path
+) -> None:
+    stub.health = {"status": "failing", "troubles": [NO_ENGINE]}, 503
+    server = start(SERVER, stub.url, data_dir=tmp_path)
+
+    with pytest.raises(NotStarted, match="does not work: engine: it does not answer"), server:
+        pass
+
+    assert server.exit_code == 0
+
+
+def test_a_server_that_works_worse_has_started_and_says_so(
+    stub: StubService, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stub.health = {"status": "ok", "troubles": [NO_LIMIT]}, 200
+
+    with start(SERVER, stub.url, data_dir=tmp_path):
+        pass
+
+    assert "memory: no limit" in capsys.readouterr().out
+
+
 STATUS = {
     "version": "1.2.3",
     "url": "http://localhost:8080",
@@ -567,6 +615,15 @@ STATUS = {
     "prepared": [],
     "tasks": {"new": 3, "inProgress": 1},
     "memory": {"budget": 2048, "held": 384},
+    "stored": {
+        "size": 12_582_912,
+        "fileSize": 25_165_824,
+        "logSize": 0,
+        "limit": 1_073_741_824,
+        "keepDays": 30.0,
+        "oldestTimestamp": "2026-01-01T12:00:00.000Z",
+        "removed": {"tasks": 7, "logLines": 5},
+    },
 }
 
 
@@ -582,11 +639,25 @@ def test_the_status_is_a_few_lines_and_a_table(taskdock: Taskdock, stub: StubSer
         "since     2026-01-02 12:00:00 UTC",
         "tasks     3 new, 1 in progress",
         "memory    384 of 2048 MB",
+        "database  12 of 1024 MB, 30 days at most, since 2026-01-01 12:00:00 UTC; 12 rows removed",
         "prepared  none",
         "",
         "FUNCTION  STATE   MB   IDLE SINCE (UTC)",
         "hello     frozen  128  2026-01-02 12:00:07",
         "other     busy    256",
+    ]
+
+
+def test_the_status_begins_with_what_does_not_work(taskdock: Taskdock, stub: StubService) -> None:
+    stub.status = STATUS | {"troubles": [NO_ENGINE, NO_LIMIT]}
+
+    result = taskdock("status")
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[:3] == [
+        "does not work: engine, since 2026-01-02 12:00:00 UTC: it does not answer",
+        "degraded: memory, since 2026-01-02 12:00:00 UTC: no limit",
+        "taskdock  1.2.3",
     ]
 
 

@@ -209,6 +209,34 @@ def test_tidying_keeps_only_what_is_named(store):
     assert not store.folder(dropped).exists()
 
 
+def test_code_that_no_function_has_is_removed_an_hour_later(store):
+    kept, dropped = store.add(GOOD), store.add(zipped(("b.py", "pass", FILE)))
+    staged = store.stage("oak")
+
+    store.sweep({kept}, 100.0)
+    store.sweep({kept}, 3699.0)
+    assert store.folder(dropped).is_dir()
+    store.sweep({kept}, 3700.0)
+
+    assert not store.folder(dropped).exists()
+    assert store.size(dropped) == 0
+    assert store.folder(kept).is_dir()
+    assert staged.is_dir()
+
+
+def test_code_that_a_function_has_again_begins_a_new_hour(store):
+    digest = store.add(GOOD)
+
+    store.sweep(set(), 0.0)
+    store.sweep({digest}, 1800.0)
+    store.sweep(set(), 3600.0)
+    store.sweep(set(), 7199.0)
+
+    assert store.folder(digest).is_dir()
+    store.sweep(set(), 7200.0)
+    assert not store.folder(digest).exists()
+
+
 def test_the_size_of_a_zip_is_known_after_it_was_unpacked(store):
     digest = store.add(GOOD)
 

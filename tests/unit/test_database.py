@@ -21,7 +21,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "taskdock.db"
     path.write_text("this is no database, however long it may be" * 100)
 
-    with pytest.raises(StartupError, match=r"cannot use the database .*file is not a database$"):
+    with pytest.raises(StartupError, match=r"taskdock.db is damaged \(file is not a database\)"):
         Store(path)
 
 

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import errno
 import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import HostConfig
 
+from emulator.engines import passages, scratch
 from emulator.engines.docker import DockerEngine, look
 from emulator.engines.engine import Container, ContainerSpec
 from emulator.engines.launcher.door import Door, Doors
-from emulator.engines.passages import BySocket
+from emulator.engines.passages import BySocket, usual
 from emulator.engines.paths import EnginePaths
 from emulator.errors import EngineUnreachable, NotReachable, StartFailed
+from emulator.health import Health
+from emulator.notices import Notices
 from emulator.reactor import Reactor
+from tests.support.manual_clock import ManualClock
 
 _FOLDER = Path(__file__).parents[1] / "data" / "engines"
 HELLO = b"H\0\0\0\x04\0\0\0\x01\0\0\0"
@@ -453,3 +459,124 @@ def test_an_engine_elsewhere_gets_no_disks_of_this_machine(shop: Shop) -> None:
 
     assert not engine.limits_storage
     assert told == ["the size of /tmp is not limited: the engine is not on this machine"]
+
+
+def on_this_machine() -> StubClient:
+    client = StubClient("docker-26.1")
+    client.api.answers["info"].update(Name=os.uname().nodename, KernelVersion=os.uname().release)
+    client.api.lead = ["unix"]
+    return client
+
+
+def test_disks_that_failed_are_told_and_tried_again_after_a_while(
+    shop: Shop, health: Health, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [Disks(9)]
+    engine = shop.engine(
+        on_this_machine(), scratch=Disks(0), reopen_scratch=left.pop, health=health
+    )
+    shop.create(engine)
+    (trouble,) = health.troubles()
+    assert (trouble.name, trouble.degraded) == ("disks for /tmp", True)
+    assert "[Errno 28] No space left on device" in trouble.reason
+    shop.create(engine)
+    assert not engine.limits_storage  # not at once
+
+    monkeypatch.setattr(time, "monotonic", later(scratch._REST))
+    shop.create(engine)
+
+    assert engine.limits_storage
+    assert health.troubles() == []
+
+
+def test_what_an_engine_cannot_do_by_its_nature_is_not_tried_again(
+    shop: Shop, health: Health, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = StubClient("docker-desktop")
+    client.api.lead = ["tcp"]
+    engine = shop.engine(
+        client, scratch=Disks(9), reopen_scratch=lambda: pytest.fail("asked again"), health=health
+    )
+
+    monkeypatch.setattr(time, "monotonic", later(scratch._REST))
+    shop.create(engine)
+
+    (trouble,) = health.troubles()
+    assert trouble.reason == "the size of /tmp is not limited: the engine is not on this machine"
+
+
+# What may pass
+
+
+class Crowded(BySocket):
+    """Its folder has no room for a door at first."""
+
+    errors: ClassVar[list[OSError]] = []
+
+    def door(self, doors: Doors, loop: Any) -> Door:
+        if self.errors:
+            raise self.errors.pop()
+        return super().door(doors, loop)
+
+
+def test_a_passage_that_was_a_way_out_is_told_and_left_when_a_better_one_works(
+    shop: Shop, health: Health, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = StubClient()
+    client.api.lead = ["unix", "tcp"]
+    by_socket, by_network = usual(client.api)  # type: ignore[arg-type]
+    crowded = Crowded(by_socket.paths)
+    monkeypatch.setattr(Crowded, "errors", [OSError(errno.EADDRINUSE, "in use")])
+    engine = shop.engine(client, passages=lambda *_: [crowded, by_network], health=health)
+    shop.create(engine)
+    shop.create(engine)
+    assert engine.passage is by_network
+    (trouble,) = health.troubles()
+    assert (trouble.name, trouble.degraded) == ("passage", True)
+    assert trouble.reason.startswith("containers come by TCP")
+    assert "in use" in trouble.reason
+
+    monkeypatch.setattr(time, "monotonic", later(passages._MAKESHIFT))
+    shop.create(engine)
+
+    assert engine.passage is crowded
+    assert health.troubles() == []
+
+
+def test_where_a_passage_leads_here_no_more_another_is_looked_for(shop: Shop) -> None:
+    client = StubClient()
+    client.api.lead = ["unix"]
+    engine = shop.engine(client)
+    shop.create(engine)
+
+    client.api.lead = ["tcp"]  # the engine was moved into a machine of its own
+    shop.create(engine)
+
+    assert engine.passage is not None
+    assert not engine.passage.is_usual
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.EROFS])
+def test_what_the_machine_lacks_for_a_door_is_not_the_functions_fault(
+    shop: Shop, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = StubClient()
+    client.api.lead = ["unix"]
+    monkeypatch.setattr(Crowded, "errors", [OSError(number, os.strerror(number))])
+    engine = shop.engine(client, passages=lambda *_: [Crowded(EnginePaths(None))])
+
+    with pytest.raises(EngineUnreachable, match="there is no door for it"):
+        shop.create(engine)
+
+    shop.create(engine)
+
+
+@pytest.fixture
+def health() -> Health:
+    return Health(clock=ManualClock(), notices=Notices())
+
+
+def later(seconds: float) -> Callable[[], float]:
+    """A clock that is so much ahead."""
+    now = time.monotonic
+    return lambda: now() + seconds

@@ -498,6 +498,17 @@ def test_of_a_removed_door_nothing_is_left(house: House) -> None:
     assert other.folder.exists()
 
 
+def test_of_a_removed_door_nothing_is_remembered(house: House) -> None:
+    door = house.by_socket()
+    house.do(door.close)
+    door.remove()
+    door.folder.mkdir()  # as if it were another server's
+
+    house.doors.sweep()
+
+    assert not door.folder.exists()
+
+
 def test_a_sweep_removes_what_a_dead_server_has_left_and_nothing_that_is_used(
     house: House,
 ) -> None:

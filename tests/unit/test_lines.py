@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from emulator.engines.lines import MAX_LINE, Lines
 
+FILL = b"x" * (MAX_LINE - 2)
+
 
 def read(*pieces: bytes) -> list[bytes]:
     lines = Lines()
@@ -30,6 +32,12 @@ def read(*pieces: bytes) -> list[bytes]:
         (b"x" * MAX_LINE + b"y\nz\n", [b"x" * MAX_LINE, b"y", b"z"]),
         (b"a\n" + b"x" * MAX_LINE + b"y\n", [b"a", b"x" * MAX_LINE, b"y"]),
         (b"x" * MAX_LINE + b"y", [b"x" * MAX_LINE, b"y"]),
+        (b"10%\r20%\rdone\r\n", [b"10%\r20%\rdone\r"]),
+        *[(b"a%cb\n" % code, [b"a%cb" % code]) for code in b"\x0b\x0c\x1c\x1d\x1e\x85\0"],
+        ("a\u2028b\u2029c\x85\n".encode(), ["a\u2028b\u2029c\x85".encode()]),
+        (FILL + "🌳".encode() + b"\n", [FILL, "🌳".encode()]),
+        (FILL + "🌳".encode() * 2, [FILL, "🌳🌳".encode()]),
+        (b"\x80" * (MAX_LINE + 1), [b"\x80" * MAX_LINE, b"\x80"]),
     ],
 )
 def test_lines_are_what_stands_before_line_ends(data: bytes, lines: list[bytes]) -> None:
@@ -55,7 +63,10 @@ def test_behind_an_end_another_line_begins() -> None:
 
 
 @given(
-    st.lists(st.sampled_from([b"a", b"\n", b"\xff\r", b"x" * (MAX_LINE // 2)]), max_size=12),
+    st.lists(
+        st.sampled_from([b"a", b"\n", b"\xff\r", "🌳".encode(), b"x" * (MAX_LINE // 2)]),
+        max_size=12,
+    ),
     st.data(),
 )
 def test_how_the_bytes_are_cut_changes_no_byte_and_no_line_end(

@@ -9,7 +9,7 @@ import pytest
 from emulator.engines.ending import ProgramExit
 from emulator.functions.function import Function
 from emulator.lambdas import outcome
-from emulator.lambdas.logs import InvocationLog, LogLine, Usage
+from emulator.lambdas.logs import InvocationLog, LogLine, Usage, message_of
 from emulator.lambdas.outcome import Answer
 from tests.support.manual_clock import NOON, ManualClock
 
@@ -286,3 +286,30 @@ def test_the_report_alone_explains_a_failure(in_json):
         in_json.log.explain(each)
 
     assert in_json.messages == []
+
+
+NODE = "2026-01-02T03:04:05.678Z\t%s\tINFO\t"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"hello", "hello"),
+        (b"hello\r", "hello"),  # of "hello\\r\\n"
+        (b"hello\r\r", "hello\r"),
+        (b"\r", ""),
+        (b"10%\r20%\r100%", "10%\r20%\r100%"),
+        (b"a\0b\x0bc\x0cd\x1ce", "a\0b\x0bc\x0cd\x1ce"),
+        ("a\x85b\u2028c\u2029".encode(), "a\x85b\u2028c\u2029"),
+        (b"n\xffu\xc3", "n\ufffdu\ufffd"),
+        ((NODE % "undefined" + "a\rb").encode(), NODE % "undefined" + "a\nb"),
+        ((NODE % ("a" * 36) + "a\r\rb\r").encode(), NODE % ("a" * 36) + "a\n\nb"),
+        (("x" + NODE % "undefined" + "a\rb").encode(), "x" + NODE % "undefined" + "a\rb"),
+        (
+            b"[ERROR] E: x\rTraceback (most recent call last):\r  File",
+            "[ERROR] E: x\nTraceback (most recent call last):\n  File",
+        ),
+    ],
+)
+def test_a_message_is_what_was_printed_before_the_line_end(line, message):
+    assert message_of(line) == message

@@ -17,6 +17,7 @@ from emulator import strict_json
         ("1e308", 1e308),
         ("1" * 400, int("1" * 400)),
         (b" true\n", True),
+        (b"\xef\xbb\xbf[1]", [1]),
         ("null", None),
     ],
 )
@@ -39,6 +40,9 @@ def test_json_is_read(text, value):
         "",
         "{",
         '{"a": 1}'.encode("utf-16"),
+        b"\xef\xbb\xbf",
+        b" \xef\xbb\xbf{}",
+        b"\xef\xbb\xbf\xef\xbb\xbf{}",
     ],
 )
 def test_what_only_looks_like_json_is_refused(text):
@@ -72,3 +76,37 @@ def test_the_check_says_where_it_is_not_json(text, line, column):
         strict_json.check(text)
 
     assert (caught.value.lineno, caught.value.colno) == (line, column)
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing", "times"),
+    [("[", "]", 1000), ('{"a":', "}", 1000), ('[{"b":"]","a":', "}]", 500)],
+)
+def test_json_may_be_1000_deep_in_every_version_of_python(opening, closing, times):
+    text = opening * times + "1" + closing * times
+
+    strict_json.check(text.encode())
+    value = strict_json.loads(text)
+    assert json.dumps(value, separators=(",", ":")) == text
+
+    deeper = f"[{text}]"
+    with pytest.raises(strict_json.TooDeep, match="more than 1000 deep"):
+        strict_json.check(deeper.encode())
+    with pytest.raises(strict_json.TooDeep):
+        strict_json.loads(deeper)
+
+
+@pytest.mark.parametrize("text", ["[" + "[]," * 5000 + "0]", json.dumps("[" * 5000)])
+def test_many_brackets_are_no_depth(text):
+    strict_json.check(text.encode())
+    strict_json.loads(text)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text():
+    assert strict_json.without_mark(b"\xef\xbb\xbf{}") == b"{}"
+    assert strict_json.without_mark(b"{}\xef\xbb\xbf") == b"{}\xef\xbb\xbf"
+
+
+def test_a_number_of_too_many_digits_is_told_in_words_of_json():
+    with pytest.raises(ValueError, match=r"^it has a whole number of too many digits$"):
+        strict_json.loads("1" * 5000)

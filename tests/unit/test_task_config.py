@@ -152,3 +152,12 @@ def test_a_file_is_found_by_itself_by_its_folder_and_by_the_folder_above(tmp_pat
 def test_a_folder_without_a_file_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadTaskConfig, match=r"does not exist|there is no task-config.json"):
         task_config.find(tmp_path / name)
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(folder: Path) -> None:
+    file = folder / task_config.FILE_NAME
+    file.write_text(json.dumps(SMALLEST), encoding="utf-8-sig")
+
+    config = task_config.read(file, given={}, environment={}, caller_environment={})
+
+    assert config.name == "hello"

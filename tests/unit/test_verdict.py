@@ -5,8 +5,23 @@ from datetime import timedelta
 
 import pytest
 
+from emulator.errors import (
+    EngineError,
+    EngineUnreachable,
+    ImageNotAvailable,
+    NotReachable,
+    StartFailed,
+)
 from emulator.functions.function import RetryPolicy
-from emulator.lambdas.outcome import Answer, Cause, Failure, not_started, stopped
+from emulator.lambdas.outcome import (
+    Answer,
+    Cause,
+    Failure,
+    could_not_start,
+    not_started,
+    stopped,
+    vanished,
+)
 from emulator.tasks import verdict
 from emulator.tasks.task import ErrorType, Move, TaskError
 from emulator.tasks.verdict import Verdict
@@ -43,8 +58,49 @@ def test_what_a_stop_has_cut_off_is_given_back_unless_a_caller_waits():
 def test_only_what_could_not_be_started_or_was_cut_off_is_an_invocation_error(cause):
     error = verdict.error_of(replace(GLUE, cause=cause))
 
-    of_invocation = cause in (Cause.START, Cause.STOPPED)
+    of_invocation = cause.name in ("START", "UNAVAILABLE", "LOST", "STOPPED")
     assert error.type is (ErrorType.INVOCATION if of_invocation else ErrorType.RUNTIME)
+
+
+def test_what_the_engine_is_at_fault_for_is_given_back_and_no_attempt_is_spent():
+    gone = could_not_start(EngineUnreachable("no such socket"))
+
+    assert verdict.of_queued(attempt(0), gone, ON) == Verdict(Move.RELEASED)
+    assert verdict.of_queued(attempt(3), gone, OFF) == Verdict(Move.RELEASED)
+    assert verdict.of_direct(gone) == Verdict(
+        Move.FAILED, TaskError(ErrorType.INVOCATION, "EngineUnreachable", "no such socket")
+    )
+
+
+def test_what_never_begins_is_not_given_back_for_ever():
+    gone = could_not_start(EngineUnreachable("no such socket"))
+    task = replace(attempt(0), claim=100)
+
+    assert verdict.of_queued(task, gone, OFF).move is Move.FAILED
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (EngineUnreachable(), Cause.UNAVAILABLE),
+        (EngineError(), Cause.START),
+        (StartFailed(), Cause.START),
+        (NotReachable(), Cause.START),
+        (ImageNotAvailable(), Cause.START),
+    ],
+)
+def test_the_class_of_an_engines_error_says_whose_fault_it_is(error, cause):
+    assert could_not_start(error).cause is cause
+    assert could_not_start(error).name == type(error).__name__
+
+
+def test_what_vanished_with_its_container_is_given_back_only_if_it_had_not_begun():
+    lost = verdict.of_queued(attempt(0), vanished(begun=True), ON)
+
+    assert verdict.of_queued(attempt(0), vanished(begun=False), ON) == Verdict(Move.RELEASED)
+    assert lost.move is Move.FAILED
+    assert (lost.error.type, lost.error.name) == (ErrorType.INVOCATION, "zombieTaskCleaned")
+    assert verdict.of_direct(vanished(begun=True)) == lost
 
 
 def test_what_could_not_be_started_may_be_tried_again_too():

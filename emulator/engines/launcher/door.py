@@ -47,8 +47,16 @@ class Guest(Protocol):
 
 
 class Door:
-    def __init__(self, folder: Path, addresses: Sequence[str], token: str = "") -> None:
-        """`folder`: it is the container's at `INSIDE`. `addresses`: as the launcher takes them."""
+    def __init__(
+        self,
+        folder: Path,
+        addresses: Sequence[str],
+        token: str = "",
+        removed: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        """`folder`: it is the container's at `INSIDE`. `addresses`: as the launcher takes them.
+        `removed` gets the folder's name when there is none any more."""
+        self._removed = removed
         self.folder = folder
         self.addresses = addresses
         self.token = token
@@ -92,6 +100,7 @@ class Door:
     def remove(self) -> None:
         """Its folder; for any thread."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._removed(self.folder.name)
 
 
 class Entrance:
@@ -250,7 +259,7 @@ class Doors:
             os.link(program, launcher)  # one copy in memory, for all containers
         except OSError:  # there are disks without second names
             shutil.copy(program, launcher)
-        return Door(folder, addresses, token)
+        return Door(folder, addresses, token, self._made.discard)
 
     def _program(self) -> Path:
         name = f"launcher-{self._architecture}"

@@ -1,0 +1,190 @@
+"""Engine watch: knows whether the engine answers, and asks it as long as that is in doubt.
+
+What needs a container and can wait is held while the engine is in trouble. Who cannot wait is told
+at once, rather than when the engine's own time is up. As long as all goes well, nobody is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TypeVar
+
+from emulator.clock import SystemClock
+from emulator.engines.engine import Container, ContainerSpec, Engine, Listener
+from emulator.errors import EngineUnreachable
+from emulator.health import Health
+from emulator.loop import LONGEST_PAUSE, Loop
+from emulator.notices import Notices
+from emulator.reactor import Reactor
+
+T = TypeVar("T")
+
+NAME = "engine"  # of the trouble
+_SLOW = 2.0  # seconds that a start may take before the engine is asked whether it still answers
+_PAUSE = 0.5  # seconds between two questions, while it does not
+_FORGOTTEN = 60.0  # seconds after which an earlier trouble says nothing about a new one
+_SHORTEST_REST, _LONGEST_REST = 0.5, 30.0  # seconds
+_WAITING = (
+    "Queued tasks and events wait and go on by themselves once it works; what needs a new container"
+    " now is refused"
+)
+
+
+class EngineWatch(Loop):
+    """For any thread, but for `while_it_answers`."""
+
+    name = "engine-watch"
+
+    def __init__(self, *, engine: Engine, health: Health, notices: Notices) -> None:
+        super().__init__(notices)
+        self._engine = engine
+        self._health = health
+        self._clock = SystemClock()  # engines know no other
+        self._lock = threading.Lock()
+        self._trouble: str | None = None
+        self._silent = False
+        """It did not answer when it was asked last."""
+        self._awaited: dict[asyncio.Future[None], float] = {}  # who waits for it, and since when
+        self._strikes = 0
+        self._ended = float("-inf")  # when the latest trouble was over
+        self._rest_until = 0.0
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing that can wait should be begun; None: it may be."""
+        return self._trouble
+
+    def check(self) -> None:
+        """Raises `EngineUnreachable` while the engine does not answer."""
+        with self._lock:
+            trouble = self._trouble if self._silent else None
+        if trouble is not None:
+            raise EngineUnreachable(trouble)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Around what asks the engine for something, to hear of its faults."""
+        self.check()
+        try:
+            yield
+        except EngineUnreachable as error:
+            self.failed(error.message)
+            raise
+
+    def failed(self, reason: str) -> None:
+        """The engine is at fault. Where it answers all the same, it is given a rest: the longer,
+        the sooner it has failed again."""
+        with self._lock:
+            now = self._clock.monotonic()
+            if self._trouble is None:
+                again = now - self._ended < _FORGOTTEN
+                self._strikes = self._strikes + 1 if again else 0
+                rest = min(_SHORTEST_REST * 2**self._strikes, _LONGEST_REST)
+                self._rest_until = now + (rest if self._strikes else 0.0)
+            self._trouble = reason
+        self._report(reason)
+        self.wake()
+
+    def worked(self) -> None:
+        """A container was started."""
+        if self._trouble is not None:
+            self._recover()
+        self._strikes = 0
+
+    async def while_it_answers(self, work: Awaitable[T]) -> T:
+        """What `work` gives; it needs the engine. Raises `EngineUnreachable` as soon as that is
+        seen not to answer: the work goes on, and nobody hears of it. On an event loop."""
+        begun = asyncio.ensure_future(work)
+        silence: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        with self._lock:
+            self._awaited[silence] = self._clock.monotonic()
+        self.wake()
+        try:
+            await asyncio.wait((begun, silence), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            with self._lock:
+                del self._awaited[silence]
+        if begun.done():
+            return begun.result()
+        begun.add_done_callback(_ignore)
+        raise EngineUnreachable(self._trouble or "the Docker Engine did not answer")
+
+    def run_once(self) -> float:
+        with self._lock:
+            since = min(self._awaited.values(), default=None)
+            in_doubt = self._trouble is not None
+        overdue = float("inf") if since is None else since + _SLOW - self._clock.monotonic()
+        if not in_doubt and overdue > 0:
+            return min(overdue, LONGEST_PAUSE)
+        fault = self._engine.answers()
+        if fault is not None:
+            self._note_silence(f"the Docker Engine does not answer: {fault}")
+            return _PAUSE
+        with self._lock:
+            self._silent = False
+            rest = self._rest_until - self._clock.monotonic()
+        if self._trouble is not None:
+            if rest > 0:
+                return min(rest, LONGEST_PAUSE)
+            self._recover()
+        return _SLOW if since is not None else LONGEST_PAUSE
+
+    def _note_silence(self, reason: str) -> None:
+        with self._lock:
+            self._trouble, self._silent = reason, True
+            awaited = list(self._awaited)
+        self._report(reason)
+        for silence in awaited:
+            with suppress(RuntimeError):  # the loop is closed
+                silence.get_loop().call_soon_threadsafe(_tell, silence)
+
+    def _recover(self) -> None:
+        with self._lock:
+            self._trouble, self._silent = None, False
+            self._ended = self._clock.monotonic()
+        self._health.clear(NAME)
+
+    def _report(self, reason: str) -> None:
+        self._health.report(NAME, f"{reason}. {_WAITING}.")
+
+
+class WatchedEngine:
+    """An engine whose starts are heard of by its watch."""
+
+    def __init__(self, engine: Engine, watch: EngineWatch) -> None:
+        self._engine = engine
+        self._watch = watch
+        self.memory = engine.memory
+
+    @property
+    def limits_storage(self) -> bool:
+        return self._engine.limits_storage
+
+    def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> Container:
+        with self._watch.listening():
+            container = self._engine.create(spec, listener, reactor)
+        self._watch.worked()
+        return container
+
+    def answers(self) -> str | None:
+        return self._engine.answers()
+
+    def sweep(self, label: str) -> int:
+        return self._engine.sweep(label)
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+def _tell(silence: asyncio.Future[None]) -> None:
+    if not silence.done():
+        silence.set_result(None)
+
+
+def _ignore(done: asyncio.Future[T]) -> None:
+    """Else asyncio would tell of an error that nobody has heard of."""
+    if not done.cancelled():
+        done.exception()

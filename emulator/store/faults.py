@@ -1,0 +1,224 @@
+"""What SQLite's errors mean for who asked, and connections that raise them so.
+
+Python names no error codes before 3.11, so SQLite's words are looked at; they are part of its
+interface: https://www.sqlite.org/rescode.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import sqlite3
+import threading
+from collections.abc import Iterable
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from emulator.disk import Disk
+from emulator.errors import DatabaseDamaged, DatabaseLocked, DataFolderLost, DiskFull, StorageError
+from emulator.health import Health
+
+DATABASE = "database"
+"""The trouble's name in `Health`."""
+
+
+_HARMLESS = ("SELECT", "PRAGMA", "ROLLBACK", "WITH")
+"""Statements that begin so write nothing here."""
+
+
+class _Kind(Enum):
+    FULL = "database or disk is full"
+    OUTPUT = "disk I/O error"
+    READ_ONLY = "attempt to write a readonly database"
+    CANNOT_OPEN = "unable to open database file"
+    LOCKED = "is locked"
+    DAMAGED = "malformed"
+    FOREIGN = "file is not a database"
+    NO_TABLE = "no such table"
+
+
+_OF_THE_DISK = (_Kind.FULL, _Kind.OUTPUT, _Kind.READ_ONLY, _Kind.CANNOT_OPEN)
+
+
+class Faults:
+    """Explains errors, tells `Health` of them, and refuses writes when they would be lost."""
+
+    def __init__(self, path: Path, disk: Disk) -> None:
+        self.health: Health | None = None
+        self._path = path
+        self._disk = disk
+        self._lock = threading.Lock()
+        self._troubled: _Kind | None = None
+        self._inode: tuple[int, int] | None = None
+        self.refusal: StorageError | None = None
+        """Raised by whatever would write, from now on."""
+
+    @property
+    def is_locked(self) -> bool:
+        """Another program held the lock when it was tried last."""
+        return self._troubled is _Kind.LOCKED
+
+    def know_file(self) -> None:
+        """From now on it is this file, and no other that has its path."""
+        self._inode = _inode(self._path)
+
+    def lost(self) -> str | None:
+        """Why what is written would be lost, since the file is another; None: it is there."""
+        try:
+            if self._inode is None or _inode(self._path) == self._inode:
+                return None
+            what = "replaced by another"
+        except (FileNotFoundError, NotADirectoryError):
+            what = "removed or moved away"
+        except OSError:  # no proof of anything
+            return None
+        return (
+            f"the database {self._path} was {what} while the server ran; nothing is written any"
+            " more: start the server again"
+        )
+
+    def explained(self, error: sqlite3.Error) -> Exception:
+        """What to raise: a `StorageError`, or the error itself where a statement is at fault."""
+        kind = next((kind for kind in _Kind if kind.value in str(error)), None)
+        if kind is None or isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+            return error
+        if kind in _OF_THE_DISK and (met := self._disk.met()):
+            return met
+        found = _explain(kind, self._path, error)
+        if isinstance(found, DiskFull):
+            return self._disk.fault(OSError(errno.ENOSPC, ""))
+        self._tell(kind, found.message)
+        return found
+
+    def wrote(self) -> None:
+        """Something is committed. Quick where there was no trouble."""
+        self._disk.works()
+        if self._troubled is None or self._troubled is _Kind.DAMAGED:
+            return
+        with self._lock:
+            self._troubled = None
+            if self.health is not None:
+                self.health.clear(DATABASE)
+
+    @property
+    def is_troubled(self) -> bool:
+        """There is something that a write could show to be over."""
+        return self._troubled is not None
+
+    def check(self, sql: str) -> None:
+        """Raises the refusal for what is more than a look."""
+        if self.refusal is not None and sql.split(None, 1)[0].upper() not in _HARMLESS:
+            raise self.refusal
+
+    def _tell(self, kind: _Kind, reason: str) -> None:
+        with self._lock:
+            if self._troubled is not _Kind.DAMAGED:
+                damaged = kind in (_Kind.DAMAGED, _Kind.FOREIGN, _Kind.NO_TABLE)
+                self._troubled = _Kind.DAMAGED if damaged else kind
+                if self.health is not None:
+                    self.health.report(DATABASE, reason)
+
+
+def _explain(kind: _Kind, path: Path, error: sqlite3.Error) -> StorageError:
+    if kind is _Kind.FULL:
+        return DiskFull()
+    if kind is _Kind.LOCKED:
+        return DatabaseLocked(
+            f"another program holds the lock of the database {path}, such as an sqlite3 that has"
+            " begun a transaction: end that; nothing that was accepted is lost"
+        )
+    if kind is _Kind.READ_ONLY:
+        return StorageError(
+            f"the database {path} may only be read: give this user the right to write it, and the"
+            " files beside it whose names begin with its name"
+        )
+    if kind is _Kind.CANNOT_OPEN or kind is _Kind.OUTPUT:
+        return StorageError(f"the database {path} cannot be used: {error}")
+    return damaged(path, str(error))
+
+
+def damaged(path: Path, what: str) -> DatabaseDamaged:
+    """`what`: what is wrong with it."""
+    folder = path.parent
+    return DatabaseDamaged(
+        f"the database {path} is damaged ({what}); taskdock has deleted nothing. While no"
+        f" server runs, keep a copy of {folder}, then recover what can be read:"
+        f" sqlite3 {path.name} .recover | sqlite3 new.db, and put new.db in its place, without"
+        f" {path.name}-wal and {path.name}-shm; or begin anew with another --data-dir"
+    )
+
+
+class Connection(sqlite3.Connection):
+    """Raises what `Faults` makes of its errors."""
+
+    faults: Faults
+
+    @classmethod
+    def opened(cls, faults: Faults, *arguments: Any, **options: Any) -> Connection:
+        """With the arguments of `sqlite3.connect`. It makes no file anew, and takes no other's."""
+        if reason := faults.lost():
+            raise DataFolderLost(reason)
+        try:
+            connection = cls(*arguments, **options)
+        except sqlite3.Error as error:
+            raise faults.explained(error) from error
+        connection.faults = faults
+        return connection
+
+    def cursor(self, _: Any = None) -> _Cursor:  # type: ignore[override]
+        return super().cursor(_Cursor)
+
+    # The shortcuts of Python's own, in C, make cursors without asking here.
+
+    def execute(self, sql: str, values: Any = (), /) -> _Cursor:
+        return self.cursor().execute(sql, values)
+
+    def executemany(self, sql: str, rows: Iterable[Any], /) -> _Cursor:
+        return self.cursor().executemany(sql, rows)
+
+
+class _Cursor(sqlite3.Cursor):
+    connection: Connection
+
+    def execute(self, sql: str, values: Any = ()) -> _Cursor:
+        faults = self.connection.faults
+        if faults.refusal is not None:
+            faults.check(sql)
+        try:
+            super().execute(sql, values)
+        except sqlite3.Error as error:
+            raise faults.explained(error) from error
+        return self
+
+    def executemany(self, sql: str, rows: Iterable[Any]) -> _Cursor:
+        self.connection.faults.check(sql)
+        try:
+            super().executemany(sql, rows)
+        except sqlite3.Error as error:
+            raise self.connection.faults.explained(error) from error
+        return self
+
+    def fetchone(self) -> Any:
+        try:
+            return super().fetchone()
+        except sqlite3.Error as error:
+            raise self.connection.faults.explained(error) from error
+
+    def fetchall(self) -> list[Any]:
+        try:
+            return super().fetchall()
+        except sqlite3.Error as error:
+            raise self.connection.faults.explained(error) from error
+
+
+def is_empty(path: Path) -> bool:
+    """No database was ever written here."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_size == 0
+    return True
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino

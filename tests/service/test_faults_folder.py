@@ -1,0 +1,99 @@
+"""The data folder deleted or replaced underneath: nothing is written, and everybody is told."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from emulator.data_folder import DataFolder, label_of
+from emulator.errors import StartupError
+from tests.support.builders import DATABASE, Dock, eventually
+from tests.support.fake_engine import FakeEngine
+
+
+def told(dock: Dock) -> str | None:
+    answer = dock.call("GET", "/health", base="")
+    if answer.status_code == 200:
+        return None
+    assert answer.status_code == 503, answer.text
+    (trouble,) = answer.json()["troubles"]
+    assert trouble["name"] == "data folder"
+    return str(trouble["reason"])
+
+
+def replace(folder: Path) -> None:
+    shutil.rmtree(folder)
+    DataFolder(folder).close()
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (shutil.rmtree, "was removed or moved away while the server ran"),
+        (replace, "was replaced by another while the server ran"),
+        (lambda folder: folder.rename(folder.with_name("moved")), "was removed or moved away"),
+        (lambda folder: (folder / DATABASE).unlink(), "was removed or moved away"),
+        (lambda folder: (folder / DATABASE).rename(folder / "aside"), "was removed or moved away"),
+    ],
+    ids=["deleted", "replaced", "moved", "database deleted", "database moved"],
+)
+def test_of_a_data_folder_that_is_lost_everybody_is_told(dock: Dock, harm, words: str) -> None:  # type: ignore[no-untyped-def]
+    dock.deploy(lambda *_: None)
+
+    harm(dock.emulator._data)
+
+    reason = dock.eventually(lambda: told(dock))
+    assert words in reason
+    refused = dock.post("/", {"functionName": "walnut-table"})
+    assert (refused.status_code, refused.json()["message"]) == (503, reason)
+    dock.stop()  # in order
+
+
+def test_who_runs_the_server_hears_that_it_can_go_on_no_more(tmp_path: Path) -> None:
+    heard: list[str] = []
+    dock = Dock(tmp_path / "data", give_up=heard.append)
+
+    shutil.rmtree(tmp_path / "data")
+
+    eventually(lambda: heard)
+    assert "start the server again" in heard[0]
+    dock.stop()
+
+
+def test_a_server_in_a_new_folder_of_the_same_path_leaves_the_containers_of_the_first(
+    tmp_path: Path,
+) -> None:
+    engine = FakeEngine()
+    first = Dock(tmp_path / "data", engine=engine)
+    first.deploy(lambda *_: None)
+    assert first.execute().status_code == 200
+    shutil.rmtree(tmp_path / "data")
+
+    second = Dock(tmp_path / "data", engine=engine)
+
+    assert len(engine.containers) == 1
+    second.stop()
+    first.stop()
+
+
+def test_a_copy_of_a_folder_has_a_name_of_its_own_and_the_folder_keeps_its(tmp_path: Path) -> None:
+    DataFolder(tmp_path / "one").close()
+    label = label_of(tmp_path / "one")
+
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    DataFolder(tmp_path / "one").close()
+
+    assert label_of(tmp_path / "one") == label
+    assert label_of(tmp_path / "two") != label
+
+
+def test_a_second_server_is_refused_and_the_first_does_not_notice(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+
+    with pytest.raises(StartupError, match="another taskdock uses the data folder"):
+        DataFolder(tmp_path)
+
+    assert folder.fault() is None
+    folder.close()
