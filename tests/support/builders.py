@@ -54,10 +54,15 @@ def eventually(
 
 
 def zip_of(files: Mapping[str, str | bytes]) -> bytes:
+    """A zip of files that everyone may read: by itself, Python's has them for their owner alone."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            entry = zipfile.ZipInfo(name)
+            entry.create_system = 3  # Unix: without it the mode means nothing
+            entry.external_attr = (0o040755 if name.endswith("/") else 0o100644) << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content)
     return buffer.getvalue()
 
 
