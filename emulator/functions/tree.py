@@ -27,8 +27,6 @@ def is_light(folder: Path, most: int) -> bool:
                 count += 1
                 if count > most:
                     return False
-                if entry.is_symlink():
-                    continue
                 mode = entry.stat(follow_symlinks=False).st_mode
                 needed = 0o500 if stat.S_ISDIR(mode) else 0o400
                 if mode & needed != needed:

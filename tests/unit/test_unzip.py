@@ -250,6 +250,27 @@ def test_links_stay_links_wherever_they_lead(folder: Path) -> None:
     assert (folder / "file").read_text() == "real"
 
 
+@pytest.mark.parametrize(
+    ("entries", "complaint"),
+    [
+        ([("x", "/etc", LINK), ("x/y/z", "", FILE)], "'x' both as a link and as a folder"),
+        ([("x", "", FILE), ("x/y", "", FILE)], "'x' both as a file and as a folder"),
+        ([("x", "a" * 4096, LINK)], "a link whose target cannot be one: 'x'; it must be 1 to 4095"),
+        ([("x", "", LINK)], "a link whose target cannot be one: 'x'; it must be 1 to 4095 bytes"),
+        ([("x", "", stat.S_IFIFO)], "no file, folder or link: 'x'; put the file itself"),
+        ([("x/../y", "", FILE)], "an entry with a bad path: 'x/../y'"),
+        ([("ü" * 128, "", FILE)], f"an entry with a bad path: '{'ü' * 128}'"),
+    ],
+)
+def test_a_refusal_names_the_entry(
+    folder: Path, entries: list[tuple[str, str, int]], complaint: str
+) -> None:
+    with pytest.raises(BadFunctionCode) as refusal:
+        unpack(zipped(*entries), folder)
+
+    assert complaint in refusal.value.message
+
+
 def test_where_there_can_be_no_links_the_answer_says_so(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
