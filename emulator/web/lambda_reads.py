@@ -11,7 +11,8 @@ from typing import Any
 from flask import Blueprint, request
 
 from emulator.errors import NotFound
-from emulator.functions.code import MAX_UNZIPPED, MAX_ZIPPED_BY_AWS
+from emulator.functions.code import MAX_ZIPPED_BY_AWS
+from emulator.functions.unzip import MAX_UNZIPPED
 from emulator.web import lambda_answers as answers
 from emulator.web.lambda_functions import Functions
 from emulator.web.lambda_names import LATEST, Names, Reference, named, whole

@@ -532,7 +532,7 @@ def test_3_3_memory_comes_in_steps_of_one_mb_and_without_swap(
 ) -> None:
     name = f"memory-{megabytes}"
     service.deploy(name, PROBES["python"], runtime="python3.13", memoryLimit=megabytes)
-    service.execute(name)
+    service.warm_up(name)
 
     config = container_of(server, engine, name)["HostConfig"]
 
@@ -543,7 +543,7 @@ def test_3_3_memory_comes_in_steps_of_one_mb_and_without_swap(
 @pytest.mark.usefixtures("scratch")
 def test_3_3_a_container_goes_with_its_disk(service: TaskService, server: LiveServer) -> None:
     service.deploy("short", PROBES["python"], runtime="python3.13")
-    service.execute("short")
+    service.warm_up("short")
 
     before = mounted(server)
     service.call("DELETE", "/functions/short")

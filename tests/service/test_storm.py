@@ -82,13 +82,16 @@ def change(dock: Dock, chance: random.Random, number: int) -> None:
     name = chance.choice(FUNCTIONS)
     match chance.choice(("update", "delete", "retire", "freeze")):
         case "update":
-            body = {"environmentVariables": {"TURN": {"value": str(number)}}}
-            assert dock.put(f"/functions/{name}", body).status_code == 200
+            turn = {"TURN": {"value": str(number)}}
+            updated = dock.put(f"/functions/{name}", {"environmentVariables": turn})
+            assert updated.status_code == 200, updated.text
         case "delete":
-            assert dock.call("DELETE", f"/functions/{name}").status_code == 200
+            deleted = dock.call("DELETE", f"/functions/{name}")
+            assert deleted.status_code == 200, deleted.text
             # What hangs before its limit is shortened has this one: the shortest that there is.
             body = new_function(name, entryPoint=name, memoryLimit=128, timeLimit=3)
-            assert dock.post("/functions/", body).status_code == 200
+            made = dock.post("/functions/", body)
+            assert made.status_code == 200, made.text
             dock.shorten(name, time_limit=1)
         case "retire":
             dock.pool.retire_idle(0.0)
