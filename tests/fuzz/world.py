@@ -111,11 +111,13 @@ class World:
         later = "2199-01-01T00:00:00Z"
         task = {"functionName": "walnut-table", "data": {"a": 1}, "tags": ["x"]}
         done = ask("POST", "/tasks/v1/functions/walnut-table/execute", {}).json()["id"]
-        ask("POST", "/tasks/v1/functions/oak-fails/execute", {})
+        failed = ask("POST", "/tasks/v1/functions/oak-fails/execute", {})
+        assert failed.json()["code"] == 1406, failed.text
         queued = ask("POST", "/tasks/v1/", {**task, "startTimestamp": later}).json()["id"]
         schedule = {"functionName": "walnut-table", "interval": 3600, "startTimestamp": later}
         subscription = {"eventTypes": ["task_failed"], "functionName": f"f-{ids.word(8)}"}
-        ask("GET", "/tasks/v1/api/elm-site/leaf?a=1")
+        leaf = ask("GET", "/tasks/v1/api/elm-site/leaf?a=1")
+        assert leaf.ok, leaf.text
         request = ask("GET", "/tasks/v1/apiRequests?sort(-timestamp)&limit(1)").json()["data"]
         user = directory.accounts.register(
             f"{ids.word(8)}@example.com",
