@@ -167,12 +167,15 @@ class Emulator:
         self._stopped = True
         grace = self.settings.stop_grace if grace is None else grace
         close_all([*(self._running(grace) if self._began else ()), *self._opened()], self.notices)
+        with contextlib.suppress(Exception):  # it was told above
+            self._store.close()  # this thread's connection
+        self._folder.close()
 
     def _running(self, grace: float) -> list[Part]:
         """What `start` has started."""
         settle = self.settings.stop_grace
         return [
-            Part("credentials", lambda: self._credentials.unlink(missing_ok=True)),
+            Part("credentials", self._forget_credentials),
             Part("scheduler", self._scheduler.stop, _WRITING),
             Part("worker", self._worker.stop, _WRITING),
             Part("dispatcher", self._dispatcher.stop, _WRITING),
@@ -200,8 +203,11 @@ class Emulator:
             Part("lookout", self._lookout.stop),
             Part("engine", self._engine.close),
             Part("database", lambda: self._store.close(checkpoint=True), _WRITING),
-            Part("data folder", self._folder.close),
         ]
+
+    def _forget_credentials(self) -> None:
+        if self._folder.fault() is None:  # else they are another server's
+            self._credentials.unlink(missing_ok=True)
 
     def _close_sockets(self) -> None:
         for each in self._sockets:
@@ -230,8 +236,11 @@ class Emulator:
             reactor=self._reactor,
             outfitter=self._outfitter(),
             lead=self._lead,
+            current=self._version_of,
             watch=self._watch,
             budget=budget,
+            lone=settings.memory_budget == 0,
+            health=self.health,
             most=settings.max_environments,
             keep_warm=settings.keep_warm,
             prewarm=settings.prewarm,
@@ -356,6 +365,8 @@ class Emulator:
             budget=budget,
             environments=self.pool.snapshot,
             stocked=self.pool.stocked,
+            held=self.pool.held,
+            waiting=self.pool.waiting,
             queued=self._queue.depth,
             images=self._image_of.report,
             troubles=self.health.troubles,
@@ -373,6 +384,7 @@ class Emulator:
                 events=events,
                 names=names,
                 architecture=_architecture(settings),
+                concurrency=settings.direct_concurrency,
                 health=report.health,
                 status=report,
                 notices=notices,
@@ -438,16 +450,20 @@ class Emulator:
             self._worker.wake()
             self._dispatcher.wake()
 
+    def _version_of(self, name: str) -> str | None:
+        function = self.catalog.find(name)
+        return None if function is None else function.version
+
     def _function_changed(self, name: str) -> None:
         function = self.catalog.find(name)
-        self.pool.retire_versions(name, None if function is None else function.version)
+        self.pool.retire_versions(name, self._version_of(name))
         if function is not None:
             threading.Thread(target=self._fetch_image, args=(function,), daemon=True).start()
 
     def _fetch_image(self, function: Function) -> None:
         """Ahead of the first task. A failure is told again, and to the caller, when that runs."""
         try:
-            self._image_of(function)
+            self._find_image(function)
             self.pool.expect(function)
         except EngineError as error:
             self.notices.publish("image_missing", function=function.name, error=error.message)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
@@ -76,7 +75,10 @@ class Environment:
         self._clock = clock
         self.since = self._begun = clock.monotonic()
         self._reserved = False
-        self._made = threading.Event()  # the engine has made the container, or failed to
+        self.being_made = False
+        """Somebody has its container made, and will say so by `made`, however that ends."""
+        self.unmade = True
+        """It is not known yet whether it has a container."""
         self._container: Container | None = None
         self._write: Write | None = None
         self._unread: list[LogLine] = []
@@ -135,15 +137,20 @@ class Environment:
             self.move(Move.RETIRED)
 
     def made(self, container: Container | None) -> None:
-        """The engine has made the container; None: there is none and there will be none."""
+        """The engine has made the container; None: there is none and there will be none.
+
+        Where it has been retired meanwhile, that is told anew: now it can be removed. What is said
+        first counts.
+        """
+        if not self.unmade:
+            return
+        retiring = self.state is State.RETIRING
         self._container = container
-        self._made.set()
+        self.unmade = self.being_made = False
         if container is None:
             self.gone()
-
-    @property
-    def unmade(self) -> bool:
-        return not self._made.is_set()
+        if retiring:
+            self._moved(self)
 
     def run(self) -> None:
         """Starts the runtime: from here its init is counted."""
@@ -175,11 +182,14 @@ class Environment:
         if self._container is not None:
             self._container.limit_cpu(cpus)
 
-    def remove(self) -> None:
-        """Kills and removes the container, once the engine has made it."""
-        self._made.wait()
+    def kill(self) -> None:
+        """Ends the container, and so frees what its programs hold."""
         if self._container is not None:
             self._container.kill()
+
+    def remove(self) -> None:
+        """Removes the container that was made; on any thread. Raises `EngineError`."""
+        if self._container is not None:
             self._container.remove()
 
     async def left(self, state: State, limit: float) -> bool:

@@ -1,11 +1,10 @@
-"""Which environment serves, which makes room, which is frozen or retired. Pure.
+"""Which environment serves, which is frozen or retired. Pure; `room` says which makes room.
 
 All functions read plain values and decide; the pool carries out what they say.
 """
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from emulator.lambdas.lifecycle import State
 
 _PREFERRED = (State.DOWN, State.FROZEN, State.READY)
 """Those that can take an invocation, the best last."""
-_LIVING = (State.STARTING, State.BUSY, State.SETTLING, *_PREFERRED)
 
 
 def is_idle(state: State, reserved: bool) -> bool:
@@ -69,9 +67,9 @@ class StockLevel:
     wanted: int
 
 
-def held(pool: Sequence[Slot]) -> int:
-    """MB that all of them hold together; one that is being removed holds none."""
-    return sum(slot.memory for slot in pool if slot.state in _LIVING)
+def held(pool: Iterable[Slot]) -> int:
+    """MB that all of them hold together, what is being removed too: until it is gone."""
+    return sum(slot.memory for slot in pool if slot.state is not State.GONE)
 
 
 def serve_from(pool: Iterable[S], version: str) -> S | None:
@@ -87,26 +85,6 @@ def serving_soon(pool: Iterable[Server], now: float, within: float) -> int:
     """How many have answered less than `within` seconds ago: they will hardly work on."""
     answered = [one for one in pool if one.state is State.SETTLING and not one.stale]
     return sum(now - one.since < within for one in answered)
-
-
-def to_evict(
-    pool: Sequence[Slot], megabytes: int, budget: int, most: int = sys.maxsize
-) -> list[Slot] | None:
-    """The idle environments to retire so that one more of `megabytes` fits: all together may hold
-    `budget`, and be `most`.
-
-    The longest idle go first; none that works is touched. None: it does not fit now. An
-    environment larger than the whole budget may run alone.
-    """
-    taken, count = held(pool), sum(slot.state in _LIVING for slot in pool)
-    chosen: list[Slot] = []
-    idle = sorted((slot for slot in pool if slot.idle), key=lambda slot: slot.since)
-    for slot in idle:
-        if taken + megabytes <= budget and count < most:
-            break
-        chosen.append(slot)
-        taken, count = taken - slot.memory, count - 1
-    return chosen if (taken + megabytes <= budget and count < most) or count == 0 else None
 
 
 def to_freeze(pool: Sequence[Slot], now: float, after: float) -> list[Slot]:

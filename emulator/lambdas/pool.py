@@ -1,48 +1,42 @@
 """All environments of this server: leases them, starts what is missing, retires the rest.
 
 It lives on the reactor's thread, and needs no locks there; what other threads may call says so.
-Decisions are `placement`'s; the `attendant` does what they ask for.
+Decisions are `placement`'s and `room`'s; the `attendant` and the `removals` do what they ask for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from functools import partial
 
 from emulator import ids
 from emulator.clock import Clock
 from emulator.engines.engine import Engine
 from emulator.engines.watch import EngineWatch
 from emulator.functions.function import Function
-from emulator.lambdas import placement
+from emulator.health import Health
+from emulator.lambdas import placement, room
 from emulator.lambdas.attendant import Attendant
 from emulator.lambdas.environment import Environment, Lead
+from emulator.lambdas.fleet import Fleet
 from emulator.lambdas.lifecycle import Move, State
+from emulator.lambdas.lines import Found, Line, Lines, Take, Wait
 from emulator.lambdas.mailbox import Mailbox
-from emulator.lambdas.outcome import Failure, not_started, stopped
+from emulator.lambdas.outcome import Failure, stopped
 from emulator.lambdas.outfitter import Outfitter
-from emulator.lambdas.stock import Prepared, Stock
+from emulator.lambdas.prepared import Prepared
+from emulator.lambdas.removals import Removals
+from emulator.lambdas.room import Room
+from emulator.lambdas.stock import Stock
 from emulator.notices import Notices
 from emulator.reactor import Reactor
 
 _LINGER = 0.002  # seconds until an environment is frozen that nobody calls again at once
 _SOON = 0.1  # seconds that a call waits for an environment that has answered and is almost free
 _STOP_LIMIT = 30.0  # seconds until a stop gives up on an engine that does not remove
-
-Found = tuple[Environment, State]
-"""An environment that is reserved now, and the state that it was in."""
-
-
-@dataclass(eq=False)
-class _Waiter:
-    """A call for which there was neither an environment nor room."""
-
-    function: Function
-    turn: asyncio.Future[Found | Failure]
 
 
 class Pool:
@@ -53,40 +47,51 @@ class Pool:
         reactor: Reactor,
         outfitter: Outfitter,
         lead: Lead,
+        current: Callable[[str], str | None],
         watch: EngineWatch,
         budget: int,
+        health: Health,
         clock: Clock,
         notices: Notices,
+        lone: bool = False,
         most: int = 0,
         keep_warm: int = 0,
         prewarm: int = 0,
         freeze_after: float = 0.0,
         cpus: Callable[[Function], float] | None = None,
     ) -> None:
-        """`lead` serves what calls from an environment's container. `budget`: MB for all
-        environments together; `most`: how many they may be.
+        """`lead` serves what calls from an environment's container. `current`: the version of the
+        function of this name; None: there is none any more. `budget`: MB for all environments
+        together; `lone`: whether a function that is larger than that runs, alone, instead of being
+        refused. `most`: how many environments there may be.
 
         `freeze_after`: seconds that one idles before it is frozen. `keep_warm`: how many of each
         function never expire. `prewarm`: how many containers of each kind in use wait for a
         function. `cpus`: the processors' time that a function has once its init is over; None: no
         limit.
         """
+        self._current = current
+        self._lone = lone
         self._most = most or sys.maxsize
-        self._keep_warm = keep_warm
         self._freeze_after = freeze_after
         self._lead = lead
         self.reactor = reactor
         self._loop = reactor.loop
         self._budget = budget
         self._clock = clock
-        self._environments: dict[str, Environment] = {}
-        self._of: dict[str, list[Environment]] = {}  # by version
+        self._environments = Fleet(clock=clock, keep_warm=keep_warm)
         self._assigned: dict[str, Prepared] = {}  # by the environment that starts in it
-        self._waiting: list[_Waiter] = []
-        self._serving = False
-        self._looking: asyncio.TimerHandle | None = None
-        self._removed = asyncio.Event()
-        self._stopping = False
+        self._waiting = Lines(
+            loop=self._loop,
+            clock=clock,
+            look=self._look,
+            too_late=self._too_late,
+            give_back=self._give_back,
+        )
+        self._changed = asyncio.Event()
+        self._stopping = self._stopped = False
+        self._removals = Removals(reactor=reactor, health=health, notices=notices)
+        self._discard = outfitter.discard
         self.attendant = Attendant(
             engine=engine,
             outfitter=outfitter,
@@ -96,13 +101,14 @@ class Pool:
             cpus=cpus,
         )
         self._stock = Stock(
-            engine=engine,
+            create=self.attendant.make,
             outfitter=outfitter,
             reactor=reactor,
             starters=self.attendant.starters,
-            errands=self.attendant.errands,
+            removals=self._removals,
             each=prewarm,
             fits=self._fits,
+            changed=self._freed,
             clock=clock,
             notices=notices,
         )
@@ -110,7 +116,15 @@ class Pool:
     # For other threads
 
     def snapshot(self) -> list[placement.Slot]:
-        return [environment.slot for environment in list(self._environments.values())]
+        return self._environments.snapshot()
+
+    def held(self) -> int:
+        """MB that all containers hold together, also those that are made or removed."""
+        return placement.held(self._holding())
+
+    def waiting(self) -> list[Line]:
+        """Which calls wait for an environment, and why; the oldest first."""
+        return self._waiting.report()
 
     def stocked(self) -> list[placement.StockLevel]:
         """What is prepared for functions that have no environment yet."""
@@ -126,21 +140,30 @@ class Pool:
         self.reactor.call(self._stock.fill)
 
     def freeze_idle(self, after: float) -> None:
-        """Freezes what has been idle for `after` seconds."""
+        """Freezes what has been idle for `after` seconds; returns when that is done."""
         self.reactor.run(self._freeze_idle(after))
 
     def retire_idle(self, after: float) -> None:
         """Retires what is stale, and what has been idle for `after` seconds but for `keep_warm`."""
-        self.reactor.call(self._retire_idle, after)
+        self.reactor.call(self._environments.retire_idle, after)
 
     def retire_versions(self, name: str, current: str | None) -> None:
         """The function's version is now `current` (None: it is gone); no other serves a call that
         is made from now on."""
-        self.reactor.call(self._retire_versions, name, current)
+        self.reactor.call(self._environments.retire_versions, name, current)
 
     def stop(self) -> None:
-        """Removes every container; invocations under way end as `stopped`."""
+        """Removes every container; invocations under way end as `stopped`.
+
+        Returns after `_STOP_LIMIT` seconds at most. What an engine that hangs makes later is
+        removed by the thread that has waited for it; when this process ends first, the launcher in
+        it ends too, and the next start on this data folder removes by its label what was left.
+        """
+        if self._stopped:
+            return
         self.reactor.run(self._stop())
+        self._stopped = True
+        self._removals.close()
         self.attendant.close()
 
     # For invocations
@@ -168,112 +191,103 @@ class Pool:
             yield leased
         finally:
             leased.release(turn)
-            self._serve_waiting()
+            self._waiting.serve_soon()
             if self._freeze_after <= 0:
                 self._loop.call_later(_LINGER, self._freeze_unused, leased, turn)
             if leased.stale:
-                self._retire_idle(after=float("inf"))
+                self._environments.retire_stale()
 
     # Finding
 
     async def _acquire(self, function: Function, patience: float) -> Environment | Failure:
-        give_up = self._clock.monotonic() + patience
-        while True:
-            found = self._take(function, self._ahead_of(function))
-            if found is None:
-                found = await self._await_turn(function, give_up - self._clock.monotonic())
-            if isinstance(found, Failure):
-                return found
-            environment, was = found
-            if was is State.STARTING:
-                return await self._start(environment)
-            if was is State.FROZEN:
-                try:
-                    environment.thaw()
-                except BaseException:
-                    environment.release(environment.turn)
-                    raise
-            return environment
+        found = self._refusal(function) or (None if self._waiting else self._take_idle(function))
+        if found is None:
+            found = await self._waiting.wait(function, patience)
+        if isinstance(found, Failure):
+            return found
+        environment, was = found
+        if was is State.STARTING:
+            return await self._start(environment)
+        if was is State.FROZEN:
+            try:
+                environment.thaw()
+            except BaseException:
+                environment.release(environment.turn)
+                raise
+        return environment
 
-    def _take(self, function: Function, ahead: int) -> Found | Failure | None:
-        """An idle environment, or a new one to start; None: there is none, and no room now.
+    def _refusal(self, function: Function) -> Failure | None:
+        """Why it cannot be served, now or later."""
+        if self._stopping:
+            return stopped()
+        if function.memory_limit > self._budget and not self._lone:
+            return room.too_large(function, self._budget)
+        return None
 
-        `ahead`: how many calls of the same version wait already.
+    def _take_idle(self, function: Function) -> Found | None:
+        environment = self._environments.idle(function.version)
+        return None if environment is None else self._lend(environment)
+
+    @staticmethod
+    def _lend(environment: Environment) -> Found:
+        was = environment.state
+        environment.reserve()
+        environment.move(Move.LEASED)
+        return environment, was
+
+    def _give_back(self, found: Found) -> None:
+        environment, was = found
+        if was is State.STARTING:
+            self._assigned.pop(environment.id, None)
+            self._stock.started(environment.function)
+            if not environment.being_made:
+                environment.made(None)
+        environment.release(environment.turn)
+
+    def _too_late(self, function: Function, patience: float) -> Failure:
+        return room.too_late(function, patience, self.held(), self._budget)
+
+    def _look(self) -> Take:
+        return partial(self._take, self._room())
+
+    def _room(self) -> Room:
+        now = self._clock.monotonic()
+        return Room(self._holding(), budget=self._budget, most=self._most, now=now)
+
+    def _take(self, free: Room, function: Function, ahead: int) -> Found | Failure | Wait:
+        """An idle environment, or a new one to start, or what is to be waited for.
+
+        `ahead`: how many calls of the same version wait for environments that are almost free.
         """
         if self._stopping:
             return stopped()
-        same = self._of.get(function.version, [])
-        environment = placement.serve_from(same, function.version)
+        limit = function.time_limit
+        environment = self._environments.idle(function.version)
         if environment is not None:
-            was = environment.state
-            environment.reserve()
-            environment.move(Move.LEASED)
-            return environment, was
-        now = self._clock.monotonic()
-        if placement.serving_soon(same, now, _SOON) > ahead:
-            self._look_again()
-            return None
-        evicted = [] if self._stock.has(function) else self._to_evict(function.memory_limit)
-        if evicted is None:
-            return None
-        for slot in evicted:
+            return self._lend(environment) if free.use(environment.slot, limit) else Wait.ROOM
+        if self._environments.serving_soon(function.version, _SOON) > ahead:
+            self._waiting.serve_later(_SOON)
+            return Wait.ENVIRONMENT
+        prepared = self._stock.prepared_for(function)
+        if prepared is not None and free.use(prepared, limit):
+            return self._new(function), State.STARTING
+        admission = free.admit(function.memory_limit, limit)
+        if admission is None:
+            return Wait.ROOM
+        for slot in admission.evicted:
             if slot.id in self._environments:
-                self._environments[slot.id].move(Move.RETIRED)
+                self._environments.retire(slot.id)
             else:
                 self._stock.discard(slot.id)
-        return self._new(function), State.STARTING
+        return (self._new(function), State.STARTING) if admission.at_once else Wait.REMOVAL
 
-    def _to_evict(self, megabytes: int) -> list[placement.Slot] | None:
-        held = [*self.snapshot(), *self._stock.slots]
-        return placement.to_evict(held, megabytes, self._budget, self._most)
+    def _holding(self) -> list[placement.Slot]:
+        """All that holds memory; any thread may ask."""
+        return [*self.snapshot(), *self._stock.slots]
 
     def _fits(self, megabytes: int) -> bool:
-        """Without anything giving way."""
-        return not self._waiting and self._to_evict(megabytes) == []
-
-    def _ahead_of(self, function: Function) -> int:
-        return sum(each.function.version == function.version for each in self._waiting)
-
-    async def _await_turn(self, function: Function, patience: float) -> Found | Failure:
-        waiter = _Waiter(function, self._loop.create_future())
-        self._waiting.append(waiter)
-        over = self._loop.call_later(max(patience, 0), self._give_up, waiter)
-        try:
-            return await waiter.turn
-        finally:
-            over.cancel()
-
-    def _give_up(self, waiter: _Waiter) -> None:
-        if waiter in self._waiting:
-            self._waiting.remove(waiter)
-            waiter.turn.set_result(not_started("NoCapacity", "memory had no room for it in time"))
-
-    def _look_again(self) -> None:
-        """An environment that was almost free may work on after all, and tells nobody."""
-        if self._looking is None:
-            self._looking = self._loop.call_later(_SOON, self._look)
-
-    def _look(self) -> None:
-        self._looking = None
-        self._serve_waiting()
-
-    def _serve_waiting(self) -> None:
-        """Those who wait get what there is now, in the order in which they came."""
-        if self._serving or not self._waiting:
-            return
-        self._serving = True
-        try:
-            ahead: Counter[str] = Counter()
-            for waiter in list(self._waiting):
-                version = waiter.function.version
-                found = self._take(waiter.function, ahead[version])
-                if found is None:
-                    ahead[version] += 1
-                else:
-                    self._waiting.remove(waiter)
-                    waiter.turn.set_result(found)
-        finally:
-            self._serving = False
+        """Without anything giving way, or having to wait."""
+        return not (self._waiting or self._stopping) and self._room().has(megabytes)
 
     # Starting and ending
 
@@ -287,12 +301,13 @@ class Pool:
             moved=self._moved,
             lead=self._lead,
         )
+        # Its function may have changed while the call waited: then it serves that call alone.
+        environment.stale = self._current(function.name) != function.version
+        environment.reserve()
+        self._environments.add(environment)
         if prepared is not None:
             self._assigned[environment.id] = prepared
-            prepared.environment = environment
-        environment.reserve()
-        self._environments[environment.id] = environment
-        self._of.setdefault(environment.version, []).append(environment)
+            prepared.serve(environment)
         return environment
 
     async def _start(self, environment: Environment) -> Environment | Failure:
@@ -304,42 +319,41 @@ class Pool:
         return failure or environment
 
     def _moved(self, environment: Environment) -> None:
-        if environment.state is State.RETIRING:
-            self.attendant.remove(environment, self._forget)
-        self._serve_waiting()
+        if environment.state is State.RETIRING and not environment.unmade:
+            self._remove(environment)
+        if environment.stale and environment.idle:
+            self._loop.call_soon(self._environments.retire_stale)
+        self._waiting.serve_soon()
 
-    def _retire_idle(self, after: float) -> None:
-        now = self._clock.monotonic()
-        for slot in placement.to_retire(self.snapshot(), now, after, self._keep_warm):
-            self._environments[slot.id].move(Move.RETIRED)
+    def _remove(self, environment: Environment) -> None:
+        def remove() -> None:
+            environment.remove()
+            self._discard(environment.id)
 
-    def _retire_versions(self, name: str, current: str | None) -> None:
-        for environment in self._environments.values():
-            if environment.function.name == name and environment.version != current:
-                environment.stale = True
-        self._retire_idle(after=float("inf"))
+        environment.kill()
+        self._removals.remove(environment.id, remove, partial(self._forget, environment))
 
     def _forget(self, environment: Environment) -> None:
-        del self._environments[environment.id]
-        same = self._of[environment.version]
-        same.remove(environment)
-        if not same:
-            del self._of[environment.version]
-        self._removed.set()
+        self._environments.forget(environment)
         environment.move(Move.REMOVED)
+        self._freed()
+
+    def _freed(self) -> None:
+        self._changed.set()
+        self._waiting.serve_soon()
 
     async def _stop(self) -> None:
         self._stopping = True
-        for environment in list(self._environments.values()):
-            environment.move(Move.RETIRED)
-        self._serve_waiting()
+        self._stock.close()
+        self._environments.retire_all()
+        self._waiting.serve()
         give_up = self._loop.time() + _STOP_LIMIT
-        while self._environments and self._loop.time() < give_up:
-            self._removed.clear()
-            removed = asyncio.ensure_future(self._removed.wait())
-            await asyncio.wait((removed,), timeout=give_up - self._loop.time())
-            removed.cancel()
-        await self._stock.close()
+        while self._environments or not self._stock.is_empty:
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), give_up - self._loop.time())
+            except asyncio.TimeoutError:
+                return
 
     # Freezing
 
@@ -349,6 +363,4 @@ class Pool:
             environment.freeze()
 
     async def _freeze_idle(self, after: float) -> None:
-        slots = [environment.slot for environment in self._environments.values()]
-        for slot in placement.to_freeze(slots, self._clock.monotonic(), after):
-            self._environments[slot.id].freeze()
+        self._environments.freeze_idle(after)

@@ -3,90 +3,38 @@
 Starting a container takes most of a cold start, and needs to know only what is fixed for it: its
 runtime's image and its memory. Which kinds are wanted, and how many of each, is learned from what
 starts. The stock is made when nothing else starts, in room that nobody holds, and gives way to
-whoever needs that room. It lives on the reactor's thread.
+whoever needs that room. It holds it from the moment that the engine is asked for the container, and
+until that is removed. It lives on the reactor's thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
 
-from emulator import ids
 from emulator.clock import Clock
-from emulator.engines.ending import ProgramExit
-from emulator.engines.engine import Container, Engine
+from emulator.engines.engine import Container, ContainerSpec, Listener
 from emulator.errors import EngineError
 from emulator.functions.function import Function
-from emulator.lambdas.environment import Environment
 from emulator.lambdas.lifecycle import State
 from emulator.lambdas.outfitter import Outfitter
 from emulator.lambdas.placement import Slot, StockLevel
+from emulator.lambdas.prepared import Kind, Prepared
+from emulator.lambdas.removals import Removals
 from emulator.notices import Notices
 from emulator.reactor import Reactor
+
+Create = Callable[[ContainerSpec, Listener, Callable[[], bool]], Container | None]
+"""Makes a container, unless it is wanted no more when its turn comes."""
 
 MOST = 8  # that are prepared of one kind because so many were once started at a time
 _CALM = 1.0  # seconds without a start, after which the stock is made up
 _AFTER_FAILURE = 60.0  # seconds without a try
 _ENDED = "the container has ended"
-
-
-class Kind(NamedTuple):
-    """What is fixed for a container before its function is known."""
-
-    runtime: str
-    memory: int  # MB
-
-
-class Prepared:
-    """A container without a function. The engine tells it what it then tells its environment."""
-
-    def __init__(self, kind: Kind, lost: Callable[[Prepared], None]) -> None:
-        self.id = ids.word(32)
-        self.kind = kind
-        self.image = ""
-        self.container: Container | None = None
-        self.environment: Environment | None = None
-        self.made: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        """Whether there is a container; none: the engine failed."""
-        self.ended = False
-        """By itself, and before anybody took it."""
-        self._lost = lost
-
-    @property
-    def slot(self) -> Slot:
-        """The first to give way."""
-        memory = self.kind.memory
-        return Slot(id=self.id, version="", state=State.READY, memory=memory, since=float("-inf"))
-
-    def output(self, line: bytes) -> None:
-        if self.environment is not None:
-            self.environment.output(line)
-
-    def flushed(self, peak: int) -> None:
-        if self.environment is not None:
-            self.environment.flushed(peak)
-
-    def exited(self, exit: ProgramExit) -> None:
-        if self.environment is not None:
-            self.environment.exited(exit)
-
-    def called(self, letter: str, connection: socket.socket) -> None:
-        if self.environment is not None:
-            self.environment.called(letter, connection)
-        else:
-            connection.close()
-
-    def gone(self) -> None:
-        if self.environment is not None:
-            self.environment.gone()
-        else:
-            self.ended = True
-            self._lost(self)
 
 
 @dataclass
@@ -110,32 +58,35 @@ class Stock:
     def __init__(
         self,
         *,
-        engine: Engine,
+        create: Create,
         outfitter: Outfitter,
         reactor: Reactor,
         starters: Executor,
-        errands: Executor,
+        removals: Removals,
         each: int,
         fits: Callable[[int], bool],
+        changed: Callable[[], object],
         clock: Clock,
         notices: Notices,
     ) -> None:
         """`each`: how many to prepare of every kind in use; 0: none.
 
-        `starters` make containers, `errands` remove them; `fits`: whether there is room for so many
-        MB more.
+        `create` has a container made, on one of the `starters`. `fits`: whether there is room for
+        so many MB more; `changed` is called when what it holds may have become less, or can be had.
         """
-        self._engine = engine
+        self._create = create
         self._outfitter = outfitter
         self._reactor = reactor
         self._starters = starters
-        self._errands = errands
+        self._removals = removals
         self._each = each
         self._fits = fits
+        self._changed = changed
         self._clock = clock
         self._notices = notices
         self._demands: dict[Kind, Demand] = {}
         self._prepared: dict[str, Prepared] = {}
+        self._going: dict[str, Prepared] = {}  # those that are being removed
         self._making: Prepared | None = None
         self._filling: asyncio.Task[None] | None = None
         self._not_before = 0.0  # monotonic
@@ -143,7 +94,15 @@ class Stock:
 
     @property
     def slots(self) -> list[Slot]:
-        return [each.slot for each in list(self._prepared.values())]
+        """All that holds room; any thread may ask."""
+        making = self._making
+        found = [*list(self._prepared.values()), *list(self._going.values())]
+        return [each.slot for each in (*found, *([making] if making is not None else []))]
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is there, is made or is removed."""
+        return not (self._prepared or self._going or self._making)
 
     def levels(self) -> list[StockLevel]:
         """Any thread may ask."""
@@ -170,14 +129,18 @@ class Stock:
             demand.function, demand.at = function, self._clock.monotonic()
         return kind
 
-    def has(self, function: Function) -> bool:
-        """Whether one is prepared for it: that has its room already."""
-        return self._find(self._kind(function)) is not None
+    def prepared_for(self, function: Function) -> Slot | None:
+        """The room of the one that `take` would give: none is needed then."""
+        kind = self._kind(function)
+        found = self._find(kind)
+        if found is None and self._making is not None and self._making.kind == kind:
+            found = self._making if self._making.state is not None else None
+        return None if found is None else found.slot
 
     def take(self, function: Function) -> Prepared | None:
         """One for this function, which starts now: `started` is to be called when it has.
 
-        It may still be in the making.
+        It may still be in the making, and its room is the taker's.
         """
         kind = self._note(function)
         if kind is None:
@@ -215,17 +178,13 @@ class Stock:
                     self.discard(each.id)
 
     def discard(self, id: str) -> None:
-        self._errands.submit(self._remove, self._prepared.pop(id))
+        self._remove(self._prepared.pop(id))
 
-    async def close(self) -> None:
-        """Returns when nothing is left."""
+    def close(self) -> None:
+        """Has all that is there removed, and what is still in the making when it is made."""
         self._closed = True
-        if self._filling is not None:
-            await asyncio.wait((self._filling,))
-        left = [self._prepared.pop(id) for id in list(self._prepared)]
-        loop = self._reactor.loop
-        removals = [loop.run_in_executor(self._errands, self._remove, each) for each in left]
-        await asyncio.gather(*removals)
+        for id in list(self._prepared):
+            self.discard(id)
 
     def _kind(self, function: Function) -> Kind | None:
         if not self._each or not self._outfitter.prepares(function):
@@ -261,38 +220,51 @@ class Stock:
         self._making = prepared = Prepared(kind, self._forget)
         loop = self._reactor.loop
         try:
-            await loop.run_in_executor(self._starters, self._make, prepared, function)
+            spec = await loop.run_in_executor(self._starters, self._outfit, prepared, function)
+            # What its image took may have been long, and needed no room.
+            if self._making is not prepared or self._fits(kind.memory):
+                prepared.state = State.STARTING
+                await loop.run_in_executor(self._starters, self._make, prepared, spec)
         except EngineError as error:
             self._despair(kind, error.message)
         except Exception as error:  # a disk that is full, say
             self._despair(kind, repr(error))
-        if prepared.ended:
-            self._despair(kind, _ENDED)
-        taken, self._making = self._making is not prepared, None
-        made = prepared.container is not None and not prepared.ended
-        prepared.made.set_result(made)
-        if prepared.container is None or (made and taken):
-            return
-        wanted = kind in self._demands and self._fits(kind.memory)
-        if made and (wanted or self._closed):
-            self._prepared[prepared.id] = prepared
-        else:  # it is dead, or somebody has taken its room meanwhile
-            self._errands.submit(self._remove, prepared)
+        finally:
+            self._end_making(prepared)
 
-    def _make(self, prepared: Prepared, function: Function) -> None:
-        try:
-            spec = self._outfitter.prepare(function, prepared.id)
-            prepared.image = spec.image
-            prepared.container = self._engine.create(spec, prepared, self._reactor)
-        except BaseException:
-            self._outfitter.discard(prepared.id)
-            raise
+    def _outfit(self, prepared: Prepared, function: Function) -> ContainerSpec:
+        return self._outfitter.prepare(function, prepared.id)
+
+    def _make(self, prepared: Prepared, spec: ContainerSpec) -> None:
+        prepared.image = spec.image
+        prepared.container = self._create(spec, prepared, lambda: not self._closed)
+        if self._closed:  # perhaps there is no reactor any more that could do it
+            prepared.remove()
+            prepared.container = None
+
+    def _end_making(self, prepared: Prepared) -> None:
+        taken, self._making = self._making is not prepared, None
+        if prepared.ended:
+            self._despair(prepared.kind, _ENDED)
+        made = prepared.container is not None and not prepared.ended
+        if taken or prepared.container is None:
+            prepared.state = None  # the room is its environment's, or nobody's
+        if made:
+            prepared.tell_made(True)
+        if made and taken:
+            return
+        if made and not self._closed and prepared.kind in self._demands:
+            prepared.state = State.READY
+            self._prepared[prepared.id] = prepared
+            self._changed()
+        else:  # there is none, or it is dead, or nobody wants it any more
+            self._remove(prepared)
 
     def _forget(self, prepared: Prepared) -> None:
         """It has ended by itself."""
         if self._prepared.pop(prepared.id, None) is not None:
             self._despair(prepared.kind, _ENDED)
-            self._errands.submit(self._remove, prepared)
+            self._remove(prepared)
 
     def _despair(self, kind: Kind, reason: str) -> None:
         """For a while: the next one would hardly fare better."""
@@ -300,10 +272,19 @@ class Stock:
         self._notices.publish("stock_failed", runtime=kind.runtime, error=reason)
 
     def _remove(self, prepared: Prepared) -> None:
-        assert prepared.container is not None, "it has been made"
-        try:
-            prepared.container.kill()
-            prepared.container.remove()
-        except EngineError as error:
-            self._notices.publish("environment_failed", id=prepared.id, error=error.message)
-        self._outfitter.discard(prepared.id)
+        self._going[prepared.id] = prepared
+        if prepared.state is not None:
+            prepared.retire(self._clock.monotonic())
+        prepared.kill()
+
+        def remove() -> None:
+            prepared.remove()
+            self._outfitter.discard(prepared.id)
+
+        self._removals.remove(prepared.id, remove, partial(self._gone, prepared))
+
+    def _gone(self, prepared: Prepared) -> None:
+        del self._going[prepared.id]
+        if not prepared.made.done():
+            prepared.tell_made(False)
+        self._changed()

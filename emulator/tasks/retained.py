@@ -4,7 +4,8 @@ What bounds each table (`store/tables.py`):
 
 - task, task_tag, api_request, invocation, event and task_log: the retention, by what is here.
 - backlog: an entry goes with its ending, after six hours at the latest (`tasks/backlog.py`).
-- delivery: an entry goes when it is accepted, or after its third failure (`tasks/outbox.py`).
+- delivery: an entry goes when it is accepted, or after its third failure (`tasks/outbox.py`). They
+  go one by one, so those for a webhook that hangs can pile up; then the size is told as a trouble.
 - schedule_run: one row for each schedule (`tasks/timetable.py`).
 - function, schedule, subscription, user, role, user_role, application: what callers have made and
   not deleted.

@@ -10,6 +10,7 @@ from typing import Any
 from emulator.functions.function import PermissionMode
 from emulator.lambdas.images_in_use import ImageState
 from emulator.lambdas.lifecycle import State
+from emulator.lambdas.lines import Wait
 from emulator.tasks.retention import NAMES
 from emulator.tasks.task import ErrorType, Status
 
@@ -132,6 +133,17 @@ SCHEMAS: dict[str, Json] = {
             ),
             "prepared": many(
                 record({"runtime": TEXT, "memory": WHOLE, "count": WHOLE, "wanted": WHOLE})
+            ),
+            "waiting": many(
+                record(
+                    {
+                        "functionName": TEXT,
+                        "memory": WHOLE,
+                        "calls": WHOLE,
+                        "waitingSince": MOMENT,
+                        "reason": one_of(*(wait.value for wait in Wait)),
+                    }
+                )
             ),
             "images": many(
                 record(

@@ -8,6 +8,7 @@ all that an invocation needs: see docs/decisions.md.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -23,6 +24,7 @@ from emulator.web.peers import Peer, is_crowded
 
 _MAX_QUEUED = 16  # requests sent before the answers to earlier ones
 _HOP = frozenset({b"connection", b"upgrade", b"http2-settings"})
+_METHOD = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+ ")  # RFC 9110, 9.1
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -117,8 +119,11 @@ class Connection(asyncio.Protocol):
                     self._refuse(431, "The headers are too large.")
                     return
                 data = self._parse(data)
-        except httptools.HttpParserInvalidMethodError:
-            self._refuse(405, "No endpoint has this method.")
+        except httptools.HttpParserInvalidMethodError as error:
+            if _METHOD.match(data):
+                self._refuse(405, "No endpoint has this method.")
+            else:
+                self._refuse(400, f"Invalid HTTP request received: {error}")
         except httptools.HttpParserError as error:
             if isinstance(error.__context__, _TooLarge):
                 self._refuse(413, f"The body has more than {self._site.max_body} bytes.")

@@ -268,7 +268,7 @@ OPERATIONS: dict[str, Operation] = {
         tag="Users",
         summary="A user; others than oneself with VIEW_USER",
         answer=ref("User"),
-        errors=(errors.NotFound,),
+        errors=_BY_ID,
     ),
     "PUT /users/v1/{userId}": Operation(
         tag="Users",
@@ -276,13 +276,13 @@ OPERATIONS: dict[str, Operation] = {
         answer=ref("User"),
         body=identity_wire.UserChanges,
         example={"language": "NL"},
-        errors=(errors.NotFound,),
+        errors=_BY_ID,
     ),
     "DELETE /users/v1/{userId}": Operation(
         tag="Users",
         summary="Remove a user, with the user's tokens",
         answer=_DONE,
-        errors=(errors.NotFound,),
+        errors=_BY_ID,
     ),
     "POST /users/v1/register": Operation(
         tag="Users",
@@ -328,7 +328,7 @@ OPERATIONS: dict[str, Operation] = {
         answer=ref("Role"),
         body=identity_wire.RoleChanges,
         example={"description": "May look at tasks and logs"},
-        errors=(errors.NotFound, errors.AlreadyExists),
+        errors=(*_BY_ID, errors.AlreadyExists),
     ),
     "DELETE /users/v1/roles": Operation(
         tag="Roles",
@@ -396,7 +396,7 @@ OPERATIONS: dict[str, Operation] = {
         tag="Tokens",
         summary="Remove an OAuth1 token: one's own, or with DELETE_AUTHORIZATIONS anybody's",
         answer=_DONE,
-        errors=(errors.NotFound,),
+        errors=_BY_ID,
     ),
     "POST /auth/v2/oauth2/tokens": Operation(
         tag="Tokens",
@@ -430,7 +430,7 @@ OPERATIONS: dict[str, Operation] = {
         tag="Tokens",
         summary="Remove an access token: one's own, or with DELETE_AUTHORIZATIONS anybody's",
         answer=_DONE,
-        errors=(errors.NotFound,),
+        errors=_BY_ID,
     ),
     "GET /auth/v2/oauth2/refreshTokens": Operation(
         tag="Tokens",
@@ -442,7 +442,7 @@ OPERATIONS: dict[str, Operation] = {
         tag="Tokens",
         summary="Remove a refresh token and its access tokens",
         answer=_DONE,
-        errors=(errors.NotFound,),
+        errors=_BY_ID,
     ),
     "GET /auth/v2/applications": Operation(
         tag="Tokens",

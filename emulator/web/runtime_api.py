@@ -50,13 +50,15 @@ def error(status: int, type: str, message: str) -> Reply:
 
 
 def refuse(_: str, status: int, why: str) -> Reply:
-    """What is not HTTP, or hardly."""
+    """What is not HTTP, or hardly: as Go's `net/http` answers it, `server.go`."""
     match status:
         case HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
-            return error(status, "RequestHeaderFieldsTooLarge", why)
+            return Reply(status, b"431 Request Header Fields Too Large", _TEXT)
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return _WRONG_METHOD
         case HTTPStatus.INTERNAL_SERVER_ERROR:
             return _ENDED
-    return error(400, "InvalidRequestFormat", "Invalid HTTP request received.")
+    return Reply(400, b"400 Bad Request", _TEXT)
 
 
 _ERROR_TYPE = "lambda-runtime-function-error-type"
@@ -69,11 +71,8 @@ _ACCEPTED = Reply(202, b'{"status":"OK"}')
 _UNKNOWN_ID = error(400, "InvalidRequestID", "Invalid request ID")
 _TRUNCATED = error(400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
 _BAD_MODE = error(400, "InvalidFunctionResponseMode", "Invalid function response mode")
-_NO_ENDPOINT = Reply(
-    404,
-    b"404 page not found\n",
-    (("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff")),
-)
+_TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
+_NO_ENDPOINT = Reply(404, b"404 page not found\n", (*_TEXT, ("X-Content-Type-Options", "nosniff")))
 """As Go's `http.NotFound` has it, which the router of AWS's server uses: go-chi/chi, `mux.go`."""
 _WRONG_METHOD = Reply(405, b"", ())
 _METHODS = frozenset(
@@ -84,7 +83,7 @@ _TOO_LARGE = error(
     413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
 )
 _ENDED = error(500, "InternalServerError", "Internal Server Error")
-_PONG = Reply(200, b"pong", (("Content-Type", "text/plain; charset=utf-8"),))
+_PONG = Reply(200, b"pong", _TEXT)
 _NO_EXTENSIONS = error(403, "Extension.NotSupported", "Extensions are not supported")
 _NO_LOGS = error(202, "Logs.NotSupported", "Logs API is not supported")
 _NO_TELEMETRY = error(202, "Telemetry.NotSupported", "Telemetry API is not supported")

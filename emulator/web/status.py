@@ -12,7 +12,8 @@ from emulator import __version__
 from emulator.clock import Clock, to_iso
 from emulator.health import Trouble
 from emulator.lambdas.images_in_use import ImageUse
-from emulator.lambdas.placement import Slot, StockLevel, held
+from emulator.lambdas.lines import Line
+from emulator.lambdas.placement import Slot, StockLevel
 from emulator.tasks.retention import Stored
 from emulator.tasks.task import Status
 
@@ -29,17 +30,22 @@ class Report:
         budget: int,
         environments: Callable[[], Sequence[Slot]],
         stocked: Callable[[], Sequence[StockLevel]],
+        held: Callable[[], int],
+        waiting: Callable[[], Sequence[Line]],
         queued: Callable[[], Mapping[Status, int]],
         images: Callable[[], Sequence[ImageUse]],
         troubles: Callable[[], Sequence[Trouble]],
         stored: Callable[[], Stored],
         clock: Clock,
     ) -> None:
-        """`budget`: MB for all environments together. `queued`: tasks that have not ended."""
+        """`budget`: MB for all environments together; `held`: MB that are. `waiting`: calls that
+        wait for an environment. `queued`: tasks that have not ended."""
         self._url = url
         self._budget = budget
         self._environments = environments
         self._stocked = stocked
+        self._held = held
+        self._waiting = waiting
         self._queued = queued
         self._images = images
         self._troubles = troubles
@@ -49,7 +55,6 @@ class Report:
 
     def __call__(self) -> Json:
         slots, stocked, queued = self._environments(), self._stocked(), self._queued()
-        waiting = sum(level.memory * level.count for level in stocked)
         now, moment = self._clock.now(), self._clock.monotonic()
         return {
             "version": __version__,
@@ -57,9 +62,10 @@ class Report:
             "startTimestamp": to_iso(self._began),
             "environments": [_environment(slot, now, moment) for slot in slots],
             "prepared": [asdict(level) for level in stocked],
+            "waiting": [_line(line, now, moment) for line in self._waiting()],
             "images": [_image(use) for use in self._images()],
             "tasks": {"new": queued[Status.NEW], "inProgress": queued[Status.IN_PROGRESS]},
-            "memory": {"budget": self._budget, "held": held(slots) + waiting},
+            "memory": {"budget": self._budget, "held": self._held()},
             "stored": _stored(self._stored()),
             "troubles": [_trouble(trouble) for trouble in self._troubles()],
         }
@@ -118,5 +124,20 @@ def _environment(slot: Slot, now: datetime, moment: float) -> Json:
         "memory": slot.memory,
     }
     if slot.idle:
-        shown["idleSince"] = to_iso(now - timedelta(seconds=moment - slot.since))
+        shown["idleSince"] = _when(slot.since, now, moment)
     return shown
+
+
+def _line(line: Line, now: datetime, moment: float) -> Json:
+    return {
+        "functionName": line.function,
+        "memory": line.memory,
+        "calls": line.calls,
+        "waitingSince": _when(line.since, now, moment),
+        "reason": line.why.value,
+    }
+
+
+def _when(since: float, now: datetime, moment: float) -> str:
+    """What a monotonic clock showed, that shows `moment` now."""
+    return to_iso(now - timedelta(seconds=moment - since))

@@ -320,17 +320,32 @@ def test_1_1_a_body_behind_the_offer_of_an_upgrade_is_read(busy: Busy) -> None:
     assert busy.answered() == b'"whole"'
 
 
-def test_1_1_what_is_not_http_is_refused_in_the_same_shape(busy: Busy) -> None:
-    for noise in (b"\x16\x03\x01\x02\x00\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n"):
-        wire = busy.again()
-        wire.raw(noise)
+@pytest.mark.parametrize(
+    ("noise", "status", "text"),
+    [
+        (b"\x16\x03\x01\x02\x00\r\n\r\n", 400, b"400 Bad Request"),
+        (b"GET /\x00 HTTP/1.1\r\n\r\n", 400, b"400 Bad Request"),
+        (b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 400, b"400 Bad Request"),
+        (b"GET / HTTP/1.1\r\na b: c\r\n\r\n", 400, b"400 Bad Request"),
+        (b"TABLE / HTTP/1.1\r\nHost: a\r\n\r\n", 405, b""),
+        (
+            b"GET / HTTP/1.1\r\nx: %s" % (b"x" * (1 << 20) + b"x" * 8192),
+            431,
+            b"431 Request Header Fields Too Large",
+        ),
+    ],
+    ids=lambda given: repr(given)[:30],
+)
+def test_1_1_what_is_not_http_is_refused_as_by_awss_server(
+    busy: Busy, noise: bytes, status: int, text: bytes
+) -> None:
+    wire = busy.again()
+    wire.raw(noise)
 
-        assert wire.read().error == (
-            400,
-            "InvalidRequestFormat",
-            "Invalid HTTP request received.",
-        )
-        assert wire.ended
+    reply = wire.read()
+
+    assert (reply.status, reply.body) == (status, text)
+    assert wire.ended
     assert busy.wire.respond(busy.id).status == 202
 
 

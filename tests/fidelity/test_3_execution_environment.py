@@ -147,6 +147,7 @@ def on_every_runtime(name: str, runtime: str, environment: Json) -> Json:
         "AWS_LAMBDA_LOG_STREAM_NAME",
         "AWS_LAMBDA_RUNTIME_API",
         *("NO_PROXY", "no_proxy"),  # leads around proxies that a function sets itself
+        "AWS_ENDPOINT_URL_LAMBDA",  # leads AWS's SDKs to this server
         *("API_HOST", "API_OAUTH_CONSUMER_KEY", "API_OAUTH_CONSUMER_SECRET"),
         *("API_OAUTH_TOKEN", "API_OAUTH_TOKEN_SECRET"),  # the Task Service's, not Lambda's
     )

@@ -129,7 +129,7 @@ def test_invocations_side_by_side_each_have_an_environment(dock: Dock) -> None:
 def test_a_runtime_that_does_not_ask_again_serves_nobody_and_is_removed_in_the_end(
     dock: Dock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.invoker._SETTLE_LIMIT", 0.2)
+    monkeypatch.setattr("emulator.lambdas.invocation._SETTLE_LIMIT", 0.2)
 
     def handler(event: Json, runtime: Runtime) -> None:
         runtime.answer("done")
@@ -262,7 +262,9 @@ def test_tasks_that_wait_for_one_environment_take_turns_in_it(start_dock: StartD
     assert len(dock.engine.started) == 1
 
 
-def test_a_function_larger_than_all_memory_runs_alone(start_dock: StartDock) -> None:
+def test_a_function_larger_than_the_budget_is_refused_at_once_and_nothing_gives_way(
+    start_dock: StartDock,
+) -> None:
     dock = start_dock(memory_budget=128)
     dock.deploy(lambda event, runtime: None)
     dock.deploy(lambda event, runtime: "done", "oak-chair", memoryLimit=1024)
@@ -270,8 +272,30 @@ def test_a_function_larger_than_all_memory_runs_alone(start_dock: StartDock) -> 
 
     response = dock.execute("oak-chair")
 
-    assert response.json()["result"] == "done"
-    dock.eventually(lambda: len(dock.engine.containers) == 1)
+    assert summary(response) == (400, 1405)
+    for word in ("oak-chair", "1024 MB", "128 MB", "--memory-budget"):
+        assert word in response.json()["message"]
+    assert dock.states() == ["ready"]
+
+
+def test_where_nobody_set_a_budget_a_function_larger_than_that_runs_alone(
+    start_dock: StartDock,
+) -> None:
+    engine = FakeEngine()
+    engine.memory = 1024
+    dock, gate = start_dock(engine=engine), Gate()
+    dock.deploy(lambda event, runtime: gate.pass_(runtime))
+    dock.deploy(lambda event, runtime: len(engine.containers), "oak-chair", memoryLimit=1024)
+    task = dock.create_task()
+    dock.eventually(lambda: gate.waiting)
+
+    with ThreadPoolExecutor() as executor:
+        call = executor.submit(dock.execute, "oak-chair")
+        dock.eventually(lambda: dock.pool._waiting)
+        gate.open()
+
+        assert call.result(LIMIT).json()["result"] == 1
+    assert dock.finish(task)["status"] == "complete"
 
 
 def test_who_finds_no_room_in_time_is_told(
@@ -557,7 +581,7 @@ def test_who_waits_for_one_that_works_on_after_its_answer_gets_another(
 ) -> None:
     """Also when a second one has answered by the time that the first one's has run out."""
     monkeypatch.setattr("emulator.lambdas.pool._SOON", 0.1)
-    monkeypatch.setattr("emulator.lambdas.invoker._SETTLE_LIMIT", 60.0)
+    monkeypatch.setattr("emulator.lambdas.invocation._SETTLE_LIMIT", 60.0)
     dock, over = start_dock(clock=clock), Event()
     answers = {"first": Event(), "second": Event()}
 
@@ -580,8 +604,8 @@ def test_who_waits_for_one_that_works_on_after_its_answer_gets_another(
         answers["second"].set()
         dock.eventually(lambda: dock.states() == ["settling", "settling"])
         clock.advance(0.06)
-        looking = dock.pool._looking
-        dock.eventually(lambda: dock.pool._looking is not looking)  # in vain
+        looking = dock.pool._waiting._later
+        dock.eventually(lambda: dock.pool._waiting._later is not looking)  # in vain
         clock.advance(0.06)
 
         assert call.result(LIMIT).json()["result"] == "done"

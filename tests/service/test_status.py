@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from emulator import __version__
 from emulator.clock import to_iso
-from tests.support.builders import Dock, Gate, Json
-from tests.support.manual_clock import NOON
+from tests.support.builders import Dock, Gate, Json, StartDock
+from tests.support.manual_clock import NOON, ManualClock
 
 
 def status(dock: Dock) -> Json:
@@ -26,6 +26,7 @@ def test_a_server_that_has_done_nothing_has_nothing(timed_dock: Dock) -> None:
         "startTimestamp": to_iso(NOON),
         "environments": [],
         "prepared": [],
+        "waiting": [],
         "images": [],
         "tasks": {"new": 0, "inProgress": 0},
         "troubles": [],
@@ -48,6 +49,33 @@ def test_what_works_and_what_waits_is_counted(timed_dock: Dock) -> None:
     ]
     gate.open()
     dock.finish(running)
+
+
+def test_what_waits_for_an_environment_is_told_with_the_reason(
+    start_dock: StartDock, clock: ManualClock
+) -> None:
+    dock, gate = start_dock(clock=clock, memory_budget=300), Gate()
+    dock.deploy(lambda _, runtime: gate.pass_(runtime), memoryLimit=256)
+    tasks = [dock.create_task()]
+    dock.eventually(lambda: gate.waiting)
+    tasks += [dock.create_task() for _ in range(2)]
+    dock.eventually(lambda: status(dock)["waiting"])
+    dock.advance(60)
+    dock.eventually(lambda: status(dock)["waiting"][0]["calls"] == 2)
+
+    (waiting,) = status(dock)["waiting"]
+
+    assert waiting == {
+        "functionName": "walnut-table",
+        "memory": 256,
+        "calls": 2,
+        "waitingSince": to_iso(NOON),
+        "reason": "room: all that holds it works",
+    }
+    gate.open()
+    for task in tasks:
+        assert dock.finish(task)["status"] == "complete"
+    assert status(dock)["waiting"] == []
 
 
 def test_an_idle_environment_says_since_when(timed_dock: Dock) -> None:

@@ -357,7 +357,7 @@ def test_what_is_prepared_is_taken_where_nothing_else_would_fit(
     assert dock.finish(task)["status"] == dock.finish(other)["status"] == "complete"
 
 
-def test_what_has_lost_its_room_while_it_was_made_is_not_kept(
+def test_what_has_lost_its_room_while_its_image_was_fetched_is_not_made(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dock, made = start_dock(prewarm=1, memory_budget=200), Event()
@@ -374,9 +374,28 @@ def test_what_has_lost_its_room_while_it_was_made_is_not_kept(
     assert dock.execute("oak-chair").json()["result"] == "done"
 
     made.set()
-    dock.eventually(lambda: len(dock.engine.started) == 2 and not waiting(dock))
+    dock.eventually(lambda: dock.pool._stock.is_empty)
 
     assert dock.states() == ["ready"]
+    assert len(dock.engine.started) == 1
+
+
+def test_what_is_in_the_making_holds_its_room_until_it_is_made_and_then_gives_way(
+    start_dock: StartDock,
+) -> None:
+    dock = start_dock(prewarm=1, memory_budget=200)
+    dock.engine.starting.clear()
+    dock.deploy(lambda event, runtime: "done")
+    dock.eventually(lambda: dock.pool._stock.slots)
+    dock.deploy(lambda event, runtime: "done", "oak-chair", memoryLimit=150)
+    task = dock.create_task("oak-chair")
+    dock.eventually(lambda: dock.pool._waiting)
+    held = dock.pool.held()
+    dock.engine.starting.set()
+
+    assert dock.finish(task)["status"] == "complete"
+    assert held == MEMORY
+    assert [spec.memory for spec in dock.engine.started] == [MEMORY, 150]
 
 
 def test_one_that_has_ended_before_it_was_ready_is_given_to_nobody(

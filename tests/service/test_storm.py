@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import requests
 
-from emulator.lambdas.lifecycle import State
 from emulator.reactor import Reactor
 from tests.support.builders import Dock, Json, StartDock, new_function
 from tests.support.fake_engine import Runtime
@@ -83,12 +82,13 @@ def change(dock: Dock, chance: random.Random, number: int) -> None:
     name = chance.choice(FUNCTIONS)
     match chance.choice(("update", "delete", "retire", "freeze")):
         case "update":
-            dock.put(f"/functions/{name}", {"environmentVariables": {"TURN": str(number)}})
+            body = {"environmentVariables": {"TURN": {"value": str(number)}}}
+            assert dock.put(f"/functions/{name}", body).status_code == 200
         case "delete":
-            dock.call("DELETE", f"/functions/{name}")
+            assert dock.call("DELETE", f"/functions/{name}").status_code == 200
             # What hangs before its limit is shortened has this one: the shortest that there is.
             body = new_function(name, entryPoint=name, memoryLimit=128, timeLimit=3)
-            dock.post("/functions/", body)
+            assert dock.post("/functions/", body).status_code == 200
             dock.shorten(name, time_limit=1)
         case "retire":
             dock.pool.retire_idle(0.0)
@@ -102,7 +102,7 @@ def test_in_a_storm_everyone_is_answered_and_nothing_is_held_afterwards(
 ) -> None:
     monkeypatch.setattr("emulator.lambdas.stock._CALM", 0.02)
     monkeypatch.setattr("emulator.lambdas.keeper._ROUND", 0.05)
-    monkeypatch.setattr("emulator.lambdas.invoker._SETTLE_LIMIT", 0.05)
+    monkeypatch.setattr("emulator.lambdas.invocation._SETTLE_LIMIT", 0.05)
     dock = start_dock(prewarm=2, memory_budget=1024, direct_concurrency=48, concurrency=16)
     for number, name in enumerate(FUNCTIONS):
         dock.deploy(handler, name, memoryLimit=(128, 256)[number % 2])
@@ -155,9 +155,8 @@ def known(dock: Dock) -> set[str]:
 
 
 async def held(dock: Dock) -> int:
-    """MB of all containers that are not being removed."""
-    slots = [*dock.pool.snapshot(), *dock.pool._stock.slots]
-    return sum(slot.memory for slot in slots if slot.state not in (State.RETIRING, State.GONE))
+    """MB of all containers, those that are being made or removed too."""
+    return dock.pool.held()
 
 
 async def tasks(reactor: Reactor) -> int:

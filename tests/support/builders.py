@@ -263,6 +263,7 @@ def app_of(directory: Any) -> Flask:
         events=unused,
         names=unused,
         architecture="x86_64",
+        concurrency=1,
         api_requests=unused,
         directory=directory,
         strict=True,

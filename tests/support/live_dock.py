@@ -15,8 +15,8 @@ from emulator.app import Emulator
 from emulator.clock import SystemClock
 from emulator.functions import runtimes
 from emulator.functions.function import Function
-from emulator.lambdas import invoker
 from emulator.lambdas.environment import Environment
+from emulator.lambdas.invocation import Call
 from emulator.lambdas.invoker import Invoker
 from emulator.lambdas.lifecycle import State
 from emulator.lambdas.outcome import Answer, Failure, Outcome
@@ -132,7 +132,7 @@ class Deployed:
 
     def call(self, event: Any = None, *, payload: bytes | None = None) -> Called:
         lines: list[str] = []
-        call = invoker.Call()
+        call = Call()
         outcome = self._invoker.invoke(
             self.function,
             json.dumps(event).encode() if payload is None else payload,

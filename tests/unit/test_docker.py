@@ -30,6 +30,7 @@ from emulator.errors import EngineUnreachable, NotReachable, StartFailed
 from emulator.health import Health
 from emulator.notices import Notices
 from emulator.reactor import Reactor
+from tests.support.builders import eventually
 from tests.support.manual_clock import ManualClock
 
 _FOLDER = Path(__file__).parents[1] / "data" / "engines"
@@ -50,6 +51,7 @@ class StubApi:
         """By which addresses launchers get through: unix, tcp."""
         self.hello = HELLO
         self.start_error: str | None = None
+        self.start_fault: Exception | None = None
         self.met = REFUSED
         self.at_make: Callable[[], object] = lambda: None
         self.made: dict[str, dict[str, Any]] = {}
@@ -89,6 +91,8 @@ class StubApi:
     def start(self, id: str) -> None:
         if self.start_error is not None:
             raise APIError(self.start_error)
+        if self.start_fault is not None:
+            raise self.start_fault
         for address in self.made[id]["command"]:
             kind, _, place = address.partition(":")
             if kind in self.lead:
@@ -380,6 +384,41 @@ def test_a_passage_that_is_not_found_is_looked_for_again(shop: Shop) -> None:
 
     assert engine.passage is not None
     assert engine.passage.is_usual
+
+
+def test_where_others_came_by_a_passage_one_that_does_not_is_tried_once_more(shop: Shop) -> None:
+    """Its engine may have been started anew meanwhile."""
+    client = StubClient()
+    client.api.lead = ["unix"]
+    engine = shop.engine(client)
+    shop.create(engine)
+    leads: list[Sequence[str]] = [[], ["unix"]]
+    client.api.at_make = lambda: setattr(client.api, "lead", leads.pop(0))
+
+    shop.create(engine)
+
+    assert len(client.api.created) == 3
+    assert leads == []
+
+
+def test_what_an_engine_has_made_before_it_failed_is_removed_when_it_answers_again(
+    shop: Shop,
+) -> None:
+    client = StubClient()
+    client.api.lead = ["unix"]
+    engine = shop.engine(client)
+    shop.create(engine)
+
+    def break_off() -> None:
+        client.api.start_fault = requests.ConnectionError("gone")
+
+    client.api.at_make = break_off
+
+    with pytest.raises(EngineUnreachable, match="the Docker Engine does not answer: gone"):
+        shop.create(engine)
+
+    eventually(lambda: client.api.removed[-1:] == list(client.api.made)[-1:])
+    eventually(lambda: len(shop.left()) == 1)
 
 
 def test_a_launcher_of_another_version_does_not_count_as_one(shop: Shop) -> None:

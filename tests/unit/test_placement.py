@@ -8,12 +8,10 @@ from emulator.lambdas.placement import (
     held,
     serve_from,
     serving_soon,
-    to_evict,
     to_freeze,
     to_retire,
 )
 
-ENDING = (State.RETIRING, State.GONE)
 IDLE = (State.READY, State.FROZEN, State.DOWN)
 
 
@@ -48,21 +46,10 @@ def test_the_most_recently_used_idle_environment_of_the_version_serves(pool, ser
 
 
 @pytest.mark.parametrize("state", State)
-def test_memory_is_held_until_an_environment_is_being_removed(state):
+def test_memory_is_held_until_an_environment_is_gone(state):
     pool = [slot("one", state, memory=128), slot("other", State.BUSY, memory=256)]
 
-    assert held(pool) == (256 if state in ENDING else 128 + 256)
-
-
-@pytest.mark.parametrize("state", State)
-def test_room_that_is_held_is_nobody_elses(state):
-    pool = [slot("one", state, memory=128)]
-    gives_way = ["one"] if state in IDLE else None
-    made_room = [] if state in ENDING else gives_way
-
-    assert ids(to_evict(pool, 128, budget=255)) == made_room
-    assert ids(to_evict(pool, 128, budget=256)) == []
-    assert ids(to_evict(pool, 128, budget=256, most=1)) == made_room
+    assert held(pool) == (256 if state is State.GONE else 128 + 256)
 
 
 @pytest.mark.parametrize(
@@ -80,45 +67,6 @@ def test_room_that_is_held_is_nobody_elses(state):
 )
 def test_who_has_just_answered_and_can_be_used_again_serves_soon(answered, soon):
     assert serving_soon(answered, now=10, within=0.5) == soon
-
-
-@pytest.mark.parametrize(
-    ("pool", "megabytes", "budget", "evicted"),
-    [
-        ([], 128, 1024, []),
-        ([slot("a")], 128, 256, []),
-        ([slot("a")], 128, 200, ["a"]),
-        ([slot("young", since=2), slot("old", since=1)], 128, 256, ["old"]),
-        ([slot("young", since=2), slot("old", since=1)], 256, 256, ["old", "young"]),
-        ([slot("busy", State.BUSY)], 128, 128, None),
-        ([slot("busy", State.BUSY), slot("idle")], 128, 256, ["idle"]),
-        ([slot("busy", State.BUSY), slot("idle")], 256, 256, None),
-        ([slot("going", State.RETIRING)], 128, 128, []),
-        ([slot("new", State.READY, reserved=True)], 128, 128, None),
-    ],
-)
-def test_room_is_made_by_retiring_what_idles_longest(pool, megabytes, budget, evicted):
-    assert ids(to_evict(pool, megabytes, budget)) == evicted
-
-
-@pytest.mark.parametrize(
-    ("pool", "most", "evicted"),
-    [
-        ([], 1, []),
-        ([slot("young", since=2), slot("old", since=1)], 3, []),
-        ([slot("young", since=2), slot("old", since=1)], 2, ["old"]),
-        ([slot("busy", State.BUSY), slot("idle")], 2, ["idle"]),
-        ([slot("busy", State.BUSY)], 1, None),
-        ([slot("going", State.RETIRING)], 1, []),
-    ],
-)
-def test_there_are_no_more_environments_than_there_may_be(pool, most, evicted):
-    assert ids(to_evict(pool, 128, 10240, most)) == evicted
-
-
-def test_an_environment_larger_than_the_budget_may_run_alone():
-    assert to_evict([slot("idle")], 10240, 1024) == [slot("idle")]
-    assert to_evict([slot("busy", State.BUSY)], 10240, 1024) is None
 
 
 def test_only_what_has_been_ready_for_long_enough_is_frozen():
