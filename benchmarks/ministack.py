@@ -76,6 +76,7 @@ class MiniStack:
             "DOCKER_HOST": find_engine(os.environ),
             "MINISTACK_IMAGE_PREFIX": PREFIX,
             "MINISTACK_HOSTNAME": socket.gethostname(),
+            "TMPDIR": str(room),  # it keeps functions' code there
         }
         program = str(venv(MINISTACK) / "bin" / "ministack")
         return self._stack.enter_context(
