@@ -215,6 +215,33 @@ def test_what_a_hanging_engine_makes_at_last_is_removed(
     dock.eventually(lambda: dock.engine.started and not dock.engine.containers)
 
 
+def test_a_wait_for_room_that_a_hanging_engine_does_not_make_is_no_want_of_room(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.engines.watch._SLOW", 0.1)
+    monkeypatch.setattr("emulator.tasks.service._DIRECT_PATIENCE", 2.0)
+    dock = start_dock(memory_budget=128)
+    removing = threading.Event()
+    remove = FakeContainer.remove
+
+    def hang(container: FakeContainer) -> None:
+        removing.wait(30.0)
+        remove(container)
+
+    monkeypatch.setattr(FakeContainer, "remove", hang)
+    dock.deploy(counted([]))
+    dock.deploy(counted([]), "oak-chair")
+    dock.execute()
+    dock.engine.silence_of_answers = GONE
+
+    answer = dock.execute("oak-chair")
+
+    assert summary(answer) == (503, 1405)
+    assert "EngineUnreachable" in answer.text
+    assert health(dock)[0] == 503
+    removing.set()
+
+
 # With its containers
 
 
