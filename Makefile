@@ -84,7 +84,7 @@ bench-profile: venv-dev engine ## where taskdock's own time goes, into docs/perf
 soak: venv-dev engine ## an hour of steady work: does anything grow? into docs/performance.md; MINUTES=60
 	$(VENV)/python -m benchmarks.soak --minutes $(or $(MINUTES),60)
 
-fidelity: venv-dev engine ## run taskdock and its peers case by case, into docs/fidelity.md; about 12 minutes
+fidelity: venv-dev engine ## run taskdock and its peers case by case, into docs/fidelity.md; 15 to 25 minutes
 	$(VENV)/python -m benchmarks.fidelity $(FIDELITY)
 
 docs: venv-dev ## draw the state charts in docs/architecture.md from the tables

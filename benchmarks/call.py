@@ -69,6 +69,7 @@ class Called:
     server: int = 0  # process id of who serves it, if that is a process
     answered_after: float = 0.0  # seconds from that process's start to its first answer
     containers: Mapping[str, str] = field(default_factory=dict)  # a filter for the engine
+    created: Mapping[str, Any] = field(default_factory=dict)  # what CreateFunction answered
 
     def call(self, payload: bytes | object = b"{}", **headers: str) -> Answer:
         """Invokes it; an underscore in a header's name stands for a hyphen."""

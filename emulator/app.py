@@ -167,12 +167,15 @@ class Emulator:
         self._stopped = True
         grace = self.settings.stop_grace if grace is None else grace
         close_all([*(self._running(grace) if self._began else ()), *self._opened()], self.notices)
+        with contextlib.suppress(Exception):  # it was told above
+            self._store.close()  # this thread's connection
+        self._folder.close()
 
     def _running(self, grace: float) -> list[Part]:
         """What `start` has started."""
         settle = self.settings.stop_grace
         return [
-            Part("credentials", lambda: self._credentials.unlink(missing_ok=True)),
+            Part("credentials", self._forget_credentials),
             Part("scheduler", self._scheduler.stop, _WRITING),
             Part("worker", self._worker.stop, _WRITING),
             Part("dispatcher", self._dispatcher.stop, _WRITING),
@@ -200,8 +203,11 @@ class Emulator:
             Part("lookout", self._lookout.stop),
             Part("engine", self._engine.close),
             Part("database", lambda: self._store.close(checkpoint=True), _WRITING),
-            Part("data folder", self._folder.close),
         ]
+
+    def _forget_credentials(self) -> None:
+        if self._folder.fault() is None:  # else they are another server's
+            self._credentials.unlink(missing_ok=True)
 
     def _close_sockets(self) -> None:
         for each in self._sockets:
@@ -230,8 +236,8 @@ class Emulator:
             reactor=self._reactor,
             outfitter=self._outfitter(),
             lead=self._lead,
-            watch=self._watch,
             current=self._version_of,
+            watch=self._watch,
             budget=budget,
             lone=settings.memory_budget == 0,
             health=self.health,
@@ -378,6 +384,7 @@ class Emulator:
                 events=events,
                 names=names,
                 architecture=_architecture(settings),
+                concurrency=settings.direct_concurrency,
                 health=report.health,
                 status=report,
                 notices=notices,

@@ -15,6 +15,7 @@ from emulator.engines.docker import connect
 from emulator.engines.locate import find_engine
 from emulator.engines.scratch import LoopScratch, open_scratch
 from emulator.errors import EngineUnreachable
+from tests.support import answers
 from tests.support.parts import missing
 
 # No example is late on a slow machine. In CI they are the same each time, so that a change is red
@@ -39,6 +40,12 @@ def pytest_unconfigure() -> None:
     """Python waits for threads at its end, for ever: one that a test has left behind is shown, and
     the run ends and has failed."""
     faulthandler.dump_traceback_later(_EXIT_LIMIT, exit=True, file=sys.__stderr__)
+
+
+@pytest.fixture(autouse=True)
+def every_refusal_is_looked_at() -> Iterator[None]:
+    yield
+    assert answers.overlooked() == []
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Runs the cases on the contenders, one at a time, and writes the table into docs/fidelity.md.
+"""Runs the cases on the contenders, and writes the table into docs/fidelity.md.
 
 A run of some cases or some contenders only prints it.
 """
@@ -11,8 +11,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
+from threading import Event
 
 from benchmarks.call import Unanswered
 from benchmarks.document import replaced
@@ -20,17 +22,20 @@ from benchmarks.fidelity.case import Case, Row
 from benchmarks.fidelity.cases import CASES
 from benchmarks.fidelity.seen import Seen
 from benchmarks.fidelity.table import Finding, markdown
-from benchmarks.peers import (
-    CannotServe,
-    Contender,
-    Machine,
-    all_contenders,
-    install_peers,
-)
+from benchmarks.installed import install_peers
+from benchmarks.ministack import MiniStack, gateway
+from benchmarks.peers import Contender, Machine, Taskdock
+from benchmarks.rie import Rie
+from benchmarks.sam import Sam
+from benchmarks.server import CannotServe
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "fidelity.md"
 LIMIT = 25 * 60  # seconds for everything
 Texts = list[str | None]  # one for each row of a case
+
+
+class Stopped(Exception):
+    """Before the last case: the time was over, or something else had gone wrong."""
 
 
 def main() -> None:
@@ -40,9 +45,11 @@ def main() -> None:
     contenders = all_contenders(machine)
     if chosen.contender:
         contenders = [one for one in contenders if one.name in chosen.contender]
-    install_peers(contenders)
-    deadline = time.monotonic() + LIMIT
-    texts = {contender.title: run(contender, cases, deadline) for contender in contenders}
+    install_peers(each.package for each in contenders if each.package)
+    try:
+        texts = run_all(contenders, cases)
+    except Stopped as early:
+        sys.exit(str(early))
     findings = [
         Finding(case.title, row.what, row.aws, row.grade, seen={t: texts[t][n][i] for t in texts})
         for n, case in enumerate(cases)
@@ -57,24 +64,68 @@ def main() -> None:
         print(f"written into {DOCUMENT}")
 
 
+def all_contenders(machine: Machine) -> list[Contender]:
+    return [
+        Taskdock(machine),
+        Sam(machine, "sam-eager", "SAM CLI, warm (EAGER)", ["--warm-containers", "EAGER"]),
+        Sam(machine, "sam", "SAM CLI, default", []),
+        Rie(machine),
+        MiniStack(machine, gateway(machine)),
+    ]
+
+
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fidelity", description=__doc__)
     parser.add_argument("--only", action="append", choices=[case.name for case in CASES])
-    names = ["taskdock", "sam-eager", "sam", "rie"]
+    names = ["taskdock", "sam-eager", "sam", "rie", "ministack"]
     parser.add_argument("--contender", action="append", choices=names)
     return parser.parse_args()
 
 
-def run(contender: Contender, cases: Sequence[Case], deadline: float) -> list[Texts]:
+def run_all(contenders: Sequence[Contender], cases: Sequence[Case]) -> dict[str, list[Texts]]:
+    """By title, in this order. Two contenders at a time: both kinds of SAM CLI, one after the other
+    since they share images' names, and beside them the others."""
+    lanes = [[one for one in contenders if isinstance(one, Sam) is sam] for sam in (True, False)]
+    deadline = time.monotonic() + LIMIT
+
+    stopped = Event()  # by whatever ends the other lane: then what was started is removed
+
+    def run_lane(lane: Sequence[Contender]) -> dict[str, list[Texts]]:
+        try:
+            return {each.title: run(each, cases, deadline, stopped) for each in lane}
+        except BaseException:
+            stopped.set()
+            raise
+
+    found: dict[str, list[Texts]] = {}
+    with ThreadPoolExecutor(len(lanes)) as threads:
+        try:
+            for done in threads.map(run_lane, lanes):
+                found |= done
+        except BaseException:
+            stopped.set()
+            raise
+    return {each.title: found[each.title] for each in contenders}
+
+
+def run(
+    contender: Contender, cases: Sequence[Case], deadline: float, stopped: Event
+) -> list[Texts]:
     found = []
+    begun = time.monotonic()
     try:
         for case in cases:
-            if time.monotonic() > deadline:
-                sys.exit(f"stopped before {case.name} of {contender.title}: {LIMIT} s are over")
-            print(f"{contender.title}: {case.name}", flush=True)
+            now = time.monotonic()
+            where = f"stopped before {case.name} of {contender.title}"
+            if stopped.is_set():
+                raise Stopped(where)
+            if now > deadline:
+                raise Stopped(f"{where}: {LIMIT} s are over")
+            print(f"{now - begun:5.0f} s  {contender.title}: {case.name}", flush=True)
             found.append(texts_of(contender, case))
     finally:
         contender.close()
+    print(f"{time.monotonic() - begun:5.0f} s  {contender.title}: end", flush=True)
     return found
 
 

@@ -12,7 +12,7 @@ from textwrap import dedent
 
 from benchmarks.call import Answer, Called
 from benchmarks.fidelity.seen import Seen
-from benchmarks.peers import Function
+from benchmarks.function import Function
 
 Look = Callable[[Seen], str]
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from benchmarks.peers import Function, zipped
+from benchmarks.function import Function
 
 CLIENTS = 8  # that call side by side at most
 RATE = 25.0  # calls a second
@@ -262,7 +262,7 @@ def set_up(port: int) -> None:
 
 
 def packed(code: str) -> str:
-    return b64encode(zipped(Function({"app.py": code}))).decode()
+    return b64encode(Function({"app.py": code}).zipped()).decode()
 
 
 def await_rest(port: int, limit: float) -> int:

@@ -6,10 +6,8 @@ result, and `busybox` to copy code with. Both are made here of the image that al
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,15 +17,10 @@ from urllib.parse import urlencode
 from docker.errors import ImageNotFound
 
 from benchmarks.call import VERSION, Answer, Called
-from benchmarks.peers import (
-    PEERS,
-    CannotServe,
-    Function,
-    Machine,
-    create_request,
-    free_port,
-    running,
-)
+from benchmarks.function import Function, create_request, tarred
+from benchmarks.installed import venv
+from benchmarks.peers import Machine
+from benchmarks.server import CannotServe, free_port, running
 
 MOTO = "moto[server]==5.2.5"
 IMAGE = "taskdock-benchmark/lambci:python3.11"
@@ -64,7 +57,7 @@ class Moto:
     def serve(self, name: str, function: Function) -> Iterator[Called]:
         self._make_images(function.runtime)
         port = free_port()
-        command = [str(PEERS / MOTO / "bin" / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+        command = [str(venv(MOTO) / "bin" / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
         environment = {**os.environ, "MOTO_DOCKER_LAMBDA_IMAGE": IMAGE}
         with tempfile.TemporaryDirectory() as room:
             printed = Path(room) / "log"
@@ -90,7 +83,9 @@ class Moto:
         with suppress(ImageNotFound):
             images.get(reference)
             return
-        images.build(fileobj=_context(recipe), custom_context=True, tag=reference, rm=True)
+        images.build(
+            fileobj=tarred({"Dockerfile": recipe}), custom_context=True, tag=reference, rm=True
+        )
         self._made.append(reference)
 
     def close(self) -> None:
@@ -113,13 +108,3 @@ def _deploy(called: Called, function: Function) -> None:
 def _expect(status: int, answer: Answer) -> None:
     if answer.status != status:
         raise CannotServe(answer.text[:500])
-
-
-def _context(recipe: str) -> io.BytesIO:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        entry = tarfile.TarInfo("Dockerfile")
-        entry.size = len(recipe)
-        archive.addfile(entry, io.BytesIO(recipe.encode()))
-    packed.seek(0)
-    return packed

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.call import Called
-from benchmarks.peers import Function
+from benchmarks.function import Function
 from benchmarks.speed import processors, rows
 from benchmarks.speed.memory import processes_below
 from benchmarks.speed.processors import Spent

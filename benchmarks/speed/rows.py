@@ -11,7 +11,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,7 +19,9 @@ from statistics import median
 
 from benchmarks import tasks_page
 from benchmarks.call import Called, request
-from benchmarks.peers import Function, Rie, code_folder
+from benchmarks.function import Function, code_folder
+from benchmarks.ministack import MiniStack
+from benchmarks.rie import Rie
 from benchmarks.speed import memory
 from benchmarks.speed.clients import Target
 from benchmarks.speed.table import OURS, Goal, Line, Samples
@@ -41,7 +43,7 @@ SLOW = Function(
 TELLS_WHEN = Function(
     {"app.py": "import time\n\n\ndef handler(event, context):\n    print('at', time.time())\n"}
 )
-RIE, EAGER = "rie", "sam-eager"  # contenders
+RIE, EAGER, MINISTACK = "rie", "sam-eager", "ministack"  # contenders
 DIRECT, EMPTY = "direct", "queue, empty"  # series that others are compared with
 STOCKED = ", stocked pool"  # behind the name of a series
 PREWARM = "--prewarm"
@@ -64,13 +66,13 @@ def collect() -> Samples:
 
 def warm(world: World) -> Samples:
     found = collect()
-    targets = {name: world.targets(name)[0] for name in world.having(OURS, RIE, EAGER)}
+    targets = {name: world.targets(name)[0] for name in world.having(OURS, RIE, EAGER, MINISTACK)}
     for name, each in targets.items():
         world.load([each], calls=2 if name == EAGER else 20)
     world.settle()
     for _ in range(world.amount(10, 40)):
         for name, each in targets.items():
-            calls = world.amount(5, 10) if name == EAGER else 100
+            calls = world.amount(5, 10) if name == EAGER else 20 if name == MINISTACK else 100
             found["warm"][name] += world.load([each], calls=calls).taken
         if OURS in targets:
             found[DIRECT][OURS] += world.load([direct(targets[OURS])], calls=20).taken
@@ -84,15 +86,16 @@ def direct(invoke: Target) -> Target:
 
 
 def rates(world: World) -> Samples:
-    """The RIE gets as many containers as there are clients, but for 32."""
+    """The RIE gets as many containers as there are clients, but for 32; taskdock and MiniStack make
+    them themselves, before they are measured."""
     found = collect()
     seconds = 1.0 if world.quick else 3.0
     for clients in (1, 8, 32):
-        names = world.having(OURS, RIE, EAGER, "moto")
+        names = world.having(OURS, RIE, EAGER, MINISTACK, "moto")
         names = [name for name in names if clients <= 8 or name not in (RIE, "moto")]
         for name in names:
             targets = world.targets(name, clients)
-            if name == OURS:  # then so many environments are warm
+            if name in (OURS, MINISTACK):  # then so many environments are warm
                 world.load(targets, clients=clients, calls=4 * clients)
                 world.settle()
         for _ in range(world.amount(1, 4)):
@@ -113,7 +116,7 @@ def cold(world: World) -> Samples:
     function's yet. Nobody else is asked while it fills that up again, or removes what it has made.
     """
     found = collect()
-    peers = world.having(RIE, "sam", "moto")
+    peers = world.having(RIE, "sam", MINISTACK, "moto")
     for name in peers:
         world.serve(name)
     with ExitStack() as stack:
@@ -162,8 +165,20 @@ def cold_calls(world: World, contender: str, count: int) -> float:
     """The same of a peer."""
     if contender == RIE:
         return cold_containers(world, count)
+    if contender == MINISTACK:
+        return cold_at_ministack(world, count)
     targets = world.targets(contender)  # each call has a container of its own
     return world.load(targets, clients=count, calls=count).seconds * 1000
+
+
+def cold_at_ministack(world: World, count: int) -> float:
+    """Of functions that are Active, and have no container yet."""
+    contender = world.contenders[MINISTACK]
+    with ExitStack() as stack, ThreadPoolExecutor(count) as threads:  # each waits for its state
+        contexts = [contender.serve(f"cold-{n}", OK) for n in range(count)]
+        served = list(threads.map(stack.enter_context, contexts))
+        targets = [target(called, MINISTACK) for called in served]
+        return world.load(targets, clients=count, calls=count).seconds * 1000
 
 
 def first_call(world: World, contender: str) -> float:
@@ -204,7 +219,7 @@ def start(world: World) -> Samples:
     """Servers that have only just begun to answer: how soon, and what they hold a second later."""
     found = collect()
     for _ in range(world.amount(1, 5)):
-        for name in world.having(OURS, "sam", "moto"):
+        for name in world.having(OURS, "sam", MINISTACK, "moto"):
             with fresh(world, name) as (pid, answered_after):
                 found["start"][name].append(answered_after)
                 time.sleep(1)
@@ -221,6 +236,9 @@ def fresh(world: World, name: str) -> Iterator[tuple[int, float]]:
         if name == OURS:
             own = stack.enter_context(own_server(world, world.folder / uuid.uuid4().hex))
             yield own.pid, own.contender.server.answered_after
+        elif name == MINISTACK:
+            server = stack.enter_context(closing(MiniStack(world.machine))).server
+            yield server.pid, server.answered_after
         else:
             called = stack.enter_context(world.contenders[name].serve("fresh", OK))
             yield called.server, called.answered_after
@@ -230,7 +248,7 @@ def containers(world: World) -> Samples:
     """A container that has answered a call, and waits; taskdock's is the only one of its server."""
     found = collect()
     with ExitStack() as stack:
-        served = {name: world.serve(name)[0] for name in world.having(RIE, EAGER)}
+        served = {name: world.serve(name)[0] for name in world.having(RIE, EAGER, MINISTACK)}
         if OURS in world.contenders:
             folder = world.folder / "containers"
             own = stack.enter_context(own_server(world, folder, *UNPREPARED))

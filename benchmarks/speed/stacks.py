@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.peers import PEERS, install
+from benchmarks.installed import install, venv
 
 PY_SPY = "py-spy==0.4.1"
 RATE = 400  # samples a second
@@ -41,7 +41,7 @@ def recording(pid: int) -> Iterator[list[str]]:
     stacks: list[str] = []
     with tempfile.TemporaryDirectory() as room:
         written = Path(room) / "stacks"
-        command = [str(PEERS / PY_SPY / "bin" / "py-spy"), "record", "--pid", str(pid)]
+        command = [str(venv(PY_SPY) / "bin" / "py-spy"), "record", "--pid", str(pid)]
         command += ["--rate", str(RATE), "--format", "raw", "--gil", "--output", str(written)]
         recorder = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:

@@ -122,7 +122,7 @@ def _goal(goal: Goal, line: Line, titles: Mapping[str, str]) -> str:
     if goal.against is None:
         return f"{sign} {goal.bound:g} {line.unit}"
     series, contender = goal.against
-    whose = titles[contender] if contender != OURS else titles[series]
+    whose = titles.get(contender, contender) if contender != OURS else titles[series]
     return f"{sign} {goal.bound:g} x {whose}"
 
 

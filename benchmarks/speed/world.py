@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.call import Answer, Called
-from benchmarks.peers import Contender, Function, Machine, Taskdock
+from benchmarks.function import Function
+from benchmarks.peers import Contender, Machine, Taskdock
 from benchmarks.speed import moto
 from benchmarks.speed.clients import PATIENCE, Clients, Result, Target
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import zipfile
 from collections.abc import Iterator
@@ -17,15 +18,21 @@ UNPACKED_LIMIT = 250 * MEGABYTE
 
 # What tools leave behind; with it, the same code would be another zip file every time.
 _LEFT_OUT = {"__pycache__", ".git", ".DS_Store"}
+# Where a link may lead that only a function's container has: layers, what can be written, its code.
+_OF_CONTAINERS = ("/opt", "/tmp", "/var/task")  # noqa: S108 - a name, nothing is written there
 _BEGINNING_OF_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def zip_folder(folder: Path) -> bytes:
-    """The same bytes for the same code: sorted, undated, of each mode only the executable bit."""
+    """The same bytes for the same code: sorted, undated, of each mode only the executable bit.
+
+    Everyone may read what is in it, whatever the modes are here: a function does not own its code.
+    Links are packed as links. Raises `BadPackage`.
+    """
     if not folder.is_dir():
         raise BadPackage(f"{folder} is not a folder")
     try:
-        return _zip(folder, sorted(_files(folder, ())))
+        return _zip(folder, sorted(_files(folder)))
     except OSError as error:
         raise BadPackage(f"{error.filename} cannot be read: {error.strerror}") from None
 
@@ -33,54 +40,79 @@ def zip_folder(folder: Path) -> bytes:
 def _zip(folder: Path, files: list[Path]) -> bytes:
     if not files:
         raise BadPackage(f"{folder} holds no files")
-    if sum(file.stat().st_size for file in files) > UNPACKED_LIMIT:
+    if sum(file.lstat().st_size for file in files) > UNPACKED_LIMIT:
         raise BadPackage(_too_big(folder, files, f"{UNPACKED_LIMIT // MEGABYTE} MB"))
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in files:
-            archive.writestr(_entry(file, folder), file.read_bytes())
+            mode, content = _link(file, folder) if file.is_symlink() else _file(file)
+            archive.writestr(_entry(file.relative_to(folder), mode), content)
     if target.tell() > ZIPPED_LIMIT:
         raise BadPackage(_too_big(folder, files, f"{ZIPPED_LIMIT // MEGABYTE} MB when zipped"))
     return target.getvalue()
 
 
-def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
-    """Every file in the folder; `above` are the real folders that led to it, the root first."""
-    here = (*above, folder.resolve())
+def _files(folder: Path) -> Iterator[Path]:
+    """Every file and link in the folder; none is looked for behind a link."""
     for path in folder.iterdir():
         if path.name in _LEFT_OUT:
             continue
-        if path.is_symlink():
-            _check_link(path, here)
-        if path.is_dir():
-            yield from _files(path, here)
-        elif path.is_file():
+        if path.is_symlink() or path.is_file():
             yield path
+        elif path.is_dir():
+            yield from _files(path)
 
 
-def _check_link(link: Path, above: tuple[Path, ...]) -> None:
-    target = link.resolve()
-    if not target.is_relative_to(above[0]):
-        raise BadPackage(f"{link} links out of the folder, to {target}; put a copy in its place")
-    if not target.exists():
-        raise BadPackage(f"{link} is a link to nothing: {target}")
-    if target in above:
-        raise BadPackage(f"{link} links to a folder that it is in: {target}")
-
-
-def _entry(file: Path, folder: Path) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(file.relative_to(folder).as_posix(), _BEGINNING_OF_ZIP_TIME)
+def _file(file: Path) -> tuple[int, bytes]:
     executable = file.stat().st_mode & stat.S_IXUSR
-    entry.external_attr = (stat.S_IFREG | (0o755 if executable else 0o644)) << 16
+    return stat.S_IFREG | (0o755 if executable else 0o644), file.read_bytes()
+
+
+def _link(link: Path, folder: Path) -> tuple[int, bytes]:
+    return stat.S_IFLNK | 0o777, os.fsencode(_target(link, folder))
+
+
+def _target(link: Path, folder: Path) -> str:
+    """Where the link leads when the folder is somewhere else: in the package, or in the container.
+
+    A link to nothing is no mistake: packages bring some that only their tests use.
+    """
+    target, here = os.readlink(link), link.parent.relative_to(folder)
+    if not os.path.isabs(target) and _stays_inside(target, depth=len(here.parts)):
+        return target
+    there, root = os.path.realpath(link), os.path.realpath(folder)
+    if _is_in(there, root):
+        return os.path.relpath(there, os.path.join(root, here))
+    if _is_in(target, *_OF_CONTAINERS):
+        return target
+    raise BadPackage(f"{link} links out of the folder, to {there}; put a copy in its place")
+
+
+def _stays_inside(target: str, depth: int) -> bool:
+    """Whether no step of a relative path leaves the folder that it is so deep in."""
+    for step in target.split("/"):
+        depth += {"..": -1, ".": 0, "": 0}.get(step, 1)
+        if depth < 0:
+            return False
+    return True
+
+
+def _is_in(path: str, *folders: str) -> bool:
+    return any(path == folder or path.startswith(folder + os.sep) for folder in folders)
+
+
+def _entry(name: Path, mode: int) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name.as_posix(), _BEGINNING_OF_ZIP_TIME)
+    entry.external_attr = mode << 16
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.create_system = 3  # Unix: without it the mode means nothing
     return entry
 
 
 def _too_big(folder: Path, files: list[Path], limit: str) -> str:
-    biggest = sorted(files, key=lambda file: file.stat().st_size, reverse=True)[:3]
+    biggest = sorted(files, key=lambda file: file.lstat().st_size, reverse=True)[:3]
     named = ", ".join(
-        f"{file.relative_to(folder)} ({file.stat().st_size / MEGABYTE:.1f} MB)" for file in biggest
+        f"{file.relative_to(folder)} ({file.lstat().st_size / MEGABYTE:.1f} MB)" for file in biggest
     )
     return (
         f"{folder} is over {limit}, more than the Task Service takes; "

@@ -73,7 +73,8 @@ class Container(Protocol):
     """A container that was started. Every verb is harmless on one that has ended.
 
     `run`, `stop`, `flush`, `mute`, `freeze` and `thaw` belong to the reactor's thread and take no
-    time. The others are for any thread, and may wait for the engine.
+    time; `kill` takes none either, on any thread. The others are for any thread, and may wait for
+    the engine.
     """
 
     id: str

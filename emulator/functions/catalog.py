@@ -7,8 +7,9 @@ so nobody else changes them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from emulator.clock import Clock
@@ -16,6 +17,7 @@ from emulator.errors import AlreadyExists, BadConfiguration, NotFound
 from emulator.functions import runtimes
 from emulator.functions.code import MAX_ZIPPED, CodeStore
 from emulator.functions.function import (
+    Annotations,
     ExecutionOptions,
     Function,
     ImageConfig,
@@ -75,16 +77,23 @@ class Catalog:
         *,
         zipped: bytes | None = None,
         max_zipped: int = MAX_ZIPPED,
+        annotated: Mapping[str, Any] | None = None,
         **properties: Any,
     ) -> Function:
-        """Changes only what is named; raises as `deploy` does, and `NotFound`."""
+        """Changes only what is named, `annotated` in its annotations; raises as `deploy` does, and
+        `NotFound`."""
         with self._writing:
             before = self.get(name)
             if properties.get("image"):  # takes the place of code
                 before = replace(before, code=None, runtime=None, entry_point=None)
             elif zipped is not None:
                 before = replace(before, image=None, image_config=None)
-            after = replace(before, update_timestamp=self._clock.now(), **properties)
+            after = replace(
+                before,
+                update_timestamp=self._clock.now(),
+                annotations=replace(before.annotations, **annotated or {}),
+                **properties,
+            )
             _check(after, zipped)
             if zipped is not None:
                 with self._store.disk.told():
@@ -94,6 +103,18 @@ class Catalog:
             )
             self._functions[name] = after
         self._changed(name)
+        return after
+
+    def annotate(self, name: str, change: Callable[[Function], Annotations]) -> Function:
+        """Changes what nothing goes by, so the function's environments stay. Raises `NotFound`, and
+        what `change` raises."""
+        with self._writing:
+            before = self.get(name)
+            after = replace(before, annotations=change(before))
+            FunctionRow.update(**_to_row(after)).where(FunctionRow.name == name).execute(
+                self._store.db
+            )
+            self._functions[name] = after
         return after
 
     def delete(self, name: str) -> None:
@@ -117,6 +138,10 @@ class Catalog:
     def code_size(self, function: Function) -> int:
         """Bytes of its zip; 0 for an image."""
         return 0 if function.code is None else self._code.size(function.code)
+
+    def code_folder(self, function: Function) -> Path | None:
+        """Its unpacked zip, which is only to be read; None for an image."""
+        return None if function.code is None else self._code.folder(function.code)
 
     def default_priority(self, name: str) -> int:
         """The priority of a task for this function that names none."""
@@ -183,6 +208,7 @@ def _from_row(row: FunctionRow) -> Function:
     values = dict(row.__data__)
     retry, options = values.pop("retry_policy"), values.pop("execution_options")
     image_config = values.pop("image_config")
+    annotations = values.pop("annotations") or {}
     return Function(
         **values,
         image_config=None if image_config is None else _image_config(**image_config),
@@ -192,6 +218,9 @@ def _from_row(row: FunctionRow) -> Function:
         execution_options=ExecutionOptions(
             permission_mode=PermissionMode(options["permission_mode"]),
             default_priority=options["default_priority"],
+        ),
+        annotations=Annotations(
+            **{**annotations, "statements": tuple(annotations.get("statements", ()))}
         ),
     )
 

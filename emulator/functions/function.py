@@ -23,6 +23,8 @@ MEMORY_LIMIT = range(128, 10241)  # MB
 DEFAULT_TIME_LIMIT = 30
 DEFAULT_MEMORY_LIMIT = 128
 MAX_ENVIRONMENT = 4096  # bytes, names and values together
+LOG_FORMAT, LOG_LEVEL = "AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL"
+"""Variables that AWS sets beside a function's own, so they take none of its room."""
 DIRECT_TIME_LIMIT = 30  # seconds, for direct execution
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -86,6 +88,16 @@ class ImageConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Annotations:
+    """What AWS's callers say of a function and want to read again. Nothing here goes by it."""
+
+    role: str | None = None  # an ARN
+    environment: bool = False  # there was one, if only an empty one
+    tags: Mapping[str, str] = field(default_factory=dict)
+    statements: tuple[Mapping[str, Any], ...] = ()  # of its policy, in the order they came
+
+
+@dataclass(frozen=True, kw_only=True)
 class Function:
     """A deployed function. It has either `code` with `runtime` and `entry_point`, or an `image`."""
 
@@ -103,6 +115,7 @@ class Function:
     execution_options: ExecutionOptions = ExecutionOptions()
     enabled: bool = True
     update_timestamp: datetime
+    annotations: Annotations = Annotations()
 
     @cached_property
     def version(self) -> str:
@@ -154,5 +167,9 @@ def check_environment(environment: Mapping[str, str]) -> None:
 
 
 def environment_size(environment: Mapping[str, str]) -> int:
-    """Bytes of all names and values together."""
-    return sum(len(name.encode()) + len(value.encode()) for name, value in environment.items())
+    """Bytes of all names and values together, without those that AWS sets."""
+    return sum(
+        len(name.encode()) + len(value.encode())
+        for name, value in environment.items()
+        if name not in (LOG_FORMAT, LOG_LEVEL)
+    )

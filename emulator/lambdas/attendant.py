@@ -6,10 +6,11 @@ the engine long is done on threads of its own.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from emulator.engines.engine import Container, Engine
+from emulator.engines.engine import Container, ContainerSpec, Engine, Listener
 from emulator.engines.watch import EngineWatch
 from emulator.errors import EngineError
 from emulator.functions.function import Function
@@ -25,6 +26,7 @@ from emulator.reactor import Reactor
 INIT_LIMIT = 10.0  # seconds that a runtime has to start before its first invocation begins
 _END_LIMIT = 5.0  # seconds that a runtime has to end when it is stopped
 _STARTS = 32  # side by side; each may wait for a pull or a build
+_MAKES = 8  # of them that have the engine make a container; more would only slow each other down
 _ERRANDS = 8  # calls to the engine that take a moment, side by side
 
 _SILENT = "its init took too long"
@@ -45,6 +47,7 @@ class Attendant:
         limit."""
         self.starters = ThreadPoolExecutor(_STARTS, "starter")
         self.errands = ThreadPoolExecutor(_ERRANDS, "errand")
+        self._making = threading.BoundedSemaphore(_MAKES)
         self._engine = engine
         self._outfitter = outfitter
         self._reactor = reactor
@@ -64,15 +67,21 @@ class Attendant:
             await self._watch.while_it_answers(self._take_container(environment, prepared))
             ready = await self._await_init(environment, INIT_LIMIT)
         except EngineError as error:
-            environment.move(Move.RETIRED)
+            self._give_up(environment)
             self._notices.publish("environment_failed", function=name, error=error.message)
             return could_not_start(error)
         except BaseException:
-            environment.move(Move.RETIRED)
+            self._give_up(environment)
             raise
         if not ready and environment.overdue:
             self._notices.publish("environment_silent", function=name, hint=_SILENT)
         return None
+
+    @staticmethod
+    def _give_up(environment: Environment) -> None:
+        environment.move(Move.RETIRED)
+        if environment.unmade and not environment.being_made:  # nobody else will say so
+            environment.made(None)
 
     async def restart(self, environment: Environment, limit: float) -> bool:
         """Starts the runtime of a leased environment again: busy, or false and down again."""
@@ -90,14 +99,10 @@ class Attendant:
             threads.shutdown(wait=False)
 
     async def _take_container(self, environment: Environment, prepared: Prepared | None) -> None:
-        try:
-            if prepared is not None and await prepared.made:
-                await self._in_prepared_container(environment, prepared)
-            else:
-                await self._in_new_container(environment)
-        finally:  # else its removal would wait for a container that nobody makes
-            if environment.unmade and not environment.being_made:
-                environment.made(None)
+        if prepared is not None and await prepared.made:
+            await self._in_prepared_container(environment, prepared)
+        else:
+            await self._in_new_container(environment)
 
     async def _in_new_container(self, environment: Environment) -> None:
         """What was made is told to its environment, whether somebody still waits for it or not.
@@ -107,7 +112,8 @@ class Attendant:
             container: Container | None = None
             try:
                 if not environment.retired:  # while it waited for a free thread
-                    container = self._create(environment)
+                    spec = self._outfit(environment)
+                    container = self.make(spec, environment, lambda: not environment.retired)
                 if container is not None and environment.retired:
                     container.kill()
                     container.remove()
@@ -120,10 +126,20 @@ class Attendant:
         environment.being_made = True
         await creating
 
-    def _create(self, environment: Environment) -> Container:
+    def _outfit(self, environment: Environment) -> ContainerSpec:
         spec, environment.program = self._outfitter.outfit(environment.function, environment.id)
         environment.image = spec.image
-        return self._engine.create(spec, environment, self._reactor)
+        return spec
+
+    def make(
+        self, spec: ContainerSpec, listener: Listener, is_wanted: Callable[[], bool]
+    ) -> Container | None:
+        """A container, or None where it is wanted no more when its turn comes. On any thread; the
+        engine is left the time to remove others meanwhile. Raises `EngineError`."""
+        with self._making:
+            if not is_wanted():
+                return None
+            return self._engine.create(spec, listener, self._reactor)
 
     async def _in_prepared_container(self, environment: Environment, prepared: Prepared) -> None:
         container = prepared.container

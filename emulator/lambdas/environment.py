@@ -139,8 +139,11 @@ class Environment:
     def made(self, container: Container | None) -> None:
         """The engine has made the container; None: there is none and there will be none.
 
-        Where it has been retired meanwhile, that is told anew: now it can be removed.
+        Where it has been retired meanwhile, that is told anew: now it can be removed. What is said
+        first counts.
         """
+        if not self.unmade:
+            return
         retiring = self.state is State.RETIRING
         self._container = container
         self.unmade = self.being_made = False
@@ -179,10 +182,14 @@ class Environment:
         if self._container is not None:
             self._container.limit_cpu(cpus)
 
-    def remove(self) -> None:
-        """Kills and removes the container that was made; on any thread."""
+    def kill(self) -> None:
+        """Ends the container, and so frees what its programs hold."""
         if self._container is not None:
             self._container.kill()
+
+    def remove(self) -> None:
+        """Removes the container that was made; on any thread. Raises `EngineError`."""
+        if self._container is not None:
             self._container.remove()
 
     async def left(self, state: State, limit: float) -> bool:

@@ -27,6 +27,8 @@ API_HOST = "http://localhost:9002"
 """The Task Service inside containers. It contains "localhost", which the service's SDK wants to see
 in a host that it shall use as it is."""
 _OWN = "localhost,127.0.0.1"
+_LAMBDA_ENDPOINTS = ("AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL")
+"""Variables by which a function says itself where its SDK finds Lambda."""
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 _BOOTSTRAPS = ("/var/task/bootstrap", "/opt/bootstrap", "/var/runtime/bootstrap")
@@ -127,13 +129,19 @@ def program(
 def _service_variables(
     function: Function, port: int, credentials: Mapping[str, str]
 ) -> dict[str, str]:
-    """The function's own variables, and what it needs beside them to call the Task Service.
+    """The function's own variables, and what it needs beside them to call this server.
 
     To the function's author this server is at localhost, which inside a container is the container.
+    AWS's SDKs find its Lambda API by a variable, unless the function leads them elsewhere:
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
     """
     variables = {"API_HOST": API_HOST, **function.environment}
-    if variables["API_HOST"].rstrip("/") in {f"http://{name}:{port}" for name in _LOCAL_NAMES}:
-        variables["API_HOST"] = API_HOST
+    if variables.keys().isdisjoint(_LAMBDA_ENDPOINTS):
+        variables["AWS_ENDPOINT_URL_LAMBDA"] = API_HOST
+    ours = {f"http://{name}:{port}" for name in _LOCAL_NAMES}
+    for name in ("API_HOST", *_LAMBDA_ENDPOINTS):
+        if variables.get(name, "").rstrip("/") in ours:
+            variables[name] = API_HOST
     if credentials.keys().isdisjoint(variables):
         variables.update(credentials)
     return variables

@@ -47,8 +47,8 @@ class Pool:
         reactor: Reactor,
         outfitter: Outfitter,
         lead: Lead,
-        watch: EngineWatch,
         current: Callable[[str], str | None],
+        watch: EngineWatch,
         budget: int,
         health: Health,
         clock: Clock,
@@ -101,7 +101,7 @@ class Pool:
             cpus=cpus,
         )
         self._stock = Stock(
-            engine=engine,
+            create=self.attendant.make,
             outfitter=outfitter,
             reactor=reactor,
             starters=self.attendant.starters,
@@ -330,6 +330,7 @@ class Pool:
             environment.remove()
             self._discard(environment.id)
 
+        environment.kill()
         self._removals.remove(environment.id, remove, partial(self._forget, environment))
 
     def _forget(self, environment: Environment) -> None:

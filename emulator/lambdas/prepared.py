@@ -70,10 +70,13 @@ class Prepared:
         if made or environment.retired:
             environment.made(self.container if made else None)
 
+    def kill(self) -> None:
+        if self.container is not None:
+            self.container.kill()
+
     def remove(self) -> None:
         """On any thread. Raises `EngineError`."""
         if self.container is not None:
-            self.container.kill()
             self.container.remove()
 
     def output(self, line: bytes) -> None:

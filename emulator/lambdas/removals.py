@@ -13,7 +13,7 @@ from emulator.health import Health
 from emulator.notices import Notices
 from emulator.reactor import Reactor
 
-_SIDE_BY_SIDE = 4
+_SIDE_BY_SIDE = 8  # as many as are made, else they would pile up
 _PAUSE = 2.0  # seconds until it is tried again
 _TROUBLE = "removal"
 

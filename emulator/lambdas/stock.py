@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from emulator.clock import Clock
-from emulator.engines.engine import ContainerSpec, Engine
+from emulator.engines.engine import Container, ContainerSpec, Listener
 from emulator.errors import EngineError
 from emulator.functions.function import Function
 from emulator.lambdas.lifecycle import State
@@ -27,6 +27,9 @@ from emulator.lambdas.prepared import Kind, Prepared
 from emulator.lambdas.removals import Removals
 from emulator.notices import Notices
 from emulator.reactor import Reactor
+
+Create = Callable[[ContainerSpec, Listener, Callable[[], bool]], Container | None]
+"""Makes a container, unless it is wanted no more when its turn comes."""
 
 MOST = 8  # that are prepared of one kind because so many were once started at a time
 _CALM = 1.0  # seconds without a start, after which the stock is made up
@@ -55,7 +58,7 @@ class Stock:
     def __init__(
         self,
         *,
-        engine: Engine,
+        create: Create,
         outfitter: Outfitter,
         reactor: Reactor,
         starters: Executor,
@@ -68,10 +71,10 @@ class Stock:
     ) -> None:
         """`each`: how many to prepare of every kind in use; 0: none.
 
-        `starters` make containers; `fits`: whether there is room for so many MB more; `changed` is
-        called when what it holds may have become less, or can be had.
+        `create` has a container made, on one of the `starters`. `fits`: whether there is room for
+        so many MB more; `changed` is called when what it holds may have become less, or can be had.
         """
-        self._engine = engine
+        self._create = create
         self._outfitter = outfitter
         self._reactor = reactor
         self._starters = starters
@@ -234,7 +237,7 @@ class Stock:
 
     def _make(self, prepared: Prepared, spec: ContainerSpec) -> None:
         prepared.image = spec.image
-        prepared.container = self._engine.create(spec, prepared, self._reactor)
+        prepared.container = self._create(spec, prepared, lambda: not self._closed)
         if self._closed:  # perhaps there is no reactor any more that could do it
             prepared.remove()
             prepared.container = None
@@ -272,6 +275,7 @@ class Stock:
         self._going[prepared.id] = prepared
         if prepared.state is not None:
             prepared.retire(self._clock.monotonic())
+        prepared.kill()
 
         def remove() -> None:
             prepared.remove()

@@ -104,7 +104,7 @@ class Faults:
     @property
     def is_troubled(self) -> bool:
         """There is something that a write could show to be over."""
-        return self._troubled is not None
+        return self._troubled not in (None, _Kind.DAMAGED)
 
     def check(self, sql: str) -> None:
         """Raises the refusal for what is more than a look."""
@@ -158,7 +158,7 @@ class Connection(sqlite3.Connection):
     def opened(cls, faults: Faults, *arguments: Any, **options: Any) -> Connection:
         """With the arguments of `sqlite3.connect`. It makes no file anew, and takes no other's."""
         if reason := faults.lost():
-            raise DataFolderLost(reason)
+            raise faults.refusal or DataFolderLost(reason)
         try:
             connection = cls(*arguments, **options)
         except sqlite3.Error as error:

@@ -41,6 +41,7 @@ class FunctionRow(Table):
     enabled = BooleanField()
     update_timestamp = MomentField()
     image_config = JsonField(null=True)  # what takes the place of an image's own settings
+    annotations = JsonField(null=True)  # what AWS's callers want to read again
 
     class Meta:
         table_name = "function"

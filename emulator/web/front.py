@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from emulator.web import lambda_problems, problems
 from emulator.web.exchange import Later, Reply, Request
-from emulator.web.lambda_invoke import InvokeApi, reply_of
+from emulator.web.lambda_invoke import FUNCTIONS, InvokeApi, reply_of
 from emulator.web.wsgi import Wsgi
 
 MAX_HEAD = 256 * 1024  # bytes of a request line and headers
@@ -36,6 +36,8 @@ def refuse(path: str, status: int, why: str) -> Reply:
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             return reply_of(lambda_problems.break_down())
         too_large = status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        if too_large and path.startswith(FUNCTIONS) and not path.endswith("/invocations"):
+            return reply_of(lambda_problems.answer(lambda_problems.zip_too_large()))
         name = "RequestEntityTooLargeException" if too_large else "SerializationException"
         return reply_of(lambda_problems.answer(lambda_problems.Refusal(name, why)))
     answer, status = problems.http_answer(status, why)

@@ -6,13 +6,16 @@ https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import uuid
 from typing import Any
 
-from emulator.functions.function import Function
+from emulator.functions import runtimes
+from emulator.functions.function import LOG_FORMAT, LOG_LEVEL, Function
 from emulator.lambdas.launch import ACCOUNT
 from emulator.web.lambda_names import LATEST
-from emulator.web.lambda_wire import LOG_FORMAT, LOG_LEVEL, own_variables
+from emulator.web.lambda_wire import has_environment, own_variables
 
 Json = dict[str, Any]
 
@@ -24,7 +27,7 @@ def configuration(function: Function, arn: str, architecture: str, code_size: in
         "FunctionName": function.name,
         "FunctionArn": arn,
         "Runtime": function.runtime,
-        "Role": f"arn:aws:iam::{ACCOUNT}:role/taskdock",
+        "Role": function.annotations.role or f"arn:aws:iam::{ACCOUNT}:role/taskdock",
         "Handler": None if image else function.entry_point,
         "CodeSize": code_size,
         "Description": function.description or "",
@@ -44,6 +47,7 @@ def configuration(function: Function, arn: str, architecture: str, code_size: in
         "Architectures": [architecture],
         "EphemeralStorage": {"Size": 512},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "RuntimeVersionConfig": _runtime_version(function, arn),
         "LoggingConfig": _logging_config(function),
     }
     return _without_none(shown)
@@ -51,30 +55,50 @@ def configuration(function: Function, arn: str, architecture: str, code_size: in
 
 def listed(shown: Json) -> Json:
     """A list has less of each: https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html"""
-    return {key: value for key, value in shown.items() if not key.startswith(("State", "LastUp"))}
+    left_out = ("State", "LastUp", "RuntimeVersion")
+    return {key: value for key, value in shown.items() if not key.startswith(left_out)}
 
 
-def code(function: Function) -> Json:
-    """AWS's FunctionCodeLocation; there is no place from which a zip could be fetched."""
+def code(function: Function, location: str) -> Json:
+    """AWS's FunctionCodeLocation. `location`: where the code can be fetched as a zip."""
     if function.image is not None:
         uri = function.image
         return {"RepositoryType": "ECR", "ImageUri": uri, "ResolvedImageUri": uri}
-    return {"RepositoryType": "S3"}
+    return {"RepositoryType": "S3", "Location": location}
 
 
 def revision(function: Function) -> str:
-    """A UUID that each change makes another one."""
+    """A UUID that each change makes another one, those of its policy too."""
     said = f"{function.name} {function.version} {function.update_timestamp.isoformat()}"
+    if function.annotations.statements:
+        said += json.dumps(function.annotations.statements)
     return str(uuid.uuid5(uuid.NAMESPACE_URL, said))
 
 
-def _sha256(function: Function) -> str | None:
-    return function.code and base64.b64encode(bytes.fromhex(function.code)).decode()
+def _sha256(function: Function) -> str:
+    """Of a zip in base64. Of an image AWS shows its digest in hex: here that of a reference that
+    has one, else its reference's own, since the image may not even be here yet."""
+    if function.code is not None:
+        return base64.b64encode(bytes.fromhex(function.code)).decode()
+    reference = function.image or ""
+    _, pinned, digest = reference.partition("@sha256:")
+    return digest if pinned else hashlib.sha256(reference.encode()).hexdigest()
+
+
+def _runtime_version(function: Function, arn: str) -> Json | None:
+    """Of managed runtimes. AWS has a number for each build of one; here its image stands for it."""
+    known = runtimes.catalog().get(function.runtime or "")
+    if known is None:
+        return None
+    build = hashlib.sha256((known.image or known.id).encode()).hexdigest()
+    region = arn.split(":")[3]
+    return {"RuntimeVersionArn": f"arn:aws:lambda:{region}::runtime:{build}"}
 
 
 def _environment(function: Function) -> Json | None:
-    variables = own_variables(function.environment)
-    return {"Variables": variables} if variables else None
+    if not has_environment(function):
+        return None
+    return {"Variables": own_variables(function.environment)}
 
 
 def _logging_config(function: Function) -> Json:

@@ -26,13 +26,14 @@ from emulator.notices import Notices
 from emulator.reactor import Reactor
 from emulator.tasks.invocations import MAX_ACCEPTED_EVENT, Invocations, Invoked
 from emulator.web import lambda_problems as problems
+from emulator.web import lambda_validation as validation
 from emulator.web import signin
 from emulator.web.exchange import JSON, Later, Reply, Request
-from emulator.web.lambda_names import LATEST, Names, parse
+from emulator.web.lambda_names import LATEST, Names, named
 from emulator.web.lambda_problems import Refusal
 
 FUNCTIONS = "/2015-03-31/functions"
-_TYPES = ("RequestResponse", "Event", "DryRun")
+_DEFAULT_TYPE = "RequestResponse"
 INVOCATIONS = re.compile(rf"{FUNCTIONS}/([^/]+)/invocations/?")
 _VERSION = ("X-Amz-Executed-Version", LATEST)
 _LONG = 64 * 1024  # bytes of JSON that take too long to look through on the reactor's thread
@@ -54,7 +55,7 @@ Tell = Callable[[Reply], None]
 class _Wish:
     """What a request asks for."""
 
-    kind: str  # one of _TYPES
+    kind: str  # RequestResponse, Event or DryRun
     function: Function
     call: Call
     with_log: bool
@@ -101,28 +102,29 @@ class InvokeApi:
         signin.check_machine(request.header("origin"), request.peer.address, self._strict)
         found = INVOCATIONS.fullmatch(request.path)
         assert found is not None, "it serves this path"
-        named = parse(found[1], _qualifier(request))
-        function = self._names.find(named, unqualified=f":{LATEST}")
-        kind = request.header("x-amz-invocation-type") or _TYPES[0]
-        if kind not in _TYPES:
-            raise Refusal(
-                "ValidationException",
-                f"1 validation error detected: Value '{kind[:80]}' at 'invocationType' failed to"
-                " satisfy constraint: Member must satisfy enum value set:"
-                f" [{', '.join(_TYPES)}]",
-            )
+        kind = request.header("x-amz-invocation-type") or _DEFAULT_TYPE
+        log_type = request.header("x-amz-log-type") or None
+        asked = {
+            "FunctionName": found[1],
+            "InvocationType": kind,
+            "LogType": log_type,
+            "Qualifier": _qualifier(request),
+        }
+        validation.check("Invoke", asked, *asked)
+        reference = named(asked)
+        function = self._names.find(reference, unqualified=f":{LATEST}")
         call = Call(
             request_id=call_id,
             client_context=_client_context(request.header("x-amz-client-context")),
-            arn=self._names.arn(named),
+            arn=self._names.arn(reference),
             trace_id=trace_id,
         )
-        return _Wish(kind, function, call, request.header("x-amz-log-type") == "Tail")
+        return _Wish(kind, function, call, log_type == "Tail")
 
     def _take(self, request: Request, wish: _Wish, tell: Tell) -> None:
         """What takes long is done on a thread. Raises what refuses it."""
         if wish.kind == "DryRun":
-            tell(Reply(204, b"", (JSON, _VERSION)))
+            tell(Reply(204, b"", (JSON,)))
         elif wish.kind == "Event" or len(request.body) > _LONG:
             self._reactor.spawn(self._take_slowly(request, wish, tell))
         else:

@@ -1,10 +1,15 @@
-"""The ways in which AWS's callers name a function: name, partial ARN or ARN, with a qualifier."""
+"""The ways in which AWS's callers name a function: name, partial ARN or ARN, with a qualifier.
+
+Whether a name is one at all is for `lambda_validation`. Here is what it means: a qualifier says
+which version of a function is meant, and there is none but `$LATEST`, so it is never passed over.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from emulator.errors import NotFound
 from emulator.functions.catalog import Catalog
@@ -12,11 +17,11 @@ from emulator.functions.function import Function
 from emulator.web.lambda_problems import Refusal
 
 LATEST = "$LATEST"
-PATTERN = (  # https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
-    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?"
-    r"([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?"
+_REFERENCE = re.compile(  # as the description of the API has it, for the operation that takes most
+    r"(?:arn:(?:aws[a-zA-Z-]*)?:lambda:)?"
+    r"(?:(?:eusc-)?[a-z]{2}(?:(?:-gov)|(?:-iso(?:[a-z]?)))?-[a-z]+-\d{1}:)?(?:\d{12}:)?(?:function:)?"
+    r"(?P<name>[a-zA-Z0-9-_\.]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
 )
-_REFERENCE = re.compile(PATTERN)
 
 
 @dataclass(frozen=True)
@@ -47,19 +52,35 @@ class Names:
         return function
 
 
+def named(asked: Mapping[str, Any]) -> Reference:
+    """The function that a request is about. Region and account are not compared: there is one of
+    each here. Raises `Refusal`."""
+    return parse(asked["FunctionName"], asked.get("Qualifier"))
+
+
+def whole(asked: Mapping[str, Any], *, latest: bool = False) -> Reference:
+    """For operations on functions, not on versions of them. Raises `Refusal` for a qualifier, but
+    `latest` takes $LATEST, for what changes just that."""
+    reference = parse(asked["FunctionName"])
+    if reference.qualifier is not None and not (latest and reference.qualifier == LATEST):
+        raise Refusal(
+            "InvalidParameterValueException",
+            "This operation is permitted on Lambda functions only. Aliases and versions do not"
+            " support this operation. Please specify either a function name or an unqualified"
+            " function ARN.",
+        )
+    return Reference(reference.name)
+
+
 def parse(text: str, qualifier: str | None = None) -> Reference:
-    """Whatever region and account an ARN names: there is one of each here. Raises `Refusal`."""
+    """Raises `Refusal`."""
     found = _REFERENCE.fullmatch(text)
     if found is None:
-        raise Refusal(
-            "ValidationException",
-            f"1 validation error detected: Value '{text[:140]}' at 'functionName' failed to satisfy"
-            f" constraint: Member must satisfy regular expression pattern: {PATTERN}",
-        )
-    named = found[9]
-    if named and qualifier and named != qualifier:
+        raise Refusal("InvalidParameterValueException", f"Invalid function name: {text[:256]}")
+    within = found["qualifier"]
+    if within and qualifier and within != qualifier:
         raise Refusal(
             "InvalidParameterValueException",
             "The derived qualifier from the function name does not match the specified qualifier.",
         )
-    return Reference(found[7], named or qualifier or None)
+    return Reference(found["name"], within or qualifier or None)

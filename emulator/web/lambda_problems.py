@@ -13,6 +13,7 @@ from flask import Response
 
 from emulator import errors
 from emulator.errors import CallerError, TaskdockError
+from emulator.functions.code import MAX_ZIPPED_BY_AWS
 
 
 class _Shape(NamedTuple):
@@ -28,7 +29,9 @@ _SHAPES = {
     "InvalidParameterValueException": _Shape(400),
     "InvalidRequestContentException": _Shape(400),
     "NotImplementedException": _Shape(501, "Message"),
+    "PolicyLengthExceededException": _Shape(400),
     "PreconditionFailedException": _Shape(412),
+    "ProvisionedConcurrencyConfigNotFoundException": _Shape(404),
     "RequestEntityTooLargeException": _Shape(413, "Message", None),
     "ResourceConflictException": _Shape(409),
     "ResourceNotFoundException": _Shape(404, "Message"),
@@ -73,9 +76,25 @@ def answer(error: TaskdockError) -> Response:
     return _answer(name, prefix + error.message)
 
 
+def zip_too_large() -> Refusal:
+    return Refusal(
+        "RequestEntityTooLargeException",
+        f"Zipped size must be smaller than {MAX_ZIPPED_BY_AWS} bytes",
+    )
+
+
 def too_large(limit: int, operation: str) -> errors.RequestTooLarge:
     return errors.RequestTooLarge(
         f"Request must be smaller than {limit} bytes for the {operation} operation"
+    )
+
+
+def not_here(operation: str | None, method: str, path: str) -> errors.NoSuchEndpoint:
+    """For what is another part of AWS's API. `operation`: None where AWS has none at that path."""
+    what = f"{operation} ({method} {path})" if operation else f"{method} {path}"
+    return errors.NoSuchEndpoint(
+        f"taskdock does not have this part of AWS Lambda: {what}. What it has is listed in its"
+        " docs/lambda-api.md."
     )
 
 

@@ -52,13 +52,15 @@ def create_app(
     events: Events,
     names: Names,
     architecture: str,
+    concurrency: int,
     health: Callable[[], tuple[Json, int]],
     status: Callable[[], Json],
     notices: Notices,
 ) -> Flask:
     """`strict`: requests without credentials are nobody's, not the administrator's.
 
-    `names`: of functions, for AWS's callers. `architecture`: of all functions.
+    `names`: of functions, for AWS's callers. `architecture`: of all functions. `concurrency`: how
+    many invocations there can be at once.
     """
     app = Flask("taskdock", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -72,7 +74,8 @@ def create_app(
     app.register_blueprint(auth(directory), url_prefix="/auth/v2")
     app.register_blueprint(api_functions.blueprint(api_requests), url_prefix="/tasks/v1")
     app.register_blueprint(event_views.blueprint(events), url_prefix="/events/v1")
-    app.register_blueprint(lambda_api.blueprint(catalog, names, architecture, notices))
+    aws = lambda_api.blueprint(catalog, names, architecture, notices, concurrency=concurrency)
+    app.register_blueprint(aws)
     app.register_blueprint(docs.blueprint(strict=strict))
     app.add_url_rule("/health", "health", health)
     app.add_url_rule("/status", "status", status)

@@ -89,7 +89,7 @@ def test_a_kill_at_any_moment_of_cold_starts_leaves_no_container(
     server = start_server("--concurrency", str(PLACES))
     sleeper = server.service.deploy("sleeper", source("sleeper"))
     begun = time.monotonic()
-    server.service.execute(sleeper, {"seconds": 0})
+    server.service.warm_up(sleeper, {"seconds": 0})
     took = time.monotonic() - begun
     dice = random.Random(SEED)
 
@@ -133,7 +133,7 @@ def test_a_stop_gives_back_a_long_task_which_runs_after_the_next_start(
 ) -> None:
     server = start_server("--stop-grace", "0.5")
     sleeper = server.service.deploy("sleeper", source("sleeper"))
-    server.service.execute(sleeper, {"seconds": 0})
+    server.service.warm_up(sleeper, {"seconds": 0})
     task_id = server.service.create(sleeper, {"seconds": 4})
     server.service.reach(task_id, "inProgress")
 

@@ -147,6 +147,7 @@ def on_every_runtime(name: str, runtime: str, environment: Json) -> Json:
         "AWS_LAMBDA_LOG_STREAM_NAME",
         "AWS_LAMBDA_RUNTIME_API",
         *("NO_PROXY", "no_proxy"),  # leads around proxies that a function sets itself
+        "AWS_ENDPOINT_URL_LAMBDA",  # leads AWS's SDKs to this server
         *("API_HOST", "API_OAUTH_CONSUMER_KEY", "API_OAUTH_CONSUMER_SECRET"),
         *("API_OAUTH_TOKEN", "API_OAUTH_TOKEN_SECRET"),  # the Task Service's, not Lambda's
     )
@@ -531,7 +532,7 @@ def test_3_3_memory_comes_in_steps_of_one_mb_and_without_swap(
 ) -> None:
     name = f"memory-{megabytes}"
     service.deploy(name, PROBES["python"], runtime="python3.13", memoryLimit=megabytes)
-    service.execute(name)
+    service.warm_up(name)
 
     config = container_of(server, engine, name)["HostConfig"]
 
@@ -542,7 +543,7 @@ def test_3_3_memory_comes_in_steps_of_one_mb_and_without_swap(
 @pytest.mark.usefixtures("scratch")
 def test_3_3_a_container_goes_with_its_disk(service: TaskService, server: LiveServer) -> None:
     service.deploy("short", PROBES["python"], runtime="python3.13")
-    service.execute("short")
+    service.warm_up("short")
 
     before = mounted(server)
     service.call("DELETE", "/functions/short")

@@ -243,7 +243,7 @@ def test_a_runtime_that_has_ended_is_started_again_in_the_same_container(dock: D
         return runtime.turn
 
     dock.deploy(handler)
-    dock.execute()
+    assert dock.execute().status_code == 400
 
     again = dock.execute().json()
 

@@ -131,7 +131,7 @@ class Scene:
 
     def logs_of_request(self, query: str) -> Response:
         """`long` is never started as an API function, so its request has no lines."""
-        self.ask("GET", "/api/long/")
+        assert self.ask("GET", "/api/long/").status_code == 400
         (request,) = self.ask("GET", "/apiRequests?sort(-timestamp)&limit(1)").json()["data"]
         return self.ask("GET", f"/apiRequests/{request['id']}/logs{query}")
 

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 import requests
 
+from emulator.app import Emulator
 from emulator.disk import Disk, explain
-from emulator.errors import DiskFull
+from emulator.errors import DiskFull, StartupError, TaskdockError
+from emulator.settings import Settings
 from tests.support.aws import NAME
 from tests.support.builders import Dock, Gate, Json, base64_of, eventually, new_function, zip_of
+from tests.support.fake_engine import FakeEngine
 from tests.support.small_disk import SmallDisk, small_disk
 
 
@@ -136,6 +139,30 @@ def test_a_server_stops_in_order_on_a_full_disk(dock: Dock, disk: SmallDisk) -> 
     again = Dock(disk.folder / "data")
     assert again.get("/functions/walnut-table").status_code == 200
     again.stop()
+
+
+def test_a_first_start_on_a_full_disk_is_refused_in_words(disk: SmallDisk) -> None:
+    disk.fill()
+
+    with pytest.raises(StartupError, match=r"(No space left on device|is full)"):
+        Emulator(
+            Settings(port=0, data_dir=disk.folder / "data"),
+            engine=FakeEngine(),
+            image_of=Dock._image_of,
+        )
+
+
+def test_a_later_start_on_a_full_disk_is_refused_in_words_and_holds_nothing(
+    dock: Dock, disk: SmallDisk
+) -> None:
+    dock.stop()
+    disk.fill()
+
+    with pytest.raises(TaskdockError, match=r"(No space left on device|is full)"):
+        Dock(disk.folder / "data")
+
+    disk.free()
+    Dock(disk.folder / "data").stop()
 
 
 @pytest.mark.parametrize(

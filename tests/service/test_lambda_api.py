@@ -229,6 +229,7 @@ def test_a_dry_run_runs_nothing(dock: Dock, aws: Any) -> None:
     answer = aws.invoke(FunctionName=NAME, InvocationType="DryRun")
 
     assert (answer["StatusCode"], answer["Payload"].read()) == (204, b"")
+    assert "ExecutedVersion" not in answer
     assert dock.engine.started == []
 
 
@@ -363,7 +364,7 @@ def test_a_disabled_function_is_in_conflict(dock: Dock, aws: Any) -> None:
     assert aws.get_function_configuration(FunctionName=NAME)["State"] == "Inactive"
 
 
-@pytest.mark.parametrize("name", ["oak%20table", "oak.table", "a:b:c:d", "oak:"])
+@pytest.mark.parametrize("name", ["oak%20table", "a:b:c:d", "oak:"])
 def test_what_names_no_function_is_not_valid(shared: Dock, name: str) -> None:
     answer = post(shared, b"{}", f"{FUNCTIONS}/{name}/invocations")
 

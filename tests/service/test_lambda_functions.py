@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
+import io
 import json
 import random
+import re
+import zipfile
 from typing import Any
 
 import pytest
+import requests
 
 from emulator.functions.catalog import Catalog
 from tests.support.aws import (
@@ -22,7 +26,6 @@ from tests.support.aws import (
     ZIP,
     echo,
     facts,
-    lambda_client,
     post,
     refused,
     zip_function,
@@ -37,6 +40,8 @@ from tests.support.fake_engine import serve
 
 Json = dict[str, Any]
 
+SERIALIZATION = "SerializationException"
+
 
 def test_a_function_is_created_and_runs(dock: Dock, aws: Any) -> None:
     dock.engine.programs[NAME] = serve(echo)
@@ -44,7 +49,7 @@ def test_a_function_is_created_and_runs(dock: Dock, aws: Any) -> None:
     made = aws.create_function(
         **zip_function(
             Description="four legs",
-            Timeout=900,
+            Timeout=1800,
             MemorySize=10240,
             Environment={"Variables": {"WOOD": "oak"}},
         )
@@ -53,7 +58,11 @@ def test_a_function_is_created_and_runs(dock: Dock, aws: Any) -> None:
     assert made.pop("ResponseMetadata")["HTTPStatusCode"] == 201
     assert made.pop("LastModified").endswith("+0000")
     assert len(made.pop("RevisionId")) == 36
-    assert made.pop("Role").startswith("arn:aws:iam::")
+    assert made.pop("Role") == ROLE
+    assert re.fullmatch(
+        "arn:aws:lambda:us-east-1::runtime:[0-9a-f]{64}",
+        made["RuntimeVersionConfig"]["RuntimeVersionArn"],
+    )
     assert made.pop("Architectures")[0] in ("x86_64", "arm64")
     assert made == {
         "FunctionName": NAME,
@@ -62,7 +71,7 @@ def test_a_function_is_created_and_runs(dock: Dock, aws: Any) -> None:
         "Handler": NAME,
         "CodeSize": len(ZIP),
         "Description": "four legs",
-        "Timeout": 900,
+        "Timeout": 1800,
         "MemorySize": 10240,
         "CodeSha256": base64.b64encode(hashlib.sha256(ZIP).digest()).decode(),
         "Version": "$LATEST",
@@ -73,6 +82,7 @@ def test_a_function_is_created_and_runs(dock: Dock, aws: Any) -> None:
         "PackageType": "Zip",
         "EphemeralStorage": {"Size": 512},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "RuntimeVersionConfig": made["RuntimeVersionConfig"],
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{NAME}"},
     }
     assert json.load(aws.invoke(FunctionName=NAME, Payload=b"1")["Payload"]) == 1
@@ -145,7 +155,7 @@ def test_the_configuration_of_a_function_is_changed_where_it_is_named(dock: Dock
     assert (changed["MemorySize"], changed["Timeout"]) == (256, 7)
     assert changed["Environment"] == {"Variables": {"WOOD": "oak"}}
     emptied = aws.update_function_configuration(FunctionName=NAME, Environment={"Variables": {}})
-    assert "Environment" not in emptied
+    assert emptied["Environment"] == {"Variables": {}}
 
 
 def test_each_change_has_a_revision_that_can_be_asked_for(dock: Dock, aws: Any) -> None:
@@ -219,6 +229,65 @@ def test_functions_are_listed_in_pages(dock: Dock, aws: Any) -> None:
     assert small["Functions"][0]["CodeSize"] > 0
 
 
+def test_all_versions_of_a_function_are_its_latest(dock: Dock, aws: Any) -> None:
+    aws.create_function(**zip_function())
+
+    (listed,) = aws.list_functions(FunctionVersion="ALL")["Functions"]
+    (version,) = aws.list_versions_by_function(FunctionName=NAME)["Versions"]
+
+    assert listed == version
+    assert (version["FunctionArn"], version["Version"]) == (f"{ARN}:$LATEST", "$LATEST")
+    assert not {"State", "LastUpdateStatus", "RuntimeVersionConfig"} & version.keys()
+
+
+def test_the_code_of_a_function_can_be_fetched(dock: Dock, aws: Any) -> None:
+    files = {"index.py": "pass\n", "lib/oak": "wood"}
+    aws.create_function(**zip_function(Code={"ZipFile": zip_of(files)}))
+
+    code = aws.get_function(FunctionName=NAME)["Code"]
+    fetched = requests.get(code["Location"], timeout=60)
+
+    assert (fetched.status_code, code["RepositoryType"]) == (200, "S3")
+    with zipfile.ZipFile(io.BytesIO(fetched.content)) as archive:
+        found = {each: archive.read(each).decode() for each in archive.namelist()}
+    assert {name: text for name, text in found.items() if not name.endswith("/")} == files
+    again = aws.update_function_code(FunctionName=NAME, ZipFile=fetched.content)
+    assert again["CodeSize"] == len(fetched.content)
+
+
+def test_the_role_is_that_which_was_given(dock: Dock, aws: Any) -> None:
+    other = "arn:aws:iam::123456789012:role/other"
+    aws.create_function(**zip_function())
+
+    changed = aws.update_function_configuration(FunctionName=NAME, Role=other)
+
+    assert changed["Role"] == other
+    assert aws.update_function_configuration(FunctionName=NAME, Timeout=9)["Role"] == other
+
+
+def test_an_environment_that_was_given_empty_is_shown(dock: Dock, aws: Any) -> None:
+    made = aws.create_function(**zip_function(Environment={"Variables": {}}))
+
+    assert made["Environment"] == {"Variables": {}}
+    got = aws.get_function_configuration(FunctionName=NAME)
+    assert got["Environment"] == {"Variables": {}}
+
+
+@pytest.mark.parametrize(
+    ("reference", "digest"),
+    [
+        ("oak:1", hashlib.sha256(b"oak:1").hexdigest()),
+        (f"oak@sha256:{'ab' * 32}", "ab" * 32),
+    ],
+)
+def test_an_image_has_a_digest(dock: Dock, aws: Any, reference: str, digest: str) -> None:
+    made = aws.create_function(
+        FunctionName=NAME, Role=ROLE, PackageType="Image", Code={"ImageUri": reference}
+    )
+
+    assert made["CodeSha256"] == digest
+
+
 def test_a_slash_at_the_end_which_some_sdks_send_makes_no_difference(shared: Dock) -> None:
     answer = shared.call("GET", f"{FUNCTIONS}/", base="")
 
@@ -244,11 +313,63 @@ def test_a_name_that_is_taken_is_in_conflict(shared: Dock, shared_aws: Any) -> N
     ("fields", "name", "said"),
     [
         ({"Timeout": 0}, VALIDATION, "'0' at 'timeout' failed to satisfy constraint: Member must"),
-        ({"Timeout": 901}, VALIDATION, "Member must have value less than or equal to 900"),
+        ({"Timeout": 1801}, VALIDATION, "Member must have value less than or equal to 1800"),
         ({"MemorySize": 127}, VALIDATION, "'127' at 'memorySize' failed to satisfy constraint"),
         ({"MemorySize": 10241}, VALIDATION, "Member must have value less than or equal to 10240"),
         ({"Description": "x" * 257}, VALIDATION, "at 'description' failed"),
-        ({"FunctionName": "x" * 65}, VALIDATION, "is not a function name"),
+        (
+            {"FunctionName": "x" * 65},
+            INVALID,
+            f"1 validation error detected: Value '{'x' * 65}' at 'functionName' failed to satisfy"
+            " constraint: Member must have length less than or equal to 64",
+        ),
+        ({"FunctionName": "x" * 141}, VALIDATION, "must have length less than or equal to 140"),
+        ({"FunctionName": "oak.table"}, VALIDATION, "Member must satisfy regular expression"),
+        ({"FunctionName": "elm-chair:$LATEST"}, INVALID, "Unsupported function name: elm-chair:$L"),
+        ({"FunctionName": "elm-chair:1"}, INVALID, "Unsupported function name: elm-chair:1"),
+        (
+            {"Role": None},
+            VALIDATION,
+            "Value null at 'role' failed to satisfy constraint: Member mu",
+        ),
+        ({"Role": "carpenter"}, VALIDATION, "Value 'carpenter' at 'role' failed to satisfy"),
+        ({"Handler": "index .handler"}, VALIDATION, "regular expression pattern: [^\\s]+"),
+        (
+            {"Architectures": ["x86_64", "arm64"]},
+            VALIDATION,
+            "Value '[x86_64, arm64]' at 'architectures' failed to satisfy constraint: Member must"
+            " have length less than or equal to 1",
+        ),
+        (
+            {"Architectures": ["z80"]},
+            VALIDATION,
+            "Value '[z80]' at 'architectures' failed to satisfy constraint: Member must satisfy"
+            " constraint: [Member must satisfy enum value set: [x86_64, arm64], Member must not be"
+            " null]",
+        ),
+        (
+            {"SnapStart": {"ApplyOn": "Always"}},
+            VALIDATION,
+            "Value 'Always' at 'snapStart.applyOn' failed to satisfy constraint: Member must"
+            " satisfy enum value set: [PublishedVersions, None]",
+        ),
+        (
+            {"EphemeralStorage": {"Size": 511}},
+            VALIDATION,
+            "Value '511' at 'ephemeralStorage.size' failed to satisfy constraint: Member must have"
+            " value greater than or equal to 512",
+        ),
+        ({"EphemeralStorage": {"Size": 10241}}, VALIDATION, "less than or equal to 10240"),
+        (
+            {"Timeout": 0, "MemorySize": 1},
+            VALIDATION,
+            "2 validation errors detected: Value '0' at 'timeout' failed to satisfy constraint:"
+            " Member must have value greater than or equal to 1; Value '1' at 'memorySize' failed",
+        ),
+        ({"Timeout": "long"}, SERIALIZATION, "STRING_VALUE can not be converted to an Integer"),
+        ({"Runtime": 3.11}, SERIALIZATION, "NUMBER_VALUE can not be converted to a String"),
+        ({"Code": "x"}, SERIALIZATION, "Unexpected field type"),
+        ({"Tags": {f"k{i}": "" for i in range(51)}}, INVALID, "Number of tags exceeds"),
         ({"Runtime": "cobol85"}, INVALID, "Value cobol85 at 'runtime' failed to satisfy"),
         ({"Runtime": None}, INVALID, "Runtime and Handler are mandatory parameters"),
         ({"Handler": None}, INVALID, "Runtime and Handler are mandatory parameters"),
@@ -263,20 +384,25 @@ def test_a_name_that_is_taken_is_in_conflict(shared: Dock, shared_aws: Any) -> N
             "Please don't provide Handler or Runtime",
         ),
         (
-            {"Environment": {"Variables": {"AWS_REGION": "x", "_HANDLER": "y", "A1": "z"}}},
+            {"Environment": {"Variables": {"LAMBDA_TASK_ROOT": "y", "AWS_REGION": "x", "A1": "z"}}},
             INVALID,
             "Lambda was unable to configure your environment variables because the environment"
             " variables you have provided contains reserved keys that are currently not supported"
-            " for modification. Reserved keys used in this request: AWS_REGION, _HANDLER",
+            " for modification. Reserved keys used in this request: AWS_REGION, LAMBDA_TASK_ROOT",
         ),
         (
-            {"Environment": {"Variables": {"WOOD": "x" * 4093}}},
+            {"Environment": {"Variables": {"WOOD": "x" * (4097 - len('{"WOOD":""}'))}}},
             INVALID,
             "Lambda was unable to configure your environment variables because the environment"
             " variables you have provided exceeded the 4KB limit. String measured:"
             ' {"WOOD":"xxx',
         ),
-        ({"Environment": {"Variables": {"1A": "x"}}}, VALIDATION, "at 'environment.variables'"),
+        (
+            {"Environment": {"Variables": {"1A": "x"}}},
+            VALIDATION,
+            "Value at 'environment.variables' failed to satisfy constraint: Map keys must satisfy"
+            " constraint: [Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+",
+        ),
         ({"LoggingConfig": {"LogFormat": "XML"}}, VALIDATION, "at 'loggingConfig.logFormat'"),
         (
             {"LoggingConfig": {"ApplicationLogLevel": "INFO"}},
@@ -288,13 +414,60 @@ def test_a_name_that_is_taken_is_in_conflict(shared: Dock, shared_aws: Any) -> N
 def test_a_function_that_cannot_be_is_refused_in_aws_words(
     shared: Dock, shared_aws: Any, fields: Json, name: str, said: str
 ) -> None:
-    unchecked = lambda_client(shared.emulator.url, parameter_validation=False)
-
-    error = refused(unchecked.create_function, **zip_function("elm-chair", **fields))
+    answer = shared.call(
+        "POST", FUNCTIONS, base="", json=_json(zip_function("elm-chair", **fields))
+    )
+    error = {**answer.json(), "status": answer.status_code}
+    error["Code"] = answer.headers["X-Amzn-Errortype"]
+    error["Message"] = error.get("message") or error["Message"]
 
     assert (error["status"], error["Code"]) == (400, name)
     assert said in error["Message"]
     assert shared.get("/functions/elm-chair").status_code == 404
+
+
+def _json(body: Json) -> Json:
+    """As it is sent: a test may well say what no client would send."""
+    code = body["Code"]
+    if isinstance(code, dict) and "ZipFile" in code:
+        code = {**code, "ZipFile": base64_of(code["ZipFile"])}
+    return {**body, "Code": code}
+
+
+def test_variables_of_just_4_kb_of_json_are_taken_with_those_of_the_log_beside_them(
+    dock: Dock, aws: Any
+) -> None:
+    value = "é" * ((4096 - len('{"WOOD":"x"}')) // 2) + "x"
+
+    made = aws.create_function(
+        **zip_function(
+            Environment={"Variables": {"WOOD": value}}, LoggingConfig={"LogFormat": "JSON"}
+        )
+    )
+
+    assert len(json.dumps({"WOOD": value}, separators=(",", ":"), ensure_ascii=False).encode()) in (
+        4095,
+        4096,
+    )
+    assert made["Environment"] == {"Variables": {"WOOD": value}}
+
+
+def test_many_short_variables_take_the_room_of_their_json(dock: Dock, aws: Any) -> None:
+    variables = {f"VARIABLE_{number:04}": "x" * 14 for number in range(150)}
+
+    error = refused(aws.create_function, **zip_function(Environment={"Variables": variables}))
+
+    assert (error["status"], error["Code"]) == (400, INVALID)
+    assert "exceeded the 4KB limit. String measured: {" in error["Message"]
+
+
+def test_a_zip_of_over_50_mb_is_too_large(dock: Dock, aws: Any) -> None:
+    large = bytes(50 * 1024 * 1024 + 1)
+
+    error = refused(aws.create_function, **zip_function(Code={"ZipFile": large}))
+
+    assert (error["status"], error["Code"]) == (413, "RequestEntityTooLargeException")
+    assert error["Message"] == "Zipped size must be smaller than 52428800 bytes"
 
 
 @pytest.mark.parametrize("image", [False, True])
@@ -315,23 +488,35 @@ def test_code_does_not_become_an_image_nor_an_image_code(dock: Dock, aws: Any, i
 
 
 @pytest.mark.parametrize(
-    "call",
+    ("operation", "fields"),
     [
-        lambda aws: aws.list_layers(),
-        lambda aws: aws.publish_version(FunctionName=NAME),
-        lambda aws: aws.create_alias(FunctionName=NAME, Name="prod", FunctionVersion="1"),
-        lambda aws: aws.put_function_concurrency(FunctionName=NAME, ReservedConcurrentExecutions=1),
-        lambda aws: aws.create_function_url_config(FunctionName=NAME, AuthType="NONE"),
-        lambda aws: aws.get_account_settings(),
-        lambda aws: aws.list_event_source_mappings(),
-        lambda aws: aws.invoke_with_response_stream(FunctionName=NAME),
+        ("publish_version", {"FunctionName": NAME}),
+        ("create_alias", {"FunctionName": NAME, "Name": "prod", "FunctionVersion": "1"}),
+        ("put_function_concurrency", {"FunctionName": NAME, "ReservedConcurrentExecutions": 1}),
+        ("create_function_url_config", {"FunctionName": NAME, "AuthType": "NONE"}),
+        ("get_layer_version_by_arn", {"Arn": f"{ARN}:1".replace("function", "layer")}),
+        ("invoke_with_response_stream", {"FunctionName": NAME}),
     ],
 )
-def test_what_is_not_here_says_so_in_aws_shape(shared: Dock, shared_aws: Any, call: Any) -> None:
-    error = refused(call, shared_aws)
+def test_what_is_not_here_is_named_and_says_where_the_rest_is_listed(
+    shared: Dock, shared_aws: Any, operation: str, fields: Json
+) -> None:
+    error = refused(getattr(shared_aws, operation), **fields)
 
     assert (error["status"], error["Code"]) == (501, "NotImplementedException")
-    assert error["Message"].startswith("taskdock does not have this part of AWS Lambda: ")
+    name = operation.title().replace("_", "")
+    assert error["Message"].startswith(f"taskdock does not have this part of AWS Lambda: {name} (")
+    assert error["Message"].endswith("What it has is listed in its docs/lambda-api.md.")
+
+
+def test_a_path_that_aws_does_not_have_either_is_named_as_it_is(shared: Dock) -> None:
+    answer = shared.call("PATCH", "/2015-03-31/carpenters", base="")
+
+    assert (answer.status_code, answer.headers["X-Amzn-Errortype"]) == (
+        501,
+        "NotImplementedException",
+    )
+    assert "PATCH /2015-03-31/carpenters." in answer.json()["Message"]
 
 
 @pytest.mark.parametrize(
@@ -346,11 +531,20 @@ def test_a_body_that_is_no_request_is_refused(shared: Dock, body: bytes, name: s
     assert answer.headers["Content-Type"] == "application/json"
 
 
-@pytest.mark.parametrize("items", ["0", "10001", "many"])
-def test_a_page_has_at_least_one_function(shared: Dock, items: str) -> None:
-    answer = shared.call("GET", f"{FUNCTIONS}?MaxItems={items}", base="")
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("MaxItems=0", VALIDATION),
+        ("MaxItems=10001", VALIDATION),
+        ("MaxItems=many", SERIALIZATION),
+        ("FunctionVersion=LATEST", VALIDATION),
+        ("MasterRegion=oak", VALIDATION),
+    ],
+)
+def test_a_list_that_cannot_be_is_refused(shared: Dock, query: str, name: str) -> None:
+    answer = shared.call("GET", f"{FUNCTIONS}?{query}", base="")
 
-    assert (answer.status_code, answer.headers["X-Amzn-Errortype"]) == (400, VALIDATION)
+    assert (answer.status_code, answer.headers["X-Amzn-Errortype"]) == (400, name)
 
 
 def test_what_breaks_is_told_in_aws_shape(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -367,19 +561,28 @@ def test_what_breaks_is_told_in_aws_shape(dock: Dock, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("length", "status", "name"),
-    [("99999999", 413, "RequestEntityTooLargeException"), ("many", 400, "SerializationException")],
+    ("length", "status", "name", "said"),
+    [
+        (
+            "99999999",
+            413,
+            "RequestEntityTooLargeException",
+            "Zipped size must be smaller than 52428800 bytes",
+        ),
+        ("many", 400, "SerializationException", ""),
+    ],
 )
 def test_what_is_refused_before_it_is_read_has_aws_shape_too(
-    shared: Dock, length: str, status: int, name: str
+    shared: Dock, *, length: str, status: int, name: str, said: str
 ) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", shared.emulator.port, timeout=10)
     connection.putrequest("POST", FUNCTIONS)
     connection.putheader("Content-Length", length)
     connection.endheaders()
     answer = connection.getresponse()
-    said = json.load(answer)
+    body = json.load(answer)
     connection.close()
 
     assert (answer.status, answer.headers["X-Amzn-Errortype"]) == (status, name)
-    assert said.keys() <= {"Message", "Type"}
+    assert body.keys() <= {"Message", "Type"}
+    assert said in body["Message"]

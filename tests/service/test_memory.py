@@ -29,6 +29,8 @@ class Weighing(FakeEngine):
     def __init__(self) -> None:
         super().__init__()
         self.held = self.most = 0  # MB
+        self.making = self.most_making = 0
+        """Containers that are made at the moment, and were at most."""
         self.removing = Event()
         """Removals take effect only while this is set."""
         self.removing.set()
@@ -40,13 +42,14 @@ class Weighing(FakeEngine):
         self._lock = Lock()
 
     def create(self, spec: ContainerSpec, *rest: Any) -> FakeContainer:
-        self._weigh(spec.memory)
+        self._weigh(spec.memory, making=1)
         try:
             time.sleep(self.pause())
             container = super().create(spec, *rest)
         except BaseException:
-            self._weigh(-spec.memory)
+            self._weigh(-spec.memory, making=-1)
             raise
+        self._weigh(0, making=-1)
         self._weights[container.id] = spec.memory
         container.remove = lambda: self._remove(container)  # type: ignore[method-assign]
         return container
@@ -64,8 +67,10 @@ class Weighing(FakeEngine):
         FakeContainer.remove(container)
         self._weigh(-self._weights.pop(container.id, 0))
 
-    def _weigh(self, megabytes: int) -> None:
+    def _weigh(self, megabytes: int, making: int = 0) -> None:
         with self._lock:
+            self.making += making
+            self.most_making = max(self.most_making, self.making)
             self.held += megabytes
             self.most = max(self.most, self.held)
 
@@ -151,6 +156,7 @@ def test_what_is_being_removed_holds_its_memory_and_the_call_that_needs_it_waits
     dock.deploy(lambda *_: "small")
     dock.deploy(lambda *_: "large", "oak-chair", memoryLimit=256)
     assert dock.execute().status_code == 200
+    dock.eventually(lambda: dock.states() == ["ready"])
     engine.removing.clear()
 
     call = begin(dock, "oak-chair")
@@ -236,6 +242,42 @@ def test_what_cannot_be_removed_counts_until_it_is_and_is_told(
     assert held == 128
     dock.eventually(lambda: status(dock)["troubles"] == [])
     assert status(dock)["memory"]["held"] == engine.held == 0
+
+
+def test_what_is_retired_is_killed_at_once_however_many_wait_to_be_removed(
+    start_dock: StartDock, engine: Weighing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.lambdas.removals._SIDE_BY_SIDE", 1)
+    dock, gate = start_dock(engine=engine), Gate()
+    dock.deploy(lambda _, runtime: gate.pass_(runtime))
+    calls = [begin(dock) for _ in range(3)]
+    dock.eventually(lambda: gate.waiting == 3)
+    gate.open()
+    assert {call.result(LIMIT).status_code for call in calls} == {200}
+    dock.eventually(lambda: dock.states() == ["ready"] * 3)
+    engine.removing.clear()
+
+    dock.pool.retire_idle(0.0)
+
+    running = [each.runtime for each in engine.containers.values()]
+    dock.eventually(lambda: all(each is not None and each.end is not None for each in running))
+    assert dock.states() == ["retiring"] * 3
+
+
+def test_the_engine_makes_only_so_many_at_a_time_that_it_can_remove_as_many(
+    start_dock: StartDock, engine: Weighing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.lambdas.attendant._MAKES", 2)
+    dock = start_dock(engine=engine)
+    engine.starting.clear()
+    dock.deploy(lambda *_: "done")
+    calls = [begin(dock) for _ in range(6)]
+    dock.eventually(lambda: dock.states() == ["starting"] * 6 and engine.making == 2)
+
+    engine.starting.set()
+
+    assert [result(call) for call in calls] == ["done"] * 6
+    assert engine.most_making == 2
 
 
 # Fairness
@@ -374,7 +416,7 @@ def test_a_stop_does_not_wait_for_what_an_engine_that_hangs_is_making(
         dock.pool.make_up_stock(0.0)
         dock.pool.stop()
     dock.engine.starting.set()
-    assert call.result(LIMIT).status_code == 400
+    assert call.result(LIMIT).status_code == 503
     dock.eventually(lambda: len(dock.engine.started) == 2 and not dock.engine.containers)
 
 
@@ -410,7 +452,7 @@ def test_nothing_is_made_for_a_call_that_a_stop_has_ended_before_its_turn(
         dock.engine.starting.set()
         stopping.result(LIMIT)
 
-    assert {call.result(LIMIT).status_code for call in calls} == {400}
+    assert {call.result(LIMIT).status_code for call in calls} == {503}
     assert len(dock.engine.started) == 1
     assert not dock.engine.containers
 
@@ -436,5 +478,5 @@ def test_what_is_retired_while_it_is_made_keeps_no_other_from_being_removed(
 
     assert not dock.engine.containers
     dock.engine.starting.set()
-    assert {call.result(LIMIT).status_code for call in calls} == {400}
+    assert {call.result(LIMIT).status_code for call in calls} == {503}
     dock.eventually(lambda: dock.states() == [])

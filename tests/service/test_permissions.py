@@ -213,14 +213,18 @@ def test_whether_a_function_exists_is_not_told_to_who_may_not_execute_it(strict:
 def test_an_api_request_knows_who_made_it(strict: Dock, deployed: None) -> None:
     ada, boss = person(strict), administrator(strict)
     events: list[Any] = []
-    strict.engine.programs["oak"] = serve(lambda event, runtime: events.append(event))
+    strict.engine.programs["oak"] = serve(
+        lambda event, runtime: events.append(event) or {"statusCode": 200}
+    )
     options = {"permissionMode": "allUsers"}
     body = new_function("oak", entryPoint="oak", executionOptions=options)
     boss.post("/tasks/v1/functions/", body)
     forged = {"x-exh-requesting-user-id": boss.id}
 
-    ada.ask("GET", "/tasks/v1/api/oak/tree", headers=forged)
-    nobody(strict).ask("GET", "/tasks/v1/api/oak/tree")
+    answer = ada.ask("GET", "/tasks/v1/api/oak/tree", headers=forged)
+    unknown = nobody(strict).ask("GET", "/tasks/v1/api/oak/tree")
+
+    assert (answer.status_code, unknown.status_code) == (200, 401)
 
     (event,) = events
     assert event["headers"]["x-exh-requesting-user-id"] == ada.id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import stat
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -24,6 +25,7 @@ from tests.support.builders import (
 )
 from tests.support.fake_engine import FakeContainer, Runtime
 from tests.support.manual_clock import ManualClock
+from tests.support.zips import zipped
 
 MEMORY = 128  # MB, of a function that says nothing else
 
@@ -301,6 +303,32 @@ def test_code_of_very_many_files_does_not_come_from_the_stock(
 
     assert stocked.execute().json()["result"]["code"] == "many"
 
+    assert in_stock(stocked) == {}
+
+
+def test_links_in_code_from_the_stock_are_links(stocked: Dock) -> None:
+    zipped_links = zipped(
+        ("real.py", "wood = 'walnut'", stat.S_IFREG | 0o644),
+        ("lib/index.py", "../real.py", stat.S_IFLNK | 0o777),
+        ("machine", "/etc", stat.S_IFLNK | 0o777),
+    )
+    stocked.deploy(say_what, code=base64_of(zipped_links))
+    (prepared,) = await_stock(stocked)
+
+    result = stocked.execute().json()["result"]
+
+    assert (result["container"], result["code"]) == (prepared.spec.name, "wood = 'walnut'")
+    links = {path.name for path in prepared.spec.code.rglob("*") if path.is_symlink()}
+    assert links == {"index.py", "machine"}
+
+
+def test_code_that_its_owner_may_not_read_does_not_come_from_the_stock(stocked: Dock) -> None:
+    closed = zipped(
+        ("lib/index.py", "open", stat.S_IFREG | 0o644), ("key", "", stat.S_IFREG | 0o004)
+    )
+    stocked.deploy(say_what, code=base64_of(closed))
+
+    assert stocked.execute().json()["result"]["code"] == "open"
     assert in_stock(stocked) == {}
 
 

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import requests
 
-from emulator.lambdas.lifecycle import State
 from emulator.reactor import Reactor
 from tests.support.builders import Dock, Json, StartDock, new_function
 from tests.support.fake_engine import Runtime
@@ -83,12 +82,16 @@ def change(dock: Dock, chance: random.Random, number: int) -> None:
     name = chance.choice(FUNCTIONS)
     match chance.choice(("update", "delete", "retire", "freeze")):
         case "update":
-            dock.put(f"/functions/{name}", {"environmentVariables": {"TURN": str(number)}})
+            turn = {"TURN": {"value": str(number)}}
+            updated = dock.put(f"/functions/{name}", {"environmentVariables": turn})
+            assert updated.status_code == 200, updated.text
         case "delete":
-            dock.call("DELETE", f"/functions/{name}")
+            deleted = dock.call("DELETE", f"/functions/{name}")
+            assert deleted.status_code == 200, deleted.text
             # What hangs before its limit is shortened has this one: the shortest that there is.
             body = new_function(name, entryPoint=name, memoryLimit=128, timeLimit=3)
-            dock.post("/functions/", body)
+            made = dock.post("/functions/", body)
+            assert made.status_code == 200, made.text
             dock.shorten(name, time_limit=1)
         case "retire":
             dock.pool.retire_idle(0.0)
@@ -155,9 +158,8 @@ def known(dock: Dock) -> set[str]:
 
 
 async def held(dock: Dock) -> int:
-    """MB of all containers that are not being removed."""
-    slots = [*dock.pool.snapshot(), *dock.pool._stock.slots]
-    return sum(slot.memory for slot in slots if slot.state not in (State.RETIRING, State.GONE))
+    """MB of all containers, those that are being made or removed too."""
+    return dock.pool.held()
 
 
 async def tasks(reactor: Reactor) -> int:

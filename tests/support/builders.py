@@ -26,6 +26,7 @@ from emulator.notices import Notices
 from emulator.settings import Settings
 from emulator.store.database import Store
 from emulator.web.task_service import create_app
+from tests.support.answers import watched
 from tests.support.fake_engine import FakeEngine, FakeProgram, Handler, serve
 from tests.support.manual_clock import ManualClock
 
@@ -54,10 +55,15 @@ def eventually(
 
 
 def zip_of(files: Mapping[str, str | bytes]) -> bytes:
+    """A zip of files that everyone may read: by itself, Python's has them for their owner alone."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            entry = zipfile.ZipInfo(name)
+            entry.create_system = 3  # Unix: without it the mode means nothing
+            entry.external_attr = (0o040755 if name.endswith("/") else 0o100644) << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content)
     return buffer.getvalue()
 
 
@@ -140,7 +146,7 @@ class Dock:
         with requests.Session() as session:
             session.trust_env = False
             url = f"{self.emulator.url}{base}{path}"
-            return session.request(method, url, timeout=60, **options)
+            return watched(session.request(method, url, timeout=60, **options))
 
     def get(self, path: str) -> requests.Response:
         return self.call("GET", path)
@@ -170,7 +176,7 @@ class Dock:
         lines: list[str] = []
         while True:
             response = self.get(f"/{task_id}/logs?limit(1000,{len(lines)})")
-            page = response.json().get("data", [])
+            page = [] if _has_no_logs(response) else _ok(response)["data"]
             lines += [line["message"] for line in page]
             if len(page) < 1000:
                 return lines
@@ -263,6 +269,7 @@ def app_of(directory: Any) -> Flask:
         events=unused,
         names=unused,
         architecture="x86_64",
+        concurrency=1,
         api_requests=unused,
         directory=directory,
         strict=True,
@@ -292,6 +299,10 @@ class Gate:
 def _is_due(loop: Loop) -> bool:
     """Whether it was woken and has still to begin its turn."""
     return loop._wake.is_set() and loop._thread is not None and loop._thread.is_alive()
+
+
+def _has_no_logs(response: requests.Response) -> bool:
+    return response.status_code == 400 and response.json()["name"] == "NO_TASK_LOGS_FOUND"
 
 
 def _ok(response: requests.Response) -> Json:

@@ -22,6 +22,7 @@ import requests
 
 from emulator.data_folder import label_of
 from emulator.lambdas.launch import LABEL
+from tests.support.answers import watched
 
 Json = dict[str, Any]
 Found = TypeVar("Found")
@@ -59,7 +60,8 @@ def ask(method: str, url: str, **options: Any) -> requests.Response:
     """A request to a server of this machine, whatever proxy the variables name."""
     with requests.Session() as session:
         session.trust_env = False
-        return session.request(method, url, **{"timeout": _SECONDS_TO_ANSWER, **options})
+        options = {"timeout": _SECONDS_TO_ANSWER, **options}
+        return watched(session.request(method, url, **options))
 
 
 class TaskService:
@@ -75,9 +77,8 @@ class TaskService:
 
     def call(self, method: str, path: str, body: Json | None = None) -> requests.Response:
         """`path` follows /tasks/v1."""
-        return self._session.request(
-            method, f"{self.url}/tasks/v1{path}", json=body, timeout=_SECONDS_TO_ANSWER
-        )
+        url = f"{self.url}/tasks/v1{path}"
+        return watched(self._session.request(method, url, json=body, timeout=_SECONDS_TO_ANSWER))
 
     def get(self, path: str) -> Json:
         return _accepted(self.call("GET", path))
@@ -108,6 +109,11 @@ class TaskService:
         """The answer to a direct execution, be it a task with its result or an error."""
         answer: Json = self.call("POST", f"/functions/{name}/execute", {"data": data or {}}).json()
         return answer
+
+    def warm_up(self, name: str, data: Json | None = None) -> None:
+        """Executes it, which has to go well, so that an environment is there."""
+        task = self.execute(name, data)
+        assert task.get("status") == "complete", task
 
     def create(self, name: str, data: Json | None = None, **properties: Any) -> str:
         """Queues a task and returns its id."""
@@ -148,7 +154,8 @@ class TaskService:
         messages: list[str] = []
         while True:
             answer = self.call("GET", f"/{task_id}/logs?limit(100,{len(messages)})")
-            page = answer.json()["data"] if answer.ok else []
+            has_none = answer.status_code == 400 and answer.json()["name"] == "NO_TASK_LOGS_FOUND"
+            page = [] if has_none else _accepted(answer)["data"]
             messages += [line["message"] for line in page]
             if len(page) < 100:
                 return messages

@@ -12,6 +12,7 @@ from requests_oauthlib import OAuth1
 
 from emulator import ids
 from emulator.identity.account import oauth1_variables
+from tests.support.answers import watched
 from tests.support.builders import Dock
 
 Json = dict[str, Any]
@@ -38,9 +39,10 @@ class Person:
         """`path` is the whole of it, with the query."""
         with requests.Session() as session:
             session.trust_env = False
-            return session.request(
+            answer = session.request(
                 method, self.url + path, json=body, auth=self.auth, timeout=60, **options
             )
+            return watched(answer)
 
     def get(self, path: str) -> Json:
         return _ok(self.ask("GET", path))

@@ -2,32 +2,20 @@
 
 import base64
 import io
-import os
 import stat
 import zipfile
 
 import pytest
 
 from emulator.errors import BadFunctionCode
-from emulator.functions import code
+from emulator.functions import code, unzip
 from emulator.functions.code import CodeStore
-
-
-def zipped(*entries, system=3, packing=zipfile.ZIP_DEFLATED):
-    """Entries are (name, content, unix mode); `system` is where it was made: 3 is Unix."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content, mode in entries:
-            info = zipfile.ZipInfo(name)
-            info.create_system = system
-            info.compress_type = packing
-            archive.writestr(info, content)
-            info.external_attr = mode << 16  # by itself it puts one where there is none
-    return buffer.getvalue()
-
+from tests.support.zips import zipped
 
 FILE = stat.S_IFREG | 0o644
 PROGRAM = stat.S_IFREG | 0o700
+LINK = stat.S_IFLNK | 0o777
+FOLDER = stat.S_IFDIR | 0o755
 GOOD = zipped(("app.py", "pass", FILE), ("lib/tool", "#!/bin/sh", PROGRAM))
 
 
@@ -36,53 +24,22 @@ def store(tmp_path):
     return CodeStore(tmp_path / "code")
 
 
-def test_code_is_unpacked_readable_for_everyone_and_executable_where_the_zip_says(store):
-    before = os.umask(0o077)
-    try:
-        folder = store.folder(store.add(GOOD))
-    finally:
-        os.umask(before)
-
-    assert stat.S_IMODE((folder / "app.py").stat().st_mode) == 0o644
-    assert stat.S_IMODE((folder / "lib/tool").stat().st_mode) == 0o755
-    assert stat.S_IMODE((folder / "lib").stat().st_mode) == 0o755
-
-
-@pytest.mark.parametrize(
-    ("system", "mode", "unpacked"),
-    [
-        pytest.param(0, 0, 0o755, id="made on Windows"),
-        pytest.param(0, 0o644, 0o755, id="made on Windows with something else there"),
-        pytest.param(3, 0, 0o755, id="made on Unix without modes"),
-        pytest.param(3, FILE, 0o644, id="made on Unix, a file"),
-        pytest.param(3, PROGRAM, 0o755, id="made on Unix, its owner's program"),
-        pytest.param(3, stat.S_IFREG | 0o010, 0o755, id="made on Unix, its group's program"),
-    ],
-)
-def test_a_bootstrap_is_a_program_unless_the_zip_says_otherwise(store, system, mode, unpacked):
-    archive = zipped(("bootstrap", "#!/bin/sh", mode), system=system)
-
-    bootstrap = store.folder(store.add(archive)) / "bootstrap"
-
-    assert stat.S_IMODE(bootstrap.stat().st_mode) == unpacked
-
-
 def test_the_same_zip_is_unpacked_once(store, monkeypatch):
     digest = store.add(GOOD)
-    monkeypatch.delattr(code, "_unpack")
+    monkeypatch.delattr(code, "unpack")
 
     assert store.add(GOOD) == digest
 
 
 def test_of_two_that_unpack_the_same_zip_at_once_either_may_be_faster(store, tmp_path, monkeypatch):
-    unpack = code._unpack
+    unpack = code.unpack
 
     def unpack_second(archive, folder):
         unpack(archive, folder)
-        monkeypatch.setattr(code, "_unpack", unpack)
+        monkeypatch.setattr(code, "unpack", unpack)
         CodeStore(tmp_path / "code").add(archive)
 
-    monkeypatch.setattr(code, "_unpack", unpack_second)
+    monkeypatch.setattr(code, "unpack", unpack_second)
 
     digest = store.add(GOOD)
 
@@ -117,14 +74,29 @@ def path_of(length):
         pytest.param(zipped(("../evil", "x", FILE)), id="leaves the folder"),
         pytest.param(zipped(("a/../../evil", "x", FILE)), id="leaves it on a detour"),
         pytest.param(zipped(("/etc/evil", "x", FILE)), id="absolute path"),
-        pytest.param(zipped(("..\\evil", "x", FILE)), id="backslash"),
-        pytest.param(zipped(("link", "/etc/passwd", stat.S_IFLNK | 0o777)), id="symlink"),
+        pytest.param(zipped(("", "x", FILE)), id="no name"),
+        pytest.param(zipped((".", "x", FILE)), id="the name of the folder itself"),
         pytest.param(zipped(("pipe", "", stat.S_IFIFO | 0o644)), id="pipe"),
+        pytest.param(zipped(("disk", "", stat.S_IFBLK | 0o644)), id="device"),
+        pytest.param(zipped(("socket", "", stat.S_IFSOCK | 0o644)), id="socket"),
+        pytest.param(zipped(("x", "/etc", LINK), ("x/passwd", "x", FILE)), id="through a link"),
+        pytest.param(zipped(("x/passwd", "x", FILE), ("x", "/etc", LINK)), id="link put over it"),
+        pytest.param(zipped(("x/", "", FOLDER), ("x", "..", LINK)), id="link in a folder's place"),
+        pytest.param(zipped(("x", "..", LINK), ("x/y", "/", LINK)), id="link through a link"),
+        pytest.param(zipped(("x", "..", LINK), ("x/y/", "", FOLDER)), id="folder through a link"),
+        pytest.param(
+            zipped(("./x", "..", LINK), ("a/.//x", "", FILE), ("x//y", "", FILE)),
+            id="through a link with another spelling",
+        ),
+        pytest.param(zipped(("link", "", LINK)), id="link to no name"),
+        pytest.param(zipped(("link", "a\0b", LINK)), id="link with a zero byte"),
+        pytest.param(zipped(("link", "a" * 4096, LINK)), id="link that is too long"),
         pytest.param(BOMB, id="bomb"),
         pytest.param(lying(zipped(("z", b"\0" * 70_001, FILE)), 5), id="lying headers"),
         pytest.param(zipped(("a", "x", FILE), ("a/b", "x", FILE)), id="file and folder"),
         pytest.param(zipped((path_of(1025), "x", FILE)), id="path too long"),
         pytest.param(zipped(("x" * 256, "x", FILE)), id="name too long"),
+        pytest.param(zipped(("ü" * 128, "x", FILE)), id="name too long in bytes"),
         pytest.param(zipped(("a", "x", FILE), packing=zipfile.ZIP_BZIP2), id="bzip2"),
         pytest.param(zipped(("a", "x", FILE), packing=zipfile.ZIP_LZMA), id="lzma"),
         pytest.param(b"x" * (code.MAX_ZIPPED + 1), id="too large"),
@@ -145,7 +117,7 @@ def test_of_entries_that_lie_no_more_is_written_than_they_say(
     """What the limit is compared with is what they say."""
     entries = [("a", b"\0" * 70_001, FILE), ("b", b"\0" * 70_002, FILE)]
     archive = lying(zipped(*entries, packing=packing), size)
-    monkeypatch.setattr(code.shutil, "rmtree", lambda *_, **__: None)
+    monkeypatch.setattr(code.tree, "remove", lambda _: None)
 
     with pytest.raises(BadFunctionCode, match="while unzipping"):
         store.add(archive)
@@ -159,17 +131,19 @@ def test_a_path_may_be_as_long_as_this(store):
     assert (folder / path_of(1024)).read_text() == "x"
 
 
-def test_a_zip_has_so_many_entries_and_no_more(store, monkeypatch):
-    monkeypatch.setattr(code, "MAX_ENTRIES", 3)
+def test_a_zip_makes_so_many_files_and_folders_and_no_more(store, monkeypatch):
+    monkeypatch.setattr(unzip, "MAX_ENTRIES", 3)
     entries = [(f"{number}.py", "", FILE) for number in range(4)]
 
     store.add(zipped(*entries[:3]))
-    with pytest.raises(BadFunctionCode, match="more than 3 entries"):
-        store.add(zipped(*entries))
+    store.add(zipped(("a/b/c", "", FILE)))
+    for too_many in (entries, [("a/b/c/d", "", FILE)], [(f"{n}", "a", LINK) for n in range(4)]):
+        with pytest.raises(BadFunctionCode, match="more than 3 files and folders"):
+            store.add(zipped(*too_many))
 
 
 def test_code_has_so_many_bytes_in_all_and_no_more(store, monkeypatch):
-    monkeypatch.setattr(code, "MAX_UNZIPPED", 2_000_000)
+    monkeypatch.setattr(unzip, "MAX_UNZIPPED", 2_000_000)
     halves = [("a", b"\0" * 1_000_000, FILE), ("b", b"\0" * 1_000_000, FILE)]
 
     store.add(zipped(*halves))
@@ -180,7 +154,7 @@ def test_code_has_so_many_bytes_in_all_and_no_more(store, monkeypatch):
 def test_the_limits_are_awss_and_the_services():
     assert code.MAX_ZIPPED == 10 * 1024 * 1024
     assert code.MAX_ZIPPED_BY_AWS == 50 * 1024 * 1024
-    assert code.MAX_UNZIPPED == 250 * 1024 * 1024
+    assert unzip.MAX_UNZIPPED == 250 * 1024 * 1024
 
 
 def test_base64_of_too_much_is_refused_before_it_is_read():

@@ -83,6 +83,20 @@ def test_any_other_address_is_the_functions_own_business(host):
     assert environment(API_HOST=host)["API_HOST"] == host
 
 
+def test_an_sdk_of_aws_finds_lambda_here():
+    assert environment()["AWS_ENDPOINT_URL_LAMBDA"] == INSIDE
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL"])
+def test_a_function_that_says_where_lambda_is_is_led_nowhere_else(name):
+    elsewhere = environment(**{name: "http://localstack:4566"})
+    here = environment(**{name: "http://localhost:8080"})
+
+    both = ("AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL")
+    assert [elsewhere[each] for each in both if each in elsewhere] == ["http://localstack:4566"]
+    assert [here[each] for each in both if each in here] == [INSIDE]
+
+
 def test_a_function_with_a_credential_of_its_own_gets_none_of_ours():
     made = environment(API_OAUTH_TOKEN="own")
 

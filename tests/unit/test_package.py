@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import zipfile
 from pathlib import Path
 
@@ -50,37 +51,85 @@ def test_the_executable_bit_is_kept(folder: Path) -> None:
     assert modes == {"bootstrap": 0o755, "index.py": 0o644, "lib/one.py": 0o644}
 
 
-def test_a_link_inside_the_folder_is_packed_as_what_it_links_to(folder: Path) -> None:
-    (folder / "bin").symlink_to("lib")
+def targets_in(zipped: bytes) -> dict[str, str]:
+    archive = zipfile.ZipFile(io.BytesIO(zipped))
+    return {
+        entry.filename: archive.read(entry).decode()
+        for entry in archive.infolist()
+        if entry.external_attr >> 16 == stat.S_IFLNK | 0o777
+    }
 
-    zipped = package.zip_folder(folder)
 
-    assert names_in(zipped) == ["bin/one.py", "index.py", "lib/one.py"]
+@pytest.mark.parametrize("umask", [0, 0o077])
+def test_everyone_may_read_what_is_packed_whatever_it_is_here(folder: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        (folder / "secret.py").write_text("")
+        (folder / "lib" / "run").write_text("")
+        (folder / "secret.py").chmod(0o400)
+        (folder / "lib" / "run").chmod(0o4711)
+        (folder / "lib").chmod(0o700)
+        zipped = package.zip_folder(folder)
+    finally:
+        os.umask(before)
+
+    entries = zipfile.ZipFile(io.BytesIO(zipped)).infolist()
+    modes = {entry.filename: entry.external_attr >> 16 for entry in entries}
+    file, program = stat.S_IFREG | 0o644, stat.S_IFREG | 0o755
+    assert modes == {"index.py": file, "lib/one.py": file, "secret.py": file, "lib/run": program}
+    assert {entry.create_system for entry in entries} == {3}
 
 
 @pytest.mark.parametrize(
-    ("target", "complaint"),
+    ("link", "target", "packed"),
     [
-        ("../secret", "links out of the folder"),
-        ("../../outside", "links out of the folder"),
-        ("nothing", "link to nothing"),
-        (".", "links to a folder that it is in"),
+        pytest.param("bin", "lib", "lib", id="a folder"),
+        pytest.param("lib/up.py", "../index.py", "../index.py", id="a file"),
+        pytest.param("nothing", "lib/none.py", "lib/none.py", id="nothing"),
+        pytest.param("here", ".", ".", id="the folder itself"),
+        pytest.param("self", "self", "self", id="the link itself"),
+        pytest.param("layer", "/opt/nodejs", "/opt/nodejs", id="a layer"),
+        pytest.param("cache", "/tmp/cache", "/tmp/cache", id="what can be written"),
+        pytest.param("task", "/var/task/lib", "/var/task/lib", id="the code in its container"),
+        pytest.param("lib/all", "{folder}/lib/one.py", "one.py", id="an absolute path"),
+        pytest.param("lib/far", "../../code/index.py", "../index.py", id="out and in again"),
     ],
 )
-def test_a_link_that_cannot_be_packed_is_named(folder: Path, target: str, complaint: str) -> None:
-    (folder.parent / "secret").write_text("not yours")
-    (folder / "link").symlink_to(target)
+def test_a_link_is_packed_as_a_link(folder: Path, link: str, target: str, packed: str) -> None:
+    (folder / link).symlink_to(target.format(folder=folder))
 
-    with pytest.raises(BadPackage, match=f"link .*{complaint}|{complaint}"):
-        package.zip_folder(folder)
+    zipped = package.zip_folder(folder)
+
+    assert targets_in(zipped) == {link: packed}
+    assert sorted(names_in(zipped)) == sorted(["index.py", "lib/one.py", link])
 
 
-def test_links_that_lead_round_in_a_circle_are_refused(folder: Path) -> None:
+def test_links_are_the_same_whatever_way_leads_to_the_folder(folder: Path, tmp_path: Path) -> None:
+    (folder / "lib" / "all").symlink_to(folder / "index.py")
+    (folder / "bin").symlink_to("lib")
+    (tmp_path / "other").symlink_to("code")
+
+    assert package.zip_folder(tmp_path / "other") == package.zip_folder(folder)
+
+
+def test_links_that_lead_round_in_a_circle_are_packed(folder: Path) -> None:
     (folder / "other").mkdir()
     (folder / "lib" / "to-other").symlink_to("../other")
     (folder / "other" / "to-lib").symlink_to("../lib")
 
-    with pytest.raises(BadPackage, match="links to a folder that it is in"):
+    targets = targets_in(package.zip_folder(folder))
+
+    assert targets == {"lib/to-other": "../other", "other/to-lib": "../lib"}
+
+
+@pytest.mark.parametrize(
+    "target", ["../secret", "../../outside", "../none", "/etc/passwd", "/opt2"]
+)
+def test_a_link_out_of_the_folder_is_refused_and_named(folder: Path, target: str) -> None:
+    (folder.parent / "secret").write_text("not yours")
+    (folder / "link").symlink_to(target)
+
+    with pytest.raises(BadPackage, match=r"code/link links out of the folder, to /.*; put a copy"):
         package.zip_folder(folder)
 
 

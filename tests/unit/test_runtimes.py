@@ -8,10 +8,11 @@ from emulator.functions import runtimes
 
 LAMBDAS = """
     nodejs nodejs4.3 nodejs6.10 nodejs8.10 nodejs10.x nodejs12.x nodejs14.x nodejs16.x nodejs18.x
-    nodejs20.x nodejs22.x nodejs24.x python2.7 python3.6 python3.7 python3.8 python3.9 python3.10
-    python3.11 python3.12 python3.13 python3.14 java8 java8.al2 java11 java17 java21 java25
+    nodejs20.x nodejs22.x nodejs24.x nodejs26.x python2.7 python3.6 python3.7 python3.8 python3.9
+    python3.10 python3.11 python3.12 python3.13 python3.14 python3.15 java8 java8.al2 java11 java17
+    java21 java25 java8.al2023 java11.al2023 java17.al2023
     dotnetcore1.0 dotnetcore2.0 dotnetcore2.1 dotnetcore3.1 dotnet6 dotnet8 dotnet10 ruby2.5
-    ruby2.7 ruby3.2 ruby3.3 ruby3.4 go1.x provided provided.al2 provided.al2023
+    ruby2.7 ruby3.2 ruby3.3 ruby3.4 ruby4.0 go1.x provided provided.al2 provided.al2023
 """
 
 
@@ -59,7 +60,28 @@ def test_a_runtime_is_retired_from_its_deprecation_day_on() -> None:
 
     assert not python.retired(date(2025, 12, 14))
     assert python.retired(date(2025, 12, 15))
-    assert not runtimes.find("java21").retired(date(2040, 1, 1))
+    assert not runtimes.find("python3.15").retired(date(2040, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("id", "day"),
+    [
+        ("python3.11", date(2027, 6, 30)),
+        ("python3.10", date(2026, 10, 31)),
+        ("java8.al2", date(2027, 6, 30)),
+        ("java21", date(2029, 6, 30)),
+        ("dotnet6", date(2024, 12, 20)),
+        ("dotnet8", date(2026, 11, 10)),
+        ("provided.al2", date(2026, 7, 31)),
+        ("ruby4.0", date(2029, 3, 31)),
+        ("nodejs", date(2016, 8, 30)),
+        ("nodejs26.x", None),
+    ],
+)
+def test_a_runtime_is_supported_until_the_day_that_aws_has_published(
+    id: str, day: date | None
+) -> None:
+    assert runtimes.find(id).deprecated == day
 
 
 def test_every_stand_in_named_has_a_recipe_of_the_runtimes_family() -> None:

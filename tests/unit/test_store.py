@@ -195,7 +195,8 @@ def test_after_a_stop_all_is_in_the_one_file(path: Path) -> None:
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_new_connection_makes_no_file_anew_and_takes_no_other(path: Path, replaced: bool) -> None:
     store = Store(path)
-    path.rename(path.with_name("elsewhere"))
+    for file in path.parent.glob("taskdock.db*"):
+        file.unlink()
     if replaced:
         Store(path).close()
 

@@ -19,7 +19,8 @@ from benchmarks.fidelity.case import (
     status_row,
     unhandled,
 )
-from benchmarks.peers import Function
+from benchmarks.fidelity.seen import Seen
+from benchmarks.function import Function
 
 MIB = 1024 * 1024
 
@@ -89,6 +90,47 @@ PASS_THROUGH = Case(
             "the same bytes",
             "S",
             lambda seen: "the same bytes" if seen.answers[0].body == _BYTES else seen.body(0),
+        ),
+    ),
+)
+
+
+def _nested(depth: int) -> bytes:
+    return b"[" * depth + b"]" * depth
+
+
+def _refused(seen: Seen, number: int) -> str:
+    if seen.answers[number].status == 200:
+        return "taken"
+    kind = seen.header(number, "X-Amzn-Errortype").partition(":")[0]
+    return f"{seen.status(number)} {kind}"
+
+
+UNUSUAL_EVENTS = Case(
+    "unusual-events",
+    "The same process, with events at the limits of JSON",
+    Function({"bootstrap": _ECHO}, runtime="provided.al2023", handler="any"),
+    calls(b'\xef\xbb\xbf{"a": 1}', _nested(990), _nested(1000), _nested(1001)),
+    (
+        Row("with a byte order mark", "taken", "R", lambda seen: _refused(seen, 0)),
+        *(
+            Row(
+                f"{depth} arrays in each other",
+                "the same bytes",
+                "R",
+                lambda seen, number=number, depth=depth: (
+                    "the same bytes"
+                    if seen.answers[number].body == _nested(depth)
+                    else _refused(seen, number)
+                ),
+            )
+            for number, depth in ((1, 990), (2, 1000))
+        ),
+        Row(
+            "1001 arrays in each other",
+            "400 InvalidRequestContentException",
+            "R",
+            lambda seen: _refused(seen, 3),
         ),
     ),
 )

@@ -17,6 +17,7 @@ from benchmarks.fidelity.case import (
     unhandled,
     works,
 )
+from benchmarks.function import Function
 
 
 def _ending(name: str, statement: str, message: str) -> Case:
@@ -61,6 +62,64 @@ EXITS = (
     _ending(
         "kill", "os.kill(os.getpid(), signal.SIGKILL)", "Runtime exited with error: signal: killed"
     ),
+)
+
+
+# How Go words signals; AWS passes it on without "(core dumped)".
+_SIGNALS = {
+    "SIGILL": "illegal instruction",
+    "SIGBUS": "bus error",
+    "SIGFPE": "floating point exception",
+    "SIGPIPE": "broken pipe",
+    "SIGHUP": "hangup",
+    "SIGTRAP": "trace/breakpoint trap",
+}
+_STATUSES = (134, 137, 139, 143)  # a shell tells of signals by these
+
+
+def _exit_error(why: str) -> str:
+    return (
+        '{"errorType":"Runtime.ExitError","errorMessage":'
+        f'"RequestId: <id> Error: Runtime exited with error: {why}"}}'
+    )
+
+
+SIGNALS = Case(
+    "signals",
+    "A handler that ends its process by a signal, or with a status that looks like one",
+    python(
+        """
+        import os, signal
+
+        def handler(event, context):
+            if "status" in event:
+                os._exit(event["status"])
+            number = getattr(signal, event["signal"])
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        """,
+        timeout=10,
+    ),
+    calls(*({"signal": name} for name in _SIGNALS), *({"status": one} for one in _STATUSES)),
+    (
+        *(
+            Row(name, _exit_error(f"signal: {words}"), "R" if name == "SIGILL" else "S", body(n))
+            for n, (name, words) in enumerate(_SIGNALS.items())
+        ),
+        *(
+            Row(f"status {status}", _exit_error(f"exit status {status}"), "S", body(n))
+            for n, status in enumerate(_STATUSES, len(_SIGNALS))
+        ),
+    ),
+)
+
+
+STATUS_142 = Case(
+    "status-142",
+    "A bootstrap that ends with status 142, as the entry point of AWS's images does",
+    Function({"bootstrap": "#!/bin/sh\nexit 142\n"}, runtime="provided.al2023", handler="any"),
+    calls({}),
+    (Row("body", _exit_error("exit status 142"), "S", body(0)),),
 )
 
 

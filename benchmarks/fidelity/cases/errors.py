@@ -20,7 +20,7 @@ from benchmarks.fidelity.case import (
     unhandled,
 )
 from benchmarks.fidelity.seen import Seen
-from benchmarks.peers import Function
+from benchmarks.function import Function
 
 
 def _process_of(seen: Seen) -> str:

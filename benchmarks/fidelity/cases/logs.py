@@ -118,3 +118,25 @@ LOG_TAIL = Case(
         ),
     ),
 )
+
+
+_BAR = "10%\r20%\r30%"
+
+
+def _of_the_bar(seen: Seen) -> str:
+    lines = [line for line in seen.log.split("\n") if "%" in line]
+    return "one line" if [line.rstrip("\r") for line in lines] == [_BAR] else f"{len(lines)} lines"
+
+
+PROGRESS_BAR = Case(
+    "progress-bar",
+    "A handler that prints a progress bar",
+    python(
+        """
+        def handler(event, context):
+            print("10%\\r20%\\r30%", flush=True)
+        """
+    ),
+    calls({}),
+    (Row("in the log", "one line", "R", _of_the_bar),),
+)

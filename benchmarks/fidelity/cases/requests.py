@@ -112,6 +112,12 @@ INVOCATION_TYPES = Case(
     _play_types,
     (
         Row("DryRun: status", "204", "D", status(0)),
+        Row(
+            "DryRun: `X-Amz-Executed-Version`",
+            "absent",
+            "R",
+            header(0, "X-Amz-Executed-Version"),
+        ),
         Row("DryRun: body", "empty", "D", lambda seen: _emptiness(seen, 0)),
         Row("DryRun: the function", "does not run", "D", lambda seen: _ran(seen, "DryRun")),
         Row("Event: status", "202", "D", status(1)),

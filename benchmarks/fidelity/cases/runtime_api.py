@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from benchmarks.fidelity.case import (
     Case,
     Row,
@@ -13,6 +15,7 @@ from benchmarks.fidelity.case import (
     no_function_error,
     python,
 )
+from benchmarks.fidelity.seen import Seen
 
 AFTER_ANSWER = Case(
     "after-answer",
@@ -66,7 +69,9 @@ RUNTIME_API = Case(
         def handler(event, context):
             wrong = "invocation/00000000-0000-4000-8000-000000000000"
             again = ask("GET", "invocation/next").getheader("Lambda-Runtime-Aws-Request-Id")
+            unknown = ask("GET", "nothing")
             return {
+                "unknown": f"{unknown.status} {unknown.read().decode().strip()}",
                 "response": refusal(f"{wrong}/response"),
                 "error": refusal(f"{wrong}/error"),
                 "init": refusal("init/error"),
@@ -76,9 +81,54 @@ RUNTIME_API = Case(
     ),
     calls({}),
     (
+        Row("a path that there is not", "404 404 page not found", "S", field("unknown")),
         Row("response to an unknown id", "400 InvalidRequestID", "S", field("response")),
         Row("error to an unknown id", "400 InvalidRequestID", "S", field("error")),
         Row("init/error after init", "403 InvalidStateTransition", "S", field("init")),
         Row("next while an invocation is open", "the same one", "S", field("again")),
+    ),
+)
+
+
+_CAUSE = json.dumps(
+    {
+        "errorMessage": "message",
+        "errorType": "Type",
+        "stackTrace": ["here"],
+        "errorCause": {"working_directory": "/", "exceptions": [], "paths": []},
+    }
+)
+
+
+def _invalid(seen: Seen) -> str:
+    words = "Invalid error body"
+    return words if words in seen.body(1) else seen.body(1)
+
+
+ERROR_CAUSE = Case(
+    "error-cause",
+    "A handler that posts an error with its cause to the Runtime API",
+    python(
+        """
+        import http.client, os
+
+        def handler(event, context):
+            connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+            path = f"/2018-06-01/runtime/invocation/{context.aws_request_id}/error"
+            kind = {"Content-Type": "application/vnd.aws.lambda.error.cause+json"}
+            connection.request("POST", path, event["body"], kind)
+            connection.getresponse().read()
+            os._exit(0)
+        """
+    ),
+    calls({"body": _CAUSE}, {"body": "not JSON"}),
+    (
+        Row(
+            "body",
+            '{"errorMessage":"message","errorType":"Type","stackTrace":["here"]}',
+            "S",
+            body(0),
+        ),
+        Row("body, where it is not JSON", "Invalid error body", "S", _invalid),
     ),
 )

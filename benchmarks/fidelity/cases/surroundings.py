@@ -6,7 +6,7 @@ import base64
 import json
 import re
 
-from benchmarks.fidelity.case import Case, Row, calls, field, python, whose_id
+from benchmarks.fidelity.case import Case, Row, body, calls, field, python, whose_id
 from benchmarks.fidelity.seen import Seen
 
 _CONTEXT = json.dumps({"client": {"installation_id": "phone"}, "custom": {"key": "value"}})
@@ -191,4 +191,30 @@ SANDBOX = Case(
         _box("open files at most", "1024", "files"),
     ),
     needs="container",
+)
+
+
+OWN_CALL = Case(
+    "own-call",
+    "A handler that calls its function again, at the address that AWS's clients take",
+    python(
+        """
+        import os, urllib.request
+
+        def handler(event, context):
+            if event.get("again"):
+                return "called"
+            names = ("AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL")
+            url = next((os.environ[name] for name in names if name in os.environ), "")
+            if not url:
+                return "at Amazon's servers"
+            path = f"/2015-03-31/functions/{context.function_name}/invocations"
+            with urllib.request.urlopen(url + path, b'{"again": true}') as answer:
+                return answer.read().decode().strip('"')
+        """,
+        timeout=10,
+    ),
+    calls({}),
+    (Row("result", '"called"', "D", body(0)),),
+    needs="names",
 )

@@ -1,0 +1,236 @@
+"""Unpacking: what a zip would make is decided whole, and only then is the first byte written.
+
+Nothing of a zip is trusted. Links come last, when all files and folders are there under names of
+their own, so no link is ever on the way to something that is written.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from emulator.errors import BadFunctionCode
+
+MAX_UNZIPPED = 250 * 1024 * 1024  # bytes, AWS Lambda's limit
+MAX_ENTRIES = 100_000  # AWS has no limit; this one keeps a made-up zip from using up inodes
+MAX_PATH = 1024  # characters
+MAX_NAME = 255  # bytes, of each file system in use
+MAX_TARGET = 4095  # bytes of a link's target, Linux's limit
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""`zipfile` unpacks these piece by piece; a kilobyte of another can take gigabytes of memory."""
+_CHUNK = 1024 * 1024
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,  # a kind of encryption that zipfile does not know
+    RuntimeError,  # an encrypted entry
+    ValueError,  # a name that cannot be a path
+)
+
+# "Version made by" and "external file attributes": APPNOTE.TXT 4.4.2 and 4.4.15
+_UNIX = (3, 19)  # Unix, macOS: the upper half is a Unix mode
+_DOS_READ_ONLY = 0x01
+_DOS_FOLDER = 0x10
+_UTF_8 = 0x800  # of the flags: the name is in UTF-8
+
+_FOLDER = 0o755
+_KEPT = 0o755
+"""What is kept of a mode. These are files of this machine, too: nobody else on it may write to
+them, nor become their owner by a set-user-ID bit."""
+_CLOSED = 0o700  # of a folder while it is filled, whatever its own mode is
+
+
+class Kind(Enum):
+    FILE = "file"
+    FOLDER = "folder"
+    LINK = "link"
+
+
+@dataclass
+class Layout:
+    """What a zip makes: paths without a slash at either end, of names other than "." and ".."."""
+
+    folders: dict[str, int] = field(default_factory=dict)
+    """Path → mode; those that only a longer path names are among them."""
+    files: dict[str, zipfile.ZipInfo] = field(default_factory=dict)
+    links: dict[str, zipfile.ZipInfo] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.folders) + len(self.files) + len(self.links)
+
+
+def unpack(zipped: bytes, folder: Path) -> None:
+    """Makes `folder` of what is in the zip. Raises `BadFunctionCode`, and may leave half of it."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(zipped)) as archive:
+            _write(archive, lay_out(archive.infolist()), folder)
+    except _DAMAGED as error:
+        raise BadFunctionCode(f"there was an error while unzipping the code: {error}") from None
+
+
+def lay_out(entries: Iterable[zipfile.ZipInfo]) -> Layout:
+    """Of two entries with one path the later one counts. Raises `BadFunctionCode`."""
+    layout, size = Layout(), 0
+    for entry in entries:
+        size += entry.file_size
+        if size > MAX_UNZIPPED:
+            raise BadFunctionCode(f"the code is over {MAX_UNZIPPED // 1024 // 1024} MB unzipped")
+        _add(layout, entry)
+        if len(layout) > MAX_ENTRIES:
+            raise BadFunctionCode(f"the zip has more than {MAX_ENTRIES} files and folders")
+    if not layout.files and not layout.links:
+        raise BadFunctionCode("the zip holds no file")
+    for path in layout.folders:
+        if path in layout.files or path in layout.links:
+            what = Kind.FILE if path in layout.files else Kind.LINK
+            raise BadFunctionCode(f"the zip has {path!r} both as a {what.value} and as a folder")
+    return layout
+
+
+def kind_of(entry: zipfile.ZipInfo) -> Kind:
+    """Raises `BadFunctionCode` for a device, a pipe or a socket."""
+    if _name(entry).endswith("/"):
+        return Kind.FOLDER
+    if entry.create_system not in _UNIX:
+        empty_folder = entry.external_attr & _DOS_FOLDER and not entry.file_size
+        return Kind.FOLDER if empty_folder else Kind.FILE
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind == stat.S_IFLNK:
+        return Kind.LINK
+    if kind == stat.S_IFDIR:
+        return Kind.FOLDER
+    if kind not in (0, stat.S_IFREG):
+        raise BadFunctionCode(
+            f"the zip has an entry that is no file, folder or link: {entry.filename!r};"
+            " put the file itself in its place"
+        )
+    return Kind.FILE
+
+
+def mode_of(entry: zipfile.ZipInfo, kind: Kind) -> int:
+    """The permissions of a zip that was made on Unix, and what a zip of Windows stands for.
+
+    The latter has no permissions, and whatever else its attributes hold means nothing: AWS's own
+    build-lambda-zip says "Unix" in each entry to have a program executable.
+    """
+    if entry.create_system in _UNIX:
+        return (entry.external_attr >> 16) & _KEPT
+    mode = 0o755 if kind is Kind.FOLDER else 0o644
+    return mode & ~0o222 if entry.external_attr & _DOS_READ_ONLY else mode
+
+
+def _add(layout: Layout, entry: zipfile.ZipInfo) -> None:
+    if entry.compress_type not in _PACKINGS:
+        raise BadFunctionCode(
+            f"the zip has an entry that is not packed by deflate: {entry.filename!r}"
+        )
+    path, kind = _path(entry), kind_of(entry)
+    if not path:  # "./", which some tools write for the folder that was packed
+        return
+    for parent in _parents(path):
+        if parent in layout.folders:
+            break
+        layout.folders[parent] = _FOLDER
+    if kind is Kind.FOLDER:
+        layout.folders[path] = mode_of(entry, kind)
+        return
+    layout.files.pop(path, None)
+    layout.links.pop(path, None)
+    (layout.links if kind is Kind.LINK else layout.files)[path] = entry
+
+
+def _path(entry: zipfile.ZipInfo) -> str:
+    name = _name(entry)
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    outside = name.startswith("/") or ".." in parts or (not parts and not name.endswith("/"))
+    too_long = len(name) > MAX_PATH or any(len(os.fsencode(part)) > MAX_NAME for part in parts)
+    if outside or too_long:
+        raise BadFunctionCode(f"the zip has an entry with a bad path: {name[:200]!r}")
+    return "/".join(parts)
+
+
+def _name(entry: zipfile.ZipInfo) -> str:
+    """As it is in the zip, backslashes too. Info-ZIP writes UTF-8 without saying so."""
+    name = entry.orig_filename.partition("\0")[0]
+    if entry.flag_bits & _UTF_8:
+        return name
+    try:
+        return name.encode("cp437").decode()
+    except UnicodeError:
+        return name
+
+
+def _parents(path: str) -> Iterator[str]:
+    """From the folder that it is in upwards."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _write(archive: zipfile.ZipFile, layout: Layout, folder: Path) -> None:
+    """The modes of folders come last, the deepest first: they may close one to the server."""
+    folders = sorted(layout.folders)  # each behind those that it is in
+    path = ""
+    try:
+        folder.mkdir(_CLOSED)
+        for path in folders:
+            os.mkdir(folder / path, _CLOSED)
+        for path, entry in layout.files.items():
+            _write_file(archive, entry, folder / path)
+        for path, entry in layout.links.items():
+            _write_link(archive, entry, folder / path)
+    except OSError as error:
+        complaint = _COMPLAINTS.get(error.errno or 0)
+        if complaint is None:
+            raise
+        raise BadFunctionCode(complaint.format(path[:200])) from None
+    for path in reversed(folders):
+        os.chmod(folder / path, layout.folders[path])
+    os.chmod(folder, _FOLDER)  # whatever the umask is: the function runs as another user
+
+
+_COMPLAINTS = {
+    errno.EEXIST: "the zip has {0!r}, and something else whose name is the same to the file system"
+    " of the data folder, perhaps in other letters; rename one of them",
+    **dict.fromkeys(
+        (errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG),
+        "the file system of the data folder cannot have a file of the name {0!r}; rename it",
+    ),
+}
+
+
+def _write_file(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
+    """It needs no counting: where a header lies, `zipfile` gives no more than that says, and then
+    finds the checksum wrong."""
+    with archive.open(entry) as source, open(target, "xb") as sink:
+        shutil.copyfileobj(source, sink, _CHUNK)
+        os.fchmod(sink.fileno(), mode_of(entry, Kind.FILE))
+
+
+def _write_link(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, link: Path) -> None:
+    """Wherever it leads: that is for the function's container, and nothing here goes there."""
+    target = archive.read(entry) if entry.file_size <= MAX_TARGET else b""
+    if not target or b"\0" in target:
+        raise BadFunctionCode(
+            f"the zip has a link whose target cannot be one: {entry.filename!r};"
+            f" it must be 1 to {MAX_TARGET} bytes without a zero"
+        )
+    try:
+        os.symlink(target, os.fsencode(link))
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
+            raise
+        raise BadFunctionCode(
+            f"the zip has a link, {entry.filename!r}, and the file system of the data folder"
+            f" cannot hold links ({error.strerror}); choose another --data-dir"
+        ) from None

@@ -1,0 +1,41 @@
+"""Answers that nobody looks at: a refusal among them fails the test that asked.
+
+A helper that arranges something by HTTP and ignores the answer proves nothing when it is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+_LOOKS = frozenset(
+    ("status_code", "ok", "reason", "headers", "text", "content", "json", "raise_for_status")
+)
+
+
+class _Refusal(requests.Response):
+    """One that nobody has looked at yet."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _LOOKS:
+            _overlooked.pop(id(self), None)
+        return super().__getattribute__(name)
+
+
+_overlooked: dict[int, requests.Response] = {}
+
+
+def watched(answer: requests.Response) -> requests.Response:
+    """The same answer; the test fails if it is a refusal, and nothing of it is ever read."""
+    if not answer.ok:
+        answer.__class__ = _Refusal
+        _overlooked[id(answer)] = answer
+    return answer
+
+
+def overlooked() -> list[str]:
+    """The refusals that nobody has looked at until now; they are forgotten."""
+    found = list(_overlooked.values())
+    _overlooked.clear()
+    return [f"{each.request.method} {each.url}: {each.status_code} {each.text}" for each in found]
