@@ -226,8 +226,8 @@ class Invoker:
 
 
 class _Waiting:
-    """The wait for an environment. Unless it is over at once, its turn is told of it; and the watch,
-    since it may be the engine that nothing comes from."""
+    """The wait for an environment. Unless it is over at once, its turn is told of it; so is the
+    watch, since it may be the engine that nothing comes from."""
 
     def __init__(self, turn: Turn | None, watch: EngineWatch) -> None:
         self._turn = turn
