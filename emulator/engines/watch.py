@@ -34,7 +34,7 @@ _WAITING = (
 
 
 class EngineWatch(Loop):
-    """For any thread, but for `while_it_answers`."""
+    """For any thread, but for what says that it is on an event loop."""
 
     name = "engine-watch"
 
@@ -98,19 +98,29 @@ class EngineWatch(Loop):
         """What `work` gives; it needs the engine. Raises `EngineUnreachable` as soon as that is
         seen not to answer: the work goes on, and nobody hears of it. On an event loop."""
         begun = asyncio.ensure_future(work)
-        silence: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        with self._lock:
-            self._awaited[silence] = self._clock.monotonic()
-        self.wake()
+        silence = self.await_answers()
         try:
             await asyncio.wait((begun, silence), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            with self._lock:
-                del self._awaited[silence]
+            self.forget(silence)
         if begun.done():
             return begun.result()
         begun.add_done_callback(_ignore)
         raise EngineUnreachable(self._trouble or "the Docker Engine did not answer")
+
+    def await_answers(self) -> asyncio.Future[None]:
+        """Somebody waits for what may be the engine's to give, until `forget`. It is done when the
+        engine does not answer. On an event loop."""
+        silence: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        with self._lock:
+            self._awaited[silence] = self._clock.monotonic()
+        self.wake()
+        return silence
+
+    def forget(self, silence: asyncio.Future[None]) -> None:
+        """Harmless for one that is forgotten already."""
+        with self._lock:
+            self._awaited.pop(silence, None)
 
     def run_once(self) -> float:
         with self._lock:

@@ -13,6 +13,7 @@ from emulator.engines.watch import EngineWatch
 from emulator.errors import EngineUnreachable, Unavailable
 from emulator.functions.function import Function
 from emulator.lambdas import launch
+from emulator.lambdas.environment import Environment
 from emulator.lambdas.invocation import Call, Invocation, Told
 from emulator.lambdas.logs import InvocationLog, Sink
 from emulator.lambdas.outcome import (
@@ -191,24 +192,30 @@ class Invoker:
             )
             answered(outcome)
             return outcome
-        waiting = _Waiting(turn)
-        async with self._pool.lease(function, patience) as leased:
-            may_begin = await waiting.is_over()
-            if isinstance(leased, Failure) or not may_begin:
+        with _Waiting(turn, self._watch) as waiting:
+            async with self._pool.lease(function, patience) as leased:
+                waiting.end()
+                if not isinstance(leased, Failure) and await waiting.may_begin():
+                    return await self._invoke(leased, event, sink, call, answered)
                 failure = self._blamed(leased) if isinstance(leased, Failure) else _NOT_KEPT
                 answered(failure)
                 return failure
-            log = InvocationLog(call.request_id, function, sink, self._clock, self._region)
-            return await Invocation(
-                environment=leased,
-                event=event,
-                call=call,
-                arn=call.arn or launch.function_arn(function.name, self._region),
-                log=log,
-                attendant=self._pool.attendant,
-                clock=self._clock,
-                answered=answered,
-            ).run()
+
+    async def _invoke(
+        self, environment: Environment, event: bytes, sink: Sink, call: Call, answered: Told
+    ) -> Outcome:
+        function = environment.function
+        log = InvocationLog(call.request_id, function, sink, self._clock, self._region)
+        return await Invocation(
+            environment=environment,
+            event=event,
+            call=call,
+            arn=call.arn or launch.function_arn(function.name, self._region),
+            log=log,
+            attendant=self._pool.attendant,
+            clock=self._clock,
+            answered=answered,
+        ).run()
 
     def _blamed(self, failure: Failure) -> Failure:
         """No room is made while the engine is in trouble: it cannot remove anything."""
@@ -219,21 +226,30 @@ class Invoker:
 
 
 class _Waiting:
-    """Tells a turn that it waits, unless that is over at once."""
+    """The wait for an environment. Unless it is over at once, its turn is told of it; so is the
+    watch, since it may be the engine that nothing comes from."""
 
-    def __init__(self, turn: Turn | None) -> None:
+    def __init__(self, turn: Turn | None, watch: EngineWatch) -> None:
         self._turn = turn
-        self._told = False
-        self._timer: asyncio.TimerHandle | None = None
-        if turn is not None:
-            self._timer = asyncio.get_running_loop().call_later(_AT_ONCE, self._tell, turn)
+        self._watch = watch
+        self._awaited: asyncio.Future[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(_AT_ONCE, self._tell)
 
-    def _tell(self, turn: Turn) -> None:
-        self._told = True
-        turn.waits()
+    def __enter__(self) -> _Waiting:
+        return self
 
-    async def is_over(self) -> bool:
-        """False: it may not begin."""
-        if self._timer is not None:
-            self._timer.cancel()
-        return self._turn is None or not self._told or await self._turn.begins()
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def _tell(self) -> None:
+        self._awaited = self._watch.await_answers()
+        if self._turn is not None:
+            self._turn.waits()
+
+    def end(self) -> None:
+        self._timer.cancel()
+        if self._awaited is not None:
+            self._watch.forget(self._awaited)
+
+    async def may_begin(self) -> bool:
+        return self._turn is None or self._awaited is None or await self._turn.begins()

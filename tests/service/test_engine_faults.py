@@ -107,8 +107,9 @@ def test_who_waits_for_an_answer_is_told_that_the_engine_does_not_answer(dock: D
     assert invoked.status_code == 503
     assert invoked.headers["X-Amzn-Errortype"] == "ServiceUnavailableException"
     assert all(GONE in answer.text for answer in (executed, called, invoked))
-    task = dock.get("/").json()["data"][0]
-    assert task["error"] == {"type": "invocation", "name": "EngineUnreachable", "message": GONE}
+    error = dock.get("/").json()["data"][0]["error"]
+    assert (error["type"], error["name"]) == ("invocation", "EngineUnreachable")
+    assert error["message"].endswith(GONE)
     dock.engine.silence = None
     dock.eventually(lambda: dock.execute().status_code == 200)
 
@@ -213,6 +214,33 @@ def test_what_a_hanging_engine_makes_at_last_is_removed(
     dock.engine.starting.set()
 
     dock.eventually(lambda: dock.engine.started and not dock.engine.containers)
+
+
+def test_a_wait_for_room_that_a_hanging_engine_does_not_make_is_no_want_of_room(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.engines.watch._SLOW", 0.1)
+    monkeypatch.setattr("emulator.tasks.service._DIRECT_PATIENCE", 2.0)
+    dock = start_dock(memory_budget=128)
+    removing = threading.Event()
+    remove = FakeContainer.remove
+
+    def hang(container: FakeContainer) -> None:
+        removing.wait(30.0)
+        remove(container)
+
+    monkeypatch.setattr(FakeContainer, "remove", hang)
+    dock.deploy(counted([]))
+    dock.deploy(counted([]), "oak-chair")
+    dock.execute()
+    dock.engine.silence_of_answers = GONE
+
+    answer = dock.execute("oak-chair")
+
+    assert summary(answer) == (503, 1405)
+    assert "EngineUnreachable" in answer.text
+    assert health(dock)[0] == 503
+    removing.set()
 
 
 # With its containers
@@ -381,11 +409,14 @@ def test_a_direct_execution_that_waited_when_its_server_died_is_not_run_later(
     first = start_dock()
     first.deploy(counted([]))
     first.engine.starting.clear()
-    threading.Thread(target=first.execute, daemon=True).start()
-    first.eventually(lambda: first.get("/").json()["data"])
-    (task,) = first.get("/").json()["data"]
-    first.crash()
+    with ThreadPoolExecutor() as pool:
+        caller = pool.submit(first.execute)
+        first.eventually(lambda: first.get("/").json()["data"])
+        (task,) = first.get("/").json()["data"]
+        first.crash()
 
-    second = start_dock()
+        second = start_dock()
 
-    assert second.task(task["id"])["error"]["name"] == "zombieTaskCleaned"
+        assert second.task(task["id"])["error"]["name"] == "zombieTaskCleaned"
+        first.stop()
+    assert caller.result().status_code in (200, 503)  # of a server that was not really killed
