@@ -166,6 +166,11 @@ class Connection(sqlite3.Connection):
         connection.faults = faults
         return connection
 
+    def __del__(self) -> None:
+        """They go with their threads, which from Python 3.13 on is warned of."""
+        with contextlib.suppress(sqlite3.Error):
+            self.close()
+
     def cursor(self, _: Any = None) -> _Cursor:  # type: ignore[override]
         return super().cursor(_Cursor)
 
