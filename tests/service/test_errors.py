@@ -320,7 +320,7 @@ def test_what_is_no_endpoint_is_told_so_in_json(
         (f"POST {T}/ HTTP/1.1\nHost: localhost\nContent-Length: 100000000", 413, 22),
         (f"GET {T}/ HTTP/1.1\nHost: localhost\nX-Wood: {'x' * 300_000}", 431, 22),
         (f"GET {T}/ HTTP/1.1\nHost: localhost\nTransfer-Encoding: walnut", 400, 22),
-        ("WALNUT", 405, 11),
+        ("WALNUT", 400, 22),
     ],
     ids=["length", "too large", "long header", "transfer coding", "no request line"],
 )

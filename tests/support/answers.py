@@ -5,6 +5,7 @@ A helper that arranges something by HTTP and ignores the answer proves nothing w
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import requests
@@ -27,8 +28,11 @@ _overlooked: dict[int, requests.Response] = {}
 
 
 def watched(answer: requests.Response) -> requests.Response:
-    """The same answer; the test fails if it is a refusal, and nothing of it is ever read."""
-    if not answer.ok:
+    """The same answer; the test fails if it is a refusal, and nothing of it is ever read.
+
+    Those of other threads are left out: they can come when the test that asked has ended.
+    """
+    if not answer.ok and threading.current_thread() is threading.main_thread():
         answer.__class__ = _Refusal
         _overlooked[id(answer)] = answer
     return answer
