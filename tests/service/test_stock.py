@@ -332,6 +332,21 @@ def test_code_that_its_owner_may_not_read_does_not_come_from_the_stock(stocked: 
     assert in_stock(stocked) == {}
 
 
+def test_code_that_cannot_be_looked_at_does_not_come_from_the_stock(
+    stocked: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stocked.deploy(lambda event, runtime: runtime.spec.name)
+    (prepared,) = await_stock(stocked)
+    stocked.emulator._code._light.clear()  # as after a start
+    with monkeypatch.context() as patch:
+        patch.setattr("os.scandir", _fail)
+        assert stocked.execute().json()["result"] != prepared.spec.name
+    stocked.pool.retire_idle(0.0)
+    stocked.eventually(lambda: stocked.states() == [])
+
+    assert stocked.execute().json()["result"] == prepared.spec.name
+
+
 def test_a_container_that_cannot_be_prepared_keeps_no_call_from_running(stocked: Dock) -> None:
     stocked.engine.refusal = "no space left on device"
     stocked.deploy(lambda event, runtime: "done")
