@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import stat
 from pathlib import Path
 from threading import Event
@@ -490,6 +491,54 @@ def test_a_prepared_container_that_gets_no_code_is_removed_and_fails_one_call_al
     stocked.eventually(lambda: stocked.states() == [])
     await_stock(stocked)
     assert stocked.execute().json()["result"] == "done"
+
+
+def test_a_container_that_ends_while_it_gets_its_code_fails_no_task(
+    stocked: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill = stocked.emulator._code.fill
+    ended: list[str] = []
+
+    def end_first(id: str, digest: str) -> None:
+        if not ended:
+            ended.append(id)
+            prepared.kill()
+            stocked.eventually(lambda: id not in {slot.id for slot in stocked.pool.snapshot()})
+        fill(id, digest)
+
+    monkeypatch.setattr(stocked.emulator._code, "fill", end_first)
+    stocked.deploy(lambda *_: "done")
+    (prepared,) = await_stock(stocked)
+
+    task = stocked.finish(stocked.create_task())
+
+    assert ended
+    assert task["status"] == "complete"
+    assert stocked.pool.waiting() == []
+
+
+def test_a_full_disk_while_a_container_gets_its_code_fails_no_task(
+    stocked: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[str] = []
+
+    def refuse(id: str, _: str) -> None:
+        refused.append(id)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    stocked.deploy(lambda *_: "done")
+    await_stock(stocked)
+    monkeypatch.setattr(stocked.emulator._code, "fill", refuse)
+
+    task = stocked.finish(stocked.create_task())
+
+    assert refused
+    assert task["status"] == "complete"
+    troubles = [facts for name, facts in stocked.notices if name == "trouble_began"]
+    assert [(facts["what"], "No space left" in facts["reason"]) for facts in troubles] == [
+        ("engine", True)
+    ]
+    stocked.eventually(lambda: stocked.emulator.health.troubles() == [])
 
 
 def test_code_is_copied_where_files_have_no_second_names(
