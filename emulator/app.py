@@ -337,6 +337,7 @@ class Emulator:
             days=settings.keep_days,
             megabytes=settings.keep_mb,
             longest=self.catalog.longest_time_limit,
+            unwritten=lambda: self._unwritten.owners,
             sweep=self.catalog.sweep,
             clock=clock,
             health=self.health,

@@ -38,7 +38,8 @@ class Disk:
         self._clock = SystemClock()
         self._lock = threading.Lock()
         self._found: tuple[float, OSError | None] = (float("-inf"), None)
-        self._troubled = ""  # the trouble's name
+        self._telling = threading.RLock()  # else what has ended meanwhile may be told for ever
+        self._troubled: set[str] = set()  # names of troubles that are told
 
     @contextlib.contextmanager
     def told(self) -> Iterator[None]:
@@ -51,9 +52,11 @@ class Disk:
     def fault(self, error: OSError) -> StorageError:
         """What to raise for this error; it is told in `Health` from now on."""
         found = explain(error, self.folder)
-        self._troubled = DESCRIPTORS if error.errno in _FILES else DISK
-        if self.health is not None:
-            self.health.report(self._troubled, found.message)
+        name = DESCRIPTORS if error.errno in _FILES else DISK
+        with self._telling:
+            self._troubled.add(name)
+            if self.health is not None:
+                self.health.report(name, found.message)
         return found
 
     def met(self) -> StorageError | None:
@@ -63,10 +66,13 @@ class Disk:
 
     def works(self) -> None:
         """Something was written. Quick where there was no trouble."""
-        if name := self._troubled:
-            self._troubled = ""
-            if self.health is not None:
-                self.health.clear(name)
+        if not self._troubled:
+            return
+        with self._telling:
+            while self._troubled:
+                name = self._troubled.pop()
+                if self.health is not None:
+                    self.health.clear(name)
 
     def look_again(self) -> None:
         """Whether a trouble is over."""

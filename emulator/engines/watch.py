@@ -43,7 +43,7 @@ class EngineWatch(Loop):
         self._engine = engine
         self._health = health
         self._clock = SystemClock()  # engines know no other
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # also while `Health` is told, so that it hears all in order
         self._trouble: str | None = None
         self._silent = False
         """It did not answer when it was asked last."""
@@ -85,7 +85,7 @@ class EngineWatch(Loop):
                 rest = min(_SHORTEST_REST * 2**self._strikes, _LONGEST_REST)
                 self._rest_until = now + (rest if self._strikes else 0.0)
             self._trouble = reason
-        self._report(reason)
+            self._report(reason)
         self.wake()
 
     def worked(self) -> None:
@@ -146,7 +146,7 @@ class EngineWatch(Loop):
         with self._lock:
             self._trouble, self._silent = reason, True
             awaited = list(self._awaited)
-        self._report(reason)
+            self._report(reason)
         for silence in awaited:
             with suppress(RuntimeError):  # the loop is closed
                 silence.get_loop().call_soon_threadsafe(_tell, silence)
@@ -155,7 +155,7 @@ class EngineWatch(Loop):
         with self._lock:
             self._trouble, self._silent = None, False
             self._ended = self._clock.monotonic()
-        self._health.clear(NAME)
+            self._health.clear(NAME)
 
     def _report(self, reason: str) -> None:
         self._health.report(NAME, f"{reason}. {_WAITING}.")

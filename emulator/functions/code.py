@@ -68,9 +68,12 @@ class CodeStore:
 
     def is_light(self, digest: str) -> bool:
         """Whether `fill` can be used, and takes no time to speak of: it has few files, and each can
-        be read by its owner."""
+        be read by its owner. False, for now, where that cannot be looked at."""
         if digest not in self._light:
-            self._light[digest] = tree.is_light(self.folder(digest), _FEW)
+            try:
+                self._light[digest] = tree.is_light(self.folder(digest), _FEW)
+            except OSError:  # it was removed by others, or no descriptor is left
+                return False
         return self._light[digest]
 
     def stage(self, id: str) -> Path:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from emulator.engines.engine import Container, ContainerSpec, Engine, Listener
 from emulator.engines.watch import EngineWatch
-from emulator.errors import EngineError
+from emulator.errors import EngineError, EngineUnreachable
 from emulator.functions.function import Function
 from emulator.lambdas import launch
 from emulator.lambdas.environment import Environment
@@ -147,8 +147,17 @@ class Attendant:
         function, id = environment.function, environment.id
         name = launch.container_name(function.name, id)
         environment.image = prepared.image
+        if environment.retired:  # while it was made; its folder may be gone
+            return
         assigned = self._loop.run_in_executor(self.errands, self._outfitter.assign, function, id)
-        environment.program = await assigned
+        try:
+            environment.program = await assigned
+        except EngineError as error:
+            if environment.state is not State.STARTING:  # it has ended, and its folder with it
+                return
+            if isinstance(error, EngineUnreachable):
+                self._watch.failed(error.message)
+            raise
         rename = self._ask(environment, lambda: container.rename(name))
         self._reactor.spawn(rename)  # nobody waits for a name
 

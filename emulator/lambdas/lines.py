@@ -90,7 +90,10 @@ class Lines:
         return bool(self._lines)
 
     async def wait(self, function: Function, patience: float) -> Found | Failure:
-        """What is found for it within `patience` seconds; at once, where nobody else waits."""
+        """What is found for it within `patience` seconds; at once, where nobody else waits.
+
+        Raises what `look` and what it gives raise for this call.
+        """
         alone = not self._lines
         turn: asyncio.Future[Found | Failure] = self._loop.create_future()
         waiter = Waiter(function, next(self._numbers), self._clock.monotonic(), turn)
@@ -104,7 +107,8 @@ class Lines:
             return await turn
         except asyncio.CancelledError:
             self._leave(waiter)
-            found = turn.result() if turn.done() and not turn.cancelled() else None
+            served = turn.done() and not turn.cancelled() and turn.exception() is None
+            found = turn.result() if served else None
             if isinstance(found, tuple):
                 self._give_back(found)
             raise
@@ -118,8 +122,12 @@ class Lines:
 
     def serve_later(self, seconds: float) -> None:
         """Something will have changed by then, and nobody else tells of it."""
-        if self._later is None:
-            self._later = self._loop.call_later(seconds, self._serve_later)
+        moment = self._loop.time() + seconds
+        if self._later is not None:
+            if self._later.when() <= moment:
+                return
+            self._later.cancel()
+        self._later = self._loop.call_at(moment, self._serve_later)
 
     def _serve_later(self) -> None:
         self._later = None
@@ -135,7 +143,12 @@ class Lines:
 
         def serve(waiter: Waiter) -> bool:
             version = waiter.function.version
-            found = take(waiter.function, ahead[version])
+            try:
+                found = take(waiter.function, ahead[version])
+            except Exception as error:  # its own: those behind it are served all the same
+                self._leave(waiter)
+                waiter.turn.set_exception(error)
+                return True
             if isinstance(found, Wait):
                 waiter.why = found
                 ahead[version] += found is Wait.ENVIRONMENT

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from emulator.clock import Clock
+from emulator.disk import SHORTAGES
 from emulator.engines.engine import ContainerSpec, Program
+from emulator.errors import EngineUnreachable, StartFailed
 from emulator.functions import runtimes
 from emulator.functions.code import CodeStore
 from emulator.functions.function import Function
@@ -75,9 +77,14 @@ class Outfitter:
         )
 
     def assign(self, function: Function, id: str) -> Program:
-        """What runs in a prepared container, which has the function's code from now on."""
+        """What runs in a prepared container, which has the function's code from now on. Raises
+        `EngineError`."""
         assert function.code is not None, "else it cannot be prepared"
-        self._code.fill(id, function.code)
+        try:
+            self._code.fill(id, function.code)
+        except OSError as error:
+            kind = EngineUnreachable if error.errno in SHORTAGES else StartFailed
+            raise kind(f"its code cannot be put into place: {error}") from None
         return self._program(function, id)
 
     def discard(self, id: str) -> None:

@@ -16,6 +16,7 @@ from emulator import ids
 from emulator.clock import Clock
 from emulator.engines.engine import Engine
 from emulator.engines.watch import EngineWatch
+from emulator.errors import EngineUnreachable
 from emulator.functions.function import Function
 from emulator.health import Health
 from emulator.lambdas import placement, room
@@ -25,7 +26,7 @@ from emulator.lambdas.fleet import Fleet
 from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.lines import Found, Line, Lines, Take, Wait
 from emulator.lambdas.mailbox import Mailbox
-from emulator.lambdas.outcome import Failure, stopped
+from emulator.lambdas.outcome import Failure, could_not_start, stopped
 from emulator.lambdas.outfitter import Outfitter
 from emulator.lambdas.prepared import Prepared
 from emulator.lambdas.removals import Removals
@@ -71,6 +72,7 @@ class Pool:
         limit.
         """
         self._current = current
+        self._watch = watch
         self._lone = lone
         self._most = most or sys.maxsize
         self._freeze_after = freeze_after
@@ -271,15 +273,25 @@ class Pool:
         prepared = self._stock.prepared_for(function)
         if prepared is not None and free.use(prepared, limit):
             return self._new(function), State.STARTING
-        admission = free.admit(function.memory_limit, limit)
+        return self._admit(free, function)
+
+    def _admit(self, free: Room, function: Function) -> Found | Failure | Wait:
+        """A new environment, as soon as what gives way to it has been removed."""
+        admission = free.admit(function.memory_limit, function.time_limit)
         if admission is None:
             return Wait.ROOM
+        trouble = self._watch.trouble
+        if admission.evicted and trouble is not None:  # what works would go for nothing
+            return could_not_start(EngineUnreachable(trouble))
         for slot in admission.evicted:
             if slot.id in self._environments:
                 self._environments.retire(slot.id)
             else:
                 self._stock.discard(slot.id)
-        return (self._new(function), State.STARTING) if admission.at_once else Wait.REMOVAL
+        if admission.at_once:
+            return self._new(function), State.STARTING
+        self._waiting.serve_later(room.STUCK)
+        return Wait.REMOVAL
 
     def _holding(self) -> list[placement.Slot]:
         """All that holds memory; any thread may ask."""

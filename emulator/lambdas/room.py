@@ -23,7 +23,7 @@ from emulator.lambdas.outcome import Failure, not_started
 from emulator.lambdas.placement import Slot, held
 
 _START = 10.0  # seconds that a start may take beside the time limit: as long as an init
-_STUCK = 5.0  # seconds; what is still being removed then is not counted on
+STUCK = 5.0  # seconds; what is still being removed then is not counted on
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Room:
         if slot.idle:
             self._idle[slot.id] = slot
         elif slot.state is State.RETIRING:
-            if self._now - slot.since < _STUCK:
+            if self._now - slot.since < STUCK:
                 self._coming = self._coming.plus(size)
             else:
                 self._working.append((self._now, size))

@@ -127,8 +127,11 @@ class Dispatcher(Loop):
         return "invocation_retried", {"error": outcome.name}
 
     def _give_up(self, accepted: Accepted, why: str) -> None:
-        self._backlog.remove(accepted)
-        self._tell("invocation_given_up", accepted, error=why)
+        def remove() -> None:
+            self._backlog.remove(accepted)
+            self._tell("invocation_given_up", accepted, error=why)
+
+        self._unwritten.write_or_keep(accepted.record.id, remove)
 
     def _tell(self, name: str, accepted: Accepted, **facts: str) -> None:
         record = accepted.record

@@ -197,16 +197,18 @@ class Queue:
             self._write(_moved(task, Move.CANCELED, now))
 
     def reclaim(
-        self, now: datetime, *, before: datetime, running: Collection[str] = ()
+        self, clock: Clock, *, after: timedelta, running: Collection[str] = ()
     ) -> list[Task]:
-        """Ends what is in progress since `before` but does not run, here or anywhere: fails it, or
-        gives it back where it has surely not begun. What is in progress since a time that is still
-        to come is taken for older: the clock was set back.
+        """Ends what has been in progress for `after` but does not run, here or anywhere: fails it,
+        or gives it back where it has surely not begun. What is in progress since a time that is
+        still to come is taken for older: the clock was set back.
 
         Only one server has the database, so what it does not run itself, nobody runs.
         """
         since = TaskRow.status_changed_timestamp
         with self._store.transaction():
+            now = clock.now()  # when nobody can claim: what others just have is not ahead of it
+            before = now - after
             query = TaskRow.select().where(
                 TaskRow.status == Status.IN_PROGRESS.value,
                 (since <= before) | (since > now),

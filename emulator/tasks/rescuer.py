@@ -33,8 +33,8 @@ class Rescuer(Loop):
 
     def rescue(self, after: timedelta) -> None:
         """Ends what has been in progress for `after` and does not run."""
-        now = self._clock.now()
-        ended = self._queue.reclaim(now, before=now - after, running=self._runner.running)
+        running = self._runner.running
+        ended = self._queue.reclaim(self._clock, after=after, running=running)
         for task in ended:
             if task.error is None:
                 self._notices.publish("task_released", task=task.id)

@@ -8,7 +8,7 @@ The pages of removed rows are used again; the file itself does not get smaller.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -61,12 +61,14 @@ class Retention(Loop):
         days: float,
         megabytes: int,
         longest: Callable[[], float],
+        unwritten: Callable[[], Collection[str]],
         sweep: Callable[[], None],
         clock: Clock,
         health: Health,
         notices: Notices,
     ) -> None:
         """`days` and `megabytes` are kept, 0: all. `longest`: seconds that a function may run.
+        `unwritten`: the owners of log lines whose own rows are still to be written.
 
         `sweep` removes what lies beside the database and is of no more use; it is called now and
         then.
@@ -76,6 +78,7 @@ class Retention(Loop):
         self._days = days
         self._limit = megabytes * MIB
         self._longest_of = longest
+        self._unwritten = unwritten
         self._longest = timedelta(0)  # of all that were seen: a function that is gone may run on
         self._sweep = sweep
         self._clock = clock
@@ -197,13 +200,16 @@ class Retention(Loop):
         self._removed[LINES] += removed
 
     def _look_for_lost_lines(self, now: datetime) -> bool:
-        """Each line is looked at once, when its owner's row must have been written."""
-        before = now - self._may_take()
+        """Each line is looked at once, when its owner's row must have been written, or waits for a
+        database that cannot be."""
+        if self._clock_was_set():  # what still runs may seem to have begun long ago
+            return False
+        before, waiting = now - self._may_take(), self._unwritten()
         if retained.last_line(self._store) < self._looked_through:
             self._looked_through = 0  # all were removed, and numbers begin again
         seen, unknown = retained.lost_lines(self._store, self._looked_through, before, _LOOK)
         busy, self._looked_through = seen > self._looked_through, seen
-        self._unfinished.extend(unknown)
+        self._unfinished.extend(owner for owner in unknown if owner not in waiting)
         return busy
 
     def _clock_was_set(self) -> bool:

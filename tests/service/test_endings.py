@@ -521,8 +521,7 @@ def test_a_lost_claim_changes_nothing(dock: Dock) -> None:
     task_id = dock.create_task()
     dock.eventually(lambda: gate.waiting)
 
-    now = SystemClock().now()
-    dock.emulator._queue.reclaim(now, before=now)
+    dock.emulator._queue.reclaim(SystemClock(), after=timedelta(0))
     gate.open()
 
     dock.eventually(lambda: "claim_lost" in [name for name, _ in dock.notices])

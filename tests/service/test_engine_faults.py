@@ -124,6 +124,24 @@ def test_a_function_that_has_an_environment_is_served_while_the_engine_is_gone(d
     assert dock.execute().status_code == 200
 
 
+def test_nothing_gives_way_to_what_cannot_be_made_while_the_engine_is_gone(
+    start_dock: StartDock,
+) -> None:
+    dock = start_dock(memory_budget=256)
+    dock.deploy(counted([]))
+    assert dock.execute().status_code == 200
+    dock.engine.silence = GONE
+    dock.deploy(counted([]), "oak-chair")
+    assert dock.execute("oak-chair").status_code == 503
+    dock.deploy(counted([]), "elm-desk", memoryLimit=256)
+
+    refused = dock.execute("elm-desk")
+
+    assert summary(refused) == (503, 1405)
+    assert GONE in refused.text
+    assert dock.execute().status_code == 200
+
+
 @pytest.mark.parametrize("refusal", ["no such image", "invalid configuration"])
 def test_what_lies_in_the_function_still_fails_its_task(dock: Dock, refusal: str) -> None:
     dock.deploy(counted([]))

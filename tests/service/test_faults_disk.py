@@ -12,8 +12,11 @@ import pytest
 import requests
 
 from emulator.app import Emulator
+from emulator.clock import SystemClock
 from emulator.disk import Disk, explain
 from emulator.errors import DiskFull, StartupError, TaskdockError
+from emulator.health import Health
+from emulator.notices import Notices
 from emulator.settings import Settings
 from tests.support.aws import NAME
 from tests.support.builders import Dock, Gate, Json, base64_of, eventually, new_function, zip_of
@@ -184,3 +187,16 @@ def test_what_keeps_a_file_from_being_written_is_found_by_trying(disk: SmallDisk
     disk.fill()
 
     assert isinstance(found.met(), DiskFull)
+
+
+def test_every_trouble_of_a_disk_is_over_when_it_can_be_written(tmp_path: Path) -> None:
+    health = Health(clock=SystemClock(), notices=Notices())
+    disk = Disk(tmp_path)
+    disk.health = health
+    disk.fault(OSError(errno.ENOSPC, ""))
+    disk.fault(OSError(errno.EMFILE, ""))
+    assert [trouble.name for trouble in health.troubles()] == ["disk", "descriptors"]
+
+    disk.works()
+
+    assert health.troubles() == []

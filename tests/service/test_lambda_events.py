@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
 
+from emulator.errors import StorageError
 from tests.support.aws import (
     ARN,
     NAME,
@@ -18,6 +20,7 @@ from tests.support.aws import (
     lambda_client,
 )
 from tests.support.builders import (
+    LIMIT,
     Dock,
     Gate,
     StartDock,
@@ -94,6 +97,32 @@ def test_a_failed_event_is_tried_again_after_one_minute_and_after_two(timed_dock
 
     assert len(set(seen)) == 1
     assert [each["error"] for each in facts(dock, "invocation_given_up")] == ["ValueError"]
+
+
+def test_giving_up_an_event_that_cannot_be_written_is_not_tried_without_a_pause(
+    dock: Dock, aws: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backlog, refused = dock.emulator._dispatcher._backlog, Event()
+
+    def refuse(_: Any) -> None:
+        refused.set()
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(dock.emulator._dispatcher, "_held", lambda: True)
+    dock.deploy(lambda *_: None)
+    aws.invoke(FunctionName=NAME, InvocationType="Event")
+    aws.delete_function(FunctionName=NAME)
+    with monkeypatch.context() as patch:
+        patch.setattr(backlog, "remove", refuse)
+        patch.setattr(dock.emulator._dispatcher, "_held", lambda: False)
+        dock.emulator._dispatcher.wake()
+        assert refused.wait(LIMIT)
+        dock.eventually(dock.emulator.health.troubles)
+        assert [each.name for each in dock.emulator.health.troubles()] == ["results"]
+
+    eventually(lambda: facts(dock, "invocation_given_up"))
+    assert facts(dock, "invocation_broke") == []
+    dock.eventually(lambda: not dock.emulator.health.troubles())
 
 
 @pytest.mark.parametrize(

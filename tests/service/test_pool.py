@@ -617,3 +617,27 @@ def test_who_waits_for_one_that_works_on_after_its_answer_gets_another(
 
 def _break(*_: object) -> None:
     raise RuntimeError("planted")
+
+
+def test_a_call_at_which_something_breaks_holds_up_no_other(
+    dock: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = dock.pool._stock.prepared_for
+
+    def prepared_for(function: Function) -> object:
+        if function.name == "walnut-table":
+            raise OSError("it broke")
+        return look(function)
+
+    dock.deploy(lambda *_: "done")
+    dock.deploy(lambda *_: "done", "oak-chair")
+    monkeypatch.setattr(dock.pool._stock, "prepared_for", prepared_for)
+
+    broken = dock.execute()
+    others = [dock.execute("oak-chair") for _ in range(2)]
+
+    assert broken.status_code == 400
+    assert "it broke" in broken.json()["message"]
+    assert [other.status_code for other in others] == [200, 200]
+    assert dock.pool.waiting() == []
+    assert [slot.function for slot in dock.pool.snapshot()] == ["oak-chair"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -33,6 +35,7 @@ ENDINGS = [
     Verdict(Move.RELEASED),
 ]
 MILLISECOND = timedelta(milliseconds=1)
+AT_ONCE = timedelta(0)
 
 
 @pytest.fixture
@@ -191,7 +194,7 @@ def test_what_was_in_progress_before_that_moment_and_at_it_is_reclaimed(
     queue.enqueue(task(NOON - MILLISECOND))
     (claimed,) = queue.claim(1, NOON + since * MILLISECOND)
 
-    reclaimed = queue.reclaim(LATER, before=NOON)
+    reclaimed = queue.reclaim(ManualClock(LATER), after=LATER - NOON)
 
     assert [each.id for each in reclaimed] == ([claimed.id] if lost else [])
     assert queue.get(claimed.id).error == (ZOMBIE if lost else None)
@@ -202,7 +205,7 @@ def test_what_runs_here_is_not_reclaimed(queue: Queue) -> None:
         queue.enqueue(task(NOON))
     runs, lost = queue.claim(2, NOON)
 
-    reclaimed = queue.reclaim(LATER, before=LATER, running=[runs.id])
+    reclaimed = queue.reclaim(ManualClock(LATER), after=AT_ONCE, running=[runs.id])
 
     assert [each.id for each in reclaimed] == [lost.id]
     assert queue.get(runs.id) == runs
@@ -256,7 +259,31 @@ def test_what_a_dead_server_claimed_before_the_clock_was_set_back_is_reclaimed(
     (claimed,) = queue.claim(1, NOON)
     earlier = NOON - timedelta(hours=1)
 
-    assert [each.id for each in queue.reclaim(earlier, before=earlier)] == [claimed.id]
+    reclaimed = queue.reclaim(ManualClock(earlier), after=AT_ONCE)
+
+    assert [each.id for each in reclaimed] == [claimed.id]
+
+
+def test_what_is_claimed_while_a_rescue_waits_for_the_database_is_not_taken_for_a_dead_servers(
+    queue: Queue, store: Store
+) -> None:
+    asked = Event()
+
+    class Clock(ManualClock):
+        def now(self) -> datetime:
+            asked.set()
+            return super().now()
+
+    clock = Clock()
+    queue.enqueue(task(NOON))
+    with ThreadPoolExecutor(1) as rescuer, store.transaction():
+        reclaimed = rescuer.submit(queue.reclaim, clock, after=timedelta(minutes=5))
+        asked.wait(0.3)  # it may look at the clock too early: before it is its turn
+        clock.advance(1)
+        (claimed,) = queue.claim(1, NOON + timedelta(seconds=1))
+
+    assert reclaimed.result() == []
+    assert queue.get(claimed.id) == claimed
 
 
 # What has surely not begun
@@ -270,7 +297,9 @@ def test_what_waits_is_given_back_and_what_may_have_begun_is_not(queue: Queue) -
     assert queue.mark(begun, waiting=True)
     assert queue.mark(begun, waiting=False)
 
-    ended = {each.id: each.status for each in queue.reclaim(LATER, before=LATER)}
+    reclaimed = queue.reclaim(ManualClock(LATER), after=AT_ONCE)
+
+    ended = {each.id: each.status for each in reclaimed}
 
     failed = Status.FAILED
     assert ended == {waits.id: Status.NEW, begun.id: failed, never.id: failed}
@@ -286,7 +315,7 @@ def test_a_mark_is_of_one_claim(queue: Queue) -> None:
 
     assert not queue.mark(first, waiting=True)
 
-    (ended,) = queue.reclaim(LATER, before=LATER)
+    (ended,) = queue.reclaim(ManualClock(LATER), after=AT_ONCE)
     assert (ended.id, ended.status) == (second.id, Status.FAILED)
 
 

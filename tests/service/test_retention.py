@@ -13,7 +13,7 @@ import pytest
 from emulator.clock import to_iso
 from emulator.store import size
 from emulator.store.database import Store
-from emulator.tasks import retained
+from emulator.tasks import api_requests, retained
 from emulator.tasks.retained import KINDS, Kind
 from emulator.tasks.retention import Retention
 from tests.support.aws import NAME, echo, facts, lambda_client
@@ -385,6 +385,66 @@ def test_lines_of_what_still_runs_are_not_taken_for_lost(timed_dock: Dock) -> No
     (request,) = dock.get("/apiRequests").json()["data"]
     logs = dock.get(f"/apiRequests/{request['id']}/logs").json()["data"]
     assert "sawdust" in [line["message"] for line in logs]
+
+
+def test_lines_of_what_cannot_be_written_yet_are_not_taken_for_lost(
+    timed_dock: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dock, gate = timed_dock, Gate()
+    write = Store.change
+
+    def refuse(store: Store, statement: str, values: Any = ()) -> int:
+        if statement == api_requests._INSERT:
+            raise OSError("the disk is full")
+        return write(store, statement, values)
+
+    def talk(event: Any, runtime: Runtime) -> Json:
+        runtime.print("sawdust")
+        gate.pass_(runtime)
+        return {"statusCode": 200}
+
+    dock.deploy(talk)
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "change", refuse)
+        caller = threading.Thread(target=lambda: dock.call("GET", f"/api/{NAME}/"))
+        caller.start()
+        dock.eventually(lambda: gate.waiting == 1)
+        dock.eventually(lambda: count(dock, "task_log"))
+        gate.open()
+        caller.join()
+        dock.eventually(lambda: dock.emulator._unwritten.owners)
+        for _ in range(3):  # hours, and not all at once: that would be a clock that was set
+            dock.advance(40 * 60.0)
+            tidy(dock)
+
+    (request,) = dock.eventually(lambda: dock.get("/apiRequests").json()["data"])
+    logs = dock.get(f"/apiRequests/{request['id']}/logs").json()["data"]
+    assert "sawdust" in [line["message"] for line in logs]
+
+
+def test_lines_of_what_runs_while_the_machine_sleeps_are_not_taken_for_lost(
+    timed_dock: Dock,
+) -> None:
+    dock, gate = timed_dock, Gate()
+
+    def talk(event: Any, runtime: Runtime) -> Json:
+        runtime.print("sawdust")
+        gate.pass_(runtime)
+        return {"statusCode": 200}
+
+    dock.deploy(talk)
+    caller = threading.Thread(target=lambda: dock.call("GET", f"/api/{NAME}/"))
+    caller.start()
+    dock.eventually(lambda: gate.waiting == 1)
+    dock.eventually(lambda: count(dock, "task_log"))
+    assert isinstance(dock.clock, ManualClock)
+
+    dock.clock.set(dock.clock.now() + timedelta(hours=8))
+    tidy(dock)
+
+    assert count(dock, "task_log")
+    gate.open()
+    caller.join()
 
 
 def test_a_log_whose_task_is_forgotten_while_it_is_read_is_not_found(timed_dock: Dock) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import stat
 from pathlib import Path
 from threading import Event
@@ -332,6 +333,21 @@ def test_code_that_its_owner_may_not_read_does_not_come_from_the_stock(stocked: 
     assert in_stock(stocked) == {}
 
 
+def test_code_that_cannot_be_looked_at_does_not_come_from_the_stock(
+    stocked: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stocked.deploy(lambda event, runtime: runtime.spec.name)
+    (prepared,) = await_stock(stocked)
+    stocked.emulator._code._light.clear()  # as after a start
+    with monkeypatch.context() as patch:
+        patch.setattr("os.scandir", _fail)
+        assert stocked.execute().json()["result"] != prepared.spec.name
+    stocked.pool.retire_idle(0.0)
+    stocked.eventually(lambda: stocked.states() == [])
+
+    assert stocked.execute().json()["result"] == prepared.spec.name
+
+
 def test_a_container_that_cannot_be_prepared_keeps_no_call_from_running(stocked: Dock) -> None:
     stocked.engine.refusal = "no space left on device"
     stocked.deploy(lambda event, runtime: "done")
@@ -475,6 +491,54 @@ def test_a_prepared_container_that_gets_no_code_is_removed_and_fails_one_call_al
     stocked.eventually(lambda: stocked.states() == [])
     await_stock(stocked)
     assert stocked.execute().json()["result"] == "done"
+
+
+def test_a_container_that_ends_while_it_gets_its_code_fails_no_task(
+    stocked: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill = stocked.emulator._code.fill
+    ended: list[str] = []
+
+    def end_first(id: str, digest: str) -> None:
+        if not ended:
+            ended.append(id)
+            prepared.kill()
+            stocked.eventually(lambda: id not in {slot.id for slot in stocked.pool.snapshot()})
+        fill(id, digest)
+
+    monkeypatch.setattr(stocked.emulator._code, "fill", end_first)
+    stocked.deploy(lambda *_: "done")
+    (prepared,) = await_stock(stocked)
+
+    task = stocked.finish(stocked.create_task())
+
+    assert ended
+    assert task["status"] == "complete"
+    assert stocked.pool.waiting() == []
+
+
+def test_a_full_disk_while_a_container_gets_its_code_fails_no_task(
+    stocked: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[str] = []
+
+    def refuse(id: str, _: str) -> None:
+        refused.append(id)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    stocked.deploy(lambda *_: "done")
+    await_stock(stocked)
+    monkeypatch.setattr(stocked.emulator._code, "fill", refuse)
+
+    task = stocked.finish(stocked.create_task())
+
+    assert refused
+    assert task["status"] == "complete"
+    troubles = [facts for name, facts in stocked.notices if name == "trouble_began"]
+    assert [(facts["what"], "No space left" in facts["reason"]) for facts in troubles] == [
+        ("engine", True)
+    ]
+    stocked.eventually(lambda: stocked.emulator.health.troubles() == [])
 
 
 def test_code_is_copied_where_files_have_no_second_names(

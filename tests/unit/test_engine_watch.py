@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from threading import Thread
 
 import pytest
 
@@ -118,3 +119,23 @@ def test_a_start_that_succeeds_ends_the_trouble(watched: Watched) -> None:
 
     watched.watch.check()
     assert (watched.watch.trouble, watched.reasons) == (None, [])
+
+
+def test_an_end_that_comes_while_a_fault_is_told_is_told_behind_it(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = watched.health.report
+    start = Thread(target=watched.watch.worked)
+
+    def report_late(*arguments: str) -> None:
+        start.start()
+        start.join(0.3)  # it may be through before this is told
+        report(*arguments)
+
+    monkeypatch.setattr(watched.health, "report", report_late)
+
+    watched.watch.failed("it broke")
+    start.join()
+
+    assert watched.watch.trouble is None
+    assert watched.reasons == []
