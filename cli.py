@@ -136,7 +136,8 @@ def status(as_json: bool, service: TaskService) -> None:
         return
     for trouble in found.get("troubles", ()):  # there are older servers
         _show_trouble(trouble)
-    queued, memory = found["tasks"], found["memory"]
+    # What is in the database is left out while that cannot be read.
+    queued, kept, memory = found.get("tasks"), found.get("stored"), found["memory"]
     prepared = [
         f"{one['count']} of {one['wanted']} {one['runtime']}, {one['memory']} MB"
         for one in found["prepared"]
@@ -146,9 +147,9 @@ def status(as_json: bool, service: TaskService) -> None:
             "taskdock": found["version"],
             "address": found["url"],
             "since": f"{output.moment(found['startTimestamp'])} UTC",
-            "tasks": f"{queued['new']} new, {queued['inProgress']} in progress",
+            "tasks": queued and f"{queued['new']} new, {queued['inProgress']} in progress",
             "memory": f"{memory['held']} of {memory['budget']} MB",
-            "database": output.stored(found["stored"]),
+            "database": kept and output.stored(kept),
             "prepared": "; ".join(prepared) or "none",
         }
     )
