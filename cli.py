@@ -83,7 +83,8 @@ def serve(**given: str | None) -> None:
     """Run the server until Ctrl-C.
 
     A second Ctrl-C ends it within two seconds. Exit code: 0 when it has stopped in order, 1 when it
-    could not start or go on, 128 and the signal's number when a second signal has ended it.
+    could not start or go on, 128 and the signal's number when a second signal has ended it, or one
+    before it had started.
     """
     try:
         settings = Settings.load(given)
