@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 import requests
 
+from emulator.app import Emulator
+from emulator.errors import StartupError
+from emulator.settings import Settings
 from emulator.store import database
 from tests.support.aws import FUNCTIONS, NAME
 from tests.support.builders import DATABASE, Dock, Gate, StartDock, eventually, summary
+from tests.support.fake_engine import FakeEngine
 
 LATER = "2999-01-01T00:00:00.000Z"
 
@@ -94,6 +98,25 @@ def test_a_lock_of_another_program_is_told_with_the_reason_until_it_is_gone(
     # Sooner than anybody writes something: the rescuer is the next.
     eventually(lambda: troubles(dock) == [], limit=15)
     assert dock.call("GET", "/status", base="").json()["troubles"] == []
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["empty", "missing"])
+def test_a_server_whose_database_is_gone_is_refused_and_all_code_stays(
+    dock: Dock, *, is_there: bool
+) -> None:
+    dock.deploy(lambda *_: None)
+    dock.stop()
+    data = dock.emulator._data
+    code = sorted((data / "code").iterdir())
+    (data / DATABASE).unlink()
+    if is_there:
+        (data / DATABASE).touch()
+
+    with pytest.raises(StartupError, match=r"it is missing or empty, and .* has the code of"):
+        Emulator(Settings(port=0, data_dir=data), engine=FakeEngine(), image_of=Dock._image_of)
+
+    assert code == sorted((data / "code").iterdir())
+    assert code
 
 
 def test_damage_that_is_met_while_the_server_runs_is_told_and_nothing_is_removed(
