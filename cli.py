@@ -83,7 +83,8 @@ def serve(**given: str | None) -> None:
     """Run the server until Ctrl-C.
 
     A second Ctrl-C ends it within two seconds. Exit code: 0 when it has stopped in order, 1 when it
-    could not start or go on, 128 and the signal's number when a second signal has ended it.
+    could not start or go on, 128 and the signal's number when a second signal has ended it, or one
+    before it had started.
     """
     try:
         settings = Settings.load(given)
@@ -136,7 +137,8 @@ def status(as_json: bool, service: TaskService) -> None:
         return
     for trouble in found.get("troubles", ()):  # there are older servers
         _show_trouble(trouble)
-    queued, memory = found["tasks"], found["memory"]
+    # What is in the database is left out while that cannot be read.
+    queued, kept, memory = found.get("tasks"), found.get("stored"), found["memory"]
     prepared = [
         f"{one['count']} of {one['wanted']} {one['runtime']}, {one['memory']} MB"
         for one in found["prepared"]
@@ -146,9 +148,9 @@ def status(as_json: bool, service: TaskService) -> None:
             "taskdock": found["version"],
             "address": found["url"],
             "since": f"{output.moment(found['startTimestamp'])} UTC",
-            "tasks": f"{queued['new']} new, {queued['inProgress']} in progress",
+            "tasks": queued and f"{queued['new']} new, {queued['inProgress']} in progress",
             "memory": f"{memory['held']} of {memory['budget']} MB",
-            "database": output.stored(found["stored"]),
+            "database": kept and output.stored(kept),
             "prepared": "; ".join(prepared) or "none",
         }
     )

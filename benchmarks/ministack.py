@@ -104,8 +104,12 @@ class MiniStack:
         with self._machine.built(self.name, name, function, base) as image:
             # Told an architecture, it waits a quarter of a second for each container's early end.
             body = create_request(name, function, image, architectures=False)
-            with deployed(called, body) as there:
-                yield there
+            try:
+                with deployed(called, body) as there:
+                    yield there
+            finally:  # it keeps a container that the engine could not start
+                if image:
+                    self._machine.remove_containers(ancestor=image)
 
     def _image(self, runtime: str) -> str:
         """The image by the name that it will ask for, made once."""

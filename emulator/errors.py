@@ -33,6 +33,7 @@ TaskdockError
 │   ├── NoLogs
 │   ├── NoApiRequestLogs
 │   ├── BadFunctionCode
+│   │   └── EmptyFunctionCode
 │   ├── BadConfiguration
 │   │   └── UnknownRuntime
 │   ├── BadFunctionName
@@ -203,6 +204,10 @@ class NoApiRequestLogs(CallerError):
 
 class BadFunctionCode(CallerError):
     """The code is not a usable zip file."""
+
+
+class EmptyFunctionCode(BadFunctionCode):
+    """The zip holds no file."""
 
 
 class BadConfiguration(CallerError):

@@ -94,7 +94,8 @@ class Settings(BaseModel):
     keep_mb: int = Field(
         1024,
         ge=0,
-        description="MB from which on the database forgets the oldest of them; 0: however large",
+        description="MB from which on the database forgets the oldest of what has ended; 0: however"
+        " large",
     )
     stop_grace: float = Field(10.0, ge=0, description="seconds that running tasks get at a stop")
     log_level: str = Field(

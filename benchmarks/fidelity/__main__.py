@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime, timezone
 from pathlib import Path
 from threading import Event
@@ -99,9 +99,10 @@ def run_all(contenders: Sequence[Contender], cases: Sequence[Case]) -> dict[str,
 
     found: dict[str, list[Texts]] = {}
     with ThreadPoolExecutor(len(lanes)) as threads:
+        running = [threads.submit(run_lane, lane) for lane in lanes]
         try:
-            for done in threads.map(run_lane, lanes):
-                found |= done
+            for done in as_completed(running):  # so what has stopped the others is raised first
+                found |= done.result()
         except BaseException:
             stopped.set()
             raise

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from emulator.errors import BadFunctionCode
+from emulator.errors import BadFunctionCode, EmptyFunctionCode
 
 MAX_UNZIPPED = 250 * 1024 * 1024  # bytes, AWS Lambda's limit
 MAX_ENTRIES = 100_000  # AWS has no limit; this one keeps a made-up zip from using up inodes
@@ -32,10 +32,11 @@ _DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
-    NotImplementedError,  # a kind of encryption that zipfile does not know
-    RuntimeError,  # an encrypted entry
+    NotImplementedError,  # what zipfile does not know, such as patched data
     ValueError,  # a name that cannot be a path
 )
+
+_ENCRYPTED = 0x01  # of the flags: APPNOTE.TXT 4.4.4
 
 # "Version made by" and "external file attributes": APPNOTE.TXT 4.4.2 and 4.4.15
 _UNIX = (3, 19)  # Unix, macOS: the upper half is a Unix mode
@@ -89,7 +90,7 @@ def lay_out(entries: Iterable[zipfile.ZipInfo]) -> Layout:
         if len(layout) > MAX_ENTRIES:
             raise BadFunctionCode(f"the zip has more than {MAX_ENTRIES} files and folders")
     if not layout.files and not layout.links:
-        raise BadFunctionCode("the zip holds no file")
+        raise EmptyFunctionCode
     for path in layout.folders:
         if path in layout.files or path in layout.links:
             what = Kind.FILE if path in layout.files else Kind.LINK
@@ -134,6 +135,8 @@ def _add(layout: Layout, entry: zipfile.ZipInfo) -> None:
         raise BadFunctionCode(
             f"the zip has an entry that is not packed by deflate: {entry.filename!r}"
         )
+    if entry.flag_bits & _ENCRYPTED:
+        raise BadFunctionCode(f"the zip has an entry that is encrypted: {entry.filename!r}")
     path, kind = _path(entry), kind_of(entry)
     if not path:  # "./", which some tools write for the folder that was packed
         return

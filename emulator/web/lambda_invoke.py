@@ -186,9 +186,9 @@ def reply_of(response: Response) -> Reply:
 
 
 def _qualifier(request: Request) -> str | None:
-    if not request.query:
-        return None
-    return dict(parse_qsl(request.query.decode("latin-1"))).get("Qualifier")
+    """The first that is given, as for the other operations, and also an empty one."""
+    given = parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)
+    return next((value for name, value in given if name == "Qualifier"), None)
 
 
 def _event(request: Request, limit: int) -> bytes:

@@ -57,6 +57,7 @@ _NAMES: dict[type[TaskdockError], str] = {
     errors.TooManyExecutions: "TooManyRequestsException",
 }
 
+_EMPTY = "Uploaded file must be a non-empty zip"
 _UNZIP = "Could not unzip uploaded file. Please check your file, then try to upload again. Found: "
 
 
@@ -71,6 +72,8 @@ class Refusal(CallerError):
 def answer(error: TaskdockError) -> Response:
     if isinstance(error, Refusal):
         return _answer(error.name, error.message)
+    if isinstance(error, errors.EmptyFunctionCode):
+        return _answer("InvalidParameterValueException", _EMPTY)
     name = next(_NAMES[base] for base in type(error).__mro__ if base in _NAMES)
     prefix = _UNZIP if isinstance(error, errors.BadFunctionCode) else ""
     return _answer(name, prefix + error.message)

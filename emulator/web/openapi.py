@@ -139,7 +139,11 @@ def _operation(
         "summary": operation.summary,
         "description": _description(path, operation, gate),
         "parameters": [*_path_parameters(path), *_query_parameters(operation)],
-        "responses": {**_answers(method, operation), **_refusals(method, path, operation, gate)},
+        "responses": {
+            **_answers(method, operation),
+            **_refusals(method, path, operation, gate),
+            **_failing(operation),
+        },
         "security": _security(path, operation, gate, strict=strict),
         "x-permission": gate.value if isinstance(gate, Gate) else gate,
     }
@@ -213,7 +217,7 @@ def _answers(method: str, operation: Operation) -> Json:
 
 def _refusals(method: str, path: str, operation: Operation, gate: str | Gate) -> Json:
     """Each status with what it can mean. HEAD has no bodies."""
-    kinds = {problems.problem_of(kind): kind for kind in _kinds(path, operation, gate)}
+    kinds = {problems.problem_of(kind): kind for kind in _kinds(method, path, operation, gate)}
     found = sorted(kinds, key=lambda problem: (problem.status, problem.code))
     refusals: Json = {}
     for status, group in groupby(found, key=lambda problem: problem.status):
@@ -243,9 +247,21 @@ def _answer_type(path: str) -> str:
     return "*/*" if path in CALL_PATHS else _JSON
 
 
-def _kinds(path: str, operation: Operation, gate: str | Gate) -> Iterable[type[TaskdockError]]:
+def _failing(operation: Operation) -> Json:
+    if operation.failing is None:
+        return {}
+    content = {_JSON: {"schema": operation.failing}}
+    return {"503": {"description": "Something fails", "content": content}}
+
+
+def _kinds(
+    method: str, path: str, operation: Operation, gate: str | Gate
+) -> Iterable[type[TaskdockError]]:
     yield TaskdockError
     yield from _CREDENTIALS
+    yield errors.StorageError
+    if method != "GET" and path not in CALL_PATHS:  # a call of an API function is kept later
+        yield errors.DiskFull
     yield from operation.errors
     if gate is not Gate.ANYONE:
         yield errors.NotSignedIn

@@ -44,6 +44,8 @@ class Operation:
     summary: str
     answer: Json | None = None
     """The schema of 200; None: anything, of any type."""
+    failing: Json | None = None
+    """The schema of 503, where that is no refusal."""
     body: type[wire.Wire] | None = None
     body_optional: bool = False
     form: bool = False
@@ -110,10 +112,11 @@ OPERATIONS: dict[str, Operation] = {
         tag="Server",
         summary="Whether the server is there, and what fails (503)",
         answer=ref("Health"),
+        failing=ref("Health"),
     ),
     "GET /status": Operation(
         tag="Server",
-        summary="What the server has and does: environments, the queue, memory (MB)",
+        summary="What the server has and does, and what fails: environments, the queue, MB",
         answer=ref("Status"),
     ),
     "GET /openapi.json": Operation(tag="Server", summary="This description", answer=FREE),
@@ -191,6 +194,7 @@ OPERATIONS: dict[str, Operation] = {
             errors.TooManyExecutions,
             errors.TimeLimitTooLong,
             errors.InvocationFailed,
+            errors.Unavailable,
             errors.FunctionFailed,
         ),
     ),
@@ -460,6 +464,7 @@ _CALL = Operation(
         errors.NoSuchEndpoint,
         errors.RequestTooLarge,
         errors.InvocationFailed,
+        errors.Unavailable,
         errors.FunctionFailed,
         errors.BadApiResult,
         errors.ApiTimeLimitTooLong,

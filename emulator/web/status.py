@@ -1,4 +1,7 @@
-"""What the server has and does at the moment, as JSON: environments, the queue, memory."""
+"""What the server has and does at the moment, as JSON: environments, the queue, memory.
+
+It is told also where the database cannot be read, since then it is asked for most.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 
 from emulator import __version__
 from emulator.clock import Clock, to_iso
+from emulator.errors import StorageError
 from emulator.health import Trouble
 from emulator.lambdas.images_in_use import ImageUse
 from emulator.lambdas.lines import Line
@@ -54,7 +58,7 @@ class Report:
         self._began = clock.now()
 
     def __call__(self) -> Json:
-        slots, stocked, queued = self._environments(), self._stocked(), self._queued()
+        slots, stocked = self._environments(), self._stocked()
         now, moment = self._clock.now(), self._clock.monotonic()
         return {
             "version": __version__,
@@ -64,10 +68,20 @@ class Report:
             "prepared": [asdict(level) for level in stocked],
             "waiting": [_line(line, now, moment) for line in self._waiting()],
             "images": [_image(use) for use in self._images()],
-            "tasks": {"new": queued[Status.NEW], "inProgress": queued[Status.IN_PROGRESS]},
             "memory": {"budget": self._budget, "held": self._held()},
-            "stored": _stored(self._stored()),
+            **self._in_the_database(),
             "troubles": [_trouble(trouble) for trouble in self._troubles()],
+        }
+
+    def _in_the_database(self) -> Json:
+        """Nothing where it cannot be read; `troubles`, asked for after that, has the reason."""
+        try:
+            queued, stored = self._queued(), self._stored()
+        except (StorageError, OSError):
+            return {}
+        return {
+            "tasks": {"new": queued[Status.NEW], "inProgress": queued[Status.IN_PROGRESS]},
+            "stored": _stored(stored),
         }
 
     def health(self) -> tuple[Json, HTTPStatus]:

@@ -15,7 +15,7 @@ import pytest
 from emulator.engines.locate import find_engine
 from tests.acceptance.conftest import StartServer
 from tests.support.held import LIMIT, Held, held
-from tests.support.live import LiveServer, eventually, source
+from tests.support.live import LiveServer, ask, eventually, source
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
@@ -66,7 +66,7 @@ def test_a_second_signal_ends_a_server_whose_engine_hangs_and_no_container_is_le
 ) -> None:
     with hanging(engine, tmp_path, monkeypatch, START) as (request, server):
         service = server.start().service
-        service.create(service.deploy("sleeper", source("sleeper")))
+        task = service.create(service.deploy("sleeper", source("sleeper")), {"seconds": 0})
         assert request.met.wait(LIMIT)
 
         server.send(signal.SIGINT)
@@ -76,6 +76,10 @@ def test_a_second_signal_ends_a_server_whose_engine_hangs_and_no_container_is_le
         assert server.ended(SOON) == 128 + signal.SIGINT
         request.released.set()
         eventually(lambda: not server.containers(), "its reaper has removed all")
+        server.start()  # the task had not begun
+        (ended,) = server.service.finish([task])
+        assert ended["status"] == "complete"
+        assert ask("GET", f"{server.service.url}/health").json()["troubles"] == []
 
 
 def test_a_second_signal_ends_what_runs_in_order(start_server: StartServer) -> None:
@@ -111,8 +115,19 @@ def test_a_server_whose_data_folder_is_deleted_ends_and_says_why(
 
 
 def test_a_closed_terminal_stops_a_server_in_order(start_server: StartServer) -> None:
-    server = start_server()
+    with hearing_hangups():
+        server = start_server()
 
     server.send(signal.SIGHUP)
 
     assert server.ended(SOON * 3) == 0
+
+
+@contextmanager
+def hearing_hangups() -> Iterator[None]:
+    """For what is started meanwhile: these tests may run under nohup, which a server heeds."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)

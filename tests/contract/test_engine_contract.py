@@ -485,7 +485,7 @@ def test_every_verb_is_harmless_on_a_container_that_has_ended(
     for verb in (*VERBS, *VERBS):
         verb(container)
 
-    assert harness.present() == 0
+    eventually(lambda: harness.present() == 0, LIMIT)
     assert recorder.told == told
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -45,11 +46,9 @@ def test_a_stopped_engine_blames_no_function_and_its_queue_goes_on_at_another(
 
         error = service.reach(begun, "failed")["error"]
         assert (error["type"], error["name"]) == ("invocation", "zombieTaskCleaned")
-        health = eventually(
-            lambda: (said := ask("GET", f"{service.url}/health").json())["troubles"] and said,
-            "it is told",
+        eventually(
+            lambda: "engine" in troubles(ask("GET", f"{service.url}/health").json()), "it is told"
         )
-        assert [trouble["name"] for trouble in health["troubles"]] == ["engine"]
         assert ask("GET", f"{service.url}/health").status_code == 503
         eventually(lambda: len(service.tasks("eq(status,new)")) == len(waiting), "the rest waits")
         server.stop()
@@ -61,3 +60,8 @@ def test_a_stopped_engine_blames_no_function_and_its_queue_goes_on_at_another(
         server.stop()
     finally:
         server.discard()
+
+
+def troubles(health: dict[str, Any]) -> set[str]:
+    """The names of what does not work; beside the engine, perhaps a removal that it refused."""
+    return {trouble["name"] for trouble in health["troubles"]}

@@ -369,7 +369,12 @@ def create(aws: Any, name: str, variables: dict[str, str]) -> Json:
 def test_3_2_a_reserved_key_is_refused(aws: Any, key: str) -> None:
     error = refused(create, aws, "reserved", {key: "x"})
 
-    assert (error["status"], error["Code"]) == (400, "InvalidParameterValueException")
+    assert error["status"] == 400
+    if key.startswith("_"):  # which no variable's name may, reserved or not
+        assert error["Code"] == "ValidationException"
+        assert "Map keys must satisfy constraint" in error["Message"]
+        return
+    assert error["Code"] == "InvalidParameterValueException"
     assert error["Message"] == (
         f"{UNABLE}contains reserved keys that are currently not supported for modification."
         f" Reserved keys used in this request: {key}"
@@ -396,18 +401,19 @@ def test_3_2_a_name_is_a_letter_and_then_letters_digits_and_underscores(
 
 
 def test_3_2_variables_have_4_kb_together(aws: Any) -> None:
-    fits = create(aws, "fits", {"WOOD": "x" * 4092})
+    around = len('{"WOOD":""}')  # AWS measures the text of the JSON
+    fits = create(aws, "fits", {"WOOD": "x" * (4096 - around)})
 
-    error = refused(create, aws, "larger", {"WOOD": "x" * 4093})
+    error = refused(create, aws, "larger", {"WOOD": "x" * (4097 - around)})
 
     assert fits["FunctionName"] == "fits"
     assert error["Code"] == "InvalidParameterValueException"
-    measured = json.dumps({"WOOD": "x" * 4093}, separators=(",", ":"))
+    measured = json.dumps({"WOOD": "x" * (4097 - around)}, separators=(",", ":"))
     assert error["Message"] == f"{UNABLE}exceeded the 4KB limit. String measured: {measured}"
 
 
 @pytest.mark.parametrize(
-    ("field", "least", "most"), [("Timeout", 1, 900), ("MemorySize", 128, 10240)]
+    ("field", "least", "most"), [("Timeout", 1, 1800), ("MemorySize", 128, 10240)]
 )
 def test_3_3_time_and_memory_have_their_limits(
     server: LiveServer, aws: Any, field: str, least: int, most: int

@@ -304,13 +304,13 @@ RUBBISH = {
     b"a\0b\n": ["a\0b"],
     b"\xff\xfe \xc3\x28\n": ["\ufffd\ufffd \ufffd("],
     b"half \xed\xa0\x80 pair\n": ["half \ufffd\ufffd\ufffd pair"],
-    b"one\rtwo\rthree\r\n": ["one\ntwo\nthree"],
+    b"one\rtwo\rthree\r\n": ["one\rtwo\rthree"],
     b"\x1b[31mred\x1b[0m\x07\x08\n": ["\x1b[31mred\x1b[0m\x07\x08"],
     b"\xf0\x9f\xaa\xb5 \xef\xbf\xbf\n": ["\U0001fab5 \uffff"],
     b"'); DROP TABLE log; --\n": ["'); DROP TABLE log; --"],
     bytes(range(256)) + b"\n": [
         bytes(range(10)).decode(),
-        bytes(range(11, 128)).decode().replace("\r", "\n") + "\ufffd" * 128,
+        bytes(range(11, 128)).decode() + "\ufffd" * 128,
     ],
 }
 
@@ -793,7 +793,8 @@ def test_9_6_a_strict_server_refuses_a_function_without_credentials(
 ) -> None:
     url, *keys = credentials.read(strict.data).values()
     boss = Person(url, OAuth1(*keys))
-    boss.ask("POST", "/tasks/v1/functions/", accomplice())
+    made = boss.ask("POST", "/tasks/v1/functions/", accomplice())
+    assert made.ok or made.json()["code"] == 17, made.text  # it may be there already
     data = {"attack": "api", "calls": ADMINISTRATION, "headers": headers}
 
     task = boss.post("/tasks/v1/functions/accomplice/execute", {"data": data})

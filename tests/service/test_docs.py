@@ -91,14 +91,20 @@ def test_an_endpoint_tells_its_errors_by_status_and_code(description: Json) -> N
 
 def test_every_error_that_a_caller_can_get_is_told_somewhere(description: Json) -> None:
     told = {
-        code
+        (int(status), code)
         for operation in operations(description).values()
         for status, response in operation["responses"].items()
         if "examples" in next(iter(response.get("content", {"": {}}).values()))
         for code in codes(operation, status)
     }
 
-    assert told == {problem.code for problem in PROBLEMS.values()}
+    assert told == {(problem.status, problem.code) for problem in PROBLEMS.values()}
+
+
+def test_what_the_health_says_of_a_server_that_fails_is_described(description: Json) -> None:
+    answers = operations(description)["GET /health"]["responses"]
+
+    assert answers["503"]["content"] == answers["200"]["content"]
 
 
 def test_requests_are_described_by_the_models_that_check_them(description: Json) -> None:

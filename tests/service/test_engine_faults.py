@@ -287,6 +287,7 @@ def test_of_a_task_whose_container_vanishes_nobody_knows_what_it_did(dock: Dock)
     assert task["error"]["name"] == "zombieTaskCleaned"
     assert "nobody knows what it did" in task["error"]["message"]
     assert len(runs) == dock.get("/").json()["page"]["total"] == 1
+    assert health(dock) == (200, [])  # the engine answers, and the next call is served
 
 
 def test_a_task_whose_container_vanishes_before_it_got_its_event_is_given_back(

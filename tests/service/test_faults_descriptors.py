@@ -96,9 +96,10 @@ def test_without_descriptors_callers_wait_and_one_line_says_so(server: Server) -
 
         with callers(server.port, CALLERS):
             told = eventually(lambda: _failing(known.get(url, timeout=30)))
+            status = known.get(f"http://127.0.0.1:{server.port}/status", timeout=30)
             noise = len(server.log)  # a thousand, where each try has one
 
-        assert told == ["descriptors"]
+        assert told == _failing(status) == ["descriptors"]
         assert "ulimit -n" in "\n".join(server.log)
         assert noise <= 5, server.log
         assert server.health().status_code in (200, 503)  # it waits, and is served

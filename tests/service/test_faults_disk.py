@@ -21,7 +21,7 @@ from emulator.settings import Settings
 from tests.support.aws import NAME
 from tests.support.builders import Dock, Gate, Json, base64_of, eventually, new_function, zip_of
 from tests.support.fake_engine import FakeEngine
-from tests.support.small_disk import SmallDisk, small_disk
+from tests.support.small_disk import SmallDisk, failing_disk, small_disk
 
 
 @pytest.fixture
@@ -142,6 +142,33 @@ def test_a_server_stops_in_order_on_a_full_disk(dock: Dock, disk: SmallDisk) -> 
     again = Dock(disk.folder / "data")
     assert again.get("/functions/walnut-table").status_code == 200
     again.stop()
+
+
+def test_a_disk_that_fails_is_named_and_what_was_accepted_is_there_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    with failing_disk(tmp_path / "failing") as disk:
+        dock = Dock(disk.folder / "data")
+        dock.deploy(lambda *_: None)
+        ended = dock.create_task()
+        waiting = dock.create_task(startTimestamp="2999-01-01T00:00:00.000Z")
+        dock.finish(ended)
+
+        disk.fail()
+        refused = dock.post("/", {"functionName": NAME})
+
+        assert (refused.status_code, refused.json()["code"]) == (503, 1)
+        assert "can only be read (often after an error: see dmesg)" in refused.json()["message"]
+        assert troubles(dock) == ["disk"]
+        (trouble,) = dock.call("GET", "/status", base="").json()["troubles"]
+        assert (trouble["severity"], trouble["reason"]) == ("failing", refused.json()["message"])
+        dock.stop()
+        with disk.as_it_was_written() as folder:
+            again = Dock(folder / "data")
+            assert (again.status(ended), again.status(waiting)) == ("complete", "new")
+            assert again.get("/").json()["page"]["total"] == 2
+            assert troubles(again) == []
+            again.stop()
 
 
 def test_a_first_start_on_a_full_disk_is_refused_in_words(disk: SmallDisk) -> None:

@@ -56,6 +56,26 @@ def test_of_a_data_folder_that_is_lost_everybody_is_told(dock: Dock, harm, words
     dock.stop()  # in order
 
 
+def test_what_was_accepted_is_in_the_folder_wherever_it_was_moved(dock: Dock) -> None:
+    dock.deploy(lambda *_: None)
+    accepted = [dock.create_task(startTimestamp="2999-01-01T00:00:00.000Z") for _ in range(3)]
+    data = dock.emulator._data
+    moved = data.with_name("moved")
+
+    data.rename(moved)
+    reason = dock.eventually(lambda: told(dock))
+    assert dock.post("/", {"functionName": "walnut-table"}).status_code == 503
+    (trouble,) = dock.call("GET", "/status", base="").json()["troubles"]
+    dock.stop()
+
+    assert (trouble["name"], trouble["reason"]) == ("data folder", reason)
+    again = Dock(moved)
+    assert {task["id"] for task in again.get("/").json()["data"]} == set(accepted)
+    assert {again.status(task) for task in accepted} == {"new"}
+    assert again.get("/functions/walnut-table").status_code == 200
+    again.stop()
+
+
 def test_who_runs_the_server_hears_that_it_can_go_on_no_more(tmp_path: Path) -> None:
     heard: list[str] = []
     dock = Dock(tmp_path / "data", give_up=heard.append)

@@ -470,6 +470,15 @@ def test_a_zip_of_over_50_mb_is_too_large(dock: Dock, aws: Any) -> None:
     assert error["Message"] == "Zipped size must be smaller than 52428800 bytes"
 
 
+def test_a_zip_without_a_file_is_refused_in_awss_words(aws: Any) -> None:
+    empty = zip_function(Code={"ZipFile": zip_of({})})
+
+    error = refused(aws.create_function, **empty)
+
+    assert (error["status"], error["Code"]) == (400, INVALID)
+    assert error["Message"] == "Uploaded file must be a non-empty zip"
+
+
 @pytest.mark.parametrize("image", [False, True])
 def test_code_does_not_become_an_image_nor_an_image_code(dock: Dock, aws: Any, image: bool) -> None:
     if image:

@@ -99,6 +99,28 @@ def test_a_version_that_is_not_there_is_not_taken_for_one_that_is(
     assert found["Message"].startswith(said) if status == 404 else said in found["Message"]
 
 
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("Qualifier=", 400),
+        ("Qualifier", 400),
+        ("Qualifier=%24LATEST&Qualifier=1", 200),
+        ("Qualifier=1&Qualifier=%24LATEST", 404),
+        ("qualifier=1", 200),  # another name, and no member of the request
+    ],
+)
+@pytest.mark.usefixtures("shared_aws")
+def test_every_operation_reads_a_qualifier_alike(shared: Dock, query: str, status: int) -> None:
+    path = f"/2015-03-31/functions/{NAME}"
+
+    read = shared.call("GET", f"{path}?{query}", base="")
+    invoked = shared.call("POST", f"{path}/invocations?{query}", base="", json={})
+
+    assert (read.status_code, invoked.status_code) == (status, status)
+    errors = [answer.headers.get("X-Amzn-Errortype") for answer in (read, invoked)]
+    assert errors[0] == errors[1]
+
+
 @pytest.mark.parametrize("operation", ["get_function", "get_function_configuration"])
 def test_the_arn_in_an_answer_has_the_qualifier_that_was_asked_for(
     shared_aws: Any, operation: str

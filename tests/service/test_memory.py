@@ -368,6 +368,8 @@ def test_small_ones_pass_a_large_one_where_they_do_not_hold_it_up(start_dock: St
         assert dock.execute("small").status_code == 200
 
     assert order == ["small"] * 3
+    assert [waiting["functionName"] for waiting in status(dock)["waiting"]] == ["large"]
+    assert dock.call("GET", "/health", base="").status_code == 200  # to wait is no trouble
     gate.open()
     assert dock.finish(long)["status"] == dock.finish(large)["status"] == "complete"
 

@@ -661,6 +661,20 @@ def test_the_status_begins_with_what_does_not_work(taskdock: Taskdock, stub: Stu
     ]
 
 
+def test_the_status_is_shown_while_the_database_cannot_be_read(
+    taskdock: Taskdock, stub: StubService
+) -> None:
+    unread = {name: value for name, value in STATUS.items() if name not in ("tasks", "stored")}
+    stub.status = {**unread, "troubles": [NO_ENGINE]}
+
+    result = taskdock("status")
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[0].startswith("does not work: ")
+    assert "memory" in result.stdout
+    assert "database" not in result.stdout
+
+
 def test_the_status_says_what_is_prepared(taskdock: Taskdock, stub: StubService) -> None:
     stock = {"runtime": "python3.11", "memory": 128, "count": 7, "wanted": 8}
     stub.status = STATUS | {"environments": [], "prepared": [stock]}

@@ -271,6 +271,17 @@ def test_a_refusal_names_the_entry(
     assert complaint in refusal.value.message
 
 
+def test_an_encrypted_entry_is_named_as_such(folder: Path) -> None:
+    archive = bytearray(zipped(("code.py", "x", FILE)))
+    for header, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        archive[archive.index(header) + flags] |= 1
+
+    with pytest.raises(BadFunctionCode, match=r"an entry that is encrypted: 'code\.py'$"):
+        unpack(bytes(archive), folder)
+
+    assert not folder.exists()
+
+
 def test_where_there_can_be_no_links_the_answer_says_so(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
