@@ -2,7 +2,7 @@
 
 Retries are AWS Lambda's: two after a failure of the function. What could not be started, or was cut
 off by the server's stop or with its container, spends no attempt. Nothing is begun while containers
-cannot be had.
+cannot be had; what fails for them although they can be is postponed, longer each time.
 """
 
 from __future__ import annotations
@@ -115,9 +115,9 @@ class Dispatcher(Loop):
         if isinstance(outcome, Answer):
             self._backlog.remove(accepted)
             return "invocation_completed", {}
-        if outcome.cause in (Cause.STOPPED, Cause.UNAVAILABLE):
+        if outcome.cause is Cause.STOPPED or (outcome.cause is Cause.UNAVAILABLE and self._held()):
             return "invocation_released", {}
-        if outcome.cause in (Cause.START, Cause.LOST):
+        if outcome.cause in (Cause.START, Cause.UNAVAILABLE, Cause.LOST):
             self._backlog.postpone(accepted, accepted.after_refusal(now), attempts=attempts)
             return "invocation_postponed", {"error": outcome.message}
         if (due := accepted.after_failure(now)) is None:

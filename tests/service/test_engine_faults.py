@@ -345,6 +345,29 @@ def test_an_event_whose_container_vanishes_is_run_again_and_spends_no_attempt(do
     assert (count(dock, "invocation_postponed"), count(dock, "invocation_retried")) == (1, 0)
 
 
+def test_an_event_whose_containers_vanish_each_time_is_not_tried_without_a_pause(
+    timed_dock: Dock,
+) -> None:
+    dock = timed_dock
+    inits: list[Runtime] = []
+
+    def init(runtime: Runtime) -> None:
+        inits.append(runtime)
+        kill_all(dock)
+
+    dock.deploy_program(serve(counted([]), init))
+
+    accept(dock)
+
+    dock.eventually(lambda: count(dock, "invocation_postponed"))
+    for tries in (2, 3):
+        dock.eventually(lambda: not dock.emulator._dispatcher._running)
+        dock.advance(60)
+        dock.eventually(lambda tries=tries: count(dock, "invocation_postponed") == tries)  # type: ignore[misc]
+    assert len(inits) == 3
+    assert count(dock, "invocation_retried") == 0
+
+
 # Killed servers
 
 
