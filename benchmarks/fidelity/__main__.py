@@ -28,6 +28,7 @@ from benchmarks.peers import Contender, Machine, Taskdock
 from benchmarks.rie import Rie
 from benchmarks.sam import Sam
 from benchmarks.server import CannotServe
+from benchmarks.signals import heed
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "fidelity.md"
 LIMIT = 25 * 60  # seconds for everything
@@ -40,6 +41,7 @@ class Stopped(Exception):
 
 def main() -> None:
     chosen = options()
+    heed()
     cases = [case for case in CASES if not chosen.only or case.name in chosen.only]
     machine = Machine()
     contenders = all_contenders(machine)

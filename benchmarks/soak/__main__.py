@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import platform
-import signal
 import sqlite3
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from pathlib import Path
 
 from benchmarks.document import replaced
 from benchmarks.peers import Machine, Taskdock
+from benchmarks.signals import heed
 from benchmarks.soak import table
 from benchmarks.soak.load import RATE, STATUS, Caller, Load, await_rest
 from benchmarks.soak.watch import Sample, Watch, summed
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--rate", type=float, default=RATE, help="calls a second")
     chosen = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # then what was started is ended
+    heed()
     machine = Machine()
     machine.image("python3.11")
     with tempfile.TemporaryDirectory(prefix="taskdock-soak-") as folder:

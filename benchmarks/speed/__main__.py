@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import platform
-import signal
 import sqlite3
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from benchmarks.ministack import MiniStack
 from benchmarks.peers import Contender, Machine, Taskdock
 from benchmarks.rie import Rie
 from benchmarks.sam import Sam
+from benchmarks.signals import heed
 from benchmarks.speed.clients import Clients
 from benchmarks.speed.moto import Moto
 from benchmarks.speed.plot import svg
@@ -44,7 +44,7 @@ DRAWN += ("cold", "cold" + STOCKED, "cold 8", "cold 8" + STOCKED)
 
 def main() -> None:
     chosen = options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # then what was started is ended
+    heed()
     busy = os.getloadavg()[0] / (os.cpu_count() or 1)
     machine = Machine()
     contenders = {

@@ -118,7 +118,9 @@ class CodeStore:
         since = self._unused_since
         self._unused_since = {name: since.get(name, moment) for name in unused}
         for name in [n for n, first in self._unused_since.items() if moment - first >= _LINGER]:
-            tree.remove(self.folder(name))
+            going = self._root / f".removing-{ids.word()}"  # what is left of it is no code
+            os.rename(self.folder(name), going)
+            tree.remove(going)
             self._size_file(name).unlink(missing_ok=True)
             self._light.pop(name, None)
 
