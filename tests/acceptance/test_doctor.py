@@ -29,7 +29,7 @@ from emulator.engines.probe import Probe
 from emulator.errors import ImageNotAvailable
 from emulator.settings import Settings
 from tests.acceptance.conftest import StartServer
-from tests.support.live import COMMAND, REPOSITORY
+from tests.support.live import COMMAND, REPOSITORY, eventually
 from tests.support.parts import missing
 
 pytestmark = pytest.mark.docker
@@ -188,7 +188,8 @@ def test_nothing_is_left_also_when_it_is_ended(
     assert there
     assert code == (0 if end is None else 128 + end)
     assert list(tmp_path.iterdir()) == []
-    assert containers_of(process.pid, engine) == []
+    # The engine removes it as soon as it has heard that the launcher in it has ended.
+    eventually(lambda: not containers_of(process.pid, engine), "no container is left")
 
 
 def test_people_read_signs_that_their_terminal_can_show(tmp_path: Path) -> None:

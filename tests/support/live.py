@@ -30,6 +30,7 @@ Found = TypeVar("Found")
 REPOSITORY = Path(__file__).parents[2]
 COMMAND = (sys.executable, str(REPOSITORY / "cli.py"))
 FUNCTIONS = REPOSITORY / "tests" / "acceptance" / "functions"
+NO_LINE_YET = ("NO_TASK_LOGS_FOUND", "ILLEGAL_STATE_EXCEPTION")  # the second of one that is new
 ENDED = ("complete", "failed", "retried", "canceled")
 
 _URL_LINE = re.compile(r"Task Service\s+(http://\S+)")
@@ -154,7 +155,7 @@ class TaskService:
         messages: list[str] = []
         while True:
             answer = self.call("GET", f"/{task_id}/logs?limit(100,{len(messages)})")
-            has_none = answer.status_code == 400 and answer.json()["name"] == "NO_TASK_LOGS_FOUND"
+            has_none = answer.status_code == 400 and answer.json()["name"] in NO_LINE_YET
             page = [] if has_none else _accepted(answer)["data"]
             messages += [line["message"] for line in page]
             if len(page) < 100:
