@@ -10,14 +10,14 @@ import zipfile
 from pathlib import Path
 from typing import IO
 
-_IN_MEMORY = 4 * 1024 * 1024  # bytes; what is larger goes to a file without a name
+from emulator.functions import tree
 
 
 def pack(folder: Path) -> IO[bytes]:
     """A zip of all that is in a folder, open at its beginning. The caller closes it."""
-    packed: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - the caller's
+    packed = tempfile.TemporaryFile()  # noqa: SIM115 - the caller's
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.rglob("*")):
+        for path in sorted(tree.paths(folder)):
             _add(archive, path, path.relative_to(folder).as_posix())
     packed.seek(0)
     return packed

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,6 +35,12 @@ def is_light(folder: Path, most: int) -> bool:
                 if stat.S_ISDIR(mode):
                     folders.append(entry.path)
     return True
+
+
+def paths(folder: Path) -> Iterator[Path]:
+    """Of all that is in it. `Path.rglob` looks where links lead: on Python 3.10 it fails at some."""
+    for parent, folders, files in os.walk(folder):
+        yield from (Path(parent, name) for name in (*folders, *files))
 
 
 def fill(target: Path, source: Path) -> None:

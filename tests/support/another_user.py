@@ -27,7 +27,7 @@ done
 cd "$HOME"
 export PYTHONPATH="$bound/project:$bound/packages" PYTHONDONTWRITEBYTECODE=1
 exec setpriv --reuid "$id" --regid "$id" --groups "$groups" --no-new-privs --bounding-set=-all \
-    env PATH="$PATH" "$bound/python/bin/$python" "$@"
+    env PATH="$PATH" LD_LIBRARY_PATH="$bound/python/lib" "$bound/python/bin/$python" "$@"
 """
 
 

@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 def modes_in(folder: Path) -> dict[str, int]:
     return {
         path.relative_to(folder).as_posix(): stat.S_IMODE(path.lstat().st_mode)
-        for path in folder.rglob("*")
+        for path in tree.paths(folder)
         if not path.is_symlink()
     }
 
@@ -238,7 +238,7 @@ WITH_LINKS = zipped(
 def links_in(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): os.readlink(path)
-        for path in folder.rglob("*")
+        for path in tree.paths(folder)
         if path.is_symlink()
     }
 
