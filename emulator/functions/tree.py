@@ -38,7 +38,7 @@ def is_light(folder: Path, most: int) -> bool:
 
 
 def paths(folder: Path) -> Iterator[Path]:
-    """Of all that is in it. `Path.rglob` looks where links lead: on Python 3.10 it fails at some."""
+    """Of all that is in it. `Path.rglob` follows links to look at them, and can fail at that."""
     for parent, folders, files in os.walk(folder):
         yield from (Path(parent, name) for name in (*folders, *files))
 
