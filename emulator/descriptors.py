@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import resource
 
 from emulator.errors import StartupError
@@ -17,6 +18,8 @@ _RAISE_IT = f"for more, start it after: ulimit -n {_LOW * 4} (as root if that is
 
 DESCRIPTORS = "descriptors"
 """The trouble's name in `emulator.health`."""
+OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+"""The kernel's numbers for it: this process has as many as it may, or the whole machine has."""
 EXHAUSTED = (
     "this server has as many files and connections open as it may: callers wait until others are"
     f" closed; {_RAISE_IT}"

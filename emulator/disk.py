@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from emulator.clock import SystemClock
-from emulator.descriptors import DESCRIPTORS, EXHAUSTED
+from emulator.descriptors import DESCRIPTORS, EXHAUSTED, OUT_OF_DESCRIPTORS
 from emulator.errors import DiskFull, StorageError
 from emulator.health import Health
 
@@ -24,8 +24,7 @@ DISK = "disk"
 _ENOUGH = b"\0" * 65_536  # bytes: where they fit, the next commit does too
 _AGE = 1.0  # seconds that a finding is good for: each try writes to a disk that has trouble
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FILES = (errno.EMFILE, errno.ENFILE)
-SHORTAGES = (*_FULL, *_FILES, errno.EROFS)
+SHORTAGES = (*_FULL, *OUT_OF_DESCRIPTORS, errno.EROFS)
 """Numbers of errors that are nobody's fault who asked for something, and that may pass."""
 
 
@@ -34,7 +33,7 @@ class Disk:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.health: Health | None = None
+        self.health = Health()
         self._clock = SystemClock()
         self._lock = threading.Lock()
         self._found: tuple[float, OSError | None] = (float("-inf"), None)
@@ -52,11 +51,10 @@ class Disk:
     def fault(self, error: OSError) -> StorageError:
         """What to raise for this error; it is told in `Health` from now on."""
         found = explain(error, self.folder)
-        name = DESCRIPTORS if error.errno in _FILES else DISK
+        name = DESCRIPTORS if error.errno in OUT_OF_DESCRIPTORS else DISK
         with self._telling:
             self._troubled.add(name)
-            if self.health is not None:
-                self.health.report(name, found.message)
+            self.health.report(name, found.message)
         return found
 
     def met(self) -> StorageError | None:
@@ -70,9 +68,7 @@ class Disk:
             return
         with self._telling:
             while self._troubled:
-                name = self._troubled.pop()
-                if self.health is not None:
-                    self.health.clear(name)
+                self.health.clear(self._troubled.pop())
 
     def look_again(self) -> None:
         """Whether a trouble is over."""
@@ -99,7 +95,7 @@ def explain(error: OSError, folder: Path) -> StorageError:
             f"the disk that has {folder} can only be read (often after an error: see dmesg);"
             " mount it for writing again"
         )
-    if error.errno in _FILES:
+    if error.errno in OUT_OF_DESCRIPTORS:
         return StorageError(EXHAUSTED)
     why = error.strerror or str(error)
     return StorageError(f"{error.filename or folder} cannot be used: {why}")

@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime
 
-from emulator.clock import Clock
+from emulator.clock import Clock, SystemClock
 from emulator.notices import Notices
 
 
@@ -28,8 +28,9 @@ class Trouble:
 class Health:
     """For any thread."""
 
-    def __init__(self, *, clock: Clock, notices: Notices) -> None:
-        self._clock = clock
+    def __init__(self, *, clock: Clock | None = None, notices: Notices | None = None) -> None:
+        """Without `notices` it remembers, and tells only who asks."""
+        self._clock = clock or SystemClock()
         self._notices = notices
         self._troubles: dict[str, Trouble] = {}
         self._lock = threading.Lock()
@@ -43,7 +44,7 @@ class Health:
             if trouble == known:
                 return
             self._troubles[name] = trouble
-        self._notices.publish("trouble_began", what=name, reason=reason)
+        self._publish("trouble_began", what=name, reason=reason)
 
     def clear(self, name: str) -> None:
         """It works; harmless, and quick, where nothing was reported."""
@@ -52,9 +53,13 @@ class Health:
         with self._lock:
             known = self._troubles.pop(name, None)
         if known is not None:
-            self._notices.publish("trouble_ended", what=name)
+            self._publish("trouble_ended", what=name)
 
     def troubles(self) -> list[Trouble]:
         """The oldest first."""
         with self._lock:
             return sorted(self._troubles.values(), key=lambda trouble: trouble.since)
+
+    def _publish(self, name: str, **facts: str) -> None:
+        if self._notices is not None:
+            self._notices.publish(name, **facts)

@@ -28,7 +28,7 @@ from emulator.engines.docker import DockerEngine, connect
 from emulator.engines.images import Images
 from emulator.engines.locate import find_engine
 from emulator.engines.reaper import Reaper
-from emulator.engines.scratch import DISKS, open_scratch
+from emulator.engines.scratch import DISKS, UNLIMITED, open_scratch
 from emulator.engines.standins import Progress
 from emulator.errors import DataFolderLost
 from emulator.health import Health
@@ -184,8 +184,8 @@ def _build(settings: Settings, give_up: Callable[[str], object]) -> tuple[Emulat
     )
     scratch = open_scratch(settings.data_dir)
     if isinstance(scratch, str):
-        announce(Progress(f"the size of /tmp is not limited: {scratch}"))
-        health.report(DISKS, f"the size of /tmp is not limited: {scratch}", degraded=True)
+        announce(Progress(f"{UNLIMITED}{scratch}"))
+        health.report(DISKS, f"{UNLIMITED}{scratch}", degraded=True)
     engine = DockerEngine(
         client,
         settings.data_dir.resolve() / "doors",

@@ -13,6 +13,7 @@ from emulator.doctor.engine_checks import EngineChecks
 from emulator.doctor.finding import Finding, NotChecked, broken, degraded
 from emulator.doctor.machine_checks import MachineChecks
 from emulator.doctor.trial import EATEN, LABEL, MEMORY, STORAGE, Trial, write_code
+from emulator.engines.scratch import UNLIMITED
 from emulator.errors import EngineError, ImageNotAvailable, NotReachable
 from emulator.reactor import Reactor
 
@@ -100,7 +101,7 @@ class ContainerChecks:
             if engine.limits_storage:
                 wrote = trial.fill_scratch().exit.code
         why = self._engine.warnings[-1] if self._engine.warnings else ""
-        why = why.removeprefix("the size of /tmp is not limited: ")
+        why = why.removeprefix(UNLIMITED)
         return judge_engine.scratch(engine.limits_storage, wrote, STORAGE, why)
 
     @contextlib.contextmanager

@@ -98,18 +98,18 @@ class DockerEngine:
         self._api = client.api
         self.facts = look(self._api)
         self._passages = passages
-        self._choice = Choice(health)
-        self._health = health
+        self._health = health or Health()
+        self._choice = Choice(self._health)
         self._reaper = reaper
         self._choosing = threading.Lock()
         self._passwords = Passwords(self._api)
         self._doors = Doors(doors, self.facts.architecture)
-        self._disks = Disks(scratch, reopen=reopen_scratch, health=health, warn=warn)
+        self._disks = Disks(scratch, reopen=reopen_scratch, health=self._health, warn=warn)
         if (scratch or reopen_scratch) and (fault := _no_disks(self.facts)):
             self._disks.forgo(fault, for_good=True)
         if not self.facts.limits_memory:
             warn(f"memory is not limited: {_NO_LIMIT}")
-            self._report("memory limits", _NO_LIMIT)
+            self._health.report("memory limits", _NO_LIMIT, degraded=True)
         self.memory = self.facts.memory or machine_memory()
 
     @property
@@ -120,10 +120,6 @@ class DockerEngine:
     @property
     def limits_storage(self) -> bool:
         return self._disks.there
-
-    def _report(self, name: str, reason: str) -> None:
-        if self._health is not None:
-            self._health.report(name, reason, degraded=True)
 
     def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> Container:
         if self._reaper is not None:
@@ -152,20 +148,20 @@ class DockerEngine:
         self, spec: ContainerSpec, listener: Listener, reactor: Reactor
     ) -> Container:
         """By the first passage that works. What fails by each of them is no fault of theirs."""
-        faults: list[StartFailed] = []
+        failed: list[StartFailed] = []
         for passage in self._passages(self._api):
             try:
                 container = self._create(spec, passage, listener, reactor)
             except NotReachable:
                 met = self._met(spec, passage, reactor)
-                faults.append(NotReachable(passage.explain(met)))
+                failed.append(NotReachable(passage.explain(met)))
             except StartFailed as error:
-                faults.append(error)
+                failed.append(error)
             else:
-                self._choice.keep(passage, faults)
+                self._choice.keep(passage, failed)
                 return container
-        unreachable = [fault for fault in faults if isinstance(fault, NotReachable)]
-        raise unreachable[-1] if unreachable else faults[0]
+        unreachable = [fault for fault in failed if isinstance(fault, NotReachable)]
+        raise unreachable[-1] if unreachable else failed[0]
 
     def _met(self, spec: ContainerSpec, passage: Passage, reactor: Reactor) -> int:
         """What a launcher meets that cannot come: its exit code, or 0 where it has none."""

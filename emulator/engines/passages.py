@@ -113,7 +113,7 @@ def usual(api: docker.APIClient) -> list[Passage]:
 class Choice:
     """The passage that containers take, once one has led here."""
 
-    def __init__(self, health: Health | None) -> None:
+    def __init__(self, health: Health) -> None:
         self.passage: Passage | None = None
         self._health = health
         self._until = float("inf")  # by the monotonic clock
@@ -128,9 +128,7 @@ class Choice:
         passing = [fault.message for fault in faults if not isinstance(fault, NotReachable)]
         if passing:
             self._until = time.monotonic() + _MAKESHIFT
-        if self._health is not None:
-            if passing:
-                reason = f"containers come by {passage.told}, since: {passing[0]}"
-                self._health.report(PASSAGE, reason, degraded=True)
-            else:
-                self._health.clear(PASSAGE)
+            reason = f"containers come by {passage.told}, since: {passing[0]}"
+            self._health.report(PASSAGE, reason, degraded=True)
+        else:
+            self._health.clear(PASSAGE)

@@ -56,7 +56,7 @@ class Reaper:
     def __init__(self, address: str, run: str, health: Health | None = None) -> None:
         """`address`: the engine's, such as unix:///var/run/docker.sock. `run`: a word that no other
         server has. `health`: hears that there is none."""
-        self._health = health
+        self._health = health or Health()
         self.labels = {LABEL: run}
         """Those of all containers that are its to remove."""
         self._command = (
@@ -83,11 +83,9 @@ class Reaper:
                         cwd="/",
                     )
                 except OSError as error:
-                    if self._health is not None:
-                        self._health.report(REAPER, f"{_WITHOUT}: {error}", degraded=True)
+                    self._health.report(REAPER, f"{_WITHOUT}: {error}", degraded=True)
                 else:
-                    if self._health is not None:
-                        self._health.clear(REAPER)
+                    self._health.clear(REAPER)
 
     def close(self) -> None:
         """Ends it: the server has removed its containers itself. Closing again is harmless."""

@@ -41,6 +41,8 @@ _TIDY = "rmdir lost+found\nset_inode_field <2> mode 041777\n"  # for debugfs; 2 
 _TOOL_LIMIT = 30  # seconds
 DISKS = "disks for /tmp"
 """The trouble's name in `Health`."""
+UNLIMITED = "the size of /tmp is not limited: "
+"""What is said where there are none, with the reason behind it."""
 _REST = 60.0  # seconds until disks that have failed are tried again
 _TRIES = 20  # for a free loop device, which others want, too
 
@@ -118,7 +120,7 @@ class Disks:
         """`reopen`: gives disks, or says why there are none; it is asked again now and then."""
         self._scratch = scratch
         self._reopen = reopen
-        self._health = health
+        self._health = health or Health()
         self._warn = warn
         self._lock = threading.Lock()
         self._again = 0.0  # when they are tried again, by the monotonic clock
@@ -136,8 +138,7 @@ class Disks:
                     self._forgo(found)
                 else:
                     self._scratch = found
-                    if self._health is not None:
-                        self._health.clear(DISKS)
+                    self._health.clear(DISKS)
             return self._scratch
 
     def forgo(self, reason: str, *, for_good: bool = False) -> None:
@@ -150,11 +151,11 @@ class Disks:
     def _forgo(self, reason: str) -> None:
         """Under the lock. Told once, be it tried in vain however often."""
         self._again = time.monotonic() + _REST
+        told = f"{UNLIMITED}{reason}"
         if self._scratch is not None:
-            self._warn(f"the size of /tmp is not limited: {reason}")
+            self._warn(told)
         self._scratch = None
-        if self._health is not None:
-            self._health.report(DISKS, f"the size of /tmp is not limited: {reason}", degraded=True)
+        self._health.report(DISKS, told, degraded=True)
 
 
 def open_scratch(folder: Path) -> LoopScratch | str:

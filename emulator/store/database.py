@@ -90,7 +90,8 @@ class Store:
             if isinstance(error, (DatabaseError, OSError)):
                 raise StartupError(f"cannot use the database {path}: {error}") from None
             raise
-        self._faults.health = self.disk.health = health  # until now, an error is told by itself
+        if health is not None:  # until now, an error is told by itself
+            self._faults.health = self.disk.health = health
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

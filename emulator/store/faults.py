@@ -45,7 +45,7 @@ class Faults:
     """Explains errors, tells `Health` of them, and refuses writes when they would be lost."""
 
     def __init__(self, path: Path, disk: Disk) -> None:
-        self.health: Health | None = None
+        self.health = Health()
         self._path = path
         self._disk = disk
         self._lock = threading.Lock()
@@ -98,8 +98,7 @@ class Faults:
             return
         with self._lock:
             self._troubled = None
-            if self.health is not None:
-                self.health.clear(DATABASE)
+            self.health.clear(DATABASE)
 
     @property
     def is_troubled(self) -> bool:
@@ -116,8 +115,7 @@ class Faults:
             if self._troubled is not _Kind.DAMAGED:
                 damaged = kind in (_Kind.DAMAGED, _Kind.FOREIGN, _Kind.NO_TABLE)
                 self._troubled = _Kind.DAMAGED if damaged else kind
-                if self.health is not None:
-                    self.health.report(DATABASE, reason)
+                self.health.report(DATABASE, reason)
 
 
 def _explain(kind: _Kind, path: Path, error: sqlite3.Error) -> StorageError:

@@ -8,7 +8,7 @@ import ipaddress
 import socket
 from collections.abc import Sequence
 
-from emulator.descriptors import DESCRIPTORS, EXHAUSTED
+from emulator.descriptors import DESCRIPTORS, EXHAUSTED, OUT_OF_DESCRIPTORS
 from emulator.errors import StartupError
 from emulator.health import Health
 from emulator.reactor import Reactor
@@ -61,7 +61,7 @@ class Listener:
         self._sockets = sockets
         self._reactor = reactor
         self._loop = reactor.loop
-        self._health = health
+        self._health = health or Health()
         self._coming: set[asyncio.Task[None]] = set()
         self._resting: asyncio.TimerHandle | None = None
         self._getting_well: asyncio.TimerHandle | None = None
@@ -132,13 +132,8 @@ class Listener:
         self._pause()
         if self._resting is None:
             self._resting = self._loop.call_later(_REST, self._go_on)
-        if self._health is None:
-            return
-        reason = (
-            EXHAUSTED
-            if error.errno in (errno.EMFILE, errno.ENFILE)
-            else f"callers cannot be taken: {error}"
-        )
+        exhausted = error.errno in OUT_OF_DESCRIPTORS
+        reason = EXHAUSTED if exhausted else f"callers cannot be taken: {error}"
         self._health.report(DESCRIPTORS, reason)
         if self._getting_well is not None:
             self._getting_well.cancel()
