@@ -6,7 +6,6 @@ import contextlib
 import platform as machine
 import socket
 import threading
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -215,10 +214,11 @@ class Emulator:
 
     def _await_idle(self, limit: float) -> None:
         """Waits `limit` seconds at most until nothing runs any more, and its end is written."""
-        give_up = time.monotonic() + limit
-        for part in (self._worker, self._dispatcher, self._invoker):
-            part.await_idle(max(give_up - time.monotonic(), 0.0))
-        self._unwritten.await_empty(max(give_up - time.monotonic(), 0.0))
+        clock = SystemClock()  # by one that stands still, each would have the whole limit
+        give_up = clock.monotonic() + limit
+        waits = [part.await_idle for part in (self._worker, self._dispatcher, self._invoker)]
+        for wait in (*waits, self._unwritten.await_empty):
+            wait(max(give_up - clock.monotonic(), 0.0))
 
     def hurry(self) -> None:
         """Ends what runs now, for a `stop` that is under way."""

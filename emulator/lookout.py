@@ -1,4 +1,4 @@
-"""Lookout: looks every few seconds whether what a server relies on is there, and works again."""
+"""Lookout: looks every second whether what a server relies on is there, and works again."""
 
 from __future__ import annotations
 

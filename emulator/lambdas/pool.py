@@ -24,7 +24,6 @@ from emulator.lambdas.attendant import Attendant
 from emulator.lambdas.environment import Environment, Lead
 from emulator.lambdas.fleet import Fleet
 from emulator.lambdas.lifecycle import Move, State
-from emulator.lambdas.lines import Found, Line, Lines, Take, Wait
 from emulator.lambdas.mailbox import Mailbox
 from emulator.lambdas.outcome import Failure, could_not_start, stopped
 from emulator.lambdas.outfitter import Outfitter
@@ -32,6 +31,7 @@ from emulator.lambdas.prepared import Prepared
 from emulator.lambdas.removals import Removals
 from emulator.lambdas.room import Room
 from emulator.lambdas.stock import Stock
+from emulator.lambdas.waiters import Found, Take, Wait, Waiters, WaitingCalls
 from emulator.notices import Notices
 from emulator.reactor import Reactor
 
@@ -83,7 +83,7 @@ class Pool:
         self._clock = clock
         self._environments = Fleet(clock=clock, keep_warm=keep_warm)
         self._assigned: dict[str, Prepared] = {}  # by the environment that starts in it
-        self._waiting = Lines(
+        self._waiting = Waiters(
             loop=self._loop,
             clock=clock,
             look=self._look,
@@ -124,7 +124,7 @@ class Pool:
         """MB that all containers hold together, also those that are made or removed."""
         return placement.held(self._holding())
 
-    def waiting(self) -> list[Line]:
+    def waiting(self) -> list[WaitingCalls]:
         """Which calls wait for an environment, and why; the oldest first."""
         return self._waiting.report()
 

@@ -10,7 +10,7 @@ from typing import Any
 from emulator.functions.function import PermissionMode
 from emulator.lambdas.images_in_use import ImageState
 from emulator.lambdas.lifecycle import State
-from emulator.lambdas.lines import Wait
+from emulator.lambdas.waiters import Wait
 from emulator.tasks.retention import NAMES
 from emulator.tasks.task import ErrorType, Status
 

@@ -87,7 +87,7 @@ def serve_functions(api: Blueprint, functions: Functions) -> None:
         function = names.find(whole(asked, latest=True))
         image = function.image is not None
         code = wire.code(asked, image=image, doing="updating a function")
-        _check_revision(function, asked.get("RevisionId"))
+        check_revision(function, asked.get("RevisionId"))
         if asked.get("DryRun"):
             return functions.show(function)
         return functions.show(catalog.update(function.name, **code))
@@ -95,7 +95,7 @@ def serve_functions(api: Blueprint, functions: Functions) -> None:
     @serve(api, "UpdateFunctionConfiguration")
     def update_configuration(asked: Json) -> Json:
         function = names.find(whole(asked, latest=True))
-        _check_revision(function, asked.get("RevisionId"))
+        check_revision(function, asked.get("RevisionId"))
         changes = wire.properties(asked, function.environment)
         annotated = wire.annotated(asked)
         return functions.show(catalog.update(function.name, annotated=annotated, **changes))
@@ -128,10 +128,13 @@ def _check_deletable(reference: Reference) -> None:
         raise wire.invalid("Deletion of aliases is not currently supported.")
 
 
-def _check_revision(function: Function, wanted: str | None) -> None:
+def check_revision(
+    function: Function, wanted: str | None, told_by: str = "GetFunction/GetAlias"
+) -> None:
+    """Raises `Refusal` unless it is the latest, or none is wanted. `told_by`: what tells it."""
     if wanted is not None and wanted != answers.revision(function):
         raise Refusal(
             "PreconditionFailedException",
             "The Revision Id provided does not match the latest Revision Id. Call the"
-            " GetFunction/GetAlias API to retrieve the latest Revision Id",
+            f" {told_by} API to retrieve the latest Revision Id",
         )

@@ -14,7 +14,7 @@ from flask import Blueprint, Response
 
 from emulator.functions.function import Annotations, Function
 from emulator.web import lambda_answers as answers
-from emulator.web.lambda_functions import Functions
+from emulator.web.lambda_functions import Functions, check_revision
 from emulator.web.lambda_names import LATEST, Names, Reference, named
 from emulator.web.lambda_problems import Refusal
 from emulator.web.lambda_request import serve
@@ -50,7 +50,7 @@ def serve_policies(api: Blueprint, functions: Functions) -> None:
         statement = _statement(asked, names.arn(reference))
 
         def extended(before: Function) -> Annotations:
-            _check_revision(before, asked.get("RevisionId"))
+            check_revision(before, asked.get("RevisionId"), "GetPolicy")
             return _with(before, statement)
 
         catalog.annotate(function.name, extended)
@@ -68,7 +68,7 @@ def serve_policies(api: Blueprint, functions: Functions) -> None:
                 raise _missing("No policy is associated with the given resource.")
             if len(kept) == len(statements):
                 raise _missing(f"Statement {wanted} is not found in resource policy.")
-            _check_revision(before, asked.get("RevisionId"))
+            check_revision(before, asked.get("RevisionId"), "GetPolicy")
             return replace(before.annotations, statements=kept)
 
         catalog.annotate(function.name, shortened)
@@ -142,15 +142,6 @@ def _principal(named: str) -> Any:
         "InvalidParameterValueException",
         "The provided principal was invalid. Please check the principal and try again.",
     )
-
-
-def _check_revision(function: Function, wanted: str | None) -> None:
-    if wanted is not None and wanted != answers.revision(function):
-        raise Refusal(
-            "PreconditionFailedException",
-            "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API"
-            " to retrieve the latest Revision Id",
-        )
 
 
 def _policy(statements: tuple[Any, ...]) -> str:

@@ -16,8 +16,8 @@ from emulator.clock import Clock, to_iso
 from emulator.errors import StorageError
 from emulator.health import Trouble
 from emulator.lambdas.images_in_use import ImageUse
-from emulator.lambdas.lines import Line
 from emulator.lambdas.placement import Slot, StockLevel
+from emulator.lambdas.waiters import WaitingCalls
 from emulator.tasks.retention import Stored
 from emulator.tasks.task import Status
 
@@ -35,7 +35,7 @@ class Report:
         environments: Callable[[], Sequence[Slot]],
         stocked: Callable[[], Sequence[StockLevel]],
         held: Callable[[], int],
-        waiting: Callable[[], Sequence[Line]],
+        waiting: Callable[[], Sequence[WaitingCalls]],
         queued: Callable[[], Mapping[Status, int]],
         images: Callable[[], Sequence[ImageUse]],
         troubles: Callable[[], Sequence[Trouble]],
@@ -66,7 +66,7 @@ class Report:
             "startTimestamp": to_iso(self._began),
             "environments": [_environment(slot, now, moment) for slot in slots],
             "prepared": [asdict(level) for level in stocked],
-            "waiting": [_line(line, now, moment) for line in self._waiting()],
+            "waiting": [_waiting(calls, now, moment) for calls in self._waiting()],
             "images": [_image(use) for use in self._images()],
             "memory": {"budget": self._budget, "held": self._held()},
             **self._in_the_database(),
@@ -142,13 +142,13 @@ def _environment(slot: Slot, now: datetime, moment: float) -> Json:
     return shown
 
 
-def _line(line: Line, now: datetime, moment: float) -> Json:
+def _waiting(calls: WaitingCalls, now: datetime, moment: float) -> Json:
     return {
-        "functionName": line.function,
-        "memory": line.memory,
-        "calls": line.calls,
-        "waitingSince": _when(line.since, now, moment),
-        "reason": line.why.value,
+        "functionName": calls.function,
+        "memory": calls.memory,
+        "calls": calls.calls,
+        "waitingSince": _when(calls.since, now, moment),
+        "reason": calls.why.value,
     }
 
 

@@ -363,8 +363,8 @@ def test_lines_that_a_crash_has_left_without_their_owner_go_too(
     assert 0 < count(again, "task_log")["task_log"] < owned
 
 
-def test_lines_of_what_still_runs_are_not_taken_for_lost(timed_dock: Dock) -> None:
-    dock, gate = timed_dock, Gate()
+def deploy_talker(dock: Dock, gate: Gate) -> None:
+    """An API function that prints a line, and then waits."""
 
     def talk(event: Any, runtime: Runtime) -> Json:
         runtime.print("sawdust")
@@ -372,10 +372,22 @@ def test_lines_of_what_still_runs_are_not_taken_for_lost(timed_dock: Dock) -> No
         return {"statusCode": 200}
 
     dock.deploy(talk)
+
+
+def call_talker(dock: Dock, gate: Gate) -> threading.Thread:
+    """Its caller; the line is written."""
     caller = threading.Thread(target=lambda: dock.call("GET", f"/api/{NAME}/"))
     caller.start()
     dock.eventually(lambda: gate.waiting == 1)
     dock.eventually(lambda: count(dock, "task_log"))
+    return caller
+
+
+def test_lines_of_what_still_runs_are_not_taken_for_lost(timed_dock: Dock) -> None:
+    dock, gate = timed_dock, Gate()
+
+    deploy_talker(dock, gate)
+    caller = call_talker(dock, gate)
 
     tidy(dock)
 
@@ -398,18 +410,10 @@ def test_lines_of_what_cannot_be_written_yet_are_not_taken_for_lost(
             raise OSError("the disk is full")
         return write(store, statement, values)
 
-    def talk(event: Any, runtime: Runtime) -> Json:
-        runtime.print("sawdust")
-        gate.pass_(runtime)
-        return {"statusCode": 200}
-
-    dock.deploy(talk)
+    deploy_talker(dock, gate)
     with monkeypatch.context() as patch:
         patch.setattr(Store, "change", refuse)
-        caller = threading.Thread(target=lambda: dock.call("GET", f"/api/{NAME}/"))
-        caller.start()
-        dock.eventually(lambda: gate.waiting == 1)
-        dock.eventually(lambda: count(dock, "task_log"))
+        caller = call_talker(dock, gate)
         gate.open()
         caller.join()
         dock.eventually(lambda: dock.emulator._unwritten.owners)
@@ -427,16 +431,8 @@ def test_lines_of_what_runs_while_the_machine_sleeps_are_not_taken_for_lost(
 ) -> None:
     dock, gate = timed_dock, Gate()
 
-    def talk(event: Any, runtime: Runtime) -> Json:
-        runtime.print("sawdust")
-        gate.pass_(runtime)
-        return {"statusCode": 200}
-
-    dock.deploy(talk)
-    caller = threading.Thread(target=lambda: dock.call("GET", f"/api/{NAME}/"))
-    caller.start()
-    dock.eventually(lambda: gate.waiting == 1)
-    dock.eventually(lambda: count(dock, "task_log"))
+    deploy_talker(dock, gate)
+    caller = call_talker(dock, gate)
     assert isinstance(dock.clock, ManualClock)
 
     dock.clock.set(dock.clock.now() + timedelta(hours=8))

@@ -45,7 +45,7 @@ class Waiter:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class WaitingCalls:
     """Calls of one version that wait, for who looks."""
 
     function: str
@@ -61,7 +61,7 @@ Take = Callable[[Function, int], Found | Failure | Wait]
 environment that is almost free."""
 
 
-class Lines:
+class Waiters:
     """On the reactor's thread, but for `report`."""
 
     def __init__(
@@ -192,7 +192,7 @@ class Lines:
             else:
                 heapq.heapreplace(heads, (following.number, following, rest))
 
-    def report(self) -> list[Line]:
+    def report(self) -> list[WaitingCalls]:
         """The line of the oldest first; any thread may ask."""
         found = []
         for line in list(self._lines.values()):
@@ -200,7 +200,7 @@ class Lines:
             if waiters:
                 first = waiters[0]
                 found.append(
-                    Line(
+                    WaitingCalls(
                         function=first.function.name,
                         memory=first.function.memory_limit,
                         calls=len(waiters),
