@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import partial
@@ -32,6 +33,14 @@ class _TooLarge(Exception):
     """Raised within the parser, which has an error of its own made of it."""
 
 
+class _TurnedAway(Exception):
+    """As `_TooLarge`, with the reply."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__()
+        self.reply = reply
+
+
 @dataclass(kw_only=True)
 class Site:
     """What all connections to one listener share."""
@@ -41,6 +50,8 @@ class Site:
     max_head: int  # bytes of a request line and headers, or of trailers
     max_body: int  # bytes that are kept of one
     max_dropped: int  # bytes that are read beside those, and dropped
+    admit: Callable[[Request], Reply | None] = lambda _: None
+    """Judges a request by its headers, before its body is read: a reply turns it away."""
     connections: set[Connection] = field(default_factory=set)
     closed: bool = False
     """No connection is taken any more: asyncio still brings those that were accepted before."""
@@ -125,8 +136,11 @@ class Connection(asyncio.Protocol):
             else:
                 self._refuse(400, f"Invalid HTTP request received: {error}")
         except httptools.HttpParserError as error:
-            if isinstance(error.__context__, _TooLarge):
+            cause = error.__context__
+            if isinstance(cause, _TooLarge):
                 self._refuse(413, f"The body has more than {self._site.max_body} bytes.")
+            elif isinstance(cause, _TurnedAway):
+                self._turn_away(cause.reply)
             else:
                 self._refuse(400, f"Invalid HTTP request received: {error}")
 
@@ -188,6 +202,9 @@ class Connection(asyncio.Protocol):
             peer=self.peer,
             server=_server(self._transport),
         )
+        refusal = self._site.admit(request)
+        if refusal is not None:
+            raise _TurnedAway(refusal)
         self._room = self._site.max_body
         self._check_size(int(request.header("content-length") or 0))
         expected = (request.header("expect") or "").lower()
@@ -298,9 +315,11 @@ class Connection(asyncio.Protocol):
         return self._site.refuse(request.path, 500, "there was an internal error")
 
     def _refuse(self, status: int, why: str) -> None:
+        self._turn_away(self._site.refuse(self._url.decode("latin-1"), status, why))
+
+    def _turn_away(self, reply: Reply) -> None:
         """What comes after it on this connection means nothing. Its answer comes behind those to
         what came before it."""
-        reply = self._site.refuse(self._url.decode("latin-1"), status, why)
         self._deaf = True
         self._begin()
         self._waiting.append((reply, False))

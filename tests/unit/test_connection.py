@@ -110,3 +110,37 @@ def test_who_came_by_a_door_is_told_to_what_answers_and_has_called_nobodys_addre
 
     (request,) = asked
     assert (request.peer, request.server) == (peer, ("localhost", 0))
+
+
+async def _send(site: Site, sent: bytes) -> bytes:
+    """All that is answered to these bytes, until the connection is closed."""
+    loop = asyncio.get_running_loop()
+    theirs, ours = socket.socketpair()
+    for each in (theirs, ours):
+        each.setblocking(False)
+    peer = Peer("", environment="e", function="f")
+    await loop.create_connection(lambda: Connection(site, loop, peer), sock=ours)
+    await loop.sock_sendall(theirs, sent)
+    came = bytearray()
+    with contextlib.closing(theirs):
+        while data := await asyncio.wait_for(loop.sock_recv(theirs, 64 * 1024), 30):
+            came += data
+    return bytes(came)
+
+
+def test_a_request_is_turned_away_by_its_headers_before_its_body_has_come() -> None:
+    asked: list[str] = []
+    site = _site(lambda request: Reply(200, request.path.encode()))
+
+    def admit(request: Request) -> Reply | None:
+        asked.append(request.path)
+        return Reply(403, b"not you") if request.header("host") == "evil" else None
+
+    site.admit = admit
+    head = b"POST /b HTTP/1.1\r\nHost: evil\r\nContent-Length: 9999\r\n\r\nhalf"
+
+    came = asyncio.run(_send(site, b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n" + head))
+
+    assert asked == ["/a", "/b"]
+    assert came.index(b"200 OK") < came.index(b"403 Forbidden")
+    assert came.endswith(b"Connection: close\r\n\r\nnot you")
