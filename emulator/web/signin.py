@@ -15,6 +15,12 @@ from emulator.web.oauth1 import Verifier
 from emulator.web.permissions import Gate
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+JUDGED = "taskdock.judged"
+"""The key of what is known of a request already, a dictionary: `CALLER`, once it is signed in. A
+signature counts once, and a request may be judged twice: before its body is read, and with it."""
+CALLER = "caller"
+BODY_TO_COME = "taskdock.body_to_come"
+"""The key of whether the request's body is not there yet."""
 
 
 def caller() -> Account:
@@ -36,11 +42,16 @@ def protect(app: Flask, directory: Directory, *, strict: bool) -> None:
         if request.url_rule is None:
             return  # there is no such endpoint, and the answer says so
         wanted = permissions.needed(request.method, request.url_rule.rule)
+        known = request.environ.get(JUDGED, {})
         if wanted is Gate.MACHINE:
             check_machine(request.headers.get("Origin"), request.remote_addr, strict)
-            g.caller = directory.local.administrator
+            g.caller = known[CALLER] = directory.local.administrator
             return
-        g.caller = _sign_in(request, directory, verifier, unsigned)
+        if CALLER not in known:
+            if request.environ.get(BODY_TO_COME) and _signs_its_body(request):
+                return
+            known[CALLER] = _sign_in(request, directory, verifier, unsigned)
+        g.caller = known[CALLER]
         permissions.check(g.caller, wanted)
 
 
@@ -93,5 +104,13 @@ def _uri(sent: Request) -> str:
 
 def _form(sent: Request) -> bytes:
     """The body, if it is of the one kind that a signature covers."""
-    is_form = sent.mimetype == "application/x-www-form-urlencoded"
-    return sent.get_data() if is_form else b""
+    return sent.get_data() if _is_form(sent) else b""
+
+
+def _is_form(sent: Request) -> bool:
+    return sent.mimetype == "application/x-www-form-urlencoded"
+
+
+def _signs_its_body(sent: Request) -> bool:
+    scheme = sent.headers.get("Authorization", "").strip().partition(" ")[0]
+    return scheme.lower() == "oauth" and _is_form(sent)
