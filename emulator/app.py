@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from emulator import ids
+from emulator import descriptors, ids
 from emulator.clock import Clock, SystemClock
 from emulator.closing import Part, close_all
 from emulator.data_folder import DataFolder
@@ -55,17 +55,18 @@ from emulator.tasks.timetable import Timetable
 from emulator.tasks.unwritten import Unwritten
 from emulator.tasks.waiting import WaitingTasks
 from emulator.tasks.worker import Worker
-from emulator.web import front, problems, runtime_api
-from emulator.web.connection import Site
+from emulator.web import early, front, problems, runtime_api
 from emulator.web.front import Front
 from emulator.web.lambda_invoke import InvokeApi
 from emulator.web.lambda_names import Names
-from emulator.web.peers import Peer
+from emulator.web.peers import Crowd, Peer
 from emulator.web.runtime_api import RuntimeApi
 from emulator.web.servers import Listener, open_public
+from emulator.web.site import PATIENCE, Site
 from emulator.web.status import Report
 from emulator.web.switchboard import Switchboard
 from emulator.web.task_service import create_app
+from emulator.web.turns import Turns
 from emulator.web.wsgi import Wsgi
 
 _WRITING = 15.0  # seconds for what may have to wait for the database's lock
@@ -352,12 +353,17 @@ class Emulator:
             notices=notices,
         )
         notices.subscribe(self._wake_loops)
+        most, turns = descriptors.connections(), Turns()
+        runtime_calls = RuntimeApi(self.pool.mailbox)
         runtime = Site(
-            answer=RuntimeApi(self.pool.mailbox),
+            answer=runtime_calls,
             refuse=runtime_api.refuse,
             max_head=runtime_api.MAX_HEAD,
             max_body=runtime_api.MAX_BODY,
             max_dropped=runtime_api.MAX_DROPPED,
+            judge=runtime_calls.judge,
+            crowd=Crowd(*most),
+            turns=turns,
         )
         names = Names(self.catalog, partial(launch.function_arn, region=settings.region))
         strict = settings.auth == "strict"
@@ -374,23 +380,22 @@ class Emulator:
             stored=self._retention.report,
             clock=clock,
         )
-        self._wsgi = Wsgi(
-            create_app(
-                service=self.service,
-                catalog=self.catalog,
-                api_requests=api_requests,
-                directory=self.directory,
-                strict=strict,
-                timetable=timetable,
-                events=events,
-                names=names,
-                architecture=_architecture(settings),
-                concurrency=settings.direct_concurrency,
-                health=report.health,
-                status=report,
-                notices=notices,
-            )
+        application = create_app(
+            service=self.service,
+            catalog=self.catalog,
+            api_requests=api_requests,
+            directory=self.directory,
+            strict=strict,
+            timetable=timetable,
+            events=events,
+            names=names,
+            architecture=_architecture(settings),
+            concurrency=settings.direct_concurrency,
+            health=report.health,
+            status=report,
+            notices=notices,
         )
+        self._wsgi = Wsgi(application)
         invoke = InvokeApi(
             names=names,
             invocations=invocations,
@@ -398,12 +403,17 @@ class Emulator:
             reactor=self._reactor,
             notices=notices,
         )
+        public_calls = Front(invoke, self._wsgi, partial(early.refusal, application))
         public = Site(
-            answer=Front(invoke, self._wsgi),
+            answer=public_calls,
             refuse=front.refuse,
             max_head=front.MAX_HEAD,
             max_body=front.MAX_BODY,
             max_dropped=0,
+            judge=public_calls.judge,
+            patience=PATIENCE,
+            crowd=Crowd(*most),
+            turns=turns,
         )
         self._public = Listener(public, self._sockets, self._reactor, self.health)
         sites = {launch.RUNTIME_API: runtime, launch.TASK_SERVICE: public}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, g, request
@@ -27,6 +28,11 @@ def caller() -> Account:
     """Who the current request acts as."""
     account: Account = g.caller
     return account
+
+
+def knows(judged: Mapping[str, object]) -> bool:
+    """Whether who is asking is somebody, by what is known of a request: see `JUDGED`."""
+    return judged.get(CALLER, NOBODY) != NOBODY
 
 
 def protect(app: Flask, directory: Directory, *, strict: bool) -> None:
