@@ -15,7 +15,7 @@ from emulator.clock import to_iso
 from emulator.errors import NoSuchEndpoint
 from emulator.tasks import api_event
 from emulator.tasks.api_requests import ApiRequest, ApiRequests
-from emulator.web import pages
+from emulator.web import pages, sandbox
 from emulator.web.exchange import Headers as SentHeaders
 from emulator.web.signin import caller
 from emulator.web.wsgi import HEADERS
@@ -35,7 +35,7 @@ class _Anything(BaseConverter):
     part_isolating = False
 
 
-class _Answer(Response):
+class Answer(Response):
     """Sent as the function gave it: Flask would encode a Location anew."""
 
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
@@ -54,9 +54,13 @@ def blueprint(api_requests: ApiRequests) -> Blueprint:
 
     @api.route("/api/<anything:target>", methods=METHODS)
     def call(target: str) -> Response:
+        headers, uri = request.environ[HEADERS], request.environ["REQUEST_URI"]
+        allowed = sandbox.preflight(request.method, headers, uri)
+        if allowed is not None:
+            return Answer(b"", 204, allowed)
         name, asked = _asked(request)
         answer = api_requests.call(name, asked, caller())
-        return _Answer(answer.body, answer.status, list(answer.headers))
+        return Answer(answer.body, answer.status, sandbox.guarded(answer.headers, headers, uri))
 
     @api.get("/apiRequests/")
     def find() -> Json:

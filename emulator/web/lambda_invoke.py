@@ -28,6 +28,7 @@ from emulator.tasks.invocations import MAX_ACCEPTED_EVENT, Invocations, Invoked
 from emulator.web import lambda_problems as problems
 from emulator.web import lambda_validation as validation
 from emulator.web import signin
+from emulator.web.admission import OURS, Openness
 from emulator.web.exchange import JSON, Later, Reply, Request
 from emulator.web.lambda_names import LATEST, Names, named
 from emulator.web.lambda_problems import Refusal
@@ -69,14 +70,14 @@ class InvokeApi:
         *,
         names: Names,
         invocations: Invocations,
-        strict: bool,
+        openness: Openness,
         reactor: Reactor,
         notices: Notices,
     ) -> None:
         self._reactor = reactor
         self._names = names
         self._invocations = invocations
-        self._strict = strict
+        self._openness = openness
         self._notices = notices
 
     def serves(self, request: Request) -> bool:
@@ -86,7 +87,7 @@ class InvokeApi:
         """The answer to a request that it serves, whatever becomes of it."""
         later, call_id = Later(), ids.request_id()
         trace_id = trace_id_of(request.header("x-amzn-trace-id"))
-        known = (("x-amzn-RequestId", call_id), ("X-Amzn-Trace-Id", trace_id))
+        known = (("x-amzn-RequestId", call_id), ("X-Amzn-Trace-Id", trace_id), *OURS)
 
         def tell(reply: Reply) -> None:
             later.give(replace(reply, headers=(*reply.headers, *known)))
@@ -99,7 +100,8 @@ class InvokeApi:
 
     def _wish(self, request: Request, call_id: str, trace_id: str) -> _Wish:
         """Raises what refuses it."""
-        signin.check_machine(request.header("origin"), request.peer.address, self._strict)
+        target = request.target.decode("latin-1")
+        signin.check_machine(request.headers, target, request.peer.address, self._openness)
         found = INVOCATIONS.fullmatch(request.path)
         assert found is not None, "it serves this path"
         kind = request.header("x-amz-invocation-type") or _DEFAULT_TYPE
