@@ -264,7 +264,7 @@ def _welcome(emulator: Emulator, without: Sequence[str]) -> None:
     strict = emulator.settings.auth == "strict"
     meant = "strict, as the real service" if strict else "open, no credentials needed"
     if not (strict or emulator.settings.open_beyond_loopback or is_local(emulator.settings.host)):
-        meant += " from loopback; from elsewhere they are, or --open-beyond-loopback"
+        meant = "open to loopback, no credentials needed; who calls from elsewhere signs in"
     print(f"  Sign-in       {meant}")
     print(f'  Credentials   eval "$(taskdock env --data-dir {emulator.settings.data_dir})"')
     local = emulator.directory.local

@@ -2,9 +2,8 @@
 
 A page whose name leads to this machine is same-origin for its browser, so that nothing but the name
 in `Host` tells it from one of ours (DNS rebinding). What a page cannot make its browser say falsely
-is used here: `Host`, `Origin`, `Referer` and the headers `Sec-Fetch-`
-(https://www.w3.org/TR/fetch-metadata/). Other programs may say what they like: they can do no more
-by it than they could do without.
+is used here: `Host`, `Origin` and the headers `Sec-Fetch-` (https://www.w3.org/TR/fetch-metadata/).
+Other programs may say what they like: they can do no more by it than they could do without.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
-from urllib.parse import unquote
 
 from emulator.web.exchange import Headers, Refuse, Reply, Request
 
@@ -39,7 +37,6 @@ _AUTHORITY = re.compile(
 )
 _ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")  # RFC 9112, 3.2.2
 _ORIGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#@\\\s]*)/?")
-_API_FUNCTION = re.compile(r"(?:https?://[^/?#]*)?/tasks/v1/api/([^/?#]+)(?:[/?#].*)?", re.DOTALL)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -126,16 +123,14 @@ class Admission:
         return None
 
 
-def of_website(headers: Headers, target: str, *, everybody: bool = False) -> bool:
+def of_website(headers: Headers, *, everybody: bool = False) -> bool:
     """Whether a browser makes the request for a page that is not of this machine.
 
-    Any page can send requests to localhost; none shall act as the administrator. `target`: the path
-    as it was sent. `everybody`: whoever reaches this server may call it without credentials.
+    Any page can send requests to localhost; none shall act as the administrator. `everybody`:
+    whoever reaches this server may call it without credentials.
     """
-    fields = dict(headers)  # `Admission` has seen to it that Host and Origin are there once at most
+    fields = dict(headers)  # there once: `Admission` has seen to it
     host = fields.get(b"host", b"").decode("latin-1").lower()
-    if is_of_own_page(headers, target):
-        return False
     origin = fields.get(b"origin")
     if origin is not None and not _is_local_origin(origin.decode("latin-1").lower(), host):
         return True
@@ -150,27 +145,6 @@ def of_website(headers: Headers, target: str, *, everybody: bool = False) -> boo
     # To other names than localhost, browsers do not say whose a request is unless it has an Origin.
     silent = origin is None and not sites and fields.get(b"user-agent", b"")[:8] == b"Mozilla/"
     return silent and (name in OF_CONTAINERS or not everybody)
-
-
-def is_of_own_page(headers: Headers, target: str) -> bool:
-    """Whether a page that an API function has answered calls that same function.
-
-    Such pages have an origin of their own (`pages_policy`), which no header names: "null". So their
-    requests are told from those of other sites by `Referer`. No page can have that of another site.
-    """
-    fields = dict(headers)
-    name = api_function(target)
-    if name is None or fields.get(b"origin", b"null") != b"null":
-        return False
-    referer = fields.get(b"referer", b"").decode("latin-1")
-    host = fields.get(b"host", b"").decode("latin-1").lower()
-    return referer.lower().startswith(f"http://{host}/") and api_function(referer) == name
-
-
-def api_function(target: str) -> str | None:
-    """Which API function a path or URL leads to."""
-    found = _API_FUNCTION.fullmatch(target)
-    return None if found is None else unquote(found[1])
 
 
 def host_of(authority: str) -> str | None:

@@ -100,8 +100,7 @@ class InvokeApi:
 
     def _wish(self, request: Request, call_id: str, trace_id: str) -> _Wish:
         """Raises what refuses it."""
-        target = request.target.decode("latin-1")
-        signin.check_machine(request.headers, target, request.peer.address, self._openness)
+        signin.check_machine(request.headers, request.peer.address, self._openness)
         found = INVOCATIONS.fullmatch(request.path)
         assert found is not None, "it serves this path"
         kind = request.header("x-amz-invocation-type") or _DEFAULT_TYPE

@@ -2,16 +2,19 @@
 
 Its pages come from the same host and port as the API, so that a browser would let their scripts
 call all of it. The policy `sandbox` without `allow-same-origin` gives each an origin of its own
-(https://www.w3.org/TR/CSP3/#directive-sandbox). It may still call its own function, for which it
-needs CORS then: https://fetch.spec.whatwg.org/#http-cors-protocol
+(https://www.w3.org/TR/CSP3/#directive-sandbox), from which a browser sends neither `Referer` nor
+another `Origin` than "null". So to the server it is a page of any site, and may call what those
+may: API functions that are public. To read their answers, it needs CORS
+(https://fetch.spec.whatwg.org/#http-cors-protocol).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from emulator.web.admission import is_of_own_page
-from emulator.web.exchange import Headers
+from emulator.tasks.api_event import Request
+from emulator.tasks.api_response import Response
 
 POLICY = (
     "sandbox allow-downloads allow-forms allow-modals allow-popups allow-popups-to-escape-sandbox"
@@ -39,49 +42,42 @@ all XML among them, and of what has no known type what it looks like
 (https://mimesniff.spec.whatwg.org/)."""
 _NO_PAGES_EITHER = ("audio/", "font/", "image/", "video/")
 _DROPPED = frozenset({"service-worker-allowed"})
-_CORS = "access-control-allow-origin"
-
-Said = list[tuple[str, str]]
+_ALLOWED = "access-control-allow-origin"
 
 
-def guarded(said: Iterable[tuple[str, str]], asked: Headers, target: str) -> Said:
-    """The headers of an answer, as it is sent to who has asked with `asked` for the path `target`.
+def guarded(said: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The headers of an answer, as they are sent.
 
     The function's own policy stays: of several, a browser keeps to all.
     """
     headers = [(name, value) for name, value in said if name.lower() not in _DROPPED]
-    names = {name.lower() for name, _ in headers}
     types = [value for name, value in headers if name.lower() == "content-type"]
-    sent = [("Content-Security-Policy", POLICY)] if _may_be_a_page(types) else []
-    if _CORS not in names and _is_apart(asked, target):
-        sent += [*_SHARED, ("Access-Control-Expose-Headers", ", ".join(sorted(names)))]
-    return [*headers, *sent]
+    if _may_be_a_page(types):
+        headers.append(("Content-Security-Policy", POLICY))
+    return headers
 
 
-def preflight(method: str, asked: Headers, target: str) -> Said | None:
-    """The answer to what a browser asks ahead of a call that a page makes to its own function, or
-    None: it is not that. Without the sandbox it would not ask, so the function does not see it."""
-    fields = dict(asked)
-    wanted = fields.get(b"access-control-request-method")
-    if method != "OPTIONS" or wanted is None or not _is_apart(asked, target):
-        return None
-    headers = fields.get(b"access-control-request-headers", b"")
-    return [
-        *_SHARED,
-        ("Access-Control-Allow-Methods", wanted.decode("latin-1")),
-        ("Access-Control-Allow-Headers", headers.decode("latin-1")),
-    ]
+def shared(answer: Response, asked: Request) -> Response:
+    """What nobody in particular got from a function: also a page apart may read it, unless the
+    function itself says who may.
 
-
-_SHARED = (
-    ("Access-Control-Allow-Origin", "null"),
-    ("Access-Control-Allow-Credentials", "true"),
-    ("Vary", "Origin"),
-)
-
-
-def _is_apart(asked: Headers, target: str) -> bool:
-    return dict(asked).get(b"origin") == b"null" and is_of_own_page(asked, target)
+    A page in an origin of its own asks first whether it may send JSON; to a function that knows
+    nothing of that, its own pages would not be another site's.
+    """
+    said = {name.lower() for name, _ in answer.headers}
+    if asked.headers.get("origin") != "null" or _ALLOWED in said:
+        return answer
+    wanted = asked.headers.get("access-control-request-method")
+    if asked.method != "OPTIONS" or wanted is None:
+        read = (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
+        return replace(answer, headers=(*answer.headers, *read))
+    named = asked.headers.get("access-control-request-headers", "")
+    allowed = (
+        ("Access-Control-Allow-Origin", "*"),
+        ("Access-Control-Allow-Methods", wanted),
+        ("Access-Control-Allow-Headers", named),
+    )
+    return Response(status=204, headers=allowed, body=b"")
 
 
 def _may_be_a_page(types: list[str]) -> bool:

@@ -15,7 +15,10 @@ from emulator.web.oauth1 import Verifier
 from emulator.web.permissions import Gate
 from emulator.web.wsgi import HEADERS
 
-_WEBSITE = "a website may not call this without credentials"
+_WEBSITE = (
+    "a page of another site, or of an API function, may not call this without credentials; it may"
+    " call API functions that are public (executionOptions.permissionMode)"
+)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, 9.2.1
 
 
@@ -34,13 +37,13 @@ def protect(app: Flask, directory: Directory, openness: Openness) -> None:
         if request.url_rule is None:
             return  # there is no such endpoint, and the answer says so
         wanted = permissions.needed(request.method, request.url_rule.rule)
-        headers, target = request.environ[HEADERS], request.environ["REQUEST_URI"]
+        headers: Headers = request.environ[HEADERS]
         address = request.remote_addr or ""
         if wanted is Gate.MACHINE:
-            check_machine(headers, target, address, openness)
+            check_machine(headers, address, openness)
             g.caller = directory.local.administrator
             return
-        unsigned, g.why_nobody = _unsigned(directory, headers, target, address, openness)
+        unsigned, g.why_nobody = _unsigned(directory, headers, address, openness)
         g.caller = _sign_in(request, directory, verifier, unsigned)
         if g.why_nobody == _WEBSITE and _is_open_door(request, wanted):
             raise NotSignedIn
@@ -52,13 +55,13 @@ def protect(app: Flask, directory: Directory, openness: Openness) -> None:
 
 
 def _unsigned(
-    directory: Directory, headers: Headers, target: str, address: str, openness: Openness
+    directory: Directory, headers: Headers, address: str, openness: Openness
 ) -> tuple[Account, str]:
     """Who a request without credentials acts as; and why, where that is nobody.
 
     `address`: "" is a container, by its door.
     """
-    if of_website(headers, target, everybody=openness.beyond_loopback):
+    if of_website(headers, everybody=openness.beyond_loopback):
         return NOBODY, _WEBSITE
     if openness.strict:
         return NOBODY, ""  # nobody has signed in, and that is all
@@ -97,9 +100,9 @@ def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: 
     return NOBODY  # credentials of another kind, for a function to judge
 
 
-def check_machine(headers: Headers, target: str, address: str, openness: Openness) -> None:
+def check_machine(headers: Headers, address: str, openness: Openness) -> None:
     """Raises `NoPermission`. `address`: "" is a container, by its door."""
-    if of_website(headers, target, everybody=openness.beyond_loopback):
+    if of_website(headers, everybody=openness.beyond_loopback):
         raise NoPermission("a website may not call this")
     if openness.strict and (address == "" or openness.is_stranger(address)):
         raise NoPermission(
