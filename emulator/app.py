@@ -55,7 +55,8 @@ from emulator.tasks.timetable import Timetable
 from emulator.tasks.unwritten import Unwritten
 from emulator.tasks.waiting import WaitingTasks
 from emulator.tasks.worker import Worker
-from emulator.web import early, front, problems, runtime_api
+from emulator.web import admission, early, front, problems, runtime_api
+from emulator.web.admission import Admission, Hosts, Openness
 from emulator.web.front import Front
 from emulator.web.lambda_invoke import InvokeApi
 from emulator.web.lambda_names import Names
@@ -367,6 +368,7 @@ class Emulator:
         )
         names = Names(self.catalog, partial(launch.function_arn, region=settings.region))
         strict = settings.auth == "strict"
+        openness = Openness(strict, settings.open_beyond_loopback and not strict)
         report = Report(
             url=self.url,
             budget=budget,
@@ -386,6 +388,7 @@ class Emulator:
             api_requests=api_requests,
             directory=self.directory,
             strict=strict,
+            beyond_loopback=openness.beyond_loopback,
             timetable=timetable,
             events=events,
             names=names,
@@ -399,7 +402,7 @@ class Emulator:
         invoke = InvokeApi(
             names=names,
             invocations=invocations,
-            strict=strict,
+            openness=openness,
             reactor=self._reactor,
             notices=notices,
         )
@@ -410,6 +413,7 @@ class Emulator:
             max_head=front.MAX_HEAD,
             max_body=front.MAX_BODY,
             max_dropped=0,
+            admit=Admission(self._hosts(), front.refuse),
             judge=public_calls.judge,
             patience=PATIENCE,
             crowd=Crowd(*most),
@@ -419,6 +423,13 @@ class Emulator:
         sites = {launch.RUNTIME_API: runtime, launch.TASK_SERVICE: public}
         self._switchboard = Switchboard(sites, self._reactor)
         self.catalog.subscribe(self._function_changed)
+
+    def _hosts(self) -> Hosts:
+        try:
+            names = admission.names(self.settings.host, self.settings.allowed_host)
+        except ValueError as error:
+            raise StartupError(f"the setting allowed_host is not valid: {error}") from None
+        return Hosts(names, is_here=admission.is_here)
 
     def _lead(self, environment: Environment, letter: str, connection: socket.socket) -> None:
         peer = Peer("", environment=environment.id, function=environment.function.name)
