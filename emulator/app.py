@@ -257,7 +257,8 @@ class Emulator:
             retire_after=settings.retire_after,
             notices=notices,
         )
-        events = Events(store=store, catalog=self.catalog, clock=clock)
+        own_ports = frozenset({self.port})
+        events = Events(store=store, catalog=self.catalog, own_ports=own_ports, clock=clock)
         self._queue = Queue(store=store, server=ids.word(), events=events)
         journal = Journal(store)
         self._scribe = Scribe(journal=journal, notices=notices)
@@ -333,7 +334,9 @@ class Emulator:
         self._scheduler = Scheduler(
             timetable=timetable, wake_worker=self._worker.wake, clock=clock, notices=notices
         )
-        self._courier = Courier(outbox=Outbox(store=store), clock=clock, notices=notices)
+        self._courier = Courier(
+            outbox=Outbox(store=store), own_ports=own_ports, clock=clock, notices=notices
+        )
         self._retention = Retention(
             store=store,
             days=settings.keep_days,
