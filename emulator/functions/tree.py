@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
+
+from emulator import ids
 
 _OPEN = 0o700  # what it takes to do anything with a folder
 
@@ -38,9 +41,15 @@ def is_light(folder: Path, most: int) -> bool:
 
 
 def paths(folder: Path) -> Iterator[Path]:
-    """Of all that is in it. `Path.rglob` follows links to look at them, and can fail at that."""
-    for parent, folders, files in os.walk(folder):
-        yield from (Path(parent, name) for name in (*folders, *files))
+    """Of all that is in it, a folder before what it holds. `Path.rglob` follows links to look at
+    them, and can fail at that; `os.walk` calls itself for each folder, before Python 3.12."""
+    waiting = [str(folder)]
+    while waiting:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                yield Path(entry.path)
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
 
 
 def fill(target: Path, source: Path) -> None:
@@ -66,31 +75,60 @@ def fill(target: Path, source: Path) -> None:
 
 def remove(path: Path) -> None:
     """Removes a file, a link or a folder with all that is in it, as far as that can be done."""
+    for _ in removing(path):
+        pass
+
+
+def removing(path: Path) -> Iterator[None]:
+    """Does what `remove` does, a step each time that it is asked for the next.
+
+    A folder in a folder is moved up first. So however deep or wide a tree is, nothing of it is kept
+    in memory, two folders are open at a time, and no path gets too long.
+    """
     if path.is_symlink() or not path.is_dir():
         with suppress(OSError):
             path.unlink()
         return
-    folders = [str(path)]
-    for folder in folders:  # which grows meanwhile
+    names = (f".{ids.word()}-{number}" for number in count())
+    progress = True
+    while progress:  # what was moved up meanwhile is met in the same round or in the next
+        progress = False
         with suppress(OSError):
-            os.chmod(folder, _OPEN)
-            folders += _clear(folder)
-    for folder in reversed(folders):
-        with suppress(OSError):
-            os.rmdir(folder)
+            os.chmod(path, _OPEN)
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    for moved in _clear(entry, path, names):
+                        progress = progress or moved
+                        yield
+    with suppress(OSError):
+        os.rmdir(path)
 
 
-def _clear(folder: str) -> list[str]:
-    """Removes the files of a folder; the folders in it."""
-    folders = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(entry.path)
-            else:
-                with suppress(OSError):
-                    os.unlink(entry.path)
-    return folders
+def _clear(entry: os.DirEntry[str], top: Path, names: Iterator[str]) -> Iterator[bool]:
+    """Removes an entry of the top, whose folders become entries of the top; whether each step has
+    done something."""
+    if not entry.is_dir(follow_symlinks=False):
+        yield _done(os.unlink, entry.path)
+        return
+    with suppress(OSError):
+        os.chmod(entry.path, _OPEN)
+        with os.scandir(entry.path) as inner:
+            for each in inner:
+                if each.is_dir(follow_symlinks=False):
+                    with suppress(OSError):
+                        os.chmod(each.path, _OPEN)  # else it cannot be moved by who is not root
+                    yield _done(os.rename, each.path, top / next(names))
+                else:
+                    yield _done(os.unlink, each.path)
+    yield _done(os.rmdir, entry.path)
+
+
+def _done(act: Callable[..., None], *paths: str | Path) -> bool:
+    try:
+        act(*paths)
+    except OSError:
+        return False
+    return True
 
 
 def _link(source: str, target: str) -> None:
