@@ -17,6 +17,7 @@ from pathlib import Path
 from emulator import ids
 
 _OPEN = 0o700  # what it takes to do anything with a folder
+_MOST_OPEN = 16  # folders at a time
 
 
 def is_light(folder: Path, most: int) -> bool:
@@ -82,45 +83,42 @@ def remove(path: Path) -> None:
 def removing(path: Path) -> Iterator[None]:
     """Does what `remove` does, a step each time that it is asked for the next.
 
-    A folder in a folder is moved up first. So however deep or wide a tree is, nothing of it is kept
-    in memory, two folders are open at a time, and no path gets too long.
+    A folder that is deep in others is moved up, and waits for its turn. So whatever the size of a
+    tree is, little of it is kept in memory, few folders are open, and no path gets too long.
     """
     if path.is_symlink() or not path.is_dir():
         with suppress(OSError):
             path.unlink()
         return
-    names = (f".{ids.word()}-{number}" for number in count())
+    higher = (path / f".{ids.word()}-{number}" for number in count())
     progress = True
-    while progress:  # what was moved up meanwhile is met in the same round or in the next
+    while progress:  # what was moved up is met in the same round or in the next
         progress = False
-        with suppress(OSError):
-            os.chmod(path, _OPEN)
-            with os.scandir(path) as entries:
-                for entry in entries:
-                    for moved in _clear(entry, path, names):
-                        progress = progress or moved
-                        yield
+        for done in _empty(str(path), higher, _MOST_OPEN):
+            progress = progress or done
+            yield
     with suppress(OSError):
         os.rmdir(path)
 
 
-def _clear(entry: os.DirEntry[str], top: Path, names: Iterator[str]) -> Iterator[bool]:
-    """Removes an entry of the top, whose folders become entries of the top; whether each step has
-    done something."""
-    if not entry.is_dir(follow_symlinks=False):
-        yield _done(os.unlink, entry.path)
-        return
+def _empty(folder: str, higher: Iterator[Path], depth: int) -> Iterator[bool]:
+    """Removes what is in a folder; whether each step has done something.
+
+    Folders that are `depth` deep in it are renamed to the next of `higher`.
+    """
     with suppress(OSError):
-        os.chmod(entry.path, _OPEN)
-        with os.scandir(entry.path) as inner:
-            for each in inner:
-                if each.is_dir(follow_symlinks=False):
-                    with suppress(OSError):
-                        os.chmod(each.path, _OPEN)  # else it cannot be moved by who is not root
-                    yield _done(os.rename, each.path, top / next(names))
+        os.chmod(folder, _OPEN)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    yield _done(os.unlink, entry.path)
+                elif depth > 1:
+                    yield from _empty(entry.path, higher, depth - 1)
+                    yield _done(os.rmdir, entry.path)
                 else:
-                    yield _done(os.unlink, each.path)
-    yield _done(os.rmdir, entry.path)
+                    with suppress(OSError):
+                        os.chmod(entry.path, _OPEN)  # else only root could move it
+                    yield _done(os.rename, entry.path, next(higher))
 
 
 def _done(act: Callable[..., None], *paths: str | Path) -> bool:

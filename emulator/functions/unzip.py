@@ -1,7 +1,7 @@
 """Unpacking: what a zip would make is decided whole, and only then is the first byte written.
 
-Nothing of a zip is trusted. What it makes is bounded in bytes, in files and folders, and in how deep
-those are, whether it names a folder or only something in it. Links come last, when all files and
+Nothing of a zip is trusted. What it makes is bounded in bytes, in files and folders, and in depth,
+whether it names a folder or only something in it. Links come last, when all files and
 folders are there under names of their own, so no link is ever on the way to something that is
 written.
 """
