@@ -23,6 +23,7 @@ from emulator.errors import EngineError, StartupError, StorageError
 from emulator.functions.catalog import Catalog
 from emulator.functions.code import CodeStore
 from emulator.functions.function import Function
+from emulator.functions.sweeper import Sweeper
 from emulator.health import Health
 from emulator.identity.directory import Directory
 from emulator.lambdas import launch
@@ -150,6 +151,7 @@ class Emulator:
         self._courier.start()
         self._dispatcher.start()
         self._retention.start()
+        self._sweeper.start()
         self._public.start()
         variables = {"API_HOST": self.url, **self.directory.local.credentials}
         with self._store.disk.told():
@@ -177,6 +179,7 @@ class Emulator:
         settle = self.settings.stop_grace
         return [
             Part("credentials", self._forget_credentials),
+            Part("unpacking", self._code.close),
             Part("scheduler", self._scheduler.stop, _WRITING),
             Part("worker", self._worker.stop, _WRITING),
             Part("dispatcher", self._dispatcher.stop, _WRITING),
@@ -188,6 +191,7 @@ class Emulator:
             Part("courier", self._courier.stop, _WRITING),
             Part("rescuer", self._rescuer.stop, _WRITING),
             Part("retention", self._retention.stop, _WRITING),
+            Part("sweeper", self._sweeper.stop),
             Part("listener", self._public.stop),
             Part("requests", lambda: self._wsgi.stop(_REQUESTS), _REQUESTS + 1.0),
             Part("unwritten endings", self._unwritten.stop, _WRITING),
@@ -348,6 +352,7 @@ class Emulator:
             health=self.health,
             notices=notices,
         )
+        self._sweeper = Sweeper(code=self._code, health=self.health, notices=notices)
         self._lookout = Lookout(
             faults=[self._folder.fault, store.lost],
             refuse=store.refuse,
