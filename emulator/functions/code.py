@@ -1,6 +1,7 @@
 """Function code: takes a zip, has it unpacked once, and knows the folder of each digest.
 
-A folder holds one unpacked zip and never changes after it has appeared under its name.
+A folder holds one unpacked zip and never changes after it has appeared under its name. A digest
+leads to a folder of ours and nowhere else: neither by what the database says, nor by a link.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ import base64
 import binascii
 import hashlib
 import os
+import re
+import stat
 from pathlib import Path
 
-from emulator import ids
-from emulator.errors import BadFunctionCode
+from emulator import ids, own_files
+from emulator.errors import BadFunctionCode, ForeignFile
 from emulator.functions import tree
 from emulator.functions.unzip import unpack
 
 MAX_ZIPPED = 10 * 1024 * 1024  # bytes, the Task Service's limit
 MAX_ZIPPED_BY_AWS = 50 * 1024 * 1024  # bytes, for a zip that comes in the request itself
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _FEW = 1000  # files and folders
 _LINGER = 3600.0  # seconds; nothing runs for longer
 
@@ -36,7 +40,7 @@ class CodeStore:
     """The unpacked code of all functions: one folder per digest."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self._root = root.parent.resolve() / root.name
         self._light: dict[str, bool] = {}
         self._unused_since: dict[str, float] = {}
 
@@ -50,11 +54,11 @@ class CodeStore:
         digest = hashlib.sha256(zipped).hexdigest()
         if self.folder(digest).is_dir():
             return digest
-        self._root.mkdir(parents=True, exist_ok=True)
+        own_files.make_folder(self._root)
         half_done = self._root / f".unpacking-{ids.word()}"
         try:
             unpack(zipped, half_done)
-            self._size_file(digest).write_text(str(len(zipped)))
+            own_files.write(self._size_file(digest), str(len(zipped)))
             os.rename(half_done, self.folder(digest))
         except OSError:
             if not self.folder(digest).is_dir():  # else another thread was faster
@@ -64,7 +68,13 @@ class CodeStore:
         return digest
 
     def folder(self, digest: str) -> Path:
-        return (self._root / digest).resolve()
+        """Where it is, or would be. Raises `ForeignFile` where something else is in its place."""
+        if not _DIGEST.fullmatch(digest):
+            raise ForeignFile(f"the database names code by what is no digest: {digest[:100]!r}")
+        folder = self._root / digest
+        for each in (self._root, folder):
+            own_files.check(each, stat.S_IFDIR)
+        return folder
 
     def is_light(self, digest: str) -> bool:
         """Whether `fill` can be used, and takes no time to speak of: it has few files, and each can
@@ -72,16 +82,17 @@ class CodeStore:
         if digest not in self._light:
             try:
                 self._light[digest] = tree.is_light(self.folder(digest), _FEW)
-            except OSError:  # it was removed by others, or no descriptor is left
+            except (OSError, ForeignFile):  # it was removed by others, or no descriptor is left
                 return False
         return self._light[digest]
 
     def stage(self, id: str) -> Path:
         """An empty folder, which gets its code by `fill` and is removed by `unstage`."""
         folder = self._staged(id)
-        folder.mkdir(parents=True)
+        own_files.make_folder(self._root)
+        folder.mkdir()
         folder.chmod(0o755)  # whatever the umask is: the function runs as another user
-        return folder.resolve()
+        return folder
 
     def fill(self, id: str, digest: str) -> None:
         """Puts code into a staged folder: the same files, under a second name."""
@@ -96,12 +107,15 @@ class CodeStore:
     def size(self, digest: str) -> int:
         """Bytes of the zip; 0 for one that was unpacked before sizes were noted."""
         try:
-            return int(self._size_file(digest).read_text())
-        except FileNotFoundError:
+            return int(own_files.read(self._size_file(digest)))
+        except (FileNotFoundError, ForeignFile, ValueError):
             return 0
 
     def keep_only(self, digests: set[str]) -> None:
-        """Removes every other folder, half-done and staged ones of a crash among them."""
+        """Removes every other folder, half-done and staged ones of a crash among them.
+
+        Raises `ForeignFile`."""
+        own_files.check(self._root, stat.S_IFDIR)  # a link's folder would be emptied
         for path in self._root.glob("*"):
             if path.name.partition(".")[0] in digests:
                 continue
@@ -113,16 +127,18 @@ class CodeStore:
         `digests`: those that functions have; `moment`: seconds, by a clock that never goes back.
         What ran when that changed has ended by then, and what waited has been refused.
         """
-        found = {path.name for path in self._root.glob("*") if path.is_dir()}
-        unused = {name for name in found if not name.startswith(".")} - digests
+        found = {path.name for path in self._root.glob("*") if _DIGEST.fullmatch(path.name)}
+        unused = found - digests
         since = self._unused_since
         self._unused_since = {name: since.get(name, moment) for name in unused}
         for name in [n for n, first in self._unused_since.items() if moment - first >= _LINGER]:
             going = self._root / f".removing-{ids.word()}"  # what is left of it is no code
-            os.rename(self.folder(name), going)
+            os.rename(self._root / name, going)
             tree.remove(going)
-            self._size_file(name).unlink(missing_ok=True)
+            (self._root / f"{name}.size").unlink(missing_ok=True)
             self._light.pop(name, None)
 
     def _size_file(self, digest: str) -> Path:
+        """Raises `ForeignFile`."""
+        self.folder(digest)
         return self._root / f"{digest}.size"
