@@ -71,6 +71,8 @@ def is_here(host: str) -> bool:
         address = ipaddress.ip_address(name)
     except ValueError:
         return False
+    if address.is_loopback:
+        return True
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
