@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from emulator import descriptors, ids
+from emulator import descriptors, ids, own_files
 from emulator.clock import Clock, SystemClock
 from emulator.closing import Part, close_all
 from emulator.data_folder import DataFolder
@@ -35,6 +35,7 @@ from emulator.lambdas.outfitter import Outfitter
 from emulator.lambdas.pool import Pool
 from emulator.lookout import Lookout
 from emulator.notices import Notices
+from emulator.own_folder import CREDENTIALS, DATABASE
 from emulator.reactor import Reactor
 from emulator.settings import Settings
 from emulator.store.database import Store
@@ -104,14 +105,16 @@ class Emulator:
             self._folder = DataFolder(settings.data_dir)
             opened.callback(self._folder.close)
             self._data = self._folder.path
-            self._credentials = self._data / "credentials"  # for `taskdock env`, while we run
+            self._credentials = self._data / CREDENTIALS  # for `taskdock env`, while we run
+            for sentence in self._folder.closed:
+                self.notices.publish("data_folder_closed", reason=sentence)
             self._reactor = Reactor()
             opened.callback(self._reactor.stop)
             self._sockets = open_public(settings.host, settings.port)
             opened.callback(self._close_sockets)
             self.port: int = self._sockets[0].getsockname()[1]
             code = self._data / "code"
-            self._store = Store(self._data / "taskdock.db", health=self.health, code=code)
+            self._store = Store(self._data / DATABASE, health=self.health, code=code)
             opened.callback(self._store.close)
             self._code = CodeStore(code)
             try:
@@ -155,8 +158,7 @@ class Emulator:
         self._public.start()
         variables = {"API_HOST": self.url, **self.directory.local.credentials}
         with self._store.disk.told():
-            self._credentials.touch(mode=0o600)
-            self._credentials.write_text("".join(f"{k}={v}\n" for k, v in variables.items()))
+            own_files.write(self._credentials, "".join(f"{k}={v}\n" for k, v in variables.items()))
 
     def stop(self, grace: float | None = None) -> None:
         """Takes no more work, lets what runs finish within the grace, gives back the rest.

@@ -1,8 +1,8 @@
 """Function code: takes a zip, has it unpacked once, and knows the folder of each digest.
 
 A folder holds one unpacked zip and never changes after it has appeared under its name. What is of
-no more use is renamed, which takes no time, and removed later (`sweeper.py`). No link is followed:
-the folder of all this may lie in a checkout that somebody else has made.
+no more use is renamed, which takes no time, and removed later (`sweeper.py`). A digest leads to a
+folder of ours and nowhere else: neither by what the database says, nor by a link.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emulator import ids
-from emulator.errors import BadFunctionCode, StartupError, StorageError, Unavailable
+from emulator import ids, own_files
+from emulator.errors import BadFunctionCode, ForeignFile, Unavailable
 from emulator.functions import tree
 from emulator.functions.unzip import unpack
 
 MAX_ZIPPED = 10 * 1024 * 1024  # bytes, the Task Service's limit
 MAX_ZIPPED_BY_AWS = 50 * 1024 * 1024  # bytes, for a zip that comes in the request itself
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _FEW = 1000  # files and folders
 _LINGER = 3600.0  # seconds; nothing runs for longer
 _REMOVING = ".removing-"  # what is left of such a folder is no code
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _OURS = re.compile(rf"(?P<digest>{_DIGEST.pattern})(\.size)?|\.(unpacking|staged|removing)-.*")
 
 
@@ -55,7 +55,7 @@ class CodeStore:
     """The unpacked code of all functions: one folder per digest."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self._root = root.parent.resolve() / root.name
         self._light: dict[str, bool] = {}
         self._lock = threading.Lock()  # for moments: of what is in `_adding` and `_unused_since`
         self._adding: dict[str, _Adding] = {}
@@ -98,15 +98,11 @@ class CodeStore:
         self._closed.set()
 
     def _unpack(self, zipped: bytes, digest: str) -> None:
-        if fault := self._fault():
-            raise StorageError(fault)
-        self._root.mkdir(parents=True, exist_ok=True)
+        own_files.make_folder(self._root)
         half_done = self._root / f".unpacking-{ids.word()}"
         try:
             unpack(zipped, half_done, self._go_on)
-            self._note_size(digest, len(zipped))
-            if self.folder(digest).is_symlink():
-                self._set_aside(self.folder(digest))
+            own_files.write(self._size_file(digest), str(len(zipped)))
             os.rename(half_done, self.folder(digest))
         except OSError:
             if not self._is_there(digest):  # else another process was faster
@@ -126,17 +122,14 @@ class CodeStore:
         except FileNotFoundError:
             return False
 
-    def _fault(self) -> str | None:
-        """Why nothing may be written or removed here; None: it may."""
-        if not self._root.is_symlink():
-            return None
-        return (
-            f"{self._root} is a link, and what it leads to may be somebody else's: remove the link,"
-            " or choose another --data-dir"
-        )
-
     def folder(self, digest: str) -> Path:
-        return self._root.resolve() / digest
+        """Where it is, or would be. Raises `ForeignFile` where something else is in its place."""
+        if not _DIGEST.fullmatch(digest):
+            raise ForeignFile(f"the database names code by what is no digest: {digest[:100]!r}")
+        folder = self._root / digest
+        for each in (self._root, folder):
+            own_files.check(each, stat.S_IFDIR)
+        return folder
 
     def is_light(self, digest: str) -> bool:
         """Whether `fill` can be used, and takes no time to speak of: it has few files, and each can
@@ -144,16 +137,17 @@ class CodeStore:
         if digest not in self._light:
             try:
                 self._light[digest] = tree.is_light(self.folder(digest), _FEW)
-            except OSError:  # it was removed by others, or no descriptor is left
+            except (OSError, ForeignFile):  # it was removed by others, or no descriptor is left
                 return False
         return self._light[digest]
 
     def stage(self, id: str) -> Path:
         """An empty folder, which gets its code by `fill` and is removed by `unstage`."""
         folder = self._staged(id)
-        folder.mkdir(parents=True)
+        own_files.make_folder(self._root)
+        folder.mkdir()
         folder.chmod(0o755)  # whatever the umask is: the function runs as another user
-        return folder.resolve()
+        return folder
 
     def fill(self, id: str, digest: str) -> None:
         """Puts code into a staged folder: the same files, under a second name."""
@@ -168,33 +162,19 @@ class CodeStore:
     def size(self, digest: str) -> int:
         """Bytes of the zip; 0 for one that was unpacked before sizes were noted."""
         try:
-            file = os.open(self._size_file(digest), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:
+            return int(own_files.read(self._size_file(digest)))
+        except (FileNotFoundError, ForeignFile, ValueError):
             return 0
-        with open(file, "rb") as opened:
-            noted = opened.read(20)
-        return int(noted) if noted.isdigit() else 0
-
-    def _note_size(self, digest: str, size: int) -> None:
-        """A file that is there, or a link, is replaced and not written into."""
-        file = self._size_file(digest)
-        file.unlink(missing_ok=True)
-        with open(file, "x") as opened:
-            opened.write(str(size))
 
     def keep_only(self, digests: set[str]) -> None:
-        """Sets aside every other folder, half-done and staged ones of a crash among them, and links
-        in the place of code. What has another name than code's is not ours.
-
-        Raises `StartupError` where all this is not in a folder of its own.
-        """
-        if fault := self._fault():
-            raise StartupError(fault)
+        """Sets aside every other folder, half-done and staged ones of a crash among them. What has
+        another name than code's is not ours. Raises `ForeignFile`."""
+        own_files.check(self._root, stat.S_IFDIR)  # a link's folder would be emptied
         for path in self._entries():
             name = _OURS.fullmatch(path.name)
             if name is None or path.name.startswith(_REMOVING):
                 continue
-            if name["digest"] not in digests or path.is_symlink():
+            if name["digest"] not in digests:
                 self._set_aside(path)
 
     def sweep(self, digests: set[str], moment: float) -> None:
@@ -210,7 +190,7 @@ class CodeStore:
             self._unused_since = {name: since.get(name, moment) for name in unused}
             for name in [n for n, first in self._unused_since.items() if moment - first >= _LINGER]:
                 self._set_aside(self._root / name)
-                self._size_file(name).unlink(missing_ok=True)
+                (self._root / f"{name}.size").unlink(missing_ok=True)
                 self._light.pop(name, None)
                 del self._unused_since[name]
 
@@ -229,4 +209,6 @@ class CodeStore:
             os.rename(path, self._root / f"{_REMOVING}{ids.word()}")
 
     def _size_file(self, digest: str) -> Path:
+        """Raises `ForeignFile`."""
+        self.folder(digest)
         return self._root / f"{digest}.size"
