@@ -105,7 +105,7 @@ def settings(command: Command) -> Command:
             f"--{name.replace('_', '-')}",
             **shape,
             metavar=getattr(field.annotation, "__name__", "text").upper(),
-            help=f"{field.description}  [{field.default}; TASKDOCK_{name.upper()}]",
+            help=f"{field.description}  [{field.default or 'none' if shape.get('multiple') else field.default}; TASKDOCK_{name.upper()}]",
         )(command)
     return command
 
