@@ -83,11 +83,25 @@ class InvokeApi:
     def serves(self, request: Request) -> bool:
         return request.method == "POST" and INVOCATIONS.fullmatch(request.path) is not None
 
+    def refusal(self, request: Request) -> Reply | None:
+        """What it is refused for by its headers, before its body is read."""
+        call_id, trace_id = ids.request_id(), trace_id_of(request.header("x-amzn-trace-id"))
+        try:
+            wish = self._wish(request, call_id, trace_id)
+            limit = MAX_ACCEPTED_EVENT if wish.kind == "Event" else MAX_EVENT
+            if request.length > limit:
+                raise problems.too_large(limit, "InvokeFunction")
+        except Exception as error:
+            refused = self._refusal(request, error)
+            return replace(refused, headers=(*refused.headers, *_known(call_id, trace_id)))
+        return None
+
     def reply(self, request: Request) -> Later:
         """The answer to a request that it serves, whatever becomes of it."""
+        request.release()  # how many events there are at a time is bounded behind this
         later, call_id = Later(), ids.request_id()
         trace_id = trace_id_of(request.header("x-amzn-trace-id"))
-        known = (("x-amzn-RequestId", call_id), ("X-Amzn-Trace-Id", trace_id), *OURS)
+        known = _known(call_id, trace_id)
 
         def tell(reply: Reply) -> None:
             later.give(replace(reply, headers=(*reply.headers, *known)))
@@ -161,6 +175,10 @@ class InvokeApi:
             return reply_of(problems.answer(error))
         self._notices.publish("request_broke", path=request.path, error=repr(error))
         return reply_of(problems.break_down())
+
+
+def _known(call_id: str, trace_id: str) -> tuple[tuple[str, str], ...]:
+    return (("x-amzn-RequestId", call_id), ("X-Amzn-Trace-Id", trace_id), *OURS)
 
 
 def _answer(invoked: Invoked) -> Reply:

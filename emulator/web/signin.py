@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Flask, Request, g, request
 from flask.typing import ResponseReturnValue
 
@@ -13,19 +15,27 @@ from emulator.web.admission import Openness, of_website
 from emulator.web.exchange import Headers
 from emulator.web.oauth1 import Verifier
 from emulator.web.permissions import Gate
-from emulator.web.wsgi import HEADERS
+from emulator.web.wsgi import HEADERS, JUDGED
 
 _WEBSITE = (
     "a page of another site, or of an API function, may not call this without credentials; it may"
     " call API functions that are public (executionOptions.permissionMode)"
 )
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, 9.2.1
+CALLER = "caller"
+BODY_TO_COME = "taskdock.body_to_come"
+"""The key of whether the request's body is not there yet."""
 
 
 def caller() -> Account:
     """Who the current request acts as."""
     account: Account = g.caller
     return account
+
+
+def knows(judged: Mapping[str, object]) -> bool:
+    """Whether who is asking is somebody, by what is known of a request: see `JUDGED`."""
+    return judged.get(CALLER, NOBODY) != NOBODY
 
 
 def protect(app: Flask, directory: Directory, openness: Openness) -> None:
@@ -37,14 +47,19 @@ def protect(app: Flask, directory: Directory, openness: Openness) -> None:
         if request.url_rule is None:
             return  # there is no such endpoint, and the answer says so
         wanted = permissions.needed(request.method, request.url_rule.rule)
+        known = request.environ.get(JUDGED, {})
         headers: Headers = request.environ[HEADERS]
         address = request.remote_addr or ""
         if wanted is Gate.MACHINE:
             check_machine(headers, address, openness)
-            g.caller = directory.local.administrator
+            g.caller = known[CALLER] = directory.local.administrator
             return
         unsigned, g.why_nobody = _unsigned(directory, headers, address, openness)
-        g.caller = _sign_in(request, directory, verifier, unsigned)
+        if CALLER not in known:
+            if request.environ.get(BODY_TO_COME) and _signs_its_body(request):
+                return
+            known[CALLER] = _sign_in(request, directory, verifier, unsigned)
+        g.caller = known[CALLER]
         if g.why_nobody == _WEBSITE and _is_open_door(request, wanted):
             raise NotSignedIn
         permissions.check(g.caller, wanted)
@@ -123,5 +138,13 @@ def _uri(sent: Request) -> str:
 
 def _form(sent: Request) -> bytes:
     """The body, if it is of the one kind that a signature covers."""
-    is_form = sent.mimetype == "application/x-www-form-urlencoded"
-    return sent.get_data() if is_form else b""
+    return sent.get_data() if _is_form(sent) else b""
+
+
+def _is_form(sent: Request) -> bool:
+    return sent.mimetype == "application/x-www-form-urlencoded"
+
+
+def _signs_its_body(sent: Request) -> bool:
+    scheme = sent.headers.get("Authorization", "").strip().partition(" ")[0]
+    return scheme.lower() == "oauth" and _is_form(sent)
