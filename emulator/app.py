@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from emulator import ids, own_files
+from emulator import descriptors, ids, own_files
 from emulator.clock import Clock, SystemClock
 from emulator.closing import Part, close_all
 from emulator.data_folder import DataFolder
@@ -23,6 +23,7 @@ from emulator.errors import EngineError, StartupError, StorageError
 from emulator.functions.catalog import Catalog
 from emulator.functions.code import CodeStore
 from emulator.functions.function import Function
+from emulator.functions.sweeper import Sweeper
 from emulator.health import Health
 from emulator.identity.directory import Directory
 from emulator.lambdas import launch
@@ -56,17 +57,19 @@ from emulator.tasks.timetable import Timetable
 from emulator.tasks.unwritten import Unwritten
 from emulator.tasks.waiting import WaitingTasks
 from emulator.tasks.worker import Worker
-from emulator.web import front, problems, runtime_api
-from emulator.web.connection import Site
+from emulator.web import admission, early, front, problems, runtime_api
+from emulator.web.admission import Admission, Hosts, Openness
 from emulator.web.front import Front
 from emulator.web.lambda_invoke import InvokeApi
 from emulator.web.lambda_names import Names
-from emulator.web.peers import Peer
+from emulator.web.peers import Crowd, Peer
 from emulator.web.runtime_api import RuntimeApi
 from emulator.web.servers import Listener, open_public
+from emulator.web.site import PATIENCE, Site
 from emulator.web.status import Report
 from emulator.web.switchboard import Switchboard
 from emulator.web.task_service import create_app
+from emulator.web.turns import Turns
 from emulator.web.wsgi import Wsgi
 
 _WRITING = 15.0  # seconds for what may have to wait for the database's lock
@@ -151,6 +154,7 @@ class Emulator:
         self._courier.start()
         self._dispatcher.start()
         self._retention.start()
+        self._sweeper.start()
         self._public.start()
         variables = {"API_HOST": self.url, **self.directory.local.credentials}
         with self._store.disk.told():
@@ -177,6 +181,7 @@ class Emulator:
         settle = self.settings.stop_grace
         return [
             Part("credentials", self._forget_credentials),
+            Part("unpacking", self._code.close),
             Part("scheduler", self._scheduler.stop, _WRITING),
             Part("worker", self._worker.stop, _WRITING),
             Part("dispatcher", self._dispatcher.stop, _WRITING),
@@ -188,6 +193,7 @@ class Emulator:
             Part("courier", self._courier.stop, _WRITING),
             Part("rescuer", self._rescuer.stop, _WRITING),
             Part("retention", self._retention.stop, _WRITING),
+            Part("sweeper", self._sweeper.stop),
             Part("listener", self._public.stop),
             Part("requests", lambda: self._wsgi.stop(_REQUESTS), _REQUESTS + 1.0),
             Part("unwritten endings", self._unwritten.stop, _WRITING),
@@ -257,7 +263,8 @@ class Emulator:
             retire_after=settings.retire_after,
             notices=notices,
         )
-        events = Events(store=store, catalog=self.catalog, clock=clock)
+        own_ports = frozenset({self.port})
+        events = Events(store=store, catalog=self.catalog, own_ports=own_ports, clock=clock)
         self._queue = Queue(store=store, server=ids.word(), events=events)
         journal = Journal(store)
         self._scribe = Scribe(journal=journal, notices=notices)
@@ -333,7 +340,9 @@ class Emulator:
         self._scheduler = Scheduler(
             timetable=timetable, wake_worker=self._worker.wake, clock=clock, notices=notices
         )
-        self._courier = Courier(outbox=Outbox(store=store), clock=clock, notices=notices)
+        self._courier = Courier(
+            outbox=Outbox(store=store), own_ports=own_ports, clock=clock, notices=notices
+        )
         self._retention = Retention(
             store=store,
             days=settings.keep_days,
@@ -345,6 +354,7 @@ class Emulator:
             health=self.health,
             notices=notices,
         )
+        self._sweeper = Sweeper(code=self._code, health=self.health, notices=notices)
         self._lookout = Lookout(
             faults=[self._folder.fault, store.lost],
             refuse=store.refuse,
@@ -354,15 +364,21 @@ class Emulator:
             notices=notices,
         )
         notices.subscribe(self._wake_loops)
+        most, turns = descriptors.connections(), Turns()
+        runtime_calls = RuntimeApi(self.pool.mailbox)
         runtime = Site(
-            answer=RuntimeApi(self.pool.mailbox),
+            answer=runtime_calls,
             refuse=runtime_api.refuse,
             max_head=runtime_api.MAX_HEAD,
             max_body=runtime_api.MAX_BODY,
             max_dropped=runtime_api.MAX_DROPPED,
+            judge=runtime_calls.judge,
+            crowd=Crowd(*most),
+            turns=turns,
         )
         names = Names(self.catalog, partial(launch.function_arn, region=settings.region))
         strict = settings.auth == "strict"
+        openness = Openness(strict, settings.open_beyond_loopback and not strict)
         report = Report(
             url=self.url,
             budget=budget,
@@ -376,41 +392,54 @@ class Emulator:
             stored=self._retention.report,
             clock=clock,
         )
-        self._wsgi = Wsgi(
-            create_app(
-                service=self.service,
-                catalog=self.catalog,
-                api_requests=api_requests,
-                directory=self.directory,
-                strict=strict,
-                timetable=timetable,
-                events=events,
-                names=names,
-                architecture=_architecture(settings),
-                concurrency=settings.direct_concurrency,
-                health=report.health,
-                status=report,
-                notices=notices,
-            )
+        application = create_app(
+            service=self.service,
+            catalog=self.catalog,
+            api_requests=api_requests,
+            directory=self.directory,
+            strict=strict,
+            beyond_loopback=openness.beyond_loopback,
+            timetable=timetable,
+            events=events,
+            names=names,
+            architecture=_architecture(settings),
+            concurrency=settings.direct_concurrency,
+            health=report.health,
+            status=report,
+            notices=notices,
         )
+        self._wsgi = Wsgi(application)
         invoke = InvokeApi(
             names=names,
             invocations=invocations,
-            strict=strict,
+            openness=openness,
             reactor=self._reactor,
             notices=notices,
         )
+        public_calls = Front(invoke, self._wsgi, partial(early.refusal, application))
         public = Site(
-            answer=Front(invoke, self._wsgi),
+            answer=public_calls,
             refuse=front.refuse,
             max_head=front.MAX_HEAD,
             max_body=front.MAX_BODY,
             max_dropped=0,
+            admit=Admission(self._hosts(), front.refuse),
+            judge=public_calls.judge,
+            patience=PATIENCE,
+            crowd=Crowd(*most),
+            turns=turns,
         )
         self._public = Listener(public, self._sockets, self._reactor, self.health)
         sites = {launch.RUNTIME_API: runtime, launch.TASK_SERVICE: public}
         self._switchboard = Switchboard(sites, self._reactor)
         self.catalog.subscribe(self._function_changed)
+
+    def _hosts(self) -> Hosts:
+        try:
+            names = admission.names(self.settings.host, self.settings.allowed_host)
+        except ValueError as error:
+            raise StartupError(f"the setting allowed_host is not valid: {error}") from None
+        return Hosts(names, is_here=admission.is_here)
 
     def _lead(self, environment: Environment, letter: str, connection: socket.socket) -> None:
         peer = Peer("", environment=environment.id, function=environment.function.name)

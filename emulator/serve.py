@@ -38,6 +38,7 @@ from emulator.identity.directory import ADMINISTRATOR
 from emulator.notices import Notices
 from emulator.provision import announcer, image_request
 from emulator.settings import LIFELINE, ImageChoice, Settings
+from emulator.web.admission import is_local
 
 _START_LIMIT = 1.5  # seconds that a start has to come to its end once it is not wanted any more
 _HURRY_LIMIT = 1.5  # seconds for what still runs, after a second signal
@@ -95,6 +96,8 @@ class _Life:
             self._emulator = emulator
             self.began.set()
             if not self._enough.is_set():
+                if warning := openness(self._settings):
+                    _say(_red(warning), sys.stderr)
                 _welcome(emulator, shortfalls(engine, self._settings.data_dir))
             self._enough.wait()
             emulator.stop(0.0 if self._lost else None)
@@ -242,6 +245,20 @@ def _red(text: str) -> str:
     return text if plain else f"\033[31m{text}\033[0m"
 
 
+def openness(settings: Settings) -> str:
+    """What the start says of who is served without credentials beyond this machine; or nothing."""
+    if not settings.open_beyond_loopback:
+        return ""
+    if settings.auth == "strict":
+        return "--open-beyond-loopback means nothing with --auth strict: everybody has to sign in"
+    if is_local(settings.host):
+        return f"--open-beyond-loopback means nothing here: {settings.host} is loopback alone"
+    return (
+        f"warning: --open-beyond-loopback: whoever reaches {settings.host} port {settings.port} may"
+        " deploy and run functions, without credentials"
+    )
+
+
 def _welcome(emulator: Emulator, without: Sequence[str]) -> None:
     """`without`: what is degraded here, in a few words each."""
     print(f"taskdock {__version__}")
@@ -249,6 +266,8 @@ def _welcome(emulator: Emulator, without: Sequence[str]) -> None:
     print(f"  Data          {emulator.settings.data_dir.resolve()}")
     strict = emulator.settings.auth == "strict"
     meant = "strict, as the real service" if strict else "open, no credentials needed"
+    if not (strict or emulator.settings.open_beyond_loopback or is_local(emulator.settings.host)):
+        meant = "open to loopback, no credentials needed; who calls from elsewhere signs in"
     print(f"  Sign-in       {meant}")
     folder = shlex.quote(str(emulator.settings.data_dir))
     print(f'  Credentials   eval "$(taskdock env --data-dir {folder})"')

@@ -105,7 +105,7 @@ class EngineWatch(Loop):
             self.forget(silence)
         if begun.done():
             return begun.result()
-        begun.add_done_callback(_ignore)
+        begun.add_done_callback(ignore)
         raise EngineUnreachable(self._trouble or "the Docker Engine did not answer")
 
     def await_answers(self) -> asyncio.Future[None]:
@@ -194,7 +194,7 @@ def _tell(silence: asyncio.Future[None]) -> None:
         silence.set_result(None)
 
 
-def _ignore(done: asyncio.Future[T]) -> None:
+def ignore(done: asyncio.Future[T]) -> None:
     """Else asyncio would tell of an error that nobody has heard of."""
     if not done.cancelled():
         done.exception()

@@ -6,12 +6,13 @@ the engine long is done on threads of its own.
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from emulator.engines.engine import Container, ContainerSpec, Engine, Listener
-from emulator.engines.watch import EngineWatch
+from emulator.engines.watch import EngineWatch, ignore
 from emulator.errors import EngineError, EngineUnreachable
 from emulator.functions.function import Function
 from emulator.lambdas import launch
@@ -64,7 +65,7 @@ class Attendant:
         """
         name = environment.function.name
         try:
-            await self._watch.while_it_answers(self._take_container(environment, prepared))
+            await self._while_it_starts(environment, self._take_container(environment, prepared))
             ready = await self._await_init(environment, INIT_LIMIT)
         except EngineError as error:
             self._give_up(environment)
@@ -76,6 +77,20 @@ class Attendant:
         if not ready and environment.overdue:
             self._notices.publish("environment_silent", function=name, hint=_SILENT)
         return None
+
+    async def _while_it_starts(self, environment: Environment, taking: Awaitable[None]) -> None:
+        """Who waits for an environment that is retired meanwhile hears of that at once: making its
+        container may be a build of minutes. It goes on, and ends by `Environment.made`."""
+        taken = asyncio.ensure_future(self._watch.while_it_answers(taking))
+        retired = asyncio.ensure_future(environment.retired_unmade())
+        try:
+            await asyncio.wait((taken, retired), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            retired.cancel()
+        if taken.done():
+            taken.result()
+        else:
+            taken.add_done_callback(ignore)
 
     @staticmethod
     def _give_up(environment: Environment) -> None:

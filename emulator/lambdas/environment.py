@@ -12,6 +12,7 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from math import inf
 
 from emulator.clock import Clock
 from emulator.engines.ending import ProgramExit
@@ -195,6 +196,10 @@ class Environment:
     async def left(self, state: State, limit: float) -> bool:
         """Waits, `limit` seconds at most, until it is in this state no more."""
         return await self._until(lambda: self.state is not state, limit)
+
+    async def retired_unmade(self) -> None:
+        """Waits until it is retired before it is known whether it has a container."""
+        await self._until(lambda: self.retired and self.unmade, inf)
 
     async def ended(self, limit: float) -> bool:
         """Waits, `limit` seconds at most, until its runtime has ended and its output is here."""

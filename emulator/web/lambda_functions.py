@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -90,7 +91,7 @@ def serve_functions(api: Blueprint, functions: Functions) -> None:
         check_revision(function, asked.get("RevisionId"))
         if asked.get("DryRun"):
             return functions.show(function)
-        return functions.show(catalog.update(function.name, **code))
+        return functions.show(catalog.update(function.name, judge=revision(asked), **code))
 
     @serve(api, "UpdateFunctionConfiguration")
     def update_configuration(asked: Json) -> Json:
@@ -98,7 +99,9 @@ def serve_functions(api: Blueprint, functions: Functions) -> None:
         check_revision(function, asked.get("RevisionId"))
         changes = wire.properties(asked, function.environment)
         annotated = wire.annotated(asked)
-        return functions.show(catalog.update(function.name, annotated=annotated, **changes))
+        return functions.show(
+            catalog.update(function.name, annotated=annotated, judge=revision(asked), **changes)
+        )
 
     @serve(api, "DeleteFunction")
     def delete(asked: Json) -> Response:
@@ -126,6 +129,11 @@ def _check_deletable(reference: Reference) -> None:
         raise wire.invalid("$LATEST version cannot be deleted without deleting the function.")
     if qualifier is not None and not _VERSION.fullmatch(qualifier):
         raise wire.invalid("Deletion of aliases is not currently supported.")
+
+
+def revision(asked: Json) -> Callable[[Function], None]:
+    """Checks it once more when nobody else can change the function."""
+    return lambda function: check_revision(function, asked.get("RevisionId"))
 
 
 def check_revision(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -16,7 +17,7 @@ import requests
 from emulator.engines.engine import ContainerSpec
 from emulator.errors import EngineError
 from emulator.lambdas.lifecycle import Move
-from tests.support.builders import LIMIT, Dock, Gate, Json, StartDock
+from tests.support.builders import DATABASE, LIMIT, Dock, Gate, Json, StartDock
 from tests.support.fake_engine import FakeContainer, FakeEngine, Runtime
 
 SIZES = (128, 192, 256, 512, 1024)
@@ -444,6 +445,23 @@ def test_a_stop_does_not_wait_for_what_an_engine_that_hangs_is_making(
     dock.engine.starting.set()
     assert call.result(LIMIT).status_code == 503
     dock.eventually(lambda: len(dock.engine.started) == 2 and not dock.engine.containers)
+
+
+def test_a_stop_gives_back_a_task_whose_container_takes_longer_to_be_made(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.lambdas.pool._STOP_LIMIT", 0.5)
+    dock = start_dock(stop_grace=0.0)
+    dock.engine.starting.clear()
+    dock.deploy(lambda *_: None)
+    task = dock.create_task()
+    dock.eventually(lambda: dock.states() == ["starting"])
+
+    dock.emulator.stop()
+
+    with closing(sqlite3.connect(dock.emulator.settings.data_dir / DATABASE)) as database:
+        rows = database.execute("SELECT id, status FROM task").fetchall()
+    assert rows == [(task, "new")]
 
 
 def test_a_stop_does_not_wait_for_an_engine_that_does_not_remove(
