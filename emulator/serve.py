@@ -92,10 +92,16 @@ class _Life:
     def live(self) -> None:
         try:
             emulator, engine = _build(self._settings, self._give_up)
-            emulator.start()
+            try:
+                emulator.start()
+            except BaseException:
+                _tell_what_was_made(emulator, is_terminal=False)
+                raise
             self._emulator = emulator
             self.began.set()
-            if not self._enough.is_set():
+            if self._enough.is_set():
+                _tell_what_was_made(emulator, is_terminal=False)
+            else:
                 if warning := openness(self._settings):
                     _say(_red(warning), sys.stderr)
                 _welcome(emulator, shortfalls(engine, self._settings.data_dir))
@@ -271,18 +277,21 @@ def _welcome(emulator: Emulator, without: Sequence[str]) -> None:
     print(f"  Sign-in       {meant}")
     folder = shlex.quote(str(emulator.settings.data_dir))
     print(f'  Credentials   eval "$(taskdock env --data-dir {folder})"')
-    _tell_what_was_made(emulator)
+    _tell_what_was_made(emulator, is_terminal=sys.stdout.isatty())
     if without:
         print(f"  Degraded      {', '.join(without)}; more: taskdock doctor")
     print("  Stop          Ctrl-C", flush=True)
 
 
-def _tell_what_was_made(emulator: Emulator) -> None:
-    """At the first start. Who reads a log later, such as CI's, is not to learn a password there."""
+def _tell_what_was_made(emulator: Emulator, *, is_terminal: bool) -> None:
+    """At the first start, and where that fails: the next one does not know the password any more.
+
+    `is_terminal`: who reads it is there. A log, such as CI's, is read later, and by others.
+    """
     local = emulator.directory.local
     if local.password is None:
         return
-    if sys.stdout.isatty():
+    if is_terminal:
         print("  Made at this first start, and shown only now:")
         print(f"    e-mail {ADMINISTRATOR}, password {local.password}")
         print(f"    OAuth2 client id {local.application.client_id},")
