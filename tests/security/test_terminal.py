@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress
 
+from emulator import provision
+from emulator.client import progress
+from emulator.engines.standins import Progress as Pulling
 from emulator.serve import _log_handler
 from tests.support.at_terminal import at_terminal
 from tests.support.builders import Dock
@@ -104,8 +111,6 @@ def test_a_refusal_in_the_servers_words_gives_no_order_to_a_terminal(evil: Dock)
 def test_the_servers_own_log_gives_no_order_to_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import logging
-
     record = logging.LogRecord("taskdock", logging.INFO, "", 0, "%s", (EVIL,), None)
     plain = _log_handler().format(record)
 
@@ -162,3 +167,21 @@ def test_an_echo_of_json_is_still_that_json_on_a_terminal(evil: Dock) -> None:
     seen = at_terminal("functions", "show", "prints", "--json", "--url", evil.emulator.url)
 
     assert json.loads(seen.text)["description"] == EVIL
+
+
+def test_the_progress_of_a_pull_gives_no_order_to_a_terminal() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    stream = Terminal()
+    with Progress(console=Console(file=stream, force_terminal=True, width=200)) as drawn:
+        bars = progress._Bars(drawn)
+        for line in (f"pull {EVIL}: 5 %", f"pull {EVIL}: 3 s", f"pulled {EVIL}"):
+            bars.show(line)
+    provision.announcer(stream)(Pulling(f"pulls {EVIL}"))
+
+    assert f"pulled {HARMLESS}" in stream.getvalue()
+    assert f"pulls {HARMLESS}" in stream.getvalue()
+    for order in ("\x1b]", "\x1b[2J", "\x9b", "\x07", "\x7f", "\u202e"):
+        assert order not in stream.getvalue()
