@@ -1,5 +1,5 @@
-"""Other Pythons of this machine, each with what the unit tests need in a folder of its own: the lowest
-versions that pyproject.toml allows, so that these work on the oldest Python, too."""
+"""Other Pythons of this machine, each with what the unit tests need in a folder of its own, in the
+lowest versions that pyproject.toml allows: so these are tried on the oldest Python, too."""
 
 from __future__ import annotations
 
