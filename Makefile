@@ -11,7 +11,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE VIRTUAL_EN
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv venv-dev engine images demo serve check format test test-fast test-bounds constraints test-engines test-vm engines launcher bench bench-quick bench-profile soak fidelity docs ci clean
+.PHONY: help venv venv-dev engine images demo serve check format test test-fast test-bounds constraints test-engines test-vm engines launcher bench bench-quick bench-profile soak neighbour fidelity docs ci clean
 
 help: ## show this list
 	@echo "Usage: make TARGET"
@@ -91,6 +91,9 @@ bench-profile: venv-dev engine ## where taskdock's own time goes, into docs/perf
 
 soak: venv-dev engine ## an hour of steady work: does anything grow? into docs/performance.md; MINUTES=60
 	$(VENV)/python -m benchmarks.soak --minutes $(or $(MINUTES),60)
+
+neighbour: venv-dev engine ## what a function's calls take beside a hostile one, into docs/performance.md; 4 minutes
+	$(VENV)/python -m benchmarks.neighbour
 
 fidelity: venv-dev engine ## run taskdock and its peers case by case, into docs/fidelity.md; 15 to 25 minutes
 	$(VENV)/python -m benchmarks.fidelity $(FIDELITY)
