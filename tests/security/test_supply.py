@@ -25,6 +25,7 @@ from emulator.engines import ingredients
 from emulator.errors import ImageNotAvailable
 from tests.support.checkout import tiny_project
 from tests.support.live import REPOSITORY
+from tests.support.parts import missing
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -315,6 +316,25 @@ def test_nothing_turns_off_what_verifies_a_download() -> None:
 def test_debootstrap_gives_up_where_it_cannot_check_a_signature() -> None:
     for file in ("emulator/engines/ingredients.py", "scripts/make-system"):
         assert "--force-check-gpg" in (REPOSITORY / file).read_text(), file
+
+
+@SLOW
+@pytest.mark.parametrize("keyring", ["empty", "missing"])
+def test_a_debian_that_nobody_trusted_has_signed_is_not_installed(
+    keyring: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.geteuid() != 0:
+        missing("root, for debootstrap")
+    ingredients.need_debootstrap()
+    monkeypatch.setattr(ingredients, "_KEYRING", str(tmp_path / keyring))
+    (tmp_path / "empty").touch()
+    (tmp_path / "into").mkdir()
+
+    with pytest.raises(ImageNotAvailable, match=r"(?s)keyring|signature|key id"):
+        ingredients.debian("bookworm", tmp_path / "into", AMD, tmp_path / "cache")
+
+    assert not (tmp_path / "into" / "root" / "bin").exists()
+    assert not list((tmp_path / "cache").rglob("*.deb"))
 
 
 def test_a_program_in_the_cache_that_others_can_change_is_not_taken(tmp_path: Path) -> None:
