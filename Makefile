@@ -92,7 +92,7 @@ bench-profile: venv-dev engine ## where taskdock's own time goes, into docs/perf
 soak: venv-dev engine ## an hour of steady work: does anything grow? into docs/performance.md; MINUTES=60
 	$(VENV)/python -m benchmarks.soak --minutes $(or $(MINUTES),60)
 
-neighbour: venv-dev engine ## what a function's calls take beside a hostile one, into docs/performance.md; 4 minutes
+neighbour: venv-dev engine ## what a function's calls take beside a hostile one, into docs/performance.md; 5 minutes
 	$(VENV)/python -m benchmarks.neighbour
 
 fidelity: venv-dev engine ## run taskdock and its peers case by case, into docs/fidelity.md; 15 to 25 minutes

