@@ -27,7 +27,7 @@ from requests.exceptions import RequestException
 
 from emulator import places
 from emulator.clock import Clock, SystemClock
-from emulator.engines import faults, registry
+from emulator.engines import faults, references, registry
 from emulator.engines.facts import at, items, number, text
 from emulator.engines.inquiries import ask_registry
 from emulator.engines.pull import Puller
@@ -116,6 +116,8 @@ class Images:
         `anew`: ask the registry also when it could not be reached a moment ago. Raises
         `ImageNotAvailable`, also when the engine cannot run what there is.
         """
+        if request.reference and references.fault(request.reference):
+            raise ImageNotAvailable(references.refusal(request.reference))
         with _engine_answers():
             known = None if anew else self._known.get(request)
             if known is None or not self._holds(request, known):
