@@ -14,20 +14,22 @@ from pathlib import Path
 
 import docker
 from docker.errors import DockerException, InvalidConfigFile
-from docker.types import DriverConfig, LogConfig, Mount
+from docker.types import Mount
 from docker.utils.config import find_config_file
 
 from emulator.disk import SHORTAGES
-from emulator.engines import faults, logins
+from emulator.engines import faults, image_volumes, logins
 from emulator.engines.docker_container import DockerContainer, is_running, remove
 from emulator.engines.engine import Container, ContainerSpec, Listener
 from emulator.engines.facts import EngineFacts, Image, Kind, read_engine, read_image
 from emulator.engines.launcher.door import INSIDE, LAUNCHER, TOKEN, Door, Doors
 from emulator.engines.locate import PING_SECONDS
+from emulator.engines.making import Making, make, sweep_glimpses
+from emulator.engines.mounts import bind, tmp
 from emulator.engines.passages import Choice, Passage, Passages, usual
 from emulator.engines.passwd import Passwords
 from emulator.engines.reaper import Reaper
-from emulator.engines.scratch import FILE_SYSTEM, MOUNT_OPTIONS, NO_DISK, Disks, Scratch
+from emulator.engines.scratch import NO_DISK, Disks, Scratch
 from emulator.engines.surroundings import memory as machine_memory
 from emulator.errors import EngineError, EngineUnreachable, NotReachable, StartFailed
 from emulator.health import Health
@@ -168,7 +170,7 @@ class DockerEngine:
         door = passage.door(self._doors, reactor.loop)
         id = ""
         try:
-            mounts = [_bind(INSIDE, door.folder, passage)]
+            mounts = [bind(INSIDE, door.folder, passage)]
             id = self._make(spec, mounts, door, passage, auto_remove=False)
             self._api.start(id)
             return int(self._api.wait(id, timeout=_ARRIVAL_LIMIT)["StatusCode"])
@@ -233,7 +235,11 @@ class DockerEngine:
         id = ""
         try:
             image = self._image(spec.image)
-            id = self._make(spec, self._mounts(spec, image, passage, door, disk), door, passage)
+            mounts = self._mounts(spec, image, passage, door, disk)
+            with image_volumes.held(self._api, image.id, image.volumes, spec.labels) as holder:
+                id = self._make(spec, mounts, door, passage, volumes_of=holder)
+            if image.volumes:
+                image_volumes.check(self._api.inspect_container(id))
             container = DockerContainer(
                 id,
                 api=self._api,
@@ -263,6 +269,7 @@ class DockerEngine:
 
     def sweep(self, label: str) -> int:
         self._doors.sweep()
+        sweep_glimpses(self._api)
         try:
             found = self._api.containers(all=True, filters={"label": label})
         except (DockerException, OSError) as error:
@@ -286,33 +293,29 @@ class DockerEngine:
         door: Door,
         passage: Passage,
         *,
+        volumes_of: str = "",
         auto_remove: bool = True,
     ) -> str:
-        created = self._api.create_container(
-            spec.image,
+        making = Making(
+            image=spec.image,
+            labels=spec.labels,
             entrypoint=[LAUNCHER],
-            command=list(door.addresses),
-            environment={TOKEN: door.token} if door.token else None,
-            platform=spec.platform,
+            command=door.addresses,
             name=spec.name,
+            platform=spec.platform,
+            environment={TOKEN: door.token} if door.token else {},
             user=_USER,
-            labels=dict(spec.labels),
-            host_config=self._api.create_host_config(
-                mem_limit=f"{spec.memory}m",
-                memswap_limit=f"{spec.memory}m",
-                pids_limit=_PIDS,
-                cap_drop=["ALL"],
-                cap_add=list(_LAUNCHERS),
-                security_opt=_security(self.facts),
-                read_only=True,
-                mounts=mounts,
-                extra_hosts=passage.hosts,
-                log_config=LogConfig(type="none"),  # all output goes through the launcher
-                auto_remove=auto_remove,
-            ),
-            use_config_proxy=False,  # proxies of this user's are not a function's business
+            capabilities=_LAUNCHERS,
+            security=_security(self.facts),
+            memory=spec.memory,
+            pids=_PIDS,
+            mounts=mounts,
+            volumes_of=volumes_of,
+            network=None,
+            hosts=passage.hosts,
+            removes_itself=auto_remove,
         )
-        return str(created["Id"])
+        return make(self._api, making)
 
     def _mounts(
         self,
@@ -322,13 +325,14 @@ class DockerEngine:
         door: Door,
         disk: str | None,
     ) -> list[Mount]:
-        mounts = [_tmp(disk), _bind(INSIDE, door.folder, passage)]
+        mounts = [tmp(disk), bind(INSIDE, door.folder, passage)]
+        mounts += image_volumes.temporary(image.volumes, spec.storage)
         if spec.code is not None:
-            mounts.append(_bind("/var/task", spec.code, passage))
+            mounts.append(bind("/var/task", spec.code, passage))
         users = self._passwords.for_image(image.id, spec.labels)
         if users is not None:
             name = f"passwd-{hashlib.sha256(users).hexdigest()[:16]}"
-            mounts.append(_bind("/etc/passwd", self._doors.file(name, users), passage))
+            mounts.append(bind("/etc/passwd", self._doors.file(name, users), passage))
         return mounts
 
 
@@ -358,24 +362,4 @@ def _no_disks(facts: EngineFacts) -> str:
 def _security(facts: EngineFacts) -> list[str]:
     """A function's code is a folder of this machine, which does not carry SELinux's label for
     containers; relabelling files of the user's would change what others may do with them."""
-    return ["no-new-privileges", *(["label=disable"] if facts.labels_files else [])]
-
-
-def _bind(inside: str, path: Path, passage: Passage) -> Mount:
-    """Raises `StartFailed`."""
-    there = passage.paths.find(path)
-    if there is None:
-        raise StartFailed(
-            f"the engine cannot see {path}: this taskdock runs in a container, where that is no"
-            " volume; give it one for its data folder, with -v"
-        )
-    return Mount(inside, str(there), type="bind", read_only=True)
-
-
-def _tmp(disk: str | None) -> Mount:
-    """A volume that goes with its container: on the given device, or else without a limit."""
-    if disk is None:
-        return Mount("/tmp", None, type="volume")  # noqa: S108 - the container's own
-    options = {"type": FILE_SYSTEM, "device": disk, "o": MOUNT_OPTIONS}
-    driver = DriverConfig("local", options)
-    return Mount("/tmp", None, type="volume", no_copy=True, driver_config=driver)  # noqa: S108
+    return ["label=disable"] if facts.labels_files else []

@@ -48,7 +48,8 @@ def ask_registry(client: docker.DockerClient, reference: str) -> Asked | None:
     """None: this engine cannot be made to ask (Podman). Raises `EngineUnreachable`."""
     api = client.api
     host = registry_of(reference)
-    url = f"{api.base_url}/v{api.api_version}/distribution/{quote(reference)}/json"
+    named = quote(reference, safe="/:@")
+    url = f"{api.base_url}/v{api.api_version}/distribution/{named}/json"
     begun = time.monotonic()
     try:
         reply = api.get(url, timeout=REGISTRY_LIMIT)

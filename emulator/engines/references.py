@@ -25,16 +25,31 @@ _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}")
 
 def fault(reference: str) -> str | None:
     """Why this is no reference of an image, in a few words; None: it is one."""
-    if not reference:
-        return "it is empty"
-    if len(reference) > _LONGEST:
-        return f"it has more than {_LONGEST} characters"
+    if not 0 < len(reference) <= _LONGEST:
+        return f"it has more than {_LONGEST} characters" if reference else "it is empty"
     if odd := next((each for each in reference if not "!" <= each <= "~"), None):
         return f"it holds {odd!a}"
     named, at, digest = reference.partition("@")
     if at and (wrong := _fault_of_digest(digest)):
         return wrong
-    name, tag = _split(named)
+    return _fault_of_name(*_split(named))
+
+
+def refusal(reference: str) -> str:
+    """A sentence on a reference that has a fault."""
+    return (
+        f"{_short(reference)} is no reference of a container image: {fault(reference)};"
+        " give it as [HOST[:PORT]/]NAME[:TAG][@DIGEST]"
+    )
+
+
+def _split(named: str) -> tuple[str, str | None]:
+    """The name, and the tag behind it: a colon before a slash belongs to a host's port."""
+    name, colon, tag = named.rpartition(":")
+    return (name, tag) if colon and "/" not in tag else (named, None)
+
+
+def _fault_of_name(name: str, tag: str | None) -> str | None:
     if tag is not None and not _TAG.fullmatch(tag):
         return (
             f"its tag, {_short(tag)}, is not 1 to 128 letters, digits, underscores, dots and"
@@ -50,20 +65,6 @@ def fault(reference: str) -> str | None:
     if len(name) > _LONGEST_NAME:
         return f"its name has more than {_LONGEST_NAME} characters"
     return None
-
-
-def refusal(reference: str) -> str:
-    """A sentence on a reference that has a fault."""
-    return (
-        f"{_short(reference)} is no reference of a container image: {fault(reference)};"
-        " give it as [HOST[:PORT]/]NAME[:TAG][@DIGEST]"
-    )
-
-
-def _split(named: str) -> tuple[str, str | None]:
-    """The name, and the tag behind it: a colon before a slash belongs to a host's port."""
-    name, colon, tag = named.rpartition(":")
-    return (name, tag) if colon and "/" not in tag else (named, None)
 
 
 def _fault_of_digest(digest: str) -> str | None:
