@@ -26,14 +26,17 @@ from emulator.engines.launcher.door import INSIDE, LAUNCHER, TOKEN, Door, Doors
 from emulator.engines.locate import PING_SECONDS
 from emulator.engines.making import Making, make, sweep_glimpses
 from emulator.engines.mounts import bind, tmp
+from emulator.engines.network import Network
 from emulator.engines.passages import Choice, Passage, Passages, usual
 from emulator.engines.passwd import Passwords
 from emulator.engines.reaper import Reaper
+from emulator.engines.remedies import turned_away
 from emulator.engines.scratch import NO_DISK, Disks, Scratch
 from emulator.engines.surroundings import memory as machine_memory
 from emulator.errors import EngineError, EngineUnreachable, NotReachable, StartFailed
 from emulator.health import Health
 from emulator.reactor import Reactor
+from emulator.settings import NetworkChoice
 
 _REQUEST_LIMIT = 120  # seconds
 _CONNECTIONS = 64
@@ -87,6 +90,7 @@ class DockerEngine:
         passages: Passages = usual,
         reaper: Reaper | None = None,
         health: Health | None = None,
+        network: NetworkChoice = NetworkChoice.ENGINE,
     ) -> None:
         """`doors`: a folder for the doors of its containers, this engine's alone. `scratch`: disks
         of this machine, not used for an engine on another. `reopen_scratch`: gives new ones when
@@ -105,6 +109,7 @@ class DockerEngine:
         self._reaper = reaper
         self._choosing = threading.Lock()
         self._passwords = Passwords(self._api)
+        self._network = Network(self._api, network, self.facts.architecture, self._health)
         self._doors = Doors(doors, self.facts.architecture)
         self._disks = Disks(scratch, reopen=reopen_scratch, health=self._health, warn=warn)
         if (scratch or reopen_scratch) and (fault := _no_disks(self.facts)):
@@ -127,6 +132,19 @@ class DockerEngine:
         if self._reaper is not None:
             self._reaper.watch()
             spec = replace(spec, labels={**spec.labels, **self._reaper.labels})
+        try:
+            container = self._create_by_best(spec, listener, reactor)
+        except StartFailed as error:
+            if not self._network.is_lost(error):
+                raise
+            container = self._create_by_best(spec, listener, reactor)
+        self._network.try_it(container.id)
+        return container
+
+    def _create_by_best(
+        self, spec: ContainerSpec, listener: Listener, reactor: Reactor
+    ) -> DockerContainer:
+        """By the passage that others came by."""
         passage = self._choice.kept()
         if passage is None:
             with self._choosing:
@@ -148,7 +166,7 @@ class DockerEngine:
 
     def _create_by_any(
         self, spec: ContainerSpec, listener: Listener, reactor: Reactor
-    ) -> Container:
+    ) -> DockerContainer:
         """By the first passage that works. What fails by each of them is no fault of theirs."""
         failed: list[StartFailed] = []
         for passage in self._passages(self._api):
@@ -156,7 +174,8 @@ class DockerEngine:
                 container = self._create(spec, passage, listener, reactor)
             except NotReachable:
                 met = self._met(spec, passage, reactor)
-                failed.append(NotReachable(passage.explain(met)))
+                away = turned_away(self._doors.turned_away)
+                failed.append(NotReachable(passage.explain(met) + away))
             except StartFailed as error:
                 failed.append(error)
             else:
@@ -206,7 +225,7 @@ class DockerEngine:
 
     def _create(
         self, spec: ContainerSpec, passage: Passage, listener: Listener, reactor: Reactor
-    ) -> Container:
+    ) -> DockerContainer:
         scratch = self._disks.now()
         try:
             with contextlib.ExitStack() as held:  # by their mounts, from the start on
@@ -225,7 +244,7 @@ class DockerEngine:
         disk: str | None,
         listener: Listener,
         reactor: Reactor,
-    ) -> Container:
+    ) -> DockerContainer:
         loop = reactor.loop
         try:
             door = passage.door(self._doors, loop)
@@ -311,7 +330,7 @@ class DockerEngine:
             pids=_PIDS,
             mounts=mounts,
             volumes_of=volumes_of,
-            network=None,
+            network=self._network.mode(),
             hosts=passage.hosts,
             removes_itself=auto_remove,
         )

@@ -94,6 +94,7 @@ def glimpse(
     entrypoint: Sequence[str] = ("-",),
     command: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
+    network: str = NO_NETWORK,
 ) -> Iterator[str]:
     """The id of a container that is there within this context, and removed whatever happens in it.
 
@@ -107,6 +108,7 @@ def glimpse(
             labels={**(labels or {}), GLIMPSE: "1"},
             entrypoint=entrypoint,
             command=command,
+            network=network,
         ),
     )
     try:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 import tarfile
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import docker
 from docker.errors import APIError
@@ -19,6 +21,12 @@ from emulator.engines import launcher
 from emulator.engines.facts import number
 from emulator.engines.making import glimpse
 from emulator.engines.probe import import_image
+
+if TYPE_CHECKING:
+    if sys.version_info >= (3, 11):
+        from importlib.resources.abc import Traversable
+    else:
+        from importlib.abc import Traversable
 
 _IMAGE = "taskdock/processor"
 _EDITION = 1  # of what the image holds
@@ -42,12 +50,9 @@ class Processors:
         """
         if architecture in self._run:
             return True
-        packed = resources.files(launcher) / f"launcher-{architecture}"
-        if not packed.is_file():
+        if not _program(architecture).is_file():
             return None
-        image = import_image(
-            self._api, _layer(packed.read_bytes()), _IMAGE, f"{architecture}-{_EDITION}"
-        )
+        image, _ = own_image(self._api, architecture)
         if not self._tried(image):
             return False
         self._run.add(architecture)
@@ -62,6 +67,17 @@ class Processors:
             with contextlib.suppress(ReadTimeout):  # it does not end
                 return number(self._api.wait(container, timeout=_LIMIT), "StatusCode") in _RAN
             return False
+
+
+def own_image(api: docker.APIClient, architecture: str) -> tuple[str, str]:
+    """An image that has the launcher and nothing else, and where it has that. Raises what docker-py
+    and requests raise, and `OSError`: there is none for this processor."""
+    layer = _layer(_program(architecture).read_bytes())
+    return import_image(api, layer, _IMAGE, f"{architecture}-{_EDITION}"), _PROGRAM
+
+
+def _program(architecture: str) -> Traversable:
+    return resources.files(launcher) / f"launcher-{architecture}"
 
 
 def _layer(program: bytes) -> bytes:

@@ -16,6 +16,7 @@ import docker
 import pytest
 
 from emulator import ids
+from emulator.engines.callers import callers, subnets
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from emulator.engines.engine import Program
 from emulator.engines.images import ImageRequest, Images
@@ -108,7 +109,8 @@ def by_network_alone(api: docker.APIClient) -> list[Passage]:
     """From containers of this machine's engine, its bridge leads here."""
     network = api.inspect_network("bridge")
     gateway = network["IPAM"]["Config"][0].get("Gateway", "172.17.0.1")
-    return [ByNetwork(EnginePaths(None), (Way(gateway, gateway),))]
+    ours = callers([*subnets(network), gateway])
+    return [ByNetwork(EnginePaths(None), (Way(gateway, gateway),), ours)]
 
 
 @pytest.fixture

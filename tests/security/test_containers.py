@@ -6,6 +6,7 @@ import ast
 import contextlib
 import io
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,16 +19,20 @@ from docker.errors import APIError, NotFound
 
 import emulator
 from emulator import ids
-from emulator.engines import image_volumes
+from emulator.engines import image_volumes, network
+from emulator.engines.docker import DockerEngine
 from emulator.engines.images import ImageRequest, Images
 from emulator.engines.making import GLIMPSE, glimpse, sweep_glimpses
 from emulator.engines.processors import Processors
 from emulator.errors import ImageNotAvailable, StartFailed
+from emulator.health import Health
+from emulator.settings import NetworkChoice
 from tests.contract.test_engine_contract import (  # noqa: F401
     docker_harness,
     image,
 )
 from tests.fidelity.test_6_base_images import foreign_image
+from tests.support.builders import eventually
 from tests.support.engine_harness import HANGS, Behaviour, DockerHarness, run
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
@@ -349,3 +354,133 @@ def test_many_containers_of_an_image_with_volumes_start_side_by_side_and_leave_n
     assert len(set(names)) == 8
     assert not any(docker_harness.volume_exists(name) for name in names)
     assert docker_harness.present() == 0
+
+
+# The network
+
+
+class Apart:
+    """An engine whose containers are in a network of taskdock's own."""
+
+    def __init__(self, client: docker.DockerClient, image: str, folder: Path) -> None:  # noqa: F811
+        self.health = Health()
+        self.api = client.api
+        self._harness = DockerHarness(client, image, folder / "doors")
+        self._harness.engine = DockerEngine(
+            client, folder / "doors", health=self.health, network=NetworkChoice.ISOLATED
+        )
+
+    def start(self) -> tuple[Any, Any]:
+        container, recorder = run(self._harness, HANGS)
+        recorder.await_line("hanging")
+        return container, recorder
+
+    def tell(self, script: str) -> Any:
+        return told(self._harness, script)
+
+    def address(self, container: Any) -> str:
+        (network,) = self.api.inspect_container(container.id)["NetworkSettings"][
+            "Networks"
+        ].values()
+        return str(network["IPAddress"])
+
+    def network(self) -> str:
+        return str(self.api.inspect_network(network.NAME)["Id"])
+
+    def close(self) -> None:
+        self._harness.close()
+
+
+@pytest.fixture
+def apart(
+    docker_client: docker.DockerClient,
+    image: str,  # noqa: F811
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Apart]:
+    """Its network is the test's own: servers of others may use taskdock's."""
+    name = f"taskdock-test-{ids.word()}"
+    monkeypatch.setattr(network, "NAME", name)
+    apart = Apart(docker_client, image, tmp_path_factory.mktemp("apart"))
+    yield apart
+    apart.close()
+    eventually(lambda: not any(each.name == "isolation" for each in threading.enumerate()))
+    with contextlib.suppress(NotFound):
+        docker_client.api.remove_network(name)
+
+
+CALLS = """
+import json, socket
+def call(address):
+    try:
+        socket.create_connection((ADDRESS, 9), timeout=2).close()
+    except OSError as error:
+        return error.errno or "silence"
+    return "answered"
+print(json.dumps(call(ADDRESS)))
+"""
+REFUSED = 111  # Linux's number
+
+
+def test_in_a_network_of_its_own_a_container_does_not_reach_another(apart: Apart) -> None:
+    container, _ = apart.start()
+
+    met = apart.tell(f"ADDRESS = {apart.address(container)!r}\n{CALLS}")
+
+    assert met == "silence"
+    assert network.ISOLATION not in [trouble.name for trouble in apart.health.troubles()]
+
+
+def test_where_containers_do_reach_each_other_that_is_told(
+    apart: Apart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine without a firewall says that its network keeps them apart, and it does not."""
+    monkeypatch.setattr(network.Network, "_ensure", lambda self: setattr(self, "_made", True))
+    monkeypatch.setattr(network, "NAME", "bridge")
+
+    apart.start()
+
+    (trouble,) = eventually(apart.health.troubles)
+    assert trouble.name == network.ISOLATION
+    assert "does not keep them apart" in trouble.reason
+    assert trouble.degraded
+
+
+def test_a_network_that_was_removed_is_made_anew(apart: Apart) -> None:
+    container, _ = apart.start()
+    before = apart.network()
+    eventually(lambda: not any(each.name == "isolation" for each in threading.enumerate()))
+    container.remove()
+    apart.api.remove_network(before)
+
+    apart.start()
+
+    assert apart.network() != before
+
+
+def test_where_no_network_can_be_made_containers_run_in_the_engines_and_that_is_told(
+    apart: Apart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise APIError("all predefined address pools have been fully subnetted")
+
+    monkeypatch.setattr(apart.api, "create_network", refuse)
+
+    container, _ = apart.start()
+
+    (trouble,) = apart.health.troubles()
+    assert "all predefined address pools" in trouble.reason
+    assert list(apart.api.inspect_container(container.id)["NetworkSettings"]["Networks"]) == [
+        "bridge"
+    ]
+
+
+def test_a_network_of_that_name_that_is_another_is_not_taken_for_it(apart: Apart) -> None:
+    made = apart.api.create_network(network.NAME)
+    try:
+        apart.start()
+    finally:
+        apart.api.remove_network(made["Id"])
+
+    (trouble,) = apart.health.troubles()
+    assert f"docker network rm {network.NAME}" in trouble.reason
