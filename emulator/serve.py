@@ -193,7 +193,7 @@ def _build(settings: Settings, give_up: Callable[[str], object]) -> tuple[Emulat
         scratch=None if isinstance(scratch, str) else scratch,
         reopen_scratch=partial(open_scratch, settings.data_dir),
         warn=lambda text: announce(Progress(text)),
-        passages=partial(usual, allowed=settings.container_callers.split(",")),
+        passages=partial(usual, allowed=(settings.container_callers or "").split(",")),
         reaper=Reaper(address, ids.word(), health),
         health=health,
         network=NetworkChoice(settings.network),

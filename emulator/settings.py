@@ -81,8 +81,8 @@ class Settings(BaseModel):
         description="engine: functions' containers are in the engine's own network; isolated: they"
         " do not reach each other, and start slower; none: they reach this server alone",
     )
-    container_callers: str = Field(
-        "",
+    container_callers: str | None = Field(
+        None,
         description="addresses and networks from which containers of an engine on another machine"
         " may call, beside that machine's own; separated by commas",
     )
@@ -127,8 +127,8 @@ class Settings(BaseModel):
 
     @field_validator("container_callers")
     @classmethod
-    def _are_networks(cls, given: str) -> str:
-        for each in filter(None, given.split(",")):
+    def _are_networks(cls, given: str | None) -> str | None:
+        for each in filter(None, (given or "").split(",")):
             ip_network(each.strip(), strict=False)
         return given
 
