@@ -60,6 +60,7 @@ class Image:
     arguments: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[str, ...] = ()
+    working_directory: str | None = None
 
 
 def read_engine(info: Any, version: Any) -> EngineFacts:
@@ -99,6 +100,7 @@ def read_image(image: Any) -> Image:
         arguments=_words(image, "Config", "Cmd"),
         variables={"PATH": _PATH, **{name: value for name, _, value in pairs}},
         volumes=_names(image, "Config", "Volumes"),
+        working_directory=text(image, "Config", "WorkingDir") or None,
     )
 
 

@@ -2,7 +2,9 @@
 
 What is not asked for is not given: no network, no capability, no disk that can be written, nobody's
 user. Nothing of an image runs by itself: its entry point and its health check are replaced, the
-latter because an engine would run it as whoever the container's first process is.
+latter because an engine would run it as whoever the container's first process is. Only programs
+that a launcher starts are in its working directory, as their user: one of /proc/self/fd has led
+engines' runtimes out of containers (CVE-2024-21626).
 """
 
 from __future__ import annotations
@@ -64,6 +66,7 @@ def make(api: docker.APIClient, making: Making) -> str:
         platform=making.platform,
         name=making.name,
         user=making.user,
+        working_dir="/",
         labels=dict(making.labels),
         healthcheck=Healthcheck(test=["NONE"]),
         host_config=api.create_host_config(

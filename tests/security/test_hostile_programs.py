@@ -11,6 +11,8 @@ import json
 import docker
 import pytest
 
+from emulator import ids
+from emulator.engines.launcher import door
 from tests.contract.test_engine_contract import (  # noqa: F401
     docker_by_network_harness,
     docker_harness,
@@ -255,6 +257,48 @@ print(json.dumps([[say(guess) for guess in guesses], mine, seen]))
     assert answers == ["", "", "", ""]
     assert token not in mine
     assert seen == "EACCES"
+    assert not recorder.of("exited")
+
+
+CALLS_ON = """
+import socket, sys
+line = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=20)
+line.settimeout(20)
+try:
+    print("closed" if line.recv(1) == b"" else "heard")
+except ConnectionError:
+    print("closed")
+except TimeoutError:
+    print("silence")
+"""
+
+
+def test_a_container_of_another_network_is_turned_away_from_a_door_before_it_says_a_word(
+    docker_by_network_harness: DockerHarness,  # noqa: F811
+    docker_client: docker.DockerClient,
+    image: str,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Linux takes packets for any of its addresses on any interface. Silence would cost it its
+    place after a while only."""
+    monkeypatch.setattr(door, "_PATIENCE", 3600.0)
+    container, recorder = run(docker_by_network_harness, HANGS)
+    recorder.await_line("hanging")
+    (address,) = docker_client.api.inspect_container(container.id)["Args"]
+    _, host, port = address.split(":")
+    network = docker_client.networks.create(f"taskdock-test-{ids.word()}")
+    try:
+        said = docker_client.containers.run(
+            image,
+            entrypoint=["python3", "-c", CALLS_ON],
+            command=[host, port],
+            network=network.name,
+            remove=True,
+        )
+    finally:
+        network.remove()
+
+    assert said == b"closed\n"
     assert not recorder.of("exited")
 
 
