@@ -29,6 +29,7 @@ from emulator.doctor.shortfalls import shortfalls
 from emulator.engines.docker import DockerEngine, connect
 from emulator.engines.images import Images
 from emulator.engines.locate import find_engine
+from emulator.engines.passages import usual
 from emulator.engines.reaper import Reaper
 from emulator.engines.scratch import DISKS, UNLIMITED, open_scratch
 from emulator.engines.standins import Progress
@@ -37,7 +38,7 @@ from emulator.health import Health
 from emulator.identity.directory import ADMINISTRATOR
 from emulator.notices import Notices
 from emulator.provision import announcer, image_request
-from emulator.settings import LIFELINE, ImageChoice, Settings
+from emulator.settings import LIFELINE, ImageChoice, NetworkChoice, Settings
 from emulator.web.admission import is_local
 
 _START_LIMIT = 1.5  # seconds that a start has to come to its end once it is not wanted any more
@@ -202,8 +203,10 @@ def _build(settings: Settings, give_up: Callable[[str], object]) -> tuple[Emulat
         scratch=None if isinstance(scratch, str) else scratch,
         reopen_scratch=partial(open_scratch, data),
         warn=lambda text: announce(Progress(text)),
+        passages=partial(usual, allowed=settings.container_callers),
         reaper=Reaper(address, ids.word(), health),
         health=health,
+        network=NetworkChoice(settings.network),
     )
     emulator = Emulator(
         settings,
