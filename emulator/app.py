@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from emulator import ids
-from emulator.clock import Clock, SystemClock
+from emulator.clock import Clock, SystemClock, to_epoch
 from emulator.closing import Part, close_all
 from emulator.data_folder import DataFolder
 from emulator.engines.engine import Engine
@@ -25,6 +25,7 @@ from emulator.functions.code import CodeStore
 from emulator.functions.function import Function
 from emulator.health import Health
 from emulator.identity.directory import Directory
+from emulator.identity.function_credentials import Choice
 from emulator.lambdas import launch
 from emulator.lambdas.environment import Environment
 from emulator.lambdas.images_in_use import ImageOf, ImagesInUse
@@ -60,6 +61,8 @@ from emulator.web.connection import Site
 from emulator.web.front import Front
 from emulator.web.lambda_invoke import InvokeApi
 from emulator.web.lambda_names import Names
+from emulator.web.nonces import Nonces
+from emulator.web.oauth1 import LIFETIME
 from emulator.web.peers import Peer
 from emulator.web.runtime_api import RuntimeApi
 from emulator.web.servers import Listener, open_public
@@ -111,11 +114,21 @@ class Emulator:
             self._store = Store(self._data / "taskdock.db", health=self.health, code=code)
             opened.callback(self._store.close)
             self._code = CodeStore(code)
+            self._nonces = self._open_nonces()
+            opened.callback(self._nonces.close)
             try:
                 self._compose()
             except StorageError as error:
                 raise StartupError(error.message) from None
             opened.pop_all()
+
+    def _open_nonces(self) -> Nonces:
+        """Raises `StartupError`."""
+        now = to_epoch(SystemClock().now()) // 1000
+        try:
+            return Nonces(LIFETIME, self._data / "nonces", now)
+        except OSError as error:
+            raise StartupError(f"the nonces of signed requests cannot be kept: {error}") from None
 
     @property
     def url(self) -> str:
@@ -201,6 +214,7 @@ class Emulator:
             Part("scribe", self._scribe.stop, _WRITING),
             Part("lookout", self._lookout.stop),
             Part("engine", self._engine.close),
+            Part("nonces", self._nonces.close),
             Part("database", lambda: self._store.close(checkpoint=True), _WRITING),
         ]
 
@@ -227,7 +241,9 @@ class Emulator:
     def _compose(self) -> None:
         settings, clock, notices, store = self.settings, self._clock, self.notices, self._store
         self.catalog = Catalog(store=store, code=self._code, clock=clock)
-        self.directory = Directory(store=store, clock=clock)
+        self.directory = Directory(
+            store=store, clock=clock, functions=_functions(settings), key_of=self._key_of
+        )
         budget = settings.memory_budget or self._engine.memory * 3 // 4
         self._watch = EngineWatch(engine=self._engine, health=self.health, notices=notices)
         self._unwritten = Unwritten(health=self.health, notices=notices)
@@ -389,12 +405,14 @@ class Emulator:
                 health=report.health,
                 status=report,
                 notices=notices,
+                nonces=self._nonces,
             )
         )
         invoke = InvokeApi(
             names=names,
             invocations=invocations,
             strict=strict,
+            functions=self.directory.functions.choice,
             reactor=self._reactor,
             notices=notices,
         )
@@ -411,7 +429,13 @@ class Emulator:
         self.catalog.subscribe(self._function_changed)
 
     def _lead(self, environment: Environment, letter: str, connection: socket.socket) -> None:
-        peer = Peer("", environment=environment.id, function=environment.function.name)
+        function = environment.function
+        peer = Peer(
+            "",
+            environment=environment.id,
+            function=function.name,
+            deployers=function.deployers,
+        )
         self._switchboard.lead(peer, letter, connection)
 
     def _outfitter(self) -> Outfitter:
@@ -420,7 +444,7 @@ class Emulator:
             image_of=self._find_image,
             code=self._code,
             port=self.port,
-            credentials=self.directory.local.function_credentials,
+            credentials=self._credentials_of,
             server=self._folder.label,
             aws=launch.Aws(
                 region=settings.region,
@@ -431,6 +455,15 @@ class Emulator:
             platform=platform(settings.architecture),
             clock=self._clock,
         )
+
+    def _credentials_of(self, function: Function) -> dict[str, str]:
+        return self.directory.functions.variables(
+            function.name, function.credentials_key, function.deployers
+        )
+
+    def _key_of(self, name: str) -> str | None:
+        function = self.catalog.find(name)
+        return None if function is None else function.credentials_key
 
     def _find_image(self, function: Function) -> Found:
         with self._watch.listening():
@@ -468,6 +501,12 @@ class Emulator:
             self.pool.expect(function)
         except EngineError as error:
             self.notices.publish("image_missing", function=function.name, error=error.message)
+
+
+def _functions(settings: Settings) -> Choice:
+    if settings.function_credentials != "auto":
+        return Choice(settings.function_credentials)
+    return Choice.LIMITED if settings.auth == "strict" else Choice.ALL
 
 
 def _architecture(settings: Settings) -> str:

@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from emulator import ids
 from emulator.clock import Clock
 from emulator.errors import AlreadyExists, BadConfiguration, NotFound
 from emulator.functions import runtimes
@@ -25,6 +26,7 @@ from emulator.functions.function import (
     RetryPolicy,
     check_environment,
     check_name,
+    deployers,
 )
 from emulator.store.database import Store
 from emulator.store.tables import FunctionRow
@@ -50,15 +52,22 @@ class Catalog:
         *,
         zipped: bytes | None,
         max_zipped: int = MAX_ZIPPED,
+        by: tuple[str, ...] = (),
         **properties: Any,
     ) -> Function:
-        """Makes a new function of `Function`'s properties.
+        """Makes a new function of `Function`'s properties. `by`: ids of the users whose work it is.
 
         Raises `BadFunctionName`, `BadConfiguration`, `UnknownRuntime`, `BadFunctionCode`,
         `AlreadyExists` or `StorageError`; nothing is kept then.
         """
         check_name(name)
-        function = Function(name=name, update_timestamp=self._clock.now(), **properties)
+        function = Function(
+            name=name,
+            update_timestamp=self._clock.now(),
+            deployers=by,
+            credentials_key=ids.word(40),
+            **properties,
+        )
         _check(function, zipped)
         with self._writing:
             if name in self._functions:
@@ -78,6 +87,7 @@ class Catalog:
         zipped: bytes | None = None,
         max_zipped: int = MAX_ZIPPED,
         annotated: Mapping[str, Any] | None = None,
+        by: tuple[str, ...] = (),
         **properties: Any,
     ) -> Function:
         """Changes only what is named, `annotated` in its annotations; raises as `deploy` does, and
@@ -98,6 +108,8 @@ class Catalog:
             if zipped is not None:
                 with self._store.disk.told():
                     after = replace(after, code=self._code.add(zipped, max_zipped))
+            given = {*properties, *(() if zipped is None else ("code",))}
+            after = replace(after, deployers=deployers(self.get(name), after, by, given=given))
             FunctionRow.update(**_to_row(after)).where(FunctionRow.name == name).execute(
                 self._store.db
             )
@@ -209,6 +221,7 @@ def _from_row(row: FunctionRow) -> Function:
     retry, options = values.pop("retry_policy"), values.pop("execution_options")
     image_config = values.pop("image_config")
     annotations = values.pop("annotations") or {}
+    values["deployers"] = tuple(values["deployers"] or ())
     return Function(
         **values,
         image_config=None if image_config is None else _image_config(**image_config),

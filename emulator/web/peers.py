@@ -26,6 +26,8 @@ class Peer:
     port: int = 0
     environment: str = ""
     function: str = ""
+    deployers: tuple[str, ...] = ()
+    """Whose work the function is that runs there: ids of users."""
 
 
 def is_crowded(peer: Peer, others: Sequence[Peer]) -> bool:

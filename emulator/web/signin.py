@@ -7,12 +7,16 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Request, g, request
 
-from emulator.errors import NoPermission
+from emulator.errors import NoPermission, UnknownToken
 from emulator.identity.account import NOBODY, Account
 from emulator.identity.directory import Directory
+from emulator.identity.function_credentials import Choice
 from emulator.web import permissions
+from emulator.web.nonces import Nonces
 from emulator.web.oauth1 import Verifier
+from emulator.web.peers import Peer
 from emulator.web.permissions import Gate
+from emulator.web.wsgi import PEER
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -23,13 +27,14 @@ def caller() -> Account:
     return account
 
 
-def protect(app: Flask, directory: Directory, *, strict: bool) -> None:
+def protect(
+    app: Flask, directory: Directory, *, strict: bool, nonces: Nonces | None = None
+) -> None:
     """From now on `app` signs in and checks every request, before its view is called.
 
-    A request without credentials is the local administrator's, or with `strict` nobody's.
+    `nonces`: those that were used before.
     """
-    verifier = Verifier(directory.tokens)
-    unsigned = NOBODY if strict else directory.local.administrator
+    verifier = Verifier(directory.tokens, nonces=nonces, functions=directory.functions.find)
 
     @app.before_request
     def check() -> None:
@@ -37,19 +42,40 @@ def protect(app: Flask, directory: Directory, *, strict: bool) -> None:
             return  # there is no such endpoint, and the answer says so
         wanted = permissions.needed(request.method, request.url_rule.rule)
         if wanted is Gate.MACHINE:
-            check_machine(request.headers.get("Origin"), request.remote_addr, strict)
-            g.caller = directory.local.administrator
+            choice = directory.functions.choice
+            check_machine(request.headers.get("Origin"), request.remote_addr, strict, choice)
+            g.caller = unsigned(_peer(request), directory, strict=False)
             return
-        g.caller = _sign_in(request, directory, verifier, unsigned)
+        g.caller = _sign_in(request, directory, verifier, strict)
         permissions.check(g.caller, wanted)
 
 
-def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: Account) -> Account:
+def unsigned(peer: Peer, directory: Directory, *, strict: bool) -> Account:
+    """Who a request without credentials is from.
+
+    With `strict` nobody. Else what comes by a container's door is a function's, and acts as its
+    credentials would; all others are the administrator.
+    """
+    if strict:
+        return NOBODY
+    if not peer.address:
+        return directory.functions.account(peer.deployers)
+    return directory.local.administrator
+
+
+def _peer(sent: Request) -> Peer:
+    """Tests of the application alone have none."""
+    return sent.environ.get(PEER) or Peer(sent.remote_addr or "")
+
+
+def _sign_in(sent: Request, directory: Directory, verifier: Verifier, strict: bool) -> Account:
     """Raises `NotAllowed` for credentials that are not right."""
     header = sent.headers.get("Authorization", "").strip()
     scheme, _, credentials = header.partition(" ")
     if not header:
-        return NOBODY if _is_a_website(sent.headers.get("Origin")) else unsigned
+        if _is_a_website(sent.headers.get("Origin")):
+            return NOBODY
+        return unsigned(_peer(sent), directory, strict=strict)
     if scheme.lower() == "oauth":
         headers = {"Authorization": header, "Content-Type": sent.mimetype}
         signer = verifier.verify(
@@ -57,20 +83,32 @@ def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: 
         )
         if signer.token is None:
             return Account(application_id=signer.application.id)
-        return directory.accounts.account(signer.token.user_id, signer.application.id)
+        account = directory.account_of(signer.token)
+        if not account.signed_in:  # its user has gone in between
+            raise UnknownToken
+        return account
     if scheme.lower() == "bearer":
         token = directory.tokens.bearer(credentials.strip())
-        return directory.accounts.account(token.user_id, token.application_id)
+        return directory.account_of(token)
     return NOBODY  # credentials of another kind, for a function to judge
 
 
-def check_machine(origin: str | None, address: str | None, strict: bool) -> None:
-    """Raises `NoPermission`. A container's requests come by its door, from no address."""
+def check_machine(
+    origin: str | None, address: str | None, strict: bool, functions: Choice = Choice.ALL
+) -> None:
+    """Raises `NoPermission`. A container's requests come by its door, from no address; `functions`
+    says what they may do."""
     if _is_a_website(origin):
         raise NoPermission("a website may not call this")
     if strict and not ipaddress.ip_address(address or "::").is_loopback:
         raise NoPermission(
             "with --auth strict this is for callers on this machine's loopback addresses only"
+        )
+
+    if not address and functions is not Choice.ALL:
+        raise NoPermission(
+            "functions may not call AWS's Lambda API, whose credentials are not checked here:"
+            " --function-credentials all lets them"
         )
 
 

@@ -18,6 +18,8 @@ from emulator.web.exchange import Reply, Request
 
 HEADERS = "taskdock.headers"
 """The key of all headers as they came, `exchange.Headers`: names in lower case, in their order."""
+PEER = "taskdock.peer"
+"""The key of who sent it, a `Peer`."""
 THREADS = 64  # a direct execution or API function holds one for up to 30 s
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -72,6 +74,7 @@ def environ_of(request: Request) -> dict[str, Any]:
         "REMOTE_ADDR": request.peer.address,
         "REMOTE_PORT": str(request.peer.port),
         HEADERS: request.headers,
+        PEER: request.peer,
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(request.body),
