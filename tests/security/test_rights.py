@@ -196,6 +196,28 @@ def test_a_function_that_is_deployed_anew_is_who_did_its(strict: Dock) -> None:
     assert function_of(strict, boss).get(ME)["id"] == boss.id
 
 
+def test_what_runs_already_keeps_nothing_of_who_deployed_the_same_before(strict: Dock) -> None:
+    boss, ada = administrator(strict), person(strict, *DEPLOYER)
+    assert deploy(strict, boss).get(ME)["id"] == boss.id  # and it idles
+
+    same = {name: body()[name] for name in ("code", "entryPoint")}
+    update(ada, {**same, "environmentVariables": {}})
+
+    assert function_of(strict, boss).get(ME)["id"] == ada.id
+
+
+def test_what_a_function_of_several_deploys_is_the_work_of_all_of_them(strict: Dock) -> None:
+    boss, ada = administrator(strict), person(strict, *DEPLOYER)
+    deploy(strict, ada)
+    update(boss, {"memoryLimit": 256})
+
+    elm = deploy(strict, function_of(strict, boss), "elm")
+
+    made = strict.emulator.catalog.get("elm")
+    assert made.deployers == (ada.id, boss.id)
+    assert refusal(elm.ask("GET", "/users/v1/")) == NO_PERMISSION
+
+
 def test_credentials_that_a_function_gave_away_do_not_grow(strict: Dock) -> None:
     boss, ada = administrator(strict), person(strict, *DEPLOYER)
     stolen = deploy(strict, ada)
