@@ -62,6 +62,13 @@ class Settings(BaseModel):
         pattern="^(open|strict)$",
         description="open: requests without credentials may do everything; strict: as the service",
     )
+    function_credentials: str = Field(
+        "auto",
+        pattern="^(auto|all|limited|none)$",
+        description="what functions may do here by the credentials that they are given; all:"
+        " everything; limited: what may be done by who deployed them; none: they get none; auto:"
+        " all, with --auth strict limited",
+    )
     concurrency: int = Field(8, ge=1, le=1000, description="queued tasks run side by side")
     direct_concurrency: int = Field(
         16, ge=1, le=50, description="direct executions and API functions run side by side"
