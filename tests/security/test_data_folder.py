@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from emulator import own_folder
+from emulator import own_files, own_folder
 from emulator.data_folder import DataFolder
 from emulator.engines.launcher.door import Doors
 from emulator.errors import ForeignFile, StartupError
@@ -25,6 +26,7 @@ from tests.support.foreign_folder import (
     start,
     tree,
 )
+from tests.support.live import REPOSITORY
 from tests.support.parts import missing
 
 PRECIOUS = "the developer's own\n"
@@ -186,6 +188,49 @@ def test_who_has_called_sudo_may_have_the_folder_and_nobody_else(
     monkeypatch.setenv("SUDO_UID", str(another_user.ID + 1))
     with pytest.raises(StartupError, match="belongs to"):
         DataFolder(data)
+
+
+@pytest.mark.usefixtures("as_root")
+@pytest.mark.parametrize("mounted", [True, False])
+def test_what_is_mounted_may_belong_to_anybody_where_the_server_is_root(
+    data: Path, mounted: bool
+) -> None:
+    """As a folder of the machine's does in a container."""
+    script = (
+        'mount -t tmpfs -o mode=755,uid="$1" none "$2" && mkdir "$2/in" && chown "$1" "$2/in" &&'
+        ' cd "$2/in" && exec "$3" -c "$4" "$5"'
+    )
+    look = (
+        "import sys; from pathlib import Path; from emulator.data_folder import DataFolder\n"
+        "from emulator.errors import StartupError\n"
+        "try: DataFolder(Path(sys.argv[1])); print('taken')\n"
+        "except StartupError as error: print(error.message)"
+    )
+
+    said = subprocess.run(
+        [
+            *("unshare", "--mount", "sh", "-c", script, "mounted"),
+            *(str(another_user.ID), str(data), sys.executable, look),
+            str(data if mounted else data / "in"),
+        ],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+
+    assert ("taken" in said) is mounted
+    assert ("belongs to user" in said) is not mounted
+
+
+def test_an_owner_says_nothing_where_the_file_system_gives_its_own(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As FAT, a share or Docker Desktop's does: what we make there is another's, too."""
+    monkeypatch.setattr(own_files, "owners", lambda: frozenset({another_user.ID}))
+
+    assert own_folder.check(data) == data  # where this process makes files of the folder's owner
 
 
 @pytest.mark.usefixtures("as_root")
