@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=list(hostile.ATTACKS))
     chosen = parser.parse_args()
     heed()
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)
     machine = Machine()
     machine.image("python3.11")
     rows: list[Row] = []
@@ -59,7 +60,7 @@ def main() -> None:
             machine.remove_containers(**contender.containers)
     found = "\n\n".join(
         [
-            describe(machine, contender.version(), clients.share),
+            describe(machine, contender.version(), clients.share, load),
             table.verdict(rows),
             table.markdown(rows),
         ]
@@ -101,14 +102,15 @@ def measure(title: str, contender: Taskdock, neighbour: Called, clients: Clients
     return Row(title, idle, beside, failed, held)
 
 
-def describe(machine: Machine, version: str, share: float) -> str:
+def describe(machine: Machine, version: str, share: float, load: float) -> str:
     engine = machine.docker.version()["Version"]
     return (
         f"A run on {datetime.now(timezone.utc):%d %B %Y}: {version};"
         f" {machine.image('python3.11').tags[0]} on Docker {engine}; Python"
         f" {platform.python_version()}; {processor()}, {os.cpu_count()} processors,"
-        f" {memory_gib():.0f} GiB, Linux {platform.release()}. The neighbour's client took"
-        f" {share:.0%} of one processor at most."
+        f" {memory_gib():.0f} GiB, Linux {platform.release()}; load average before the run"
+        f" {load:.1f} for each processor. The neighbour's client took {share:.0%} of one processor"
+        " at most."
     )
 
 
