@@ -28,6 +28,7 @@ from emulator.engines.processors import Processors
 from emulator.errors import ImageNotAvailable, StartFailed
 from emulator.health import Health
 from emulator.settings import NetworkChoice
+from tests.acceptance.conftest import images  # noqa: F401
 from tests.contract.test_engine_contract import (  # noqa: F401
     docker_harness,
     image,
@@ -35,6 +36,7 @@ from tests.contract.test_engine_contract import (  # noqa: F401
 from tests.fidelity.test_6_base_images import foreign_image
 from tests.support.builders import eventually
 from tests.support.engine_harness import HANGS, Behaviour, DockerHarness, run
+from tests.support.live import LiveServer
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
@@ -187,12 +189,12 @@ def test_of_an_image_for_another_processor_nothing_runs_when_it_is_looked_at(
         return create(of, **fields)
 
     monkeypatch.setattr(docker_client.api, "create_container", created)
-    images = Images(docker_client, lambda _: None, cache=tmp_path)
+    looked_for = Images(docker_client, lambda _: None, cache=tmp_path)
     runs = Processors(docker_client.api).runs(architecture)
     refusal = contextlib.nullcontext() if runs else pytest.raises(ImageNotAvailable)
     try:
         with refusal:
-            images.ensure(ImageRequest(reference))
+            looked_for.ensure(ImageRequest(reference))
     finally:
         docker_client.images.remove(reference, force=True)
 
@@ -503,3 +505,33 @@ def test_a_network_of_that_name_that_is_another_is_not_taken_for_it(apart: Apart
 
     (trouble,) = apart.health.troubles()
     assert f"docker network rm {network.NAME}" in trouble.reason
+
+
+def test_without_a_network_a_function_reaches_this_server_and_nothing_else(
+    docker_client: docker.DockerClient,
+    images: None,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    server = LiveServer(docker_client, tmp_path / "data", "--network", "none").start()
+    try:
+        name = server.service.deploy("alone", {"main.py": ALONE})
+        answer = server.service.execute(name)
+        server.stop()
+    finally:
+        server.discard()
+
+    assert answer["result"] == {"devices": ["lo"], "server": 200, "elsewhere": 101}  # ENETUNREACH
+
+
+ALONE = """
+import os, socket, urllib.request
+
+def handler(event, context):
+    devices = [name for _, name in socket.if_nameindex()]
+    answer = urllib.request.urlopen("http://localhost:9002/health", timeout=20)
+    try:
+        elsewhere = socket.create_connection(("192.0.2.1", 80), timeout=5)
+    except OSError as error:
+        elsewhere = error.errno
+    return {"devices": devices, "server": answer.status, "elsewhere": elsewhere}
+"""

@@ -19,7 +19,14 @@ def test_a_given_value_wins_over_the_environment_and_that_over_the_default():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("port", "http"), ("port", 70000), ("concurrency", 0), ("log_level", "LOUD")],
+    [
+        *(("port", "http"), ("port", 70000), ("concurrency", 0), ("log_level", "LOUD")),
+        *(
+            ("network", "loose"),
+            ("container_callers", "here"),
+            ("container_callers", "10.0.0.0/99"),
+        ),
+    ],
 )
 def test_a_bad_value_is_named_with_its_variable(name, value):
     with pytest.raises(StartupError, match=f"TASKDOCK_{name.upper()}"):
