@@ -102,7 +102,8 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._site.connections.discard(self)
         self._site.crowd.leave(self.peer)
-        self._intake.stop()
+        self._intake.close()
+        self._intake = None
         while self._waiting:
             self._drop(self._waiting.popleft()[0])
         if self._answering is not None:

@@ -65,6 +65,7 @@ class Intake:
 
     def take(self, count: int) -> None:
         """So many bytes have come into the site's memory."""
+        self._site.turns.came += count
         if self._deaf:
             self._dropped += count
             if self._dropped > _MOST_DROPPED:
@@ -92,6 +93,12 @@ class Intake:
             self._claim = None
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
+
+    def close(self) -> None:
+        """The connection is no more."""
+        self.stop()
+        self._reader.close()
 
     def settle(self) -> None:
         """Has what is left looked at later, reads on or not, and has the request's time begin.

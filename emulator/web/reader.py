@@ -118,6 +118,7 @@ class Reader:
         """No more comes."""
         if self.request is not None:
             self.request.truncated = True
+            self.body.drop()
             self._complete(stay=False)
 
     def restrict(self, most: int) -> None:
@@ -130,6 +131,13 @@ class Reader:
         """Nothing that comes means anything any more."""
         self._over = True
         self._begin()
+        self.body.drop()
+
+    def close(self) -> None:
+        """The parser and this one know each other: they would wait for the garbage collector, and
+        all that they hold with them."""
+        self.forget()
+        del self._parser
 
     # What the parser tells
 

@@ -8,6 +8,7 @@ import ipaddress
 import socket
 from collections.abc import Sequence
 
+from emulator import memory
 from emulator.descriptors import DESCRIPTORS, EXHAUSTED, OUT_OF_DESCRIPTORS
 from emulator.errors import StartupError
 from emulator.health import Health
@@ -18,6 +19,8 @@ from emulator.web.site import Site
 _BACKLOG = 1024
 _IDLE = 3600  # seconds that a connection is kept between two requests
 _ROUND = 60.0  # seconds between two looks at that
+_MUCH = 16 * 1024 * 1024  # bytes that came: when they have been worked off, memory is given back
+_SOON = 5.0  # seconds between two looks at that
 _CLOSE_LIMIT = 1.0  # seconds that requests under way have at a stop
 _CLOSE_PAUSE = 0.01
 _MOST_AT_ONCE = 64  # callers that are taken in one turn of the loop
@@ -67,6 +70,7 @@ class Listener:
         self._reactor = reactor
         self._loop = reactor.loop
         self._health = health or Health()
+        self._came = 0  # bytes, at the last look
         self._coming: set[asyncio.Task[None]] = set()
         self._resting: asyncio.TimerHandle | None = None
         self._getting_well: asyncio.TimerHandle | None = None
@@ -85,6 +89,7 @@ class Listener:
             each.setblocking(False)
         self._go_on()
         self._loop.call_later(_ROUND, self._close_idle)
+        self._loop.call_later(_SOON, self._give_back, False)
 
     async def _stop(self) -> None:
         self._site.closed = True
@@ -145,6 +150,14 @@ class Listener:
         if self._getting_well is not None:
             self._getting_well.cancel()
         self._getting_well = self._loop.call_later(_WELL, self._health.clear, DESCRIPTORS)
+
+    def _give_back(self, was_much: bool) -> None:
+        """Twice after much has come: in the first seconds not all of it is free again."""
+        came, self._came = self._came, self._site.turns.came
+        much = self._came - came > _MUCH
+        if (much or was_much) and not self._site.closed:
+            self._loop.run_in_executor(None, memory.give_back)
+        self._loop.call_later(_SOON, self._give_back, much)
 
     def _close_idle(self) -> None:
         oldest = self._loop.time() - _IDLE

@@ -22,6 +22,8 @@ class Turns:
 
     def __init__(self, moment: float = MOMENT) -> None:
         self._moment = moment
+        self.came = 0
+        """Bytes that all connections have brought."""
         self._used = 0.0  # seconds, since
         self._since = 0.0
         self._queues: dict[Hashable, deque[Callable[[], object]]] = {}

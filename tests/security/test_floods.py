@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import pytest
 from oauthlib.oauth1 import Client
@@ -20,6 +23,7 @@ from emulator.web.peers import Peer
 from tests.support.aws import echo
 from tests.support.builders import Dock, StartDock, eventually, new_function
 from tests.support.fake_engine import Runtime
+from tests.support.live import COMMAND
 
 MB = 1024 * 1024
 LIMIT = 30.0
@@ -446,3 +450,53 @@ def _signed(dock: Dock, method: str, path: str) -> str:
     )
     _, headers, _ = client.sign(f"http://localhost{path}", method)
     return str(headers["Authorization"])
+
+
+# A real process
+
+
+def test_memory_goes_back_after_a_flood_of_bodies(tmp_path: Path) -> None:
+    with live_server(tmp_path) as (process, port):
+        before = _resident(process)
+        bodies = []
+        for _ in range(40):
+            body = socket.create_connection(("127.0.0.1", port), LIMIT)
+            bodies.append(body)
+            lines = ["POST /tasks/v1/functions/ HTTP/1.1", "Host: localhost"]
+            lines += [f"Content-Length: {6 * MB}", "", ""]
+            body.sendall("\r\n".join(lines).encode())
+            with contextlib.suppress(TimeoutError):
+                body.settimeout(0.5)
+                body.sendall(bytes(6 * MB - 1))
+        during = _resident(process)
+        for body in bodies:
+            body.close()
+
+        assert during > before + 100 * MB
+        eventually(lambda: _resident(process) < before + 50 * MB)
+
+
+def _resident(process: int) -> int:
+    """Bytes of memory that it has."""
+    status = Path(f"/proc/{process}/status").read_text()
+    (line,) = [each for each in status.splitlines() if each.startswith("VmRSS:")]
+    return int(line.split()[1]) * 1024
+
+
+@contextlib.contextmanager
+def live_server(data: Path) -> Iterator[tuple[int, int]]:
+    """A `taskdock serve`: its process and its port."""
+    command = [*COMMAND, "serve", "--port", "0", "--data-dir", str(data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            found = next(re.finditer(r"Task Service\s+http://\S+:(\d+)", _until(process.stdout)))
+            yield process.pid, int(found[1])
+        finally:
+            process.terminate()
+            process.wait(LIMIT)
+
+
+def _until(lines: IO[str]) -> str:
+    """What is printed up to the line with the address."""
+    return next(line for line in lines if "Task Service" in line)
