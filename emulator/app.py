@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from emulator import descriptors, ids, own_files
-from emulator.clock import Clock, SystemClock
+from emulator.clock import Clock, SystemClock, to_epoch
 from emulator.closing import Part, close_all
 from emulator.data_folder import DataFolder
 from emulator.engines.engine import Engine
@@ -26,6 +26,7 @@ from emulator.functions.function import Function
 from emulator.functions.sweeper import Sweeper
 from emulator.health import Health
 from emulator.identity.directory import Directory
+from emulator.identity.function_credentials import Choice
 from emulator.lambdas import launch
 from emulator.lambdas.environment import Environment
 from emulator.lambdas.images_in_use import ImageOf, ImagesInUse
@@ -62,6 +63,8 @@ from emulator.web.admission import Admission, Hosts, Openness
 from emulator.web.front import Front
 from emulator.web.lambda_invoke import InvokeApi
 from emulator.web.lambda_names import Names
+from emulator.web.nonces import Nonces
+from emulator.web.oauth1 import LIFETIME
 from emulator.web.peers import Crowd, Peer
 from emulator.web.runtime_api import RuntimeApi
 from emulator.web.servers import Listener, open_public
@@ -117,11 +120,21 @@ class Emulator:
             self._store = Store(self._data / DATABASE, health=self.health, code=code)
             opened.callback(self._store.close)
             self._code = CodeStore(code)
+            self._nonces = self._open_nonces()
+            opened.callback(self._nonces.close)
             try:
                 self._compose()
             except StorageError as error:
                 raise StartupError(error.message) from None
             opened.pop_all()
+
+    def _open_nonces(self) -> Nonces:
+        """Raises `StartupError`."""
+        now = to_epoch(SystemClock().now()) // 1000
+        try:
+            return Nonces(LIFETIME, self._data / "nonces", now)
+        except OSError as error:
+            raise StartupError(f"the nonces of signed requests cannot be kept: {error}") from None
 
     @property
     def url(self) -> str:
@@ -209,6 +222,7 @@ class Emulator:
             Part("scribe", self._scribe.stop, _WRITING),
             Part("lookout", self._lookout.stop),
             Part("engine", self._engine.close),
+            Part("nonces", self._nonces.close),
             Part("database", lambda: self._store.close(checkpoint=True), _WRITING),
         ]
 
@@ -235,7 +249,9 @@ class Emulator:
     def _compose(self) -> None:
         settings, clock, notices, store = self.settings, self._clock, self.notices, self._store
         self.catalog = Catalog(store=store, code=self._code, clock=clock)
-        self.directory = Directory(store=store, clock=clock)
+        self.directory = Directory(
+            store=store, clock=clock, functions=_functions(settings), key_of=self._key_of
+        )
         budget = settings.memory_budget or self._engine.memory * 3 // 4
         self._watch = EngineWatch(engine=self._engine, health=self.health, notices=notices)
         self._unwritten = Unwritten(health=self.health, notices=notices)
@@ -407,12 +423,14 @@ class Emulator:
             health=report.health,
             status=report,
             notices=notices,
+            nonces=self._nonces,
         )
         self._wsgi = Wsgi(application)
         invoke = InvokeApi(
             names=names,
             invocations=invocations,
             openness=openness,
+            functions=self.directory.functions.choice,
             reactor=self._reactor,
             notices=notices,
         )
@@ -442,7 +460,13 @@ class Emulator:
         return Hosts(names, is_here=admission.is_here)
 
     def _lead(self, environment: Environment, letter: str, connection: socket.socket) -> None:
-        peer = Peer("", environment=environment.id, function=environment.function.name)
+        function = environment.function
+        peer = Peer(
+            "",
+            environment=environment.id,
+            function=function.name,
+            deployers=function.deployers,
+        )
         self._switchboard.lead(peer, letter, connection)
 
     def _outfitter(self) -> Outfitter:
@@ -451,7 +475,7 @@ class Emulator:
             image_of=self._find_image,
             code=self._code,
             port=self.port,
-            credentials=self.directory.local.function_credentials,
+            credentials=self._credentials_of,
             server=self._folder.label,
             aws=launch.Aws(
                 region=settings.region,
@@ -462,6 +486,15 @@ class Emulator:
             platform=platform(settings.architecture),
             clock=self._clock,
         )
+
+    def _credentials_of(self, function: Function) -> dict[str, str]:
+        return self.directory.functions.variables(
+            function.name, function.credentials_key, function.deployers
+        )
+
+    def _key_of(self, name: str) -> str | None:
+        function = self.catalog.find(name)
+        return None if function is None else function.credentials_key
 
     def _find_image(self, function: Function) -> Found:
         with self._watch.listening():
@@ -499,6 +532,12 @@ class Emulator:
             self.pool.expect(function)
         except EngineError as error:
             self.notices.publish("image_missing", function=function.name, error=error.message)
+
+
+def _functions(settings: Settings) -> Choice:
+    if settings.function_credentials != "auto":
+        return Choice(settings.function_credentials)
+    return Choice.LIMITED if settings.auth == "strict" else Choice.ALL
 
 
 def _architecture(settings: Settings) -> str:

@@ -30,6 +30,7 @@ TaskdockError
 │   ├── UnknownRefreshToken
 │   ├── UnsupportedGrant
 │   ├── EmailTaken
+│   ├── TooManySignIns
 │   ├── NoLogs
 │   ├── NoApiRequestLogs
 │   ├── BadFunctionCode
@@ -189,6 +190,10 @@ class UnknownRefreshToken(CallerError):
 
 class UnsupportedGrant(CallerError):
     """The OAuth2 grants here are password and refresh_token."""
+
+
+class TooManySignIns(CallerError):
+    """Too many passwords are being checked at the moment: try again in a few seconds."""
 
 
 class EmailTaken(CallerError):

@@ -13,7 +13,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from emulator import ids
 from emulator.clock import Clock
+from emulator.engines import references
 from emulator.errors import AlreadyExists, BadConfiguration, NotFound
 from emulator.functions import runtimes
 from emulator.functions.code import MAX_ZIPPED, CodeStore
@@ -26,6 +28,7 @@ from emulator.functions.function import (
     RetryPolicy,
     check_environment,
     check_name,
+    deployers,
 )
 from emulator.store.database import Store
 from emulator.store.tables import FunctionRow
@@ -51,15 +54,22 @@ class Catalog:
         *,
         zipped: bytes | None,
         max_zipped: int = MAX_ZIPPED,
+        by: tuple[str, ...] = (),
         **properties: Any,
     ) -> Function:
-        """Makes a new function of `Function`'s properties.
+        """Makes a new function of `Function`'s properties. `by`: ids of the users whose work it is.
 
         Raises `BadFunctionName`, `BadConfiguration`, `UnknownRuntime`, `BadFunctionCode`,
         `AlreadyExists` or `StorageError`; nothing is kept then.
         """
         check_name(name)
-        function = Function(name=name, update_timestamp=self._clock.now(), **properties)
+        function = Function(
+            name=name,
+            update_timestamp=self._clock.now(),
+            deployers=by,
+            credentials_key=ids.word(40),
+            **properties,
+        )
         _check(function, zipped)
         self._check_new(name)
         with self._added(zipped, max_zipped) as code, self._writing:
@@ -78,6 +88,7 @@ class Catalog:
         max_zipped: int = MAX_ZIPPED,
         annotated: Mapping[str, Any] | None = None,
         judge: Callable[[Function], object] = lambda _: None,
+        by: tuple[str, ...] = (),
         **properties: Any,
     ) -> Function:
         """Changes only what is named, `annotated` in its annotations; raises as `deploy` does, and
@@ -87,8 +98,8 @@ class Catalog:
         """
 
         def change(code: str | None) -> Function:
-            before = self.get(name)
-            judge(before)
+            held = before = self.get(name)
+            judge(held)
             if properties.get("image"):  # takes the place of code
                 before = replace(before, code=None, runtime=None, entry_point=None)
             elif zipped is not None:
@@ -100,7 +111,8 @@ class Catalog:
                 **properties,
             )
             _check(after, zipped)
-            return after
+            given = {*properties, *(() if zipped is None else ("code",))}
+            return replace(after, deployers=deployers(held, after, by, given=given))
 
         change(None)  # before a zip is unpacked in vain
         with self._added(zipped, max_zipped) as code, self._writing:
@@ -208,6 +220,8 @@ def _check(function: Function, zipped: bytes | None) -> None:
             raise BadConfiguration("give either an image, or code with its runtime and entry point")
         if not function.image.strip():
             raise BadConfiguration("image is empty; give the reference of a container image")
+        if references.fault(function.image):
+            raise BadConfiguration(f"image: {references.refusal(function.image)}")
     elif not (has_code and function.runtime and function.entry_point):
         raise BadConfiguration("give code with its runtime and entry point, or an image")
     elif function.image_config is not None:
@@ -234,6 +248,7 @@ def _from_row(row: FunctionRow) -> Function:
     retry, options = values.pop("retry_policy"), values.pop("execution_options")
     image_config = values.pop("image_config")
     annotations = values.pop("annotations") or {}
+    values["deployers"] = tuple(values["deployers"] or ())
     return Function(
         **values,
         image_config=None if image_config is None else _image_config(**image_config),

@@ -5,7 +5,7 @@ It gathers what `launch` needs to know. All of it may take long, and is for any 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from emulator.clock import Clock
@@ -18,6 +18,8 @@ from emulator.functions.function import Function
 from emulator.lambdas import launch
 from emulator.lambdas.images_in_use import ImageOf
 
+CredentialsOf = Callable[[Function], Mapping[str, str]]
+
 
 class Outfitter:
     def __init__(
@@ -26,14 +28,14 @@ class Outfitter:
         image_of: ImageOf,
         code: CodeStore,
         port: int,
-        credentials: Mapping[str, str],
+        credentials: CredentialsOf,
         server: str,
         aws: launch.Aws,
         platform: str | None,
         clock: Clock,
     ) -> None:
-        """`port`: the Task Service's. `credentials`: variables for functions that bring none of
-        them. `server`: a label's value, which names this server's containers."""
+        """`port`: the Task Service's. `credentials`: variables for a function that brings none
+        of them. `server`: a label's value, which names this server's containers."""
         self._image_of = image_of
         self._code = code
         self._port = port
@@ -107,7 +109,7 @@ class Outfitter:
             environment_id=id,
             custom_runtime=runtime is not None and runtime.brings_bootstrap,
             port=self._port,
-            credentials=self._credentials,
+            credentials=self._credentials(function),
             now=self._clock.now(),
             aws=self._aws,
         )

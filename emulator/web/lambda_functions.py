@@ -19,6 +19,7 @@ from emulator.web.lambda_invoke import FUNCTIONS
 from emulator.web.lambda_names import LATEST, Names, Reference, named, parse, whole
 from emulator.web.lambda_problems import Refusal
 from emulator.web.lambda_request import serve
+from emulator.web.signin import caller
 
 Json = dict[str, Any]
 
@@ -61,7 +62,7 @@ def serve_functions(api: Blueprint, functions: Functions) -> None:
     def create(asked: Json) -> tuple[Json, int]:
         name = wire.new_name(asked["FunctionName"])
         try:
-            function = catalog.deploy(name, **wire.new_function(asked))
+            function = catalog.deploy(name, by=caller().authors, **wire.new_function(asked))
         except AlreadyExists:
             raise AlreadyExists(f"Function already exist: {name}") from None
         return functions.show(function), 201
@@ -91,7 +92,8 @@ def serve_functions(api: Blueprint, functions: Functions) -> None:
         check_revision(function, asked.get("RevisionId"))
         if asked.get("DryRun"):
             return functions.show(function)
-        return functions.show(catalog.update(function.name, judge=revision(asked), **code))
+        by = caller().authors
+        return functions.show(catalog.update(function.name, by=by, judge=revision(asked), **code))
 
     @serve(api, "UpdateFunctionConfiguration")
     def update_configuration(asked: Json) -> Json:
@@ -99,9 +101,14 @@ def serve_functions(api: Blueprint, functions: Functions) -> None:
         check_revision(function, asked.get("RevisionId"))
         changes = wire.properties(asked, function.environment)
         annotated = wire.annotated(asked)
-        return functions.show(
-            catalog.update(function.name, annotated=annotated, judge=revision(asked), **changes)
+        changed = catalog.update(
+            function.name,
+            annotated=annotated,
+            by=caller().authors,
+            judge=revision(asked),
+            **changes,
         )
+        return functions.show(changed)
 
     @serve(api, "DeleteFunction")
     def delete(asked: Json) -> Response:

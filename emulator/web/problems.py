@@ -49,6 +49,7 @@ PROBLEMS: dict[type[errors.TaskdockError], Problem] = {
     errors.UnknownClient: Problem(401, 123, "OAUTH2_CLIENT_ID_EXCEPTION"),
     errors.WrongClientSecret: Problem(401, 124, "OAUTH2_CLIENT_SECRET_EXCEPTION"),
     errors.NoClientCredentials: Problem(400, 126, "OAUTH2_MISSING_CLIENT_CREDENTIALS_EXCEPTION"),
+    errors.TooManySignIns: Problem(429, 211, "LOGIN_TIMEOUT_EXCEPTION"),
     errors.EmailTaken: Problem(400, 203, "EMAIL_USED_EXCEPTION"),
     errors.BadFunctionCode: Problem(400, 1401, "INVALID_FUNCTION_CODE_EXCEPTION"),
     errors.BadConfiguration: Problem(400, 1402, "INVALID_FUNCTION_CONFIGURATION_EXCEPTION"),

@@ -7,15 +7,18 @@ from collections.abc import Mapping
 from flask import Flask, Request, g, request
 from flask.typing import ResponseReturnValue
 
-from emulator.errors import NoPermission, NotSignedIn
+from emulator.errors import NoPermission, NotSignedIn, UnknownToken
 from emulator.identity.account import NOBODY, Account
 from emulator.identity.directory import Directory
+from emulator.identity.function_credentials import Choice
 from emulator.web import permissions, problems
 from emulator.web.admission import Openness, of_website
 from emulator.web.exchange import Headers
+from emulator.web.nonces import Nonces
 from emulator.web.oauth1 import Verifier
+from emulator.web.peers import Peer
 from emulator.web.permissions import Gate
-from emulator.web.wsgi import HEADERS, JUDGED
+from emulator.web.wsgi import HEADERS, JUDGED, PEER
 
 _WEBSITE = (
     "a page of another site, or of an API function, may not call this without credentials; it may"
@@ -38,9 +41,14 @@ def knows(judged: Mapping[str, object]) -> bool:
     return judged.get(CALLER, NOBODY) != NOBODY
 
 
-def protect(app: Flask, directory: Directory, openness: Openness) -> None:
-    """From now on `app` signs in and checks every request, before its view is called."""
-    verifier = Verifier(directory.tokens)
+def protect(
+    app: Flask, directory: Directory, openness: Openness, *, nonces: Nonces | None = None
+) -> None:
+    """From now on `app` signs in and checks every request, before its view is called.
+
+    `nonces`: those that were used before.
+    """
+    verifier = Verifier(directory.tokens, nonces=nonces, functions=directory.functions.find)
 
     @app.before_request
     def check() -> None:
@@ -49,12 +57,12 @@ def protect(app: Flask, directory: Directory, openness: Openness) -> None:
         wanted = permissions.needed(request.method, request.url_rule.rule)
         known = request.environ.get(JUDGED, {})
         headers: Headers = request.environ[HEADERS]
-        address = request.remote_addr or ""
+        peer: Peer = request.environ.get(PEER) or Peer(request.remote_addr or "")
         if wanted is Gate.MACHINE:
-            check_machine(headers, address, openness)
-            g.caller = known[CALLER] = directory.local.administrator
+            check_machine(headers, peer.address, openness, directory.functions.choice)
+            g.caller = known[CALLER] = _here(directory, peer)
             return
-        unsigned, g.why_nobody = _unsigned(directory, headers, address, openness)
+        unsigned, g.why_nobody = _unsigned(directory, headers, peer, openness)
         if CALLER not in known:
             if request.environ.get(BODY_TO_COME) and _signs_its_body(request):
                 return
@@ -70,22 +78,27 @@ def protect(app: Flask, directory: Directory, openness: Openness) -> None:
 
 
 def _unsigned(
-    directory: Directory, headers: Headers, address: str, openness: Openness
+    directory: Directory, headers: Headers, peer: Peer, openness: Openness
 ) -> tuple[Account, str]:
-    """Who a request without credentials acts as; and why, where that is nobody.
-
-    `address`: "" is a container, by its door.
-    """
+    """Who a request without credentials acts as; and why, where that is nobody."""
     if of_website(headers, everybody=openness.beyond_loopback):
         return NOBODY, _WEBSITE
     if openness.strict:
         return NOBODY, ""  # nobody has signed in, and that is all
-    if openness.is_stranger(address):
+    if openness.is_stranger(peer.address):
         return NOBODY, (
-            f"{address} is no loopback address, and who calls from elsewhere has to sign in; with"
-            " --open-beyond-loopback (TASKDOCK_OPEN_BEYOND_LOOPBACK) the server serves everybody"
+            f"{peer.address} is no loopback address, and who calls from elsewhere has to sign in;"
+            " with --open-beyond-loopback (TASKDOCK_OPEN_BEYOND_LOOPBACK) the server serves everybody"
         )
-    return directory.local.administrator, ""
+    return _here(directory, peer), ""
+
+
+def _here(directory: Directory, peer: Peer) -> Account:
+    """What comes by a container's door is a function's, and acts as the credentials that it was
+    given; all others are the administrator."""
+    if not peer.address:
+        return directory.functions.account(peer.deployers)
+    return directory.local.administrator
 
 
 def _is_open_door(sent: Request, wanted: str | Gate) -> bool:
@@ -108,15 +121,19 @@ def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: 
         )
         if signer.token is None:
             return Account(application_id=signer.application.id)
-        return directory.accounts.account(signer.token.user_id, signer.application.id)
+        account = directory.account_of(signer.token)
+        if not account.signed_in:  # its user has gone in between
+            raise UnknownToken
+        return account
     if scheme.lower() == "bearer":
         token = directory.tokens.bearer(credentials.strip())
-        return directory.accounts.account(token.user_id, token.application_id)
+        return directory.account_of(token)
     return NOBODY  # credentials of another kind, for a function to judge
 
 
-def check_machine(headers: Headers, address: str, openness: Openness) -> None:
-    """Raises `NoPermission`. `address`: "" is a container, by its door."""
+def check_machine(headers: Headers, address: str, openness: Openness, functions: Choice) -> None:
+    """Raises `NoPermission`. `address`: "" is a container, by its door; `functions` says what those
+    may do."""
     if of_website(headers, everybody=openness.beyond_loopback):
         raise NoPermission("a website may not call this")
     if openness.strict and (address == "" or openness.is_stranger(address)):
@@ -127,6 +144,11 @@ def check_machine(headers: Headers, address: str, openness: Openness) -> None:
         raise NoPermission(
             f"{address} is no loopback address, and AWS's credentials cannot be checked here; with"
             " --open-beyond-loopback (TASKDOCK_OPEN_BEYOND_LOOPBACK) the server serves everybody"
+        )
+    if not address and functions is not Choice.ALL:
+        raise NoPermission(
+            "functions may not call AWS's Lambda API, whose credentials are not checked here:"
+            " --function-credentials all lets them"
         )
 
 

@@ -36,6 +36,7 @@ from emulator.web import events as event_views
 from emulator.web.admission import OURS, Openness
 from emulator.web.auth import auth
 from emulator.web.lambda_names import Names
+from emulator.web.nonces import Nonces
 from emulator.web.signin import caller
 from emulator.web.users import roles, users
 
@@ -58,9 +59,11 @@ def create_app(
     health: Callable[[], tuple[Json, int]],
     status: Callable[[], Json],
     notices: Notices,
+    nonces: Nonces | None = None,
 ) -> Flask:
     """`strict`: requests without credentials are nobody's, not the administrator's.
     `beyond_loopback`: where it is not strict, those from elsewhere are the administrator's, too.
+    `nonces`: those that were used before.
 
     `names`: of functions, for AWS's callers. `architecture`: of all functions. `concurrency`: how
     many invocations there can be at once.
@@ -87,7 +90,8 @@ def create_app(
     def refuse_what_is_elsewhere() -> None:
         elsewhere.check(request.method, request.path)
 
-    signin.protect(app, directory, Openness(strict=strict, beyond_loopback=beyond_loopback))
+    openness = Openness(strict=strict, beyond_loopback=beyond_loopback)
+    signin.protect(app, directory, openness, nonces=nonces)
     app.after_request(_as_ours)
 
     @app.errorhandler(TaskdockError)
@@ -167,9 +171,10 @@ def _functions(catalog: Catalog, service: Service) -> Blueprint:
         wanted = wire.read(wire.NewFunction, request.get_data())
         wanted.check_complete()
         zipped = None if wanted.code is None else code.decode(wanted.code)
-        return wire.function_details(
-            catalog.deploy(wanted.name, zipped=zipped, **wanted.properties())
+        made = catalog.deploy(
+            wanted.name, zipped=zipped, by=caller().authors, **wanted.properties()
         )
+        return wire.function_details(made)
 
     @functions.get("/<name>")
     def get(name: str) -> Json:
@@ -179,7 +184,7 @@ def _functions(catalog: Catalog, service: Service) -> Blueprint:
     def update(name: str) -> Json:
         changes = wire.read(wire.FunctionBody, request.get_data())
         zipped = None if changes.code is None else code.decode(changes.code)
-        catalog.update(name, zipped=zipped, **changes.properties())
+        catalog.update(name, zipped=zipped, by=caller().authors, **changes.properties())
         return {"affectedRecords": 1}
 
     @functions.delete("/<name>")
