@@ -88,7 +88,8 @@ def _unsigned(
     if openness.is_stranger(peer.address):
         return NOBODY, (
             f"{peer.address} is no loopback address, and who calls from elsewhere has to sign in;"
-            " with --open-beyond-loopback (TASKDOCK_OPEN_BEYOND_LOOPBACK) the server serves everybody"
+            " with --open-beyond-loopback (TASKDOCK_OPEN_BEYOND_LOOPBACK) the server serves"
+            " everybody"
         )
     return _here(directory, peer), ""
 
