@@ -120,7 +120,7 @@ def env(*, data_dir: Path, exh: bool, yes: bool) -> None:
     if home is None:
         raise WrongCall("there is no home folder for .exh/credentials: set HOME")
     file = credentials.exh_file(home)
-    if file.exists() and file.read_text() != credentials.as_file(variables) and not yes:
+    if credentials.has_another(file, variables) and not yes:
         click.confirm(f"{file} is there already; replace it?", abort=True, err=True)
     credentials.write_exh(file, variables)
     click.echo(f"wrote  {file}")

@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from emulator import ids
+from emulator import descriptors, ids, own_files
 from emulator.clock import Clock, SystemClock, to_epoch
 from emulator.closing import Part, close_all
 from emulator.data_folder import DataFolder
@@ -19,10 +19,11 @@ from emulator.engines.engine import Engine
 from emulator.engines.images import platform
 from emulator.engines.source import Found
 from emulator.engines.watch import EngineWatch, WatchedEngine
-from emulator.errors import EngineError, StartupError, StorageError
+from emulator.errors import EngineError, ForeignFile, StartupError, StorageError
 from emulator.functions.catalog import Catalog
 from emulator.functions.code import CodeStore
 from emulator.functions.function import Function
+from emulator.functions.sweeper import Sweeper
 from emulator.health import Health
 from emulator.identity.directory import Directory
 from emulator.identity.function_credentials import Choice
@@ -35,6 +36,7 @@ from emulator.lambdas.outfitter import Outfitter
 from emulator.lambdas.pool import Pool
 from emulator.lookout import Lookout
 from emulator.notices import Notices
+from emulator.own_folder import CREDENTIALS, DATABASE, NONCES
 from emulator.reactor import Reactor
 from emulator.settings import Settings
 from emulator.store.database import Store
@@ -56,19 +58,21 @@ from emulator.tasks.timetable import Timetable
 from emulator.tasks.unwritten import Unwritten
 from emulator.tasks.waiting import WaitingTasks
 from emulator.tasks.worker import Worker
-from emulator.web import front, problems, runtime_api
-from emulator.web.connection import Site
+from emulator.web import admission, early, front, problems, runtime_api
+from emulator.web.admission import Admission, Hosts, Openness
 from emulator.web.front import Front
 from emulator.web.lambda_invoke import InvokeApi
 from emulator.web.lambda_names import Names
 from emulator.web.nonces import Nonces
 from emulator.web.oauth1 import LIFETIME
-from emulator.web.peers import Peer
+from emulator.web.peers import Crowd, Peer
 from emulator.web.runtime_api import RuntimeApi
 from emulator.web.servers import Listener, open_public
+from emulator.web.site import PATIENCE, Site
 from emulator.web.status import Report
 from emulator.web.switchboard import Switchboard
 from emulator.web.task_service import create_app
+from emulator.web.turns import Turns
 from emulator.web.wsgi import Wsgi
 
 _WRITING = 15.0  # seconds for what may have to wait for the database's lock
@@ -104,14 +108,16 @@ class Emulator:
             self._folder = DataFolder(settings.data_dir)
             opened.callback(self._folder.close)
             self._data = self._folder.path
-            self._credentials = self._data / "credentials"  # for `taskdock env`, while we run
+            self._credentials = self._data / CREDENTIALS  # for `taskdock env`, while we run
+            for sentence in self._folder.closed:
+                self.notices.publish("data_folder_closed", reason=sentence)
             self._reactor = Reactor()
             opened.callback(self._reactor.stop)
             self._sockets = open_public(settings.host, settings.port)
             opened.callback(self._close_sockets)
             self.port: int = self._sockets[0].getsockname()[1]
             code = self._data / "code"
-            self._store = Store(self._data / "taskdock.db", health=self.health, code=code)
+            self._store = Store(self._data / DATABASE, health=self.health, code=code)
             opened.callback(self._store.close)
             self._code = CodeStore(code)
             self._nonces = self._open_nonces()
@@ -126,7 +132,9 @@ class Emulator:
         """Raises `StartupError`."""
         now = to_epoch(SystemClock().now()) // 1000
         try:
-            return Nonces(LIFETIME, self._data / "nonces", now)
+            return Nonces(LIFETIME, self._data / NONCES, now)
+        except ForeignFile as error:
+            raise StartupError(error.message) from None
         except OSError as error:
             raise StartupError(f"the nonces of signed requests cannot be kept: {error}") from None
 
@@ -161,11 +169,11 @@ class Emulator:
         self._courier.start()
         self._dispatcher.start()
         self._retention.start()
+        self._sweeper.start()
         self._public.start()
         variables = {"API_HOST": self.url, **self.directory.local.credentials}
         with self._store.disk.told():
-            self._credentials.touch(mode=0o600)
-            self._credentials.write_text("".join(f"{k}={v}\n" for k, v in variables.items()))
+            own_files.write(self._credentials, "".join(f"{k}={v}\n" for k, v in variables.items()))
 
     def stop(self, grace: float | None = None) -> None:
         """Takes no more work, lets what runs finish within the grace, gives back the rest.
@@ -188,6 +196,7 @@ class Emulator:
         settle = self.settings.stop_grace
         return [
             Part("credentials", self._forget_credentials),
+            Part("unpacking", self._code.close),
             Part("scheduler", self._scheduler.stop, _WRITING),
             Part("worker", self._worker.stop, _WRITING),
             Part("dispatcher", self._dispatcher.stop, _WRITING),
@@ -199,6 +208,7 @@ class Emulator:
             Part("courier", self._courier.stop, _WRITING),
             Part("rescuer", self._rescuer.stop, _WRITING),
             Part("retention", self._retention.stop, _WRITING),
+            Part("sweeper", self._sweeper.stop),
             Part("listener", self._public.stop),
             Part("requests", lambda: self._wsgi.stop(_REQUESTS), _REQUESTS + 1.0),
             Part("unwritten endings", self._unwritten.stop, _WRITING),
@@ -271,7 +281,8 @@ class Emulator:
             retire_after=settings.retire_after,
             notices=notices,
         )
-        events = Events(store=store, catalog=self.catalog, clock=clock)
+        own_ports = frozenset({self.port})
+        events = Events(store=store, catalog=self.catalog, own_ports=own_ports, clock=clock)
         self._queue = Queue(store=store, server=ids.word(), events=events)
         journal = Journal(store)
         self._scribe = Scribe(journal=journal, notices=notices)
@@ -347,7 +358,9 @@ class Emulator:
         self._scheduler = Scheduler(
             timetable=timetable, wake_worker=self._worker.wake, clock=clock, notices=notices
         )
-        self._courier = Courier(outbox=Outbox(store=store), clock=clock, notices=notices)
+        self._courier = Courier(
+            outbox=Outbox(store=store), own_ports=own_ports, clock=clock, notices=notices
+        )
         self._retention = Retention(
             store=store,
             days=settings.keep_days,
@@ -359,6 +372,7 @@ class Emulator:
             health=self.health,
             notices=notices,
         )
+        self._sweeper = Sweeper(code=self._code, health=self.health, notices=notices)
         self._lookout = Lookout(
             faults=[self._folder.fault, store.lost],
             refuse=store.refuse,
@@ -368,15 +382,25 @@ class Emulator:
             notices=notices,
         )
         notices.subscribe(self._wake_loops)
+        most, turns = descriptors.connections(), Turns()
+        runtime_calls = RuntimeApi(self.pool.mailbox)
         runtime = Site(
-            answer=RuntimeApi(self.pool.mailbox),
+            answer=runtime_calls,
             refuse=runtime_api.refuse,
             max_head=runtime_api.MAX_HEAD,
             max_body=runtime_api.MAX_BODY,
             max_dropped=runtime_api.MAX_DROPPED,
+            judge=runtime_calls.judge,
+            crowd=Crowd(*most),
+            turns=turns,
         )
         names = Names(self.catalog, partial(launch.function_arn, region=settings.region))
         strict = settings.auth == "strict"
+        openness = Openness(
+            strict,
+            settings.open_beyond_loopback and not strict,
+            self.directory.functions.choice,
+        )
         report = Report(
             url=self.url,
             budget=budget,
@@ -390,43 +414,55 @@ class Emulator:
             stored=self._retention.report,
             clock=clock,
         )
-        self._wsgi = Wsgi(
-            create_app(
-                service=self.service,
-                catalog=self.catalog,
-                api_requests=api_requests,
-                directory=self.directory,
-                strict=strict,
-                timetable=timetable,
-                events=events,
-                names=names,
-                architecture=_architecture(settings),
-                concurrency=settings.direct_concurrency,
-                health=report.health,
-                status=report,
-                notices=notices,
-                nonces=self._nonces,
-            )
+        application = create_app(
+            service=self.service,
+            catalog=self.catalog,
+            api_requests=api_requests,
+            directory=self.directory,
+            strict=strict,
+            beyond_loopback=openness.beyond_loopback,
+            timetable=timetable,
+            events=events,
+            names=names,
+            architecture=_architecture(settings),
+            concurrency=settings.direct_concurrency,
+            health=report.health,
+            status=report,
+            notices=notices,
+            nonces=self._nonces,
         )
+        self._wsgi = Wsgi(application)
         invoke = InvokeApi(
             names=names,
             invocations=invocations,
-            strict=strict,
-            functions=self.directory.functions.choice,
+            openness=openness,
             reactor=self._reactor,
             notices=notices,
         )
+        public_calls = Front(invoke, self._wsgi, partial(early.refusal, application))
         public = Site(
-            answer=Front(invoke, self._wsgi),
+            answer=public_calls,
             refuse=front.refuse,
             max_head=front.MAX_HEAD,
             max_body=front.MAX_BODY,
             max_dropped=0,
+            admit=Admission(self._hosts(), front.refuse),
+            judge=public_calls.judge,
+            patience=PATIENCE,
+            crowd=Crowd(*most),
+            turns=turns,
         )
         self._public = Listener(public, self._sockets, self._reactor, self.health)
         sites = {launch.RUNTIME_API: runtime, launch.TASK_SERVICE: public}
         self._switchboard = Switchboard(sites, self._reactor)
         self.catalog.subscribe(self._function_changed)
+
+    def _hosts(self) -> Hosts:
+        try:
+            names = admission.names(self.settings.host, self.settings.allowed_host)
+        except ValueError as error:
+            raise StartupError(f"the setting allowed_host is not valid: {error}") from None
+        return Hosts(names, is_here=admission.is_here)
 
     def _lead(self, environment: Environment, letter: str, connection: socket.socket) -> None:
         function = environment.function

@@ -16,6 +16,10 @@ _LOW = 1_024
 LEAST = 128  # with fewer, accepting a connection fails before the first function has run
 _RAISE_IT = f"for more, start it after: ulimit -n {_LOW * 4} (as root if that is refused)"
 
+MOST_FROM_CONTAINERS = 1_024
+MOST_FROM_ADDRESSES = 4_096
+"""Connections that are taken where there are descriptors enough for them."""
+
 DESCRIPTORS = "descriptors"
 """The trouble's name in `emulator.health`."""
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
@@ -40,6 +44,17 @@ def raise_limit() -> str | None:
         except (ValueError, OSError):  # macOS has a lower limit of its own
             pass
     return warning(soft)
+
+
+def connections() -> tuple[int, int]:
+    """How many each listener takes from containers and from addresses, in all, by this process'
+    limit: the rest is for environments, and for what the server opens itself. There are two for
+    containers."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        limit = _ENOUGH
+    room = max(0, limit - OWN)
+    return min(room // 8, MOST_FROM_CONTAINERS), min(room // 2, MOST_FROM_ADDRESSES)
 
 
 def warning(limit: int) -> str | None:

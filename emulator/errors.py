@@ -56,7 +56,8 @@ TaskdockError
 │   ├── DiskFull
 │   ├── DatabaseDamaged
 │   ├── DatabaseLocked
-│   └── DataFolderLost
+│   ├── DataFolderLost
+│   └── ForeignFile
 ├── IllegalMove                 a state table was asked for a move that it does not have
 └── StartupError                the server cannot start
 
@@ -308,6 +309,10 @@ class DatabaseLocked(StorageError):
 
 class DataFolderLost(StorageError):
     """The data folder was removed or replaced while the server ran."""
+
+
+class ForeignFile(StorageError):
+    """Something in the data folder is not what taskdock has made."""
 
 
 class IllegalMove(TaskdockError):

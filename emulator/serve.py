@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import select
+import shlex
 import signal
 import socket
 import sys
@@ -19,9 +20,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TextIO
 
-from emulator import __version__, ids, places
+from emulator import __version__, ids, own_files, own_folder, places
 from emulator.app import Emulator
 from emulator.clock import SystemClock
+from emulator.data_folder import made
 from emulator.descriptors import raise_limit
 from emulator.doctor.shortfalls import shortfalls
 from emulator.engines.docker import DockerEngine, connect
@@ -36,6 +38,7 @@ from emulator.identity.directory import ADMINISTRATOR
 from emulator.notices import Notices
 from emulator.provision import announcer, image_request
 from emulator.settings import LIFELINE, ImageChoice, Settings
+from emulator.web.admission import is_local
 
 _START_LIMIT = 1.5  # seconds that a start has to come to its end once it is not wanted any more
 _HURRY_LIMIT = 1.5  # seconds for what still runs, after a second signal
@@ -93,6 +96,8 @@ class _Life:
             self._emulator = emulator
             self.began.set()
             if not self._enough.is_set():
+                if warning := openness(self._settings):
+                    _say(_red(warning), sys.stderr)
                 _welcome(emulator, shortfalls(engine, self._settings.data_dir))
             self._enough.wait()
             emulator.stop(0.0 if self._lost else None)
@@ -172,6 +177,7 @@ def _build(settings: Settings, give_up: Callable[[str], object]) -> tuple[Emulat
     address = find_engine(os.environ)
     client = connect(address)
     announce = announcer(sys.stderr)
+    data = made(settings.data_dir)
     if few := raise_limit():
         announce(Progress(few))
     cache = places.cache(os.environ, lambda line: announce(Progress(line)))
@@ -182,15 +188,15 @@ def _build(settings: Settings, give_up: Callable[[str], object]) -> tuple[Emulat
         architecture=settings.architecture,
         choice=ImageChoice(settings.images),
     )
-    scratch = open_scratch(settings.data_dir)
+    scratch = open_scratch(data)
     if isinstance(scratch, str):
         announce(Progress(f"{UNLIMITED}{scratch}"))
         health.report(DISKS, f"{UNLIMITED}{scratch}", degraded=True)
     engine = DockerEngine(
         client,
-        settings.data_dir.resolve() / "doors",
+        data / "doors",
         scratch=None if isinstance(scratch, str) else scratch,
-        reopen_scratch=partial(open_scratch, settings.data_dir),
+        reopen_scratch=partial(open_scratch, data),
         warn=lambda text: announce(Progress(text)),
         reaper=Reaper(address, ids.word(), health),
         health=health,
@@ -239,6 +245,20 @@ def _red(text: str) -> str:
     return text if plain else f"\033[31m{text}\033[0m"
 
 
+def openness(settings: Settings) -> str:
+    """What the start says of who is served without credentials beyond this machine; or nothing."""
+    if not settings.open_beyond_loopback:
+        return ""
+    if settings.auth == "strict":
+        return "--open-beyond-loopback means nothing with --auth strict: everybody has to sign in"
+    if is_local(settings.host):
+        return f"--open-beyond-loopback means nothing here: {settings.host} is loopback alone"
+    return (
+        f"warning: --open-beyond-loopback: whoever reaches {settings.host} port {settings.port} may"
+        " deploy and run functions, without credentials"
+    )
+
+
 def _welcome(emulator: Emulator, without: Sequence[str]) -> None:
     """`without`: what is degraded here, in a few words each."""
     print(f"taskdock {__version__}")
@@ -246,14 +266,40 @@ def _welcome(emulator: Emulator, without: Sequence[str]) -> None:
     print(f"  Data          {emulator.settings.data_dir.resolve()}")
     strict = emulator.settings.auth == "strict"
     meant = "strict, as the real service" if strict else "open, no credentials needed"
+    if not (strict or emulator.settings.open_beyond_loopback or is_local(emulator.settings.host)):
+        meant = "open to loopback, no credentials needed; who calls from elsewhere signs in"
     print(f"  Sign-in       {meant}")
-    print(f'  Credentials   eval "$(taskdock env --data-dir {emulator.settings.data_dir})"')
+    folder = shlex.quote(str(emulator.settings.data_dir))
+    print(f'  Credentials   eval "$(taskdock env --data-dir {folder})"')
+    _tell_what_was_made(emulator)
+    if without:
+        print(f"  Degraded      {', '.join(without)}; more: taskdock doctor")
+    print("  Stop          Ctrl-C", flush=True)
+
+
+def _tell_what_was_made(emulator: Emulator) -> None:
+    """At the first start. Who reads a log later, such as CI's, is not to learn a password there."""
     local = emulator.directory.local
-    if local.password is not None:
+    if local.password is None:
+        return
+    if sys.stdout.isatty():
         print("  Made at this first start, and shown only now:")
         print(f"    e-mail {ADMINISTRATOR}, password {local.password}")
         print(f"    OAuth2 client id {local.application.client_id},")
         print(f"      client secret {local.application.client_secret}")
-    if without:
-        print(f"  Degraded      {', '.join(without)}; more: taskdock doctor")
-    print("  Stop          Ctrl-C", flush=True)
+        return
+    file = emulator.settings.data_dir.resolve() / own_folder.ADMINISTRATOR
+    values = {
+        "EMAIL": ADMINISTRATOR,
+        "PASSWORD": local.password,
+        "CLIENT_ID": local.application.client_id,
+        "CLIENT_SECRET": local.application.client_secret,
+    }
+    try:
+        own_files.write(file, "".join(f"{name}={value}\n" for name, value in values.items()))
+    except OSError as error:
+        print(f"  Administrator {ADMINISTRATOR}; its password is lost: {file} cannot be written,")
+        print(f"                {error.strerror}; it still signs in by: taskdock env")
+    else:
+        print(f"  Administrator {ADMINISTRATOR}, made at this first start;")
+        print(f"                its password and the OAuth2 client are in {file}")

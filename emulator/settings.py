@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from emulator.errors import StartupError
 
@@ -33,6 +33,16 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = Field("localhost", description="address to serve the API on")
+    allowed_host: tuple[str, ...] = Field(
+        (),
+        description="further names or addresses that the API may be called by, beside localhost;"
+        " .example.org: all below it",
+    )
+    open_beyond_loopback: bool = Field(
+        False,
+        description="serve requests without credentials to whoever reaches the port; without it,"
+        " to this machine's loopback alone",
+    )
     port: int = Field(8080, ge=0, le=65535, description="port of the API; 0 picks a free one")
     data_dir: Path = Field(Path(".taskdock"), description="folder for the database and the code")
     auth: str = Field(
@@ -109,19 +119,27 @@ class Settings(BaseModel):
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="how much is logged"
     )
 
+    @field_validator("allowed_host", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return (
+            [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
+
     @classmethod
     def load(
         cls, given: Mapping[str, object], environment: Mapping[str, str] | None = None
     ) -> Settings:
         """Settings from `given` values, then TASKDOCK_* variables, then defaults.
 
-        A `given` value of None counts as not given. Raises `StartupError` naming the bad value.
+        A `given` value of None, or an empty tuple, counts as not given. Raises `StartupError`
+        naming the bad value.
         """
         environment = os.environ if environment is None else environment
         values: dict[str, object] = {}
         for name in cls.model_fields:
             variable = environment.get(f"TASKDOCK_{name.upper()}")
-            if given.get(name) is not None:
+            if given.get(name) not in (None, ()):
                 values[name] = given[name]
             elif variable:
                 values[name] = variable

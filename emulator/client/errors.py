@@ -8,6 +8,8 @@ TaskdockError
 └── WrongCall                   nothing was done: the call has to be changed
     ├── ServerUnreachable
     ├── NoServer
+    ├── ForeignCredentials
+    ├── NotWritten
     ├── UnknownFunction
     ├── UnknownTask
     ├── NotSubscribed
@@ -20,6 +22,7 @@ Which exit code belongs to which class: `cli.py`.
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -67,8 +70,16 @@ class NoServer(WrongCall):
     def __init__(self, data_dir: Path) -> None:
         super().__init__(
             f"no taskdock server runs on the data folder {data_dir}; start one with: taskdock serve"
-            f" --data-dir {data_dir}"
+            f" --data-dir {shlex.quote(str(data_dir))}"
         )
+
+
+class ForeignCredentials(WrongCall):
+    """What the data folder has as credentials is not a server's of this machine."""
+
+
+class NotWritten(WrongCall):
+    """A file of the user's could not be written, and is as it was."""
 
 
 class UnknownFunction(WrongCall):

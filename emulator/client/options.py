@@ -96,8 +96,14 @@ def start_time(command: Command) -> Command:
 def settings(command: Command) -> Command:
     """An option for each of the settings, which check the values themselves."""
     for name, field in reversed(Settings.model_fields.items()):
+        shape: dict[str, Any] = {}
+        if field.annotation is bool:
+            shape = {"is_flag": True, "default": None}
+        elif isinstance(field.default, tuple):
+            shape = {"multiple": True}
         command = click.option(
             f"--{name.replace('_', '-')}",
+            **shape,
             metavar=getattr(field.annotation, "__name__", "text").upper(),
             help=f"{field.description}  [{field.default}; TASKDOCK_{name.upper()}]",
         )(command)

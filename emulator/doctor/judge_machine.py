@@ -66,6 +66,8 @@ class DataFolder:
     is_locked: bool = False
     url: str = ""
     """Of the server that has locked it, if it says."""
+    foreign: str = ""
+    """Why it is not taken for the user's own, and what to do."""
 
 
 def python(version: tuple[int, int, int], sqlite: str) -> Finding:
@@ -79,6 +81,8 @@ def python(version: tuple[int, int, int], sqlite: str) -> Finding:
 
 
 def data_folder(seen: DataFolder) -> Finding:
+    if seen.foreign:
+        return broken(seen.foreign, "choose another folder with --data-dir")
     if "unable to open database file" in seen.fault:
         length = len(str(seen.path))
         return broken(

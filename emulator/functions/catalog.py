@@ -7,7 +7,8 @@ so nobody else changes them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -69,12 +70,10 @@ class Catalog:
             **properties,
         )
         _check(function, zipped)
-        with self._writing:
-            if name in self._functions:
-                raise AlreadyExists(f"there is a function named '{name}' already")
-            if zipped is not None:
-                with self._store.disk.told():
-                    function = replace(function, code=self._code.add(zipped, max_zipped))
+        self._check_new(name)
+        with self._added(zipped, max_zipped) as code, self._writing:
+            self._check_new(name)  # another may have come while this one was unpacked
+            function = replace(function, code=code)
             FunctionRow.insert(**_to_row(function)).execute(self._store.db)
             self._functions[name] = function
         self._changed(name)
@@ -88,16 +87,22 @@ class Catalog:
         max_zipped: int = MAX_ZIPPED,
         annotated: Mapping[str, Any] | None = None,
         by: tuple[str, ...] = (),
+        judge: Callable[[Function], object] = lambda _: None,
         **properties: Any,
     ) -> Function:
         """Changes only what is named, `annotated` in its annotations; raises as `deploy` does, and
-        `NotFound`."""
-        with self._writing:
+        `NotFound`. Of two at once the one that ends last has its way, in what it names.
+
+        `judge` is given the function that is changed; what it raises, this does.
+        """
+
+        def change(code: str | None) -> Function:
             before = self.get(name)
+            judge(before)
             if properties.get("image"):  # takes the place of code
                 before = replace(before, code=None, runtime=None, entry_point=None)
             elif zipped is not None:
-                before = replace(before, image=None, image_config=None)
+                before = replace(before, image=None, image_config=None, code=code)
             after = replace(
                 before,
                 update_timestamp=self._clock.now(),
@@ -105,11 +110,13 @@ class Catalog:
                 **properties,
             )
             _check(after, zipped)
-            if zipped is not None:
-                with self._store.disk.told():
-                    after = replace(after, code=self._code.add(zipped, max_zipped))
             given = {*properties, *(() if zipped is None else ("code",))}
-            after = replace(after, deployers=deployers(self.get(name), after, by, given=given))
+            work = deployers(self.get(name), after, by, given=given)
+            return replace(after, deployers=work)
+
+        change(None)  # before a zip is unpacked in vain
+        with self._added(zipped, max_zipped) as code, self._writing:
+            after = change(code)
             FunctionRow.update(**_to_row(after)).where(FunctionRow.name == name).execute(
                 self._store.db
             )
@@ -170,17 +177,35 @@ class Catalog:
         return [functions[name] for name in sorted(functions)]
 
     def tidy(self) -> None:
-        """Removes code that no function has any more.
+        """Sets code aside that no function has any more. Raises `StartupError`.
 
         Only while nothing runs: a container reads its code from the folder that is removed.
         """
         self._code.keep_only({f.code for f in self.all() if f.code is not None})
 
     def sweep(self) -> None:
-        """Removes code that no function has had for an hour, while others run."""
-        with self._writing:  # none is being added, and named only then
+        """Sets code aside that no function has had for an hour, while others run."""
+        with self._writing:  # no function gets code that was added before
             used = {f.code for f in self.all() if f.code is not None}
             self._code.sweep(used, self._clock.monotonic())
+
+    def _check_new(self, name: str) -> None:
+        if name in self._functions:
+            raise AlreadyExists(f"there is a function named '{name}' already")
+
+    @contextmanager
+    def _added(self, zipped: bytes | None, limit: int) -> Iterator[str | None]:
+        """The digest of a zip whose code stays within, whoever sweeps; None for no zip.
+
+        Unpacking may take long, so nobody holds a lock meanwhile.
+        """
+        if zipped is None:
+            yield None
+            return
+        with ExitStack() as kept:
+            with self._store.disk.told():
+                digest = kept.enter_context(self._code.added(zipped, limit))
+            yield digest
 
     def _changed(self, name: str) -> None:
         for changed in self._on_change:

@@ -242,6 +242,7 @@ class SubscriptionRow(Table):
     url = TextField(null=True)  # of a webhook
     creation_timestamp = MomentField()
     update_timestamp = MomentField()
+    from_loopback = BooleanField(constraints=[SQL("DEFAULT 1")])  # where it was made
 
     class Meta:
         table_name = "subscription"

@@ -44,9 +44,24 @@ class Request:
     """The body is larger than what is taken for this path."""
     at_end: Callable[[], None] = field(default=lambda: None)
     """Called when the client hangs up, or sends no more, while the request waits."""
+    known: dict[str, object] = field(default_factory=dict)
+    """What was found out before its body was read: of signing in, `wsgi.JUDGED`."""
+    release: Callable[[], None] = field(default=lambda: None)
+    """Gives back what the body has of a budget, where it has; again it does nothing. Done when the
+    request has been answered, at the latest: earlier by who has bounds of his own for it."""
 
     def __post_init__(self) -> None:
         self._fields = dict(self.headers)
+
+    @property
+    def length(self) -> int:
+        """Bytes of the body as the headers say it; 0 also where they do not."""
+        return int(self._fields.get(b"content-length") or 0)
+
+    @property
+    def asks_to_go_on(self) -> bool:
+        """The client waits with the body until it is told: RFC 9110, 10.1.1."""
+        return self.version != "1.0" and (self.header("expect") or "").lower() == "100-continue"
 
     def header(self, name: str) -> str | None:
         """The last of that name, which is in lower case."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -91,7 +92,8 @@ def serve_functions(api: Blueprint, functions: Functions) -> None:
         check_revision(function, asked.get("RevisionId"))
         if asked.get("DryRun"):
             return functions.show(function)
-        return functions.show(catalog.update(function.name, by=caller().authors, **code))
+        by, judge = caller().authors, revision(asked)
+        return functions.show(catalog.update(function.name, by=by, judge=judge, **code))
 
     @serve(api, "UpdateFunctionConfiguration")
     def update_configuration(asked: Json) -> Json:
@@ -99,7 +101,8 @@ def serve_functions(api: Blueprint, functions: Functions) -> None:
         check_revision(function, asked.get("RevisionId"))
         changes = wire.properties(asked, function.environment)
         annotated = wire.annotated(asked)
-        changed = catalog.update(function.name, annotated=annotated, by=caller().authors, **changes)
+        by, judge = caller().authors, revision(asked)
+        changed = catalog.update(function.name, annotated=annotated, by=by, judge=judge, **changes)
         return functions.show(changed)
 
     @serve(api, "DeleteFunction")
@@ -128,6 +131,11 @@ def _check_deletable(reference: Reference) -> None:
         raise wire.invalid("$LATEST version cannot be deleted without deleting the function.")
     if qualifier is not None and not _VERSION.fullmatch(qualifier):
         raise wire.invalid("Deletion of aliases is not currently supported.")
+
+
+def revision(asked: Json) -> Callable[[Function], None]:
+    """Checks it once more when nobody else can change the function."""
+    return lambda function: check_revision(function, asked.get("RevisionId"))
 
 
 def check_revision(

@@ -19,7 +19,6 @@ from flask import Response
 from emulator import ids, strict_json
 from emulator.errors import CallerError, TaskdockError
 from emulator.functions.function import Function
-from emulator.identity.function_credentials import Choice
 from emulator.lambdas.invocation import Call
 from emulator.lambdas.invoker import MAX_EVENT
 from emulator.lambdas.outcome import Answer, Cause
@@ -29,6 +28,7 @@ from emulator.tasks.invocations import MAX_ACCEPTED_EVENT, Invocations, Invoked
 from emulator.web import lambda_problems as problems
 from emulator.web import lambda_validation as validation
 from emulator.web import signin
+from emulator.web.admission import OURS, Openness
 from emulator.web.exchange import JSON, Later, Reply, Request
 from emulator.web.lambda_names import LATEST, Names, named
 from emulator.web.lambda_problems import Refusal
@@ -70,26 +70,38 @@ class InvokeApi:
         *,
         names: Names,
         invocations: Invocations,
-        strict: bool,
-        functions: Choice,
+        openness: Openness,
         reactor: Reactor,
         notices: Notices,
     ) -> None:
         self._reactor = reactor
         self._names = names
         self._invocations = invocations
-        self._strict = strict
-        self._functions = functions
+        self._openness = openness
         self._notices = notices
 
     def serves(self, request: Request) -> bool:
         return request.method == "POST" and INVOCATIONS.fullmatch(request.path) is not None
 
+    def refusal(self, request: Request) -> Reply | None:
+        """What it is refused for by its headers, before its body is read."""
+        call_id, trace_id = ids.request_id(), trace_id_of(request.header("x-amzn-trace-id"))
+        try:
+            wish = self._wish(request, call_id, trace_id)
+            limit = MAX_ACCEPTED_EVENT if wish.kind == "Event" else MAX_EVENT
+            if request.length > limit:
+                raise problems.too_large(limit, "InvokeFunction")
+        except Exception as error:
+            refused = self._refusal(request, error)
+            return replace(refused, headers=(*refused.headers, *_known(call_id, trace_id)))
+        return None
+
     def reply(self, request: Request) -> Later:
         """The answer to a request that it serves, whatever becomes of it."""
+        request.release()  # how many events there are at a time is bounded behind this
         later, call_id = Later(), ids.request_id()
         trace_id = trace_id_of(request.header("x-amzn-trace-id"))
-        known = (("x-amzn-RequestId", call_id), ("X-Amzn-Trace-Id", trace_id))
+        known = _known(call_id, trace_id)
 
         def tell(reply: Reply) -> None:
             later.give(replace(reply, headers=(*reply.headers, *known)))
@@ -102,8 +114,7 @@ class InvokeApi:
 
     def _wish(self, request: Request, call_id: str, trace_id: str) -> _Wish:
         """Raises what refuses it."""
-        origin, address = request.header("origin"), request.peer.address
-        signin.check_machine(origin, address, self._strict, self._functions)
+        signin.check_machine(request.headers, request.peer.address, self._openness)
         found = INVOCATIONS.fullmatch(request.path)
         assert found is not None, "it serves this path"
         kind = request.header("x-amz-invocation-type") or _DEFAULT_TYPE
@@ -164,6 +175,10 @@ class InvokeApi:
             return reply_of(problems.answer(error))
         self._notices.publish("request_broke", path=request.path, error=repr(error))
         return reply_of(problems.break_down())
+
+
+def _known(call_id: str, trace_id: str) -> tuple[tuple[str, str], ...]:
+    return (("x-amzn-RequestId", call_id), ("X-Amzn-Trace-Id", trace_id), *OURS)
 
 
 def _answer(invoked: Invoked) -> Reply:

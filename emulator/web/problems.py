@@ -93,6 +93,8 @@ def http_answer(status: int, why: str) -> tuple[dict[str, Any], int]:
     """For what the HTTP layer itself refuses: the same shape, never HTML."""
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
         problem = PROBLEMS[errors.NoSuchEndpoint]
+    elif status in (HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST):
+        problem = PROBLEMS[errors.NotAllowed]
     elif status < HTTPStatus.INTERNAL_SERVER_ERROR:
         problem = PROBLEMS[errors.CallerError]
     else:

@@ -27,7 +27,9 @@ from emulator.lambdas.outcome import (
 )
 from emulator.lambdas.runtime_state import State
 from emulator.web import error_cause
+from emulator.web.budget import Budget
 from emulator.web.exchange import JSON, Later, Reply, Request
+from emulator.web.site import Judgement
 
 MAX_HEAD = 1024 * 1024 + 4096
 """Bytes of a request line and headers, or of trailers: what Go's server takes, and so AWS's.
@@ -36,6 +38,9 @@ https://pkg.go.dev/net/http#DefaultMaxHeaderBytes"""
 
 MAX_BODY = MAX_RESPONSE + 1
 """One byte more than a response may have shows that it is too large."""
+_OF_ONE = 2 * MAX_BODY  # bytes of large bodies of a container at a time: it has one invocation
+_OF_A_FUNCTION = 32 * MAX_BODY
+_OF_ALL = 64 * MAX_BODY
 MAX_DROPPED = sys.maxsize
 """AWS's server reads the rest, and then says that it was too much; the time limit ends what has no
 end."""
@@ -97,20 +102,36 @@ class RuntimeApi:
         """`mailbox_of` finds an environment's mailbox by its id."""
         self._mailbox_of = mailbox_of
 
+        self._budget = Budget(_OF_ALL, of_one=_OF_ONE, of_function=_OF_A_FUNCTION)
+
     def __call__(self, request: Request) -> Reply | Later:
         mailbox = self._mailbox_of(request.peer.environment)
         if mailbox is None:
             return _NO_ENDPOINT
-        for method, path, endpoint in _ENDPOINTS:
-            match = path.fullmatch(request.path)
-            if match is None:
-                continue
-            if method != request.method:
-                return replace(_WRONG_METHOD, headers=(("Allow", method),))
-            if request.truncated:
-                return _TRUNCATED
-            return endpoint(mailbox, request, match.groupdict().get("id", ""))
-        return _NO_ENDPOINT if request.method in _METHODS else _WRONG_METHOD
+        found = _find(request)
+        if isinstance(found, Reply):
+            return found
+        if request.truncated:
+            return _TRUNCATED
+        endpoint, request_id = found
+        return endpoint(mailbox, request, request_id)
+
+    def judge(self, request: Request, tell: Callable[[Judgement], None]) -> None:
+        """See `Site.judge`. Who calls is known by the door."""
+        found = _find(request)
+        tell(found if isinstance(found, Reply) else self._budget)
+
+
+def _find(request: Request) -> tuple[Endpoint, str] | Reply:
+    """What answers it, with the invocation's id, or what it is refused with."""
+    for method, path, endpoint in _ENDPOINTS:
+        match = path.fullmatch(request.path)
+        if match is None:
+            continue
+        if method != request.method:
+            return replace(_WRONG_METHOD, headers=(("Allow", method),))
+        return endpoint, match.groupdict().get("id", "")
+    return _NO_ENDPOINT if request.method in _METHODS else _WRONG_METHOD
 
 
 def _next(mailbox: Mailbox, request: Request, _: str) -> Reply | Later:

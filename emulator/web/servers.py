@@ -12,7 +12,8 @@ from emulator.descriptors import DESCRIPTORS, EXHAUSTED, OUT_OF_DESCRIPTORS
 from emulator.errors import StartupError
 from emulator.health import Health
 from emulator.reactor import Reactor
-from emulator.web.connection import Connection, Site
+from emulator.web.connection import Connection
+from emulator.web.site import Site
 
 _BACKLOG = 1024
 _IDLE = 3600  # seconds that a connection is kept between two requests
@@ -21,7 +22,11 @@ _CLOSE_LIMIT = 1.0  # seconds that requests under way have at a stop
 _CLOSE_PAUSE = 0.01
 _MOST_AT_ONCE = 64  # callers that are taken in one turn of the loop
 _REST = 1.0  # seconds without taking callers, where the system has nothing left for one
-_WELL = 5.0  # seconds without that until it is thought to be over
+_WELL = 20.0  # seconds without that until it is thought to be over: a flood is told once
+_CROWDED = (
+    "there are as many connections to this server as it takes: callers wait until others are"
+    " closed; more are taken where a process may have more files open (ulimit -n)"
+)
 
 
 def open_public(host: str, port: int) -> list[socket.socket]:
@@ -107,13 +112,17 @@ class Listener:
 
     def _accept(self, listening: socket.socket) -> None:
         for _ in range(_MOST_AT_ONCE):
+            if self._site.crowd.is_full:
+                self._rest(_CROWDED)
+                return
             try:
                 accepted, _ = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionError):  # nobody, or gone already
                 return
             except OSError as error:
                 # Where callers are not the reason, the next one may fare better; nobody is lost.
-                self._rest(error)
+                exhausted = error.errno in OUT_OF_DESCRIPTORS
+                self._rest(EXHAUSTED if exhausted else f"callers cannot be taken: {error}")
                 return
             accepted.setblocking(False)
             task = self._loop.create_task(self._admit(accepted))
@@ -128,12 +137,10 @@ class Listener:
         except OSError:  # it has gone already
             accepted.close()
 
-    def _rest(self, error: OSError) -> None:
+    def _rest(self, reason: str) -> None:
         self._pause()
         if self._resting is None:
             self._resting = self._loop.call_later(_REST, self._go_on)
-        exhausted = error.errno in OUT_OF_DESCRIPTORS
-        reason = EXHAUSTED if exhausted else f"callers cannot be taken: {error}"
         self._health.report(DESCRIPTORS, reason)
         if self._getting_well is not None:
             self._getting_well.cancel()

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-import ipaddress
-from urllib.parse import urlsplit
+from collections.abc import Mapping
 
 from flask import Flask, Request, g, request
+from flask.typing import ResponseReturnValue
 
-from emulator.errors import NoPermission, UnknownToken
+from emulator.errors import NoPermission, NotSignedIn, UnknownToken
 from emulator.identity.account import NOBODY, Account
 from emulator.identity.directory import Directory
 from emulator.identity.function_credentials import Choice
-from emulator.web import permissions
+from emulator.web import permissions, problems
+from emulator.web.admission import Openness, of_website
+from emulator.web.exchange import Headers
 from emulator.web.nonces import Nonces
 from emulator.web.oauth1 import Verifier
 from emulator.web.peers import Peer
 from emulator.web.permissions import Gate
-from emulator.web.wsgi import PEER
+from emulator.web.wsgi import HEADERS, JUDGED, PEER
 
-_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+_WEBSITE = (
+    "a page of another site, or of an API function, may not call this without credentials; it may"
+    " call API functions that are public (executionOptions.permissionMode)"
+)
+_NO_RIGHTS = (
+    "a function may do nothing here without credentials: who deployed it is not known or not here"
+    " any more, so that deploying it again may help, or --function-credentials none is set"
+)
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, 9.2.1
+CALLER = "caller"
+BODY_TO_COME = "taskdock.body_to_come"
+"""The key of whether the request's body is not there yet."""
 
 
 def caller() -> Account:
@@ -27,8 +40,13 @@ def caller() -> Account:
     return account
 
 
+def knows(judged: Mapping[str, object]) -> bool:
+    """Whether who is asking is somebody, by what is known of a request: see `JUDGED`."""
+    return judged.get(CALLER, NOBODY) != NOBODY
+
+
 def protect(
-    app: Flask, directory: Directory, *, strict: bool, nonces: Nonces | None = None
+    app: Flask, directory: Directory, openness: Openness, nonces: Nonces | None = None
 ) -> None:
     """From now on `app` signs in and checks every request, before its view is called.
 
@@ -41,23 +59,55 @@ def protect(
         if request.url_rule is None:
             return  # there is no such endpoint, and the answer says so
         wanted = permissions.needed(request.method, request.url_rule.rule)
+        known = request.environ.get(JUDGED, {})
+        headers: Headers = request.environ[HEADERS]
+        address = request.remote_addr or ""
         if wanted is Gate.MACHINE:
-            choice = directory.functions.choice
-            check_machine(request.headers.get("Origin"), request.remote_addr, strict, choice)
-            g.caller = unsigned(_peer(request), directory, strict=False)
+            check_machine(headers, address, openness)
+            g.caller = known[CALLER] = _at(directory, _peer(request))
             return
-        g.caller = _sign_in(request, directory, verifier, strict)
+        unsigned, g.why_nobody = _unsigned(directory, headers, _peer(request), openness)
+        if CALLER not in known:
+            if request.environ.get(BODY_TO_COME) and _signs_its_body(request):
+                return
+            known[CALLER] = _sign_in(request, directory, verifier, unsigned)
+        g.caller = known[CALLER]
+        if g.why_nobody == _WEBSITE and _is_open_door(request, wanted):
+            raise NotSignedIn
         permissions.check(g.caller, wanted)
 
+    @app.errorhandler(NotSignedIn)
+    def say_why(error: NotSignedIn) -> ResponseReturnValue:
+        return problems.answer(NotSignedIn(g.get("why_nobody") or error.message))
 
-def unsigned(peer: Peer, directory: Directory, *, strict: bool) -> Account:
-    """Who a request without credentials is from.
 
-    With `strict` nobody. Else what comes by a container's door is a function's, and acts as its
-    credentials would; all others are the administrator.
-    """
-    if strict:
-        return NOBODY
+def _unsigned(
+    directory: Directory, headers: Headers, peer: Peer, openness: Openness
+) -> tuple[Account, str]:
+    """Who a request without credentials acts as; and why, where that is nobody."""
+    if of_website(headers, everybody=openness.beyond_loopback):
+        return NOBODY, _WEBSITE
+    if openness.strict:
+        return NOBODY, ""  # nobody has signed in, and that is all
+    if openness.is_stranger(peer.address):
+        return NOBODY, (
+            f"{peer.address} is no loopback address, and who calls from elsewhere has to sign in;"
+            " with --open-beyond-loopback (TASKDOCK_OPEN_BEYOND_LOOPBACK) the server serves everybody"
+        )
+    account = _at(directory, peer)
+    return account, "" if account.signed_in else _NO_RIGHTS
+
+
+def _is_open_door(sent: Request, wanted: str | Gate) -> bool:
+    """Whether anyone may change something there, and this request brings no credentials: it could
+    be a form on any page."""
+    has_credentials = bool(sent.headers.get("Authorization", "").strip())
+    return wanted is Gate.ANYONE and sent.method not in _SAFE and not has_credentials
+
+
+def _at(directory: Directory, peer: Peer) -> Account:
+    """Who it is where credentials do not count: what comes by a container's door is a function,
+    which acts as its credentials would; all others are the administrator."""
     if not peer.address:
         return directory.functions.account(peer.deployers)
     return directory.local.administrator
@@ -68,14 +118,12 @@ def _peer(sent: Request) -> Peer:
     return sent.environ.get(PEER) or Peer(sent.remote_addr or "")
 
 
-def _sign_in(sent: Request, directory: Directory, verifier: Verifier, strict: bool) -> Account:
+def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: Account) -> Account:
     """Raises `NotAllowed` for credentials that are not right."""
     header = sent.headers.get("Authorization", "").strip()
     scheme, _, credentials = header.partition(" ")
     if not header:
-        if _is_a_website(sent.headers.get("Origin")):
-            return NOBODY
-        return unsigned(_peer(sent), directory, strict=strict)
+        return unsigned
     if scheme.lower() == "oauth":
         headers = {"Authorization": header, "Content-Type": sent.mimetype}
         signer = verifier.verify(
@@ -93,34 +141,24 @@ def _sign_in(sent: Request, directory: Directory, verifier: Verifier, strict: bo
     return NOBODY  # credentials of another kind, for a function to judge
 
 
-def check_machine(
-    origin: str | None, address: str | None, strict: bool, functions: Choice = Choice.ALL
-) -> None:
-    """Raises `NoPermission`. A container's requests come by its door, from no address; `functions`
-    says what they may do."""
-    if _is_a_website(origin):
+def check_machine(headers: Headers, address: str, openness: Openness) -> None:
+    """Raises `NoPermission`. `address`: "" is a container, by its door."""
+    if of_website(headers, everybody=openness.beyond_loopback):
         raise NoPermission("a website may not call this")
-    if strict and not ipaddress.ip_address(address or "::").is_loopback:
+    if openness.strict and (address == "" or openness.is_stranger(address)):
         raise NoPermission(
             "with --auth strict this is for callers on this machine's loopback addresses only"
         )
-
-    if not address and functions is not Choice.ALL:
+    if address == "" and openness.functions is not Choice.ALL:
         raise NoPermission(
             "functions may not call AWS's Lambda API, whose credentials are not checked here:"
-            " --function-credentials all lets them"
+            " --function-credentials all (TASKDOCK_FUNCTION_CREDENTIALS) lets them"
         )
-
-
-def _is_a_website(origin: str | None) -> bool:
-    """Whether a browser says that a page which is not of this machine makes the request.
-
-    Any page can send requests to localhost; none shall act as the administrator.
-    """
-    if origin is None:
-        return False
-    host = urlsplit(origin).hostname or ""
-    return host not in _LOCAL and not host.endswith(".localhost")
+    if openness.is_stranger(address):
+        raise NoPermission(
+            f"{address} is no loopback address, and AWS's credentials cannot be checked here; with"
+            " --open-beyond-loopback (TASKDOCK_OPEN_BEYOND_LOOPBACK) the server serves everybody"
+        )
 
 
 def _uri(sent: Request) -> str:
@@ -131,5 +169,13 @@ def _uri(sent: Request) -> str:
 
 def _form(sent: Request) -> bytes:
     """The body, if it is of the one kind that a signature covers."""
-    is_form = sent.mimetype == "application/x-www-form-urlencoded"
-    return sent.get_data() if is_form else b""
+    return sent.get_data() if _is_form(sent) else b""
+
+
+def _is_form(sent: Request) -> bool:
+    return sent.mimetype == "application/x-www-form-urlencoded"
+
+
+def _signs_its_body(sent: Request) -> bool:
+    scheme = sent.headers.get("Authorization", "").strip().partition(" ")[0]
+    return scheme.lower() == "oauth" and _is_form(sent)

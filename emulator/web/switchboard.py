@@ -7,8 +7,9 @@ import socket
 from collections.abc import Mapping
 
 from emulator.reactor import Reactor
-from emulator.web.connection import Connection, Site
+from emulator.web.connection import Connection
 from emulator.web.peers import Peer
+from emulator.web.site import Site
 
 
 class Switchboard:
@@ -23,7 +24,7 @@ class Switchboard:
         """A connection of this peer's, which does not block; it is closed where there is no such
         forward."""
         site = self._sites.get(letter)
-        if site is None:
+        if site is None or not site.crowd.has_place(peer):
             connection.close()
         else:
             self._reactor.spawn(self._serve(site, peer, connection))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Flask, request
+from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from emulator.clock import to_iso
@@ -33,6 +33,7 @@ from emulator.web import (
     wire,
 )
 from emulator.web import events as event_views
+from emulator.web.admission import OURS, Openness
 from emulator.web.auth import auth
 from emulator.web.lambda_names import Names
 from emulator.web.nonces import Nonces
@@ -48,6 +49,7 @@ def create_app(
     catalog: Catalog,
     directory: Directory,
     strict: bool,
+    beyond_loopback: bool = False,
     api_requests: ApiRequests,
     timetable: Timetable,
     events: Events,
@@ -59,7 +61,9 @@ def create_app(
     notices: Notices,
     nonces: Nonces | None = None,
 ) -> Flask:
-    """`strict`: requests without credentials are nobody's. `nonces`: those that were used before.
+    """`strict`: requests without credentials are nobody's, not the administrator's.
+    `beyond_loopback`: where it is not strict, those from elsewhere are the administrator's, too.
+    `nonces`: those that were used before.
 
     `names`: of functions, for AWS's callers. `architecture`: of all functions. `concurrency`: how
     many invocations there can be at once.
@@ -86,7 +90,9 @@ def create_app(
     def refuse_what_is_elsewhere() -> None:
         elsewhere.check(request.method, request.path)
 
-    signin.protect(app, directory, strict=strict, nonces=nonces)
+    openness = Openness(strict, beyond_loopback, directory.functions.choice)
+    signin.protect(app, directory, openness, nonces)
+    app.after_request(_as_ours)
 
     @app.errorhandler(TaskdockError)
     def explain(error: TaskdockError) -> tuple[Json, int]:
@@ -107,6 +113,13 @@ def create_app(
         return problems.http_answer(500, "there was an internal error; taskdock's log has more")
 
     return app
+
+
+def _as_ours(response: Response) -> Response:
+    """What an API function has answered is not."""
+    if not isinstance(response, api_functions.Answer):
+        response.headers.update(OURS)
+    return response
 
 
 def _tasks(service: Service) -> Blueprint:

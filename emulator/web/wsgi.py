@@ -12,14 +12,20 @@ import io
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any
+from typing import Any, TypeVar
 
 from emulator.web.exchange import Reply, Request
+
+T = TypeVar("T")
 
 HEADERS = "taskdock.headers"
 """The key of all headers as they came, `exchange.Headers`: names in lower case, in their order."""
 PEER = "taskdock.peer"
 """The key of who sent it, a `Peer`."""
+JUDGED = "taskdock.judged"
+"""The key of what is known of a request already, a dictionary: `signin.CALLER`, once it is signed
+in. A signature counts once, and a request may be judged twice: before its body is read, and with
+it."""
 THREADS = 64  # a direct execution or API function holds one for up to 30 s
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -29,11 +35,15 @@ class Wsgi:
     def __init__(self, app: Application) -> None:
         self._app = app
         self._threads = ThreadPoolExecutor(THREADS, "web")
-        self._calls: set[Future[Reply]] = set()  # that are under way
+        self._calls: set[Future[Any]] = set()  # that are under way
 
     def reply(self, request: Request) -> asyncio.Future[Reply]:
         """What the application answers. Raises what it raises."""
-        call = self._threads.submit(self._call, environ_of(request))
+        return self.run(self._call, environ_of(request))
+
+    def run(self, work: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
+        """What `work` returns on one of the threads. Raises what it raises."""
+        call = self._threads.submit(work, *arguments)
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
         return asyncio.wrap_future(call)
@@ -75,6 +85,7 @@ def environ_of(request: Request) -> dict[str, Any]:
         "REMOTE_PORT": str(request.peer.port),
         HEADERS: request.headers,
         PEER: request.peer,
+        JUDGED: request.known,
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(request.body),

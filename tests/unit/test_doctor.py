@@ -135,6 +135,7 @@ def test_python_is_3_10_or_newer(version: tuple[int, int, int], status: Status) 
         (DataFolder(DATA, is_new=True), Status.OK, "can be made"),
         (DataFolder(DATA), Status.OK, "can be written"),
         (DataFolder(DATA, is_locked=True, url="http://localhost:1"), Status.OK, "localhost:1"),
+        (DataFolder(DATA, foreign="it is a symbolic link"), Status.BROKEN, "it is a symbolic link"),
         (DataFolder(DATA, "Read-only file system"), Status.BROKEN, "Read-only file system"),
         (DataFolder(DATA, "No space left on device"), Status.BROKEN, "the disk is full"),
         (DataFolder(DATA, "database or disk is full"), Status.BROKEN, "the disk is full"),

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.web.peers import A_FEW, MAX_CONNECTIONS, MAX_OF_A_FUNCTION, Peer, is_crowded
-
-OTHERS = [Peer("172.17.0.3", port) for port in range(MAX_CONNECTIONS)]
+from emulator.web.peers import A_FEW, MAX_CONNECTIONS, MAX_OF_A_FUNCTION, Crowd, Peer
 
 
 def calls(environment: str, function: str = "oak", count: int = 1) -> list[Peer]:
     return [Peer("", environment=environment, function=function)] * count
+
+
+def crowd_of(*groups: list[Peer]) -> Crowd:
+    crowd = Crowd(100_000, 100_000)
+    for peer in (peer for group in groups for peer in group):
+        assert crowd.enter(peer)
+    return crowd
+
+
+_FULL = MAX_OF_A_FUNCTION // MAX_CONNECTIONS  # containers
+OTHERS = [Peer("172.17.0.3", port) for port in range(MAX_CONNECTIONS)]
 
 
 @pytest.mark.parametrize(
@@ -27,9 +36,9 @@ def calls(environment: str, function: str = "oak", count: int = 1) -> list[Peer]
 def test_each_address_has_its_own_share_and_loopback_has_no_limit(
     address: str, count: int, crowded: bool
 ) -> None:
-    others = [Peer(address, port) for port in range(count)]
+    crowd = crowd_of([Peer(address, port) for port in range(count)], OTHERS)
 
-    assert is_crowded(Peer(address, count), [*others, *OTHERS]) is crowded
+    assert crowd.enter(Peer(address, count)) is not crowded
 
 
 @pytest.mark.parametrize(
@@ -39,21 +48,21 @@ def test_each_container_has_its_own_share(count: int, crowded: bool) -> None:
     (peer,) = calls("a")
     neighbours = [*calls("b", count=MAX_CONNECTIONS), *calls("c", "elm", MAX_CONNECTIONS)]
 
-    assert is_crowded(peer, [*calls("a", count=count), *neighbours, *OTHERS]) is crowded
+    crowd = crowd_of(calls("a", count=count), neighbours, OTHERS)
+
+    assert crowd.enter(peer) is not crowded
 
 
 @pytest.mark.parametrize(
     ("function", "crowded"), [("oak", True), ("elm", False)], ids=["this one", "another"]
 )
 def test_a_functions_containers_have_a_share_together(function: str, crowded: bool) -> None:
-    full = [
-        peer
-        for number in range(MAX_OF_A_FUNCTION // MAX_CONNECTIONS)
-        for peer in calls(f"e{number}", function, MAX_CONNECTIONS)
-    ]
+    full = [calls(f"e{n}", function, MAX_CONNECTIONS) for n in range(_FULL)]
     (peer,) = calls("a")
 
-    assert is_crowded(peer, [*calls("a", count=A_FEW), *full]) is crowded
+    crowd = crowd_of(*full, calls("a", count=A_FEW))
+
+    assert crowd.enter(peer) is not crowded
 
 
 def test_each_container_has_a_few_however_many_its_function_has() -> None:
@@ -61,13 +70,37 @@ def test_each_container_has_a_few_however_many_its_function_has() -> None:
     neighbours = [peer for number in range(1000) for peer in calls(f"e{number}")]
     (peer,) = calls("a")
 
-    assert not is_crowded(peer, [*calls("a", count=A_FEW - 1), *neighbours])
-    assert is_crowded(peer, [*calls("a", count=A_FEW), *neighbours])
+    assert crowd_of(calls("a", count=A_FEW - 1), neighbours).enter(peer)
+    assert not crowd_of(calls("a", count=A_FEW), neighbours).enter(peer)
 
 
 def test_containers_without_a_function_have_no_share_together() -> None:
     (peer,) = calls("a", "")
+    others = [calls(f"e{n}", "", MAX_CONNECTIONS) for n in range(_FULL + 1)]
 
-    others = [*calls("a", "", A_FEW), *calls("b", "", MAX_OF_A_FUNCTION)]
+    assert crowd_of(calls("a", "", A_FEW), *others).enter(peer)
 
-    assert not is_crowded(peer, others)
+
+def test_all_containers_together_have_a_bound_that_is_not_the_others() -> None:
+    crowd = Crowd(10, 10)
+    for number in range(3):
+        for peer in calls(f"e{number}", f"f{number}", A_FEW):
+            assert crowd.enter(peer)
+
+    assert not crowd.enter(*calls("e0", "f0"))
+    assert crowd.enter(*calls("new", "new"))
+    assert [crowd.enter(Peer("127.0.0.1", port)) for port in range(11)] == [True] * 10 + [False]
+    assert crowd.is_full
+
+
+def test_who_leaves_makes_room_and_nothing_is_kept_of_who_is_gone() -> None:
+    crowd = crowd_of(OTHERS, calls("a", count=MAX_CONNECTIONS))
+    (peer,) = calls("a")
+    assert not crowd.enter(peer)
+
+    crowd.leave(peer)
+    assert crowd.enter(peer)
+
+    for each in [*OTHERS, *calls("a", count=MAX_CONNECTIONS)]:
+        crowd.leave(each)
+    assert not crowd._counts

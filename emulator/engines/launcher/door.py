@@ -12,14 +12,16 @@ import hmac
 import os
 import shutil
 import socket
+import stat
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Protocol
 
-from emulator import ids
+from emulator import ids, own_files
 from emulator.engines.launcher.frames import CONTROL
+from emulator.errors import ForeignFile
 
 INSIDE = "/dev/taskdock"
 """The folder's path in a container: below /dev it does not count as a change to the image."""
@@ -201,7 +203,7 @@ class Doors:
 
     def __init__(self, folder: Path, architecture: str) -> None:
         """`architecture`: the engine's, in Docker's words."""
-        self._folder = folder.resolve()
+        self._folder = folder.parent.resolve() / folder.name  # no link in its place is followed
         self._architecture = architecture
         self._made: set[str] = set()
         """Names of what was made here: folders of doors, and what they share."""
@@ -237,11 +239,12 @@ class Doors:
         return self._shared(name, lambda: content, 0o644)
 
     def sweep(self) -> None:
-        """Removes what a server has left that was killed."""
+        """Removes what a server has left that was killed. Raises `ForeignFile`."""
+        own_files.check(self._folder, stat.S_IFDIR)  # a link's folder would be emptied
         for left in self._folder.glob("*"):
             if left.name in self._made:
                 continue
-            if left.is_dir():
+            if left.is_dir() and not left.is_symlink():
                 shutil.rmtree(left, ignore_errors=True)
             else:  # another version's launcher, for one
                 left.unlink(missing_ok=True)
@@ -269,8 +272,10 @@ class Doors:
         return self._shared(name, packed.read_bytes, 0o755)
 
     def _shared(self, name: str, content: Callable[[], bytes], mode: int) -> Path:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._folder.chmod(0o700)
+        try:
+            own_files.make_folder(self._folder)
+        except ForeignFile as error:
+            raise OSError(error.message) from None
         place = self._folder / name
         if name not in self._made:
             half_done = self._folder / ids.word()
