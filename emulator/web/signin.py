@@ -92,7 +92,8 @@ def _unsigned(
     if openness.is_stranger(peer.address):
         return NOBODY, (
             f"{peer.address} is no loopback address, and who calls from elsewhere has to sign in;"
-            " with --open-beyond-loopback (TASKDOCK_OPEN_BEYOND_LOOPBACK) the server serves everybody"
+            " with --open-beyond-loopback (TASKDOCK_OPEN_BEYOND_LOOPBACK) the server serves"
+            " everybody"
         )
     account = _at(directory, peer)
     return account, "" if account.signed_in else _NO_RIGHTS
