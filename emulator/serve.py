@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TextIO
 
-from emulator import __version__, ids, own_files, own_folder, places
+from emulator import __version__, ids, own_files, own_folder, places, terminal
 from emulator.app import Emulator
 from emulator.clock import SystemClock
 from emulator.data_folder import made
@@ -29,6 +29,7 @@ from emulator.doctor.shortfalls import shortfalls
 from emulator.engines.docker import DockerEngine, connect
 from emulator.engines.images import Images
 from emulator.engines.locate import find_engine
+from emulator.engines.passages import usual
 from emulator.engines.reaper import Reaper
 from emulator.engines.scratch import DISKS, UNLIMITED, open_scratch
 from emulator.engines.standins import Progress
@@ -37,7 +38,7 @@ from emulator.health import Health
 from emulator.identity.directory import ADMINISTRATOR
 from emulator.notices import Notices
 from emulator.provision import announcer, image_request
-from emulator.settings import LIFELINE, ImageChoice, Settings
+from emulator.settings import LIFELINE, ImageChoice, NetworkChoice, Settings
 from emulator.web.admission import is_local
 
 _START_LIMIT = 1.5  # seconds that a start has to come to its end once it is not wanted any more
@@ -57,9 +58,7 @@ def serve(settings: Settings) -> None:
     Raises `DataFolderLost` when there was nothing to serve from any more, and what keeps a server
     from starting: `EngineError` or `StartupError`.
     """
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=settings.log_level, handlers=[_log_handler()])
     for noisy in ("urllib3", "docker", "peewee", "oauthlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     heard, told = socket.socketpair()
@@ -92,10 +91,16 @@ class _Life:
     def live(self) -> None:
         try:
             emulator, engine = _build(self._settings, self._give_up)
-            emulator.start()
+            try:
+                emulator.start()
+            except BaseException:
+                _tell_what_was_made(emulator, is_terminal=False)
+                raise
             self._emulator = emulator
             self.began.set()
-            if not self._enough.is_set():
+            if self._enough.is_set():
+                _tell_what_was_made(emulator, is_terminal=False)
+            else:
                 if warning := openness(self._settings):
                     _say(_red(warning), sys.stderr)
                 _welcome(emulator, shortfalls(engine, self._settings.data_dir))
@@ -198,8 +203,10 @@ def _build(settings: Settings, give_up: Callable[[str], object]) -> tuple[Emulat
         scratch=None if isinstance(scratch, str) else scratch,
         reopen_scratch=partial(open_scratch, data),
         warn=lambda text: announce(Progress(text)),
+        passages=partial(usual, allowed=settings.container_callers),
         reaper=Reaper(address, ids.word(), health),
         health=health,
+        network=NetworkChoice(settings.network),
     )
     emulator = Emulator(
         settings,
@@ -234,10 +241,22 @@ def _end_with_stdin() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _log_handler() -> logging.Handler:
+    """Lines on stderr: much of them is what functions have said."""
+
+    class Lines(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return terminal.shown(super().format(record), sys.stderr)
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    return handler
+
+
 def _say(text: str, stream: TextIO | None = None) -> None:
     """To whoever still listens: the terminal may have gone, which is why we end."""
     with contextlib.suppress(OSError, ValueError):
-        print(text, file=stream or sys.stdout, flush=True)
+        terminal.write_line(text, stream or sys.stdout)
 
 
 def _red(text: str) -> str:
@@ -271,18 +290,21 @@ def _welcome(emulator: Emulator, without: Sequence[str]) -> None:
     print(f"  Sign-in       {meant}")
     folder = shlex.quote(str(emulator.settings.data_dir))
     print(f'  Credentials   eval "$(taskdock env --data-dir {folder})"')
-    _tell_what_was_made(emulator)
+    _tell_what_was_made(emulator, is_terminal=sys.stdout.isatty())
     if without:
         print(f"  Degraded      {', '.join(without)}; more: taskdock doctor")
     print("  Stop          Ctrl-C", flush=True)
 
 
-def _tell_what_was_made(emulator: Emulator) -> None:
-    """At the first start. Who reads a log later, such as CI's, is not to learn a password there."""
+def _tell_what_was_made(emulator: Emulator, *, is_terminal: bool) -> None:
+    """At the first start, and where that fails: the next one does not know the password any more.
+
+    `is_terminal`: who reads it is there. A log, such as CI's, is read later, and by others.
+    """
     local = emulator.directory.local
     if local.password is None:
         return
-    if sys.stdout.isatty():
+    if is_terminal:
         print("  Made at this first start, and shown only now:")
         print(f"    e-mail {ADMINISTRATOR}, password {local.password}")
         print(f"    OAuth2 client id {local.application.client_id},")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from enum import Enum
+from ipaddress import ip_network
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -25,6 +26,17 @@ class ImageChoice(str, Enum):
     """Never a stand-in."""
     STANDIN = "standin"
     """A stand-in where there is one, else what is here; nothing is pulled."""
+
+
+class NetworkChoice(str, Enum):
+    """Which network functions' containers have."""
+
+    ENGINE = "engine"
+    """The engine's own, as any container."""
+    ISOLATED = "isolated"
+    """One in which they do not reach each other."""
+    NONE = "none"
+    """None: they reach this server alone, by their doors."""
 
 
 class Settings(BaseModel):
@@ -80,6 +92,17 @@ class Settings(BaseModel):
         description="auto: AWS's image, a stand-in where it cannot be had; registry: never a"
         " stand-in; standin: a stand-in where there is one, and nothing is pulled",
     )
+    network: str = Field(
+        "engine",
+        pattern="^(engine|isolated|none)$",
+        description="engine: functions' containers are in the engine's own network; isolated: they"
+        " do not reach each other, and start slower; none: they reach this server alone",
+    )
+    container_callers: tuple[str, ...] = Field(
+        (),
+        description="addresses and networks from which containers of an engine on another machine"
+        " may call, beside that machine's own",
+    )
     region: str = Field(
         "us-east-1", pattern="^[a-z]{2,}(-[a-z]+)+-[0-9]+$", description="AWS region of functions"
     )
@@ -119,12 +142,19 @@ class Settings(BaseModel):
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="how much is logged"
     )
 
-    @field_validator("allowed_host", mode="before")
+    @field_validator("allowed_host", "container_callers", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return (
-            [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-        )
+        if not isinstance(value, str):
+            return value
+        return [part.strip() for part in value.split(",") if part.strip()]
+
+    @field_validator("container_callers")
+    @classmethod
+    def _are_networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for each in given:
+            ip_network(each, strict=False)
+        return given
 
     @classmethod
     def load(

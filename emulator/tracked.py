@@ -66,7 +66,8 @@ def _git_paths(index: bytes, targets: list[bytes]) -> Iterator[bytes]:
     if index[:4] != b"DIRC" or len(index) < 12:
         return
     version, count = struct.unpack(">LL", index[4:12])
-    if version < 4 and not any(target in index.lower() for target in targets):
+    plain = index.lower() if version < 4 else b""
+    if plain and not any(target in plain for target in targets):
         return  # each path is there as it is
     for size in _HASHES:
         try:

@@ -14,6 +14,7 @@ TaskdockError
     ├── UnknownTask
     ├── NotSubscribed
     ├── BadTaskConfig
+    ├── NotAllowed
     └── BadPackage
 
 Which exit code belongs to which class: `cli.py`.
@@ -109,6 +110,19 @@ class NotSubscribed(WrongCall):
 
 class BadTaskConfig(WrongCall):
     """The task-config.json cannot be used."""
+
+
+class NotAllowed(WrongCall):
+    """The task-config.json wants variables of the environment that it was not given."""
+
+    def __init__(self, source: str, variables: Sequence[str], *, asked: bool) -> None:
+        """`asked`: somebody has said no; else there was no terminal to ask at."""
+        named = ", ".join(variables)
+        why = "this was not allowed" if asked else "there is no terminal to ask at"
+        super().__init__(
+            f"{source}: it would give the function {named} of your environment, and {why}; nothing"
+            " of it is deployed. Let it have them with --yes, or set its own with --env NAME=VALUE"
+        )
 
 
 class BadPackage(WrongCall):

@@ -103,11 +103,9 @@ def data_folder(seen: DataFolder) -> Finding:
             f"give it to yourself: sudo chown -R $(id -u) {seen.path}",
             "or choose another folder with --data-dir",
         )
-    if seen.is_locked:
-        return ok(
-            f"{seen.path}, in use by a taskdock that runs ({seen.url or 'it serves nowhere'})"
-        )
-    return ok(f"{seen.path} {'can be made' if seen.is_new else 'can be written'}")
+    holder = f", in use by a taskdock that runs ({seen.url or 'it serves nowhere'})"
+    state = " can be made" if seen.is_new else " can be written"
+    return ok(f"{seen.path}{holder if seen.is_locked else state}")
 
 
 def cache(folder: Path, told: str) -> Finding:

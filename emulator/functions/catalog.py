@@ -15,6 +15,7 @@ from typing import Any
 
 from emulator import ids
 from emulator.clock import Clock
+from emulator.engines import references
 from emulator.errors import AlreadyExists, BadConfiguration, NotFound
 from emulator.functions import runtimes
 from emulator.functions.code import MAX_ZIPPED, CodeStore
@@ -220,6 +221,8 @@ def _check(function: Function, zipped: bytes | None) -> None:
             raise BadConfiguration("give either an image, or code with its runtime and entry point")
         if not function.image.strip():
             raise BadConfiguration("image is empty; give the reference of a container image")
+        if references.fault(function.image):
+            raise BadConfiguration(f"image: {references.refusal(function.image)}")
     elif not (has_code and function.runtime and function.entry_point):
         raise BadConfiguration("give code with its runtime and entry point, or an image")
     elif function.image_config is not None:

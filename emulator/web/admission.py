@@ -37,6 +37,11 @@ _AUTHORITY = re.compile(
     r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?))(:\d{0,5})?"
 )
 _ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")  # RFC 9112, 3.2.2
+_CERTAIN = re.compile(r"(?:(?:[a-z0-9_-]+\.)*localhost|127\.0\.0\.1|\[::1\])(?::\d*)?")
+"""Values of Host with which all browsers say whose a request is. With others, such as localhost. in
+Firefox, they do so only where the request has an Origin; an image has none."""
+_RESERVED = frozenset({"internal", "local", "localhost", "test"})
+"""Names that nobody can have on the internet, nor one below them."""
 _ORIGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#@\\\s]*)/?")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -140,14 +145,13 @@ def of_website(headers: Headers, *, everybody: bool = False) -> bool:
     sites = {value.lower() for name, value in headers if name == b"sec-fetch-site"}
     if b"cross-site" in sites:
         return True
-    name = host_of(host) or ""
-    if is_local(name):
+    if _CERTAIN.fullmatch(host):
         return False
-    if b"same-site" in sites:
+    name = host_of(host) or ""
+    if b"same-site" in sites and not is_local(name):
         return True  # a neighbour's page in the same domain; of localhost all are this machine's
-    # To other names than localhost, browsers do not say whose a request is unless it has an Origin.
     silent = origin is None and not sites and fields.get(b"user-agent", b"")[:8] == b"Mozilla/"
-    return silent and (name in OF_CONTAINERS or not everybody)
+    return silent and (name in OF_CONTAINERS or is_local(name) or not everybody)
 
 
 def host_of(authority: str) -> str | None:
@@ -158,7 +162,9 @@ def host_of(authority: str) -> str | None:
     if found[1] is None:
         return found[2].lower().rstrip(".")
     address = _address(found[1])
-    return None if address is None or address.version == 4 else str(address)
+    if address is None or address.version == 4 or address.ipv4_mapped is not None:
+        return None  # browsers differ in whether they take ::ffff:127.0.0.1 for loopback
+    return str(address)
 
 
 def names(host: str, allowed: Iterable[str]) -> list[str]:
@@ -175,7 +181,7 @@ def _name(text: str) -> str:
     if address is not None:
         return str(address)
     bare = re.sub(r"^\*?\.", "", text)
-    if bare != text and "." not in bare.strip("."):
+    if bare != text and "." not in bare and bare not in _RESERVED:
         raise ValueError(f"{text!r} would allow every name below it, and so any website's")
     try:
         plain = bare.encode("idna").decode()
@@ -204,7 +210,7 @@ def is_loopback(address: str) -> bool:
 
 
 def is_here(address: str) -> bool:
-    """Whether this machine has that address: asked of the kernel, which alone knows it now."""
+    """Whether this machine has that address (no name): the kernel alone knows it now."""
     try:
         kind = socket.AF_INET6 if ":" in address else socket.AF_INET
         with socket.socket(kind, socket.SOCK_DGRAM) as probe:

@@ -57,7 +57,7 @@ def blueprint(api_requests: ApiRequests) -> Blueprint:
     def call(target: str) -> Response:
         name, asked = _asked(request)
         answer = api_requests.call(name, asked, caller())
-        if caller() is NOBODY:
+        if caller() == NOBODY:
             answer = sandbox.shared(answer, asked)
         return Answer(answer.body, answer.status, sandbox.guarded(answer.headers))
 

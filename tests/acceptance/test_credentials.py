@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 from requests_oauthlib import OAuth1
 
 from emulator.client import credentials
@@ -165,13 +166,27 @@ def test_the_command_says_what_it_needs_to_sign(variables: dict[str, str]) -> No
     assert run(words, variables) == ""
 
 
-def test_the_first_start_says_who_was_made_and_the_next_one_does_not(server: LiveServer) -> None:
+def test_the_first_start_says_who_was_made_and_where_the_password_is_and_the_next_one_does_not(
+    server: LiveServer,
+) -> None:
+    file = server.data / "administrator"
+    kept = dict(line.split("=", 1) for line in file.read_text().splitlines())
+    login = {"email": kept["EMAIL"], "password": kept["PASSWORD"], "grant_type": "password"}
+    client = {"client_id": kept["CLIENT_ID"], "client_secret": kept["CLIENT_SECRET"]}
+    signed_in = requests.post(
+        f"{server.service.url}/auth/v2/oauth2/tokens",
+        json={**login, **client, "username": kept["EMAIL"]},
+        timeout=60,
+    )
     server.stop()
     first = server.log
     server.output.clear()
     server.start().stop()
 
+    assert signed_in.status_code == 200, signed_in.text
     assert ADMINISTRATOR in first
-    assert "client secret" in first
+    assert f"its password and the OAuth2 client are in {file}" in first
+    assert kept["PASSWORD"] not in first
+    assert kept["CLIENT_SECRET"] not in first
     assert "taskdock env" in server.log
     assert ADMINISTRATOR not in server.log

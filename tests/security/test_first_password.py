@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from emulator import serve
+from emulator.errors import EngineUnreachable
 from emulator.identity.directory import ADMINISTRATOR
 from emulator.own_folder import ADMINISTRATOR as FILE
 from emulator.serve import _welcome
 from tests.support.builders import Dock
-from tests.support.foreign_folder import link, mode
+from tests.support.fake_engine import FakeEngine
+from tests.support.foreign_folder import emulator, link, mode
 
 
 def test_it_is_in_a_file_where_the_output_is_no_terminal(
@@ -80,3 +83,30 @@ def test_the_welcome_can_be_pasted_whatever_the_folder_is_called(
     dock.stop()
 
     assert f"taskdock env --data-dir '{tmp_path}/a $(touch PWNED) b'" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ending", ["fails", "is not wanted any more"])
+def test_it_is_kept_where_the_first_start_comes_to_nothing(
+    tmp_path: Path,
+    ending: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server, engine = emulator(tmp_path / "data"), FakeEngine()
+    password = server.directory.local.password
+
+    def refuse(_: str) -> int:
+        raise EngineUnreachable()
+
+    if ending == "fails":
+        monkeypatch.setattr(server._engine, "sweep", refuse)
+    monkeypatch.setattr(serve, "_build", lambda *_: (server, engine))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    life = serve._Life(server.settings, over=lambda: None)
+    life.end()
+    life.live()
+
+    assert password
+    assert f"PASSWORD={password}" in (tmp_path / "data" / FILE).read_text()
+    assert password not in capsys.readouterr().out
+    assert isinstance(life.error, EngineUnreachable) is (ending == "fails")

@@ -19,9 +19,11 @@ from emulator.lambdas import launch
 from emulator.store.tables import SubscriptionRow
 from emulator.tasks import reach, webhook
 from emulator.tasks.reach import Reach
+from tests.acceptance.conftest import engine, images, server  # noqa: F401
 from tests.support.builders import Dock, Json, StartDock, eventually, new_function, summary
 from tests.support.fake_engine import Runtime, serve
 from tests.support.hook import Hook, answer
+from tests.support.live import LiveServer
 from tests.support.parts import missing
 from tests.support.people import administrator, person
 
@@ -455,3 +457,36 @@ def test_headers_without_an_end_are_a_failed_attempt(hook: Hook) -> None:
 
     assert problem is not None
     assert "100 headers" in problem
+
+
+# In a real container
+
+_SUBSCRIBES = """
+import json, os, urllib.error, urllib.request
+def handler(task, context):
+    body = json.dumps({"eventTypes": ["task_failed"], "url": task["data"]["url"]}).encode()
+    request = urllib.request.Request(
+        os.environ["API_HOST"] + "/events/v1/subscriptions",
+        body,
+        {"Content-Type": "application/json", "X-Forwarded-For": "127.0.0.1"},
+    )
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return [answer.status, answer.read().decode()]
+    except urllib.error.HTTPError as error:
+        return [error.code, error.read().decode()]
+"""
+
+
+@pytest.mark.docker
+@pytest.mark.timeout(900)
+def test_a_function_in_a_container_names_nothing_on_its_host(
+    server: LiveServer,  # noqa: F811
+) -> None:
+    server.service.deploy("subscribes-here", {"main.py": _SUBSCRIBES})
+
+    for url in ("http://localhost:9/anything", f"http://{own_address()}:9/", server.service.url):
+        done = server.service.execute("subscribes-here", {"url": url})
+
+        status, said = done["result"]
+        assert (status, json.loads(said)["code"]) == (400, 15), url

@@ -39,7 +39,8 @@ def opened(url: str, *, elsewhere: str = "evil.example") -> str:
                 "--no-sandbox",  # of Chromium's own processes: it refuses to be root with it
                 "--disable-gpu",
                 f"--user-data-dir={profile}",
-                f"--host-resolver-rules=MAP {elsewhere} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost",
+                f"--host-resolver-rules=MAP {elsewhere} 127.0.0.1, MAP * ~NOTFOUND,"
+                " EXCLUDE localhost",
                 "--no-proxy-server",
                 "--timeout=20000",
                 "--virtual-time-budget=5000",

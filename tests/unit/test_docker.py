@@ -24,6 +24,7 @@ from emulator.engines import passages, scratch
 from emulator.engines.docker import DockerEngine, look
 from emulator.engines.engine import Container, ContainerSpec
 from emulator.engines.launcher.door import Door, Doors
+from emulator.engines.making import GLIMPSE
 from emulator.engines.passages import BySocket, usual
 from emulator.engines.paths import EnginePaths
 from emulator.errors import EngineUnreachable, NotReachable, StartFailed
@@ -63,7 +64,7 @@ class StubApi:
     @property
     def created(self) -> list[dict[str, Any]]:
         """But for those in which images are only looked at."""
-        return [fields for fields in self.made.values() if "host_config" in fields]
+        return [fields for fields in self.made.values() if GLIMPSE not in fields["labels"]]
 
     def info(self) -> Any:
         return self._answer("info")
@@ -81,7 +82,7 @@ class StubApi:
         with self._lock:
             id = f"{len(self.made):064}"
             self.made[id] = {"image": image, **fields}
-        if "host_config" in fields:
+        if GLIMPSE not in fields["labels"]:
             self.at_make()
         return {"Id": id}
 

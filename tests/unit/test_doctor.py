@@ -605,7 +605,7 @@ def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
 
     seen = machine.data_folder(tmp_path / "data")
 
-    assert seen.fault == "File exists"
+    assert "data is a file where taskdock has a folder" in seen.foreign
 
 
 def test_the_limit_of_open_files_is_raised_as_a_server_does() -> None:
