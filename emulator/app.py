@@ -19,7 +19,7 @@ from emulator.engines.engine import Engine
 from emulator.engines.images import platform
 from emulator.engines.source import Found
 from emulator.engines.watch import EngineWatch, WatchedEngine
-from emulator.errors import EngineError, StartupError, StorageError
+from emulator.errors import EngineError, ForeignFile, StartupError, StorageError
 from emulator.functions.catalog import Catalog
 from emulator.functions.code import CodeStore
 from emulator.functions.function import Function
@@ -36,7 +36,7 @@ from emulator.lambdas.outfitter import Outfitter
 from emulator.lambdas.pool import Pool
 from emulator.lookout import Lookout
 from emulator.notices import Notices
-from emulator.own_folder import CREDENTIALS, DATABASE
+from emulator.own_folder import CREDENTIALS, DATABASE, NONCES
 from emulator.reactor import Reactor
 from emulator.settings import Settings
 from emulator.store.database import Store
@@ -132,7 +132,9 @@ class Emulator:
         """Raises `StartupError`."""
         now = to_epoch(SystemClock().now()) // 1000
         try:
-            return Nonces(LIFETIME, self._data / "nonces", now)
+            return Nonces(LIFETIME, self._data / NONCES, now)
+        except ForeignFile as error:
+            raise StartupError(error.message) from None
         except OSError as error:
             raise StartupError(f"the nonces of signed requests cannot be kept: {error}") from None
 
@@ -394,7 +396,11 @@ class Emulator:
         )
         names = Names(self.catalog, partial(launch.function_arn, region=settings.region))
         strict = settings.auth == "strict"
-        openness = Openness(strict, settings.open_beyond_loopback and not strict)
+        openness = Openness(
+            strict,
+            settings.open_beyond_loopback and not strict,
+            self.directory.functions.choice,
+        )
         report = Report(
             url=self.url,
             budget=budget,
@@ -430,7 +436,6 @@ class Emulator:
             names=names,
             invocations=invocations,
             openness=openness,
-            functions=self.directory.functions.choice,
             reactor=self._reactor,
             notices=notices,
         )

@@ -20,9 +20,10 @@ from emulator.tracked import tracker
 
 DEFAULT = Path(".taskdock")
 LOCK, IDENTITY, CREDENTIALS, ADMINISTRATOR = "lock", "id", "credentials", "administrator"
+NONCES = "nonces"
 DATABASE = "taskdock.db"
 DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal")
-FILES = (LOCK, IDENTITY, CREDENTIALS, ADMINISTRATOR, *DATABASE_FILES, ".gitignore")
+FILES = (LOCK, IDENTITY, CREDENTIALS, ADMINISTRATOR, NONCES, *DATABASE_FILES, ".gitignore")
 FOLDERS = ("code", "doors")
 
 

@@ -87,8 +87,8 @@ class Catalog:
         zipped: bytes | None = None,
         max_zipped: int = MAX_ZIPPED,
         annotated: Mapping[str, Any] | None = None,
-        judge: Callable[[Function], object] = lambda _: None,
         by: tuple[str, ...] = (),
+        judge: Callable[[Function], object] = lambda _: None,
         **properties: Any,
     ) -> Function:
         """Changes only what is named, `annotated` in its annotations; raises as `deploy` does, and
@@ -98,8 +98,8 @@ class Catalog:
         """
 
         def change(code: str | None) -> Function:
-            held = before = self.get(name)
-            judge(held)
+            before = self.get(name)
+            judge(before)
             if properties.get("image"):  # takes the place of code
                 before = replace(before, code=None, runtime=None, entry_point=None)
             elif zipped is not None:
@@ -112,7 +112,8 @@ class Catalog:
             )
             _check(after, zipped)
             given = {*properties, *(() if zipped is None else ("code",))}
-            return replace(after, deployers=deployers(held, after, by, given=given))
+            work = deployers(self.get(name), after, by, given=given)
+            return replace(after, deployers=work)
 
         change(None)  # before a zip is unpacked in vain
         with self._added(zipped, max_zipped) as code, self._writing:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 
+from emulator.identity.function_credentials import Choice
 from emulator.web.exchange import Headers, Refuse, Reply, Request
 
 OURS = (("X-Content-Type-Options", "nosniff"), ("Cross-Origin-Resource-Policy", "same-origin"))
@@ -54,6 +55,8 @@ class Openness:
     """Nobody."""
     beyond_loopback: bool = False
     """Where it is not strict: also who calls from another address than loopback."""
+    functions: Choice = Choice.ALL
+    """Where it is not strict: functions, which come by their containers' doors."""
 
     def is_stranger(self, address: str) -> bool:
         """Whether who comes from `address` ("": a container by its door) has to sign in for that

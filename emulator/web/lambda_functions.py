@@ -92,8 +92,8 @@ def serve_functions(api: Blueprint, functions: Functions) -> None:
         check_revision(function, asked.get("RevisionId"))
         if asked.get("DryRun"):
             return functions.show(function)
-        by = caller().authors
-        return functions.show(catalog.update(function.name, by=by, judge=revision(asked), **code))
+        by, judge = caller().authors, revision(asked)
+        return functions.show(catalog.update(function.name, by=by, judge=judge, **code))
 
     @serve(api, "UpdateFunctionConfiguration")
     def update_configuration(asked: Json) -> Json:
@@ -101,13 +101,8 @@ def serve_functions(api: Blueprint, functions: Functions) -> None:
         check_revision(function, asked.get("RevisionId"))
         changes = wire.properties(asked, function.environment)
         annotated = wire.annotated(asked)
-        changed = catalog.update(
-            function.name,
-            annotated=annotated,
-            by=caller().authors,
-            judge=revision(asked),
-            **changes,
-        )
+        by, judge = caller().authors, revision(asked)
+        changed = catalog.update(function.name, annotated=annotated, by=by, judge=judge, **changes)
         return functions.show(changed)
 
     @serve(api, "DeleteFunction")

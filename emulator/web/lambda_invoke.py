@@ -19,7 +19,6 @@ from flask import Response
 from emulator import ids, strict_json
 from emulator.errors import CallerError, TaskdockError
 from emulator.functions.function import Function
-from emulator.identity.function_credentials import Choice
 from emulator.lambdas.invocation import Call
 from emulator.lambdas.invoker import MAX_EVENT
 from emulator.lambdas.outcome import Answer, Cause
@@ -72,7 +71,6 @@ class InvokeApi:
         names: Names,
         invocations: Invocations,
         openness: Openness,
-        functions: Choice,
         reactor: Reactor,
         notices: Notices,
     ) -> None:
@@ -80,7 +78,6 @@ class InvokeApi:
         self._names = names
         self._invocations = invocations
         self._openness = openness
-        self._functions = functions
         self._notices = notices
 
     def serves(self, request: Request) -> bool:
@@ -117,8 +114,7 @@ class InvokeApi:
 
     def _wish(self, request: Request, call_id: str, trace_id: str) -> _Wish:
         """Raises what refuses it."""
-        address = request.peer.address
-        signin.check_machine(request.headers, address, self._openness, self._functions)
+        signin.check_machine(request.headers, request.peer.address, self._openness)
         found = INVOCATIONS.fullmatch(request.path)
         assert found is not None, "it serves this path"
         kind = request.header("x-amz-invocation-type") or _DEFAULT_TYPE

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 import struct
 import threading
 from collections.abc import Iterator
@@ -21,10 +20,14 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
+from emulator import own_files
+from emulator.errors import ForeignFile
+
 MAX_PER_SENDER = 100_000  # 80 a second, for as long as they are kept
 _MAX_SENDERS = 10_000  # those that sign least recently are judged by a floor alone beyond it
 _MAX_IN_ALL = 500_000
 _RECORD = struct.Struct("<8sI8s")  # sender, timestamp, nonce
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT
 _FLOOR = bytes(8)  # in place of a nonce: all up to the timestamp is refused
 _SLACK = 4 * 1024 * 1024  # bytes that the file may have beyond what is known
 _MAX_FILE = 2 * _RECORD.size * _MAX_IN_ALL + _SLACK
@@ -44,7 +47,7 @@ class Nonces:
         """`lifetime`: seconds that a timestamp may be off the time here. `now`: that time, which no
         timestamp in the file can be far ahead of. Without a file they are forgotten at the end.
 
-        Raises `OSError` for a file that cannot be opened, or is not a plain one of our own.
+        Raises `OSError` for a file that cannot be opened, `ForeignFile` for one that is not ours.
         """
         self._window = 2 * lifetime
         self._lock = threading.Lock()
@@ -56,7 +59,7 @@ class Nonces:
         self._descriptor = -1
         self._size = self._limit = 0  # bytes of the file, and from which on it is written anew
         if file is not None:
-            self._descriptor = _open(file, os.O_RDWR | os.O_APPEND)
+            self._descriptor = own_files.open_file(file, _FLAGS)
             latest = None if now is None else now + lifetime
             for sender, timestamp, nonce in _read(self._descriptor):
                 if latest is None or timestamp <= latest:
@@ -147,10 +150,10 @@ class Nonces:
     def _compact(self) -> None:
         """Writes the file anew, without what is forgotten; it stays where that fails."""
         assert self._file is not None, "it is open"
-        new = self._file.with_name(f"{self._file.name}.new")
-        with contextlib.suppress(OSError):
+        new = self._file.with_name(f".{self._file.name}.new")
+        with contextlib.suppress(OSError, ForeignFile):
             new.unlink(missing_ok=True)
-            descriptor = _open(new, os.O_RDWR | os.O_APPEND | os.O_EXCL)
+            descriptor = own_files.open_file(new, _FLAGS | os.O_EXCL)
             try:
                 with open(descriptor, "wb", closefd=False) as file:
                     size = file.write(b"".join(self._records()))
@@ -173,15 +176,6 @@ class Nonces:
 
 def _digest(text: str) -> bytes:
     return blake2b(text.encode(), digest_size=8).digest()
-
-
-def _open(file: Path, flags: int) -> int:
-    descriptor = os.open(file, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or found.st_uid != os.geteuid():
-        os.close(descriptor)
-        raise OSError(f"{file} is not a plain file of this user's: remove it")
-    return descriptor
 
 
 def _read(descriptor: int) -> Iterator[tuple[bytes, int, bytes]]:

@@ -24,6 +24,10 @@ _WEBSITE = (
     "a page of another site, or of an API function, may not call this without credentials; it may"
     " call API functions that are public (executionOptions.permissionMode)"
 )
+_NO_RIGHTS = (
+    "a function may do nothing here without credentials: who deployed it is not known or not here"
+    " any more, so that deploying it again may help, or --function-credentials none is set"
+)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, 9.2.1
 CALLER = "caller"
 BODY_TO_COME = "taskdock.body_to_come"
@@ -42,7 +46,7 @@ def knows(judged: Mapping[str, object]) -> bool:
 
 
 def protect(
-    app: Flask, directory: Directory, openness: Openness, *, nonces: Nonces | None = None
+    app: Flask, directory: Directory, openness: Openness, nonces: Nonces | None = None
 ) -> None:
     """From now on `app` signs in and checks every request, before its view is called.
 
@@ -57,10 +61,10 @@ def protect(
         wanted = permissions.needed(request.method, request.url_rule.rule)
         known = request.environ.get(JUDGED, {})
         headers: Headers = request.environ[HEADERS]
-        peer: Peer = request.environ.get(PEER) or Peer(request.remote_addr or "")
+        peer = _peer(request)
         if wanted is Gate.MACHINE:
-            check_machine(headers, peer.address, openness, directory.functions.choice)
-            g.caller = known[CALLER] = _here(directory, peer)
+            check_machine(headers, peer.address, openness)
+            g.caller = known[CALLER] = _at(directory, peer)
             return
         unsigned, g.why_nobody = _unsigned(directory, headers, peer, openness)
         if CALLER not in known:
@@ -91,15 +95,8 @@ def _unsigned(
             " with --open-beyond-loopback (TASKDOCK_OPEN_BEYOND_LOOPBACK) the server serves"
             " everybody"
         )
-    return _here(directory, peer), ""
-
-
-def _here(directory: Directory, peer: Peer) -> Account:
-    """What comes by a container's door is a function's, and acts as the credentials that it was
-    given; all others are the administrator."""
-    if not peer.address:
-        return directory.functions.account(peer.deployers)
-    return directory.local.administrator
+    account = _at(directory, peer)
+    return account, "" if account.signed_in else _NO_RIGHTS
 
 
 def _is_open_door(sent: Request, wanted: str | Gate) -> bool:
@@ -107,6 +104,19 @@ def _is_open_door(sent: Request, wanted: str | Gate) -> bool:
     be a form on any page."""
     has_credentials = bool(sent.headers.get("Authorization", "").strip())
     return wanted is Gate.ANYONE and sent.method not in _SAFE and not has_credentials
+
+
+def _at(directory: Directory, peer: Peer) -> Account:
+    """Who it is where credentials do not count: what comes by a container's door is a function,
+    which acts as its credentials would; all others are the administrator."""
+    if not peer.address:
+        return directory.functions.account(peer.deployers)
+    return directory.local.administrator
+
+
+def _peer(sent: Request) -> Peer:
+    """Tests of the application alone have none."""
+    return sent.environ.get(PEER) or Peer(sent.remote_addr or "")
 
 
 def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: Account) -> Account:
@@ -132,24 +142,23 @@ def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: 
     return NOBODY  # credentials of another kind, for a function to judge
 
 
-def check_machine(headers: Headers, address: str, openness: Openness, functions: Choice) -> None:
-    """Raises `NoPermission`. `address`: "" is a container, by its door; `functions` says what those
-    may do."""
+def check_machine(headers: Headers, address: str, openness: Openness) -> None:
+    """Raises `NoPermission`. `address`: "" is a container, by its door."""
     if of_website(headers, everybody=openness.beyond_loopback):
         raise NoPermission("a website may not call this")
     if openness.strict and (address == "" or openness.is_stranger(address)):
         raise NoPermission(
             "with --auth strict this is for callers on this machine's loopback addresses only"
         )
+    if address == "" and openness.functions is not Choice.ALL:
+        raise NoPermission(
+            "functions may not call AWS's Lambda API, whose credentials are not checked here:"
+            " --function-credentials all (TASKDOCK_FUNCTION_CREDENTIALS) lets them"
+        )
     if openness.is_stranger(address):
         raise NoPermission(
             f"{address} is no loopback address, and AWS's credentials cannot be checked here; with"
             " --open-beyond-loopback (TASKDOCK_OPEN_BEYOND_LOOPBACK) the server serves everybody"
-        )
-    if not address and functions is not Choice.ALL:
-        raise NoPermission(
-            "functions may not call AWS's Lambda API, whose credentials are not checked here:"
-            " --function-credentials all lets them"
         )
 
 

@@ -90,8 +90,8 @@ def create_app(
     def refuse_what_is_elsewhere() -> None:
         elsewhere.check(request.method, request.path)
 
-    openness = Openness(strict=strict, beyond_loopback=beyond_loopback)
-    signin.protect(app, directory, openness, nonces=nonces)
+    openness = Openness(strict, beyond_loopback, directory.functions.choice)
+    signin.protect(app, directory, openness, nonces)
     app.after_request(_as_ours)
 
     @app.errorhandler(TaskdockError)

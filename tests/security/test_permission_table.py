@@ -19,7 +19,7 @@ from tests.support.people import administrator, person
 
 ID = "0123456789abcdef01234567"
 HIDDEN = "the-wood-of-walnut"
-REFUSALS = (400, 401, 404, 405)
+REFUSALS = (400, 401, 404, 405, 421)
 FUNCTION = f"/tasks/v1/functions/{HIDDEN}"
 
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from emulator.errors import ForeignFile
 from emulator.web import nonces as module
 from emulator.web.nonces import Nonces
 
@@ -161,7 +162,7 @@ def test_what_is_no_plain_file_of_ours_is_not_opened(file, tmp_path, kind):
         case "folder":
             file.mkdir()
 
-    with pytest.raises(OSError, match="nonces"):
+    with pytest.raises(ForeignFile, match="nonces"):
         Nonces(LIFETIME, file, START)
 
     assert target.read_text() == "mine"
