@@ -48,8 +48,7 @@ def create_app(
     service: Service,
     catalog: Catalog,
     directory: Directory,
-    strict: bool,
-    beyond_loopback: bool = False,
+    openness: Openness,
     api_requests: ApiRequests,
     timetable: Timetable,
     events: Events,
@@ -61,9 +60,7 @@ def create_app(
     notices: Notices,
     nonces: Nonces | None = None,
 ) -> Flask:
-    """`strict`: requests without credentials are nobody's, not the administrator's.
-    `beyond_loopback`: where it is not strict, those from elsewhere are the administrator's, too.
-    `nonces`: those that were used before.
+    """`nonces`: those that were used before.
 
     `names`: of functions, for AWS's callers. `architecture`: of all functions. `concurrency`: how
     many invocations there can be at once.
@@ -82,7 +79,7 @@ def create_app(
     app.register_blueprint(event_views.blueprint(events), url_prefix="/events/v1")
     aws = lambda_api.blueprint(catalog, names, architecture, notices, concurrency=concurrency)
     app.register_blueprint(aws)
-    app.register_blueprint(docs.blueprint(strict=strict))
+    app.register_blueprint(docs.blueprint(strict=openness.strict))
     app.add_url_rule("/health", "health", health)
     app.add_url_rule("/status", "status", status)
 
@@ -90,7 +87,6 @@ def create_app(
     def refuse_what_is_elsewhere() -> None:
         elsewhere.check(request.method, request.path)
 
-    openness = Openness(strict, beyond_loopback, directory.functions.choice)
     signin.protect(app, directory, openness, nonces)
     app.after_request(_as_ours)
 

@@ -136,6 +136,7 @@ def test_an_engine_is_not_asked_for_what_an_older_database_has(tmp_path: Path) -
         cache=tmp_path,
         standins=untouched,
         puller=untouched,
+        processors=untouched,
     )
 
     with pytest.raises(ImageNotAvailable, match="no reference of a container image"):

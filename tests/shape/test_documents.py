@@ -16,6 +16,7 @@ from emulator.notices import Notices
 from emulator.settings import Settings
 from emulator.store.database import Store
 from emulator.web import permissions, problems
+from emulator.web.admission import Openness
 from emulator.web.lambda_invoke import FUNCTIONS
 from emulator.web.task_service import create_app
 from tests.engines.rows import ROWS, Seen
@@ -101,7 +102,7 @@ def routes(tmp_path):
     parts = inspect.signature(create_app).parameters
     app = create_app(
         **dict.fromkeys(parts)
-        | {"strict": True, "health": dict, "status": dict, "notices": Notices()}
+        | {"openness": Openness(strict=True), "health": dict, "status": dict, "notices": Notices()}
         | {"directory": Directory(store=store, clock=SystemClock())}
     )
     store.close()

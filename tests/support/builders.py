@@ -25,6 +25,7 @@ from emulator.loop import Loop
 from emulator.notices import Notices
 from emulator.settings import Settings
 from emulator.store.database import Store
+from emulator.web.admission import Openness
 from emulator.web.task_service import create_app
 from tests.support.answers import watched
 from tests.support.fake_engine import FakeEngine, FakeProgram, Handler, serve
@@ -272,7 +273,7 @@ def app_of(directory: Any) -> Flask:
         concurrency=1,
         api_requests=unused,
         directory=directory,
-        strict=True,
+        openness=Openness(strict=True),
         health=dict,
         status=dict,
         notices=Notices(),
