@@ -3,7 +3,11 @@ ARG BASE=python:3.12-slim
 FROM ${BASE}
 
 COPY . /source
-RUN pip install --no-cache-dir /source
+# With the versions and hashes of constraints/; what builds taskdock is left out of the image.
+RUN pip install --no-cache-dir --require-hashes -r /source/constraints/run.txt \
+ && pip install --no-cache-dir --require-hashes --target /build -r /source/constraints/build.txt \
+ && PYTHONPATH=/build pip install --no-cache-dir --no-deps --no-build-isolation --no-index /source \
+ && rm -rf /build
 
 # What containers get of the server, code and sockets, is in /data, so the engine has to know that
 # folder too: it is a volume, also where nobody says so.

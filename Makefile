@@ -11,7 +11,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE VIRTUAL_EN
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv venv-dev engine images demo serve check format test test-fast test-engines test-vm engines launcher bench bench-quick bench-profile soak fidelity docs ci clean
+.PHONY: help venv venv-dev engine images demo serve check format test test-fast test-bounds constraints test-engines test-vm engines launcher bench bench-quick bench-profile soak neighbour fidelity docs ci clean
 
 help: ## show this list
 	@echo "Usage: make TARGET"
@@ -55,6 +55,11 @@ test-fast: venv-dev ## the tests that need no Docker, but for the made-up reques
 	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 3 -p no:schemathesis \
 	    -m "not docker and not fuzz" --ignore tests/fuzz $(PYTEST)
 
+test-bounds: venv-dev ## unit, service and SDK tests with the lowest versions that pyproject.toml allows; under 4 minutes
+	@scripts/make-bounds-venv
+	.venv/bounds/bin/python -m pytest --numprocesses 3 --dist loadfile -q -p no:cacheprovider \
+	    -m "not docker and not fuzz" tests/unit tests/service tests/sdk $(PYTEST)
+
 test-engines: venv-dev engine ## other engines and Pythons than this machine's, and taskdock in a container; root; 10 to 20 minutes
 	$(VENV)/python -m pytest tests/engines/systems --ignore tests/engines/systems/test_machine.py \
 	    --numprocesses 3 --dist loadgroup $(PYTEST)
@@ -62,6 +67,9 @@ test-engines: venv-dev engine ## other engines and Pythons than this machine's, 
 
 test-vm: venv-dev engine ## a machine with systemd under emulation; root; 5 to 10 minutes
 	$(VENV)/python -m pytest tests/engines/systems/test_machine.py $(PYTEST)
+
+constraints: venv-dev ## write the versions and hashes of what is installed, here and in stand-ins, anew
+	$(VENV)/python scripts/make-constraints
 
 engines: venv-dev ## write what the last tests saw of engines into docs/engines.md
 	$(VENV)/python -m docs.engines
@@ -83,6 +91,9 @@ bench-profile: venv-dev engine ## where taskdock's own time goes, into docs/perf
 
 soak: venv-dev engine ## an hour of steady work: does anything grow? into docs/performance.md; MINUTES=60
 	$(VENV)/python -m benchmarks.soak --minutes $(or $(MINUTES),60)
+
+neighbour: venv-dev engine ## what a function's calls take beside a hostile one, into docs/performance.md; 5 minutes
+	$(VENV)/python -m benchmarks.neighbour
 
 fidelity: venv-dev engine ## run taskdock and its peers case by case, into docs/fidelity.md; 15 to 25 minutes
 	$(VENV)/python -m benchmarks.fidelity $(FIDELITY)

@@ -12,6 +12,7 @@ import dataclasses
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from functools import partial
 from importlib import import_module
@@ -21,14 +22,14 @@ from typing import IO, Any
 
 import click
 
-from emulator import __version__, places
+from emulator import __version__, places, terminal
 from emulator.client import credentials, exits, follow, options, output, progress, task_config
 from emulator.client import demo as demonstration
 from emulator.client import images as image_of
 from emulator.client.api import FAILING, FUNCTION_FAILED, Json, TaskService, equals
 from emulator.client.deploy import Deployment
 from emulator.client.deploy import deploy as deploy_function
-from emulator.client.errors import ServerUnreachable, ServiceError, WrongCall
+from emulator.client.errors import NotAllowed, ServerUnreachable, ServiceError, WrongCall
 from emulator.clock import SystemClock
 from emulator.errors import StartupError, TaskdockError
 from emulator.settings import ImageChoice, Settings
@@ -36,7 +37,14 @@ from emulator.settings import ImageChoice, Settings
 STATUSES = ["new", "inProgress", "complete", "failed", "retried", "canceled"]
 
 
-class Refused(click.ClickException):
+class Failed(click.ClickException):
+    """What was asked for could not be done, and why: a service or a file may have worded that."""
+
+    def format_message(self) -> str:
+        return terminal.shown(super().format_message(), sys.stderr)
+
+
+class Refused(Failed):
     """The call was wrong; unlike a usage error it needs no reminder of the command's options."""
 
     exit_code = exits.WRONG_CALL
@@ -51,7 +59,7 @@ class Commands(click.Group):
         except WrongCall as error:
             raise Refused(error.message) from error
         except TaskdockError as error:
-            raise click.ClickException(error.message) from error
+            raise Failed(error.message) from error
 
 
 def late(module: str) -> ModuleType:
@@ -114,16 +122,17 @@ def env(*, data_dir: Path, exh: bool, yes: bool) -> None:
     with closing(TaskService(variables["API_HOST"])) as service:
         service.health()
     if not exh:
-        click.echo(credentials.as_exports(variables))
+        output.plain(credentials.as_exports(variables))
         return
     home = places.home(os.environ)
     if home is None:
         raise WrongCall("there is no home folder for .exh/credentials: set HOME")
     file = credentials.exh_file(home)
-    if file.exists() and file.read_text() != credentials.as_file(variables) and not yes:
-        click.confirm(f"{file} is there already; replace it?", abort=True, err=True)
+    differs = credentials.has_another(file, variables)
+    if differs and not yes and not output.agreed(f"{file} is there already; replace it?"):
+        raise click.Abort
     credentials.write_exh(file, variables)
-    click.echo(f"wrote  {file}")
+    output.plain(f"wrote  {file}")
 
 
 @main.command()
@@ -159,7 +168,7 @@ def status(as_json: bool, service: TaskService) -> None:
         for one in found["environments"]
     ]
     columns = ("Function", "State", "MB", "Idle since (UTC)")
-    click.echo()
+    output.plain()
     output.table(columns, rows, empty="no environments: none has been needed lately")
 
 
@@ -182,12 +191,16 @@ def _show_trouble(trouble: Json) -> None:
 @click.option("--memory-limit", type=int, help="MB, 128 to 10240.")
 @click.option("--description")
 @options.environment
+@click.option(
+    "--yes", is_flag=True, help="Let the file take the variables of this environment that it names."
+)
 @options.as_json
 @options.service
 def deploy(
     *,
     path: Path | None,
     environment: dict[str, str],
+    yes: bool,
     as_json: bool,
     service: TaskService,
     **given: str | int | None,
@@ -196,6 +209,9 @@ def deploy(
 
     PATH is a task-config.json, a folder with one, or a folder of such folders. Options win over
     what the file says. Without PATH, --image and --name describe a container image.
+
+    A value of "environment" such as "$KEY" is that of your own variable KEY. Which ones a file
+    takes is printed, and asked for; where nobody can be asked, --yes is needed.
     """
     if path is None and not (given["image"] and given["name"]):
         raise click.UsageError("give the PATH of a task-config.json, or --image and --name")
@@ -205,7 +221,7 @@ def deploy(
     deployed = []
     for file in files:
         try:
-            deployment = _deploy_one(service, file, given, environment)
+            deployment = _deploy_one(service, file, given, environment, yes=yes)
         except TaskdockError as error:
             if len(files) == 1 or isinstance(error, ServerUnreachable):
                 raise
@@ -214,7 +230,7 @@ def deploy(
         deployed.append(deployment.function)
         if not as_json:
             function = deployment.function
-            click.echo(f"{deployment.action}  {function['name']}  ({output.limits(function)})")
+            output.plain(f"{deployment.action}  {function['name']}  ({output.limits(function)})")
         _warn_of_image(service, deployment.function)
     if as_json:
         output.document(deployed)
@@ -229,14 +245,29 @@ def _warn_of_image(service: TaskService, function: Json) -> None:
 
 
 def _deploy_one(
-    service: TaskService, file: Path | None, given: Json, environment: dict[str, str]
+    service: TaskService, file: Path | None, given: Json, environment: dict[str, str], *, yes: bool
 ) -> Deployment:
     config = task_config.read(
-        file, given=given, environment=environment, caller_environment=os.environ
+        file,
+        given=given,
+        environment=environment,
+        caller_environment=os.environ,
+        allow=partial(_allow_variables, yes=yes),
     )
     if config.execution_credentials is not None:
         output.note(f"warning: {file}: executionCredentials are not set up by this command yet")
     return deploy_function(service, config.to_request(file.parent if file else Path()))
+
+
+def _allow_variables(source: str, taken: Mapping[str, str], *, yes: bool) -> None:
+    """Raises `NotAllowed` unless whoever deploys lets the file have these of their variables."""
+    named = ", ".join(f"{variable} (as {name})" for name, variable in taken.items())
+    output.note(f"{source} takes of your environment: {named}")
+    if yes:
+        return
+    asked = sys.stdin.isatty() and sys.stderr.isatty()
+    if not asked or not output.agreed("Give the function their values?"):
+        raise NotAllowed(source, list(taken.values()), asked=asked)
 
 
 @main.group(cls=Commands)
@@ -285,7 +316,7 @@ def delete_function(name: str, as_json: bool, service: TaskService) -> None:
     if as_json:
         output.document(answer)
     else:
-        click.echo(f"deleted  {name}")
+        output.plain(f"deleted  {name}")
 
 
 @main.command()
@@ -361,7 +392,7 @@ def create_task(
     service.function(name)  # the service itself finds out only when the task runs
     task = service.create_task({key: value for key, value in wanted.items() if value is not None})
     if not as_json:
-        click.echo(task["id"])
+        output.plain(task["id"])
     if wait:
         task = follow.until_final(
             service, task["id"], clock=SystemClock(), timeout=timeout, on_change=_note_status
@@ -441,7 +472,7 @@ def cancel_task(task_id: str, as_json: bool, service: TaskService) -> None:
     if as_json:
         output.document(answer)
     else:
-        click.echo(f"canceled  {task_id}")
+        output.plain(f"canceled  {task_id}")
 
 
 @main.group(cls=Commands)
@@ -481,7 +512,7 @@ def create_schedule(
     if as_json:
         output.document(made)
     else:
-        click.echo(made["id"])
+        output.plain(made["id"])
 
 
 @schedules.command("list")
@@ -513,7 +544,7 @@ def delete_schedule(schedule_id: str, as_json: bool, service: TaskService) -> No
     if as_json:
         output.document(answer)
     else:
-        click.echo(f"deleted  {schedule_id}")
+        output.plain(f"deleted  {schedule_id}")
 
 
 @main.group(cls=Commands)
@@ -576,7 +607,7 @@ def subscribe(event_type: str, subscriber: str, as_json: bool, service: TaskServ
     if as_json:
         output.document(made)
     else:
-        click.echo(f"subscribed  {subscriber}  to {event_type}")
+        output.plain(f"subscribed  {subscriber}  to {event_type}")
 
 
 @events.command("unsubscribe")
@@ -590,7 +621,7 @@ def unsubscribe(event_type: str, subscriber: str, as_json: bool, service: TaskSe
     if as_json:
         output.document(answer)
     else:
-        click.echo(f"unsubscribed  {subscriber}  from {event_type}")
+        output.plain(f"unsubscribed  {subscriber}  from {event_type}")
 
 
 def _subscriber(text: str) -> Json:
@@ -614,7 +645,7 @@ def logs(task_id: str, following: bool, as_json: bool, service: TaskService) -> 
             output.line(line)
         else:
             said = output.message(line["message"], terminal=sys.stdout.isatty())
-            click.echo(f"{line['timestamp']}  {said}")
+            output.plain(f"{line['timestamp']}  {said}")
 
 
 @main.command()
@@ -640,7 +671,7 @@ def images(runtime: tuple[str, ...], choice: ImageChoice) -> None:
     with progress.shown() as show:
         found = late("provision").ensure_images(wanted, choice, show)
     for id, image in found.items():
-        click.echo(f"{id}  {image.reference}")
+        output.plain(f"{id}  {image.reference}")
 
 
 @main.command()
@@ -685,7 +716,7 @@ def doctor(*, as_json: bool, **given: str | None) -> None:
 @main.command()
 def version() -> None:
     """Print the version."""
-    click.echo(f"taskdock {__version__}")
+    output.plain(f"taskdock {__version__}")
 
 
 @main.command()

@@ -11,8 +11,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from emulator import descriptors, ids
-from emulator.clock import Clock, SystemClock
+from emulator import descriptors, ids, own_files
+from emulator.clock import Clock, SystemClock, to_epoch
 from emulator.closing import Part, close_all
 from emulator.data_folder import DataFolder
 from emulator.engines.engine import Engine
@@ -23,8 +23,10 @@ from emulator.errors import EngineError, StartupError, StorageError
 from emulator.functions.catalog import Catalog
 from emulator.functions.code import CodeStore
 from emulator.functions.function import Function
+from emulator.functions.sweeper import Sweeper
 from emulator.health import Health
 from emulator.identity.directory import Directory
+from emulator.identity.function_credentials import Choice
 from emulator.lambdas import launch
 from emulator.lambdas.environment import Environment
 from emulator.lambdas.images_in_use import ImageOf, ImagesInUse
@@ -34,6 +36,7 @@ from emulator.lambdas.outfitter import Outfitter
 from emulator.lambdas.pool import Pool
 from emulator.lookout import Lookout
 from emulator.notices import Notices
+from emulator.own_folder import CREDENTIALS, DATABASE
 from emulator.reactor import Reactor
 from emulator.settings import Settings
 from emulator.store.database import Store
@@ -55,10 +58,13 @@ from emulator.tasks.timetable import Timetable
 from emulator.tasks.unwritten import Unwritten
 from emulator.tasks.waiting import WaitingTasks
 from emulator.tasks.worker import Worker
-from emulator.web import early, front, problems, runtime_api
+from emulator.web import admission, early, front, problems, runtime_api
+from emulator.web.admission import Admission, Hosts, Openness
 from emulator.web.front import Front
 from emulator.web.lambda_invoke import InvokeApi
 from emulator.web.lambda_names import Names
+from emulator.web.nonces import Nonces
+from emulator.web.oauth1 import LIFETIME
 from emulator.web.peers import Crowd, Peer
 from emulator.web.runtime_api import RuntimeApi
 from emulator.web.servers import Listener, open_public
@@ -102,21 +108,33 @@ class Emulator:
             self._folder = DataFolder(settings.data_dir)
             opened.callback(self._folder.close)
             self._data = self._folder.path
-            self._credentials = self._data / "credentials"  # for `taskdock env`, while we run
+            self._credentials = self._data / CREDENTIALS  # for `taskdock env`, while we run
+            for sentence in self._folder.closed:
+                self.notices.publish("data_folder_closed", reason=sentence)
             self._reactor = Reactor()
             opened.callback(self._reactor.stop)
             self._sockets = open_public(settings.host, settings.port)
             opened.callback(self._close_sockets)
             self.port: int = self._sockets[0].getsockname()[1]
             code = self._data / "code"
-            self._store = Store(self._data / "taskdock.db", health=self.health, code=code)
+            self._store = Store(self._data / DATABASE, health=self.health, code=code)
             opened.callback(self._store.close)
             self._code = CodeStore(code)
+            self._nonces = self._open_nonces()
+            opened.callback(self._nonces.close)
             try:
                 self._compose()
             except StorageError as error:
                 raise StartupError(error.message) from None
             opened.pop_all()
+
+    def _open_nonces(self) -> Nonces:
+        """Raises `StartupError`."""
+        now = to_epoch(SystemClock().now()) // 1000
+        try:
+            return Nonces(LIFETIME, self._data / "nonces", now)
+        except OSError as error:
+            raise StartupError(f"the nonces of signed requests cannot be kept: {error}") from None
 
     @property
     def url(self) -> str:
@@ -149,11 +167,11 @@ class Emulator:
         self._courier.start()
         self._dispatcher.start()
         self._retention.start()
+        self._sweeper.start()
         self._public.start()
         variables = {"API_HOST": self.url, **self.directory.local.credentials}
         with self._store.disk.told():
-            self._credentials.touch(mode=0o600)
-            self._credentials.write_text("".join(f"{k}={v}\n" for k, v in variables.items()))
+            own_files.write(self._credentials, "".join(f"{k}={v}\n" for k, v in variables.items()))
 
     def stop(self, grace: float | None = None) -> None:
         """Takes no more work, lets what runs finish within the grace, gives back the rest.
@@ -176,6 +194,7 @@ class Emulator:
         settle = self.settings.stop_grace
         return [
             Part("credentials", self._forget_credentials),
+            Part("unpacking", self._code.close),
             Part("scheduler", self._scheduler.stop, _WRITING),
             Part("worker", self._worker.stop, _WRITING),
             Part("dispatcher", self._dispatcher.stop, _WRITING),
@@ -187,6 +206,7 @@ class Emulator:
             Part("courier", self._courier.stop, _WRITING),
             Part("rescuer", self._rescuer.stop, _WRITING),
             Part("retention", self._retention.stop, _WRITING),
+            Part("sweeper", self._sweeper.stop),
             Part("listener", self._public.stop),
             Part("requests", lambda: self._wsgi.stop(_REQUESTS), _REQUESTS + 1.0),
             Part("unwritten endings", self._unwritten.stop, _WRITING),
@@ -202,6 +222,7 @@ class Emulator:
             Part("scribe", self._scribe.stop, _WRITING),
             Part("lookout", self._lookout.stop),
             Part("engine", self._engine.close),
+            Part("nonces", self._nonces.close),
             Part("database", lambda: self._store.close(checkpoint=True), _WRITING),
         ]
 
@@ -228,7 +249,9 @@ class Emulator:
     def _compose(self) -> None:
         settings, clock, notices, store = self.settings, self._clock, self.notices, self._store
         self.catalog = Catalog(store=store, code=self._code, clock=clock)
-        self.directory = Directory(store=store, clock=clock)
+        self.directory = Directory(
+            store=store, clock=clock, functions=_functions(settings), key_of=self._key_of
+        )
         budget = settings.memory_budget or self._engine.memory * 3 // 4
         self._watch = EngineWatch(engine=self._engine, health=self.health, notices=notices)
         self._unwritten = Unwritten(health=self.health, notices=notices)
@@ -256,7 +279,8 @@ class Emulator:
             retire_after=settings.retire_after,
             notices=notices,
         )
-        events = Events(store=store, catalog=self.catalog, clock=clock)
+        own_ports = frozenset({self.port})
+        events = Events(store=store, catalog=self.catalog, own_ports=own_ports, clock=clock)
         self._queue = Queue(store=store, server=ids.word(), events=events)
         journal = Journal(store)
         self._scribe = Scribe(journal=journal, notices=notices)
@@ -332,7 +356,9 @@ class Emulator:
         self._scheduler = Scheduler(
             timetable=timetable, wake_worker=self._worker.wake, clock=clock, notices=notices
         )
-        self._courier = Courier(outbox=Outbox(store=store), clock=clock, notices=notices)
+        self._courier = Courier(
+            outbox=Outbox(store=store), own_ports=own_ports, clock=clock, notices=notices
+        )
         self._retention = Retention(
             store=store,
             days=settings.keep_days,
@@ -344,6 +370,7 @@ class Emulator:
             health=self.health,
             notices=notices,
         )
+        self._sweeper = Sweeper(code=self._code, health=self.health, notices=notices)
         self._lookout = Lookout(
             faults=[self._folder.fault, store.lost],
             refuse=store.refuse,
@@ -367,6 +394,7 @@ class Emulator:
         )
         names = Names(self.catalog, partial(launch.function_arn, region=settings.region))
         strict = settings.auth == "strict"
+        openness = Openness(strict, settings.open_beyond_loopback and not strict)
         report = Report(
             url=self.url,
             budget=budget,
@@ -386,6 +414,7 @@ class Emulator:
             api_requests=api_requests,
             directory=self.directory,
             strict=strict,
+            beyond_loopback=openness.beyond_loopback,
             timetable=timetable,
             events=events,
             names=names,
@@ -394,12 +423,14 @@ class Emulator:
             health=report.health,
             status=report,
             notices=notices,
+            nonces=self._nonces,
         )
         self._wsgi = Wsgi(application)
         invoke = InvokeApi(
             names=names,
             invocations=invocations,
-            strict=strict,
+            openness=openness,
+            functions=self.directory.functions.choice,
             reactor=self._reactor,
             notices=notices,
         )
@@ -410,6 +441,7 @@ class Emulator:
             max_head=front.MAX_HEAD,
             max_body=front.MAX_BODY,
             max_dropped=0,
+            admit=Admission(self._hosts(), front.refuse),
             judge=public_calls.judge,
             patience=PATIENCE,
             crowd=Crowd(*most),
@@ -420,8 +452,21 @@ class Emulator:
         self._switchboard = Switchboard(sites, self._reactor)
         self.catalog.subscribe(self._function_changed)
 
+    def _hosts(self) -> Hosts:
+        try:
+            names = admission.names(self.settings.host, self.settings.allowed_host)
+        except ValueError as error:
+            raise StartupError(f"the setting allowed_host is not valid: {error}") from None
+        return Hosts(names, is_here=admission.is_here)
+
     def _lead(self, environment: Environment, letter: str, connection: socket.socket) -> None:
-        peer = Peer("", environment=environment.id, function=environment.function.name)
+        function = environment.function
+        peer = Peer(
+            "",
+            environment=environment.id,
+            function=function.name,
+            deployers=function.deployers,
+        )
         self._switchboard.lead(peer, letter, connection)
 
     def _outfitter(self) -> Outfitter:
@@ -430,7 +475,7 @@ class Emulator:
             image_of=self._find_image,
             code=self._code,
             port=self.port,
-            credentials=self.directory.local.function_credentials,
+            credentials=self._credentials_of,
             server=self._folder.label,
             aws=launch.Aws(
                 region=settings.region,
@@ -441,6 +486,15 @@ class Emulator:
             platform=platform(settings.architecture),
             clock=self._clock,
         )
+
+    def _credentials_of(self, function: Function) -> dict[str, str]:
+        return self.directory.functions.variables(
+            function.name, function.credentials_key, function.deployers
+        )
+
+    def _key_of(self, name: str) -> str | None:
+        function = self.catalog.find(name)
+        return None if function is None else function.credentials_key
 
     def _find_image(self, function: Function) -> Found:
         with self._watch.listening():
@@ -478,6 +532,12 @@ class Emulator:
             self.pool.expect(function)
         except EngineError as error:
             self.notices.publish("image_missing", function=function.name, error=error.message)
+
+
+def _functions(settings: Settings) -> Choice:
+    if settings.function_credentials != "auto":
+        return Choice(settings.function_credentials)
+    return Choice.LIMITED if settings.auth == "strict" else Choice.ALL
 
 
 def _architecture(settings: Settings) -> str:

@@ -1,4 +1,7 @@
-"""The data folder: held by one server at a time, and known again when another has its place."""
+"""The data folder: held by one server at a time, and known again when another has its place.
+
+It is the user's own and closed to others (`emulator/own_folder.py`, `emulator/own_files.py`).
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,21 @@ import errno
 import fcntl
 import hashlib
 import os
+import stat
 from pathlib import Path
 from typing import TextIO
 
-from emulator import ids
-from emulator.errors import StartupError
+from emulator import ids, own_files
+from emulator.errors import ForeignFile, StartupError
+from emulator.own_folder import FILES, FOLDERS, IDENTITY, LOCK, check
 
-_LOCK = "lock"
-_IDENTITY = "id"
 _TRIES = 5  # to lock a file that others remove at the same moment
 _GONE = (errno.ENOENT, errno.ENOTDIR)
+_OTHERS = 0o077
+_PASSING = (".", "tmp", "doctor-")  # names that begin so are of what is half done
+_IGNORE = """# Made by taskdock: nothing in this folder is for a repository.
+*
+"""
 
 
 class DataFolder:
@@ -24,23 +32,21 @@ class DataFolder:
 
     def __init__(self, path: Path) -> None:
         """Makes the folder where there is none. Raises `StartupError`."""
-        self.path = path.resolve()
         self._run = ids.word()  # what our lock file says, and no other
+        self.closed: list[str] = []
+        """What others could read, or could go into, until now: a sentence each."""
+        self.path = made(path)
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
             self._lock = self._hold()
-        except OSError as error:
-            raise StartupError(
-                f"cannot use the data folder {self.path}: {error.strerror or error}"
-            ) from None
+        except (OSError, ForeignFile) as error:
+            raise _unusable(path, error) from None
         try:
+            self._close_to_others()
             self.label = _label(self.path, self._identity())
             """Names this folder and no other, not even one that later has its path, or a copy."""
-        except OSError as error:
+        except (OSError, ForeignFile) as error:
             self.close()
-            raise StartupError(
-                f"cannot use the data folder {self.path}: {error.strerror or error}"
-            ) from None
+            raise _unusable(path, error) from None
 
     def fault(self) -> str | None:
         """Why this is not the folder any more that was locked; None: it is.
@@ -50,7 +56,9 @@ class DataFolder:
         that it is gone is no proof of anything.
         """
         try:
-            said = (self.path / _LOCK).read_text()
+            said = own_files.read(self.path / LOCK)
+        except ForeignFile:
+            what = "replaced by another"
         except OSError as error:
             if error.errno not in _GONE:
                 return None
@@ -70,10 +78,10 @@ class DataFolder:
 
     def _hold(self) -> TextIO:
         """Raises `OSError`, or `StartupError` when another has it."""
-        file = self.path / _LOCK
+        file = self.path / LOCK
         for _ in range(_TRIES):
             # Not emptied before it is ours: it says who holds it.
-            lock = open(file, "a+")  # noqa: SIM115 - held as long as the server lives
+            lock = open(own_files.open_file(file, os.O_RDWR | os.O_CREAT), "r+")  # noqa: SIM115
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if _is_still(lock, file):
@@ -96,17 +104,68 @@ class DataFolder:
 
     def _identity(self) -> str:
         """Made once. Raises `OSError`."""
-        file = self.path / _IDENTITY
+        file = self.path / IDENTITY
         with contextlib.suppress(FileNotFoundError):
-            if known := file.read_text().strip():
+            if known := own_files.read(file).strip():
                 return known
-        half_done = self.path / f".{_IDENTITY}-{self._run}"
-        try:
-            half_done.write_text(f"{self._run}\n")
-            half_done.replace(file)
-        finally:
-            half_done.unlink(missing_ok=True)
+        own_files.write(file, f"{self._run}\n")
         return self._run
+
+    def _close_to_others(self) -> None:
+        """Whatever the umask was; containers get what they need from it by mounts, for which the
+        engine asks nobody. Raises `ForeignFile` or `OSError`."""
+        for name in (*FILES, *FOLDERS):
+            if own_files.check(self.path / name, _kind(name)):
+                self._close_one(self.path / name)
+        mode = stat.S_IMODE(self.path.stat().st_mode)
+        if mode & _OTHERS and any(_is_strange(name) for name in os.listdir(self.path)):
+            self.closed.append(
+                f"{self.path} has other files than taskdock's, so that it stays open to other users"
+                f" (mode {mode:04o}); a --data-dir of its own would be closed to them"
+            )
+        else:
+            self._close_one(self.path)
+
+    def _close_one(self, path: Path) -> None:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if not mode & _OTHERS:
+            return
+        with contextlib.suppress(PermissionError):  # there are file systems that have no modes
+            path.chmod(mode & ~_OTHERS)
+        now = stat.S_IMODE(path.stat().st_mode)
+        said = "is closed to them" if not now & _OTHERS else "cannot be closed to them"
+        self.closed.append(f"{path} was open to other users (mode {mode:04o}), and {said} now")
+
+
+def made(path: Path) -> Path:
+    """The data folder, there and the user's own; as an absolute path without links.
+
+    Raises `StartupError`.
+    """
+    try:
+        folder = check(path)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700, parents=True)
+            folder.chmod(0o700)
+            own_files.write(folder / ".gitignore", _IGNORE)
+        return check(path)
+    except (OSError, ForeignFile) as error:
+        raise _unusable(path, error) from None
+
+
+def _unusable(path: Path, error: OSError | ForeignFile) -> StartupError:
+    if isinstance(error, ForeignFile):
+        return StartupError(error.message)
+    why = error.strerror or error
+    return StartupError(f"cannot use the data folder {path.resolve()}: {why}")
+
+
+def _kind(name: str) -> int:
+    return stat.S_IFDIR if name in FOLDERS else stat.S_IFREG
+
+
+def _is_strange(name: str) -> bool:
+    return name not in (*FILES, *FOLDERS, "cache") and not name.startswith(_PASSING)
 
 
 def label_of(path: Path) -> str:
@@ -114,7 +173,7 @@ def label_of(path: Path) -> str:
 
     Raises `FileNotFoundError` where no server was yet.
     """
-    return _label(path.resolve(), (path / _IDENTITY).read_text().strip())
+    return _label(path.resolve(), own_files.read(path / IDENTITY).strip())
 
 
 def _label(path: Path, identity: str) -> str:
@@ -124,7 +183,7 @@ def _label(path: Path, identity: str) -> str:
 def _is_still(lock: TextIO, file: Path) -> bool:
     """Whether who opens this path now gets the file that we have locked."""
     try:
-        there = os.stat(file)
+        there = file.lstat()
     except FileNotFoundError:
         return False
     ours = os.fstat(lock.fileno())

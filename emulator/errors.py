@@ -30,6 +30,7 @@ TaskdockError
 │   ├── UnknownRefreshToken
 │   ├── UnsupportedGrant
 │   ├── EmailTaken
+│   ├── TooManySignIns
 │   ├── NoLogs
 │   ├── NoApiRequestLogs
 │   ├── BadFunctionCode
@@ -55,7 +56,8 @@ TaskdockError
 │   ├── DiskFull
 │   ├── DatabaseDamaged
 │   ├── DatabaseLocked
-│   └── DataFolderLost
+│   ├── DataFolderLost
+│   └── ForeignFile
 ├── IllegalMove                 a state table was asked for a move that it does not have
 └── StartupError                the server cannot start
 
@@ -190,6 +192,10 @@ class UnsupportedGrant(CallerError):
     """The OAuth2 grants here are password and refresh_token."""
 
 
+class TooManySignIns(CallerError):
+    """Too many passwords are being checked at the moment: try again in a few seconds."""
+
+
 class EmailTaken(CallerError):
     """There is a user with this e-mail address already."""
 
@@ -303,6 +309,10 @@ class DatabaseLocked(StorageError):
 
 class DataFolderLost(StorageError):
     """The data folder was removed or replaced while the server ran."""
+
+
+class ForeignFile(StorageError):
+    """Something in the data folder is not what taskdock has made."""
 
 
 class IllegalMove(TaskdockError):

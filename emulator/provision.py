@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
+from emulator import terminal
 from emulator.clock import Clock, SystemClock
 from emulator.engines.docker import connect
 from emulator.engines.images import ImageRequest, Images, RuntimeStatus, build_folder
@@ -26,7 +27,7 @@ _SECONDS_BETWEEN = 5.0
 
 
 def _on_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    terminal.write_line(line, sys.stderr)
 
 
 def image_request(function: Function) -> ImageRequest:
@@ -66,7 +67,7 @@ def build_sample_image(
 
 def announcer(stream: TextIO) -> Announce:
     """Writes the progress of pulls and builds as lines."""
-    return teller(lambda line: print(line, file=stream, flush=True))
+    return teller(lambda line: terminal.write_line(line, stream))
 
 
 def teller(show: Show, clock: Clock | None = None) -> Announce:

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import select
+import shlex
 import signal
 import socket
 import sys
@@ -19,14 +20,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TextIO
 
-from emulator import __version__, ids, places
+from emulator import __version__, ids, own_files, own_folder, places, terminal
 from emulator.app import Emulator
 from emulator.clock import SystemClock
+from emulator.data_folder import made
 from emulator.descriptors import raise_limit
 from emulator.doctor.shortfalls import shortfalls
 from emulator.engines.docker import DockerEngine, connect
 from emulator.engines.images import Images
 from emulator.engines.locate import find_engine
+from emulator.engines.passages import usual
 from emulator.engines.reaper import Reaper
 from emulator.engines.scratch import DISKS, UNLIMITED, open_scratch
 from emulator.engines.standins import Progress
@@ -35,7 +38,8 @@ from emulator.health import Health
 from emulator.identity.directory import ADMINISTRATOR
 from emulator.notices import Notices
 from emulator.provision import announcer, image_request
-from emulator.settings import LIFELINE, ImageChoice, Settings
+from emulator.settings import LIFELINE, ImageChoice, NetworkChoice, Settings
+from emulator.web.admission import is_local
 
 _START_LIMIT = 1.5  # seconds that a start has to come to its end once it is not wanted any more
 _HURRY_LIMIT = 1.5  # seconds for what still runs, after a second signal
@@ -54,9 +58,7 @@ def serve(settings: Settings) -> None:
     Raises `DataFolderLost` when there was nothing to serve from any more, and what keeps a server
     from starting: `EngineError` or `StartupError`.
     """
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=settings.log_level, handlers=[_log_handler()])
     for noisy in ("urllib3", "docker", "peewee", "oauthlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     heard, told = socket.socketpair()
@@ -89,10 +91,18 @@ class _Life:
     def live(self) -> None:
         try:
             emulator, engine = _build(self._settings, self._give_up)
-            emulator.start()
+            try:
+                emulator.start()
+            except BaseException:
+                _tell_what_was_made(emulator, is_terminal=False)
+                raise
             self._emulator = emulator
             self.began.set()
-            if not self._enough.is_set():
+            if self._enough.is_set():
+                _tell_what_was_made(emulator, is_terminal=False)
+            else:
+                if warning := openness(self._settings):
+                    _say(_red(warning), sys.stderr)
                 _welcome(emulator, shortfalls(engine, self._settings.data_dir))
             self._enough.wait()
             emulator.stop(0.0 if self._lost else None)
@@ -172,6 +182,7 @@ def _build(settings: Settings, give_up: Callable[[str], object]) -> tuple[Emulat
     address = find_engine(os.environ)
     client = connect(address)
     announce = announcer(sys.stderr)
+    data = made(settings.data_dir)
     if few := raise_limit():
         announce(Progress(few))
     cache = places.cache(os.environ, lambda line: announce(Progress(line)))
@@ -182,18 +193,20 @@ def _build(settings: Settings, give_up: Callable[[str], object]) -> tuple[Emulat
         architecture=settings.architecture,
         choice=ImageChoice(settings.images),
     )
-    scratch = open_scratch(settings.data_dir)
+    scratch = open_scratch(data)
     if isinstance(scratch, str):
         announce(Progress(f"{UNLIMITED}{scratch}"))
         health.report(DISKS, f"{UNLIMITED}{scratch}", degraded=True)
     engine = DockerEngine(
         client,
-        settings.data_dir.resolve() / "doors",
+        data / "doors",
         scratch=None if isinstance(scratch, str) else scratch,
-        reopen_scratch=partial(open_scratch, settings.data_dir),
+        reopen_scratch=partial(open_scratch, data),
         warn=lambda text: announce(Progress(text)),
+        passages=partial(usual, allowed=settings.container_callers),
         reaper=Reaper(address, ids.word(), health),
         health=health,
+        network=NetworkChoice(settings.network),
     )
     emulator = Emulator(
         settings,
@@ -228,15 +241,41 @@ def _end_with_stdin() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _log_handler() -> logging.Handler:
+    """Lines on stderr: much of them is what functions have said."""
+
+    class Lines(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return terminal.shown(super().format(record), sys.stderr)
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    return handler
+
+
 def _say(text: str, stream: TextIO | None = None) -> None:
     """To whoever still listens: the terminal may have gone, which is why we end."""
     with contextlib.suppress(OSError, ValueError):
-        print(text, file=stream or sys.stdout, flush=True)
+        terminal.write_line(text, stream or sys.stdout)
 
 
 def _red(text: str) -> str:
     plain = os.environ.get("NO_COLOR") or not sys.stderr.isatty()
     return text if plain else f"\033[31m{text}\033[0m"
+
+
+def openness(settings: Settings) -> str:
+    """What the start says of who is served without credentials beyond this machine; or nothing."""
+    if not settings.open_beyond_loopback:
+        return ""
+    if settings.auth == "strict":
+        return "--open-beyond-loopback means nothing with --auth strict: everybody has to sign in"
+    if is_local(settings.host):
+        return f"--open-beyond-loopback means nothing here: {settings.host} is loopback alone"
+    return (
+        f"warning: --open-beyond-loopback: whoever reaches {settings.host} port {settings.port} may"
+        " deploy and run functions, without credentials"
+    )
 
 
 def _welcome(emulator: Emulator, without: Sequence[str]) -> None:
@@ -246,14 +285,43 @@ def _welcome(emulator: Emulator, without: Sequence[str]) -> None:
     print(f"  Data          {emulator.settings.data_dir.resolve()}")
     strict = emulator.settings.auth == "strict"
     meant = "strict, as the real service" if strict else "open, no credentials needed"
+    if not (strict or emulator.settings.open_beyond_loopback or is_local(emulator.settings.host)):
+        meant = "open to loopback, no credentials needed; who calls from elsewhere signs in"
     print(f"  Sign-in       {meant}")
-    print(f'  Credentials   eval "$(taskdock env --data-dir {emulator.settings.data_dir})"')
+    folder = shlex.quote(str(emulator.settings.data_dir))
+    print(f'  Credentials   eval "$(taskdock env --data-dir {folder})"')
+    _tell_what_was_made(emulator, is_terminal=sys.stdout.isatty())
+    if without:
+        print(f"  Degraded      {', '.join(without)}; more: taskdock doctor")
+    print("  Stop          Ctrl-C", flush=True)
+
+
+def _tell_what_was_made(emulator: Emulator, *, is_terminal: bool) -> None:
+    """At the first start, and where that fails: the next one does not know the password any more.
+
+    `is_terminal`: who reads it is there. A log, such as CI's, is read later, and by others.
+    """
     local = emulator.directory.local
-    if local.password is not None:
+    if local.password is None:
+        return
+    if is_terminal:
         print("  Made at this first start, and shown only now:")
         print(f"    e-mail {ADMINISTRATOR}, password {local.password}")
         print(f"    OAuth2 client id {local.application.client_id},")
         print(f"      client secret {local.application.client_secret}")
-    if without:
-        print(f"  Degraded      {', '.join(without)}; more: taskdock doctor")
-    print("  Stop          Ctrl-C", flush=True)
+        return
+    file = emulator.settings.data_dir.resolve() / own_folder.ADMINISTRATOR
+    values = {
+        "EMAIL": ADMINISTRATOR,
+        "PASSWORD": local.password,
+        "CLIENT_ID": local.application.client_id,
+        "CLIENT_SECRET": local.application.client_secret,
+    }
+    try:
+        own_files.write(file, "".join(f"{name}={value}\n" for name, value in values.items()))
+    except OSError as error:
+        print(f"  Administrator {ADMINISTRATOR}; its password is lost: {file} cannot be written,")
+        print(f"                {error.strerror}; it still signs in by: taskdock env")
+    else:
+        print(f"  Administrator {ADMINISTRATOR}, made at this first start;")
+        print(f"                its password and the OAuth2 client are in {file}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from enum import Enum
+from ipaddress import ip_network
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from emulator.errors import StartupError
 
@@ -27,18 +28,46 @@ class ImageChoice(str, Enum):
     """A stand-in where there is one, else what is here; nothing is pulled."""
 
 
+class NetworkChoice(str, Enum):
+    """Which network functions' containers have."""
+
+    ENGINE = "engine"
+    """The engine's own, as any container."""
+    ISOLATED = "isolated"
+    """One in which they do not reach each other."""
+    NONE = "none"
+    """None: they reach this server alone, by their doors."""
+
+
 class Settings(BaseModel):
     """The settings of one server. Frozen: a server is started anew to change them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = Field("localhost", description="address to serve the API on")
+    allowed_host: tuple[str, ...] = Field(
+        (),
+        description="further names or addresses that the API may be called by, beside localhost;"
+        " .example.org: all below it",
+    )
+    open_beyond_loopback: bool = Field(
+        False,
+        description="serve requests without credentials to whoever reaches the port; without it,"
+        " to this machine's loopback alone",
+    )
     port: int = Field(8080, ge=0, le=65535, description="port of the API; 0 picks a free one")
     data_dir: Path = Field(Path(".taskdock"), description="folder for the database and the code")
     auth: str = Field(
         "open",
         pattern="^(open|strict)$",
         description="open: requests without credentials may do everything; strict: as the service",
+    )
+    function_credentials: str = Field(
+        "auto",
+        pattern="^(auto|all|limited|none)$",
+        description="what functions may do here by the credentials that they are given; all:"
+        " everything; limited: what may be done by who deployed them; none: they get none; auto:"
+        " all, with --auth strict limited",
     )
     concurrency: int = Field(8, ge=1, le=1000, description="queued tasks run side by side")
     direct_concurrency: int = Field(
@@ -62,6 +91,17 @@ class Settings(BaseModel):
         pattern="^(auto|registry|standin)$",
         description="auto: AWS's image, a stand-in where it cannot be had; registry: never a"
         " stand-in; standin: a stand-in where there is one, and nothing is pulled",
+    )
+    network: str = Field(
+        "engine",
+        pattern="^(engine|isolated|none)$",
+        description="engine: functions' containers are in the engine's own network; isolated: they"
+        " do not reach each other, and start slower; none: they reach this server alone",
+    )
+    container_callers: tuple[str, ...] = Field(
+        (),
+        description="addresses and networks from which containers of an engine on another machine"
+        " may call, beside that machine's own",
     )
     region: str = Field(
         "us-east-1", pattern="^[a-z]{2,}(-[a-z]+)+-[0-9]+$", description="AWS region of functions"
@@ -102,19 +142,34 @@ class Settings(BaseModel):
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="how much is logged"
     )
 
+    @field_validator("allowed_host", "container_callers", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return [part.strip() for part in value.split(",") if part.strip()]
+
+    @field_validator("container_callers")
+    @classmethod
+    def _are_networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for each in given:
+            ip_network(each, strict=False)
+        return given
+
     @classmethod
     def load(
         cls, given: Mapping[str, object], environment: Mapping[str, str] | None = None
     ) -> Settings:
         """Settings from `given` values, then TASKDOCK_* variables, then defaults.
 
-        A `given` value of None counts as not given. Raises `StartupError` naming the bad value.
+        A `given` value of None, or an empty tuple, counts as not given. Raises `StartupError`
+        naming the bad value.
         """
         environment = os.environ if environment is None else environment
         values: dict[str, object] = {}
         for name in cls.model_fields:
             variable = environment.get(f"TASKDOCK_{name.upper()}")
-            if given.get(name) is not None:
+            if given.get(name) not in (None, ()):
                 values[name] = given[name]
             elif variable:
                 values[name] = variable

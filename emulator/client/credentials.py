@@ -5,7 +5,13 @@ A server's file has the form of ~/.exh/credentials, which the exh command reads:
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import ipaddress
+import re
 import shlex
+import socket
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,19 +19,86 @@ import requests
 from oauthlib import oauth1
 from requests.auth import AuthBase
 
-from emulator.client.errors import NoServer
+from emulator import own_files, own_folder
+from emulator.client.errors import ForeignCredentials, NoServer, NotWritten
+from emulator.errors import ForeignFile
 
-FILE = "credentials"  # in the data folder, while the server runs
+FILE = own_folder.CREDENTIALS  # in the data folder, while the server runs
 _KEYS = ("CONSUMER_KEY", "CONSUMER_SECRET", "TOKEN", "TOKEN_SECRET")
+_NAMES = ("API_HOST", *(f"API_OAUTH_{key}" for key in _KEYS))
+_VALUE = re.compile(r"[A-Za-z0-9._~+/=-]{1,200}")
+_HOST = re.compile(r"http://(?P<host>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 
 
 def read(data_dir: Path) -> dict[str, str]:
-    """The variables of the server that uses the folder, API_HOST first. Raises `NoServer`."""
+    """The variables of the server that uses the folder, API_HOST first.
+
+    The folder and the file have to be the user's own, as the server wants them, and hold what a
+    server of this machine writes and nothing else: it goes to a shell, and requests go where it
+    says. Raises `NoServer` or `ForeignCredentials`.
+    """
     try:
-        lines = (data_dir / FILE).read_text().splitlines()
+        folder = own_folder.check(data_dir)
+        file = folder / FILE
+        text = own_files.read(file)
+    except ForeignFile as error:
+        raise ForeignCredentials(error.message) from None
     except OSError:
         raise NoServer(data_dir) from None
-    return dict(line.split("=", 1) for line in lines if "=" in line)
+    lines = text.split("\n")
+    variables = dict(line.split("=", 1) for line in lines[:-1] if "=" in line)
+    names = tuple(variables)
+    if names != _NAMES or len(lines) != len(_NAMES) + 1 or lines[-1]:
+        raise _refusal(file, f"it has other lines than {', '.join(_NAMES)}")
+    for name in _NAMES[1:]:
+        if not _VALUE.fullmatch(variables[name]):
+            raise _refusal(file, f"{name} has characters that no server puts there")
+    host = _HOST.fullmatch(variables["API_HOST"])
+    if host is None:
+        raise _refusal(file, "API_HOST is no http://HOST:PORT")
+    if not is_here(host["host"]) and not _is_held(folder / own_folder.LOCK):
+        raise _refusal(file, f"API_HOST {variables['API_HOST']} is no address of this machine")
+    return variables
+
+
+def is_here(host: str) -> bool:
+    """Whether a host is this machine for sure. No name server is asked: it could be theirs who have
+    written the name, and say something else the next time."""
+    name = host.strip("[]").lower().rstrip(".")
+    if name in ("localhost", socket.gethostname().lower()) or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    if address.is_loopback:
+        return True
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((name, 0))  # which an address of another machine cannot be
+        return not address.is_multicast
+    except OSError:
+        return False
+
+
+def _is_held(lock: Path) -> bool:
+    """Whether a server of this machine has the folder: then what is in it is its own."""
+    try:
+        with open(own_files.open_file(lock)) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except (OSError, ForeignFile):
+        pass
+    return False
+
+
+def _refusal(file: Path, what: str) -> ForeignCredentials:
+    return ForeignCredentials(
+        f"{file} was not written by a taskdock server of this machine: {what}; nothing was taken"
+        " from it: if no server runs there, remove it"
+    )
 
 
 def as_exports(variables: Mapping[str, str]) -> str:
@@ -40,11 +113,31 @@ def exh_file(home: Path) -> Path:
     return home / ".exh" / "credentials"
 
 
+def has_another(file: Path, variables: Mapping[str, str]) -> bool:
+    """Whether something is there that writing would replace."""
+    try:
+        return own_files.read(file) != as_file(variables)
+    except FileNotFoundError:
+        return False
+    except (OSError, ForeignFile):
+        return True
+
+
 def write_exh(file: Path, variables: Mapping[str, str]) -> None:
-    file.parent.mkdir(exist_ok=True)
-    file.touch()
-    file.chmod(0o600)  # before there is anything to read
-    file.write_text(as_file(variables))
+    """For the user alone from its making on, and whole or not at all. A link in its place is
+    replaced, and what that leads to stays as it is. Raises `NotWritten`."""
+    try:
+        with contextlib.suppress(FileExistsError):
+            file.parent.mkdir(mode=0o700)
+        own_files.check(file.parent, stat.S_IFDIR)
+        own_files.write(file, as_file(variables))
+    except ForeignFile:
+        raise NotWritten(
+            f"{file.parent} is no folder of this user's own (it may be a link), so nothing was"
+            ' written there; without that file: eval "$(taskdock env)"'
+        ) from None
+    except OSError as error:
+        raise NotWritten(f"{file} cannot be written: {error.strerror or error}") from None
 
 
 def signature(url: str, environment: Mapping[str, str]) -> AuthBase | None:

@@ -8,10 +8,13 @@ TaskdockError
 └── WrongCall                   nothing was done: the call has to be changed
     ├── ServerUnreachable
     ├── NoServer
+    ├── ForeignCredentials
+    ├── NotWritten
     ├── UnknownFunction
     ├── UnknownTask
     ├── NotSubscribed
     ├── BadTaskConfig
+    ├── NotAllowed
     └── BadPackage
 
 Which exit code belongs to which class: `cli.py`.
@@ -20,6 +23,7 @@ Which exit code belongs to which class: `cli.py`.
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -67,8 +71,16 @@ class NoServer(WrongCall):
     def __init__(self, data_dir: Path) -> None:
         super().__init__(
             f"no taskdock server runs on the data folder {data_dir}; start one with: taskdock serve"
-            f" --data-dir {data_dir}"
+            f" --data-dir {shlex.quote(str(data_dir))}"
         )
+
+
+class ForeignCredentials(WrongCall):
+    """What the data folder has as credentials is not a server's of this machine."""
+
+
+class NotWritten(WrongCall):
+    """A file of the user's could not be written, and is as it was."""
 
 
 class UnknownFunction(WrongCall):
@@ -98,6 +110,19 @@ class NotSubscribed(WrongCall):
 
 class BadTaskConfig(WrongCall):
     """The task-config.json cannot be used."""
+
+
+class NotAllowed(WrongCall):
+    """The task-config.json wants variables of the environment that it was not given."""
+
+    def __init__(self, source: str, variables: Sequence[str], *, asked: bool) -> None:
+        """`asked`: somebody has said no; else there was no terminal to ask at."""
+        named = ", ".join(variables)
+        why = "this was not allowed" if asked else "there is no terminal to ask at"
+        super().__init__(
+            f"{source}: it would give the function {named} of your environment, and {why}; nothing"
+            " of it is deployed. Let it have them with --yes, or set its own with --env NAME=VALUE"
+        )
 
 
 class BadPackage(WrongCall):

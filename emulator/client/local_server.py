@@ -18,9 +18,12 @@ from time import sleep
 from types import TracebackType
 from typing import IO
 
+from emulator import own_files
 from emulator.client.api import FAILING, Json, TaskService
 from emulator.client.errors import NotStarted, ServerUnreachable
 from emulator.clock import Clock
+from emulator.errors import ForeignFile
+from emulator.own_folder import LOCK
 from emulator.settings import LIFELINE
 
 _URL_LINE = re.compile(r"Task Service\s+(http://\S+)")
@@ -43,7 +46,7 @@ class LocalServer:
         options = ["--port", "0", "--data-dir", str(data_dir), "--log-level", "WARNING"]
         options += ["--auth", "open"]  # we know no credentials of it
         self._command = [*command, "serve", *options]
-        self._lock = data_dir / "lock"  # which a server holds as long as it lives
+        self._lock = data_dir / LOCK  # which a server holds as long as it lives
         self._clock = clock
         self._on_line = on_line
         self._readers: list[threading.Thread] = []
@@ -81,8 +84,11 @@ class LocalServer:
     def _await_another(self) -> None:
         """Waits for a server that an earlier, killed call of us has left and that is stopping."""
         try:
-            file = self._lock.open()
-        except OSError:  # nobody was here yet; or the server says what is wrong with the folder
+            file = open(own_files.open_file(self._lock))  # noqa: SIM115 - closed below
+        except (
+            OSError,
+            ForeignFile,
+        ):  # nobody was here yet; or the server says what is wrong with the folder
             return
         began = said = self._clock.monotonic()
         with file:

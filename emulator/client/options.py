@@ -96,10 +96,18 @@ def start_time(command: Command) -> Command:
 def settings(command: Command) -> Command:
     """An option for each of the settings, which check the values themselves."""
     for name, field in reversed(Settings.model_fields.items()):
+        default = field.default
+        shape: dict[str, Any]
+        if isinstance(default, bool):
+            shape, default = {"is_flag": True, "default": None}, "yes" if default else "no"
+        elif isinstance(default, tuple):
+            shape, default = {"multiple": True, "metavar": "TEXT"}, "none; repeat for more"
+        else:
+            shape = {"metavar": getattr(field.annotation, "__name__", "text").upper()}
         command = click.option(
             f"--{name.replace('_', '-')}",
-            metavar=getattr(field.annotation, "__name__", "text").upper(),
-            help=f"{field.description}  [{field.default}; TASKDOCK_{name.upper()}]",
+            help=f"{field.description}  [{default}; TASKDOCK_{name.upper()}]",
+            **shape,
         )(command)
     return command
 

@@ -1,6 +1,7 @@
 """Output: JSON for programs, tables on a terminal, plain aligned lines anywhere else.
 
-What a program may read goes to stdout; everything else is a note, on stderr.
+What a program may read goes to stdout; everything else is a note, on stderr. Nothing else of the
+command prints: whatever came from a function or the server is made harmless here for a terminal.
 """
 
 from __future__ import annotations
@@ -9,21 +10,23 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import click
+
+from emulator import terminal
 
 _MIB = 1024 * 1024  # bytes; the server's limits are in these
 
 
 def document(value: object) -> None:
     """One JSON document on stdout."""
-    click.echo(as_text(value, indent=2))
+    plain(as_text(value, indent=2))
 
 
 def line(value: object) -> None:
     """One JSON document on one line of stdout."""
-    click.echo(as_text(value))
+    plain(as_text(value))
 
 
 def as_text(value: object, *, indent: int | None = None) -> str:
@@ -32,8 +35,24 @@ def as_text(value: object, *, indent: int | None = None) -> str:
     return json.dumps(value, indent=indent, ensure_ascii=not unicode)
 
 
+def plain(text: str = "") -> None:
+    """A line on stdout."""
+    click.echo(terminal.shown(text, sys.stdout), color=_kept(sys.stdout))
+
+
 def note(text: str) -> None:
-    click.echo(text, err=True)
+    """A line on stderr."""
+    click.echo(terminal.shown(text, sys.stderr), err=True, color=_kept(sys.stderr))
+
+
+def agreed(question: str) -> bool:
+    """What somebody at the terminal answers; it is asked on stderr."""
+    return click.confirm(terminal.shown(question, sys.stderr), err=True)
+
+
+def _kept(stream: TextIO) -> bool | None:
+    """For click, which takes colours out of what is no terminal: that gets all of it."""
+    return None if stream.isatty() else True
 
 
 def say(text: str = "") -> None:
@@ -43,7 +62,7 @@ def say(text: str = "") -> None:
     which click.echo() would get round.
     """
     styled = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    print(text if styled else click.unstyle(text), flush=True)
+    print(terminal.shown(text if styled else click.unstyle(text), sys.stdout), flush=True)
 
 
 def message(text: str, *, terminal: bool) -> str:
@@ -111,7 +130,8 @@ def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for number, column in enumerate(columns):
         drawing.add_column(column, overflow="fold", no_wrap=number == 0)  # what is copied, whole
     for row in rows:
-        drawing.add_row(*(text.Text(cell) for cell in row))
+        safe = (terminal.printable(cell, colours=False) for cell in row)
+        drawing.add_row(*(text.Text(cell) for cell in safe))
     console.Console().print(drawing)
 
 
@@ -119,4 +139,4 @@ def _aligned(rows: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+        plain("  ".join(cells).rstrip())

@@ -15,9 +15,14 @@ MEGABYTE = 1024 * 1024
 # What the Task Service takes as a zip file, and what AWS Lambda takes when it is unpacked.
 ZIPPED_LIMIT = 10 * MEGABYTE
 UNPACKED_LIMIT = 250 * MEGABYTE
+FILES_LIMIT = 100_000
+"""More than any package that fits holds; of a folder such as / not even the names are all read."""
 
-# What tools leave behind; with it, the same code would be another zip file every time.
-_LEFT_OUT = {"__pycache__", ".git", ".DS_Store"}
+_UNPACKED = f"{UNPACKED_LIMIT // MEGABYTE} MB"
+
+# What tools leave behind; with it, the same code would be another zip file every time. A server's
+# data folder beside the code holds credentials too.
+_LEFT_OUT = {"__pycache__", ".git", ".DS_Store", ".taskdock"}
 # Where a link may lead that only a function's container has: layers, what can be written, its code.
 _OF_CONTAINERS = ("/opt", "/tmp", "/var/task")  # noqa: S108 - a name, nothing is written there
 _BEGINNING_OF_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
@@ -29,10 +34,10 @@ def zip_folder(folder: Path) -> bytes:
     Everyone may read what is in it, whatever the modes are here: a function does not own its code.
     Links are packed as links. Raises `BadPackage`.
     """
-    if not folder.is_dir():
-        raise BadPackage(f"{folder} is not a folder")
     try:
-        return _zip(folder, sorted(_files(folder)))
+        if not folder.is_dir():
+            raise BadPackage(f"{folder} is not a folder")
+        return _zip(folder, sorted(_bounded(folder)))
     except OSError as error:
         raise BadPackage(f"{error.filename} cannot be read: {error.strerror}") from None
 
@@ -40,32 +45,50 @@ def zip_folder(folder: Path) -> bytes:
 def _zip(folder: Path, files: list[Path]) -> bytes:
     if not files:
         raise BadPackage(f"{folder} holds no files")
-    if sum(file.lstat().st_size for file in files) > UNPACKED_LIMIT:
-        raise BadPackage(_too_big(folder, files, f"{UNPACKED_LIMIT // MEGABYTE} MB"))
-    target = io.BytesIO()
+    target, left = io.BytesIO(), UNPACKED_LIMIT
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in files:
-            mode, content = _link(file, folder) if file.is_symlink() else _file(file)
+            mode, content = _link(file, folder) if file.is_symlink() else _file(file, left)
+            left -= len(content)
+            if left < 0:  # it has grown since it was looked at
+                raise BadPackage(_too_big(folder, files, _UNPACKED))
             archive.writestr(_entry(file.relative_to(folder), mode), content)
     if target.tell() > ZIPPED_LIMIT:
         raise BadPackage(_too_big(folder, files, f"{ZIPPED_LIMIT // MEGABYTE} MB when zipped"))
     return target.getvalue()
 
 
+def _bounded(folder: Path) -> list[Path]:
+    """As `_files`. Raises `BadPackage` as soon as they are too many, or too much."""
+    files, size = [], 0
+    for file in _files(folder):
+        files.append(file)
+        size += file.lstat().st_size
+        if size > UNPACKED_LIMIT:
+            raise BadPackage(_too_big(folder, files, _UNPACKED))
+        if len(files) > FILES_LIMIT:
+            raise BadPackage(f"{folder} holds more than {FILES_LIMIT} files; is it the right one?")
+    return files
+
+
 def _files(folder: Path) -> Iterator[Path]:
     """Every file and link in the folder; none is looked for behind a link."""
-    for path in folder.iterdir():
-        if path.name in _LEFT_OUT:
-            continue
-        if path.is_symlink() or path.is_file():
-            yield path
-        elif path.is_dir():
-            yield from _files(path)
+    folders = [folder]
+    while folders:
+        for path in folders.pop().iterdir():
+            if path.name in _LEFT_OUT:
+                continue
+            if path.is_symlink() or path.is_file():
+                yield path
+            elif path.is_dir():
+                folders.append(path)
 
 
-def _file(file: Path) -> tuple[int, bytes]:
-    executable = file.stat().st_mode & stat.S_IXUSR
-    return stat.S_IFREG | (0o755 if executable else 0o644), file.read_bytes()
+def _file(file: Path, most: int) -> tuple[int, bytes]:
+    """Its mode, and its content as far as one byte beyond `most`."""
+    with file.open("rb") as opened:
+        executable = os.fstat(opened.fileno()).st_mode & stat.S_IXUSR
+        return stat.S_IFREG | (0o755 if executable else 0o644), opened.read(most + 1)
 
 
 def _link(link: Path, folder: Path) -> tuple[int, bytes]:
@@ -116,5 +139,5 @@ def _too_big(folder: Path, files: list[Path], limit: str) -> str:
     )
     return (
         f"{folder} is over {limit}, more than the Task Service takes; "
-        f"the biggest of its {len(files)} files: {named}"
+        f"the biggest of {len(files)} files: {named}"
     )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from emulator import terminal
 from emulator.client import output
 from emulator.clock import Clock, SystemClock
 
@@ -68,6 +69,7 @@ class _Bars:
         self._by_subject: dict[str, TaskID] = {}
 
     def show(self, line: str) -> None:
+        line = terminal.printable(line, colours=False)
         if match := _PERCENTAGE.fullmatch(line):
             percent = int(match["percent"])
             self._draw(match["what"], completed=percent, total=100, visible=percent < 100)

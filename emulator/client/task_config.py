@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +17,10 @@ from emulator.client.errors import BadTaskConfig
 from emulator.client.package import zip_folder
 
 FILE_NAME = "task-config.json"
+
+Allow = Callable[[str, Mapping[str, str]], object]
+"""Given the file, and the caller's variables that it takes by the names that the function has for
+them: raises where the caller does not let it have them."""
 
 
 class _Shape(BaseModel):
@@ -83,7 +87,7 @@ class TaskConfig(_Shape):
                 name: {"value": value} for name, value in self.environment.items()
             }
         if self.path is not None:
-            fields["code"] = base64.b64encode(zip_folder(folder / self.path)).decode()
+            fields["code"] = base64.b64encode(zip_folder(_inside(folder, self.path))).decode()
         return _without_none(fields)
 
 
@@ -101,6 +105,11 @@ def find(path: Path) -> list[Path]:
     if (path / FILE_NAME).is_file():
         return [path / FILE_NAME]
     found = sorted(path.glob(f"*/{FILE_NAME}"))
+    for file in found:
+        if not file.resolve().is_relative_to(path.resolve()):
+            raise BadTaskConfig(
+                f"{file} is a link out of {path}, to {file.resolve()}; deploy it by that path"
+            )
     if not found:
         raise BadTaskConfig(f"there is no {FILE_NAME} in {path} or in a folder of it")
     return found
@@ -112,15 +121,20 @@ def read(
     given: Mapping[str, object],
     environment: Mapping[str, str],
     caller_environment: Mapping[str, str],
+    allow: Allow,
 ) -> TaskConfig:
-    """The function that the file describes; what is `given`, and `environment`, win over it."""
+    """The function that the file describes; what is `given`, and `environment`, win over it.
+
+    Raises `BadTaskConfig`, and what `allow` raises: the file may be a stranger's, and the caller's
+    environment holds secrets.
+    """
     fields = {} if file is None else _parse(file)
     fields |= {to_camel(name): value for name, value in given.items() if value is not None}
     source = "the options" if file is None else str(file)
     stated = fields.get("environment", {})
     if isinstance(stated, dict) and (stated or environment):
         kept = {name: value for name, value in stated.items() if name not in environment}
-        fields["environment"] = {**_resolve(kept, caller_environment, source), **environment}
+        fields["environment"] = {**_resolve(kept, caller_environment, source, allow), **environment}
     try:
         return TaskConfig.model_validate(fields)
     except ValidationError as error:
@@ -140,22 +154,39 @@ def _parse(file: Path) -> dict[str, object]:
     return fields
 
 
+def _inside(folder: Path, path: str) -> Path:
+    """The code's folder. It is in the function's own, wherever links lead: a file that somebody
+    else has written shall not choose what of this machine is sent to a server."""
+    try:
+        code, own = (folder / path).resolve(), folder.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a circle of links; a NUL
+        raise BadTaskConfig(f"path {path!r} in {folder} leads nowhere: {error}") from None
+    if not code.is_relative_to(own):
+        raise BadTaskConfig(
+            f"path {path!r} leads out of {folder}, to {code}; only code in the folder of its"
+            f" {FILE_NAME} is deployed: put it there, or the file where the code is"
+        )
+    return folder / path
+
+
 def _resolve(
-    stated: Mapping[str, object], caller_environment: Mapping[str, str], source: str
+    stated: Mapping[str, object], caller_environment: Mapping[str, str], source: str, allow: Allow
 ) -> dict[str, object]:
     """A value that begins with $ names a variable of whoever deploys."""
-    resolved = dict(stated)
-    for name, value in stated.items():
-        if not isinstance(value, str) or not value.startswith("$"):
-            continue
-        variable = value[1:]
+    taken = {
+        name: value[1:]
+        for name, value in stated.items()
+        if isinstance(value, str) and value.startswith("$")
+    }
+    for name, variable in taken.items():
         if variable not in caller_environment:
             raise BadTaskConfig(
-                f"{source}: environment.{name} is {value}, but the variable {variable} is not set; "
-                f"set it, or give --env {name}=VALUE"
+                f"{source}: environment.{name} is ${variable}, but the variable {variable} is not"
+                f" set; set it, or give --env {name}=VALUE"
             )
-        resolved[name] = caller_environment[variable]
-    return resolved
+    if taken:
+        allow(source, taken)
+    return {**stated, **{name: caller_environment[each] for name, each in taken.items()}}
 
 
 def _word(problem: ErrorDetails) -> str:

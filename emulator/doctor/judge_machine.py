@@ -66,6 +66,8 @@ class DataFolder:
     is_locked: bool = False
     url: str = ""
     """Of the server that has locked it, if it says."""
+    foreign: str = ""
+    """Why it is not taken for the user's own, and what to do."""
 
 
 def python(version: tuple[int, int, int], sqlite: str) -> Finding:
@@ -79,6 +81,8 @@ def python(version: tuple[int, int, int], sqlite: str) -> Finding:
 
 
 def data_folder(seen: DataFolder) -> Finding:
+    if seen.foreign:
+        return broken(seen.foreign, "choose another folder with --data-dir")
     if "unable to open database file" in seen.fault:
         length = len(str(seen.path))
         return broken(
@@ -99,11 +103,9 @@ def data_folder(seen: DataFolder) -> Finding:
             f"give it to yourself: sudo chown -R $(id -u) {seen.path}",
             "or choose another folder with --data-dir",
         )
-    if seen.is_locked:
-        return ok(
-            f"{seen.path}, in use by a taskdock that runs ({seen.url or 'it serves nowhere'})"
-        )
-    return ok(f"{seen.path} {'can be made' if seen.is_new else 'can be written'}")
+    holder = f", in use by a taskdock that runs ({seen.url or 'it serves nowhere'})"
+    state = " can be made" if seen.is_new else " can be written"
+    return ok(f"{seen.path}{holder if seen.is_locked else state}")
 
 
 def cache(folder: Path, told: str) -> Finding:

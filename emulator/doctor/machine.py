@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from emulator import ids
+from emulator import ids, own_files, own_folder
 from emulator.descriptors import raise_limit
 from emulator.doctor.judge_machine import (
     UNLIMITED,
@@ -28,7 +28,7 @@ from emulator.doctor.judge_machine import (
     Loops,
     Room,
 )
-from emulator.errors import StartupError
+from emulator.errors import ForeignFile, StartupError
 
 _SECONDS_TO_ANSWER = 2.0
 _LOOP_CONTROL = "/dev/loop-control"
@@ -83,13 +83,17 @@ def inotify() -> Inotify | None:
 
 
 def data_folder(path: Path) -> DataFolder:
-    """Does in it what a server does at its start."""
+    """Does in it what a server does at its start. `path`: as it was given."""
     is_new = False
     try:
+        own_folder.check(path)
+        path = path.resolve()
         is_new = not path.exists()
         with made(path):
             fault = _try_database(path)
             return DataFolder(path, fault, is_new, *_holder(path))
+    except ForeignFile as error:
+        return DataFolder(path, foreign=error.message)
     except OSError as error:
         return DataFolder(path, error.strerror or str(error), is_new)
 
@@ -141,15 +145,15 @@ def _try_database(folder: Path) -> str:
 def _holder(folder: Path) -> tuple[bool, str]:
     """Whether a server holds the folder's lock, and where it is."""
     try:
-        with open(folder / "lock") as lock:
+        with open(own_files.open_file(folder / own_folder.LOCK)) as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return False, ""
     except BlockingIOError:
         pass
-    except OSError:
+    except (OSError, ForeignFile):
         return False, ""
-    with contextlib.suppress(OSError):
-        for line in (folder / "credentials").read_text().splitlines():
+    with contextlib.suppress(OSError, ForeignFile):
+        for line in own_files.read(folder / own_folder.CREDENTIALS).splitlines():
             name, _, value = line.partition("=")
             if name == "API_HOST":
                 return True, value

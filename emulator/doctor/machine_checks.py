@@ -44,8 +44,8 @@ class MachineChecks:
         return finding
 
     def data_folder(self) -> Finding:
-        seen = machine.data_folder(self.data)
-        if not seen.fault:
+        seen = machine.data_folder(self._settings.data_dir)
+        if not seen.fault and not seen.foreign:
             self.workshop = self._held.enter_context(machine.workshop(self.data))
         return judge_machine.data_folder(seen)
 

@@ -14,24 +14,29 @@ from pathlib import Path
 
 import docker
 from docker.errors import DockerException, InvalidConfigFile
-from docker.types import DriverConfig, LogConfig, Mount
+from docker.types import Mount
 from docker.utils.config import find_config_file
 
 from emulator.disk import SHORTAGES
-from emulator.engines import faults, logins
+from emulator.engines import faults, image_volumes, logins
 from emulator.engines.docker_container import DockerContainer, is_running, remove
 from emulator.engines.engine import Container, ContainerSpec, Listener
 from emulator.engines.facts import EngineFacts, Image, Kind, read_engine, read_image
 from emulator.engines.launcher.door import INSIDE, LAUNCHER, TOKEN, Door, Doors
 from emulator.engines.locate import PING_SECONDS
+from emulator.engines.making import Making, make, sweep_glimpses
+from emulator.engines.mounts import bind, tmp
+from emulator.engines.network import Network
 from emulator.engines.passages import Choice, Passage, Passages, usual
 from emulator.engines.passwd import Passwords
 from emulator.engines.reaper import Reaper
-from emulator.engines.scratch import FILE_SYSTEM, MOUNT_OPTIONS, NO_DISK, Disks, Scratch
+from emulator.engines.remedies import turned_away
+from emulator.engines.scratch import NO_DISK, Disks, Scratch
 from emulator.engines.surroundings import memory as machine_memory
 from emulator.errors import EngineError, EngineUnreachable, NotReachable, StartFailed
 from emulator.health import Health
 from emulator.reactor import Reactor
+from emulator.settings import NetworkChoice
 
 _REQUEST_LIMIT = 120  # seconds
 _CONNECTIONS = 64
@@ -85,6 +90,7 @@ class DockerEngine:
         passages: Passages = usual,
         reaper: Reaper | None = None,
         health: Health | None = None,
+        network: NetworkChoice = NetworkChoice.ENGINE,
     ) -> None:
         """`doors`: a folder for the doors of its containers, this engine's alone. `scratch`: disks
         of this machine, not used for an engine on another. `reopen_scratch`: gives new ones when
@@ -103,6 +109,7 @@ class DockerEngine:
         self._reaper = reaper
         self._choosing = threading.Lock()
         self._passwords = Passwords(self._api)
+        self._network = Network(self._api, network, self.facts.architecture, self._health)
         self._doors = Doors(doors, self.facts.architecture)
         self._disks = Disks(scratch, reopen=reopen_scratch, health=self._health, warn=warn)
         if (scratch or reopen_scratch) and (fault := _no_disks(self.facts)):
@@ -125,6 +132,19 @@ class DockerEngine:
         if self._reaper is not None:
             self._reaper.watch()
             spec = replace(spec, labels={**spec.labels, **self._reaper.labels})
+        try:
+            container = self._create_by_best(spec, listener, reactor)
+        except StartFailed as error:
+            if not self._network.is_lost(error):
+                raise
+            container = self._create_by_best(spec, listener, reactor)
+        self._network.try_it(container.id)
+        return container
+
+    def _create_by_best(
+        self, spec: ContainerSpec, listener: Listener, reactor: Reactor
+    ) -> DockerContainer:
+        """By the passage that others came by."""
         passage = self._choice.kept()
         if passage is None:
             with self._choosing:
@@ -146,7 +166,7 @@ class DockerEngine:
 
     def _create_by_any(
         self, spec: ContainerSpec, listener: Listener, reactor: Reactor
-    ) -> Container:
+    ) -> DockerContainer:
         """By the first passage that works. What fails by each of them is no fault of theirs."""
         failed: list[StartFailed] = []
         for passage in self._passages(self._api):
@@ -154,7 +174,8 @@ class DockerEngine:
                 container = self._create(spec, passage, listener, reactor)
             except NotReachable:
                 met = self._met(spec, passage, reactor)
-                failed.append(NotReachable(passage.explain(met)))
+                away = turned_away(self._doors.turned_away)
+                failed.append(NotReachable(passage.explain(met) + away))
             except StartFailed as error:
                 failed.append(error)
             else:
@@ -168,7 +189,7 @@ class DockerEngine:
         door = passage.door(self._doors, reactor.loop)
         id = ""
         try:
-            mounts = [_bind(INSIDE, door.folder, passage)]
+            mounts = [bind(INSIDE, door.folder, passage)]
             id = self._make(spec, mounts, door, passage, auto_remove=False)
             self._api.start(id)
             return int(self._api.wait(id, timeout=_ARRIVAL_LIMIT)["StatusCode"])
@@ -204,7 +225,7 @@ class DockerEngine:
 
     def _create(
         self, spec: ContainerSpec, passage: Passage, listener: Listener, reactor: Reactor
-    ) -> Container:
+    ) -> DockerContainer:
         scratch = self._disks.now()
         try:
             with contextlib.ExitStack() as held:  # by their mounts, from the start on
@@ -223,7 +244,7 @@ class DockerEngine:
         disk: str | None,
         listener: Listener,
         reactor: Reactor,
-    ) -> Container:
+    ) -> DockerContainer:
         loop = reactor.loop
         try:
             door = passage.door(self._doors, loop)
@@ -233,7 +254,11 @@ class DockerEngine:
         id = ""
         try:
             image = self._image(spec.image)
-            id = self._make(spec, self._mounts(spec, image, passage, door, disk), door, passage)
+            mounts = self._mounts(spec, image, passage, door, disk)
+            with image_volumes.held(self._api, image.id, image.volumes, spec.labels) as holder:
+                id = self._make(spec, mounts, door, passage, volumes_of=holder)
+            if image.volumes:
+                image_volumes.check(self._api.inspect_container(id))
             container = DockerContainer(
                 id,
                 api=self._api,
@@ -263,6 +288,7 @@ class DockerEngine:
 
     def sweep(self, label: str) -> int:
         self._doors.sweep()
+        sweep_glimpses(self._api)
         try:
             found = self._api.containers(all=True, filters={"label": label})
         except (DockerException, OSError) as error:
@@ -286,33 +312,29 @@ class DockerEngine:
         door: Door,
         passage: Passage,
         *,
+        volumes_of: str = "",
         auto_remove: bool = True,
     ) -> str:
-        created = self._api.create_container(
-            spec.image,
+        making = Making(
+            image=spec.image,
+            labels=spec.labels,
             entrypoint=[LAUNCHER],
-            command=list(door.addresses),
-            environment={TOKEN: door.token} if door.token else None,
-            platform=spec.platform,
+            command=door.addresses,
             name=spec.name,
+            platform=spec.platform,
+            environment={TOKEN: door.token} if door.token else {},
             user=_USER,
-            labels=dict(spec.labels),
-            host_config=self._api.create_host_config(
-                mem_limit=f"{spec.memory}m",
-                memswap_limit=f"{spec.memory}m",
-                pids_limit=_PIDS,
-                cap_drop=["ALL"],
-                cap_add=list(_LAUNCHERS),
-                security_opt=_security(self.facts),
-                read_only=True,
-                mounts=mounts,
-                extra_hosts=passage.hosts,
-                log_config=LogConfig(type="none"),  # all output goes through the launcher
-                auto_remove=auto_remove,
-            ),
-            use_config_proxy=False,  # proxies of this user's are not a function's business
+            capabilities=_LAUNCHERS,
+            security=_security(self.facts),
+            memory=spec.memory,
+            pids=_PIDS,
+            mounts=mounts,
+            volumes_of=volumes_of,
+            network=self._network.mode(),
+            hosts=passage.hosts,
+            removes_itself=auto_remove,
         )
-        return str(created["Id"])
+        return make(self._api, making)
 
     def _mounts(
         self,
@@ -322,13 +344,14 @@ class DockerEngine:
         door: Door,
         disk: str | None,
     ) -> list[Mount]:
-        mounts = [_tmp(disk), _bind(INSIDE, door.folder, passage)]
+        mounts = [tmp(disk), bind(INSIDE, door.folder, passage)]
+        mounts += image_volumes.temporary(image.volumes, spec.storage)
         if spec.code is not None:
-            mounts.append(_bind("/var/task", spec.code, passage))
+            mounts.append(bind("/var/task", spec.code, passage))
         users = self._passwords.for_image(image.id, spec.labels)
         if users is not None:
             name = f"passwd-{hashlib.sha256(users).hexdigest()[:16]}"
-            mounts.append(_bind("/etc/passwd", self._doors.file(name, users), passage))
+            mounts.append(bind("/etc/passwd", self._doors.file(name, users), passage))
         return mounts
 
 
@@ -358,24 +381,4 @@ def _no_disks(facts: EngineFacts) -> str:
 def _security(facts: EngineFacts) -> list[str]:
     """A function's code is a folder of this machine, which does not carry SELinux's label for
     containers; relabelling files of the user's would change what others may do with them."""
-    return ["no-new-privileges", *(["label=disable"] if facts.labels_files else [])]
-
-
-def _bind(inside: str, path: Path, passage: Passage) -> Mount:
-    """Raises `StartFailed`."""
-    there = passage.paths.find(path)
-    if there is None:
-        raise StartFailed(
-            f"the engine cannot see {path}: this taskdock runs in a container, where that is no"
-            " volume; give it one for its data folder, with -v"
-        )
-    return Mount(inside, str(there), type="bind", read_only=True)
-
-
-def _tmp(disk: str | None) -> Mount:
-    """A volume that goes with its container: on the given device, or else without a limit."""
-    if disk is None:
-        return Mount("/tmp", None, type="volume")  # noqa: S108 - the container's own
-    options = {"type": FILE_SYSTEM, "device": disk, "o": MOUNT_OPTIONS}
-    driver = DriverConfig("local", options)
-    return Mount("/tmp", None, type="volume", no_copy=True, driver_config=driver)  # noqa: S108
+    return ["label=disable"] if facts.labels_files else []

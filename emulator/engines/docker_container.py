@@ -112,7 +112,7 @@ class DockerContainer:
                 candidates=candidates,
                 arguments=arguments if program.candidates else command[1:],
                 variables={**image.variables, **program.environment},
-                folder=program.working_directory,
+                folder=program.working_directory or image.working_directory,
             )
         )
 

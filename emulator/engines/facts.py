@@ -59,6 +59,8 @@ class Image:
     entrypoint: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[str, ...] = ()
+    working_directory: str | None = None
 
 
 def read_engine(info: Any, version: Any) -> EngineFacts:
@@ -97,6 +99,8 @@ def read_image(image: Any) -> Image:
         entrypoint=_words(image, "Config", "Entrypoint"),
         arguments=_words(image, "Config", "Cmd"),
         variables={"PATH": _PATH, **{name: value for name, _, value in pairs}},
+        volumes=_names(image, "Config", "Volumes"),
+        working_directory=text(image, "Config", "WorkingDir") or None,
     )
 
 
@@ -129,6 +133,12 @@ def items(answer: Any, *keys: str) -> Sequence[Any]:
 
 def _words(answer: Any, *keys: str) -> tuple[str, ...]:
     return tuple(word for word in items(answer, *keys) if isinstance(word, str))
+
+
+def _names(answer: Any, *keys: str) -> tuple[str, ...]:
+    """The keys of an object."""
+    found = at(answer, *keys)
+    return tuple(map(str, found)) if isinstance(found, Mapping) else ()
 
 
 def _kind(info: Any, version: Any) -> Kind:

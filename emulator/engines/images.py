@@ -27,9 +27,10 @@ from requests.exceptions import RequestException
 
 from emulator import places
 from emulator.clock import Clock, SystemClock
-from emulator.engines import faults, registry
+from emulator.engines import faults, references, registry
 from emulator.engines.facts import at, items, number, text
 from emulator.engines.inquiries import ask_registry
+from emulator.engines.processors import Processors
 from emulator.engines.pull import Puller
 from emulator.engines.registry import Fault, Memory, file_name, registry_of
 from emulator.engines.source import Found
@@ -87,6 +88,7 @@ class Images:
         clock: Clock | None = None,
         standins: Standins | None = None,
         puller: Puller | None = None,
+        processors: Processors | None = None,
         architecture: str = _ANY,
         choice: ImageChoice = ImageChoice.AUTO,
     ) -> None:
@@ -97,7 +99,7 @@ class Images:
         self._platform = platform(architecture)
         self._choice = choice
         self._known: dict[ImageRequest, _Known] = {}
-        self._foreign: set[str] = set()  # ids of images that were seen to run by emulation
+        self._foreign: set[str] = set()  # ids of images for another processor that may run here
         self._client = client
         self._announce = announce
         self._cache = cache or places.cache(os.environ, lambda line: announce(Progress(line)))
@@ -105,6 +107,7 @@ class Images:
         self._memory = Memory(self._cache / "silent", self._clock)
         self._standins = standins or Standins(client, announce, cache=self._cache)
         self._puller = puller or Puller(client, announce)
+        self._processors = processors or Processors(client.api)
 
     def ensure(self, request: ImageRequest, *, anew: bool = False) -> str:
         """The reference to run, as `find` finds it."""
@@ -116,6 +119,8 @@ class Images:
         `anew`: ask the registry also when it could not be reached a moment ago. Raises
         `ImageNotAvailable`, also when the engine cannot run what there is.
         """
+        if request.reference and references.fault(request.reference):
+            raise ImageNotAvailable(references.refusal(request.reference))
         with _engine_answers():
             known = None if anew else self._known.get(request)
             if known is None or not self._holds(request, known):
@@ -239,26 +244,17 @@ class Images:
         if None in (made_for, own) or made_for == own or _id(image) in self._foreign:
             return image
         what = f"{reference} is for {made_for} and the engine is {own}"
-        if not self._runs(reference):
+        runs = self._processors.runs(_architecture_of(image))
+        if runs is False:
             raise ImageNotAvailable(
                 f"{what}, which cannot run it: build the image for {own}, or give the engine an"
                 " emulator (docker run --privileged --rm tonistiigi/binfmt --install all)"
             )
         self._foreign.add(_id(image))
-        self._announce(Progress(f"{what}: it runs by emulation, several times slower"))
+        seen = "it runs by emulation, several times slower"
+        told = seen if runs else "whether it can run shows when a function of it is called"
+        self._announce(Progress(f"{what}: {told}"))
         return image
-
-    def _runs(self, reference: str) -> bool:
-        made = self._client.containers.create(
-            reference, entrypoint=["/bin/sh", "-c", ":"], network_disabled=True
-        )
-        try:
-            made.start()
-            return number(made.wait(), "StatusCode") == 0
-        except APIError:
-            return False
-        finally:  # one that did not start is there, too
-            made.remove(force=True, v=True)
 
     @cached_property
     def _own_platform(self) -> str | None:
@@ -371,6 +367,10 @@ def _id(image: Image) -> str:
     return text(image.attrs, "Id")
 
 
+def _architecture_of(image: Image) -> str:
+    return text(image.attrs, "Architecture")
+
+
 def _platform_of(image: Image) -> str | None:
-    architecture = text(image.attrs, "Architecture")
+    architecture = _architecture_of(image)
     return f"linux/{architecture}" if architecture else None

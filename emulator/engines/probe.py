@@ -50,29 +50,18 @@ class Probe:
     def image(self) -> str:
         """Its reference; functions' containers could be made of it. Raises `ImageNotAvailable`, and
         what docker-py and requests raise."""
-        tag = f"{_IMAGE}:{self._architecture or 'unknown'}-{_EDITION}"
-        if self._is_here(tag):
-            return tag
+        tag = f"{self._architecture or 'unknown'}-{_EDITION}"
+        if _is_here(self._api, f"{_IMAGE}:{tag}"):
+            return f"{_IMAGE}:{tag}"
         program = self._program()
         if program is not None:
-            named = tag.partition(":")[2]
-            self._api.import_image_from_data(_layer(program), repository=_IMAGE, tag=named)
-            if not self._is_here(tag):  # Podman calls it "latest", whatever it is told
-                self._api.tag(f"{_IMAGE}:latest", _IMAGE, named)
-            return tag
+            return import_image(self._api, _layer(program), _IMAGE, tag)
         if self._fetch is not None:
             return self._fetch(_REGISTRY)
         raise ImageNotAvailable(
             "there is no static busybox for a container of taskdock's own; install one with this"
             " system's package manager (Debian, Ubuntu: busybox-static)"
         )
-
-    def _is_here(self, tag: str) -> bool:
-        try:
-            self._api.inspect_image(tag)  # type: ignore[no-untyped-call]
-        except ImageNotFound:
-            return False
-        return True
 
     def _program(self) -> bytes | None:
         """A static busybox for the engine's processor, if there is one."""
@@ -86,6 +75,25 @@ class Probe:
             if is_static(program, self._architecture):
                 return program
         return None
+
+
+def import_image(api: docker.APIClient, layer: bytes, repository: str, tag: str) -> str:
+    """The reference of an image of this one layer, which is made if it is not here. Raises what
+    docker-py and requests raise."""
+    reference = f"{repository}:{tag}"
+    if not _is_here(api, reference):
+        api.import_image_from_data(layer, repository=repository, tag=tag)
+        if not _is_here(api, reference):  # Podman calls it "latest", whatever it is told
+            api.tag(f"{repository}:latest", repository, tag)
+    return reference
+
+
+def _is_here(api: docker.APIClient, reference: str) -> bool:
+    try:
+        api.inspect_image(reference)  # type: ignore[no-untyped-call]
+    except ImageNotFound:
+        return False
+    return True
 
 
 def is_static(program: bytes, architecture: str) -> bool:

@@ -30,6 +30,16 @@ def explain(errno: int, ways: Sequence[Way]) -> str:
     )
 
 
+def turned_away(address: str) -> str:
+    """What is said beside it when a caller from there was turned away; empty: none was."""
+    if not address:
+        return ""
+    return (
+        f"\n    or, if {address} is where the engine's containers call from, which was turned away"
+        f" as no address of the engine's: taskdock serve --container-callers {address}"
+    )
+
+
 def _named(way: Way) -> str:
     if way.reach == ENGINES_OWN:
         return "this machine's address, as the engine has it (host-gateway),"

@@ -165,14 +165,21 @@ class Standins:
         if recipe.pip:
             what = f"{recipe.tag}: fetching {', '.join(recipe.pip)} from PyPI"
             self._tell(pulse, Progress(what))
-            ingredients.pip(recipe.pip, _new(context / "pip"), architecture, recipe.version)
+            lock = self._lock(recipe, ".txt")
+            ingredients.pip(lock, _new(context / "pip"), architecture, recipe.version)
         if recipe.npm:
             what = f"{recipe.tag}: fetching {', '.join(recipe.npm)} from npm"
             self._tell(pulse, Progress(what))
-            with self._alone("npm"):
-                client = ingredients.npm_client(self._cache)
-            ingredients.npm(client, recipe.npm, _new(context / "npm"), architecture)
+            client = ingredients.npm_client(
+                self._folder / "locks" / "npm-client.txt", context.parent / "npm-client"
+            )
+            lock = self._lock(recipe, ".json")
+            ingredients.npm(client, recipe.npm, lock, _new(context / "npm"), architecture)
         ingredients.readable(context)
+
+    def _lock(self, recipe: Recipe, ending: str) -> Path:
+        """Which versions of what the recipe names are taken, with their hashes."""
+        return self._folder / "locks" / f"{recipe.name.replace(':', '-')}{ending}"
 
     def _assemble(self, recipe: Recipe, context: Path, pulse: Pulse) -> None:
         what = f"{recipe.tag}: assembling"
@@ -218,6 +225,9 @@ class Standins:
         for path in sorted((self._folder / recipe.folder).rglob("*")):
             if path.is_file() and path.suffix != ".pyc":
                 digest.update(path.name.encode() + path.read_bytes())
+        for lock in (self._lock(recipe, ".txt"), self._lock(recipe, ".json")):
+            if lock.is_file():
+                digest.update(lock.read_bytes())
         for need in recipe.needs.values():
             digest.update(self._digest(need).encode())
         return digest.hexdigest()

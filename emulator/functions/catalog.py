@@ -7,12 +7,15 @@ so nobody else changes them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from emulator import ids
 from emulator.clock import Clock
+from emulator.engines import references
 from emulator.errors import AlreadyExists, BadConfiguration, NotFound
 from emulator.functions import runtimes
 from emulator.functions.code import MAX_ZIPPED, CodeStore
@@ -25,6 +28,7 @@ from emulator.functions.function import (
     RetryPolicy,
     check_environment,
     check_name,
+    deployers,
 )
 from emulator.store.database import Store
 from emulator.store.tables import FunctionRow
@@ -50,22 +54,27 @@ class Catalog:
         *,
         zipped: bytes | None,
         max_zipped: int = MAX_ZIPPED,
+        by: tuple[str, ...] = (),
         **properties: Any,
     ) -> Function:
-        """Makes a new function of `Function`'s properties.
+        """Makes a new function of `Function`'s properties. `by`: ids of the users whose work it is.
 
         Raises `BadFunctionName`, `BadConfiguration`, `UnknownRuntime`, `BadFunctionCode`,
         `AlreadyExists` or `StorageError`; nothing is kept then.
         """
         check_name(name)
-        function = Function(name=name, update_timestamp=self._clock.now(), **properties)
+        function = Function(
+            name=name,
+            update_timestamp=self._clock.now(),
+            deployers=by,
+            credentials_key=ids.word(40),
+            **properties,
+        )
         _check(function, zipped)
-        with self._writing:
-            if name in self._functions:
-                raise AlreadyExists(f"there is a function named '{name}' already")
-            if zipped is not None:
-                with self._store.disk.told():
-                    function = replace(function, code=self._code.add(zipped, max_zipped))
+        self._check_new(name)
+        with self._added(zipped, max_zipped) as code, self._writing:
+            self._check_new(name)  # another may have come while this one was unpacked
+            function = replace(function, code=code)
             FunctionRow.insert(**_to_row(function)).execute(self._store.db)
             self._functions[name] = function
         self._changed(name)
@@ -78,16 +87,23 @@ class Catalog:
         zipped: bytes | None = None,
         max_zipped: int = MAX_ZIPPED,
         annotated: Mapping[str, Any] | None = None,
+        judge: Callable[[Function], object] = lambda _: None,
+        by: tuple[str, ...] = (),
         **properties: Any,
     ) -> Function:
         """Changes only what is named, `annotated` in its annotations; raises as `deploy` does, and
-        `NotFound`."""
-        with self._writing:
-            before = self.get(name)
+        `NotFound`. Of two at once the one that ends last has its way, in what it names.
+
+        `judge` is given the function that is changed; what it raises, this does.
+        """
+
+        def change(code: str | None) -> Function:
+            held = before = self.get(name)
+            judge(held)
             if properties.get("image"):  # takes the place of code
                 before = replace(before, code=None, runtime=None, entry_point=None)
             elif zipped is not None:
-                before = replace(before, image=None, image_config=None)
+                before = replace(before, image=None, image_config=None, code=code)
             after = replace(
                 before,
                 update_timestamp=self._clock.now(),
@@ -95,9 +111,12 @@ class Catalog:
                 **properties,
             )
             _check(after, zipped)
-            if zipped is not None:
-                with self._store.disk.told():
-                    after = replace(after, code=self._code.add(zipped, max_zipped))
+            given = {*properties, *(() if zipped is None else ("code",))}
+            return replace(after, deployers=deployers(held, after, by, given=given))
+
+        change(None)  # before a zip is unpacked in vain
+        with self._added(zipped, max_zipped) as code, self._writing:
+            after = change(code)
             FunctionRow.update(**_to_row(after)).where(FunctionRow.name == name).execute(
                 self._store.db
             )
@@ -158,17 +177,35 @@ class Catalog:
         return [functions[name] for name in sorted(functions)]
 
     def tidy(self) -> None:
-        """Removes code that no function has any more.
+        """Sets code aside that no function has any more. Raises `StartupError`.
 
         Only while nothing runs: a container reads its code from the folder that is removed.
         """
         self._code.keep_only({f.code for f in self.all() if f.code is not None})
 
     def sweep(self) -> None:
-        """Removes code that no function has had for an hour, while others run."""
-        with self._writing:  # none is being added, and named only then
+        """Sets code aside that no function has had for an hour, while others run."""
+        with self._writing:  # no function gets code that was added before
             used = {f.code for f in self.all() if f.code is not None}
             self._code.sweep(used, self._clock.monotonic())
+
+    def _check_new(self, name: str) -> None:
+        if name in self._functions:
+            raise AlreadyExists(f"there is a function named '{name}' already")
+
+    @contextmanager
+    def _added(self, zipped: bytes | None, limit: int) -> Iterator[str | None]:
+        """The digest of a zip whose code stays within, whoever sweeps; None for no zip.
+
+        Unpacking may take long, so nobody holds a lock meanwhile.
+        """
+        if zipped is None:
+            yield None
+            return
+        with ExitStack() as kept:
+            with self._store.disk.told():
+                digest = kept.enter_context(self._code.added(zipped, limit))
+            yield digest
 
     def _changed(self, name: str) -> None:
         for changed in self._on_change:
@@ -183,6 +220,8 @@ def _check(function: Function, zipped: bytes | None) -> None:
             raise BadConfiguration("give either an image, or code with its runtime and entry point")
         if not function.image.strip():
             raise BadConfiguration("image is empty; give the reference of a container image")
+        if references.fault(function.image):
+            raise BadConfiguration(f"image: {references.refusal(function.image)}")
     elif not (has_code and function.runtime and function.entry_point):
         raise BadConfiguration("give code with its runtime and entry point, or an image")
     elif function.image_config is not None:
@@ -209,6 +248,7 @@ def _from_row(row: FunctionRow) -> Function:
     retry, options = values.pop("retry_policy"), values.pop("execution_options")
     image_config = values.pop("image_config")
     annotations = values.pop("annotations") or {}
+    values["deployers"] = tuple(values["deployers"] or ())
     return Function(
         **values,
         image_config=None if image_config is None else _image_config(**image_config),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -22,6 +22,7 @@ TIME_LIMIT = range(3, 301)  # seconds
 MEMORY_LIMIT = range(128, 10241)  # MB
 DEFAULT_TIME_LIMIT = 30
 DEFAULT_MEMORY_LIMIT = 128
+MOST_DEPLOYERS = 16  # that one function's credentials name
 MAX_ENVIRONMENT = 4096  # bytes, names and values together
 LOG_FORMAT, LOG_LEVEL = "AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL"
 """Variables that AWS sets beside a function's own, so they take none of its room."""
@@ -116,6 +117,10 @@ class Function:
     enabled: bool = True
     update_timestamp: datetime
     annotations: Annotations = Annotations()
+    deployers: tuple[str, ...] = ()
+    """Ids of the users whose work it is; of none: nobody knows any more."""
+    credentials_key: str | None = field(default=None, repr=False)
+    """What the secret of its credentials is made with; as long as it is there, they count."""
 
     @cached_property
     def version(self) -> str:
@@ -130,8 +135,33 @@ class Function:
             self.time_limit,
             self.memory_limit,
             sorted(self.environment.items()),
+            self.deployers,
         ]
         return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16]
+
+
+def deployers(
+    before: Function, after: Function, by: tuple[str, ...], *, given: Collection[str]
+) -> tuple[str, ...]:
+    """Whose work a function is after a change `by` users who have `given` some of its properties.
+
+    Theirs alone when nothing is left that was others': code or image, entry point, variables. Else
+    also that of those before, whose variables may lead somebody else's code. Nobody's when that was
+    unknown, or there are too many. Who changes nothing that runs adds nothing.
+    """
+    if not by or (before.version == after.version and not {"code", "image"} & set(given)):
+        return before.deployers
+    is_new = {
+        "code": "code" in given and "entry_point" in given,
+        "image": "image" in given and (after.image_config is None or "image_config" in given),
+        "environment": "environment" in given or not before.environment,
+    }
+    if is_new["image" if after.image is not None else "code"] and is_new["environment"]:
+        return by
+    if not before.deployers:
+        return ()
+    together = tuple(dict.fromkeys((*before.deployers, *by)))
+    return together if len(together) <= MOST_DEPLOYERS else ()
 
 
 def check_name(name: str) -> None:

@@ -9,11 +9,15 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
+from emulator import ids
+
 _OPEN = 0o700  # what it takes to do anything with a folder
+_MOST_OPEN = 16  # folders at a time
 
 
 def is_light(folder: Path, most: int) -> bool:
@@ -38,9 +42,15 @@ def is_light(folder: Path, most: int) -> bool:
 
 
 def paths(folder: Path) -> Iterator[Path]:
-    """Of all that is in it. `Path.rglob` follows links to look at them, and can fail at that."""
-    for parent, folders, files in os.walk(folder):
-        yield from (Path(parent, name) for name in (*folders, *files))
+    """Of all that is in it, a folder before what it holds. `Path.rglob` follows links to look at
+    them, and can fail at that; `os.walk` calls itself for each folder, before Python 3.12."""
+    waiting = [str(folder)]
+    while waiting:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                yield Path(entry.path)
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
 
 
 def fill(target: Path, source: Path) -> None:
@@ -66,31 +76,57 @@ def fill(target: Path, source: Path) -> None:
 
 def remove(path: Path) -> None:
     """Removes a file, a link or a folder with all that is in it, as far as that can be done."""
+    for _ in removing(path):
+        pass
+
+
+def removing(path: Path) -> Iterator[None]:
+    """Does what `remove` does, a step each time that it is asked for the next.
+
+    A folder that is deep in others is moved up, and waits for its turn. So whatever the size of a
+    tree is, little of it is kept in memory, few folders are open, and no path gets too long.
+    """
     if path.is_symlink() or not path.is_dir():
         with suppress(OSError):
             path.unlink()
         return
-    folders = [str(path)]
-    for folder in folders:  # which grows meanwhile
-        with suppress(OSError):
-            os.chmod(folder, _OPEN)
-            folders += _clear(folder)
-    for folder in reversed(folders):
-        with suppress(OSError):
-            os.rmdir(folder)
+    higher = (path / f".{ids.word()}-{number}" for number in count())
+    progress = True
+    while progress:  # what was moved up is met in the same round or in the next
+        progress = False
+        for done in _empty(str(path), higher, _MOST_OPEN):
+            progress = progress or done
+            yield
+    with suppress(OSError):
+        os.rmdir(path)
 
 
-def _clear(folder: str) -> list[str]:
-    """Removes the files of a folder; the folders in it."""
-    folders = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(entry.path)
-            else:
-                with suppress(OSError):
-                    os.unlink(entry.path)
-    return folders
+def _empty(folder: str, higher: Iterator[Path], depth: int) -> Iterator[bool]:
+    """Removes what is in a folder; whether each step has done something.
+
+    Folders that are `depth` deep in it are renamed to the next of `higher`.
+    """
+    with suppress(OSError):
+        os.chmod(folder, _OPEN)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    yield _done(os.unlink, entry.path)
+                elif depth > 1:
+                    yield from _empty(entry.path, higher, depth - 1)
+                    yield _done(os.rmdir, entry.path)
+                else:
+                    with suppress(OSError):
+                        os.chmod(entry.path, _OPEN)  # else only root could move it
+                    yield _done(os.rename, entry.path, next(higher))
+
+
+def _done(act: Callable[..., None], *paths: str | Path) -> bool:
+    try:
+        act(*paths)
+    except OSError:
+        return False
+    return True
 
 
 def _link(source: str, target: str) -> None:

@@ -1,28 +1,35 @@
 """Unpacking: what a zip would make is decided whole, and only then is the first byte written.
 
-Nothing of a zip is trusted. Links come last, when all files and folders are there under names of
-their own, so no link is ever on the way to something that is written.
+Nothing of a zip is trusted. What it makes is bounded in bytes, in files and folders, and in depth,
+whether it names a folder or only something in it. Links come last, when all files and
+folders are there under names of their own, so no link is ever on the way to something that is
+written.
 """
 
 from __future__ import annotations
 
 import errno
-import io
 import os
 import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
 from emulator.errors import BadFunctionCode, EmptyFunctionCode
+from emulator.functions import zip_index
+from emulator.functions.zip_index import MAX_ENTRIES
 
 MAX_UNZIPPED = 250 * 1024 * 1024  # bytes, AWS Lambda's limit
-MAX_ENTRIES = 100_000  # AWS has no limit; this one keeps a made-up zip from using up inodes
-MAX_PATH = 1024  # characters
+MAX_FOLDERS = 25_000
+"""Each takes a block of the disk, and a name of few bytes can be in a hundred of them. The largest
+trees that were seen have 6,000."""
+MAX_DEPTH = 100  # names in a path; 15 were seen
+MAX_PATH = 1024  # bytes; with the data folder's own, the kernel takes 4,095
+MAX_PATHS = 16 * 1024 * 1024  # bytes of all paths; 4 MB were seen
 MAX_NAME = 255  # bytes, of each file system in use
 MAX_TARGET = 4095  # bytes of a link's target, Linux's limit
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -65,16 +72,20 @@ class Layout:
     """Path → mode; those that only a longer path names are among them."""
     files: dict[str, zipfile.ZipInfo] = field(default_factory=dict)
     links: dict[str, zipfile.ZipInfo] = field(default_factory=dict)
+    path_bytes: int = 0
 
     def __len__(self) -> int:
         return len(self.folders) + len(self.files) + len(self.links)
 
 
-def unpack(zipped: bytes, folder: Path) -> None:
-    """Makes `folder` of what is in the zip. Raises `BadFunctionCode`, and may leave half of it."""
+def unpack(zipped: bytes, folder: Path, go_on: Callable[[], object] = lambda: None) -> None:
+    """Makes `folder` of what is in the zip. Raises `BadFunctionCode`, and may leave half of it.
+
+    `go_on` is called before each file and folder; what it raises ends the work.
+    """
     try:
-        with zipfile.ZipFile(io.BytesIO(zipped)) as archive:
-            _write(archive, lay_out(archive.infolist()), folder)
+        with zip_index.opened(zipped, MAX_ENTRIES, MAX_PATHS) as archive:
+            _write(archive, lay_out(archive.infolist()), folder, go_on)
     except _DAMAGED as error:
         raise BadFunctionCode(f"there was an error while unzipping the code: {error}") from None
 
@@ -87,8 +98,7 @@ def lay_out(entries: Iterable[zipfile.ZipInfo]) -> Layout:
         if size > MAX_UNZIPPED:
             raise BadFunctionCode(f"the code is over {MAX_UNZIPPED // 1024 // 1024} MB unzipped")
         _add(layout, entry)
-        if len(layout) > MAX_ENTRIES:
-            raise BadFunctionCode(f"the zip has more than {MAX_ENTRIES} files and folders")
+        _check_counts(layout)
     if not layout.files and not layout.links:
         raise EmptyFunctionCode
     for path in layout.folders:
@@ -96,6 +106,19 @@ def lay_out(entries: Iterable[zipfile.ZipInfo]) -> Layout:
             what = Kind.FILE if path in layout.files else Kind.LINK
             raise BadFunctionCode(f"the zip has {path!r} both as a {what.value} and as a folder")
     return layout
+
+
+def _check_counts(layout: Layout) -> None:
+    if len(layout) > MAX_ENTRIES:
+        raise BadFunctionCode(f"the zip has more than {MAX_ENTRIES} files and folders")
+    if len(layout.folders) > MAX_FOLDERS:
+        raise BadFunctionCode(
+            f"the zip has more than {MAX_FOLDERS} folders, with those that only longer paths name"
+        )
+    if layout.path_bytes > MAX_PATHS:
+        raise BadFunctionCode(
+            f"the paths of the zip's files and folders have more than {MAX_PATHS} bytes together"
+        )
 
 
 def kind_of(entry: zipfile.ZipInfo) -> Kind:
@@ -144,6 +167,8 @@ def _add(layout: Layout, entry: zipfile.ZipInfo) -> None:
         if parent in layout.folders:
             break
         layout.folders[parent] = _FOLDER
+        layout.path_bytes += len(parent.encode())
+    layout.path_bytes += len(path.encode())
     if kind is Kind.FOLDER:
         layout.folders[path] = mode_of(entry, kind)
         return
@@ -153,13 +178,27 @@ def _add(layout: Layout, entry: zipfile.ZipInfo) -> None:
 
 
 def _path(entry: zipfile.ZipInfo) -> str:
+    """Raises `BadFunctionCode` for one that leads out, or that no file system takes."""
     name = _name(entry)
     parts = [part for part in name.split("/") if part not in ("", ".")]
-    outside = name.startswith("/") or ".." in parts or (not parts and not name.endswith("/"))
-    too_long = len(name) > MAX_PATH or any(len(os.fsencode(part)) > MAX_NAME for part in parts)
-    if outside or too_long:
-        raise BadFunctionCode(f"the zip has an entry with a bad path: {name[:200]!r}")
+    what = _fault(name, parts)
+    if what is not None:
+        raise BadFunctionCode(f"the zip has an entry with a bad path, {what}: {name[:200]!r}")
     return "/".join(parts)
+
+
+def _fault(name: str, parts: list[str]) -> str | None:
+    if not parts and not name.endswith("/"):
+        return "which names nothing"
+    if name.startswith("/") or ".." in parts:
+        return "which leads out of the code's folder"
+    if len(name.encode()) > MAX_PATH:
+        return f"of more than {MAX_PATH} bytes"
+    if any(len(part.encode()) > MAX_NAME for part in parts):
+        return f"with a name of more than {MAX_NAME} bytes"
+    if len(parts) > MAX_DEPTH:
+        return f"of more than {MAX_DEPTH} folders in each other"
+    return None
 
 
 def _name(entry: zipfile.ZipInfo) -> str:
@@ -180,26 +219,37 @@ def _parents(path: str) -> Iterator[str]:
         yield path
 
 
-def _write(archive: zipfile.ZipFile, layout: Layout, folder: Path) -> None:
+def _write(
+    archive: zipfile.ZipFile, layout: Layout, folder: Path, go_on: Callable[[], object]
+) -> None:
     """The modes of folders come last, the deepest first: they may close one to the server."""
     folders = sorted(layout.folders)  # each behind those that it is in
+    root = os.fsencode(folder)
     path = ""
     try:
-        folder.mkdir(_CLOSED)
+        os.mkdir(root, _CLOSED)
         for path in folders:
-            os.mkdir(folder / path, _CLOSED)
+            go_on()
+            os.mkdir(_join(root, path), _CLOSED)
         for path, entry in layout.files.items():
-            _write_file(archive, entry, folder / path)
+            go_on()
+            _write_file(archive, entry, _join(root, path))
         for path, entry in layout.links.items():
-            _write_link(archive, entry, folder / path)
+            go_on()
+            _write_link(archive, entry, _join(root, path))
     except OSError as error:
         complaint = _COMPLAINTS.get(error.errno or 0)
         if complaint is None:
             raise
         raise BadFunctionCode(complaint.format(path[:200])) from None
     for path in reversed(folders):
-        os.chmod(folder / path, layout.folders[path])
-    os.chmod(folder, _FOLDER)  # whatever the umask is: the function runs as another user
+        os.chmod(_join(root, path), layout.folders[path])
+    os.chmod(root, _FOLDER)  # whatever the umask is: the function runs as another user
+
+
+def _join(root: bytes, path: str) -> bytes:
+    """Names are UTF-8 in a container, whatever the locale of this process has them be."""
+    return root + b"/" + path.encode()
 
 
 _COMPLAINTS = {
@@ -212,7 +262,7 @@ _COMPLAINTS = {
 }
 
 
-def _write_file(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
+def _write_file(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: bytes) -> None:
     """It needs no counting: where a header lies, `zipfile` gives no more than that says, and then
     finds the checksum wrong."""
     with archive.open(entry) as source, open(target, "xb") as sink:
@@ -220,7 +270,7 @@ def _write_file(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) 
         os.fchmod(sink.fileno(), mode_of(entry, Kind.FILE))
 
 
-def _write_link(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, link: Path) -> None:
+def _write_link(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, link: bytes) -> None:
     """Wherever it leads: that is for the function's container, and nothing here goes there."""
     target = archive.read(entry) if entry.file_size <= MAX_TARGET else b""
     if not target or b"\0" in target:
@@ -229,7 +279,7 @@ def _write_link(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, link: Path) ->
             f" it must be 1 to {MAX_TARGET} bytes without a zero"
         )
     try:
-        os.symlink(target, os.fsencode(link))
+        os.symlink(target, link)
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
             raise

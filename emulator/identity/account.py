@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
@@ -82,7 +83,18 @@ class Token:
         return self.expiry_timestamp is not None and self.expiry_timestamp <= now
 
 
-def oauth1_variables(application: Application, token: Token) -> dict[str, str]:
+@dataclass(frozen=True, kw_only=True)
+class FunctionToken:
+    """An OAuth1 token of a function, which is kept nowhere."""
+
+    token: str
+    secret: str
+    application_id: str
+    users: tuple[str, ...]
+    """Whose work the function is."""
+
+
+def oauth1_variables(application: Application, token: Token | FunctionToken) -> dict[str, str]:
     """The credentials, under the names that functions and the `exh` command read them by."""
     return {
         "API_OAUTH_CONSUMER_KEY": application.consumer_key,
@@ -99,6 +111,15 @@ class Account:
     user_id: str | None = None
     application_id: str | None = None
     permissions: frozenset[str] = frozenset()
+    session: str | None = field(default=None, compare=False)
+    """The id of the OAuth1 or refresh token that it came by, if any."""
+    behind: tuple[str, ...] = field(default=(), compare=False)
+    """Users on whose behalf a function works, when it is not one user's work alone."""
+
+    @property
+    def authors(self) -> tuple[str, ...]:
+        """Ids of the users who answer for what is done."""
+        return self.behind or (() if self.user_id is None else (self.user_id,))
 
     @property
     def signed_in(self) -> bool:
@@ -106,12 +127,13 @@ class Account:
 
 
 NOBODY = Account()
+SERVER = Account(permissions=frozenset({EVERYTHING}))
+"""The server itself, which no request acts as."""
 
 
 def may(account: Account, permission: str) -> bool:
     """EXECUTE_TASK_FUNCTION:NAME is also had by who has EXECUTE_TASK_FUNCTION, for any name."""
-    whole, _, _ = permission.partition(":")
-    return account.signed_in and not account.permissions.isdisjoint({permission, whole, EVERYTHING})
+    return account.signed_in and _gives(account.permissions, permission)
 
 
 def require_user(account: Account) -> str:
@@ -126,3 +148,30 @@ def require(account: Account, permission: str) -> None:
     require_user(account)
     if not may(account, permission):
         raise NoPermission(f"this needs the permission {permission}")
+
+
+def common(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
+    """The permissions that both sets give."""
+    return frozenset(
+        {each for each in one if _gives(other, each)}
+        | {each for each in other if _gives(one, each)}
+    )
+
+
+def _gives(permissions: frozenset[str], permission: str) -> bool:
+    whole, _, _ = permission.partition(":")
+    return not permissions.isdisjoint({permission, whole, EVERYTHING})
+
+
+def require_power_over(account: Account, roles: Iterable[Role]) -> None:
+    """Roles that may do everything are this server's own: who has none changes nothing about them.
+
+    Raises `NoPermission`.
+    """
+    if EVERYTHING in account.permissions:
+        return
+    for role in roles:
+        if EVERYTHING in role.permissions:
+            raise NoPermission(
+                f"the role {role.name} may do everything: it is for those who have it to change"
+            )

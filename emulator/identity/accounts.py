@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from emulator import ids
 from emulator.clock import Clock
-from emulator.errors import BadField, EmailTaken, NotFound, WrongPassword
+from emulator.errors import BadField, EmailTaken, NotFound, TooManySignIns, WrongPassword
 from emulator.identity import passwords
-from emulator.identity.account import Account, Role, User
+from emulator.identity.account import SERVER, Account, Role, User, require_power_over
 from emulator.identity.roles import to_role
 from emulator.store.database import Store
 from emulator.store.find import find
@@ -20,6 +21,8 @@ from emulator.store.tables import RoleRow, TokenRow, UserRoleRow, UserRow
 
 _EMAIL = re.compile(r".+@.+\..+")
 _MAX_EMAIL = 256
+OWN_DOMAIN = "@taskdock.localhost"
+"""Of the server's own users: what has their address at a start may do everything."""
 USER_FIELDS = Fields(
     {
         "id": Field(UserRow.id),
@@ -50,11 +53,21 @@ class Accounts:
             permissions=frozenset(name for role in roles for name in role.permissions),
         )
 
-    def register(self, email: str, password: str | None, **properties: str) -> User:
-        """A new user, without roles. Raises `BadField` or `EmailTaken`."""
+    def register(
+        self, email: str, password: str | None, *, own: bool = False, **properties: str
+    ) -> User:
+        """A new user, without roles. `own`: it is the server's, whose domain nobody else gets.
+
+        Raises `BadField`, `EmailTaken` or `TooManySignIns`.
+        """
         email = email.lower()
         if len(email) > _MAX_EMAIL or not _EMAIL.fullmatch(email):
             raise BadField(f"email: '{email[:80]}' is not an e-mail address")
+        if password is not None:
+            passwords.check_new(password)
+        # before its password costs anything
+        if not self.email_is_free(email) or (email.endswith(OWN_DOMAIN) and not own):
+            raise EmailTaken
         user_id, now = ids.object_id(), self._clock.now()
         row = {
             "id": user_id,
@@ -73,6 +86,9 @@ class Accounts:
     def email_is_free(self, email: str) -> bool:
         return self._by_email(email) is None
 
+    def exists(self, user_id: str) -> bool:
+        return bool(UserRow.select().where(UserRow.id == user_id).exists(self._store.db))
+
     def get(self, user_id: str) -> User:
         """Raises `NotFound`."""
         row = UserRow.select().where(UserRow.id == user_id).first(self._store.db)
@@ -90,16 +106,35 @@ class Accounts:
         return self._users(rows), total
 
     def authenticate(self, email: str, password: str) -> User:
-        """Raises `WrongPassword`, whichever of the two is wrong."""
+        """Raises `WrongPassword`, whichever of the two is wrong, or `TooManySignIns`."""
         row = self._by_email(email)
-        if row is None or not passwords.matches(password, row.password):
+        kept: str | None = None if row is None else row.password
+        if not passwords.matches(password, kept) or kept is None:
             raise WrongPassword
+        if not passwords.is_current(kept):
+            with contextlib.suppress(TooManySignIns):  # then the next time
+                self._keep(row.id, passwords.hashed(password), instead_of=kept)
         return self._users([row])[0]
 
-    def change_password(self, user_id: str, old: str, new: str) -> None:
-        """Raises `WrongPassword`."""
+    def change_password(self, user_id: str, old: str, new: str, *, keep: Iterable[str]) -> None:
+        """Ends what was signed in by the old one: the user's tokens, but for those with ids in
+        `keep`, and what these have bought.
+
+        Raises `BadField`, `WrongPassword` or `TooManySignIns`.
+        """
+        passwords.check_new(new)
         self.authenticate(self.get(user_id).email, old)
-        self.update(user_id, password=passwords.hashed(new))
+        changed, kept = passwords.hashed(new), list(keep)
+        bought = TokenRow.refresh_token_id.is_null(False) & TokenRow.refresh_token_id.in_(kept)
+        others = (TokenRow.user_id == user_id) & ~(TokenRow.id.in_(kept) | bought)
+        with self._store.transaction():
+            self.update(user_id, password=changed)
+            TokenRow.delete().where(others).execute(self._store.db)
+
+    def _keep(self, user_id: str, password: str, *, instead_of: str) -> None:
+        """The same password, hashed as new ones are; unless it has been changed meanwhile."""
+        mine = (UserRow.id == user_id) & (UserRow.password == instead_of)
+        UserRow.update(password=password).where(mine).execute(self._store.db)
 
     def update(self, user_id: str, **properties: str) -> User:
         """Raises `NotFound`."""
@@ -107,10 +142,10 @@ class Accounts:
         UserRow.update(**changes).where(UserRow.id == user_id).execute(self._store.db)
         return self.get(user_id)
 
-    def remove(self, user_id: str) -> None:
-        """With the user's tokens. Raises `NotFound`."""
+    def remove(self, user_id: str, *, by: Account = SERVER) -> None:
+        """With the user's tokens. Raises `NotFound`, or `NoPermission` for this server's own."""
         with self._store.transaction():
-            self.get(user_id)
+            require_power_over(by, self.get(user_id).roles)
             for table in (TokenRow, UserRoleRow):
                 table.delete().where(table.user_id == user_id).execute(self._store.db)
             UserRow.delete().where(UserRow.id == user_id).execute(self._store.db)

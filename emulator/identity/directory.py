@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emulator import ids
 from emulator.clock import Clock
-from emulator.identity.account import EVERYTHING, Account, Application, Role, User, oauth1_variables
-from emulator.identity.accounts import Accounts
+from emulator.identity.account import (
+    EVERYTHING,
+    Account,
+    Application,
+    FunctionToken,
+    Role,
+    Token,
+    User,
+    oauth1_variables,
+    require_user,
+)
+from emulator.identity.accounts import OWN_DOMAIN, Accounts
+from emulator.identity.function_credentials import Choice, FunctionCredentials, KeyOf
 from emulator.identity.roles import Roles
 from emulator.identity.tokens import Tokens
 from emulator.store.database import Store
 
-ADMINISTRATOR = "administrator@taskdock.localhost"
-FUNCTIONS = "functions@taskdock.localhost"
+ADMINISTRATOR = f"administrator{OWN_DOMAIN}"
+FUNCTIONS = f"functions{OWN_DOMAIN}"
 _ROLE = "taskdock.administrator"
 _APPLICATION = "taskdock"
 
@@ -28,21 +39,54 @@ class Local:
     """Whom requests without credentials act as, unless the server is strict."""
     credentials: Mapping[str, str]
     """The administrator's OAuth1 variables."""
+    functions: Account
+    """Whom functions act as that may do everything."""
     function_credentials: Mapping[str, str]
-    """Those that functions get which bring none."""
+    """Theirs."""
+    tokens: frozenset[str]
+    """Ids of the tokens of both: they are the server's, and no sign-in of a user's."""
     password: str | None
     """The administrator's, known only when it was just made."""
 
 
 class Directory:
-    def __init__(self, *, store: Store, clock: Clock) -> None:
-        """Makes what is missing of the server's own accounts."""
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        functions: Choice = Choice.ALL,
+        key_of: KeyOf = lambda _: None,
+    ) -> None:
+        """Makes what is missing of the server's own accounts. `functions`: what they may do."""
         self._store = store
         self.accounts = Accounts(store=store, clock=clock)
         self.roles = Roles(store=store, clock=clock)
         self.tokens = Tokens(store=store, clock=clock)
         with store.transaction():
-            self.local = self._ensure_local()
+            self.local = local = self._ensure_local()
+        self.functions = FunctionCredentials(
+            choice=functions,
+            accounts=self.accounts,
+            application=local.application,
+            functions=local.functions,
+            credentials=local.function_credentials,
+            key_of=key_of,
+        )
+
+    def account_of(self, token: Token | FunctionToken) -> Account:
+        """Whom the bearer of a token acts as."""
+        if isinstance(token, FunctionToken):
+            return self.functions.account(token.users)
+        account = self.accounts.account(token.user_id, token.application_id)
+        return replace(account, session=token.refresh_token_id or token.id)
+
+    def change_password(self, account: Account, old: str, new: str) -> None:
+        """Of the user who asks. Where that user is signed in otherwise ends, but for what the
+        server itself has made. Raises as `Accounts.change_password`."""
+        user_id = require_user(account)
+        session = () if account.session is None else (account.session,)
+        self.accounts.change_password(user_id, old, new, keep=(*self.local.tokens, *session))
 
     def _ensure_local(self) -> Local:
         found = [one for one in self.tokens.applications() if one.name == _APPLICATION]
@@ -58,11 +102,15 @@ class Directory:
         is_new = self.accounts.email_is_free(ADMINISTRATOR)
         administrator = self._ensure_user(ADMINISTRATOR, "Administrator", role, password)
         functions = self._ensure_user(FUNCTIONS, "Functions", role, None)
+        tokens = [self._ensure_token(user, application) for user in (administrator, functions)]
+        credentials, of_functions = (oauth1_variables(application, each) for each in tokens)
         return Local(
             application=application,
             administrator=self.accounts.account(administrator.id, application.id),
-            credentials=self._ensure_credentials(administrator, application),
-            function_credentials=self._ensure_credentials(functions, application),
+            credentials=credentials,
+            functions=self.accounts.account(functions.id, application.id),
+            function_credentials=of_functions,
+            tokens=frozenset(each.id for each in tokens),
             password=password if is_new else None,
         )
 
@@ -70,6 +118,7 @@ class Directory:
         user = self.accounts.find_by_email(email) or self.accounts.register(
             email,
             password,
+            own=True,
             first_name=name,
             last_name="taskdock",
             phone_number="",
@@ -79,7 +128,6 @@ class Directory:
         self.roles.give([user.id], [role.id])
         return user
 
-    def _ensure_credentials(self, user: User, application: Application) -> dict[str, str]:
+    def _ensure_token(self, user: User, application: Application) -> Token:
         token = self.tokens.of(user.id, application)
-        token = token or self.tokens.issue_oauth1(user.id, application)
-        return oauth1_variables(application, token)
+        return token or self.tokens.issue_oauth1(user.id, application)

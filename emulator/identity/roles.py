@@ -9,7 +9,7 @@ from typing import Any
 from emulator import ids
 from emulator.clock import Clock
 from emulator.errors import AlreadyExists, BadField, NotFound
-from emulator.identity.account import Role
+from emulator.identity.account import SERVER, Account, Role, require_power_over
 from emulator.store.database import Store
 from emulator.store.find import find
 from emulator.store.query import Query
@@ -60,57 +60,77 @@ class Roles:
             RoleRow.insert(**row).execute(self._store.db)
         return role
 
-    def update(self, role_id: str, **properties: str) -> Role:
-        """Raises `NotFound`, or `AlreadyExists` for the name of another role."""
+    def update(self, role_id: str, *, by: Account = SERVER, **properties: str) -> Role:
+        """Raises `NotFound`, `NoPermission`, or `AlreadyExists` for the name of another role."""
         with self._store.transaction():
             role = self._get(role_id)
+            require_power_over(by, [role])
             if properties.get("name", role.name) != role.name:
                 self._check_free(properties["name"])
             self._write(role_id, **properties)
         return self._get(role_id)
 
-    def remove(self, query: Query) -> int:
-        """Also from the users that have them; how many there were. Raises `NotFound` for none."""
+    def remove(self, query: Query, *, by: Account = SERVER) -> int:
+        """Also from the users that have them; how many there were. Raises `NotFound` for none, or
+        `NoPermission`."""
         with self._store.transaction():
-            chosen = [role.id for role in self._chosen(query)]
+            chosen = [role.id for role in self._chosen(query, by)]
             UserRoleRow.delete().where(UserRoleRow.role_id.in_(chosen)).execute(self._store.db)
             RoleRow.delete().where(RoleRow.id.in_(chosen)).execute(self._store.db)
         return len(chosen)
 
-    def add_permissions(self, query: Query, names: Iterable[str]) -> int:
-        """To every role that the query finds; how many. Raises `BadField` or `NotFound`."""
+    def add_permissions(self, query: Query, names: Iterable[str], *, by: Account = SERVER) -> int:
+        """To every role that the query finds; how many.
+
+        Raises `BadField`, `NotFound` or `NoPermission`.
+        """
         wanted = _checked(names)
         with self._store.transaction():
-            chosen = self._chosen(query)
+            chosen = self._chosen(query, by)
             for role in chosen:
                 self._write(role.id, permissions=sorted({*role.permissions, *wanted}))
         return len(chosen)
 
-    def remove_permissions(self, query: Query, names: Iterable[str]) -> int:
-        """From every role that the query finds; how many. Raises `BadField` or `NotFound`."""
+    def remove_permissions(
+        self, query: Query, names: Iterable[str], *, by: Account = SERVER
+    ) -> int:
+        """From every role that the query finds; how many.
+
+        Raises `BadField`, `NotFound` or `NoPermission`.
+        """
         unwanted = _checked(names)
         with self._store.transaction():
-            chosen = self._chosen(query)
+            chosen = self._chosen(query, by)
             for role in chosen:
                 self._write(role.id, permissions=sorted({*role.permissions} - unwanted))
         return len(chosen)
 
-    def give(self, user_ids: Iterable[str], role_ids: Iterable[str]) -> None:
-        """Raises `NotFound` for a role that there is not."""
+    def give(
+        self, user_ids: Iterable[str], role_ids: Iterable[str], *, by: Account = SERVER
+    ) -> None:
+        """Raises `NotFound` for a role that there is not, or `NoPermission`."""
         with self._store.transaction():
-            given = [self._get(role_id).id for role_id in role_ids]
-            pairs = [{"user_id": user, "role_id": role} for user in user_ids for role in given]
+            given = [self._get(role_id) for role_id in role_ids]
+            require_power_over(by, given)
+            pairs = [{"user_id": user, "role_id": role.id} for user in user_ids for role in given]
             if pairs:
                 UserRoleRow.insert_many(pairs).on_conflict_ignore().execute(self._store.db)
 
-    def take(self, user_ids: Iterable[str], role_ids: Iterable[str]) -> None:
-        mine = UserRoleRow.user_id.in_(list(user_ids)) & UserRoleRow.role_id.in_(list(role_ids))
+    def take(
+        self, user_ids: Iterable[str], role_ids: Iterable[str], *, by: Account = SERVER
+    ) -> None:
+        """Raises `NoPermission`."""
+        role_ids = list(role_ids)
+        rows = RoleRow.select().where(RoleRow.id.in_(role_ids)).execute(self._store.db)
+        require_power_over(by, map(to_role, rows))
+        mine = UserRoleRow.user_id.in_(list(user_ids)) & UserRoleRow.role_id.in_(role_ids)
         UserRoleRow.delete().where(mine).execute(self._store.db)
 
-    def _chosen(self, query: Query) -> list[Role]:
+    def _chosen(self, query: Query, by: Account) -> list[Role]:
         roles, _ = self.find(query)
         if not roles:
             raise NotFound("there is no such role")
+        require_power_over(by, roles)
         return roles
 
     def _get(self, role_id: str) -> Role:

@@ -5,17 +5,20 @@ It gathers what `launch` needs to know. All of it may take long, and is for any 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from emulator.clock import Clock
 from emulator.disk import SHORTAGES
 from emulator.engines.engine import ContainerSpec, Program
-from emulator.errors import EngineUnreachable, StartFailed
+from emulator.errors import EngineUnreachable, ForeignFile, StartFailed
 from emulator.functions import runtimes
 from emulator.functions.code import CodeStore
 from emulator.functions.function import Function
 from emulator.lambdas import launch
 from emulator.lambdas.images_in_use import ImageOf
+
+CredentialsOf = Callable[[Function], Mapping[str, str]]
 
 
 class Outfitter:
@@ -25,14 +28,14 @@ class Outfitter:
         image_of: ImageOf,
         code: CodeStore,
         port: int,
-        credentials: Mapping[str, str],
+        credentials: CredentialsOf,
         server: str,
         aws: launch.Aws,
         platform: str | None,
         clock: Clock,
     ) -> None:
-        """`port`: the Task Service's. `credentials`: variables for functions that bring none of
-        them. `server`: a label's value, which names this server's containers."""
+        """`port`: the Task Service's. `credentials`: variables for a function that brings none
+        of them. `server`: a label's value, which names this server's containers."""
         self._image_of = image_of
         self._code = code
         self._port = port
@@ -49,7 +52,7 @@ class Outfitter:
             environment_id=id,
             image=self._image_of(function).reference,
             memory=function.memory_limit,
-            code=None if function.code is None else self._code.folder(function.code),
+            code=self._code_of(function),
             server=self._server,
             platform=self._platform,
         )
@@ -82,6 +85,8 @@ class Outfitter:
         assert function.code is not None, "else it cannot be prepared"
         try:
             self._code.fill(id, function.code)
+        except ForeignFile as error:
+            raise StartFailed(error.message) from None
         except OSError as error:
             kind = EngineUnreachable if error.errno in SHORTAGES else StartFailed
             raise kind(f"its code cannot be put into place: {error}") from None
@@ -91,6 +96,12 @@ class Outfitter:
         """What was kept for a prepared container that is no more; harmless for others."""
         self._code.unstage(id)
 
+    def _code_of(self, function: Function) -> Path | None:
+        try:
+            return None if function.code is None else self._code.folder(function.code)
+        except ForeignFile as error:
+            raise StartFailed(error.message) from None
+
     def _program(self, function: Function, id: str) -> Program:
         runtime = None if function.runtime is None else runtimes.find(function.runtime)
         return launch.program(
@@ -98,7 +109,7 @@ class Outfitter:
             environment_id=id,
             custom_runtime=runtime is not None and runtime.brings_bootstrap,
             port=self._port,
-            credentials=self._credentials,
+            credentials=self._credentials(function),
             now=self._clock.now(),
             aws=self._aws,
         )

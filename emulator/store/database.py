@@ -19,6 +19,7 @@ from typing import Any
 from peewee import DatabaseError, SqliteDatabase
 from playhouse.migrations import Runner
 
+from emulator import own_files
 from emulator.disk import Disk
 from emulator.errors import DatabaseLocked, StartupError, StorageError
 from emulator.health import Health
@@ -38,6 +39,7 @@ _PRAGMAS = {
     "journal_size_limit": 16 * 1024 * 1024,  # bytes that the log keeps of a peak, once it is over
 }
 
+_FILES = ("", "-wal", "-shm", "-journal")  # what SQLite appends to the name
 _LONG_PATH = (
     450  # bytes; SQLite takes 512, with what it appends: https://www.sqlite.org/limits.html
 )
@@ -79,9 +81,11 @@ class Store:
         )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            _check_files(path)
             if is_empty(path):
                 _check_first_start(path, code)
-            self._migrate(path, code)
+            with _made(path):
+                self._migrate(path, code)
             self._faults.know_file()
         except BaseException as error:
             self.close()
@@ -204,6 +208,29 @@ class Store:
         if not applied:
             _check_first_start(path, code)
         runner.up()
+
+
+def _check_files(path: Path) -> None:
+    """SQLite follows links, and Python has no way to forbid it (SQLITE_OPEN_NOFOLLOW is none of the
+    parameters of https://www.sqlite.org/uri.html): so they are looked at before. Raises
+    `ForeignFile` or `OSError`."""
+    for appended in _FILES:
+        own_files.check(path.with_name(f"{path.name}{appended}"))
+
+
+@contextmanager
+def _made(path: Path) -> Iterator[None]:
+    """An empty database for this user alone, where there is none; SQLite gives its other files the
+    same mode. It is gone again where nothing was written to it."""
+    is_new = not path.exists()
+    if is_new:  # another's locks would go with our descriptor
+        os.close(own_files.open_file(path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+    try:
+        yield
+    except BaseException:
+        if is_new and is_empty(path):
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _check_first_start(path: Path, code: Path | None) -> None:

@@ -223,5 +223,6 @@ def is_empty(path: Path) -> bool:
 
 
 def _inode(path: Path) -> tuple[int, int]:
-    found = path.stat()
+    """A link in its place is another file."""
+    found = path.lstat()
     return found.st_dev, found.st_ino

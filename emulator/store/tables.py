@@ -42,6 +42,8 @@ class FunctionRow(Table):
     update_timestamp = MomentField()
     image_config = JsonField(null=True)  # what takes the place of an image's own settings
     annotations = JsonField(null=True)  # what AWS's callers want to read again
+    deployers = JsonField(null=True)  # ids of the users whose work it is
+    credentials_key = TextField(null=True)  # what the secret of its credentials is made with
 
     class Meta:
         table_name = "function"
@@ -240,6 +242,7 @@ class SubscriptionRow(Table):
     url = TextField(null=True)  # of a webhook
     creation_timestamp = MomentField()
     update_timestamp = MomentField()
+    from_loopback = BooleanField(constraints=[SQL("DEFAULT 1")])  # where it was made
 
     class Meta:
         table_name = "subscription"

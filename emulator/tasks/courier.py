@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 from emulator.clock import Clock
@@ -11,14 +11,19 @@ from emulator.loop import Loop, until
 from emulator.notices import Notices
 from emulator.tasks import shape, webhook
 from emulator.tasks.outbox import Delivery, Outbox
+from emulator.tasks.reach import Reach
 
 
 class Courier(Loop):
     name = "courier"
 
-    def __init__(self, *, outbox: Outbox, clock: Clock, notices: Notices) -> None:
+    def __init__(
+        self, *, outbox: Outbox, own_ports: Collection[int], clock: Clock, notices: Notices
+    ) -> None:
+        """`own_ports`: of this server's listeners, which it never calls."""
         super().__init__(notices)
         self._outbox = outbox
+        self._own_ports = own_ports
         self._clock = clock
         self._caller = webhook.Caller()
         self._to_write: Callable[[], None] | None = None
@@ -43,10 +48,15 @@ class Courier(Loop):
         if delivery is None:
             return False
         body = json.dumps(shape.event_to_json(delivery.event)).encode()
-        problem = self._caller.post(delivery.url, body)
-        if problem is not None and self._stopping.is_set():
-            return False  # we may have hung up ourselves: it is told again after the next start
-        self._to_write = partial(self._settle, delivery, problem)
+        reach = Reach(this_machine=delivery.from_loopback, own_ports=self._own_ports)
+        try:
+            problem = self._caller.post(delivery.url, body, reach)
+        except webhook.Refused as error:  # by us: trying again would not change that
+            self._to_write = partial(self._give_up, delivery, str(error))
+        else:
+            if problem is not None and self._stopping.is_set():
+                return False  # we may have hung up ourselves: it is told again after the next start
+            self._to_write = partial(self._settle, delivery, problem)
         self._write()
         return True
 
@@ -55,8 +65,12 @@ class Courier(Loop):
             self._to_write()
             self._to_write = None
 
+    def _give_up(self, delivery: Delivery, problem: str) -> None:
+        self._outbox.forget(delivery)
+        self._notices.publish("delivery_given_up", **_facts(delivery), error=problem)
+
     def _settle(self, delivery: Delivery, problem: str | None) -> None:
-        facts = {"event": delivery.event.id, "url": delivery.url}
+        facts = _facts(delivery)
         if problem is None:
             self._outbox.delivered(delivery)
             self._notices.publish("event_delivered", **facts)
@@ -64,3 +78,7 @@ class Courier(Loop):
             self._notices.publish("delivery_failed", **facts, error=problem)
         else:
             self._notices.publish("delivery_given_up", **facts, error=problem)
+
+
+def _facts(delivery: Delivery) -> dict[str, str]:
+    return {"event": delivery.event.id, "url": delivery.url}

@@ -6,7 +6,7 @@ the event and with what it is about, so a crash loses none of them and makes non
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -19,14 +19,19 @@ from emulator.store.find import find
 from emulator.store.query import Query
 from emulator.store.queryable import EVENT_FIELDS, SUBSCRIPTION_FIELDS
 from emulator.store.tables import DeliveryRow, EventRow, SubscriptionRow
-from emulator.tasks import checks, shape
+from emulator.tasks import checks, shape, webhook
+from emulator.tasks.reach import Reach
 from emulator.tasks.subscription import ServiceEvent, Subscription, is_told, of_failure
 from emulator.tasks.task import Task, new_task
 
 
 class Events:
-    def __init__(self, *, store: Store, catalog: Catalog, clock: Clock) -> None:
+    def __init__(
+        self, *, store: Store, catalog: Catalog, own_ports: Collection[int], clock: Clock
+    ) -> None:
+        """`own_ports`: of this server's listeners, which no webhook may be."""
         self._store = store
+        self._own_ports = own_ports
         self._catalog = catalog
         self._clock = clock
 
@@ -38,10 +43,10 @@ class Events:
         event = of_failure(ids.object_id(), task)
         EventRow.insert(**asdict(event)).execute(self._store.db)
         told = [one for one in self._all() if is_told(one, event, task)]
-        for webhook in (one for one in told if one.url is not None):
+        for one in (one for one in told if one.url is not None):
             DeliveryRow.insert(
                 event_id=event.id,
-                subscription_id=webhook.id,
+                subscription_id=one.id,
                 due_timestamp=event.creation_timestamp,
             ).execute(self._store.db)
         return [self._task(one.function_name, event) for one in told if one.function_name]
@@ -52,15 +57,27 @@ class Events:
         return [ServiceEvent(**row.__data__) for row in rows], total
 
     def subscribe(
-        self, event_types: Sequence[str], *, function_name: str | None, url: str | None
+        self,
+        event_types: Sequence[str],
+        *,
+        function_name: str | None,
+        url: str | None,
+        from_loopback: bool,
     ) -> Subscription:
-        """Either a function or a URL, already checked. Raises `AlreadyExists`."""
+        """Either a function, whose name is checked already, or a URL.
+
+        `from_loopback`: whoever asks is on this machine. Raises `AlreadyExists`, and `BadField` for
+        a URL that may not be called for them.
+        """
+        if url is not None:
+            webhook.check(url, Reach(this_machine=from_loopback, own_ports=self._own_ports))
         now = self._clock.now()
         wanted = Subscription(
             id=ids.object_id(),
             event_types=tuple(event_types),
             function_name=function_name,
             url=url,
+            from_loopback=from_loopback,
             creation_timestamp=now,
             update_timestamp=now,
         )

@@ -19,6 +19,8 @@ class Delivery:
 
     id: int
     url: str
+    from_loopback: bool
+    """Whether its subscription was made on this machine."""
     attempts: int
     event: ServiceEvent
 
@@ -30,7 +32,9 @@ class Outbox:
     def next_delivery(self, now: datetime) -> Delivery | None:
         """Of those that are due, the one that has waited longest."""
         query = (
-            DeliveryRow.select(DeliveryRow, EventRow, SubscriptionRow.url)
+            DeliveryRow.select(
+                DeliveryRow, EventRow, SubscriptionRow.url, SubscriptionRow.from_loopback
+            )
             .join(EventRow, on=(EventRow.id == DeliveryRow.event_id), attr="event")
             .switch(DeliveryRow)
             .join(
@@ -45,7 +49,13 @@ class Outbox:
         if row is None:
             return None
         event = ServiceEvent(**row.event.__data__)
-        return Delivery(id=row.id, url=row.subscription.url, attempts=row.attempts, event=event)
+        return Delivery(
+            id=row.id,
+            url=row.subscription.url,
+            from_loopback=row.subscription.from_loopback,
+            attempts=row.attempts,
+            event=event,
+        )
 
     def next_due(self) -> datetime | None:
         query = DeliveryRow.select(DeliveryRow.due_timestamp).order_by(DeliveryRow.due_timestamp)
@@ -53,13 +63,17 @@ class Outbox:
         return None if row is None else row.due_timestamp
 
     def delivered(self, delivery: Delivery) -> None:
+        self.forget(delivery)
+
+    def forget(self, delivery: Delivery) -> None:
+        """It is not tried again."""
         DeliveryRow.delete().where(DeliveryRow.id == delivery.id).execute(self._store.db)
 
     def failed(self, delivery: Delivery, now: datetime) -> bool:
         """Notes a failed attempt; False: it was the last one, and the delivery is gone."""
         delay = next_attempt(delivery.attempts + 1)
         if delay is None:
-            self.delivered(delivery)
+            self.forget(delivery)
             return False
         DeliveryRow.update(attempts=delivery.attempts + 1, due_timestamp=now + delay).where(
             DeliveryRow.id == delivery.id

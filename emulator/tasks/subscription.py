@@ -34,6 +34,8 @@ class Subscription:
     event_types: tuple[str, ...]
     function_name: str | None = None
     url: str | None = None
+    from_loopback: bool = False
+    """Whoever made it was on this machine: its webhook may be there too."""
     creation_timestamp: datetime
     update_timestamp: datetime
 

@@ -1,8 +1,8 @@
 """Webhooks: which URLs may be one, and the POST of a JSON body to it. Knows no event.
 
-Only this machine and its private networks are called: whoever may subscribe could else make this
-server speak to any other. Names are looked up anew for each call, and the address that was checked
-is the one that is called; redirects are not followed.
+Which addresses are called is `tasks.reach`'s to say. Names are looked up anew for each call, all
+that a name means is checked, and the address that was connected to is checked again before
+anything is sent; redirects are not followed.
 """
 
 from __future__ import annotations
@@ -15,28 +15,21 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from emulator import __version__
 from emulator.errors import BadField
+from emulator.tasks.reach import Reach
 
 LIMIT = 5.0  # seconds for a whole call
 _LEAST = 0.1  # seconds of them that are left when a name took nearly all
 
-_NEAR = [
-    ip_network(network)
-    for network in (
-        "127.0.0.0/8",
-        "10.0.0.0/8",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "::1/128",
-        "fc00::/7",
-    )
-]
 _URL = re.compile(r"http://[!-~]{1,2000}")
+
+
+class Refused(OSError):
+    """This server does not call what the URL leads to; nothing was sent."""
 
 
 class _Target(NamedTuple):
@@ -54,15 +47,19 @@ class Caller:
         self._connected: socket.socket | None = None
         self._looked_up: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
 
-    def post(self, url: str, body: bytes) -> str | None:
-        """Posts JSON; None: it was accepted, with a status of 2xx; else why not."""
+    def post(self, url: str, body: bytes, reach: Reach) -> str | None:
+        """Posts JSON; None: it was accepted, with a status of 2xx; else why not.
+
+        Raises `Refused`.
+        """
         late, no_answer = threading.Event(), f"no answer within {self._limit:g} s"
         begun = time.monotonic()
         try:
             target = _target(url)
-            addresses = self._look_up(target)
+            addresses = self._look_up(target, reach)
             left = max(self._limit - (time.monotonic() - begun), _LEAST)
             with contextlib.closing(_connect(target, addresses, left)) as connection:
+                _check_peer(connection, target, reach)
                 self._connected = connection.sock
                 # No timeout of a socket ends an answer that comes byte by byte.
                 cut = threading.Timer(left, self._expire, (late,))
@@ -71,6 +68,8 @@ class Caller:
                     status = _send(connection, target, body)
                 finally:
                     cut.cancel()
+        except Refused:
+            raise
         except (OSError, ValueError, http.client.HTTPException, BadField) as error:
             timed_out = late.is_set() or isinstance(error, TimeoutError)
             return no_answer if timed_out else str(error) or type(error).__name__
@@ -85,14 +84,14 @@ class Caller:
             with contextlib.suppress(OSError):
                 self._connected.shutdown(socket.SHUT_RDWR)
 
-    def _look_up(self, target: _Target) -> list[str]:
+    def _look_up(self, target: _Target, reach: Reach) -> list[str]:
         """As `_addresses`. The system's own limit for a name is half a minute, and nothing ends
         it sooner, so it is waited for apart. Raises also `TimeoutError`."""
         answer = self._looked_up = queue.SimpleQueue()
 
         def ask() -> None:
             try:
-                answer.put(_addresses(target))
+                answer.put(_addresses(target, reach))
             except Exception as error:
                 answer.put(error)
 
@@ -110,21 +109,14 @@ class Caller:
         self.hang_up()
 
 
-def check(url: str) -> None:
-    """Raises `BadField` for what is no http URL, or one that leads elsewhere."""
+def check(url: str, reach: Reach) -> None:
+    """Raises `BadField` for what is no http URL, or one that leads where it may not."""
     target = _target(url)
     try:
-        _addresses(target)
+        _addresses(target, reach)
     except (OSError, ValueError) as error:  # ValueError: a name with impossible parts
         why = getattr(error, "strerror", None) or error
         raise BadField(f"url: {target.host}: {why}") from None
-
-
-def is_near(address: str) -> bool:
-    """Whether this is this machine, or in a private network."""
-    parsed = ip_address(address.partition("%")[0])
-    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
-    return any(parsed in network for network in _NEAR)
 
 
 def _target(url: str) -> _Target:
@@ -140,14 +132,28 @@ def _target(url: str) -> _Target:
     return _Target(parts.hostname, port, parts.netloc, path)
 
 
-def _addresses(target: _Target) -> list[str]:
-    """Where the host is. Raises `OSError` where its name means nothing or leads elsewhere."""
+def _addresses(target: _Target, reach: Reach) -> list[str]:
+    """Where the host is. Raises `OSError` where its name means nothing, and `Refused` where any of
+    its addresses may not be called."""
     found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
-    far = [address for address in addresses if not is_near(address)]
-    if far:
-        raise OSError(f"{far[0]} is not on this machine or in a private network")
+    for address in addresses:
+        _check(address, target.port, reach)
     return addresses
+
+
+def _check(address: str, port: int, reach: Reach) -> None:
+    refusal = reach.refusal(address, port)
+    if refusal is not None:
+        raise Refused(refusal)
+
+
+def _check_peer(connection: http.client.HTTPConnection, target: _Target, reach: Reach) -> None:
+    """What holds for the address that was asked for has to hold for the one that answered.
+
+    Raises `Refused`.
+    """
+    _check(str(connection.sock.getpeername()[0]), target.port, reach)
 
 
 def _connect(target: _Target, addresses: Sequence[str], limit: float) -> http.client.HTTPConnection:

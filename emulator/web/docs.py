@@ -57,6 +57,5 @@ def _file(name: str) -> Response:
     kind = mimetypes.guess_type(name)[0] or "text/plain"
     response = Response((_STATIC / name).read_bytes(), mimetype=kind)
     response.headers["Content-Security-Policy"] = _POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

@@ -11,7 +11,7 @@ from flask import Blueprint, request
 
 from emulator.clock import to_iso
 from emulator.functions.function import check_name
-from emulator.tasks import shape, webhook
+from emulator.tasks import reach, shape
 from emulator.tasks.events import Events
 from emulator.tasks.subscription import Subscription
 from emulator.web import pages, wire
@@ -38,12 +38,13 @@ def blueprint(events: Events) -> Blueprint:
     def subscribe() -> Json:
         wanted = wire.read(wire.NewSubscription, request.get_data())
         wanted.check()
-        if wanted.url is not None:
-            webhook.check(wanted.url)
         if wanted.function_name is not None:
             check_name(wanted.function_name)
         subscription = events.subscribe(
-            wanted.event_types, function_name=wanted.function_name, url=wanted.url
+            wanted.event_types,
+            function_name=wanted.function_name,
+            url=wanted.url,
+            from_loopback=reach.is_loopback(request.remote_addr or ""),
         )
         return _subscription_to_json(subscription)
 

@@ -45,7 +45,7 @@ class Request:
     at_end: Callable[[], None] = field(default=lambda: None)
     """Called when the client hangs up, or sends no more, while the request waits."""
     known: dict[str, object] = field(default_factory=dict)
-    """What was found out before its body was read: of signing in, `signin.JUDGED`."""
+    """What was found out before its body was read: of signing in, `wsgi.JUDGED`."""
     release: Callable[[], None] = field(default=lambda: None)
     """Gives back what the body has of a budget, where it has; again it does nothing. Done when the
     request has been answered, at the latest: earlier by who has bounds of his own for it."""

@@ -6,9 +6,11 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 
 from emulator.web import lambda_problems, problems
+from emulator.web.admission import OURS
 from emulator.web.budget import Budget
 from emulator.web.exchange import Later, Reply, Request
 from emulator.web.lambda_invoke import FUNCTIONS, InvokeApi, reply_of
@@ -68,9 +70,17 @@ class Front:
 
 def refuse(path: str, status: int, why: str) -> Reply:
     """What the application does not get to see, in JSON, as the API it is for does it."""
+    reply = _refusal(path, status, why)
+    return replace(reply, headers=(*reply.headers, *OURS))
+
+
+def _refusal(path: str, status: int, why: str) -> Reply:
     if _OF_AWS.match(path):
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             return reply_of(lambda_problems.break_down())
+        if status in (HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST):
+            refusal = lambda_problems.answer(lambda_problems.Refusal("AccessDeniedException", why))
+            return replace(reply_of(refusal), status=status)
         too_large = status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         if too_large and path.startswith(FUNCTIONS) and not path.endswith("/invocations"):
             return reply_of(lambda_problems.answer(lambda_problems.zip_too_large()))

@@ -12,9 +12,11 @@ from pydantic import ConfigDict, Field, StrictStr
 
 from emulator.clock import to_iso
 from emulator.identity.account import Application, Role, Token, TokenKind, User
+from emulator.identity.passwords import LONGEST, SHORTEST
 from emulator.web.wire import Wire
 
 Name = Annotated[StrictStr, Field(min_length=1, max_length=256)]
+NewPassword = Annotated[StrictStr, Field(min_length=SHORTEST, max_length=LONGEST)]
 
 
 class EitherCase(Wire):
@@ -25,7 +27,7 @@ class NewUser(EitherCase):
     first_name: Name
     last_name: Name
     email: Name
-    password: Name
+    password: NewPassword
     phone_number: Annotated[StrictStr, Field(max_length=256)]
     language: Annotated[StrictStr, Field(min_length=2, max_length=16)]
     time_zone: Name = "UTC"
@@ -41,7 +43,7 @@ class UserChanges(EitherCase):
 
 class PasswordChange(EitherCase):
     old_password: Name
-    new_password: Name
+    new_password: NewPassword
 
 
 class NewRole(EitherCase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from emulator.web.lambda_invoke import FUNCTIONS
 from emulator.web.lambda_names import LATEST, Names, Reference, named, parse, whole
 from emulator.web.lambda_problems import Refusal
 from emulator.web.lambda_request import serve
+from emulator.web.signin import caller
 
 Json = dict[str, Any]
 
@@ -60,7 +62,7 @@ def serve_functions(api: Blueprint, functions: Functions) -> None:
     def create(asked: Json) -> tuple[Json, int]:
         name = wire.new_name(asked["FunctionName"])
         try:
-            function = catalog.deploy(name, **wire.new_function(asked))
+            function = catalog.deploy(name, by=caller().authors, **wire.new_function(asked))
         except AlreadyExists:
             raise AlreadyExists(f"Function already exist: {name}") from None
         return functions.show(function), 201
@@ -90,7 +92,8 @@ def serve_functions(api: Blueprint, functions: Functions) -> None:
         check_revision(function, asked.get("RevisionId"))
         if asked.get("DryRun"):
             return functions.show(function)
-        return functions.show(catalog.update(function.name, **code))
+        by = caller().authors
+        return functions.show(catalog.update(function.name, by=by, judge=revision(asked), **code))
 
     @serve(api, "UpdateFunctionConfiguration")
     def update_configuration(asked: Json) -> Json:
@@ -98,7 +101,14 @@ def serve_functions(api: Blueprint, functions: Functions) -> None:
         check_revision(function, asked.get("RevisionId"))
         changes = wire.properties(asked, function.environment)
         annotated = wire.annotated(asked)
-        return functions.show(catalog.update(function.name, annotated=annotated, **changes))
+        changed = catalog.update(
+            function.name,
+            annotated=annotated,
+            by=caller().authors,
+            judge=revision(asked),
+            **changes,
+        )
+        return functions.show(changed)
 
     @serve(api, "DeleteFunction")
     def delete(asked: Json) -> Response:
@@ -126,6 +136,11 @@ def _check_deletable(reference: Reference) -> None:
         raise wire.invalid("$LATEST version cannot be deleted without deleting the function.")
     if qualifier is not None and not _VERSION.fullmatch(qualifier):
         raise wire.invalid("Deletion of aliases is not currently supported.")
+
+
+def revision(asked: Json) -> Callable[[Function], None]:
+    """Checks it once more when nobody else can change the function."""
+    return lambda function: check_revision(function, asked.get("RevisionId"))
 
 
 def check_revision(

@@ -19,6 +19,7 @@ from flask import Response
 from emulator import ids, strict_json
 from emulator.errors import CallerError, TaskdockError
 from emulator.functions.function import Function
+from emulator.identity.function_credentials import Choice
 from emulator.lambdas.invocation import Call
 from emulator.lambdas.invoker import MAX_EVENT
 from emulator.lambdas.outcome import Answer, Cause
@@ -28,6 +29,7 @@ from emulator.tasks.invocations import MAX_ACCEPTED_EVENT, Invocations, Invoked
 from emulator.web import lambda_problems as problems
 from emulator.web import lambda_validation as validation
 from emulator.web import signin
+from emulator.web.admission import OURS, Openness
 from emulator.web.exchange import JSON, Later, Reply, Request
 from emulator.web.lambda_names import LATEST, Names, named
 from emulator.web.lambda_problems import Refusal
@@ -69,14 +71,16 @@ class InvokeApi:
         *,
         names: Names,
         invocations: Invocations,
-        strict: bool,
+        openness: Openness,
+        functions: Choice,
         reactor: Reactor,
         notices: Notices,
     ) -> None:
         self._reactor = reactor
         self._names = names
         self._invocations = invocations
-        self._strict = strict
+        self._openness = openness
+        self._functions = functions
         self._notices = notices
 
     def serves(self, request: Request) -> bool:
@@ -113,7 +117,8 @@ class InvokeApi:
 
     def _wish(self, request: Request, call_id: str, trace_id: str) -> _Wish:
         """Raises what refuses it."""
-        signin.check_machine(request.header("origin"), request.peer.address, self._strict)
+        address = request.peer.address
+        signin.check_machine(request.headers, address, self._openness, self._functions)
         found = INVOCATIONS.fullmatch(request.path)
         assert found is not None, "it serves this path"
         kind = request.header("x-amz-invocation-type") or _DEFAULT_TYPE
@@ -177,7 +182,7 @@ class InvokeApi:
 
 
 def _known(call_id: str, trace_id: str) -> tuple[tuple[str, str], ...]:
-    return (("x-amzn-RequestId", call_id), ("X-Amzn-Trace-Id", trace_id))
+    return (("x-amzn-RequestId", call_id), ("X-Amzn-Trace-Id", trace_id), *OURS)
 
 
 def _answer(invoked: Invoked) -> Reply:

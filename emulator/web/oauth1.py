@@ -7,9 +7,7 @@ header, with a token or, to get one, without.
 from __future__ import annotations
 
 import re
-import threading
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -22,11 +20,16 @@ from oauthlib.oauth1 import (
 
 from emulator.clock import Clock, SystemClock, to_epoch
 from emulator.errors import BadSignature, DuplicateRequest, UnknownConsumerKey, UnknownToken
-from emulator.identity.account import Application, Token, TokenKind
+from emulator.identity.account import Application, FunctionToken, Token, TokenKind
 from emulator.identity.tokens import Tokens
+from emulator.web.nonces import Nonces
 
-_LIFETIME = 600  # seconds that a client's clock may be off
+LIFETIME = 600
+"""Seconds that a client's clock may be off."""
+_LONGEST = 512  # characters of each name that is sent; ours have 40, those of functions more
+_TIMESTAMP = re.compile("[0-9]{1,10}")
 _WITH_TOKEN = re.compile(r"\boauth_token=\"[^\"]")
+FindFunctionToken = Callable[[str], FunctionToken | None]
 _URL_CHARACTERS = "=&;:%+~,*@!()/?'$-._"
 
 
@@ -34,14 +37,22 @@ class Signer(NamedTuple):
     """Who signed: an application, and the user whose token it has."""
 
     application: Application
-    token: Token | None
+    token: Token | FunctionToken | None
 
 
 class Verifier:
-    def __init__(self, tokens: Tokens, clock: Clock | None = None) -> None:
-        """`clock`: that of the machine, which clients sign by, whatever time the service has."""
-        self._nonces = Nonces()
-        validator = _Validator(tokens, clock or SystemClock())
+    def __init__(
+        self,
+        tokens: Tokens,
+        clock: Clock | None = None,
+        *,
+        nonces: Nonces | None = None,
+        functions: FindFunctionToken = lambda _: None,
+    ) -> None:
+        """`clock`: that of the machine, which clients sign by, whatever time the service has.
+        `nonces`: those that were used before. `functions` finds the tokens of functions."""
+        self._nonces = nonces or Nonces(LIFETIME)
+        validator = _Validator(tokens, clock or SystemClock(), functions)
         self._with_token = ResourceEndpoint(validator)
         self._without = SignatureOnlyEndpoint(validator)
 
@@ -66,37 +77,11 @@ class Verifier:
             raise BadSignature(f"the OAuth1 signature cannot be checked: {error}") from None
         if not valid:
             raise BadSignature(None if signed and signed.validator_log else _INCOMPLETE)
-        token: Token | None = getattr(signed, "found_token", None)
-        sender = (signed.client_key, token and token.token, signed.timestamp, signed.nonce)
-        if not self._nonces.use(sender, int(signed.timestamp)):
+        token: Token | FunctionToken | None = getattr(signed, "found_token", None)
+        sender = f"{signed.client_key} {token.token if token else ''}"
+        if not self._nonces.use(sender, int(signed.timestamp), signed.nonce):
             raise DuplicateRequest
         return Signer(signed.found_application, token)
-
-
-class Nonces:
-    """The nonces of late, each to be used once.
-
-    What is older than the newest timestamp by twice the lifetime is refused for its age, whatever
-    the clocks say, and need not be known any more.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._used: set[object] = set()
-        self._by_arrival: deque[tuple[int, object]] = deque()
-        self._newest = 0
-
-    def use(self, nonce: object, timestamp: int) -> bool:
-        """False when it was used before."""
-        with self._lock:
-            if nonce in self._used:
-                return False
-            self._newest = max(self._newest, timestamp)
-            self._used.add(nonce)
-            self._by_arrival.append((timestamp, nonce))
-            while self._by_arrival[0][0] < self._newest - 2 * _LIFETIME:
-                self._used.discard(self._by_arrival.popleft()[1])
-            return True
 
 
 _INCOMPLETE = (
@@ -113,9 +98,10 @@ class _Validator(RequestValidator):  # type: ignore[misc]  # oauthlib has no typ
     timestamp_lifetime = 10**10  # oauthlib's own check knows one answer for every trouble
     dummy_client = dummy_access_token = ""
 
-    def __init__(self, tokens: Tokens, clock: Clock) -> None:
+    def __init__(self, tokens: Tokens, clock: Clock, functions: FindFunctionToken) -> None:
         super().__init__()
         self._tokens = tokens
+        self._functions = functions
         self._clock = clock
 
     def check_client_key(self, client_key: str) -> bool:
@@ -126,11 +112,21 @@ class _Validator(RequestValidator):  # type: ignore[misc]  # oauthlib has no typ
     def validate_timestamp_and_nonce(
         self, client_key: str, timestamp: str, nonce: str, request: Any, **_: Any
     ) -> bool:
+        sent = {
+            "oauth_consumer_key": client_key,
+            "oauth_token": request.resource_owner_key or "",
+            "oauth_nonce": nonce,
+        }
+        for name, value in sent.items():
+            if len(value) > _LONGEST:
+                raise BadSignature(f"{name} has {len(value)} characters; {_LONGEST} are allowed")
+        if not _TIMESTAMP.fullmatch(timestamp):
+            raise BadSignature("oauth_timestamp is not a number of seconds since 1970")
         off = abs(to_epoch(self._clock.now()) // 1000 - int(timestamp))
-        if off > _LIFETIME:
+        if off > LIFETIME:
             raise DuplicateRequest(
                 f"oauth_timestamp is {off} s off the time here, and so might be a request from"
-                f" before; {_LIFETIME} s are allowed"
+                f" before; {LIFETIME} s are allowed"
             )
         return True
 
@@ -141,7 +137,7 @@ class _Validator(RequestValidator):  # type: ignore[misc]  # oauthlib has no typ
         return True
 
     def validate_access_token(self, client_key: str, token: str, request: Any) -> bool:
-        found = self._tokens.look_up(TokenKind.OAUTH1, token)
+        found = self._functions(token) or self._tokens.look_up(TokenKind.OAUTH1, token)
         if found is None or found.application_id != request.found_application.id:
             raise UnknownToken
         request.found_token = found

@@ -294,7 +294,7 @@ OPERATIONS: dict[str, Operation] = {
         answer=ref("User"),
         body=identity_wire.NewUser,
         example=_NEW_USER,
-        errors=(errors.EmailTaken,),
+        errors=(errors.EmailTaken, errors.TooManySignIns),
     ),
     "GET /users/v1/email_available": Operation(
         tag="Users",
@@ -309,7 +309,7 @@ OPERATIONS: dict[str, Operation] = {
         answer=ref("User"),
         body=identity_wire.PasswordChange,
         example={"oldPassword": "correct horse", "newPassword": "battery staple"},
-        errors=(errors.WrongPassword, errors.NotFound),
+        errors=(errors.WrongPassword, errors.NotFound, errors.TooManySignIns),
     ),
     # Global roles
     "GET /users/v1/permissions": Operation(
@@ -388,7 +388,7 @@ OPERATIONS: dict[str, Operation] = {
         answer=ref("OAuth1Token"),
         body=identity_wire.Login,
         example={"email": "ada@example.com", "password": "correct horse"},
-        errors=(errors.NoApplication, errors.WrongPassword),
+        errors=(errors.NoApplication, errors.WrongPassword, errors.TooManySignIns),
     ),
     "GET /auth/v2/oauth1/tokens": Operation(
         tag="Tokens",
@@ -422,6 +422,7 @@ OPERATIONS: dict[str, Operation] = {
             errors.UnknownClient,
             errors.WrongClientSecret,
             errors.NoClientCredentials,
+            errors.TooManySignIns,
         ),
     ),
     "GET /auth/v2/oauth2/tokens": Operation(

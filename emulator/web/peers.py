@@ -28,6 +28,8 @@ class Peer:
     port: int = 0
     environment: str = ""
     function: str = ""
+    deployers: tuple[str, ...] = ()
+    """Whose work the function is that runs there: ids of users."""
 
 
 class Crowd:

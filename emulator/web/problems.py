@@ -49,6 +49,7 @@ PROBLEMS: dict[type[errors.TaskdockError], Problem] = {
     errors.UnknownClient: Problem(401, 123, "OAUTH2_CLIENT_ID_EXCEPTION"),
     errors.WrongClientSecret: Problem(401, 124, "OAUTH2_CLIENT_SECRET_EXCEPTION"),
     errors.NoClientCredentials: Problem(400, 126, "OAUTH2_MISSING_CLIENT_CREDENTIALS_EXCEPTION"),
+    errors.TooManySignIns: Problem(429, 211, "LOGIN_TIMEOUT_EXCEPTION"),
     errors.EmailTaken: Problem(400, 203, "EMAIL_USED_EXCEPTION"),
     errors.BadFunctionCode: Problem(400, 1401, "INVALID_FUNCTION_CODE_EXCEPTION"),
     errors.BadConfiguration: Problem(400, 1402, "INVALID_FUNCTION_CONFIGURATION_EXCEPTION"),
@@ -92,6 +93,8 @@ def http_answer(status: int, why: str) -> tuple[dict[str, Any], int]:
     """For what the HTTP layer itself refuses: the same shape, never HTML."""
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
         problem = PROBLEMS[errors.NoSuchEndpoint]
+    elif status in (HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST):
+        problem = PROBLEMS[errors.NotAllowed]
     elif status < HTTPStatus.INTERNAL_SERVER_ERROR:
         problem = PROBLEMS[errors.CallerError]
     else:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from flask import Flask, Request, g, request
+from flask.typing import ResponseReturnValue
 
-from emulator.errors import NoPermission
+from emulator.errors import NoPermission, NotSignedIn, UnknownToken
 from emulator.identity.account import NOBODY, Account
 from emulator.identity.directory import Directory
-from emulator.web import permissions
+from emulator.identity.function_credentials import Choice
+from emulator.web import permissions, problems
+from emulator.web.admission import Openness, of_website
+from emulator.web.exchange import Headers
+from emulator.web.nonces import Nonces
 from emulator.web.oauth1 import Verifier
+from emulator.web.peers import Peer
 from emulator.web.permissions import Gate
+from emulator.web.wsgi import HEADERS, JUDGED, PEER
 
-_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
-JUDGED = "taskdock.judged"
-"""The key of what is known of a request already, a dictionary: `CALLER`, once it is signed in. A
-signature counts once, and a request may be judged twice: before its body is read, and with it."""
+_WEBSITE = (
+    "a page of another site, or of an API function, may not call this without credentials; it may"
+    " call API functions that are public (executionOptions.permissionMode)"
+)
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, 9.2.1
 CALLER = "caller"
 BODY_TO_COME = "taskdock.body_to_come"
 """The key of whether the request's body is not there yet."""
@@ -35,13 +41,14 @@ def knows(judged: Mapping[str, object]) -> bool:
     return judged.get(CALLER, NOBODY) != NOBODY
 
 
-def protect(app: Flask, directory: Directory, *, strict: bool) -> None:
+def protect(
+    app: Flask, directory: Directory, openness: Openness, *, nonces: Nonces | None = None
+) -> None:
     """From now on `app` signs in and checks every request, before its view is called.
 
-    A request without credentials is the local administrator's, or with `strict` nobody's.
+    `nonces`: those that were used before.
     """
-    verifier = Verifier(directory.tokens)
-    unsigned = NOBODY if strict else directory.local.administrator
+    verifier = Verifier(directory.tokens, nonces=nonces, functions=directory.functions.find)
 
     @app.before_request
     def check() -> None:
@@ -49,16 +56,57 @@ def protect(app: Flask, directory: Directory, *, strict: bool) -> None:
             return  # there is no such endpoint, and the answer says so
         wanted = permissions.needed(request.method, request.url_rule.rule)
         known = request.environ.get(JUDGED, {})
+        headers: Headers = request.environ[HEADERS]
+        peer: Peer = request.environ.get(PEER) or Peer(request.remote_addr or "")
         if wanted is Gate.MACHINE:
-            check_machine(request.headers.get("Origin"), request.remote_addr, strict)
-            g.caller = known[CALLER] = directory.local.administrator
+            check_machine(headers, peer.address, openness, directory.functions.choice)
+            g.caller = known[CALLER] = _here(directory, peer)
             return
+        unsigned, g.why_nobody = _unsigned(directory, headers, peer, openness)
         if CALLER not in known:
             if request.environ.get(BODY_TO_COME) and _signs_its_body(request):
                 return
             known[CALLER] = _sign_in(request, directory, verifier, unsigned)
         g.caller = known[CALLER]
+        if g.why_nobody == _WEBSITE and _is_open_door(request, wanted):
+            raise NotSignedIn
         permissions.check(g.caller, wanted)
+
+    @app.errorhandler(NotSignedIn)
+    def say_why(error: NotSignedIn) -> ResponseReturnValue:
+        return problems.answer(NotSignedIn(g.get("why_nobody") or error.message))
+
+
+def _unsigned(
+    directory: Directory, headers: Headers, peer: Peer, openness: Openness
+) -> tuple[Account, str]:
+    """Who a request without credentials acts as; and why, where that is nobody."""
+    if of_website(headers, everybody=openness.beyond_loopback):
+        return NOBODY, _WEBSITE
+    if openness.strict:
+        return NOBODY, ""  # nobody has signed in, and that is all
+    if openness.is_stranger(peer.address):
+        return NOBODY, (
+            f"{peer.address} is no loopback address, and who calls from elsewhere has to sign in;"
+            " with --open-beyond-loopback (TASKDOCK_OPEN_BEYOND_LOOPBACK) the server serves"
+            " everybody"
+        )
+    return _here(directory, peer), ""
+
+
+def _here(directory: Directory, peer: Peer) -> Account:
+    """What comes by a container's door is a function's, and acts as the credentials that it was
+    given; all others are the administrator."""
+    if not peer.address:
+        return directory.functions.account(peer.deployers)
+    return directory.local.administrator
+
+
+def _is_open_door(sent: Request, wanted: str | Gate) -> bool:
+    """Whether anyone may change something there, and this request brings no credentials: it could
+    be a form on any page."""
+    has_credentials = bool(sent.headers.get("Authorization", "").strip())
+    return wanted is Gate.ANYONE and sent.method not in _SAFE and not has_credentials
 
 
 def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: Account) -> Account:
@@ -66,7 +114,7 @@ def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: 
     header = sent.headers.get("Authorization", "").strip()
     scheme, _, credentials = header.partition(" ")
     if not header:
-        return NOBODY if _is_a_website(sent.headers.get("Origin")) else unsigned
+        return unsigned
     if scheme.lower() == "oauth":
         headers = {"Authorization": header, "Content-Type": sent.mimetype}
         signer = verifier.verify(
@@ -74,32 +122,35 @@ def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: 
         )
         if signer.token is None:
             return Account(application_id=signer.application.id)
-        return directory.accounts.account(signer.token.user_id, signer.application.id)
+        account = directory.account_of(signer.token)
+        if not account.signed_in:  # its user has gone in between
+            raise UnknownToken
+        return account
     if scheme.lower() == "bearer":
         token = directory.tokens.bearer(credentials.strip())
-        return directory.accounts.account(token.user_id, token.application_id)
+        return directory.account_of(token)
     return NOBODY  # credentials of another kind, for a function to judge
 
 
-def check_machine(origin: str | None, address: str | None, strict: bool) -> None:
-    """Raises `NoPermission`. A container's requests come by its door, from no address."""
-    if _is_a_website(origin):
+def check_machine(headers: Headers, address: str, openness: Openness, functions: Choice) -> None:
+    """Raises `NoPermission`. `address`: "" is a container, by its door; `functions` says what those
+    may do."""
+    if of_website(headers, everybody=openness.beyond_loopback):
         raise NoPermission("a website may not call this")
-    if strict and not ipaddress.ip_address(address or "::").is_loopback:
+    if openness.strict and (address == "" or openness.is_stranger(address)):
         raise NoPermission(
             "with --auth strict this is for callers on this machine's loopback addresses only"
         )
-
-
-def _is_a_website(origin: str | None) -> bool:
-    """Whether a browser says that a page which is not of this machine makes the request.
-
-    Any page can send requests to localhost; none shall act as the administrator.
-    """
-    if origin is None:
-        return False
-    host = urlsplit(origin).hostname or ""
-    return host not in _LOCAL and not host.endswith(".localhost")
+    if openness.is_stranger(address):
+        raise NoPermission(
+            f"{address} is no loopback address, and AWS's credentials cannot be checked here; with"
+            " --open-beyond-loopback (TASKDOCK_OPEN_BEYOND_LOOPBACK) the server serves everybody"
+        )
+    if not address and functions is not Choice.ALL:
+        raise NoPermission(
+            "functions may not call AWS's Lambda API, whose credentials are not checked here:"
+            " --function-credentials all lets them"
+        )
 
 
 def _uri(sent: Request) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Flask, request
+from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from emulator.clock import to_iso
@@ -33,8 +33,10 @@ from emulator.web import (
     wire,
 )
 from emulator.web import events as event_views
+from emulator.web.admission import OURS, Openness
 from emulator.web.auth import auth
 from emulator.web.lambda_names import Names
+from emulator.web.nonces import Nonces
 from emulator.web.signin import caller
 from emulator.web.users import roles, users
 
@@ -47,6 +49,7 @@ def create_app(
     catalog: Catalog,
     directory: Directory,
     strict: bool,
+    beyond_loopback: bool = False,
     api_requests: ApiRequests,
     timetable: Timetable,
     events: Events,
@@ -56,8 +59,11 @@ def create_app(
     health: Callable[[], tuple[Json, int]],
     status: Callable[[], Json],
     notices: Notices,
+    nonces: Nonces | None = None,
 ) -> Flask:
     """`strict`: requests without credentials are nobody's, not the administrator's.
+    `beyond_loopback`: where it is not strict, those from elsewhere are the administrator's, too.
+    `nonces`: those that were used before.
 
     `names`: of functions, for AWS's callers. `architecture`: of all functions. `concurrency`: how
     many invocations there can be at once.
@@ -84,7 +90,9 @@ def create_app(
     def refuse_what_is_elsewhere() -> None:
         elsewhere.check(request.method, request.path)
 
-    signin.protect(app, directory, strict=strict)
+    openness = Openness(strict=strict, beyond_loopback=beyond_loopback)
+    signin.protect(app, directory, openness, nonces=nonces)
+    app.after_request(_as_ours)
 
     @app.errorhandler(TaskdockError)
     def explain(error: TaskdockError) -> tuple[Json, int]:
@@ -105,6 +113,13 @@ def create_app(
         return problems.http_answer(500, "there was an internal error; taskdock's log has more")
 
     return app
+
+
+def _as_ours(response: Response) -> Response:
+    """What an API function has answered is not."""
+    if not isinstance(response, api_functions.Answer):
+        response.headers.update(OURS)
+    return response
 
 
 def _tasks(service: Service) -> Blueprint:
@@ -156,9 +171,10 @@ def _functions(catalog: Catalog, service: Service) -> Blueprint:
         wanted = wire.read(wire.NewFunction, request.get_data())
         wanted.check_complete()
         zipped = None if wanted.code is None else code.decode(wanted.code)
-        return wire.function_details(
-            catalog.deploy(wanted.name, zipped=zipped, **wanted.properties())
+        made = catalog.deploy(
+            wanted.name, zipped=zipped, by=caller().authors, **wanted.properties()
         )
+        return wire.function_details(made)
 
     @functions.get("/<name>")
     def get(name: str) -> Json:
@@ -168,7 +184,7 @@ def _functions(catalog: Catalog, service: Service) -> Blueprint:
     def update(name: str) -> Json:
         changes = wire.read(wire.FunctionBody, request.get_data())
         zipped = None if changes.code is None else code.decode(changes.code)
-        catalog.update(name, zipped=zipped, **changes.properties())
+        catalog.update(name, zipped=zipped, by=caller().authors, **changes.properties())
         return {"affectedRecords": 1}
 
     @functions.delete("/<name>")

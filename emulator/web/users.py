@@ -46,7 +46,7 @@ def users(directory: Directory) -> Blueprint:
 
     @users.delete("/<user_id>")
     def remove(user_id: str) -> Json:
-        accounts.remove(checks.object_id(user_id))
+        accounts.remove(checks.object_id(user_id), by=caller())
         return {"affectedRecords": 1}
 
     @users.post("/register")
@@ -64,7 +64,7 @@ def users(directory: Directory) -> Blueprint:
     def change_password() -> Json:
         wanted = wire.read(identity_wire.PasswordChange, request.get_data())
         user_id = require_user(caller())
-        accounts.change_password(user_id, wanted.old_password, wanted.new_password)
+        directory.change_password(caller(), wanted.old_password, wanted.new_password)
         return identity_wire.user(accounts.get(user_id))
 
     return users
@@ -96,34 +96,37 @@ def roles(directory: Directory) -> Blueprint:
     def update(role_id: str) -> Json:
         checks.object_id(role_id)
         changes = wire.read(identity_wire.RoleChanges, request.get_data())
-        return identity_wire.role(roles.update(role_id, **changes.model_dump(exclude_none=True)))
+        given = changes.model_dump(exclude_none=True)
+        return identity_wire.role(roles.update(role_id, by=caller(), **given))
 
     @blueprint.delete("/roles")
     def remove() -> Json:
-        return {"affectedRecords": roles.remove(_chosen())}
+        return {"affectedRecords": roles.remove(_chosen(), by=caller())}
 
     @blueprint.post("/roles/add_permissions")
     def add_permissions() -> Json:
         wanted = wire.read(identity_wire.PermissionNames, request.get_data())
-        return {"affectedRecords": roles.add_permissions(_chosen(), wanted.permissions)}
+        changed = roles.add_permissions(_chosen(), wanted.permissions, by=caller())
+        return {"affectedRecords": changed}
 
     @blueprint.post("/roles/remove_permissions")
     def remove_permissions() -> Json:
         wanted = wire.read(identity_wire.PermissionNames, request.get_data())
-        return {"affectedRecords": roles.remove_permissions(_chosen(), wanted.permissions)}
+        changed = roles.remove_permissions(_chosen(), wanted.permissions, by=caller())
+        return {"affectedRecords": changed}
 
     @blueprint.post("/add_roles")
     def give() -> Json:
         wanted = wire.read(identity_wire.RoleIds, request.get_data())
         users, _ = accounts.find(_chosen())
-        roles.give([user.id for user in users], wanted.roles)
+        roles.give([user.id for user in users], wanted.roles, by=caller())
         return {"affectedRecords": len(users)}
 
     @blueprint.post("/remove_roles")
     def take() -> Json:
         wanted = wire.read(identity_wire.RoleIds, request.get_data())
         users, _ = accounts.find(_chosen())
-        roles.take([user.id for user in users], wanted.roles)
+        roles.take([user.id for user in users], wanted.roles, by=caller())
         return {"affectedRecords": len(users)}
 
     return blueprint

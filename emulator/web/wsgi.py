@@ -15,12 +15,17 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from emulator.web.exchange import Reply, Request
-from emulator.web.signin import JUDGED
 
 T = TypeVar("T")
 
 HEADERS = "taskdock.headers"
 """The key of all headers as they came, `exchange.Headers`: names in lower case, in their order."""
+JUDGED = "taskdock.judged"
+"""The key of what is known of a request already, a dictionary: `signin.CALLER`, once it is signed
+in. A signature counts once, and a request may be judged twice: before its body is read, and with
+it."""
+PEER = "taskdock.peer"
+"""The key of who sent it, a `Peer`."""
 THREADS = 64  # a direct execution or API function holds one for up to 30 s
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -80,6 +85,7 @@ def environ_of(request: Request) -> dict[str, Any]:
         "REMOTE_PORT": str(request.peer.port),
         HEADERS: request.headers,
         JUDGED: request.known,
+        PEER: request.peer,
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(request.body),

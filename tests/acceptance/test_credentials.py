@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 from requests_oauthlib import OAuth1
 
 from emulator.client import credentials
-from emulator.identity.directory import ADMINISTRATOR, FUNCTIONS
+from emulator.identity.directory import ADMINISTRATOR
 from tests.acceptance.conftest import StartServer
 from tests.support.live import COMMAND, REPOSITORY, Json, LiveServer
 from tests.support.people import Person
@@ -100,7 +101,40 @@ def test_a_sample_signs_with_the_credentials_that_it_is_given(
 
     assert (task["functionName"], task["data"]) == ("elm", {"name": "Ada"})
     assert task["createdByUserId"] == result["userId"]
-    assert boss.get(f"/users/v1/{result['userId']}")["email"] == FUNCTIONS
+    assert boss.get(f"/users/v1/{result['userId']}")["email"] == ADMINISTRATOR
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_function_may_do_what_who_deployed_it_may(
+    variables: dict[str, str], boss: Person, tmp_path: Path, right: bool
+) -> None:
+    user = boss.post("/users/v1/register", OWN)
+    role = boss.post("/users/v1/roles", {"name": "oak", "description": ""})
+    permissions = [
+        *("VIEW_TASK_FUNCTIONS", "VIEW_TASK_FUNCTION_DETAILS", "CREATE_TASK_FUNCTION"),
+        *(["CREATE_TASKS"] if right else []),
+    ]
+    boss.post("/users/v1/roles/add_permissions?eq(name,oak)", {"permissions": permissions})
+    boss.post(f"/users/v1/add_roles?eq(id,{user['id']})", {"roles": [role["id"]]})
+    login = {name: OWN[name] for name in ("email", "password")}
+    token = boss.post("/auth/v2/oauth1/tokens", login)
+    hers = {
+        **variables,
+        "API_OAUTH_TOKEN": token["token"],
+        "API_OAUTH_TOKEN_SECRET": token["tokenSecret"],
+    }
+    sample = Path(shutil.copytree(SAMPLES / "signed-request", tmp_path / "signed-request"))
+    pip_install(sample / "src")
+    run(["deploy", str(sample), "--url", variables["API_HOST"]], hers)
+
+    if right:
+        result, task = made_by(boss, sample, "elm")
+        assert result["userId"] == task["createdByUserId"] == user["id"]
+    else:
+        answer = boss.ask("POST", f"/tasks/v1/functions/{sample.name}/execute", {})
+        assert answer.status_code == 400
+        assert "401" in answer.json()["runtimeError"]["message"]
+        assert "CREATE_TASKS" in answer.json()["runtimeError"]["message"]
 
 
 def test_a_function_works_with_a_user_of_its_own_and_our_address_outside(
@@ -132,13 +166,27 @@ def test_the_command_says_what_it_needs_to_sign(variables: dict[str, str]) -> No
     assert run(words, variables) == ""
 
 
-def test_the_first_start_says_who_was_made_and_the_next_one_does_not(server: LiveServer) -> None:
+def test_the_first_start_says_who_was_made_and_where_the_password_is_and_the_next_one_does_not(
+    server: LiveServer,
+) -> None:
+    file = server.data / "administrator"
+    kept = dict(line.split("=", 1) for line in file.read_text().splitlines())
+    login = {"email": kept["EMAIL"], "password": kept["PASSWORD"], "grant_type": "password"}
+    client = {"client_id": kept["CLIENT_ID"], "client_secret": kept["CLIENT_SECRET"]}
+    signed_in = requests.post(
+        f"{server.service.url}/auth/v2/oauth2/tokens",
+        json={**login, **client, "username": kept["EMAIL"]},
+        timeout=60,
+    )
     server.stop()
     first = server.log
     server.output.clear()
     server.start().stop()
 
+    assert signed_in.status_code == 200, signed_in.text
     assert ADMINISTRATOR in first
-    assert "client secret" in first
+    assert f"its password and the OAuth2 client are in {file}" in first
+    assert kept["PASSWORD"] not in first
+    assert kept["CLIENT_SECRET"] not in first
     assert "taskdock env" in server.log
     assert ADMINISTRATOR not in server.log

@@ -68,6 +68,41 @@ def test_it_installs_in_a_folder_with_a_space_whatever_is_set_for_another_python
 
 
 @SLOW
+def test_another_list_of_versions_is_installed_and_the_same_one_is_not(project: Path) -> None:
+    listed = project / "constraints"
+    listed.mkdir()
+    for name in ("run.txt", "build.txt"):
+        (listed / name).touch()
+
+    made = make_venv(project)
+    again = make_venv(project)
+    (listed / "run.txt").write_text("# another\n")
+    changed = make_venv(project)
+
+    assert made.returncode == 0, made.stderr
+    assert again.stderr == ""
+    assert "installing what taskdock needs" in changed.stderr
+
+
+@SLOW
+def test_lists_that_do_not_fit_the_project_any_more_are_told(project: Path) -> None:
+    (project / "constraints").mkdir()
+    for name in ("run.txt", "build.txt"):
+        (project / "constraints" / name).touch()
+    backend = project / "backend.py"
+    backend.write_text(
+        backend.read_text().replace("Version: 1\\n", "Version: 1\\nRequires-Dist: leaf\\n", 1)
+    )
+
+    made = make_venv(project)
+
+    assert made.returncode == 1
+    assert "leaf, which is not installed" in made.stderr
+    assert "make constraints PINNED=no" in made.stderr
+    assert not (project / ".venv" / ".installed").exists()
+
+
+@SLOW
 def test_one_that_was_killed_is_begun_again(project: Path) -> None:
     slow = project / "slow"
     (project / "backend.py").write_text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import docker
 import pytest
 
 from emulator import ids
+from emulator.engines.callers import callers, subnets
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from emulator.engines.engine import Program
 from emulator.engines.images import ImageRequest, Images
@@ -108,7 +110,8 @@ def by_network_alone(api: docker.APIClient) -> list[Passage]:
     """From containers of this machine's engine, its bridge leads here."""
     network = api.inspect_network("bridge")
     gateway = network["IPAM"]["Config"][0].get("Gateway", "172.17.0.1")
-    return [ByNetwork(EnginePaths(None), (Way(gateway, gateway),))]
+    ours = callers([*subnets(network), gateway])
+    return [ByNetwork(EnginePaths(None), (Way(gateway, gateway),), ours)]
 
 
 @pytest.fixture
@@ -620,6 +623,40 @@ def test_a_container_takes_its_volume_along(docker_harness: DockerHarness) -> No
 
     assert len(volumes) == 1
     assert not any(docker_harness.volume_exists(name) for name in volumes)
+
+
+VOLUMES = """
+import json
+print(json.dumps({
+    path: [bool(os.statvfs(path).f_flag & os.ST_RDONLY), bool(os.listdir(path))]
+    for path in ("/usr/lib/ssl", "/mnt/new", "/tmp", "/tmp/deep")
+}))
+"""
+
+
+@pytest.mark.docker
+def test_volumes_of_an_image_are_read_only_have_what_is_there_and_go_with_the_container(
+    docker_client: docker.DockerClient, docker_harness: DockerHarness, image: str
+) -> None:
+    dockerfile = f'FROM {image}\nVOLUME ["/usr/lib/ssl", "/mnt/new", "/tmp/deep"]\n'
+    tag = f"taskdock-test/{ids.word(8)}:1"
+    docker_client.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=tag, rm=True)
+    try:
+        container, recorder = run(docker_harness, Behaviour(VOLUMES, lambda _: None), image=tag)
+        recorder.await_exit()
+        volumes = docker_harness.volumes()
+        container.remove()
+    finally:
+        docker_client.images.remove(tag, force=True)
+
+    assert json.loads(recorder.lines[0]) == {
+        "/usr/lib/ssl": [True, True],
+        "/mnt/new": [True, False],
+        "/tmp": [False, True],
+        "/tmp/deep": [False, False],
+    }
+    assert len(volumes) == 3
+    eventually(lambda: not any(docker_harness.volume_exists(name) for name in volumes))
 
 
 @pytest.mark.docker

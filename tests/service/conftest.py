@@ -22,7 +22,7 @@ StopLater = Callable[[Dock], None]
 def cheap_passwords() -> Iterator[None]:
     """Half of what a server's first start costs is the hash of its administrator's password."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "_COST", 2)
+        patch.setattr(passwords, "_COST", 2**7)
         yield
 
 

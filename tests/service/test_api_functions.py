@@ -126,7 +126,7 @@ def test_paths_and_queries_come_as_they_were_sent(
 ) -> None:
     dock.deploy(echo)
 
-    event = send(dock, f"GET /tasks/v1/api/walnut-table{path} HTTP/1.1\nHost: here")
+    event = send(dock, f"GET /tasks/v1/api/walnut-table{path} HTTP/1.1\nHost: localhost")
 
     assert (event["rawPath"], event["rawQueryString"]) == (raw_path, query)
 
@@ -134,7 +134,7 @@ def test_paths_and_queries_come_as_they_were_sent(
 def test_a_request_as_proxies_send_it_is_understood(dock: Dock) -> None:
     dock.deploy(echo)
 
-    event = send(dock, "GET http://here/tasks/v1/api/walnut-table/a HTTP/1.1\nHost: here")
+    event = send(dock, "GET http://localhost/tasks/v1/api/walnut-table/a HTTP/1.1\nHost: localhost")
 
     assert event["rawPath"] == "/a"
 
@@ -143,13 +143,13 @@ def test_a_request_as_proxies_send_it_is_understood(dock: Dock) -> None:
 def test_methods_are_in_capitals(dock: Dock, method: str) -> None:
     dock.deploy(echo)
 
-    refusal = send(dock, f"{method} /tasks/v1/api/walnut-table HTTP/1.1\nHost: here")
+    refusal = send(dock, f"{method} /tasks/v1/api/walnut-table HTTP/1.1\nHost: localhost")
 
     assert (refusal["code"], refusal["name"]) == (11, "ENDPOINT_EXCEPTION")
 
 
 def test_what_is_no_http_is_refused_with_the_reason(dock: Dock) -> None:
-    refusal = send(dock, "GET /tasks/v1/api/walnut-table/ü HTTP/1.1\nHost: here")
+    refusal = send(dock, "GET /tasks/v1/api/walnut-table/ü HTTP/1.1\nHost: localhost")
 
     assert (refusal["code"], refusal["name"]) == (22, "BODY_FORMAT_EXCEPTION")
     assert "Invalid char in url path" in refusal["message"]
@@ -157,14 +157,14 @@ def test_what_is_no_http_is_refused_with_the_reason(dock: Dock) -> None:
 
 def test_cookies_and_repeated_headers_come_whole(dock: Dock) -> None:
     dock.deploy(echo)
-    headers = "Host: here:1\nCookie: a=1; b=2\nX-Wood: oak\nx-wood: pine, ash\nX_Wood: mdf"
+    headers = "Host: localhost:1\nCookie: a=1; b=2\nX-Wood: oak\nx-wood: pine, ash\nX_Wood: mdf"
 
     event = send(dock, f"GET /tasks/v1/api/walnut-table HTTP/1.1\n{headers}")
 
     assert event["cookies"] == ["a=1", "b=2"]
     assert event["headers"]["x-wood"] == "oak,pine, ash"
     assert event["headers"]["x_wood"] == "mdf"
-    assert event["requestContext"]["domainName"] == "here"
+    assert event["requestContext"]["domainName"] == "localhost"
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_cookies_and_repeated_headers_come_whole(dock: Dock) -> None:
 def test_headers_come_as_they_were_sent(dock: Dock, header: str, name: str, value: str) -> None:
     dock.deploy(echo)
 
-    event = send(dock, f"POST /tasks/v1/api/walnut-table HTTP/1.1\nHost: here\n{header}")
+    event = send(dock, f"POST /tasks/v1/api/walnut-table HTTP/1.1\nHost: localhost\n{header}")
 
     assert event["headers"][name] == value
 
@@ -192,7 +192,7 @@ def test_headers_come_as_they_were_sent(dock: Dock, header: str, name: str, valu
 def test_a_header_that_was_not_sent_is_not_there(dock: Dock) -> None:
     dock.deploy(echo)
 
-    event = send(dock, "POST /tasks/v1/api/walnut-table HTTP/1.1\nHost: here")
+    event = send(dock, "POST /tasks/v1/api/walnut-table HTTP/1.1\nHost: localhost")
 
     assert "content-type" not in event["headers"]
 
@@ -201,7 +201,7 @@ def test_cookies_of_several_headers_are_one_list(dock: Dock) -> None:
     dock.deploy(echo)
 
     event = send(
-        dock, "GET /tasks/v1/api/walnut-table HTTP/1.1\nHost: here\nCookie: a=1,2\nCookie: b=3"
+        dock, "GET /tasks/v1/api/walnut-table HTTP/1.1\nHost: localhost\nCookie: a=1,2\nCookie: b=3"
     )
 
     assert event["cookies"] == ["a=1,2", "b=3"]

@@ -141,8 +141,8 @@ def test_what_is_ambiguous_or_no_http_is_refused_and_ends_the_connection(
     ("target", "status"),
     [
         (b"/health", 200),
-        (b"http://other.example:80/health", 200),
-        (b"http://other.example", 404),
+        (b"http://app.localhost:80/health", 200),
+        (b"http://app.localhost", 404),
         (b"/tasks/v1/%zz%ff%00%0a", 404),
         (b"*", 404),
     ],
@@ -287,7 +287,9 @@ def test_head_has_the_headers_of_get_alone(client: Client) -> None:
 
 
 def test_http_1_0_ends_with_its_answer(client: Client) -> None:
-    client.send(b"GET /health HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + HEALTH)
+    client.send(
+        b"GET /health HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n" + HEALTH
+    )
 
     assert client.statuses() == [200]
 

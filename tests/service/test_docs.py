@@ -215,8 +215,8 @@ def test_the_licences_come_with_the_files(shared: Dock) -> None:
 @pytest.mark.parametrize(
     ("head", "status", "code"),
     [
-        ("POST /tasks/v1/ HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n", 413, 22),
-        ("POST /tasks/v1/ HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n", 400, 22),
+        ("POST /tasks/v1/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n", 413, 22),
+        ("POST /tasks/v1/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: many\r\n", 400, 22),
         ("GET /tasks/v1/ HTTP/1.1\r\nno header\r\n", 400, 22),
         (f"GET /tasks/v1/ HTTP/1.1\r\nX: {'x' * 300_000}\r\n", 431, 22),
     ],

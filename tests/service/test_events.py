@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 import cli
 from emulator.clock import to_iso
-from emulator.tasks import webhook
+from emulator.tasks import reach, webhook
 from emulator.tasks.courier import Courier
 from emulator.tasks.events import Events
 from emulator.tasks.outbox import Outbox
@@ -23,6 +23,7 @@ from tests.support.hook import Hook, answer
 from tests.support.manual_clock import NOON, ManualClock
 
 UNKNOWN = "0123456789abcdef01234567"
+HERE = reach.Reach(this_machine=True, own_ports=())
 
 
 class Splinter(Exception):
@@ -319,7 +320,7 @@ def take_over(dock: Dock) -> Courier:
     emulator = dock.emulator
     emulator._courier.stop()
     outbox = Outbox(store=emulator._store)
-    return Courier(outbox=outbox, clock=emulator._clock, notices=emulator.notices)
+    return Courier(outbox=outbox, own_ports=(), clock=emulator._clock, notices=emulator.notices)
 
 
 def test_a_webhook_that_answers_after_all_is_told_once(timed_dock: Dock, hook: Hook) -> None:
@@ -390,13 +391,13 @@ def test_a_stop_that_cuts_a_call_off_costs_no_attempt(
 def test_a_webhook_has_all_its_time_once_and_not_for_each_byte(hook: Hook) -> None:
     hook.behaviours = [hook.drip, hook.hang]
 
-    problems = [webhook.Caller(limit=0.2).post(hook.url, b"{}") for _ in range(2)]
+    problems = [webhook.Caller(limit=0.2).post(hook.url, b"{}", HERE) for _ in range(2)]
 
     assert problems == ["no answer within 0.2 s"] * 2
 
 
 def test_nobody_listening_is_a_failed_attempt() -> None:
-    assert "refused" in (webhook.Caller().post("http://localhost:1/", b"{}") or "")
+    assert "refused" in (webhook.Caller().post("http://localhost:1/", b"{}", HERE) or "")
 
 
 @pytest.mark.parametrize(
@@ -410,6 +411,7 @@ def test_nobody_listening_is_a_failed_attempt() -> None:
         ("192.168.1.1", True),
         ("::1", True),
         ("fd12::1", True),
+        ("fd00:ec2::254", False),
         ("::ffff:127.0.0.1", True),
         ("::ffff:8.8.8.8", False),
         ("169.254.169.254", False),
@@ -420,7 +422,7 @@ def test_nobody_listening_is_a_failed_attempt() -> None:
     ],
 )
 def test_only_loopback_and_private_addresses_are_called(address: str, near: bool) -> None:
-    assert webhook.is_near(address) is near
+    assert reach.is_near(address) is near
 
 
 # Subscribing

@@ -24,7 +24,7 @@ import logging, sys, threading
 from pathlib import Path
 from emulator.identity import passwords
 from tests.support.builders import Dock
-passwords._COST = 2
+passwords._COST = 2**7
 logging.basicConfig(level="WARNING", stream=sys.stderr)
 dock = Dock(Path(sys.argv[1]))
 print(dock.emulator.port, flush=True)

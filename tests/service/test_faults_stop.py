@@ -21,6 +21,7 @@ from emulator.errors import StartupError
 from emulator.notices import Notices
 from emulator.settings import Settings
 from emulator.tasks import webhook
+from emulator.tasks.reach import Reach
 from tests.support.builders import DATABASE, Dock, StartDock, eventually
 from tests.support.fake_engine import FakeEngine
 
@@ -111,9 +112,10 @@ def test_a_stop_does_not_wait_for_the_name_of_a_webhook(
 
 def test_a_webhook_whose_name_takes_too_long_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = threading.Event()
-    monkeypatch.setattr(webhook, "_addresses", lambda _: answer.wait())
+    monkeypatch.setattr(webhook, "_addresses", lambda *_: answer.wait())
 
-    assert webhook.Caller(0.05).post("http://wood:9/", b"{}") == "no answer within 0.05 s"
+    problem = webhook.Caller(0.05).post("http://wood:9/", b"{}", Reach(True, ()))
+    assert problem == "no answer within 0.05 s"
     answer.set()
 
 

@@ -429,11 +429,14 @@ def own_address() -> str:
         return str(probe.getsockname()[0])
 
 
-@pytest.mark.parametrize(("auth", "elsewhere"), [("open", 200), ("strict", 403)])
-def test_a_strict_server_serves_only_callers_on_loopback(
-    start_dock: StartDock, auth: str, elsewhere: int
+@pytest.mark.parametrize(
+    ("auth", "beyond_loopback", "elsewhere"),
+    [("open", False, 403), ("open", True, 200), ("strict", False, 403), ("strict", True, 403)],
+)
+def test_a_server_serves_only_callers_on_loopback_unless_it_is_told_otherwise(
+    start_dock: StartDock, auth: str, beyond_loopback: bool, elsewhere: int
 ) -> None:
-    dock = start_dock(auth=auth, host="0.0.0.0")
+    dock = start_dock(auth=auth, host="0.0.0.0", open_beyond_loopback=beyond_loopback)
     dock.emulator.catalog.deploy(
         NAME, zipped=ZIP, runtime="python3.11", entry_point="index.handler"
     )

@@ -43,7 +43,7 @@ def queues(store: Store, tmp_path: Path) -> tuple[Queue, Queue]:
     """Ours, and another server's at the same database."""
     clock = ManualClock()
     catalog = Catalog(store=store, code=CodeStore(tmp_path / "code"), clock=clock)
-    events = Events(store=store, catalog=catalog, clock=clock)
+    events = Events(store=store, catalog=catalog, own_ports=(), clock=clock)
     ours, theirs = (Queue(store=store, server=name, events=events) for name in ("ours", "theirs"))
     return ours, theirs
 

@@ -375,7 +375,7 @@ class Rivals:
 
     def _timetable(self, store: Store, folder: Path) -> Timetable:
         catalog = Catalog(store=store, code=CodeStore(folder / "code"), clock=self.clock)
-        events = Events(store=store, catalog=catalog, clock=self.clock)
+        events = Events(store=store, catalog=catalog, own_ports=(), clock=self.clock)
         queue = Queue(store=store, server="rival", events=events)
         return Timetable(
             store=store, queue=queue, catalog=catalog, clock=self.clock, notices=Notices()

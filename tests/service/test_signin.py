@@ -14,7 +14,7 @@ from requests_oauthlib import OAuth1
 from emulator.clock import to_epoch
 from emulator.errors import DuplicateRequest
 from emulator.identity.account import Application, Token
-from emulator.identity.directory import ADMINISTRATOR
+from emulator.identity.directory import ADMINISTRATOR, FUNCTIONS
 from emulator.identity.tokens import Tokens
 from emulator.store.database import Store
 from emulator.web.oauth1 import Signer, Verifier
@@ -484,17 +484,20 @@ def test_passwords_are_not_in_the_database(strict: Dock) -> None:
     assert ADMINISTRATOR.encode() in kept
 
 
-def test_a_function_gets_credentials_that_work(strict: Dock) -> None:
-    strict.engine.programs["oak"] = serve(lambda event, runtime: None)
-    boss = administrator(strict)
+@pytest.mark.parametrize(("auth", "email"), [("open", FUNCTIONS), ("strict", ADMINISTRATOR)])
+def test_a_function_gets_credentials_that_work(
+    start_dock: StartDock, auth: str, email: str
+) -> None:
+    dock = start_dock(auth=auth)
+    dock.engine.programs["oak"] = serve(lambda event, runtime: None)
+    boss = administrator(dock)
     boss.post("/tasks/v1/functions/", new_function("oak", entryPoint="oak"))
     boss.post("/tasks/v1/functions/oak/execute", {})
 
-    (program,) = strict.engine.ran
+    (program,) = dock.engine.ran
     names = ("CONSUMER_KEY", "CONSUMER_SECRET", "TOKEN", "TOKEN_SECRET")
-    auth = OAuth1(*(program.environment[f"API_OAUTH_{name}"] for name in names))
-    me = Person(strict.emulator.url, auth).get(ME)
-    assert me["email"] == "functions@taskdock.localhost"
+    auth1 = OAuth1(*(program.environment[f"API_OAUTH_{name}"] for name in names))
+    assert Person(dock.emulator.url, auth1).get(ME)["email"] == email
 
 
 @pytest.mark.parametrize(

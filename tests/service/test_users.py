@@ -74,7 +74,7 @@ def test_names_may_come_in_snake_case_as_the_sdk_sends_them(strict: Dock) -> Non
         "first_name": "Grace",
         "last_name": "Elm",
         "email": "grace@example.com",
-        "password": "0Oo-elm",
+        "password": "0Oo-elm-tree",
         "phone_number": "1",
         "language": "NL",
         "time_zone": "Europe/Brussels",
@@ -145,13 +145,13 @@ def test_everybody_sees_and_changes_themselves(strict: Dock, ada: Json) -> None:
 
 def test_a_password_is_changed_by_who_knows_it(strict: Dock, ada: Json) -> None:
     herself = signed_in(strict)
-    wrong = {"oldPassword": "walnut", "newPassword": "0Oo-elm"}
+    wrong = {"oldPassword": "walnut", "newPassword": "0Oo-elm-tree"}
     assert refusal(herself.ask("PUT", "/users/v1/password", wrong))[1] == 106
 
-    changed = {"old_password": "0Oo-walnut", "new_password": "0Oo-elm"}
+    changed = {"old_password": "0Oo-walnut", "new_password": "0Oo-elm-tree"}
     assert herself.ask("PUT", "/users/v1/password", changed).status_code == 200
 
-    assert signed_in(strict, password="0Oo-elm").id == ada["id"]
+    assert signed_in(strict, password="0Oo-elm-tree").id == ada["id"]
 
 
 def test_a_removed_user_is_gone_with_the_tokens(strict: Dock, boss: Person, ada: Json) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-_PARTS = ("emulator", "runtimes", "sample_functions", "scripts")
+_PARTS = ("constraints", "emulator", "runtimes", "sample_functions", "scripts")
 _FILES = ("Makefile", "README.md", "cli.py", "pyproject.toml")
 
 _TASKDOCK = """#!/bin/sh
@@ -66,7 +66,12 @@ def copy_checkout(folder: Path) -> Path:
     command.write_text(_TASKDOCK)
     command.chmod(0o755)
     digest = subprocess.run(
-        "cksum < pyproject.toml", shell=True, cwd=folder, capture_output=True, text=True, check=True
+        "cat pyproject.toml constraints/*.txt | cksum",
+        shell=True,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.strip()
     (folder / ".venv" / ".installed").write_text(f"{digest} {folder}\n-\n")
     return folder

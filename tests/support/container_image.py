@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -20,11 +19,6 @@ import docker
 from emulator import ids
 from tests.support import machine
 from tests.support.live import REPOSITORY
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 NAME = f"taskdock-test/itself-{ids.word()}"  # another run may make its own
 _BASE = f"{NAME}-base"
@@ -58,17 +52,19 @@ def built(client: docker.DockerClient) -> Iterator[str]:
 
 def _download(root: Path) -> None:
     """What taskdock needs, and what builds it, into /opt/wheels; kept there for the next time."""
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
-    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    lists = [REPOSITORY / "constraints" / name for name in ("run.txt", "build.txt")]
+    wanted = "".join(each.read_text() for each in lists)
     marker = root / "opt" / "wanted"
-    if marker.exists() and marker.read_text().splitlines() == wanted:
+    if marker.exists() and marker.read_text() == wanted:
         return
     certificates = Path("etc/ssl/certs/ca-certificates.crt")
     shutil.copy(Path("/") / certificates, root / certificates)  # as pip needs them on this machine
     (root / "etc/pip.conf").unlink(missing_ok=True)
-    machine.within(root, "pip3", "download", "--quiet", "--dest", "/opt/wheels", *wanted)
+    (root / "opt/wanted.txt").write_text(wanted)
+    options = ("--quiet", "--require-hashes", "--dest", "/opt/wheels", "-r", "/opt/wanted.txt")
+    machine.within(root, "pip3", "download", *options)
     (root / "etc/pip.conf").write_text(_PIP)
-    marker.write_text("\n".join(wanted))
+    marker.write_text(wanted)
 
 
 def _belongs(member: tarfile.TarInfo) -> tarfile.TarInfo | None:

@@ -66,7 +66,12 @@ def install(root: Path) -> None:
             shutil.copy(REPOSITORY / name, source / name)
     if not (root / "opt/venv/bin/pip").exists():
         within(root, "python3", "-m", "venv", "/opt/venv")
-    within(root, "/opt/venv/bin/pip", "install", "--quiet", "/opt/source")
+    lists = "/opt/source/constraints"
+    for wanted in (
+        ("--require-hashes", "-r", f"{lists}/run.txt", "-r", f"{lists}/build.txt"),
+        ("--no-deps", "--no-build-isolation", "--no-index", "/opt/source"),
+    ):
+        within(root, "/opt/venv/bin/pip", "install", "--quiet", *wanted)
 
 
 def install_emulator() -> None:

@@ -1,4 +1,5 @@
-"""Other Pythons of this machine, each with what the unit tests need in a folder of its own."""
+"""Other Pythons of this machine, each with what the unit tests need in a folder of its own, in the
+lowest versions that pyproject.toml allows: so these are tried on the oldest Python, too."""
 
 from __future__ import annotations
 
@@ -10,8 +11,6 @@ from pathlib import Path
 from tests.support.live import REPOSITORY
 
 _SECONDS_TO_INSTALL = 300
-_TOOLS = ("boto3", "hypothesis", "jsonschema", "pytest", "pytest-timeout", "requests-oauthlib")
-"""What the unit tests use of the extra `dev`; all of it takes minutes."""
 
 
 def find(version: str) -> Path | None:
@@ -40,10 +39,15 @@ def environment(python: Path, folder: Path) -> Path:
     made = folder / "bin" / "python"
     if not made.exists():
         subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
-    subprocess.run(
-        [made, "-m", "pip", "install", "--quiet", "--editable", REPOSITORY, *_TOOLS],
-        env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
-        timeout=_SECONDS_TO_INSTALL,
-        check=True,
-    )
+    lowest = REPOSITORY / "constraints" / "lowest.txt"
+    for wanted in (
+        ("--require-hashes", "--requirement", lowest),
+        ("--no-deps", "--no-build-isolation", "--no-index", "--editable", REPOSITORY),
+    ):
+        subprocess.run(
+            [made, "-m", "pip", "install", "--quiet", *wanted],
+            env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+            timeout=_SECONDS_TO_INSTALL,
+            check=True,
+        )
     return made

@@ -12,6 +12,7 @@ from emulator.identity.account import (
     Application,
     Token,
     TokenKind,
+    common,
     may,
     oauth1_variables,
 )
@@ -108,3 +109,27 @@ def test_the_same_password_is_kept_as_two_different_texts():
 
 def test_an_account_without_a_password_has_none_that_matches():
     assert not passwords.matches("", None)
+
+
+def test_a_password_says_how_it_was_hashed():
+    assert passwords.hashed("Wälnut-7").startswith("scrypt:32768:8:1$")
+    assert passwords.is_current(passwords.hashed("Wälnut-7"))
+    assert not passwords.is_current("scrypt:16384:8:1$salt$hash")
+    assert not passwords.is_current("scrypt:salt:hash")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        ({"VIEW_TASKS"}, {"VIEW_TASKS", "VIEW_USER"}, {"VIEW_TASKS"}),
+        ({"VIEW_TASKS"}, {"VIEW_USER"}, set()),
+        ({EVERYTHING}, {"VIEW_TASKS"}, {"VIEW_TASKS"}),
+        ({EVERYTHING}, {EVERYTHING}, {EVERYTHING}),
+        ({EVERYTHING}, set(), set()),
+        ({"EXECUTE:oak", "EXECUTE:elm"}, {"EXECUTE"}, {"EXECUTE:oak", "EXECUTE:elm"}),
+        ({"EXECUTE:oak"}, {"EXECUTE:elm"}, set()),
+    ],
+)
+def test_what_two_may_is_what_each_of_them_may(one, other, both):
+    assert common(frozenset(one), frozenset(other)) == both
+    assert common(frozenset(other), frozenset(one)) == both

@@ -34,8 +34,8 @@ def test_the_same_zip_is_unpacked_once(store, monkeypatch):
 def test_of_two_that_unpack_the_same_zip_at_once_either_may_be_faster(store, tmp_path, monkeypatch):
     unpack = code.unpack
 
-    def unpack_second(archive, folder):
-        unpack(archive, folder)
+    def unpack_second(archive, folder, go_on):
+        unpack(archive, folder, go_on)
         monkeypatch.setattr(code, "unpack", unpack)
         CodeStore(tmp_path / "code").add(archive)
 

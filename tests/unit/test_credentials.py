@@ -17,7 +17,7 @@ KEYS = {
     "API_OAUTH_CONSUMER_KEY": "key",
     "API_OAUTH_CONSUMER_SECRET": "secret",
     "API_OAUTH_TOKEN": "token",
-    "API_OAUTH_TOKEN_SECRET": "a b",
+    "API_OAUTH_TOKEN_SECRET": "token-secret",
 }
 
 
@@ -55,7 +55,7 @@ def test_the_variables_are_printed_for_the_shell(data: Path) -> None:
         "export API_OAUTH_CONSUMER_KEY=key",
         "export API_OAUTH_CONSUMER_SECRET=secret",
         "export API_OAUTH_TOKEN=token",
-        "export API_OAUTH_TOKEN_SECRET='a b'",
+        "export API_OAUTH_TOKEN_SECRET=token-secret",
     ]
 
 

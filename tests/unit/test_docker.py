@@ -24,12 +24,14 @@ from emulator.engines import passages, scratch
 from emulator.engines.docker import DockerEngine, look
 from emulator.engines.engine import Container, ContainerSpec
 from emulator.engines.launcher.door import Door, Doors
+from emulator.engines.making import GLIMPSE
 from emulator.engines.passages import BySocket, usual
 from emulator.engines.paths import EnginePaths
 from emulator.errors import EngineUnreachable, NotReachable, StartFailed
 from emulator.health import Health
 from emulator.notices import Notices
 from emulator.reactor import Reactor
+from emulator.settings import NetworkChoice
 from tests.support.builders import eventually
 from tests.support.manual_clock import ManualClock
 
@@ -63,7 +65,7 @@ class StubApi:
     @property
     def created(self) -> list[dict[str, Any]]:
         """But for those in which images are only looked at."""
-        return [fields for fields in self.made.values() if "host_config" in fields]
+        return [fields for fields in self.made.values() if GLIMPSE not in fields["labels"]]
 
     def info(self) -> Any:
         return self._answer("info")
@@ -81,7 +83,7 @@ class StubApi:
         with self._lock:
             id = f"{len(self.made):064}"
             self.made[id] = {"image": image, **fields}
-        if "host_config" in fields:
+        if GLIMPSE not in fields["labels"]:
             self.at_make()
         return {"Id": id}
 
@@ -259,6 +261,7 @@ def test_a_container_is_its_launcher_with_three_capabilities_and_nothing_that_ca
     host = asked["host_config"]
     assert (asked["entrypoint"], asked["user"]) == (["/dev/taskdock/launcher"], "0:0")
     assert asked["environment"] is None
+    assert (asked["working_dir"], asked["healthcheck"]["Test"]) == ("/", ["NONE"])
     assert host["CapDrop"] == ["ALL"]
     assert sorted(host["CapAdd"]) == ["KILL", "SETGID", "SETUID"]
     assert host["SecurityOpt"] == ["no-new-privileges"]
@@ -266,6 +269,31 @@ def test_a_container_is_its_launcher_with_three_capabilities_and_nothing_that_ca
     assert host["ExtraHosts"] == []
     writable = [mount["Target"] for mount in host["Mounts"] if not mount["ReadOnly"]]
     assert writable == ["/tmp"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "mode"), [(NetworkChoice.ENGINE, None), (NetworkChoice.NONE, "none")]
+)
+def test_a_container_has_the_network_that_was_chosen(
+    shop: Shop, choice: NetworkChoice, mode: str | None
+) -> None:
+    client = StubClient()
+    client.api.lead = ["unix"]
+
+    shop.create(shop.engine(client, network=choice))
+
+    (asked,) = client.api.created
+    assert asked["host_config"].get("NetworkMode") in {mode, mode or "default"}
+
+
+def test_who_was_turned_away_is_named_where_no_container_arrives(shop: Shop) -> None:
+    client = StubClient()
+    engine = shop.engine(client)
+    engine._doors.turned_away = "192.0.2.9"
+
+    error = shop.refusal(engine)
+
+    assert "taskdock serve --container-callers 192.0.2.9" in error.message
 
 
 def test_an_image_that_does_not_know_lambdas_user_is_given_a_file_that_does(shop: Shop) -> None:

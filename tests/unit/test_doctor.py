@@ -135,6 +135,7 @@ def test_python_is_3_10_or_newer(version: tuple[int, int, int], status: Status) 
         (DataFolder(DATA, is_new=True), Status.OK, "can be made"),
         (DataFolder(DATA), Status.OK, "can be written"),
         (DataFolder(DATA, is_locked=True, url="http://localhost:1"), Status.OK, "localhost:1"),
+        (DataFolder(DATA, foreign="it is a symbolic link"), Status.BROKEN, "it is a symbolic link"),
         (DataFolder(DATA, "Read-only file system"), Status.BROKEN, "Read-only file system"),
         (DataFolder(DATA, "No space left on device"), Status.BROKEN, "the disk is full"),
         (DataFolder(DATA, "database or disk is full"), Status.BROKEN, "the disk is full"),
@@ -604,7 +605,7 @@ def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
 
     seen = machine.data_folder(tmp_path / "data")
 
-    assert seen.fault == "File exists"
+    assert "data is a file where taskdock has a folder" in seen.foreign
 
 
 def test_the_limit_of_open_files_is_raised_as_a_server_does() -> None:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from emulator.engines.callers import Callers, callers
 from emulator.engines.launcher import door as module
 from emulator.engines.launcher.door import INSIDE, Door, Doors, Entrance
 from emulator.engines.probe import is_static
@@ -77,6 +78,8 @@ class House:
     def __init__(self, doors: Doors, reactor: Reactor) -> None:
         self.doors = doors
         self.host = Host()
+        self.callers = callers([])
+        """Who may call by the network."""
         self._reactor = reactor
         self._callers: list[socket.socket] = []
         self._opened: list[Door] = []
@@ -89,7 +92,7 @@ class House:
         return self._open(self.doors.by_socket(self.loop))
 
     def by_network(self, ways: list[tuple[str, str]] = LOOPBACK) -> Door:
-        return self._open(self.doors.by_network(ways, self.loop))
+        return self._open(self.doors.by_network(ways, self.loop, self.callers))
 
     def do(self, verb: Callable[[], T]) -> T:
         """On the reactor's thread, when all that was to be done there before has been done."""
@@ -432,6 +435,28 @@ def test_without_any_address_there_is_no_door(house: House, ways: list[tuple[str
         house.by_network(ways)
 
 
+def test_who_calls_from_elsewhere_is_turned_away_before_a_word_is_read(house: House) -> None:
+    house.callers = Callers(())
+    door = house.by_network()
+
+    assert house.answer(door, b"") == b""
+    with contextlib.suppress(ConnectionError):
+        assert house.answer(door, door.token.encode() + b"!") == b""
+    assert house.doors.turned_away == "127.0.0.1"
+    house.callers = callers([])
+    open_again = house.by_network()
+    assert house.answer(open_again, open_again.token.encode() + b"!") == b"control"
+
+
+@pytest.mark.parametrize("address", ["", "0.0.0.0", "::"])
+def test_a_door_is_never_at_every_address(house: House, address: str) -> None:
+    with pytest.raises(OSError, match="is every address of this machine"):
+        house.by_network([(address, "192.0.2.1")])
+
+    (found,) = house.by_network([(address, "192.0.2.1"), *LOOPBACK]).addresses
+    assert found.startswith("tcp:127.0.0.1:")
+
+
 # The end of a door
 
 
@@ -515,7 +540,7 @@ def test_a_sweep_removes_what_a_dead_server_has_left_and_nothing_that_is_used(
     door, by_network = house.by_socket(), house.by_network()
     users = house.doors.file("passwd-1", b"root")
     dead = Doors(door.folder.parent, "amd64")
-    left = dead.by_network(LOOPBACK, house.loop)
+    left = dead.by_network(LOOPBACK, house.loop, callers([]))
     house.do(left.close)
     launcher = left.folder.parent / "launcher-of-old"
     launcher.touch()

@@ -70,7 +70,16 @@ def test_an_image_of_api_1_52_has_no_empty_fields() -> None:
         entrypoint=("/lambda-entrypoint.sh",),
         arguments=(),
         variables={"PATH": "/var/lang/bin:/usr/bin", "LANG": "en_US.UTF-8"},
+        working_directory="/var/task",
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "volumes"),
+    [({"/a": {}, "b": {}}, ("/a", "b")), ({}, ()), (None, ()), (["/a"], ()), ("/a", ())],
+)
+def test_an_images_volumes_are_the_keys_of_what_it_says(said: Any, volumes: Any) -> None:
+    assert read_image({"Config": {"Volumes": said}}).volumes == volumes
 
 
 @pytest.mark.parametrize("left_out", ["Cmd", "Entrypoint", "Env", "Config"])

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from docker.errors import APIError, ImageNotFound
+from docker.errors import ImageNotFound
 from requests.exceptions import ReadTimeout
 
 from emulator.engines.images import ImageRequest, Images
@@ -46,9 +46,8 @@ class StubEngine:
     """What a pulled image is for; empty: the same."""
     keeps: bool = True
     """What it has pulled."""
-    emulates: bool = False
-    tried: int = 0
-    """Containers that were made to see whether they run, and were not removed."""
+    emulates: bool | None = False
+    """None: that shows when a program is started."""
     pulled_for: str | None = None
     broken: bool = False
     terse: tuple[str, ...] = ()
@@ -77,23 +76,8 @@ class StubEngine:
         status = 200 if self.registry == "answers" else 500
         return SimpleNamespace(status_code=status, json=lambda: {"message": "no such host"})
 
-    @property
-    def containers(self) -> Any:
-        return self
-
-    def create(self, image: str, **_: Any) -> "StubEngine":
-        self.tried += 1
-        return self
-
-    def start(self) -> None:
-        if not self.emulates:
-            raise APIError("exec format error")
-
-    def wait(self) -> dict[str, int]:
-        return {"StatusCode": 0}
-
-    def remove(self, **_: Any) -> None:
-        self.tried -= 1
+    def runs(self, architecture: str) -> bool | None:
+        return self.emulates
 
     def pull(self, reference: str, platform: str | None) -> Refusal | None:
         self.asked += 1
@@ -170,6 +154,7 @@ class World:
             clock=self.time,  # type: ignore[arg-type]
             standins=Standins(stub, self.heard.append, cache=self.cache, recipes=self.recipes),
             puller=stub,
+            processors=stub,
             **options,
         )
 
@@ -540,7 +525,17 @@ def test_an_image_that_the_engine_cannot_run_is_refused_with_what_helps(world: W
     with pytest.raises(ImageNotAvailable, match=r"linux/arm64 .* cannot run it: build"):
         world.ensure()
 
-    assert world.engine.tried == 0, "a container that did not start was left behind"
+
+def test_an_image_of_which_nobody_knows_whether_it_can_run_is_taken_and_that_is_said(
+    world: World,
+) -> None:
+    world.engine.here[AWS] = {}
+    world.engine.made_for, world.engine.emulates = "riscv64", None
+
+    assert world.ensure() == AWS
+
+    (warning,) = world.heard
+    assert "whether it can run shows when a function of it is called" in warning.what
 
 
 @pytest.mark.parametrize("present", [True, False])

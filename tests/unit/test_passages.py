@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from emulator.engines import passages
+from emulator.engines.callers import callers
 from emulator.engines.launcher.door import Doors
 from emulator.engines.passages import HOST, ByNetwork, BySocket, usual
 from emulator.engines.paths import EnginePaths
@@ -62,6 +63,34 @@ def test_both_know_the_folders_as_the_engine_has_them(monkeypatch: pytest.Monkey
     assert second.paths is first.paths
 
 
+def test_of_an_engine_here_only_this_machine_may_call() -> None:
+    _, second = usual(LOCAL)
+
+    assert isinstance(second, ByNetwork)
+    assert second.callers.may("127.0.0.1")
+    assert not any(map(second.callers.may, ("172.17.0.2", "192.0.2.7", "10.0.0.1", "::1")))
+
+
+def test_of_an_engine_elsewhere_it_its_containers_and_this_machine_may_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(passages, "ways", lambda _: (Way("192.0.2.7", "192.0.2.7"), FAR))
+    monkeypatch.setattr(passages, "addresses_of", lambda host: [f"198.51.100.{len(host)}"])
+    network = {"IPAM": {"Config": [{"Subnet": "172.30.0.0/16"}]}}
+    api: Any = SimpleNamespace(
+        base_url="http://engine.example:2375", inspect_network=lambda _: network
+    )
+
+    _, second = usual(api, ["203.0.113.0/24"])
+
+    assert isinstance(second, ByNetwork)
+    may = ("127.0.0.1", "192.0.2.7", "198.51.100.14", "172.30.9.9", "203.0.113.8")
+    assert all(map(second.callers.may, may))
+    assert second.callers.may("::ffff:172.30.9.9")
+    may_not = ("192.0.2.8", "198.51.100.15", "172.17.0.2", "203.0.114.1", "::1", "fe80::1%eth0")
+    assert not any(map(second.callers.may, may_not))
+
+
 # Doors
 
 
@@ -95,7 +124,7 @@ def test_a_launcher_is_told_every_way_and_the_engine_the_name_that_it_knows(
     reaches: list[str],
     told: str,
 ) -> None:
-    passage = ByNetwork(SAME, tuple(ways))
+    passage = ByNetwork(SAME, tuple(ways), callers([]))
 
     door = passage.door(doors, reactor.loop)
     reactor.call(door.close)
@@ -128,7 +157,7 @@ def test_of_the_socket_the_number_is_told(errno: int) -> None:
     ],
 )
 def test_of_the_network_what_was_met_and_what_mends_it_line_by_line(errno: int, met: str) -> None:
-    fault, mend, *steps = ByNetwork(SAME, (NEAR, FAR)).explain(errno).splitlines()
+    fault, mend, *steps = ByNetwork(SAME, (NEAR, FAR), callers([])).explain(errno).splitlines()
 
     assert fault.startswith("containers cannot reach this server: ")
     assert fault.endswith(f" and met: {met}.".replace(" and met", " met"))

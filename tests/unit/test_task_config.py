@@ -29,11 +29,16 @@ def read(
     given: dict[str, Any] | None = None,
     environment: dict[str, str] | None = None,
     caller: dict[str, str] | None = None,
+    allow: task_config.Allow = lambda *_: None,
 ) -> TaskConfig:
     file = folder / task_config.FILE_NAME
     file.write_text(fields if isinstance(fields, str) else json.dumps(fields))
     return task_config.read(
-        file, given=given or {}, environment=environment or {}, caller_environment=caller or {}
+        file,
+        given=given or {},
+        environment=environment or {},
+        caller_environment=caller or {},
+        allow=allow,
     )
 
 
@@ -158,6 +163,8 @@ def test_a_file_may_begin_with_a_byte_order_mark(folder: Path) -> None:
     file = folder / task_config.FILE_NAME
     file.write_text(json.dumps(SMALLEST), encoding="utf-8-sig")
 
-    config = task_config.read(file, given={}, environment={}, caller_environment={})
+    config = task_config.read(
+        file, given={}, environment={}, caller_environment={}, allow=lambda *_: None
+    )
 
     assert config.name == "hello"

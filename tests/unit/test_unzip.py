@@ -196,11 +196,14 @@ def test_two_names_that_are_one_to_the_file_system_are_refused(
 def test_a_name_that_the_file_system_does_not_take_is_told(
     folder: Path, monkeypatch: pytest.MonkeyPatch, fault: int
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(fault, os.strerror(fault))
+    mkdir = os.mkdir
+
+    def refuse(path: bytes, *rest: int) -> None:
+        if b"li:b" in path:
+            raise OSError(fault, os.strerror(fault))
+        mkdir(path, *rest)
 
     monkeypatch.setattr(os, "mkdir", refuse)
-    monkeypatch.setattr(Path, "mkdir", lambda *_: None)
 
     with pytest.raises(BadFunctionCode, match=r"cannot have a file of the name 'li:b'"):
         unpack(zipped(("li:b/a", "", FILE | 0o644)), folder)
@@ -258,8 +261,12 @@ def test_links_stay_links_wherever_they_lead(folder: Path) -> None:
         ([("x", "a" * 4096, LINK)], "a link whose target cannot be one: 'x'; it must be 1 to 4095"),
         ([("x", "", LINK)], "a link whose target cannot be one: 'x'; it must be 1 to 4095 bytes"),
         ([("x", "", stat.S_IFIFO)], "no file, folder or link: 'x'; put the file itself"),
-        ([("x/../y", "", FILE)], "an entry with a bad path: 'x/../y'"),
-        ([("ü" * 128, "", FILE)], f"an entry with a bad path: '{'ü' * 128}'"),
+        ([("x/../y", "", FILE)], "a bad path, which leads out of the code's folder: 'x/../y'"),
+        ([("/x", "", FILE)], "a bad path, which leads out of the code's folder: '/x'"),
+        ([("", "", FILE)], "an entry with a bad path, which names nothing: ''"),
+        ([("ü" * 128, "", FILE)], "a bad path, with a name of more than 255 bytes: 'ü"),
+        ([("ü/" * 342, "", FOLDER)], "a bad path, of more than 1024 bytes: 'ü/"),
+        ([("d/" * 100 + "x", "", FILE)], "a bad path, of more than 100 folders in each other: 'd/"),
     ],
 )
 def test_a_refusal_names_the_entry(
@@ -360,8 +367,8 @@ def test_removing_follows_no_link(folder: Path) -> None:
     assert (folder.parent / "outside" / "precious").read_text() == "as it was"
 
 
-def test_folders_may_be_in_each_other_as_deep_as_a_path_is_long(folder: Path) -> None:
-    deep = "d/" * 511 + "x"
+def test_folders_may_be_a_hundred_deep(folder: Path) -> None:
+    deep = "d/" * 99 + "x"
     unpack(zipped((deep, "deep", FILE | 0o644)), folder)
     copy = folder.parent / "copy"
     copy.mkdir()
@@ -372,6 +379,45 @@ def test_folders_may_be_in_each_other_as_deep_as_a_path_is_long(folder: Path) ->
     tree.remove(folder)
     tree.remove(copy)
     assert [path.name for path in folder.parent.iterdir()] == ["outside"]
+
+
+def test_a_tree_of_any_depth_is_removed_in_steps(folder: Path) -> None:
+    """Deeper than a path can be long, than a program may call itself, than it may open folders."""
+    parent, name = os.open(folder.parent, os.O_RDONLY), "code"
+    for _ in range(3000):
+        os.mkdir(name, 0o700, dir_fd=parent)
+        inner = os.open(name, os.O_RDONLY, dir_fd=parent)
+        os.close(parent)
+        parent, name = inner, "d" * 9
+        os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=parent))
+    os.close(parent)
+    open_before = len(os.listdir("/proc/self/fd"))
+
+    steps = opened = 0
+    for _ in tree.removing(folder):
+        steps += 1
+        opened = max(opened, len(os.listdir("/proc/self/fd")) - open_before)
+
+    assert not folder.exists()
+    assert steps >= 6000
+    assert opened <= 16
+
+
+def test_what_cannot_be_removed_ends_the_removal(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpack(zipped(("a/b/c", "", FILE | 0o644), ("a/d", "", FILE | 0o644)), folder)
+    real = os.unlink
+
+    def refuse(path: str) -> None:
+        if path.endswith("c"):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        real(path)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    tree.remove(folder)
+
+    assert [path.name for path in tree.paths(folder) if path.is_file()] == ["c"]
 
 
 @pytest.mark.parametrize(
@@ -408,6 +454,7 @@ CLOSED = [
 AS_ANOTHER = """
 import hashlib, os, stat, sys
 from pathlib import Path
+from emulator.functions import tree
 from emulator.functions.code import CodeStore
 
 assert os.geteuid() != 0
@@ -422,6 +469,8 @@ store.stage("one")
 store.fill("one", readable)
 store.unstage("one")
 store.keep_only(set())
+for path in store.set_aside():
+    tree.remove(path)
 print(os.listdir("code"))
 """
 

@@ -12,14 +12,18 @@ import hmac
 import os
 import shutil
 import socket
+import stat
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from emulator import ids
+from emulator import ids, own_files
+from emulator.engines.callers import Callers
 from emulator.engines.launcher.frames import CONTROL
+from emulator.errors import ForeignFile
 
 INSIDE = "/dev/taskdock"
 """The folder's path in a container: below /dev it does not count as a change to the image."""
@@ -34,6 +38,10 @@ _MOST_SILENT = 16  # callers that have not said it yet; one more costs the oldes
 _BURST = 256  # callers that one door takes within
 _ROW = 1.0  # seconds, before
 _REST = 0.5  # seconds of rest
+
+
+MayCall = Callable[[Any], bool]
+"""Given where a socket's other end is, as `accept` has it."""
 
 
 class Guest(Protocol):
@@ -68,10 +76,16 @@ class Door:
         """From now on callers are let in. On the reactor's thread, as all that follows."""
         self._guest = guest
 
-    def attend(self, listening: Sequence[socket.socket], loop: asyncio.AbstractEventLoop) -> None:
+    def attend(
+        self,
+        listening: Sequence[socket.socket],
+        loop: asyncio.AbstractEventLoop,
+        may_call: MayCall = lambda _: True,
+    ) -> None:
         """Takes callers at these sockets, which are its own from now on."""
         preamble = len(self.token) + 1
-        self._entrances += [Entrance(each, preamble, self._enter, loop) for each in listening]
+        for each in listening:
+            self._entrances.append(Entrance(each, preamble, self._enter, loop, may_call))
 
     def _enter(self, said: bytes, connection: socket.socket) -> None:
         """The launcher comes first, before any program runs. Programs are of another user."""
@@ -112,8 +126,11 @@ class Entrance:
         preamble: int,
         admit: Callable[[bytes, socket.socket], object],
         loop: asyncio.AbstractEventLoop,
+        may_call: MayCall = lambda _: True,
     ) -> None:
-        """`preamble`: bytes that a caller says first, with which it is admitted."""
+        """`preamble`: bytes that a caller says first, with which it is admitted. `may_call` is told
+        where it calls from: who may not is turned away before a word is read."""
+        self._may_call = may_call
         self._listening = listening
         self._preamble = preamble
         self._admit = admit
@@ -136,12 +153,20 @@ class Entrance:
 
     def _accept(self) -> None:
         try:
-            connection, _ = self._listening.accept()
+            connection, caller = self._listening.accept()
         except (BlockingIOError, ConnectionError):  # it has gone already
             return
         except OSError:  # no descriptor is left, for one: the caller waits, and would be told again
             self._rest()
             return
+        if self._may_call(caller):
+            self._receive(connection)
+        else:
+            connection.close()
+        if self._calls_without_end():
+            self._rest()
+
+    def _receive(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         if connection.family != socket.AF_UNIX:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -151,8 +176,6 @@ class Entrance:
         self._hear(connection)  # it has most likely been said already
         if len(self._silent) > _MOST_SILENT:
             self._drop(next(iter(self._silent)))
-        if self._calls_without_end():
-            self._rest()
 
     def _calls_without_end(self) -> bool:
         now = self._loop.time()
@@ -201,8 +224,10 @@ class Doors:
 
     def __init__(self, folder: Path, architecture: str) -> None:
         """`architecture`: the engine's, in Docker's words."""
-        self._folder = folder.resolve()
+        self._folder = folder.parent.resolve() / folder.name  # no link in its place is followed
         self._architecture = architecture
+        self.turned_away = ""
+        """The address of the latest who called by the network and may not."""
         self._made: set[str] = set()
         """Names of what was made here: folders of doors, and what they share."""
 
@@ -217,7 +242,9 @@ class Doors:
         loop.call_soon_threadsafe(door.attend, [listening], loop)
         return door
 
-    def by_network(self, ways: Sequence[tuple[str, str]], loop: asyncio.AbstractEventLoop) -> Door:
+    def by_network(
+        self, ways: Sequence[tuple[str, str]], loop: asyncio.AbstractEventLoop, callers: Callers
+    ) -> Door:
         """`ways`: pairs of an address of this machine and how a container reaches it.
 
         Raises `OSError` where none of them can be listened on."""
@@ -228,7 +255,14 @@ class Doors:
             if listen in listening
         ]
         door = self._new(addresses, ids.word(_TOKEN_LENGTH))
-        loop.call_soon_threadsafe(door.attend, list(listening.values()), loop)
+
+        def may_call(caller: Any) -> bool:
+            if callers.may(caller[0]):
+                return True
+            self.turned_away = caller[0]
+            return False
+
+        loop.call_soon_threadsafe(door.attend, list(listening.values()), loop, may_call)
         return door
 
     def file(self, name: str, content: bytes) -> Path:
@@ -237,11 +271,12 @@ class Doors:
         return self._shared(name, lambda: content, 0o644)
 
     def sweep(self) -> None:
-        """Removes what a server has left that was killed."""
+        """Removes what a server has left that was killed. Raises `ForeignFile`."""
+        own_files.check(self._folder, stat.S_IFDIR)  # a link's folder would be emptied
         for left in self._folder.glob("*"):
             if left.name in self._made:
                 continue
-            if left.is_dir():
+            if left.is_dir() and not left.is_symlink():
                 shutil.rmtree(left, ignore_errors=True)
             else:  # another version's launcher, for one
                 left.unlink(missing_ok=True)
@@ -269,8 +304,10 @@ class Doors:
         return self._shared(name, packed.read_bytes, 0o755)
 
     def _shared(self, name: str, content: Callable[[], bytes], mode: int) -> Path:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._folder.chmod(0o700)
+        try:
+            own_files.make_folder(self._folder)
+        except ForeignFile as error:
+            raise OSError(error.message) from None
         place = self._folder / name
         if name not in self._made:
             half_done = self._folder / ids.word()
@@ -308,10 +345,14 @@ def _listen(folder: Path) -> socket.socket:
 
 
 def _listen_at(addresses: Iterable[str]) -> dict[str, socket.socket]:
-    """By address, where it is one of this machine's. Raises `OSError`: none is."""
+    """By address, where it is one of this machine's, and not all of them. Raises `OSError`: none
+    is."""
     opened: dict[str, socket.socket] = {}
     fault = OSError("there is no address by which a container could call")
     for address in dict.fromkeys(addresses):
+        if not address or ip_address(address).is_unspecified:
+            fault = OSError(f"{address!r} is every address of this machine")
+            continue
         try:
             opened[address] = socket.create_server((address, 0), backlog=_BACKLOG)
         except OSError as error:

@@ -111,7 +111,11 @@ def test_it_runs_in_one_container_and_its_engine_elsewhere(
         container_image.NAME,
         detach=True,
         ports={PORT: ("127.0.0.1", PORT)},
-        environment={"DOCKER_HOST": "unix:///engine/docker.sock", "TASKDOCK_DATA_DIR": str(shared)},
+        environment={
+            "DOCKER_HOST": "unix:///engine/docker.sock",
+            "TASKDOCK_DATA_DIR": str(shared),
+            "TASKDOCK_OPEN_BEYOND_LOOPBACK": "true",
+        },
         volumes=[
             f"{shared}:{shared}",
             f"{engine.address.removeprefix('unix://')}:/engine/docker.sock",

@@ -1,0 +1,61 @@
+"""A terminal: the command as somebody sees it who sits there, and what they type."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tests.support.live import REPOSITORY
+
+_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    text: str
+    """What the terminal was sent, with the line ends that programs write."""
+    code: int
+
+
+def at_terminal(*words: str, typed: str = "", variables: Mapping[str, str] | None = None) -> Seen:
+    """`taskdock` with these words, all its streams a terminal; `typed` waits there already."""
+    ours, its = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, str(REPOSITORY / "cli.py"), *words],
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        start_new_session=True,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "200", **(variables or {})},
+    )
+    os.close(its)
+    try:
+        if typed:
+            os.write(ours, typed.encode())
+        seen = _read(ours)
+        return Seen(seen.replace("\r\n", "\n"), process.wait(_SECONDS))
+    finally:
+        os.close(ours)
+        process.kill()
+        process.wait()
+
+
+def _read(terminal: int) -> str:
+    """All of it, until its last program has closed it."""
+    read, give_up = b"", time.monotonic() + _SECONDS
+    while True:
+        ready, _, _ = select.select([terminal], [], [], max(give_up - time.monotonic(), 0.0))
+        assert ready, f"it has not ended within {_SECONDS:g} s: {read!r}"
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:  # EIO: nobody holds the other end any more
+            piece = b""
+        if not piece:
+            return read.decode()
+        read += piece
