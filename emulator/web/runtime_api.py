@@ -117,9 +117,9 @@ class RuntimeApi:
         return endpoint(mailbox, request, request_id)
 
     def judge(self, request: Request, tell: Callable[[Judgement], None]) -> None:
-        """See `Site.judge`. Who calls is known by the door."""
-        found = _find(request)
-        tell(found if isinstance(found, Reply) else self._budget)
+        """See `Site.judge`. Who calls is known by the door; what is asked is refused behind its
+        body, for the connection goes on, as with AWS."""
+        tell(self._budget)
 
 
 def _find(request: Request) -> tuple[Endpoint, str] | Reply:

@@ -197,6 +197,9 @@ def test_unfinished_bodies_have_a_bound_and_the_rest_waits_with_its_sender(dock:
         for each in threads:
             each.join()
 
+        budget = dock.emulator._public._site.judge.__self__._addresses  # type: ignore[attr-defined]
+        eventually(lambda: len(budget._waiting) == 5)
+        assert budget.used == 3 * 70 * MB
         assert held(dock) <= bound
         assert dock.call("GET", "/health", base="").status_code == 200
     eventually(lambda: held(dock) == 0)
