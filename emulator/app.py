@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from emulator import descriptors, ids, own_files
+from emulator import addresses, descriptors, ids, own_files
 from emulator.clock import Clock, SystemClock, to_epoch
 from emulator.closing import Part, close_all
 from emulator.data_folder import DataFolder
@@ -132,7 +132,7 @@ class Emulator:
         """Raises `StartupError`."""
         now = to_epoch(SystemClock().now()) // 1000
         try:
-            return Nonces(LIFETIME, self._data / NONCES, now)
+            return Nonces(LIFETIME, self._data / NONCES, now, self.health)
         except ForeignFile as error:
             raise StartupError(error.message) from None
         except OSError as error:
@@ -461,7 +461,7 @@ class Emulator:
             names = admission.names(self.settings.host, self.settings.allowed_host)
         except ValueError as error:
             raise StartupError(f"the setting allowed_host is not valid: {error}") from None
-        return Hosts(names, is_here=admission.is_here)
+        return Hosts(names, is_here=addresses.is_of_this_machine)
 
     def _lead(self, environment: Environment, letter: str, connection: socket.socket) -> None:
         function = environment.function

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import ipaddress
 import re
 import shlex
 import socket
@@ -20,6 +19,7 @@ from oauthlib import oauth1
 from requests.auth import AuthBase
 
 from emulator import own_files, own_folder
+from emulator.addresses import is_of_this_machine
 from emulator.client.errors import ForeignCredentials, NoServer, NotWritten
 from emulator.errors import ForeignFile
 
@@ -67,19 +67,7 @@ def is_here(host: str) -> bool:
     name = host.strip("[]").lower().rstrip(".")
     if name in ("localhost", socket.gethostname().lower()) or name.endswith(".localhost"):
         return True
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    if address.is_loopback:
-        return True
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.bind((name, 0))  # which an address of another machine cannot be
-        return not address.is_multicast
-    except OSError:
-        return False
+    return is_of_this_machine(name)
 
 
 def _is_held(lock: Path) -> bool:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
+from emulator.addresses import plain
 from emulator.engines.facts import at, items, text
 
 Network = IPv4Network | IPv6Network
@@ -24,9 +25,8 @@ class Callers:
 
     def may(self, address: str) -> bool:
         """`address`: as a socket has it, perhaps with an interface behind a %."""
-        caller = ip_address(address.partition("%")[0])
-        mapped = getattr(caller, "ipv4_mapped", None)
-        return any((mapped or caller) in network for network in self.networks)
+        caller = plain(address)
+        return caller is not None and any(caller in network for network in self.networks)
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.networks))

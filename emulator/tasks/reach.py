@@ -7,10 +7,11 @@ cannot reach itself, nor speak to itself, since it is let in where others are no
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Collection
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
+
+from emulator.addresses import is_of_this_machine, plain
 
 _NEAR = [
     ip_network(network)
@@ -38,8 +39,6 @@ _METADATA = [
         "fd00:100::100:200/128",  # Alibaba Cloud
     )
 ]
-
-Address = IPv4Address | IPv6Address
 
 
 @dataclass(frozen=True)
@@ -70,36 +69,9 @@ class Reach:
 
 def is_near(address: str) -> bool:
     """Whether this is this machine, or in a private network, and nobody's metadata service."""
-    plain = _plain(address)
-    return any(plain in network for network in _NEAR) and not any(
-        plain in network for network in _METADATA
-    )
-
-
-def is_loopback(address: str) -> bool:
-    """False also where there is no address, as of a container that comes by its door."""
-    return bool(address) and _plain(address).is_loopback
-
-
-def is_of_this_machine(address: str) -> bool:
-    """Whether what is sent there arrives here: at a loopback address or another of our own.
-
-    The system answers that: it sends to an address of its own from that same one. Nothing is sent
-    by asking.
-    """
-    plain = _plain(address)
-    if plain.is_loopback or plain.is_unspecified:
-        return True
-    family = socket.AF_INET if plain.version == 4 else socket.AF_INET6
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((str(plain), 9))  # RFC 863's port; no packet leaves
-            return ip_address(str(probe.getsockname()[0]).partition("%")[0]) == plain
-    except OSError:  # there is no way to it, so it is not here
+    found = plain(address)
+    if found is None:
         return False
-
-
-def _plain(address: str) -> Address:
-    """Without its zone, and as IPv4 where IPv6 only wraps that (::ffff:127.0.0.1)."""
-    parsed = ip_address(address.partition("%")[0])
-    return getattr(parsed, "ipv4_mapped", None) or parsed
+    return any(found in network for network in _NEAR) and not any(
+        found in network for network in _METADATA
+    )

@@ -8,14 +8,12 @@ Other programs may say what they like: they can do no more by it than they could
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from http import HTTPStatus
 
+from emulator.addresses import is_loopback, parsed
 from emulator.identity.function_credentials import Choice
 from emulator.web.exchange import Headers, Refuse, Reply, Request
 
@@ -43,8 +41,6 @@ Firefox, they do so only where the request has an Origin; an image has none."""
 _RESERVED = frozenset({"internal", "local", "localhost", "test"})
 """Names that nobody can have on the internet, nor one below them."""
 _ORIGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#@\\\s]*)/?")
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True)
@@ -92,7 +88,7 @@ class Hosts:
     def _is_ours(self, host: str, server: str) -> bool:
         if is_local(host) or host in self._names or host.endswith(self._endings):
             return True
-        address = _address(host)
+        address = parsed(host)
         if address is None or address.is_unspecified or address.is_multicast:
             # Browsers take 0.0.0.0 to loopback, and say of a page's request to it not whose it is.
             return False
@@ -161,7 +157,7 @@ def host_of(authority: str) -> str | None:
         return None
     if found[1] is None:
         return found[2].lower().rstrip(".")
-    address = _address(found[1])
+    address = parsed(found[1])
     if address is None or address.version == 4 or address.ipv4_mapped is not None:
         return None  # browsers differ in whether they take ::ffff:127.0.0.1 for loopback
     return str(address)
@@ -169,7 +165,7 @@ def host_of(authority: str) -> str | None:
 
 def names(host: str, allowed: Iterable[str]) -> list[str]:
     """What `Hosts` is given where the API is served on `host`. Raises `ValueError`."""
-    served = _address(host)
+    served = parsed(host)
     own = [] if served is not None and served.is_unspecified else [host]
     return [_name(text) for text in (*own, *allowed)]
 
@@ -177,7 +173,7 @@ def names(host: str, allowed: Iterable[str]) -> list[str]:
 def _name(text: str) -> str:
     """One spelling of an address, a name, or, beginning with a dot or *., all names below one."""
     text = text.strip().lower().rstrip(".")
-    address = _address(text.strip("[]"))
+    address = parsed(text.strip("[]"))
     if address is not None:
         return str(address)
     bare = re.sub(r"^\*?\.", "", text)
@@ -198,33 +194,6 @@ def _name(text: str) -> str:
 def is_local(host: str) -> bool:
     """Whether it means this machine's loopback, wherever it is said. `host`: as by `host_of`."""
     return host == "localhost" or host.endswith(".localhost") or is_loopback(host)
-
-
-@lru_cache(1024)
-def is_loopback(address: str) -> bool:
-    """All of 127.0.0.0/8 is, also as IPv6 writes IPv4. False for what is no address."""
-    found = _address(address)
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        return found.ipv4_mapped.is_loopback
-    return found is not None and found.is_loopback
-
-
-def is_here(address: str) -> bool:
-    """Whether this machine has that address (no name): the kernel alone knows it now."""
-    try:
-        kind = socket.AF_INET6 if ":" in address else socket.AF_INET
-        with socket.socket(kind, socket.SOCK_DGRAM) as probe:
-            probe.bind((address, 0))
-    except OSError:
-        return False
-    return True
-
-
-def _address(text: str) -> Address | None:
-    try:
-        return ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
 
 
 def _is_origin(text: str) -> bool:

@@ -9,9 +9,10 @@ from typing import Any
 
 from flask import Blueprint, request
 
+from emulator.addresses import is_loopback
 from emulator.clock import to_iso
 from emulator.functions.function import check_name
-from emulator.tasks import reach, shape
+from emulator.tasks import shape
 from emulator.tasks.events import Events
 from emulator.tasks.subscription import Subscription
 from emulator.web import pages, wire
@@ -44,7 +45,7 @@ def blueprint(events: Events) -> Blueprint:
             wanted.event_types,
             function_name=wanted.function_name,
             url=wanted.url,
-            from_loopback=reach.is_loopback(request.remote_addr or ""),
+            from_loopback=is_loopback(request.remote_addr or ""),
         )
         return _subscription_to_json(subscription)
 

@@ -6,11 +6,11 @@ loopback, and have no limit but that for all addresses together.
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter
 from dataclasses import dataclass
 
 from emulator import descriptors
+from emulator.addresses import is_loopback
 
 MAX_CONNECTIONS = 64
 """To each listener. Runtime clients hold one; the public listener has as many threads."""
@@ -69,7 +69,7 @@ class Crowd:
         """Whether it would be let in now."""
         if peer.address:
             own = self._counts["address", peer.address]
-            return not self.is_full and (own < MAX_CONNECTIONS or _is_loopback(peer.address))
+            return not self.is_full and (own < MAX_CONNECTIONS or is_loopback(peer.address))
         own = self._counts["environment", peer.environment]
         if own < A_FEW:
             return True
@@ -89,7 +89,3 @@ def _groups(peer: Peer) -> list[tuple[str, str]]:
     if peer.address:
         return [_ADDRESSES, ("address", peer.address)]
     return [_CONTAINERS, ("environment", peer.environment), ("function", peer.function)]
-
-
-def _is_loopback(address: str) -> bool:
-    return ipaddress.ip_address(address.partition("%")[0]).is_loopback

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 import requests
 
+from emulator.addresses import is_of_this_machine
 from emulator.lambdas import launch
 from emulator.store.tables import SubscriptionRow
-from emulator.tasks import reach, webhook
+from emulator.tasks import webhook
 from emulator.tasks.reach import Reach
 from tests.acceptance.conftest import engine, images, server  # noqa: F401
 from tests.support.builders import Dock, Json, StartDock, eventually, new_function, summary
@@ -124,24 +125,6 @@ def test_who_comes_by_another_address_names_nothing_on_this_machine(
 
     assert summary(refused) == (400, 15)
     assert "taskdock events subscribe" in refused.json()["message"]
-
-
-@pytest.mark.parametrize(
-    ("address", "loopback"),
-    [
-        ("127.0.0.1", True),
-        ("127.8.8.8", True),
-        ("::1", True),
-        ("::ffff:127.0.0.1", True),
-        ("", False),  # a container, by its door
-        ("172.17.0.2", False),
-        ("::ffff:172.17.0.2", False),
-    ],
-)
-def test_only_loopback_addresses_are_of_callers_on_this_machine(
-    address: str, loopback: bool
-) -> None:
-    assert reach.is_loopback(address) is loopback
 
 
 def test_a_subscription_of_before_counts_as_made_here(dock: Dock) -> None:
@@ -278,8 +261,8 @@ def test_no_webhook_is_this_server_at_another_address_of_its_machine(shared: Doc
     port = shared.emulator.port
     mine = Reach(this_machine=True, own_ports={port})
 
-    assert reach.is_of_this_machine(own_address())
-    assert not reach.is_of_this_machine("10.255.255.1")
+    assert is_of_this_machine(own_address())
+    assert not is_of_this_machine("10.255.255.1")
     refused = [mine.refusal(each, port) for each in ("127.0.0.1", "127.8.8.8", "::1")]
     assert all(each is not None and "does not call itself" in each for each in refused)
     assert mine.refusal("127.0.0.1", port + 1) is None
