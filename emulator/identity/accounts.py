@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from emulator import ids
@@ -105,16 +106,32 @@ class Accounts:
         rows, total = find(self._store.db, UserRow, USER_FIELDS, query)
         return self._users(rows), total
 
-    def authenticate(self, email: str, password: str) -> User:
-        """Raises `WrongPassword`, whichever of the two is wrong, or `TooManySignIns`."""
+    @contextmanager
+    def authenticated(self, email: str, password: str) -> Iterator[User]:
+        """Within, in one transaction, it is the user's password still: a change of it, which
+        comes before or behind that, ends what is issued there.
+
+        Raises `WrongPassword`, whichever of the two is wrong, or `TooManySignIns`.
+        """
+        while True:  # again where another sign-in had the same password hashed anew meanwhile
+            row = self._authenticate(email, password)
+            with self._store.transaction():
+                now = self._by_email(email)
+                if now is not None and (now.id, now.password) == (row.id, row.password):
+                    yield self._users([now])[0]
+                    return
+
+    def _authenticate(self, email: str, password: str) -> Any:
+        """The user's row. To compare takes long, so nothing is locked."""
         row = self._by_email(email)
         kept: str | None = None if row is None else row.password
         if not passwords.matches(password, kept) or kept is None:
             raise WrongPassword
         if not passwords.is_current(kept):
             with contextlib.suppress(TooManySignIns):  # then the next time
-                self._keep(row.id, passwords.hashed(password), instead_of=kept)
-        return self._users([row])[0]
+                row.password = passwords.hashed(password)
+                self._keep(row.id, row.password, instead_of=kept)
+        return row
 
     def change_password(self, user_id: str, old: str, new: str, *, keep: Iterable[str]) -> None:
         """Ends what was signed in by the old one: the user's tokens, but for those with ids in
@@ -123,11 +140,11 @@ class Accounts:
         Raises `BadField`, `WrongPassword` or `TooManySignIns`.
         """
         passwords.check_new(new)
-        self.authenticate(self.get(user_id).email, old)
+        email = self.get(user_id).email
         changed, kept = passwords.hashed(new), list(keep)
         bought = TokenRow.refresh_token_id.is_null(False) & TokenRow.refresh_token_id.in_(kept)
         others = (TokenRow.user_id == user_id) & ~(TokenRow.id.in_(kept) | bought)
-        with self._store.transaction():
+        with self.authenticated(email, old):
             self.update(user_id, password=changed)
             TokenRow.delete().where(others).execute(self._store.db)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from emulator import ids
 from emulator.clock import Clock
-from emulator.errors import ExpiredAccessToken, NotFound, UnknownAccessToken
+from emulator.errors import ExpiredAccessToken, NotFound, UnknownAccessToken, UnknownRefreshToken
 from emulator.identity.account import Application, Token, TokenKind
 from emulator.store.database import Store
 from emulator.store.find import find
@@ -75,17 +75,21 @@ class Tokens:
         return self._issue(TokenKind.REFRESH, user_id, application)
 
     def issue_access(self, refresh: Token, application: Application) -> Token:
-        """Forgets the user's access tokens that expired long ago."""
+        """Forgets the user's access tokens that expired long ago. Raises `UnknownRefreshToken`
+        where the other was ended since it was looked up, as by a changed password."""
         now = self._clock.now()
         old = (TokenRow.user_id == refresh.user_id) & (TokenRow.expiry_timestamp < now - _KEPT)
-        TokenRow.delete().where(old).execute(self._store.db)
-        return self._issue(
-            TokenKind.ACCESS,
-            refresh.user_id,
-            application,
-            refresh_token_id=refresh.id,
-            expiry_timestamp=now + ACCESS_LIFE,
-        )
+        with self._store.transaction():
+            if TokenRow.select().where(TokenRow.id == refresh.id).first(self._store.db) is None:
+                raise UnknownRefreshToken
+            TokenRow.delete().where(old).execute(self._store.db)
+            return self._issue(
+                TokenKind.ACCESS,
+                refresh.user_id,
+                application,
+                refresh_token_id=refresh.id,
+                expiry_timestamp=now + ACCESS_LIFE,
+            )
 
     def look_up(self, kind: TokenKind, text: str) -> Token | None:
         """The token that was presented, which counts as a use of it."""

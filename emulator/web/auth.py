@@ -45,8 +45,8 @@ def auth(directory: Directory) -> Blueprint:
     def create_oauth1() -> Json:
         wanted = wire.read(identity_wire.Login, request.get_data())
         application = _application(directory)
-        user = accounts.authenticate(wanted.email, wanted.password)
-        token = tokens.issue_oauth1(user.id, application)
+        with accounts.authenticated(wanted.email, wanted.password) as user:
+            token = tokens.issue_oauth1(user.id, application)
         return {**identity_wire.token(token), "tokenSecret": token.secret}
 
     @auth.post("/oauth2/tokens")
@@ -103,8 +103,8 @@ def _grant(directory: Directory) -> Json:
     if wanted.grant_type == "password":
         if wanted.username is None or wanted.password is None:
             raise MissingFields("the grant password needs username and password")
-        user = directory.accounts.authenticate(wanted.username, wanted.password)
-        refresh = directory.tokens.issue_refresh(user.id, application)
+        with directory.accounts.authenticated(wanted.username, wanted.password) as user:
+            refresh = directory.tokens.issue_refresh(user.id, application)
     elif wanted.grant_type == "refresh_token":
         found = directory.tokens.look_up(TokenKind.REFRESH, wanted.refresh_token or "")
         if found is None or found.application_id != application.id:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -39,6 +41,14 @@ SIGNATURE = (401, 109, "OAUTH_SIGNATURE_EXCEPTION")
 DUPLICATE = (401, 110, "DUPLICATE_REQUEST_EXCEPTION")
 WRONG_PASSWORD = (401, 106, "AUTHENTICATION_EXCEPTION")
 TOO_MANY = (429, 211, "LOGIN_TIMEOUT_EXCEPTION")
+
+
+@dataclass(frozen=True)
+class Held:
+    """A call that waits with its answer."""
+
+    begun: threading.Event
+    go_on: threading.Event
 
 
 @pytest.fixture
@@ -242,6 +252,79 @@ def test_a_changed_password_ends_what_was_signed_in_by_the_old_one(strict: Dock,
     assert here.get(ME)["email"] == EMAIL  # who knew the password is signed in by it
     assert refusal(login(strict)) == WRONG_PASSWORD
     assert login(strict, NEW).status_code == 200
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any, str], Held]:
+    """Has the first call of a method that answers yes wait with its answer."""
+
+    def hold(owner: Any, name: str) -> Held:
+        real, held = getattr(owner, name), Held(threading.Event(), threading.Event())
+
+        def slow(*given: Any) -> Any:
+            found = real(*given)
+            if found and not held.begun.is_set():
+                held.begun.set()
+                assert held.go_on.wait(30)
+            return found
+
+        monkeypatch.setattr(owner, name, slow)
+        return held
+
+    return hold
+
+
+@pytest.mark.parametrize("way", ["OAuth1", "OAuth2"])
+def test_a_sign_in_by_the_old_password_does_not_outlast_its_change(
+    strict: Dock, ada: Json, held: Callable[[Any, str], Held], way: str
+) -> None:
+    here, application = signed_in(strict), strict.emulator.directory.local.application
+    grant = {"grant_type": "password", "client_id": application.client_id, "username": EMAIL}
+    sign_in = {
+        "OAuth1": lambda: login(strict),
+        "OAuth2": lambda: nobody(strict).ask("POST", OAUTH2, {**grant, "password": OLD}),
+    }[way]
+    compared = held(passwords, "matches")
+
+    with ThreadPoolExecutor() as threads:
+        late = threads.submit(sign_in)
+        assert compared.begun.wait(30)
+        assert change(here).status_code == 200
+        compared.go_on.set()
+
+    assert late.result().status_code >= 400, late.result().text
+    assert login(strict, NEW).status_code == 200
+
+
+def test_a_refreshed_token_does_not_outlast_a_changed_password(
+    strict: Dock, ada: Json, held: Callable[[Any, str], Held]
+) -> None:
+    here, tokens = signed_in(strict), pair(strict)
+    client = strict.emulator.directory.local.application.client_id
+    grant = {"grant_type": "refresh_token", "client_id": client}
+    looked_up = held(strict.emulator.directory.tokens, "look_up")
+
+    with ThreadPoolExecutor() as threads:
+        late = threads.submit(
+            lambda: nobody(strict).ask(
+                "POST", OAUTH2, {**grant, "refresh_token": tokens["refresh_token"]}
+            )
+        )
+        assert looked_up.begun.wait(30)
+        assert change(here).status_code == 200
+        looked_up.go_on.set()
+
+    assert refusal(late.result())[1] == 119
+
+
+def test_of_two_changes_of_one_password_at_once_one_counts(strict: Dock, ada: Json) -> None:
+    here, there = signed_in(strict), signed_in(strict)
+
+    with ThreadPoolExecutor() as threads:
+        first, second = threads.map(change, (here, there), (OLD, OLD), (NEW, "0Oo-oak-tree"))
+
+    assert sorted((first.status_code, second.status_code))[0] == 200
+    assert sorted((first.status_code, second.status_code))[1] >= 400
 
 
 def test_an_access_token_that_changes_the_password_goes_on_and_can_be_refreshed(
