@@ -36,6 +36,7 @@ _WARNINGS = frozenset(
     }
 )
 _QUIET = frozenset({"task_claimed"})
+_LINE_ENDS = frozenset("\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029")  # as `str.splitlines` has them
 
 
 class Notices:
@@ -55,6 +56,14 @@ class Notices:
             else logging.INFO
         )
         if _log.isEnabledFor(level):
-            _log.log(level, "%s %s", name, " ".join(f"{k}={v}" for k, v in facts.items()))
+            _log.log(level, "%s %s", name, " ".join(f"{k}={_in_line(v)}" for k, v in facts.items()))
         for subscriber in self._subscribers:
             subscriber(name, facts)
+
+
+def _in_line(fact: Any) -> str:
+    """Some facts are in others' words, such as a function's error: none may begin a line, which
+    would look as if this server had said it."""
+    return "".join(
+        each.encode("unicode_escape").decode() if each in _LINE_ENDS else each for each in str(fact)
+    )

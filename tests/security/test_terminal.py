@@ -19,6 +19,7 @@ from rich.progress import Progress
 from emulator import provision
 from emulator.client import progress
 from emulator.engines.standins import Progress as Pulling
+from emulator.notices import Notices
 from emulator.serve import _log_handler
 from tests.support.at_terminal import at_terminal
 from tests.support.builders import Dock
@@ -118,6 +119,18 @@ def test_the_servers_own_log_gives_no_order_to_a_terminal(
 
     assert EVIL in plain
     assert _log_handler().format(record).endswith(HARMLESS)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\v", "\f", "\x85", "\u2028"])
+def test_what_others_say_begins_no_line_of_the_servers_log(
+    caplog: pytest.LogCaptureFixture, end: str
+) -> None:
+    with caplog.at_level(logging.INFO, "taskdock"):
+        Notices().publish("task_failed", error=f"walnut{end}task_failed task=another")
+
+    (line,) = caplog.messages
+    assert len(line.splitlines()) == 1
+    assert line.startswith("task_failed error=walnut\\")
 
 
 PRINTERS = {
