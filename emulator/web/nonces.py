@@ -12,6 +12,7 @@ from then on: a flood fills neither memory nor disk, and is felt by its own toke
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import struct
 import threading
@@ -22,7 +23,9 @@ from pathlib import Path
 
 from emulator import own_files
 from emulator.errors import ForeignFile
+from emulator.health import Health
 
+TROUBLE = "nonces"
 MAX_PER_SENDER = 100_000  # 80 a second, for as long as they are kept
 _MAX_SENDERS = 10_000  # those that sign least recently are judged by a floor alone beyond it
 _MAX_IN_ALL = 500_000
@@ -43,13 +46,20 @@ class _Sender:
 
 
 class Nonces:
-    def __init__(self, lifetime: int, file: Path | None = None, now: int | None = None) -> None:
+    def __init__(
+        self,
+        lifetime: int,
+        file: Path | None = None,
+        now: int | None = None,
+        health: Health | None = None,
+    ) -> None:
         """`lifetime`: seconds that a timestamp may be off the time here. `now`: that time, which no
         timestamp in the file can be far ahead of. Without a file they are forgotten at the end.
 
         Raises `OSError` for a file that cannot be opened, `ForeignFile` for one that is not ours.
         """
         self._window = 2 * lifetime
+        self._health = health or Health()
         self._lock = threading.Lock()
         self._senders: dict[bytes, _Sender] = {}
         self._count = 0
@@ -133,12 +143,21 @@ class Nonces:
         need not wait for room."""
         if self._descriptor < 0:
             return
-        with contextlib.suppress(OSError):
+        try:
             written = os.write(self._descriptor, _RECORD.pack(*record))
             if written < _RECORD.size:
                 os.ftruncate(self._descriptor, self._size)
-            else:
-                self._size += written
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            self._health.report(
+                TROUBLE,
+                f"the nonces of signed requests cannot be written to {self._file}:"
+                f" {error.strerror}; such a request of now could count again after a restart",
+                degraded=True,
+            )
+        else:
+            self._size += written
+            self._health.clear(TROUBLE)
         if self._size > self._limit:
             self._compact()
             self._limit = max(self._size, self._most())

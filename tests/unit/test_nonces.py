@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from emulator.errors import ForeignFile
+from emulator.health import Health
 from emulator.web import nonces as module
 from emulator.web.nonces import Nonces
 
@@ -146,6 +147,24 @@ def test_where_the_disk_is_full_a_nonce_still_counts_once(file, monkeypatch):
 
     assert nonces.use(ADA, START, "walnut")
     assert not nonces.use(ADA, START, "walnut")
+
+
+def test_a_nonce_that_cannot_be_written_is_told_until_one_can_be(file, monkeypatch):
+    health = Health()
+    nonces = Nonces(LIFETIME, file, START, health)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    with monkeypatch.context() as now:
+        now.setattr(os, "write", full)
+        assert nonces.use(ADA, START, "walnut")
+    (trouble,) = health.troubles()
+    assert nonces.use(ADA, START, "oak")
+
+    assert "no space left on device" in trouble.reason
+    assert trouble.degraded
+    assert health.troubles() == []
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "second name", "folder"])
