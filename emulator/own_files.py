@@ -48,6 +48,18 @@ def name_of(user: int) -> str:
         return f"user {user}"
 
 
+def is_trusted(path: Path) -> bool:
+    """Whether nobody else can have put it there: it is this user's or root's, no link, and not for
+    others to write. Who became root by sudo is trusted as before."""
+    seen = path.lstat()
+    others = stat.S_IWOTH if seen.st_gid == os.getegid() else stat.S_IWOTH | stat.S_IWGRP
+    return (
+        seen.st_uid in owners() | {0}
+        and not stat.S_ISLNK(seen.st_mode)
+        and not stat.S_IMODE(seen.st_mode) & others
+    )
+
+
 def check(path: Path, kind: int = stat.S_IFREG) -> bool:
     """Whether there is something.
 

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from emulator import own_files
 from emulator.errors import StartupError
 
 NAME = "taskdock"
@@ -40,7 +41,7 @@ def cache(environment: Mapping[str, str], tell: Callable[[str], object] = lambda
         refusal = _refusal(usual)
         if refusal is None:
             return usual
-        fault = f"{usual} cannot be written: {refusal}"
+        fault = f"{usual} {refusal}"
     folder = _temporary(fault)
     tell(f"{fault}; downloads and locks are kept in {folder}")
     return folder
@@ -55,13 +56,19 @@ def _usual_cache(environment: Mapping[str, str]) -> Path | None:
 
 
 def _refusal(folder: Path) -> str | None:
-    """Permissions do not tell it all: root may write, but not on a read-only file system."""
+    """Permissions do not tell it all: root may write, but not on a read-only file system.
+
+    What is in it becomes part of images, so that it may be nobody else's. A link to another disk
+    is taken: where it leads is looked at."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
+            pass
+        if own_files.is_trusted(folder.resolve()):
             return None
+        return "is not used: others may write there, or have it; make it yours alone (mode 0700)"
     except OSError as error:
-        return error.strerror or str(error)
+        return f"cannot be written: {error.strerror or error}"
 
 
 def _temporary(fault: str) -> Path:

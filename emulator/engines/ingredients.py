@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from emulator import own_files
 from emulator.errors import ImageNotAvailable
 
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -204,21 +204,8 @@ def _busybox_in(cache: Path) -> Path | None:
         place = home / folder / "busybox"
         if place.is_file():
             between = (place, *place.parents[: folder.count("/") + 3])
-            return place if all(map(_is_ours, between)) else None
+            return place if all(map(own_files.is_trusted, between)) else None
     return None
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether nobody else can have put it there: it is this user's or root's, no link, and not for
-    others to write. Who became root by sudo is trusted as before."""
-    seen = path.lstat()
-    trusted = {0, os.geteuid(), int(os.environ.get("SUDO_UID") or 0)}
-    others = stat.S_IWOTH if seen.st_gid == os.getegid() else stat.S_IWOTH | stat.S_IWGRP
-    return (
-        seen.st_uid in trusted
-        and not stat.S_ISLNK(seen.st_mode)
-        and not stat.S_IMODE(seen.st_mode) & others
-    )
 
 
 def npm_client(lock: Path, into: Path) -> tuple[str, ...]:

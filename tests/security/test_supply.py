@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 import tarfile
@@ -21,6 +22,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from emulator import places
 from emulator.engines import ingredients
 from emulator.errors import ImageNotAvailable
 from tests.support.checkout import tiny_project
@@ -354,6 +356,31 @@ def test_a_program_in_the_cache_that_others_can_change_is_not_taken(tmp_path: Pa
     if os.geteuid() == 0:
         os.chown(program, 4711, 4711)
         assert ingredients._busybox_in(tmp_path) is None
+
+
+def test_a_cache_that_others_can_change_is_not_used(tmp_path: Path) -> None:
+    told: list[str] = []
+    own = tmp_path / "taskdock"
+    own.mkdir(mode=0o755)
+    assert places.cache({"XDG_CACHE_HOME": str(tmp_path)}, told.append) == own
+    assert told == []
+
+    own.chmod(0o777)
+    other = places.cache({"XDG_CACHE_HOME": str(tmp_path)}, told.append)
+
+    assert other != own
+    assert stat.S_IMODE(other.stat().st_mode) == 0o700
+    assert "make it yours alone" in told[0]
+
+
+def test_a_cache_of_another_user_is_not_used(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        missing("root, to give a folder to another user")
+    own = tmp_path / "taskdock"
+    own.mkdir(mode=0o755)
+    os.chown(own, 4711, 4711)
+
+    assert places.cache({"XDG_CACHE_HOME": str(tmp_path)}) != own
 
 
 def test_swagger_ui_is_the_release_that_the_note_beside_it_names() -> None:
