@@ -8,6 +8,7 @@ import socket
 import docker
 import pytest
 
+from emulator import ids
 from emulator.provision import ensure_images
 from emulator.serve import openness
 from emulator.settings import Settings
@@ -155,7 +156,9 @@ def test_a_container_of_another_network_is_a_stranger(
     elsewhere: Dock, docker_client: docker.DockerClient
 ) -> None:
     image = ensure_images(["python3.11"])["python3.11"].reference
-    network = docker_client.networks.create("taskdock-test-strangers", driver="bridge")
+    network = docker_client.networks.create(
+        f"taskdock-test-strangers-{ids.word(8)}", driver="bridge"
+    )
     try:
         gateways = [
             each.attrs["IPAM"]["Config"][0]["Gateway"]

@@ -17,11 +17,13 @@ from typing import Any
 import pytest
 import requests
 
+from emulator import ids
 from emulator.errors import StartupError
 from emulator.functions import code as code_module
 from emulator.functions import tree, unzip, zip_index
 from emulator.functions.code import MAX_ZIPPED, CodeStore
 from emulator.functions.sweeper import Sweeper
+from tests.fidelity.conftest import live  # noqa: F401
 from tests.support.aws import ROLE, echo, lambda_client, refused
 from tests.support.builders import (
     Dock,
@@ -33,6 +35,8 @@ from tests.support.builders import (
     summary,
     zip_of,
 )
+from tests.support.live_dock import Deployed, LiveDock
+from tests.support.small_disk import SmallDisk, small_disk
 from tests.support.zips import zipped
 
 FILE, LINK, FOLDER = stat.S_IFREG | 0o644, stat.S_IFLNK | 0o777, stat.S_IFDIR | 0o755
@@ -69,6 +73,82 @@ def index_of(
     )
     count = len(names) & 0xFFFF
     return index + _END.pack(b"PK\5\6", 0, 0, count, count, len(index), 0, 0)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    with small_disk(tmp_path / "small") as disk:
+        yield disk
+
+
+def test_a_disk_that_is_full_while_a_zip_is_unpacked_is_named_and_nothing_lies_there(
+    disk: SmallDisk,
+) -> None:
+    dock = Dock(disk.folder / "data")
+    larger = zip_of({f"{number}.bin": "0" * 1024 * 1024 for number in range(20)})  # in 20 kB
+    try:
+        refused = deploy(dock, larger)
+
+        assert refused.status_code == 507, refused.text
+        assert "is full" in refused.json()["message"]
+        assert lying_there(dock) == []
+        assert deploy(dock, zip_of({"main.py": "x = 1"})).status_code == 200
+    finally:
+        dock.stop()
+
+
+def test_each_zip_has_code_of_its_own(tmp_path: Path) -> None:
+    """Its name is of all of its bytes: none can be made that is taken for another's."""
+    store = CodeStore(tmp_path / "code")
+    one, other = zip_of({"main.py": "x = 1"}), zip_of({"main.py": "x = 2"})
+
+    first, second = store.add(one), store.add(other)
+    behind = store.add(other + b"\0")
+
+    assert len({first, second, behind}) == 3
+    assert (store.folder(first) / "main.py").read_text() == "x = 1"
+    assert (store.folder(second) / "main.py").read_text() == "x = 2"
+
+
+def test_code_that_is_staged_for_one_container_is_never_that_of_anothers(tmp_path: Path) -> None:
+    """The same files under second names: who stages one twice gets nothing of what was there."""
+    store = CodeStore(tmp_path / "code")
+    digest = store.add(zip_of({"main.py": "x = 1"}))
+    store.stage("walnut")
+    store.fill("walnut", digest)
+
+    with pytest.raises(FileExistsError):
+        store.stage("walnut")
+    store.unstage("walnut")
+
+    assert (store.folder(digest) / "main.py").read_text() == "x = 1"
+
+
+@pytest.mark.docker
+@pytest.mark.timeout(300)
+def test_no_file_of_a_zip_has_the_rights_of_its_owner_in_a_container(
+    live: LiveDock,  # noqa: F811
+) -> None:
+    files = ("main.py", "setuid", "setgid", "sticky", "all")
+    bits = dict(zip(files, (0o644, 0o4755, 0o2755, 0o1755, 0o7777), strict=True))
+    code = (
+        "import os\ndef handler(event, context):\n    return {n: os.stat(n).st_mode for n in event}"
+    )
+    archive = zipped(*((name, code, stat.S_IFREG | mode) for name, mode in bits.items()))
+    function = live.emulator.catalog.deploy(
+        f"bits-{ids.word(8)}",
+        zipped=archive,
+        runtime="python3.11",
+        entry_point="main.handler",
+        time_limit=10,
+    )
+
+    modes = Deployed(live.emulator, function).call(list(files)).result
+
+    assert {name: stat.S_IMODE(mode) for name, mode in modes.items()} == {
+        "main.py": 0o644,
+        **dict.fromkeys(files[1:], 0o755),
+    }
 
 
 # What a zip may make
