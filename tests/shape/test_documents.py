@@ -135,6 +135,48 @@ def test_what_these_documents_link_to_is_there(path):
     assert (ROOT / "docs" / path).exists()
 
 
+# SECURITY.md
+
+SECURITY = (ROOT / "SECURITY.md").read_text()
+
+
+def promised():
+    """The tests of each row, by file; None: the file as a whole."""
+    for line in SECURITY.splitlines():
+        file = None
+        for word in re.findall(r"`((?:tests/\w+/)?test_\w+(?:\.py)?)`", line):
+            if word.endswith(".py"):
+                file = word if "/" in word else f"tests/security/{word}"
+                yield file, None
+            else:
+                yield file, word
+
+
+@pytest.mark.parametrize(("file", "test"), list(promised()))
+def test_each_test_that_is_promised_for_an_attack_is_there(file, test):
+    assert file, f"no file is named before {test}"
+    text = (ROOT / file).read_text()
+
+    assert re.search(rf"^def {test or 'test_'}", text, re.MULTILINE)
+    assert test is None or f"def {test}(" in text
+
+
+def test_each_attack_has_a_test_and_each_file_of_attacks_is_named():
+    rows = [line for line in SECURITY.splitlines() if line.startswith("| ") and "---" not in line]
+    without = [row for row in rows if "`test_" not in row and "/test_" not in row]
+    files = {f"tests/security/{path.name}" for path in (ROOT / "tests/security").glob("test_*.py")}
+
+    known = {"| What it tries |", "| What they try |", "| What is tried |"}
+    others = [row for row in without if not row.startswith(tuple(known))]
+    assert [row for row in others if "see below" not in row] == []
+    assert files - {file for file, _ in promised()} == set()
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\((?!https?://)([^)#]+)", SECURITY))
+def test_what_the_page_on_security_links_to_is_there(path):
+    assert (ROOT / path).exists()
+
+
 # docs/engines.md
 
 ENGINES = (ROOT / "docs" / "engines.md").read_text()
