@@ -6,6 +6,7 @@ import ast
 import contextlib
 import io
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -34,6 +35,7 @@ from tests.contract.test_engine_contract import (  # noqa: F401
     image,
 )
 from tests.fidelity.test_6_base_images import foreign_image
+from tests.support.addresses import own_address
 from tests.support.builders import eventually
 from tests.support.engine_harness import HANGS, Behaviour, DockerHarness, run
 from tests.support.live import LiveServer
@@ -451,6 +453,34 @@ def test_in_a_network_of_its_own_a_container_does_not_reach_another(apart: Apart
 
     assert met == "silence"
     assert network.ISOLATION not in [trouble.name for trouble in apart.health.troubles()]
+
+
+def test_in_a_network_of_its_own_a_container_reaches_others_and_has_a_name_server(
+    apart: Apart,
+) -> None:
+    """The way to other machines is that to this one's other address. Who is out there is not asked:
+    a test has no internet."""
+    with socket.create_server((own_address(), 0)) as listening:
+        where = listening.getsockname()
+        met = apart.tell(f"WHERE = {where!r}\n{LOOKS_OUT}")
+
+    seen = apart.api.inspect_network(network.NAME)
+    masquerades = seen["Options"].get("com.docker.network.bridge.enable_ip_masquerade", "true")
+    assert met == {"call": "answered", "name servers": ["127.0.0.11"]}
+    assert (seen["Internal"], masquerades) == (False, "true")
+
+
+LOOKS_OUT = """
+import json, pathlib, socket
+try:
+    socket.create_connection(WHERE, timeout=5).close()
+    call = "answered"
+except OSError as error:
+    call = str(error)
+lines = pathlib.Path("/etc/resolv.conf").read_text().splitlines()
+servers = [line.split()[1] for line in lines if line.startswith("nameserver")]
+print(json.dumps({"call": call, "name servers": servers}))
+"""
 
 
 def test_where_containers_do_reach_each_other_that_is_told(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-import socket
+import sys
 
 import docker
 import pytest
 
 from emulator import ids
 from emulator.provision import ensure_images
-from emulator.serve import openness
+from emulator.serve import _red, openness
 from emulator.settings import Settings
+from emulator.terminal import printable
 from tests.service.test_signin import signed
+from tests.support.addresses import own_address
 from tests.support.builders import Dock, StartDock
 from tests.support.fake_engine import Runtime
 from tests.support.people import Bearer, Person
@@ -20,13 +22,6 @@ from tests.support.people import Bearer, Person
 EVERYWHERE = "0.0.0.0"
 LAMBDA = "/2015-03-31/functions"
 INVOKE = f"{LAMBDA}/walnut-table/invocations"
-
-
-def own_address() -> str:
-    """An address of this machine that is not loopback."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("198.51.100.1", 9))  # nothing is sent
-        return str(probe.getsockname()[0])
 
 
 def by_way_of(dock: Dock, address: str) -> Person:
@@ -149,6 +144,20 @@ def test_the_start_says_who_is_served_without_credentials(
 
     assert said in warning
     assert bool(warning) is bool(said)
+
+
+def test_the_warning_is_red_on_a_terminal_and_plain_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    warning = openness(Settings.load({"host": EVERYWHERE, "open_beyond_loopback": True}, {}))
+
+    plain = _red(warning)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    coloured = _red(warning)
+
+    assert plain == warning
+    assert printable(coloured) == f"\x1b[31m{warning}\x1b[0m"
 
 
 @pytest.mark.docker

@@ -21,11 +21,11 @@ from emulator.store.tables import SubscriptionRow
 from emulator.tasks import webhook
 from emulator.tasks.reach import Reach
 from tests.acceptance.conftest import engine, images, server  # noqa: F401
+from tests.support.addresses import own_address
 from tests.support.builders import Dock, Json, StartDock, eventually, new_function, summary
 from tests.support.fake_engine import Runtime, serve
 from tests.support.hook import Hook, answer
 from tests.support.live import LiveServer
-from tests.support.parts import missing
 from tests.support.people import administrator, person
 
 FROM_HERE = Reach(this_machine=True, own_ports=())
@@ -69,16 +69,6 @@ def from_a_container(dock: Dock, url: str) -> tuple[int, Json]:
     assert done.status_code == 200, done.text
     status, said = done.json()["result"]
     return int(status), said
-
-
-def own_address() -> str:
-    """One of this machine's that is no loopback address; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("10.255.255.1", 9))
-        except OSError:
-            missing("a network")
-        return str(probe.getsockname()[0])
 
 
 def fail_a_task(dock: Dock) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from tests.support.addresses import own_address
 from tests.support.aws import (
     ARN,
     FUNCTIONS,
@@ -420,13 +420,6 @@ def test_a_website_may_not_call(shared: Dock, shared_aws: Any) -> None:
         )
         assert answer.json().keys() == {"Message"}
     assert post(shared, b"1", Origin="http://localhost:3000").status_code == 200
-
-
-def own_address() -> str:
-    """An address of this machine that is not loopback."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("198.51.100.1", 9))  # nothing is sent
-        return str(probe.getsockname()[0])
 
 
 @pytest.mark.parametrize(
