@@ -10,6 +10,7 @@ may: API functions that are public. To read their answers, it needs CORS
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -40,7 +41,10 @@ _NO_PAGES = frozenset(
 """Types that no browser takes for a page with scripts: of any other it may make one, HTML, SVG and
 all XML among them, and of what has no known type what it looks like
 (https://mimesniff.spec.whatwg.org/)."""
-_NO_PAGES_EITHER = ("audio/", "font/", "image/", "video/")
+_NO_PAGES_EITHER = re.compile(
+    r"(?:audio|font|image|video)/[a-z0-9][a-z0-9!#$&^_.+-]*|[a-z]+/[a-z0-9][a-z0-9!#$&^_.+-]*\+json"
+)
+"""As RFC 6838, 4.2, has types written: what is no type at all is looked at, and may become HTML."""
 _DROPPED = frozenset({"service-worker-allowed"})
 _ALLOWED = "access-control-allow-origin"
 
@@ -83,7 +87,7 @@ def shared(answer: Response, asked: Request) -> Response:
 def _may_be_a_page(types: list[str]) -> bool:
     if len(types) != 1 or "," in types[0]:  # browsers differ in which of several counts
         return True
-    kind = types[0].partition(";")[0].strip().lower()
-    if kind == "image/svg+xml":
+    kind = types[0].partition(";")[0].strip(" \t").lower()
+    if kind.endswith("+xml"):  # SVG for one; any of them may hold XHTML
         return True
-    return not (kind in _NO_PAGES or kind.endswith("+json") or kind.startswith(_NO_PAGES_EITHER))
+    return kind not in _NO_PAGES and _NO_PAGES_EITHER.fullmatch(kind) is None
