@@ -19,6 +19,7 @@ from oauthlib.oauth1 import Client
 from emulator.web import front
 from emulator.web.body import Body
 from emulator.web.budget import SMALL, Budget
+from emulator.web.connection import Connection
 from emulator.web.peers import Peer
 from tests.support.aws import echo
 from tests.support.builders import Dock, StartDock, eventually, new_function
@@ -306,7 +307,7 @@ def test_no_connection_holds_the_loop_with_one_byte_chunks(dock: Dock) -> None:
     dock.deploy(echo)
     seen: list[int] = []
     loop = dock.emulator._reactor.loop
-    with callers(dock, 4) as flood, _watched(dock, seen):
+    with callers(dock, 4) as flood, _watched(dock, seen, Body, "add"):
         for each in flood:
             each.begin("POST", FUNCTIONS)
         stop = threading.Event()
@@ -334,13 +335,14 @@ def _pour(caller: Caller, stop: threading.Event) -> None:
 
 
 @contextlib.contextmanager
-def _watched(dock: Dock, seen: list[int]) -> Iterator[None]:
-    """`seen`: pieces of bodies that came in each turn of the loop."""
-    loop, count, add, over = dock.emulator._reactor.loop, [0], Body.add, threading.Event()
+def _watched(dock: Dock, seen: list[int], owner: type, method: str) -> Iterator[None]:
+    """`seen`: how often the method was called in each turn of the loop, where it was."""
+    loop, count, over = dock.emulator._reactor.loop, [0], threading.Event()
+    call = getattr(owner, method)
 
-    def counting(self: Body, piece: bytes) -> None:
+    def counting(*given: Any) -> Any:
         count[0] += 1
-        add(self, piece)
+        return call(*given)
 
     def turn() -> None:
         if count[0]:
@@ -350,19 +352,42 @@ def _watched(dock: Dock, seen: list[int]) -> Iterator[None]:
             loop.call_soon(turn)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Body, "add", counting)
+        patch.setattr(owner, method, counting)
         loop.call_soon_threadsafe(turn)
         yield
         over.set()
 
 
 def test_requests_sent_ahead_are_looked_at_a_few_in_a_turn(shared: Dock) -> None:
-    ask = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with callers(shared, 2) as (flood, neighbour):
-        flood.send(ask * 1_000)
-        neighbour.send(ask)
+    """Those that are answered at once, on the loop, too: here, that there is no such function."""
+    seen: list[int] = []
+    nowhere = INVOKE.replace("walnut-table", "nowhere")
+    ask = f"POST {nowhere} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode()
+    with _watched(shared, seen, Connection, "_admit"), callers(shared, 2) as (flood, neighbour):
+        flood.send(ask * 600)  # 60 KB: one read
+        flood.socket.shutdown(socket.SHUT_WR)
+        neighbour.send(HEALTH)
 
         assert neighbour.answer()[0] == 200
+        assert set(statuses(flood)) == {404}
+
+    assert max(seen) < 200  # else all 601
+
+
+def test_requests_sent_ahead_of_answers_are_few(shared: Dock) -> None:
+    with callers(shared) as (flood,):
+        flood.send(HEALTH * 1_000)
+        answers = statuses(flood)
+
+    assert len(answers) < 50
+    assert set(answers[:-1]) == {200}
+    assert answers[-1] == 400  # "there are too many requests at once"
+
+
+def statuses(caller: Caller) -> list[int]:
+    """Of all answers until the server closes the connection."""
+    came = b"".join(iter(lambda: caller.socket.recv(65_536), b""))
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", came)]
 
 
 # Framing, and headers
