@@ -58,6 +58,12 @@ def blueprint(
         operation = model.at(request.method, request.path)
         raise problems.not_here(operation.name if operation else None, request.method, request.path)
 
+    @api.before_request
+    def refuse_ahead() -> None:
+        """Of a body that is still to come: see `early`."""
+        if request.endpoint == f"{NAME}.{refuse.__name__}":
+            refuse(**(request.view_args or {}))
+
     @api.after_request
     def identify(response: Response) -> Response:
         response.headers["x-amzn-RequestId"] = ids.request_id()
