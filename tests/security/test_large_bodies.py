@@ -8,7 +8,7 @@ import json
 from emulator.web import front
 from emulator.web.budget import SMALL
 from tests.security.test_floods import callers
-from tests.support.builders import Dock, Gate, StartDock, eventually
+from tests.support.builders import Gate, StartDock, eventually
 
 EXECUTE = "/tasks/v1/functions/walnut-table/execute"
 
