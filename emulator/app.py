@@ -38,7 +38,7 @@ from emulator.lookout import Lookout
 from emulator.notices import Notices
 from emulator.own_folder import CREDENTIALS, DATABASE, NONCES
 from emulator.reactor import Reactor
-from emulator.settings import Settings
+from emulator.settings import NetworkChoice, Settings
 from emulator.store.database import Store
 from emulator.tasks.api_requests import ApiRequests
 from emulator.tasks.backlog import Backlog
@@ -282,7 +282,13 @@ class Emulator:
             notices=notices,
         )
         own_ports = frozenset({self.port})
-        events = Events(store=store, catalog=self.catalog, own_ports=own_ports, clock=clock)
+        events = Events(
+            store=store,
+            catalog=self.catalog,
+            own_ports=own_ports,
+            clock=clock,
+            functions_have_a_network=settings.network != NetworkChoice.NONE.value,
+        )
         self._queue = Queue(store=store, server=ids.word(), events=events)
         journal = Journal(store)
         self._scribe = Scribe(journal=journal, notices=notices)

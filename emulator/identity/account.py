@@ -121,6 +121,11 @@ class Account:
         """Ids of the users who answer for what is done."""
         return self.behind or (() if self.user_id is None else (self.user_id,))
 
+    def owns(self, user_id: str) -> bool:
+        """Whether what is that user's own is the caller's: not of a function that works on behalf
+        of several, since the account that it has is shared by all such functions."""
+        return self.user_id == user_id and not self.behind
+
     @property
     def signed_in(self) -> bool:
         return self.user_id is not None

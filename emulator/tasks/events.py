@@ -12,7 +12,7 @@ from typing import Any
 
 from emulator import ids
 from emulator.clock import Clock
-from emulator.errors import AlreadyExists, NotFound
+from emulator.errors import AlreadyExists, BadField, NotFound
 from emulator.functions.catalog import Catalog
 from emulator.store.database import Store
 from emulator.store.find import find
@@ -27,9 +27,16 @@ from emulator.tasks.task import Task, new_task
 
 class Events:
     def __init__(
-        self, *, store: Store, catalog: Catalog, own_ports: Collection[int], clock: Clock
+        self,
+        *,
+        store: Store,
+        catalog: Catalog,
+        own_ports: Collection[int],
+        clock: Clock,
+        functions_have_a_network: bool = True,
     ) -> None:
         """`own_ports`: of this server's listeners, which no webhook may be."""
+        self._functions_have_a_network = functions_have_a_network
         self._store = store
         self._own_ports = own_ports
         self._catalog = catalog
@@ -63,13 +70,20 @@ class Events:
         function_name: str | None,
         url: str | None,
         from_loopback: bool,
+        from_function: bool = False,
     ) -> Subscription:
         """Either a function, whose name is checked already, or a URL.
 
-        `from_loopback`: whoever asks is on this machine. Raises `AlreadyExists`, and `BadField` for
+        `from_loopback`: whoever asks is on this machine. `from_function`: a function asks, by its
+        container's door. Raises `AlreadyExists`, and `BadField` for
         a URL that may not be called for them.
         """
         if url is not None:
+            if from_function and not self._functions_have_a_network:
+                raise BadField(
+                    "url: functions have no network (--network none), so that no webhook is called"
+                    " for them; subscribe it from this machine, with: taskdock events subscribe"
+                )
             webhook.check(url, Reach(this_machine=from_loopback, own_ports=self._own_ports))
         now = self._clock.now()
         wanted = Subscription(

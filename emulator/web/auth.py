@@ -21,7 +21,7 @@ from emulator.errors import (
     WrongClientSecret,
     WrongPassword,
 )
-from emulator.identity.account import Application, Token, TokenKind, may, require_user
+from emulator.identity.account import Application, Token, TokenKind, may, require, require_user
 from emulator.identity.directory import Directory
 from emulator.identity.tokens import ACCESS_LIFE
 from emulator.tasks import checks
@@ -86,7 +86,12 @@ def _add_list(auth: Blueprint, directory: Directory, path: str, kind: TokenKind)
 
 def _owner(permission: str) -> str | None:
     """Whose tokens the caller may see: all (None), or their own."""
-    return None if may(caller(), permission) else require_user(caller())
+    user_id = require_user(caller())
+    if may(caller(), permission):
+        return None
+    if not caller().owns(user_id):
+        require(caller(), permission)
+    return user_id
 
 
 def _application(directory: Directory) -> Application:

@@ -46,6 +46,14 @@ class Budget:
     def used(self) -> int:
         return self._used
 
+    def _shrink(self, claim: Claim, size: int) -> None:
+        given_back = claim.size - size
+        claim.size = size
+        self._used -= given_back
+        self._held.subtract(dict.fromkeys(claim.shares, given_back))
+        self._held += Counter()
+        self._grant()
+
     def _release(self, claim: Claim) -> None:
         if self._waiting.pop(claim, self) is self:  # it has them
             self._used -= claim.size
@@ -98,6 +106,12 @@ class Claim:
         self.granted = True
         tell, self._tell = self._tell, lambda: None
         tell()
+
+    def shrink(self, size: int) -> None:
+        """Gives back what it did not need, once it is known how much that is: a body that says no
+        length takes what the largest would. Only for one that was granted."""
+        if self._budget is not None and self.granted and size < self.size:
+            self._budget._shrink(self, size)
 
     def release(self) -> None:
         """Gives the bytes back, or waits for them no more. Again it does nothing."""

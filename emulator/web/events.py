@@ -46,6 +46,7 @@ def blueprint(events: Events) -> Blueprint:
             function_name=wanted.function_name,
             url=wanted.url,
             from_loopback=is_loopback(request.remote_addr or ""),
+            from_function=not request.remote_addr,
         )
         return _subscription_to_json(subscription)
 

@@ -236,6 +236,7 @@ class Intake:
 
     def _completed(self, request: Request, stay: bool) -> None:
         if self._claim is not None:
+            self._claim.shrink(len(request.body))
             request.release = self._claim.release
             self._claim = None
         self._began = None

@@ -142,5 +142,5 @@ def _chosen() -> Query:
 
 
 def _require_own(user_id: str, permission: str) -> None:
-    if caller().user_id != user_id:
+    if not caller().owns(user_id):
         require(caller(), permission)

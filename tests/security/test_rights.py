@@ -187,6 +187,27 @@ def test_a_variable_that_was_left_behind_does_not_lead_the_administrators_code(
     assert refusal(oak.ask("PUT", f"/users/v1/{boss.id}", {"firstName": "A"})) == NO_PERMISSION
 
 
+def test_what_is_the_own_of_all_functions_account_is_not_that_of_a_function_of_several(
+    strict: Dock,
+) -> None:
+    boss = administrator(strict)
+    deploy(strict, person(strict, *DEPLOYER))
+    update(boss, {"memoryLimit": 256})
+    oak = function_of(strict, boss)
+    shared = oak.get(ME)["id"]
+    tokens = boss.get(f"/auth/v2/oauth1/tokens?eq(userId,{shared})")["data"]
+    assert len(tokens) == 1
+
+    asked = [
+        oak.ask("PUT", f"/users/v1/{shared}", {"firstName": "Climbed"}),
+        oak.ask("GET", "/auth/v2/oauth1/tokens"),
+        oak.ask("DELETE", f"/auth/v2/oauth1/tokens/{tokens[0]['id']}"),
+        oak.ask("GET", "/auth/v2/oauth2/refreshTokens"),
+    ]
+
+    assert [refusal(each) for each in asked] == [NO_PERMISSION] * len(asked)
+
+
 def test_a_function_that_is_deployed_anew_is_who_did_its(strict: Dock) -> None:
     boss, ada = administrator(strict), person(strict, *DEPLOYER)
     deploy(strict, ada, environmentVariables={"A_TRAP": {"value": "1"}})

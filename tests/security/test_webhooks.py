@@ -106,6 +106,16 @@ def test_a_function_may_subscribe_what_is_in_a_private_network(dock: Dock) -> No
     assert (status, said.get("url")) == (200, "http://10.255.255.1:9/hook")
 
 
+def test_a_function_without_a_network_has_the_server_call_nobody(start_dock: StartDock) -> None:
+    dock = start_dock(network="none")
+
+    status, said = from_a_container(dock, "http://10.255.255.1:9/hook")
+
+    assert (status, said["code"]) == (400, 15)
+    assert "--network none" in said["message"]
+    assert subscribe(dock, "http://10.255.255.1:9/hook").status_code == 200
+
+
 def test_who_comes_by_another_address_names_nothing_on_this_machine(
     start_dock: StartDock, hook: Hook
 ) -> None:

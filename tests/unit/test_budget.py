@@ -43,3 +43,26 @@ def test_who_waits_no_more_makes_room_for_the_next() -> None:
     waiting.release()
 
     assert next_.granted
+
+
+def test_what_turned_out_smaller_makes_room_for_the_next() -> None:
+    budget = Budget(10)
+    first, next_ = budget.take(ONE, 8), budget.take(OTHER, 5)
+
+    first.shrink(9)  # it is no way to more
+    assert (next_.granted, budget.used) == (False, 8)
+    first.shrink(5)
+    assert (next_.granted, budget.used) == (True, 10)
+
+    next_.release()
+    next_.shrink(1)
+    first.release()
+    assert budget.used == 0
+
+
+def test_who_gave_some_of_its_share_back_may_take_that_again() -> None:
+    budget = Budget(10, of_one=4)
+    budget.take(ONE, 4).shrink(1)
+
+    assert budget.take(ONE, 3).granted
+    assert not budget.take(ONE, 1).granted

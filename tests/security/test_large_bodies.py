@@ -1,0 +1,34 @@
+"""What bounds large bodies keeps nobody up whose bodies are small: honest callers, side by side."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+from emulator.web import front
+from emulator.web.budget import SMALL
+from tests.security.test_floods import callers
+from tests.support.builders import Gate, StartDock, eventually
+
+EXECUTE = "/tasks/v1/functions/walnut-table/execute"
+
+
+def test_bodies_that_say_no_length_hold_no_more_than_they_have_while_their_functions_run(
+    start_dock: StartDock,
+) -> None:
+    """As programs send them that do not know it before: Node.js's `http` does so by default."""
+    dock, gate = start_dock(memory_budget=4096), Gate()
+    dock.deploy(lambda _, runtime: gate.pass_(runtime), timeLimit=30)
+    sent = json.dumps({"data": {"text": "x" * 4 * SMALL}}).encode()
+    count = front._FROM_ADDRESSES // front.MAX_BODY + 3
+
+    with contextlib.ExitStack() as stack:
+        stack.callback(gate.open)
+        for each in stack.enter_context(callers(dock, count)):
+            each.begin("POST", EXECUTE, None, "Content-Type: application/json")
+            each.send(b"%x\r\n%s\r\n0\r\n\r\n" % (len(sent), sent))
+        eventually(lambda: gate.waiting == count)
+
+        budget = dock.emulator._public._site.judge.__self__._addresses  # type: ignore[attr-defined]
+        assert budget.used == count * len(sent)
+    eventually(lambda: budget.used == 0)
