@@ -94,12 +94,14 @@ class _Life:
             try:
                 emulator.start()
             except BaseException:
-                _tell_what_was_made(emulator, is_terminal=False)
+                for line in _made_at_first(emulator, is_terminal=False):
+                    _say(line)
                 raise
             self._emulator = emulator
             self.began.set()
             if self._enough.is_set():
-                _tell_what_was_made(emulator, is_terminal=False)
+                for line in _made_at_first(emulator, is_terminal=False):
+                    _say(line)
             else:
                 if warning := openness(self._settings):
                     _say(_red(warning), sys.stderr)
@@ -280,6 +282,7 @@ def openness(settings: Settings) -> str:
 
 def _welcome(emulator: Emulator, without: Sequence[str]) -> None:
     """`without`: what is degraded here, in a few words each."""
+    made = _made_at_first(emulator, is_terminal=sys.stdout.isatty())  # before anybody reads on
     print(f"taskdock {__version__}")
     print(f"  Task Service  {emulator.url}")
     print(f"  Data          {emulator.settings.data_dir.resolve()}")
@@ -290,26 +293,29 @@ def _welcome(emulator: Emulator, without: Sequence[str]) -> None:
     print(f"  Sign-in       {meant}")
     folder = shlex.quote(str(emulator.settings.data_dir))
     print(f'  Credentials   eval "$(taskdock env --data-dir {folder})"')
-    _tell_what_was_made(emulator, is_terminal=sys.stdout.isatty())
+    for line in made:
+        print(line)
     if without:
         print(f"  Degraded      {', '.join(without)}; more: taskdock doctor")
     print("  Stop          Ctrl-C", flush=True)
 
 
-def _tell_what_was_made(emulator: Emulator, *, is_terminal: bool) -> None:
-    """At the first start, and where that fails: the next one does not know the password any more.
+def _made_at_first(emulator: Emulator, *, is_terminal: bool) -> list[str]:
+    """What is said at the first start, and where that fails: the next one does not know the
+    password any more. It is in a file before this returns, or in the lines.
 
     `is_terminal`: who reads it is there. A log, such as CI's, is read later, and by others.
     """
     local = emulator.directory.local
     if local.password is None:
-        return
+        return []
     if is_terminal:
-        print("  Made at this first start, and shown only now:")
-        print(f"    e-mail {ADMINISTRATOR}, password {local.password}")
-        print(f"    OAuth2 client id {local.application.client_id},")
-        print(f"      client secret {local.application.client_secret}")
-        return
+        return [
+            "  Made at this first start, and shown only now:",
+            f"    e-mail {ADMINISTRATOR}, password {local.password}",
+            f"    OAuth2 client id {local.application.client_id},",
+            f"      client secret {local.application.client_secret}",
+        ]
     file = emulator.settings.data_dir.resolve() / own_folder.ADMINISTRATOR
     values = {
         "EMAIL": ADMINISTRATOR,
@@ -320,8 +326,11 @@ def _tell_what_was_made(emulator: Emulator, *, is_terminal: bool) -> None:
     try:
         own_files.write(file, "".join(f"{name}={value}\n" for name, value in values.items()))
     except OSError as error:
-        print(f"  Administrator {ADMINISTRATOR}; its password is lost: {file} cannot be written,")
-        print(f"                {error.strerror}; it still signs in by: taskdock env")
-    else:
-        print(f"  Administrator {ADMINISTRATOR}, made at this first start;")
-        print(f"                its password and the OAuth2 client are in {file}")
+        return [
+            f"  Administrator {ADMINISTRATOR}; its password is lost: {file} cannot be written,",
+            f"                {error.strerror}; it still signs in by: taskdock env",
+        ]
+    return [
+        f"  Administrator {ADMINISTRATOR}, made at this first start;",
+        f"                its password and the OAuth2 client are in {file}",
+    ]

@@ -287,7 +287,8 @@ def test_a_path_that_is_too_long_is_told_with_its_length(parts: int, tmp_path: P
 
 @pytest.mark.usefixtures("as_root")
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
-    full = 'mount -t tmpfs -o size=256k none "$1"; head -c 300k /dev/zero > "$1/filler"; shift'
+    mount = 'mount -t tmpfs -o size=256k,mode=700 none "$1"'
+    full = f'{mount}; head -c 300k /dev/zero > "$1/filler"; shift'
 
     seen = examine(tmp_path, through=["unshare", "--mount", *shell(full, str(tmp_path))], **NOWHERE)
 
@@ -326,7 +327,7 @@ def test_files_that_the_engine_does_not_see_are_told(
     docker_client: docker.DockerClient, open_folder: Path
 ) -> None:
     """As for a taskdock in a container, or an engine in a virtual machine."""
-    unseen = 'mount -t tmpfs none "$1"; shift'
+    unseen = 'mount -t tmpfs -o mode=755 none "$1"; shift'
 
     seen = examine(open_folder, through=["unshare", "--mount", *shell(unseen, str(open_folder))])
 

@@ -138,7 +138,6 @@ PRINTERS = {
     Path("emulator/client/output.py"),
 }
 OWN_WORDS = {
-    (Path("emulator/serve.py"), "_tell_what_was_made"),  # the same, and words of its own making
     (Path("emulator/serve.py"), "_welcome"),  # addresses and paths of whoever starts the server
     (Path("emulator/engines/locate.py"), "main"),  # the address of the engine, for scripts
 }
