@@ -95,7 +95,7 @@ def connections(dock: Dock) -> list[Any]:
         ("DELETE", "/tasks/v1/functions/", 405),
         ("POST", "/data/v1/rooms", 404),
         ("POST", "/2015-03-31/functions/no-such/invocations", 404),
-        ("POST", "/2015-03-31/nothing/here", 404),
+        ("POST", "/2015-03-31/nothing/here", 501),
         ("POST", "/2018-10-31/layers/oak/versions", 501),
     ],
 )
