@@ -8,8 +8,10 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from http.server import BaseHTTPRequestHandler
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from emulator.lambdas import launch
 from emulator.store.tables import SubscriptionRow
 from emulator.tasks import reach, webhook
 from emulator.tasks.reach import Reach
+from emulator.web.wsgi import THREADS
 from tests.acceptance.conftest import engine, images, server  # noqa: F401
 from tests.support.builders import Dock, Json, StartDock, eventually, new_function, summary
 from tests.support.fake_engine import Runtime, serve
@@ -123,6 +126,33 @@ def test_a_function_without_a_network_has_the_server_call_nobody(start_dock: Sta
     assert (status, said["code"]) == (400, 15)
     assert "--network none" in said["message"]
     assert subscribe(dock, "http://10.255.255.1:9/hook").status_code == 200
+
+
+def test_names_that_take_long_to_look_up_do_not_hold_all_threads(
+    dock: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, look_up = threading.Event(), socket.getaddrinfo
+
+    def slow(host: Any, *rest: Any, **more: Any) -> Any:
+        if str(host).endswith(".slow.example"):
+            go_on.wait(30)
+            raise socket.gaierror(socket.EAI_AGAIN, "no server answers")
+        return look_up(host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    with ThreadPoolExecutor(THREADS) as pool:
+        calls = [
+            pool.submit(subscribe, dock, f"http://n{number}.slow.example/")
+            for number in range(THREADS)
+        ]
+        try:
+            said = [each.result() for each in islice(as_completed(calls, 30), THREADS - 4)]
+            assert dock.call("GET", "/", base="/users/v1").status_code == 200
+        finally:
+            go_on.set()
+
+    assert {summary(each) for each in said} == {(400, 15)}
+    assert all("try again" in each.json()["message"] for each in said)
 
 
 def test_who_comes_by_another_address_names_nothing_on_this_machine(
