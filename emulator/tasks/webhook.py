@@ -117,10 +117,7 @@ class Caller:
 def check(url: str, reach: Reach) -> None:
     """Raises `BadField` for what is no http URL, or one that leads where it may not."""
     target = _target(url)
-    if not _LOOK_UPS.acquire(timeout=_PATIENCE):
-        raise BadField(
-            f"url: {target.host}: other names are being looked up, which takes long; try again"
-        )
+    _take_turn(f"url: {target.host}")
     try:
         _addresses(target, reach)
     except (OSError, ValueError) as error:  # ValueError: a name with impossible parts
@@ -128,6 +125,24 @@ def check(url: str, reach: Reach) -> None:
         raise BadField(f"url: {target.host}: {why}") from None
     finally:
         _LOOK_UPS.release()
+
+
+def looked_up(host: str) -> list[str]:
+    """The addresses of a name; none where it means nothing. Raises `BadField` where there is no
+    turn for it."""
+    _take_turn(host)
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, ValueError):
+        return []
+    finally:
+        _LOOK_UPS.release()
+    return list(dict.fromkeys(str(info[4][0]) for info in found))
+
+
+def _take_turn(what: str) -> None:
+    if not _LOOK_UPS.acquire(timeout=_PATIENCE):
+        raise BadField(f"{what}: other names are being looked up, which takes long; try again")
 
 
 def _target(url: str) -> _Target:
