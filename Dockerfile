@@ -17,7 +17,8 @@ ENV TASKDOCK_HOST=0.0.0.0 \
     PYTHONUNBUFFERED=1
 VOLUME /data
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["taskdock", "status"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://localhost:8080/health')"]
 
 ENTRYPOINT ["taskdock"]
 CMD ["serve"]

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
+from emulator import strict_json
 from emulator.client.errors import BadTaskConfig
 from emulator.client.package import zip_folder
 
@@ -144,7 +145,7 @@ def read(
 
 def _parse(file: Path) -> dict[str, object]:
     try:
-        fields = json.loads(file.read_text(encoding="utf-8-sig"))
+        fields = strict_json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BadTaskConfig(f"{file} cannot be read: {error.strerror}") from None
     except ValueError as error:

@@ -43,6 +43,17 @@ def refusal(reference: str) -> str:
     )
 
 
+def registry(reference: str) -> str | None:
+    """The host that it names, without a port; None: it names none, which is Docker's own."""
+    first, slash, _ = reference.partition("/")
+    is_host = first == "localhost" or first != first.lower() or not {".", ":"}.isdisjoint(first)
+    if not slash or not is_host:
+        return None
+    if first.startswith("["):
+        return first[1:].partition("]")[0]
+    return first.partition(":")[0]
+
+
 def _split(named: str) -> tuple[str, str | None]:
     """The name, and the tag behind it: a colon before a slash belongs to a host's port."""
     name, colon, tag = named.rpartition(":")

@@ -213,6 +213,11 @@ class Catalog:
             changed(name)
 
 
+def registry(image: str) -> str | None:
+    """The host of the registry that an image's reference names; None: it names none."""
+    return references.registry(image)
+
+
 def _check(function: Function, zipped: bytes | None) -> None:
     check_environment(function.environment)
     has_code = function.code is not None or zipped is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -133,14 +134,27 @@ class Tokens:
         rows, total = find(self._store.db, TokenRow, TOKEN_FIELDS, replace(query, where=where))
         return [_to_token(row) for row in rows], total
 
-    def remove(self, kind: TokenKind, token_id: str, *, user_id: str | None) -> None:
-        """A refresh token goes with its access tokens. Raises `NotFound`."""
+    def remove(
+        self,
+        kind: TokenKind,
+        token_id: str,
+        *,
+        user_id: str | None,
+        judge: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        """A refresh token goes with its access tokens. Raises `NotFound`.
+
+        `judge` is given the id of the user whose token it is; what it raises, this does.
+        """
         mine = (TokenRow.id == token_id) & (TokenRow.kind == kind.value)
         if user_id is not None:
             mine &= TokenRow.user_id == user_id
         with self._store.transaction():
-            if not TokenRow.delete().where(mine).execute(self._store.db):
+            row = TokenRow.select().where(mine).first(self._store.db)
+            if row is None:
                 raise NotFound(f"there is no token {token_id}")
+            judge(row.user_id)
+            TokenRow.delete().where(mine).execute(self._store.db)
             bought = TokenRow.refresh_token_id == token_id
             TokenRow.delete().where(bought).execute(self._store.db)
 

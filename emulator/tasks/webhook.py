@@ -25,6 +25,11 @@ from emulator.tasks.reach import Reach
 LIMIT = 5.0  # seconds for a whole call
 _LEAST = 0.1  # seconds of them that are left when a name took nearly all
 
+_LOOK_UPS = threading.BoundedSemaphore(4)
+"""Names that are looked up at a time for who subscribes: each may take the system half a minute,
+and holds a thread that answers requests."""
+_PATIENCE = 1.0  # seconds that one more waits for its turn
+
 _URL = re.compile(r"http://[!-~]{1,2000}")
 
 
@@ -112,11 +117,32 @@ class Caller:
 def check(url: str, reach: Reach) -> None:
     """Raises `BadField` for what is no http URL, or one that leads where it may not."""
     target = _target(url)
+    _take_turn(f"url: {target.host}")
     try:
         _addresses(target, reach)
     except (OSError, ValueError) as error:  # ValueError: a name with impossible parts
         why = getattr(error, "strerror", None) or error
         raise BadField(f"url: {target.host}: {why}") from None
+    finally:
+        _LOOK_UPS.release()
+
+
+def looked_up(host: str) -> list[str]:
+    """The addresses of a name; none where it means nothing. Raises `BadField` where there is no
+    turn for it."""
+    _take_turn(host)
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, ValueError):
+        return []
+    finally:
+        _LOOK_UPS.release()
+    return list(dict.fromkeys(str(info[4][0]) for info in found))
+
+
+def _take_turn(what: str) -> None:
+    if not _LOOK_UPS.acquire(timeout=_PATIENCE):
+        raise BadField(f"{what}: other names are being looked up, which takes long; try again")
 
 
 def _target(url: str) -> _Target:

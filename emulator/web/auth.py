@@ -21,7 +21,15 @@ from emulator.errors import (
     WrongClientSecret,
     WrongPassword,
 )
-from emulator.identity.account import Application, Token, TokenKind, may, require, require_user
+from emulator.identity.account import (
+    Application,
+    Token,
+    TokenKind,
+    may,
+    require,
+    require_power_over,
+    require_user,
+)
 from emulator.identity.directory import Directory
 from emulator.identity.tokens import ACCESS_LIFE
 from emulator.tasks import checks
@@ -77,7 +85,13 @@ def _add_list(auth: Blueprint, directory: Directory, path: str, kind: TokenKind)
 
     def remove(token_id: str) -> Json:
         owner = _owner("DELETE_AUTHORIZATIONS")
-        directory.tokens.remove(kind, checks.object_id(token_id), user_id=owner)
+        account = caller()
+
+        def judge(user_id: str) -> None:
+            if not account.owns(user_id):
+                require_power_over(account, directory.accounts.get(user_id).roles)
+
+        directory.tokens.remove(kind, checks.object_id(token_id), user_id=owner, judge=judge)
         return {"affectedRecords": 1}
 
     auth.add_url_rule(path, f"find_{kind.value}", find)

@@ -236,7 +236,7 @@ class Intake:
 
     def _completed(self, request: Request, stay: bool) -> None:
         if self._claim is not None:
-            self._claim.shrink(len(request.body))
+            self._claim.shrink(_size(request))
             request.release = self._claim.release
             self._claim = None
         self._began = None
@@ -247,6 +247,11 @@ class Intake:
         path = self._reader.url.decode("latin-1")
         self.stop()
         self._refuse(reply or self._site.refuse(path, status, why))
+
+
+def _size(request: Request) -> int:
+    """Bytes of it that stay while it is answered: what is claimed is for its head, or its body."""
+    return len(request.body) + sum(len(name) + len(value) for name, value in request.headers)
 
 
 def _server(transport: asyncio.Transport) -> tuple[str, int]:

@@ -15,6 +15,7 @@ from emulator.functions.function import Function
 from emulator.functions.packing import pack
 from emulator.web import lambda_answers as answers
 from emulator.web import lambda_wire as wire
+from emulator.web import registries
 from emulator.web.lambda_invoke import FUNCTIONS
 from emulator.web.lambda_names import LATEST, Names, Reference, named, parse, whole
 from emulator.web.lambda_problems import Refusal
@@ -62,7 +63,8 @@ def serve_functions(api: Blueprint, functions: Functions) -> None:
     def create(asked: Json) -> tuple[Json, int]:
         name = wire.new_name(asked["FunctionName"])
         try:
-            function = catalog.deploy(name, by=caller().authors, **wire.new_function(asked))
+            properties = registries.checked(wire.new_function(asked), request.remote_addr)
+            function = catalog.deploy(name, by=caller().authors, **properties)
         except AlreadyExists:
             raise AlreadyExists(f"Function already exist: {name}") from None
         return functions.show(function), 201
@@ -87,13 +89,13 @@ def serve_functions(api: Blueprint, functions: Functions) -> None:
     @serve(api, "UpdateFunctionCode")
     def update_code(asked: Json) -> Json:
         function = names.find(whole(asked, latest=True))
-        image = function.image is not None
-        code = wire.code(asked, image=image, doing="updating a function")
+        changes = wire.code(asked, image=function.image is not None, doing="updating a function")
+        code = registries.checked(changes, request.remote_addr)
         check_revision(function, asked.get("RevisionId"))
         if asked.get("DryRun"):
             return functions.show(function)
-        by, judge = caller().authors, revision(asked)
-        return functions.show(catalog.update(function.name, by=by, judge=judge, **code))
+        by = caller().authors
+        return functions.show(catalog.update(function.name, by=by, judge=revision(asked), **code))
 
     @serve(api, "UpdateFunctionConfiguration")
     def update_configuration(asked: Json) -> Json:

@@ -27,6 +27,7 @@ from emulator.web import (
     lambda_api,
     pages,
     problems,
+    registries,
     rql,
     schedules,
     signin,
@@ -167,9 +168,8 @@ def _functions(catalog: Catalog, service: Service) -> Blueprint:
         wanted = wire.read(wire.NewFunction, request.get_data())
         wanted.check_complete()
         zipped = None if wanted.code is None else code.decode(wanted.code)
-        made = catalog.deploy(
-            wanted.name, zipped=zipped, by=caller().authors, **wanted.properties()
-        )
+        properties = registries.checked(wanted.properties(), request.remote_addr)
+        made = catalog.deploy(wanted.name, zipped=zipped, by=caller().authors, **properties)
         return wire.function_details(made)
 
     @functions.get("/<name>")
@@ -180,7 +180,8 @@ def _functions(catalog: Catalog, service: Service) -> Blueprint:
     def update(name: str) -> Json:
         changes = wire.read(wire.FunctionBody, request.get_data())
         zipped = None if changes.code is None else code.decode(changes.code)
-        catalog.update(name, zipped=zipped, by=caller().authors, **changes.properties())
+        properties = registries.checked(changes.properties(), request.remote_addr)
+        catalog.update(name, zipped=zipped, by=caller().authors, **properties)
         return {"affectedRecords": 1}
 
     @functions.delete("/<name>")

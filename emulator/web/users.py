@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, request
 
 from emulator.errors import EmptyQuery, MissingFields
-from emulator.identity.account import require, require_user
+from emulator.identity.account import require, require_power_over, require_user
 from emulator.identity.directory import Directory
 from emulator.store.query import Query
 from emulator.tasks import checks
@@ -42,6 +42,8 @@ def users(directory: Directory) -> Blueprint:
         _require_own(user_id, "UPDATE_USER")
         checks.object_id(user_id)
         changes = wire.read(identity_wire.UserChanges, request.get_data())
+        if not caller().owns(user_id):
+            require_power_over(caller(), accounts.get(user_id).roles)
         return identity_wire.user(accounts.update(user_id, **changes.model_dump(exclude_none=True)))
 
     @users.delete("/<user_id>")

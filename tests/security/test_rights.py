@@ -208,6 +208,27 @@ def test_what_is_the_own_of_all_functions_account_is_not_that_of_a_function_of_s
     assert [refusal(each) for each in asked] == [NO_PERMISSION] * len(asked)
 
 
+def test_who_may_change_users_and_tokens_changes_none_of_those_who_may_do_everything(
+    strict: Dock,
+) -> None:
+    boss = administrator(strict)
+    ada = person(strict, "UPDATE_USER", "VIEW_AUTHORIZATIONS", "DELETE_AUTHORIZATIONS")
+    bob = person(strict, "VIEW_TASKS")
+    tokens = "/auth/v2/oauth1/tokens"
+    of_each = {token["userId"]: token["id"] for token in ada.get(tokens)["data"]}
+
+    for asked in (
+        ada.ask("PUT", f"/users/v1/{boss.id}", {"firstName": "Climbed"}),
+        ada.ask("DELETE", f"{tokens}/{of_each[boss.id]}"),
+    ):
+        assert refusal(asked) == NO_PERMISSION
+    assert boss.get(ME)["firstName"] == "Administrator"  # who is signed in as before
+
+    assert ada.ask("PUT", f"/users/v1/{bob.id}", {"firstName": "Bob"}).status_code == 200
+    assert ada.ask("DELETE", f"{tokens}/{of_each[bob.id]}").status_code == 200
+    assert refusal(bob.ask("GET", ME)) == TOKEN
+
+
 def test_a_function_that_is_deployed_anew_is_who_did_its(strict: Dock) -> None:
     boss, ada = administrator(strict), person(strict, *DEPLOYER)
     deploy(strict, ada, environmentVariables={"A_TRAP": {"value": "1"}})

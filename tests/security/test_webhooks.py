@@ -8,20 +8,25 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from http.server import BaseHTTPRequestHandler
+from itertools import islice
 from typing import Any
 
 import pytest
 import requests
 
+from emulator import ids
 from emulator.addresses import is_of_this_machine
 from emulator.lambdas import launch
 from emulator.store.tables import SubscriptionRow
 from emulator.tasks import webhook
 from emulator.tasks.reach import Reach
+from emulator.web.wsgi import THREADS
 from tests.acceptance.conftest import engine, images, server  # noqa: F401
 from tests.support.addresses import own_address
+from tests.support.aws import ROLE
 from tests.support.builders import Dock, Json, StartDock, eventually, new_function, summary
 from tests.support.fake_engine import Runtime, serve
 from tests.support.hook import Hook, answer
@@ -51,21 +56,27 @@ def subscribe(dock: Dock, url: str) -> requests.Response:
 
 def from_a_container(dock: Dock, url: str) -> tuple[int, Json]:
     """The answer to a function that subscribes the URL, by its container's door."""
+    return posted_by_a_container(dock, "/events/v1/subscriptions", subscription(url))
+
+
+def posted_by_a_container(dock: Dock, path: str, posted: Json) -> tuple[int, Json]:
+    """The answer to a function that posts something, by its container's door."""
 
     def asks(event: Any, runtime: Runtime) -> Any:
         port = next(p for p, way in runtime.spec.forwards.items() if way == launch.TASK_SERVICE)
         connection = http.client.HTTPConnection("localhost", port)
         connection.sock = runtime.connect(f"localhost:{port}")
         connection.sock.settimeout(30)
-        body = json.dumps(subscription(url))
+        body = json.dumps(posted)
         headers = {"Content-Type": "application/json", "X-Forwarded-For": "127.0.0.1"}
         with contextlib.closing(connection):
-            connection.request("POST", "/events/v1/subscriptions", body, headers)
+            connection.request("POST", path, body, headers)
             answered = connection.getresponse()
             return [answered.status, json.loads(answered.read())]
 
-    dock.deploy(asks, "asks")
-    done = dock.execute("asks")
+    name = f"asks-{ids.word()}"
+    dock.deploy(asks, name)
+    done = dock.execute(name)
     assert done.status_code == 200, done.text
     status, said = done.json()["result"]
     return int(status), said
@@ -114,6 +125,66 @@ def test_a_function_without_a_network_has_the_server_call_nobody(start_dock: Sta
     assert (status, said["code"]) == (400, 15)
     assert "--network none" in said["message"]
     assert subscribe(dock, "http://10.255.255.1:9/hook").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "registry",
+    ["localhost:9", "127.0.0.1:9", "127.8.8.8", "[::1]:9", "LOCALHOST", "0x7f.1", "2130706433:9"],
+)
+def test_a_function_has_the_engine_call_nothing_on_its_machine(dock: Dock, registry: str) -> None:
+    image = f"{registry}/anything:all"
+
+    status, said = posted_by_a_container(
+        dock, "/tasks/v1/functions/", {"name": "elm", "image": image}
+    )
+    assert (status, said["code"]) == (400, 1402)
+    assert "taskdock deploy --image" in said["message"]
+
+    status, said = posted_by_a_container(
+        dock,
+        "/2015-03-31/functions",
+        {"FunctionName": "elm", "PackageType": "Image", "Code": {"ImageUri": image}, "Role": ROLE},
+    )
+    assert status == 400
+    assert "taskdock deploy --image" in said["message"]
+    assert dock.get("/functions/elm").status_code == 404
+
+
+def test_a_function_may_deploy_other_images_and_who_is_here_any(dock: Dock) -> None:
+    for name, image in (("elm", "walnut/table"), ("oak", "registry.example/walnut:1")):
+        status, said = posted_by_a_container(
+            dock, "/tasks/v1/functions/", {"name": name, "image": image}
+        )
+        assert (status, said["image"]) == (200, image)
+
+    assert dock.post("/functions/", {"name": "ash", "image": "localhost:9/x"}).status_code == 200
+
+
+def test_names_that_take_long_to_look_up_do_not_hold_all_threads(
+    dock: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, look_up = threading.Event(), socket.getaddrinfo
+
+    def slow(host: Any, *rest: Any, **more: Any) -> Any:
+        if str(host).endswith(".slow.example"):
+            go_on.wait(30)
+            raise socket.gaierror(socket.EAI_AGAIN, "no server answers")
+        return look_up(host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    with ThreadPoolExecutor(THREADS) as pool:
+        calls = [
+            pool.submit(subscribe, dock, f"http://n{number}.slow.example/")
+            for number in range(THREADS)
+        ]
+        try:
+            said = [each.result() for each in islice(as_completed(calls, 30), THREADS - 4)]
+            assert dock.call("GET", "/", base="/users/v1").status_code == 200
+        finally:
+            go_on.set()
+
+    assert {summary(each) for each in said} == {(400, 15)}
+    assert all("try again" in each.json()["message"] for each in said)
 
 
 def test_who_comes_by_another_address_names_nothing_on_this_machine(

@@ -134,6 +134,7 @@ def test_an_override_needs_no_variable_of_the_caller(folder: Path) -> None:
         ({"name": "hello", "path": "src"}, "entryPoint, runtime missing"),
         ([], "is not a JSON object"),
         ("{'name': 1}", r"is not JSON: .*line 1 column 2"),
+        ("[" * 100_000 + "]" * 100_000, "is not JSON: "),
     ],
 )
 def test_a_mistake_is_named(folder: Path, fields: object, complaint: str) -> None:
