@@ -134,6 +134,7 @@ class Entrance:
         admit: Callable[[bytes, socket.socket], object],
         loop: asyncio.AbstractEventLoop,
         may_call: MayCall = lambda _: True,
+        *,
         health: Health | None = None,
     ) -> None:
         """`preamble`: bytes that a caller says first, with which it is admitted. `may_call` is told
