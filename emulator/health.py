@@ -6,12 +6,15 @@ it. `/health` and `/status` tell, so nothing turns itself off in silence.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from dataclasses import dataclass
 from datetime import datetime
 
 from emulator.clock import Clock, SystemClock
 from emulator.notices import Notices
+
+_WELL = 20.0  # seconds until what is met now and then is thought to be over: a flood is told once
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Health:
         self._notices = notices
         self._troubles: dict[str, Trouble] = {}
         self._lock = threading.Lock()
+        self._passing: dict[str, asyncio.TimerHandle] = {}
 
     def report(self, name: str, reason: str, *, degraded: bool = False) -> None:
         """It does not work. Told once: again only after `clear`, or when the reason is another."""
@@ -45,6 +49,14 @@ class Health:
                 return
             self._troubles[name] = trouble
         self._publish("trouble_began", what=name, reason=reason)
+
+    def met(self, name: str, reason: str, loop: asyncio.AbstractEventLoop) -> None:
+        """Reports what nobody sees work again: it is over when it has not been met for a while,
+        by whoever meets it. On the thread of `loop`."""
+        self.report(name, reason)
+        if name in self._passing:
+            self._passing[name].cancel()
+        self._passing[name] = loop.call_later(_WELL, self.clear, name)
 
     def clear(self, name: str) -> None:
         """It works; harmless, and quick, where nothing was reported."""

@@ -110,7 +110,7 @@ class DockerEngine:
         self._choosing = threading.Lock()
         self._passwords = Passwords(self._api)
         self._network = Network(self._api, network, self.facts.architecture, self._health)
-        self._doors = Doors(doors, self.facts.architecture)
+        self._doors = Doors(doors, self.facts.architecture, self._health)
         self._disks = Disks(scratch, reopen=reopen_scratch, health=self._health, warn=warn)
         if (scratch or reopen_scratch) and (fault := _no_disks(self.facts)):
             self._disks.forgo(fault, for_good=True)

@@ -152,6 +152,8 @@ class Connection(asyncio.BufferedProtocol):
                 self._send(reply, request, stay)
             else:
                 reply.then(partial(self._send_later, request, stay))
+                if self._ended and self._answering is request:  # it was sent ahead of the end
+                    request.at_end()
 
     def _send_later(self, request: Request, stay: bool, reply: Reply | Exception) -> None:
         if isinstance(reply, Exception):

@@ -21,6 +21,7 @@ from emulator.web.peers import Peer
 Bytes = bytes | memoryview
 
 _HOP = frozenset({b"connection", b"upgrade", b"http2-settings"})
+_VERSIONS = frozenset({"1.0", "1.1"})
 _METHOD = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+ ")  # RFC 9110, 9.1
 _MAX_LINES = 2_000  # headers, and trailers: each takes some thirty times the memory of its bytes
 _SLICE = 1024  # bytes of heads and chunks that are looked at at once: up to 170 chunks of one byte
@@ -154,6 +155,8 @@ class Reader:
         self.head = 0
         if self._over or self._parser.should_upgrade():
             return
+        if self._parser.get_http_version() not in _VERSIONS:  # the parser takes 0.9 and 2.0, too
+            raise _Stop(Unreadable(400, "This server speaks HTTP/1.1 and HTTP/1.0."))
         parsed = httptools.parse_url(self.url)
         path = (parsed.path or b"").decode("ascii")
         request = Request(

@@ -25,7 +25,6 @@ _CLOSE_LIMIT = 1.0  # seconds that requests under way have at a stop
 _CLOSE_PAUSE = 0.01
 _MOST_AT_ONCE = 64  # callers that are taken in one turn of the loop
 _REST = 1.0  # seconds without taking callers, where the system has nothing left for one
-_WELL = 20.0  # seconds without that until it is thought to be over: a flood is told once
 _CROWDED = (
     "there are as many connections to this server as it takes: callers wait until others are"
     " closed; more are taken where a process may have more files open (ulimit -n)"
@@ -73,7 +72,6 @@ class Listener:
         self._came = 0  # bytes, at the last look
         self._coming: set[asyncio.Task[None]] = set()
         self._resting: asyncio.TimerHandle | None = None
-        self._getting_well: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         self._reactor.run(self._start())
@@ -146,10 +144,7 @@ class Listener:
         self._pause()
         if self._resting is None:
             self._resting = self._loop.call_later(_REST, self._go_on)
-        self._health.report(DESCRIPTORS, reason)
-        if self._getting_well is not None:
-            self._getting_well.cancel()
-        self._getting_well = self._loop.call_later(_WELL, self._health.clear, DESCRIPTORS)
+        self._health.met(DESCRIPTORS, reason, self._loop)
 
     def _give_back(self, was_much: bool) -> None:
         """Twice after much has come: in the first seconds not all of it is free again."""

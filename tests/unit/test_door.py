@@ -21,6 +21,7 @@ from emulator.engines.callers import Callers, callers
 from emulator.engines.launcher import door as module
 from emulator.engines.launcher.door import INSIDE, Door, Doors, Entrance
 from emulator.engines.probe import is_static
+from emulator.health import Health
 from emulator.reactor import Reactor
 from tests.support.parts import missing
 
@@ -372,7 +373,8 @@ def test_without_descriptors_a_caller_waits_and_the_loop_does_not_run_hot(
     listening = _Full(socket.AF_INET)
     listening.bind(("127.0.0.1", 0))
     listening.listen()
-    entrance = house.do(lambda: Entrance(listening, 1, lambda *_: None, house.loop))
+    health = Health()
+    entrance = house.do(lambda: Entrance(listening, 1, lambda *_: None, house.loop, health=health))
 
     with socket.create_connection(listening.getsockname(), LIMIT) as caller:
         for _ in range(20):
@@ -382,6 +384,7 @@ def test_without_descriptors_a_caller_waits_and_the_loop_does_not_run_hot(
     house.do(entrance.close)
 
     assert (tried, waits) == (1, True)
+    assert [trouble.name for trouble in health.troubles()] == ["descriptors"]
 
 
 # Tokens

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from emulator import health as module
 from emulator.health import Health, Trouble
 from emulator.notices import Notices
 from tests.support.manual_clock import ManualClock
@@ -67,3 +69,21 @@ def test_the_oldest_trouble_comes_first(health: Health, clock: ManualClock) -> N
     health.report("engine", "it does not answer")
     health.report("disk", "it is very full", degraded=True)
     assert [trouble.name for trouble in health.troubles()] == ["disk", "engine"]
+
+
+def test_what_is_met_now_and_then_is_told_once_and_is_over_after_a_while(
+    health: Health, told: list[tuple[str, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_WELL", 0.05)
+
+    async def meet() -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(5):
+            health.met("descriptors", "there are none left", loop)
+            await asyncio.sleep(0)
+        while health.troubles():
+            await asyncio.sleep(0.005)
+
+    asyncio.run(asyncio.wait_for(meet(), 30))
+
+    assert [name for name, _ in told] == ["trouble_began", "trouble_ended"]

@@ -21,9 +21,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from emulator import ids, own_files
+from emulator.descriptors import DESCRIPTORS, EXHAUSTED, OUT_OF_DESCRIPTORS
 from emulator.engines.callers import Callers
 from emulator.engines.launcher.frames import CONTROL
 from emulator.errors import ForeignFile
+from emulator.health import Health
 
 INSIDE = "/dev/taskdock"
 """The folder's path in a container: below /dev it does not count as a change to the image."""
@@ -61,10 +63,13 @@ class Door:
         addresses: Sequence[str],
         token: str = "",
         removed: Callable[[str], object] = lambda _: None,
+        health: Health | None = None,
     ) -> None:
         """`folder`: it is the container's at `INSIDE`. `addresses`: as the launcher takes them.
-        `removed` gets the folder's name when there is none any more."""
+        `removed` gets the folder's name when there is none any more. `health`: is told where
+        nobody can be let in."""
         self._removed = removed
+        self._health = health
         self.folder = folder
         self.addresses = addresses
         self.token = token
@@ -85,7 +90,9 @@ class Door:
         """Takes callers at these sockets, which are its own from now on."""
         preamble = len(self.token) + 1
         for each in listening:
-            self._entrances.append(Entrance(each, preamble, self._enter, loop, may_call))
+            self._entrances.append(
+                Entrance(each, preamble, self._enter, loop, may_call, self._health)
+            )
 
     def _enter(self, said: bytes, connection: socket.socket) -> None:
         """The launcher comes first, before any program runs. Programs are of another user."""
@@ -127,10 +134,13 @@ class Entrance:
         admit: Callable[[bytes, socket.socket], object],
         loop: asyncio.AbstractEventLoop,
         may_call: MayCall = lambda _: True,
+        *,
+        health: Health | None = None,
     ) -> None:
         """`preamble`: bytes that a caller says first, with which it is admitted. `may_call` is told
         where it calls from: who may not is turned away before a word is read."""
         self._may_call = may_call
+        self._health = health or Health()
         self._listening = listening
         self._preamble = preamble
         self._admit = admit
@@ -156,7 +166,9 @@ class Entrance:
             connection, caller = self._listening.accept()
         except (BlockingIOError, ConnectionError):  # it has gone already
             return
-        except OSError:  # no descriptor is left, for one: the caller waits, and would be told again
+        except OSError as error:  # the caller waits, and we would be told of it again at once
+            if error.errno in OUT_OF_DESCRIPTORS:
+                self._health.met(DESCRIPTORS, EXHAUSTED, self._loop)
             self._rest()
             return
         if self._may_call(caller):
@@ -222,8 +234,9 @@ class Entrance:
 class Doors:
     """Makes doors, in a folder of this server's own."""
 
-    def __init__(self, folder: Path, architecture: str) -> None:
+    def __init__(self, folder: Path, architecture: str, health: Health | None = None) -> None:
         """`architecture`: the engine's, in Docker's words."""
+        self._health = health
         self._folder = folder.parent.resolve() / folder.name  # no link in its place is followed
         self._architecture = architecture
         self.turned_away = ""
@@ -294,7 +307,7 @@ class Doors:
             os.link(program, launcher)  # one copy in memory, for all containers
         except OSError:  # there are disks without second names
             shutil.copy(program, launcher)
-        return Door(folder, addresses, token, self._made.discard)
+        return Door(folder, addresses, token, self._made.discard, self._health)
 
     def _program(self) -> Path:
         name = f"launcher-{self._architecture}"
