@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from emulator.addresses import is_of_this_machine
 from emulator.errors import BadConfiguration
 from emulator.functions.catalog import registry
 from emulator.tasks import webhook
-from emulator.tasks.reach import is_of_this_machine
 
 
 def checked(properties: dict[str, Any], address: str | None) -> dict[str, Any]:
