@@ -268,6 +268,20 @@ def test_headers_without_end_are_refused(shared: Dock) -> None:
         assert caller.answer()[0] == 431
 
 
+def test_long_headers_wait_for_room(dock: Dock) -> None:
+    heads = dock.emulator._public._site.heads
+    taken: Any = dock.emulator._reactor.run(_take(heads))
+    with callers(dock) as (caller,):
+        caller.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 2 * SMALL)
+        eventually(lambda: len(heads._waiting) == 1)
+
+        dock.emulator._reactor.call(taken.release)
+        caller.send(b"\r\n\r\n")
+
+        assert caller.answer()[0] == 200
+    eventually(lambda: heads.used == 0)
+
+
 def test_what_is_sent_ahead_of_answers_waits_with_its_sender(dock: Dock) -> None:
     gate = Gate()
     dock.deploy(lambda event, runtime: gate.pass_(runtime))

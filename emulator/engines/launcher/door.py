@@ -91,7 +91,7 @@ class Door:
         preamble = len(self.token) + 1
         for each in listening:
             self._entrances.append(
-                Entrance(each, preamble, self._enter, loop, may_call, self._health)
+                Entrance(each, preamble, self._enter, loop, may_call, health=self._health)
             )
 
     def _enter(self, said: bytes, connection: socket.socket) -> None:
