@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TextIO
 
-from emulator import __version__, ids, own_files, own_folder, places, terminal
+from emulator import __version__, ids, memory, own_files, own_folder, places, terminal
 from emulator.app import Emulator
 from emulator.clock import SystemClock
 from emulator.data_folder import made
@@ -91,6 +91,7 @@ class _Life:
     def live(self) -> None:
         try:
             emulator, engine = _build(self._settings, self._give_up)
+            memory.keep()
             try:
                 emulator.start()
             except BaseException:

@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,15 +17,16 @@ from typing import IO, Any
 import pytest
 from oauthlib.oauth1 import Client
 
-from emulator.web import front
+from emulator import memory
+from emulator.web import connection, front, intake, servers
 from emulator.web.body import Body
 from emulator.web.budget import SMALL, Budget
 from emulator.web.connection import Connection
 from emulator.web.peers import Peer
 from tests.support.aws import echo
-from tests.support.builders import Dock, StartDock, eventually, new_function
+from tests.support.builders import Dock, Gate, StartDock, eventually, new_function
 from tests.support.fake_engine import Runtime
-from tests.support.live import COMMAND
+from tests.support.live import COMMAND, REPOSITORY
 
 MB = 1024 * 1024
 LIMIT = 30.0
@@ -186,6 +188,18 @@ def test_a_stranger_has_room_for_an_event_and_no_more(strict: Dock) -> None:
     assert b"8388608" in body
 
 
+def test_a_stranger_has_no_more_room_where_it_does_not_say_how_much_it_sends(strict: Dock) -> None:
+    with callers(strict) as (caller,):
+        caller.begin("POST", "/tasks/v1/api/walnut-table/")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(9):
+                caller.send(b"%x\r\n" % MB + bytes(MB) + b"\r\n")
+        status, body = caller.answer()
+
+    assert status == 413
+    assert b"8388608" in body
+
+
 def test_unfinished_bodies_have_a_bound_and_the_rest_waits_with_its_sender(dock: Dock) -> None:
     bound = front._FROM_ADDRESSES
     with callers(dock, 8) as all_of_them:
@@ -257,6 +271,39 @@ def test_headers_without_end_are_refused(shared: Dock) -> None:
         assert caller.answer()[0] == 431
 
 
+def test_long_headers_wait_for_room(dock: Dock) -> None:
+    heads = dock.emulator._public._site.heads
+    taken: Any = dock.emulator._reactor.run(_take(heads))
+    with callers(dock) as (caller,):
+        caller.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 2 * SMALL)
+        eventually(lambda: len(heads._waiting) == 1)
+
+        dock.emulator._reactor.call(taken.release)
+        caller.send(b"\r\n\r\n")
+
+        assert caller.answer()[0] == 200
+    eventually(lambda: heads.used == 0)
+
+
+def test_what_is_sent_ahead_of_answers_waits_with_its_sender(dock: Dock) -> None:
+    gate = Gate()
+    dock.deploy(lambda event, runtime: gate.pass_(runtime))
+    body = b'"' + bytes(60 * 1024).replace(b"\0", b"x") + b'"'
+    with callers(dock) as (caller,):
+        caller.begin("POST", INVOKE, 2)
+        caller.send(b"{}")
+        eventually(lambda: gate.waiting == 1)
+        for _ in range(10):
+            caller.begin("POST", INVOKE, len(body))
+            caller.send(body)
+        (held_up,) = connections(dock)
+        eventually(lambda: not held_up._transport.is_reading())
+
+        assert held_up._queued <= 3 * SMALL
+        gate.open()
+        assert [caller.answer()[0] for _ in range(11)] == [200] * 11
+
+
 # Time
 
 
@@ -298,6 +345,32 @@ def test_who_does_not_read_its_answer_is_given_up(start_dock: StartDock) -> None
         caller.send(b"{}")
         eventually(lambda: any(each._full for each in connections(dock)))
 
+        eventually(lambda: not connections(dock))
+
+
+def test_who_was_refused_and_stays_is_let_go(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_LINGER", 0.05)
+    dock = start_dock()
+    with callers(dock) as (caller,):
+        caller.begin("POST", "/nothing/here", 50 * MB)
+        assert caller.answer()[0] == 404
+
+        eventually(lambda: not connections(dock))
+
+
+def test_who_was_refused_and_sends_on_is_let_go(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_LINGER", 3600.0)
+    monkeypatch.setattr(intake, "_MOST_DROPPED", MB)
+    dock = start_dock()
+    with callers(dock) as (caller,):
+        caller.begin("POST", "/nothing/here", 50 * MB)
+        assert caller.answer()[0] == 404
+
+        caller.send_all_that_goes(4 * MB)
         eventually(lambda: not connections(dock))
 
 
@@ -504,6 +577,55 @@ def test_memory_goes_back_after_a_flood_of_bodies(tmp_path: Path) -> None:
 
         assert during > before + 100 * MB
         eventually(lambda: _resident(process) < before + 50 * MB)
+
+
+def test_memory_is_given_back_once_much_has_come(
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[bool] = []
+    monkeypatch.setattr(servers, "_MUCH", MB)
+    monkeypatch.setattr(servers, "_SOON", 0.05)
+    monkeypatch.setattr(memory, "give_back", lambda: given.append(True))
+    dock = start_dock()
+    with callers(dock, 3) as some:
+        for caller in some:
+            caller.begin("POST", FUNCTIONS, 7 * MB)
+            caller.send(bytes(7 * MB - 1))
+
+    eventually(lambda: given)
+
+
+def test_what_is_free_between_what_is_in_use_is_given_back() -> None:
+    """By itself, the C library gives back only what is free at the end of its heap."""
+    script = """
+from pathlib import Path
+from emulator import memory
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+pieces = [bytes(60_000) if n % 2 else bytes(5_000) for n in range(4_000)]
+kept = pieces[::2]
+del pieces
+before = resident()
+memory.give_back()
+print(before - resident())
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, check=True, text=True
+    )
+
+    assert int(told.stdout) > 60 * MB
+
+
+def test_what_a_server_starts_with_is_no_matter_of_the_garbage_collector() -> None:
+    script = "import gc; from emulator import memory; memory.keep(); print(gc.get_freeze_count())"
+
+    told = subprocess.run(
+        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, check=True, text=True
+    )
+
+    assert int(told.stdout) > 1_000
 
 
 def _resident(process: int) -> int:

@@ -145,7 +145,7 @@ def world(server: WatchedServer) -> Iterator[World]:
 
 
 def test_requests_in_any_framing_are_answered_each_with_its_own(world: World) -> None:
-    @made_up(150)
+    @made_up(200)
     @given(data=st.data(), to=st.sampled_from(LISTENERS), count=st.integers(1, 6))
     def each(data: st.DataObject, to: str, count: int) -> None:
         asked = [data.draw(http.right(to, number)) for number in range(count)]
@@ -162,7 +162,7 @@ def test_requests_in_any_framing_are_answered_each_with_its_own(world: World) ->
 
 
 def test_behind_what_could_be_read_in_two_ways_nothing_is_answered(world: World) -> None:
-    @made_up(200)
+    @made_up(300)
     @given(data=st.data(), to=st.sampled_from(LISTENERS), count=st.integers(0, 2))
     def each(data: st.DataObject, to: str, count: int) -> None:
         asked = [data.draw(http.right(to, number)) for number in range(count)]
@@ -182,7 +182,7 @@ def test_behind_what_could_be_read_in_two_ways_nothing_is_answered(world: World)
 
 
 def test_whatever_comes_is_answered_in_http_or_not_at_all(world: World) -> None:
-    @made_up(400)
+    @made_up(1500)
     @given(
         data=st.data(),
         to=st.sampled_from(LISTENERS),
@@ -280,7 +280,7 @@ _TYPES = st.sampled_from(
 
 
 def test_odd_bodies_and_queries_are_refused_by_every_endpoint(world: World) -> None:
-    @made_up(400)
+    @made_up(1200)
     @given(
         operation=st.sampled_from([*OPERATIONS, *_AWS, *_AWS]),
         value=_VALUES,

@@ -112,6 +112,8 @@ def main(folder: Path, settings: dict[str, Any]) -> None:
 
     passwords._COST = 2**7
     logging.basicConfig(level="WARNING", stream=sys.stderr)
+    gc.collect()
+    memory.keep()  # as `taskdock serve` does
     watch = Watch()
     dock = Dock(folder / "data", **settings)
     threading.Thread(target=_lead, args=(dock, str(folder / "runtime")), daemon=True).start()
