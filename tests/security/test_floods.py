@@ -238,7 +238,7 @@ def test_who_waited_for_room_is_served_when_there_is_some(dock: Dock) -> None:
 
 
 async def _take(budget: Budget) -> Any:
-    return budget.take(Peer("127.0.0.1"), budget.total)
+    return budget.take(Peer("127.0.0.1"), budget.largest)
 
 
 def test_a_client_that_is_gone_gives_its_room_back(dock: Dock) -> None:
