@@ -56,7 +56,8 @@ def described(*, examples: int, boundaries: bool = False, credentials: bool = Fa
     )
     project = ProjectConfig(generation=generation, phases=phases)
     config = SchemathesisConfig(projects=ProjectsConfig(default=project))
-    app = app_of(SimpleNamespace(accounts=None, roles=None, tokens=None))
+    functions = SimpleNamespace(find=None)
+    app = app_of(SimpleNamespace(accounts=None, roles=None, tokens=None, functions=functions))
     return schemathesis.openapi.from_dict(
         openapi.describe(app.url_map, strict=False), config=config
     )

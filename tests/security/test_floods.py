@@ -27,6 +27,7 @@ from tests.support.aws import echo
 from tests.support.builders import Dock, Gate, StartDock, eventually, new_function
 from tests.support.fake_engine import Runtime
 from tests.support.live import COMMAND, REPOSITORY
+from tests.support.pipelined import Readable
 
 MB = 1024 * 1024
 LIMIT = 30.0
@@ -39,6 +40,7 @@ class Caller:
 
     def __init__(self, dock: Dock) -> None:
         self.socket = socket.create_connection(("127.0.0.1", dock.emulator.port), LIMIT)
+        self._answers = self.socket.makefile("rb")  # one for all: it may read ahead
 
     def begin(self, method: str, path: str, length: int | None = None, *headers: str) -> None:
         """Sends the headers of a request, whose body has `length` bytes, or comes in chunks."""
@@ -51,7 +53,7 @@ class Caller:
 
     def answer(self) -> tuple[int, bytes]:
         """The next answer's status and body."""
-        came = http.client.HTTPResponse(self.socket)
+        came = http.client.HTTPResponse(Readable(self._answers))  # type: ignore[arg-type]
         came.begin()
         return came.status, came.read()
 
@@ -67,6 +69,7 @@ class Caller:
         return sent
 
     def close(self) -> None:
+        self._answers.close()
         self.socket.close()
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
-import io
 import json
 import socket
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import pytest
 from emulator.web.connection import Connection
 from tests.support.builders import Dock, Gate, StartDock
 from tests.support.fake_engine import Runtime
+from tests.support.pipelined import Readable
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 INVOKE = b"POST /2015-03-31/functions/walnut-table/invocations HTTP/1.1\r\nHost: localhost\r\n"
@@ -40,7 +40,7 @@ class Client:
 
     def read(self, method: str = "GET") -> http.client.HTTPResponse:
         """The next answer, read whole: its body is in `body`."""
-        answer: Any = http.client.HTTPResponse(_Readable(self._stream), method=method)  # type: ignore[arg-type]
+        answer: Any = http.client.HTTPResponse(Readable(self._stream), method=method)  # type: ignore[arg-type]
         answer.begin()
         answer.body = answer.read()
         return answer  # type: ignore[no-any-return]
@@ -62,25 +62,6 @@ class Client:
     def close(self) -> None:
         self._stream.close()
         self.socket.close()
-
-
-class _Readable:
-    """What http.client takes for a socket: it closes what it gets, and there is more to come."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def makefile(self, *_: object) -> Any:
-        return _KeptOpen(self._stream)
-
-
-class _KeptOpen(io.BufferedIOBase):
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self.read, self.readline, self.readinto = stream.read, stream.readline, stream.readinto  # type: ignore[method-assign]
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture
