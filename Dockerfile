@@ -18,7 +18,7 @@ ENV TASKDOCK_HOST=0.0.0.0 \
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
-    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://localhost:8080/health')"]
+    CMD ["python3", "-c", "from urllib.request import urlopen; urlopen('http://localhost:8080/health')"]
 
 ENTRYPOINT ["taskdock"]
 CMD ["serve"]

@@ -1,6 +1,7 @@
 """Whose work a function is, after each change of it and in a database of before."""
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timezone
 from importlib import import_module
@@ -77,6 +78,9 @@ class Database:
             self.execute_sql('INSERT INTO "user" VALUES (?, ?)', (str(number), email))
         self.execute_sql("""INSERT INTO "function" VALUES ('oak'), ('elm')""")
 
+    def close(self):
+        self.connection.close()
+
     def execute_sql(self, sql, values=()):
         return self.connection.execute(sql, values)
 
@@ -89,11 +93,11 @@ OWN = ("administrator@taskdock.localhost", "functions@taskdock.localhost")
     [(OWN, '["0"]'), ((*OWN, "ada@example.com"), None), (("ada@example.com",), None), ((), None)],
 )
 def test_what_is_there_already_is_the_administrators_where_there_is_nobody_else(emails, found):
-    database = Database(*emails)
+    with closing(Database(*emails)) as database:
+        import_module("emulator.store.migrations.0012_deployers").up(None, database)
+        found_rows = database.execute_sql('SELECT "deployers", "credentials_key" FROM "function"')
+        rows = found_rows.fetchall()
 
-    import_module("emulator.store.migrations.0012_deployers").up(None, database)
-
-    rows = database.execute_sql('SELECT "deployers", "credentials_key" FROM "function"').fetchall()
     assert [deployers for deployers, _ in rows] == [found, found]
     assert len({key for _, key in rows}) == 2
     assert {len(key) for _, key in rows} == {40}
