@@ -20,6 +20,7 @@ from emulator.store.database import Store
 from tests.support import another_user
 from tests.support.builders import DATABASE
 from tests.support.foreign_folder import (
+    PRECIOUS,
     TRAPS,
     Trap,
     mode,
@@ -28,25 +29,6 @@ from tests.support.foreign_folder import (
 )
 from tests.support.live import REPOSITORY
 from tests.support.parts import missing
-
-PRECIOUS = "the developer's own\n"
-DIGEST = "a" * 64
-
-
-@pytest.fixture
-def outside(tmp_path: Path) -> Path:
-    """A folder of the developer's, with a file in it."""
-    folder = tmp_path / "outside"
-    folder.mkdir()
-    (folder / "precious").write_text(PRECIOUS)
-    return folder
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir(mode=0o700)
-    return folder
 
 
 @pytest.mark.parametrize("trap", TRAPS)

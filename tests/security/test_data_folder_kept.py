@@ -18,6 +18,7 @@ from emulator.functions.code import CodeStore
 from emulator.store.database import Store
 from tests.support.builders import DATABASE, Dock, StartDock, eventually
 from tests.support.foreign_folder import (
+    DIGEST,
     Trap,
     emulator,
     folder,
@@ -27,26 +28,6 @@ from tests.support.foreign_folder import (
     start,
     tree,
 )
-
-PRECIOUS = "the developer's own\n"
-DIGEST = "a" * 64
-
-
-@pytest.fixture
-def outside(tmp_path: Path) -> Path:
-    """A folder of the developer's, with a file in it."""
-    folder = tmp_path / "outside"
-    folder.mkdir()
-    (folder / "precious").write_text(PRECIOUS)
-    return folder
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir(mode=0o700)
-    return folder
-
 
 # Code
 

@@ -15,6 +15,9 @@ from emulator.settings import Settings
 from tests.support.builders import Dock
 from tests.support.fake_engine import FakeEngine
 
+PRECIOUS = "the developer's own\n"
+DIGEST = "a" * 64
+
 Trap = Callable[[Path, Path], object]
 """Makes something at a place, which leads to a folder outside."""
 
