@@ -115,16 +115,21 @@ def is_static(program: bytes, architecture: str) -> bool:
 
 
 def _layer(program: bytes) -> bytes:
-    """A tar of a file system that has the program, a shell of it, and a /tmp for all."""
+    """The program, a shell of it, and a /tmp for all."""
+    shell = tarfile.TarInfo("bin/sh")
+    shell.type, shell.linkname = tarfile.SYMTYPE, "busybox"
+    scratch = tarfile.TarInfo("tmp")
+    scratch.type, scratch.mode = tarfile.DIRTYPE, 0o1777
+    return layer(PROGRAM, program, shell, scratch)
+
+
+def layer(path: str, program: bytes, *others: tarfile.TarInfo) -> bytes:
+    """A tar of a file system that has this program, and others that have no content."""
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as archive:
-        entry = tarfile.TarInfo(PROGRAM.lstrip("/"))
+        entry = tarfile.TarInfo(path.lstrip("/"))
         entry.size, entry.mode = len(program), 0o755
         archive.addfile(entry, io.BytesIO(program))
-        shell = tarfile.TarInfo("bin/sh")
-        shell.type, shell.linkname = tarfile.SYMTYPE, "busybox"
-        archive.addfile(shell)
-        scratch = tarfile.TarInfo("tmp")
-        scratch.type, scratch.mode = tarfile.DIRTYPE, 0o1777
-        archive.addfile(scratch)
+        for other in others:
+            archive.addfile(other)
     return data.getvalue()

@@ -7,9 +7,7 @@ nothing runs for it.
 from __future__ import annotations
 
 import contextlib
-import io
 import sys
-import tarfile
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -20,7 +18,7 @@ from requests.exceptions import ReadTimeout
 from emulator.engines import launcher
 from emulator.engines.facts import number
 from emulator.engines.making import glimpse
-from emulator.engines.probe import import_image
+from emulator.engines.probe import import_image, layer
 
 if TYPE_CHECKING:
     if sys.version_info >= (3, 11):
@@ -72,18 +70,9 @@ class Processors:
 def own_image(api: docker.APIClient, architecture: str) -> tuple[str, str]:
     """An image that has the launcher and nothing else, and where it has that. Raises what docker-py
     and requests raise, and `OSError`: there is none for this processor."""
-    layer = _layer(_program(architecture).read_bytes())
-    return import_image(api, layer, _IMAGE, f"{architecture}-{_EDITION}"), _PROGRAM
+    content = layer(_PROGRAM, _program(architecture).read_bytes())
+    return import_image(api, content, _IMAGE, f"{architecture}-{_EDITION}"), _PROGRAM
 
 
 def _program(architecture: str) -> Traversable:
     return resources.files(launcher) / f"launcher-{architecture}"
-
-
-def _layer(program: bytes) -> bytes:
-    data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode="w") as archive:
-        entry = tarfile.TarInfo(_PROGRAM.lstrip("/"))
-        entry.size, entry.mode = len(program), 0o755
-        archive.addfile(entry, io.BytesIO(program))
-    return data.getvalue()
