@@ -22,7 +22,12 @@ from typing import IO, Any
 
 import click
 
-from emulator import __version__, places, terminal
+from emulator import __version__
+from emulator.base import terminal
+from emulator.base.errors import StartupError, TaskdockError
+from emulator.base.files import places
+from emulator.base.settings import ImageChoice, Settings
+from emulator.base.timing.clock import SystemClock
 from emulator.client import credentials, exits, follow, options, output, progress, task_config
 from emulator.client import demo as demonstration
 from emulator.client import images as image_of
@@ -30,9 +35,6 @@ from emulator.client.api import FAILING, FUNCTION_FAILED, Json, TaskService, equ
 from emulator.client.deploy import Deployment
 from emulator.client.deploy import deploy as deploy_function
 from emulator.client.errors import NotAllowed, ServerUnreachable, ServiceError, WrongCall
-from emulator.clock import SystemClock
-from emulator.errors import StartupError, TaskdockError
-from emulator.settings import ImageChoice, Settings
 
 STATUSES = ["new", "inProgress", "complete", "failed", "retried", "canceled"]
 
@@ -98,7 +100,7 @@ def serve(**given: str | None) -> None:
         settings = Settings.load(given)
     except StartupError as error:
         raise click.UsageError(error.message) from None
-    late("serve").serve(settings)
+    late("server.serve").serve(settings)
 
 
 @main.command()
@@ -654,7 +656,7 @@ def logs(task_id: str, following: bool, as_json: bool, service: TaskService) -> 
 def runtimes(as_json: bool, choice: ImageChoice) -> None:
     """List the runtimes and the state of their images; needs no server."""
     with progress.shown() as show:
-        found = late("provision").survey_runtimes(choice, show)
+        found = late("server.provision").survey_runtimes(choice, show)
     if as_json:
         output.document([dataclasses.asdict(one) for one in found])
         return
@@ -669,7 +671,7 @@ def images(runtime: tuple[str, ...], choice: ImageChoice) -> None:
     """Pull or build the images of these runtimes ahead; of the samples' when none is named."""
     wanted = runtime or demonstration.sample_runtimes()
     with progress.shown() as show:
-        found = late("provision").ensure_images(wanted, choice, show)
+        found = late("server.provision").ensure_images(wanted, choice, show)
     for id, image in found.items():
         output.plain(f"{id}  {image.reference}")
 
@@ -691,7 +693,7 @@ def doctor(*, as_json: bool, **given: str | None) -> None:
         raise click.UsageError(error.message) from None
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))  # so that all is tidied
-    report, examination = late("doctor.report"), late("doctor.examination")
+    report, examination = late("server.doctor.judges.report"), late("server.doctor.examination")
     signs = report.signs(sys.stdout.encoding or "", os.environ)
     found = {}
     with examination.Examination(
@@ -736,7 +738,7 @@ def demo(*, url: str | None, data_dir: Path | None, choice: ImageChoice) -> None
             *(sys.executable, str(Path(__file__).resolve())),
         ],
         data_dir=data_dir or places.cache(os.environ) / "demo",  # the server tells where else
-        build_image=partial(late("provision").build_sample_image, choice=choice),
+        build_image=partial(late("server.provision").build_sample_image, choice=choice),
         clock=SystemClock(),
     )
     sys.exit(exits.OK if complete else exits.FAILED)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import emulator
 from benchmarks.function import ARCHITECTURE
-from emulator import places
+from emulator.base.files import places
 
 SAM = "aws-sam-cli==1.170.0"
 MINISTACK = "ministack==1.5.33 docker==7.2.0"  # without the second it runs no containers

@@ -27,10 +27,10 @@ from docker.models.images import Image
 from benchmarks.call import VERSION, Called, request
 from benchmarks.function import Function, create_request
 from benchmarks.server import START_LIMIT, CannotServe, Server, free_port, running
-from emulator.data_folder import label_of
-from emulator.engines.images import ImageRequest, Images
-from emulator.engines.locate import find_engine
-from emulator.functions import runtimes
+from emulator.base.files.data_folder import label_of
+from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.locate import find_engine
+from emulator.lambdas.functions import runtimes
 
 LABEL = "dev.taskdock.benchmark"  # its value says which run
 STANDIN = "dev.taskdock.standin"  # a label of the images that taskdock makes in place of AWS's

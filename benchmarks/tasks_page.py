@@ -21,7 +21,7 @@ from emulator.store.database import Store
 from emulator.store.find import find
 from emulator.store.queryable import TASK_FIELDS
 from emulator.store.tables import TaskRow
-from emulator.web import rql
+from emulator.web.common import rql
 
 ROUNDS = 15
 START = 1_767_225_600_000  # 2026-01-01, in milliseconds

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.lambdas import lifecycle
-from emulator.tasks import task
+from emulator.tasks.model import task
 
 DOCUMENT = Path(__file__).with_name("architecture.md")
 

@@ -11,10 +11,10 @@ import docker
 import pytest
 from hypothesis import settings
 
-from emulator.engines.docker import connect
-from emulator.engines.locate import find_engine
-from emulator.engines.scratch import LoopScratch, open_scratch
-from emulator.errors import EngineUnreachable
+from emulator.base.errors import EngineUnreachable
+from emulator.engines.docker.engine import connect
+from emulator.engines.docker.locate import find_engine
+from emulator.engines.linux.scratch_disk import LoopScratch, open_scratch
 from tests.support import answers
 from tests.support.parts import missing
 

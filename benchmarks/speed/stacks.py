@@ -17,16 +17,19 @@ RATE = 400  # samples a second
 _START_LIMIT = 10  # seconds
 
 PARTS = (
-    ("the Runtime API's endpoints", ("emulator/web/runtime_",)),
-    ("HTTP, on both sides", ("emulator/web/connection", "emulator/web/exchange", "httptools")),
+    ("the Runtime API's endpoints", ("emulator/web/runtime_api/",)),
+    ("HTTP, on both sides", ("emulator/web/http/", "httptools")),
     ("endpoints for callers", ("emulator/web/", "flask/", "werkzeug/", "pydantic/")),
     ("database", ("emulator/store/", "peewee", "playhouse/", "sqlite3")),
     ("launchers and their doors", ("emulator/engines/", "docker/")),
-    ("what containers print", ("emulator/lambdas/logs",)),
+    ("what containers print", ("emulator/lambdas/invoke/platform_log",)),
+    (
+        "functions and who is asking",
+        ("emulator/lambdas/functions/", "emulator/identity/", "oauthlib/"),
+    ),
     ("environments and invocations", ("emulator/lambdas/",)),
-    ("tasks: queue, runner, journal", ("emulator/tasks/", "emulator/loop")),
-    ("functions and who is asking", ("emulator/functions/", "emulator/identity/", "oauthlib/")),
-    ("event loop", ("emulator/reactor", "asyncio/", "selectors")),
+    ("tasks: queue, runner, journal", ("emulator/tasks/", "emulator/base/timing/loop")),
+    ("event loop", ("emulator/base/timing/reactor", "asyncio/", "selectors")),
 )
 """By the files of each; the first that fits counts."""
 OTHER = "everything else"

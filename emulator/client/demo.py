@@ -16,14 +16,14 @@ from typing import Any, Protocol
 
 import click
 
-from emulator import resources
+from emulator.base import resources
+from emulator.base.errors import EngineError, TaskdockError
+from emulator.base.timing.clock import Clock
 from emulator.client import credentials, follow, output, progress, task_config
 from emulator.client.api import FUNCTION_FAILED, Json, TaskService
 from emulator.client.deploy import deploy
 from emulator.client.errors import NotStarted, ServerUnreachable, ServiceError
 from emulator.client.local_server import LocalServer
-from emulator.clock import Clock
-from emulator.errors import EngineError, TaskdockError
 
 SAMPLES = ("hello-world-javascript", "hello-world-python", "hello-world-docker")
 DATA = {"name": "Ada"}

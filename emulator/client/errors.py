@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from emulator.errors import TaskdockError
+from emulator.base.errors import TaskdockError
 
 
 class ServiceError(TaskdockError):

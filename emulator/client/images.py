@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from time import sleep
 
+from emulator.base.timing.clock import Clock
 from emulator.client.api import Json, TaskService
-from emulator.clock import Clock
 
 _SECONDS_TO_WAIT = 3.0  # for an image that is here; a pull or a build takes longer
 _PAUSE = 0.05

@@ -1,6 +1,7 @@
 """A taskdock server of our own: a child process that is started, listened to and always stopped.
 
-It holds the end of a pipe of ours, and stops by itself when we are killed (`emulator/serve.py`).
+It holds the end of a pipe of ours, and stops by itself when we are killed
+(`emulator/server/serve.py`).
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from time import sleep
 from types import TracebackType
 from typing import IO
 
-from emulator import own_files
+from emulator.base.errors import ForeignFile
+from emulator.base.files import own_files
+from emulator.base.files.own_folder import LOCK
+from emulator.base.settings import LIFELINE
+from emulator.base.timing.clock import Clock
 from emulator.client.api import FAILING, Json, TaskService
 from emulator.client.errors import NotStarted, ServerUnreachable
-from emulator.clock import Clock
-from emulator.errors import ForeignFile
-from emulator.own_folder import LOCK
-from emulator.settings import LIFELINE
 
 _URL_LINE = re.compile(r"Task Service\s+(http://\S+)")
 _SECONDS_TO_START = 120

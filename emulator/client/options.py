@@ -10,11 +10,11 @@ from typing import IO, Any, TypeVar
 
 import click
 
-from emulator import strict_json
+from emulator.base import strict_json
+from emulator.base.settings import ImageChoice, Settings
+from emulator.base.timing.clock import SystemClock, to_iso
 from emulator.client import credentials
 from emulator.client.api import DEFAULT_URL, TaskService
-from emulator.clock import SystemClock, to_iso
-from emulator.settings import ImageChoice, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

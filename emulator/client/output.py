@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 import click
 
-from emulator import terminal
+from emulator.base import terminal
 
 _MIB = 1024 * 1024  # bytes; the server's limits are in these
 

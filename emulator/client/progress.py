@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from emulator import terminal
+from emulator.base import terminal
+from emulator.base.timing.clock import Clock, SystemClock
 from emulator.client import output
-from emulator.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

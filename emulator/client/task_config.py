@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
-from emulator import strict_json
+from emulator.base import strict_json
 from emulator.client.errors import BadTaskConfig
 from emulator.client.package import zip_folder
 

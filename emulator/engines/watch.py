@@ -12,13 +12,13 @@ from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
-from emulator.clock import SystemClock
+from emulator.base.errors import EngineUnreachable
+from emulator.base.health import Health
+from emulator.base.notices import Notices
+from emulator.base.timing.clock import SystemClock
+from emulator.base.timing.loop import LONGEST_PAUSE, Loop
+from emulator.base.timing.reactor import Reactor
 from emulator.engines.engine import Container, ContainerSpec, Engine, Listener
-from emulator.errors import EngineUnreachable
-from emulator.health import Health
-from emulator.loop import LONGEST_PAUSE, Loop
-from emulator.notices import Notices
-from emulator.reactor import Reactor
 
 T = TypeVar("T")
 

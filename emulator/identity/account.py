@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from emulator.errors import NoPermission, NotSignedIn
+from emulator.base.errors import NoPermission, NotSignedIn
 
 EVERYTHING = "*"
 """The permission of this server's own accounts; no request can give it to a role."""

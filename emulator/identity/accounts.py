@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from emulator import ids
-from emulator.clock import Clock
-from emulator.errors import BadField, EmailTaken, NotFound, TooManySignIns, WrongPassword
+from emulator.base import ids
+from emulator.base.errors import BadField, EmailTaken, NotFound, TooManySignIns, WrongPassword
+from emulator.base.timing.clock import Clock
 from emulator.identity import passwords
 from emulator.identity.account import SERVER, Account, Role, User, require_power_over
 from emulator.identity.roles import to_role

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from emulator import ids
-from emulator.clock import Clock
+from emulator.base import ids
+from emulator.base.timing.clock import Clock
 from emulator.identity.account import (
     EVERYTHING,
     Account,

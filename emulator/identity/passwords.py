@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from emulator.errors import BadField, TooManySignIns
+from emulator.base.errors import BadField, TooManySignIns
 
 SHORTEST, LONGEST = 8, 256
 """Characters of a new password: https://pages.nist.gov/800-63-4/sp800-63b.html#passwordver has the

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from emulator import ids
-from emulator.clock import Clock
-from emulator.errors import AlreadyExists, BadField, NotFound
+from emulator.base import ids
+from emulator.base.errors import AlreadyExists, BadField, NotFound
+from emulator.base.timing.clock import Clock
 from emulator.identity.account import SERVER, Account, Role, require_power_over
 from emulator.store.database import Store
 from emulator.store.find import find

@@ -7,9 +7,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from emulator import ids
-from emulator.clock import Clock
-from emulator.errors import ExpiredAccessToken, NotFound, UnknownAccessToken, UnknownRefreshToken
+from emulator.base import ids
+from emulator.base.errors import (
+    ExpiredAccessToken,
+    NotFound,
+    UnknownAccessToken,
+    UnknownRefreshToken,
+)
+from emulator.base.timing.clock import Clock
 from emulator.identity.account import Application, Token, TokenKind
 from emulator.store.database import Store
 from emulator.store.find import find

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from emulator.errors import IllegalMove
+from emulator.base.errors import IllegalMove
 
 
 class State(str, Enum):

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from emulator.base.errors import EngineError, EngineUnreachable
 from emulator.engines.ending import ProgramExit, StartFault, Step
-from emulator.errors import EngineError, EngineUnreachable
 from emulator.lambdas import go_words
 
 MAX_RESPONSE = 6 * 1024 * 1024 + 100  # bytes

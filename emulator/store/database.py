@@ -19,10 +19,10 @@ from typing import Any
 from peewee import DatabaseError, SqliteDatabase
 from playhouse.migrations import Runner
 
-from emulator import own_files
-from emulator.disk import Disk
-from emulator.errors import DatabaseLocked, StartupError, StorageError
-from emulator.health import Health
+from emulator.base.errors import DatabaseLocked, StartupError, StorageError
+from emulator.base.files import own_files
+from emulator.base.files.disk import Disk
+from emulator.base.health import Health
 from emulator.store.faults import Connection, Faults, damaged, is_empty
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

@@ -15,9 +15,15 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from emulator.disk import Disk
-from emulator.errors import DatabaseDamaged, DatabaseLocked, DataFolderLost, DiskFull, StorageError
-from emulator.health import Health
+from emulator.base.errors import (
+    DatabaseDamaged,
+    DatabaseLocked,
+    DataFolderLost,
+    DiskFull,
+    StorageError,
+)
+from emulator.base.files.disk import Disk
+from emulator.base.health import Health
 
 DATABASE = "database"
 """The trouble's name in `Health`."""

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from peewee import SQL, Case, Database, EnclosedNodeList, NodeList, fn
 from peewee import Value as Bound
 
-from emulator.clock import to_epoch
-from emulator.errors import BadQuery
+from emulator.base.errors import BadQuery
+from emulator.base.timing.clock import to_epoch
 from emulator.store.query import (
     And,
     Compare,

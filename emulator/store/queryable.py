@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, TypeAlias
 
-from emulator.errors import BadQuery
+from emulator.base.errors import BadQuery
 from emulator.store.query import Path
 from emulator.store.tables import (
     ApiRequestRow,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator import provision
+from emulator.server import provision
 from tests.acceptance.conftest import StartServer
 from tests.support.live import (
     REPOSITORY,

@@ -18,16 +18,16 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.clock import SystemClock
-from emulator.doctor.check import perform
-from emulator.doctor.examination import Examination
-from emulator.doctor.finding import Finding, Status
-from emulator.doctor.trial import LABEL
-from emulator.engines.docker import connect
-from emulator.engines.locate import find_engine
-from emulator.engines.probe import Probe
-from emulator.errors import ImageNotAvailable
-from emulator.settings import Settings
+from emulator.base.errors import ImageNotAvailable
+from emulator.base.settings import Settings
+from emulator.base.timing.clock import SystemClock
+from emulator.engines.docker.engine import connect
+from emulator.engines.docker.locate import find_engine
+from emulator.engines.standins.probe import Probe
+from emulator.server.doctor.check import perform
+from emulator.server.doctor.examination import Examination
+from emulator.server.doctor.judges.finding import Finding, Status
+from emulator.server.doctor.trial import LABEL
 from tests.acceptance.conftest import StartServer
 from tests.support.live import COMMAND, REPOSITORY, eventually
 from tests.support.parts import missing
@@ -53,7 +53,7 @@ SECONDS = 120
 # As another user: what Python has yet to read of its own may be readable for this one alone.
 AS_SOMEBODY = f"""
 import encodings.idna, os, sys
-import cli, emulator.doctor.examination, emulator.doctor.report
+import cli, emulator.server.doctor.examination, emulator.server.doctor.judges.report
 os.setgroups([])
 os.setresgid(*[{SOMEBODY}] * 3)
 os.setresuid(*[{SOMEBODY}] * 3)

@@ -12,7 +12,7 @@ import docker
 import pytest
 import requests
 
-from emulator.engines.locate import find_engine
+from emulator.engines.docker.locate import find_engine
 from tests.acceptance.conftest import StartServer
 from tests.support.engine_door import EngineDoor
 from tests.support.live import LiveServer, ask, eventually

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from emulator import provision
+from emulator.server import provision
 from tests.acceptance.conftest import StartServer
 from tests.support.aws import lambda_client
 from tests.support.live import REPOSITORY, Json, LiveServer, TaskService, eventually, source, zipped

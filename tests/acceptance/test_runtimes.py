@@ -12,8 +12,8 @@ from itertools import count
 
 import pytest
 
-from emulator.functions import runtimes
-from emulator.functions.runtimes import Runtime
+from emulator.lambdas.functions import runtimes
+from emulator.lambdas.functions.runtimes import Runtime
 from tests.support.live import Json, LiveServer, TaskService, make_images, source
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]

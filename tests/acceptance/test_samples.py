@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from emulator import provision
+from emulator.server import provision
 from tests.support.live import (
     REPOSITORY,
     CommandLine,

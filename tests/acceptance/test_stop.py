@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from emulator.engines.locate import find_engine
+from emulator.engines.docker.locate import find_engine
 from tests.acceptance.conftest import StartServer
 from tests.support.held import LIMIT, Held, held
 from tests.support.live import LiveServer, ask, eventually, source

@@ -16,17 +16,17 @@ from pathlib import Path
 import docker
 import pytest
 
-from emulator import ids
-from emulator.engines.callers import callers, subnets
+from emulator.base import ids
+from emulator.base.errors import StartFailed
+from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.passages.passages import ByNetwork, Passage
+from emulator.engines.docker.passages.paths import EnginePaths
+from emulator.engines.docker.passages.ways import Way
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from emulator.engines.engine import Program
-from emulator.engines.images import ImageRequest, Images
-from emulator.engines.lines import MAX_LINE
-from emulator.engines.passages import ByNetwork, Passage
-from emulator.engines.paths import EnginePaths
-from emulator.engines.scratch import LoopScratch
-from emulator.engines.ways import Way
-from emulator.errors import StartFailed
+from emulator.engines.launcher.callers import callers, subnets
+from emulator.engines.launcher.lines import MAX_LINE
+from emulator.engines.linux.scratch_disk import LoopScratch
 from tests.support.builders import eventually
 from tests.support.engine_harness import (
     COUNTS_IN_TMP,
@@ -832,7 +832,7 @@ from emulator.engines.docker import DockerEngine, connect
 from emulator.engines.engine import ContainerSpec, Program
 from emulator.engines.locate import find_engine
 from emulator.engines.scratch import LoopScratch
-from emulator.reactor import Reactor
+from emulator.base.timing.reactor import Reactor
 from tests.support.engine_harness import Recorder, Remote
 image, name, value, folder, state = sys.argv[1:]
 spec = ContainerSpec(image=image, name=f"taskdock-test-{value}", memory=128, labels={name: value})

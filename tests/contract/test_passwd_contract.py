@@ -13,9 +13,9 @@ import docker
 import pytest
 from docker.errors import APIError, ImageNotFound
 
-from emulator import ids
-from emulator.engines.images import ImageRequest, Images
-from emulator.engines.passwd import Passwords
+from emulator.base import ids
+from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.images.passwd import Passwords
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 

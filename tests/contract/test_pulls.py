@@ -13,14 +13,14 @@ import docker
 import pytest
 from docker.errors import APIError
 
-from emulator import ids
-from emulator.engines.docker import connect
-from emulator.engines.images import ImageRequest, Images
-from emulator.engines.pull import ATTEMPTS, Puller
+from emulator.base import ids
+from emulator.base.errors import ImageNotAvailable
+from emulator.base.settings import ImageChoice
+from emulator.engines.docker.engine import connect
+from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.images.pull import ATTEMPTS, Puller
 from emulator.engines.source import Found
-from emulator.engines.standins import Progress
-from emulator.errors import ImageNotAvailable
-from emulator.settings import ImageChoice
+from emulator.engines.standins.standins import Progress
 from tests.engines.rows import record
 from tests.support.parts import missing
 from tests.support.registry import Fault, Line, Registry, engine_behind_proxy, free_port

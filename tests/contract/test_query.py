@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.clock import from_epoch
-from emulator.errors import BadQuery
+from emulator.base.errors import BadQuery
+from emulator.base.timing.clock import from_epoch
 from emulator.store.database import Store
 from emulator.store.find import find
 from emulator.store.query import And, Compare, Contains, In, Like, Not, Or, Query, Sort, project
 from emulator.store.queryable import TASK_FIELDS
 from emulator.store.tables import TagRow, TaskRow
-from emulator.web import rql
+from emulator.web.common import rql
 from tests.support.rql_oracle import answer
 
 EPOCH = from_epoch(1_700_000_000_000)

@@ -16,13 +16,14 @@ from pathlib import Path
 import docker
 import pytest
 
-from emulator import ids, places
-from emulator.engines import reaper
-from emulator.engines.locate import find_engine
-from emulator.engines.probe import PROGRAM, Probe
-from emulator.engines.reaper import LABEL, Reaper
-from emulator.health import Health
-from emulator.notices import Notices
+from emulator.base import ids
+from emulator.base.files import places
+from emulator.base.health import Health
+from emulator.base.notices import Notices
+from emulator.engines.docker import reaper
+from emulator.engines.docker.locate import find_engine
+from emulator.engines.docker.reaper import LABEL, Reaper
+from emulator.engines.standins.probe import PROGRAM, Probe
 from tests.support.builders import eventually
 from tests.support.live import REPOSITORY
 from tests.support.manual_clock import ManualClock

@@ -11,9 +11,9 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.engines.images import ImageRequest, Images
-from emulator.functions import runtimes
-from emulator.functions.runtimes import Runtime
+from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.lambdas.functions import runtimes
+from emulator.lambdas.functions.runtimes import Runtime
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 

@@ -12,9 +12,9 @@ from typing import Any
 import docker
 import pytest
 
-from emulator import places
-from emulator.engines import ingredients
-from emulator.engines.images import ImageRequest, Images
+from emulator.base.files import places
+from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.standins import packages
 from tests.engines.calls import SAMPLES, SDK
 from tests.support.own_engine import OwnEngine, search_path
 from tests.support.parts import missing
@@ -68,7 +68,7 @@ def _saved(client: docker.DockerClient, recipe: str, folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def busybox() -> Path:
     """The program that a container of taskdock's own runs; it cannot be had without a network."""
-    return ingredients.busybox(places.cache(os.environ))
+    return packages.busybox(places.cache(os.environ))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator import places
+from emulator.base.files import places
 
 OTHER = "make test-engines"
 VM = "make test-vm"

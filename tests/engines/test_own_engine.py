@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.engines.locate import ping
+from emulator.engines.docker.locate import ping
 from tests.engines.conftest import StartEngine
 from tests.support.live import REPOSITORY, eventually
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from emulator.app import Emulator
-from emulator.engines.docker import DockerEngine, connect
-from emulator.engines.locate import find_engine
+from emulator.base.settings import Settings
+from emulator.engines.docker.engine import DockerEngine, connect
+from emulator.engines.docker.locate import find_engine
 from emulator.engines.source import Found
-from emulator.provision import ensure_images
-from emulator.settings import Settings
+from emulator.server.app import Emulator
+from emulator.server.provision import ensure_images
 from tests.support.live_dock import LiveDock
 
 RUNTIMES = (

@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from emulator.lambdas import attendant
+from emulator.lambdas.environment import operations
 from tests.support.live_dock import LiveDock
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
@@ -152,7 +152,7 @@ def test_1_6_who_ends_after_its_answer_has_answered_and_starts_anew(
 def test_1_6_an_init_that_takes_too_long_is_tried_again(
     live: LiveDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attendant, "INIT_LIMIT", 0.5)
+    monkeypatch.setattr(operations, "INIT_LIMIT", 0.5)
     function = live.deploy("python3.11", SLOW.format(seconds=1))
 
     called = function.call()
@@ -167,4 +167,4 @@ def test_1_6_an_init_that_takes_too_long_is_tried_again(
 
 
 def test_1_6_the_init_phase_is_ten_seconds() -> None:
-    assert attendant.INIT_LIMIT == 10.0
+    assert operations.INIT_LIMIT == 10.0

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import pytest
 
 from emulator.engines.ending import ProgramExit
-from emulator.lambdas.invocation import Call
-from emulator.lambdas.launch import LABEL, RUNTIME_API
-from emulator.lambdas.mailbox import Mailbox
+from emulator.lambdas.environment.mailbox import Mailbox
+from emulator.lambdas.environment.spec import LABEL, RUNTIME_API
+from emulator.lambdas.invoke.invocation import Call
 from emulator.lambdas.outcome import MAX_RESPONSE, Answer, Cause, Failure, Outcome
 from tests.service.conftest import shared, start_dock, stop_later  # noqa: F401
 from tests.support.builders import Dock, StartDock

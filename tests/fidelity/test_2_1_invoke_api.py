@@ -21,12 +21,12 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.app import Emulator
-from emulator.engines.docker import DockerEngine, connect
-from emulator.engines.locate import find_engine
+from emulator.base.settings import Settings
+from emulator.engines.docker.engine import DockerEngine, connect
+from emulator.engines.docker.locate import find_engine
 from emulator.lambdas.lifecycle import State
-from emulator.provision import ensure_images
-from emulator.settings import Settings
+from emulator.server.app import Emulator
+from emulator.server.provision import ensure_images
 from tests.support.aws import FUNCTIONS, ROLE, ZIP, lambda_client, refused
 from tests.support.live import eventually
 from tests.support.live_dock import Deployed, LiveDock

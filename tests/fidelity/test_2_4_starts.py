@@ -17,9 +17,10 @@ from typing import Any
 import docker
 import pytest
 
-from emulator import ids, places
-from emulator.engines.images import ImageRequest, Images
-from emulator.engines.probe import Probe
+from emulator.base import ids
+from emulator.base.files import places
+from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.standins.probe import Probe
 from tests.support.aws import ROLE, lambda_client
 from tests.support.live import eventually, zipped
 from tests.support.live_dock import LiveDock

@@ -20,7 +20,7 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.engines.images import ImageRequest, Images
+from emulator.engines.docker.images.images import ImageRequest, Images
 from tests.support.aws import ROLE, lambda_client, refused
 from tests.support.live import Json, LiveServer, TaskService, eventually, make_images
 from tests.support.live_dock import LiveDock

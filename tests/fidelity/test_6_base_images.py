@@ -19,16 +19,16 @@ from typing import Any
 import docker
 import pytest
 
-from emulator import ids
-from emulator.app import Emulator
-from emulator.engines.docker import DockerEngine
-from emulator.engines.images import ImageRequest, Images
-from emulator.engines.scratch import LoopScratch
+from emulator.base import ids
+from emulator.base.errors import ImageNotAvailable
+from emulator.base.settings import Settings
+from emulator.engines.docker.engine import DockerEngine
+from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.linux.scratch_disk import LoopScratch
 from emulator.engines.source import Found
-from emulator.errors import ImageNotAvailable
-from emulator.functions import runtimes
-from emulator.functions.function import Function, ImageConfig
-from emulator.settings import Settings
+from emulator.lambdas.functions import runtimes
+from emulator.lambdas.functions.function import Function, ImageConfig
+from emulator.server.app import Emulator
 from tests.support.live import Json, TaskService, make_images, zipped
 from tests.support.live_dock import LiveDock
 from tests.support.workshop import Workshop, tar_of

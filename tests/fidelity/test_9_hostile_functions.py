@@ -25,11 +25,11 @@ import pytest
 from requests_oauthlib import OAuth1
 
 from emulator.client import credentials
-from emulator.engines.lines import MAX_LINE
-from emulator.lambdas.environment import MAX_LOG
-from emulator.lambdas.launch import LABEL
+from emulator.engines.launcher.lines import MAX_LINE
+from emulator.lambdas.environment.environment import MAX_LOG
+from emulator.lambdas.environment.spec import LABEL
 from emulator.lambdas.outcome import MAX_RESPONSE
-from emulator.web.peers import A_FEW, MAX_CONNECTIONS, MAX_OF_A_FUNCTION
+from emulator.web.http.connection_limit import A_FEW, MAX_CONNECTIONS, MAX_OF_A_FUNCTION
 from tests.acceptance.conftest import engine, images  # noqa: F401
 from tests.support.live import Json, LiveServer, TaskService, eventually, zipped
 from tests.support.people import Person

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from emulator.web.openapi_table import OPERATIONS
+from emulator.web.openapi.operations import OPERATIONS
 from tests.fuzz.world import World, described
 from tests.support.parts import missing
 

@@ -20,8 +20,8 @@ from schemathesis.config import (
 )
 from schemathesis.specs.openapi import checks
 
-from emulator import ids
-from emulator.web import openapi
+from emulator.base import ids
+from emulator.web.openapi import builder
 from tests.support.builders import Dock, app_of, new_function
 from tests.support.fake_engine import serve
 from tests.support.people import administrator
@@ -59,7 +59,7 @@ def described(*, examples: int, boundaries: bool = False, credentials: bool = Fa
     functions = SimpleNamespace(find=None)
     app = app_of(SimpleNamespace(accounts=None, roles=None, tokens=None, functions=functions))
     return schemathesis.openapi.from_dict(
-        openapi.describe(app.url_map, strict=False), config=config
+        builder.describe(app.url_map, strict=False), config=config
     )
 
 

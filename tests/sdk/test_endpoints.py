@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from emulator.web import elsewhere, permissions
+from emulator.web.access import permissions
+from emulator.web.task_api import elsewhere
 from tests.support.sdk import installed
 
 SOURCE = "node_modules/@extrahorizon/javascript-sdk/build/index.mjs"

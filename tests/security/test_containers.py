@@ -19,16 +19,17 @@ import pytest
 from docker.errors import APIError, NotFound
 
 import emulator
-from emulator import ids
-from emulator.engines import image_volumes, network
-from emulator.engines.docker import DockerEngine
+from emulator.base import ids
+from emulator.base.errors import ImageNotAvailable, StartFailed
+from emulator.base.health import Health
+from emulator.base.settings import NetworkChoice
+from emulator.engines.docker import network
+from emulator.engines.docker.engine import DockerEngine
+from emulator.engines.docker.images import image_volumes
+from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.images.processors import Processors
+from emulator.engines.docker.making import GLIMPSE, glimpse, sweep_glimpses
 from emulator.engines.ending import Step
-from emulator.engines.images import ImageRequest, Images
-from emulator.engines.making import GLIMPSE, glimpse, sweep_glimpses
-from emulator.engines.processors import Processors
-from emulator.errors import ImageNotAvailable, StartFailed
-from emulator.health import Health
-from emulator.settings import NetworkChoice
 from tests.acceptance.conftest import images  # noqa: F401
 from tests.contract.test_engine_contract import (  # noqa: F401
     docker_harness,
@@ -85,7 +86,7 @@ def test_containers_are_made_in_one_place_alone() -> None:
     }
 
     assert len(files) > 100
-    assert found == {("emulator/engines/making.py", "create_container")}
+    assert found == {("emulator/engines/docker/making.py", "create_container")}
 
 
 def calls_that_make(tree: ast.AST) -> Iterator[str]:
@@ -161,7 +162,7 @@ def test_what_a_killed_process_has_left_for_a_moment_is_swept_and_what_is_new_st
         (after_now,) = left_of(docker_client, mark)
         only = docker_client.api.containers(all=True, filters={"id": id})
         later = time.time() + 3600
-        monkeypatch.setattr("emulator.engines.making.time.time", lambda: later)
+        monkeypatch.setattr("emulator.engines.docker.making.time.time", lambda: later)
         monkeypatch.setattr(docker_client.api, "containers", lambda **_: only)
         sweep_glimpses(docker_client.api)
         monkeypatch.undo()

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from emulator import own_files, own_folder
-from emulator.data_folder import DataFolder
+from emulator.base.errors import ForeignFile, StartupError
+from emulator.base.files import own_files, own_folder
+from emulator.base.files.data_folder import DataFolder
+from emulator.base.settings import Settings
 from emulator.engines.launcher.door import Doors
-from emulator.errors import ForeignFile, StartupError
-from emulator.functions.code import CodeStore
-from emulator.settings import Settings
+from emulator.lambdas.functions.code import CodeStore
 from emulator.store.database import Store
 from tests.support import another_user
 from tests.support.builders import DATABASE
@@ -183,8 +183,9 @@ def test_what_is_mounted_may_belong_to_anybody_where_the_server_is_root(
         ' cd "$2/in" && exec "$3" -c "$4" "$5"'
     )
     look = (
-        "import sys; from pathlib import Path; from emulator.data_folder import DataFolder\n"
-        "from emulator.errors import StartupError\n"
+        "import sys; from pathlib import Path\n"
+        "from emulator.base.files.data_folder import DataFolder\n"
+        "from emulator.base.errors import StartupError\n"
         "try: DataFolder(Path(sys.argv[1])); print('taken')\n"
         "except StartupError as error: print(error.message)"
     )
@@ -218,8 +219,8 @@ def test_an_owner_says_nothing_where_the_file_system_gives_its_own(
 @pytest.mark.usefixtures("as_root")
 def test_a_user_is_not_served_from_a_folder_of_roots(tmp_path_factory: object) -> None:
     look = (
-        "import sys; from pathlib import Path; from emulator import own_folder\n"
-        "from emulator.errors import ForeignFile\n"
+        "import sys; from pathlib import Path; from emulator.base.files import own_folder\n"
+        "from emulator.base.errors import ForeignFile\n"
         "try: own_folder.check(Path(sys.argv[1]))\n"
         "except ForeignFile as error: print(error.message)"
     )

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from emulator import own_files
-from emulator.data_folder import DataFolder
-from emulator.errors import StartupError
-from emulator.functions.code import CodeStore
+from emulator.base.errors import StartupError
+from emulator.base.files import own_files
+from emulator.base.files.data_folder import DataFolder
+from emulator.lambdas.functions.code import CodeStore
 from emulator.store.database import Store
 from tests.support.builders import DATABASE, Dock, StartDock, eventually
 from tests.support.foreign_folder import (

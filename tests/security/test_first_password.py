@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from emulator import serve
-from emulator.errors import EngineUnreachable
+from emulator.base.errors import EngineUnreachable
+from emulator.base.files.own_folder import ADMINISTRATOR as FILE
 from emulator.identity.directory import ADMINISTRATOR
-from emulator.own_folder import ADMINISTRATOR as FILE
-from emulator.serve import _welcome
+from emulator.server import serve
+from emulator.server.serve import _welcome
 from tests.support.builders import Dock
 from tests.support.fake_engine import FakeEngine
 from tests.support.foreign_folder import emulator, link, mode

@@ -17,12 +17,13 @@ from typing import IO, Any
 import pytest
 from oauthlib.oauth1 import Client
 
-from emulator import memory
-from emulator.web import connection, front, intake, servers
-from emulator.web.body import Body
-from emulator.web.budget import SMALL, Budget
-from emulator.web.connection import Connection
-from emulator.web.peers import Peer
+from emulator.base.machine import memory
+from emulator.web import public_router
+from emulator.web.http import connection, intake, listeners
+from emulator.web.http.body import Body
+from emulator.web.http.budget import SMALL, Budget
+from emulator.web.http.connection import Connection
+from emulator.web.http.connection_limit import Peer
 from tests.support.aws import echo
 from tests.support.builders import Dock, Gate, StartDock, eventually, new_function
 from tests.support.fake_engine import Runtime
@@ -204,7 +205,7 @@ def test_a_stranger_has_no_more_room_where_it_does_not_say_how_much_it_sends(str
 
 
 def test_unfinished_bodies_have_a_bound_and_the_rest_waits_with_its_sender(dock: Dock) -> None:
-    bound = front._FROM_ADDRESSES
+    bound = public_router._FROM_ADDRESSES
     with callers(dock, 8) as all_of_them:
         for caller in all_of_them:
             caller.begin("POST", FUNCTIONS, 70 * MB)
@@ -586,8 +587,8 @@ def test_memory_is_given_back_once_much_has_come(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[bool] = []
-    monkeypatch.setattr(servers, "_MUCH", MB)
-    monkeypatch.setattr(servers, "_SOON", 0.05)
+    monkeypatch.setattr(listeners, "_MUCH", MB)
+    monkeypatch.setattr(listeners, "_SOON", 0.05)
     monkeypatch.setattr(memory, "give_back", lambda: given.append(True))
     dock = start_dock()
     with callers(dock, 3) as some:
@@ -602,7 +603,7 @@ def test_what_is_free_between_what_is_in_use_is_given_back() -> None:
     """By itself, the C library gives back only what is free at the end of its heap."""
     script = """
 from pathlib import Path
-from emulator import memory
+from emulator.base.machine import memory
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
@@ -622,7 +623,10 @@ print(before - resident())
 
 
 def test_what_a_server_starts_with_is_no_matter_of_the_garbage_collector() -> None:
-    script = "import gc; from emulator import memory; memory.keep(); print(gc.get_freeze_count())"
+    script = (
+        "import gc; from emulator.base.machine import memory; memory.keep();"
+        " print(gc.get_freeze_count())"
+    )
 
     told = subprocess.run(
         [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, check=True, text=True

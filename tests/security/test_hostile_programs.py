@@ -11,7 +11,7 @@ import json
 import docker
 import pytest
 
-from emulator import ids
+from emulator.base import ids
 from emulator.engines.launcher import door
 from tests.contract.test_engine_contract import (  # noqa: F401
     docker_by_network_harness,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from emulator.errors import StartupError
+from emulator.base.errors import StartupError
 from tests.support.browser import opened
 from tests.support.builders import Dock, StartDock
 from tests.support.fake_engine import Runtime

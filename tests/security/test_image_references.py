@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from emulator.base.errors import ImageNotAvailable
 from emulator.engines import references
-from emulator.engines.images import ImageRequest, Images
-from emulator.errors import ImageNotAvailable
+from emulator.engines.docker.images.images import ImageRequest, Images
 from tests.service.conftest import (  # noqa: F401
     cheap_passwords,
     shared,

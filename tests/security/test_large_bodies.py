@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 
-from emulator.web import front
-from emulator.web.budget import SMALL
+from emulator.web import public_router
+from emulator.web.http.budget import SMALL
 from tests.security.test_floods import callers
 from tests.support.builders import Gate, StartDock, eventually
 
@@ -20,7 +20,7 @@ def test_bodies_that_say_no_length_hold_no_more_than_they_have_while_their_funct
     dock, gate = start_dock(memory_budget=4096), Gate()
     dock.deploy(lambda _, runtime: gate.pass_(runtime), timeLimit=30)
     sent = json.dumps({"data": {"text": "x" * 4 * SMALL}}).encode()
-    count = front._FROM_ADDRESSES // front.MAX_BODY + 3
+    count = public_router._FROM_ADDRESSES // public_router.MAX_BODY + 3
 
     with contextlib.ExitStack() as stack:
         stack.callback(gate.open)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from emulator.web import permissions
-from emulator.web.permissions import Gate
+from emulator.web.access import permissions
+from emulator.web.access.permissions import Gate
 from tests.security.test_hosts import say
 from tests.support.browser import opened
 from tests.support.builders import Dock, eventually

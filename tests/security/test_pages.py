@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from emulator.tasks.api_event import Request
-from emulator.tasks.api_response import Response
-from emulator.web import sandbox
+from emulator.tasks.api_functions.gateway_event import Request
+from emulator.tasks.api_functions.gateway_response import Response
+from emulator.web.task_api import sandbox
 from tests.support.browser import opened
 from tests.support.builders import Dock, eventually
 from tests.support.fake_engine import Runtime

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 from oauthlib.oauth1 import Client
 
-from emulator.web import permissions
-from emulator.web.permissions import Gate
+from emulator.web.access import permissions
+from emulator.web.access.permissions import Gate
 from tests.service.conftest import StopLater
 from tests.support.builders import Dock, new_function
 from tests.support.fake_engine import serve

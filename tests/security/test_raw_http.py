@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emulator.web.openapi_table import OPERATIONS
+from emulator.web.openapi.operations import OPERATIONS
 from tests.support import made_up_http as http
 from tests.support.made_up_http import Answer
 from tests.support.watched_server import WatchedServer

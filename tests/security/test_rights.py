@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from requests_oauthlib import OAuth1
 
-from emulator.errors import StartupError
+from emulator.base.errors import StartupError
+from emulator.base.settings import Settings
 from emulator.identity.directory import ADMINISTRATOR, FUNCTIONS
-from emulator.settings import Settings
 from tests.support.builders import DATABASE, Dock, StartDock, base64_of, new_function, zip_of
 from tests.support.fake_engine import Runtime, serve
 from tests.support.people import Json, Person, administrator, nobody, person, refusal

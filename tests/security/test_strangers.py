@@ -9,11 +9,11 @@ from ipaddress import ip_network
 import docker
 import pytest
 
-from emulator import ids
-from emulator.provision import ensure_images
-from emulator.serve import _red, openness
-from emulator.settings import Settings
-from emulator.terminal import printable
+from emulator.base import ids
+from emulator.base.settings import Settings
+from emulator.base.terminal import printable
+from emulator.server.provision import ensure_images
+from emulator.server.serve import _red, openness
 from tests.service.test_signin import signed
 from tests.support.addresses import own_address
 from tests.support.builders import Dock, StartDock

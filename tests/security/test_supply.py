@@ -22,9 +22,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from emulator import places
-from emulator.engines import ingredients
-from emulator.errors import ImageNotAvailable
+from emulator.base.errors import ImageNotAvailable
+from emulator.base.files import places
+from emulator.engines.standins import packages as ingredients
 from tests.support.checkout import tiny_project
 from tests.support.live import REPOSITORY
 from tests.support.parts import missing
@@ -45,7 +45,8 @@ CONSTRAINTS = REPOSITORY / "constraints"
 RUNTIMES = REPOSITORY / "runtimes"
 LOCKS = RUNTIMES / "locks"
 RECIPES = tomllib.loads((RUNTIMES / "catalog.toml").read_text())["standins"]
-STATIC = REPOSITORY / "emulator" / "web" / "static"
+VENDORED = "emulator/web/openapi/static"
+STATIC = REPOSITORY / VENDORED
 SLOW = pytest.mark.docker  # it needs no engine, but seconds that the fast tests do not have
 AMD = ingredients.ARCHITECTURES["amd64"]
 Pins = dict[str, list[tuple[Requirement, list[str]]]]
@@ -304,7 +305,15 @@ def test_nothing_turns_off_what_verifies_a_download() -> None:
         re.IGNORECASE,
     )
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--", ":!emulator/web/static", ":!tests/security", ":!*.md"],
+        [
+            "git",
+            "ls-files",
+            "-z",
+            "--",
+            f":!{VENDORED}",
+            ":!tests/security",
+            ":!*.md",
+        ],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         check=True,
@@ -316,7 +325,7 @@ def test_nothing_turns_off_what_verifies_a_download() -> None:
 
 
 def test_debootstrap_gives_up_where_it_cannot_check_a_signature() -> None:
-    for file in ("emulator/engines/ingredients.py", "scripts/make-system"):
+    for file in ("emulator/engines/standins/packages.py", "scripts/make-system"):
         assert "--force-check-gpg" in (REPOSITORY / file).read_text(), file
 
 
@@ -396,7 +405,7 @@ def test_swagger_ui_is_the_release_that_the_note_beside_it_names() -> None:
 
 
 def test_the_extract_of_awss_model_is_of_a_release_that_is_pinned_by_its_hash() -> None:
-    model = json.loads((REPOSITORY / "emulator" / "web" / "lambda_model.json").read_text())
+    model = json.loads((REPOSITORY / "emulator/web/lambda_api/model/description.json").read_text())
     ((line, hashes),) = pins(CONSTRAINTS / "dev.txt")["botocore"]
 
     assert model["source"].startswith(f"botocore {version(line)},")

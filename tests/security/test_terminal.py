@@ -16,11 +16,11 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from emulator import provision
+from emulator.base.notices import Notices
 from emulator.client import progress
-from emulator.engines.standins import Progress as Pulling
-from emulator.notices import Notices
-from emulator.serve import _log_handler
+from emulator.engines.standins.standins import Progress as Pulling
+from emulator.server import provision
+from emulator.server.serve import _log_handler
 from tests.support.at_terminal import at_terminal
 from tests.support.builders import Dock
 from tests.support.fake_engine import Runtime
@@ -134,12 +134,15 @@ def test_what_others_say_begins_no_line_of_the_servers_log(
 
 
 PRINTERS = {
-    Path("emulator/terminal.py"),
+    Path("emulator/base/terminal.py"),
     Path("emulator/client/output.py"),
 }
 OWN_WORDS = {
-    (Path("emulator/serve.py"), "_welcome"),  # addresses and paths of whoever starts the server
-    (Path("emulator/engines/locate.py"), "main"),  # the address of the engine, for scripts
+    (
+        Path("emulator/server/serve.py"),
+        "_welcome",
+    ),  # addresses and paths of whoever starts the server
+    (Path("emulator/engines/docker/locate.py"), "main"),  # the address of the engine, for scripts
 }
 
 

@@ -15,8 +15,8 @@ import requests
 from oauthlib.oauth1 import Client
 from requests_oauthlib import OAuth1
 
-from emulator import ids
-from emulator.errors import TooManySignIns
+from emulator.base import ids
+from emulator.base.errors import TooManySignIns
 from emulator.identity import passwords
 from emulator.store.tables import UserRow
 from tests.service.conftest import StartDock

@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 import requests
 
-from emulator import ids
-from emulator.addresses import is_of_this_machine
-from emulator.lambdas import launch
+from emulator.base import ids
+from emulator.base.machine.addresses import is_of_this_machine
+from emulator.lambdas.environment import spec
 from emulator.store.tables import SubscriptionRow
-from emulator.tasks import webhook
-from emulator.tasks.reach import Reach
-from emulator.web.wsgi import THREADS
+from emulator.tasks.events import webhook_client
+from emulator.tasks.events.reach import Reach
+from emulator.web.http.wsgi import THREADS
 from tests.acceptance.conftest import engine, images, server  # noqa: F401
 from tests.support.addresses import own_address
 from tests.support.aws import ROLE
@@ -63,7 +63,7 @@ def posted_by_a_container(dock: Dock, path: str, posted: Json) -> tuple[int, Jso
     """The answer to a function that posts something, by its container's door."""
 
     def asks(event: Any, runtime: Runtime) -> Any:
-        port = next(p for p, way in runtime.spec.forwards.items() if way == launch.TASK_SERVICE)
+        port = next(p for p, way in runtime.spec.forwards.items() if way == spec.TASK_SERVICE)
         connection = http.client.HTTPConnection("localhost", port)
         connection.sock = runtime.connect(f"localhost:{port}")
         connection.sock.settimeout(30)
@@ -267,7 +267,7 @@ def test_between_the_check_and_the_connection_nothing_is_looked_up_again(
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
 
-    assert webhook.Caller().post(f"http://hook.example:{port}/", b"{}", FROM_HERE) is None
+    assert webhook_client.Caller().post(f"http://hook.example:{port}/", b"{}", FROM_HERE) is None
 
     assert asked == ["hook.example", "127.0.0.1"]  # the second is a number already
 
@@ -276,12 +276,12 @@ def test_the_address_that_is_connected_to_is_judged_before_anything_is_sent(
     hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = int(hook.url.split(":")[2].partition("/")[0])
-    monkeypatch.setattr(webhook, "_addresses", lambda *_: ["127.0.0.1"])  # unchecked
+    monkeypatch.setattr(webhook_client, "_addresses", lambda *_: ["127.0.0.1"])  # unchecked
 
-    with pytest.raises(webhook.Refused, match="this machine"):
-        webhook.Caller().post(hook.url, b"{}", Reach(this_machine=False, own_ports=()))
-    with pytest.raises(webhook.Refused, match="does not call itself"):
-        webhook.Caller().post(hook.url, b"{}", Reach(this_machine=True, own_ports={port}))
+    with pytest.raises(webhook_client.Refused, match="this machine"):
+        webhook_client.Caller().post(hook.url, b"{}", Reach(this_machine=False, own_ports=()))
+    with pytest.raises(webhook_client.Refused, match="does not call itself"):
+        webhook_client.Caller().post(hook.url, b"{}", Reach(this_machine=True, own_ports={port}))
 
     assert hook.calls == []
 
@@ -447,7 +447,7 @@ def test_a_redirect_is_never_followed(hook: Hook, status: int) -> None:
     with Hook() as other:
         hook.behaviours = [partial(answer, status=status, Location=other.url)]
 
-        problem = webhook.Caller().post(hook.url, b"{}", FROM_HERE)
+        problem = webhook_client.Caller().post(hook.url, b"{}", FROM_HERE)
 
         assert problem == f"HTTP status {status}"
         assert (len(hook.calls), other.calls) == (1, [])
@@ -491,7 +491,7 @@ def test_an_answer_without_an_end_is_not_read(hook: Hook) -> None:
 
     hook.behaviours = [flood]
 
-    assert webhook.Caller().post(hook.url, b"{}", FROM_HERE) is None
+    assert webhook_client.Caller().post(hook.url, b"{}", FROM_HERE) is None
     assert sent < 64 << 20  # what the kernel takes in for us
 
 
@@ -507,7 +507,7 @@ def test_headers_without_an_end_are_a_failed_attempt(hook: Hook) -> None:
 
     hook.behaviours = [flood]
 
-    problem = webhook.Caller(limit=5).post(hook.url, b"{}", FROM_HERE)
+    problem = webhook_client.Caller(limit=5).post(hook.url, b"{}", FROM_HERE)
 
     assert problem is not None
     assert "100 headers" in problem

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 import requests
 
-from emulator import ids
-from emulator.errors import StartupError
-from emulator.functions import code as code_module
-from emulator.functions import tree, unzip, zip_index
-from emulator.functions.code import MAX_ZIPPED, CodeStore
-from emulator.functions.sweeper import Sweeper
+from emulator.base import ids
+from emulator.base.errors import StartupError
+from emulator.lambdas.functions import code as code_module
+from emulator.lambdas.functions import tree, unzip, zip_index
+from emulator.lambdas.functions.code import MAX_ZIPPED, CodeStore
+from emulator.lambdas.functions.sweeper import Sweeper
 from tests.fidelity.conftest import live  # noqa: F401
 from tests.support.aws import ROLE, echo, lambda_client, refused
 from tests.support.builders import (

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from emulator.settings import Settings
-from emulator.web.wsgi import THREADS
+from emulator.base.settings import Settings
+from emulator.web.http.wsgi import THREADS
 from tests.service.conftest import StartDock
 from tests.support.builders import Dock, Gate, Json, summary
 from tests.support.fake_engine import Runtime

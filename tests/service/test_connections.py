@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from emulator.web.connection import Connection
+from emulator.web.http.connection import Connection
 from tests.support.builders import Dock, Gate, StartDock
 from tests.support.fake_engine import Runtime
 from tests.support.pipelined import Readable

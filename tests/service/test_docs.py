@@ -15,14 +15,16 @@ from typing import Any
 import pytest
 from werkzeug.routing import Rule
 
-from emulator.clock import SystemClock
-from emulator.errors import TaskdockError
-from emulator.functions import code
+from emulator.base.errors import TaskdockError
+from emulator.base.timing.clock import SystemClock
 from emulator.identity.directory import Directory
+from emulator.lambdas.functions import code
 from emulator.store.database import Store
-from emulator.web import openapi, permissions, wire
-from emulator.web.openapi_table import OPERATIONS, ZIP
-from emulator.web.problems import PROBLEMS
+from emulator.web.access import permissions
+from emulator.web.common import requests
+from emulator.web.common.problems import PROBLEMS
+from emulator.web.openapi import builder
+from emulator.web.openapi.operations import OPERATIONS, ZIP
 from tests.support.builders import Dock, app_of
 from tests.support.people import nobody
 
@@ -60,7 +62,7 @@ def codes(operation: Json, status: str) -> set[int]:
 
 
 def test_every_endpoint_is_described_and_nothing_else(url_map: Any) -> None:
-    served = {f"{method} {path}" for method, path, _ in openapi.endpoints(url_map)}
+    served = {f"{method} {path}" for method, path, _ in builder.endpoints(url_map)}
 
     assert served == set(OPERATIONS)
 
@@ -69,7 +71,7 @@ def test_an_endpoint_without_a_description_breaks_the_description(url_map: Any) 
     url_map.add(Rule("/walnuts", methods=["GET"], endpoint="walnuts"))
 
     with pytest.raises(TaskdockError, match="GET /walnuts"):
-        openapi.describe(url_map, strict=True)
+        builder.describe(url_map, strict=True)
 
 
 def test_every_permission_is_told(description: Json) -> None:
@@ -110,7 +112,7 @@ def test_what_the_health_says_of_a_server_that_fails_is_described(description: J
 def test_requests_are_described_by_the_models_that_check_them(description: Json) -> None:
     schemas = description["components"]["schemas"]
 
-    assert schemas["NewTask"] == wire.NewTask.model_json_schema()
+    assert schemas["NewTask"] == requests.NewTask.model_json_schema()
     assert schemas["NewFunction"]["properties"]["timeLimit"]["anyOf"][0]["minimum"] == 3
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.errors import NoSuchEndpoint
-from emulator.web import elsewhere, permissions
+from emulator.base.errors import NoSuchEndpoint
+from emulator.web.access import permissions
+from emulator.web.task_api import elsewhere
 from tests.support.builders import Dock
 from tests.support.people import administrator, nobody, refusal
 

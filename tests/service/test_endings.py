@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from emulator.clock import SystemClock
+from emulator.base.timing.clock import SystemClock
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from tests.support.builders import Dock, Gate, Json, StartDock, eventually, summary
 from tests.support.fake_engine import FakeContainer, Runtime, serve
@@ -303,7 +303,7 @@ def test_an_init_that_fails_once_succeeds_within_the_invocation(dock: Dock) -> N
 def test_a_runtime_that_cannot_be_stopped_takes_its_container_along(
     dock: Dock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.attendant._END_LIMIT", 0.1)
+    monkeypatch.setattr("emulator.lambdas.environment.operations._END_LIMIT", 0.1)
     monkeypatch.setattr(FakeContainer, "stop", lambda self: None)
     dock.deploy(lambda event, runtime: runtime.hang())
     dock.shorten(time_limit=1)
@@ -315,7 +315,7 @@ def test_a_runtime_that_cannot_be_stopped_takes_its_container_along(
 
 
 def test_a_log_has_an_end(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emulator.lambdas.environment.MAX_LOG", 1024 * 1024)
+    monkeypatch.setattr("emulator.lambdas.environment.environment.MAX_LOG", 1024 * 1024)
 
     def handler(event: Any, runtime: Runtime) -> Any:
         if "data" not in event:
@@ -475,7 +475,7 @@ def test_memory_can_run_out_during_init(dock: Dock) -> None:
 def test_a_runtime_that_never_asks_for_work_times_out(
     dock: Dock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.attendant.INIT_LIMIT", 0.5)
+    monkeypatch.setattr("emulator.lambdas.environment.operations.INIT_LIMIT", 0.5)
 
     def program(runtime: Runtime) -> None:
         runtime.print("loading")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from emulator.errors import EngineUnreachable
+from emulator.base.errors import EngineUnreachable
 from tests.support.builders import Dock, Gate, Json, StartDock, eventually, summary
 from tests.support.fake_engine import FakeContainer, FakeEngine, Runtime, serve
 
@@ -238,7 +238,7 @@ def test_a_wait_for_room_that_a_hanging_engine_does_not_make_is_no_want_of_room(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("emulator.engines.watch._SLOW", 0.1)
-    monkeypatch.setattr("emulator.tasks.service._DIRECT_PATIENCE", 2.0)
+    monkeypatch.setattr("emulator.tasks.queue.service._DIRECT_PATIENCE", 2.0)
     dock = start_dock(memory_budget=128)
     removing = threading.Event()
     remove = FakeContainer.remove

@@ -12,11 +12,11 @@ import requests
 from click.testing import CliRunner, Result
 
 import cli
-from emulator.clock import to_iso
-from emulator.tasks import reach, webhook
-from emulator.tasks.courier import Courier
-from emulator.tasks.events import Events
-from emulator.tasks.outbox import Outbox
+from emulator.base.timing.clock import to_iso
+from emulator.tasks.events import reach, webhook_client
+from emulator.tasks.events.events import Events
+from emulator.tasks.events.outbox import Outbox
+from emulator.tasks.events.webhook_sender import Courier
 from tests.support.builders import Dock, Json, StartDock, eventually, summary
 from tests.support.fake_engine import Runtime, serve
 from tests.support.hook import Hook, answer
@@ -391,13 +391,13 @@ def test_a_stop_that_cuts_a_call_off_costs_no_attempt(
 def test_a_webhook_has_all_its_time_once_and_not_for_each_byte(hook: Hook) -> None:
     hook.behaviours = [hook.drip, hook.hang]
 
-    problems = [webhook.Caller(limit=0.2).post(hook.url, b"{}", HERE) for _ in range(2)]
+    problems = [webhook_client.Caller(limit=0.2).post(hook.url, b"{}", HERE) for _ in range(2)]
 
     assert problems == ["no answer within 0.2 s"] * 2
 
 
 def test_nobody_listening_is_a_failed_attempt() -> None:
-    assert "refused" in (webhook.Caller().post("http://localhost:1/", b"{}", HERE) or "")
+    assert "refused" in (webhook_client.Caller().post("http://localhost:1/", b"{}", HERE) or "")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from emulator import strict_json
+from emulator.base import strict_json
 from tests.support.builders import Dock, Gate, Json, StartDock, summary
 from tests.support.fake_engine import Runtime
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import requests
 
-from emulator.app import Emulator
-from emulator.errors import StartupError
-from emulator.settings import Settings
+from emulator.base.errors import StartupError
+from emulator.base.settings import Settings
+from emulator.server.app import Emulator
 from emulator.store import database
 from tests.support.aws import FUNCTIONS, NAME
 from tests.support.builders import DATABASE, Dock, Gate, StartDock, eventually, summary

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import requests
 
-from emulator.app import Emulator
-from emulator.clock import SystemClock
-from emulator.disk import Disk, explain
-from emulator.errors import DiskFull, StartupError, TaskdockError
-from emulator.health import Health
-from emulator.notices import Notices
-from emulator.settings import Settings
+from emulator.base.errors import DiskFull, StartupError, TaskdockError
+from emulator.base.files.disk import Disk, explain
+from emulator.base.health import Health
+from emulator.base.notices import Notices
+from emulator.base.settings import Settings
+from emulator.base.timing.clock import SystemClock
+from emulator.server.app import Emulator
 from tests.support.aws import NAME
 from tests.support.builders import Dock, Gate, Json, base64_of, eventually, new_function, zip_of
 from tests.support.fake_engine import FakeEngine

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.data_folder import DataFolder, label_of
-from emulator.errors import StartupError
+from emulator.base.errors import StartupError
+from emulator.base.files.data_folder import DataFolder, label_of
 from tests.support.builders import DATABASE, Dock, eventually
 from tests.support.fake_engine import FakeEngine
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from emulator import app as composition
-from emulator.app import Emulator
-from emulator.closing import Part, close_all
-from emulator.errors import StartupError
-from emulator.notices import Notices
-from emulator.settings import Settings
-from emulator.tasks import webhook
-from emulator.tasks.reach import Reach
+from emulator.base.errors import StartupError
+from emulator.base.notices import Notices
+from emulator.base.settings import Settings
+from emulator.base.timing.closing import Part, close_all
+from emulator.server import app as composition
+from emulator.server.app import Emulator
+from emulator.tasks.events import webhook_client
+from emulator.tasks.events.reach import Reach
 from tests.support.builders import DATABASE, Dock, StartDock, eventually
 from tests.support.fake_engine import FakeEngine
 
@@ -98,7 +98,7 @@ def test_a_stop_does_not_wait_for_the_name_of_a_webhook(
     hook = {"eventTypes": ["task_failed"], "url": "http://127.0.0.1:9/x"}
     response = dock.call("POST", "/subscriptions", base="/events/v1", json=hook)
     assert response.status_code == 200, response.text
-    monkeypatch.setattr(webhook, "_addresses", slow)
+    monkeypatch.setattr(webhook_client, "_addresses", slow)
     dock.create_task("nobody")
     assert asked.wait(30)
 
@@ -112,9 +112,9 @@ def test_a_stop_does_not_wait_for_the_name_of_a_webhook(
 
 def test_a_webhook_whose_name_takes_too_long_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = threading.Event()
-    monkeypatch.setattr(webhook, "_addresses", lambda *_: answer.wait())
+    monkeypatch.setattr(webhook_client, "_addresses", lambda *_: answer.wait())
 
-    problem = webhook.Caller(0.05).post("http://wood:9/", b"{}", Reach(True, ()))
+    problem = webhook_client.Caller(0.05).post("http://wood:9/", b"{}", Reach(True, ()))
     assert problem == "no answer within 0.05 s"
     answer.set()
 

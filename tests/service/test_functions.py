@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from emulator.errors import BadConfiguration
-from emulator.functions.code import MAX_ZIPPED
-from emulator.functions.function import ImageConfig
-from emulator.functions.unzip import MAX_UNZIPPED
+from emulator.base.errors import BadConfiguration
+from emulator.lambdas.functions.code import MAX_ZIPPED
+from emulator.lambdas.functions.function import ImageConfig
+from emulator.lambdas.functions.unzip import MAX_UNZIPPED
 from tests.support.builders import Dock, StartDock, base64_of, new_function, summary, zip_of
 
 RESERVED = [

@@ -8,10 +8,10 @@ from threading import Event
 
 import pytest
 
+from emulator.base.errors import ImageNotAvailable
 from emulator.engines.source import Found
-from emulator.errors import ImageNotAvailable
-from emulator.functions.function import Function
-from emulator.lambdas.images_in_use import ImagesInUse
+from emulator.lambdas.environment.images_in_use import ImagesInUse
+from emulator.lambdas.functions.function import Function
 from tests.support.builders import Dock, Json, StartDock
 from tests.support.manual_clock import NOON
 

@@ -9,11 +9,11 @@ from typing import Any, NoReturn
 
 import pytest
 
-from emulator.lambdas.logs import LogLine
-from emulator.notices import Notices
+from emulator.base.notices import Notices
+from emulator.lambdas.log_line import LogLine
 from emulator.store.database import Store
-from emulator.tasks.backlog import InvocationRecord
-from emulator.tasks.journal import Journal, Record, Scribe
+from emulator.tasks.logs.invocation_record import InvocationRecord
+from emulator.tasks.logs.log_store import Journal, Record, Scribe
 from tests.support.manual_clock import NOON
 
 OWNER, OTHER = "a" * 24, "b" * 24
@@ -154,7 +154,7 @@ def test_each_line_is_written_once_while_others_read_and_write(journal: Journal)
 def test_what_cannot_be_written_for_long_is_dropped_before_it_fills_the_memory(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.tasks.journal._MOST", 100_000)
+    monkeypatch.setattr("emulator.tasks.logs.log_store._MOST", 100_000)
     told: list[tuple[str, dict[str, Any]]] = []
     notices = Notices()
     notices.subscribe(lambda name, facts: told.append((name, facts)))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from emulator.errors import StorageError
+from emulator.base.errors import StorageError
 from tests.support.aws import (
     ARN,
     NAME,

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from emulator.functions.catalog import Catalog
+from emulator.lambdas.functions.catalog import Catalog
 from tests.support.aws import (
     ARN,
     FUNCTIONS,

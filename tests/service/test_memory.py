@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import requests
 
+from emulator.base.errors import EngineError
 from emulator.engines.engine import ContainerSpec
-from emulator.errors import EngineError
 from emulator.lambdas.lifecycle import Move
 from tests.support.builders import DATABASE, LIMIT, Dock, Gate, Json, StartDock
 from tests.support.fake_engine import FakeContainer, FakeEngine, Runtime
@@ -115,9 +115,9 @@ def result(call: Future[requests.Response]) -> Any:
 def test_the_budget_is_never_exceeded_whatever_is_called_changed_retired_or_kept_in_stock(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch, engine: Weighing, seed: int
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.stock._CALM", 0.01)
-    monkeypatch.setattr("emulator.lambdas.keeper._ROUND", 0.02)
-    monkeypatch.setattr("emulator.lambdas.pool._SOON", 0.005)
+    monkeypatch.setattr("emulator.lambdas.pool.prewarmed._CALM", 0.01)
+    monkeypatch.setattr("emulator.lambdas.pool.idle_reaper._ROUND", 0.02)
+    monkeypatch.setattr("emulator.lambdas.pool.pool._SOON", 0.005)
     slow = random.Random(seed)
     engine.pause = lambda: slow.choice((0.0, 0.001, 0.02))
     dock = start_dock(engine=engine, prewarm=2, memory_budget=BUDGET, direct_concurrency=24)
@@ -207,7 +207,7 @@ def test_one_room_is_not_made_twice(start_dock: StartDock, engine: Weighing) -> 
 def test_who_evicts_does_not_start_in_the_room_that_somebody_else_was_given(
     start_dock: StartDock, engine: Weighing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.pool._SOON", 3600.0)
+    monkeypatch.setattr("emulator.lambdas.pool.pool._SOON", 3600.0)
     dock, stay = start_dock(engine=engine, memory_budget=256), Gate()
 
     def works_on(event: Json, runtime: Runtime) -> None:
@@ -234,7 +234,7 @@ def test_who_evicts_does_not_start_in_the_room_that_somebody_else_was_given(
 def test_what_cannot_be_removed_counts_until_it_is_and_is_told(
     start_dock: StartDock, engine: Weighing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.removals._PAUSE", 0.05)
+    monkeypatch.setattr("emulator.lambdas.pool.removals._PAUSE", 0.05)
     dock = start_dock(engine=engine, memory_budget=256)
     dock.deploy(lambda *_: "done")
     assert dock.execute().status_code == 200
@@ -255,8 +255,8 @@ def test_what_cannot_be_removed_counts_until_it_is_and_is_told(
 def test_another_gives_way_where_what_gave_way_first_cannot_be_removed(
     start_dock: StartDock, engine: Weighing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.room.STUCK", 0.2)
-    monkeypatch.setattr("emulator.lambdas.keeper._ROUND", 3600.0)
+    monkeypatch.setattr("emulator.lambdas.pool.room.STUCK", 0.2)
+    monkeypatch.setattr("emulator.lambdas.pool.idle_reaper._ROUND", 3600.0)
     dock = start_dock(engine=engine, memory_budget=256)
     for name in ("walnut-table", "oak-chair", "elm-desk"):
         dock.deploy(lambda *_: "done", name)
@@ -272,7 +272,7 @@ def test_another_gives_way_where_what_gave_way_first_cannot_be_removed(
 def test_what_is_retired_is_killed_at_once_however_many_wait_to_be_removed(
     start_dock: StartDock, engine: Weighing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.removals._SIDE_BY_SIDE", 1)
+    monkeypatch.setattr("emulator.lambdas.pool.removals._SIDE_BY_SIDE", 1)
     dock, gate = start_dock(engine=engine), Gate()
     dock.deploy(lambda _, runtime: gate.pass_(runtime))
     calls = [begin(dock) for _ in range(3)]
@@ -292,7 +292,7 @@ def test_what_is_retired_is_killed_at_once_however_many_wait_to_be_removed(
 def test_the_engine_makes_only_so_many_at_a_time_that_it_can_remove_as_many(
     start_dock: StartDock, engine: Weighing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.attendant._MAKES", 2)
+    monkeypatch.setattr("emulator.lambdas.environment.operations._MAKES", 2)
     dock = start_dock(engine=engine)
     engine.starting.clear()
     dock.deploy(lambda *_: "done")
@@ -422,8 +422,8 @@ def test_what_starts_for_a_function_that_has_changed_meanwhile_serves_that_call_
 def test_a_stop_does_not_wait_for_what_an_engine_that_hangs_is_making(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.stock._CALM", 0.0)
-    monkeypatch.setattr("emulator.lambdas.pool._STOP_LIMIT", 0.5)
+    monkeypatch.setattr("emulator.lambdas.pool.prewarmed._CALM", 0.0)
+    monkeypatch.setattr("emulator.lambdas.pool.pool._STOP_LIMIT", 0.5)
     dock = start_dock(prewarm=1)
     dock.engine.starting.clear()
     dock.deploy(lambda *_: None)
@@ -450,7 +450,7 @@ def test_a_stop_does_not_wait_for_what_an_engine_that_hangs_is_making(
 def test_a_stop_gives_back_a_task_whose_container_takes_longer_to_be_made(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.pool._STOP_LIMIT", 0.5)
+    monkeypatch.setattr("emulator.lambdas.pool.pool._STOP_LIMIT", 0.5)
     dock = start_dock(stop_grace=0.0)
     dock.engine.starting.clear()
     dock.deploy(lambda *_: None)
@@ -467,7 +467,7 @@ def test_a_stop_gives_back_a_task_whose_container_takes_longer_to_be_made(
 def test_a_stop_does_not_wait_for_an_engine_that_does_not_remove(
     start_dock: StartDock, engine: Weighing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.pool._STOP_LIMIT", 0.5)
+    monkeypatch.setattr("emulator.lambdas.pool.pool._STOP_LIMIT", 0.5)
     dock = start_dock(engine=engine)
     dock.deploy(lambda *_: None)
     assert dock.execute().status_code == 200
@@ -483,7 +483,7 @@ def test_a_stop_does_not_wait_for_an_engine_that_does_not_remove(
 def test_nothing_is_made_for_a_call_that_a_stop_has_ended_before_its_turn(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.attendant._STARTS", 1)
+    monkeypatch.setattr("emulator.lambdas.environment.operations._STARTS", 1)
     dock = start_dock()
     dock.engine.starting.clear()
     dock.deploy(lambda *_: None)

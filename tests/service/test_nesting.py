@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from emulator.strict_json import MAX_DEPTH
+from emulator.base.strict_json import MAX_DEPTH
 from tests.support.aws import NAME, post, refused
 from tests.support.builders import Dock, summary
 from tests.support.fake_engine import Runtime

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from requests_oauthlib import OAuth1
 
-from emulator.clock import SystemClock
-from emulator.errors import TaskdockError
+from emulator.base.errors import TaskdockError
+from emulator.base.timing.clock import SystemClock
 from emulator.identity.directory import Directory
 from emulator.store.database import Store
-from emulator.web import permissions
+from emulator.web.access import permissions
 from tests.support.builders import Dock, app_of, new_function
 from tests.support.fake_engine import serve
 from tests.support.people import Person, administrator, nobody, person, refusal

@@ -10,8 +10,8 @@ import pytest
 
 from emulator.engines.ending import ProgramExit
 from emulator.engines.source import Found
-from emulator.functions.function import Function
-from emulator.lambdas.environment import Environment
+from emulator.lambdas.environment.environment import Environment
+from emulator.lambdas.functions.function import Function
 from tests.support.builders import (
     LIMIT,
     Dock,
@@ -129,7 +129,7 @@ def test_invocations_side_by_side_each_have_an_environment(dock: Dock) -> None:
 def test_a_runtime_that_does_not_ask_again_serves_nobody_and_is_removed_in_the_end(
     dock: Dock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.invocation._SETTLE_LIMIT", 0.2)
+    monkeypatch.setattr("emulator.lambdas.invoke.invocation._SETTLE_LIMIT", 0.2)
 
     def handler(event: Json, runtime: Runtime) -> None:
         runtime.answer("done")
@@ -301,7 +301,7 @@ def test_where_nobody_set_a_budget_a_function_larger_than_that_runs_alone(
 def test_who_finds_no_room_in_time_is_told(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.tasks.service._DIRECT_PATIENCE", 0.2)
+    monkeypatch.setattr("emulator.tasks.queue.service._DIRECT_PATIENCE", 0.2)
     dock, gate = start_dock(memory_budget=128), Gate()
     dock.deploy(lambda event, runtime: gate.pass_(runtime))
     dock.create_task()
@@ -385,7 +385,7 @@ def test_a_freeze_follows_every_invocation(start_dock: StartDock) -> None:
 def test_a_call_that_follows_at_once_finds_its_environment_awake(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.pool._LINGER", 3600.0)
+    monkeypatch.setattr("emulator.lambdas.pool.pool._LINGER", 3600.0)
     engine = FakeEngine()
     dock = start_dock(engine=engine, freeze_after=0.0)
     dock.deploy(lambda event, runtime: "done")
@@ -552,7 +552,7 @@ def test_an_environment_whose_thaw_breaks_is_replaced(
 def test_slow_pulls_hold_up_no_environment_that_is_there(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.attendant._STARTS", 2)
+    monkeypatch.setattr("emulator.lambdas.environment.operations._STARTS", 2)
     dock, pulled = start_dock(freeze_after=0.0), Event()
     dock.deploy(lambda event, runtime: "done")
     dock.execute()
@@ -580,8 +580,8 @@ def test_who_waits_for_one_that_works_on_after_its_answer_gets_another(
     start_dock: StartDock, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when a second one has answered by the time that the first one's has run out."""
-    monkeypatch.setattr("emulator.lambdas.pool._SOON", 0.1)
-    monkeypatch.setattr("emulator.lambdas.invocation._SETTLE_LIMIT", 60.0)
+    monkeypatch.setattr("emulator.lambdas.pool.pool._SOON", 0.1)
+    monkeypatch.setattr("emulator.lambdas.invoke.invocation._SETTLE_LIMIT", 60.0)
     dock, over = start_dock(clock=clock), Event()
     answers = {"first": Event(), "second": Event()}
 

@@ -21,9 +21,9 @@ import pytest
 from jsonschema import Draft4Validator, FormatChecker
 from requests import Response
 
-from emulator import ids
-from emulator.clock import to_iso
-from emulator.functions import runtimes
+from emulator.base import ids
+from emulator.base.timing.clock import to_iso
+from emulator.lambdas.functions import runtimes
 from tests.service.conftest import StopLater
 from tests.support.builders import Dock, Gate, Json, new_function
 from tests.support.fake_engine import Runtime

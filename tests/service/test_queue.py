@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from emulator import ids
-from emulator.clock import to_epoch
-from emulator.functions.catalog import Catalog
-from emulator.functions.code import CodeStore
+from emulator.base import ids
+from emulator.base.timing.clock import to_epoch
+from emulator.lambdas.functions.catalog import Catalog
+from emulator.lambdas.functions.code import CodeStore
 from emulator.store.database import Store
 from emulator.store.query import Query
-from emulator.tasks import queue as statements
-from emulator.tasks.events import Events
-from emulator.tasks.queue import Queue
-from emulator.tasks.task import ZOMBIE, ErrorType, Move, Status, Task, TaskError, new_task
-from emulator.tasks.verdict import Verdict
+from emulator.tasks.events.events import Events
+from emulator.tasks.model.task import ZOMBIE, ErrorType, Move, Status, Task, TaskError, new_task
+from emulator.tasks.queue import queue as statements
+from emulator.tasks.queue.ending import Verdict
+from emulator.tasks.queue.queue import Queue
 from tests.support.manual_clock import NOON, ManualClock
 
 LATER = NOON + timedelta(days=1)

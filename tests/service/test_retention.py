@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from emulator.clock import to_iso
+from emulator.base.timing.clock import to_iso
 from emulator.store import size
 from emulator.store.database import Store
-from emulator.tasks import api_requests, retained
-from emulator.tasks.retained import KINDS, Kind
-from emulator.tasks.retention import Retention
+from emulator.tasks.api_functions import api_requests
+from emulator.tasks.retention import retained
+from emulator.tasks.retention.retained import KINDS, Kind
+from emulator.tasks.retention.retention import Retention
 from tests.support.aws import NAME, echo, facts, lambda_client
 from tests.support.builders import (
     Dock,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from emulator.clock import to_iso
+from emulator.base.timing.clock import to_iso
 from tests.support.builders import Dock, Json
 from tests.support.fake_engine import Runtime
 from tests.support.manual_clock import NOON, ManualClock

@@ -15,17 +15,17 @@ import pytest
 from click.testing import CliRunner
 
 import cli
-from emulator.clock import SystemClock, to_iso
-from emulator.functions.catalog import Catalog
-from emulator.functions.code import CodeStore
-from emulator.notices import Notices
+from emulator.base.notices import Notices
+from emulator.base.timing.clock import SystemClock, to_iso
+from emulator.lambdas.functions.catalog import Catalog
+from emulator.lambdas.functions.code import CodeStore
 from emulator.store.database import Store
 from emulator.store.query import Query
 from emulator.store.tables import ScheduleRunRow
-from emulator.tasks.events import Events
-from emulator.tasks.queue import Queue
-from emulator.tasks.task import Task
-from emulator.tasks.timetable import Timetable
+from emulator.tasks.events.events import Events
+from emulator.tasks.model.task import Task
+from emulator.tasks.queue.queue import Queue
+from emulator.tasks.schedules.schedules import Timetable
 from tests.support.builders import Dock, Json, StartDock, summary
 from tests.support.manual_clock import NOON, ManualClock
 

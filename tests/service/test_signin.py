@@ -11,13 +11,13 @@ from oauthlib.oauth1 import SIGNATURE_PLAINTEXT, Client
 from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth1
 
-from emulator.clock import to_epoch
-from emulator.errors import DuplicateRequest
+from emulator.base.errors import DuplicateRequest
+from emulator.base.timing.clock import to_epoch
 from emulator.identity.account import Application, Token
 from emulator.identity.directory import ADMINISTRATOR, FUNCTIONS
 from emulator.identity.tokens import Tokens
 from emulator.store.database import Store
-from emulator.web.oauth1 import Signer, Verifier
+from emulator.web.access.oauth1 import Signer, Verifier
 from tests.service.conftest import StartDock
 from tests.support.builders import Dock, new_function
 from tests.support.fake_engine import serve

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emulator import __version__
-from emulator.clock import to_iso
+from emulator.base.timing.clock import to_iso
 from tests.support.builders import Dock, Gate, Json, StartDock
 from tests.support.manual_clock import NOON, ManualClock
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from emulator.base.errors import EngineError
+from emulator.base.settings import Settings
 from emulator.engines.engine import ContainerSpec
-from emulator.errors import EngineError
-from emulator.settings import Settings
 from tests.support.builders import (
     LIMIT,
     Dock,
@@ -34,8 +34,8 @@ MEMORY = 128  # MB, of a function that says nothing else
 @pytest.fixture
 def stocked(start_dock: StartDock, monkeypatch: pytest.MonkeyPatch) -> Dock:
     """A dock that prepares one of each kind in use."""
-    monkeypatch.setattr("emulator.lambdas.stock._CALM", 0.05)
-    monkeypatch.setattr("emulator.lambdas.keeper._ROUND", 0.02)
+    monkeypatch.setattr("emulator.lambdas.pool.prewarmed._CALM", 0.05)
+    monkeypatch.setattr("emulator.lambdas.pool.idle_reaper._ROUND", 0.02)
     return start_dock(prewarm=1)
 
 
@@ -180,7 +180,7 @@ def test_nothing_is_prepared_while_something_starts(stocked: Dock) -> None:
 def test_what_waits_gives_way_to_a_call_that_needs_the_room(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.stock._CALM", 0.0)
+    monkeypatch.setattr("emulator.lambdas.pool.prewarmed._CALM", 0.0)
     dock = start_dock(prewarm=1, memory_budget=300)
     dock.deploy(lambda event, runtime: "small")
     await_stock(dock)
@@ -195,7 +195,7 @@ def test_what_waits_gives_way_to_a_call_that_needs_the_room(
 def test_nothing_is_prepared_where_something_else_would_have_to_go(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.stock._CALM", 0.0)
+    monkeypatch.setattr("emulator.lambdas.pool.prewarmed._CALM", 0.0)
     dock = start_dock(prewarm=1, memory_budget=200)
     dock.deploy(lambda event, runtime: None)
     dock.execute()
@@ -298,7 +298,7 @@ def test_an_image_is_never_run_ahead_since_people_build_it_anew(stocked: Dock) -
 def test_code_of_very_many_files_does_not_come_from_the_stock(
     stocked: Dock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.functions.code._FEW", 3)
+    monkeypatch.setattr("emulator.lambdas.functions.code._FEW", 3)
     files = {f"lib/{number}.py": "" for number in range(5)}
     stocked.deploy(say_what, code=base64_of(zip_of({**files, "lib/index.py": "many"})))
 
@@ -384,7 +384,7 @@ def test_where_none_is_wanted_none_is_prepared(dock: Dock) -> None:
 def test_what_is_prepared_is_taken_where_nothing_else_would_fit(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.stock._CALM", 0.0)
+    monkeypatch.setattr("emulator.lambdas.pool.prewarmed._CALM", 0.0)
     dock, gate = start_dock(prewarm=1, memory_budget=2 * MEMORY), Gate()
     dock.deploy(lambda event, runtime: gate.pass_(runtime))
     task = dock.create_task()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from emulator.reactor import Reactor
+from emulator.base.timing.reactor import Reactor
 from tests.support.builders import Dock, Json, StartDock, new_function
 from tests.support.fake_engine import Runtime
 
@@ -103,9 +103,9 @@ def change(dock: Dock, chance: random.Random, number: int) -> None:
 def test_in_a_storm_everyone_is_answered_and_nothing_is_held_afterwards(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch, broken: list[str], seed: int
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.stock._CALM", 0.02)
-    monkeypatch.setattr("emulator.lambdas.keeper._ROUND", 0.05)
-    monkeypatch.setattr("emulator.lambdas.invocation._SETTLE_LIMIT", 0.05)
+    monkeypatch.setattr("emulator.lambdas.pool.prewarmed._CALM", 0.02)
+    monkeypatch.setattr("emulator.lambdas.pool.idle_reaper._ROUND", 0.05)
+    monkeypatch.setattr("emulator.lambdas.invoke.invocation._SETTLE_LIMIT", 0.05)
     dock = start_dock(prewarm=2, memory_budget=1024, direct_concurrency=48, concurrency=16)
     for number, name in enumerate(FUNCTIONS):
         dock.deploy(handler, name, memoryLimit=(128, 256)[number % 2])

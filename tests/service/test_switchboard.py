@@ -13,8 +13,8 @@ from contextlib import closing
 import pytest
 
 from emulator.lambdas.outcome import Answer
-from emulator.web import peers
-from emulator.web.peers import MAX_CONNECTIONS, Peer
+from emulator.web.http import connection_limit
+from emulator.web.http.connection_limit import MAX_CONNECTIONS, Peer
 from tests.support.builders import Dock, Gate, StartDock, zip_of
 from tests.support.fake_engine import FakeContainer, serve
 from tests.support.wire import API, OK, Wire, invocations
@@ -221,14 +221,14 @@ def test_who_closes_connections_is_served_again(yard: Yard) -> None:
 def test_a_function_over_its_limit_is_refused_while_others_are_served(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(peers, "MAX_CONNECTIONS", 10)
-    monkeypatch.setattr(peers, "MAX_OF_A_FUNCTION", 20)
+    monkeypatch.setattr(connection_limit, "MAX_CONNECTIONS", 10)
+    monkeypatch.setattr(connection_limit, "MAX_OF_A_FUNCTION", 20)
     first, second, third = yard.of("greedy", 3)
     (neighbour,) = yard.of("neighbour")
     first.hold(10)
     second.hold(10)
 
-    third.hold(peers.A_FEW)
+    third.hold(connection_limit.A_FEW)
     assert not third.is_served()
 
     neighbour.hold(10)

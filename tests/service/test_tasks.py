@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from emulator.clock import to_iso
+from emulator.base.timing.clock import to_iso
 from tests.support.builders import Dock, Gate, Json, StartDock, summary
 from tests.support.fake_engine import Runtime
 from tests.support.manual_clock import NOON, ManualClock

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from emulator.errors import ExpiredAccessToken, NotFound, UnknownAccessToken
+from emulator.base.errors import ExpiredAccessToken, NotFound, UnknownAccessToken
 from emulator.identity.account import Application, TokenKind
 from emulator.identity.tokens import ACCESS_LIFE, Tokens
 from emulator.store.database import Store

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from requests_oauthlib import OAuth1
 
-from emulator.clock import to_iso
+from emulator.base.timing.clock import to_iso
 from tests.service.conftest import StartDock
 from tests.support.builders import Dock
 from tests.support.manual_clock import NOON

@@ -8,17 +8,18 @@ import pytest
 
 import cli
 from docs import charts, engines
-from emulator import errors
-from emulator.clock import SystemClock
-from emulator.functions import runtimes
+from emulator.base import errors
+from emulator.base.notices import Notices
+from emulator.base.settings import Settings
+from emulator.base.timing.clock import SystemClock
 from emulator.identity.directory import Directory
-from emulator.notices import Notices
-from emulator.settings import Settings
+from emulator.lambdas.functions import runtimes
 from emulator.store.database import Store
-from emulator.web import permissions, problems
-from emulator.web.admission import Openness
-from emulator.web.lambda_invoke import FUNCTIONS
-from emulator.web.task_service import create_app
+from emulator.web.access import permissions
+from emulator.web.access.admission import Openness
+from emulator.web.common import problems
+from emulator.web.lambda_api.invoke import FUNCTIONS
+from emulator.web.task_api.app import create_app
 from tests.engines.rows import ROWS, Seen
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from emulator.clock import to_iso
+from emulator.base.timing.clock import to_iso
 from tests.support.builders import Dock, zip_of
 
 Json = dict[str, Any]

@@ -17,16 +17,16 @@ import pytest
 import requests
 from flask import Flask
 
-from emulator.app import Emulator
-from emulator.clock import Clock
+from emulator.base.notices import Notices
+from emulator.base.settings import Settings
+from emulator.base.timing.clock import Clock
+from emulator.base.timing.loop import Loop
 from emulator.engines.source import Found
-from emulator.functions.function import Function
-from emulator.loop import Loop
-from emulator.notices import Notices
-from emulator.settings import Settings
+from emulator.lambdas.functions.function import Function
+from emulator.server.app import Emulator
 from emulator.store.database import Store
-from emulator.web.admission import Openness
-from emulator.web.task_service import create_app
+from emulator.web.access.admission import Openness
+from emulator.web.task_api.app import create_app
 from tests.support.answers import watched
 from tests.support.fake_engine import FakeEngine, FakeProgram, Handler, serve
 from tests.support.manual_clock import ManualClock

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import docker
 
-from emulator import ids
+from emulator.base import ids
 from tests.support import machine
 from tests.support.live import REPOSITORY
 

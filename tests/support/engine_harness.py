@@ -16,13 +16,13 @@ from typing import Any, Protocol
 
 import docker
 
-from emulator import ids
-from emulator.engines.docker import DockerEngine
+from emulator.base import ids
+from emulator.base.timing.reactor import Reactor
+from emulator.engines.docker.engine import DockerEngine
+from emulator.engines.docker.passages.passages import Passages, usual
 from emulator.engines.ending import ProgramExit
 from emulator.engines.engine import Container, ContainerSpec, Engine, Program
-from emulator.engines.passages import Passages, usual
-from emulator.engines.scratch import Scratch
-from emulator.reactor import Reactor
+from emulator.engines.linux.scratch_disk import Scratch
 from tests.support.builders import eventually
 from tests.support.fake_engine import FakeEngine, FakeProgram, Runtime
 

@@ -17,12 +17,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from emulator import ids
+from emulator.base import ids
+from emulator.base.errors import EngineUnreachable, StartFailed
+from emulator.base.timing.reactor import Reactor
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from emulator.engines.engine import ContainerSpec, Listener, Program
-from emulator.engines.lines import Lines
-from emulator.errors import EngineUnreachable, StartFailed
-from emulator.reactor import Reactor
+from emulator.engines.launcher.lines import Lines
 
 PEAK = 40 * 1024 * 1024  # bytes that every fake container says it used
 _KILLED = ProgramExit()

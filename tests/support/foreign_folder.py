@@ -8,10 +8,10 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from emulator.app import Emulator
-from emulator.errors import ForeignFile
-from emulator.own_folder import check
-from emulator.settings import Settings
+from emulator.base.errors import ForeignFile
+from emulator.base.files.own_folder import check
+from emulator.base.settings import Settings
+from emulator.server.app import Emulator
 from tests.support.builders import Dock
 from tests.support.fake_engine import FakeEngine
 

@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 import docker
 import requests
 
-from emulator.data_folder import label_of
-from emulator.lambdas.launch import LABEL
+from emulator.base.files.data_folder import label_of
+from emulator.lambdas.environment.spec import LABEL
 from tests.support.answers import watched
 
 Json = dict[str, Any]

@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emulator import ids
-from emulator.app import Emulator
-from emulator.clock import SystemClock
-from emulator.functions import runtimes
-from emulator.functions.function import Function
-from emulator.lambdas.environment import Environment
-from emulator.lambdas.invocation import Call
-from emulator.lambdas.invoker import Invoker
+from emulator.base import ids
+from emulator.base.timing.clock import SystemClock
+from emulator.lambdas.environment.environment import Environment
+from emulator.lambdas.functions import runtimes
+from emulator.lambdas.functions.function import Function
+from emulator.lambdas.invoke.invocation import Call
+from emulator.lambdas.invoke.invoker import Invoker
 from emulator.lambdas.lifecycle import State
 from emulator.lambdas.outcome import Answer, Failure, Outcome
+from emulator.server.app import Emulator
 from tests.support.live import TaskService, eventually, zipped
 
 _PATIENCE = 60.0  # seconds

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from emulator import places
+from emulator.base.files import places
 from tests.support.live import REPOSITORY
 
 PACKAGES = (

@@ -24,7 +24,7 @@ from types import TracebackType
 
 import docker
 
-from emulator.engines.locate import ping
+from emulator.engines.docker.locate import ping
 from tests.support import another_user, engine_init
 from tests.support.live import REPOSITORY, eventually
 

@@ -10,7 +10,7 @@ import requests
 from requests.auth import AuthBase
 from requests_oauthlib import OAuth1
 
-from emulator import ids
+from emulator.base import ids
 from emulator.identity.account import oauth1_variables
 from tests.support.answers import watched
 from tests.support.builders import Dock

@@ -25,7 +25,7 @@ from typing import Any
 
 import requests
 
-from emulator.engines.locate import ping
+from emulator.engines.docker.locate import ping
 from tests.support.live import REPOSITORY, eventually
 
 Json = dict[str, Any]

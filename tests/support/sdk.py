@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from emulator import places
+from emulator.base.files import places
 from tests.support.parts import missing
 
 VERSION = "8.14.1"

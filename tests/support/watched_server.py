@@ -106,7 +106,7 @@ class Watch:
 
 
 def main(folder: Path, settings: dict[str, Any]) -> None:
-    from emulator import memory
+    from emulator.base.machine import memory
     from emulator.identity import passwords
     from tests.support.builders import Dock
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from emulator.clock import SystemClock
+from emulator.base.timing.clock import SystemClock
 from emulator.engines.ending import ProgramExit
-from emulator.lambdas.invocation import Call
-from emulator.lambdas.invoker import Invoker
+from emulator.lambdas.invoke.invocation import Call
+from emulator.lambdas.invoke.invoker import Invoker
 from emulator.lambdas.outcome import Outcome
 from tests.support.builders import Dock
 from tests.support.fake_engine import FakeProgram, Runtime

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import docker
 
-from emulator import ids
+from emulator.base import ids
 
 
 class Workshop:

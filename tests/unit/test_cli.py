@@ -15,14 +15,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 import cli
+from emulator.base.errors import TaskdockError
+from emulator.base.settings import ImageChoice
+from emulator.base.timing.clock import SystemClock
 from emulator.client import demo, local_server
 from emulator.client.errors import NotStarted
 from emulator.client.local_server import LocalServer
-from emulator.clock import SystemClock
-from emulator.engines.images import ImageStatus, RuntimeStatus
+from emulator.engines.docker.images.images import ImageStatus, RuntimeStatus
 from emulator.engines.source import Found
-from emulator.errors import TaskdockError
-from emulator.settings import ImageChoice
 from tests.support.stub_service import StubService
 
 Taskdock = Callable[..., Result]
@@ -306,7 +306,7 @@ def test_runtimes_are_listed_without_a_server(
     taskdock: Taskdock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = RuntimeStatus("python3.12", "lambda/python:3.12", ImageStatus.PRESENT, 5_000_000)
-    monkeypatch.setattr("emulator.provision.survey_runtimes", lambda choice, show: [one])
+    monkeypatch.setattr("emulator.server.provision.survey_runtimes", lambda choice, show: [one])
 
     listed, printed = taskdock("runtimes"), taskdock("runtimes", "--json")
 
@@ -334,7 +334,7 @@ def test_where_images_come_from_is_an_option_and_a_variable(
         show("pulling it")
         return {id: Found(f"image-of/{id}") for id in ids}
 
-    monkeypatch.setattr("emulator.provision.ensure_images", ensure)
+    monkeypatch.setattr("emulator.server.provision.ensure_images", ensure)
 
     by_option = taskdock("images", "--images", chosen, "python3.11")
     monkeypatch.setenv("TASKDOCK_IMAGES", chosen)
@@ -417,7 +417,7 @@ def test_the_demo_runs_its_samples_on_a_server_that_is_there(
     taskdock: Taskdock, stub: StubService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "emulator.provision.build_sample_image", lambda folder, **_: f"built/{folder.name}"
+        "emulator.server.provision.build_sample_image", lambda folder, **_: f"built/{folder.name}"
     )
     error = {"name": "E", "message": "no"}
     stub.outcomes["hello-world-docker"] = [{"status": "failed", "error": error}]
@@ -458,7 +458,7 @@ def test_the_demo_tells_a_reason_once_whoever_failed_for_it() -> None:
 def test_the_demo_shows_only_the_end_of_a_failed_samples_log(
     taskdock: Taskdock, stub: StubService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.provision.build_sample_image", lambda *_, **__: "built")
+    monkeypatch.setattr("emulator.server.provision.build_sample_image", lambda *_, **__: "built")
     monkeypatch.setattr(stub, "first_lines", [f"line {number} " + "x" * 200 for number in range(9)])
     stub.outcomes["hello-world-python"] = [
         {"status": "failed", "error": {"name": "E", "message": "m"}}

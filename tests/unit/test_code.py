@@ -7,9 +7,9 @@ import zipfile
 
 import pytest
 
-from emulator.errors import BadFunctionCode
-from emulator.functions import code, unzip
-from emulator.functions.code import CodeStore
+from emulator.base.errors import BadFunctionCode
+from emulator.lambdas.functions import code, unzip
+from emulator.lambdas.functions.code import CodeStore
 from tests.support.zips import zipped
 
 FILE = stat.S_IFREG | 0o644

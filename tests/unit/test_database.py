@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.errors import StartupError
+from emulator.base.errors import StartupError
 from emulator.store.database import Store
 
 

@@ -8,7 +8,7 @@ from importlib import import_module
 
 import pytest
 
-from emulator.functions.function import MOST_DEPLOYERS, Function, ImageConfig, deployers
+from emulator.lambdas.functions.function import MOST_DEPLOYERS, Function, ImageConfig, deployers
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=timezone.utc)
 ADA, BEN = ("a" * 24,), ("b" * 24,)

@@ -20,18 +20,19 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import HostConfig
 
-from emulator.engines import passages, scratch
-from emulator.engines.docker import DockerEngine, look
+from emulator.base.errors import EngineUnreachable, NotReachable, StartFailed
+from emulator.base.health import Health
+from emulator.base.notices import Notices
+from emulator.base.settings import NetworkChoice
+from emulator.base.timing.reactor import Reactor
+from emulator.engines.docker.engine import DockerEngine, look
+from emulator.engines.docker.making import GLIMPSE
+from emulator.engines.docker.passages import passages
+from emulator.engines.docker.passages.passages import BySocket, usual
+from emulator.engines.docker.passages.paths import EnginePaths
 from emulator.engines.engine import Container, ContainerSpec
 from emulator.engines.launcher.door import Door, Doors
-from emulator.engines.making import GLIMPSE
-from emulator.engines.passages import BySocket, usual
-from emulator.engines.paths import EnginePaths
-from emulator.errors import EngineUnreachable, NotReachable, StartFailed
-from emulator.health import Health
-from emulator.notices import Notices
-from emulator.reactor import Reactor
-from emulator.settings import NetworkChoice
+from emulator.engines.linux import scratch_disk
 from tests.support.builders import eventually
 from tests.support.manual_clock import ManualClock
 
@@ -549,7 +550,7 @@ def test_disks_that_failed_are_told_and_tried_again_after_a_while(
     shop.create(engine)
     assert not engine.limits_storage  # not at once
 
-    monkeypatch.setattr(time, "monotonic", later(scratch._REST))
+    monkeypatch.setattr(time, "monotonic", later(scratch_disk._REST))
     shop.create(engine)
 
     assert engine.limits_storage
@@ -565,7 +566,7 @@ def test_what_an_engine_cannot_do_by_its_nature_is_not_tried_again(
         client, scratch=Disks(9), reopen_scratch=lambda: pytest.fail("asked again"), health=health
     )
 
-    monkeypatch.setattr(time, "monotonic", later(scratch._REST))
+    monkeypatch.setattr(time, "monotonic", later(scratch_disk._REST))
     shop.create(engine)
 
     (trouble,) = health.troubles()

@@ -14,12 +14,20 @@ from typing import Any
 import pytest
 import requests
 
-from emulator.doctor import judge_engine, judge_machine, machine, report
-from emulator.doctor.check import Check, perform
-from emulator.doctor.examination import Examination
-from emulator.doctor.finding import Finding, NotChecked, Status, broken, degraded, ok
-from emulator.doctor.judge_engine import Located
-from emulator.doctor.judge_machine import (
+from emulator.base.errors import NotReachable, StartFailed
+from emulator.base.settings import Settings
+from emulator.engines.docker.images import inquiries
+from emulator.engines.docker.images.inquiries import Asked
+from emulator.engines.docker.images.registry import Fault
+from emulator.engines.ending import ProgramExit
+from emulator.engines.facts import EngineFacts, Kind
+from emulator.server.doctor import machine
+from emulator.server.doctor.check import Check, perform
+from emulator.server.doctor.examination import Examination
+from emulator.server.doctor.judges import judge_engine, judge_machine, report
+from emulator.server.doctor.judges.finding import Finding, NotChecked, Status, broken, degraded, ok
+from emulator.server.doctor.judges.judge_engine import Located
+from emulator.server.doctor.judges.judge_machine import (
     UNLIMITED,
     DataFolder,
     Descriptors,
@@ -27,15 +35,8 @@ from emulator.doctor.judge_machine import (
     Loops,
     Room,
 )
-from emulator.doctor.shortfalls import shortfalls
-from emulator.engines import inquiries
-from emulator.engines.ending import ProgramExit
-from emulator.engines.facts import EngineFacts, Kind
-from emulator.engines.inquiries import Asked
-from emulator.engines.registry import Fault
-from emulator.errors import NotReachable, StartFailed
-from emulator.serve import _welcome
-from emulator.settings import Settings
+from emulator.server.doctor.shortfalls import shortfalls
+from emulator.server.serve import _welcome
 from tests.support.manual_clock import ManualClock
 
 GB = 1024**3

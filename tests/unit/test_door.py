@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 
 import pytest
 
-from emulator.engines.callers import Callers, callers
+from emulator.base.health import Health
+from emulator.base.timing.reactor import Reactor
 from emulator.engines.launcher import door as module
+from emulator.engines.launcher.callers import Callers, callers
 from emulator.engines.launcher.door import INSIDE, Door, Doors, Entrance
-from emulator.engines.probe import is_static
-from emulator.health import Health
-from emulator.reactor import Reactor
+from emulator.engines.standins.probe import is_static
 from tests.support.parts import missing
 
 T = TypeVar("T")

@@ -7,11 +7,11 @@ from threading import Thread
 
 import pytest
 
+from emulator.base.errors import EngineUnreachable
+from emulator.base.health import Health
+from emulator.base.notices import Notices
+from emulator.base.timing.loop import LONGEST_PAUSE
 from emulator.engines.watch import EngineWatch
-from emulator.errors import EngineUnreachable
-from emulator.health import Health
-from emulator.loop import LONGEST_PAUSE
-from emulator.notices import Notices
 from tests.support.manual_clock import ManualClock
 
 

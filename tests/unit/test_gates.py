@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from emulator.errors import NoPermission, NotSignedIn
+from emulator.base.errors import NoPermission, NotSignedIn
 from emulator.identity.account import EVERYTHING, NOBODY, Account
-from emulator.web import permissions
-from emulator.web.permissions import Gate
+from emulator.web.access import permissions
+from emulator.web.access.permissions import Gate
 
 ADA = Account(user_id="a" * 24, application_id="b" * 24, permissions=frozenset({"VIEW_TASKS"}))
 BOSS = Account(user_id="c" * 24, application_id="b" * 24, permissions=frozenset({EVERYTHING}))

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from emulator import health as module
-from emulator.health import Health, Trouble
-from emulator.notices import Notices
+from emulator.base import health as module
+from emulator.base.health import Health, Trouble
+from emulator.base.notices import Notices
 from tests.support.manual_clock import ManualClock
 
 

@@ -12,12 +12,12 @@ import pytest
 from docker.errors import ImageNotFound
 from requests.exceptions import ReadTimeout
 
-from emulator.engines.images import ImageRequest, Images
-from emulator.engines.registry import FIRST_WAIT, LONGEST_WAIT, Fault, Refusal
+from emulator.base.errors import EngineError, EngineUnreachable, ImageNotAvailable
+from emulator.base.settings import ImageChoice
+from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.images.registry import FIRST_WAIT, LONGEST_WAIT, Fault, Refusal
 from emulator.engines.source import Found
-from emulator.engines.standins import Progress, Standins
-from emulator.errors import EngineError, EngineUnreachable, ImageNotAvailable
-from emulator.settings import ImageChoice
+from emulator.engines.standins.standins import Progress, Standins
 from tests.support.builders import eventually
 
 AWS = "public.ecr.aws/lambda/python:3.11"

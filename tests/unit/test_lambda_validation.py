@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from emulator.web.lambda_problems import Refusal
-from emulator.web.lambda_validation import check
+from emulator.web.lambda_api.model.validation import check
+from emulator.web.lambda_api.problems import Refusal
 
 Json = dict[str, Any]
 

@@ -4,10 +4,10 @@ from datetime import datetime, timezone
 
 import pytest
 
-from emulator.functions.function import Function, ImageConfig
-from emulator.lambdas.launch import function_arn
-from emulator.web import lambda_answers, lambda_names, lambda_wire
-from emulator.web.lambda_problems import Refusal
+from emulator.lambdas.arns import function_arn
+from emulator.lambdas.functions.function import Function, ImageConfig
+from emulator.web.lambda_api import changes, configuration, function_names
+from emulator.web.lambda_api.problems import Refusal
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:oak"
 
@@ -31,20 +31,20 @@ def function(**fields):
     ],
 )
 def test_a_reference_is_a_name_and_an_arn_of_ours(text, qualifier, name, arn):
-    reference = lambda_names.parse(text, qualifier)
+    reference = function_names.parse(text, qualifier)
 
-    names = lambda_names.Names(None, function_arn)
+    names = function_names.Names(None, function_arn)
     assert (reference.name, names.arn(reference)) == (name, arn)
 
 
 @pytest.mark.parametrize("text", ["", "oak table", "oak/7", "a:b:c", "oak:", "arn:aws:s3:::oak"])
 def test_what_is_no_reference_is_refused(text):
     with pytest.raises(Refusal):
-        lambda_names.parse(text)
+        function_names.parse(text)
 
 
 def test_the_time_of_a_change_is_shown_as_aws_does():
-    shown = lambda_answers.configuration(function(), ARN, "x86_64", 0)
+    shown = configuration.configuration(function(), ARN, "x86_64", 0)
 
     assert shown["LastModified"] == "2026-01-02T03:04:05.678+0000"
 
@@ -52,8 +52,8 @@ def test_the_time_of_a_change_is_shown_as_aws_does():
 def test_the_revision_changes_with_every_change():
     first, second = function(), function(memory_limit=256)
 
-    assert lambda_answers.revision(first) == lambda_answers.revision(function())
-    assert lambda_answers.revision(first) != lambda_answers.revision(second)
+    assert configuration.revision(first) == configuration.revision(function())
+    assert configuration.revision(first) != configuration.revision(second)
 
 
 BEFORE = {"WOOD": "oak", "AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "DEBUG"}
@@ -77,13 +77,13 @@ BEFORE = {"WOOD": "oak", "AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL"
     ],
 )
 def test_the_log_format_is_kept_in_the_environment(body, environment):
-    assert lambda_wire.properties(body, BEFORE).get("environment") == environment
+    assert changes.properties(body, BEFORE).get("environment") == environment
 
 
 def test_without_a_level_json_logging_begins_at_info():
     body = {"LoggingConfig": {"LogFormat": "JSON"}}
 
-    assert lambda_wire.properties(body, {})["environment"] == {
+    assert changes.properties(body, {})["environment"] == {
         "AWS_LAMBDA_LOG_FORMAT": "JSON",
         "AWS_LAMBDA_LOG_LEVEL": "INFO",
     }
@@ -103,4 +103,4 @@ def test_without_a_level_json_logging_begins_at_info():
     ],
 )
 def test_what_takes_the_place_of_an_images_settings_is_read(sent, kept):
-    assert lambda_wire.properties({"ImageConfig": sent}, {})["image_config"] == kept
+    assert changes.properties({"ImageConfig": sent}, {})["image_config"] == kept

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from emulator.functions.function import Function, ImageConfig
-from emulator.lambdas import launch
+from emulator.lambdas import arns
+from emulator.lambdas.environment import spec
+from emulator.lambdas.functions.function import Function, ImageConfig
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=timezone.utc)
 OURS = {"API_OAUTH_TOKEN": "ours", "API_OAUTH_TOKEN_SECRET": "our secret"}
@@ -21,7 +22,7 @@ IMAGE = Function(name="oak", image="oak:1", update_timestamp=NOON)
 
 
 def program(function, *, custom_runtime=False, **more):
-    return launch.program(
+    return spec.program(
         function,
         environment_id="e" * 16,
         custom_runtime=custom_runtime,
@@ -37,8 +38,8 @@ def environment(**variables):
 
 
 def test_a_container_is_named_for_its_function_and_leads_to_both_listeners():
-    made = launch.spec(
-        name=launch.container_name("oak", "e" * 16),
+    made = spec.spec(
+        name=spec.container_name("oak", "e" * 16),
         environment_id="e" * 16,
         image="image",
         memory=128,
@@ -48,7 +49,7 @@ def test_a_container_is_named_for_its_function_and_leads_to_both_listeners():
 
     assert (made.name, made.memory, made.code) == ("taskdock-oak-eeeeeeee", 128, Path("/code"))
     assert made.labels == {"dev.taskdock.server": "s", "dev.taskdock.environment": "e" * 16}
-    assert made.forwards == {9001: launch.RUNTIME_API, 9002: launch.TASK_SERVICE}
+    assert made.forwards == {9001: spec.RUNTIME_API, 9002: spec.TASK_SERVICE}
     assert environment()["AWS_LAMBDA_RUNTIME_API"] == "127.0.0.1:9001"  # as on AWS
 
 
@@ -145,7 +146,7 @@ def test_what_a_user_sets_wins_where_lambda_lets_it():
 
 
 def test_the_region_and_the_credentials_are_those_that_were_set():
-    aws = launch.Aws(
+    aws = spec.Aws(
         region="eu-west-3", access_key_id="AKIA", secret_access_key="s", session_token=""
     )
 
@@ -154,7 +155,7 @@ def test_the_region_and_the_credentials_are_those_that_were_set():
     assert seen["AWS_REGION"] == seen["AWS_DEFAULT_REGION"] == "eu-west-3"
     assert (seen["AWS_ACCESS_KEY_ID"], seen["AWS_SECRET_ACCESS_KEY"]) == ("AKIA", "s")
     assert "AWS_SESSION_TOKEN" not in seen
-    assert launch.function_arn("oak", "eu-west-3") == (
+    assert arns.function_arn("oak", "eu-west-3") == (
         "arn:aws:lambda:eu-west-3:000000000000:function:oak"
     )
 
@@ -190,4 +191,4 @@ def test_a_custom_runtime_is_the_first_bootstrap_that_is_there():
 
 @pytest.mark.parametrize(("memory", "cpus"), [(128, 0.0724), (1769, 1.0), (10240, 5.788)])
 def test_the_cpu_is_shared_out_by_memory(memory, cpus):
-    assert launch.cpus(replace(OAK, memory_limit=memory)) == pytest.approx(cpus, abs=0.001)
+    assert spec.cpus(replace(OAK, memory_limit=memory)) == pytest.approx(cpus, abs=0.001)

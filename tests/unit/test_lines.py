@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.engines.lines import MAX_LINE, Lines
+from emulator.engines.launcher.lines import MAX_LINE, Lines
 
 FILL = b"x" * (MAX_LINE - 2)
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.engines import locate
-from emulator.errors import EngineUnreachable
+from emulator.base.errors import EngineUnreachable
+from emulator.engines.docker import locate
 
 Listen = Callable[..., str]
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from docker.auth import load_config
 
-from emulator.engines.docker import connect
-from emulator.engines.logins import Logins
-from emulator.errors import EngineUnreachable
+from emulator.base.errors import EngineUnreachable
+from emulator.engines.docker.engine import connect
+from emulator.engines.docker.images.logins import Logins
 
 ECR = "public.ecr.aws"
 _WRITTEN = {"auth": base64.b64encode(b"ada:secret").decode()}

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from emulator.engines.ending import ProgramExit
-from emulator.functions.function import Function
 from emulator.lambdas import outcome
-from emulator.lambdas.logs import InvocationLog, LogLine, Usage, message_of
+from emulator.lambdas.functions.function import Function
+from emulator.lambdas.invoke.platform_log import InvocationLog, Usage
+from emulator.lambdas.log_line import LogLine, message_of
 from emulator.lambdas.outcome import Answer
 from tests.support.manual_clock import NOON, ManualClock
 

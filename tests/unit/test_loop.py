@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from emulator import loop
-from emulator.loop import Loop
-from emulator.notices import Notices
+from emulator.base.notices import Notices
+from emulator.base.timing import loop
+from emulator.base.timing.loop import Loop
 from tests.support.builders import eventually
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from emulator.engines.ending import ProgramExit
-from emulator.lambdas.mailbox import Delivery, Mailbox, Verdict
+from emulator.lambdas.environment.mailbox import Delivery, Mailbox, Verdict
+from emulator.lambdas.environment.runtime_state import State
 from emulator.lambdas.outcome import MAX_RESPONSE, Answer, bad_response_mode
-from emulator.lambdas.runtime_state import State
 
 
 def delivery(id="one"):

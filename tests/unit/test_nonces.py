@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from emulator.errors import ForeignFile
-from emulator.health import Health
-from emulator.web import nonces as module
-from emulator.web.nonces import Nonces
+from emulator.base.errors import ForeignFile
+from emulator.base.health import Health
+from emulator.web.access import nonces as module
+from emulator.web.access.nonces import Nonces
 
 START = 1_700_000_000
 LIFETIME = 600

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from emulator.engines import passages
-from emulator.engines.callers import callers
+from emulator.base.timing.reactor import Reactor
+from emulator.engines.docker.passages import passages
+from emulator.engines.docker.passages.passages import HOST, ByNetwork, BySocket, usual
+from emulator.engines.docker.passages.paths import EnginePaths
+from emulator.engines.docker.passages.ways import ENGINES_OWN, LOOPBACK, Way
+from emulator.engines.launcher.callers import callers
 from emulator.engines.launcher.door import Doors
-from emulator.engines.passages import HOST, ByNetwork, BySocket, usual
-from emulator.engines.paths import EnginePaths
-from emulator.engines.ways import ENGINES_OWN, LOOPBACK, Way
-from emulator.reactor import Reactor
 
 SAME = EnginePaths(None)
 NEAR, FAR = Way(LOOPBACK, "192.0.2.7"), Way(LOOPBACK, ENGINES_OWN)

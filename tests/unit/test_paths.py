@@ -9,8 +9,14 @@ import docker
 import pytest
 from docker.errors import APIError, NotFound
 
-from emulator.engines.paths import EnginePaths, Mount, own_id, own_mounts, read_mounts
-from emulator.errors import EngineUnreachable
+from emulator.base.errors import EngineUnreachable
+from emulator.engines.docker.passages.paths import (
+    EnginePaths,
+    Mount,
+    own_id,
+    own_mounts,
+    read_mounts,
+)
 
 ID = "218326a41b4b0aa627fae86bafe1412618073394e82822ba7188dc12dd407ad0"
 

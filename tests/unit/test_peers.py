@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.web.peers import A_FEW, MAX_CONNECTIONS, MAX_OF_A_FUNCTION, Crowd, Peer
+from emulator.web.http.connection_limit import (
+    A_FEW,
+    MAX_CONNECTIONS,
+    MAX_OF_A_FUNCTION,
+    Crowd,
+    Peer,
+)
 
 
 def calls(environment: str, function: str = "oak", count: int = 1) -> list[Peer]:

@@ -3,14 +3,8 @@
 import pytest
 
 from emulator.lambdas.lifecycle import State
-from emulator.lambdas.placement import (
-    Slot,
-    held,
-    serve_from,
-    serving_soon,
-    to_freeze,
-    to_retire,
-)
+from emulator.lambdas.pool.placement import serve_from, serving_soon, to_freeze, to_retire
+from emulator.lambdas.slot import Slot, held
 
 IDLE = (State.READY, State.FROZEN, State.DOWN)
 

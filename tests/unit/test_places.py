@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from emulator import places
-from emulator.engines import locate
-from emulator.engines.standins import exclusive
-from emulator.errors import StartupError
+from emulator.base.errors import StartupError
+from emulator.base.files import places
+from emulator.engines.docker import locate
+from emulator.engines.standins.standins import exclusive
 
 NOBODY = 65534
 NOT_WRITABLE = "/proc/home"  # not by root either

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from emulator.engines.pull import Layers, Puller, awaited
-from emulator.engines.standins import Progress
-from emulator.provision import teller
+from emulator.engines.docker.images.pull import Layers, Puller, awaited
+from emulator.engines.standins.standins import Progress
+from emulator.server.provision import teller
 from tests.support.manual_clock import ManualClock
 
 REF = "public.ecr.aws/lambda/python:3.11"

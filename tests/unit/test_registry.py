@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from emulator.engines.registry import Fault, Memory, fault_of, pause, refusal_of, registry_of
+from emulator.engines.docker.images.registry import (
+    Fault,
+    Memory,
+    fault_of,
+    pause,
+    refusal_of,
+    registry_of,
+)
 
 HOST = "public.ecr.aws"
 

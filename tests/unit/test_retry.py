@@ -4,9 +4,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from emulator.functions.function import RetryPolicy
-from emulator.tasks.retry import next_attempt
-from emulator.tasks.task import ErrorType, Status, Task, TaskError
+from emulator.lambdas.functions.function import RetryPolicy
+from emulator.tasks.model.task import ErrorType, Status, Task, TaskError
+from emulator.tasks.queue.retry import next_attempt
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 ON = RetryPolicy(enabled=True)

@@ -8,8 +8,8 @@ import random
 import pytest
 
 from emulator.lambdas.lifecycle import State
-from emulator.lambdas.placement import Slot
-from emulator.lambdas.room import Room
+from emulator.lambdas.pool.room import Room
+from emulator.lambdas.slot import Slot
 
 IDLE = (State.READY, State.FROZEN, State.DOWN)
 NOW = 1000.0

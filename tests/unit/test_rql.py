@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.clock import to_iso, to_milliseconds
-from emulator.errors import BadQuery
+from emulator.base.errors import BadQuery
+from emulator.base.timing.clock import to_iso, to_milliseconds
 from emulator.store.query import (
     And,
     Compare,
@@ -27,7 +27,7 @@ from emulator.store.query import (
     Sort,
     Value,
 )
-from emulator.web.rql import (
+from emulator.web.common.rql import (
     MAX_LENGTH,
     FunctionLogQuery,
     LogQuery,

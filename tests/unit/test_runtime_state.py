@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.lambdas import runtime_state
-from emulator.lambdas.runtime_state import State
+from emulator.lambdas.environment import runtime_state
+from emulator.lambdas.environment.runtime_state import State
 
 ALLOWED = {
     ("Started", "Ready"): "Ready",

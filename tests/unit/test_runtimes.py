@@ -2,9 +2,9 @@ from datetime import date
 
 import pytest
 
-from emulator import errors, resources
-from emulator.engines.standins import Standins
-from emulator.functions import runtimes
+from emulator.base import errors, resources
+from emulator.engines.standins.standins import Standins
+from emulator.lambdas.functions import runtimes
 
 LAMBDAS = """
     nodejs nodejs4.3 nodejs6.10 nodejs8.10 nodejs10.x nodejs12.x nodejs14.x nodejs16.x nodejs18.x

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from emulator.engines import scratch
-from emulator.engines.scratch import LoopScratch, open_scratch
-from emulator.errors import StartFailed
+from emulator.base.errors import StartFailed
+from emulator.engines.linux import scratch_disk
+from emulator.engines.linux.scratch_disk import LoopScratch, open_scratch
 
 
 def test_a_user_without_privileges_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -26,21 +26,21 @@ def test_another_system_than_linux_has_none(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_machine_without_the_tools_says_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(scratch, "_tool", lambda name: None)
+    monkeypatch.setattr(scratch_disk, "_tool", lambda name: None)
 
     assert open_scratch(tmp_path) == "mkfs.ext4 and debugfs is not installed"
 
 
 def test_a_machine_without_loop_devices_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(scratch, "_tool", lambda name: "true")
-    monkeypatch.setattr(scratch, "_CONTROL", tmp_path / "no-loop-control")
+    monkeypatch.setattr(scratch_disk, "_tool", lambda name: "true")
+    monkeypatch.setattr(scratch_disk, "_CONTROL", tmp_path / "no-loop-control")
 
     assert "no-loop-control" in open_scratch(tmp_path / "data")
 
 
 def test_a_disk_that_cannot_be_made_is_a_start_that_failed(tmp_path: Path):
-    def full(size: int) -> list[scratch.Piece]:
+    def full(size: int) -> list[scratch_disk.Piece]:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     disks = LoopScratch(tmp_path)

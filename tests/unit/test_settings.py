@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.errors import StartupError
-from emulator.settings import Settings
+from emulator.base.errors import StartupError
+from emulator.base.settings import Settings
 
 
 def test_a_given_value_wins_over_the_environment_and_that_over_the_default():

@@ -9,8 +9,8 @@ from benchmarks.speed.stacks import OTHER, shares
 
 def test_a_sample_is_of_the_part_of_its_innermost_frame_that_has_one():
     stacks = [
-        "run (flask/app.py:1);call (emulator/tasks/runner.py:5);dumps (json/encoder.py:9) 3",
-        "run (flask/app.py:1);call (emulator/tasks/runner.py:5);read (peewee.py:2) 5",
+        "run (flask/app.py:1);call (emulator/tasks/queue/runner.py:5);dumps (json/encoder.py:9) 3",
+        "run (flask/app.py:1);call (emulator/tasks/queue/runner.py:5);read (peewee.py:2) 5",
         "_bootstrap (threading.py:1) 2",
     ]
 
@@ -24,10 +24,10 @@ def test_a_sample_is_of_the_part_of_its_innermost_frame_that_has_one():
 @pytest.mark.parametrize(
     ("file", "part"),
     [
-        ("emulator/web/runtime_api.py", "the Runtime API's endpoints"),
-        ("emulator/web/task_service.py", "endpoints for callers"),
+        ("emulator/web/runtime_api/endpoints.py", "the Runtime API's endpoints"),
+        ("emulator/web/task_api/app.py", "endpoints for callers"),
         ("emulator/engines/launcher/door.py", "launchers and their doors"),
-        ("emulator/lambdas/logs.py", "what containers print"),
+        ("emulator/lambdas/invoke/platform_log.py", "what containers print"),
     ],
 )
 def test_a_file_is_of_the_first_part_that_fits(file, part):

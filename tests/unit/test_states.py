@@ -4,11 +4,11 @@ from itertools import product
 
 import pytest
 
-from emulator.errors import IllegalMove
+from emulator.base.errors import IllegalMove
 from emulator.lambdas import lifecycle
 from emulator.lambdas.lifecycle import State
-from emulator.tasks import task
-from emulator.tasks.task import FINAL, Status
+from emulator.tasks.model import task
+from emulator.tasks.model.task import FINAL, Status
 
 RUNNING = [State.STARTING, State.READY, State.BUSY, State.SETTLING, State.FROZEN]
 LIVING = [*RUNNING, State.DOWN]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.errors import (
+from emulator.base.errors import (
     DatabaseDamaged,
     DatabaseLocked,
     DataFolderLost,

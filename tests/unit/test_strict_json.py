@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from emulator import strict_json
+from emulator.base import strict_json
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from emulator.tasks.subscription import (
+from emulator.tasks.model.subscription import (
     ServiceEvent,
     Subscription,
     is_told,
     next_attempt,
     of_failure,
 )
-from emulator.tasks.task import ZOMBIE, Status, Task, new_task
+from emulator.tasks.model.task import ZOMBIE, Status, Task, new_task
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=timezone.utc)
 ID = "0123456789abcdef01234567"

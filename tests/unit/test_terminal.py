@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from emulator.terminal import printable, shown
+from emulator.base.terminal import printable, shown
 
 
 class Terminal(io.StringIO):

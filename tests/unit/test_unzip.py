@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from emulator.errors import BadFunctionCode
-from emulator.functions import tree, unzip
-from emulator.functions.unzip import unpack
+from emulator.base.errors import BadFunctionCode
+from emulator.lambdas.functions import tree, unzip
+from emulator.lambdas.functions.unzip import unpack
 from tests.support import another_user, parts
 from tests.support.zips import zipped
 
@@ -454,8 +454,8 @@ CLOSED = [
 AS_ANOTHER = """
 import hashlib, os, stat, sys
 from pathlib import Path
-from emulator.functions import tree
-from emulator.functions.code import CodeStore
+from emulator.lambdas.functions import tree
+from emulator.lambdas.functions.code import CodeStore
 
 assert os.geteuid() != 0
 store = CodeStore(Path("code"))

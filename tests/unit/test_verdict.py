@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from emulator.errors import (
+from emulator.base.errors import (
     EngineError,
     EngineUnreachable,
     ImageNotAvailable,
     NotReachable,
     StartFailed,
 )
-from emulator.functions.function import RetryPolicy
+from emulator.lambdas.functions.function import RetryPolicy
 from emulator.lambdas.outcome import (
     Answer,
     Cause,
@@ -22,9 +22,9 @@ from emulator.lambdas.outcome import (
     stopped,
     vanished,
 )
-from emulator.tasks import verdict
-from emulator.tasks.task import ErrorType, Move, TaskError
-from emulator.tasks.verdict import Verdict
+from emulator.tasks.model.task import ErrorType, Move, TaskError
+from emulator.tasks.queue import ending
+from emulator.tasks.queue.ending import Verdict
 from tests.unit.test_retry import attempt
 
 ON, OFF = RetryPolicy(enabled=True), RetryPolicy()
@@ -33,30 +33,30 @@ ERROR = TaskError(ErrorType.RUNTIME, "Glue", "dry")
 
 
 def test_an_answer_completes_a_task_however_it_was_started():
-    assert verdict.of_queued(attempt(0), Answer(b"1"), ON) == Verdict(Move.SUCCEEDED)
-    assert verdict.of_direct(Answer(b"1")) == Verdict(Move.SUCCEEDED)
+    assert ending.of_queued(attempt(0), Answer(b"1"), ON) == Verdict(Move.SUCCEEDED)
+    assert ending.of_direct(Answer(b"1")) == Verdict(Move.SUCCEEDED)
 
 
 def test_a_failure_is_tried_again_while_the_policy_says_so():
-    again = verdict.of_queued(attempt(0), GLUE, ON)
+    again = ending.of_queued(attempt(0), GLUE, ON)
 
     assert again == Verdict(Move.RETRIED, ERROR, timedelta(seconds=2))
-    assert verdict.of_queued(attempt(3), GLUE, ON) == Verdict(Move.FAILED, ERROR)
-    assert verdict.of_queued(attempt(0), GLUE, OFF) == Verdict(Move.FAILED, ERROR)
+    assert ending.of_queued(attempt(3), GLUE, ON) == Verdict(Move.FAILED, ERROR)
+    assert ending.of_queued(attempt(0), GLUE, OFF) == Verdict(Move.FAILED, ERROR)
 
 
 def test_a_direct_execution_is_never_tried_again():
-    assert verdict.of_direct(GLUE) == Verdict(Move.FAILED, ERROR)
+    assert ending.of_direct(GLUE) == Verdict(Move.FAILED, ERROR)
 
 
 def test_what_a_stop_has_cut_off_is_given_back_unless_a_caller_waits():
-    assert verdict.of_queued(attempt(0), stopped(), ON) == Verdict(Move.RELEASED)
-    assert verdict.of_direct(stopped()).move is Move.FAILED
+    assert ending.of_queued(attempt(0), stopped(), ON) == Verdict(Move.RELEASED)
+    assert ending.of_direct(stopped()).move is Move.FAILED
 
 
 @pytest.mark.parametrize("cause", list(Cause))
 def test_only_what_could_not_be_started_or_was_cut_off_is_an_invocation_error(cause):
-    error = verdict.error_of(replace(GLUE, cause=cause))
+    error = ending.error_of(replace(GLUE, cause=cause))
 
     of_invocation = cause.name in ("START", "UNAVAILABLE", "LOST", "STOPPED")
     assert error.type is (ErrorType.INVOCATION if of_invocation else ErrorType.RUNTIME)
@@ -65,9 +65,9 @@ def test_only_what_could_not_be_started_or_was_cut_off_is_an_invocation_error(ca
 def test_what_the_engine_is_at_fault_for_is_given_back_and_no_attempt_is_spent():
     gone = could_not_start(EngineUnreachable("no such socket"))
 
-    assert verdict.of_queued(attempt(0), gone, ON) == Verdict(Move.RELEASED)
-    assert verdict.of_queued(attempt(3), gone, OFF) == Verdict(Move.RELEASED)
-    assert verdict.of_direct(gone) == Verdict(
+    assert ending.of_queued(attempt(0), gone, ON) == Verdict(Move.RELEASED)
+    assert ending.of_queued(attempt(3), gone, OFF) == Verdict(Move.RELEASED)
+    assert ending.of_direct(gone) == Verdict(
         Move.FAILED, TaskError(ErrorType.INVOCATION, "EngineUnreachable", "no such socket")
     )
 
@@ -76,7 +76,7 @@ def test_what_never_begins_is_not_given_back_for_ever():
     gone = could_not_start(EngineUnreachable("no such socket"))
     task = replace(attempt(0), claim=100)
 
-    assert verdict.of_queued(task, gone, OFF).move is Move.FAILED
+    assert ending.of_queued(task, gone, OFF).move is Move.FAILED
 
 
 @pytest.mark.parametrize(
@@ -95,13 +95,13 @@ def test_the_class_of_an_engines_error_says_whose_fault_it_is(error, cause):
 
 
 def test_what_vanished_with_its_container_is_given_back_only_if_it_had_not_begun():
-    lost = verdict.of_queued(attempt(0), vanished(begun=True), ON)
+    lost = ending.of_queued(attempt(0), vanished(begun=True), ON)
 
-    assert verdict.of_queued(attempt(0), vanished(begun=False), ON) == Verdict(Move.RELEASED)
+    assert ending.of_queued(attempt(0), vanished(begun=False), ON) == Verdict(Move.RELEASED)
     assert lost.move is Move.FAILED
     assert (lost.error.type, lost.error.name) == (ErrorType.INVOCATION, "zombieTaskCleaned")
-    assert verdict.of_direct(vanished(begun=True)) == lost
+    assert ending.of_direct(vanished(begun=True)) == lost
 
 
 def test_what_could_not_be_started_may_be_tried_again_too():
-    assert verdict.of_queued(attempt(0), not_started("NoRoom", ""), ON).move is Move.RETRIED
+    assert ending.of_queued(attempt(0), not_started("NoRoom", ""), ON).move is Move.RETRIED

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from emulator.engines.ways import ENGINES_OWN, LOOPBACK, Way, ways
+from emulator.engines.docker.passages.ways import ENGINES_OWN, LOOPBACK, Way, ways
 
 BY_THE_ENGINE = Way(LOOPBACK, ENGINES_OWN)
 
@@ -37,7 +37,7 @@ def test_another_machine_calls_the_address_from_which_it_is_called(
         def getsockname(self) -> tuple[str, int]:
             return "192.0.2.7", 40000
 
-    monkeypatch.setattr("emulator.engines.ways.socket.socket", Caller)
+    monkeypatch.setattr("emulator.engines.docker.passages.ways.socket.socket", Caller)
 
     assert ways(f"{scheme}://engine.example:2376") == (
         Way("192.0.2.7", "192.0.2.7"),

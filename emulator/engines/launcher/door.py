@@ -20,12 +20,13 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Protocol
 
-from emulator import ids, own_files
-from emulator.descriptors import DESCRIPTORS, EXHAUSTED, OUT_OF_DESCRIPTORS
-from emulator.engines.callers import Callers
+from emulator.base import ids
+from emulator.base.errors import ForeignFile
+from emulator.base.files import own_files
+from emulator.base.health import Health
+from emulator.base.machine.descriptors import DESCRIPTORS, EXHAUSTED, OUT_OF_DESCRIPTORS
+from emulator.engines.launcher.callers import Callers
 from emulator.engines.launcher.frames import CONTROL
-from emulator.errors import ForeignFile
-from emulator.health import Health
 
 INSIDE = "/dev/taskdock"
 """The folder's path in a container: below /dev it does not count as a change to the image."""

@@ -1,0 +1,50 @@
+"""Lookout: looks every second whether what a server relies on is there, and works again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from emulator.base.errors import DataFolderLost
+from emulator.base.health import Health
+from emulator.base.notices import Notices
+from emulator.base.timing.loop import Loop
+
+DATA_FOLDER = "data folder"
+"""The trouble's name in `Health`."""
+_ROUND = 1.0  # seconds
+
+
+class Lookout(Loop):
+    name = "lookout"
+
+    def __init__(
+        self,
+        *,
+        faults: Sequence[Callable[[], str | None]],
+        refuse: Callable[[DataFolderLost], object],
+        look_again: Sequence[Callable[[], object]],
+        give_up: Callable[[str], object],
+        health: Health,
+        notices: Notices,
+    ) -> None:
+        """`faults`: each says why what is written would be lost, or None; then `refuse` has nothing
+        written any more, and `give_up` is told the reason, once. `look_again`: each clears the
+        troubles that are over."""
+        super().__init__(notices)
+        self._faults = faults
+        self._refuse = refuse
+        self._look_again = look_again
+        self._give_up = give_up
+        self._health = health
+        self._lost = False
+
+    def run_once(self) -> float:
+        for fault in self._faults:
+            if not self._lost and (reason := fault()):
+                self._lost = True
+                self._refuse(DataFolderLost(reason))
+                self._health.report(DATA_FOLDER, reason)
+                self._give_up(reason)
+        for look in self._look_again:
+            look()
+        return _ROUND

@@ -1,0 +1,103 @@
+"""Which folder a data folder's path means, and whether it is the user's own.
+
+A checkout or an archive may bring a folder of the default name, with whatever is good for those who
+have made it: so that one is never a link, none is tracked by a repository, and each belongs to the
+user. A link that the user names by --data-dir is an order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import stat
+import tempfile
+from pathlib import Path
+
+from emulator.base.errors import ForeignFile
+from emulator.base.files import own_files
+from emulator.base.files.tracked import tracker
+
+DEFAULT = Path(".taskdock")
+LOCK, IDENTITY, CREDENTIALS, ADMINISTRATOR = "lock", "id", "credentials", "administrator"
+NONCES = "nonces"
+DATABASE = "taskdock.db"
+DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal")
+FILES = (LOCK, IDENTITY, CREDENTIALS, ADMINISTRATOR, NONCES, *DATABASE_FILES, ".gitignore")
+FOLDERS = ("code", "doors")
+
+
+def check(path: Path) -> Path:
+    """The folder, as an absolute path without links; it may be missing.
+
+    Changes nothing. Raises `ForeignFile`, which says what is wrong and what to do, and `OSError`.
+    """
+    given = path.parent.resolve() / path.name if path.name else path.resolve()
+    found = path.resolve()
+    if given.is_symlink():
+        _check_link(path, given, found)
+    for each in dict.fromkeys((given, found)):
+        top = tracker(each, (*FILES, *FOLDERS))
+        if top is not None:
+            raise ForeignFile(
+                f"the data folder {each} is tracked by the repository {top}, so what is in it may"
+                f" be anybody's: take it out (git rm -r --cached {shlex.quote(str(each))}), or"
+                " choose another --data-dir"
+            )
+    if own_files.check_is_folder(found):
+        _check_is_for_one(found)
+        _check_owner(found)
+        for name in FILES:
+            own_files.check(found / name)
+        for name in FOLDERS:
+            own_files.check(found / name, stat.S_IFDIR)
+    return found
+
+
+def _check_link(path: Path, given: Path, found: Path) -> None:
+    if path == DEFAULT:
+        raise ForeignFile(
+            f"{given} is a symbolic link, which a checkout may have brought; nothing was changed:"
+            f" remove it, or say that you want it: --data-dir {shlex.quote(str(found))}"
+        )
+    owner = given.lstat().st_uid
+    if owner not in own_files.owners() and owner != 0:
+        raise ForeignFile(
+            f"the data folder {given} is a symbolic link of {own_files.name_of(owner)}'s; nothing"
+            f" was changed: name the folder itself: --data-dir {shlex.quote(str(found))}"
+        )
+
+
+def _check_is_for_one(folder: Path) -> None:
+    mode = folder.stat().st_mode
+    if mode & stat.S_ISVTX and mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise ForeignFile(
+            f"the data folder {folder} is one that many users share; nothing was changed: name one"
+            f" of your own, such as --data-dir {shlex.quote(str(folder / 'taskdock'))}"
+        )
+
+
+def _check_owner(folder: Path) -> None:
+    """Three who are not the owner may have it, too. Who has called sudo is as good as root. What is
+    mounted in a container is given by who has started that. And where a file system decides by
+    itself whose everything is (FAT, a share, Docker Desktop's), it says nothing of people."""
+    owner = folder.stat().st_uid
+    if owner in own_files.owners() or (os.geteuid() == 0 and folder.is_mount()):
+        return
+    if owner == _owner_of_new(folder):
+        return
+    named, us = shlex.quote(str(folder)), os.geteuid()
+    theirs = own_files.name_of(owner)
+    remedy = f"run taskdock as {theirs}, " if us == 0 else ""
+    raise ForeignFile(
+        f"the data folder {folder} belongs to {theirs}, and not to {own_files.name_of(us)};"
+        f" nothing was changed: {remedy}give it to yourself (sudo chown -R {us} {named}), or"
+        " choose another --data-dir"
+    )
+
+
+def _owner_of_new(folder: Path) -> int | None:
+    """Whose a file is that this process makes there; None: it may not."""
+    with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=folder) as file:
+        return os.fstat(file.fileno()).st_uid
+    return None

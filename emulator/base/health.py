@@ -1,0 +1,77 @@
+"""What does not work at the moment: a trouble each, with its reason and since when.
+
+Whoever finds that something it relies on fails reports it here; whoever sees it work again clears
+it. `/health` and `/status` tell, so nothing turns itself off in silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+
+from emulator.base.notices import Notices
+from emulator.base.timing.clock import Clock, SystemClock
+
+_WELL = 20.0  # seconds until what is met now and then is thought to be over: a flood is told once
+
+
+@dataclass(frozen=True)
+class Trouble:
+    name: str
+    """What does not work, in a word or two: `engine`, `database`, `data folder`."""
+    reason: str
+    """What was met, and what to do about it, in a sentence."""
+    since: datetime
+    degraded: bool
+    """True: all is served, but worse. False: some calls are refused or wait."""
+
+
+class Health:
+    """For any thread."""
+
+    def __init__(self, *, clock: Clock | None = None, notices: Notices | None = None) -> None:
+        """Without `notices` it remembers, and tells only who asks."""
+        self._clock = clock or SystemClock()
+        self._notices = notices
+        self._troubles: dict[str, Trouble] = {}
+        self._lock = threading.Lock()
+        self._passing: dict[str, asyncio.TimerHandle] = {}
+
+    def report(self, name: str, reason: str, *, degraded: bool = False) -> None:
+        """It does not work. Told once: again only after `clear`, or when the reason is another."""
+        with self._lock:
+            known = self._troubles.get(name)
+            since = known.since if known else self._clock.now()
+            trouble = Trouble(name, reason, since, degraded)
+            if trouble == known:
+                return
+            self._troubles[name] = trouble
+        self._publish("trouble_began", what=name, reason=reason)
+
+    def met(self, name: str, reason: str, loop: asyncio.AbstractEventLoop) -> None:
+        """Reports what nobody sees work again: it is over when it has not been met for a while,
+        by whoever meets it. On the thread of `loop`."""
+        self.report(name, reason)
+        if name in self._passing:
+            self._passing[name].cancel()
+        self._passing[name] = loop.call_later(_WELL, self.clear, name)
+
+    def clear(self, name: str) -> None:
+        """It works; harmless, and quick, where nothing was reported."""
+        if name not in self._troubles:
+            return
+        with self._lock:
+            known = self._troubles.pop(name, None)
+        if known is not None:
+            self._publish("trouble_ended", what=name)
+
+    def troubles(self) -> list[Trouble]:
+        """The oldest first."""
+        with self._lock:
+            return sorted(self._troubles.values(), key=lambda trouble: trouble.since)
+
+    def _publish(self, name: str, **facts: str) -> None:
+        if self._notices is not None:
+            self._notices.publish(name, **facts)

@@ -1,0 +1,183 @@
+"""Every knob: its name, default, unit; its variable is TASKDOCK_ and the name in capitals."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from enum import Enum
+from ipaddress import ip_network
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from emulator.base.errors import StartupError
+
+LIFELINE = "TASKDOCK_ENDS_WITH_STDIN"
+"""A variable, but no setting: a program that starts a server of its own says with it that the
+server is to end with its input."""
+
+
+class ImageChoice(str, Enum):
+    """Where images come from."""
+
+    AUTO = "auto"
+    """AWS's image where it is here or can be pulled, else a stand-in."""
+    REGISTRY = "registry"
+    """Never a stand-in."""
+    STANDIN = "standin"
+    """A stand-in where there is one, else what is here; nothing is pulled."""
+
+
+class NetworkChoice(str, Enum):
+    """Which network functions' containers have."""
+
+    ENGINE = "engine"
+    """The engine's own, as any container."""
+    ISOLATED = "isolated"
+    """One in which they do not reach each other."""
+    NONE = "none"
+    """None: they reach this server alone, by their doors."""
+
+
+class Settings(BaseModel):
+    """The settings of one server. Frozen: a server is started anew to change them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field("localhost", description="address to serve the API on")
+    allowed_host: tuple[str, ...] = Field(
+        (),
+        description="further names or addresses that the API may be called by, beside localhost;"
+        " .example.org: all below it",
+    )
+    open_beyond_loopback: bool = Field(
+        False,
+        description="serve requests without credentials to whoever reaches the port; without it,"
+        " to this machine's loopback alone",
+    )
+    port: int = Field(8080, ge=0, le=65535, description="port of the API; 0 picks a free one")
+    data_dir: Path = Field(Path(".taskdock"), description="folder for the database and the code")
+    auth: str = Field(
+        "open",
+        pattern="^(open|strict)$",
+        description="open: requests without credentials may do everything; strict: as the service",
+    )
+    function_credentials: str = Field(
+        "auto",
+        pattern="^(auto|all|limited|none)$",
+        description="what functions may do here by the credentials that they are given; all:"
+        " everything; limited: what may be done by who deployed them; none: they get none; auto:"
+        " all, with --auth strict limited",
+    )
+    concurrency: int = Field(8, ge=1, le=1000, description="queued tasks run side by side")
+    direct_concurrency: int = Field(
+        16, ge=1, le=50, description="direct executions and API functions run side by side"
+    )
+    memory_budget: int = Field(
+        0, ge=0, description="MB that all environments may hold together; 0: 3/4 of the engine's"
+    )
+    cpu: str = Field(
+        "host",
+        pattern="^(host|lambda)$",
+        description="host: a function may use every processor; lambda: its share, by its memory",
+    )
+    architecture: str = Field(
+        "auto",
+        pattern="^(auto|x86_64|arm64)$",
+        description="what functions run on; auto: what the engine runs on",
+    )
+    images: str = Field(
+        "auto",
+        pattern="^(auto|registry|standin)$",
+        description="auto: AWS's image, a stand-in where it cannot be had; registry: never a"
+        " stand-in; standin: a stand-in where there is one, and nothing is pulled",
+    )
+    network: str = Field(
+        "engine",
+        pattern="^(engine|isolated|none)$",
+        description="engine: functions' containers are in the engine's own network; isolated: they"
+        " do not reach each other, and start slower; none: they reach this server alone",
+    )
+    container_callers: tuple[str, ...] = Field(
+        (),
+        description="addresses and networks from which containers of an engine on another machine"
+        " may call, beside that machine's own",
+    )
+    region: str = Field(
+        "us-east-1", pattern="^[a-z]{2,}(-[a-z]+)+-[0-9]+$", description="AWS region of functions"
+    )
+    aws_access_key_id: str = Field("taskdock", description="AWS credentials of functions")
+    aws_secret_access_key: str = Field("taskdock", description="the secret that goes with them")
+    aws_session_token: str = Field("taskdock", description="and the token; empty: there is none")
+    max_environments: int = Field(
+        0, ge=0, description="how many environments there may be at a time; 0: as many as fit"
+    )
+    freeze_after: float = Field(0.0, ge=0, description="seconds idle until it is frozen")
+    retire_after: float = Field(600.0, gt=0, description="seconds idle until it is removed")
+    keep_warm: int = Field(
+        0, ge=0, description="idle environments of each function that are not removed"
+    )
+    prewarm: int = Field(
+        1,
+        ge=0,
+        le=100,
+        description="containers of each runtime and memory size in use that wait for a function;"
+        " more, up to 8, once so many were started at a time; 0: none",
+    )
+    keep_days: float = Field(
+        30.0,
+        ge=0,
+        le=36_500,
+        description="days that ended tasks, API requests and invocations are kept, with their logs;"
+        " 0: without an end",
+    )
+    keep_mb: int = Field(
+        1024,
+        ge=0,
+        description="MB from which on the database forgets the oldest of what has ended; 0: however"
+        " large",
+    )
+    stop_grace: float = Field(10.0, ge=0, description="seconds that running tasks get at a stop")
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="how much is logged"
+    )
+
+    @field_validator("allowed_host", "container_callers", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return [part.strip() for part in value.split(",") if part.strip()]
+
+    @field_validator("container_callers")
+    @classmethod
+    def _are_networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for each in given:
+            ip_network(each, strict=False)
+        return given
+
+    @classmethod
+    def load(
+        cls, given: Mapping[str, object], environment: Mapping[str, str] | None = None
+    ) -> Settings:
+        """Settings from `given` values, then TASKDOCK_* variables, then defaults.
+
+        A `given` value of None, or an empty tuple, counts as not given. Raises `StartupError`
+        naming the bad value.
+        """
+        environment = os.environ if environment is None else environment
+        values: dict[str, object] = {}
+        for name in cls.model_fields:
+            variable = environment.get(f"TASKDOCK_{name.upper()}")
+            if given.get(name) not in (None, ()):
+                values[name] = given[name]
+            elif variable:
+                values[name] = variable
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0])
+            raise StartupError(
+                f"the setting {name} (TASKDOCK_{name.upper()}) is not valid: {first['msg']}"
+            ) from None

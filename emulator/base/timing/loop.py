@@ -1,0 +1,62 @@
+"""Loop: a thread that does a piece of work, sleeps as long as the work says, and can be woken.
+
+Subclasses give `run_once`. Starting twice, stopping twice and stopping unstarted are harmless.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+
+from emulator.base.notices import Notices
+
+LONGEST_PAUSE = 5.0  # seconds, so that a clock that was set forward is noticed
+_AFTER_FAILURE = 1.0  # seconds until a failed piece of work is tried again
+
+
+def until(due: datetime | None, now: datetime, longest: float = LONGEST_PAUSE) -> float:
+    """The seconds until something is due, and to the next look at it; None: nothing is."""
+    return longest if due is None else min(max((due - now).total_seconds(), 0.0), longest)
+
+
+class Loop:
+    name = "loop"
+
+    def __init__(self, notices: Notices) -> None:
+        self._notices = notices
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def run_once(self) -> float:
+        """Does what is due and returns the seconds until it wants to be called again."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+            self._thread.start()
+
+    def wake(self) -> None:
+        """Makes the loop call `run_once` now, or right after the call that is under way."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Returns after the last `run_once` has returned."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _run(self) -> None:
+        told = ""
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                pause, failure = self.run_once(), ""
+            except Exception as error:
+                pause, failure = _AFTER_FAILURE, repr(error)
+            if failure and failure != told:  # not again each second, however long it lasts
+                self._notices.publish("loop_failed", loop=self.name, error=failure)
+            told = failure
+            self._wake.wait(pause)

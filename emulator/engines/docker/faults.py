@@ -1,0 +1,73 @@
+"""Whose fault it is that an engine did not do what it was asked: the one place that tells.
+
+`EngineUnreachable` is the engine's own: it is gone, hangs, or has lost what it needs to work. What
+was asked of it can be asked again later, unchanged. `StartFailed` lies in what was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+from docker.errors import APIError
+from requests.exceptions import RequestException, Timeout
+
+from emulator.base.errors import EngineError, EngineUnreachable, StartFailed
+from emulator.engines.docker import locate
+
+_ITS_OWN = (
+    "no space left on device",
+    "too many open files",
+    "cannot allocate memory",
+    "connection refused",  # by containerd, which it works by
+    "error while dialing",
+    "transport is closing",
+    "ttrpc: closed",
+    "context canceled",
+    "context deadline exceeded",
+    "shutting down",
+)
+"""What Docker says, in an answer with a 5xx status, when the machine or its own parts fail it."""
+
+
+def told(error: Exception, what: str) -> EngineError:
+    """The error to raise for one of docker-py's, requests' or the system's. `what` could not be
+    done: `the container could not start`."""
+    if isinstance(error, EngineError):
+        return error
+    if isinstance(error, RequestException) and not isinstance(error, APIError):
+        return EngineUnreachable(f"the Docker Engine does not answer: {silence(error)}")
+    said = reason(error)
+    if isinstance(error, APIError) and _is_its_own(error, said):
+        return EngineUnreachable(f"the Docker Engine cannot work: {said}")
+    return StartFailed(f"{what}: {said}")
+
+
+def reason(error: Exception) -> str:
+    """In the engine's words, where it said something."""
+    return str(getattr(error, "explanation", None) or error)
+
+
+def _is_its_own(error: APIError, said: str) -> bool:
+    status = error.status_code or 0
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return True
+    told = said.lower()
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR and any(words in told for words in _ITS_OWN)
+
+
+def silence(error: Exception) -> str:
+    """Why nothing was heard of it, in a few words."""
+    if isinstance(error, Timeout):
+        return "it takes too long"
+    root = next(_causes(error), None)
+    return locate.fault(root) if root is not None else str(error)
+
+
+def _causes(error: BaseException) -> Iterator[OSError]:
+    """The system's errors in it: requests and urllib3 wrap them, as arguments, several deep."""
+    for inner in error.args:
+        if isinstance(inner, BaseException):
+            if isinstance(inner, OSError) and not isinstance(inner, RequestException):
+                yield inner
+            yield from _causes(inner)

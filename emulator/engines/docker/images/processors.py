@@ -1,0 +1,78 @@
+"""Whether an engine runs programs of a processor that is not its own, by emulation.
+
+That is found out with taskdock's own launcher, in a small image of its own: of a user's image
+nothing runs for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import docker
+from docker.errors import APIError
+from requests.exceptions import ReadTimeout
+
+from emulator.engines import launcher
+from emulator.engines.docker.making import glimpse
+from emulator.engines.facts import number
+from emulator.engines.standins.probe import import_image, layer
+
+if TYPE_CHECKING:
+    if sys.version_info >= (3, 11):
+        from importlib.resources.abc import Traversable
+    else:
+        from importlib.abc import Traversable
+
+_IMAGE = "taskdock/processor"
+_EDITION = 1  # of what the image holds
+_PROGRAM = "/launcher"
+_NOWHERE = "tcp:127.0.0.1:9"  # nobody listens there, in a container without a network
+_RAN = (111, 101)
+"""What the launcher ends with when nobody is there: ECONNREFUSED, ENETUNREACH, Linux's numbers."""
+_LIMIT = 20  # seconds
+
+
+class Processors:
+    def __init__(self, api: docker.APIClient) -> None:
+        self._api = api
+        self._run: set[str] = set()
+        """Those that were seen to run; an emulator for others may be installed at any time."""
+
+    def runs(self, architecture: str) -> bool | None:
+        """None: it shows when a program of it is started. `architecture`: in Docker's words.
+
+        Raises what docker-py and requests raise.
+        """
+        if architecture in self._run:
+            return True
+        if not _program(architecture).is_file():
+            return None
+        image, _ = own_image(self._api, architecture)
+        if not self._tried(image):
+            return False
+        self._run.add(architecture)
+        return True
+
+    def _tried(self, image: str) -> bool:
+        with glimpse(self._api, image, entrypoint=[_PROGRAM], command=[_NOWHERE]) as container:
+            try:
+                self._api.start(container)
+            except APIError:
+                return False
+            with contextlib.suppress(ReadTimeout):  # it does not end
+                return number(self._api.wait(container, timeout=_LIMIT), "StatusCode") in _RAN
+            return False
+
+
+def own_image(api: docker.APIClient, architecture: str) -> tuple[str, str]:
+    """An image that has the launcher and nothing else, and where it has that. Raises what docker-py
+    and requests raise, and `OSError`: there is none for this processor."""
+    content = layer(_PROGRAM, _program(architecture).read_bytes())
+    return import_image(api, content, _IMAGE, f"{architecture}-{_EDITION}"), _PROGRAM
+
+
+def _program(architecture: str) -> Traversable:
+    return resources.files(launcher) / f"launcher-{architecture}"

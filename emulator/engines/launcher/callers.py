@@ -1,0 +1,55 @@
+"""Who may call at a door of the network at all, told by its address before a word is read.
+
+A token is what lets in. This keeps those away who could only guess at one: neighbours in the
+network, and containers of others where they do not look like ours. Pure but for names, which are
+looked up.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
+
+from emulator.base.machine.addresses import plain
+from emulator.engines.facts import at, items, text
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True)
+class Callers:
+    networks: tuple[Network, ...]
+
+    def may(self, address: str) -> bool:
+        """`address`: as a socket has it, perhaps with an interface behind a %."""
+        caller = plain(address)
+        return caller is not None and any(caller in network for network in self.networks)
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.networks))
+
+
+def callers(addresses: Sequence[str]) -> Callers:
+    """Those of this machine itself, and of these addresses and networks (192.0.2.0/24). Raises
+    `ValueError` where one is none."""
+    given = filter(None, (address.strip() for address in addresses))
+    named = (ip_network(address, strict=False) for address in dict.fromkeys(given))
+    return Callers((ip_network("127.0.0.0/8"), *named))
+
+
+def addresses_of(host: str) -> list[str]:
+    """All that a name leads to; empty where it leads nowhere."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    return list(dict.fromkeys(str(address[0]).partition("%")[0] for *_, address in found))
+
+
+def subnets(network: Any) -> list[str]:
+    """Of the engine's answer to GET /networks/{id}."""
+    config = at(network, "IPAM")
+    return [found for each in items(config, "Config") if (found := text(each, "Subnet"))]

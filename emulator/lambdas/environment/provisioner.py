@@ -1,0 +1,115 @@
+"""The outfitter: what is started for a function, with its code where its container sees it.
+
+It gathers what `launch` needs to know. All of it may take long, and is for any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from emulator.base.errors import EngineUnreachable, ForeignFile, StartFailed
+from emulator.base.files.disk import SHORTAGES
+from emulator.base.timing.clock import Clock
+from emulator.engines.engine import ContainerSpec, Program
+from emulator.lambdas.environment import spec as launch
+from emulator.lambdas.environment.images_in_use import ImageOf
+from emulator.lambdas.functions import runtimes
+from emulator.lambdas.functions.code import CodeStore
+from emulator.lambdas.functions.function import Function
+
+CredentialsOf = Callable[[Function], Mapping[str, str]]
+
+
+class Outfitter:
+    def __init__(
+        self,
+        *,
+        image_of: ImageOf,
+        code: CodeStore,
+        port: int,
+        credentials: CredentialsOf,
+        server: str,
+        aws: launch.Aws,
+        platform: str | None,
+        clock: Clock,
+    ) -> None:
+        """`port`: the Task Service's. `credentials`: variables for a function that brings none
+        of them. `server`: a label's value, which names this server's containers."""
+        self._image_of = image_of
+        self._code = code
+        self._port = port
+        self._credentials = credentials
+        self._server = server
+        self._aws = aws
+        self._platform = platform
+        self._clock = clock
+
+    def outfit(self, function: Function, id: str) -> tuple[ContainerSpec, Program]:
+        """A container for the environment `id` of a function. Raises `EngineError`."""
+        spec = launch.spec(
+            name=launch.container_name(function.name, id),
+            environment_id=id,
+            image=self._image_of(function).reference,
+            memory=function.memory_limit,
+            code=self._code_of(function),
+            server=self._server,
+            platform=self._platform,
+        )
+        return spec, self._program(function, id)
+
+    def prepares(self, function: Function) -> bool:
+        """Whether its container can be started ahead: its image does not change, as those may that
+        people build, and to put its code into place takes less time than to start a container."""
+        return (
+            function.runtime is not None
+            and function.code is not None
+            and self._code.is_light(function.code)
+        )
+
+    def prepare(self, function: Function, id: str) -> ContainerSpec:
+        """A container for functions like this one. Raises `EngineError`."""
+        return launch.spec(
+            name=launch.container_name("prepared", id),
+            environment_id=id,
+            image=self._image_of(function).reference,
+            memory=function.memory_limit,
+            code=self._code.stage(id),
+            server=self._server,
+            platform=self._platform,
+        )
+
+    def assign(self, function: Function, id: str) -> Program:
+        """What runs in a prepared container, which has the function's code from now on. Raises
+        `EngineError`."""
+        assert function.code is not None, "else it cannot be prepared"
+        try:
+            self._code.fill(id, function.code)
+        except ForeignFile as error:
+            raise StartFailed(error.message) from None
+        except OSError as error:
+            kind = EngineUnreachable if error.errno in SHORTAGES else StartFailed
+            raise kind(f"its code cannot be put into place: {error}") from None
+        return self._program(function, id)
+
+    def discard(self, id: str) -> None:
+        """What was kept for a prepared container that is no more; harmless for others."""
+        self._code.unstage(id)
+
+    def _code_of(self, function: Function) -> Path | None:
+        try:
+            return None if function.code is None else self._code.folder(function.code)
+        except ForeignFile as error:
+            raise StartFailed(error.message) from None
+
+    def _program(self, function: Function, id: str) -> Program:
+        runtime = None if function.runtime is None else runtimes.find(function.runtime)
+        return launch.program(
+            function,
+            environment_id=id,
+            custom_runtime=runtime is not None and runtime.brings_bootstrap,
+            port=self._port,
+            credentials=self._credentials(function),
+            now=self._clock.now(),
+            aws=self._aws,
+        )

@@ -1,0 +1,281 @@
+"""The catalog: deploys, changes, finds and deletes functions; owns their table and code.
+
+Functions are kept in memory, and the database is read once: there is one server for each database,
+so nobody else changes them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from emulator.base import ids
+from emulator.base.errors import AlreadyExists, BadConfiguration, NotFound
+from emulator.base.timing.clock import Clock
+from emulator.engines import references
+from emulator.lambdas.functions import runtimes
+from emulator.lambdas.functions.code import MAX_ZIPPED, CodeStore
+from emulator.lambdas.functions.function import (
+    Annotations,
+    ExecutionOptions,
+    Function,
+    ImageConfig,
+    PermissionMode,
+    RetryPolicy,
+    check_environment,
+    check_name,
+    deployers,
+)
+from emulator.store.database import Store
+from emulator.store.tables import FunctionRow
+
+
+class Catalog:
+    def __init__(self, *, store: Store, code: CodeStore, clock: Clock) -> None:
+        self._store = store
+        self._code = code
+        self._clock = clock
+        self._writing = threading.Lock()
+        self._on_change: list[Callable[[str], None]] = []
+        rows = FunctionRow.select().order_by(FunctionRow.name).execute(store.db)
+        self._functions = {row.name: _from_row(row) for row in rows}
+
+    def subscribe(self, changed: Callable[[str], None]) -> None:
+        """`changed(name)` is called after each change of the function of that name."""
+        self._on_change.append(changed)
+
+    def deploy(
+        self,
+        name: str,
+        *,
+        zipped: bytes | None,
+        max_zipped: int = MAX_ZIPPED,
+        by: tuple[str, ...] = (),
+        **properties: Any,
+    ) -> Function:
+        """Makes a new function of `Function`'s properties. `by`: ids of the users whose work it is.
+
+        Raises `BadFunctionName`, `BadConfiguration`, `UnknownRuntime`, `BadFunctionCode`,
+        `AlreadyExists` or `StorageError`; nothing is kept then.
+        """
+        check_name(name)
+        function = Function(
+            name=name,
+            update_timestamp=self._clock.now(),
+            deployers=by,
+            credentials_key=ids.word(40),
+            **properties,
+        )
+        _check(function, zipped)
+        self._check_new(name)
+        with self._added(zipped, max_zipped) as code, self._writing:
+            self._check_new(name)  # another may have come while this one was unpacked
+            function = replace(function, code=code)
+            FunctionRow.insert(**_to_row(function)).execute(self._store.db)
+            self._functions[name] = function
+        self._changed(name)
+        return function
+
+    def update(
+        self,
+        name: str,
+        *,
+        zipped: bytes | None = None,
+        max_zipped: int = MAX_ZIPPED,
+        annotated: Mapping[str, Any] | None = None,
+        by: tuple[str, ...] = (),
+        judge: Callable[[Function], object] = lambda _: None,
+        **properties: Any,
+    ) -> Function:
+        """Changes only what is named, `annotated` in its annotations; raises as `deploy` does, and
+        `NotFound`. Of two at once the one that ends last has its way, in what it names.
+
+        `judge` is given the function that is changed; what it raises, this does.
+        """
+
+        def change(code: str | None) -> Function:
+            before = self.get(name)
+            judge(before)
+            if properties.get("image"):  # takes the place of code
+                before = replace(before, code=None, runtime=None, entry_point=None)
+            elif zipped is not None:
+                before = replace(before, image=None, image_config=None, code=code)
+            after = replace(
+                before,
+                update_timestamp=self._clock.now(),
+                annotations=replace(before.annotations, **annotated or {}),
+                **properties,
+            )
+            _check(after, zipped)
+            given = {*properties, *(() if zipped is None else ("code",))}
+            work = deployers(self.get(name), after, by, given=given)
+            return replace(after, deployers=work)
+
+        change(None)  # before a zip is unpacked in vain
+        with self._added(zipped, max_zipped) as code, self._writing:
+            after = change(code)
+            FunctionRow.update(**_to_row(after)).where(FunctionRow.name == name).execute(
+                self._store.db
+            )
+            self._functions[name] = after
+        self._changed(name)
+        return after
+
+    def annotate(self, name: str, change: Callable[[Function], Annotations]) -> Function:
+        """Changes what nothing goes by, so the function's environments stay. Raises `NotFound`, and
+        what `change` raises."""
+        with self._writing:
+            before = self.get(name)
+            after = replace(before, annotations=change(before))
+            FunctionRow.update(**_to_row(after)).where(FunctionRow.name == name).execute(
+                self._store.db
+            )
+            self._functions[name] = after
+        return after
+
+    def delete(self, name: str) -> None:
+        """Its tasks and their logs stay. Raises `NotFound`."""
+        with self._writing:
+            self.get(name)
+            FunctionRow.delete().where(FunctionRow.name == name).execute(self._store.db)
+            del self._functions[name]
+        self._changed(name)
+
+    def get(self, name: str) -> Function:
+        """Raises `NotFound`."""
+        function = self.find(name)
+        if function is None:
+            raise NotFound(f"there is no function named '{name}'")
+        return function
+
+    def find(self, name: str) -> Function | None:
+        return self._functions.get(name)
+
+    def code_size(self, function: Function) -> int:
+        """Bytes of its zip; 0 for an image."""
+        return 0 if function.code is None else self._code.size(function.code)
+
+    def code_folder(self, function: Function) -> Path | None:
+        """Its unpacked zip, which is only to be read; None for an image."""
+        return None if function.code is None else self._code.folder(function.code)
+
+    def default_priority(self, name: str) -> int:
+        """The priority of a task for this function that names none."""
+        function = self.find(name)
+        return function.execution_options.default_priority or 0 if function else 0
+
+    def longest_time_limit(self) -> float:
+        """Seconds that some function may run."""
+        return max((f.time_limit for f in self._functions.copy().values()), default=0)
+
+    def all(self) -> list[Function]:
+        """By name."""
+        functions = self._functions.copy()
+        return [functions[name] for name in sorted(functions)]
+
+    def tidy(self) -> None:
+        """Sets code aside that no function has any more. Raises `StartupError`.
+
+        Only while nothing runs: a container reads its code from the folder that is removed.
+        """
+        self._code.keep_only({f.code for f in self.all() if f.code is not None})
+
+    def sweep(self) -> None:
+        """Sets code aside that no function has had for an hour, while others run."""
+        with self._writing:  # no function gets code that was added before
+            used = {f.code for f in self.all() if f.code is not None}
+            self._code.sweep(used, self._clock.monotonic())
+
+    def _check_new(self, name: str) -> None:
+        if name in self._functions:
+            raise AlreadyExists(f"there is a function named '{name}' already")
+
+    @contextmanager
+    def _added(self, zipped: bytes | None, limit: int) -> Iterator[str | None]:
+        """The digest of a zip whose code stays within, whoever sweeps; None for no zip.
+
+        Unpacking may take long, so nobody holds a lock meanwhile.
+        """
+        if zipped is None:
+            yield None
+            return
+        with ExitStack() as kept:
+            with self._store.disk.told():
+                digest = kept.enter_context(self._code.added(zipped, limit))
+            yield digest
+
+    def _changed(self, name: str) -> None:
+        for changed in self._on_change:
+            changed(name)
+
+
+def registry(image: str) -> str | None:
+    """The host of the registry that an image's reference names; None: it names none."""
+    return references.registry(image)
+
+
+def _check(function: Function, zipped: bytes | None) -> None:
+    check_environment(function.environment)
+    has_code = function.code is not None or zipped is not None
+    if function.image is not None:
+        if has_code or function.runtime is not None:
+            raise BadConfiguration("give either an image, or code with its runtime and entry point")
+        if not function.image.strip():
+            raise BadConfiguration("image is empty; give the reference of a container image")
+        if references.fault(function.image):
+            raise BadConfiguration(f"image: {references.refusal(function.image)}")
+    elif not (has_code and function.runtime and function.entry_point):
+        raise BadConfiguration("give code with its runtime and entry point, or an image")
+    elif function.image_config is not None:
+        raise BadConfiguration("imageConfig is for functions with an image")
+    if function.runtime is not None:
+        runtimes.find(function.runtime)
+
+
+def _to_row(function: Function) -> dict[str, Any]:
+    row = asdict(function)
+    row["retry_policy"] = {
+        "enabled": function.retry_policy.enabled,
+        "errors_to_retry": list(function.retry_policy.errors_to_retry),
+    }
+    row["execution_options"] = {
+        "permission_mode": function.execution_options.permission_mode.value,
+        "default_priority": function.execution_options.default_priority,
+    }
+    return row
+
+
+def _from_row(row: FunctionRow) -> Function:
+    values = dict(row.__data__)
+    retry, options = values.pop("retry_policy"), values.pop("execution_options")
+    image_config = values.pop("image_config")
+    annotations = values.pop("annotations") or {}
+    values["deployers"] = tuple(values["deployers"] or ())
+    return Function(
+        **values,
+        image_config=None if image_config is None else _image_config(**image_config),
+        retry_policy=RetryPolicy(
+            enabled=retry["enabled"], errors_to_retry=tuple(retry["errors_to_retry"])
+        ),
+        execution_options=ExecutionOptions(
+            permission_mode=PermissionMode(options["permission_mode"]),
+            default_priority=options["default_priority"],
+        ),
+        annotations=Annotations(
+            **{**annotations, "statements": tuple(annotations.get("statements", ()))}
+        ),
+    )
+
+
+def _image_config(
+    entry_point: list[str] | None, command: list[str] | None, working_directory: str | None
+) -> ImageConfig:
+    return ImageConfig(
+        entry_point=None if entry_point is None else tuple(entry_point),
+        command=None if command is None else tuple(command),
+        working_directory=working_directory,
+    )

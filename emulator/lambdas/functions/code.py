@@ -1,0 +1,215 @@
+"""Function code: takes a zip, has it unpacked once, and knows the folder of each digest.
+
+A folder holds one unpacked zip and never changes after it has appeared under its name. What is of
+no more use is renamed, which takes no time, and removed later (`sweeper.py`). A digest leads to a
+folder of ours and nowhere else: neither by what the database says, nor by a link.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import re
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from emulator.base import ids
+from emulator.base.errors import BadFunctionCode, ForeignFile, Unavailable
+from emulator.base.files import own_files
+from emulator.lambdas.functions import tree
+from emulator.lambdas.functions.unzip import unpack
+
+MAX_ZIPPED = 10 * 1024 * 1024  # bytes, the Task Service's limit
+MAX_ZIPPED_BY_AWS = 50 * 1024 * 1024  # bytes, for a zip that comes in the request itself
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_FEW = 1000  # files and folders
+_LINGER = 3600.0  # seconds; nothing runs for longer
+_REMOVING = ".removing-"  # what is left of such a folder is no code
+_OURS = re.compile(rf"(?P<digest>{_DIGEST.pattern})(\.size)?|\.(unpacking|staged|removing)-.*")
+
+
+def decode(text: str, limit: int = MAX_ZIPPED) -> bytes:
+    """The bytes of a base64 text, `limit` of them at most; raises `BadFunctionCode`."""
+    if len(text) > limit * 4 // 3 + 1024:
+        raise BadFunctionCode(f"the zip is over {limit // 1024 // 1024} MB")
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadFunctionCode(f"code is not base64: {error}") from None
+
+
+@dataclass
+class _Adding:
+    """Who adds a digest at the moment."""
+
+    users: int = 0
+    turn: threading.Lock = field(default_factory=threading.Lock)
+
+
+class CodeStore:
+    """The unpacked code of all functions: one folder per digest."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.parent.resolve() / root.name
+        self._light: dict[str, bool] = {}
+        self._lock = threading.Lock()  # for moments: of what is in `_adding` and `_unused_since`
+        self._adding: dict[str, _Adding] = {}
+        self._unused_since: dict[str, float] = {}
+        self._closed = threading.Event()
+
+    def add(self, zipped: bytes, limit: int = MAX_ZIPPED) -> str:
+        """As `added`, for who needs the code at once."""
+        with self.added(zipped, limit) as digest:
+            return digest
+
+    @contextmanager
+    def added(self, zipped: bytes, limit: int = MAX_ZIPPED) -> Iterator[str]:
+        """Unpacks the zip of `limit` bytes at most, unless that was done before; its digest.
+
+        Within, `sweep` leaves it alone. Who adds the same zip meanwhile waits, others do not.
+        Raises `BadFunctionCode`, `StorageError` or `OSError`, after `close` `Unavailable`, and then
+        leaves nothing behind.
+        """
+        if len(zipped) > limit:
+            raise BadFunctionCode(f"the zip is over {limit // 1024 // 1024} MB")
+        digest = hashlib.sha256(zipped).hexdigest()
+        with self._lock:
+            adding = self._adding.setdefault(digest, _Adding())
+            adding.users += 1
+            self._unused_since.pop(digest, None)
+        try:
+            with adding.turn:
+                if not self._is_there(digest):
+                    self._unpack(zipped, digest)
+            yield digest
+        finally:
+            with self._lock:
+                adding.users -= 1
+                if not adding.users:
+                    del self._adding[digest]
+
+    def close(self) -> None:
+        """Ends what is being unpacked, which lies there until the next start."""
+        self._closed.set()
+
+    def _unpack(self, zipped: bytes, digest: str) -> None:
+        own_files.make_folder(self._root)
+        half_done = self._root / f".unpacking-{ids.word()}"
+        try:
+            unpack(zipped, half_done, self._go_on)
+            own_files.write(self._size_file(digest), str(len(zipped)))
+            os.rename(half_done, self.folder(digest))
+        except OSError:
+            if not self._is_there(digest):  # else another process was faster
+                self._size_file(digest).unlink(missing_ok=True)
+                raise
+        finally:
+            if not self._closed.is_set():
+                tree.remove(half_done)
+
+    def _go_on(self) -> None:
+        if self._closed.is_set():
+            raise Unavailable("the server is being stopped: deploy the function again later")
+
+    def _is_there(self, digest: str) -> bool:
+        try:
+            return stat.S_ISDIR(self.folder(digest).lstat().st_mode)
+        except FileNotFoundError:
+            return False
+
+    def folder(self, digest: str) -> Path:
+        """Where it is, or would be. Raises `ForeignFile` where something else is in its place."""
+        if not _DIGEST.fullmatch(digest):
+            raise ForeignFile(f"the database names code by what is no digest: {digest[:100]!r}")
+        folder = self._root / digest
+        for each in (self._root, folder):
+            own_files.check(each, stat.S_IFDIR)
+        return folder
+
+    def is_light(self, digest: str) -> bool:
+        """Whether `fill` can be used, and takes no time to speak of: it has few files, and each can
+        be read by its owner. False, for now, where that cannot be looked at."""
+        if digest not in self._light:
+            try:
+                self._light[digest] = tree.is_light(self.folder(digest), _FEW)
+            except (OSError, ForeignFile):  # it was removed by others, or no descriptor is left
+                return False
+        return self._light[digest]
+
+    def stage(self, id: str) -> Path:
+        """An empty folder, which gets its code by `fill` and is removed by `unstage`."""
+        folder = self._staged(id)
+        own_files.make_folder(self._root)
+        folder.mkdir()
+        folder.chmod(0o755)  # whatever the umask is: the function runs as another user
+        return folder
+
+    def fill(self, id: str, digest: str) -> None:
+        """Puts code into a staged folder: the same files, under a second name."""
+        tree.fill(self._staged(id), self.folder(digest))
+
+    def unstage(self, id: str) -> None:
+        tree.remove(self._staged(id))
+
+    def _staged(self, id: str) -> Path:
+        return self._root / f".staged-{id}"
+
+    def size(self, digest: str) -> int:
+        """Bytes of the zip; 0 for one that was unpacked before sizes were noted."""
+        try:
+            return int(own_files.read(self._size_file(digest)))
+        except (FileNotFoundError, ForeignFile, ValueError):
+            return 0
+
+    def keep_only(self, digests: set[str]) -> None:
+        """Sets aside every other folder, half-done and staged ones of a crash among them. What has
+        another name than code's is not ours. Raises `ForeignFile`."""
+        own_files.check(self._root, stat.S_IFDIR)  # a link's folder would be emptied
+        for path in self._entries():
+            name = _OURS.fullmatch(path.name)
+            if name is None or path.name.startswith(_REMOVING):
+                continue
+            if name["digest"] not in digests:
+                self._set_aside(path)
+
+    def sweep(self, digests: set[str], moment: float) -> None:
+        """Sets aside folders that no function has had for an hour.
+
+        `digests`: those that functions have; `moment`: seconds, by a clock that never goes back.
+        What ran when that changed has ended by then, and what waited has been refused.
+        """
+        found = {path.name for path in self._entries() if _DIGEST.fullmatch(path.name)}
+        with self._lock:
+            since = self._unused_since
+            unused = found - digests - self._adding.keys()
+            self._unused_since = {name: since.get(name, moment) for name in unused}
+            for name in [n for n, first in self._unused_since.items() if moment - first >= _LINGER]:
+                self._set_aside(self._root / name)
+                (self._root / f"{name}.size").unlink(missing_ok=True)
+                self._light.pop(name, None)
+                del self._unused_since[name]
+
+    def set_aside(self) -> list[Path]:
+        """What is of no more use, and is to be removed."""
+        return [path for path in self._entries() if path.name.startswith(_REMOVING)]
+
+    def _entries(self) -> list[Path]:
+        try:
+            return list(self._root.iterdir())
+        except FileNotFoundError:
+            return []
+
+    def _set_aside(self, path: Path) -> None:
+        with suppress(FileNotFoundError):
+            os.rename(path, self._root / f"{_REMOVING}{ids.word()}")
+
+    def _size_file(self, digest: str) -> Path:
+        """Raises `ForeignFile`."""
+        self.folder(digest)
+        return self._root / f"{digest}.size"

@@ -1,0 +1,68 @@
+"""The runtimes AWS Lambda has or had, as `runtimes/catalog.toml` lists them.
+
+Owns the way from a runtime id to its image, its stand-in's name and the way it is entered; whether
+that image is here, can be pulled or must be built is for the engine side to find out.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+
+from emulator.base import resources
+from emulator.base.errors import UnknownRuntime
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class Runtime:
+    id: str
+    image: str  # the AWS base image; empty where AWS never published one
+    family: str
+    os: str
+    deprecated: date | None = None  # the day AWS stops (or stopped) supporting it, where known
+    standin: str | None = None  # names a recipe in the same catalog
+    entry: str = "handler"  # "bootstrap": the function brings its own process
+
+    def retired(self, today: date) -> bool:
+        return self.deprecated is not None and self.deprecated <= today
+
+    @property
+    def version(self) -> str:
+        """As AWS words it: python:3.11, nodejs:22, provided:al2023."""
+        return self.image.rpartition("/")[2] or self.id
+
+    @property
+    def brings_bootstrap(self) -> bool:
+        return self.entry == "bootstrap"
+
+
+@cache
+def catalog() -> Mapping[str, Runtime]:
+    """Every runtime by its id, in the order of the file: by family, newest first."""
+    text = (resources.folder("runtimes") / "catalog.toml").read_text(encoding="utf-8")
+    document = tomllib.loads(text)
+    return {
+        id: Runtime(
+            **{**row, "id": id, "image": _full_reference(document["registry"], row["image"])}
+        )
+        for id, row in document["runtimes"].items()
+    }
+
+
+def find(id: str) -> Runtime:
+    runtime = catalog().get(id)
+    if runtime is None:
+        raise UnknownRuntime(f"{id!r} is not a runtime that AWS Lambda has or had")
+    return runtime
+
+
+def _full_reference(registry: str, image: str) -> str:
+    return f"{registry}/{image}" if image else ""

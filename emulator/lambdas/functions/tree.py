@@ -1,0 +1,137 @@
+"""Folders of code as they lie on the disk: looked at, given second names, and removed.
+
+Their links lead wherever a zip says, and their modes may close them to the server itself, which
+need not be root. So no link is followed here, and nothing is expected to be readable.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+
+from emulator.base import ids
+
+_OPEN = 0o700  # what it takes to do anything with a folder
+_MOST_OPEN = 16  # folders at a time
+
+
+def is_light(folder: Path, most: int) -> bool:
+    """Whether it has `most` files and folders at most, and each could be copied by its owner.
+
+    It looks at no more than that many.
+    """
+    count, folders = 0, [str(folder)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                count += 1
+                if count > most:
+                    return False
+                mode = entry.stat(follow_symlinks=False).st_mode
+                needed = 0o500 if stat.S_ISDIR(mode) else 0o400
+                if mode & needed != needed:
+                    return False
+                if stat.S_ISDIR(mode):
+                    folders.append(entry.path)
+    return True
+
+
+def paths(folder: Path) -> Iterator[Path]:
+    """Of all that is in it, a folder before what it holds. `Path.rglob` follows links to look at
+    them, and can fail at that; `os.walk` calls itself for each folder, before Python 3.12."""
+    waiting = [str(folder)]
+    while waiting:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                yield Path(entry.path)
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+
+
+def fill(target: Path, source: Path) -> None:
+    """Puts what is in one folder into another, an empty one: the same files, under second names."""
+    made: list[tuple[str, int]] = []
+    waiting = [(str(source), str(target))]
+    while waiting:  # and no recursion: half a thousand folders can be in each other
+        origin, copy = waiting.pop()
+        with os.scandir(origin) as entries:
+            for entry in entries:
+                name = os.path.join(copy, entry.name)
+                if entry.is_symlink():
+                    os.symlink(os.readlink(entry.path), name)
+                elif entry.is_dir(follow_symlinks=False):
+                    os.mkdir(name, _OPEN)
+                    made.append((name, stat.S_IMODE(entry.stat(follow_symlinks=False).st_mode)))
+                    waiting.append((entry.path, name))
+                else:
+                    _link(entry.path, name)
+    for name, mode in reversed(made):  # each before the one that it is in
+        os.chmod(name, mode)
+
+
+def remove(path: Path) -> None:
+    """Removes a file, a link or a folder with all that is in it, as far as that can be done."""
+    for _ in removing(path):
+        pass
+
+
+def removing(path: Path) -> Iterator[None]:
+    """Does what `remove` does, a step each time that it is asked for the next.
+
+    A folder that is deep in others is moved up, and waits for its turn. So whatever the size of a
+    tree is, little of it is kept in memory, few folders are open, and no path gets too long.
+    """
+    if path.is_symlink() or not path.is_dir():
+        with suppress(OSError):
+            path.unlink()
+        return
+    higher = (path / f".{ids.word()}-{number}" for number in count())
+    progress = True
+    while progress:  # what was moved up is met in the same round or in the next
+        progress = False
+        for done in _empty(str(path), higher, _MOST_OPEN):
+            progress = progress or done
+            yield
+    with suppress(OSError):
+        os.rmdir(path)
+
+
+def _empty(folder: str, higher: Iterator[Path], depth: int) -> Iterator[bool]:
+    """Removes what is in a folder; whether each step has done something.
+
+    Folders that are `depth` deep in it are renamed to the next of `higher`.
+    """
+    with suppress(OSError):
+        os.chmod(folder, _OPEN)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    yield _done(os.unlink, entry.path)
+                elif depth > 1:
+                    yield from _empty(entry.path, higher, depth - 1)
+                    yield _done(os.rmdir, entry.path)
+                else:
+                    with suppress(OSError):
+                        os.chmod(entry.path, _OPEN)  # else only root could move it
+                    yield _done(os.rename, entry.path, next(higher))
+
+
+def _done(act: Callable[..., None], *paths: str | Path) -> bool:
+    try:
+        act(*paths)
+    except OSError:
+        return False
+    return True
+
+
+def _link(source: str, target: str) -> None:
+    """There are file systems without second names, or with few of them."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -1,0 +1,78 @@
+"""The index of a zip, its central directory: counted before anything is made of it.
+
+`zipfile` makes an object of each entry, and a Python loop over its extra fields. An index of 50 MB
+would be a million of them: seconds without a turn for other threads, and most of a gigabyte.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from emulator.base.errors import BadFunctionCode
+
+MAX_ENTRIES = 100_000
+"""AWS has no limit. The largest trees that were seen, a Python environment with all that a project
+is developed with and a `node_modules` of the same kind, have 50,000 files and folders."""
+MAX_NOTES = 16 * 1024 * 1024
+"""Bytes of extra fields and comments. Info-ZIP writes 24 for each entry, Windows 36."""
+_HEADER = struct.Struct("<4s24x3H12x")
+"""Its signature, and how long name, extra field and comment are: APPNOTE.TXT 4.3.12."""
+_SIGNATURE = b"PK\1\2"
+
+
+@contextmanager
+def opened(zipped: bytes, most: int, name_bytes: int) -> Iterator[zipfile.ZipFile]:
+    """The zip, whose index has `most` entries with `name_bytes` bytes of names at most.
+
+    Raises `BadFunctionCode`, and whatever `zipfile` raises for a damaged one.
+    """
+    source = _Source(zipped, most, name_bytes)
+    with zipfile.ZipFile(source) as archive:
+        source.is_opening = False
+        if sum(entry.compress_size for entry in archive.infolist()) > len(zipped):
+            raise BadFunctionCode(
+                "the zip's entries have more packed bytes than the zip itself, so they lie in each"
+                " other or their sizes are wrong"
+            )
+        yield archive
+
+
+class _Source(io.BytesIO):
+    """A zip as `zipfile` reads it. Whatever that takes for the index goes through `read` whole, so
+    there are no two opinions of where it is."""
+
+    def __init__(self, zipped: bytes, most: int, name_bytes: int) -> None:
+        super().__init__(zipped)
+        self.is_opening = True
+        self._most = most
+        self._name_bytes = name_bytes
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        if self.is_opening and data.startswith(_SIGNATURE):
+            self._count(data)
+        return data
+
+    def _count(self, index: bytes) -> None:
+        at = count = names = notes = 0
+        while at + _HEADER.size <= len(index):
+            signature, name, extra, comment = _HEADER.unpack_from(index, at)
+            if signature != _SIGNATURE:
+                return  # `zipfile` ends here, too
+            count, names, notes = count + 1, names + name, notes + extra + comment
+            if count > self._most:
+                raise BadFunctionCode(f"the zip has more than {self._most} files and folders")
+            if names > self._name_bytes:
+                raise BadFunctionCode(
+                    f"the names in the zip have more than {self._name_bytes} bytes together"
+                )
+            if notes > MAX_NOTES:
+                raise BadFunctionCode(
+                    f"the zip has more than {MAX_NOTES // 1024 // 1024} MB of extra fields and"
+                    " comments; pack it without them (zip -X)"
+                )
+            at += _HEADER.size + name + extra + comment

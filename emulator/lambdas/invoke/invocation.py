@@ -1,0 +1,174 @@
+"""One invocation in an environment leased for it: the deadline kills, the exit explains."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from emulator.base import ids
+from emulator.base.timing.clock import Clock, to_epoch
+from emulator.engines.ending import ProgramExit
+from emulator.lambdas.environment.environment import Environment
+from emulator.lambdas.environment.mailbox import Delivery
+from emulator.lambdas.environment.operations import Attendant
+from emulator.lambdas.invoke.platform_log import InvocationLog, Usage
+from emulator.lambdas.lifecycle import State
+from emulator.lambdas.outcome import (
+    Cause,
+    Failure,
+    Outcome,
+    ended,
+    stopped,
+    timed_out,
+    vanished,
+)
+
+_SETTLE_LIMIT = 2.0  # seconds that an outcome waits for a runtime that has answered to ask again
+_MEGABYTE = 1024 * 1024
+
+Told = Callable[[Outcome], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """What a caller says beside the event; the runtime is told all of it."""
+
+    request_id: str = field(default_factory=ids.request_id)
+    client_context: str | None = None  # JSON text
+    arn: str | None = None  # as the caller named the function; None: without a qualifier
+    trace_id: str = field(default_factory=ids.trace_id)
+
+
+class Invocation:
+    """One event in one environment that was leased for it."""
+
+    def __init__(
+        self,
+        *,
+        environment: Environment,
+        event: bytes,
+        call: Call,
+        arn: str,
+        log: InvocationLog,
+        attendant: Attendant,
+        clock: Clock,
+        answered: Told,
+    ) -> None:
+        self._environment = environment
+        self._event = event
+        self._call = call
+        self._arn = arn
+        self._log = log
+        self._attendant = attendant
+        self._clock = clock
+        self._answered = answered
+        self._limit = environment.function.time_limit  # seconds
+        self._deadline = clock.now() + timedelta(seconds=self._limit)
+        self._begun = clock.monotonic()
+        self._handed_over = False
+        self._vanished = False
+
+    async def run(self) -> Outcome:
+        cold = self._environment.turn == 1
+        if cold:
+            environment = self._environment
+            self._log.init_start(environment.begun, environment.image, environment.id)
+        self._log.lines(self._environment.record(self._log.line))
+        ready = self._environment.state is State.BUSY
+        init = self._environment.init_milliseconds if cold and ready else None
+        if ready or await self._init_again(cold):
+            self._log.start()
+            answered = await self._exchange()
+            duration = self._milliseconds
+            outcome = await self._finish(answered)
+        else:
+            duration = self._milliseconds
+            outcome = self._why()
+            if self._environment.state is State.DOWN:
+                self._log.init_report(self._environment.age_milliseconds, outcome, "invoke")
+            self._log.start()
+            self._answered(outcome)
+        self._log.explain(outcome)
+        self._log.end(outcome, self._usage(outcome, duration, init))
+        return outcome
+
+    async def _init_again(self, cold: bool) -> bool:
+        """A runtime that is down has its init within the invocation, and in its time."""
+        if cold and self._environment.init_milliseconds is None:
+            self._log.init_report(self._environment.age_milliseconds, self._why(), "init")
+        gone = self._environment.state is not State.DOWN
+        self._vanished = gone and not cold  # how it ended before says nothing of this call
+        return await self._attendant.restart(self._environment, self._limit)
+
+    async def _exchange(self) -> Outcome | ProgramExit | None:
+        """What came back from the runtime within its time; None: nothing."""
+        mailbox = self._environment.mailbox
+        loop = asyncio.get_running_loop()
+        reply: asyncio.Future[Outcome | ProgramExit | None] = loop.create_future()
+
+        def told(what: Outcome | ProgramExit | None) -> None:
+            if not reply.done():
+                reply.set_result(what)
+                if isinstance(what, Outcome):
+                    self._answered(what)
+
+        limit = loop.call_later(max(self._limit - self._milliseconds / 1000, 0), told, None)
+        mailbox.offer(
+            Delivery(
+                request_id=self._call.request_id,
+                event=self._event,
+                deadline_ms=to_epoch(self._deadline),
+                function_arn=self._arn,
+                client_context=self._call.client_context,
+                trace_id=self._call.trace_id,
+            ),
+            told,
+        )
+        answered = await reply
+        self._handed_over = mailbox.handed_over == self._call.request_id
+        limit.cancel()
+        if answered is None:
+            mailbox.withdraw()
+        return answered
+
+    async def _finish(self, answered: Outcome | ProgramExit | None) -> Outcome:
+        """Waits for the rest of the log, and makes an outcome of what is none yet."""
+        if isinstance(answered, Outcome):
+            await self._environment.settle(_SETTLE_LIMIT)
+            return answered
+        if answered is None:
+            await self._attendant.end(self._environment)
+        outcome = self._why()
+        self._answered(outcome)
+        return outcome
+
+    def _why(self) -> Failure:
+        """Why the runtime has ended without an answer, or was not started."""
+        environment, request_id = self._environment, self._call.request_id
+        if environment.retired:
+            return stopped()
+        if environment.overdue:
+            return timed_out(request_id, self._limit)
+        if environment.init_failure is not None:
+            return environment.init_failure
+        end = environment.end
+        if end is None or not end.is_known or self._vanished:
+            return vanished(self._handed_over)
+        return ended(request_id, end)
+
+    @property
+    def _milliseconds(self) -> float:
+        """Since it began."""
+        return (self._clock.monotonic() - self._begun) * 1000
+
+    def _usage(self, outcome: Outcome, duration: float, init: float | None) -> Usage:
+        timed_out = isinstance(outcome, Failure) and outcome.cause is Cause.TIMEOUT
+        return Usage(
+            duration=self._limit * 1000 if timed_out else duration,
+            memory_limit=self._environment.function.memory_limit,
+            max_memory=math.ceil(self._environment.peak / _MEGABYTE),
+            init=init,
+        )

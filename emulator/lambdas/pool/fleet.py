@@ -1,0 +1,83 @@
+"""The fleet: all environments that there are, and what becomes of those that idle."""
+
+from __future__ import annotations
+
+from emulator.base.timing.clock import Clock
+from emulator.lambdas.environment.environment import Environment
+from emulator.lambdas.lifecycle import Move
+from emulator.lambdas.pool import placement
+from emulator.lambdas.slot import Slot
+
+_FOR_EVER = float("inf")
+
+
+class Fleet:
+    """On the reactor's thread, but for `values` and `snapshot`."""
+
+    def __init__(self, *, clock: Clock, keep_warm: int) -> None:
+        """`keep_warm`: how many of each version never expire."""
+        self._clock = clock
+        self._keep_warm = keep_warm
+        self._all: dict[str, Environment] = {}
+        self._of: dict[str, list[Environment]] = {}  # by version
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __contains__(self, id: str) -> bool:
+        return id in self._all
+
+    def get(self, id: str) -> Environment | None:
+        return self._all.get(id)
+
+    def values(self) -> list[Environment]:
+        return list(self._all.values())
+
+    def snapshot(self) -> list[Slot]:
+        return [environment.slot for environment in self.values()]
+
+    def add(self, environment: Environment) -> None:
+        self._all[environment.id] = environment
+        self._of.setdefault(environment.version, []).append(environment)
+
+    def forget(self, environment: Environment) -> None:
+        del self._all[environment.id]
+        same = self._of[environment.version]
+        same.remove(environment)
+        if not same:
+            del self._of[environment.version]
+
+    def idle(self, version: str) -> Environment | None:
+        """The one that serves the next call of this version."""
+        return placement.serve_from(self._of.get(version, []), version)
+
+    def serving_soon(self, version: str, within: float) -> int:
+        same = self._of.get(version, [])
+        return placement.serving_soon(same, self._clock.monotonic(), within)
+
+    def retire(self, id: str) -> None:
+        self._all[id].move(Move.RETIRED)
+
+    def retire_all(self) -> None:
+        for environment in self.values():
+            environment.move(Move.RETIRED)
+
+    def retire_idle(self, after: float) -> None:
+        """What is stale, and what has been idle for `after` seconds but for `keep_warm`."""
+        now = self._clock.monotonic()
+        for slot in placement.to_retire(self.snapshot(), now, after, self._keep_warm):
+            self.retire(slot.id)
+
+    def retire_stale(self) -> None:
+        self.retire_idle(_FOR_EVER)
+
+    def retire_versions(self, name: str, current: str | None) -> None:
+        """Those of other versions of this function serve no call that is made from now on."""
+        for environment in self.values():
+            if environment.function.name == name and environment.version != current:
+                environment.stale = True
+        self.retire_stale()
+
+    def freeze_idle(self, after: float) -> None:
+        for slot in placement.to_freeze(self.snapshot(), self._clock.monotonic(), after):
+            self._all[slot.id].freeze()

@@ -1,0 +1,67 @@
+"""Which environment serves, which is frozen or retired. Pure; `room` says which makes room.
+
+All functions read plain values and decide; the pool carries out what they say.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar
+
+from emulator.lambdas.lifecycle import State
+from emulator.lambdas.slot import PREFERRED, Slot
+
+
+class Server(Protocol):
+    """What tells whether an environment serves a call: a `Slot` does, and it does itself."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def state(self) -> State: ...
+    @property
+    def since(self) -> float: ...
+    @property
+    def stale(self) -> bool: ...
+    @property
+    def idle(self) -> bool: ...
+
+
+S = TypeVar("S", bound=Server)
+
+
+def serve_from(pool: Iterable[S], version: str) -> S | None:
+    """The idle environment to use: one that is ready first, the most recently used one first.
+
+    Most recent first lets the others grow old and go when load falls.
+    """
+    idle = [s for s in pool if s.version == version and s.idle and not s.stale]
+    return max(idle, key=lambda slot: (PREFERRED.index(slot.state), slot.since), default=None)
+
+
+def serving_soon(pool: Iterable[Server], now: float, within: float) -> int:
+    """How many have answered less than `within` seconds ago: they will hardly work on."""
+    answered = [one for one in pool if one.state is State.SETTLING and not one.stale]
+    return sum(now - one.since < within for one in answered)
+
+
+def to_freeze(pool: Sequence[Slot], now: float, after: float) -> list[Slot]:
+    """Those that have been ready for `after` seconds."""
+    return [s for s in pool if s.state is State.READY and s.idle and now - s.since >= after]
+
+
+def to_retire(pool: Sequence[Slot], now: float, after: float, keep_warm: int = 0) -> list[Slot]:
+    """Idle ones that have expired, but for the `keep_warm` youngest of each version; those that no
+    new invocation may use; and those that have answered and then worked on for the whole time limit
+    of their function."""
+    idle = sorted((s for s in pool if s.idle and not s.stale), key=lambda s: -s.since)
+    warm: Counter[str] = Counter()
+    expired = []
+    for slot in idle:
+        warm[slot.version] += 1
+        if warm[slot.version] > keep_warm and now - slot.since >= after:
+            expired.append(slot)
+    stale = [s for s in pool if s.idle and s.stale]
+    lost = [s for s in pool if s.state is State.SETTLING and now - s.since >= s.time_limit]
+    return [*expired, *stale, *lost]

@@ -1,0 +1,85 @@
+"""Removals: what is of no use is removed, again and again until nothing is left of it.
+
+Until then it may hold memory, so who has it removed is told only when that is certain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from emulator.base.errors import EngineError
+from emulator.base.health import Health
+from emulator.base.notices import Notices
+from emulator.base.timing.reactor import Reactor
+
+_SIDE_BY_SIDE = 8  # as many as are made, else they would pile up
+_PAUSE = 2.0  # seconds until it is tried again
+_TROUBLE = "removal"
+
+
+class Removals:
+    """On the reactor's thread."""
+
+    def __init__(self, *, reactor: Reactor, health: Health, notices: Notices) -> None:
+        self._reactor = reactor
+        self._health = health
+        self._notices = notices
+        self._threads = ThreadPoolExecutor(_SIDE_BY_SIDE, "undertaker")
+        self._failing: dict[str, str] = {}  # why, by id
+        self._closed = False
+
+    def remove(self, id: str, verb: Callable[[], object], then: Callable[[], object]) -> None:
+        """Returns at once. `verb` removes it, on a thread of its own; `then` is called when that
+        was done, however often it took."""
+
+        def remove() -> None:
+            problem: Exception | None = None
+            try:
+                verb()
+            except Exception as error:
+                problem = error
+            self._reactor.call(self._tried, id, verb, then, problem)
+
+        if not self._closed:
+            self._threads.submit(remove)
+
+    def close(self) -> None:
+        """Nothing is tried again, and nobody told."""
+        self._closed = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _tried(
+        self,
+        id: str,
+        verb: Callable[[], object],
+        then: Callable[[], object],
+        problem: Exception | None,
+    ) -> None:
+        if isinstance(problem, EngineError):
+            self._fails(id, problem.message)
+            self._reactor.loop.call_later(_PAUSE, self.remove, id, verb, then)
+            return
+        if problem is not None:  # it is no engine's, and would be the same the next time
+            self._notices.publish("environment_failed", id=id, error=repr(problem))
+        if self._failing.pop(id, None) is not None:
+            self._tell()
+        then()
+
+    def _fails(self, id: str, reason: str) -> None:
+        if id not in self._failing:
+            self._notices.publish("environment_failed", id=id, error=reason)
+        self._failing[id] = reason
+        self._tell()
+
+    def _tell(self) -> None:
+        if not self._failing:
+            self._health.clear(_TROUBLE)
+            return
+        id, reason = next(iter(self._failing.items()))
+        self._health.report(
+            _TROUBLE,
+            f"the engine does not remove container {id}: {reason}; its memory counts as held until"
+            " it is gone, and it is tried again and again",
+            degraded=True,
+        )

@@ -1,0 +1,49 @@
+"""What placement and who looks need to know of an environment, as plain values. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from emulator.lambdas.lifecycle import State
+
+PREFERRED = (State.DOWN, State.FROZEN, State.READY)
+"""Those that can take an invocation, the best last."""
+
+
+def is_idle(state: State, reserved: bool) -> bool:
+    return state in PREFERRED and not reserved
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """What placement needs to know of an environment. `since`: when it last moved, monotonic."""
+
+    id: str
+    version: str
+    state: State
+    memory: int  # MB
+    since: float
+    time_limit: float = 300.0  # seconds, of its function
+    stale: bool = False  # its function has changed or gone
+    reserved: bool = False  # for a lease that it has not answered in
+    function: str = ""  # its name, for who looks
+
+    @property
+    def idle(self) -> bool:
+        return is_idle(self.state, self.reserved)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StockLevel:
+    """Containers that are prepared for functions of one kind, which none of them serves yet."""
+
+    runtime: str
+    memory: int  # MB
+    count: int
+    wanted: int
+
+
+def held(pool: Iterable[Slot]) -> int:
+    """MB that all of them hold together, what is being removed too: until it is gone."""
+    return sum(slot.memory for slot in pool if slot.state is not State.GONE)

@@ -1,0 +1,43 @@
+"""One check: made within a limit, on a thread of its own. Whatever it raises is a finding."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from emulator.base.errors import TaskdockError
+from emulator.server.doctor.judges.finding import Finding, NotChecked, broken, unchecked
+
+LIMIT = 45.0  # seconds
+
+
+@dataclass(frozen=True)
+class Check:
+    name: str
+    look: Callable[[], Finding]
+    limit: float = LIMIT  # seconds
+
+
+def perform(check: Check) -> Finding | None:
+    """None: it has not ended within its limit, and nobody waits for it any longer."""
+    found: queue.SimpleQueue[Finding] = queue.SimpleQueue()
+    threading.Thread(
+        target=lambda: found.put(_look(check)), name=f"check {check.name}", daemon=True
+    ).start()
+    try:
+        return found.get(timeout=check.limit)
+    except queue.Empty:
+        return None
+
+
+def _look(check: Check) -> Finding:
+    try:
+        return check.look()
+    except NotChecked as error:
+        return unchecked(str(error))
+    except TaskdockError as error:
+        return broken(error.message)
+    except Exception as error:  # a check that is wrong is no reason to leave out the others
+        return broken(f"this check failed: {type(error).__name__}: {error}")

@@ -1,0 +1,126 @@
+"""The checks that take a container: each tries something in one, as functions would do it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from emulator.base import ids
+from emulator.base.errors import EngineError, ImageNotAvailable, NotReachable
+from emulator.base.timing.reactor import Reactor
+from emulator.engines.linux.scratch_disk import UNLIMITED
+from emulator.server.doctor.engine_checks import EngineChecks
+from emulator.server.doctor.judges import judge_engine
+from emulator.server.doctor.judges.finding import Finding, NotChecked, broken, degraded
+from emulator.server.doctor.machine_checks import MachineChecks
+from emulator.server.doctor.trial import EATEN, LABEL, MEMORY, STORAGE, Trial, write_code
+
+
+class ContainerChecks:
+    def __init__(self, *, machine: MachineChecks, engine: EngineChecks) -> None:
+        self._machine = machine
+        self._engine = engine
+        self._run = f"{os.getpid()}-{ids.word()}"  # of the label that all containers have
+        self._image = ""
+        self._shared: Trial | None = None
+        self._reactor: Reactor | None = None
+
+    def close(self) -> None:
+        """Removes all containers. Raises what docker-py does."""
+        if self._reactor is None:
+            return
+        try:
+            self._engine.sweep(f"{LABEL}={self._run}")
+        finally:
+            self._reactor.stop()
+
+    def container(self) -> Finding:
+        probe = self._engine.use_probe()
+        try:
+            image = probe.image()
+        except ImageNotAvailable as error:
+            return degraded(
+                f"none of taskdock's own could be made: {error.message}",
+                "sudo apt-get install busybox-static (or what this system calls it)",
+            )
+        self._reactor = Reactor()
+        self._reactor.start()
+        self._image = image
+        try:
+            with self._trial() as trial:
+                return judge_engine.container(trial.seconds, trial.greet())
+        except NotReachable as error:
+            self._image = ""
+            return broken(error.message)
+        except EngineError as error:
+            self._image = ""
+            located = self._engine.located
+            assert located is not None
+            return judge_engine.no_container(error.message, located, str(self._machine.data))
+
+    def door(self) -> Finding:
+        passage = self._engine.use().passage
+        if passage is None:
+            raise NotChecked("no container")
+        return judge_engine.door(passage.told, passage.is_usual)
+
+    def code(self) -> Finding:
+        if self._machine.workshop is None:
+            raise NotChecked("no data folder")
+        folder = write_code(self._machine.workshop)
+        read, fault = False, ""
+        try:
+            with self._new_trial(code=folder) as trial:
+                read = trial.read_code()
+        except EngineError as error:
+            fault = error.message
+        located = self._engine.located
+        assert located is not None
+        return judge_engine.code(read, fault, located, str(self._machine.data))
+
+    def memory(self) -> Finding:
+        with self._trial() as trial:
+            end = trial.eat_too_much().exit
+        facts = self._engine.use().facts
+        return judge_engine.memory(end, MEMORY, facts)
+
+    def peaks(self) -> Finding:
+        with self._trial() as trial:
+            return judge_engine.peaks(trial.eat_and_give_back().peak, EATEN)
+
+    def freezing(self) -> Finding:
+        with self._trial() as trial:
+            frozen = trial.freeze()
+        return judge_engine.freezing(frozen.held, frozen.thawed)
+
+    def scratch(self) -> Finding:
+        engine, wrote = self._engine.use(), None
+        with self._trial() as trial:
+            if engine.limits_storage:
+                wrote = trial.fill_scratch().exit.code
+        why = self._engine.warnings[-1] if self._engine.warnings else ""
+        why = why.removeprefix(UNLIMITED)
+        return judge_engine.scratch(engine.limits_storage, wrote, STORAGE, why)
+
+    @contextlib.contextmanager
+    def _trial(self) -> Iterator[Trial]:
+        """The container of all that follows one another; where a try has failed, there will be a
+        new one. Raises `NotChecked`, `StartFailed`."""
+        if self._shared is None:
+            self._shared = self._new_trial()
+        try:
+            yield self._shared
+        except BaseException:
+            trial, self._shared = self._shared, None
+            with contextlib.suppress(EngineError):
+                trial.remove()
+            raise
+
+    def _new_trial(self, code: Path | None = None) -> Trial:
+        """Raises `NotChecked`, `StartFailed`."""
+        engine = self._engine.use()
+        if self._reactor is None or not self._image:
+            raise NotChecked("no container")
+        return Trial(engine, self._reactor, self._image, run=self._run, code=code)

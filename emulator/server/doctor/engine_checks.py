@@ -1,0 +1,171 @@
+"""The checks of the engine, and of the images that it has."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from emulator.base import ids
+from emulator.base.errors import EngineUnreachable
+from emulator.base.settings import ImageChoice, Settings
+from emulator.base.timing.clock import Clock
+from emulator.engines.docker.engine import DockerEngine, is_here
+from emulator.engines.docker.images import inquiries
+from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.images.inquiries import OwnWord
+from emulator.engines.docker.locate import find_engine, places
+from emulator.engines.linux.scratch_disk import open_scratch
+from emulator.engines.linux.surroundings import in_container
+from emulator.engines.standins.probe import Probe
+from emulator.lambdas.functions import runtimes
+from emulator.server.doctor.judges import judge_engine
+from emulator.server.doctor.judges.finding import Finding, NotChecked
+from emulator.server.doctor.judges.judge_engine import Located
+from emulator.server.doctor.machine_checks import MachineChecks
+
+
+class EngineChecks:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        machine: MachineChecks,
+        environment: Mapping[str, str],
+        clock: Clock,
+        runtime_ids: Sequence[str],
+        connected: Callable[[str], Any],
+    ) -> None:
+        """`runtime_ids`: whose images are looked for. `connected`: gives a client of the engine at
+        an address."""
+        self.located: Located | None = None
+        self.warnings: list[str] = []
+        """Of the engine: why it does without something."""
+        self.in_doubt = ""
+        """Why nothing more is to be asked of it."""
+        self._settings = settings
+        self._machine = machine
+        self._environment = environment
+        self._clock = clock
+        self._runtimes = [runtimes.find(id) for id in runtime_ids]
+        self._connected = connected
+        self._held = contextlib.ExitStack()
+        self._client: Any = None
+        self._probe: Probe | None = None
+        self._is_asked = False  # a registry
+        self._engine: DockerEngine | None = None
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+        if self._client is not None:
+            self._client.close()
+        self._held.close()
+
+    def find(self) -> Finding:
+        try:
+            address = find_engine(self._environment)
+        except EngineUnreachable as error:
+            return judge_engine.no_engine(error.message)
+        self._client = self._connected(address)
+        if self._machine.cache is not None:
+            self._probe = Probe(self._client, cache=self._machine.cache, fetch=self._fetch)
+        workshop = self._machine.workshop
+        scratch = open_scratch(workshop) if workshop else "the data folder cannot be used"
+        if isinstance(scratch, str):
+            self.warnings.append(scratch)
+        self._engine = engine = DockerEngine(
+            self._client,
+            (workshop or self._folder()) / f"doors-{ids.word()}",
+            scratch=None if isinstance(scratch, str) else scratch,
+            warn=self.warnings.append,
+        )
+        named = (place.source for place in places(self._environment) if place.address == address)
+        self.located = Located(
+            facts=engine.facts,
+            address=address,
+            source=next(named, ""),
+            is_here=is_here(engine.facts),
+            in_container=in_container(),
+        )
+        return judge_engine.engine(self.located)
+
+    def registry(self) -> Finding:
+        engine = self.use()
+        reference = next(runtime.image for runtime in self._runtimes if runtime.image)
+        asked = inquiries.ask_registry(self._client, reference)
+        self._is_asked = asked is not None
+        own = self._environment.get("HTTPS_PROXY") or self._environment.get("https_proxy") or ""
+        return judge_engine.registry(asked, engine.facts.proxy, own)
+
+    def images(self) -> Finding:
+        self.use()
+        wanted = {each.id: ImageRequest(each.image, each.standin) for each in self._runtimes}
+        found = self._store().survey(wanted)
+        return judge_engine.images([(one.id, one.status.value) for one in found], self._is_asked)
+
+    # For other checks
+
+    def doubt(self, what: str) -> None:
+        """A check has not ended: the engine, if there is one, is what may hang."""
+        if self._client is not None:
+            self.in_doubt = f"the engine has not answered about: {what}"
+
+    def use(self) -> DockerEngine:
+        """Raises `NotChecked`."""
+        reason = self._machine.fault or self.in_doubt
+        if self._engine is None:
+            raise NotChecked("no engine")
+        if reason:
+            raise NotChecked(reason)
+        return self._engine
+
+    def use_probe(self) -> Probe:
+        """Raises `NotChecked`."""
+        self.use()
+        if self._probe is None:
+            raise NotChecked("no cache")
+        return self._probe
+
+    def sweep(self, label: str) -> None:
+        """Removes the containers with this `name=value` label, whatever is thought of the
+        engine."""
+        if self._engine is not None:
+            self._engine.sweep(label)
+
+    def root(self) -> Path | None:
+        """Where it keeps images, if that is on this machine."""
+        word = self._own_word()
+        return word.root if word and self.located and self.located.is_here else None
+
+    def ahead(self) -> float | None:
+        """Seconds that its clock is ahead of this machine's; None: unknown."""
+        word = self._own_word()
+        return word.ahead if word else None
+
+    def _own_word(self) -> OwnWord | None:
+        with contextlib.suppress(NotChecked, EngineUnreachable):
+            self.use()
+            return inquiries.own_word(self._client, self._clock)
+        return None
+
+    def _fetch(self, reference: str) -> str:
+        return self._store().ensure(ImageRequest(reference))
+
+    def _folder(self) -> Path:
+        """Where there is no data folder to work in."""
+        return Path(self._held.enter_context(tempfile.TemporaryDirectory(prefix="doctor-")))
+
+    def _store(self) -> Images:
+        """Raises `NotChecked`."""
+        if self._machine.cache is None:
+            raise NotChecked("no cache")
+        return Images(
+            self._client,
+            lambda _: None,
+            cache=self._machine.cache,
+            architecture=self._settings.architecture,
+            choice=ImageChoice(self._settings.images),
+        )

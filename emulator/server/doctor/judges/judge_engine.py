@@ -1,0 +1,270 @@
+"""What was seen of the engine and of containers means, for functions. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from emulator.engines.docker.images.inquiries import Asked
+from emulator.engines.docker.images.registry import Fault
+from emulator.engines.ending import ProgramExit
+from emulator.engines.facts import EngineFacts, Kind
+from emulator.server.doctor.judges.finding import Finding, broken, degraded, ok, unchecked
+
+_MB = 1024 * 1024
+_OLDEST = (20, 10)  # that functions were seen to run on
+_SLOW_START = 5.0  # seconds
+_SLOW_REGISTRY = 2.0  # seconds
+_SIGKILL = 9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Located:
+    """An engine that answers, and where."""
+
+    facts: EngineFacts
+    address: str
+    source: str = ""  # who named the address
+    is_here: bool = True
+    in_container: bool = False  # this process
+
+
+def no_engine(message: str) -> Finding:
+    """`message`: every place that was tried, and its fault."""
+    order = re.search(r"^  No other engine .* or: (.+)$", message, re.MULTILINE)
+    if order is not None:
+        first = f"{order[1]}, or start the engine that it names"
+    elif "(DOCKER_HOST)" in message:
+        first = "unset DOCKER_HOST, or start the engine that it names"
+    elif "permission denied" in message:
+        first = (
+            "sudo usermod -aG docker $USER, then sign in again (or, for one shell: newgrp docker)"
+        )
+    elif "nobody listens there" in message:
+        first = "start it: sudo systemctl start docker (or: sudo service docker start)"
+    else:
+        first = "install one: make engine (in a clone, as root on Debian or Ubuntu), or see"
+        return broken(message, first + " https://docs.docker.com/engine/install/")
+    return broken(message, first)
+
+
+def engine(found: Located) -> Finding:
+    facts = found.facts
+    said = f"{facts.kind.value} {facts.version or '(no version told)'}"
+    said += f", API {facts.api or '?'}, at {found.address}"
+    said += f" ({found.source})" if found.source else ""
+    if facts.cgroup:
+        said += f", control groups {facts.cgroup} ({facts.cgroup_driver})"
+    if found.in_container:
+        said += "; taskdock itself runs in a container"
+    if facts.kind in (Kind.DOCKER, Kind.PODMAN) and not found.is_here and not found.in_container:
+        return degraded(
+            f"{said}; it is on another machine or in a virtual one ({facts.machine})",
+            "run taskdock where the engine runs, unless all that follows is well",
+        )
+    numbers = tuple(int(part) for part in re.findall(r"\d+", facts.version)[:2])
+    if facts.kind is not Kind.PODMAN and () < numbers < _OLDEST:
+        return degraded(f"{said}; older than 20.10, which is the oldest that was tried")
+    return ok(said)
+
+
+def container(seconds: float, greets: bool) -> Finding:
+    if not greets:
+        return broken("a container started, and its program was not heard")
+    said = f"one started in {_ms(seconds)}"
+    if seconds > _SLOW_START:
+        return degraded(
+            f"{said}, which is slow", "see what the engine waits for: its log, its disk"
+        )
+    return ok(said)
+
+
+def no_container(fault: str, found: Located, folder: str) -> Finding:
+    """`folder`: where it would have found its door."""
+    if "the engine cannot see" in fault:  # what mends it is said there
+        return broken(fault)
+    if any(words in fault for words in _UNSEEN):
+        return code(False, fault, found, folder)
+    for words, remedy in _START_REMEDIES:
+        if words in fault.lower():
+            return broken(fault, remedy)
+    return broken(fault, "see what the engine says: its log, or docker run --rm hello-world")
+
+
+_UNSEEN = ("invalid mount config", "mounts denied")
+"""How Docker and Docker Desktop say that a folder is not theirs."""
+_START_REMEDIES = (
+    ("bridge", "the engine's network is gone; restart the engine: sudo systemctl restart docker"),
+    ("iptables", "the engine's firewall rules are gone; restart it: sudo systemctl restart docker"),
+    ("no space", "make room on the engine's disk: docker system df; docker image prune"),
+    ("exec format", "the image is for another processor: docker image rm the one named above"),
+    ("cgroup", "the engine's control groups cannot be used: docker info says which it expects"),
+)
+
+
+def door(told: str, is_usual: bool) -> Finding:
+    """`told`: what leads from a container to this server; `is_usual`: nothing of it is on the
+    network."""
+    said = f"a container came by {told}"
+    if is_usual:
+        return ok(said)
+    return degraded(
+        f"{said}, since the engine's kernel is not this machine's: calls take a little longer",
+        "run taskdock where the engine runs, if that matters",
+    )
+
+
+def code(read: bool, fault: str, found: Located, folder: str) -> Finding:
+    """`fault`: why there was no container with that folder; "": there was one."""
+    if read:
+        return ok("a container reads a folder of the data folder")
+    said = fault or "a container has the folder and cannot read what is in it"
+    if found.in_container:
+        return broken(
+            f"{said}; taskdock runs in a container, and the engine looks for {folder} outside it",
+            f"give this container that folder under the same path: -v {folder}:{folder}",
+        )
+    if found.facts.kind is Kind.DESKTOP:
+        return broken(said, f"share {folder}: Docker Desktop, Settings, Resources, File sharing")
+    return broken(
+        f"{said}; the engine does not see this machine's files as taskdock does",
+        "choose a folder that the engine sees, with --data-dir",
+    )
+
+
+def memory(end: ProgramExit, limit: int, facts: EngineFacts) -> Finding:
+    """How a program ended that takes three times its `limit`, MB."""
+    if end.out_of_memory:
+        return ok(f"a program that takes {3 * limit} of {limit} MB is killed, and that is seen")
+    if end.signal == _SIGKILL:
+        return degraded(
+            f"a program that takes {3 * limit} of {limit} MB is killed, but the kernel does not say"
+            " why: functions fail with Runtime.ExitError in place of Runtime.OutOfMemory",
+            "use a newer kernel, with control groups of version 2",
+        )
+    if end.code != 0:
+        return degraded(
+            f"a program that takes {3 * limit} of {limit} MB ended by itself, with {end.code}"
+        )
+    reason, remedy = _unlimited(facts)
+    said = f"a program took {3 * limit} MB with a limit of {limit} MB, and nobody stopped it"
+    return broken(f"{said}: {reason}", remedy)
+
+
+def _unlimited(facts: EngineFacts) -> tuple[str, str]:
+    """Why an engine does not limit memory, and what mends it."""
+    if not facts.limits_memory:
+        return (
+            "the kernel's memory control group is off",
+            "add to the kernel's command line, then restart the machine:"
+            " cgroup_enable=memory swapaccount=1 (Raspberry Pi: /boot/firmware/cmdline.txt)",
+        )
+    if not facts.limits_swap:
+        return (
+            "swap is not counted",
+            "add swapaccount=1 to the kernel's command line, then restart the machine; or switch"
+            " swap off: sudo swapoff --all",
+        )
+    if facts.kind.is_rootless:
+        return (
+            "this user may not limit memory",
+            "let this user's units do so: https://rootlesscontaine.rs/getting-started/common/cgroup2/",
+        )
+    return "the engine does not know it", "see what the engine warns of: docker info"
+
+
+def peaks(peak: int, eaten: int) -> Finding:
+    """`peak`: bytes that are told of a program which took `eaten`; 0: nothing is told."""
+    if peak >= eaten:
+        return ok(f"{peak // _MB} MB are seen of a program that took {eaten // _MB} MB")
+    if peak > 0:
+        return degraded(
+            f"{peak // _MB} MB are seen of a program that took {eaten // _MB} MB for a moment: the"
+            " kernel tells only what is in use, and Max Memory Used is too low",
+            "use a newer kernel: memory.peak is there since Linux 5.19",
+        )
+    return degraded("the kernel tells nothing, and Max Memory Used is 0 MB")
+
+
+def freezing(held: bool, thawed: bool) -> Finding:
+    if not thawed:
+        return broken("a container stays frozen", "report it, with what docker top says of it")
+    if not held:
+        return degraded("a container goes on while it is said to be frozen")
+    return ok("a container stands still when it idles, and goes on when it is called")
+
+
+def scratch(limited: bool, wrote: int | None, limit: int, why: str) -> Finding:
+    """`limited`: there is a disk of its own; `wrote`: the code of a program that wrote twice the
+    `limit`, MB; `why` there is none."""
+    if limited and wrote != 0:
+        return ok(f"has the size it should have: {2 * limit} MB do not fit on a disk of {limit} MB")
+    if limited:
+        return degraded(f"{2 * limit} MB fit on a disk of {limit} MB")
+    return degraded(f"has no limit: {why or 'no disk could be made'}", *_scratch_remedies(why))
+
+
+def _scratch_remedies(why: str) -> tuple[str, ...]:
+    if "root" in why:
+        return ("run taskdock as root on the engine's own Linux machine, if that matters",)
+    if "not installed" in why:
+        return ("sudo apt-get install e2fsprogs (or what this system calls it)",)
+    if "loop" in why:
+        return ("sudo modprobe loop",)
+    return ()
+
+
+def registry(asked: Asked | None, proxy: str, own_proxy: str) -> Finding:
+    """`asked` of None: this engine cannot be made to ask. `proxy`: the engine's; `own_proxy`: this
+    shell's."""
+    if asked is None:
+        return unchecked("this engine does not ask a registry unless it pulls")
+    by = f"through the engine's proxy {without_password(proxy)}" if proxy else "without a proxy"
+    if asked.fault is Fault.SLOW:
+        return degraded(
+            f"{asked.registry} {asked.fault.value}, {by}: {asked.words}",
+            "pulls are waited for, so get the images ahead: taskdock images",
+        )
+    if asked.fault is not None:
+        remedies = ["connect the engine's machine to the network, then: taskdock images"]
+        if own_proxy and not proxy:
+            remedies.insert(
+                0,
+                "give the engine the proxy that this shell has"
+                f" ({without_password(own_proxy)}): https://docs.docker.com/engine/daemon/proxy/",
+            )
+        remedies.append("or bring images from elsewhere with: docker save, docker load")
+        return degraded(f"{asked.registry} {asked.fault.value}, {by}: {asked.words}", *remedies)
+    said = f"{asked.registry} answers in {_ms(asked.seconds)}, {by}"
+    if asked.seconds > _SLOW_REGISTRY:
+        return degraded(f"{said}: pulling takes long")
+    return ok(said)
+
+
+def images(found: Sequence[tuple[str, str]], is_asked: bool) -> Finding:
+    """Of each runtime that the samples use, its id and `ImageStatus`. `is_asked`: the registry was;
+    otherwise nobody knows what can be pulled."""
+    said = "; ".join(f"{id}: {status}" for id, status in found)
+    if not is_asked and any(status == "pullable" for _, status in found):
+        return degraded(f"{said} (if the registry can be reached)", "try it: taskdock images")
+    if any(status == "not available" for _, status in found):
+        return broken(
+            said,
+            "taskdock images, where the registry can be reached",
+            "or bring images from elsewhere with: docker save, docker load",
+        )
+    if any("stand-in" in status for _, status in found):
+        return degraded(
+            f"{said}. Stand-ins are Debian's, not AWS's",
+            "taskdock images, where the registry can be reached",
+        )
+    return ok(said)
+
+
+def without_password(address: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", address)
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms" if seconds < 0.01 else f"{seconds * 1000:.0f} ms"

@@ -1,0 +1,76 @@
+"""What an examination has found, as lines for people or as JSON for programs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from emulator.server.doctor.judges.finding import Finding, Status
+
+_WIDTH = 12  # of the longest name
+
+
+class Signs(NamedTuple):
+    status: Mapping[Status, str]
+    remedy: str
+
+
+UNICODE = Signs(
+    {Status.OK: "✓", Status.DEGRADED: "!", Status.BROKEN: "✗", Status.UNCHECKED: "-"}, "→"
+)
+ASCII = Signs(
+    {Status.OK: "+", Status.DEGRADED: "!", Status.BROKEN: "x", Status.UNCHECKED: "-"}, "->"
+)
+COLOURS = {Status.OK: "green", Status.DEGRADED: "yellow", Status.BROKEN: "red"}
+
+
+def signs(encoding: str, environment: Mapping[str, str]) -> Signs:
+    """Those that a terminal with this `encoding` can show. Python speaks UTF-8 also where the
+    locale is C, which is then the terminal's own word."""
+    locale = next(
+        (environment[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environment.get(name)), ""
+    )
+    if locale in ("C", "POSIX") and not environment.get("PYTHONIOENCODING"):
+        return ASCII
+    try:
+        "✓✗→".encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return ASCII
+    return UNICODE
+
+
+def lines(name: str, finding: Finding, signs: Signs) -> list[str]:
+    """The first has the sign, the name and what was measured; remedies stand below."""
+    first, *details = finding.measured.splitlines() or [""]
+    indent = " " * (_WIDTH + 4)
+    return [
+        f"{signs.status[finding.status]} {name.ljust(_WIDTH)}  {first}",
+        *(f"{indent}{detail}" for detail in details),
+        *(f"{indent}{signs.remedy} {remedy}" for remedy in finding.remedies),
+    ]
+
+
+def summary(found: Mapping[str, Finding]) -> str:
+    named = {
+        status: [name for name, finding in found.items() if finding.status is status]
+        for status in Status
+    }
+    if named[Status.BROKEN]:
+        return f"broken: {', '.join(named[Status.BROKEN])}"
+    if named[Status.DEGRADED]:
+        return f"functions run; degraded: {', '.join(named[Status.DEGRADED])}"
+    return "all is well"
+
+
+def document(name: str, finding: Finding) -> dict[str, Any]:
+    return {
+        "name": name,
+        "status": finding.status.value,
+        "measured": finding.measured,
+        "remedies": list(finding.remedies),
+    }
+
+
+def is_well(found: Mapping[str, Finding]) -> bool:
+    """Nothing is broken."""
+    return all(finding.status is not Status.BROKEN for finding in found.values())

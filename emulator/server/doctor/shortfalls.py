@@ -1,0 +1,25 @@
+"""What a server here does without, in a few words each: known without trying anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from emulator.engines.docker.engine import DockerEngine
+from emulator.server.doctor import machine
+from emulator.server.doctor.judges import judge_machine
+from emulator.server.doctor.judges.finding import Status
+
+
+def shortfalls(engine: DockerEngine, data: Path) -> list[str]:
+    """`data`: the data folder, which is there."""
+    found = {
+        "memory limits are not kept": not engine.facts.limits_memory,
+        "the size of /tmp is not limited": not engine.limits_storage,
+        "few file descriptors": _is_short(judge_machine.descriptors(machine.descriptors()).status),
+        "little disk": _is_short(judge_machine.disk(machine.room(data), None).status),
+    }
+    return [words for words, applies in found.items() if applies]
+
+
+def _is_short(status: Status) -> bool:
+    return status in (Status.DEGRADED, Status.BROKEN)

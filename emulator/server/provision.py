@@ -1,0 +1,105 @@
+"""The images that functions run in: which one, made sure of, with its progress on the terminal."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TextIO
+
+from emulator.base import terminal
+from emulator.base.settings import ImageChoice
+from emulator.base.timing.clock import Clock, SystemClock
+from emulator.engines.docker.engine import connect
+from emulator.engines.docker.images.images import ImageRequest, Images, RuntimeStatus, build_folder
+from emulator.engines.docker.locate import find_engine
+from emulator.engines.source import Found
+from emulator.engines.standins.standins import Announce, Progress
+from emulator.lambdas.functions import runtimes
+from emulator.lambdas.functions.function import Function
+
+Show = Callable[[str], object]
+
+_SAMPLE_BASE = "python3.11"  # the runtime that the Dockerfiles of samples build on
+_SECONDS_BETWEEN = 5.0
+
+
+def _on_stderr(line: str) -> None:
+    terminal.write_line(line, sys.stderr)
+
+
+def image_request(function: Function) -> ImageRequest:
+    if function.image is not None:
+        return ImageRequest(function.image)
+    assert function.runtime is not None, "a function has an image or a runtime"
+    return _runtime_request(function.runtime)
+
+
+def survey_runtimes(
+    choice: ImageChoice = ImageChoice.AUTO, show: Show = _on_stderr
+) -> list[RuntimeStatus]:
+    """Every runtime of AWS Lambda, and whether its image is here or can be had."""
+    images = _images(choice, show)
+    return images.survey({id: _runtime_request(id) for id in runtimes.catalog()})
+
+
+def ensure_images(
+    ids: Iterable[str], choice: ImageChoice = ImageChoice.AUTO, show: Show = _on_stderr
+) -> dict[str, Found]:
+    """Makes sure of the images of these runtimes; what each one runs in.
+
+    A registry is asked also when it could not be reached a moment ago.
+    """
+    images = _images(choice, show)
+    return {id: images.find(_runtime_request(id), anew=True) for id in ids}
+
+
+def build_sample_image(
+    folder: Path, choice: ImageChoice = ImageChoice.AUTO, show: Show = _on_stderr
+) -> str:
+    """Builds a folder's Dockerfile on the image that we have for its base; returns the tag."""
+    base = _images(choice, show).ensure(_runtime_request(_SAMPLE_BASE))
+    client = connect(find_engine(os.environ))
+    return build_folder(client, folder, tag=f"taskdock-sample/{folder.name}:latest", base=base)
+
+
+def announcer(stream: TextIO) -> Announce:
+    """Writes the progress of pulls and builds as lines."""
+    return teller(lambda line: terminal.write_line(line, stream))
+
+
+def teller(show: Show, clock: Clock | None = None) -> Announce:
+    """Shows the progress of pulls and builds as lines: one for each tenth of what has a size, or
+    after a few seconds; and none twice in a row."""
+    clock = clock or SystemClock()
+    shown: dict[str, tuple[int, float]] = {}  # percent, and the time when it was shown
+    last = ""
+
+    def announce(progress: Progress) -> None:
+        nonlocal last
+        line = progress.what
+        if progress.total:
+            percent = 100 * (progress.done or 0) // progress.total
+            before, since = shown.get(line, (-10, -math.inf))
+            now = clock.monotonic()
+            late = percent != before and now - since >= _SECONDS_BETWEEN
+            if percent // 10 == before // 10 and not late:
+                return
+            shown[line] = percent, now
+            line = f"{line}: {percent} %"
+        if line != last:
+            last = line
+            show(line)
+
+    return announce
+
+
+def _images(choice: ImageChoice, show: Show) -> Images:
+    return Images(connect(find_engine(os.environ)), teller(show), choice=choice)
+
+
+def _runtime_request(id: str) -> ImageRequest:
+    runtime = runtimes.find(id)
+    return ImageRequest(runtime.image, runtime.standin)

@@ -1,0 +1,209 @@
+"""API requests: calls an API function, records the call, and finds what was recorded.
+
+No task, no queue, no retry. Before the invocation the database is not asked.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from emulator.base import ids
+from emulator.base.errors import (
+    ApiTimeLimitTooLong,
+    BadApiResult,
+    CallerError,
+    NoApiRequestLogs,
+    NotFound,
+    RequestTooLarge,
+    TooManyApiRequests,
+)
+from emulator.base.notices import Notices
+from emulator.base.timing.clock import Clock
+from emulator.identity.account import Account
+from emulator.lambdas.functions.catalog import Catalog
+from emulator.lambdas.functions.function import DIRECT_TIME_LIMIT, Function
+from emulator.lambdas.log_line import LogLine
+from emulator.lambdas.outcome import Failure, Outcome
+from emulator.store import statements
+from emulator.store.database import Store
+from emulator.store.find import find
+from emulator.store.query import Query
+from emulator.store.queryable import API_REQUEST_FIELDS
+from emulator.store.tables import ApiRequestRow
+from emulator.tasks.api_functions.gateway_event import Request, to_event
+from emulator.tasks.api_functions.gateway_response import Response, to_response
+from emulator.tasks.logs.log_store import Journal, Record
+from emulator.tasks.model import access, checks
+from emulator.tasks.model.task import ErrorType, TaskError
+from emulator.tasks.queue.ending import error_of
+from emulator.tasks.queue.runner import Runner
+from emulator.tasks.work.unwritten import Unwritten
+
+MAX_BODY = 6 * 1024 * 1024  # bytes, as they came
+_MAX_EVENT = 2 * MAX_BODY  # base64 and escapes make a body longer
+_PATIENCE = 30.0  # seconds that a request waits for room in memory
+_INSERT = statements.insert(ApiRequestRow)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiRequest:
+    """One call of an API function, and what became of it."""
+
+    id: str
+    function_name: str
+    method: str
+    path: str
+    """What follows the function's name and a slash, with the query."""
+    user_id: str | None
+    application_id: str | None
+    timestamp: datetime
+    status_code: int
+    duration: float  # seconds
+    error: TaskError | None
+
+
+class ApiRequests:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        journal: Journal,
+        catalog: Catalog,
+        runner: Runner,
+        unwritten: Unwritten,
+        places: threading.Semaphore,
+        status_of: Callable[[CallerError], int],
+        clock: Clock,
+        notices: Notices,
+    ) -> None:
+        """`places` limits invocations; `status_of` says how a refusal is answered."""
+        self._store = store
+        self._journal = journal
+        self._catalog = catalog
+        self._runner = runner
+        self._unwritten = unwritten
+        self._places = places
+        self._status_of = status_of
+        self._clock = clock
+        self._notices = notices
+
+    def call(self, function_name: str, request: Request, caller: Account) -> Response:
+        """The function's own answer. Whatever becomes of it, the call is recorded.
+
+        Raises `NotSignedIn`, `NoPermission`, `NotFound` and, when the server stops, `Unavailable`,
+        which are not recorded, and `Unavailable` when nothing can be run,
+        `RequestTooLarge`, `ApiTimeLimitTooLong`, `TooManyApiRequests`, `InvocationFailed`,
+        `FunctionFailed` or `BadApiResult`.
+        """
+        self._runner.check_open()
+        function = access.admit(caller, access.EXECUTE_API, self._catalog, function_name)
+        id = ids.object_id()
+        record = self._journal.open(id)
+        call = _Call(id, function, request, caller, self._clock.now(), record)
+        began = self._clock.monotonic()
+        outcome: Outcome | None = None
+        try:
+            outcome = self._invoke(call)
+            response = to_response(outcome)
+        except CallerError as refusal:
+            duration = self._clock.monotonic() - began
+            self._record(call, self._status_of(refusal), duration, _error(refusal, outcome))
+            raise
+        self._record(call, response.status, self._clock.monotonic() - began, None)
+        return response
+
+    def find(self, query: Query) -> tuple[list[ApiRequest], int | None]:
+        """One page of requests, and how many there are in all. Raises `BadQuery`."""
+        rows, total = find(self._store.db, ApiRequestRow, API_REQUEST_FIELDS, query)
+        return [_from_row(row) for row in rows], total
+
+    def logs(
+        self, request_id: str, *, since: datetime | None, limit: int, offset: int
+    ) -> list[LogLine]:
+        """Raises `BadId`, `NotFound`, or `NoApiRequestLogs` for none."""
+        checks.object_id(request_id)
+        lines = self._journal.read(request_id, since=since, limit=limit, offset=offset)
+        query = ApiRequestRow.select().where(ApiRequestRow.id == request_id)
+        if not query.exists(self._store.db):  # behind the lines: both may be removed in between
+            raise NotFound(f"there is no API request {request_id}")
+        if not lines:
+            raise NoApiRequestLogs
+        return lines
+
+    def _invoke(self, call: _Call) -> Outcome:
+        if len(call.request.body) > MAX_BODY:
+            raise RequestTooLarge(f"the body has {len(call.request.body)} bytes, over {MAX_BODY}")
+        if call.function.time_limit > DIRECT_TIME_LIMIT:
+            raise ApiTimeLimitTooLong
+        if not self._places.acquire(blocking=False):
+            raise TooManyApiRequests
+        try:
+            event = to_event(call.request, call.caller, id=call.id, now=call.now)
+            return self._runner.invoke(
+                call.record, call.function, event, _PATIENCE, max_event=_MAX_EVENT
+            )
+        finally:
+            self._places.release()
+
+    def _record(self, call: _Call, status: int, duration: float, error: TaskError | None) -> None:
+        """With its log; later, when it cannot be done now: the function has run, and its caller
+        gets the answer."""
+        request = ApiRequest(
+            id=call.id,
+            function_name=call.function.name,
+            method=call.request.method,
+            path=f"{call.request.path}{call.request.search}"[1:],
+            user_id=call.caller.user_id,
+            application_id=call.caller.application_id,
+            timestamp=call.now,
+            status_code=status,
+            duration=round(duration, 3),
+            error=error,
+        )
+        facts = {"request": request.id, "function": request.function_name, "status": status}
+
+        def write() -> None:
+            with self._journal.writing([call.record]):
+                self._store.change(_INSERT, statements.to_row(ApiRequestRow, _values(request)))
+            self._notices.publish("api_request_answered", **facts)
+
+        self._unwritten.write_or_keep(request.id, write)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """An API request that is under way."""
+
+    id: str
+    function: Function
+    request: Request
+    caller: Account
+    now: datetime
+    record: Record
+
+
+def _error(refusal: CallerError, outcome: Outcome | None) -> TaskError:
+    if isinstance(outcome, Failure):
+        return error_of(outcome)
+    kind = ErrorType.RESPONSE if isinstance(refusal, BadApiResult) else ErrorType.INVOCATION
+    return TaskError(kind, type(refusal).__name__, refusal.message)
+
+
+def _values(request: ApiRequest) -> dict[str, Any]:
+    error = request.error
+    return {
+        **request.__dict__,
+        "error": error and {"type": error.type.value, "name": error.name, "message": error.message},
+    }
+
+
+def _from_row(row: ApiRequestRow) -> ApiRequest:
+    values = dict(row.__data__)
+    error = values.pop("error")
+    if error is not None:
+        error = TaskError(ErrorType(error["type"]), error["name"], error["message"])
+    return ApiRequest(**values, error=error)

@@ -1,0 +1,142 @@
+"""Service events and subscriptions, kept and found; tells subscribers in the event's transaction.
+
+Telling a function is a task, telling a webhook a delivery (`tasks.outbox`). Both are written with
+the event and with what it is about, so a crash loses none of them and makes none up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from emulator.base import ids
+from emulator.base.errors import AlreadyExists, BadField, NotFound
+from emulator.base.timing.clock import Clock
+from emulator.lambdas.functions.catalog import Catalog
+from emulator.store.database import Store
+from emulator.store.find import find
+from emulator.store.query import Query
+from emulator.store.queryable import EVENT_FIELDS, SUBSCRIPTION_FIELDS
+from emulator.store.tables import DeliveryRow, EventRow, SubscriptionRow
+from emulator.tasks.events import webhook_client
+from emulator.tasks.events.reach import Reach
+from emulator.tasks.model import checks, task_json
+from emulator.tasks.model.subscription import ServiceEvent, Subscription, is_told, of_failure
+from emulator.tasks.model.task import Task, new_task
+
+
+class Events:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        catalog: Catalog,
+        own_ports: Collection[int],
+        clock: Clock,
+        functions_have_a_network: bool = True,
+    ) -> None:
+        """`own_ports`: of this server's listeners, which no webhook may be."""
+        self._functions_have_a_network = functions_have_a_network
+        self._store = store
+        self._own_ports = own_ports
+        self._catalog = catalog
+        self._clock = clock
+
+    def record_failure(self, task: Task) -> list[Task]:
+        """Keeps the event of a task that became `failed`; the tasks to queue for subscribers.
+
+        Only inside the transaction that fails the task and queues those.
+        """
+        event = of_failure(ids.object_id(), task)
+        EventRow.insert(**asdict(event)).execute(self._store.db)
+        told = [one for one in self._all() if is_told(one, event, task)]
+        for one in (one for one in told if one.url is not None):
+            DeliveryRow.insert(
+                event_id=event.id,
+                subscription_id=one.id,
+                due_timestamp=event.creation_timestamp,
+            ).execute(self._store.db)
+        return [self._task(one.function_name, event) for one in told if one.function_name]
+
+    def find(self, query: Query) -> tuple[list[ServiceEvent], int | None]:
+        """One page of events, and how many there are in all. Raises `BadQuery`."""
+        rows, total = find(self._store.db, EventRow, EVENT_FIELDS, query)
+        return [ServiceEvent(**row.__data__) for row in rows], total
+
+    def subscribe(
+        self,
+        event_types: Sequence[str],
+        *,
+        function_name: str | None,
+        url: str | None,
+        from_loopback: bool,
+        from_function: bool = False,
+    ) -> Subscription:
+        """Either a function, whose name is checked already, or a URL.
+
+        `from_loopback`: whoever asks is on this machine. `from_function`: a function asks, by its
+        container's door. Raises `AlreadyExists`, and `BadField` for
+        a URL that may not be called for them.
+        """
+        if url is not None:
+            if from_function and not self._functions_have_a_network:
+                raise BadField(
+                    "url: functions have no network (--network none), so that no webhook is called"
+                    " for them; subscribe it from this machine, with: taskdock events subscribe"
+                )
+            webhook_client.check(url, Reach(this_machine=from_loopback, own_ports=self._own_ports))
+        now = self._clock.now()
+        wanted = Subscription(
+            id=ids.object_id(),
+            event_types=tuple(event_types),
+            function_name=function_name,
+            url=url,
+            from_loopback=from_loopback,
+            creation_timestamp=now,
+            update_timestamp=now,
+        )
+        with self._store.transaction():
+            for known in self._all():
+                same = (known.function_name, known.url) == (function_name, url)
+                if same and set(known.event_types) & set(event_types):
+                    raise AlreadyExists(f"{function_name or url} is subscribed already: {known.id}")
+            SubscriptionRow.insert(
+                **{**asdict(wanted), "event_types": list(wanted.event_types)}
+            ).execute(self._store.db)
+        return wanted
+
+    def unsubscribe(self, subscription_id: str) -> None:
+        """Also ends its deliveries that wait. Raises `BadId` or `NotFound`."""
+        checks.object_id(subscription_id)
+        mine = SubscriptionRow.id == subscription_id
+        with self._store.transaction():
+            if not SubscriptionRow.delete().where(mine).execute(self._store.db):
+                raise NotFound(f"there is no subscription {subscription_id}")
+            waiting = DeliveryRow.subscription_id == subscription_id
+            DeliveryRow.delete().where(waiting).execute(self._store.db)
+
+    def subscriptions(self, query: Query) -> tuple[list[Subscription], int | None]:
+        """One page of subscriptions, and how many there are in all. Raises `BadQuery`."""
+        rows, total = find(self._store.db, SubscriptionRow, SUBSCRIPTION_FIELDS, query)
+        return [_subscription(row) for row in rows], total
+
+    def _all(self) -> list[Subscription]:
+        query = SubscriptionRow.select().order_by(SubscriptionRow.id)
+        return [_subscription(row) for row in query.execute(self._store.db)]
+
+    def _task(self, function_name: str, event: ServiceEvent) -> Task:
+        return new_task(
+            id=ids.object_id(),
+            function_name=function_name,
+            data=task_json.event_to_json(event),
+            priority=self._catalog.default_priority(function_name),
+            start=event.creation_timestamp,
+            now=event.creation_timestamp,
+            event_id=event.id,
+        )
+
+
+def _subscription(row: SubscriptionRow) -> Subscription:
+    values: dict[str, Any] = dict(row.__data__)
+    return Subscription(**{**values, "event_types": tuple(values["event_types"])})

@@ -1,0 +1,140 @@
+"""The Lambda API's verbs for invocations: run a function now, or accept an event for it.
+
+Every invocation leaves a record, under which its log lines are kept. There is no task.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from emulator.base import ids
+from emulator.base.errors import IllegalState, TooManyExecutions
+from emulator.base.notices import Notices
+from emulator.base.timing.clock import Clock
+from emulator.lambdas.functions.function import Function
+from emulator.lambdas.invoke.invocation import Call
+from emulator.lambdas.invoke.invoker import Invoker
+from emulator.lambdas.log_line import LogLine, Sink
+from emulator.lambdas.outcome import Outcome
+from emulator.tasks.invocations.event_queue import Backlog
+from emulator.tasks.logs.invocation_record import InvocationRecord
+from emulator.tasks.logs.log_store import Journal
+
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MAX_ACCEPTED_EVENT = 1024 * 1024  # bytes
+_TAIL = 4096  # bytes
+_PATIENCE = 30.0  # seconds that a caller waits for room in memory
+
+
+@dataclass(frozen=True)
+class Invoked:
+    """What became of an invocation, and the last 4096 bytes of its log if they were wanted."""
+
+    outcome: Outcome
+    log_tail: bytes | None
+
+
+class Invocations:
+    def __init__(
+        self,
+        *,
+        backlog: Backlog,
+        journal: Journal,
+        invoker: Invoker,
+        places: threading.Semaphore,
+        wake: Callable[[], None],
+        clock: Clock,
+        notices: Notices,
+    ) -> None:
+        """`places` limits what runs while its caller waits; `wake`: the backlog has something."""
+        self._backlog = backlog
+        self._journal = journal
+        self._invoker = invoker
+        self._places = places
+        self._wake = wake
+        self._clock = clock
+        self._notices = notices
+
+    def begin(
+        self,
+        function: Function,
+        event: bytes,
+        call: Call,
+        *,
+        with_log: bool,
+        answered: Callable[[Invoked], object],
+    ) -> None:
+        """Begins to run `event` (JSON text of `invoker.MAX_EVENT` at most), and returns at once.
+
+        On the reactor's thread, as is `answered`, which is called as soon as there is an answer, or
+        `with_log` when the log is complete. Raises `Unavailable` when the server stops,
+        `IllegalState` for a disabled function, or `TooManyExecutions`.
+        """
+        self._invoker.check_open()
+        _check_enabled(function)
+        if not self._places.acquire(blocking=False):
+            raise TooManyExecutions("Rate Exceeded.")
+        sink = self._journal.open_invocation(self._new_record(function, call))
+        tail = _Tail(sink) if with_log else None
+        told = False
+
+        def tell(outcome: Outcome) -> None:
+            nonlocal told
+            if not told:
+                told = True
+                self._places.release()
+                answered(Invoked(outcome, None if tail is None else tail.kept))
+
+        def end(outcome: Outcome) -> None:
+            tell(outcome)
+            self._notices.publish(
+                "function_invoked", function=function.name, request=call.request_id
+            )
+
+        self._invoker.begin(
+            function,
+            event,
+            tail or sink,
+            patience=_PATIENCE,
+            call=call,
+            answered=tell if tail is None else lambda _: None,
+            ended=end,
+        )
+
+    def accept(self, function: Function, event: bytes, call: Call) -> None:
+        """Keeps `event` (of `MAX_ACCEPTED_EVENT`) until it has been run; raises `IllegalState`."""
+        _check_enabled(function)
+        self._backlog.add(self._new_record(function, call), event, call)
+        self._notices.publish(
+            "invocation_accepted", function=function.name, request=call.request_id
+        )
+        self._wake()
+
+    def _new_record(self, function: Function, call: Call) -> InvocationRecord:
+        return InvocationRecord(
+            id=ids.object_id(),
+            request_id=call.request_id,
+            function_name=function.name,
+            timestamp=self._clock.now(),
+        )
+
+
+def _check_enabled(function: Function) -> None:
+    if not function.enabled:
+        raise IllegalState(f"the function '{function.name}' is disabled")
+
+
+class _Tail:
+    """Passes log lines on and keeps the end of them."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self.kept = b""
+
+    def __call__(self, line: LogLine) -> None:
+        self._sink(line)
+        if line.message.startswith("INIT_START "):
+            return  # it is in the log, but AWS does not show it to the caller
+        self.kept = (self.kept + line.message.encode(errors="replace") + b"\n")[-_TAIL:]

@@ -1,0 +1,215 @@
+"""The journal: log lines of tasks, API requests and invocation records, their owners.
+
+Lines wait in memory until they are written: with the ending of their owner, in its transaction, or
+by the scribe, which takes all that wait every moment. So they can be read while their owners run.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import reduce
+from operator import or_
+
+from peewee import fn
+
+from emulator.base.notices import Notices
+from emulator.base.timing.clock import to_epoch
+from emulator.base.timing.loop import Loop
+from emulator.lambdas.log_line import LogLine
+from emulator.store import statements
+from emulator.store.database import Store
+from emulator.store.tables import ApiRequestRow, InvocationRow, LogRow, TaskRow
+from emulator.tasks.logs.invocation_record import InvocationRecord, write_invocations
+
+_WRITE_EVERY = 0.3  # seconds
+_MANY = 500  # lines of one owner that are not left waiting
+_MOST = 64 * 1024 * 1024  # bytes that may wait for a database that cannot be written
+_EACH = 500  # bytes that a line or a record takes beside its text, about
+_INSERT = statements.insert(LogRow, ("task_id", "timestamp", "message"))
+
+
+class Record:
+    """Takes one owner's lines as they come. Any thread may call; it never blocks, and it need not
+    be closed.
+
+    There is no lock: a list is appended to, sliced and cut at once, whatever other threads do.
+    """
+
+    def __init__(
+        self, journal: Journal, owner_id: str, invocation: InvocationRecord | None = None
+    ) -> None:
+        """`invocation`: its row is still to be written, before its lines."""
+        self.owner_id = owner_id
+        self.invocation = invocation
+        self.lines: list[LogLine] = []
+        self._journal = journal
+
+    def __call__(self, line: LogLine) -> None:
+        self.lines.append(line)
+        self._journal.await_writing(self)
+        if len(self.lines) % _MANY == 0:
+            self._journal.hurry()
+
+    def weight(self) -> int:
+        """Bytes that it holds, about."""
+        return _EACH + sum(_EACH + len(line.message) for line in self.lines[:])
+
+    def forget(self, count: int) -> None:
+        """The row and so many lines are written."""
+        self.invocation = None
+        del self.lines[:count]
+
+
+class Journal:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: dict[Record, None] = {}  # those that hold something, the longest first
+        self._writing = threading.RLock()
+        self.hurry: Callable[[], object] = lambda: None
+        """Has the scribe write soon. It may be called on any thread."""
+
+    def open(self, owner_id: str) -> Record:
+        """The record of an owner whose row is written by others."""
+        return Record(self, owner_id)
+
+    def open_invocation(self, invocation: InvocationRecord) -> Record:
+        """The record of an invocation. The scribe's next turn writes its row, before its lines.
+
+        Any thread may call, the reactor's too: it never blocks.
+        """
+        record = Record(self, invocation.id, invocation)
+        self.await_writing(record)
+        return record
+
+    def await_writing(self, record: Record) -> None:
+        self._waiting[record] = None
+
+    def write_waiting(self) -> None:
+        """Writes all that the records have taken up to now; raises when one cannot be written."""
+        self._write_all(list(self._waiting))
+
+    @contextmanager
+    def writing(self, records: Collection[Record]) -> Iterator[None]:
+        """A transaction that also writes what these records hold.
+
+        They forget it when that is committed; else it is written again, by whoever is next.
+        """
+        with self._writing:  # until they have forgotten it: nobody may write it twice
+            held = [(record, record.lines[:]) for record in records]
+            with self._store.transaction():
+                write_invocations(self._store, [r.invocation for r in records if r.invocation])
+                self._store.change_many(_INSERT, _rows(held))
+                yield
+            for record, lines in held:
+                self._waiting.pop(record, None)
+                record.forget(len(lines))
+                if record.lines:  # that came meanwhile; the record may have said so too early
+                    self.await_writing(record)
+
+    def relieve(self) -> int:
+        """Drops the oldest of what waits when that is too much for the memory; how many lines.
+
+        For when it cannot be written: a disk may be full for days, and functions go on printing.
+        """
+        dropped = 0
+        with self._writing:
+            waiting = {record: record.weight() for record in list(self._waiting)}
+            held = sum(waiting.values())
+            limit = _MOST // 2 if held > _MOST else held
+            for record, weight in waiting.items():
+                if held <= limit:
+                    break
+                held -= weight
+                count = len(record.lines)
+                self._waiting.pop(record, None)
+                record.forget(count)
+                if record.lines:  # that came meanwhile, as in `writing`
+                    self.await_writing(record)
+                dropped += count
+        return dropped
+
+    def read(
+        self, owner_id: str, *, since: datetime | None, limit: int, offset: int
+    ) -> list[LogLine]:
+        """Lines in the order in which they were printed, from `since` on (included)."""
+        self._write_all([one for one in list(self._waiting) if one.owner_id == owner_id])
+        query = LogRow.select(LogRow.timestamp, LogRow.message).where(LogRow.owner_id == owner_id)
+        if since is not None:
+            query = query.where(LogRow.timestamp >= since)
+        rows = query.order_by(LogRow.id).limit(limit).offset(offset).execute(self._store.db)
+        return [LogLine(row.timestamp, row.message) for row in rows]
+
+    def read_function(
+        self, name: str, *, since: datetime, until: datetime, limit: int, offset: int
+    ) -> tuple[list[LogLine], int]:
+        """A page of all lines of a function in a period (ends included), and how many there are."""
+        self.write_waiting()
+        ran = [
+            table.select().where(table.id == LogRow.owner_id, table.function_name == name)
+            for table in (TaskRow, ApiRequestRow, InvocationRow)
+        ]
+        query = LogRow.select(LogRow.timestamp, LogRow.message).where(
+            LogRow.timestamp.between(since, until), reduce(or_, map(fn.EXISTS, ran))
+        )
+        page = query.order_by(LogRow.timestamp, LogRow.id).limit(limit).offset(offset)
+        lines = [LogLine(row.timestamp, row.message) for row in page.execute(self._store.db)]
+        return lines, query.count(self._store.db)
+
+    def _write(self, records: Collection[Record]) -> None:
+        with self.writing(records):
+            pass
+
+    def _write_all(self, records: Collection[Record]) -> None:
+        """One that cannot be written keeps no other from being; that is raised at the end."""
+        if not records:
+            return
+        try:
+            self._write(records)
+        except Exception:
+            problems = [self._try_to_write(record) for record in records]
+            for problem in filter(None, problems):
+                raise problem from None
+
+    def _try_to_write(self, record: Record) -> Exception | None:
+        try:
+            self._write([record])
+        except Exception as problem:
+            return problem
+        return None
+
+
+def _rows(held: Iterable[tuple[Record, list[LogLine]]]) -> Iterator[tuple[str, int, str]]:
+    for record, lines in held:
+        for line in lines:
+            yield record.owner_id, to_epoch(line.timestamp), line.message
+
+
+class Scribe(Loop):
+    """Writes every moment what waits, so that it can be read while its owners run."""
+
+    name = "scribe"
+
+    def __init__(self, *, journal: Journal, notices: Notices) -> None:
+        super().__init__(notices)
+        self._journal = journal
+        journal.hurry = self.wake
+
+    def run_once(self) -> float:
+        try:
+            self._journal.write_waiting()
+        except Exception as error:
+            if dropped := self._journal.relieve():
+                self._notices.publish("log_lines_dropped", lines=dropped, error=repr(error))
+            raise
+        return _WRITE_EVERY
+
+    def stop(self) -> None:
+        """Also writes what came since the last turn."""
+        super().stop()
+        try:
+            self._journal.write_waiting()
+        except Exception as error:
+            self._notices.publish("loop_failed", loop=self.name, error=repr(error))

@@ -1,0 +1,25 @@
+"""Who may run a function: said by the function's permission mode."""
+
+from __future__ import annotations
+
+from emulator.identity.account import Account, require, require_user
+from emulator.lambdas.functions.catalog import Catalog
+from emulator.lambdas.functions.function import Function, PermissionMode
+
+EXECUTE_TASK = "EXECUTE_TASK_FUNCTION"
+EXECUTE_API = "EXECUTE_API_FUNCTION"
+
+
+def admit(account: Account, permission: str, catalog: Catalog, name: str) -> Function:
+    """The function, for who may run it. `permission` is for all functions; with :name, for one.
+
+    Raises `NotSignedIn`, `NoPermission`, or `NotFound`: who may not run it need not know whether it
+    exists.
+    """
+    function = catalog.find(name)
+    mode = None if function is None else function.execution_options.permission_mode
+    if mode is PermissionMode.ALL_USERS:
+        require_user(account)
+    elif mode is not PermissionMode.PUBLIC:
+        require(account, f"{permission}:{name}")
+    return function or catalog.get(name)

@@ -1,0 +1,13 @@
+"""What callers write, checked before it is looked for."""
+
+from __future__ import annotations
+
+from emulator.base import ids
+from emulator.base.errors import BadId
+
+
+def object_id(text: str) -> str:
+    """`text`, if it can be an id at all. Raises `BadId`."""
+    if not ids.is_object_id(text):
+        raise BadId(f"'{text[:80]}' is not an id: ids are 24 hexadecimal digits in lower case")
+    return text

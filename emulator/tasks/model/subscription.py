@@ -1,0 +1,75 @@
+"""Service events and who is subscribed to them: the values, and who is told what and when. Pure.
+
+A service event is a fact that the service publishes, such as task_failed. What callers see of it is
+also what a subscribed function finds in its task's data, and what a webhook receives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from emulator.tasks.model.task import Task
+
+TASK_FAILED = "task_failed"
+TYPES = (TASK_FAILED,)
+DELAYS = (timedelta(seconds=1), timedelta(seconds=5))  # after a webhook's first and second attempt
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceEvent:
+    id: str
+    type: str
+    content: dict[str, Any]
+    creation_timestamp: datetime
+    update_timestamp: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """Who wants which types: a function, or a webhook at `url`."""
+
+    id: str
+    event_types: tuple[str, ...]
+    function_name: str | None = None
+    url: str | None = None
+    from_loopback: bool = False
+    """Whoever made it was on this machine: its webhook may be there too."""
+    creation_timestamp: datetime
+    update_timestamp: datetime
+
+
+def of_failure(id: str, task: Task) -> ServiceEvent:
+    """The task_failed of a task that has just become `failed`."""
+    error = task.error
+    content: dict[str, Any] = {"id": task.id, "functionName": task.function_name}
+    if error is not None:
+        content["error"] = {
+            "type": error.type.value,
+            "name": error.name,
+            "message": error.message,
+        }
+    return ServiceEvent(
+        id=id,
+        type=TASK_FAILED,
+        content=content,
+        creation_timestamp=task.update_timestamp,
+        update_timestamp=task.update_timestamp,
+    )
+
+
+def is_told(subscription: Subscription, event: ServiceEvent, cause: Task) -> bool:
+    """Whether a subscriber is told of an event that is about the task `cause`.
+
+    A task that was made for an event tells no function when it fails. Else a subscribed function
+    that fails would be called again for that, forever, as would two that fail in turns.
+    """
+    if event.type not in subscription.event_types:
+        return False
+    return subscription.function_name is None or cause.event_id is None
+
+
+def next_attempt(attempts: int) -> timedelta | None:
+    """How long after so many failed attempts a webhook is called again; None: not any more."""
+    return DELAYS[attempts - 1] if attempts <= len(DELAYS) else None

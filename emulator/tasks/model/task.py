@@ -1,0 +1,143 @@
+"""A task, its statuses and their legal moves, in one table. Pure.
+
+Rule: nothing else changes a status. The chart in docs/architecture.md is generated from this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from emulator.base.errors import IllegalMove
+
+PRIORITY = range(-9007199254740991, 9007199254740992)
+
+
+class Status(str, Enum):
+    NEW = "new"
+    """Queued; eligible when its start time has come."""
+    IN_PROGRESS = "inProgress"
+    """A server holds a claim on it and runs it."""
+    COMPLETE = "complete"
+    FAILED = "failed"
+    RETRIED = "retried"
+    """It failed, and another task was made to try again."""
+    CANCELED = "canceled"
+
+
+class Move(str, Enum):
+    CLAIMED = "claimed"
+    CANCELED = "canceled"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    RETRIED = "retried"
+    RELEASED = "released"
+    """Given back by a server that stops, as if it had not begun."""
+    LOST = "lost"
+    """The server that ran it died: nobody knows what became of it."""
+
+
+TABLE: dict[Status, dict[Move, Status]] = {
+    Status.NEW: {
+        Move.CLAIMED: Status.IN_PROGRESS,
+        Move.CANCELED: Status.CANCELED,
+    },
+    Status.IN_PROGRESS: {
+        Move.SUCCEEDED: Status.COMPLETE,
+        Move.FAILED: Status.FAILED,
+        Move.RETRIED: Status.RETRIED,
+        Move.RELEASED: Status.NEW,
+        Move.LOST: Status.FAILED,
+    },
+    Status.COMPLETE: {},
+    Status.FAILED: {},
+    Status.RETRIED: {},
+    Status.CANCELED: {},
+}
+
+FINAL = frozenset(status for status, moves in TABLE.items() if not moves)
+
+
+def move(status: Status, by: Move) -> Status:
+    """The status after `by`; raises `IllegalMove`."""
+    try:
+        return TABLE[status][by]
+    except KeyError:
+        raise IllegalMove(f"a task that is {status.value} cannot be {by.value}") from None
+
+
+def allows(status: Status, by: Move) -> bool:
+    return by in TABLE[status]
+
+
+class ErrorType(str, Enum):
+    RUNTIME = "runtime"
+    """The function's own failure."""
+    INVOCATION = "invocation"
+    """It could not be started, or what became of it is not known."""
+    RESPONSE = "response"
+    """An API function's answer cannot be sent; no task has it."""
+
+
+@dataclass(frozen=True)
+class TaskError:
+    type: ErrorType
+    name: str
+    message: str
+
+
+ZOMBIE = TaskError(
+    ErrorType.INVOCATION,
+    "zombieTaskCleaned",
+    "the server that ran this task stopped before it could report what became of it",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One wish to run a function. `claim` counts claims: an ending must name the current one."""
+
+    id: str
+    function_name: str
+    status: Status
+    status_changed_timestamp: datetime
+    data: dict[str, Any] | None = None
+    tags: tuple[str, ...] | None = None
+    start_timestamp: datetime
+    priority: int
+    created_by_application_id: str | None = None
+    created_by_user_id: str | None = None
+    creation_timestamp: datetime
+    update_timestamp: datetime
+    retried_by_task_id: str | None = None
+    retry_for_task_ids: tuple[str, ...] = ()
+    error: TaskError | None = None
+    claim: int = 0
+    event_id: str | None = None  # the service event that it was made for
+
+
+def new_task(
+    *,
+    id: str,
+    function_name: str,
+    data: dict[str, Any] | None,
+    priority: int,
+    start: datetime,
+    now: datetime,
+    event_id: str | None = None,
+) -> Task:
+    """A task that taskdock makes by itself: for a schedule, or for a service event."""
+    return Task(
+        id=id,
+        function_name=function_name,
+        status=Status.NEW,
+        status_changed_timestamp=now,
+        data=data,
+        start_timestamp=start,
+        priority=priority,
+        creation_timestamp=now,
+        update_timestamp=now,
+        event_id=event_id,
+    )

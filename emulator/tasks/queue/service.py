@@ -1,0 +1,191 @@
+"""The Task Service's verbs for tasks: create, cancel, find, execute directly, read logs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from emulator.base import ids, strict_json
+from emulator.base.errors import (
+    FunctionFailed,
+    IllegalState,
+    InvocationFailed,
+    NoLogs,
+    TimeLimitTooLong,
+    TooManyExecutions,
+    Unavailable,
+)
+from emulator.base.notices import Notices
+from emulator.base.timing.clock import Clock
+from emulator.identity.account import NOBODY, Account
+from emulator.lambdas.functions.catalog import Catalog
+from emulator.lambdas.functions.function import DIRECT_TIME_LIMIT
+from emulator.lambdas.log_line import LogLine
+from emulator.lambdas.outcome import Answer, Cause
+from emulator.store.query import Query
+from emulator.tasks.logs.log_store import Journal
+from emulator.tasks.model import checks
+from emulator.tasks.model.task import Status, Task
+from emulator.tasks.queue.queue import Queue
+from emulator.tasks.queue.runner import Runner
+
+_DIRECT_PATIENCE = 30.0  # seconds that a direct execution waits for room in memory
+
+
+@dataclass(frozen=True)
+class Executed:
+    """A task that was executed directly, and what its function returned."""
+
+    task: Task
+    result: Any
+
+
+class Service:
+    def __init__(
+        self,
+        *,
+        queue: Queue,
+        journal: Journal,
+        catalog: Catalog,
+        runner: Runner,
+        direct: threading.Semaphore,
+        wake: Callable[[], None],
+        clock: Clock,
+        notices: Notices,
+    ) -> None:
+        """`wake` is called when a new task waits; `direct` limits direct executions."""
+        self._queue = queue
+        self._journal = journal
+        self._catalog = catalog
+        self._runner = runner
+        self._direct = direct
+        self._wake = wake
+        self._clock = clock
+        self._notices = notices
+
+    def create(
+        self,
+        *,
+        function_name: str,
+        data: dict[str, Any] | None = None,
+        tags: Sequence[str] | None = None,
+        start: datetime | None = None,
+        priority: int | None = None,
+        by: Account = NOBODY,
+    ) -> Task:
+        """A new task, made `by` an account.
+
+        As with the real service, that its function exists is seen when it runs.
+        """
+        function = self._catalog.find(function_name)
+        if priority is None and function is not None:
+            priority = function.execution_options.default_priority
+        task = self._new_task(
+            function_name, data, priority=priority or 0, by=by, tags=tags, start=start
+        )
+        self._queue.enqueue(task)
+        self._notices.publish("task_created", task=task.id, function=function_name)
+        self._wake()
+        return task
+
+    def find(self, query: Query) -> tuple[list[Task], int | None]:
+        """One page of tasks, and how many there are in all. Raises `BadQuery`."""
+        return self._queue.find(query)
+
+    def cancel(self, task_id: str) -> None:
+        """Raises `BadId`, `NotFound`, or `IllegalState` when it is not new any more."""
+        self._queue.cancel(checks.object_id(task_id), self._clock.now())
+        self._notices.publish("task_canceled", task=task_id)
+
+    def execute(
+        self, function_name: str, data: dict[str, Any] | None, *, by: Account = NOBODY
+    ) -> Executed:
+        """Runs a function now and waits for its result.
+
+        Raises `NotFound`, `TimeLimitTooLong`, `TooManyExecutions`, `InvocationFailed` when it could
+        not be started, `Unavailable` when nothing can be, and `FunctionFailed`.
+        """
+        self._runner.check_open()
+        function = self._catalog.get(function_name)
+        if function.time_limit > DIRECT_TIME_LIMIT:
+            raise TimeLimitTooLong
+        if not function.enabled:
+            raise InvocationFailed(f"the function '{function_name}' is disabled")
+        if not self._direct.acquire(blocking=False):
+            raise TooManyExecutions
+        try:
+            task = self._new_task(function_name, data, priority=0, by=by)
+            task = self._queue.enqueue_claimed(task, self._clock.now())
+            outcome, ended = self._runner.run_directly(task, function, _DIRECT_PATIENCE)
+        finally:
+            self._direct.release()
+        if isinstance(outcome, Answer):
+            return Executed(ended or self._queue.get(task.id), _result(outcome.body))
+        if outcome.cause in (Cause.STOPPED, Cause.UNAVAILABLE):
+            raise Unavailable(f"{outcome.name}: {outcome.message}")
+        if outcome.cause.is_of_invocation:
+            raise InvocationFailed(f"{outcome.name}: {outcome.message}")
+        raise FunctionFailed(
+            task_id=task.id, error_name=outcome.name, error_message=outcome.message
+        )
+
+    def logs(
+        self, task_id: str, *, since: datetime | None, limit: int, offset: int
+    ) -> list[LogLine]:
+        """Raises `BadId`, `NotFound`, `IllegalState` when it has not run, `NoLogs` for none."""
+        checks.object_id(task_id)
+        lines = self._journal.read(task_id, since=since, limit=limit, offset=offset)
+        task = self._queue.get(task_id)  # behind the lines: both may be removed in between
+        if not lines and task.claim == 0:
+            raise IllegalState(
+                "this task has not run yet; there are logs only after a task has run"
+            )
+        if not lines:
+            raise NoLogs
+        return lines
+
+    def function_logs(
+        self, name: str, *, since: datetime, until: datetime, limit: int, offset: int
+    ) -> tuple[list[LogLine], int]:
+        """Lines of its tasks and API requests, and how many there are. Raises `NotFound`."""
+        self._catalog.get(name)
+        return self._journal.read_function(
+            name, since=since, until=until, limit=limit, offset=offset
+        )
+
+    def _new_task(
+        self,
+        function_name: str,
+        data: dict[str, Any] | None,
+        *,
+        priority: int,
+        by: Account,
+        tags: Sequence[str] | None = None,
+        start: datetime | None = None,
+    ) -> Task:
+        now = self._clock.now()
+        return Task(
+            id=ids.object_id(),
+            function_name=function_name,
+            status=Status.NEW,
+            status_changed_timestamp=now,
+            data=data,
+            tags=None if tags is None else tuple(tags),
+            start_timestamp=start or now,
+            priority=priority,
+            created_by_application_id=by.application_id,
+            created_by_user_id=by.user_id,
+            creation_timestamp=now,
+            update_timestamp=now,
+        )
+
+
+def _result(body: bytes) -> Any:
+    """What the function returned; text where it is not JSON (a custom runtime may say anything)."""
+    try:
+        return strict_json.loads(body)
+    except ValueError:
+        return body.decode(errors="replace")

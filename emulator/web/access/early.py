@@ -1,0 +1,27 @@
+"""What the application answers to a request by its headers alone, before any view is called."""
+
+from __future__ import annotations
+
+from flask import Flask, request
+
+from emulator.web.access.authentication import BODY_TO_COME
+from emulator.web.http.messages import Reply, Request
+from emulator.web.http.wsgi import environ_of
+
+
+def refusal(app: Flask, sent: Request) -> Reply | None:
+    """A refusal for its path, its method or its caller, or None. For any thread.
+
+    The body may still have to come. What is found out of the caller is kept in `sent.known`."""
+    environ = {**environ_of(sent), BODY_TO_COME: True}
+    with app.request_context(environ):
+        try:
+            answer = app.preprocess_request()
+            if answer is None and request.routing_exception is not None:
+                app.raise_routing_exception(request)
+        except Exception as error:
+            answer = app.handle_user_exception(error)
+        if answer is None:
+            return None
+        response = app.process_response(app.make_response(answer))
+        return Reply(response.status_code, response.get_data(), response.headers.items())

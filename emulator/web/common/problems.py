@@ -1,0 +1,102 @@
+"""Which error is which answer: one table from error class to HTTP status, code and name.
+
+Codes and names are the Task Service's. A class that is not listed answers as its nearest listed
+base; a test checks that every class has an answer.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from emulator.base import errors
+
+
+class Problem(NamedTuple):
+    status: int
+    code: int
+    name: str
+
+
+PROBLEMS: dict[type[errors.TaskdockError], Problem] = {
+    errors.TaskdockError: Problem(500, 1, "SERVER_EXCEPTION"),
+    errors.CallerError: Problem(400, 22, "BODY_FORMAT_EXCEPTION"),
+    errors.NotAllowed: Problem(401, 10, "NO_PERMISSION_EXCEPTION"),
+    errors.StorageError: Problem(503, 1, "SERVER_EXCEPTION"),
+    errors.DiskFull: Problem(507, 1, "SERVER_EXCEPTION"),
+    errors.BadId: Problem(400, 12, "ID_FORMAT_EXCEPTION"),
+    errors.EmptyBody: Problem(400, 13, "EMPTY_BODY_EXCEPTION"),
+    errors.MissingFields: Problem(400, 14, "MISSING_REQUIRED_FIELDS_EXCEPTION"),
+    errors.BadField: Problem(400, 15, "FIELD_FORMAT_EXCEPTION"),
+    errors.NotFound: Problem(404, 16, "RESOURCE_UNKNOWN_EXCEPTION"),
+    errors.NoSuchEndpoint: Problem(404, 11, "ENDPOINT_EXCEPTION"),
+    errors.AlreadyExists: Problem(400, 17, "RESOURCE_ALREADY_EXISTS_EXCEPTION"),
+    errors.BadQuery: Problem(400, 19, "INVALID_RQL_EXCEPTION"),
+    errors.EmptyQuery: Problem(400, 20, "EMPTY_RQL_EXCEPTION"),
+    errors.BodyNotJson: Problem(400, 22, "BODY_FORMAT_EXCEPTION"),
+    errors.IllegalState: Problem(400, 27, "ILLEGAL_STATE_EXCEPTION"),
+    errors.NoApplication: Problem(401, 101, "APPLICATION_NOT_AUTHENTICATED_EXCEPTION"),
+    errors.NotSignedIn: Problem(401, 104, "USER_NOT_AUTHENTICATED_EXCEPTION"),
+    errors.WrongPassword: Problem(401, 106, "AUTHENTICATION_EXCEPTION"),
+    errors.UnknownConsumerKey: Problem(401, 107, "OAUTH_KEY_EXCEPTION"),
+    errors.UnknownToken: Problem(401, 108, "OAUTH_TOKEN_EXCEPTION"),
+    errors.BadSignature: Problem(401, 109, "OAUTH_SIGNATURE_EXCEPTION"),
+    errors.DuplicateRequest: Problem(401, 110, "DUPLICATE_REQUEST_EXCEPTION"),
+    errors.UnknownAccessToken: Problem(401, 117, "ACCESS_TOKEN_UNKNOWN_EXCEPTION"),
+    errors.ExpiredAccessToken: Problem(401, 118, "ACCESS_TOKEN_EXPIRED_EXCEPTION"),
+    errors.UnknownRefreshToken: Problem(400, 119, "REFRESH_TOKEN_UNKNOWN_EXCEPTION"),
+    errors.UnsupportedGrant: Problem(400, 121, "UNSUPPORTED_GRANT_EXCEPTION"),
+    errors.UnknownClient: Problem(401, 123, "OAUTH2_CLIENT_ID_EXCEPTION"),
+    errors.WrongClientSecret: Problem(401, 124, "OAUTH2_CLIENT_SECRET_EXCEPTION"),
+    errors.NoClientCredentials: Problem(400, 126, "OAUTH2_MISSING_CLIENT_CREDENTIALS_EXCEPTION"),
+    errors.TooManySignIns: Problem(429, 211, "LOGIN_TIMEOUT_EXCEPTION"),
+    errors.EmailTaken: Problem(400, 203, "EMAIL_USED_EXCEPTION"),
+    errors.BadFunctionCode: Problem(400, 1401, "INVALID_FUNCTION_CODE_EXCEPTION"),
+    errors.BadConfiguration: Problem(400, 1402, "INVALID_FUNCTION_CONFIGURATION_EXCEPTION"),
+    errors.TooManyExecutions: Problem(400, 1403, "CONCURRENT_EXECUTION_LIMIT_EXCEPTION"),
+    errors.TimeLimitTooLong: Problem(
+        400, 1404, "TIME_LIMIT_EXCEEDS_DIRECT_EXECUTION_MAXIMUM_EXCEPTION"
+    ),
+    errors.InvocationFailed: Problem(400, 1405, "LAMBDA_INVOCATION_EXCEPTION"),
+    errors.Unavailable: Problem(503, 1405, "LAMBDA_INVOCATION_EXCEPTION"),
+    errors.FunctionFailed: Problem(400, 1406, "LAMBDA_RUNTIME_EXCEPTION"),
+    errors.BadFunctionName: Problem(400, 1407, "INVALID_FUNCTION_NAME_EXCEPTION"),
+    errors.NoLogs: Problem(400, 1408, "NO_TASK_LOGS_FOUND"),
+    errors.BadApiResult: Problem(400, 1409, "INVALID_API_FUNCTION_RESULT"),
+    errors.ApiTimeLimitTooLong: Problem(400, 1411, "API_FUNCTION_MAXIMUM_TIME_LIMIT"),
+    errors.TooManyApiRequests: Problem(400, 1412, "CONCURRENT_API_FUNCTION_LIMIT_EXCEPTION"),
+    errors.NoApiRequestLogs: Problem(400, 1413, "NO_API_REQUEST_LOGS_FOUND"),
+    errors.RequestTooLarge: Problem(413, 22, "BODY_FORMAT_EXCEPTION"),
+}
+
+
+def problem_of(kind: type[errors.TaskdockError]) -> Problem:
+    return next(PROBLEMS[base] for base in kind.__mro__ if base in PROBLEMS)
+
+
+def status_of(error: errors.TaskdockError) -> int:
+    return problem_of(type(error)).status
+
+
+def answer(error: errors.TaskdockError) -> tuple[dict[str, Any], int]:
+    """The JSON body and the HTTP status for `error`."""
+    problem = problem_of(type(error))
+    body: dict[str, Any] = {"code": problem.code, "name": problem.name, "message": error.message}
+    if isinstance(error, errors.FunctionFailed):
+        if error.task_id is not None:
+            body["taskId"] = error.task_id
+        body["runtimeError"] = {"name": error.error_name, "message": error.error_message}
+    return body, problem.status
+
+
+def http_answer(status: int, why: str) -> tuple[dict[str, Any], int]:
+    """For what the HTTP layer itself refuses: the same shape, never HTML."""
+    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+        problem = PROBLEMS[errors.NoSuchEndpoint]
+    elif status in (HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST):
+        problem = PROBLEMS[errors.NotAllowed]
+    elif status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        problem = PROBLEMS[errors.CallerError]
+    else:
+        problem = PROBLEMS[errors.TaskdockError]
+    return {"code": problem.code, "name": problem.name, "message": why}, status

@@ -1,0 +1,33 @@
+"""Which registries an engine is sent to for a function: none on the engine's own machine.
+
+An engine pulls an image when it is first needed, by HTTP where the registry is at a loopback
+address, and says what it was answered. So who deploys an image has that machine call itself, and a
+function could reach by it what it cannot reach itself, as by a webhook (`tasks.reach`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emulator.base.errors import BadConfiguration
+from emulator.base.machine.addresses import is_of_this_machine
+from emulator.lambdas.functions.catalog import registry
+from emulator.tasks.events import webhook_client
+
+
+def checked(properties: dict[str, Any], address: str | None) -> dict[str, Any]:
+    """The same properties, of a function that is deployed or changed. `address`: of who does that;
+    none is a function, by its container's door.
+
+    Raises `BadConfiguration`, or `BadField` where other names are being looked up.
+    """
+    image = properties.get("image")
+    host = None if address or not image else registry(image)
+    if host is not None and any(
+        is_of_this_machine(each) for each in webhook_client.looked_up(host)
+    ):
+        raise BadConfiguration(
+            f"image: {host} is this machine, whose registries a function may not have called;"
+            " deploy it from this machine, with: taskdock deploy --image"
+        )
+    return properties

@@ -1,0 +1,127 @@
+"""How many bytes of requests there may be in memory at a time: of one caller, and of all together.
+
+What is larger than `SMALL` takes its whole size from a budget before it is read, so whoever has
+begun can also finish: taken piece by piece, a budget could be used up by halves that all wait for
+each other. Who has to wait is not read from meanwhile, so it waits in the kernel and costs nothing
+here; refused at once, several large deployments at a time would fail that only have to come one
+after the other.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from emulator.web.http.connection_limit import Peer
+
+SMALL = 64 * 1024
+"""Bytes of a body that need no budget: nearly all requests are smaller, and are read as they come.
+A connection holds no more than one such body, for which the limits of `peers` are the bound."""
+
+
+class Budget:
+    """On the reactor's thread."""
+
+    def __init__(
+        self, total: int, *, of_one: int | None = None, of_function: int | None = None
+    ) -> None:
+        """Bytes in all, of one container or address (None: as many), and of all containers of a
+        function (None: as of one)."""
+        self.total = total
+        self.largest = total if of_one is None else of_one
+        """That one body may have."""
+        self._of_function = self.largest if of_function is None else of_function
+        self._held: Counter[Share] = Counter()  # by whom
+        self._used = 0
+        self._waiting: dict[Claim, None] = {}
+
+    def take(self, peer: Peer, size: int) -> Claim:
+        """`size` is not more than `largest`."""
+        claim = Claim(self, _shares(peer), size)
+        self._waiting[claim] = None
+        self._grant()
+        return claim
+
+    @property
+    def used(self) -> int:
+        return self._used
+
+    def _shrink(self, claim: Claim, size: int) -> None:
+        given_back = claim.size - size
+        claim.size = size
+        self._used -= given_back
+        self._held.subtract(dict.fromkeys(claim.shares, given_back))
+        self._held += Counter()
+        self._grant()
+
+    def _release(self, claim: Claim) -> None:
+        if self._waiting.pop(claim, self) is self:  # it has them
+            self._used -= claim.size
+            self._held.subtract(dict.fromkeys(claim.shares, claim.size))
+            self._held += Counter()  # forgets who holds nothing
+        self._grant()
+
+    def _grant(self) -> None:
+        """In the order of asking. Who has used up its share keeps nobody up; the first for whom
+        there is not enough in all does, for else it would wait for ever."""
+        for claim in list(self._waiting):
+            if claim not in self._waiting or self._has_its_share(claim):
+                continue
+            if self._used + claim.size > self.total:
+                return
+            del self._waiting[claim]
+            self._used += claim.size
+            self._held.update(dict.fromkeys(claim.shares, claim.size))
+            claim.grant()
+
+    def _has_its_share(self, claim: Claim) -> bool:
+        return any(
+            self._held[share] + claim.size > (self._of_function if share[1] else self.largest)
+            for share in claim.shares
+        )
+
+
+Share = tuple[str, bool]
+"""Who draws on a budget, and whether that is a function."""
+
+
+class Claim:
+    """On bytes of a budget."""
+
+    def __init__(self, budget: Budget, shares: list[Share], size: int) -> None:
+        self._budget: Budget | None = budget
+        self._tell: Callable[[], object] = lambda: None
+        self.shares = shares
+        self.size = size
+        self.granted = False
+
+    def then(self, granted: Callable[[], object]) -> None:
+        """Calls it as soon as the bytes are there, which may be now."""
+        if self.granted:
+            granted()
+        else:
+            self._tell = granted
+
+    def grant(self) -> None:
+        self.granted = True
+        tell, self._tell = self._tell, lambda: None
+        tell()
+
+    def shrink(self, size: int) -> None:
+        """Gives back what it did not need, once it is known how much that is: a body that says no
+        length takes what the largest would. Only for one that was granted."""
+        if self._budget is not None and self.granted and size < self.size:
+            self._budget._shrink(self, size)
+
+    def release(self) -> None:
+        """Gives the bytes back, or waits for them no more. Again it does nothing."""
+        budget, self._budget = self._budget, None
+        if budget is not None:
+            budget._release(self)
+
+
+def _shares(peer: Peer) -> list[Share]:
+    """A container draws on its own share and on its function's."""
+    if peer.address:
+        return [(peer.address, False)]
+    return [(peer.environment, False), *([(peer.function, True)] if peer.function else [])]

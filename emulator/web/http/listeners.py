@@ -1,0 +1,199 @@
+"""The public listener: sockets on the reactor, and who comes in by them."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import socket
+from collections.abc import Sequence
+
+from emulator.base.errors import StartupError
+from emulator.base.health import Health
+from emulator.base.machine import memory
+from emulator.base.machine.descriptors import DESCRIPTORS, EXHAUSTED, OUT_OF_DESCRIPTORS
+from emulator.base.timing.reactor import Reactor
+from emulator.web.http.connection import Connection
+from emulator.web.http.site import Site
+
+_BACKLOG = 1024
+_IDLE = 3600  # seconds that a connection is kept between two requests
+_ROUND = 60.0  # seconds between two looks at that
+_MUCH = 16 * 1024 * 1024  # bytes that came: when they have been worked off, memory is given back
+_SOON = 5.0  # seconds between two looks at that
+_CLOSE_LIMIT = 1.0  # seconds that requests under way have at a stop
+_CLOSE_PAUSE = 0.01
+_MOST_AT_ONCE = 64  # callers that are taken in one turn of the loop
+_REST = 1.0  # seconds without taking callers, where the system has nothing left for one
+_CROWDED = (
+    "there are as many connections to this server as it takes: callers wait until others are"
+    " closed; more are taken where a process may have more files open (ulimit -n)"
+)
+
+
+def open_public(host: str, port: int) -> list[socket.socket]:
+    """Sockets for `host`.
+
+    "localhost" means both loopback addresses, since clients differ in which they try. Both have
+    the same port; 0 lets the system choose it. Raises `StartupError`.
+    """
+    if host != "localhost":
+        return [_bind(host, port)]
+    sockets = [_bind("127.0.0.1", port)]
+    try:
+        sockets.append(_bind("::1", sockets[0].getsockname()[1]))
+    except StartupError:
+        if not _is_elsewhere("::1"):
+            sockets[0].close()
+            raise
+    return sockets
+
+
+class Listener:
+    """Serves a site on open sockets.
+
+    It takes callers itself: where no descriptor is left, asyncio's server tries a thousand times in
+    a row, with a line in the log for each. Here they wait in the kernel for a moment.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        sockets: Sequence[socket.socket],
+        reactor: Reactor,
+        health: Health | None = None,
+    ) -> None:
+        self.port: int = sockets[0].getsockname()[1]
+        self._site = site
+        self._sockets = sockets
+        self._reactor = reactor
+        self._loop = reactor.loop
+        self._health = health or Health()
+        self._came = 0  # bytes, at the last look
+        self._coming: set[asyncio.Task[None]] = set()
+        self._resting: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        self._reactor.run(self._start())
+
+    def stop(self) -> None:
+        """Also closes the sockets. Requests under way may end within a second."""
+        self._reactor.run(self._stop())
+        for each in self._sockets:
+            each.close()
+
+    async def _start(self) -> None:
+        for each in self._sockets:
+            each.setblocking(False)
+        self._go_on()
+        self._loop.call_later(_ROUND, self._close_idle)
+        self._loop.call_later(_SOON, self._give_back, False)
+
+    async def _stop(self) -> None:
+        self._site.closed = True
+        self._pause()
+        if self._resting is not None:
+            self._resting.cancel()
+        give_up = self._loop.time() + _CLOSE_LIMIT
+        for connection in list(self._site.connections):
+            connection.close()
+        while any(not each.is_idle for each in self._site.connections):
+            if self._loop.time() > give_up:
+                break
+            await asyncio.sleep(_CLOSE_PAUSE)
+        for connection in list(self._site.connections):
+            connection.abort()
+
+    def _go_on(self) -> None:
+        self._resting = None
+        for each in self._sockets:
+            self._loop.add_reader(each, self._accept, each)
+
+    def _pause(self) -> None:
+        for each in self._sockets:
+            self._loop.remove_reader(each)
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(_MOST_AT_ONCE):
+            if self._site.crowd.is_full:
+                self._rest(_CROWDED)
+                return
+            try:
+                accepted, _ = listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionError):  # nobody, or gone already
+                return
+            except OSError as error:
+                # Where callers are not the reason, the next one may fare better; nobody is lost.
+                exhausted = error.errno in OUT_OF_DESCRIPTORS
+                self._rest(EXHAUSTED if exhausted else f"callers cannot be taken: {error}")
+                return
+            accepted.setblocking(False)
+            task = self._loop.create_task(self._admit(accepted))
+            self._coming.add(task)  # the loop itself has only weak references
+            task.add_done_callback(self._coming.discard)
+
+    async def _admit(self, accepted: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: Connection(self._site, self._loop), accepted
+            )
+        except OSError:  # it has gone already
+            accepted.close()
+
+    def _rest(self, reason: str) -> None:
+        self._pause()
+        if self._resting is None:
+            self._resting = self._loop.call_later(_REST, self._go_on)
+        self._health.met(DESCRIPTORS, reason, self._loop)
+
+    def _give_back(self, was_much: bool) -> None:
+        """Twice after much has come: in the first seconds not all of it is free again."""
+        came, self._came = self._came, self._site.turns.came
+        much = self._came - came > _MUCH
+        if (much or was_much) and not self._site.closed:
+            self._loop.run_in_executor(None, memory.give_back)
+        self._loop.call_later(_SOON, self._give_back, much)
+
+    def _close_idle(self) -> None:
+        oldest = self._loop.time() - _IDLE
+        for connection in list(self._site.connections):
+            if connection.is_idle and connection.idle_since < oldest:
+                connection.abort()  # its client may not even read
+        self._loop.call_later(_ROUND, self._close_idle)
+
+
+def _bind(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        info = socket.getaddrinfo(address, port, family, socket.SOCK_STREAM)[0]
+        bound = socket.socket(info[0], info[1], info[2])
+    except OSError as error:
+        raise StartupError(f"cannot serve on {address}: {error}") from None
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Accepted connections inherit it: else an answer of two pieces waits 40 ms for the first.
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if info[0] == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind(info[4])
+        bound.listen(_BACKLOG)
+    except OSError as error:
+        bound.close()
+        if error.errno == errno.EADDRINUSE:
+            raise StartupError(
+                f"port {port} is in use on {address}; stop what uses it, or choose another with"
+                " --port (0 takes a free one)"
+            ) from None
+        raise StartupError(f"cannot serve on {address} port {port}: {error.strerror}") from None
+    return bound
+
+
+def _is_elsewhere(address: str) -> bool:
+    """This machine does not have that address."""
+    try:
+        kind = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
+        with socket.socket(kind) as probe:
+            probe.bind((address, 0))
+    except (OSError, ValueError):
+        return True
+    return False

@@ -1,0 +1,86 @@
+"""/2015-03-31: AWS's Lambda API, on the same functions as the Task Service's.
+
+https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html - what is not served is refused in
+AWS's way, too, so that SDKs understand it.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+from flask.blueprints import BlueprintSetupState
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BaseConverter
+
+from emulator.base import ids
+from emulator.base.errors import CallerError, TaskdockError
+from emulator.base.notices import Notices
+from emulator.lambdas.functions.catalog import Catalog
+from emulator.web.lambda_api import problems
+from emulator.web.lambda_api.function_names import Names
+from emulator.web.lambda_api.functions import Functions, serve_functions
+from emulator.web.lambda_api.invoke import trace_id_of
+from emulator.web.lambda_api.model import description as model
+from emulator.web.lambda_api.policy import serve_policies
+from emulator.web.lambda_api.problems import Refusal
+from emulator.web.lambda_api.reads import serve_reads
+from emulator.web.lambda_api.tags import serve_tags
+
+NAME = "lambda_api"
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+class _Date(BaseConverter):
+    """A version of the API, with which each of its paths begins."""
+
+    regex = r"\d{4}-\d\d-\d\d"
+
+
+def blueprint(
+    catalog: Catalog, names: Names, architecture: str, notices: Notices, *, concurrency: int
+) -> Blueprint:
+    """`architecture`: of all functions. `concurrency`: how many invocations there can be at once.
+
+    Invoke is `lambda_invoke`'s.
+    """
+    api = Blueprint(NAME, __name__)
+    functions = Functions(catalog, names, architecture)
+    serve_functions(api, functions)
+    serve_policies(api, functions)
+    serve_tags(api, functions)
+    serve_reads(api, functions, concurrency)
+
+    @api.record
+    def know_converter(state: BlueprintSetupState) -> None:
+        state.app.url_map.converters["date"] = _Date
+
+    @api.route("/<date:version>/<path:rest>", methods=_METHODS)
+    def refuse(version: str, rest: str) -> Response:
+        operation = model.at(request.method, request.path)
+        raise problems.not_here(operation.name if operation else None, request.method, request.path)
+
+    @api.before_request
+    def refuse_ahead() -> None:
+        """Of a body that is still to come: see `early`."""
+        if request.endpoint == f"{NAME}.{refuse.__name__}":
+            refuse(**(request.view_args or {}))
+
+    @api.after_request
+    def identify(response: Response) -> Response:
+        response.headers["x-amzn-RequestId"] = ids.request_id()
+        response.headers["X-Amzn-Trace-Id"] = trace_id_of(request.headers.get("X-Amzn-Trace-Id"))
+        return response
+
+    @api.errorhandler(TaskdockError)
+    def explain(error: TaskdockError) -> Response:
+        if not isinstance(error, CallerError):
+            notices.publish("request_broke", path=request.path, error=error.message)
+        return problems.answer(error)
+
+    @api.errorhandler(Exception)
+    def break_down(error: Exception) -> Response:
+        if isinstance(error, HTTPException):  # the connection's, such as a body that is cut off
+            return problems.answer(Refusal("SerializationException", str(error.description)))
+        notices.publish("request_broke", path=request.path, error=repr(error))
+        return problems.break_down()
+
+    return api

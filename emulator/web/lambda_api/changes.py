@@ -1,0 +1,203 @@
+"""What AWS's Lambda API is asked of functions, in the catalog's terms, and what only AWS refuses.
+
+A request has been checked against its description before (`lambda_request`). What taskdock does not
+have (layers, VPCs, ...) is accepted where it is harmless, and not kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from emulator.lambdas.functions import runtimes
+from emulator.lambdas.functions.code import MAX_ZIPPED_BY_AWS, decode
+from emulator.lambdas.functions.function import (
+    LOG_FORMAT,
+    LOG_LEVEL,
+    MAX_ENVIRONMENT,
+    RESERVED,
+    Annotations,
+    Function,
+    ImageConfig,
+)
+from emulator.web.lambda_api.function_names import parse
+from emulator.web.lambda_api.model.validation import problem, refusal
+from emulator.web.lambda_api.problems import Refusal, zip_too_large
+
+Json = dict[str, Any]
+
+DEFAULT_TIME_LIMIT = 3  # seconds
+DEFAULT_MEMORY_LIMIT = 128  # MB
+_MAX_NAME = 64  # characters; the description of the API counts those of an ARN
+_MAX_TAGS = 50
+_LOGGING = (LOG_FORMAT, LOG_LEVEL)
+_ENVIRONMENT = (
+    "Lambda was unable to configure your environment variables because the environment variables"
+    " you have provided "
+)
+_INVALID = "InvalidParameterValueException"
+
+
+def invalid(message: str) -> Refusal:
+    return Refusal(_INVALID, message)
+
+
+def new_name(text: str) -> str:
+    """The name of a function that is to be made. Raises `Refusal`."""
+    reference = parse(text)
+    if len(reference.name) > _MAX_NAME:
+        long = f"Member must have length less than or equal to {_MAX_NAME}"
+        raise refusal([problem(text, "functionName", long)], _INVALID)
+    if reference.qualifier is not None or "." in reference.name:
+        raise invalid(f"Unsupported function name: {text}")
+    return reference.name
+
+
+def new_function(asked: Json) -> Json:
+    """What `Catalog.deploy` is told, but for the name. Raises `BadFunctionCode` or `Refusal`."""
+    image = asked.get("PackageType") == "Image"
+    given = code(asked["Code"], image=image, doing="creating a function")
+    if image and (asked.get("Runtime") or asked.get("Handler")):
+        raise invalid(
+            "Please don't provide Handler or Runtime or Layer when the intent is to create"
+            " function from an image."
+        )
+    if not image and not (asked.get("Runtime") and asked.get("Handler")):
+        raise invalid(
+            "Runtime and Handler are mandatory parameters for functions created with"
+            " deployment packages."
+        )
+    return {
+        "time_limit": DEFAULT_TIME_LIMIT,
+        "memory_limit": DEFAULT_MEMORY_LIMIT,
+        **properties(asked, {}),
+        **given,
+        "annotations": Annotations(**annotated(asked), tags=checked_tags(asked.get("Tags") or {})),
+    }
+
+
+def checked_tags(tags: dict[str, str]) -> dict[str, str]:
+    """Raises `Refusal` for more of them than one function can have."""
+    if len(tags) > _MAX_TAGS:
+        raise invalid("Number of tags exceeds resource tag limit.")
+    return tags
+
+
+def code(asked: Json, *, image: bool, doing: str) -> Json:
+    """The code, as the catalog is told of it, of the one kind and none of the other.
+
+    Raises `BadFunctionCode` or `Refusal`.
+    """
+    kind = "Image" if image else "Zip"
+    zipped, uri = asked.get("ZipFile"), asked.get("ImageUri")
+    if asked.get("S3Bucket") is not None:
+        raise invalid("taskdock has no S3: give the code as ZipFile or ImageUri.")
+    if zipped is not None and image:
+        raise invalid(f"Please don't provide ZipFile when {doing} with packageType {kind}.")
+    if uri is not None and not image:
+        raise invalid(f"Please don't provide ImageUri when {doing} with packageType {kind}.")
+    if not (uri if image else zipped):
+        needed = "ImageUri" if image else "ZipFile"
+        raise invalid(f"Please provide {needed} when {doing} with packageType {kind}.")
+    if image:
+        return {"zipped": None, "image": uri}
+    return {"zipped": _bytes(zipped or ""), "max_zipped": MAX_ZIPPED_BY_AWS}
+
+
+def _bytes(text: str) -> bytes:
+    """Of a zip in base64. Raises `BadFunctionCode` or `Refusal`."""
+    zipped = decode(text, 2 * MAX_ZIPPED_BY_AWS)  # the request itself is smaller
+    if len(zipped) > MAX_ZIPPED_BY_AWS:
+        raise zip_too_large()
+    return zipped
+
+
+def properties(asked: Json, before: Mapping[str, str]) -> Json:
+    """What is given, as properties of `Function`. `before`: its environment until now.
+
+    Raises `Refusal`.
+    """
+    runtime = asked.get("Runtime")
+    if runtime is not None and runtime not in runtimes.catalog():
+        known = ", ".join(runtimes.catalog())
+        raise invalid(
+            f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must"
+            f" satisfy enum value set: [{known}] or be a valid ARN"
+        )
+    given: Json = {
+        "runtime": runtime,
+        "entry_point": asked.get("Handler"),
+        "description": asked.get("Description"),
+        "time_limit": asked.get("Timeout"),
+        "memory_limit": asked.get("MemorySize"),
+        "environment": _environment(asked, before),
+    }
+    if "ImageConfig" in asked:
+        given["image_config"] = _image_config(asked["ImageConfig"])
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def annotated(asked: Json) -> Json:
+    """What is given of that which nothing here goes by, as members of `Annotations`."""
+    said: Json = {"environment": True} if "Environment" in asked else {}
+    return {**said, "role": asked["Role"]} if asked.get("Role") else said
+
+
+def _environment(asked: Json, before: Mapping[str, str]) -> dict[str, str] | None:
+    if "Environment" not in asked and "LoggingConfig" not in asked:
+        return None
+    own = own_variables(before)
+    if "Environment" in asked:
+        own = _variables(asked["Environment"].get("Variables") or {})
+    logging = {name: before[name] for name in _LOGGING if name in before}
+    if "LoggingConfig" in asked:
+        logging = _logging(asked["LoggingConfig"], before)
+    return {**own, **logging}
+
+
+def _variables(variables: dict[str, str]) -> dict[str, str]:
+    """Raises `Refusal`."""
+    reserved = sorted(RESERVED & variables.keys())
+    if reserved:
+        raise invalid(
+            f"{_ENVIRONMENT}contains reserved keys that are currently not supported for"
+            f" modification. Reserved keys used in this request: {', '.join(reserved)}"
+        )
+    measured = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)
+    if len(measured.encode()) > MAX_ENVIRONMENT:
+        raise invalid(f"{_ENVIRONMENT}exceeded the 4KB limit. String measured: {measured}")
+    return variables
+
+
+def _logging(asked: Json, before: Mapping[str, str]) -> dict[str, str]:
+    """The variables that say the same to a runtime. Raises `Refusal`."""
+    log_format = asked.get("LogFormat") or before.get(LOG_FORMAT, "Text")
+    level = asked.get("ApplicationLogLevel")
+    if log_format != "JSON":
+        if level is not None:
+            raise invalid(
+                'Log level is not supported when log format is set to "Text". Remove log level'
+                ' from your request or change the log format to "JSON" and try again.'
+            )
+        return {}
+    return {LOG_FORMAT: log_format, LOG_LEVEL: level or before.get(LOG_LEVEL, "INFO")}
+
+
+def _image_config(asked: Json) -> ImageConfig:
+    entry_point, command = asked.get("EntryPoint"), asked.get("Command")
+    return ImageConfig(
+        entry_point=tuple(entry_point) if entry_point else None,
+        command=tuple(command) if command else None,
+        working_directory=asked.get("WorkingDirectory") or None,
+    )
+
+
+def own_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without what `LoggingConfig` shows."""
+    return {name: value for name, value in environment.items() if name not in _LOGGING}
+
+
+def has_environment(function: Function) -> bool:
+    """Whether there is one to be shown, if only an empty one."""
+    return function.annotations.environment or bool(own_variables(function.environment))

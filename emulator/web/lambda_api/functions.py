@@ -1,0 +1,152 @@
+"""AWS's Lambda API: functions are made, changed, shown and deleted. Views translate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+from flask import Blueprint, Response, request, send_file
+
+from emulator.base.errors import AlreadyExists
+from emulator.lambdas.functions.catalog import Catalog
+from emulator.lambdas.functions.function import Function
+from emulator.lambdas.functions.packing import pack
+from emulator.web.access.authentication import caller
+from emulator.web.common import registries
+from emulator.web.lambda_api import changes as wire
+from emulator.web.lambda_api import configuration as answers
+from emulator.web.lambda_api.function_names import LATEST, Names, Reference, named, parse, whole
+from emulator.web.lambda_api.invoke import FUNCTIONS
+from emulator.web.lambda_api.model.request import serve
+from emulator.web.lambda_api.problems import Refusal
+
+Json = dict[str, Any]
+
+MOST_LISTED = 50
+_VERSION = re.compile("[0-9]+")
+
+
+class Functions:
+    """Functions by their AWS names, and as AWS shows them."""
+
+    def __init__(self, catalog: Catalog, names: Names, architecture: str) -> None:
+        """`architecture`: of all functions."""
+        self.catalog = catalog
+        self.names = names
+        self._architecture = architecture
+
+    def show(self, function: Function, qualifier: str | None = None) -> Json:
+        """AWS's FunctionConfiguration. `qualifier`: one that is in its ARN."""
+        arn = self.names.arn(Reference(function.name, qualifier))
+        size = self.catalog.code_size(function)
+        return answers.configuration(function, arn, self._architecture, size)
+
+
+def serve_functions(api: Blueprint, functions: Functions) -> None:
+    catalog, names = functions.catalog, functions.names
+
+    @serve(api, "ListFunctions")
+    def find(asked: Json) -> Json:
+        """Every version of each is $LATEST, whose ARN says so when all versions are asked for."""
+        start = asked.get("Marker", "")
+        most = min(asked.get("MaxItems", MOST_LISTED), MOST_LISTED)
+        qualifier = LATEST if "FunctionVersion" in asked else None
+        left = [function for function in catalog.all() if function.name > start]
+        page = left[:most]
+        shown = [answers.listed(functions.show(each, qualifier)) for each in page]
+        more = {"NextMarker": page[-1].name} if len(left) > len(page) else {}
+        return {"Functions": shown, **more}
+
+    @serve(api, "CreateFunction")
+    def create(asked: Json) -> tuple[Json, int]:
+        name = wire.new_name(asked["FunctionName"])
+        try:
+            properties = registries.checked(wire.new_function(asked), request.remote_addr)
+            function = catalog.deploy(name, by=caller().authors, **properties)
+        except AlreadyExists:
+            raise AlreadyExists(f"Function already exist: {name}") from None
+        return functions.show(function), 201
+
+    @serve(api, "GetFunction")
+    def get(asked: Json) -> Json:
+        reference = named(asked)
+        function = names.find(reference)
+        location = f"{request.host_url.rstrip('/')}{FUNCTIONS}/{quote(function.name)}/code"
+        tags = function.annotations.tags
+        return {
+            "Configuration": functions.show(function, reference.qualifier),
+            "Code": answers.code(function, location),
+            **({"Tags": tags} if tags else {}),
+        }
+
+    @serve(api, "GetFunctionConfiguration")
+    def get_configuration(asked: Json) -> Json:
+        reference = named(asked)
+        return functions.show(names.find(reference), reference.qualifier)
+
+    @serve(api, "UpdateFunctionCode")
+    def update_code(asked: Json) -> Json:
+        function = names.find(whole(asked, latest=True))
+        changes = wire.code(asked, image=function.image is not None, doing="updating a function")
+        code = registries.checked(changes, request.remote_addr)
+        check_revision(function, asked.get("RevisionId"))
+        if asked.get("DryRun"):
+            return functions.show(function)
+        by = caller().authors
+        return functions.show(catalog.update(function.name, by=by, judge=revision(asked), **code))
+
+    @serve(api, "UpdateFunctionConfiguration")
+    def update_configuration(asked: Json) -> Json:
+        function = names.find(whole(asked, latest=True))
+        check_revision(function, asked.get("RevisionId"))
+        changes = wire.properties(asked, function.environment)
+        annotated = wire.annotated(asked)
+        by, judge = caller().authors, revision(asked)
+        changed = catalog.update(function.name, annotated=annotated, by=by, judge=judge, **changes)
+        return functions.show(changed)
+
+    @serve(api, "DeleteFunction")
+    def delete(asked: Json) -> Response:
+        reference = named(asked)
+        _check_deletable(reference)
+        function = names.find(Reference(reference.name))
+        if reference.qualifier is None:  # else a version that is not there: AWS says 204, too
+            catalog.delete(function.name)
+        return Response(status=204, content_type="application/json")
+
+    @api.get(f"{FUNCTIONS}/<reference>/code")
+    def download(reference: str) -> Response:
+        """taskdock's own: what `Code.Location` leads to, as AWS's leads to S3."""
+        function = names.find(parse(reference))
+        folder = catalog.code_folder(function)
+        if folder is None:
+            raise Refusal("ResourceNotFoundException", f"{function.name} has an image, and no zip")
+        return send_file(pack(folder), "application/zip", download_name=f"{function.name}.zip")
+
+
+def _check_deletable(reference: Reference) -> None:
+    """Raises `Refusal` for what cannot be deleted by itself."""
+    qualifier = reference.qualifier
+    if qualifier is not None and qualifier.startswith("$"):
+        raise wire.invalid("$LATEST version cannot be deleted without deleting the function.")
+    if qualifier is not None and not _VERSION.fullmatch(qualifier):
+        raise wire.invalid("Deletion of aliases is not currently supported.")
+
+
+def revision(asked: Json) -> Callable[[Function], None]:
+    """Checks it once more when nobody else can change the function."""
+    return lambda function: check_revision(function, asked.get("RevisionId"))
+
+
+def check_revision(
+    function: Function, wanted: str | None, told_by: str = "GetFunction/GetAlias"
+) -> None:
+    """Raises `Refusal` unless it is the latest, or none is wanted. `told_by`: what tells it."""
+    if wanted is not None and wanted != answers.revision(function):
+        raise Refusal(
+            "PreconditionFailedException",
+            "The Revision Id provided does not match the latest Revision Id. Call the"
+            f" {told_by} API to retrieve the latest Revision Id",
+        )

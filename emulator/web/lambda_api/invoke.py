@@ -1,0 +1,271 @@
+"""AWS's Invoke: what a caller sends becomes an event, and what became of it an answer.
+
+https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl
+
+from flask import Response
+
+from emulator.base import ids, strict_json
+from emulator.base.errors import CallerError, TaskdockError
+from emulator.base.notices import Notices
+from emulator.base.timing.reactor import Reactor
+from emulator.lambdas.functions.function import Function
+from emulator.lambdas.invoke.invocation import Call
+from emulator.lambdas.invoke.invoker import MAX_EVENT
+from emulator.lambdas.outcome import Answer, Cause
+from emulator.tasks.invocations.invocations import MAX_ACCEPTED_EVENT, Invocations, Invoked
+from emulator.web.access import authentication
+from emulator.web.access.admission import OURS, Openness
+from emulator.web.http.messages import JSON, Later, Reply, Request
+from emulator.web.lambda_api import problems
+from emulator.web.lambda_api.function_names import LATEST, Names, named
+from emulator.web.lambda_api.model import validation
+from emulator.web.lambda_api.problems import Refusal
+
+FUNCTIONS = "/2015-03-31/functions"
+_DEFAULT_TYPE = "RequestResponse"
+INVOCATIONS = re.compile(rf"{FUNCTIONS}/([^/]+)/invocations/?")
+_VERSION = ("X-Amz-Executed-Version", LATEST)
+_LONG = 64 * 1024  # bytes of JSON that take too long to look through on the reactor's thread
+_MAX_CONTEXT = 3583  # bytes of base64
+_EXPECTED = (
+    "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
+)
+_TOO_DEEP = (
+    f"Document nesting depth ({strict_json.MAX_DEPTH + 1}) exceeds the maximum allowed"
+    f" ({strict_json.MAX_DEPTH}, from `StreamReadConstraints.getMaxNestingDepth()`)"
+)
+_SOURCE = "Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled)"
+
+
+Tell = Callable[[Reply], None]
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What a request asks for."""
+
+    kind: str  # RequestResponse, Event or DryRun
+    function: Function
+    call: Call
+    with_log: bool
+
+
+class InvokeApi:
+    """`POST /2015-03-31/functions/<function>/invocations`, on the reactor's thread."""
+
+    def __init__(
+        self,
+        *,
+        names: Names,
+        invocations: Invocations,
+        openness: Openness,
+        reactor: Reactor,
+        notices: Notices,
+    ) -> None:
+        self._reactor = reactor
+        self._names = names
+        self._invocations = invocations
+        self._openness = openness
+        self._notices = notices
+
+    def serves(self, request: Request) -> bool:
+        return request.method == "POST" and INVOCATIONS.fullmatch(request.path) is not None
+
+    def refusal(self, request: Request) -> Reply | None:
+        """What it is refused for by its headers, before its body is read."""
+        call_id, trace_id = ids.request_id(), trace_id_of(request.header("x-amzn-trace-id"))
+        try:
+            wish = self._wish(request, call_id, trace_id)
+            limit = MAX_ACCEPTED_EVENT if wish.kind == "Event" else MAX_EVENT
+            if request.length > limit:
+                raise problems.too_large(limit, "InvokeFunction")
+        except Exception as error:
+            refused = self._refusal(request, error)
+            return replace(refused, headers=(*refused.headers, *_known(call_id, trace_id)))
+        return None
+
+    def reply(self, request: Request) -> Later:
+        """The answer to a request that it serves, whatever becomes of it."""
+        request.release()  # how many events there are at a time is bounded behind this
+        later, call_id = Later(), ids.request_id()
+        trace_id = trace_id_of(request.header("x-amzn-trace-id"))
+        known = _known(call_id, trace_id)
+
+        def tell(reply: Reply) -> None:
+            later.give(replace(reply, headers=(*reply.headers, *known)))
+
+        try:
+            self._take(request, self._wish(request, call_id, trace_id), tell)
+        except Exception as error:
+            tell(self._refusal(request, error))
+        return later
+
+    def _wish(self, request: Request, call_id: str, trace_id: str) -> _Wish:
+        """Raises what refuses it."""
+        authentication.check_machine(request.headers, request.peer.address, self._openness)
+        found = INVOCATIONS.fullmatch(request.path)
+        assert found is not None, "it serves this path"
+        kind = request.header("x-amz-invocation-type") or _DEFAULT_TYPE
+        log_type = request.header("x-amz-log-type") or None
+        asked = {
+            "FunctionName": found[1],
+            "InvocationType": kind,
+            "LogType": log_type,
+            "Qualifier": _qualifier(request),
+        }
+        validation.check("Invoke", asked, *asked)
+        reference = named(asked)
+        function = self._names.find(reference, unqualified=f":{LATEST}")
+        call = Call(
+            request_id=call_id,
+            client_context=_client_context(request.header("x-amz-client-context")),
+            arn=self._names.arn(reference),
+            trace_id=trace_id,
+        )
+        return _Wish(kind, function, call, log_type == "Tail")
+
+    def _take(self, request: Request, wish: _Wish, tell: Tell) -> None:
+        """What takes long is done on a thread. Raises what refuses it."""
+        if wish.kind == "DryRun":
+            tell(Reply(204, b"", (JSON,)))
+        elif wish.kind == "Event" or len(request.body) > _LONG:
+            self._reactor.spawn(self._take_slowly(request, wish, tell))
+        else:
+            self._run(wish, _event(request, MAX_EVENT), tell)
+
+    async def _take_slowly(self, request: Request, wish: _Wish, tell: Tell) -> None:
+        try:
+            if wish.kind == "Event":
+                await asyncio.to_thread(self._accept, request, wish)
+                tell(Reply(202, b""))
+            else:
+                self._run(wish, await asyncio.to_thread(_event, request, MAX_EVENT), tell)
+        except Exception as error:
+            tell(self._refusal(request, error))
+
+    def _accept(self, request: Request, wish: _Wish) -> None:
+        event = _event(request, MAX_ACCEPTED_EVENT)
+        self._invocations.accept(wish.function, event, wish.call)
+
+    def _run(self, wish: _Wish, event: bytes, tell: Tell) -> None:
+        self._invocations.begin(
+            wish.function,
+            event,
+            wish.call,
+            with_log=wish.with_log,
+            answered=lambda invoked: tell(_answer(invoked)),
+        )
+
+    def _refusal(self, request: Request, error: Exception) -> Reply:
+        if isinstance(error, TaskdockError):
+            if not isinstance(error, CallerError):
+                self._notices.publish("request_broke", path=request.path, error=error.message)
+            return reply_of(problems.answer(error))
+        self._notices.publish("request_broke", path=request.path, error=repr(error))
+        return reply_of(problems.break_down())
+
+
+def _known(call_id: str, trace_id: str) -> tuple[tuple[str, str], ...]:
+    return (("x-amzn-RequestId", call_id), ("X-Amzn-Trace-Id", trace_id), *OURS)
+
+
+def _answer(invoked: Invoked) -> Reply:
+    """200 also for an error of the function's; something else for what is not its fault."""
+    outcome = invoked.outcome
+    headers = [JSON, _VERSION]
+    if not isinstance(outcome, Answer):
+        if outcome.cause in (Cause.STOPPED, Cause.UNAVAILABLE):
+            return _refused("ServiceUnavailableException", outcome.message)
+        if outcome.cause in (Cause.START, Cause.LOST):
+            return _refused("ServiceException", f"{outcome.name}: {outcome.message}")
+        headers.append(("X-Amz-Function-Error", "Unhandled"))
+    if invoked.log_tail is not None:
+        headers.append(("X-Amz-Log-Result", base64.b64encode(invoked.log_tail).decode()))
+    return Reply(200, outcome.body, headers)
+
+
+def _refused(name: str, message: str) -> Reply:
+    return reply_of(problems.answer(Refusal(name, message)))
+
+
+def reply_of(response: Response) -> Reply:
+    return Reply(response.status_code, response.get_data(), response.headers.items())
+
+
+def _qualifier(request: Request) -> str | None:
+    """The first that is given, as for the other operations, and also an empty one."""
+    given = parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)
+    return next((value for name, value in given if name == "Qualifier"), None)
+
+
+def _event(request: Request, limit: int) -> bytes:
+    """The body as it came but for a byte order mark, which not every runtime could read, or an
+    empty object for none. Raises `RequestTooLarge` or `Refusal`."""
+    if request.truncated:
+        raise Refusal("SerializationException", "the body is shorter than its headers say")
+    if len(request.body) > limit:
+        raise problems.too_large(limit, "InvokeFunction")
+    body = strict_json.without_mark(request.body)
+    if not body:
+        return b"{}"
+    try:
+        strict_json.check(body)
+    except ValueError as error:
+        raise Refusal(
+            "InvalidRequestContentException",
+            "Could not parse request body into json: Could not parse payload into json: "
+            + _where(error),
+        ) from None
+    return body
+
+
+def _where(error: ValueError) -> str:
+    """What is wrong and where, in the words of the parser that AWS uses."""
+    if isinstance(error, strict_json.TooDeep):
+        return _TOO_DEEP
+    if not isinstance(error, json.JSONDecodeError):
+        return str(error)
+    said = "Unexpected end-of-input"
+    if error.pos < len(error.doc):
+        char = error.doc[error.pos]
+        known = char.isascii() and char.isprintable()
+        shown = f"'{char}' (code {ord(char)})" if known else f"(CTRL-CHAR, code {ord(char)})"
+        said = f"Unexpected character ({shown}): {_EXPECTED}"
+    return f"{said}\n at [{_SOURCE}; line: {error.lineno}, column: {error.colno}]"
+
+
+def _client_context(encoded: str | None) -> str | None:
+    """The JSON text, fit for a header. Raises `Refusal`."""
+    if not encoded:
+        return None
+    if len(encoded) > _MAX_CONTEXT:
+        raise Refusal(
+            "InvalidRequestContentException",
+            f"Client context must be no more than {_MAX_CONTEXT} bytes when base64-encoded.",
+        )
+    try:
+        text = base64.b64decode(encoded, validate=True).decode()
+        value = strict_json.loads(text)
+    except (binascii.Error, ValueError):
+        raise Refusal(
+            "InvalidRequestContentException",
+            "Client context must be a valid Base64-encoded JSON object.",
+        ) from None
+    return text if text.isascii() and text.isprintable() else json.dumps(value)
+
+
+def trace_id_of(given: str | None) -> str:
+    """The caller's, or a new one, which the runtime is told."""
+    return given if given and given.isascii() else ids.trace_id()

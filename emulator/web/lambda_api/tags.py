@@ -1,0 +1,65 @@
+"""AWS's Lambda API: tags of functions, kept and shown.
+
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from flask import Blueprint, Response
+
+from emulator.lambdas.functions.function import Annotations, Function
+from emulator.web.lambda_api.changes import checked_tags
+from emulator.web.lambda_api.function_names import Reference, parse
+from emulator.web.lambda_api.functions import Functions
+from emulator.web.lambda_api.model.request import serve
+from emulator.web.lambda_api.problems import Refusal
+
+Json = dict[str, Any]
+
+
+def serve_tags(api: Blueprint, functions: Functions) -> None:
+    catalog = functions.catalog
+
+    def found(asked: Json) -> Function:
+        return functions.names.find(_tagged(asked["Resource"]))
+
+    @serve(api, "ListTags")
+    def find(asked: Json) -> Json:
+        return {"Tags": found(asked).annotations.tags}
+
+    @serve(api, "TagResource")
+    def add(asked: Json) -> Response:
+        def tagged(before: Function) -> Annotations:
+            tags = {**before.annotations.tags, **asked["Tags"]}
+            return replace(before.annotations, tags=checked_tags(tags))
+
+        catalog.annotate(found(asked).name, tagged)
+        return Response(status=204, content_type="application/json")
+
+    @serve(api, "UntagResource")
+    def remove(asked: Json) -> Response:
+        def untagged(before: Function) -> Annotations:
+            tags = before.annotations.tags
+            kept = {key: tags[key] for key in tags if key not in asked["TagKeys"]}
+            return replace(before.annotations, tags=kept)
+
+        catalog.annotate(found(asked).name, untagged)
+        return Response(status=204, content_type="application/json")
+
+
+def _tagged(arn: str) -> Reference:
+    """Raises `Refusal` for what has no tags: here, all but functions."""
+    kind, _, _ = arn.split(":", 5)[5].partition(":")
+    if kind != "function":
+        raise Refusal("ResourceNotFoundException", f"{kind} not found: {arn}")
+    reference = parse(arn)
+    if reference.qualifier is not None:
+        raise Refusal(
+            "InvalidParameterValueException",
+            "Tags on function aliases and versions are not supported. Please specify a function"
+            " ARN.",
+        )
+    return reference

@@ -1,0 +1,93 @@
+"""The public listener's application: what is called most by itself, all else through WSGI."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from http import HTTPStatus
+
+from emulator.web.access.admission import OURS
+from emulator.web.access.authentication import knows
+from emulator.web.common import problems
+from emulator.web.http.budget import Budget
+from emulator.web.http.messages import Later, Reply, Request
+from emulator.web.http.site import Judgement
+from emulator.web.http.wsgi import Wsgi
+from emulator.web.lambda_api import problems as lambda_problems
+from emulator.web.lambda_api.invoke import FUNCTIONS, InvokeApi, reply_of
+
+MAX_HEAD = 256 * 1024  # bytes of a request line and headers
+MAX_BODY = 72 * 1024 * 1024  # bytes; a zip of 50 MB in base64 has 67
+
+_FROM_ADDRESSES = 256 * 1024 * 1024  # bytes of large bodies: three of the largest zips at a time
+_FROM_CONTAINERS = 160 * 1024 * 1024
+_FROM_STRANGERS = 32 * 1024 * 1024  # who is nobody, or whose signature covers the body
+_OF_A_STRANGER = 8 * 1024 * 1024  # an event has 6 MB
+
+_OF_AWS = re.compile(r"/\d{4}-\d\d-\d\d/")  # a version of AWS's Lambda API
+
+
+class Front:
+    def __init__(
+        self, invoke: InvokeApi, wsgi: Wsgi, refusal: Callable[[Request], Reply | None]
+    ) -> None:
+        """`refusal`: what the application refuses by a request's headers, on a thread."""
+        self._invoke = invoke
+        self._wsgi = wsgi
+        self._refusal = refusal
+        self._addresses = Budget(_FROM_ADDRESSES)
+        self._containers = Budget(_FROM_CONTAINERS, of_one=MAX_BODY)
+        self._strangers = Budget(_FROM_STRANGERS, of_one=_OF_A_STRANGER)
+
+    def __call__(self, request: Request) -> Reply | Later:
+        if self._invoke.serves(request):
+            return self._invoke.reply(request)
+        if request.truncated:
+            return refuse(request.path, 400, "the body is shorter than its headers say")
+        return Later.of(self._wsgi.reply(request))
+
+    def judge(self, request: Request, tell: Callable[[Judgement], None]) -> None:
+        """See `Site.judge`. Who is asking is in the database, so most are judged on a thread."""
+        if self._invoke.serves(request):
+            tell(self._invoke.refusal(request) or self._budget(request, known=True))
+            return
+
+        def judged(found: asyncio.Future[Reply | None]) -> None:
+            if not found.cancelled():
+                error = found.exception()
+                broken = error and refuse(request.path, 500, "there was an internal error")
+                tell(broken or found.result() or self._budget(request, known=knows(request.known)))
+
+        self._wsgi.run(self._refusal, request).add_done_callback(judged)
+
+    def _budget(self, request: Request, *, known: bool) -> Budget:
+        if not known:
+            return self._strangers
+        return self._addresses if request.peer.address else self._containers
+
+
+def refuse(path: str, status: int, why: str) -> Reply:
+    """What the application does not get to see, in JSON, as the API it is for does it."""
+    reply = _refusal(path, status, why)
+    return replace(reply, headers=(*reply.headers, *OURS))
+
+
+def _refusal(path: str, status: int, why: str) -> Reply:
+    if _OF_AWS.match(path):
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            return reply_of(lambda_problems.break_down())
+        if status in (HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST):
+            refusal = lambda_problems.answer(lambda_problems.Refusal("AccessDeniedException", why))
+            return replace(reply_of(refusal), status=status)
+        too_large = status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        if too_large and path.startswith(FUNCTIONS) and not path.endswith("/invocations"):
+            return reply_of(lambda_problems.answer(lambda_problems.zip_too_large()))
+        name = "RequestEntityTooLargeException" if too_large else "SerializationException"
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            name = "ServiceUnavailableException"
+        return reply_of(lambda_problems.answer(lambda_problems.Refusal(name, why)))
+    answer, status = problems.http_answer(status, why)
+    return Reply(status, json.dumps(answer).encode())
