@@ -49,7 +49,7 @@ class Program:
     """Beside the image's variables."""
 
 
-class Listener(Protocol):
+class Observer(Protocol):
     """Told about one container, in order, on the reactor's thread."""
 
     def output(self, line: bytes) -> None:
@@ -80,13 +80,13 @@ class Container(Protocol):
     id: str
 
     def run(self, program: Program) -> None:
-        """Starts it, once what ran before has ended. `Listener.exited` follows in the end."""
+        """Starts it, once what ran before has ended. `Observer.exited` follows in the end."""
 
     def stop(self) -> None:
         """Ends the program and all its processes; the container stays, and /tmp with it."""
 
     def flush(self) -> None:
-        """Answered by `Listener.flushed`, perhaps before this returns; or by `gone`."""
+        """Answered by `Observer.flushed`, perhaps before this returns; or by `gone`."""
 
     def mute(self) -> None:
         """What is printed from now on is not handed over, until the next `flushed` or `exited`."""
@@ -103,7 +103,7 @@ class Container(Protocol):
         """From now on it has `cpus` processors' worth of time, less than 1 too; None: no limit."""
 
     def kill(self) -> None:
-        """Ends it at once; `Listener.gone` follows."""
+        """Ends it at once; `Observer.gone` follows."""
 
     def remove(self) -> None:
         """Nothing is left of it afterwards."""
@@ -117,7 +117,7 @@ class Engine(Protocol):
     def limits_storage(self) -> bool:
         """Whether /tmp has the size that was asked for; otherwise it shares the engine's disk."""
 
-    def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> Container:
+    def create(self, spec: ContainerSpec, listener: Observer, reactor: Reactor) -> Container:
         """A container that waits for `run`.
 
         Raises `StartFailed`, and then nothing is left; or `EngineUnreachable`, when it is the

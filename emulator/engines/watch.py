@@ -18,7 +18,7 @@ from emulator.base.notices import Notices
 from emulator.base.timing.clock import SystemClock
 from emulator.base.timing.loop import LONGEST_PAUSE, Loop
 from emulator.base.timing.reactor import Reactor
-from emulator.engines.engine import Container, ContainerSpec, Engine, Listener
+from emulator.engines.engine import Container, ContainerSpec, Engine, Observer
 
 T = TypeVar("T")
 
@@ -173,7 +173,7 @@ class WatchedEngine:
     def limits_storage(self) -> bool:
         return self._engine.limits_storage
 
-    def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> Container:
+    def create(self, spec: ContainerSpec, listener: Observer, reactor: Reactor) -> Container:
         with self._watch.listening():
             container = self._engine.create(spec, listener, reactor)
         self._watch.worked()

@@ -35,7 +35,7 @@ class Slot:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StockLevel:
+class PrewarmLevel:
     """Containers that are prepared for functions of one kind, which none of them serves yet."""
 
     runtime: str

@@ -34,23 +34,23 @@ from emulator.lambdas import arns
 from emulator.lambdas.environment import spec
 from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.environment.images_in_use import ImageOf, ImagesInUse
-from emulator.lambdas.environment.provisioner import Outfitter
+from emulator.lambdas.environment.provisioner import Provisioner
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.code import CodeStore
 from emulator.lambdas.functions.function import Function
 from emulator.lambdas.functions.sweeper import Sweeper
 from emulator.lambdas.invoke.invoker import Invoker
-from emulator.lambdas.pool.idle_reaper import Keeper
+from emulator.lambdas.pool.idle_reaper import IdleReaper
 from emulator.lambdas.pool.pool import Pool
 from emulator.store.database import Store
 from emulator.tasks.api_functions.api_requests import ApiRequests
 from emulator.tasks.events.events import Events
 from emulator.tasks.events.outbox import Outbox
-from emulator.tasks.events.webhook_sender import Courier
+from emulator.tasks.events.webhook_sender import WebhookSender
 from emulator.tasks.invocations.dispatcher import Dispatcher
-from emulator.tasks.invocations.event_queue import Backlog
+from emulator.tasks.invocations.event_queue import EventQueue
 from emulator.tasks.invocations.invocations import Invocations
-from emulator.tasks.logs.log_store import Journal, Scribe
+from emulator.tasks.logs.log_store import LogFlusher, LogStore
 from emulator.tasks.queue.queue import Queue
 from emulator.tasks.queue.rescuer import Rescuer
 from emulator.tasks.queue.runner import Runner
@@ -59,7 +59,7 @@ from emulator.tasks.queue.waiting import WaitingTasks
 from emulator.tasks.queue.worker import Worker
 from emulator.tasks.retention.retention import Retention
 from emulator.tasks.schedules.scheduler import Scheduler
-from emulator.tasks.schedules.schedules import Timetable
+from emulator.tasks.schedules.schedules import Schedules
 from emulator.tasks.work.unwritten import Unwritten
 from emulator.web import public_router
 from emulator.web.access import admission, early
@@ -74,7 +74,7 @@ from emulator.web.http.turns import Turns
 from emulator.web.http.wsgi import Wsgi
 from emulator.web.lambda_api.function_names import Names
 from emulator.web.lambda_api.invoke import InvokeApi
-from emulator.web.public_router import Front
+from emulator.web.public_router import PublicRouter
 from emulator.web.runtime_api import endpoints
 from emulator.web.runtime_api.endpoints import RuntimeApi
 from emulator.web.runtime_api.switchboard import Switchboard
@@ -281,7 +281,7 @@ class Emulator:
             clock=clock,
             notices=notices,
         )
-        self._keeper = Keeper(
+        self._keeper = IdleReaper(
             pool=self.pool,
             freeze_after=settings.freeze_after,
             retire_after=settings.retire_after,
@@ -296,8 +296,8 @@ class Emulator:
             functions_have_a_network=settings.network != NetworkChoice.NONE.value,
         )
         self._queue = Queue(store=store, server=ids.word(), events=events)
-        journal = Journal(store)
-        self._scribe = Scribe(journal=journal, notices=notices)
+        journal = LogStore(store)
+        self._scribe = LogFlusher(journal=journal, notices=notices)
         self._waiting = WaitingTasks(queue=self._queue, notices=notices)
         self._invoker = invoker = Invoker(
             pool=self.pool, watch=self._watch, clock=clock, region=settings.region
@@ -343,7 +343,7 @@ class Emulator:
             clock=clock,
             notices=notices,
         )
-        backlog = Backlog(store=store)
+        backlog = EventQueue(store=store)
         self._dispatcher = Dispatcher(
             backlog=backlog,
             journal=journal,
@@ -364,13 +364,13 @@ class Emulator:
             clock=clock,
             notices=notices,
         )
-        timetable = Timetable(
+        timetable = Schedules(
             store=store, queue=self._queue, catalog=self.catalog, clock=clock, notices=notices
         )
         self._scheduler = Scheduler(
             timetable=timetable, wake_worker=self._worker.wake, clock=clock, notices=notices
         )
-        self._courier = Courier(
+        self._courier = WebhookSender(
             outbox=Outbox(store=store), own_ports=own_ports, clock=clock, notices=notices
         )
         self._retention = Retention(
@@ -450,7 +450,7 @@ class Emulator:
             reactor=self._reactor,
             notices=notices,
         )
-        public_calls = Front(invoke, self._wsgi, partial(early.refusal, application))
+        public_calls = PublicRouter(invoke, self._wsgi, partial(early.refusal, application))
         public = Site(
             answer=public_calls,
             refuse=public_router.refuse,
@@ -485,9 +485,9 @@ class Emulator:
         )
         self._switchboard.lead(peer, letter, connection)
 
-    def _outfitter(self) -> Outfitter:
+    def _outfitter(self) -> Provisioner:
         settings = self.settings
-        return Outfitter(
+        return Provisioner(
             image_of=self._find_image,
             code=self._code,
             port=self.port,

@@ -13,7 +13,7 @@ from emulator.web.access.admission import OURS
 from emulator.web.access.authentication import knows
 from emulator.web.common import problems
 from emulator.web.http.budget import Budget
-from emulator.web.http.messages import Later, Reply, Request
+from emulator.web.http.messages import PendingReply, Reply, Request
 from emulator.web.http.site import Judgement
 from emulator.web.http.wsgi import Wsgi
 from emulator.web.lambda_api import problems as lambda_problems
@@ -30,7 +30,7 @@ _OF_A_STRANGER = 8 * 1024 * 1024  # an event has 6 MB
 _OF_AWS = re.compile(r"/\d{4}-\d\d-\d\d/")  # a version of AWS's Lambda API
 
 
-class Front:
+class PublicRouter:
     def __init__(
         self, invoke: InvokeApi, wsgi: Wsgi, refusal: Callable[[Request], Reply | None]
     ) -> None:
@@ -42,12 +42,12 @@ class Front:
         self._containers = Budget(_FROM_CONTAINERS, of_one=MAX_BODY)
         self._strangers = Budget(_FROM_STRANGERS, of_one=_OF_A_STRANGER)
 
-    def __call__(self, request: Request) -> Reply | Later:
+    def __call__(self, request: Request) -> Reply | PendingReply:
         if self._invoke.serves(request):
             return self._invoke.reply(request)
         if request.truncated:
             return refuse(request.path, 400, "the body is shorter than its headers say")
-        return Later.of(self._wsgi.reply(request))
+        return PendingReply.of(self._wsgi.reply(request))
 
     def judge(self, request: Request, tell: Callable[[Judgement], None]) -> None:
         """See `Site.judge`. Who is asking is in the database, so most are judged on a thread."""

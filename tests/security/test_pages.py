@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from emulator.tasks.api_functions.gateway_event import Request
-from emulator.tasks.api_functions.gateway_response import Response
+from emulator.tasks.api_functions.gateway_event import GatewayRequest
+from emulator.tasks.api_functions.gateway_response import GatewayResponse
 from emulator.web.task_api import sandbox
 from tests.support.browser import opened
 from tests.support.builders import Dock, eventually
@@ -92,8 +92,8 @@ def test_a_sandbox_never_has_the_apis_origin() -> None:
     assert "allow-same-origin" not in sandbox.POLICY
 
 
-def asked(method: str = "GET", **headers: str) -> Request:
-    return Request(
+def asked(method: str = "GET", **headers: str) -> GatewayRequest:
+    return GatewayRequest(
         method=method,
         path="/",
         query="",
@@ -114,9 +114,9 @@ def asked(method: str = "GET", **headers: str) -> Request:
     ],
 )
 def test_what_a_function_says_of_other_origins_stays(
-    request_: Request, said: tuple[tuple[str, str], ...]
+    request_: GatewayRequest, said: tuple[tuple[str, str], ...]
 ) -> None:
-    answer = Response(status=200, headers=said, body=b"")
+    answer = GatewayResponse(status=200, headers=said, body=b"")
 
     assert sandbox.shared(answer, request_) is answer
 

@@ -267,7 +267,10 @@ def test_between_the_check_and_the_connection_nothing_is_looked_up_again(
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
 
-    assert webhook_client.Caller().post(f"http://hook.example:{port}/", b"{}", FROM_HERE) is None
+    assert (
+        webhook_client.WebhookClient().post(f"http://hook.example:{port}/", b"{}", FROM_HERE)
+        is None
+    )
 
     assert asked == ["hook.example", "127.0.0.1"]  # the second is a number already
 
@@ -279,9 +282,13 @@ def test_the_address_that_is_connected_to_is_judged_before_anything_is_sent(
     monkeypatch.setattr(webhook_client, "_addresses", lambda *_: ["127.0.0.1"])  # unchecked
 
     with pytest.raises(webhook_client.Refused, match="this machine"):
-        webhook_client.Caller().post(hook.url, b"{}", Reach(this_machine=False, own_ports=()))
+        webhook_client.WebhookClient().post(
+            hook.url, b"{}", Reach(this_machine=False, own_ports=())
+        )
     with pytest.raises(webhook_client.Refused, match="does not call itself"):
-        webhook_client.Caller().post(hook.url, b"{}", Reach(this_machine=True, own_ports={port}))
+        webhook_client.WebhookClient().post(
+            hook.url, b"{}", Reach(this_machine=True, own_ports={port})
+        )
 
     assert hook.calls == []
 
@@ -447,7 +454,7 @@ def test_a_redirect_is_never_followed(hook: Hook, status: int) -> None:
     with Hook() as other:
         hook.behaviours = [partial(answer, status=status, Location=other.url)]
 
-        problem = webhook_client.Caller().post(hook.url, b"{}", FROM_HERE)
+        problem = webhook_client.WebhookClient().post(hook.url, b"{}", FROM_HERE)
 
         assert problem == f"HTTP status {status}"
         assert (len(hook.calls), other.calls) == (1, [])
@@ -491,7 +498,7 @@ def test_an_answer_without_an_end_is_not_read(hook: Hook) -> None:
 
     hook.behaviours = [flood]
 
-    assert webhook_client.Caller().post(hook.url, b"{}", FROM_HERE) is None
+    assert webhook_client.WebhookClient().post(hook.url, b"{}", FROM_HERE) is None
     assert sent < 64 << 20  # what the kernel takes in for us
 
 
@@ -507,7 +514,7 @@ def test_headers_without_an_end_are_a_failed_attempt(hook: Hook) -> None:
 
     hook.behaviours = [flood]
 
-    problem = webhook_client.Caller(limit=5).post(hook.url, b"{}", FROM_HERE)
+    problem = webhook_client.WebhookClient(limit=5).post(hook.url, b"{}", FROM_HERE)
 
     assert problem is not None
     assert "100 headers" in problem

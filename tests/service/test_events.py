@@ -16,7 +16,7 @@ from emulator.base.timing.clock import to_iso
 from emulator.tasks.events import reach, webhook_client
 from emulator.tasks.events.events import Events
 from emulator.tasks.events.outbox import Outbox
-from emulator.tasks.events.webhook_sender import Courier
+from emulator.tasks.events.webhook_sender import WebhookSender
 from tests.support.builders import Dock, Json, StartDock, eventually, summary
 from tests.support.fake_engine import Runtime, serve
 from tests.support.hook import Hook, answer
@@ -315,12 +315,14 @@ def test_a_webhook_is_tried_three_times_and_no_more(timed_dock: Dock, hook: Hook
     assert names == ["delivery_failed", "delivery_failed", "delivery_given_up"]
 
 
-def take_over(dock: Dock) -> Courier:
+def take_over(dock: Dock) -> WebhookSender:
     """In place of the server's courier, one that goes only when it is told to."""
     emulator = dock.emulator
     emulator._courier.stop()
     outbox = Outbox(store=emulator._store)
-    return Courier(outbox=outbox, own_ports=(), clock=emulator._clock, notices=emulator.notices)
+    return WebhookSender(
+        outbox=outbox, own_ports=(), clock=emulator._clock, notices=emulator.notices
+    )
 
 
 def test_a_webhook_that_answers_after_all_is_told_once(timed_dock: Dock, hook: Hook) -> None:
@@ -391,13 +393,17 @@ def test_a_stop_that_cuts_a_call_off_costs_no_attempt(
 def test_a_webhook_has_all_its_time_once_and_not_for_each_byte(hook: Hook) -> None:
     hook.behaviours = [hook.drip, hook.hang]
 
-    problems = [webhook_client.Caller(limit=0.2).post(hook.url, b"{}", HERE) for _ in range(2)]
+    problems = [
+        webhook_client.WebhookClient(limit=0.2).post(hook.url, b"{}", HERE) for _ in range(2)
+    ]
 
     assert problems == ["no answer within 0.2 s"] * 2
 
 
 def test_nobody_listening_is_a_failed_attempt() -> None:
-    assert "refused" in (webhook_client.Caller().post("http://localhost:1/", b"{}", HERE) or "")
+    assert "refused" in (
+        webhook_client.WebhookClient().post("http://localhost:1/", b"{}", HERE) or ""
+    )
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_a_webhook_whose_name_takes_too_long_has_failed(monkeypatch: pytest.Monk
     answer = threading.Event()
     monkeypatch.setattr(webhook_client, "_addresses", lambda *_: answer.wait())
 
-    problem = webhook_client.Caller(0.05).post("http://wood:9/", b"{}", Reach(True, ()))
+    problem = webhook_client.WebhookClient(0.05).post("http://wood:9/", b"{}", Reach(True, ()))
     assert problem == "no answer within 0.05 s"
     answer.set()
 

@@ -13,28 +13,28 @@ from emulator.base.notices import Notices
 from emulator.lambdas.log_line import LogLine
 from emulator.store.database import Store
 from emulator.tasks.logs.invocation_record import InvocationRecord
-from emulator.tasks.logs.log_store import Journal, Record, Scribe
+from emulator.tasks.logs.log_store import LogBuffer, LogFlusher, LogStore
 from tests.support.manual_clock import NOON
 
 OWNER, OTHER = "a" * 24, "b" * 24
 
 
 @pytest.fixture
-def journal(store: Store) -> Journal:
-    return Journal(store)
+def journal(store: Store) -> LogStore:
+    return LogStore(store)
 
 
-def say(record: Record, *messages: str) -> None:
+def say(record: LogBuffer, *messages: str) -> None:
     for message in messages:
         record(LogLine(NOON, message))
 
 
-def read(journal: Journal, owner: str = OWNER) -> list[str]:
+def read(journal: LogStore, owner: str = OWNER) -> list[str]:
     lines = journal.read(owner, since=None, limit=1000, offset=0)
     return [line.message for line in lines]
 
 
-def test_a_reader_sees_what_is_still_in_memory(journal: Journal) -> None:
+def test_a_reader_sees_what_is_still_in_memory(journal: LogStore) -> None:
     record = journal.open(OWNER)
 
     say(record, "saw", "plane")
@@ -45,7 +45,7 @@ def test_a_reader_sees_what_is_still_in_memory(journal: Journal) -> None:
     assert read(journal) == ["saw", "plane", "glue"]
 
 
-def test_a_line_after_the_ending_is_written_with_the_next(journal: Journal) -> None:
+def test_a_line_after_the_ending_is_written_with_the_next(journal: LogStore) -> None:
     record = journal.open(OWNER)
     say(record, "saw")
     with journal.writing([record]):
@@ -58,7 +58,7 @@ def test_a_line_after_the_ending_is_written_with_the_next(journal: Journal) -> N
 
 
 def test_lines_of_a_transaction_that_fails_are_kept_for_the_next(
-    journal: Journal, store: Store
+    journal: LogStore, store: Store
 ) -> None:
     record = journal.open(OWNER)
     say(record, "saw")
@@ -70,12 +70,12 @@ def test_lines_of_a_transaction_that_fails_are_kept_for_the_next(
     assert read(journal) == ["saw", "plane"]
 
 
-def _fill_the_disk(record: Record) -> None:
+def _fill_the_disk(record: LogBuffer) -> None:
     say(record, "plane")
     raise OSError("the disk is full")
 
 
-def test_what_cannot_be_written_keeps_nothing_else_from_being(journal: Journal) -> None:
+def test_what_cannot_be_written_keeps_nothing_else_from_being(journal: LogStore) -> None:
     say(journal.open(OTHER), "half a character: \ud800")
     say(journal.open(OWNER), "saw")
 
@@ -85,7 +85,7 @@ def test_what_cannot_be_written_keeps_nothing_else_from_being(journal: Journal) 
     assert journal._store.rows("SELECT message FROM task_log") == [("saw",)]
 
 
-def test_an_invocation_is_found_by_its_function_with_its_lines(journal: Journal) -> None:
+def test_an_invocation_is_found_by_its_function_with_its_lines(journal: LogStore) -> None:
     invocation = InvocationRecord(
         id=OWNER, request_id="r", function_name="walnut-table", timestamp=NOON
     )
@@ -99,7 +99,7 @@ def test_an_invocation_is_found_by_its_function_with_its_lines(journal: Journal)
     assert ([line.message for line in lines], total) == (["saw"], 1)
 
 
-def test_an_invocation_without_a_line_has_its_row(journal: Journal, store: Store) -> None:
+def test_an_invocation_without_a_line_has_its_row(journal: LogStore, store: Store) -> None:
     journal.open_invocation(
         InvocationRecord(id=OWNER, request_id="r", function_name="oak-chair", timestamp=NOON)
     )
@@ -110,7 +110,7 @@ def test_an_invocation_without_a_line_has_its_row(journal: Journal, store: Store
     assert store.rows("SELECT id FROM invocation") == [(OWNER,)]
 
 
-def test_many_lines_have_the_scribe_come_sooner(journal: Journal) -> None:
+def test_many_lines_have_the_scribe_come_sooner(journal: LogStore) -> None:
     hurried = threading.Event()
     journal.hurry = hurried.set
     record = journal.open(OWNER)
@@ -122,7 +122,7 @@ def test_many_lines_have_the_scribe_come_sooner(journal: Journal) -> None:
     assert hurried.is_set()
 
 
-def test_each_line_is_written_once_while_others_read_and_write(journal: Journal) -> None:
+def test_each_line_is_written_once_while_others_read_and_write(journal: LogStore) -> None:
     record = journal.open(OWNER)
     over, problems = threading.Event(), []
 
@@ -152,13 +152,13 @@ def test_each_line_is_written_once_while_others_read_and_write(journal: Journal)
 
 
 def test_what_cannot_be_written_for_long_is_dropped_before_it_fills_the_memory(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
+    journal: LogStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("emulator.tasks.logs.log_store._MOST", 100_000)
     told: list[tuple[str, dict[str, Any]]] = []
     notices = Notices()
     notices.subscribe(lambda name, facts: told.append((name, facts)))
-    scribe = Scribe(journal=journal, notices=notices)
+    scribe = LogFlusher(journal=journal, notices=notices)
     records = [journal.open(f"{number:024x}") for number in range(100)]
 
     with monkeypatch.context() as patch:

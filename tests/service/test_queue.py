@@ -20,7 +20,7 @@ from emulator.store.query import Query
 from emulator.tasks.events.events import Events
 from emulator.tasks.model.task import ZOMBIE, ErrorType, Move, Status, Task, TaskError, new_task
 from emulator.tasks.queue import queue as statements
-from emulator.tasks.queue.ending import Verdict
+from emulator.tasks.queue.ending import Ending
 from emulator.tasks.queue.queue import Queue
 from tests.support.manual_clock import NOON, ManualClock
 
@@ -29,10 +29,10 @@ LATER = NOON + timedelta(days=1)
 
 SPLIT = TaskError(ErrorType.RUNTIME, "Split", "along the grain")
 ENDINGS = [
-    Verdict(Move.SUCCEEDED),
-    Verdict(Move.FAILED, SPLIT),
-    Verdict(Move.RETRIED, SPLIT, timedelta(seconds=2)),
-    Verdict(Move.RELEASED),
+    Ending(Move.SUCCEEDED),
+    Ending(Move.FAILED, SPLIT),
+    Ending(Move.RETRIED, SPLIT, timedelta(seconds=2)),
+    Ending(Move.RELEASED),
 ]
 MILLISECOND = timedelta(milliseconds=1)
 AT_ONCE = timedelta(0)
@@ -127,7 +127,7 @@ def test_few_are_sorted_and_many_are_read_in_their_order(
 
 
 @pytest.mark.parametrize("verdict", ENDINGS, ids=lambda verdict: verdict.move.value)
-def test_an_ending_counts_once(queue: Queue, verdict: Verdict) -> None:
+def test_an_ending_counts_once(queue: Queue, verdict: Ending) -> None:
     queue.enqueue(task(NOON))
     (claimed,) = queue.claim(1, NOON)
 
@@ -140,7 +140,7 @@ def test_an_ending_counts_once(queue: Queue, verdict: Verdict) -> None:
 
 
 @pytest.mark.parametrize("verdict", ENDINGS, ids=lambda verdict: verdict.move.value)
-def test_an_ending_of_an_earlier_claim_changes_nothing(queue: Queue, verdict: Verdict) -> None:
+def test_an_ending_of_an_earlier_claim_changes_nothing(queue: Queue, verdict: Ending) -> None:
     queue.enqueue(task(NOON))
     (before,) = queue.claim(1, NOON)
     queue.release(before, NOON)
@@ -157,7 +157,7 @@ def test_an_ending_of_an_earlier_claim_changes_nothing(queue: Queue, verdict: Ve
 @pytest.mark.parametrize("verdict", ENDINGS, ids=lambda verdict: verdict.move.value)
 @pytest.mark.parametrize("mine", [0, 1])
 def test_an_ending_of_another_servers_claim_changes_nothing(
-    queues: tuple[Queue, Queue], verdict: Verdict, mine: int
+    queues: tuple[Queue, Queue], verdict: Ending, mine: int
 ) -> None:
     queues[0].enqueue(task(NOON))
     (claimed,) = queues[mine].claim(1, NOON)

@@ -25,7 +25,7 @@ from emulator.store.tables import ScheduleRunRow
 from emulator.tasks.events.events import Events
 from emulator.tasks.model.task import Task
 from emulator.tasks.queue.queue import Queue
-from emulator.tasks.schedules.schedules import Timetable
+from emulator.tasks.schedules.schedules import Schedules
 from tests.support.builders import Dock, Json, StartDock, summary
 from tests.support.manual_clock import NOON, ManualClock
 
@@ -373,11 +373,11 @@ class Rivals:
         self.clock = ManualClock()
         self.timetables = [self._timetable(store, folder) for store in self.stores]
 
-    def _timetable(self, store: Store, folder: Path) -> Timetable:
+    def _timetable(self, store: Store, folder: Path) -> Schedules:
         catalog = Catalog(store=store, code=CodeStore(folder / "code"), clock=self.clock)
         events = Events(store=store, catalog=catalog, own_ports=(), clock=self.clock)
         queue = Queue(store=store, server="rival", events=events)
-        return Timetable(
+        return Schedules(
             store=store, queue=queue, catalog=catalog, clock=self.clock, notices=Notices()
         )
 

@@ -21,7 +21,7 @@ from emulator.base import ids
 from emulator.base.errors import EngineUnreachable, StartFailed
 from emulator.base.timing.reactor import Reactor
 from emulator.engines.ending import ProgramExit, StartFault, Step
-from emulator.engines.engine import ContainerSpec, Listener, Program
+from emulator.engines.engine import ContainerSpec, Observer, Program
 from emulator.engines.launcher.lines import Lines
 
 PEAK = 40 * 1024 * 1024  # bytes that every fake container says it used
@@ -230,7 +230,7 @@ def serve(handler: Handler, init: FakeProgram | None = None) -> FakeProgram:
 
 class FakeContainer:
     def __init__(
-        self, spec: ContainerSpec, listener: Listener, reactor: Reactor, engine: FakeEngine
+        self, spec: ContainerSpec, listener: Observer, reactor: Reactor, engine: FakeEngine
     ) -> None:
         self.id = ids.word()
         self.spec = spec
@@ -368,7 +368,7 @@ class FakeEngine:
         that starts it is waited for when Python ends."""
         self.starting.set()
 
-    def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> FakeContainer:
+    def create(self, spec: ContainerSpec, listener: Observer, reactor: Reactor) -> FakeContainer:
         if self.silence is not None:
             raise EngineUnreachable(self.silence)
         if self.refusal is not None or spec.image not in (*self.images, *self.programs):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from emulator.identity.account import NOBODY, Account
-from emulator.tasks.api_functions.gateway_event import Request, to_event
+from emulator.tasks.api_functions.gateway_event import GatewayRequest, to_event
 
 ID = "65f0c0ffee65f0c0ffee65f0"
 NOW = datetime(2025, 4, 14, 22, 13, 56, 836000, tzinfo=timezone.utc)
@@ -17,7 +17,7 @@ NOW = datetime(2025, 4, 14, 22, 13, 56, 836000, tzinfo=timezone.utc)
 
 def event_of(*, caller: Account = NOBODY, **request: Any) -> dict[str, Any]:
     given = {"method": "GET", "headers": {}, **request}
-    return to_event(Request(**given), caller, id=ID, now=NOW)
+    return to_event(GatewayRequest(**given), caller, id=ID, now=NOW)
 
 
 def body_of(content_type: str | None, body: bytes) -> tuple[str, bool]:
@@ -27,7 +27,7 @@ def body_of(content_type: str | None, body: bytes) -> tuple[str, bool]:
 
 
 def test_a_plain_request_is_this_event() -> None:
-    request = Request(
+    request = GatewayRequest(
         method="GET",
         path="/tables/7",
         query="legs=4",

@@ -9,13 +9,13 @@ import pytest
 
 from emulator.base.errors import BadApiResult, FunctionFailed, InvocationFailed
 from emulator.lambdas.outcome import Answer, function_error, not_started, stopped, timed_out
-from emulator.tasks.api_functions.gateway_response import Response, to_response
+from emulator.tasks.api_functions.gateway_response import GatewayResponse, to_response
 
 JSON = ("content-type", "application/json")
 PRINTABLE = """azAZ09_ :;.,/"'?!(){}[]@<>=-+*#$&`|~^%"""
 
 
-def respond(**result: Any) -> Response:
+def respond(**result: Any) -> GatewayResponse:
     return to_response(Answer(json.dumps({"statusCode": 200, **result}).encode()))
 
 
@@ -24,7 +24,7 @@ def test_a_whole_answer_is_sent_as_it_is() -> None:
         statusCode=201, headers={"Content-Type": "text/plain", "X-Wood": "oak"}, body="Nußbaum"
     )
 
-    assert response == Response(
+    assert response == GatewayResponse(
         status=201,
         headers=(("Content-Type", "text/plain"), ("X-Wood", "oak")),
         body="Nußbaum".encode(),
@@ -32,7 +32,7 @@ def test_a_whole_answer_is_sent_as_it_is() -> None:
 
 
 def test_a_status_is_enough() -> None:
-    assert respond() == Response(status=200, headers=(JSON,), body=b"")
+    assert respond() == GatewayResponse(status=200, headers=(JSON,), body=b"")
 
 
 @pytest.mark.parametrize("status", [200, 204, 302, 404, 499, 200.0])

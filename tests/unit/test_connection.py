@@ -11,14 +11,14 @@ import pytest
 
 from emulator.web.http.connection import Connection
 from emulator.web.http.connection_limit import Peer
-from emulator.web.http.messages import Answer, Reply, Request
+from emulator.web.http.messages import Reply, Request, Responder
 from emulator.web.http.site import Site
 
 _ONE = b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n"
 _LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
-def _site(answer: Answer) -> Site:
+def _site(answer: Responder) -> Site:
     return Site(
         answer=answer,
         refuse=lambda path, status, why: Reply(status, why.encode()),

@@ -3,13 +3,13 @@
 import pytest
 
 from emulator.engines.ending import ProgramExit
-from emulator.lambdas.environment.mailbox import Delivery, Mailbox, Verdict
+from emulator.lambdas.environment.mailbox import Mailbox, NextEvent, Receipt
 from emulator.lambdas.environment.runtime_state import State
 from emulator.lambdas.outcome import MAX_RESPONSE, Answer, bad_response_mode
 
 
 def delivery(id="one"):
-    return Delivery(request_id=id, event=b"{}", deadline_ms=0, function_arn="arn", trace_id="t")
+    return NextEvent(request_id=id, event=b"{}", deadline_ms=0, function_arn="arn", trace_id="t")
 
 
 class Party:
@@ -113,7 +113,7 @@ def test_an_answer_resolves_the_offer(party):
     party.next()
     replies = party.offer()
 
-    assert party.mailbox.answer("one", b"42") is Verdict.ACCEPTED
+    assert party.mailbox.answer("one", b"42") is Receipt.ACCEPTED
 
     assert replies == [Answer(b"42")]
 
@@ -137,8 +137,8 @@ def test_a_second_answer_is_refused_and_changes_nothing(party):
     replies = party.offer()
     party.mailbox.answer("one", b"first")
 
-    assert party.mailbox.answer("one", b"second") is Verdict.WRONG_STATE
-    assert party.mailbox.fail("one", None, b"{}") is Verdict.WRONG_STATE
+    assert party.mailbox.answer("one", b"second") is Receipt.WRONG_STATE
+    assert party.mailbox.fail("one", None, b"{}") is Receipt.WRONG_STATE
 
     assert replies == [Answer(b"first")]
 
@@ -148,7 +148,7 @@ def test_an_answer_after_the_offer_was_withdrawn_comes_too_late(party):
     replies = party.offer()
     party.mailbox.withdraw()
 
-    assert party.mailbox.answer("one", b"late") is Verdict.UNKNOWN_ID
+    assert party.mailbox.answer("one", b"late") is Receipt.UNKNOWN_ID
 
     assert replies == []
     assert party.heard == ["polled", "delivered"]
@@ -170,24 +170,24 @@ def test_an_id_is_known_until_the_runtime_asks_for_the_next_event(party):
     party.next()
     party.offer()
     party.mailbox.answer("one", b"")
-    assert party.mailbox.answer("one", b"") is Verdict.WRONG_STATE
+    assert party.mailbox.answer("one", b"") is Receipt.WRONG_STATE
 
     party.next()
 
-    assert party.mailbox.answer("one", b"") is Verdict.UNKNOWN_ID
-    assert party.mailbox.fail("one", None, b"") is Verdict.UNKNOWN_ID
+    assert party.mailbox.answer("one", b"") is Receipt.UNKNOWN_ID
+    assert party.mailbox.fail("one", None, b"") is Receipt.UNKNOWN_ID
 
 
 def test_an_unknown_id_is_told_apart(party):
     party.next()
     party.offer()
 
-    assert party.mailbox.answer("other", b"") is Verdict.UNKNOWN_ID
+    assert party.mailbox.answer("other", b"") is Receipt.UNKNOWN_ID
 
 
 @pytest.mark.parametrize(
     ("size", "verdict"),
-    [(MAX_RESPONSE, Verdict.ACCEPTED), (MAX_RESPONSE + 1, Verdict.TOO_LARGE)],
+    [(MAX_RESPONSE, Receipt.ACCEPTED), (MAX_RESPONSE + 1, Receipt.TOO_LARGE)],
 )
 def test_an_answer_has_a_largest_size(party, size, verdict):
     party.next()
@@ -196,14 +196,14 @@ def test_an_answer_has_a_largest_size(party, size, verdict):
     assert party.mailbox.answer("one", b"x" * size) is verdict
 
     (reply,) = replies
-    assert isinstance(reply, Answer) is (verdict is Verdict.ACCEPTED)
+    assert isinstance(reply, Answer) is (verdict is Receipt.ACCEPTED)
 
 
 def test_the_caller_may_get_something_else_than_the_response(party):
     party.next()
     replies = party.offer()
 
-    assert party.mailbox.answer("one", b"42", bad_response_mode()) is Verdict.ACCEPTED
+    assert party.mailbox.answer("one", b"42", bad_response_mode()) is Receipt.ACCEPTED
 
     assert replies == [bad_response_mode()]
 
@@ -258,8 +258,8 @@ def test_a_canceled_request_gets_nothing(party):
 def test_init_can_fail_once_and_only_before_the_first_next(party):
     body = b'{"errorType":"Runtime.ImportModuleError","errorMessage":"no"}'
 
-    assert party.mailbox.fail_init(None, body) is Verdict.ACCEPTED
-    assert party.mailbox.fail_init(None, body) is Verdict.WRONG_STATE
+    assert party.mailbox.fail_init(None, body) is Receipt.ACCEPTED
+    assert party.mailbox.fail_init(None, body) is Receipt.WRONG_STATE
 
     assert party.mailbox.init_failure.name == "Runtime.ImportModuleError"
     assert party.heard == ["init failed"]
@@ -268,8 +268,8 @@ def test_init_can_fail_once_and_only_before_the_first_next(party):
 def test_a_failed_init_leaves_an_event_to_the_end_of_the_runtime(party):
     replies = party.offer()
 
-    assert party.mailbox.fail_init("Function.Oops", b"") is Verdict.ACCEPTED
-    assert party.mailbox.answer("one", b"42") is Verdict.WRONG_STATE
+    assert party.mailbox.fail_init("Function.Oops", b"") is Receipt.ACCEPTED
+    assert party.mailbox.answer("one", b"42") is Receipt.WRONG_STATE
 
     assert party.heard == ["init failed"]
     assert replies == []
@@ -289,8 +289,8 @@ def test_after_the_end_nothing_is_told_to_anyone(party):
     party.mailbox.close(ProgramExit(code=0))
 
     party.next()
-    assert party.mailbox.fail_init(None, b"") is Verdict.WRONG_STATE
-    assert party.mailbox.answer("one", b"") is Verdict.UNKNOWN_ID
+    assert party.mailbox.fail_init(None, b"") is Receipt.WRONG_STATE
+    assert party.mailbox.answer("one", b"") is Receipt.UNKNOWN_ID
 
     assert party.heard == ["delivered"]
     assert party.got == [None]
@@ -299,4 +299,4 @@ def test_after_the_end_nothing_is_told_to_anyone(party):
 def test_init_is_over_after_the_first_next(party):
     party.next()
 
-    assert party.mailbox.fail_init(None, b"{}") is Verdict.WRONG_STATE
+    assert party.mailbox.fail_init(None, b"{}") is Receipt.WRONG_STATE

@@ -20,7 +20,7 @@ from docker.errors import APIError, DockerException, NotFound
 from emulator.base.errors import EngineUnreachable
 from emulator.engines.docker import faults
 from emulator.engines.ending import ProgramExit, StartFault, Step
-from emulator.engines.engine import Listener, Program
+from emulator.engines.engine import Observer, Program
 from emulator.engines.facts import Image
 from emulator.engines.launcher import frames
 from emulator.engines.launcher.door import Door
@@ -48,7 +48,7 @@ class DockerContainer:
         image: Image,
         door: Door,
         forwards: Mapping[int, str],
-        listener: Listener,
+        listener: Observer,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         """`forwards`: letters, by the port that leads to each."""

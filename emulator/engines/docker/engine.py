@@ -33,7 +33,7 @@ from emulator.engines.docker.network import Network
 from emulator.engines.docker.passages.passages import Choice, Passage, Passages, usual
 from emulator.engines.docker.passages.remedies import turned_away
 from emulator.engines.docker.reaper import Reaper
-from emulator.engines.engine import Container, ContainerSpec, Listener
+from emulator.engines.engine import Container, ContainerSpec, Observer
 from emulator.engines.facts import EngineFacts, Image, Kind, read_engine, read_image
 from emulator.engines.launcher.door import INSIDE, LAUNCHER, TOKEN, Door, Doors
 from emulator.engines.linux.scratch_disk import NO_DISK, Disks, Scratch
@@ -129,7 +129,7 @@ class DockerEngine:
     def limits_storage(self) -> bool:
         return self._disks.there
 
-    def create(self, spec: ContainerSpec, listener: Listener, reactor: Reactor) -> Container:
+    def create(self, spec: ContainerSpec, listener: Observer, reactor: Reactor) -> Container:
         if self._reaper is not None:
             self._reaper.watch()
             spec = replace(spec, labels={**spec.labels, **self._reaper.labels})
@@ -143,7 +143,7 @@ class DockerEngine:
         return container
 
     def _create_by_best(
-        self, spec: ContainerSpec, listener: Listener, reactor: Reactor
+        self, spec: ContainerSpec, listener: Observer, reactor: Reactor
     ) -> DockerContainer:
         """By the passage that others came by."""
         passage = self._choice.kept()
@@ -166,7 +166,7 @@ class DockerEngine:
         return None if reply.ok else f"HTTP status {reply.status_code}"
 
     def _create_by_any(
-        self, spec: ContainerSpec, listener: Listener, reactor: Reactor
+        self, spec: ContainerSpec, listener: Observer, reactor: Reactor
     ) -> DockerContainer:
         """By the first passage that works. What fails by each of them is no fault of theirs."""
         failed: list[StartFailed] = []
@@ -225,7 +225,7 @@ class DockerEngine:
         threading.Thread(target=discard, name="leftover", daemon=True).start()
 
     def _create(
-        self, spec: ContainerSpec, passage: Passage, listener: Listener, reactor: Reactor
+        self, spec: ContainerSpec, passage: Passage, listener: Observer, reactor: Reactor
     ) -> DockerContainer:
         scratch = self._disks.now()
         try:
@@ -243,7 +243,7 @@ class DockerEngine:
         spec: ContainerSpec,
         passage: Passage,
         disk: str | None,
-        listener: Listener,
+        listener: Observer,
         reactor: Reactor,
     ) -> DockerContainer:
         loop = reactor.loop

@@ -26,7 +26,7 @@ from emulator.lambdas.outcome import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Delivery:
+class NextEvent:
     """An event on its way to the runtime, with what the runtime is told about it."""
 
     request_id: str
@@ -37,7 +37,7 @@ class Delivery:
     client_context: str | None = None  # JSON text
 
 
-class Verdict(Enum):
+class Receipt(Enum):
     """What the runtime is told about what it posted."""
 
     ACCEPTED = "accepted"
@@ -48,7 +48,7 @@ class Verdict(Enum):
     TOO_LARGE = "too large"
 
 
-Deliver = Callable[[Delivery | None], None]
+Deliver = Callable[[NextEvent | None], None]
 Reply = Callable[[Outcome | ProgramExit], object]
 Cancel = Callable[[], None]
 
@@ -68,7 +68,7 @@ class Mailbox:
         self._answered = answered
         self._init_failed = init_failed
         self._state = State.STARTED
-        self._delivery: Delivery | None = None  # until the `next` after its answer: its id is known
+        self._event: NextEvent | None = None  # until the `next` after its answer: its id is known
         self._reply: Reply | None = None  # until it is answered
         self._waiting: list[Deliver] = []
         self._ended = False
@@ -78,23 +78,23 @@ class Mailbox:
 
     # The invoker's side
 
-    def offer(self, delivery: Delivery, reply: Reply) -> None:
+    def offer(self, delivery: NextEvent, reply: Reply) -> None:
         """Holds the event for the runtime. `reply` gets what it posts, or how it ended, once."""
         if self._ended:
             reply(ProgramExit())
             return
-        self._delivery, self._reply = delivery, reply
+        self._event, self._reply = delivery, reply
         self._hand_over()
 
     def withdraw(self) -> None:
         """The invoker no longer waits: what the runtime still posts comes too late."""
-        self._delivery = self._reply = None
+        self._event = self._reply = None
 
     def close(self, end: ProgramExit) -> None:
         """The runtime has ended: whoever waits is told. Closing again changes nothing."""
         self._ended = True  # from here on nobody waits
         waiting, self._waiting = self._waiting, []
-        reply, self._reply, self._delivery = self._reply, None, None
+        reply, self._reply, self._event = self._reply, None, None
         for deliver in waiting:
             deliver(None)
         if reply is not None:
@@ -126,7 +126,7 @@ class Mailbox:
             return lambda: None
         self._state = after
         if self._reply is None:
-            self._delivery = None
+            self._event = None
         if after is State.READY and before is not State.READY:
             self._polled()
         self._waiting.append(deliver)
@@ -138,38 +138,38 @@ class Mailbox:
 
         return cancel
 
-    def answer(self, request_id: str, body: bytes, instead: Failure | None = None) -> Verdict:
+    def answer(self, request_id: str, body: bytes, instead: Failure | None = None) -> Receipt:
         """`instead` is what the caller gets for a response that is none: it broke off, say."""
         return self._post(request_id, State.INVOCATION_RESPONSE, body, instead or Answer(body))
 
-    def fail(self, request_id: str, error_type: str | None, body: bytes) -> Verdict:
+    def fail(self, request_id: str, error_type: str | None, body: bytes) -> Receipt:
         error = function_error(body, error_type)
         return self._post(request_id, State.INVOCATION_ERROR_RESPONSE, body, error)
 
-    def fail_init(self, error_type: str | None, body: bytes) -> Verdict:
+    def fail_init(self, error_type: str | None, body: bytes) -> Receipt:
         """Only before the first `next`. An event that was offered waits for the runtime's end."""
         after = runtime_state.move(self._state, State.INIT_ERROR)
         if after is None or self._ended:
-            return Verdict.WRONG_STATE
+            return Receipt.WRONG_STATE
         self._state = after
         said = function_error(body, error_type)
         self._init_failure = Failure(Cause.FUNCTION, said.name, said.message, said.body)
         self._init_failed()
-        return Verdict.ACCEPTED
+        return Receipt.ACCEPTED
 
-    def _post(self, request_id: str, asked: State, body: bytes, outcome: Outcome) -> Verdict:
-        if self._delivery is None or self._delivery.request_id != request_id:
-            return Verdict.UNKNOWN_ID
+    def _post(self, request_id: str, asked: State, body: bytes, outcome: Outcome) -> Receipt:
+        if self._event is None or self._event.request_id != request_id:
+            return Receipt.UNKNOWN_ID
         after = runtime_state.move(self._state, asked)
         if after is None:
-            return Verdict.WRONG_STATE
+            return Receipt.WRONG_STATE
         self._state = after
         reply, self._reply = self._reply, None
         self._answered()
         too_large = len(body) > MAX_RESPONSE
         if reply is not None:
             reply(response_too_large() if too_large else outcome)
-        return Verdict.TOO_LARGE if too_large else Verdict.ACCEPTED
+        return Receipt.TOO_LARGE if too_large else Receipt.ACCEPTED
 
     def _hand_over(self) -> None:
         """Gives the event that is held, if there is one, to every request that waits."""
@@ -177,7 +177,7 @@ class Mailbox:
         if self._reply is None or not self._waiting or after is None:
             return
         self._state = after
-        delivery = self._delivery
+        delivery = self._event
         self.handed_over = "" if delivery is None else delivery.request_id
         waiting, self._waiting = self._waiting, []
         for deliver in waiting:

@@ -15,11 +15,11 @@ from typing import Protocol
 from emulator.base.errors import EngineError, EngineUnreachable
 from emulator.base.notices import Notices
 from emulator.base.timing.reactor import Reactor
-from emulator.engines.engine import Container, ContainerSpec, Engine, Listener
+from emulator.engines.engine import Container, ContainerSpec, Engine, Observer
 from emulator.engines.watch import EngineWatch, ignore
 from emulator.lambdas.environment import spec
 from emulator.lambdas.environment.environment import Environment
-from emulator.lambdas.environment.provisioner import Outfitter
+from emulator.lambdas.environment.provisioner import Provisioner
 from emulator.lambdas.functions.function import Function
 from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.outcome import Failure, could_not_start
@@ -41,12 +41,12 @@ class Prewarmed(Protocol):
     image: str
 
 
-class Attendant:
+class Operations:
     def __init__(
         self,
         *,
         engine: Engine,
-        outfitter: Outfitter,
+        outfitter: Provisioner,
         reactor: Reactor,
         watch: EngineWatch,
         notices: Notices,
@@ -155,7 +155,7 @@ class Attendant:
         return made
 
     def make(
-        self, spec: ContainerSpec, listener: Listener, is_wanted: Callable[[], bool]
+        self, spec: ContainerSpec, listener: Observer, is_wanted: Callable[[], bool]
     ) -> Container | None:
         """A container, or None where it is wanted no more when its turn comes. On any thread; the
         engine is left the time to remove others meanwhile. Raises `EngineError`."""

@@ -21,7 +21,7 @@ from emulator.lambdas.functions.function import Function
 CredentialsOf = Callable[[Function], Mapping[str, str]]
 
 
-class Outfitter:
+class Provisioner:
     def __init__(
         self,
         *,

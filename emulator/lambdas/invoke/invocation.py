@@ -12,8 +12,8 @@ from emulator.base import ids
 from emulator.base.timing.clock import Clock, to_epoch
 from emulator.engines.ending import ProgramExit
 from emulator.lambdas.environment.environment import Environment
-from emulator.lambdas.environment.mailbox import Delivery
-from emulator.lambdas.environment.operations import Attendant
+from emulator.lambdas.environment.mailbox import NextEvent
+from emulator.lambdas.environment.operations import Operations
 from emulator.lambdas.invoke.platform_log import InvocationLog, Usage
 from emulator.lambdas.lifecycle import State
 from emulator.lambdas.outcome import (
@@ -53,7 +53,7 @@ class Invocation:
         call: Call,
         arn: str,
         log: InvocationLog,
-        attendant: Attendant,
+        attendant: Operations,
         clock: Clock,
         answered: Told,
     ) -> None:
@@ -117,7 +117,7 @@ class Invocation:
 
         limit = loop.call_later(max(self._limit - self._milliseconds / 1000, 0), told, None)
         mailbox.offer(
-            Delivery(
+            NextEvent(
                 request_id=self._call.request_id,
                 event=self._event,
                 deadline_ms=to_epoch(self._deadline),

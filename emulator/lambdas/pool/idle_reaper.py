@@ -1,4 +1,4 @@
-"""Keeper: freezes environments that idle, retires those that have idled for long, and stocks up."""
+"""Freezes environments that idle, retires those that have idled for long, prewarms others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from emulator.lambdas.pool.pool import Pool
 _ROUND = 1.0  # seconds
 
 
-class Keeper(Loop):
+class IdleReaper(Loop):
     name = "keeper"
 
     def __init__(

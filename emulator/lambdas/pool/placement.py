@@ -13,7 +13,7 @@ from emulator.lambdas.lifecycle import State
 from emulator.lambdas.slot import PREFERRED, Slot
 
 
-class Server(Protocol):
+class Candidate(Protocol):
     """What tells whether an environment serves a call: a `Slot` does, and it does itself."""
 
     @property
@@ -28,7 +28,7 @@ class Server(Protocol):
     def idle(self) -> bool: ...
 
 
-S = TypeVar("S", bound=Server)
+S = TypeVar("S", bound=Candidate)
 
 
 def serve_from(pool: Iterable[S], version: str) -> S | None:
@@ -40,7 +40,7 @@ def serve_from(pool: Iterable[S], version: str) -> S | None:
     return max(idle, key=lambda slot: (PREFERRED.index(slot.state), slot.since), default=None)
 
 
-def serving_soon(pool: Iterable[Server], now: float, within: float) -> int:
+def serving_soon(pool: Iterable[Candidate], now: float, within: float) -> int:
     """How many have answered less than `within` seconds ago: they will hardly work on."""
     answered = [one for one in pool if one.state is State.SETTLING and not one.stale]
     return sum(now - one.since < within for one in answered)

@@ -22,19 +22,19 @@ from emulator.engines.engine import Engine
 from emulator.engines.watch import EngineWatch
 from emulator.lambdas.environment.environment import Environment, Lead
 from emulator.lambdas.environment.mailbox import Mailbox
-from emulator.lambdas.environment.operations import Attendant
-from emulator.lambdas.environment.provisioner import Outfitter
+from emulator.lambdas.environment.operations import Operations
+from emulator.lambdas.environment.provisioner import Provisioner
 from emulator.lambdas.functions.function import Function
 from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.outcome import Failure, could_not_start, stopped
 from emulator.lambdas.pool import room
 from emulator.lambdas.pool.fleet import Fleet
-from emulator.lambdas.pool.prewarmed import Stock
-from emulator.lambdas.pool.prewarmed_container import Prepared
+from emulator.lambdas.pool.prewarmed import PrewarmPool
+from emulator.lambdas.pool.prewarmed_container import PrewarmedContainer
 from emulator.lambdas.pool.removals import Removals
 from emulator.lambdas.pool.room import Room
 from emulator.lambdas.pool.waiters import Found, Take, Wait, Waiters, WaitingCalls
-from emulator.lambdas.slot import Slot, StockLevel, held
+from emulator.lambdas.slot import PrewarmLevel, Slot, held
 
 _LINGER = 0.002  # seconds until an environment is frozen that nobody calls again at once
 _SOON = 0.1  # seconds that a call waits for an environment that has answered and is almost free
@@ -47,7 +47,7 @@ class Pool:
         *,
         engine: Engine,
         reactor: Reactor,
-        outfitter: Outfitter,
+        outfitter: Provisioner,
         lead: Lead,
         current: Callable[[str], str | None],
         watch: EngineWatch,
@@ -83,7 +83,7 @@ class Pool:
         self._budget = budget
         self._clock = clock
         self._environments = Fleet(clock=clock, keep_warm=keep_warm)
-        self._assigned: dict[str, Prepared] = {}  # by the environment that starts in it
+        self._assigned: dict[str, PrewarmedContainer] = {}  # by the environment that starts in it
         self._waiting = Waiters(
             loop=self._loop,
             clock=clock,
@@ -95,7 +95,7 @@ class Pool:
         self._stopping = self._stopped = False
         self._removals = Removals(reactor=reactor, health=health, notices=notices)
         self._discard = outfitter.discard
-        self.attendant = Attendant(
+        self.attendant = Operations(
             engine=engine,
             outfitter=outfitter,
             reactor=reactor,
@@ -103,7 +103,7 @@ class Pool:
             notices=notices,
             cpus=cpus,
         )
-        self._stock = Stock(
+        self._stock = PrewarmPool(
             create=self.attendant.make,
             outfitter=outfitter,
             reactor=reactor,
@@ -129,7 +129,7 @@ class Pool:
         """Which calls wait for an environment, and why; the oldest first."""
         return self._waiting.report()
 
-    def stocked(self) -> list[StockLevel]:
+    def stocked(self) -> list[PrewarmLevel]:
         """What is prepared for functions that have no environment yet."""
         return self._stock.levels()
 

@@ -20,15 +20,15 @@ from emulator.base.errors import EngineError
 from emulator.base.notices import Notices
 from emulator.base.timing.clock import Clock
 from emulator.base.timing.reactor import Reactor
-from emulator.engines.engine import Container, ContainerSpec, Listener
-from emulator.lambdas.environment.provisioner import Outfitter
+from emulator.engines.engine import Container, ContainerSpec, Observer
+from emulator.lambdas.environment.provisioner import Provisioner
 from emulator.lambdas.functions.function import Function
 from emulator.lambdas.lifecycle import State
-from emulator.lambdas.pool.prewarmed_container import Kind, Prepared
+from emulator.lambdas.pool.prewarmed_container import PrewarmedContainer, RuntimeShape
 from emulator.lambdas.pool.removals import Removals
-from emulator.lambdas.slot import Slot, StockLevel
+from emulator.lambdas.slot import PrewarmLevel, Slot
 
-Create = Callable[[ContainerSpec, Listener, Callable[[], bool]], Container | None]
+Create = Callable[[ContainerSpec, Observer, Callable[[], bool]], Container | None]
 """Makes a container, unless it is wanted no more when its turn comes."""
 
 MOST = 8  # that are prepared of one kind because so many were once started at a time
@@ -54,12 +54,12 @@ class Demand:
         return max(each, min(self.peak, MOST)) if each else 0
 
 
-class Stock:
+class PrewarmPool:
     def __init__(
         self,
         *,
         create: Create,
-        outfitter: Outfitter,
+        outfitter: Provisioner,
         reactor: Reactor,
         starters: Executor,
         removals: Removals,
@@ -84,10 +84,10 @@ class Stock:
         self._changed = changed
         self._clock = clock
         self._notices = notices
-        self._demands: dict[Kind, Demand] = {}
-        self._prepared: dict[str, Prepared] = {}
-        self._going: dict[str, Prepared] = {}  # those that are being removed
-        self._making: Prepared | None = None
+        self._demands: dict[RuntimeShape, Demand] = {}
+        self._prepared: dict[str, PrewarmedContainer] = {}
+        self._going: dict[str, PrewarmedContainer] = {}  # those that are being removed
+        self._making: PrewarmedContainer | None = None
         self._filling: asyncio.Task[None] | None = None
         self._not_before = 0.0  # monotonic
         self._closed = False
@@ -104,11 +104,11 @@ class Stock:
         """Nothing is there, is made or is removed."""
         return not (self._prepared or self._going or self._making)
 
-    def levels(self) -> list[StockLevel]:
+    def levels(self) -> list[PrewarmLevel]:
         """Any thread may ask."""
         count = Counter(each.kind for each in list(self._prepared.values()))
         return [
-            StockLevel(
+            PrewarmLevel(
                 runtime=kind.runtime,
                 memory=kind.memory,
                 count=count[kind],
@@ -122,7 +122,7 @@ class Stock:
         self._note(function)
         self.fill()
 
-    def _note(self, function: Function) -> Kind | None:
+    def _note(self, function: Function) -> RuntimeShape | None:
         kind = self._kind(function)
         if kind is not None:
             demand = self._demands.setdefault(kind, Demand(function, 0.0))
@@ -137,7 +137,7 @@ class Stock:
             found = self._making if self._making.state is not None else None
         return None if found is None else found.slot
 
-    def take(self, function: Function) -> Prepared | None:
+    def take(self, function: Function) -> PrewarmedContainer | None:
         """One for this function, which starts now: `started` is to be called when it has.
 
         It may still be in the making, and its room is the taker's.
@@ -186,12 +186,12 @@ class Stock:
         for id in list(self._prepared):
             self.discard(id)
 
-    def _kind(self, function: Function) -> Kind | None:
+    def _kind(self, function: Function) -> RuntimeShape | None:
         if not self._each or not self._outfitter.prepares(function):
             return None
-        return Kind(function.runtime or "", function.memory_limit)
+        return RuntimeShape(function.runtime or "", function.memory_limit)
 
-    def _find(self, kind: Kind | None) -> Prepared | None:
+    def _find(self, kind: RuntimeShape | None) -> PrewarmedContainer | None:
         return next((each for each in self._prepared.values() if each.kind == kind), None)
 
     async def _fill(self) -> None:
@@ -216,8 +216,8 @@ class Stock:
         ]
         return max(missing, key=lambda demand: demand.at, default=None)
 
-    async def _prepare(self, kind: Kind, function: Function) -> None:
-        self._making = prepared = Prepared(kind, self._forget)
+    async def _prepare(self, kind: RuntimeShape, function: Function) -> None:
+        self._making = prepared = PrewarmedContainer(kind, self._forget)
         loop = self._reactor.loop
         try:
             spec = await loop.run_in_executor(self._starters, self._outfit, prepared, function)
@@ -232,17 +232,17 @@ class Stock:
         finally:
             self._end_making(prepared)
 
-    def _outfit(self, prepared: Prepared, function: Function) -> ContainerSpec:
+    def _outfit(self, prepared: PrewarmedContainer, function: Function) -> ContainerSpec:
         return self._outfitter.prepare(function, prepared.id)
 
-    def _make(self, prepared: Prepared, spec: ContainerSpec) -> None:
+    def _make(self, prepared: PrewarmedContainer, spec: ContainerSpec) -> None:
         prepared.image = spec.image
         prepared.container = self._create(spec, prepared, lambda: not self._closed)
         if self._closed:  # perhaps there is no reactor any more that could do it
             prepared.remove()
             prepared.container = None
 
-    def _end_making(self, prepared: Prepared) -> None:
+    def _end_making(self, prepared: PrewarmedContainer) -> None:
         taken, self._making = self._making is not prepared, None
         if prepared.ended:
             self._despair(prepared.kind, _ENDED)
@@ -260,18 +260,18 @@ class Stock:
         else:  # there is none, or it is dead, or nobody wants it any more
             self._remove(prepared)
 
-    def _forget(self, prepared: Prepared) -> None:
+    def _forget(self, prepared: PrewarmedContainer) -> None:
         """It has ended by itself."""
         if self._prepared.pop(prepared.id, None) is not None:
             self._despair(prepared.kind, _ENDED)
             self._remove(prepared)
 
-    def _despair(self, kind: Kind, reason: str) -> None:
+    def _despair(self, kind: RuntimeShape, reason: str) -> None:
         """For a while: the next one would hardly fare better."""
         self._not_before = self._clock.monotonic() + _AFTER_FAILURE
         self._notices.publish("stock_failed", runtime=kind.runtime, error=reason)
 
-    def _remove(self, prepared: Prepared) -> None:
+    def _remove(self, prepared: PrewarmedContainer) -> None:
         self._going[prepared.id] = prepared
         if prepared.state is not None:
             prepared.retire(self._clock.monotonic())
@@ -283,7 +283,7 @@ class Stock:
 
         self._removals.remove(prepared.id, remove, partial(self._gone, prepared))
 
-    def _gone(self, prepared: Prepared) -> None:
+    def _gone(self, prepared: PrewarmedContainer) -> None:
         del self._going[prepared.id]
         if not prepared.made.done():
             prepared.tell_made(False)

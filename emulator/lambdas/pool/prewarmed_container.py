@@ -15,17 +15,17 @@ from emulator.lambdas.lifecycle import State
 from emulator.lambdas.slot import Slot
 
 
-class Kind(NamedTuple):
+class RuntimeShape(NamedTuple):
     """What is fixed for a container before its function is known."""
 
     runtime: str
     memory: int  # MB
 
 
-class Prepared:
+class PrewarmedContainer:
     """A container without a function. The engine tells it what it then tells its environment."""
 
-    def __init__(self, kind: Kind, lost: Callable[[Prepared], None]) -> None:
+    def __init__(self, kind: RuntimeShape, lost: Callable[[PrewarmedContainer], None]) -> None:
         self.id = ids.word(32)
         self.kind = kind
         self.image = ""

@@ -34,9 +34,9 @@ from emulator.store.find import find
 from emulator.store.query import Query
 from emulator.store.queryable import API_REQUEST_FIELDS
 from emulator.store.tables import ApiRequestRow
-from emulator.tasks.api_functions.gateway_event import Request, to_event
-from emulator.tasks.api_functions.gateway_response import Response, to_response
-from emulator.tasks.logs.log_store import Journal, Record
+from emulator.tasks.api_functions.gateway_event import GatewayRequest, to_event
+from emulator.tasks.api_functions.gateway_response import GatewayResponse, to_response
+from emulator.tasks.logs.log_store import LogBuffer, LogStore
 from emulator.tasks.model import access, checks
 from emulator.tasks.model.task import ErrorType, TaskError
 from emulator.tasks.queue.ending import error_of
@@ -71,7 +71,7 @@ class ApiRequests:
         self,
         *,
         store: Store,
-        journal: Journal,
+        journal: LogStore,
         catalog: Catalog,
         runner: Runner,
         unwritten: Unwritten,
@@ -91,7 +91,7 @@ class ApiRequests:
         self._clock = clock
         self._notices = notices
 
-    def call(self, function_name: str, request: Request, caller: Account) -> Response:
+    def call(self, function_name: str, request: GatewayRequest, caller: Account) -> GatewayResponse:
         """The function's own answer. Whatever becomes of it, the call is recorded.
 
         Raises `NotSignedIn`, `NoPermission`, `NotFound` and, when the server stops, `Unavailable`,
@@ -180,10 +180,10 @@ class _Call:
 
     id: str
     function: Function
-    request: Request
+    request: GatewayRequest
     caller: Account
     now: datetime
-    record: Record
+    record: LogBuffer
 
 
 def _error(refusal: CallerError, outcome: Outcome | None) -> TaskError:

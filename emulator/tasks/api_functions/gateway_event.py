@@ -42,7 +42,7 @@ _TEXT_TYPES = ("application/json", "application/xml", "application/javascript")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class GatewayRequest:
     method: str
     path: str = "/"
     """What follows the function's name, as the caller encoded it."""
@@ -60,7 +60,7 @@ class Request:
         return f"?{self.query}" if self.query else ""
 
 
-def to_event(request: Request, caller: Account, *, id: str, now: datetime) -> dict[str, Any]:
+def to_event(request: GatewayRequest, caller: Account, *, id: str, now: datetime) -> dict[str, Any]:
     """`id` is the API request's own; keys with nothing to say are absent."""
     event: dict[str, Any] = {
         "version": "2.0",
@@ -81,7 +81,7 @@ def _cookies(header: str) -> list[str]:
     return [cookie.strip() for cookie in header.split(";") if cookie.strip()]
 
 
-def _headers(request: Request, caller: Account) -> dict[str, str]:
+def _headers(request: GatewayRequest, caller: Account) -> dict[str, str]:
     given = {name: value for name, value in request.headers.items() if _is_passed_on(name)}
     before = given.get("x-forwarded-for")
     added = {
@@ -109,7 +109,7 @@ def _parameters(query: str) -> dict[str, str]:
     return {name: ",".join(all_of_it) for name, all_of_it in values.items()}
 
 
-def _context(request: Request, id: str, now: datetime) -> dict[str, Any]:
+def _context(request: GatewayRequest, id: str, now: datetime) -> dict[str, Any]:
     domain = _domain(request.headers.get("host", ""))
     return {
         "accountId": ACCOUNT,
@@ -143,7 +143,7 @@ def _port(host: str) -> str:
     return port if colon and port.isdigit() else "80"
 
 
-def _body(request: Request) -> dict[str, Any]:
+def _body(request: GatewayRequest) -> dict[str, Any]:
     if not request.body:
         return {"isBase64Encoded": False}
     text = _text(request)
@@ -152,7 +152,7 @@ def _body(request: Request) -> dict[str, Any]:
     return {"body": text, "isBase64Encoded": False}
 
 
-def _text(request: Request) -> str | None:
+def _text(request: GatewayRequest) -> str | None:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not kind.startswith("text/") and kind not in _TEXT_TYPES:
         return None

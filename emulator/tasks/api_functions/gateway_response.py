@@ -37,13 +37,13 @@ _IGNORED = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Response:
+class GatewayResponse:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
 
-def to_response(outcome: Outcome) -> Response:
+def to_response(outcome: Outcome) -> GatewayResponse:
     """Raises `InvocationFailed`, `Unavailable`, `FunctionFailed`, or `BadApiResult`."""
     if isinstance(outcome, Failure):
         _refuse(outcome)
@@ -52,7 +52,7 @@ def to_response(outcome: Outcome) -> Response:
     cookies = _cookies(result.get("cookies"))
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("content-type", "application/json"))
-    return Response(
+    return GatewayResponse(
         status=_status(result.get("statusCode")),
         headers=(*headers, *(("set-cookie", cookie) for cookie in cookies)),
         body=_body(result.get("body"), result.get("isBase64Encoded")),

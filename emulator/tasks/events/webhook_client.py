@@ -44,7 +44,7 @@ class _Target(NamedTuple):
     path: str
 
 
-class Caller:
+class WebhookClient:
     """Makes one call at a time; other threads may end it."""
 
     def __init__(self, limit: float = LIMIT) -> None:

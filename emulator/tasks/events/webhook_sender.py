@@ -1,4 +1,4 @@
-"""Courier: brings service events to webhooks, on a thread of its own: no task waits for one."""
+"""Brings service events to webhooks, on a thread of its own: no task waits for one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emulator.tasks.events.reach import Reach
 from emulator.tasks.model import task_json
 
 
-class Courier(Loop):
+class WebhookSender(Loop):
     name = "courier"
 
     def __init__(
@@ -26,7 +26,7 @@ class Courier(Loop):
         self._outbox = outbox
         self._own_ports = own_ports
         self._clock = clock
-        self._caller = webhook_client.Caller()
+        self._caller = webhook_client.WebhookClient()
         self._to_write: Callable[[], None] | None = None
         """What became of the latest delivery: nobody is told twice because a write has failed."""
 

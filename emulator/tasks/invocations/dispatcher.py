@@ -17,8 +17,8 @@ from emulator.base.timing.clock import Clock
 from emulator.base.timing.loop import LONGEST_PAUSE, Loop, until
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.outcome import Answer, Cause, Outcome
-from emulator.tasks.invocations.event_queue import Accepted, Backlog
-from emulator.tasks.logs.log_store import Journal, Record
+from emulator.tasks.invocations.event_queue import Accepted, EventQueue
+from emulator.tasks.logs.log_store import LogBuffer, LogStore
 from emulator.tasks.queue.runner import PATIENCE, Runner
 from emulator.tasks.work.unwritten import Unwritten
 
@@ -29,8 +29,8 @@ class Dispatcher(Loop):
     def __init__(
         self,
         *,
-        backlog: Backlog,
-        journal: Journal,
+        backlog: EventQueue,
+        journal: LogStore,
         catalog: Catalog,
         runner: Runner,
         unwritten: Unwritten,
@@ -102,7 +102,7 @@ class Dispatcher(Loop):
             settle = partial(self._settle, accepted, outcome, self._clock.now(), log)
             self._unwritten.write_or_keep(record.id, settle)
 
-    def _settle(self, accepted: Accepted, outcome: Outcome, now: datetime, log: Record) -> None:
+    def _settle(self, accepted: Accepted, outcome: Outcome, now: datetime, log: LogBuffer) -> None:
         with self._journal.writing([log]):
             name, facts = self._move(accepted, outcome, now)
         self._tell(name, accepted, **facts)

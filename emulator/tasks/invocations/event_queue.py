@@ -52,7 +52,7 @@ class Accepted:
         return now + min(max(now - self.record.timestamp, _SHORTEST_WAIT), _LONGEST_WAIT)
 
 
-class Backlog:
+class EventQueue:
     def __init__(self, *, store: Store) -> None:
         self._store = store
 

@@ -18,9 +18,9 @@ from emulator.lambdas.invoke.invocation import Call
 from emulator.lambdas.invoke.invoker import Invoker
 from emulator.lambdas.log_line import LogLine, Sink
 from emulator.lambdas.outcome import Outcome
-from emulator.tasks.invocations.event_queue import Backlog
+from emulator.tasks.invocations.event_queue import EventQueue
 from emulator.tasks.logs.invocation_record import InvocationRecord
-from emulator.tasks.logs.log_store import Journal
+from emulator.tasks.logs.log_store import LogStore
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_ACCEPTED_EVENT = 1024 * 1024  # bytes
@@ -40,8 +40,8 @@ class Invocations:
     def __init__(
         self,
         *,
-        backlog: Backlog,
-        journal: Journal,
+        backlog: EventQueue,
+        journal: LogStore,
         invoker: Invoker,
         places: threading.Semaphore,
         wake: Callable[[], None],

@@ -31,7 +31,7 @@ _EACH = 500  # bytes that a line or a record takes beside its text, about
 _INSERT = statements.insert(LogRow, ("task_id", "timestamp", "message"))
 
 
-class Record:
+class LogBuffer:
     """Takes one owner's lines as they come. Any thread may call; it never blocks, and it need not
     be closed.
 
@@ -39,7 +39,7 @@ class Record:
     """
 
     def __init__(
-        self, journal: Journal, owner_id: str, invocation: InvocationRecord | None = None
+        self, journal: LogStore, owner_id: str, invocation: InvocationRecord | None = None
     ) -> None:
         """`invocation`: its row is still to be written, before its lines."""
         self.owner_id = owner_id
@@ -63,28 +63,28 @@ class Record:
         del self.lines[:count]
 
 
-class Journal:
+class LogStore:
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._waiting: dict[Record, None] = {}  # those that hold something, the longest first
+        self._waiting: dict[LogBuffer, None] = {}  # those that hold something, the longest first
         self._writing = threading.RLock()
         self.hurry: Callable[[], object] = lambda: None
         """Has the scribe write soon. It may be called on any thread."""
 
-    def open(self, owner_id: str) -> Record:
+    def open(self, owner_id: str) -> LogBuffer:
         """The record of an owner whose row is written by others."""
-        return Record(self, owner_id)
+        return LogBuffer(self, owner_id)
 
-    def open_invocation(self, invocation: InvocationRecord) -> Record:
+    def open_invocation(self, invocation: InvocationRecord) -> LogBuffer:
         """The record of an invocation. The scribe's next turn writes its row, before its lines.
 
         Any thread may call, the reactor's too: it never blocks.
         """
-        record = Record(self, invocation.id, invocation)
+        record = LogBuffer(self, invocation.id, invocation)
         self.await_writing(record)
         return record
 
-    def await_writing(self, record: Record) -> None:
+    def await_writing(self, record: LogBuffer) -> None:
         self._waiting[record] = None
 
     def write_waiting(self) -> None:
@@ -92,7 +92,7 @@ class Journal:
         self._write_all(list(self._waiting))
 
     @contextmanager
-    def writing(self, records: Collection[Record]) -> Iterator[None]:
+    def writing(self, records: Collection[LogBuffer]) -> Iterator[None]:
         """A transaction that also writes what these records hold.
 
         They forget it when that is committed; else it is written again, by whoever is next.
@@ -158,11 +158,11 @@ class Journal:
         lines = [LogLine(row.timestamp, row.message) for row in page.execute(self._store.db)]
         return lines, query.count(self._store.db)
 
-    def _write(self, records: Collection[Record]) -> None:
+    def _write(self, records: Collection[LogBuffer]) -> None:
         with self.writing(records):
             pass
 
-    def _write_all(self, records: Collection[Record]) -> None:
+    def _write_all(self, records: Collection[LogBuffer]) -> None:
         """One that cannot be written keeps no other from being; that is raised at the end."""
         if not records:
             return
@@ -173,7 +173,7 @@ class Journal:
             for problem in filter(None, problems):
                 raise problem from None
 
-    def _try_to_write(self, record: Record) -> Exception | None:
+    def _try_to_write(self, record: LogBuffer) -> Exception | None:
         try:
             self._write([record])
         except Exception as problem:
@@ -181,18 +181,18 @@ class Journal:
         return None
 
 
-def _rows(held: Iterable[tuple[Record, list[LogLine]]]) -> Iterator[tuple[str, int, str]]:
+def _rows(held: Iterable[tuple[LogBuffer, list[LogLine]]]) -> Iterator[tuple[str, int, str]]:
     for record, lines in held:
         for line in lines:
             yield record.owner_id, to_epoch(line.timestamp), line.message
 
 
-class Scribe(Loop):
+class LogFlusher(Loop):
     """Writes every moment what waits, so that it can be read while its owners run."""
 
     name = "scribe"
 
-    def __init__(self, *, journal: Journal, notices: Notices) -> None:
+    def __init__(self, *, journal: LogStore, notices: Notices) -> None:
         super().__init__(notices)
         self._journal = journal
         journal.hurry = self.wake

@@ -16,7 +16,7 @@ answers and always fails at this function must not go on for ever."""
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Ending:
     """`delay`: until the next attempt, of what is retried."""
 
     move: Move
@@ -24,27 +24,27 @@ class Verdict:
     delay: timedelta | None = None
 
 
-def of_queued(task: Task, outcome: Outcome, policy: RetryPolicy) -> Verdict:
+def of_queued(task: Task, outcome: Outcome, policy: RetryPolicy) -> Ending:
     """What a server's stop has cut off, and what nothing could run, goes back to the queue."""
     if isinstance(outcome, Answer):
-        return Verdict(Move.SUCCEEDED)
+        return Ending(Move.SUCCEEDED)
     if outcome.cause is Cause.LOST:
-        return Verdict(Move.FAILED, _unknown(outcome))
+        return Ending(Move.FAILED, _unknown(outcome))
     if outcome.cause is Cause.STOPPED:
-        return Verdict(Move.RELEASED)
+        return Ending(Move.RELEASED)
     if outcome.cause is Cause.UNAVAILABLE and task.claim < _MOST_CLAIMS:
-        return Verdict(Move.RELEASED)
+        return Ending(Move.RELEASED)
     error = error_of(outcome)
     delay = next_attempt(task, error, policy)
-    return Verdict(Move.FAILED if delay is None else Move.RETRIED, error, delay)
+    return Ending(Move.FAILED if delay is None else Move.RETRIED, error, delay)
 
 
-def of_direct(outcome: Outcome) -> Verdict:
+def of_direct(outcome: Outcome) -> Ending:
     """Of a task whose caller waits: no retry, and no giving back."""
     if isinstance(outcome, Answer):
-        return Verdict(Move.SUCCEEDED)
+        return Ending(Move.SUCCEEDED)
     lost = outcome.cause is Cause.LOST
-    return Verdict(Move.FAILED, _unknown(outcome) if lost else error_of(outcome))
+    return Ending(Move.FAILED, _unknown(outcome) if lost else error_of(outcome))
 
 
 def _unknown(failure: Failure) -> TaskError:

@@ -25,7 +25,7 @@ from emulator.store.tables import TagRow, TaskRow
 from emulator.tasks.events.events import Events
 from emulator.tasks.model.task import ZOMBIE, Move, Status, Task, TaskError, allows, move
 from emulator.tasks.queue import rows as task_rows
-from emulator.tasks.queue.ending import Verdict
+from emulator.tasks.queue.ending import Ending
 from emulator.tasks.queue.retry import DELAYS
 
 # A status that is written out lets SQLite use the indexes of new tasks alone.
@@ -131,7 +131,7 @@ class Queue:
         ((moment,),) = self._store.rows(_NEXT_DUE)
         return None if moment is None else from_epoch(moment)
 
-    def end(self, task: Task, verdict: Verdict, now: datetime) -> Task | None:
+    def end(self, task: Task, verdict: Ending, now: datetime) -> Task | None:
         """The task as it ended; None: the claim was lost, nothing changed. So with each ending."""
         if verdict.error is None:
             succeeded = verdict.move is Move.SUCCEEDED

@@ -19,11 +19,11 @@ from emulator.lambdas.functions.function import Function, RetryPolicy
 from emulator.lambdas.invoke.invocation import Call
 from emulator.lambdas.invoke.invoker import MAX_EVENT, Invoker
 from emulator.lambdas.outcome import Failure, Outcome, broken, not_started
-from emulator.tasks.logs.log_store import Journal, Record
+from emulator.tasks.logs.log_store import LogBuffer, LogStore
 from emulator.tasks.model import task_json
 from emulator.tasks.model.task import Move, Task
 from emulator.tasks.queue import ending
-from emulator.tasks.queue.ending import Verdict
+from emulator.tasks.queue.ending import Ending
 from emulator.tasks.queue.queue import Queue
 from emulator.tasks.queue.waiting import WaitingTasks
 from emulator.tasks.work.unwritten import Unwritten
@@ -44,7 +44,7 @@ class Run:
 
     task: Task
     policy: RetryPolicy
-    record: Record
+    record: LogBuffer
 
 
 class Runner:
@@ -52,7 +52,7 @@ class Runner:
         self,
         *,
         queue: Queue,
-        journal: Journal,
+        journal: LogStore,
         catalog: Catalog,
         invoker: Invoker,
         waiting: WaitingTasks,
@@ -156,7 +156,7 @@ class Runner:
 
     def invoke(
         self,
-        record: Record,
+        record: LogBuffer,
         function: Function,
         event: Any,
         patience: float,
@@ -180,7 +180,7 @@ class Runner:
             return self._broken(record.owner_id, error)
 
     def _end(
-        self, task: Task, verdict: Verdict, now: datetime
+        self, task: Task, verdict: Ending, now: datetime
     ) -> tuple[Task | None, str, dict[str, str]]:
         """Also the notice that is true when this is committed."""
         ended = self._queue.end(task, verdict, now)

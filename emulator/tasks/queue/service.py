@@ -26,7 +26,7 @@ from emulator.lambdas.functions.function import DIRECT_TIME_LIMIT
 from emulator.lambdas.log_line import LogLine
 from emulator.lambdas.outcome import Answer, Cause
 from emulator.store.query import Query
-from emulator.tasks.logs.log_store import Journal
+from emulator.tasks.logs.log_store import LogStore
 from emulator.tasks.model import checks
 from emulator.tasks.model.task import Status, Task
 from emulator.tasks.queue.queue import Queue
@@ -48,7 +48,7 @@ class Service:
         self,
         *,
         queue: Queue,
-        journal: Journal,
+        journal: LogStore,
         catalog: Catalog,
         runner: Runner,
         direct: threading.Semaphore,

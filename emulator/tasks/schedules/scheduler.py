@@ -7,7 +7,7 @@ from collections.abc import Callable
 from emulator.base.notices import Notices
 from emulator.base.timing.clock import Clock
 from emulator.base.timing.loop import Loop, until
-from emulator.tasks.schedules.schedules import Timetable
+from emulator.tasks.schedules.schedules import Schedules
 
 
 class Scheduler(Loop):
@@ -16,7 +16,7 @@ class Scheduler(Loop):
     def __init__(
         self,
         *,
-        timetable: Timetable,
+        timetable: Schedules,
         wake_worker: Callable[[], None],
         clock: Clock,
         notices: Notices,

@@ -25,7 +25,7 @@ from emulator.tasks.queue.queue import Queue
 from emulator.tasks.schedules.schedule import Schedule, due_run, next_run
 
 
-class Timetable:
+class Schedules:
     def __init__(
         self, *, store: Store, queue: Queue, catalog: Catalog, clock: Clock, notices: Notices
     ) -> None:

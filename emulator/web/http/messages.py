@@ -105,7 +105,7 @@ class Reply:
         return b"".join(lines)
 
 
-class Later:
+class PendingReply:
     """A reply that is still to come. It is sent where it is given, without a turn of the loop."""
 
     def __init__(self) -> None:
@@ -113,7 +113,7 @@ class Later:
         self._send: Callable[[Reply | Exception], None] | None = None
 
     @classmethod
-    def of(cls, coming: asyncio.Future[Reply]) -> Later:
+    def of(cls, coming: asyncio.Future[Reply]) -> PendingReply:
         """What a future will have as its result."""
         later = cls()
 
@@ -142,7 +142,7 @@ class Later:
             send(self._reply)
 
 
-Answer = Callable[[Request], Reply | Later]
+Responder = Callable[[Request], Reply | PendingReply]
 Refuse = Callable[[str, int, str], Reply]
 """How a path refuses what is no request for it, by status and reason."""
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from emulator.web.http.budget import Budget
 from emulator.web.http.connection_limit import Crowd
-from emulator.web.http.messages import Answer, Refuse, Reply, Request
+from emulator.web.http.messages import Refuse, Reply, Request, Responder
 from emulator.web.http.reader import Limits
 from emulator.web.http.turns import Turns
 
@@ -45,7 +45,7 @@ class Open(Protocol):
 
 @dataclass(kw_only=True)
 class Site:
-    answer: Answer
+    answer: Responder
     refuse: Refuse
     max_head: int  # bytes of a request line and headers, or of trailers
     max_body: int  # bytes that are kept of one

@@ -27,7 +27,7 @@ from emulator.lambdas.outcome import Answer, Cause
 from emulator.tasks.invocations.invocations import MAX_ACCEPTED_EVENT, Invocations, Invoked
 from emulator.web.access import authentication
 from emulator.web.access.admission import OURS, Openness
-from emulator.web.http.messages import JSON, Later, Reply, Request
+from emulator.web.http.messages import JSON, PendingReply, Reply, Request
 from emulator.web.lambda_api import problems
 from emulator.web.lambda_api.function_names import LATEST, Names, named
 from emulator.web.lambda_api.model import validation
@@ -96,10 +96,10 @@ class InvokeApi:
             return replace(refused, headers=(*refused.headers, *_known(call_id, trace_id)))
         return None
 
-    def reply(self, request: Request) -> Later:
+    def reply(self, request: Request) -> PendingReply:
         """The answer to a request that it serves, whatever becomes of it."""
         request.release()  # how many events there are at a time is bounded behind this
-        later, call_id = Later(), ids.request_id()
+        later, call_id = PendingReply(), ids.request_id()
         trace_id = trace_id_of(request.header("x-amzn-trace-id"))
         known = _known(call_id, trace_id)
 

@@ -18,7 +18,7 @@ from dataclasses import replace
 from http import HTTPStatus
 
 from emulator.lambdas.environment import runtime_state
-from emulator.lambdas.environment.mailbox import Delivery, Mailbox, Verdict
+from emulator.lambdas.environment.mailbox import Mailbox, NextEvent, Receipt
 from emulator.lambdas.environment.runtime_state import State
 from emulator.lambdas.outcome import (
     MAX_RESPONSE,
@@ -27,7 +27,7 @@ from emulator.lambdas.outcome import (
     function_error,
 )
 from emulator.web.http.budget import Budget
-from emulator.web.http.messages import JSON, Later, Reply, Request
+from emulator.web.http.messages import JSON, PendingReply, Reply, Request
 from emulator.web.http.site import Judgement
 from emulator.web.runtime_api import error_cause
 
@@ -94,7 +94,7 @@ _NO_LOGS = error(202, "Logs.NotSupported", "Logs API is not supported")
 _NO_TELEMETRY = error(202, "Telemetry.NotSupported", "Telemetry API is not supported")
 
 
-Endpoint = Callable[[Mailbox, Request, str], Reply | Later]
+Endpoint = Callable[[Mailbox, Request, str], Reply | PendingReply]
 
 
 class RuntimeApi:
@@ -104,7 +104,7 @@ class RuntimeApi:
 
         self._budget = Budget(_OF_ALL, of_one=_OF_ONE, of_function=_OF_A_FUNCTION)
 
-    def __call__(self, request: Request) -> Reply | Later:
+    def __call__(self, request: Request) -> Reply | PendingReply:
         mailbox = self._mailbox_of(request.peer.environment)
         if mailbox is None:
             return _NO_ENDPOINT
@@ -134,11 +134,11 @@ def _find(request: Request) -> tuple[Endpoint, str] | Reply:
     return _NO_ENDPOINT if request.method in _METHODS else _WRONG_METHOD
 
 
-def _next(mailbox: Mailbox, request: Request, _: str) -> Reply | Later:
+def _next(mailbox: Mailbox, request: Request, _: str) -> Reply | PendingReply:
     """Holds the request until there is an event, or the runtime hangs up."""
-    reply = Later()
+    reply = PendingReply()
 
-    def deliver(delivery: Delivery | None) -> None:
+    def deliver(delivery: NextEvent | None) -> None:
         reply.give(_ENDED if delivery is None else _event(delivery))
 
     cancel = mailbox.next(deliver)
@@ -153,7 +153,7 @@ def _next(mailbox: Mailbox, request: Request, _: str) -> Reply | Later:
     return reply
 
 
-def _event(delivery: Delivery) -> Reply:
+def _event(delivery: NextEvent) -> Reply:
     context = delivery.client_context
     headers = (
         JSON,
@@ -203,15 +203,15 @@ def _init_error(mailbox: Mailbox, request: Request, _: str) -> Reply:
     return _told(mailbox, verdict, State.INIT_ERROR)
 
 
-def _told(mailbox: Mailbox, verdict: Verdict, asked: State, accepted: Reply = _ACCEPTED) -> Reply:
+def _told(mailbox: Mailbox, verdict: Receipt, asked: State, accepted: Reply = _ACCEPTED) -> Reply:
     match verdict:
-        case Verdict.ACCEPTED:
+        case Receipt.ACCEPTED:
             return accepted
-        case Verdict.UNKNOWN_ID:
+        case Receipt.UNKNOWN_ID:
             return _UNKNOWN_ID
-        case Verdict.WRONG_STATE:
+        case Receipt.WRONG_STATE:
             return _not_allowed(mailbox, asked)
-        case Verdict.TOO_LARGE:
+        case Receipt.TOO_LARGE:
             return _TOO_LARGE
 
 

@@ -73,7 +73,7 @@ def blueprint(api_requests: ApiRequests) -> Blueprint:
     return api
 
 
-def _asked(request: Request) -> tuple[str, gateway_event.Request]:
+def _asked(request: Request) -> tuple[str, gateway_event.GatewayRequest]:
     """The function's name, and what it is asked. Raises `NoSuchEndpoint`.
 
     Read from the request line: WSGI's own path is decoded, so a %2F in it looks like a slash.
@@ -84,7 +84,7 @@ def _asked(request: Request) -> tuple[str, gateway_event.Request]:
     _, _, _, name, rest = [*path.lstrip("/").split("/", 4), "", ""][:5]
     if not name:
         raise NoSuchEndpoint
-    return unquote(name), gateway_event.Request(
+    return unquote(name), gateway_event.GatewayRequest(
         method=request.method,
         path=f"/{rest}",
         query=query,

@@ -19,7 +19,7 @@ from emulator.tasks.api_functions.api_requests import ApiRequests
 from emulator.tasks.events.events import Events
 from emulator.tasks.model import access, task_json
 from emulator.tasks.queue.service import Service
-from emulator.tasks.schedules.schedules import Timetable
+from emulator.tasks.schedules.schedules import Schedules
 from emulator.web.access import authentication
 from emulator.web.access.admission import OURS, Openness
 from emulator.web.access.authentication import caller
@@ -43,7 +43,7 @@ def create_app(
     directory: Directory,
     openness: Openness,
     api_requests: ApiRequests,
-    timetable: Timetable,
+    timetable: Schedules,
     events: Events,
     names: Names,
     architecture: str,

@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from emulator.tasks.api_functions.gateway_event import Request
-from emulator.tasks.api_functions.gateway_response import Response
+from emulator.tasks.api_functions.gateway_event import GatewayRequest
+from emulator.tasks.api_functions.gateway_response import GatewayResponse
 
 POLICY = (
     "sandbox allow-downloads allow-forms allow-modals allow-popups allow-popups-to-escape-sandbox"
@@ -61,7 +61,7 @@ def guarded(said: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return headers
 
 
-def shared(answer: Response, asked: Request) -> Response:
+def shared(answer: GatewayResponse, asked: GatewayRequest) -> GatewayResponse:
     """What nobody in particular got from a function: also a page apart may read it, unless the
     function itself says who may.
 
@@ -81,7 +81,7 @@ def shared(answer: Response, asked: Request) -> Response:
         ("Access-Control-Allow-Methods", wanted),
         ("Access-Control-Allow-Headers", named),
     )
-    return Response(status=204, headers=allowed, body=b"")
+    return GatewayResponse(status=204, headers=allowed, body=b"")
 
 
 def _may_be_a_page(types: list[str]) -> bool:

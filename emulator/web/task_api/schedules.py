@@ -9,13 +9,13 @@ from flask import Blueprint, request
 
 from emulator.base.timing.clock import to_iso
 from emulator.tasks.schedules.schedule import Schedule
-from emulator.tasks.schedules.schedules import Timetable
+from emulator.tasks.schedules.schedules import Schedules
 from emulator.web.common import listing, requests
 
 Json = dict[str, Any]
 
 
-def blueprint(timetable: Timetable) -> Blueprint:
+def blueprint(timetable: Schedules) -> Blueprint:
     schedules = Blueprint("schedules", __name__)
 
     @schedules.get("/")

@@ -17,7 +17,7 @@ from emulator.base.health import Trouble
 from emulator.base.timing.clock import Clock, to_iso
 from emulator.lambdas.environment.images_in_use import ImageUse
 from emulator.lambdas.pool.waiters import WaitingCalls
-from emulator.lambdas.slot import Slot, StockLevel
+from emulator.lambdas.slot import PrewarmLevel, Slot
 from emulator.tasks.model.task import Status
 from emulator.tasks.retention.retention import Stored
 
@@ -33,7 +33,7 @@ class Report:
         url: str,
         budget: int,
         environments: Callable[[], Sequence[Slot]],
-        stocked: Callable[[], Sequence[StockLevel]],
+        stocked: Callable[[], Sequence[PrewarmLevel]],
         held: Callable[[], int],
         waiting: Callable[[], Sequence[WaitingCalls]],
         queued: Callable[[], Mapping[Status, int]],
