@@ -23,6 +23,7 @@ from emulator.base.notices import Notices
 from emulator.base.settings import NetworkChoice, Settings
 from emulator.base.timing.clock import Clock, SystemClock, to_epoch
 from emulator.base.timing.closing import Part, close_all
+from emulator.base.timing.limits import Limits
 from emulator.base.timing.reactor import Reactor
 from emulator.engines.docker.images.images import platform
 from emulator.engines.engine import Engine
@@ -98,6 +99,7 @@ class Emulator:
         clock: Clock | None = None,
         notices: Notices | None = None,
         health: Health | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
         give_up: Callable[[str], object] = lambda _: None,
     ) -> None:
         """Opens the data folder and the ports; nothing runs yet. `give_up` is called when it can
@@ -109,6 +111,7 @@ class Emulator:
         self._engine = engine
         self._image_of = ImagesInUse(image_of)
         self._give_up = give_up
+        self._limits = limits
         self._stopped = self._began = False
         with contextlib.ExitStack() as opened:
             self._folder = DataFolder(settings.data_dir)
@@ -280,6 +283,7 @@ class Emulator:
             cpus=spec.cpus if settings.cpu == "lambda" else None,
             clock=clock,
             notices=notices,
+            limits=self._limits,
         )
         self._keeper = IdleReaper(
             pool=self.pool,

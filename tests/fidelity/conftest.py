@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from emulator.base.settings import Settings
+from emulator.base.timing.limits import Limits
 from emulator.engines.docker.engine import DockerEngine, connect
 from emulator.engines.docker.locate import find_engine
 from emulator.engines.source import Found
@@ -25,17 +27,25 @@ RUNTIMES = (
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDock]:
     """It freezes nothing by itself: a test that wants it says so."""
+    with serving(tmp_path_factory.mktemp("live") / "data") as dock:
+        yield dock
+
+
+@contextmanager
+def serving(folder: Path, limits: Limits = Limits()) -> Iterator[LiveDock]:  # noqa: B008 - frozen
     images = ensure_images(RUNTIMES)
-    folder: Path = tmp_path_factory.mktemp("live") / "data"
     emulator = Emulator(
         Settings(port=0, data_dir=folder, freeze_after=3600.0),
         engine=DockerEngine(connect(find_engine(os.environ)), folder / "doors"),
         image_of=lambda function: (
             Found(function.image) if function.image else images[function.runtime or ""]
         ),
+        limits=limits,
     )
     emulator.start()
     dock = LiveDock(emulator)
-    yield dock
-    dock.service.close()
-    emulator.stop(0)
+    try:
+        yield dock
+    finally:
+        dock.service.close()
+        emulator.stop(0)

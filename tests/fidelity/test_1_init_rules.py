@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
-from emulator.lambdas.environment import operations
+from emulator.base.timing.limits import Limits
+from tests.fidelity.conftest import serving
 from tests.support.live_dock import LiveDock
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
@@ -149,13 +151,11 @@ def test_1_6_who_ends_after_its_answer_has_answered_and_starts_anew(
     assert "Init Duration" not in after.report
 
 
-def test_1_6_an_init_that_takes_too_long_is_tried_again(
-    live: LiveDock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(operations, "INIT_LIMIT", 0.5)
-    function = live.deploy("python3.11", SLOW.format(seconds=1))
+def test_1_6_an_init_that_takes_too_long_is_tried_again(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", Limits(init=0.5)) as live:
+        function = live.deploy("python3.11", SLOW.format(seconds=1))
 
-    called = function.call()
+        called = function.call()
 
     assert called.result == "served"
     assert re.fullmatch(
@@ -167,4 +167,4 @@ def test_1_6_an_init_that_takes_too_long_is_tried_again(
 
 
 def test_1_6_the_init_phase_is_ten_seconds() -> None:
-    assert operations.INIT_LIMIT == 10.0
+    assert Limits().init == 10.0

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from emulator.base.timing.clock import SystemClock
+from emulator.base.timing.limits import Limits
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from tests.support.builders import Dock, Gate, Json, StartDock, eventually, summary
 from tests.support.fake_engine import FakeContainer, Runtime, serve
@@ -472,10 +473,8 @@ def test_memory_can_run_out_during_init(dock: Dock) -> None:
     assert task["error"]["name"] == "Runtime.OutOfMemory"
 
 
-def test_a_runtime_that_never_asks_for_work_times_out(
-    dock: Dock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("emulator.lambdas.environment.operations.INIT_LIMIT", 0.5)
+def test_a_runtime_that_never_asks_for_work_times_out(start_dock: StartDock) -> None:
+    dock = start_dock(limits=Limits(init=0.5))
 
     def program(runtime: Runtime) -> None:
         runtime.print("loading")

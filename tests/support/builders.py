@@ -20,6 +20,7 @@ from flask import Flask
 from emulator.base.notices import Notices
 from emulator.base.settings import Settings
 from emulator.base.timing.clock import Clock
+from emulator.base.timing.limits import Limits
 from emulator.base.timing.loop import Loop
 from emulator.engines.source import Found
 from emulator.lambdas.functions.function import Function
@@ -100,6 +101,7 @@ class Dock:
         *,
         engine: FakeEngine | None = None,
         clock: Clock | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
         give_up: Callable[[str], object] = lambda _: None,
         **settings: Any,
     ) -> None:
@@ -114,6 +116,7 @@ class Dock:
             engine=self.engine,
             image_of=self._image_of,
             clock=clock,
+            limits=limits,
             give_up=give_up,
         )
         self.pool = self.emulator.pool

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from emulator.base.errors import EngineError, EngineUnreachable
 from emulator.base.notices import Notices
+from emulator.base.timing.limits import Limits
 from emulator.base.timing.reactor import Reactor
 from emulator.engines.engine import Container, ContainerSpec, Engine, Observer
 from emulator.engines.watch import EngineWatch, ignore
@@ -24,7 +25,6 @@ from emulator.lambdas.functions.function import Function
 from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.outcome import Failure, could_not_start
 
-INIT_LIMIT = 10.0  # seconds that a runtime has to start before its first invocation begins
 _END_LIMIT = 5.0  # seconds that a runtime has to end when it is stopped
 _STARTS = 32  # side by side; each may wait for a pull or a build
 _MAKES = 8  # of them that have the engine make a container; more would only slow each other down
@@ -50,6 +50,7 @@ class Operations:
         reactor: Reactor,
         watch: EngineWatch,
         notices: Notices,
+        limits: Limits,
         cpus: Callable[[Function], float] | None = None,
     ) -> None:
         """`cpus`: the processors' time that a function has once its init is over; None: no
@@ -64,6 +65,7 @@ class Operations:
         self._watch = watch
         self._notices = notices
         self._cpus = cpus
+        self._limits = limits
 
     async def start(self, environment: Environment, prepared: Prewarmed | None) -> Failure | None:
         """Makes its container, or takes the one that is prepared, and starts its runtime.
@@ -74,7 +76,7 @@ class Operations:
         name = environment.function.name
         try:
             await self._while_it_starts(environment, self._take_container(environment, prepared))
-            ready = await self._await_init(environment, INIT_LIMIT)
+            ready = await self._await_init(environment, self._limits.init)
         except EngineError as error:
             self._give_up(environment)
             self._notices.publish("environment_failed", function=name, error=error.message)

@@ -17,6 +17,7 @@ from emulator.base.errors import EngineUnreachable
 from emulator.base.health import Health
 from emulator.base.notices import Notices
 from emulator.base.timing.clock import Clock
+from emulator.base.timing.limits import Limits
 from emulator.base.timing.reactor import Reactor
 from emulator.engines.engine import Engine
 from emulator.engines.watch import EngineWatch
@@ -55,6 +56,7 @@ class Pool:
         health: Health,
         clock: Clock,
         notices: Notices,
+        limits: Limits,
         lone: bool = False,
         most: int = 0,
         keep_warm: int = 0,
@@ -101,6 +103,7 @@ class Pool:
             reactor=reactor,
             watch=watch,
             notices=notices,
+            limits=limits,
             cpus=cpus,
         )
         self._stock = PrewarmPool(

@@ -1,0 +1,18 @@
+"""Delays and limits that are no user's setting: all in one value, which a server is given.
+
+A test that needs others gives its server others: `Limits(init=0.5)`. Nothing reads them from a
+module, so none is ever patched. All times are seconds unless a field says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    # Environments
+
+    init: float = 10.0
+    """A runtime has to poll within this time; later, its first invocation restarts it.
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
