@@ -70,13 +70,13 @@ from emulator.web.access.oauth1 import LIFETIME
 from emulator.web.common import problems
 from emulator.web.http.connection_limit import Crowd, Peer
 from emulator.web.http.listeners import Listener, open_public
-from emulator.web.http.site import PATIENCE, Site
+from emulator.web.http.site import Site
 from emulator.web.http.turns import Turns
 from emulator.web.http.wsgi import Wsgi
 from emulator.web.lambda_api.function_names import Names
 from emulator.web.lambda_api.invoke import InvokeApi
 from emulator.web.public_router import PublicRouter
-from emulator.web.runtime_api import endpoints
+from emulator.web.runtime_api import endpoints, replies
 from emulator.web.runtime_api.endpoints import RuntimeApi
 from emulator.web.runtime_api.switchboard import Switchboard
 from emulator.web.task_api.app import create_app
@@ -398,16 +398,18 @@ class Emulator:
             notices=notices,
         )
         notices.subscribe(self._wake_loops)
-        most, turns = descriptors.connections(), Turns()
+        turns = Turns()
         runtime_calls = RuntimeApi(self.pool.mailbox)
         runtime = Site(
             answer=runtime_calls,
-            refuse=endpoints.refuse,
+            refuse=replies.refuse,
             max_head=endpoints.MAX_HEAD,
             max_body=endpoints.MAX_BODY,
             max_dropped=endpoints.MAX_DROPPED,
             judge=runtime_calls.judge,
-            crowd=Crowd(*most),
+            streams=runtime_calls.streams,
+            limits=self._limits,
+            crowd=self._crowd(),
             turns=turns,
         )
         names = Names(self.catalog, partial(arns.function_arn, region=settings.region))
@@ -463,14 +465,23 @@ class Emulator:
             max_dropped=0,
             admit=Admission(self._hosts(), public_router.refuse),
             judge=public_calls.judge,
-            patience=PATIENCE,
-            crowd=Crowd(*most),
+            patience=self._limits.http_patience,
+            limits=self._limits,
+            crowd=self._crowd(),
             turns=turns,
         )
         self._public = Listener(public, self._sockets, self._reactor, self.health)
         sites = {spec.RUNTIME_API: runtime, spec.TASK_SERVICE: public}
         self._switchboard = Switchboard(sites, self._reactor)
         self.catalog.subscribe(self._function_changed)
+
+    def _crowd(self) -> Crowd:
+        """Of one listener."""
+        return Crowd(
+            *descriptors.connections(),
+            of_one=self._limits.connections,
+            of_function=self._limits.connections_of_function,
+        )
 
     def _hosts(self) -> Hosts:
         try:
