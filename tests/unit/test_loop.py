@@ -7,7 +7,7 @@ import pytest
 from emulator.base.notices import Notices
 from emulator.base.timing import loop
 from emulator.base.timing.loop import Loop
-from tests.support.builders import eventually
+from tests.support.builders import eventually, recorded
 
 
 class Unsteady(Loop):
@@ -26,8 +26,8 @@ class Unsteady(Loop):
 
 def test_a_failure_that_stays_the_same_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "_AFTER_FAILURE", 0.0)
-    notices, told = Notices(), []
-    notices.subscribe(lambda name, facts: told.append((name, facts["loop"], facts["error"])))
+    notices = Notices()
+    told = recorded(notices)
     unsteady = Unsteady(notices)
 
     unsteady.start()
@@ -35,4 +35,6 @@ def test_a_failure_that_stays_the_same_is_told_once(monkeypatch: pytest.MonkeyPa
     unsteady.stop()
 
     same, another = ("RuntimeError('the same')", "RuntimeError('another')")
-    assert told == [("loop_failed", "unsteady", error) for error in (same, same, another)]
+    assert told == [
+        ("loop_failed", {"loop": "unsteady", "error": error}) for error in (same, same, another)
+    ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from datetime import datetime
 
-from emulator.base.notices import Notices
+from emulator.base.notices import LoopFailed, Notices
 
 LONGEST_PAUSE = 5.0  # seconds, so that a clock that was set forward is noticed
 _AFTER_FAILURE = 1.0  # seconds until a failed piece of work is tried again
@@ -57,6 +57,6 @@ class Loop:
             except Exception as error:
                 pause, failure = _AFTER_FAILURE, repr(error)
             if failure and failure != told:  # not again each second, however long it lasts
-                self._notices.publish("loop_failed", loop=self.name, error=failure)
+                self._notices.publish(LoopFailed(loop=self.name, error=failure))
             told = failure
             self._wake.wait(pause)
