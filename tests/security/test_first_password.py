@@ -21,7 +21,7 @@ def test_it_is_in_a_file_where_the_output_is_no_terminal(
     dock: Dock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     local = dock.emulator.directory.local
-    file = dock.emulator._data / FILE
+    file = dock.emulator.foundation.data / FILE
 
     _welcome(dock.emulator, ())
 
@@ -47,13 +47,13 @@ def test_it_is_shown_to_a_terminal_and_kept_nowhere(
     _welcome(dock.emulator, ())
 
     assert f"password {dock.emulator.directory.local.password}" in capsys.readouterr().out
-    assert not (dock.emulator._data / FILE).exists()
+    assert not (dock.emulator.foundation.data / FILE).exists()
 
 
 def test_it_is_not_printed_either_where_it_cannot_be_kept(
     dock: Dock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (dock.emulator._data / FILE).mkdir()
+    (dock.emulator.foundation.data / FILE).mkdir()
 
     _welcome(dock.emulator, ())
 
@@ -67,7 +67,7 @@ def test_it_is_not_written_through_a_link(
     dock: Dock, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "precious").write_text("mine\n")
-    link(dock.emulator._data / FILE, tmp_path)
+    link(dock.emulator.foundation.data / FILE, tmp_path)
 
     _welcome(dock.emulator, ())
 
@@ -99,7 +99,7 @@ def test_it_is_kept_where_the_first_start_comes_to_nothing(
         raise EngineUnreachable()
 
     if ending == "fails":
-        monkeypatch.setattr(server._engine, "sweep", refuse)
+        monkeypatch.setattr(server.foundation.engine, "sweep", refuse)
     monkeypatch.setattr(serve, "_build", lambda *_: (server, engine))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     life = serve._Life(server.settings, over=lambda: None)

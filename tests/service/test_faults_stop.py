@@ -38,20 +38,20 @@ def is_free(data: Path) -> bool:
 
 
 PARTS: dict[str, Callable[[Emulator], tuple[Any, str]]] = {
-    "scheduler": lambda emulator: (emulator._scheduler, "stop"),
-    "worker": lambda emulator: (emulator._worker, "stop"),
-    "dispatcher": lambda emulator: (emulator._dispatcher, "stop"),
-    "what runs": lambda emulator: (emulator._worker, "await_idle"),
+    "scheduler": lambda emulator: (emulator.tasks.scheduler, "stop"),
+    "worker": lambda emulator: (emulator.tasks.worker, "stop"),
+    "dispatcher": lambda emulator: (emulator.tasks.dispatcher, "stop"),
+    "what runs": lambda emulator: (emulator.tasks.worker, "await_idle"),
     "containers": lambda emulator: (emulator.pool, "stop"),
-    "keeper": lambda emulator: (emulator._keeper, "stop"),
-    "courier": lambda emulator: (emulator._courier, "stop"),
-    "rescuer": lambda emulator: (emulator._rescuer, "stop"),
-    "listener": lambda emulator: (emulator._public, "stop"),
-    "requests": lambda emulator: (emulator._wsgi, "stop"),
-    "reactor": lambda emulator: (emulator._reactor, "stop"),
-    "scribe": lambda emulator: (emulator._scribe, "stop"),
-    "engine": lambda emulator: (emulator._engine, "close"),
-    "database": lambda emulator: (emulator._store, "close"),
+    "keeper": lambda emulator: (emulator.lambdas.reaper, "stop"),
+    "courier": lambda emulator: (emulator.tasks.webhook_sender, "stop"),
+    "rescuer": lambda emulator: (emulator.tasks.rescuer, "stop"),
+    "listener": lambda emulator: (emulator.web.listener, "stop"),
+    "requests": lambda emulator: (emulator.web.wsgi, "stop"),
+    "reactor": lambda emulator: (emulator.foundation.reactor, "stop"),
+    "scribe": lambda emulator: (emulator.tasks.log_flusher, "stop"),
+    "engine": lambda emulator: (emulator.foundation.engine, "close"),
+    "database": lambda emulator: (emulator.foundation.store, "close"),
 }
 
 
@@ -67,7 +67,7 @@ def test_whichever_part_of_a_stop_fails_the_others_are_ended(
 
     failed = [facts["part"] for name, facts in dock.notices if name == "part_not_ended"]
     assert part in failed
-    assert all(each.fileno() == -1 for each in dock.emulator._sockets)
+    assert all(each.fileno() == -1 for each in dock.emulator.foundation.sockets)
     with contextlib.suppress(RuntimeError):  # what it needs has been ended, too
         really(0.0) if part in ("requests", "what runs") else really()
     assert is_free(tmp_path / "data")
@@ -106,7 +106,7 @@ def test_a_stop_does_not_wait_for_the_name_of_a_webhook(
 
     assert not answer.is_set()  # and the name never came
     answer.set()
-    with closing(sqlite3.connect(dock.emulator._data / DATABASE)) as database:
+    with closing(sqlite3.connect(dock.emulator.foundation.data / DATABASE)) as database:
         assert database.execute("SELECT attempts FROM delivery").fetchall() == [(0,)]
 
 
@@ -127,9 +127,9 @@ def test_after_a_stop_every_task_is_in_the_database_file_itself(dock: Dock) -> N
 
     dock.stop()
 
-    log = dock.emulator._data / f"{DATABASE}-wal"
+    log = dock.emulator.foundation.data / f"{DATABASE}-wal"
     assert not log.exists() or not log.stat().st_size
-    with closing(sqlite3.connect(dock.emulator._data / DATABASE)) as database:
+    with closing(sqlite3.connect(dock.emulator.foundation.data / DATABASE)) as database:
         query = "SELECT id FROM task WHERE status = 'complete'"
         assert {id for (id,) in database.execute(query)} == tasks
 
@@ -209,7 +209,7 @@ def test_a_server_that_cannot_start_holds_nothing(
 
 def test_damage_that_a_start_meets_is_told_without_a_traceback(dock: Dock) -> None:
     dock.stop()
-    data = dock.emulator._data
+    data = dock.emulator.foundation.data
     with closing(sqlite3.connect(data / DATABASE)) as database:
         database.execute("DROP TABLE function")
         database.commit()

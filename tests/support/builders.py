@@ -17,6 +17,7 @@ import pytest
 import requests
 from flask import Flask
 
+from emulator.base.errors import StorageError
 from emulator.base.notices import Notice, Notices
 from emulator.base.settings import Settings
 from emulator.base.timing.clock import Clock
@@ -138,15 +139,15 @@ class Dock:
             self.emulator.stop(grace)
 
     def crash(self) -> None:
-        """As if its process had been killed: it takes no task, and ends none that it holds."""
-        self.emulator._scheduler.stop()
-        self.emulator._courier.stop()
-        self.emulator._retention.stop()
-        self.emulator._dispatcher.stop()
-        self.emulator._dispatcher._backlog = None  # type: ignore[assignment]
-        self.emulator._worker.stop()
-        self.emulator._queue._server = "dead"
-        self.emulator._folder.close()
+        """As if its process had been killed: it takes no task, and writes nothing any more."""
+        self.emulator.foundation.store.refuse(StorageError("this server has crashed"))
+        tasks = self.emulator.tasks
+        for loop in (
+            *(tasks.scheduler, tasks.webhook_sender, tasks.retention),
+            *(tasks.dispatcher, tasks.worker),
+        ):
+            loop.stop()
+        self.emulator.foundation.folder.close()
 
     # What callers do
 
@@ -228,10 +229,10 @@ class Dock:
         self.clock.advance(seconds)
         emulator = self.emulator
         loops = (
-            emulator._scheduler,
-            emulator._worker,
-            emulator._courier,
-            emulator._dispatcher,
+            emulator.tasks.scheduler,
+            emulator.tasks.worker,
+            emulator.tasks.webhook_sender,
+            emulator.tasks.dispatcher,
         )
         for _ in range(2):  # when the second turn begins, the first has ended
             for loop in loops:
