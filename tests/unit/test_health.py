@@ -8,7 +8,7 @@ import pytest
 from emulator.base import health as module
 from emulator.base.health import Health, Trouble
 from emulator.base.notices import Notices
-from tests.support.manual_clock import ManualClock
+from emulator.testing.clock import ManualClock
 
 
 @pytest.fixture
