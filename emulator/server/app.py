@@ -121,7 +121,7 @@ class Emulator:
             self._credentials = self._data / CREDENTIALS  # for `taskdock env`, while we run
             for sentence in self._folder.closed:
                 self.notices.publish(DataFolderClosed(reason=sentence))
-            self._reactor = Reactor()
+            self._reactor = Reactor(self._clock)
             opened.callback(self._reactor.stop)
             self._sockets = open_public(settings.host, settings.port)
             opened.callback(self._close_sockets)
@@ -290,6 +290,7 @@ class Emulator:
             pool=self.pool,
             freeze_after=settings.freeze_after,
             retire_after=settings.retire_after,
+            clock=clock,
             notices=notices,
         )
         own_ports = frozenset({self.port})
