@@ -41,11 +41,18 @@ _SECONDS_TO_BUILD = 800
 _PAUSE = 0.05
 
 
-def eventually(condition: Callable[[], Found], what: str, *, within: float = 60) -> Found:
-    """The first true value of `condition`; fails when `within` seconds bring none."""
+def eventually(
+    condition: Callable[[], Found],
+    what: str,
+    *,
+    within: float = 60,
+    state: Callable[[], object] = lambda: "",
+) -> Found:
+    """The first true value of `condition`; when `within` seconds bring none, it fails and shows
+    `state`."""
     deadline = time.monotonic() + within
     while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {within} s: {what}"
+        assert time.monotonic() < deadline, f"not within {within} s: {what} {state()}".rstrip()
         time.sleep(_PAUSE)
     return found
 
