@@ -161,10 +161,6 @@ PRINTERS = {
     Path("emulator/client/console/output.py"),
 }
 OWN_WORDS = {
-    (
-        Path("emulator/server/serve.py"),
-        "_welcome",
-    ),  # addresses and paths of whoever starts the server
     (Path("emulator/engines/docker/locate.py"), "main"),  # the address of the engine, for scripts
 }
 
