@@ -253,6 +253,13 @@ class LiveServer:
         self._process.kill()
         self._wait()
 
+    def threads(self) -> str:
+        """Where its threads are, or what else it writes at its end: this ends it."""
+        written = len(self.output)
+        self.send(signal.SIGABRT)
+        self._wait()
+        return "".join(self.output[written:])
+
     def stop(self) -> None:
         """SIGTERM; the server ends in time and in order, and leaves no container."""
         self.terminate()
