@@ -27,11 +27,11 @@ from emulator.engines.docker.locate import find_engine
 from emulator.lambdas.lifecycle import State
 from emulator.server.app import Emulator
 from emulator.server.provision import ensure_images
+from emulator.testing.clock import ManualClock
 from tests.support.aws import FUNCTIONS, ROLE, ZIP, lambda_client, refused
 from tests.support.builders import recorded
 from tests.support.live import eventually
 from tests.support.live_dock import Deployed, LiveDock
-from tests.support.manual_clock import ManualClock
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 

@@ -17,10 +17,10 @@ from emulator.tasks.events import reach, webhook_client
 from emulator.tasks.events.events import Events
 from emulator.tasks.events.outbox import Outbox
 from emulator.tasks.events.webhook_sender import WebhookSender
+from emulator.testing.clock import NOON, ManualClock
 from tests.support.builders import Dock, Json, StartDock, eventually, summary
 from tests.support.fake_engine import Runtime, serve
 from tests.support.hook import Hook, answer
-from tests.support.manual_clock import NOON, ManualClock
 
 UNKNOWN = "0123456789abcdef01234567"
 HERE = reach.Reach(this_machine=True, own_ports=())

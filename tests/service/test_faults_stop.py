@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,8 +19,9 @@ from emulator.base.errors import StartupError
 from emulator.base.notices import Notices
 from emulator.base.settings import Settings
 from emulator.base.timing.closing import Part, close_all
-from emulator.server import app as composition
+from emulator.base.timing.limits import Limits
 from emulator.server.app import Emulator
+from emulator.server.parts import build_tasks, build_web
 from emulator.tasks.events import webhook_client
 from emulator.tasks.events.reach import Reach
 from tests.support.builders import DATABASE, Dock, StartDock, eventually, recorded
@@ -137,8 +139,7 @@ def test_after_a_stop_every_task_is_in_the_database_file_itself(dock: Dock) -> N
 def test_requests_that_still_run_cannot_write_where_another_server_may_be(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(composition, "_REQUESTS", 0.05)
-    dock = start_dock()
+    dock = start_dock(limits=Limits(stop_requests=0.05))
     dock.deploy(lambda *_: None)
     inside, go, ended = threading.Event(), threading.Event(), []
     really = dock.emulator.catalog.update
@@ -178,14 +179,16 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-@pytest.mark.parametrize("part", ["Worker", "Report", "Wsgi"])
+@pytest.mark.parametrize(
+    ("builder", "part"), [(build_tasks, "Worker"), (build_web, "Report"), (build_web, "Wsgi")]
+)
 def test_a_server_that_cannot_be_put_together_holds_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, builder: ModuleType, part: str
 ) -> None:
     before = descriptors()
 
     with monkeypatch.context() as broken:
-        broken.setattr(composition, part, boom)
+        broken.setattr(builder, part, boom)
         with pytest.raises(RuntimeError, match="boom"):
             Dock(tmp_path)
 

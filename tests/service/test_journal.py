@@ -14,8 +14,8 @@ from emulator.lambdas.log_line import LogLine
 from emulator.store.database import Store
 from emulator.tasks.logs.invocation_record import InvocationRecord
 from emulator.tasks.logs.log_store import LogBuffer, LogFlusher, LogStore
+from emulator.testing.clock import NOON
 from tests.support.builders import recorded
-from tests.support.manual_clock import NOON
 
 OWNER, OTHER = "a" * 24, "b" * 24
 

@@ -26,8 +26,8 @@ from emulator.tasks.events.events import Events
 from emulator.tasks.model.task import Task
 from emulator.tasks.queue.queue import Queue
 from emulator.tasks.schedules.schedules import Schedules
+from emulator.testing.clock import NOON, ManualClock
 from tests.support.builders import Dock, Json, StartDock, summary
-from tests.support.manual_clock import NOON, ManualClock
 
 UNKNOWN = "0123456789abcdef01234567"
 ROOT = Path(__file__).parents[2]

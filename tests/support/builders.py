@@ -22,16 +22,15 @@ from emulator.base.notices import Notice, Notices
 from emulator.base.settings import Settings
 from emulator.base.timing.clock import Clock
 from emulator.base.timing.limits import Limits
-from emulator.base.timing.loop import Loop
 from emulator.engines.source import Found
 from emulator.lambdas.functions.function import Function
 from emulator.server.app import Emulator
 from emulator.store.database import Store
+from emulator.testing.clock import ManualClock
 from emulator.web.access.admission import Openness
 from emulator.web.task_api.app import create_app
 from tests.support.answers import watched
 from tests.support.fake_engine import FakeEngine, FakeProgram, Handler, serve
-from tests.support.manual_clock import ManualClock
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -227,17 +226,6 @@ class Dock:
         """Lets time pass on the manual clock; returns when all loops that run have seen it."""
         assert isinstance(self.clock, ManualClock), "this needs a ManualClock"
         self.clock.advance(seconds)
-        emulator = self.emulator
-        loops = (
-            emulator.tasks.scheduler,
-            emulator.tasks.worker,
-            emulator.tasks.webhook_sender,
-            emulator.tasks.dispatcher,
-        )
-        for _ in range(2):  # when the second turn begins, the first has ended
-            for loop in loops:
-                loop.wake()
-            self.eventually(lambda: not any(_is_due(loop) for loop in loops))
 
     def eventually(self, condition: Callable[[], T | None]) -> T:
         return eventually(condition, state=self.state)
@@ -305,11 +293,6 @@ class Gate:
 
     def open(self) -> None:
         self.opened.set()
-
-
-def _is_due(loop: Loop) -> bool:
-    """Whether it was woken and has still to begin its turn."""
-    return loop._wake.is_set() and loop._thread is not None and loop._thread.is_alive()
 
 
 def _has_no_logs(response: requests.Response) -> bool:

@@ -8,8 +8,8 @@ import pytest
 from emulator.base import health as module
 from emulator.base.health import Health, Trouble
 from emulator.base.notices import Notices
+from emulator.testing.clock import ManualClock
 from tests.support.builders import recorded
-from tests.support.manual_clock import ManualClock
 
 
 @pytest.fixture

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-
 from emulator.base.notices import Notices
-from emulator.base.timing import loop
-from emulator.base.timing.loop import Loop
-from tests.support.builders import eventually, recorded
+from emulator.base.timing.clock import Clock
+from emulator.base.timing.loop import AFTER_FAILURE, Loop
+from emulator.testing.clock import ManualClock
+from tests.support.builders import recorded
 
 
 class Unsteady(Loop):
     name = "unsteady"
 
-    def __init__(self, notices: Notices) -> None:
-        super().__init__(notices)
+    def __init__(self, clock: Clock, notices: Notices) -> None:
+        super().__init__(clock, notices)
         self.turns = 0
 
     def run_once(self) -> float:
@@ -24,14 +23,15 @@ class Unsteady(Loop):
         raise RuntimeError("the same" if self.turns < 8 else "another")
 
 
-def test_a_failure_that_stays_the_same_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "_AFTER_FAILURE", 0.0)
+def test_a_failure_that_stays_the_same_is_told_once() -> None:
+    clock = ManualClock()
     notices = Notices()
     told = recorded(notices)
-    unsteady = Unsteady(notices)
+    unsteady = Unsteady(clock, notices)
 
     unsteady.start()
-    eventually(lambda: unsteady.turns > 20)
+    while unsteady.turns <= 20:
+        clock.advance(AFTER_FAILURE)
     unsteady.stop()
 
     same, another = ("RuntimeError('the same')", "RuntimeError('another')")

@@ -16,3 +16,12 @@ class Limits:
     init: float = 10.0
     """A runtime has to poll within this time; later, its first invocation restarts it.
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
+
+    # The stop of a server
+
+    stop_writing: float = 15.0
+    """Each part has this time that may have to wait for the database's lock."""
+    stop_removing: float = 40.0
+    """All containers together have this time to be removed; the pool's own limit is below it."""
+    stop_requests: float = 5.0
+    """Requests under way have this time once containers are gone."""

@@ -51,8 +51,8 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
         with watch.listening():
             return base.images(function)
 
-    outfitter = _outfitter(base, directory, find_image)
-    pool = _pool(base, watch, catalog, outfitter, lead)
+    provisioner = _provisioner(base, directory, find_image)
+    pool = _pool(base, watch, catalog, provisioner, lead)
     changes = _Changes(catalog, pool, find_image, notices)
     catalog.subscribe(changes.follow)
     return LambdaParts(
@@ -64,6 +64,7 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
             pool=pool,
             freeze_after=settings.freeze_after,
             retire_after=settings.retire_after,
+            clock=base.clock,
             notices=notices,
         ),
         invoker=Invoker(pool=pool, watch=watch, clock=base.clock, region=settings.region),
@@ -87,7 +88,7 @@ def _choice(settings: Settings) -> Choice:
     return Choice.LIMITED if settings.auth == "strict" else Choice.ALL
 
 
-def _outfitter(base: Foundation, directory: Directory, find_image: ImageOf) -> Provisioner:
+def _provisioner(base: Foundation, directory: Directory, find_image: ImageOf) -> Provisioner:
     def credentials_of(function: Function) -> dict[str, str]:
         return directory.functions.variables(
             function.name, function.credentials_key, function.deployers
@@ -117,20 +118,20 @@ def _budget(base: Foundation) -> int:
 
 
 def _pool(
-    base: Foundation, watch: EngineWatch, catalog: Catalog, outfitter: Provisioner, lead: Lead
+    base: Foundation, watch: EngineWatch, catalog: Catalog, provisioner: Provisioner, lead: Lead
 ) -> Pool:
     settings = base.settings
     return Pool(
         engine=WatchedEngine(base.engine, watch),
         reactor=base.reactor,
-        outfitter=outfitter,
+        provisioner=provisioner,
         lead=lead,
-        current=lambda name: _version(catalog, name),
+        live=catalog.live,
         watch=watch,
         budget=_budget(base),
         lone=settings.memory_budget == 0,
         health=base.health,
-        most=settings.max_environments,
+        max_environments=settings.max_environments,
         keep_warm=settings.keep_warm,
         prewarm=settings.prewarm,
         freeze_after=settings.freeze_after,
@@ -141,14 +142,8 @@ def _pool(
     )
 
 
-def _version(catalog: Catalog, name: str) -> str | None:
-    """None: there is no such function any more."""
-    function = catalog.find(name)
-    return None if function is None else function.version
-
-
 class _Changes:
-    """Follows the changes of functions: environments of an old version are retired, and the image
+    """Follows the changes of functions: environments of old fingerprints are retired, and the image
     of a new one is looked for ahead of its first invocation."""
 
     def __init__(self, catalog: Catalog, pool: Pool, find_image: ImageOf, notices: Notices) -> None:
@@ -158,7 +153,7 @@ class _Changes:
         self._notices = notices
 
     def follow(self, name: str) -> None:
-        self._pool.retire_versions(name, _version(self._catalog, name))
+        self._pool.retire_others(name, self._catalog.live.get(name, frozenset()))
         function = self._catalog.find(name)
         if function is not None:
             threading.Thread(target=self._fetch_image, args=(function,), daemon=True).start()

@@ -86,7 +86,7 @@ def open_foundation(given: Given, undo: contextlib.ExitStack) -> Foundation:
     undo.callback(folder.close)
     for sentence in folder.closed:
         given.notices.publish(DataFolderClosed(reason=sentence))
-    reactor = Reactor()
+    reactor = Reactor(given.clock)
     undo.callback(reactor.stop)
     sockets = open_public(settings.host, settings.port)
     for opened in sockets:

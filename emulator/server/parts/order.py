@@ -20,10 +20,6 @@ from emulator.server.parts.build_tasks import TaskParts
 from emulator.server.parts.build_web import WebParts
 from emulator.server.parts.foundation import Foundation
 
-_WRITING = 15.0  # seconds for what may have to wait for the database's lock
-_REMOVING = 40.0  # seconds for all containers; the pool has a limit of its own
-_REQUESTS = 5.0  # seconds that requests under way have once containers are gone
-
 
 class Stage(NamedTuple):
     """A step of the start and what ends it, each None where there is nothing to do."""
@@ -44,15 +40,15 @@ def opened(
 ) -> list[Stage]:
     """Ended also where the start has not come to them: they hold files, ports or the engine."""
     sweep = f"{spec.LABEL}.server={base.folder.label}"
-    flusher, reactor = tasks.log_flusher, base.reactor
+    flusher, reactor, writing = tasks.log_flusher, base.reactor, base.limits.stop_writing
     return [
-        Stage("database", None, lambda: base.store.close(checkpoint=True), _WRITING),
+        Stage("database", None, lambda: base.store.close(checkpoint=True), writing),
         Stage("nonces", None, base.nonces.close),
         Stage("engine", lambda: base.engine.sweep(sweep), base.engine.close),
         Stage("code that is left", lambdas.catalog.tidy, None),
         Stage("tasks that are left", lambda: tasks.rescuer.rescue(timedelta(0)), None),
         Stage("lookout", lookout.start, lookout.stop),
-        Stage("scribe", flusher.start, flusher.stop, _WRITING),
+        Stage("scribe", flusher.start, flusher.stop, writing),
         Stage("reactor", reactor.start, reactor.stop),
         Stage("sockets", None, base.close_sockets),
     ]
@@ -65,26 +61,27 @@ def running(
 
     New work is refused first, then what runs may finish, then its containers go, and last what
     wrote its results."""
-    settle = base.settings.stop_grace
+    settle, limits = base.settings.stop_grace, base.limits
+    writing, requests = limits.stop_writing, limits.stop_requests
     await_idle = _waiter(lambdas, tasks)
     return [
         Stage("engine's watch", lambdas.watch.start, lambdas.watch.stop),
-        Stage("waiting tasks", None, tasks.waiting.stop, _WRITING),
-        Stage("unwritten endings", tasks.unwritten.start, tasks.unwritten.stop, _WRITING),
-        Stage("requests", None, lambda: web.wsgi.stop(_REQUESTS), _REQUESTS + 1.0),
+        Stage("waiting tasks", None, tasks.waiting.stop, writing),
+        Stage("unwritten endings", tasks.unwritten.start, tasks.unwritten.stop, writing),
+        Stage("requests", None, lambda: web.wsgi.stop(requests), requests + 1.0),
         Stage("listener", web.listener.start, web.listener.stop),
         Stage("sweeper", lambdas.sweeper.start, lambdas.sweeper.stop),
-        Stage("retention", tasks.retention.start, tasks.retention.stop, _WRITING),
-        Stage("rescuer", tasks.rescuer.start, tasks.rescuer.stop, _WRITING),
-        Stage("courier", tasks.webhook_sender.start, tasks.webhook_sender.stop, _WRITING),
+        Stage("retention", tasks.retention.start, tasks.retention.stop, writing),
+        Stage("rescuer", tasks.rescuer.start, tasks.rescuer.stop, writing),
+        Stage("courier", tasks.webhook_sender.start, tasks.webhook_sender.stop, writing),
         Stage("keeper", lambdas.reaper.start, lambdas.reaper.stop),
-        Stage("what ran", None, lambda: await_idle(settle), settle + _WRITING),
-        Stage("containers", None, lambdas.pool.stop, _REMOVING),
-        Stage("what runs", None, lambda: await_idle(grace), grace + _WRITING),
+        Stage("what ran", None, lambda: await_idle(settle), settle + writing),
+        Stage("containers", None, lambdas.pool.stop, limits.stop_removing),
+        Stage("what runs", None, lambda: await_idle(grace), grace + writing),
         Stage("invocations", None, lambdas.invoker.close),
-        Stage("dispatcher", tasks.dispatcher.start, tasks.dispatcher.stop, _WRITING),
-        Stage("worker", tasks.worker.start, tasks.worker.stop, _WRITING),
-        Stage("scheduler", tasks.scheduler.start, tasks.scheduler.stop, _WRITING),
+        Stage("dispatcher", tasks.dispatcher.start, tasks.dispatcher.stop, writing),
+        Stage("worker", tasks.worker.start, tasks.worker.stop, writing),
+        Stage("scheduler", tasks.scheduler.start, tasks.scheduler.stop, writing),
         Stage("unpacking", None, base.code.close),
         Stage(
             "credentials",

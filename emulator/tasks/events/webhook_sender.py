@@ -23,10 +23,9 @@ class WebhookSender(Loop):
         self, *, outbox: Outbox, own_ports: Collection[int], clock: Clock, notices: Notices
     ) -> None:
         """`own_ports`: of this server's listeners, which it never calls."""
-        super().__init__(notices)
+        super().__init__(clock, notices)
         self._outbox = outbox
         self._own_ports = own_ports
-        self._clock = clock
         self._caller = webhook_client.WebhookClient()
         self._to_write: Callable[[], None] | None = None
         """What became of the latest delivery: nobody is told twice because a write has failed."""

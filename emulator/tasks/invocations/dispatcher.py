@@ -49,7 +49,7 @@ class Dispatcher(Loop):
         notices: Notices,
     ) -> None:
         """`held`: whether nothing may be begun for now; who ends that wakes the dispatcher."""
-        super().__init__(notices)
+        super().__init__(clock, notices)
         self._backlog = backlog
         self._journal = journal
         self._catalog = catalog
@@ -57,7 +57,6 @@ class Dispatcher(Loop):
         self._unwritten = unwritten
         self._places = places
         self._held = held
-        self._clock = clock
         self._running: set[str] = set()
         self._changed = threading.Condition()
 

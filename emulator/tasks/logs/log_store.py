@@ -16,7 +16,7 @@ from operator import or_
 from peewee import fn
 
 from emulator.base.notices import LoopFailed, Notices
-from emulator.base.timing.clock import to_epoch
+from emulator.base.timing.clock import SystemClock, to_epoch
 from emulator.base.timing.loop import Loop
 from emulator.lambdas.log_line import LogLine
 from emulator.store import statements
@@ -194,7 +194,7 @@ class LogFlusher(Loop):
     name = "scribe"
 
     def __init__(self, *, journal: LogStore, notices: Notices) -> None:
-        super().__init__(notices)
+        super().__init__(SystemClock(), notices)  # a disk knows no other
         self._journal = journal
         journal.hurry = self.wake
 

@@ -23,10 +23,9 @@ class Rescuer(Loop):
     name = "rescuer"
 
     def __init__(self, *, queue: Queue, runner: Runner, clock: Clock, notices: Notices) -> None:
-        super().__init__(notices)
+        super().__init__(clock, notices)
         self._queue = queue
         self._runner = runner
-        self._clock = clock
 
     def run_once(self) -> float:
         self.rescue(_NO_REPORT)

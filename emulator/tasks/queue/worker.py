@@ -35,12 +35,11 @@ class Worker(Loop):
     ) -> None:
         """`places`: how many tasks may run side by side. `held`: whether nothing may be claimed for
         now; who ends that wakes the worker."""
-        super().__init__(notices)
+        super().__init__(clock, notices)
         self._queue = queue
         self._runner = runner
         self._places = places
         self._held = held
-        self._clock = clock
         self._ended: deque[tuple[Run, Outcome]] = deque()  # filled by other threads
         self._busy = 0  # places of tasks that were begun and have not been taken from `_ended`
 

@@ -22,10 +22,9 @@ class Scheduler(Loop):
         clock: Clock,
         notices: Notices,
     ) -> None:
-        super().__init__(notices)
+        super().__init__(clock, notices)
         self._timetable = timetable
         self._wake_worker = wake_worker
-        self._clock = clock
 
     def run_once(self) -> float:
         now = self._clock.now()

@@ -28,9 +28,8 @@ class Unwritten(Loop):
     name = "unwritten"
 
     def __init__(self, *, health: Health, notices: Notices) -> None:
-        super().__init__(notices)
+        super().__init__(SystemClock(), notices)  # a database knows no other
         self._health = health
-        self._clock = SystemClock()
         self._writes: dict[str, Write] = {}  # by what they are about, the oldest first
         self._changed = threading.Condition()
 
