@@ -12,6 +12,7 @@ from emulator.engines.ending import ProgramExit
 from emulator.engines.source import Found
 from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.functions.function import Function
+from emulator.testing.clock import ManualClock
 from tests.support.builders import (
     LIMIT,
     Dock,
@@ -24,7 +25,6 @@ from tests.support.builders import (
     zip_of,
 )
 from tests.support.fake_engine import FakeContainer, FakeEngine, Runtime, serve
-from tests.support.manual_clock import ManualClock
 
 # Starting
 

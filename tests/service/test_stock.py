@@ -14,6 +14,7 @@ import pytest
 from emulator.base.errors import EngineError
 from emulator.base.settings import Settings
 from emulator.engines.engine import ContainerSpec
+from emulator.testing.clock import ManualClock
 from tests.support.builders import (
     LIMIT,
     Dock,
@@ -25,7 +26,6 @@ from tests.support.builders import (
     zip_of,
 )
 from tests.support.fake_engine import FakeContainer, Runtime
-from tests.support.manual_clock import ManualClock
 from tests.support.zips import zipped
 
 MEMORY = 128  # MB, of a function that says nothing else
