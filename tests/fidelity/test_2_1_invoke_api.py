@@ -27,10 +27,11 @@ from emulator.engines.docker.locate import find_engine
 from emulator.lambdas.lifecycle import State
 from emulator.server.app import Emulator
 from emulator.server.provision import ensure_images
+from emulator.testing.clock import ManualClock
 from tests.support.aws import FUNCTIONS, ROLE, ZIP, lambda_client, refused
+from tests.support.builders import recorded
 from tests.support.live import eventually
 from tests.support.live_dock import Deployed, LiveDock
-from tests.support.manual_clock import ManualClock
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
@@ -537,9 +538,8 @@ class Told:
     """What a server tells of a function's events from now on."""
 
     def __init__(self, live: LiveDock, function: Deployed) -> None:
-        self.facts: list[tuple[str, Any]] = []
+        self.facts = recorded(live.emulator.notices)
         self._function = function.name
-        live.emulator.notices.subscribe(lambda *told: self.facts.append(told))
 
     def of(self, name: str) -> list[Any]:
         told = [facts for told, facts in self.facts if told == f"invocation_{name}"]
@@ -574,7 +574,7 @@ def test_2_1_a_failed_event_is_tried_twice_again_and_keeps_its_request_id(
     told = Told(narrow, function)
     answer = post(narrow, function.name, X_Amz_Invocation_Type="Event")
     told.await_ends(1)
-    backlog = narrow.emulator._dispatcher._backlog
+    backlog = narrow.emulator.tasks.event_queue
 
     for number, minutes in ((2, 1), (3, 2)):
         due = backlog.next_due(without=())
@@ -602,4 +602,4 @@ def test_2_1_an_event_is_given_up_after_six_hours(narrow: LiveDock, clock: Manua
 
 def pass_time(narrow: LiveDock, clock: ManualClock, seconds: float) -> None:
     clock.advance(seconds)
-    narrow.emulator._dispatcher.wake()
+    narrow.emulator.tasks.dispatcher.wake()

@@ -133,7 +133,7 @@ def test_the_password_that_a_first_start_makes_signs_in(strict: Dock) -> None:
 
 
 def kept(dock: Dock) -> str:
-    row = UserRow.select().where(UserRow.email == EMAIL).first(dock.emulator._store.db)
+    row = UserRow.select().where(UserRow.email == EMAIL).first(dock.emulator.foundation.store.db)
     return str(row.password)
 
 
@@ -153,7 +153,7 @@ def test_an_old_hash_signs_in_and_is_made_anew(
     old = f"scrypt:{salt}:{key.hex()}"
     if kind == "without parameters":
         UserRow.update(password=old).where(UserRow.email == EMAIL).execute(
-            strict.emulator._store.db
+            strict.emulator.foundation.store.db
         )
     else:
         old = kept(strict)

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from emulator.base.settings import Settings
+from emulator.testing.clock import ManualClock
 from emulator.web.http.wsgi import THREADS
 from tests.service.conftest import StartDock
 from tests.support.builders import Dock, Gate, Json, summary
 from tests.support.fake_engine import Runtime
-from tests.support.manual_clock import ManualClock
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 LARGEST = 6 * 1024 * 1024
@@ -603,7 +603,7 @@ def test_logs_of_a_request_that_has_none_are_a_refusal(dock: Dock) -> None:
 
 def test_the_answer_is_given_also_when_it_cannot_be_recorded(dock: Dock) -> None:
     dock.deploy(echo)
-    dock.emulator._store.db.execute_sql("DROP TABLE api_request")
+    dock.emulator.foundation.store.db.execute_sql("DROP TABLE api_request")
 
     response = dock.get("/api/walnut-table")
 

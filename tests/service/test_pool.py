@@ -12,6 +12,7 @@ from emulator.engines.ending import ProgramExit
 from emulator.engines.source import Found
 from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.functions.function import Function
+from emulator.testing.clock import ManualClock
 from tests.support.builders import (
     LIMIT,
     Dock,
@@ -24,7 +25,6 @@ from tests.support.builders import (
     zip_of,
 )
 from tests.support.fake_engine import FakeContainer, FakeEngine, Runtime, serve
-from tests.support.manual_clock import ManualClock
 
 # Starting
 
@@ -355,10 +355,10 @@ def test_an_idle_environment_is_frozen_and_thawed_before_it_is_offered_an_event(
     (id,) = dock.engine.containers
 
     clock.advance(4.9)
-    dock.emulator._keeper.run_once()
+    dock.emulator.lambdas.reaper.run_once()
     before = dock.states()
     clock.advance(0.1)
-    dock.emulator._keeper.run_once()
+    dock.emulator.lambdas.reaper.run_once()
     frozen = dock.states()
     dock.eventually(lambda: dock.engine.calls)  # the server's own keeper may have come first
     calls = dock.execute().json()["result"]
@@ -408,7 +408,7 @@ def test_as_many_environments_as_are_kept_warm_do_not_expire(
         dock.finish(task)
 
     clock.advance(6000)
-    dock.emulator._keeper.run_once()
+    dock.emulator.lambdas.reaper.run_once()
 
     dock.eventually(lambda: len(dock.engine.containers) == 2)
     dock.eventually(lambda: dock.states() == ["frozen", "frozen"])
@@ -433,7 +433,7 @@ def test_an_environment_that_works_is_not_frozen(start_dock: StartDock, clock: M
     dock.eventually(lambda: gate.waiting)
 
     clock.advance(60)
-    dock.emulator._keeper.run_once()
+    dock.emulator.lambdas.reaper.run_once()
 
     assert dock.states() == ["busy"]
     assert dock.engine.calls == []
@@ -449,10 +449,10 @@ def test_an_environment_that_idles_for_long_is_removed(
 
     for seconds in (5, 594):
         clock.advance(seconds)
-        dock.emulator._keeper.run_once()
+        dock.emulator.lambdas.reaper.run_once()
     before = dock.states()
     clock.advance(6)
-    dock.emulator._keeper.run_once()
+    dock.emulator.lambdas.reaper.run_once()
 
     assert before == ["frozen"]
     dock.eventually(lambda: dock.states() == [])
@@ -557,14 +557,14 @@ def test_slow_pulls_hold_up_no_environment_that_is_there(
     dock.deploy(lambda event, runtime: "done")
     dock.execute()
     dock.eventually(lambda: dock.states() == ["frozen"])
-    image_of = dock.pool.attendant._outfitter._image_of
+    image_of = dock.pool.operations._provisioner._image_of
 
     def pull(function: Function) -> Found:
         if function.name == "oak-chair" and not pulled.wait(LIMIT):
             raise TimeoutError("the other function was held up")
         return image_of(function)
 
-    monkeypatch.setattr(dock.pool.attendant._outfitter, "_image_of", pull)
+    monkeypatch.setattr(dock.pool.operations._provisioner, "_image_of", pull)
     dock.deploy(lambda event, runtime: None, "oak-chair")
     tasks = [dock.create_task("oak-chair") for _ in range(3)]
     dock.eventually(lambda: dock.states().count("starting") == 3)

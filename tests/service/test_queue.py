@@ -16,13 +16,13 @@ from emulator.base.timing.clock import to_epoch
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.code import CodeStore
 from emulator.store.database import Store
-from emulator.store.query import Query
+from emulator.store.query.model import Query
 from emulator.tasks.events.events import Events
 from emulator.tasks.model.task import ZOMBIE, ErrorType, Move, Status, Task, TaskError, new_task
 from emulator.tasks.queue import queue as statements
 from emulator.tasks.queue.ending import Ending
 from emulator.tasks.queue.queue import Queue
-from tests.support.manual_clock import NOON, ManualClock
+from emulator.testing.clock import NOON, ManualClock
 
 LATER = NOON + timedelta(days=1)
 

@@ -14,20 +14,20 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-import cli
 from emulator.base.notices import Notices
 from emulator.base.timing.clock import SystemClock, to_iso
+from emulator.commands import main
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.code import CodeStore
 from emulator.store.database import Store
-from emulator.store.query import Query
+from emulator.store.query.model import Query
 from emulator.store.tables import ScheduleRunRow
 from emulator.tasks.events.events import Events
 from emulator.tasks.model.task import Task
 from emulator.tasks.queue.queue import Queue
 from emulator.tasks.schedules.schedules import Schedules
+from emulator.testing.clock import NOON, ManualClock
 from tests.support.builders import Dock, Json, StartDock, summary
-from tests.support.manual_clock import NOON, ManualClock
 
 UNKNOWN = "0123456789abcdef01234567"
 ROOT = Path(__file__).parents[2]
@@ -59,7 +59,7 @@ def pass_by(dock: Dock, seconds: float) -> None:
     """Time passes, and the scheduler has seen it."""
     assert isinstance(dock.clock, ManualClock)
     dock.clock.advance(seconds)
-    dock.emulator._scheduler.run_once()
+    dock.emulator.tasks.scheduler.run_once()
 
 
 # What callers see
@@ -271,7 +271,7 @@ def set_clock(dock: Dock, seconds: float) -> None:
     """To so much after noon; no time passes."""
     assert isinstance(dock.clock, ManualClock)
     dock.clock.set(NOON + timedelta(seconds=seconds))
-    dock.emulator._scheduler.run_once()
+    dock.emulator.tasks.scheduler.run_once()
 
 
 def test_schedules_go_on_when_the_clock_is_set_back(timed_dock: Dock) -> None:
@@ -327,7 +327,7 @@ def test_forward_and_back_again_makes_no_run_twice(timed_dock: Dock) -> None:
     timed_dock.eventually(lambda: runs(timed_dock) == [iso(0)])
 
     set_clock(timed_dock, HOUR)
-    timed_dock.emulator._worker.wake()
+    timed_dock.emulator.tasks.worker.wake()
     for task in timed_dock.get("/").json()["data"]:
         timed_dock.finish(task["id"])  # one that waits is brought forward: see test_queue.py
     set_clock(timed_dock, 1)
@@ -525,7 +525,7 @@ def test_the_command_creates_lists_and_deletes_schedules(timed_dock: Dock) -> No
     timed_dock.deploy(lambda event, runtime: None)
 
     def taskdock(*words: str) -> str:
-        result = CliRunner().invoke(cli.main, [*words, "--url", timed_dock.emulator.url])
+        result = CliRunner().invoke(main, [*words, "--url", timed_dock.emulator.url])
         assert result.exit_code == 0, result.output
         return result.stdout
 

@@ -36,8 +36,8 @@ from emulator.server.doctor.judges.judge_machine import (
     Room,
 )
 from emulator.server.doctor.shortfalls import shortfalls
-from emulator.server.serve import _welcome
-from tests.support.manual_clock import ManualClock
+from emulator.server.welcome import welcome
+from emulator.testing.clock import ManualClock
 
 GB = 1024**3
 MB = 1024**2
@@ -733,7 +733,7 @@ def test_the_welcome_has_one_line_for_it_if_there_is_anything(
         directory=SimpleNamespace(local=SimpleNamespace(password=None)),
     )
 
-    _welcome(emulator, without)
+    welcome(emulator, without)
 
     lines = [line for line in capsys.readouterr().out.splitlines() if "Degraded" in line]
     assert lines == (["  Degraded      this, that; more: taskdock doctor"] if without else [])

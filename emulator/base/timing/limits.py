@@ -41,3 +41,12 @@ class Limits:
     Runtime clients hold one; the public listener has as many threads."""
     connections_of_function: int = 4 * 64
     """Connections of all containers of a function together, beside the first four of each."""
+
+    # The stop of a server
+
+    stop_writing: float = 15.0
+    """Each part has this time that may have to wait for the database's lock."""
+    stop_removing: float = 40.0
+    """All containers together have this time to be removed; the pool's own limit is below it."""
+    stop_requests: float = 5.0
+    """Requests under way have this time once containers are gone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import ipaddress
 import socket
@@ -17,6 +18,8 @@ from emulator.web.http.connection import Connection
 from emulator.web.http.site import Site
 
 _BACKLOG = 1024
+_TRIES = 10
+"""Ports of the system's choice to try: a port may be free on one address and taken on another."""
 _ROUND = 60.0  # seconds between two checks for idle connections
 _CLOSE_PAUSE = 0.01
 _MAX_ACCEPTED = 64  # connections that are accepted in one turn of the loop
@@ -35,6 +38,13 @@ def open_public(host: str, port: int) -> list[socket.socket]:
     """
     if host != "localhost":
         return [_bind(host, port)]
+    for _ in range(_TRIES - 1 if port == 0 else 0):
+        with contextlib.suppress(StartupError):
+            return _bind_both(port)
+    return _bind_both(port)
+
+
+def _bind_both(port: int) -> list[socket.socket]:
     sockets = [_bind("127.0.0.1", port)]
     try:
         sockets.append(_bind("::1", sockets[0].getsockname()[1]))
