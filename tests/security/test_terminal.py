@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from emulator.base.notices import Notices
-from emulator.client import progress
+from emulator.client.console import progress
 from emulator.engines.standins.standins import Progress as Pulling
 from emulator.server import provision
 from emulator.server.serve import _log_handler
@@ -135,7 +135,7 @@ def test_what_others_say_begins_no_line_of_the_servers_log(
 
 PRINTERS = {
     Path("emulator/base/terminal.py"),
-    Path("emulator/client/output.py"),
+    Path("emulator/client/console/output.py"),
 }
 OWN_WORDS = {
     (

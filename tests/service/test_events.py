@@ -11,8 +11,8 @@ import pytest
 import requests
 from click.testing import CliRunner, Result
 
-import cli
 from emulator.base.timing.clock import to_iso
+from emulator.commands import main
 from emulator.tasks.events import reach, webhook_client
 from emulator.tasks.events.events import Events
 from emulator.tasks.events.outbox import Outbox
@@ -520,7 +520,7 @@ def test_the_sdk_finds_the_service_healthy(dock: Dock) -> None:
 
 @pytest.fixture
 def taskdock(dock: Dock) -> Callable[..., Result]:
-    return lambda *words: CliRunner().invoke(cli.main, [*words, "--url", dock.emulator.url])
+    return lambda *words: CliRunner().invoke(main, [*words, "--url", dock.emulator.url])
 
 
 def test_the_command_subscribes_functions_and_webhooks(

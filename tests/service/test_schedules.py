@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-import cli
 from emulator.base.notices import Notices
 from emulator.base.timing.clock import SystemClock, to_iso
+from emulator.commands import main
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.code import CodeStore
 from emulator.store.database import Store
@@ -525,7 +525,7 @@ def test_the_command_creates_lists_and_deletes_schedules(timed_dock: Dock) -> No
     timed_dock.deploy(lambda event, runtime: None)
 
     def taskdock(*words: str) -> str:
-        result = CliRunner().invoke(cli.main, [*words, "--url", timed_dock.emulator.url])
+        result = CliRunner().invoke(main, [*words, "--url", timed_dock.emulator.url])
         assert result.exit_code == 0, result.output
         return result.stdout
 

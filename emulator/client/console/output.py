@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 import click
@@ -86,6 +86,29 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: st
         _drawn(columns, texts)
     else:
         _aligned([[column.upper() for column in columns], *texts])
+
+
+def listing(
+    found: Sequence[dict[str, Any]],
+    *,
+    as_json: bool,
+    columns: Sequence[str],
+    row: Callable[[dict[str, Any]], Sequence[object]],
+    empty: str,
+) -> None:
+    """What a service has listed: one JSON document, or a table with a `row` of each."""
+    if as_json:
+        document(found)
+    else:
+        table(columns, [row(one) for one in found], empty=empty)
+
+
+def done(answer: object, text: str, *, as_json: bool) -> None:
+    """That something was done: the service's answer for a program, `text` for people."""
+    if as_json:
+        document(answer)
+    else:
+        plain(text)
 
 
 def fields(thing: Mapping[str, object]) -> None:
