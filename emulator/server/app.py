@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from emulator.base import ids
 from emulator.base.errors import EngineError, ForeignFile, StartupError, StorageError
@@ -19,7 +18,7 @@ from emulator.base.files.lookout import Lookout
 from emulator.base.files.own_folder import CREDENTIALS, DATABASE, NONCES
 from emulator.base.health import Health
 from emulator.base.machine import addresses, descriptors
-from emulator.base.notices import Notices
+from emulator.base.notices import Notices, TroubleEnded
 from emulator.base.settings import NetworkChoice, Settings
 from emulator.base.timing.clock import Clock, SystemClock, to_epoch
 from emulator.base.timing.closing import Part, close_all
@@ -43,6 +42,7 @@ from emulator.lambdas.functions.sweeper import Sweeper
 from emulator.lambdas.invoke.invoker import Invoker
 from emulator.lambdas.pool.idle_reaper import IdleReaper
 from emulator.lambdas.pool.pool import Pool
+from emulator.server.notices import DataFolderClosed, ImageMissing
 from emulator.store.database import Store
 from emulator.tasks.api_functions.api_requests import ApiRequests
 from emulator.tasks.events.events import Events
@@ -52,6 +52,7 @@ from emulator.tasks.invocations.dispatcher import Dispatcher
 from emulator.tasks.invocations.event_queue import EventQueue
 from emulator.tasks.invocations.invocations import Invocations
 from emulator.tasks.logs.log_store import LogFlusher, LogStore
+from emulator.tasks.model.notices import ScheduleCreated, TaskFailed
 from emulator.tasks.queue.queue import Queue
 from emulator.tasks.queue.rescuer import Rescuer
 from emulator.tasks.queue.runner import Runner
@@ -119,7 +120,7 @@ class Emulator:
             self._data = self._folder.path
             self._credentials = self._data / CREDENTIALS  # for `taskdock env`, while we run
             for sentence in self._folder.closed:
-                self.notices.publish("data_folder_closed", reason=sentence)
+                self.notices.publish(DataFolderClosed(reason=sentence))
             self._reactor = Reactor(self._clock)
             opened.callback(self._reactor.stop)
             self._sockets = open_public(settings.host, settings.port)
@@ -398,7 +399,7 @@ class Emulator:
             health=self.health,
             notices=notices,
         )
-        notices.subscribe(self._wake_loops)
+        self._wake_loops_by(notices)
         most, turns = descriptors.connections(), Turns()
         runtime_calls = RuntimeApi(self.pool.mailbox)
         runtime = Site(
@@ -524,17 +525,14 @@ class Emulator:
     def _is_held(self) -> bool:
         return self._watch.trouble is not None
 
-    def _wake_loops(self, name: str, facts: dict[str, Any]) -> None:
+    def _wake_loops_by(self, notices: Notices) -> None:
         """A new schedule may be due before the next one was; a failure may have subscribers; what
-        was held may go on."""
-        if name == "schedule_created":
-            self._scheduler.wake()
-        elif name == "task_failed":
-            self._worker.wake()
-            self._courier.wake()
-        elif name == "trouble_ended":
-            self._worker.wake()
-            self._dispatcher.wake()
+        was held may go on when a trouble has ended."""
+        notices.subscribe(ScheduleCreated, lambda _: self._scheduler.wake())
+        notices.subscribe(TaskFailed, lambda _: self._worker.wake())
+        notices.subscribe(TaskFailed, lambda _: self._courier.wake())
+        notices.subscribe(TroubleEnded, lambda _: self._worker.wake())
+        notices.subscribe(TroubleEnded, lambda _: self._dispatcher.wake())
 
     def _version_of(self, name: str) -> str | None:
         function = self.catalog.find(name)
@@ -552,7 +550,7 @@ class Emulator:
             self._find_image(function)
             self.pool.expect(function)
         except EngineError as error:
-            self.notices.publish("image_missing", function=function.name, error=error.message)
+            self.notices.publish(ImageMissing(function=function.name, error=error.message))
 
 
 def _functions(settings: Settings) -> Choice:

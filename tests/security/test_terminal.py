@@ -21,6 +21,7 @@ from emulator.client.console import progress
 from emulator.engines.standins.standins import Progress as Pulling
 from emulator.server import provision
 from emulator.server.serve import _log_handler
+from emulator.tasks.model.notices import TaskFailed
 from tests.support.at_terminal import at_terminal
 from tests.support.builders import Dock
 from tests.support.fake_engine import Runtime
@@ -126,11 +127,12 @@ def test_what_others_say_begins_no_line_of_the_servers_log(
     caplog: pytest.LogCaptureFixture, end: str
 ) -> None:
     with caplog.at_level(logging.INFO, "taskdock"):
-        Notices().publish("task_failed", error=f"walnut{end}task_failed task=another")
+        error = f"walnut{end}task_failed task=another"
+        Notices().publish(TaskFailed(task="oak", error=error))
 
     (line,) = caplog.messages
     assert len(line.splitlines()) == 1
-    assert line.startswith("task_failed error=walnut\\")
+    assert line.startswith("task_failed task=oak error=walnut\\")
 
 
 PRINTERS = {

@@ -17,7 +17,7 @@ import pytest
 import requests
 from flask import Flask
 
-from emulator.base.notices import Notices
+from emulator.base.notices import Notice, Notices
 from emulator.base.settings import Settings
 from emulator.base.timing.clock import Clock
 from emulator.base.timing.limits import Limits
@@ -91,6 +91,13 @@ def summary(response: requests.Response) -> tuple[int, int]:
     return response.status_code, body["code"]
 
 
+def recorded(notices: Notices) -> list[tuple[str, Json]]:
+    """A list that gets the name and the facts of every notice that is published from now on."""
+    found: list[tuple[str, Json]] = []
+    notices.subscribe(Notice, lambda notice: found.append((notice.name, notice.facts)))
+    return found
+
+
 class Dock:
     """One server, by default with a place for every task, and nothing frozen or in stock."""
 
@@ -119,8 +126,7 @@ class Dock:
             give_up=give_up,
         )
         self.pool = self.emulator.pool
-        self.notices: list[tuple[str, Json]] = []
-        self.emulator.notices.subscribe(lambda name, facts: self.notices.append((name, facts)))
+        self.notices = recorded(self.emulator.notices)
         self.emulator.start()
         self._stopped = False
 

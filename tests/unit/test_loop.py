@@ -6,6 +6,7 @@ from emulator.base.notices import Notices
 from emulator.base.timing.clock import Clock
 from emulator.base.timing.loop import AFTER_FAILURE, Loop
 from emulator.testing.clock import ManualClock
+from tests.support.builders import recorded
 
 
 class Unsteady(Loop):
@@ -24,8 +25,8 @@ class Unsteady(Loop):
 
 def test_a_failure_that_stays_the_same_is_told_once() -> None:
     clock = ManualClock()
-    notices, told = Notices(), []
-    notices.subscribe(lambda name, facts: told.append((name, facts["loop"], facts["error"])))
+    notices = Notices()
+    told = recorded(notices)
     unsteady = Unsteady(clock, notices)
 
     unsteady.start()
@@ -34,4 +35,6 @@ def test_a_failure_that_stays_the_same_is_told_once() -> None:
     unsteady.stop()
 
     same, another = ("RuntimeError('the same')", "RuntimeError('another')")
-    assert told == [("loop_failed", "unsteady", error) for error in (same, same, another)]
+    assert told == [
+        ("loop_failed", {"loop": "unsteady", "error": error}) for error in (same, same, another)
+    ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from datetime import datetime
 
-from emulator.base.notices import Notices
+from emulator.base.notices import LoopFailed, Notices
 from emulator.base.timing.clock import Clock
 
 LONGEST_PAUSE = 5.0  # seconds, so that a clock that was set forward is noticed
@@ -65,5 +65,5 @@ class Loop:
             except Exception as error:
                 pause, failure = AFTER_FAILURE, repr(error)
             if failure and failure != published:  # not again each second, however long it lasts
-                self._notices.publish("loop_failed", loop=self.name, error=failure)
+                self._notices.publish(LoopFailed(loop=self.name, error=failure))
             published = failure

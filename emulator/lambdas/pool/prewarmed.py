@@ -24,6 +24,7 @@ from emulator.engines.engine import Container, ContainerSpec, Observer
 from emulator.lambdas.environment.provisioner import Provisioner
 from emulator.lambdas.functions.function import Function
 from emulator.lambdas.lifecycle import State
+from emulator.lambdas.notices import StockFailed
 from emulator.lambdas.pool.prewarmed_container import PrewarmedContainer, RuntimeShape
 from emulator.lambdas.pool.removals import Removals
 from emulator.lambdas.slot import PrewarmLevel, Slot
@@ -269,7 +270,7 @@ class PrewarmPool:
     def _despair(self, kind: RuntimeShape, reason: str) -> None:
         """For a while: the next one would hardly fare better."""
         self._not_before = self._clock.monotonic() + _AFTER_FAILURE
-        self._notices.publish("stock_failed", runtime=kind.runtime, error=reason)
+        self._notices.publish(StockFailed(runtime=kind.runtime, error=reason))
 
     def _remove(self, prepared: PrewarmedContainer) -> None:
         self._going[prepared.id] = prepared

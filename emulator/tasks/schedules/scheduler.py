@@ -7,6 +7,7 @@ from collections.abc import Callable
 from emulator.base.notices import Notices
 from emulator.base.timing.clock import Clock
 from emulator.base.timing.loop import Loop, until
+from emulator.tasks.model.notices import TaskCreated
 from emulator.tasks.schedules.schedules import Schedules
 
 
@@ -29,7 +30,7 @@ class Scheduler(Loop):
         now = self._clock.now()
         made = self._timetable.turn_due(now)
         for task in made:
-            self._notices.publish("task_created", task=task.id, function=task.function_name)
+            self._notices.publish(TaskCreated(task=task.id, function=task.function_name))
         if made:
             self._wake_worker()
         return until(self._timetable.next_due(), now)
