@@ -270,14 +270,14 @@ class Emulator:
         self.pool = Pool(
             engine=WatchedEngine(self._engine, self._watch),
             reactor=self._reactor,
-            outfitter=self._outfitter(),
+            provisioner=self._provisioner(),
             lead=self._lead,
-            current=self._version_of,
+            live=self.catalog.live,
             watch=self._watch,
             budget=budget,
             lone=settings.memory_budget == 0,
             health=self.health,
-            most=settings.max_environments,
+            max_environments=settings.max_environments,
             keep_warm=settings.keep_warm,
             prewarm=settings.prewarm,
             freeze_after=settings.freeze_after,
@@ -491,7 +491,7 @@ class Emulator:
         )
         self._switchboard.lead(peer, letter, connection)
 
-    def _outfitter(self) -> Provisioner:
+    def _provisioner(self) -> Provisioner:
         settings = self.settings
         return Provisioner(
             image_of=self._find_image,
@@ -534,13 +534,9 @@ class Emulator:
         notices.subscribe(TroubleEnded, lambda _: self._worker.wake())
         notices.subscribe(TroubleEnded, lambda _: self._dispatcher.wake())
 
-    def _version_of(self, name: str) -> str | None:
-        function = self.catalog.find(name)
-        return None if function is None else function.version
-
     def _function_changed(self, name: str) -> None:
         function = self.catalog.find(name)
-        self.pool.retire_versions(name, self._version_of(name))
+        self.pool.retire_others(name, self.catalog.live.get(name, frozenset()))
         if function is not None:
             threading.Thread(target=self._fetch_image, args=(function,), daemon=True).start()
 
