@@ -85,7 +85,6 @@ from emulator.web.task_api.status import Report
 
 _WRITING = 15.0  # seconds for what may have to wait for the database's lock
 _REMOVING = 40.0  # seconds for all containers; the pool has a limit of its own
-_REQUESTS = 5.0  # seconds that requests under way have once containers are gone
 
 
 class Emulator:
@@ -108,7 +107,7 @@ class Emulator:
         self.settings = settings
         self.notices = notices or Notices()
         self._clock = clock or SystemClock()
-        self.health = health or Health(clock=self._clock, notices=self.notices)
+        self.health = health or Health(clock=self._clock, notices=self.notices, limits=limits)
         self._engine = engine
         self._image_of = ImagesInUse(image_of)
         self._give_up = give_up
@@ -203,7 +202,7 @@ class Emulator:
 
     def _running(self, grace: float) -> list[Part]:
         """What `start` has started."""
-        settle = self.settings.stop_grace
+        settle, requests = self.settings.stop_grace, self._limits.requests_stop
         return [
             Part("credentials", self._forget_credentials),
             Part("unpacking", self._code.close),
@@ -220,7 +219,7 @@ class Emulator:
             Part("retention", self._retention.stop, _WRITING),
             Part("sweeper", self._sweeper.stop),
             Part("listener", self._public.stop),
-            Part("requests", lambda: self._wsgi.stop(_REQUESTS), _REQUESTS + 1.0),
+            Part("requests", lambda: self._wsgi.stop(requests), requests + 1.0),
             Part("unwritten endings", self._unwritten.stop, _WRITING),
             Part("waiting tasks", self._waiting.stop, _WRITING),
             Part("engine's watch", self._watch.stop),
@@ -262,7 +261,11 @@ class Emulator:
         settings, clock, notices, store = self.settings, self._clock, self.notices, self._store
         self.catalog = Catalog(store=store, code=self._code, clock=clock)
         self.directory = Directory(
-            store=store, clock=clock, functions=_functions(settings), key_of=self._key_of
+            store=store,
+            clock=clock,
+            functions=_functions(settings),
+            key_of=self._key_of,
+            limits=self._limits,
         )
         budget = settings.memory_budget or self._engine.memory * 3 // 4
         self._watch = EngineWatch(engine=self._engine, health=self.health, notices=notices)

@@ -18,6 +18,7 @@ from emulator.base.errors import StartupError
 from emulator.base.notices import Notices
 from emulator.base.settings import Settings
 from emulator.base.timing.closing import Part, close_all
+from emulator.base.timing.limits import Limits
 from emulator.server import app as composition
 from emulator.server.app import Emulator
 from emulator.tasks.events import webhook_client
@@ -137,8 +138,7 @@ def test_after_a_stop_every_task_is_in_the_database_file_itself(dock: Dock) -> N
 def test_requests_that_still_run_cannot_write_where_another_server_may_be(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(composition, "_REQUESTS", 0.05)
-    dock = start_dock()
+    dock = start_dock(limits=Limits(requests_stop=0.05))
     dock.deploy(lambda *_: None)
     inside, go, ended = threading.Event(), threading.Event(), []
     really = dock.emulator.catalog.update
