@@ -1,4 +1,4 @@
-"""A server on the Docker Engine of this machine: finds the engine, and images as they are needed."""
+"""A server on this machine's Docker Engine: finds the engine, and images as they are needed."""
 
 from __future__ import annotations
 

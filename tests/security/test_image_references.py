@@ -12,7 +12,6 @@ from emulator.base.errors import ImageNotAvailable
 from emulator.engines import references
 from emulator.engines.docker.images.images import ImageRequest, Images
 from tests.service.conftest import (  # noqa: F401
-    cheap_passwords,
     shared,
     shared_aws,
     stop_later,

@@ -79,7 +79,13 @@ def _directory(base: Foundation, catalog: Catalog) -> Directory:
         return None if function is None else function.credentials_key
 
     choice = _choice(base.settings)
-    return Directory(store=base.store, clock=base.clock, functions=choice, key_of=key_of)
+    return Directory(
+        store=base.store,
+        clock=base.clock,
+        functions=choice,
+        key_of=key_of,
+        limits=base.limits,
+    )
 
 
 def _choice(settings: Settings) -> Choice:
