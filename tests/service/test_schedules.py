@@ -20,7 +20,7 @@ from emulator.commands import main
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.code import CodeStore
 from emulator.store.database import Store
-from emulator.store.query import Query
+from emulator.store.query.model import Query
 from emulator.store.tables import ScheduleRunRow
 from emulator.tasks.events.events import Events
 from emulator.tasks.model.task import Task
