@@ -1,4 +1,4 @@
-"""A server on this machine's Docker Engine: finds the engine, and images as they are needed."""
+"""A server on the Docker Engine of this machine, with its images as functions need them."""
 
 from __future__ import annotations
 
