@@ -15,9 +15,9 @@ from emulator.identity.account import SERVER, Account, Role, User, require_power
 from emulator.identity.passwords import Passwords, check_new
 from emulator.identity.roles import to_role
 from emulator.store.database import Store
-from emulator.store.find import find
-from emulator.store.query import Query
-from emulator.store.queryable import Field, Fields, Kind
+from emulator.store.query.fields import Field, Fields, Kind
+from emulator.store.query.model import Query
+from emulator.store.query.sqlite import find
 from emulator.store.tables import RoleRow, TokenRow, UserRoleRow, UserRow
 
 _EMAIL = re.compile(r".+@.+\..+")

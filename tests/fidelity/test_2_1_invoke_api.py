@@ -574,7 +574,7 @@ def test_2_1_a_failed_event_is_tried_twice_again_and_keeps_its_request_id(
     told = Told(narrow, function)
     answer = post(narrow, function.name, X_Amz_Invocation_Type="Event")
     told.await_ends(1)
-    backlog = narrow.emulator._dispatcher._backlog
+    backlog = narrow.emulator.tasks.event_queue
 
     for number, minutes in ((2, 1), (3, 2)):
         due = backlog.next_due(without=())

@@ -134,7 +134,7 @@ def test_the_password_that_a_first_start_makes_signs_in(strict: Dock) -> None:
 
 
 def kept(dock: Dock) -> str:
-    row = UserRow.select().where(UserRow.email == EMAIL).first(dock.emulator._store.db)
+    row = UserRow.select().where(UserRow.email == EMAIL).first(dock.emulator.foundation.store.db)
     return str(row.password)
 
 
@@ -154,7 +154,8 @@ def test_an_old_hash_signs_in_and_is_made_anew(start_dock: StartDock, kind: str)
     old = f"scrypt:{salt}:{key.hex()}"
     if kind == "cheaper":
         old = Passwords(Limits(password_cost=PASSWORD_COST)).hashed(OLD)
-    UserRow.update(password=old).where(UserRow.email == EMAIL).execute(strict.emulator._store.db)
+    database = strict.emulator.foundation.store.db
+    UserRow.update(password=old).where(UserRow.email == EMAIL).execute(database)
 
     assert refusal(login(strict, NEW)) == WRONG_PASSWORD
     assert kept(strict) == old

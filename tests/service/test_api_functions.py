@@ -603,7 +603,7 @@ def test_logs_of_a_request_that_has_none_are_a_refusal(dock: Dock) -> None:
 
 def test_the_answer_is_given_also_when_it_cannot_be_recorded(dock: Dock) -> None:
     dock.deploy(echo)
-    dock.emulator._store.db.execute_sql("DROP TABLE api_request")
+    dock.emulator.foundation.store.db.execute_sql("DROP TABLE api_request")
 
     response = dock.get("/api/walnut-table")
 

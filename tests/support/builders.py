@@ -18,6 +18,7 @@ import pytest
 import requests
 from flask import Flask
 
+from emulator.base.errors import StorageError
 from emulator.base.notices import Notice, Notices
 from emulator.base.settings import Settings
 from emulator.base.timing.clock import Clock
@@ -141,15 +142,15 @@ class Dock:
             self.emulator.stop(grace)
 
     def crash(self) -> None:
-        """As if its process had been killed: it takes no task, and ends none that it holds."""
-        self.emulator._scheduler.stop()
-        self.emulator._courier.stop()
-        self.emulator._retention.stop()
-        self.emulator._dispatcher.stop()
-        self.emulator._dispatcher._backlog = None  # type: ignore[assignment]
-        self.emulator._worker.stop()
-        self.emulator._queue._server = "dead"
-        self.emulator._folder.close()
+        """As if its process had been killed: it takes no task, and writes nothing any more."""
+        self.emulator.foundation.store.refuse(StorageError("this server has crashed"))
+        tasks = self.emulator.tasks
+        for loop in (
+            *(tasks.scheduler, tasks.webhook_sender, tasks.retention),
+            *(tasks.dispatcher, tasks.worker),
+        ):
+            loop.stop()
+        self.emulator.foundation.folder.close()
 
     # What callers do
 

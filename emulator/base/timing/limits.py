@@ -17,13 +17,20 @@ class Limits:
     """A runtime has to poll within this time; later, its first invocation restarts it.
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
 
+    # The stop of a server
+
+    stop_writing: float = 15.0
+    """Each part has this time that may have to wait for the database's lock."""
+    stop_removing: float = 40.0
+    """All containers together have this time to be removed; the pool's own limit is below it."""
+    stop_requests: float = 5.0
+    """Requests under way have this time once containers are gone."""
+
     # The server as a whole (emulator/base, emulator/server)
 
     trouble_over: float = 20.0
     """A trouble that nobody sees end, such as a want of descriptors, counts as over when it has not
     been met for so long. So a flood of it is reported once."""
-    requests_stop: float = 5.0
-    """At a stop, requests under way may take so long once the containers are gone."""
 
     # Passwords (emulator/identity)
 
