@@ -25,9 +25,8 @@ from emulator.base.timing.clock import Clock, SystemClock, to_epoch
 from emulator.base.timing.closing import Part, close_all
 from emulator.base.timing.limits import Limits
 from emulator.base.timing.reactor import Reactor
-from emulator.engines.docker.images.images import platform
 from emulator.engines.engine import Engine
-from emulator.engines.source import Found
+from emulator.engines.images import Found, platform
 from emulator.engines.watch import EngineWatch, WatchedEngine
 from emulator.identity.directory import Directory
 from emulator.identity.function_credentials import Choice

@@ -17,27 +17,22 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TextIO
 
 from emulator import __version__
-from emulator.base import ids, terminal
+from emulator.base import terminal
 from emulator.base.errors import DataFolderLost
-from emulator.base.files import own_files, own_folder, places
+from emulator.base.files import own_files, own_folder
 from emulator.base.files.data_folder import made
 from emulator.base.health import Health
 from emulator.base.machine import memory
 from emulator.base.machine.descriptors import raise_limit
 from emulator.base.notices import Notices
-from emulator.base.settings import LIFELINE, ImageChoice, NetworkChoice, Settings
+from emulator.base.settings import LIFELINE, Settings
 from emulator.base.timing.clock import SystemClock
-from emulator.engines.docker.engine import DockerEngine, connect
-from emulator.engines.docker.images.images import Images
-from emulator.engines.docker.locate import find_engine
-from emulator.engines.docker.passages.passages import usual
-from emulator.engines.docker.reaper import Reaper
-from emulator.engines.linux.scratch_disk import DISKS, UNLIMITED, open_scratch
-from emulator.engines.standins.standins import Progress
+from emulator.engines.connect import connect
+from emulator.engines.engine import Engine
+from emulator.engines.images import Progress
 from emulator.identity.directory import ADMINISTRATOR
 from emulator.server.app import Emulator
 from emulator.server.doctor.shortfalls import shortfalls
@@ -56,7 +51,7 @@ def serve(settings: Settings) -> None:
     A second signal ends what still runs, and the process within two seconds; so does the first
     while the server still starts. A third ends it at once. If it has not ended in order by then,
     its exit code is 128 and the signal's number. Containers that are left are the reaper's
-    (`engines/reaper.py`), and all else is the next start's: it is as after a crash.
+    (`engines/docker/reaper.py`), and all else is the next start's: it is as after a crash.
 
     Raises `DataFolderLost` when there was nothing to serve from any more, and what keeps a server
     from starting: `EngineError` or `StartupError`.
@@ -178,51 +173,28 @@ def _leave(failed: bool) -> None:
     os._exit(1 if failed else 0)
 
 
-def _build(settings: Settings, give_up: Callable[[str], object]) -> tuple[Emulator, DockerEngine]:
-    """A server on this machine's Docker Engine, and that engine.
+def _build(settings: Settings, give_up: Callable[[str], object]) -> tuple[Emulator, Engine]:
+    """A server on this machine's engine, and that engine.
 
     Raises `EngineUnreachable` or `StartupError`.
     """
     notices = Notices()
     health = Health(clock=SystemClock(), notices=notices)
-    address = find_engine(os.environ)
-    client = connect(address)
+    connection = connect(os.environ)
     announce = announcer(sys.stderr)
     data = made(settings.data_dir)
     if few := raise_limit():
         announce(Progress(few))
-    cache = places.cache(os.environ, lambda line: announce(Progress(line)))
-    images = Images(
-        client,
-        announce,
-        cache=cache,
-        architecture=settings.architecture,
-        choice=ImageChoice(settings.images),
-    )
-    scratch = open_scratch(data)
-    if isinstance(scratch, str):
-        announce(Progress(f"{UNLIMITED}{scratch}"))
-        health.report(DISKS, f"{UNLIMITED}{scratch}", degraded=True)
-    engine = DockerEngine(
-        client,
-        data / "doors",
-        scratch=None if isinstance(scratch, str) else scratch,
-        reopen_scratch=partial(open_scratch, data),
-        warn=lambda text: announce(Progress(text)),
-        passages=partial(usual, allowed=settings.container_callers),
-        reaper=Reaper(address, ids.word(), health),
-        health=health,
-        network=NetworkChoice(settings.network),
-    )
+    opened = connection.open(settings, data, announce=announce, health=health)
     emulator = Emulator(
         settings,
-        engine=engine,
-        image_of=lambda function: images.find(image_request(function)),
+        engine=opened.engine,
+        image_of=lambda function: opened.images.find(image_request(function)),
         notices=notices,
         health=health,
         give_up=give_up,
     )
-    return emulator, engine
+    return emulator, opened.engine
 
 
 def _listen_to_signals(told: socket.socket) -> None:

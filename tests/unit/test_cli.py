@@ -21,8 +21,7 @@ from emulator.base.timing.clock import SystemClock
 from emulator.client import demo, local_server
 from emulator.client.errors import NotStarted
 from emulator.client.local_server import LocalServer
-from emulator.engines.docker.images.images import ImageStatus, RuntimeStatus
-from emulator.engines.source import Found
+from emulator.engines.images import Found, ImageStatus, RuntimeStatus
 from tests.support.stub_service import StubService
 
 Taskdock = Callable[..., Result]

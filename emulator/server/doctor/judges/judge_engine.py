@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from emulator.engines.docker.facts import EngineFacts, Kind
 from emulator.engines.docker.images.inquiries import Asked
 from emulator.engines.docker.images.registry import Fault
 from emulator.engines.ending import ProgramExit
-from emulator.engines.facts import EngineFacts, Kind
 from emulator.server.doctor.judges.finding import Finding, broken, degraded, ok, unchecked
 
 _MB = 1024 * 1024
