@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime
 
-from emulator.base.notices import Notices
+from emulator.base.notices import Notice, Notices, TroubleBegan, TroubleEnded
 from emulator.base.timing.clock import Clock, SystemClock
 
 _WELL = 20.0  # seconds until what is met now and then is thought to be over: a flood is told once
@@ -48,7 +48,7 @@ class Health:
             if trouble == known:
                 return
             self._troubles[name] = trouble
-        self._publish("trouble_began", what=name, reason=reason)
+        self._publish(TroubleBegan(what=name, reason=reason))
 
     def met(self, name: str, reason: str, loop: asyncio.AbstractEventLoop) -> None:
         """Reports what nobody sees work again: it is over when it has not been met for a while,
@@ -65,13 +65,13 @@ class Health:
         with self._lock:
             known = self._troubles.pop(name, None)
         if known is not None:
-            self._publish("trouble_ended", what=name)
+            self._publish(TroubleEnded(what=name))
 
     def troubles(self) -> list[Trouble]:
         """The oldest first."""
         with self._lock:
             return sorted(self._troubles.values(), key=lambda trouble: trouble.since)
 
-    def _publish(self, name: str, **facts: str) -> None:
+    def _publish(self, notice: Notice) -> None:
         if self._notices is not None:
-            self._notices.publish(name, **facts)
+            self._notices.publish(notice)

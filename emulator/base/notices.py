@@ -1,69 +1,146 @@
-"""Facts about what happened, published once: a log line each, and whoever subscribes.
+"""Notices: typed facts about what happened, published once: a log line each, and subscribers.
 
-A notice is a name in the past tense and plain facts: `publish("task_failed", task=..., error=...)`.
-It is not an event: that word is for the JSON that a function receives.
+A notice is a frozen dataclass, named in the past tense: `publish(TaskFailed(task=..., error=...))`.
+Each kind is in the `notices.py` of the folder that publishes it; this module has those of `base`.
+A notice is not an event: that word is for the JSON that a function receives.
 """
 
 from __future__ import annotations
 
 import logging
+import re
+import threading
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import Any, ClassVar, TypeVar
 
-Subscriber = Callable[[str, dict[str, Any]], None]
+N = TypeVar("N", bound="Notice")
 
 _log = logging.getLogger("taskdock")
-_WARNINGS = frozenset(
-    {
-        "claim_lost",
-        "delivery_failed",
-        "delivery_given_up",
-        "environment_failed",
-        "environment_silent",
-        "image_missing",
-        "invocation_broke",
-        "invocation_given_up",
-        "invocation_postponed",
-        "log_lines_dropped",
-        "loop_failed",
-        "part_hangs",
-        "part_not_ended",
-        "request_broke",
-        "stock_failed",
-        "task_not_marked",
-        "trouble_began",
-        "write_postponed",
-    }
-)
-_QUIET = frozenset({"task_claimed"})
 _LINE_ENDS = frozenset("\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029")  # as `str.splitlines` has them
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """The base of all kinds. The facts of a notice are its fields, in the order of its log line."""
+
+    level: ClassVar[int] = logging.INFO
+    """Of its log line; each kind may have its own."""
+    name: ClassVar[str] = "notice"
+    """The kind in snake case, such as `task_failed`: the first word of its log line."""
+
+    def __init_subclass__(cls) -> None:
+        cls.name = _CAPITAL.sub("_", cls.__name__).lower()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The fields that are not None. A field called by a Python keyword, such as `from_`, has
+        its underscore taken off."""
+        found = ((field.name.rstrip("_"), getattr(self, field.name)) for field in fields(self))
+        return {name: value for name, value in found if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopFailed(Notice):
+    """A turn of the loop has raised `error`; the loop goes on."""
+
+    level = logging.WARNING
+    loop: str
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartHangs(Notice):
+    """A part of the server has not ended within its limit and is left to itself."""
+
+    level = logging.WARNING
+    part: str
+    after: str
+    """The limit with its unit, such as `5 s`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartNotEnded(Notice):
+    """Ending a part of the server has raised `error`; the stop goes on."""
+
+    level = logging.WARNING
+    part: str
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TroubleBegan(Notice):
+    """`what` does not work from now on, or for another reason than before."""
+
+    level = logging.WARNING
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TroubleEnded(Notice):
+    """`what` works again."""
+
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubscriberFailed(Notice):
+    """A subscriber has raised `error` when it was told of `notice`. This one is only logged: the
+    subscriber that failed would fail at it again."""
+
+    level = logging.WARNING
+    notice: str
+    error: str
 
 
 class Notices:
+    """For any thread."""
+
     def __init__(self) -> None:
-        self._subscribers: list[Subscriber] = []
+        self._lock = threading.Lock()
+        self._subscribers: tuple[tuple[type[Notice], Callable[[Any], object]], ...] = ()
 
-    def subscribe(self, subscriber: Subscriber) -> None:
-        """From now on `subscriber(name, facts)` is called, on the publisher's thread."""
-        self._subscribers.append(subscriber)
+    def subscribe(self, kind: type[N], subscriber: Callable[[N], object]) -> Callable[[], None]:
+        """From now on `subscriber(notice)` is called for every notice of this kind, on the
+        publisher's thread; `Notice` means all kinds. The subscriber should return at once.
 
-    def publish(self, name: str, **facts: Any) -> None:
-        level = (
-            logging.WARNING
-            if name in _WARNINGS
-            else logging.DEBUG
-            if name in _QUIET
-            else logging.INFO
-        )
-        if _log.isEnabledFor(level):
-            _log.log(level, "%s %s", name, " ".join(f"{k}={_in_line(v)}" for k, v in facts.items()))
-        for subscriber in self._subscribers:
-            subscriber(name, facts)
+        An exception of the subscriber is logged; it reaches neither the publisher nor the other
+        subscribers. Returns a function that ends the subscription.
+        """
+        entry = (kind, subscriber)
+        with self._lock:
+            self._subscribers = (*self._subscribers, entry)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                self._subscribers = tuple(e for e in self._subscribers if e is not entry)
+
+        return unsubscribe
+
+    def publish(self, notice: Notice) -> None:
+        """Writes the log line, then calls the subscribers; never raises what they raise."""
+        _write(notice)
+        for kind, subscriber in self._subscribers:
+            if isinstance(notice, kind):
+                try:
+                    subscriber(notice)
+                except Exception as error:
+                    _write(SubscriberFailed(notice=notice.name, error=repr(error)))
+
+
+def _write(notice: Notice) -> None:
+    if _log.isEnabledFor(notice.level):
+        facts = " ".join(f"{name}={_in_line(fact)}" for name, fact in notice.facts.items())
+        _log.log(notice.level, "%s %s", notice.name, facts)
 
 
 def _in_line(fact: Any) -> str:
     """Some facts are in others' words, such as a function's error: none may begin a line, which
     would look as if this server had said it."""
+    text = str(fact.value if isinstance(fact, Enum) else fact)
     return "".join(
-        each.encode("unicode_escape").decode() if each in _LINE_ENDS else each for each in str(fact)
+        char.encode("unicode_escape").decode() if char in _LINE_ENDS else char for char in text
     )

@@ -19,9 +19,11 @@ import click
 from emulator.base import resources
 from emulator.base.errors import EngineError, TaskdockError
 from emulator.base.timing.clock import Clock
-from emulator.client import credentials, follow, output, progress, task_config
+from emulator.client import credentials, follow
 from emulator.client.api import FUNCTION_FAILED, Json, TaskService
-from emulator.client.deploy import deploy
+from emulator.client.console import output, progress
+from emulator.client.deployment import task_config
+from emulator.client.deployment.deploy import deploy
 from emulator.client.errors import NotStarted, ServerUnreachable, ServiceError
 from emulator.client.local_server import LocalServer
 

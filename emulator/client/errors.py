@@ -17,7 +17,7 @@ TaskdockError
     ├── NotAllowed
     └── BadPackage
 
-Which exit code belongs to which class: `cli.py`.
+Which exit code belongs to which class: `emulator/commands/group.py`.
 """
 
 from __future__ import annotations

@@ -39,10 +39,9 @@ class EngineWatch(Loop):
     name = "engine-watch"
 
     def __init__(self, *, engine: Engine, health: Health, notices: Notices) -> None:
-        super().__init__(notices)
+        super().__init__(SystemClock(), notices)  # engines know no other
         self._engine = engine
         self._health = health
-        self._clock = SystemClock()  # engines know no other
         self._lock = threading.RLock()  # also while `Health` is told, so that it hears all in order
         self._trouble: str | None = None
         self._silent = False

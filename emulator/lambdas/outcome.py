@@ -13,7 +13,7 @@ from enum import Enum
 
 from emulator.base.errors import EngineError, EngineUnreachable
 from emulator.engines.ending import ProgramExit, StartFault, Step
-from emulator.lambdas import go_words
+from emulator.lambdas import go_messages
 
 MAX_RESPONSE = 6 * 1024 * 1024 + 100  # bytes
 
@@ -118,7 +118,7 @@ def ended(request_id: str, end: ProgramExit) -> Failure:
             "Runtime exited with error: signal: killed",
         )
     if end.signal is not None:
-        why = f"Runtime exited with error: {go_words.signal(end.signal)}"
+        why = f"Runtime exited with error: {go_messages.signal(end.signal)}"
     elif end.code is None:
         why = "Runtime exited with error: signal: killed"
     elif end.code == 0:
@@ -140,9 +140,9 @@ def _why_no_folder(fault: StartFault) -> str:
     """In the words of `simple_bootstrap.go` of AWS's emulator, or else Go's."""
     if not fault.path.startswith("/"):
         return f"the working directory '{fault.path}' is invalid, it needs to be an absolute path"
-    if fault.errno == go_words.ENOENT:
+    if fault.errno == go_messages.ENOENT:
         return f"the working directory doesn't exist: {fault.path}"
-    return f"chdir {fault.path}: {go_words.error(fault.errno)}"
+    return f"chdir {fault.path}: {go_messages.error(fault.errno)}"
 
 
 def _why_no_program(fault: StartFault) -> str:
@@ -150,7 +150,7 @@ def _why_no_program(fault: StartFault) -> str:
         looked_for = "/var/task/bootstrap /opt/bootstrap" if fault.path else ""
         return f"Couldn't find valid bootstrap(s): [{looked_for}]"
     if "/" in fault.path:
-        return f"fork/exec {fault.path}: {go_words.error(fault.errno)}"
+        return f"fork/exec {fault.path}: {go_messages.error(fault.errno)}"
     quoted = json.dumps(fault.path, ensure_ascii=False)
     return f"exec: {quoted}: executable file not found in $PATH"
 

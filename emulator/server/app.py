@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from emulator.base import ids
 from emulator.base.errors import EngineError, ForeignFile, StartupError, StorageError
@@ -19,7 +18,7 @@ from emulator.base.files.lookout import Lookout
 from emulator.base.files.own_folder import CREDENTIALS, DATABASE, NONCES
 from emulator.base.health import Health
 from emulator.base.machine import addresses, descriptors
-from emulator.base.notices import Notices
+from emulator.base.notices import Notices, TroubleEnded
 from emulator.base.settings import NetworkChoice, Settings
 from emulator.base.timing.clock import Clock, SystemClock, to_epoch
 from emulator.base.timing.closing import Part, close_all
@@ -42,6 +41,7 @@ from emulator.lambdas.functions.sweeper import Sweeper
 from emulator.lambdas.invoke.invoker import Invoker
 from emulator.lambdas.pool.idle_reaper import IdleReaper
 from emulator.lambdas.pool.pool import Pool
+from emulator.server.notices import DataFolderClosed, ImageMissing
 from emulator.store.database import Store
 from emulator.tasks.api_functions.api_requests import ApiRequests
 from emulator.tasks.events.events import Events
@@ -51,6 +51,7 @@ from emulator.tasks.invocations.dispatcher import Dispatcher
 from emulator.tasks.invocations.event_queue import EventQueue
 from emulator.tasks.invocations.invocations import Invocations
 from emulator.tasks.logs.log_store import LogFlusher, LogStore
+from emulator.tasks.model.notices import ScheduleCreated, TaskFailed
 from emulator.tasks.queue.queue import Queue
 from emulator.tasks.queue.rescuer import Rescuer
 from emulator.tasks.queue.runner import Runner
@@ -118,8 +119,8 @@ class Emulator:
             self._data = self._folder.path
             self._credentials = self._data / CREDENTIALS  # for `taskdock env`, while we run
             for sentence in self._folder.closed:
-                self.notices.publish("data_folder_closed", reason=sentence)
-            self._reactor = Reactor()
+                self.notices.publish(DataFolderClosed(reason=sentence))
+            self._reactor = Reactor(self._clock)
             opened.callback(self._reactor.stop)
             self._sockets = open_public(settings.host, settings.port)
             opened.callback(self._close_sockets)
@@ -268,14 +269,14 @@ class Emulator:
         self.pool = Pool(
             engine=WatchedEngine(self._engine, self._watch),
             reactor=self._reactor,
-            outfitter=self._outfitter(),
+            provisioner=self._provisioner(),
             lead=self._lead,
-            current=self._version_of,
+            live=self.catalog.live,
             watch=self._watch,
             budget=budget,
             lone=settings.memory_budget == 0,
             health=self.health,
-            most=settings.max_environments,
+            max_environments=settings.max_environments,
             keep_warm=settings.keep_warm,
             prewarm=settings.prewarm,
             freeze_after=settings.freeze_after,
@@ -288,6 +289,7 @@ class Emulator:
             pool=self.pool,
             freeze_after=settings.freeze_after,
             retire_after=settings.retire_after,
+            clock=clock,
             notices=notices,
         )
         own_ports = frozenset({self.port})
@@ -396,7 +398,7 @@ class Emulator:
             health=self.health,
             notices=notices,
         )
-        notices.subscribe(self._wake_loops)
+        self._wake_loops_by(notices)
         most, turns = descriptors.connections(), Turns()
         runtime_calls = RuntimeApi(self.pool.mailbox)
         runtime = Site(
@@ -488,7 +490,7 @@ class Emulator:
         )
         self._switchboard.lead(peer, letter, connection)
 
-    def _outfitter(self) -> Provisioner:
+    def _provisioner(self) -> Provisioner:
         settings = self.settings
         return Provisioner(
             image_of=self._find_image,
@@ -522,25 +524,18 @@ class Emulator:
     def _is_held(self) -> bool:
         return self._watch.trouble is not None
 
-    def _wake_loops(self, name: str, facts: dict[str, Any]) -> None:
+    def _wake_loops_by(self, notices: Notices) -> None:
         """A new schedule may be due before the next one was; a failure may have subscribers; what
-        was held may go on."""
-        if name == "schedule_created":
-            self._scheduler.wake()
-        elif name == "task_failed":
-            self._worker.wake()
-            self._courier.wake()
-        elif name == "trouble_ended":
-            self._worker.wake()
-            self._dispatcher.wake()
-
-    def _version_of(self, name: str) -> str | None:
-        function = self.catalog.find(name)
-        return None if function is None else function.version
+        was held may go on when a trouble has ended."""
+        notices.subscribe(ScheduleCreated, lambda _: self._scheduler.wake())
+        notices.subscribe(TaskFailed, lambda _: self._worker.wake())
+        notices.subscribe(TaskFailed, lambda _: self._courier.wake())
+        notices.subscribe(TroubleEnded, lambda _: self._worker.wake())
+        notices.subscribe(TroubleEnded, lambda _: self._dispatcher.wake())
 
     def _function_changed(self, name: str) -> None:
         function = self.catalog.find(name)
-        self.pool.retire_versions(name, self._version_of(name))
+        self.pool.retire_others(name, self.catalog.live.get(name, frozenset()))
         if function is not None:
             threading.Thread(target=self._fetch_image, args=(function,), daemon=True).start()
 
@@ -550,7 +545,7 @@ class Emulator:
             self._find_image(function)
             self.pool.expect(function)
         except EngineError as error:
-            self.notices.publish("image_missing", function=function.name, error=error.message)
+            self.notices.publish(ImageMissing(function=function.name, error=error.message))
 
 
 def _functions(settings: Settings) -> Choice:

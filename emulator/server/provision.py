@@ -46,7 +46,7 @@ def survey_runtimes(
 ) -> list[RuntimeStatus]:
     """Every runtime of AWS Lambda, and whether its image is here or can be had."""
     images = _images(choice, show)
-    return images.survey({id: _runtime_request(id) for id in runtimes.catalog()})
+    return images.survey({id: _runtime_request(id) for id in runtimes.known()})
 
 
 def ensure_images(

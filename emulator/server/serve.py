@@ -259,21 +259,24 @@ def openness(settings: Settings) -> str:
 def _welcome(emulator: Emulator, without: Sequence[str]) -> None:
     """`without`: what is degraded here, in a few words each."""
     made = _made_at_first(emulator, is_terminal=sys.stdout.isatty())  # before anybody reads on
-    print(f"taskdock {__version__}")
-    print(f"  Task Service  {emulator.url}")
-    print(f"  Data          {emulator.settings.data_dir.resolve()}")
     strict = emulator.settings.auth == "strict"
     meant = "strict, as the real service" if strict else "open, no credentials needed"
     if not (strict or emulator.settings.open_beyond_loopback or is_local(emulator.settings.host)):
         meant = "open to loopback, no credentials needed; who calls from elsewhere signs in"
-    print(f"  Sign-in       {meant}")
     folder = shlex.quote(str(emulator.settings.data_dir))
-    print(f'  Credentials   eval "$(taskdock env --data-dir {folder})"')
-    for line in made:
-        print(line)
+    lines = [
+        f"taskdock {__version__}",
+        f"  Task Service  {emulator.url}",
+        f"  Data          {emulator.settings.data_dir.resolve()}",
+        f"  Sign-in       {meant}",
+        f'  Credentials   eval "$(taskdock env --data-dir {folder})"',
+        *made,
+    ]
     if without:
-        print(f"  Degraded      {', '.join(without)}; more: taskdock doctor")
-    print("  Stop          Ctrl-C", flush=True)
+        lines.append(f"  Degraded      {', '.join(without)}; more: taskdock doctor")
+    lines.append("  Stop          Ctrl-C")
+    # In one piece: tasks that were queued run already, and each has its line in the log.
+    terminal.write_line("\n".join(lines), sys.stdout)
 
 
 def _made_at_first(emulator: Emulator, *, is_terminal: bool) -> list[str]:

@@ -53,11 +53,12 @@ SECONDS = 120
 # As another user: what Python has yet to read of its own may be readable for this one alone.
 AS_SOMEBODY = f"""
 import encodings.idna, os, sys
-import cli, emulator.server.doctor.examination, emulator.server.doctor.judges.report
+import emulator.commands.doctor
+from emulator.commands import main
 os.setgroups([])
 os.setresgid(*[{SOMEBODY}] * 3)
 os.setresuid(*[{SOMEBODY}] * 3)
-cli.main(["doctor", *sys.argv[1:]], prog_name="taskdock")
+main(["doctor", *sys.argv[1:]], prog_name="taskdock")
 """
 
 

@@ -25,8 +25,8 @@ import pwd, sys
 def unknown(*_):
     raise KeyError("no such user")
 pwd.getpwuid = unknown
-import cli
-cli.main(sys.argv[1:], prog_name="taskdock")
+from emulator.commands import main
+main(sys.argv[1:], prog_name="taskdock")
 """
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

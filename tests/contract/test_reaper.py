@@ -24,9 +24,9 @@ from emulator.engines.docker import reaper
 from emulator.engines.docker.images.probe import PROGRAM, Probe
 from emulator.engines.docker.locate import find_engine
 from emulator.engines.docker.reaper import LABEL, Reaper
+from emulator.testing.clock import ManualClock
 from tests.support.builders import eventually
 from tests.support.live import REPOSITORY
-from tests.support.manual_clock import ManualClock
 
 NOWHERE = "unix:///nowhere/docker.sock"
 SERVER = """

@@ -136,7 +136,7 @@ def api() -> Iterator[RuntimeApi]:
         thread.join()
 
 
-RUNTIMES = [runtime for runtime in runtimes.catalog().values() if runtime.standin]
+RUNTIMES = [runtime for runtime in runtimes.known().values() if runtime.standin]
 FAMILIES = {runtime.family: runtime for runtime in RUNTIMES}  # one of each: they share a recipe
 
 

@@ -28,10 +28,11 @@ from emulator.engines.docker.locate import find_engine
 from emulator.lambdas.lifecycle import State
 from emulator.server.app import Emulator
 from emulator.server.provision import ensure_images
+from emulator.testing.clock import ManualClock
 from tests.support.aws import FUNCTIONS, ROLE, ZIP, lambda_client, refused
+from tests.support.builders import recorded
 from tests.support.live import eventually
 from tests.support.live_dock import Deployed, LiveDock
-from tests.support.manual_clock import ManualClock
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
@@ -538,9 +539,8 @@ class Told:
     """What a server tells of a function's events from now on."""
 
     def __init__(self, live: LiveDock, function: Deployed) -> None:
-        self.facts: list[tuple[str, Any]] = []
+        self.facts = recorded(live.emulator.notices)
         self._function = function.name
-        live.emulator.notices.subscribe(lambda *told: self.facts.append(told))
 
     def of(self, name: str) -> list[Any]:
         told = [facts for told, facts in self.facts if told == f"invocation_{name}"]

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from emulator.identity.directory import ADMINISTRATOR
+from emulator.testing.clock import ManualClock
 from tests.sdk.conftest import CLIENT, variables
 from tests.support.builders import Dock, StartDock, base64_of, zip_of
 from tests.support.fake_engine import serve
-from tests.support.manual_clock import ManualClock
 from tests.support.people import administrator
 from tests.support.sdk import Sdk
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-import cli
 from emulator.client import credentials
 from emulator.client.errors import NotWritten
+from emulator.commands import main
 from tests.support.foreign_folder import Trap, hard_link, link, mode, pipe
 from tests.support.live import REPOSITORY
 from tests.support.stub_service import StubService
@@ -42,7 +42,7 @@ def serve(data: Path, url: str) -> dict[str, str]:
 
 
 def env(data: Path, *words: str) -> Result:
-    return CliRunner().invoke(cli.main, ["env", "--data-dir", str(data), *words])
+    return CliRunner().invoke(main, ["env", "--data-dir", str(data), *words])
 
 
 def evaluated(data: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -228,7 +228,7 @@ def test_a_folder_of_the_default_name_that_is_a_link_is_not_read(
     with StubService() as stub:
         serve(data, stub.url)
 
-        result = CliRunner().invoke(cli.main, ["env"])
+        result = CliRunner().invoke(main, ["env"])
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert "is a symbolic link" in result.stderr

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-import cli
-from emulator.client import package, task_config
+from emulator.client.deployment import package, task_config
 from emulator.client.errors import BadPackage, BadTaskConfig
+from emulator.commands import main
 from tests.support.at_terminal import at_terminal
 from tests.support.builders import Dock
 from tests.support.live import REPOSITORY
@@ -35,7 +35,7 @@ def deploy(shared: Dock, monkeypatch: pytest.MonkeyPatch) -> Deploy:
     """Without a terminal, as in CI."""
     monkeypatch.setenv("TASKDOCK_TEST_SECRET", SECRET)
     return lambda *words: CliRunner().invoke(
-        cli.main, ["deploy", *map(str, words), "--url", shared.emulator.url]
+        main, ["deploy", *map(str, words), "--url", shared.emulator.url]
     )
 
 

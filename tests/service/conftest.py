@@ -11,9 +11,9 @@ import pytest
 
 from emulator.identity import passwords
 from emulator.store.database import Store
+from emulator.testing.clock import ManualClock
 from tests.support.aws import echo, lambda_client
 from tests.support.builders import Dock, StartDock
-from tests.support.manual_clock import ManualClock
 
 StopLater = Callable[[Dock], None]
 

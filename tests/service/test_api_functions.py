@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from emulator.base.settings import Settings
+from emulator.testing.clock import ManualClock
 from emulator.web.http.wsgi import THREADS
 from tests.service.conftest import StartDock
 from tests.support.builders import Dock, Gate, Json, summary
 from tests.support.fake_engine import Runtime
-from tests.support.manual_clock import ManualClock
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 LARGEST = 6 * 1024 * 1024

@@ -14,9 +14,9 @@ import pytest
 from emulator.base.timing.clock import SystemClock
 from emulator.base.timing.limits import Limits
 from emulator.engines.ending import ProgramExit, StartFault, Step
+from emulator.testing.clock import ManualClock
 from tests.support.builders import Dock, Gate, Json, StartDock, eventually, summary
 from tests.support.fake_engine import FakeContainer, Runtime, serve
-from tests.support.manual_clock import ManualClock
 
 ID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"

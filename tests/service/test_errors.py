@@ -15,10 +15,10 @@ from requests import PreparedRequest, Request, Response
 from requests_oauthlib import OAuth1
 
 from emulator.identity.directory import ADMINISTRATOR
+from emulator.testing.clock import ManualClock
 from tests.service.conftest import StopLater
 from tests.support.builders import Dock, Gate, Json, base64_of, new_function
 from tests.support.fake_engine import Runtime, serve
-from tests.support.manual_clock import ManualClock
 from tests.support.people import Bearer, Person, administrator, nobody, person, refusal, replaying
 
 T = "/tasks/v1"

@@ -11,16 +11,16 @@ import pytest
 import requests
 from click.testing import CliRunner, Result
 
-import cli
 from emulator.base.timing.clock import to_iso
+from emulator.commands import main
 from emulator.tasks.events import reach, webhook_client
 from emulator.tasks.events.events import Events
 from emulator.tasks.events.outbox import Outbox
 from emulator.tasks.events.webhook_sender import WebhookSender
+from emulator.testing.clock import NOON, ManualClock
 from tests.support.builders import Dock, Json, StartDock, eventually, summary
 from tests.support.fake_engine import Runtime, serve
 from tests.support.hook import Hook, answer
-from tests.support.manual_clock import NOON, ManualClock
 
 UNKNOWN = "0123456789abcdef01234567"
 HERE = reach.Reach(this_machine=True, own_ports=())
@@ -520,7 +520,7 @@ def test_the_sdk_finds_the_service_healthy(dock: Dock) -> None:
 
 @pytest.fixture
 def taskdock(dock: Dock) -> Callable[..., Result]:
-    return lambda *words: CliRunner().invoke(cli.main, [*words, "--url", dock.emulator.url])
+    return lambda *words: CliRunner().invoke(main, [*words, "--url", dock.emulator.url])
 
 
 def test_the_command_subscribes_functions_and_webhooks(

@@ -22,7 +22,7 @@ from emulator.server import app as composition
 from emulator.server.app import Emulator
 from emulator.tasks.events import webhook_client
 from emulator.tasks.events.reach import Reach
-from tests.support.builders import DATABASE, Dock, StartDock, eventually
+from tests.support.builders import DATABASE, Dock, StartDock, eventually, recorded
 from tests.support.fake_engine import FakeEngine
 
 
@@ -74,14 +74,14 @@ def test_whichever_part_of_a_stop_fails_the_others_are_ended(
 
 
 def test_a_part_that_hangs_holds_up_no_other() -> None:
-    over, ended, told = threading.Event(), [], []
+    over, ended = threading.Event(), []
     notices = Notices()
-    notices.subscribe(lambda name, facts: told.append((name, facts["part"])))
+    told = recorded(notices)
 
     close_all([Part("hung", over.wait, 0.01), Part("other", lambda: ended.append(1))], notices)
 
     assert ended == [1]
-    assert told == [("part_hangs", "hung")]
+    assert told == [("part_hangs", {"part": "hung", "after": "0.01 s"})]
     over.set()
 
 

@@ -12,8 +12,8 @@ from emulator.base.errors import ImageNotAvailable
 from emulator.engines.images import Found
 from emulator.lambdas.environment.images_in_use import ImagesInUse
 from emulator.lambdas.functions.function import Function
+from emulator.testing.clock import NOON
 from tests.support.builders import Dock, Json, StartDock
-from tests.support.manual_clock import NOON
 
 AWS = "public.ecr.aws/lambda/python:3.11"
 STANDIN = "taskdock/standin-python:3.11"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 
@@ -14,7 +14,8 @@ from emulator.lambdas.log_line import LogLine
 from emulator.store.database import Store
 from emulator.tasks.logs.invocation_record import InvocationRecord
 from emulator.tasks.logs.log_store import LogBuffer, LogFlusher, LogStore
-from tests.support.manual_clock import NOON
+from emulator.testing.clock import NOON
+from tests.support.builders import recorded
 
 OWNER, OTHER = "a" * 24, "b" * 24
 
@@ -155,9 +156,8 @@ def test_what_cannot_be_written_for_long_is_dropped_before_it_fills_the_memory(
     journal: LogStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("emulator.tasks.logs.log_store._MOST", 100_000)
-    told: list[tuple[str, dict[str, Any]]] = []
     notices = Notices()
-    notices.subscribe(lambda name, facts: told.append((name, facts)))
+    told = recorded(notices)
     scribe = LogFlusher(journal=journal, notices=notices)
     records = [journal.open(f"{number:024x}") for number in range(100)]
 

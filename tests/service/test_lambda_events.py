@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from emulator.base.errors import StorageError
+from emulator.testing.clock import ManualClock
 from tests.support.aws import (
     ARN,
     NAME,
@@ -28,7 +29,6 @@ from tests.support.builders import (
     eventually,
 )
 from tests.support.fake_engine import serve
-from tests.support.manual_clock import ManualClock
 
 Json = dict[str, Any]
 

@@ -12,6 +12,7 @@ from emulator.engines.ending import ProgramExit
 from emulator.engines.images import Found
 from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.functions.function import Function
+from emulator.testing.clock import ManualClock
 from tests.support.builders import (
     LIMIT,
     Dock,
@@ -24,7 +25,6 @@ from tests.support.builders import (
     zip_of,
 )
 from tests.support.fake_engine import FakeContainer, FakeEngine, Runtime, serve
-from tests.support.manual_clock import ManualClock
 
 # Starting
 
@@ -558,14 +558,14 @@ def test_slow_pulls_hold_up_no_environment_that_is_there(
     dock.deploy(lambda event, runtime: "done")
     dock.execute()
     dock.eventually(lambda: dock.states() == ["frozen"])
-    image_of = dock.pool.attendant._outfitter._image_of
+    image_of = dock.pool.operations._provisioner._image_of
 
     def pull(function: Function) -> Found:
         if function.name == "oak-chair" and not pulled.wait(LIMIT):
             raise TimeoutError("the other function was held up")
         return image_of(function)
 
-    monkeypatch.setattr(dock.pool.attendant._outfitter, "_image_of", pull)
+    monkeypatch.setattr(dock.pool.operations._provisioner, "_image_of", pull)
     dock.deploy(lambda event, runtime: None, "oak-chair")
     tasks = [dock.create_task("oak-chair") for _ in range(3)]
     dock.eventually(lambda: dock.states().count("starting") == 3)

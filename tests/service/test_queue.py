@@ -22,7 +22,7 @@ from emulator.tasks.model.task import ZOMBIE, ErrorType, Move, Status, Task, Tas
 from emulator.tasks.queue import queue as statements
 from emulator.tasks.queue.ending import Ending
 from emulator.tasks.queue.queue import Queue
-from tests.support.manual_clock import NOON, ManualClock
+from emulator.testing.clock import NOON, ManualClock
 
 LATER = NOON + timedelta(days=1)
 

@@ -17,6 +17,7 @@ from emulator.tasks.api_functions import api_requests
 from emulator.tasks.retention import retained
 from emulator.tasks.retention.retained import KINDS, Kind
 from emulator.tasks.retention.retention import Retention
+from emulator.testing.clock import NOON, ManualClock
 from tests.support.aws import NAME, echo, facts, lambda_client
 from tests.support.builders import (
     Dock,
@@ -29,7 +30,6 @@ from tests.support.builders import (
     zip_of,
 )
 from tests.support.fake_engine import Runtime
-from tests.support.manual_clock import NOON, ManualClock
 
 DAY = 24 * 60 * 60.0  # seconds
 OWNED = ("task", "task_tag", "api_request", "invocation", "task_log", "event")
@@ -251,6 +251,7 @@ def fill(dock: Dock, tasks: int) -> list[str]:
 
 
 def test_of_too_large_a_database_the_oldest_are_forgotten(small: Dock) -> None:
+    small.emulator._retention.stop()  # what is too much waits until it is tidied
     ids = fill(small, 30)
     small.advance(60)
     assert stored(small)["size"] > stored(small)["limit"] == 1024 * 1024
@@ -332,6 +333,7 @@ def test_a_piece_is_short_and_a_long_log_takes_many(timed_dock: Dock) -> None:
     task = dock.create_task()
     dock.finish(task)
     dock.eventually(lambda: len(dock.logs(task)) >= 3000)
+    dock.emulator._retention.stop()
     dock.advance(31 * DAY)
 
     tidy(dock, pieces=1)
@@ -478,6 +480,7 @@ def test_a_database_that_refuses_is_told_and_works_again_later(
 ) -> None:
     dock = timed_dock
     one_of_each(dock)
+    dock.emulator._retention.stop()
     dock.advance(31 * DAY)
     with monkeypatch.context() as patch:
         patch.setattr(Retention, "_remove", _refuse)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from emulator.base.timing.clock import to_iso
+from emulator.testing.clock import NOON, ManualClock
 from tests.support.builders import Dock, Json
 from tests.support.fake_engine import Runtime
-from tests.support.manual_clock import NOON, ManualClock
 
 ALWAYS = {"enabled": True}
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-import cli
 from emulator.base.notices import Notices
 from emulator.base.timing.clock import SystemClock, to_iso
+from emulator.commands import main
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.code import CodeStore
 from emulator.store.database import Store
@@ -26,8 +26,8 @@ from emulator.tasks.events.events import Events
 from emulator.tasks.model.task import Task
 from emulator.tasks.queue.queue import Queue
 from emulator.tasks.schedules.schedules import Schedules
+from emulator.testing.clock import NOON, ManualClock
 from tests.support.builders import Dock, Json, StartDock, summary
-from tests.support.manual_clock import NOON, ManualClock
 
 UNKNOWN = "0123456789abcdef01234567"
 ROOT = Path(__file__).parents[2]
@@ -525,7 +525,7 @@ def test_the_command_creates_lists_and_deletes_schedules(timed_dock: Dock) -> No
     timed_dock.deploy(lambda event, runtime: None)
 
     def taskdock(*words: str) -> str:
-        result = CliRunner().invoke(cli.main, [*words, "--url", timed_dock.emulator.url])
+        result = CliRunner().invoke(main, [*words, "--url", timed_dock.emulator.url])
         assert result.exit_code == 0, result.output
         return result.stdout
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from emulator import __version__
 from emulator.base.timing.clock import to_iso
+from emulator.testing.clock import NOON, ManualClock
 from tests.support.builders import Dock, Gate, Json, StartDock
-from tests.support.manual_clock import NOON, ManualClock
 
 
 def status(dock: Dock) -> Json:

@@ -14,6 +14,7 @@ import pytest
 from emulator.base.errors import EngineError
 from emulator.base.settings import Settings
 from emulator.engines.engine import ContainerSpec
+from emulator.testing.clock import ManualClock
 from tests.support.builders import (
     LIMIT,
     Dock,
@@ -25,7 +26,6 @@ from tests.support.builders import (
     zip_of,
 )
 from tests.support.fake_engine import FakeContainer, Runtime
-from tests.support.manual_clock import ManualClock
 from tests.support.zips import zipped
 
 MEMORY = 128  # MB, of a function that says nothing else
@@ -408,13 +408,13 @@ def test_what_has_lost_its_room_while_its_image_was_fetched_is_not_made(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dock, made = start_dock(prewarm=1, memory_budget=200), Event()
-    prepare = dock.pool.attendant._outfitter.prepare
+    prepare = dock.pool.operations._provisioner.prepare
 
     def prepare_later(*args: Any) -> ContainerSpec:
         made.wait(LIMIT)
         return prepare(*args)
 
-    monkeypatch.setattr(dock.pool.attendant._outfitter, "prepare", prepare_later)
+    monkeypatch.setattr(dock.pool.operations._provisioner, "prepare", prepare_later)
     dock.deploy(lambda event, runtime: "done")
     dock.eventually(lambda: dock.pool._stock._making)
     dock.deploy(lambda event, runtime: "done", "oak-chair", memoryLimit=150)
@@ -470,7 +470,7 @@ def test_a_fault_while_one_is_prepared_is_told_and_not_tried_all_the_time(
     def fail(*_: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(stocked.pool.attendant._outfitter, "prepare", fail)
+    monkeypatch.setattr(stocked.pool.operations._provisioner, "prepare", fail)
     stocked.deploy(lambda event, runtime: "done")
     stocked.eventually(lambda: any(name == "stock_failed" for name, _ in stocked.notices))
 
@@ -487,7 +487,7 @@ def test_a_prepared_container_that_gets_no_code_is_removed_and_fails_one_call_al
     stocked.deploy(lambda event, runtime: "done")
     (prepared,) = await_stock(stocked)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stocked.pool.attendant._outfitter, "assign", _fail)
+        patch.setattr(stocked.pool.operations._provisioner, "assign", _fail)
         assert stocked.execute().status_code == 400
 
     stocked.eventually(lambda: prepared.id not in stocked.engine.containers)

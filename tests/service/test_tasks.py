@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from emulator.base.timing.clock import to_iso
+from emulator.testing.clock import NOON, ManualClock
 from tests.support.builders import Dock, Gate, Json, StartDock, summary
 from tests.support.fake_engine import Runtime
-from tests.support.manual_clock import NOON, ManualClock
 
 UNKNOWN = "0123456789abcdef01234567"
 

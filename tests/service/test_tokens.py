@@ -10,7 +10,7 @@ from emulator.base.errors import ExpiredAccessToken, NotFound, UnknownAccessToke
 from emulator.identity.account import Application, TokenKind
 from emulator.identity.tokens import ACCESS_LIFE, Tokens
 from emulator.store.database import Store
-from tests.support.manual_clock import ManualClock
+from emulator.testing.clock import ManualClock
 
 ADA, BEN = "a" * 24, "b" * 24
 SECOND = 1.0

@@ -17,20 +17,19 @@ import pytest
 import requests
 from flask import Flask
 
-from emulator.base.notices import Notices
+from emulator.base.notices import Notice, Notices
 from emulator.base.settings import Settings
 from emulator.base.timing.clock import Clock
 from emulator.base.timing.limits import Limits
-from emulator.base.timing.loop import Loop
 from emulator.engines.images import Found
 from emulator.lambdas.functions.function import Function
 from emulator.server.app import Emulator
 from emulator.store.database import Store
+from emulator.testing.clock import ManualClock
 from emulator.web.access.admission import Openness
 from emulator.web.task_api.app import create_app
 from tests.support.answers import watched
 from tests.support.fake_engine import FakeEngine, FakeProgram, Handler, serve
-from tests.support.manual_clock import ManualClock
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -92,6 +91,13 @@ def summary(response: requests.Response) -> tuple[int, int]:
     return response.status_code, body["code"]
 
 
+def recorded(notices: Notices) -> list[tuple[str, Json]]:
+    """A list that gets the name and the facts of every notice that is published from now on."""
+    found: list[tuple[str, Json]] = []
+    notices.subscribe(Notice, lambda notice: found.append((notice.name, notice.facts)))
+    return found
+
+
 class Dock:
     """One server, by default with a place for every task, and nothing frozen or in stock."""
 
@@ -120,8 +126,7 @@ class Dock:
             give_up=give_up,
         )
         self.pool = self.emulator.pool
-        self.notices: list[tuple[str, Json]] = []
-        self.emulator.notices.subscribe(lambda name, facts: self.notices.append((name, facts)))
+        self.notices = recorded(self.emulator.notices)
         self.emulator.start()
         self._stopped = False
 
@@ -220,17 +225,6 @@ class Dock:
         """Lets time pass on the manual clock; returns when all loops that run have seen it."""
         assert isinstance(self.clock, ManualClock), "this needs a ManualClock"
         self.clock.advance(seconds)
-        emulator = self.emulator
-        loops = (
-            emulator._scheduler,
-            emulator._worker,
-            emulator._courier,
-            emulator._dispatcher,
-        )
-        for _ in range(2):  # when the second turn begins, the first has ended
-            for loop in loops:
-                loop.wake()
-            self.eventually(lambda: not any(_is_due(loop) for loop in loops))
 
     def eventually(self, condition: Callable[[], T | None]) -> T:
         return eventually(condition, state=self.state)
@@ -298,11 +292,6 @@ class Gate:
 
     def open(self) -> None:
         self.opened.set()
-
-
-def _is_due(loop: Loop) -> bool:
-    """Whether it was woken and has still to begin its turn."""
-    return loop._wake.is_set() and loop._thread is not None and loop._thread.is_alive()
 
 
 def _has_no_logs(response: requests.Response) -> bool:

@@ -182,7 +182,7 @@ class Deployed:
 
     def retire(self) -> None:
         """Its environments are removed; returns when they are gone."""
-        self._emulator.pool.retire_versions(self.name, None)
+        self._emulator.pool.retire_others(self.name, frozenset())
         eventually(lambda: not self.environments, f"{self.name} has no environment")
 
 

@@ -11,17 +11,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
-import cli
+import emulator
 from emulator.base.errors import TaskdockError
 from emulator.base.settings import ImageChoice
 from emulator.base.timing.clock import SystemClock
 from emulator.client import demo, local_server
 from emulator.client.errors import NotStarted
 from emulator.client.local_server import LocalServer
+from emulator.commands import COMMANDS, main
 from emulator.engines.images import Found, ImageStatus, RuntimeStatus
+from tests.support.live import REPOSITORY
 from tests.support.stub_service import StubService
 
 Taskdock = Callable[..., Result]
@@ -36,7 +39,7 @@ def stub() -> Iterator[StubService]:
 @pytest.fixture
 def taskdock(stub: StubService) -> Taskdock:
     def call(*words: str, stdin: str | None = None, url: str = stub.url) -> Result:
-        return CliRunner().invoke(cli.main, words, input=stdin, env={"TASKDOCK_URL": url})
+        return CliRunner().invoke(main, words, input=stdin, env={"TASKDOCK_URL": url})
 
     return call
 
@@ -698,9 +701,40 @@ def test_the_status_of_no_server_is_a_wrong_call(taskdock: Taskdock) -> None:
 
 
 def test_the_installed_command_runs_this_code(tmp_path: Path) -> None:
-    command = (sys.executable, "-c", "import cli, emulator; print(cli.__file__, emulator.__file__)")
+    command = (sys.executable, "-c", "import emulator; print(emulator.__file__)")
 
     said = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
 
-    folder = Path(cli.__file__).parent
-    assert said.stdout.split() == [str(folder / "cli.py"), str(folder / "emulator" / "__init__.py")]
+    assert said.stdout.strip() == emulator.__file__
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_map_of_commands_says_of_each_what_it_says_itself(name: str) -> None:
+    command = main.get_command(click.Context(main), name)
+
+    assert command is not None
+    assert command.name == name
+    said = (command.help or "").split(". ")[0].split(".\n")[0].rstrip(".")
+    first, *rest = COMMANDS[name].help.rstrip(".").split(": ")
+    assert said.startswith(first.split(",")[0])
+    assert all(part.split(",")[0] in said for part in rest)
+
+
+def test_a_command_imports_nothing_of_another() -> None:
+    script = (
+        "import sys; from emulator.commands import main; main(['version'], standalone_mode=False)"
+    )
+    script += "; print(*[name for name in sys.modules if name.startswith('emulator.')])"
+
+    told = subprocess.run(
+        [sys.executable, "-c", script], cwd=REPOSITORY, check=True, capture_output=True, text=True
+    )
+
+    loaded = told.stdout.split()
+    assert "emulator.commands.server" in loaded
+    assert not [name for name in loaded if name.startswith("emulator.server")]
+    assert "emulator.commands.tasks" not in loaded
+
+
+def test_what_is_installed_has_one_package_at_its_top() -> None:
+    assert 'only-include = ["emulator"]\n' in (REPOSITORY / "pyproject.toml").read_text()

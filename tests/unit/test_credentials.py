@@ -9,8 +9,8 @@ import pytest
 import requests
 from click.testing import CliRunner, Result
 
-import cli
 from emulator.client import credentials
+from emulator.commands import main
 from tests.support.stub_service import StubService
 
 KEYS = {
@@ -33,7 +33,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(data: Path, *words: str, answer: str = "") -> Result:
-    return CliRunner().invoke(cli.main, ["env", "--data-dir", str(data), *words], input=answer)
+    return CliRunner().invoke(main, ["env", "--data-dir", str(data), *words], input=answer)
 
 
 def serve(data: Path, url: str) -> dict[str, str]:

@@ -34,8 +34,8 @@ from emulator.engines.engine import Container, ContainerSpec
 from emulator.engines.launcher.door import Door
 from emulator.engines.launcher.doors import Doors
 from emulator.engines.linux import scratch_disk
+from emulator.testing.clock import ManualClock
 from tests.support.builders import eventually
-from tests.support.manual_clock import ManualClock
 
 _FOLDER = Path(__file__).parents[1] / "data" / "engines"
 HELLO = b"H\0\0\0\x04\0\0\0\x01\0\0\0"

@@ -37,7 +37,7 @@ from emulator.server.doctor.judges.judge_machine import (
 )
 from emulator.server.doctor.shortfalls import shortfalls
 from emulator.server.serve import _welcome
-from tests.support.manual_clock import ManualClock
+from emulator.testing.clock import ManualClock
 
 GB = 1024**3
 MB = 1024**2

@@ -12,7 +12,7 @@ from emulator.base.health import Health
 from emulator.base.notices import Notices
 from emulator.base.timing.loop import LONGEST_PAUSE
 from emulator.engines.watch import EngineWatch
-from tests.support.manual_clock import ManualClock
+from emulator.testing.clock import ManualClock
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Watched:
             health=self.health,
             notices=notices,
         )
-        self.watch._clock = self.clock  # type: ignore[assignment]
+        self.watch._clock = self.clock
 
     @property
     def reasons(self) -> list[str]:

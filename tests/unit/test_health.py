@@ -8,12 +8,18 @@ import pytest
 from emulator.base import health as module
 from emulator.base.health import Health, Trouble
 from emulator.base.notices import Notices
-from tests.support.manual_clock import ManualClock
+from emulator.testing.clock import ManualClock
+from tests.support.builders import recorded
 
 
 @pytest.fixture
-def told() -> list[tuple[str, dict[str, Any]]]:
-    return []
+def notices() -> Notices:
+    return Notices()
+
+
+@pytest.fixture
+def told(notices: Notices) -> list[tuple[str, dict[str, Any]]]:
+    return recorded(notices)
 
 
 @pytest.fixture
@@ -22,9 +28,7 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def health(told: list[tuple[str, dict[str, Any]]], clock: ManualClock) -> Health:
-    notices = Notices()
-    notices.subscribe(lambda name, facts: told.append((name, facts)))
+def health(notices: Notices, clock: ManualClock) -> Health:
     return Health(clock=clock, notices=notices)
 
 

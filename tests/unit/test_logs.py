@@ -12,7 +12,7 @@ from emulator.lambdas.functions.function import Function
 from emulator.lambdas.invoke.platform_log import InvocationLog, Usage
 from emulator.lambdas.log_line import LogLine, message_of
 from emulator.lambdas.outcome import Answer
-from tests.support.manual_clock import NOON, ManualClock
+from emulator.testing.clock import NOON, ManualClock
 
 ID = "8f5a"
 BEFORE = NOON - timedelta(seconds=2)

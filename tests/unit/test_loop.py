@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-
 from emulator.base.notices import Notices
-from emulator.base.timing import loop
-from emulator.base.timing.loop import Loop
-from tests.support.builders import eventually
+from emulator.base.timing.clock import Clock
+from emulator.base.timing.loop import AFTER_FAILURE, Loop
+from emulator.testing.clock import ManualClock
+from tests.support.builders import recorded
 
 
 class Unsteady(Loop):
     name = "unsteady"
 
-    def __init__(self, notices: Notices) -> None:
-        super().__init__(notices)
+    def __init__(self, clock: Clock, notices: Notices) -> None:
+        super().__init__(clock, notices)
         self.turns = 0
 
     def run_once(self) -> float:
@@ -24,15 +23,18 @@ class Unsteady(Loop):
         raise RuntimeError("the same" if self.turns < 8 else "another")
 
 
-def test_a_failure_that_stays_the_same_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "_AFTER_FAILURE", 0.0)
-    notices, told = Notices(), []
-    notices.subscribe(lambda name, facts: told.append((name, facts["loop"], facts["error"])))
-    unsteady = Unsteady(notices)
+def test_a_failure_that_stays_the_same_is_told_once() -> None:
+    clock = ManualClock()
+    notices = Notices()
+    told = recorded(notices)
+    unsteady = Unsteady(clock, notices)
 
     unsteady.start()
-    eventually(lambda: unsteady.turns > 20)
+    while unsteady.turns <= 20:
+        clock.advance(AFTER_FAILURE)
     unsteady.stop()
 
     same, another = ("RuntimeError('the same')", "RuntimeError('another')")
-    assert told == [("loop_failed", "unsteady", error) for error in (same, same, another)]
+    assert told == [
+        ("loop_failed", {"loop": "unsteady", "error": error}) for error in (same, same, another)
+    ]

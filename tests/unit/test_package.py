@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.client import package
+from emulator.client.deployment import package
 from emulator.client.errors import BadPackage
 
 

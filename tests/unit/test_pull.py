@@ -12,7 +12,7 @@ import pytest
 from emulator.engines.docker.images.pull import Layers, Puller, awaited
 from emulator.engines.images import Progress
 from emulator.server.provision import teller
-from tests.support.manual_clock import ManualClock
+from emulator.testing.clock import ManualClock
 
 REF = "public.ecr.aws/lambda/python:3.11"
 LIMIT = 20  # seconds

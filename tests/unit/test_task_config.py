@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from emulator.client import task_config
+from emulator.client.deployment import task_config
+from emulator.client.deployment.task_config import TaskConfig
 from emulator.client.errors import BadTaskConfig
-from emulator.client.task_config import TaskConfig
 
 SMALLEST = {"name": "hello", "path": "src", "entryPoint": "index.handler", "runtime": "python3.12"}
 

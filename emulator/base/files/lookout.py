@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from emulator.base.errors import DataFolderLost
 from emulator.base.health import Health
 from emulator.base.notices import Notices
+from emulator.base.timing.clock import SystemClock
 from emulator.base.timing.loop import Loop
 
 DATA_FOLDER = "data folder"
@@ -30,7 +31,7 @@ class Lookout(Loop):
         """`faults`: each says why what is written would be lost, or None; then `refuse` has nothing
         written any more, and `give_up` is told the reason, once. `look_again`: each clears the
         troubles that are over."""
-        super().__init__(notices)
+        super().__init__(SystemClock(), notices)  # a disk knows no other
         self._faults = faults
         self._refuse = refuse
         self._look_again = look_again

@@ -1,33 +1,84 @@
 """Time: the only module that reads a clock.
 
-Code takes a `Clock` so that tests can hand in one that stands still. Wall-clock times are
-timezone-aware UTC datetimes cut to milliseconds, the Task Service's resolution.
+Code takes a `Clock`, so that a test can hand in one that stands still until the test moves it.
+Wall-clock times are timezone-aware UTC datetimes cut to milliseconds, which is the resolution of
+the Task Service.
 """
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from typing import Protocol
+from typing import Any, Protocol
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
+class Timer(Protocol):
+    """A call that is to come."""
+
+    def cancel(self) -> object:
+        """The call does not come any more. Harmless when the call has come, or was cancelled."""
+
+
 class Clock(Protocol):
+    """The time of the service: one that a server is given, and that a test may move.
+
+    All that a caller would wait for goes by this clock: starts of tasks, retries, schedules,
+    asynchronous events and their age, webhooks, the rescue of lost tasks, retention, the life of
+    tokens, how long a trouble counts, how long an environment idles or is prewarmed.
+
+    Real time is kept for work that another program does meanwhile, whatever this clock says: a
+    function's time limit, its init, the wait for room in memory, starts and stops of containers,
+    the time of an HTTP connection, the stop of a server, and what is paced by a disk or by the
+    engine. Such code uses a `SystemClock` of its own, or the timers of the reactor's event loop.
+    """
+
     def now(self) -> datetime:
         """The wall-clock time, UTC, in whole milliseconds."""
 
     def monotonic(self) -> float:
         """Seconds on a clock that never goes back; only differences mean anything."""
 
+    def call_later(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        seconds: float,
+        callback: Callable[..., object],
+        *arguments: Any,
+    ) -> Timer:
+        """Calls `callback(*arguments)` on the thread of `loop` after so many seconds. To be called
+        on the thread of `loop`."""
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Returns when `event` is set, or after so many seconds; whether `event` is set. For any
+        thread but those of event loops."""
+
 
 class SystemClock:
+    """The time of the machine."""
+
     def now(self) -> datetime:
         return to_milliseconds(datetime.now(timezone.utc))
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def call_later(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        seconds: float,
+        callback: Callable[..., object],
+        *arguments: Any,
+    ) -> Timer:
+        return loop.call_later(seconds, callback, *arguments)
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        return event.wait(seconds)
 
 
 def to_milliseconds(moment: datetime) -> datetime:

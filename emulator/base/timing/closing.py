@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from emulator.base.notices import Notices
+from emulator.base.notices import Notices, PartHangs, PartNotEnded
 
 
 class Part(NamedTuple):
@@ -26,9 +26,9 @@ def close_all(parts: Iterable[Part], notices: Notices) -> None:
         thread.start()
         thread.join(part.limit)
         if thread.is_alive():
-            notices.publish("part_hangs", part=part.name, after=f"{part.limit:g} s")
+            notices.publish(PartHangs(part=part.name, after=f"{part.limit:g} s"))
         for error in failure:
-            notices.publish("part_not_ended", part=part.name, error=repr(error))
+            notices.publish(PartNotEnded(part=part.name, error=repr(error)))
 
 
 def _end(part: Part, failure: list[BaseException]) -> None:

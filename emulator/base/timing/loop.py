@@ -8,10 +8,11 @@ from __future__ import annotations
 import threading
 from datetime import datetime
 
-from emulator.base.notices import Notices
+from emulator.base.notices import LoopFailed, Notices
+from emulator.base.timing.clock import Clock
 
 LONGEST_PAUSE = 5.0  # seconds, so that a clock that was set forward is noticed
-_AFTER_FAILURE = 1.0  # seconds until a failed piece of work is tried again
+AFTER_FAILURE = 1.0  # seconds until a failed piece of work is tried again
 
 
 def until(due: datetime | None, now: datetime, longest: float = LONGEST_PAUSE) -> float:
@@ -22,7 +23,9 @@ def until(due: datetime | None, now: datetime, longest: float = LONGEST_PAUSE) -
 class Loop:
     name = "loop"
 
-    def __init__(self, notices: Notices) -> None:
+    def __init__(self, clock: Clock, notices: Notices) -> None:
+        """The pauses go by `clock`."""
+        self._clock = clock
         self._notices = notices
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -49,14 +52,18 @@ class Loop:
             self._thread.join()
 
     def _run(self) -> None:
-        told = ""
-        while not self._stopping.is_set():
+        pause, published = 0.0, ""
+        while True:
+            # A clock that a test moves knows this thread from its first wait on: before that,
+            # the thread has not read the time.
+            self._clock.wait(self._wake, pause)
+            if self._stopping.is_set():
+                return
             self._wake.clear()
             try:
                 pause, failure = self.run_once(), ""
             except Exception as error:
-                pause, failure = _AFTER_FAILURE, repr(error)
-            if failure and failure != told:  # not again each second, however long it lasts
-                self._notices.publish("loop_failed", loop=self.name, error=failure)
-            told = failure
-            self._wake.wait(pause)
+                pause, failure = AFTER_FAILURE, repr(error)
+            if failure and failure != published:  # not again each second, however long it lasts
+                self._notices.publish(LoopFailed(loop=self.name, error=failure))
+            published = failure

@@ -13,11 +13,15 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from emulator.base.timing.clock import Clock, SystemClock, Timer
+
 T = TypeVar("T")
 
 
 class Reactor:
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        """`clock`: the time of `call_later`. The timers of `loop` itself are real time always."""
+        self._clock = clock or SystemClock()
         self.loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[object]] = set()
         self._asked: set[Future[Any]] = set()  # what other threads wait for
@@ -34,6 +38,11 @@ class Reactor:
             return
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self.loop.call_soon_threadsafe(verb, *arguments)
+
+    def call_later(self, seconds: float, verb: Callable[..., object], *arguments: Any) -> Timer:
+        """Has `verb` called on the reactor's thread after so many seconds of the clock. To be
+        called on the reactor's thread."""
+        return self._clock.call_later(self.loop, seconds, verb, *arguments)
 
     def spawn(self, work: Coroutine[Any, Any, object]) -> None:
         """Has `work` done on the reactor's thread; from any thread. It should not raise."""

@@ -23,6 +23,7 @@ from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.environment.provisioner import Provisioner
 from emulator.lambdas.functions.function import Function
 from emulator.lambdas.lifecycle import Move, State
+from emulator.lambdas.notices import EnvironmentFailed, EnvironmentSilent
 from emulator.lambdas.outcome import Failure, could_not_start
 
 _END_LIMIT = 5.0  # seconds that a runtime has to end when it is stopped
@@ -46,7 +47,7 @@ class Operations:
         self,
         *,
         engine: Engine,
-        outfitter: Provisioner,
+        provisioner: Provisioner,
         reactor: Reactor,
         watch: EngineWatch,
         notices: Notices,
@@ -59,7 +60,7 @@ class Operations:
         self.errands = ThreadPoolExecutor(_ERRANDS, "errand")
         self._making = threading.BoundedSemaphore(_MAKES)
         self._engine = engine
-        self._outfitter = outfitter
+        self._provisioner = provisioner
         self._reactor = reactor
         self._loop = reactor.loop
         self._watch = watch
@@ -79,13 +80,13 @@ class Operations:
             ready = await self._await_init(environment, self._limits.init)
         except EngineError as error:
             self._give_up(environment)
-            self._notices.publish("environment_failed", function=name, error=error.message)
+            self._notices.publish(EnvironmentFailed(function=name, error=error.message))
             return could_not_start(error)
         except BaseException:
             self._give_up(environment)
             raise
         if not ready and environment.overdue:
-            self._notices.publish("environment_silent", function=name, hint=_SILENT)
+            self._notices.publish(EnvironmentSilent(function=name, hint=_SILENT))
         return None
 
     async def _while_it_starts(self, environment: Environment, taking: Awaitable[None]) -> None:
@@ -152,7 +153,7 @@ class Operations:
         await creating
 
     def _outfit(self, environment: Environment) -> ContainerSpec:
-        made, environment.program = self._outfitter.outfit(environment.function, environment.id)
+        made, environment.program = self._provisioner.outfit(environment.function, environment.id)
         environment.image = made.image
         return made
 
@@ -174,7 +175,7 @@ class Operations:
         environment.image = prepared.image
         if environment.retired:  # while it was made; its folder may be gone
             return
-        assigned = self._loop.run_in_executor(self.errands, self._outfitter.assign, function, id)
+        assigned = self._loop.run_in_executor(self.errands, self._provisioner.assign, function, id)
         try:
             environment.program = await assigned
         except EngineError as error:
@@ -207,4 +208,4 @@ class Operations:
             self._tell_of(environment, error)
 
     def _tell_of(self, environment: Environment, error: EngineError) -> None:
-        self._notices.publish("environment_failed", id=environment.id, error=error.message)
+        self._notices.publish(EnvironmentFailed(id=environment.id, error=error.message))

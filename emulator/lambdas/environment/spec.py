@@ -14,6 +14,7 @@ from pathlib import Path
 from emulator.engines.engine import ContainerSpec, Mount, Program
 from emulator.lambdas.arns import REGION, log_stream
 from emulator.lambdas.functions.function import Function, ImageConfig
+from emulator.lambdas.functions.reference import LATEST
 
 LABEL = "dev.taskdock"
 RUNTIME_API, TASK_SERVICE = "r", "t"
@@ -142,7 +143,7 @@ def _variables(function: Function, environment_id: str, now: datetime) -> Mappin
     x_ray = "169.254.79.129" if function.runtime in _BARE else "169.254.100.1"
     variables = {
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_VERSION": LATEST,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_limit),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from emulator.base.health import Health
 from emulator.base.notices import Notices
+from emulator.base.timing.clock import SystemClock
 from emulator.base.timing.loop import Loop
 from emulator.lambdas.functions import tree
 from emulator.lambdas.functions.code import CodeStore
@@ -25,7 +26,7 @@ class Sweeper(Loop):
     name = "sweeper"
 
     def __init__(self, *, code: CodeStore, health: Health, notices: Notices) -> None:
-        super().__init__(notices)
+        super().__init__(SystemClock(), notices)  # a disk knows no other
         self._code = code
         self._health = health
         self._work: Iterator[None] = iter(())

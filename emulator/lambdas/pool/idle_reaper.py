@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from emulator.base.notices import Notices
+from emulator.base.timing.clock import Clock
 from emulator.base.timing.loop import Loop
 from emulator.lambdas.pool.pool import Pool
 
@@ -13,10 +14,16 @@ class IdleReaper(Loop):
     name = "keeper"
 
     def __init__(
-        self, *, pool: Pool, freeze_after: float, retire_after: float, notices: Notices
+        self,
+        *,
+        pool: Pool,
+        freeze_after: float,
+        retire_after: float,
+        clock: Clock,
+        notices: Notices,
     ) -> None:
         """Both are seconds that an environment has idled."""
-        super().__init__(notices)
+        super().__init__(clock, notices)
         self._pool = pool
         self._freeze_after = freeze_after
         self._retire_after = retire_after

@@ -24,6 +24,7 @@ from emulator.engines.engine import Container, ContainerSpec, Observer
 from emulator.lambdas.environment.provisioner import Provisioner
 from emulator.lambdas.functions.function import Function
 from emulator.lambdas.lifecycle import State
+from emulator.lambdas.notices import StockFailed
 from emulator.lambdas.pool.prewarmed_container import PrewarmedContainer, RuntimeShape
 from emulator.lambdas.pool.removals import Removals
 from emulator.lambdas.slot import PrewarmLevel, Slot
@@ -59,7 +60,7 @@ class PrewarmPool:
         self,
         *,
         create: Create,
-        outfitter: Provisioner,
+        provisioner: Provisioner,
         reactor: Reactor,
         starters: Executor,
         removals: Removals,
@@ -75,7 +76,7 @@ class PrewarmPool:
         so many MB more; `changed` is called when what it holds may have become less, or can be had.
         """
         self._create = create
-        self._outfitter = outfitter
+        self._provisioner = provisioner
         self._reactor = reactor
         self._starters = starters
         self._removals = removals
@@ -187,7 +188,7 @@ class PrewarmPool:
             self.discard(id)
 
     def _kind(self, function: Function) -> RuntimeShape | None:
-        if not self._each or not self._outfitter.prepares(function):
+        if not self._each or not self._provisioner.prepares(function):
             return None
         return RuntimeShape(function.runtime or "", function.memory_limit)
 
@@ -233,7 +234,7 @@ class PrewarmPool:
             self._end_making(prepared)
 
     def _outfit(self, prepared: PrewarmedContainer, function: Function) -> ContainerSpec:
-        return self._outfitter.prepare(function, prepared.id)
+        return self._provisioner.prepare(function, prepared.id)
 
     def _make(self, prepared: PrewarmedContainer, spec: ContainerSpec) -> None:
         prepared.image = spec.image
@@ -269,7 +270,7 @@ class PrewarmPool:
     def _despair(self, kind: RuntimeShape, reason: str) -> None:
         """For a while: the next one would hardly fare better."""
         self._not_before = self._clock.monotonic() + _AFTER_FAILURE
-        self._notices.publish("stock_failed", runtime=kind.runtime, error=reason)
+        self._notices.publish(StockFailed(runtime=kind.runtime, error=reason))
 
     def _remove(self, prepared: PrewarmedContainer) -> None:
         self._going[prepared.id] = prepared
@@ -279,7 +280,7 @@ class PrewarmPool:
 
         def remove() -> None:
             prepared.remove()
-            self._outfitter.discard(prepared.id)
+            self._provisioner.discard(prepared.id)
 
         self._removals.remove(prepared.id, remove, partial(self._gone, prepared))
 

@@ -12,6 +12,7 @@ from emulator.base.errors import EngineError
 from emulator.base.health import Health
 from emulator.base.notices import Notices
 from emulator.base.timing.reactor import Reactor
+from emulator.lambdas.notices import EnvironmentFailed
 
 _SIDE_BY_SIDE = 8  # as many as are made, else they would pile up
 _PAUSE = 2.0  # seconds until it is tried again
@@ -61,14 +62,14 @@ class Removals:
             self._reactor.loop.call_later(_PAUSE, self.remove, id, verb, then)
             return
         if problem is not None:  # it is no engine's, and would be the same the next time
-            self._notices.publish("environment_failed", id=id, error=repr(problem))
+            self._notices.publish(EnvironmentFailed(id=id, error=repr(problem)))
         if self._failing.pop(id, None) is not None:
             self._tell()
         then()
 
     def _fails(self, id: str, reason: str) -> None:
         if id not in self._failing:
-            self._notices.publish("environment_failed", id=id, error=reason)
+            self._notices.publish(EnvironmentFailed(id=id, error=reason))
         self._failing[id] = reason
         self._tell()
 

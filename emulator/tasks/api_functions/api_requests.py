@@ -38,6 +38,7 @@ from emulator.tasks.api_functions.gateway_event import GatewayRequest, to_event
 from emulator.tasks.api_functions.gateway_response import GatewayResponse, to_response
 from emulator.tasks.logs.log_store import LogBuffer, LogStore
 from emulator.tasks.model import access, checks
+from emulator.tasks.model.notices import ApiRequestAnswered
 from emulator.tasks.model.task import ErrorType, TaskError
 from emulator.tasks.queue.ending import error_of
 from emulator.tasks.queue.runner import Runner
@@ -164,12 +165,14 @@ class ApiRequests:
             duration=round(duration, 3),
             error=error,
         )
-        facts = {"request": request.id, "function": request.function_name, "status": status}
+        answered = ApiRequestAnswered(
+            request=request.id, function=request.function_name, status=status
+        )
 
         def write() -> None:
             with self._journal.writing([call.record]):
                 self._store.change(_INSERT, statements.to_row(ApiRequestRow, _values(request)))
-            self._notices.publish("api_request_answered", **facts)
+            self._notices.publish(answered)
 
         self._unwritten.write_or_keep(request.id, write)
 

@@ -13,6 +13,7 @@ from emulator.tasks.events import webhook_client
 from emulator.tasks.events.outbox import Delivery, Outbox
 from emulator.tasks.events.reach import Reach
 from emulator.tasks.model import task_json
+from emulator.tasks.model.notices import DeliveryFailed, DeliveryGivenUp, EventDelivered
 
 
 class WebhookSender(Loop):
@@ -22,10 +23,9 @@ class WebhookSender(Loop):
         self, *, outbox: Outbox, own_ports: Collection[int], clock: Clock, notices: Notices
     ) -> None:
         """`own_ports`: of this server's listeners, which it never calls."""
-        super().__init__(notices)
+        super().__init__(clock, notices)
         self._outbox = outbox
         self._own_ports = own_ports
-        self._clock = clock
         self._caller = webhook_client.WebhookClient()
         self._to_write: Callable[[], None] | None = None
         """What became of the latest delivery: nobody is told twice because a write has failed."""
@@ -68,17 +68,17 @@ class WebhookSender(Loop):
 
     def _give_up(self, delivery: Delivery, problem: str) -> None:
         self._outbox.forget(delivery)
-        self._notices.publish("delivery_given_up", **_facts(delivery), error=problem)
+        self._notices.publish(DeliveryGivenUp(**_facts(delivery), error=problem))
 
     def _settle(self, delivery: Delivery, problem: str | None) -> None:
         facts = _facts(delivery)
         if problem is None:
             self._outbox.delivered(delivery)
-            self._notices.publish("event_delivered", **facts)
+            self._notices.publish(EventDelivered(**facts))
         elif self._outbox.failed(delivery, self._clock.now()):
-            self._notices.publish("delivery_failed", **facts, error=problem)
+            self._notices.publish(DeliveryFailed(**facts, error=problem))
         else:
-            self._notices.publish("delivery_given_up", **facts, error=problem)
+            self._notices.publish(DeliveryGivenUp(**facts, error=problem))
 
 
 def _facts(delivery: Delivery) -> dict[str, str]:

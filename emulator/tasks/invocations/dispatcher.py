@@ -19,6 +19,15 @@ from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.outcome import Answer, Cause, Outcome
 from emulator.tasks.invocations.event_queue import Accepted, EventQueue
 from emulator.tasks.logs.log_store import LogBuffer, LogStore
+from emulator.tasks.model.notices import (
+    InvocationBroke,
+    InvocationCompleted,
+    InvocationGivenUp,
+    InvocationPostponed,
+    InvocationReleased,
+    InvocationRetried,
+    InvocationSettled,
+)
 from emulator.tasks.queue.runner import PATIENCE, Runner
 from emulator.tasks.work.unwritten import Unwritten
 
@@ -40,7 +49,7 @@ class Dispatcher(Loop):
         notices: Notices,
     ) -> None:
         """`held`: whether nothing may be begun for now; who ends that wakes the dispatcher."""
-        super().__init__(notices)
+        super().__init__(clock, notices)
         self._backlog = backlog
         self._journal = journal
         self._catalog = catalog
@@ -48,7 +57,6 @@ class Dispatcher(Loop):
         self._unwritten = unwritten
         self._places = places
         self._held = held
-        self._clock = clock
         self._running: set[str] = set()
         self._changed = threading.Condition()
 
@@ -80,7 +88,7 @@ class Dispatcher(Loop):
         try:
             self._attempt(accepted)
         except Exception as error:  # before it was run; it stays in the backlog
-            self._notices.publish("invocation_broke", id=accepted.record.id, error=repr(error))
+            self._notices.publish(InvocationBroke(id=accepted.record.id, error=repr(error)))
         finally:
             with self._changed:
                 self._running.discard(accepted.record.id)
@@ -104,37 +112,37 @@ class Dispatcher(Loop):
 
     def _settle(self, accepted: Accepted, outcome: Outcome, now: datetime, log: LogBuffer) -> None:
         with self._journal.writing([log]):
-            name, facts = self._move(accepted, outcome, now)
-        self._tell(name, accepted, **facts)
+            kind, error = self._move(accepted, outcome, now)
+        self._tell(kind, accepted, error)
 
     def _move(
         self, accepted: Accepted, outcome: Outcome, now: datetime
-    ) -> tuple[str, dict[str, str]]:
-        """The notice that is true when this is committed."""
+    ) -> tuple[type[InvocationSettled], str | None]:
+        """The kind of the notice that is true when this is committed, and its error."""
         attempts = accepted.attempts
         if isinstance(outcome, Answer):
             self._backlog.remove(accepted)
-            return "invocation_completed", {}
+            return InvocationCompleted, None
         if outcome.cause is Cause.STOPPED or (outcome.cause is Cause.UNAVAILABLE and self._held()):
-            return "invocation_released", {}
+            return InvocationReleased, None
         if outcome.cause in (Cause.START, Cause.UNAVAILABLE, Cause.LOST):
             self._backlog.postpone(accepted, accepted.after_refusal(now), attempts=attempts)
-            return "invocation_postponed", {"error": outcome.message}
+            return InvocationPostponed, outcome.message
         if (due := accepted.after_failure(now)) is None:
             self._backlog.remove(accepted)
-            return "invocation_given_up", {"error": outcome.name}
+            return InvocationGivenUp, outcome.name
         self._backlog.postpone(accepted, due, attempts=attempts + 1)
-        return "invocation_retried", {"error": outcome.name}
+        return InvocationRetried, outcome.name
 
     def _give_up(self, accepted: Accepted, why: str) -> None:
         def remove() -> None:
             self._backlog.remove(accepted)
-            self._tell("invocation_given_up", accepted, error=why)
+            self._tell(InvocationGivenUp, accepted, why)
 
         self._unwritten.write_or_keep(accepted.record.id, remove)
 
-    def _tell(self, name: str, accepted: Accepted, **facts: str) -> None:
+    def _tell(self, kind: type[InvocationSettled], accepted: Accepted, error: str | None) -> None:
         record = accepted.record
         self._notices.publish(
-            name, function=record.function_name, request=record.request_id, **facts
+            kind(function=record.function_name, request=record.request_id, error=error)
         )

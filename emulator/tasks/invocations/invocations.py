@@ -21,6 +21,7 @@ from emulator.lambdas.outcome import Outcome
 from emulator.tasks.invocations.event_queue import EventQueue
 from emulator.tasks.logs.invocation_record import InvocationRecord
 from emulator.tasks.logs.log_store import LogStore
+from emulator.tasks.model.notices import FunctionInvoked, InvocationAccepted
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_ACCEPTED_EVENT = 1024 * 1024  # bytes
@@ -89,9 +90,7 @@ class Invocations:
 
         def end(outcome: Outcome) -> None:
             tell(outcome)
-            self._notices.publish(
-                "function_invoked", function=function.name, request=call.request_id
-            )
+            self._notices.publish(FunctionInvoked(function=function.name, request=call.request_id))
 
         self._invoker.begin(
             function,
@@ -107,9 +106,7 @@ class Invocations:
         """Keeps `event` (of `MAX_ACCEPTED_EVENT`) until it has been run; raises `IllegalState`."""
         _check_enabled(function)
         self._backlog.add(self._new_record(function, call), event, call)
-        self._notices.publish(
-            "invocation_accepted", function=function.name, request=call.request_id
-        )
+        self._notices.publish(InvocationAccepted(function=function.name, request=call.request_id))
         self._wake()
 
     def _new_record(self, function: Function, call: Call) -> InvocationRecord:

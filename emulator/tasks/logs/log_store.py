@@ -15,14 +15,15 @@ from operator import or_
 
 from peewee import fn
 
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import to_epoch
+from emulator.base.notices import LoopFailed, Notices
+from emulator.base.timing.clock import SystemClock, to_epoch
 from emulator.base.timing.loop import Loop
 from emulator.lambdas.log_line import LogLine
 from emulator.store import statements
 from emulator.store.database import Store
 from emulator.store.tables import ApiRequestRow, InvocationRow, LogRow, TaskRow
 from emulator.tasks.logs.invocation_record import InvocationRecord, write_invocations
+from emulator.tasks.model.notices import LogLinesDropped
 
 _WRITE_EVERY = 0.3  # seconds
 _MANY = 500  # lines of one owner that are not left waiting
@@ -193,7 +194,7 @@ class LogFlusher(Loop):
     name = "scribe"
 
     def __init__(self, *, journal: LogStore, notices: Notices) -> None:
-        super().__init__(notices)
+        super().__init__(SystemClock(), notices)  # a disk knows no other
         self._journal = journal
         journal.hurry = self.wake
 
@@ -202,7 +203,7 @@ class LogFlusher(Loop):
             self._journal.write_waiting()
         except Exception as error:
             if dropped := self._journal.relieve():
-                self._notices.publish("log_lines_dropped", lines=dropped, error=repr(error))
+                self._notices.publish(LogLinesDropped(lines=dropped, error=repr(error)))
             raise
         return _WRITE_EVERY
 
@@ -212,4 +213,4 @@ class LogFlusher(Loop):
         try:
             self._journal.write_waiting()
         except Exception as error:
-            self._notices.publish("loop_failed", loop=self.name, error=repr(error))
+            self._notices.publish(LoopFailed(loop=self.name, error=repr(error)))

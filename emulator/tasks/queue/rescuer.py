@@ -11,6 +11,7 @@ from datetime import timedelta
 from emulator.base.notices import Notices
 from emulator.base.timing.clock import Clock
 from emulator.base.timing.loop import Loop
+from emulator.tasks.model.notices import TaskFailed, TaskReleased
 from emulator.tasks.queue.queue import Queue
 from emulator.tasks.queue.runner import Runner
 
@@ -22,10 +23,9 @@ class Rescuer(Loop):
     name = "rescuer"
 
     def __init__(self, *, queue: Queue, runner: Runner, clock: Clock, notices: Notices) -> None:
-        super().__init__(notices)
+        super().__init__(clock, notices)
         self._queue = queue
         self._runner = runner
-        self._clock = clock
 
     def run_once(self) -> float:
         self.rescue(_NO_REPORT)
@@ -37,6 +37,6 @@ class Rescuer(Loop):
         ended = self._queue.reclaim(self._clock, after=after, running=running)
         for task in ended:
             if task.error is None:
-                self._notices.publish("task_released", task=task.id)
+                self._notices.publish(TaskReleased(task=task.id))
             else:
-                self._notices.publish("task_failed", task=task.id, error=task.error.name)
+                self._notices.publish(TaskFailed(task=task.id, error=task.error.name))

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from emulator.base.notices import Notices
+from emulator.base.notices import Notice, Notices
 from emulator.base.timing.clock import Clock
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.function import Function, RetryPolicy
@@ -21,6 +21,15 @@ from emulator.lambdas.invoke.invoker import MAX_EVENT, Invoker
 from emulator.lambdas.outcome import Failure, Outcome, broken, not_started
 from emulator.tasks.logs.log_store import LogBuffer, LogStore
 from emulator.tasks.model import task_json
+from emulator.tasks.model.notices import (
+    ClaimLost,
+    InvocationBroke,
+    TaskCompleted,
+    TaskEnded,
+    TaskFailed,
+    TaskReleased,
+    TaskRetried,
+)
 from emulator.tasks.model.task import Move, Task
 from emulator.tasks.queue import ending
 from emulator.tasks.queue.ending import Ending
@@ -30,11 +39,11 @@ from emulator.tasks.work.unwritten import Unwritten
 
 PATIENCE = 300.0  # seconds that a queued task waits for room in memory
 _NO_RETRY = RetryPolicy()
-_NOTICES = {
-    Move.SUCCEEDED: "task_completed",
-    Move.FAILED: "task_failed",
-    Move.RETRIED: "task_retried",
-    Move.RELEASED: "task_released",
+_NOTICES: dict[Move, type[TaskEnded]] = {
+    Move.SUCCEEDED: TaskCompleted,
+    Move.FAILED: TaskFailed,
+    Move.RETRIED: TaskRetried,
+    Move.RELEASED: TaskReleased,
 }
 
 
@@ -116,15 +125,15 @@ class Runner:
         if not ended:
             return self._queue.claim(then_claim, now) if then_claim else []
         with self._journal.writing([run.record for run, _ in ended]):
-            told = [
+            endings = [
                 self._end(run.task, ending.of_queued(run.task, outcome, run.policy), now)
                 for run, outcome in ended
             ]
             claimed = self._queue.claim(then_claim, now) if then_claim else []
         for run, _ in ended:
             self._running.discard(run.task.id)
-        for _, name, facts in told:
-            self._notices.publish(name, **facts)
+        for _, notice in endings:
+            self._notices.publish(notice)
         return claimed
 
     def keep_ending(self, run: Run, outcome: Outcome, problem: Exception) -> None:
@@ -147,9 +156,9 @@ class Runner:
         def write() -> None:
             nonlocal ended
             with self._journal.writing([record]):
-                ended, name, facts = self._end(task, decision, now)
+                ended, notice = self._end(task, decision, now)
             self._running.discard(task.id)
-            self._notices.publish(name, **facts)
+            self._notices.publish(notice)
 
         self._unwritten.write_or_keep(task.id, write)
         return outcome, ended
@@ -179,20 +188,17 @@ class Runner:
         except Exception as error:
             return self._broken(record.owner_id, error)
 
-    def _end(
-        self, task: Task, verdict: Ending, now: datetime
-    ) -> tuple[Task | None, str, dict[str, str]]:
+    def _end(self, task: Task, verdict: Ending, now: datetime) -> tuple[Task | None, Notice]:
         """Also the notice that is true when this is committed."""
         ended = self._queue.end(task, verdict, now)
-        facts = {"task": task.id, "function": task.function_name}
         if ended is None:
-            return None, "claim_lost", facts
-        if verdict.error is not None:
-            facts["error"] = verdict.error.name
-        return ended, _NOTICES[verdict.move], facts
+            return None, ClaimLost(task=task.id, function=task.function_name)
+        error = None if verdict.error is None else verdict.error.name
+        kind = _NOTICES[verdict.move]
+        return ended, kind(task=task.id, function=task.function_name, error=error)
 
     def _broken(self, id: str, error: Exception) -> Failure:
-        self._notices.publish("invocation_broke", id=id, error=repr(error))
+        self._notices.publish(InvocationBroke(id=id, error=repr(error)))
         return broken(error)
 
 

@@ -28,6 +28,7 @@ from emulator.lambdas.outcome import Answer, Cause
 from emulator.store.query import Query
 from emulator.tasks.logs.log_store import LogStore
 from emulator.tasks.model import checks
+from emulator.tasks.model.notices import TaskCanceled, TaskCreated
 from emulator.tasks.model.task import Status, Task
 from emulator.tasks.queue.queue import Queue
 from emulator.tasks.queue.runner import Runner
@@ -87,7 +88,7 @@ class Service:
             function_name, data, priority=priority or 0, by=by, tags=tags, start=start
         )
         self._queue.enqueue(task)
-        self._notices.publish("task_created", task=task.id, function=function_name)
+        self._notices.publish(TaskCreated(task=task.id, function=function_name))
         self._wake()
         return task
 
@@ -98,7 +99,7 @@ class Service:
     def cancel(self, task_id: str) -> None:
         """Raises `BadId`, `NotFound`, or `IllegalState` when it is not new any more."""
         self._queue.cancel(checks.object_id(task_id), self._clock.now())
-        self._notices.publish("task_canceled", task=task_id)
+        self._notices.publish(TaskCanceled(task=task_id))
 
     def execute(
         self, function_name: str, data: dict[str, Any] | None, *, by: Account = NOBODY

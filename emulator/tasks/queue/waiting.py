@@ -12,6 +12,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from emulator.base.notices import Notices
+from emulator.tasks.model.notices import TaskNotMarked
 from emulator.tasks.model.task import Task
 from emulator.tasks.queue.queue import Queue
 
@@ -47,7 +48,7 @@ class WaitingTasks:
         try:
             return self._queue.mark(task, waiting=waiting)
         except Exception as error:
-            self._notices.publish("task_not_marked", task=task.id, error=repr(error))
+            self._notices.publish(TaskNotMarked(task=task.id, error=repr(error)))
             return False
 
 

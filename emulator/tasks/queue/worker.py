@@ -14,6 +14,7 @@ from emulator.base.notices import Notices
 from emulator.base.timing.clock import Clock, SystemClock
 from emulator.base.timing.loop import LONGEST_PAUSE, Loop, until
 from emulator.lambdas.outcome import Outcome
+from emulator.tasks.model.notices import TaskClaimed
 from emulator.tasks.model.task import Task
 from emulator.tasks.queue.queue import Queue
 from emulator.tasks.queue.runner import Run, Runner
@@ -34,12 +35,11 @@ class Worker(Loop):
     ) -> None:
         """`places`: how many tasks may run side by side. `held`: whether nothing may be claimed for
         now; who ends that wakes the worker."""
-        super().__init__(notices)
+        super().__init__(clock, notices)
         self._queue = queue
         self._runner = runner
         self._places = places
         self._held = held
-        self._clock = clock
         self._ended: deque[tuple[Run, Outcome]] = deque()  # filled by other threads
         self._busy = 0  # places of tasks that were begun and have not been taken from `_ended`
 
@@ -49,7 +49,7 @@ class Worker(Loop):
         claimed = self._turn(ended, free) if ended or free else []
         for task in claimed:
             self._busy += 1
-            self._notices.publish("task_claimed", task=task.id, function=task.function_name)
+            self._notices.publish(TaskClaimed(task=task.id, function=task.function_name))
             self._runner.begin(task, self._note_end)
         return self._pause(all_claimed=len(claimed) < free)
 

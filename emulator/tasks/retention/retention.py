@@ -73,7 +73,7 @@ class Retention(Loop):
         `sweep` removes what lies beside the database and is of no more use; it is called now and
         then.
         """
-        super().__init__(notices)
+        super().__init__(clock, notices)
         self._store = store
         self._days = days
         self._limit = megabytes * MIB
@@ -81,7 +81,6 @@ class Retention(Loop):
         self._unwritten = unwritten
         self._longest = timedelta(0)  # of all that were seen: a function that is gone may run on
         self._sweep = sweep
-        self._clock = clock
         self._health = health
         self._offset = self._clock_offset()
         self._mistrusted_until = 0.0
@@ -101,7 +100,7 @@ class Retention(Loop):
         )
 
     def run_once(self) -> float:
-        """Removes one piece, and asks to be called again soon if there was one."""
+        """Removes one piece, and after a rest asks to be called again at once if there was one."""
         began = self._clock.monotonic()
         try:
             busy = self._remove_piece(self._clock.now())
@@ -116,7 +115,9 @@ class Retention(Loop):
         self._pieces += 1
         if self._pieces % _CHECKPOINT == 0:
             size.checkpoint(self._store)
-        return max((self._clock.monotonic() - began) * _REST, _SHORTEST_PAUSE)
+        # A disk is given its rest in real time, whatever the clock says.
+        self._stopping.wait(max((self._clock.monotonic() - began) * _REST, _SHORTEST_PAUSE))
+        return 0.0
 
     def _remove_piece(self, now: datetime) -> bool:
         self._longest = max(self._longest, timedelta(seconds=self._longest_of()))

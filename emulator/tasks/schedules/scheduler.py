@@ -7,6 +7,7 @@ from collections.abc import Callable
 from emulator.base.notices import Notices
 from emulator.base.timing.clock import Clock
 from emulator.base.timing.loop import Loop, until
+from emulator.tasks.model.notices import TaskCreated
 from emulator.tasks.schedules.schedules import Schedules
 
 
@@ -21,16 +22,15 @@ class Scheduler(Loop):
         clock: Clock,
         notices: Notices,
     ) -> None:
-        super().__init__(notices)
+        super().__init__(clock, notices)
         self._timetable = timetable
         self._wake_worker = wake_worker
-        self._clock = clock
 
     def run_once(self) -> float:
         now = self._clock.now()
         made = self._timetable.turn_due(now)
         for task in made:
-            self._notices.publish("task_created", task=task.id, function=task.function_name)
+            self._notices.publish(TaskCreated(task=task.id, function=task.function_name))
         if made:
             self._wake_worker()
         return until(self._timetable.next_due(), now)

@@ -20,6 +20,7 @@ from emulator.store.query import Query
 from emulator.store.queryable import SCHEDULE_FIELDS
 from emulator.store.tables import ScheduleRow, ScheduleRunRow
 from emulator.tasks.model import checks
+from emulator.tasks.model.notices import ScheduleCreated, ScheduleDeleted
 from emulator.tasks.model.task import Task, new_task
 from emulator.tasks.queue.queue import Queue
 from emulator.tasks.schedules.schedule import Schedule, due_run, next_run
@@ -58,7 +59,7 @@ class Schedules:
             update_timestamp=now,
         )
         ScheduleRow.insert(**_to_row(schedule)).execute(self._store.db)
-        self._notices.publish("schedule_created", schedule=schedule.id, function=function_name)
+        self._notices.publish(ScheduleCreated(schedule=schedule.id, function=function_name))
         return schedule
 
     def remove(self, schedule_id: str) -> None:
@@ -69,7 +70,7 @@ class Schedules:
             if not ScheduleRow.delete().where(mine).execute(self._store.db):
                 raise NotFound(f"there is no schedule {schedule_id}")
             ScheduleRunRow.delete().where(runs).execute(self._store.db)
-        self._notices.publish("schedule_deleted", schedule=schedule_id)
+        self._notices.publish(ScheduleDeleted(schedule=schedule_id))
 
     def find(self, query: Query) -> tuple[list[Schedule], int | None]:
         """One page of schedules, and how many there are in all. Raises `BadQuery`."""

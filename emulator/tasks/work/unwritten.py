@@ -13,6 +13,7 @@ from emulator.base.health import Health
 from emulator.base.notices import Notices
 from emulator.base.timing.clock import SystemClock
 from emulator.base.timing.loop import LONGEST_PAUSE, Loop
+from emulator.tasks.model.notices import WritePostponed
 
 NAME = "results"  # of the trouble
 _AGAIN = 1.0  # seconds between two tries
@@ -27,9 +28,8 @@ class Unwritten(Loop):
     name = "unwritten"
 
     def __init__(self, *, health: Health, notices: Notices) -> None:
-        super().__init__(notices)
+        super().__init__(SystemClock(), notices)  # a database knows no other
         self._health = health
-        self._clock = SystemClock()
         self._writes: dict[str, Write] = {}  # by what they are about, the oldest first
         self._changed = threading.Condition()
 
@@ -52,7 +52,7 @@ class Unwritten(Loop):
         """`owner` has one write at most; it has just failed for `problem`."""
         with self._changed:
             self._writes[owner] = write
-        self._notices.publish("write_postponed", id=owner, error=repr(problem))
+        self._notices.publish(WritePostponed(id=owner, error=repr(problem)))
         self._report(problem)
         self.wake()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import ipaddress
 import socket
@@ -17,6 +18,9 @@ from emulator.web.http.connection import Connection
 from emulator.web.http.site import Site
 
 _BACKLOG = 1024
+_TRIES = (
+    10  # ports of the system's choice, which are free on one address and may be taken on another
+)
 _IDLE = 3600  # seconds that a connection is kept between two requests
 _ROUND = 60.0  # seconds between two looks at that
 _MUCH = 16 * 1024 * 1024  # bytes that came: when they have been worked off, memory is given back
@@ -39,6 +43,13 @@ def open_public(host: str, port: int) -> list[socket.socket]:
     """
     if host != "localhost":
         return [_bind(host, port)]
+    for _ in range(_TRIES - 1 if port == 0 else 0):
+        with contextlib.suppress(StartupError):
+            return _bind_both(port)
+    return _bind_both(port)
+
+
+def _bind_both(port: int) -> list[socket.socket]:
     sockets = [_bind("127.0.0.1", port)]
     try:
         sockets.append(_bind("::1", sockets[0].getsockname()[1]))

@@ -15,6 +15,7 @@ from emulator.base import ids
 from emulator.base.errors import CallerError, TaskdockError
 from emulator.base.notices import Notices
 from emulator.lambdas.functions.catalog import Catalog
+from emulator.web.common.notices import RequestBroke
 from emulator.web.lambda_api import problems
 from emulator.web.lambda_api.function_names import Names
 from emulator.web.lambda_api.functions import Functions, serve_functions
@@ -73,14 +74,14 @@ def blueprint(
     @api.errorhandler(TaskdockError)
     def explain(error: TaskdockError) -> Response:
         if not isinstance(error, CallerError):
-            notices.publish("request_broke", path=request.path, error=error.message)
+            notices.publish(RequestBroke(path=request.path, error=error.message))
         return problems.answer(error)
 
     @api.errorhandler(Exception)
     def break_down(error: Exception) -> Response:
         if isinstance(error, HTTPException):  # the connection's, such as a body that is cut off
             return problems.answer(Refusal("SerializationException", str(error.description)))
-        notices.publish("request_broke", path=request.path, error=repr(error))
+        notices.publish(RequestBroke(path=request.path, error=repr(error)))
         return problems.break_down()
 
     return api

@@ -21,15 +21,17 @@ from emulator.base.errors import CallerError, TaskdockError
 from emulator.base.notices import Notices
 from emulator.base.timing.reactor import Reactor
 from emulator.lambdas.functions.function import Function
+from emulator.lambdas.functions.reference import LATEST
 from emulator.lambdas.invoke.invocation import Call
 from emulator.lambdas.invoke.invoker import MAX_EVENT
 from emulator.lambdas.outcome import Answer, Cause
 from emulator.tasks.invocations.invocations import MAX_ACCEPTED_EVENT, Invocations, Invoked
 from emulator.web.access import authentication
 from emulator.web.access.admission import OURS, Openness
+from emulator.web.common.notices import RequestBroke
 from emulator.web.http.messages import JSON, PendingReply, Reply, Request
 from emulator.web.lambda_api import problems
-from emulator.web.lambda_api.function_names import LATEST, Names, named
+from emulator.web.lambda_api.function_names import Names, named
 from emulator.web.lambda_api.model import validation
 from emulator.web.lambda_api.problems import Refusal
 
@@ -171,9 +173,9 @@ class InvokeApi:
     def _refusal(self, request: Request, error: Exception) -> Reply:
         if isinstance(error, TaskdockError):
             if not isinstance(error, CallerError):
-                self._notices.publish("request_broke", path=request.path, error=error.message)
+                self._notices.publish(RequestBroke(path=request.path, error=error.message))
             return reply_of(problems.answer(error))
-        self._notices.publish("request_broke", path=request.path, error=repr(error))
+        self._notices.publish(RequestBroke(path=request.path, error=repr(error)))
         return reply_of(problems.break_down())
 
 

@@ -25,6 +25,7 @@ from emulator.web.access.admission import OURS, Openness
 from emulator.web.access.authentication import caller
 from emulator.web.access.nonces import Nonces
 from emulator.web.common import listing, problems, registries, requests, rql
+from emulator.web.common.notices import RequestBroke
 from emulator.web.identity_api.tokens import auth
 from emulator.web.identity_api.users import roles, users
 from emulator.web.lambda_api import app as lambda_api
@@ -86,7 +87,7 @@ def create_app(
     @app.errorhandler(TaskdockError)
     def explain(error: TaskdockError) -> tuple[Json, int]:
         if not isinstance(error, CallerError):
-            notices.publish("request_broke", path=request.path, error=error.message)
+            notices.publish(RequestBroke(path=request.path, error=error.message))
         return problems.answer(error)
 
     @app.errorhandler(HTTPException)
@@ -98,7 +99,7 @@ def create_app(
 
     @app.errorhandler(Exception)
     def break_down(error: Exception) -> tuple[Json, int]:
-        notices.publish("request_broke", path=request.path, error=repr(error))
+        notices.publish(RequestBroke(path=request.path, error=repr(error)))
         return problems.http_answer(500, "there was an internal error; taskdock's log has more")
 
     return app

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 import click
@@ -58,11 +58,11 @@ def _kept(stream: TextIO) -> bool | None:
 def say(text: str = "") -> None:
     """A line for people on stdout, styled on a terminal.
 
-    By print(), because progress bars put something in the place of sys.stdout to stay below it,
-    which click.echo() would get round.
+    To sys.stdout, because progress bars put something in its place to stay below it, which
+    click.echo() would get round.
     """
     styled = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    print(terminal.shown(text if styled else click.unstyle(text), sys.stdout), flush=True)
+    terminal.write_line(text if styled else click.unstyle(text), sys.stdout)
 
 
 def message(text: str, *, terminal: bool) -> str:
@@ -86,6 +86,29 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: st
         _drawn(columns, texts)
     else:
         _aligned([[column.upper() for column in columns], *texts])
+
+
+def listing(
+    found: Sequence[dict[str, Any]],
+    *,
+    as_json: bool,
+    columns: Sequence[str],
+    row: Callable[[dict[str, Any]], Sequence[object]],
+    empty: str,
+) -> None:
+    """What a service has listed: one JSON document, or a table with a `row` of each."""
+    if as_json:
+        document(found)
+    else:
+        table(columns, [row(one) for one in found], empty=empty)
+
+
+def done(answer: object, text: str, *, as_json: bool) -> None:
+    """That something was done: the service's answer for a program, `text` for people."""
+    if as_json:
+        document(answer)
+    else:
+        plain(text)
 
 
 def fields(thing: Mapping[str, object]) -> None:

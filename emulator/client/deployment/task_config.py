@@ -14,8 +14,8 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from emulator.base import strict_json
+from emulator.client.deployment.package import zip_folder
 from emulator.client.errors import BadTaskConfig
-from emulator.client.package import zip_folder
 
 FILE_NAME = "task-config.json"
 

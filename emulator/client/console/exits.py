@@ -1,4 +1,10 @@
-"""Exit codes: what a shell script learns from a command."""
+"""Exit codes: what a shell script learns from a command.
+
+0 done; 1 the function, task, deployment or server failed; 2 the call was wrong and nothing was
+done; 124 the function ran into its time limit; 137 it ran out of memory. Of `serve`: 0 it stopped
+in order; 1 it could not start or go on; 128 and a signal's number: it was ended by a second
+signal, or before it had started.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.base import terminal
 from emulator.base.timing.clock import Clock, SystemClock
-from emulator.client import output
+from emulator.client.console import output
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -1,0 +1,54 @@
+"""The taskdock command: a map of its commands. Each module here has those of one subject.
+
+`taskdock COMMAND` runs `main`, which imports the module of that command alone; so a new command is
+a line here and a function there. What commands share is in `emulator/client`; only those that run
+containers or a server import `emulator/server`.
+"""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from emulator import __version__
+from emulator.commands.group import Entry, LazyGroup
+
+COMMANDS = {
+    "demo": Entry("demo:demo", "Run three hello-world functions, from nothing to their results."),
+    "deploy": Entry("deploy:deploy", "Create or update functions."),
+    "doctor": Entry(
+        "doctor:doctor", "Look at this machine: what works, what does not, and what mends it."
+    ),
+    "env": Entry("server:env", "Print a running server's address and credentials, for the shell."),
+    "events": Entry("events:events", "List service events, and choose who is told of them."),
+    "functions": Entry("functions:functions", "List, show and delete functions."),
+    "images": Entry("images:images", "Pull or build the images of these runtimes ahead."),
+    "logs": Entry("run:logs", "Print the log of a task."),
+    "run": Entry("run:run", "Execute a function at once and print its result."),
+    "runtimes": Entry("images:runtimes", "List the runtimes and the state of their images."),
+    "schedules": Entry("schedules:schedules", "Create, list and delete schedules."),
+    "serve": Entry("server:serve", "Run the server until Ctrl-C."),
+    "status": Entry("server:status", "Show the running server: environments, queue, memory."),
+    "tasks": Entry("tasks:tasks", "Create, list, show and cancel tasks."),
+    "version": Entry("server:version", "Print the version."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    entries=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog='Completion for bash: eval "$(_TASKDOCK_COMPLETE=bash_source taskdock)"; '
+    "for zsh and fish: zsh_source, fish_source.",
+)
+@click.version_option(__version__, prog_name="taskdock")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Run AWS Lambda functions behind the Extra Horizon Task Service API, on your own machine.
+
+    Start with "taskdock demo", or with "taskdock serve" in one terminal and "taskdock deploy" in
+    another.
+    """
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False

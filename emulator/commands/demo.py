@@ -1,0 +1,45 @@
+"""The command demo."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+import click
+
+import emulator
+from emulator.base.files import places
+from emulator.base.settings import ImageChoice
+from emulator.base.timing.clock import SystemClock
+from emulator.client import demo as demonstration
+from emulator.client.console import exits, options
+from emulator.server import provision
+
+_MAIN = "import sys; sys.path.append(sys.argv.pop(1)); from emulator.commands import main;"
+_MAIN += " main(prog_name='taskdock')"
+"""`taskdock` in another process, wherever the package is and the caller stands."""
+
+
+@click.command()
+@click.option("--url", help="Use the server at this URL instead of starting one.")
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the demo's own server keeps its files.  [~/.cache/taskdock/demo]",
+)
+@options.images
+def demo(*, url: str | None, data_dir: Path | None, choice: ImageChoice) -> None:
+    """Run three hello-world functions, from nothing to their results."""
+    complete = demonstration.run(
+        url=url,
+        server_command=[
+            *("env", f"TASKDOCK_IMAGES={choice.value}"),
+            *(sys.executable, "-c", _MAIN, str(Path(emulator.__file__).parents[1])),
+        ],
+        data_dir=data_dir or places.cache(os.environ) / "demo",  # the server tells where else
+        build_image=partial(provision.build_sample_image, choice=choice),
+        clock=SystemClock(),
+    )
+    sys.exit(exits.OK if complete else exits.FAILED)

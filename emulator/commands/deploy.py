@@ -1,0 +1,111 @@
+"""The command deploy: a folder, a file or an image becomes a function."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import click
+
+from emulator.base.errors import TaskdockError
+from emulator.base.timing.clock import SystemClock
+from emulator.client import images as image_of
+from emulator.client.api import Json, TaskService
+from emulator.client.console import exits, options, output
+from emulator.client.deployment import task_config
+from emulator.client.deployment.deploy import Deployment
+from emulator.client.deployment.deploy import deploy as deploy_function
+from emulator.client.errors import NotAllowed, ServerUnreachable, ServiceError
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path), required=False)
+@click.option("--image", help="A container image, in place of code and runtime.")
+@click.option("--name", help="The function's name.")
+@click.option("--runtime", help="Such as python3.12; see: taskdock runtimes")
+@click.option("--entry-point", "--handler", help="Such as index.handler.")
+@click.option("--time-limit", type=int, help="Seconds, 3 to 300.")
+@click.option("--memory-limit", type=int, help="MB, 128 to 10240.")
+@click.option("--description")
+@options.environment
+@click.option(
+    "--yes", is_flag=True, help="Let the file take the variables of this environment that it names."
+)
+@options.as_json
+@options.service
+def deploy(
+    *,
+    path: Path | None,
+    environment: dict[str, str],
+    yes: bool,
+    as_json: bool,
+    service: TaskService,
+    **given: str | int | None,
+) -> None:
+    """Create or update functions.
+
+    PATH is a task-config.json, a folder with one, or a folder of such folders. Options win over
+    what the file says. Without PATH, --image and --name describe a container image.
+
+    A value of "environment" such as "$KEY" is that of your own variable KEY. Which ones a file
+    takes is printed, and asked for; where nobody can be asked, --yes is needed.
+    """
+    if path is None and not (given["image"] and given["name"]):
+        raise click.UsageError("give the PATH of a task-config.json, or --image and --name")
+    files = [None] if path is None else task_config.find(path)
+    if len(files) > 1 and given["name"]:
+        raise click.UsageError(f"--name is for one function, and {path} has {len(files)}")
+    deployed = []
+    for file in files:
+        try:
+            deployment = _deploy_one(service, file, given, environment, yes=yes)
+        except TaskdockError as error:
+            if len(files) == 1 or isinstance(error, ServerUnreachable):
+                raise
+            output.note(f"failed   {file}: {error.message}")
+            continue
+        deployed.append(deployment.function)
+        if not as_json:
+            function = deployment.function
+            output.plain(f"{deployment.action}  {function['name']}  ({output.limits(function)})")
+        _warn_of_image(service, deployment.function)
+    if as_json:
+        output.document(deployed)
+    sys.exit(exits.OK if len(deployed) == len(files) else exits.FAILED)
+
+
+def _warn_of_image(service: TaskService, function: Json) -> None:
+    with suppress(ServiceError):  # it is deployed, whoever may look at the server
+        warning = image_of.warning(function, image_of.settled(service, function, SystemClock()))
+        if warning is not None:
+            output.note(warning)
+
+
+def _deploy_one(
+    service: TaskService, file: Path | None, given: Json, environment: dict[str, str], *, yes: bool
+) -> Deployment:
+    config = task_config.read(
+        file,
+        given=given,
+        environment=environment,
+        caller_environment=os.environ,
+        allow=partial(_allow_variables, yes=yes),
+    )
+    if config.execution_credentials is not None:
+        output.note(f"warning: {file}: executionCredentials are not set up by this command yet")
+    return deploy_function(service, config.to_request(file.parent if file else Path()))
+
+
+def _allow_variables(source: str, taken: Mapping[str, str], *, yes: bool) -> None:
+    """Raises `NotAllowed` unless whoever deploys lets the file have these of their variables."""
+    named = ", ".join(f"{variable} (as {name})" for name, variable in taken.items())
+    output.note(f"{source} takes of your environment: {named}")
+    if yes:
+        return
+    asked = sys.stdin.isatty() and sys.stderr.isatty()
+    if not asked or not output.agreed("Give the function their values?"):
+        raise NotAllowed(source, list(taken.values()), asked=asked)

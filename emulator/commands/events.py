@@ -1,0 +1,84 @@
+"""The commands of service events and who is told of them."""
+
+from __future__ import annotations
+
+import click
+
+from emulator.client.api import Json, TaskService
+from emulator.client.console import options, output
+from emulator.commands.group import Group
+
+
+@click.group(cls=Group)
+def events() -> None:
+    """List service events such as task_failed, and choose who is told of them."""
+
+
+@events.command("list")
+@click.option("--limit", type=click.IntRange(1, 50), default=20, show_default=True)
+@options.as_json
+@options.service
+def list_events(limit: int, as_json: bool, service: TaskService) -> None:
+    """List service events, the newest first."""
+    found = service.events(f"sort(-creationTimestamp)&limit({limit})")
+    output.listing(
+        found,
+        as_json=as_json,
+        columns=("Type", "Time (UTC)", "Function", "Task", "Error"),
+        row=lambda one: [
+            one["type"],
+            output.moment(one["creationTimestamp"]),
+            one["content"]["functionName"],
+            one["content"]["id"],
+            one["content"]["error"]["name"],
+        ],
+        empty="no events yet: no task has failed",
+    )
+
+
+@events.command("subscriptions")
+@options.as_json
+@options.service
+def list_subscriptions(as_json: bool, service: TaskService) -> None:
+    """List who is told of which events."""
+    output.listing(
+        service.subscriptions("limit(50)"),
+        as_json=as_json,
+        columns=("Id", "Types", "Subscriber"),
+        row=lambda one: [
+            one["id"],
+            ", ".join(one["eventTypes"]),
+            one.get("functionName") or one.get("url"),
+        ],
+        empty="no subscriptions; add one with: taskdock events subscribe task_failed FUNCTION",
+    )
+
+
+@events.command("subscribe")
+@click.argument("event_type")
+@click.argument("subscriber")
+@options.as_json
+@options.service
+def subscribe(event_type: str, subscriber: str, as_json: bool, service: TaskService) -> None:
+    """Tell a function, or a webhook such as http://localhost:3000/failed, of each such event."""
+    wanted = _subscriber(subscriber)
+    if "functionName" in wanted:
+        service.function(subscriber)
+    made = service.subscribe(event_type, wanted)
+    output.done(made, f"subscribed  {subscriber}  to {event_type}", as_json=as_json)
+
+
+@events.command("unsubscribe")
+@click.argument("event_type")
+@click.argument("subscriber")
+@options.as_json
+@options.service
+def unsubscribe(event_type: str, subscriber: str, as_json: bool, service: TaskService) -> None:
+    """Tell a function or a webhook no more."""
+    answer = service.unsubscribe(event_type, _subscriber(subscriber))
+    output.done(answer, f"unsubscribed  {subscriber}  from {event_type}", as_json=as_json)
+
+
+def _subscriber(text: str) -> Json:
+    """Function names have no colon."""
+    return {"url" if "://" in text else "functionName": text}

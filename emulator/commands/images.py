@@ -1,0 +1,38 @@
+"""The commands of runtimes and their images. They need no server."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from emulator.base.settings import ImageChoice
+from emulator.client import demo
+from emulator.client.console import options, output, progress
+from emulator.server import provision
+
+
+@click.command()
+@options.images
+@options.as_json
+def runtimes(as_json: bool, choice: ImageChoice) -> None:
+    """List the runtimes and the state of their images; needs no server."""
+    with progress.shown() as show:
+        found = provision.survey_runtimes(choice, show)
+    if as_json:
+        output.document([dataclasses.asdict(one) for one in found])
+        return
+    rows = [[one.id, one.status.value, output.megabytes(one.size), one.image] for one in found]
+    output.table(("Runtime", "Status", "Size", "Image"), rows, empty="no runtimes")
+
+
+@click.command()
+@options.images
+@click.argument("runtime", nargs=-1)
+def images(runtime: tuple[str, ...], choice: ImageChoice) -> None:
+    """Pull or build the images of these runtimes ahead; of the samples' when none is named."""
+    wanted = runtime or demo.sample_runtimes()
+    with progress.shown() as show:
+        found = provision.ensure_images(wanted, choice, show)
+    for id, image in found.items():
+        output.plain(f"{id}  {image.reference}")

@@ -1,0 +1,62 @@
+"""The commands run, for a direct execution, and logs."""
+
+from __future__ import annotations
+
+import sys
+from typing import IO
+
+import click
+
+from emulator.client import follow
+from emulator.client.api import FUNCTION_FAILED, TaskService
+from emulator.client.console import exits, options, output
+from emulator.client.errors import ServiceError
+
+
+@click.command()
+@click.argument("name")
+@options.event_data
+@options.service
+def run(*, name: str, text: str | None, file: IO[bytes] | None, service: TaskService) -> None:
+    """Execute a function at once and print its result.
+
+    The result alone, as JSON, goes to stdout and the function's log to stderr. Exit code: 0 for a
+    result, 1 for a function error, 124 for the time limit, 137 for the memory limit, 2 when the
+    call was wrong.
+    """
+    data = options.parse_data(text, file)
+    try:
+        task = service.execute(name, data)
+    except ServiceError as error:
+        if error.code != FUNCTION_FAILED:
+            raise
+        _show_log(service, error.answer["taskId"])
+        failure = error.answer["runtimeError"]
+        output.note(f"{failure['name']}: {failure['message']}")
+        sys.exit(exits.of_error(failure["name"]))
+    _show_log(service, task["id"])
+    output.document(task.get("result"))
+
+
+def _show_log(service: TaskService, task_id: str) -> None:
+    for line in service.logs(task_id):
+        output.note(output.message(line["message"], terminal=sys.stderr.isatty()))
+
+
+@click.command()
+@click.argument("task_id")
+@click.option("-f", "--follow", "following", is_flag=True, help="Go on until the task has ended.")
+@options.as_json
+@options.service
+def logs(task_id: str, following: bool, as_json: bool, service: TaskService) -> None:
+    """Print the log of a task. With -f and --json: a JSON object a line, as they come."""
+    lines = follow.log_lines(service, task_id) if following else service.logs(task_id)
+    if as_json and not following:
+        output.document(list(lines))
+        return
+    for line in lines:
+        if as_json:
+            output.line(line)
+        else:
+            said = output.message(line["message"], terminal=sys.stdout.isatty())
+            output.plain(f"{line['timestamp']}  {said}")

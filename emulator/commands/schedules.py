@@ -1,0 +1,79 @@
+"""The commands of schedules."""
+
+from __future__ import annotations
+
+from typing import IO
+
+import click
+
+from emulator.client.api import TaskService
+from emulator.client.console import options, output
+from emulator.commands.group import Group
+
+
+@click.group(cls=Group)
+def schedules() -> None:
+    """Create, list and delete schedules, which queue a task again and again."""
+
+
+@schedules.command("create")
+@click.argument("name")
+@click.option("--every", "interval", type=float, required=True, metavar="SECONDS")
+@options.event_data
+@options.start_time
+@click.option("--priority", type=int, help="Higher goes first.")
+@options.as_json
+@options.service
+def create_schedule(
+    *,
+    name: str,
+    interval: float,
+    text: str | None,
+    file: IO[bytes] | None,
+    start_at: str | None,
+    priority: int | None,
+    as_json: bool,
+    service: TaskService,
+) -> None:
+    """Queue a task for a function every so many seconds; print the schedule's id."""
+    wanted = {
+        "functionName": name,
+        "interval": interval,
+        "data": options.parse_data(text, file),
+        "startTimestamp": start_at,
+        "priority": priority,
+    }
+    service.function(name)  # the service itself finds out only when a task runs
+    made = service.create_schedule({key: val for key, val in wanted.items() if val is not None})
+    output.done(made, made["id"], as_json=as_json)
+
+
+@schedules.command("list")
+@click.option("--limit", type=click.IntRange(1, 50), default=20, show_default=True)
+@options.as_json
+@options.service
+def list_schedules(limit: int, as_json: bool, service: TaskService) -> None:
+    """List schedules, those that are due first at the top."""
+    found = service.schedules(f"sort(nextTimestamp)&limit({limit})")
+    output.listing(
+        found,
+        as_json=as_json,
+        columns=("Id", "Function", "Every (s)", "Next (UTC)"),
+        row=lambda one: [
+            one["id"],
+            one["functionName"],
+            one["interval"],
+            output.moment(one["nextTimestamp"]),
+        ],
+        empty="no schedules; create one with: taskdock schedules create NAME --every SECONDS",
+    )
+
+
+@schedules.command("delete")
+@click.argument("schedule_id")
+@options.as_json
+@options.service
+def delete_schedule(schedule_id: str, as_json: bool, service: TaskService) -> None:
+    """Delete a schedule; tasks that it has queued stay."""
+    answer = service.delete_schedule(schedule_id)
+    output.done(answer, f"deleted  {schedule_id}", as_json=as_json)

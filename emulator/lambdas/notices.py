@@ -1,0 +1,49 @@
+"""The notices that environments, prewarmed containers and their engine calls publish."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from emulator.base.notices import Notice
+from emulator.lambdas.lifecycle import State
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentMoved(Notice):
+    """An environment has changed its state; published on the reactor's thread."""
+
+    level = logging.DEBUG
+    id: str
+    function: str
+    from_: State
+    to: State
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentFailed(Notice):
+    """An environment could not be started (`function` is known), or the engine has failed at
+    something else that it was asked to do with it (`id` is known)."""
+
+    level = logging.WARNING
+    function: str | None = None
+    id: str | None = None
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentSilent(Notice):
+    """The runtime of a function has not asked for its first event within the limit of its init."""
+
+    level = logging.WARNING
+    function: str
+    hint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StockFailed(Notice):
+    """No container could be prewarmed for `runtime`; the next try comes later."""
+
+    level = logging.WARNING
+    runtime: str
+    error: str

@@ -1,0 +1,17 @@
+"""The notices that the web publishes."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from emulator.base.notices import Notice
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestBroke(Notice):
+    """taskdock itself has failed at a request; its caller got a 5xx."""
+
+    level = logging.WARNING
+    path: str
+    error: str
