@@ -16,11 +16,11 @@ import requests
 
 from emulator.base.errors import NotReachable, StartFailed
 from emulator.base.settings import Settings
+from emulator.engines.docker.facts import EngineFacts, Kind
 from emulator.engines.docker.images import inquiries
 from emulator.engines.docker.images.inquiries import Asked
 from emulator.engines.docker.images.registry import Fault
 from emulator.engines.ending import ProgramExit
-from emulator.engines.facts import EngineFacts, Kind
 from emulator.server.doctor import machine
 from emulator.server.doctor.check import Check, perform
 from emulator.server.doctor.examination import Examination
