@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from emulator.base.errors import StartupError
-from emulator.base.machine import addresses
+from emulator.base.machine import addresses, descriptors
 from emulator.base.settings import Settings
 from emulator.base.timing.limits import Limits
 from emulator.lambdas import arns
