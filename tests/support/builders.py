@@ -23,7 +23,7 @@ from emulator.base.notices import Notice, Notices
 from emulator.base.settings import Settings
 from emulator.base.timing.clock import Clock
 from emulator.base.timing.limits import Limits
-from emulator.engines.source import Found
+from emulator.engines.images import Found
 from emulator.lambdas.functions.function import Function
 from emulator.server.app import Emulator
 from emulator.store.database import Store

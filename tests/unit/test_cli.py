@@ -25,8 +25,7 @@ from emulator.client.api import TaskService
 from emulator.client.errors import NotStarted
 from emulator.client.local_server import LocalServer
 from emulator.commands import COMMANDS, main
-from emulator.engines.docker.images.images import ImageStatus, RuntimeStatus
-from emulator.engines.source import Found
+from emulator.engines.images import Found, ImageStatus, RuntimeStatus
 from tests.support.live import REPOSITORY
 from tests.support.stub_service import StubService
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from emulator.base.errors import EngineError
 from emulator.base.notices import Notices
 from emulator.base.settings import Settings
-from emulator.engines.docker.images.images import platform
-from emulator.engines.source import Found
+from emulator.engines.images import Found, platform
 from emulator.engines.watch import EngineWatch, WatchedEngine
 from emulator.identity.directory import Directory
 from emulator.identity.function_credentials import Choice
