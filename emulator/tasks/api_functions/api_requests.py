@@ -102,9 +102,10 @@ class ApiRequests:
         """
         self._runner.check_open()
         function = access.admit(caller, access.EXECUTE_API, self._catalog, function_name)
-        id = ids.object_id()
+        now = self._clock.now()
+        id = ids.object_id(now)
         record = self._journal.open(id)
-        call = _Call(id, function, request, caller, self._clock.now(), record)
+        call = _Call(id, function, request, caller, now, record)
         began = self._clock.monotonic()
         outcome: Outcome | None = None
         try:
