@@ -33,14 +33,15 @@ from emulator.identity.function_credentials import Choice
 from emulator.lambdas import arns
 from emulator.lambdas.environment import spec
 from emulator.lambdas.environment.environment import Environment
-from emulator.lambdas.environment.images_in_use import ImageOf, ImagesInUse
 from emulator.lambdas.environment.provisioner import Provisioner
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.code import CodeStore
 from emulator.lambdas.functions.function import Function
+from emulator.lambdas.functions.images_in_use import ImageOf, ImagesInUse
 from emulator.lambdas.functions.sweeper import Sweeper
 from emulator.lambdas.invoke.invoker import Invoker
 from emulator.lambdas.pool.idle_reaper import IdleReaper
+from emulator.lambdas.pool.leasing import Budget
 from emulator.lambdas.pool.pool import Pool
 from emulator.server.notices import DataFolderClosed, ImageMissing
 from emulator.store.database import Store
@@ -129,7 +130,7 @@ class Emulator:
             code = self._data / "code"
             self._store = Store(self._data / DATABASE, health=self.health, code=code)
             opened.callback(self._store.close)
-            self._code = CodeStore(code)
+            self._code = CodeStore(code, light=limits.light_code)
             self._nonces = self._open_nonces()
             opened.callback(self._nonces.close)
             try:
@@ -274,10 +275,12 @@ class Emulator:
             lead=self._lead,
             live=self.catalog.live,
             watch=self._watch,
-            budget=budget,
-            lone=settings.memory_budget == 0,
+            budget=Budget(
+                memory=budget,
+                lone=settings.memory_budget == 0,
+                max_environments=settings.max_environments,
+            ),
             health=self.health,
-            max_environments=settings.max_environments,
             keep_warm=settings.keep_warm,
             prewarm=settings.prewarm,
             freeze_after=settings.freeze_after,
@@ -291,6 +294,7 @@ class Emulator:
             freeze_after=settings.freeze_after,
             retire_after=settings.retire_after,
             clock=clock,
+            limits=self._limits,
             notices=notices,
         )
         own_ports = frozenset({self.port})
@@ -306,7 +310,11 @@ class Emulator:
         self._scribe = LogFlusher(journal=journal, notices=notices)
         self._waiting = WaitingTasks(queue=self._queue, notices=notices)
         self._invoker = invoker = Invoker(
-            pool=self.pool, watch=self._watch, clock=clock, region=settings.region
+            pool=self.pool,
+            watch=self._watch,
+            clock=clock,
+            limits=self._limits,
+            region=settings.region,
         )
         runner = Runner(
             queue=self._queue,
@@ -423,7 +431,7 @@ class Emulator:
             url=self.url,
             budget=budget,
             environments=self.pool.snapshot,
-            stocked=self.pool.stocked,
+            prewarmed=self.pool.prewarm_levels,
             held=self.pool.held,
             waiting=self.pool.waiting,
             queued=self._queue.depth,
