@@ -13,7 +13,8 @@ import docker
 import pytest
 
 from emulator.base.files import places
-from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.images.images import Images
+from emulator.engines.images import ImageRequest
 from emulator.engines.standins import packages
 from tests.engines.calls import SAMPLES, SDK
 from tests.support.own_engine import OwnEngine, search_path
@@ -57,7 +58,7 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _saved(client: docker.DockerClient, recipe: str, folder: Path) -> Path:
     """A stand-in of this machine's engine, built if need be, as a file that engines can load."""
-    reference = Images(client, lambda _: None).ensure(ImageRequest("", recipe))
+    reference = Images(client, lambda _: None).find(ImageRequest("", recipe)).reference
     archive = folder / f"{recipe.replace(':', '-')}.tar"
     with archive.open("wb") as file:
         for chunk in client.images.get(reference).save(named=True):

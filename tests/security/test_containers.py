@@ -24,12 +24,13 @@ from emulator.base.errors import ImageNotAvailable, StartFailed
 from emulator.base.health import Health
 from emulator.base.settings import NetworkChoice
 from emulator.engines.docker import network
+from emulator.engines.docker.containers.creation import GLIMPSE, glimpse, sweep_glimpses
 from emulator.engines.docker.engine import DockerEngine
 from emulator.engines.docker.images import image_volumes
-from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.images.images import Images
 from emulator.engines.docker.images.processors import Processors
-from emulator.engines.docker.making import GLIMPSE, glimpse, sweep_glimpses
 from emulator.engines.ending import Step
+from emulator.engines.images import ImageRequest
 from tests.acceptance.conftest import images  # noqa: F401
 from tests.contract.test_engine_contract import (  # noqa: F401
     docker_harness,
@@ -86,7 +87,7 @@ def test_containers_are_made_in_one_place_alone() -> None:
     }
 
     assert len(files) > 100
-    assert found == {("emulator/engines/docker/making.py", "create_container")}
+    assert found == {("emulator/engines/docker/containers/creation.py", "create_container")}
 
 
 def calls_that_make(tree: ast.AST) -> Iterator[str]:
@@ -162,7 +163,7 @@ def test_what_a_killed_process_has_left_for_a_moment_is_swept_and_what_is_new_st
         (after_now,) = left_of(docker_client, mark)
         only = docker_client.api.containers(all=True, filters={"id": id})
         later = time.time() + 3600
-        monkeypatch.setattr("emulator.engines.docker.making.time.time", lambda: later)
+        monkeypatch.setattr("emulator.engines.docker.containers.creation.time.time", lambda: later)
         monkeypatch.setattr(docker_client.api, "containers", lambda **_: only)
         sweep_glimpses(docker_client.api)
         monkeypatch.undo()
@@ -197,7 +198,7 @@ def test_of_an_image_for_another_processor_nothing_runs_when_it_is_looked_at(
     refusal = contextlib.nullcontext() if runs else pytest.raises(ImageNotAvailable)
     try:
         with refusal:
-            looked_for.ensure(ImageRequest(reference))
+            looked_for.find(ImageRequest(reference))
     finally:
         docker_client.images.remove(reference, force=True)
 

@@ -68,11 +68,12 @@ def prewarm_all(dock: Dock) -> None:
 
 
 def say_what(event: Json, runtime: Runtime) -> object:
-    assert runtime.spec.code is not None
+    code = runtime.spec.source_of("/var/task")
+    assert code is not None
     return {
         "container": runtime.spec.name,
         "memory": runtime.program.environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"],
-        "code": (runtime.spec.code / "lib" / "index.py").read_text(),
+        "code": (code / "lib" / "index.py").read_text(),
     }
 
 
@@ -314,7 +315,9 @@ def test_links_in_code_of_a_prewarmed_container_are_links(prewarming: Dock) -> N
     result = prewarming.execute().json()["result"]
 
     assert (result["container"], result["code"]) == (prewarmed.spec.name, "wood = 'walnut'")
-    links = {path.name for path in prewarmed.spec.code.rglob("*") if path.is_symlink()}
+    links = {
+        path.name for path in prewarmed.spec.source_of("/var/task").rglob("*") if path.is_symlink()
+    }
     assert links == {"index.py", "machine"}
 
 
@@ -335,7 +338,7 @@ def test_code_that_cannot_be_looked_at_does_not_come_to_a_prewarmed_container(
 ) -> None:
     prewarming.deploy(lambda event, runtime: runtime.spec.name)
     (prewarmed,) = await_prewarmed(prewarming)
-    prewarming.emulator._code._light.clear()  # as after a start
+    prewarming.emulator.foundation.code._light.clear()  # as after a start
     with monkeypatch.context() as patch:
         patch.setattr("os.scandir", _fail)
         assert prewarming.execute().json()["result"] != prewarmed.spec.name
@@ -359,7 +362,7 @@ def test_nothing_is_left_after_a_stop(prewarming: Dock, tmp_path: Path) -> None:
     prewarming.deploy(lambda event, runtime: None)
     prewarming.execute()
     await_prewarmed(prewarming)
-    code = prewarming.emulator._data / "code"
+    code = prewarming.emulator.foundation.data / "code"
     assert list(code.glob(".staged-*"))
 
     prewarming.stop()
@@ -493,7 +496,7 @@ def test_a_prewarmed_container_that_gets_no_code_is_removed_and_fails_one_call_a
 def test_a_container_that_ends_while_it_gets_its_code_fails_no_task(
     prewarming: Dock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill = prewarming.emulator._code.fill
+    fill = prewarming.emulator.foundation.code.fill
     ended: list[str] = []
 
     def end_first(id: str, digest: str) -> None:
@@ -505,7 +508,7 @@ def test_a_container_that_ends_while_it_gets_its_code_fails_no_task(
             )
         fill(id, digest)
 
-    monkeypatch.setattr(prewarming.emulator._code, "fill", end_first)
+    monkeypatch.setattr(prewarming.emulator.foundation.code, "fill", end_first)
     prewarming.deploy(lambda *_: "done")
     (prewarmed,) = await_prewarmed(prewarming)
 
@@ -527,7 +530,7 @@ def test_a_full_disk_while_a_container_gets_its_code_fails_no_task(
 
     prewarming.deploy(lambda *_: "done")
     await_prewarmed(prewarming)
-    monkeypatch.setattr(prewarming.emulator._code, "fill", refuse)
+    monkeypatch.setattr(prewarming.emulator.foundation.code, "fill", refuse)
 
     task = prewarming.finish(prewarming.create_task())
 

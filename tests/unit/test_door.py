@@ -19,10 +19,12 @@ import pytest
 
 from emulator.base.health import Health
 from emulator.base.timing.reactor import Reactor
+from emulator.engines.docker.images.probe import is_static
 from emulator.engines.launcher import door as module
+from emulator.engines.launcher.acceptor import Acceptor
 from emulator.engines.launcher.callers import Callers, callers
-from emulator.engines.launcher.door import INSIDE, Door, Doors, Entrance
-from emulator.engines.standins.probe import is_static
+from emulator.engines.launcher.door import INSIDE, Door
+from emulator.engines.launcher.doors import Doors
 from tests.support.parts import missing
 
 T = TypeVar("T")
@@ -374,7 +376,7 @@ def test_without_descriptors_a_caller_waits_and_the_loop_does_not_run_hot(
     listening.bind(("127.0.0.1", 0))
     listening.listen()
     health = Health()
-    entrance = house.do(lambda: Entrance(listening, 1, lambda *_: None, house.loop, health=health))
+    entrance = house.do(lambda: Acceptor(listening, 1, lambda *_: None, house.loop, health=health))
 
     with socket.create_connection(listening.getsockname(), LIMIT) as caller:
         for _ in range(20):
@@ -500,7 +502,7 @@ def test_what_rests_can_be_closed_and_then_does_nothing_more(
         monkeypatch.setattr(module, name, value)
     listening = socket.create_server(("127.0.0.1", 0))
     address = listening.getsockname()
-    entrance = house.do(lambda: Entrance(listening, 1, lambda *_: None, house.loop))
+    entrance = house.do(lambda: Acceptor(listening, 1, lambda *_: None, house.loop))
     with contextlib.ExitStack() as held:
         silent = []
         for _ in range(3):

@@ -15,7 +15,7 @@ import pytest
 from emulator.base.errors import StartupError
 from emulator.base.files import places
 from emulator.engines.docker import locate
-from emulator.engines.standins.standins import exclusive
+from emulator.engines.standins.locks import exclusive
 
 NOBODY = 65534
 NOT_WRITABLE = "/proc/home"  # not by root either

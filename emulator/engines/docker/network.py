@@ -18,9 +18,9 @@ from requests.exceptions import ReadTimeout
 from emulator.base.errors import EngineError
 from emulator.base.health import Health
 from emulator.base.settings import NetworkChoice
+from emulator.engines.docker.containers.creation import NO_NETWORK, glimpse
+from emulator.engines.docker.facts import at, number, text
 from emulator.engines.docker.images.processors import own_image
-from emulator.engines.docker.making import NO_NETWORK, glimpse
-from emulator.engines.facts import at, number, text
 
 NAME = "taskdock-isolated"
 LABEL = "dev.taskdock.network"

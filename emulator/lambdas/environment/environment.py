@@ -13,12 +13,12 @@ import socket
 from collections.abc import Callable
 from math import inf
 
+from emulator.base.timing.changes import Changes
 from emulator.base.timing.clock import Clock
 from emulator.base.timing.limits import Limits
 from emulator.engines.ending import ProgramExit
 from emulator.engines.engine import Container, Program
 from emulator.lambdas import lifecycle
-from emulator.lambdas.environment.changes import Changes
 from emulator.lambdas.environment.no_container import NoContainer
 from emulator.lambdas.environment.recording import Recording, Write
 from emulator.lambdas.environment.runtime_run import RuntimeRun
