@@ -30,6 +30,7 @@ from emulator.engines.launcher.lines import MAX_LINE
 from emulator.engines.linux.scratch_disk import LoopScratch
 from tests.support.builders import eventually
 from tests.support.engine_harness import (
+    CODE,
     COUNTS_IN_TMP,
     EXHAUSTS_MEMORY,
     EXHAUSTS_MEMORY_ONCE,
@@ -108,7 +109,7 @@ def docker_by_network_harness(
     """As if its kernel were another one."""
     disks = None if isinstance(usual_scratch, str) else usual_scratch
     doors = tmp_path_factory.mktemp("doors")
-    harness = DockerHarness(docker_client, image, doors, disks, by_network_alone)
+    harness = DockerHarness(docker_client, image, doors, disks, transports=by_network_alone)
     yield harness
     harness.close()
 
@@ -345,7 +346,7 @@ def test_what_a_muted_container_prints_is_passed_over_until_the_next_flush(
 def test_a_container_runs_whatever_it_is_given_one_after_another(
     harness: Harness, code: Path
 ) -> None:
-    container, recorder = run(harness, prints(["one"]), code=code)
+    container, recorder = run(harness, prints(["one"]), mounts=mounted(code))
     recorder.await_exit()
 
     container.run(harness.program(shows("WOOD", "index.py"), environment={"WOOD": "oak"}))

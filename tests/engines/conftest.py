@@ -15,7 +15,7 @@ import pytest
 from emulator.base.files import places
 from emulator.engines.docker.images.images import Images
 from emulator.engines.images import ImageRequest
-from emulator.engines.standins import packages
+from emulator.engines.standins import debian
 from tests.engines.calls import SAMPLES, SDK
 from tests.support.own_engine import OwnEngine, search_path
 from tests.support.parts import missing
@@ -69,7 +69,7 @@ def _saved(client: docker.DockerClient, recipe: str, folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def busybox() -> Path:
     """The program that a container of taskdock's own runs; it cannot be had without a network."""
-    return packages.busybox(places.cache(os.environ))
+    return debian.busybox(places.cache(os.environ))
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from emulator.engines.docker.engine import DockerEngine
 from emulator.engines.docker.transports.transports import Transports, usual_transports
 from emulator.engines.ending import ProgramExit
 from emulator.engines.engine import Container, ContainerSpec, Engine, Program
+from emulator.engines.launcher.acceptor import CallLimits
 from emulator.engines.linux.scratch_disk import Scratch
 from tests.support.builders import eventually
 from tests.support.fake_engine import FakeEngine, FakeProgram, Runtime
@@ -233,13 +234,20 @@ class DockerHarness:
         image: str,
         doors: Path,
         scratch: Scratch | None = None,
+        *,
         transports: Transports = usual_transports,
+        calls: CallLimits = CallLimits(),  # noqa: B008 - frozen
     ) -> None:
         self._api = client.api
         self._image = image
         self.warnings: list[str] = []
         self.engine: Engine = DockerEngine(
-            client, doors, scratch=scratch, warn=self.warnings.append, transports=transports
+            client,
+            doors,
+            scratch=scratch,
+            warn=self.warnings.append,
+            transports=transports,
+            calls=calls,
         )
         self.reactor = _started()
         self.bell = Doorbell()

@@ -9,7 +9,6 @@ import json
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,12 +27,13 @@ from emulator.base.timing.reactor import Reactor
 from emulator.engines.docker.client import look
 from emulator.engines.docker.containers.creation import GLIMPSE
 from emulator.engines.docker.engine import DockerEngine
+from emulator.engines.docker.transports.choice import MAKESHIFT
 from emulator.engines.docker.transports.paths import EnginePaths
 from emulator.engines.docker.transports.transports import SocketTransport, usual_transports
 from emulator.engines.engine import Container, ContainerSpec
 from emulator.engines.launcher.door import Door
 from emulator.engines.launcher.doors import Doors
-from emulator.engines.linux import scratch_disk
+from emulator.engines.linux.disks import REST
 from emulator.testing.clock import ManualClock
 from tests.support.builders import eventually
 
@@ -507,11 +507,11 @@ def test_when_loop_devices_run_out_later_the_call_does_not_fail_for_it(shop: Sho
     client.api.lead = ["unix"]
     engine = shop.engine(client, scratch=Disks(1), warn=told.append)
     shop.create(engine)
-    assert engine.limits_storage
+    assert engine.capabilities.limits_storage
 
     shop.create(engine)
 
-    assert not engine.limits_storage
+    assert not engine.capabilities.limits_storage
     with_disk, without = (asked["host_config"]["Mounts"][0] for asked in client.api.created)
     assert with_disk["VolumeOptions"]["DriverConfig"]["Options"]["device"] == "/dev/loop7"
     assert "VolumeOptions" not in without
@@ -526,7 +526,7 @@ def test_an_engine_elsewhere_gets_no_disks_of_this_machine(shop: Shop) -> None:
 
     engine = shop.engine(StubClient("docker-desktop"), scratch=Disks(9), warn=told.append)
 
-    assert not engine.limits_storage
+    assert not engine.capabilities.limits_storage
     assert told == ["the size of /tmp is not limited: the engine is not on this machine"]
 
 
@@ -538,36 +538,42 @@ def on_this_machine() -> StubClient:
 
 
 def test_disks_that_failed_are_told_and_tried_again_after_a_while(
-    shop: Shop, health: Health, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, health: Health
 ) -> None:
     left = [Disks(9)]
+    clock = ManualClock()
     engine = shop.engine(
-        on_this_machine(), scratch=Disks(0), reopen_scratch=left.pop, health=health
+        on_this_machine(), scratch=Disks(0), reopen_scratch=left.pop, health=health, clock=clock
     )
     shop.create(engine)
     (trouble,) = health.troubles()
     assert (trouble.name, trouble.degraded) == ("disks for /tmp", True)
     assert "[Errno 28] No space left on device" in trouble.reason
     shop.create(engine)
-    assert not engine.limits_storage  # not at once
+    assert not engine.capabilities.limits_storage  # not at once
 
-    monkeypatch.setattr(time, "monotonic", later(scratch_disk._REST))
+    clock.advance(REST)
     shop.create(engine)
 
-    assert engine.limits_storage
+    assert engine.capabilities.limits_storage
     assert health.troubles() == []
 
 
 def test_what_an_engine_cannot_do_by_its_nature_is_not_tried_again(
-    shop: Shop, health: Health, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, health: Health
 ) -> None:
     client = StubClient("docker-desktop")
     client.api.lead = ["tcp"]
+    clock = ManualClock()
     engine = shop.engine(
-        client, scratch=Disks(9), reopen_scratch=lambda: pytest.fail("asked again"), health=health
+        client,
+        scratch=Disks(9),
+        reopen_scratch=lambda: pytest.fail("asked again"),
+        health=health,
+        clock=clock,
     )
 
-    monkeypatch.setattr(time, "monotonic", later(scratch_disk._REST))
+    clock.advance(REST)
     shop.create(engine)
 
     (trouble,) = health.troubles()
@@ -596,7 +602,10 @@ def test_a_transport_that_was_a_way_out_is_told_and_left_when_a_better_one_works
     by_socket, by_network = usual_transports(client.api)  # type: ignore[arg-type]
     crowded = Crowded(by_socket.paths)
     monkeypatch.setattr(Crowded, "errors", [OSError(errno.EADDRINUSE, "in use")])
-    engine = shop.engine(client, transports=lambda *_: [crowded, by_network], health=health)
+    clock = ManualClock()
+    engine = shop.engine(
+        client, transports=lambda *_: [crowded, by_network], health=health, clock=clock
+    )
     shop.create(engine)
     shop.create(engine)
     assert engine.transport is by_network
@@ -605,7 +614,7 @@ def test_a_transport_that_was_a_way_out_is_told_and_left_when_a_better_one_works
     assert trouble.reason.startswith("containers come by TCP")
     assert "in use" in trouble.reason
 
-    monkeypatch.setattr(time, "monotonic", later(passages._MAKESHIFT))
+    clock.advance(MAKESHIFT)
     shop.create(engine)
 
     assert engine.transport is crowded
@@ -643,9 +652,3 @@ def test_what_the_machine_lacks_for_a_door_is_not_the_functions_fault(
 @pytest.fixture
 def health() -> Health:
     return Health(clock=ManualClock(), notices=Notices())
-
-
-def later(seconds: float) -> Callable[[], float]:
-    """A clock that is so much ahead."""
-    now = time.monotonic
-    return lambda: now() + seconds

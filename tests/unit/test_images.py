@@ -14,6 +14,7 @@ from requests.exceptions import ReadTimeout
 
 from emulator.base.errors import EngineError, EngineUnreachable, ImageNotAvailable
 from emulator.base.settings import ImageChoice
+from emulator.engines.docker.images.builds import StandinBuilder
 from emulator.engines.docker.images.images import Images
 from emulator.engines.docker.images.registry import FIRST_WAIT, LONGEST_WAIT, Fault, Refusal
 from emulator.engines.images import Found, ImageRequest, Progress
@@ -152,7 +153,9 @@ class World:
             self.heard.append,
             cache=self.cache,
             clock=self.time,  # type: ignore[arg-type]
-            standins=Standins(stub, self.heard.append, cache=self.cache, recipes=self.recipes),
+            standins=Standins(
+                StandinBuilder(stub), self.heard.append, cache=self.cache, recipes=self.recipes
+            ),
             puller=stub,
             processors=stub,
             **options,

@@ -77,7 +77,7 @@ def test_a_user_without_a_home_is_told_so(temporary: Path, no_passwd: None) -> N
 
 
 def test_an_engine_is_looked_for_without_a_home_too(no_passwd: None) -> None:
-    sockets = [place.address for place in locate.places({})]
+    sockets = [one.address for one in locate.addresses({})]
 
     assert sockets[0] == "unix:///var/run/docker.sock"
 

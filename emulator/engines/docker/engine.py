@@ -23,7 +23,7 @@ from emulator.engines.docker.containers.removal import remove
 from emulator.engines.docker.containers.starter import Starter
 from emulator.engines.docker.facts import EngineFacts, Kind
 from emulator.engines.docker.locate import PING_SECONDS
-from emulator.engines.docker.network import Network
+from emulator.engines.docker.network import NAME, Network
 from emulator.engines.docker.reaper import Reaper
 from emulator.engines.docker.transports.advice import turned_away
 from emulator.engines.docker.transports.choice import TransportChoice
@@ -55,6 +55,7 @@ class DockerEngine:
         reaper: Reaper | None = None,
         health: Health | None = None,
         network: NetworkChoice = NetworkChoice.ENGINE,
+        network_name: str = NAME,
         clock: Clock | None = None,
         calls: CallLimits = CallLimits(),  # noqa: B008 - frozen
     ) -> None:
@@ -63,8 +64,9 @@ class DockerEngine:
         those have failed, or says why it cannot. `warn`: is told what it does without.
         `transports`: gives those by which containers may come here, likeliest first. `reaper`:
         removes the containers of this engine should this process be killed; it is closed with the
-        engine. `clock`: tells when a thing that failed is tried again. `calls`: what callers at a
-        door may cost.
+        engine. `network_name`: of the network that all servers of taskdock on an engine share.
+        `clock`: tells when a thing that failed is tried again. `calls`: limits of those who call at
+        a door.
 
         Raises `EngineUnreachable`.
         """
@@ -76,7 +78,7 @@ class DockerEngine:
         """MB."""
         self._reaper = reaper
         self._choice = TransportChoice(lambda: transports(self._api), health, clock)
-        self._network = Network(self._api, network, self.facts.architecture, health)
+        self._network = Network(self._api, network, self.facts.architecture, health, network_name)
         self._doors = Doors(doors, self.facts.architecture, health, calls)
         self._disks = Disks(scratch, reopen=reopen_scratch, health=health, warn=warn, clock=clock)
         self._starter = Starter(

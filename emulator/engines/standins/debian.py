@@ -24,7 +24,9 @@ _LEFT_OUT = (
 )
 
 
-def debian(release: str, into: Path, architecture: Architecture, cache: Path) -> None:
+def debian(
+    release: str, into: Path, architecture: Architecture, cache: Path, *, keyring: str = _KEYRING
+) -> None:
     """Writes `rootfs.tar`, a minimal Debian, into the folder `into`; `need_debootstrap` before."""
     packages = cache / "debian" / release
     packages.mkdir(parents=True, exist_ok=True)
@@ -35,7 +37,7 @@ def debian(release: str, into: Path, architecture: Architecture, cache: Path) ->
         # Without the keyring, it would go on with a warning.
         *("debootstrap", "--force-check-gpg", "--variant=minbase"),
         "--include=ca-certificates,curl",
-        *(f"--arch={architecture.debian}", f"--keyring={_KEYRING}", f"--cache-dir={packages}"),
+        *(f"--arch={architecture.debian}", f"--keyring={keyring}", f"--cache-dir={packages}"),
         *(release, str(root), _DEFAULT_MIRROR, "sid"),  # one script serves every release since 2011
     )
     left_out = [f"--exclude=./{folder}/*" for folder in _LEFT_OUT]
