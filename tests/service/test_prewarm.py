@@ -285,7 +285,7 @@ def test_an_image_is_never_run_ahead_since_people_build_it_anew(prewarming: Dock
     await_prewarmed(prewarming)
 
     prewarming.execute("oak-chair")
-    prewarming.eventually(lambda: prewarming.pool._prewarmed._is_calm)
+    prewarming.eventually(lambda: prewarming.pool._prewarmed._plan.is_calm)
     prewarm_all(prewarming)
 
     assert [each.spec.image for each in waiting(prewarming)] == ["fake"]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -53,7 +55,11 @@ class Leasing:
         starts: Starts,
         watch: EngineWatch,
         budget: Budget,
+        linger: float | None,
     ) -> None:
+        """`linger`: seconds until an environment is frozen that nobody calls again at once; None:
+        it is not frozen after a lease."""
+        self._loop = loop
         self._clock = clock
         self._limits = limits
         self._fleet = fleet
@@ -61,6 +67,7 @@ class Leasing:
         self._starts = starts
         self._watch = watch
         self._budget = budget
+        self._linger = linger
         self._closed = False
         self._waiters = Waiters(
             loop=loop,
@@ -86,7 +93,47 @@ class Leasing:
 
     # For the pool
 
-    async def acquire(self, function: Function, patience: float) -> Environment | Failure:
+    @asynccontextmanager
+    async def lease(
+        self, function: Function, patience: float
+    ) -> AsyncIterator[Environment | Failure]:
+        """An environment of this function's fingerprint, for one invocation.
+
+        It is busy; or it is down, since its runtime has ended or its init has failed, and is to be
+        started again. Gives a `Failure` when nothing can be started, or there is no room within
+        `patience` seconds.
+        """
+        leased = await self._acquire(function, patience)
+        if isinstance(leased, Failure):
+            yield leased
+            return
+        turn = leased.turn
+        try:
+            yield leased
+        finally:
+            leased.release(turn)
+            self._waiters.serve_soon()
+            if self._linger is not None:
+                self._loop.call_later(self._linger, self._freeze_unused, leased, turn)
+            if leased.stale:
+                self._fleet.retire_stale()
+
+    def has_room(self, megabytes: int) -> bool:
+        """Whether a container of this size fits without anything giving way, or having to wait."""
+        return not (self._waiters or self._closed) and self._room().has(megabytes)
+
+    def serve_soon(self) -> None:
+        """Something has changed: it may be that a waiting call can be served."""
+        self._waiters.serve_soon()
+
+    def close(self) -> None:
+        """Refuses all that wait, and all that come."""
+        self._closed = True
+        self._waiters.serve()
+
+    # Finding
+
+    async def _acquire(self, function: Function, patience: float) -> Environment | Failure:
         """An environment that is reserved and busy, or down; a failure when there is none within
         `patience` seconds, or it could not be started."""
         found = self._refusal(function) or (None if self._waiters else self._take_idle(function))
@@ -104,21 +151,6 @@ class Leasing:
                 environment.release(environment.turn)
                 raise
         return environment
-
-    def has_room(self, megabytes: int) -> bool:
-        """Whether a container of this size fits without anything giving way, or having to wait."""
-        return not (self._waiters or self._closed) and self._room().has(megabytes)
-
-    def serve_soon(self) -> None:
-        """Something has changed: it may be that a waiting call can be served."""
-        self._waiters.serve_soon()
-
-    def close(self) -> None:
-        """Refuses all that wait, and all that come."""
-        self._closed = True
-        self._waiters.serve()
-
-    # Finding
 
     def _refusal(self, function: Function) -> Failure | None:
         """Why it cannot be served, now or later."""
@@ -197,3 +229,8 @@ class Leasing:
             return self._starts.new(function), State.STARTING
         self._waiters.serve_later(self._limits.removal_stuck)
         return Wait.REMOVAL
+
+    def _freeze_unused(self, environment: Environment, turn: int) -> None:
+        """After its lease number `turn`, unless it serves another."""
+        if environment.turn == turn and environment.idle:
+            environment.freeze()

@@ -8,8 +8,8 @@ so.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 
 from emulator.base.health import Health
 from emulator.base.notices import Notices
@@ -28,6 +28,7 @@ from emulator.lambdas.notices import EnvironmentMoved
 from emulator.lambdas.outcome import Failure
 from emulator.lambdas.pool.fleet import Fleet
 from emulator.lambdas.pool.leasing import Budget, Leasing
+from emulator.lambdas.pool.prewarm.plan import PrewarmPlan
 from emulator.lambdas.pool.prewarm.prewarm_pool import PrewarmPool
 from emulator.lambdas.pool.removals import Removals
 from emulator.lambdas.pool.retirements import Retirements
@@ -70,7 +71,6 @@ class Pool:
         self._limits = limits
         self._notices = notices
         self._lead = lead
-        self._freeze_after = freeze_after
         self._stopped = False
         self._removals = Removals(reactor=reactor, health=health, limits=limits, notices=notices)
         self.operations = Operations(
@@ -95,11 +95,15 @@ class Pool:
             reactor=reactor,
             starts=self.operations.starts,
             removals=self._removals,
-            per_shape=prewarm,
+            plan=PrewarmPlan(
+                per_shape=prewarm,
+                can_prewarm=provisioner.can_prewarm,
+                clock=clock,
+                limits=limits,
+            ),
             has_room=lambda size: self._leasing.has_room(size),  # noqa: PLW0108 - later
             changed=self._retirements.changed,
             clock=clock,
-            limits=limits,
             notices=notices,
         )
         self._starts = Starts(
@@ -118,6 +122,7 @@ class Pool:
             starts=self._starts,
             watch=watch,
             budget=budget,
+            linger=limits.linger if freeze_after <= 0 else None,
         )
 
     # For other threads
@@ -180,30 +185,11 @@ class Pool:
         environment = self._fleet.get(environment_id)
         return None if environment is None else environment.runtime.mailbox
 
-    @asynccontextmanager
-    async def lease(
+    def lease(
         self, function: Function, patience: float
-    ) -> AsyncIterator[Environment | Failure]:
-        """An environment of this function's fingerprint, for one invocation.
-
-        It is busy; or it is down, since its runtime has ended or its init has failed, and is to be
-        started again. Gives a `Failure` when nothing can be started, or there is no room within
-        `patience` seconds.
-        """
-        leased = await self._leasing.acquire(function, patience)
-        if isinstance(leased, Failure):
-            yield leased
-            return
-        turn = leased.turn
-        try:
-            yield leased
-        finally:
-            leased.release(turn)
-            self._leasing.serve_soon()
-            if self._freeze_after <= 0:
-                self._loop.call_later(self._limits.linger, self._freeze_unused, leased, turn)
-            if leased.stale:
-                self._fleet.retire_stale()
+    ) -> AbstractAsyncContextManager[Environment | Failure]:
+        """An environment for one invocation: see `Leasing.lease`."""
+        return self._leasing.lease(function, patience)
 
     # The life of an environment
 
@@ -231,11 +217,6 @@ class Pool:
                     id=environment.id, function=environment.function.name, from_=before, to=state
                 )
             )
-
-    def _freeze_unused(self, environment: Environment, turn: int) -> None:
-        """After its lease number `turn`, unless it serves another."""
-        if environment.turn == turn and environment.idle:
-            environment.freeze()
 
     async def _freeze_idle(self, after: float) -> None:
         self._fleet.freeze_idle(after)

@@ -18,7 +18,6 @@ from functools import partial
 from emulator.base.errors import EngineError
 from emulator.base.notices import Notices
 from emulator.base.timing.clock import Clock
-from emulator.base.timing.limits import Limits
 from emulator.base.timing.reactor import Reactor
 from emulator.engines.engine import Container, ContainerSpec, Observer
 from emulator.lambdas.environment.provisioner import Provisioner
@@ -47,18 +46,15 @@ class PrewarmPool:
         reactor: Reactor,
         starts: Executor,
         removals: Removals,
-        per_shape: int,
+        plan: PrewarmPlan,
         has_room: Callable[[int], bool],
         changed: Callable[[], object],
         clock: Clock,
-        limits: Limits,
         notices: Notices,
     ) -> None:
-        """`per_shape`: how many to prewarm of every shape in use; 0: none.
-
-        `create` has a container made, on one of the threads of `starts`. `has_room`: whether there
-        is room for so many MB more. `changed` is called when the pool may hold less room, or has a
-        container to take.
+        """`create` has a container made, on one of the threads of `starts`. `has_room`: whether
+        there is room for so many MB more. `changed` is called when the pool may hold less room, or
+        has a container to take.
         """
         self._create = create
         self._provisioner = provisioner
@@ -69,9 +65,7 @@ class PrewarmPool:
         self._changed = changed
         self._clock = clock
         self._notices = notices
-        self._plan = PrewarmPlan(
-            per_shape=per_shape, can_prewarm=provisioner.can_prewarm, clock=clock, limits=limits
-        )
+        self._plan = plan
         self._ready: dict[str, PrewarmedContainer] = {}
         self._leaving: dict[str, PrewarmedContainer] = {}  # those that are being removed
         self._creating: PrewarmedContainer | None = None
@@ -81,9 +75,9 @@ class PrewarmPool:
     @property
     def slots(self) -> list[Slot]:
         """All that hold room; any thread may ask."""
-        creating = self._creating
-        found = [*list(self._ready.values()), *list(self._leaving.values())]
-        return [one.slot for one in (*found, *([creating] if creating is not None else []))]
+        creating = [] if (one := self._creating) is None else [one]
+        found = (*list(self._ready.values()), *list(self._leaving.values()), *creating)
+        return [one.slot for one in found]
 
     @property
     def is_empty(self) -> bool:
@@ -162,18 +156,12 @@ class PrewarmPool:
         return next((one for one in self._ready.values() if one.shape == shape), None)
 
     async def _fill(self) -> None:
-        while (function := self._missing()) is not None and self._is_calm:
-            shape = self._plan.shape(function)
-            if shape is None or not self._has_room(shape.memory):
+        while self._plan.is_calm and not self._closed:
+            function = self._plan.next(Counter(one.shape for one in self._ready.values()))
+            shape = None if function is None else self._plan.shape(function)
+            if function is None or shape is None or not self._has_room(shape.memory):
                 return
             await self._prewarm(shape, function)
-
-    @property
-    def _is_calm(self) -> bool:
-        return self._plan.is_calm and not self._closed
-
-    def _missing(self) -> Function | None:
-        return self._plan.next(Counter(one.shape for one in self._ready.values()))
 
     # Creation and removal
 
