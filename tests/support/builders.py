@@ -102,7 +102,7 @@ def recorded(notices: Notices) -> list[tuple[str, Json]]:
 
 
 class Dock:
-    """One server, by default with a place for every task, and nothing frozen or in stock."""
+    """One server, by default with a place for every task, and nothing frozen or prewarmed."""
 
     def __init__(
         self,

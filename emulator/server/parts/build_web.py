@@ -135,7 +135,7 @@ def _report(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> Report:
         url=base.url,
         budget=lambdas.budget,
         environments=pool.snapshot,
-        stocked=pool.stocked,
+        prewarmed=pool.prewarm_levels,
         held=pool.held,
         waiting=pool.waiting,
         queued=tasks.queue.depth,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from emulator.lambdas.environment.images_in_use import ImageState
 from emulator.lambdas.functions.function import PermissionMode
+from emulator.lambdas.functions.images_in_use import ImageState
 from emulator.lambdas.lifecycle import State
 from emulator.lambdas.pool.waiters import Wait
 from emulator.tasks.model.task import ErrorType, Status

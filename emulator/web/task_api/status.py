@@ -15,7 +15,7 @@ from emulator import __version__
 from emulator.base.errors import StorageError
 from emulator.base.health import Trouble
 from emulator.base.timing.clock import Clock, to_iso
-from emulator.lambdas.environment.images_in_use import ImageUse
+from emulator.lambdas.functions.images_in_use import ImageUse
 from emulator.lambdas.pool.waiters import WaitingCalls
 from emulator.lambdas.slot import PrewarmLevel, Slot
 from emulator.tasks.model.task import Status
@@ -33,7 +33,7 @@ class Report:
         url: str,
         budget: int,
         environments: Callable[[], Sequence[Slot]],
-        stocked: Callable[[], Sequence[PrewarmLevel]],
+        prewarmed: Callable[[], Sequence[PrewarmLevel]],
         held: Callable[[], int],
         waiting: Callable[[], Sequence[WaitingCalls]],
         queued: Callable[[], Mapping[Status, int]],
@@ -47,7 +47,7 @@ class Report:
         self._url = url
         self._budget = budget
         self._environments = environments
-        self._stocked = stocked
+        self._prewarmed = prewarmed
         self._held = held
         self._waiting = waiting
         self._queued = queued
@@ -58,14 +58,14 @@ class Report:
         self._began = clock.now()
 
     def __call__(self) -> Json:
-        slots, stocked = self._environments(), self._stocked()
+        slots, prewarmed = self._environments(), self._prewarmed()
         now, moment = self._clock.now(), self._clock.monotonic()
         return {
             "version": __version__,
             "url": self._url,
             "startTimestamp": to_iso(self._began),
             "environments": [_environment(slot, now, moment) for slot in slots],
-            "prepared": [asdict(level) for level in stocked],
+            "prepared": [asdict(level) for level in prewarmed],
             "waiting": [_waiting(calls, now, moment) for calls in self._waiting()],
             "images": [_image(use) for use in self._images()],
             "memory": {"budget": self._budget, "held": self._held()},
