@@ -14,7 +14,8 @@ from emulator.base.health import Health
 from emulator.base.machine.descriptors import raise_limit
 from emulator.base.notices import Notices
 from emulator.base.settings import ImageChoice, NetworkChoice, Settings
-from emulator.base.timing.clock import SystemClock
+from emulator.base.timing.clock import Clock, SystemClock
+from emulator.base.timing.limits import Limits
 from emulator.engines.docker.engine import DockerEngine, connect
 from emulator.engines.docker.images.images import Images
 from emulator.engines.docker.locate import find_engine
@@ -27,14 +28,20 @@ from emulator.server.provision import announcer, image_request
 
 
 def build_on_docker(
-    settings: Settings, give_up: Callable[[str], object]
+    settings: Settings,
+    give_up: Callable[[str], object],
+    *,
+    clock: Clock | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> tuple[Emulator, DockerEngine]:
-    """A server on this machine's Docker Engine, and that engine.
+    """A server on this machine's Docker Engine, and that engine. What it says before it serves, and
+    the progress of pulls and builds, goes to stderr.
 
     Raises `EngineUnreachable` or `StartupError`.
     """
+    clock = clock or SystemClock()
     notices = Notices()
-    health = Health(clock=SystemClock(), notices=notices)
+    health = Health(clock=clock, notices=notices)
     address = find_engine(os.environ)
     client = connect(address)
     announce = announcer(sys.stderr)
@@ -68,6 +75,8 @@ def build_on_docker(
         settings,
         engine=engine,
         image_of=lambda function: images.find(image_request(function)),
+        clock=clock,
+        limits=limits,
         notices=notices,
         health=health,
         give_up=give_up,

@@ -21,8 +21,9 @@ from emulator.base import ids
 from emulator.base.files import places
 from emulator.engines.docker.images.images import ImageRequest, Images
 from emulator.engines.standins.probe import Probe
+from emulator.testing.waiting import eventually
 from tests.support.aws import ROLE, lambda_client
-from tests.support.live import eventually, zipped
+from tests.support.live import zipped
 from tests.support.live_dock import LiveDock
 from tests.support.workshop import Workshop
 

@@ -19,8 +19,9 @@ from emulator.base import ids
 from emulator.base.errors import TooManySignIns
 from emulator.identity import passwords
 from emulator.store.tables import UserRow
+from emulator.testing.waiting import eventually
 from tests.service.conftest import StartDock
-from tests.support.builders import Dock, eventually
+from tests.support.builders import Dock
 from tests.support.people import (
     Bearer,
     Json,

@@ -18,7 +18,7 @@ from emulator.engines.docker.images.images import ImageRequest, Images
 from emulator.engines.docker.images.registry import FIRST_WAIT, LONGEST_WAIT, Fault, Refusal
 from emulator.engines.source import Found
 from emulator.engines.standins.standins import Progress, Standins
-from tests.support.builders import eventually
+from emulator.testing.waiting import eventually
 
 AWS = "public.ecr.aws/lambda/python:3.11"
 STANDIN = "taskdock/standin-tiny:1"
