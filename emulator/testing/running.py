@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from emulator.base.settings import Settings
@@ -13,9 +14,13 @@ from emulator.base.timing.limits import Limits
 from emulator.engines.engine import Engine
 from emulator.lambdas.environment.images_in_use import ImageOf
 from emulator.server.app import Emulator
-from emulator.server.on_docker import build_on_docker
+from emulator.server.on_this_machine import build_here
 from emulator.testing.dock import Dock
 from emulator.testing.fake_engine import FakeEngine, fake_image_of
+
+PASSWORD_COST = 2**7
+"""How hard passwords are hashed in a data folder that is removed: the usual hash is half of the time
+of a start."""
 
 
 @contextmanager
@@ -31,17 +36,21 @@ def running(
     thread, no file.
 
     `settings`: without a `port` or a `data_dir` of their own, the port is a free one, and the data
-    folder a new one that is removed at the end. `engine`: a `FakeEngine`; None: the Docker Engine
-    of this machine, with images that are pulled or built as for `taskdock serve`. `image_of`: the
+    folder a new one that is removed at the end. `engine`: a `FakeEngine`; None: the engine of
+    this machine, with images that are pulled or built as for `taskdock serve`. `image_of`: the
     image of each function, for any other engine. `clock`: a `ManualClock` stands still until the
     test moves it. `limits`: other delays than the usual ones.
 
     Raises `StartupError` or `EngineError` where no server can be started.
     """
     with ExitStack() as at_end:
-        settings = _of_its_own(settings or Settings(), at_end)
+        settings = settings or Settings()
+        is_first_start = "data_dir" not in settings.model_fields_set
+        if is_first_start and limits.password_cost == Limits().password_cost:
+            limits = replace(limits, password_cost=PASSWORD_COST)
+        settings = _of_its_own(settings, at_end)
         if engine is None:
-            emulator, _ = build_on_docker(settings, lambda _: None, clock=clock, limits=limits)
+            emulator, _ = build_here(settings, lambda _: None, clock=clock, limits=limits)
         else:
             emulator = Emulator(
                 settings,

@@ -10,7 +10,7 @@ import pytest
 
 from emulator.base.settings import Settings
 from emulator.base.timing.limits import Limits
-from emulator.engines.source import Found
+from emulator.engines.images import Found
 from emulator.lambdas.functions.function import Function
 from emulator.server.provision import ensure_images
 from tests.support.live_dock import LiveDock

@@ -22,7 +22,7 @@ import docker
 import pytest
 
 from emulator.base.settings import Settings
-from emulator.engines.source import Found
+from emulator.engines.images import Found
 from emulator.lambdas.functions.function import Function
 from emulator.lambdas.lifecycle import State
 from emulator.server.provision import ensure_images

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from emulator.base.timing.limits import Limits
 from emulator.server.app import Emulator
 from emulator.store.database import Store
 from emulator.testing.fake_engine import FakeEngine, fake_image_of
+from emulator.testing.running import PASSWORD_COST
 from emulator.web.access.admission import Openness
 from emulator.web.task_api.app import create_app
 from tests.support.answers import watched
@@ -29,6 +31,7 @@ Json = dict[str, Any]
 
 FINAL = ("complete", "failed", "retried", "canceled")
 DATABASE = "taskdock.db"
+
 LIMIT = 30.0  # seconds that anything here may take, on a machine that has much else to do
 
 
@@ -63,6 +66,8 @@ class Dock(testing.Dock):
         if not (data_dir / DATABASE).exists():
             data_dir.mkdir(parents=True, exist_ok=True)
             (data_dir / DATABASE).write_bytes(_new_database())
+        if limits.password_cost == Limits().password_cost:
+            limits = replace(limits, password_cost=PASSWORD_COST)
         settings = {"freeze_after": 3600.0, "stop_grace": 5.0, "prewarm": 0, **settings}
         emulator = Emulator(
             Settings(port=0, data_dir=data_dir, **settings),

@@ -15,7 +15,8 @@ from typing import Any
 from emulator.base import ids
 from emulator.base.settings import Settings
 from emulator.base.timing.clock import SystemClock
-from emulator.engines.docker.engine import DockerEngine, connect
+from emulator.engines.docker.client import connect
+from emulator.engines.docker.engine import DockerEngine
 from emulator.engines.docker.locate import find_engine
 from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.functions import runtimes

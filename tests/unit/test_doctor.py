@@ -16,11 +16,12 @@ import requests
 
 from emulator.base.errors import NotReachable, StartFailed
 from emulator.base.settings import Settings
+from emulator.engines.docker.facts import EngineFacts, Kind
 from emulator.engines.docker.images import inquiries
 from emulator.engines.docker.images.inquiries import Asked
 from emulator.engines.docker.images.registry import Fault
 from emulator.engines.ending import ProgramExit
-from emulator.engines.facts import EngineFacts, Kind
+from emulator.engines.engine import Capabilities
 from emulator.server.doctor import machine
 from emulator.server.doctor.check import Check, perform
 from emulator.server.doctor.examination import Examination
@@ -356,7 +357,7 @@ def test_what_keeps_a_container_from_this_server_is_told_with_its_own_remedies_a
     ) as examination:
         engine: Any = examination.engine
         engine.use_probe = lambda: SimpleNamespace(image=lambda: "probe")
-        engine.use = lambda: SimpleNamespace(create=refuse, passage=None)
+        engine.use = lambda: SimpleNamespace(create=refuse, transport=None)
         engine.sweep = lambda label: None
 
         found = [perform(check) for check in examination.checks() if check.name == "container"]
@@ -711,10 +712,8 @@ def test_the_summary_names_what_is_wrong_and_only_what_is_broken_counts() -> Non
 
 
 def test_a_server_names_what_it_does_without(tmp_path: Path) -> None:
-    lacking = SimpleNamespace(
-        facts=EngineFacts(kind=Kind.DOCKER, limits_memory=False), limits_storage=False
-    )
-    having = SimpleNamespace(facts=DOCKER, limits_storage=True)
+    lacking = SimpleNamespace(capabilities=Capabilities(limits_memory=False, limits_storage=False))
+    having = SimpleNamespace(capabilities=Capabilities())
 
     assert shortfalls(lacking, tmp_path)[:2] == [  # type: ignore[arg-type]
         "memory limits are not kept",

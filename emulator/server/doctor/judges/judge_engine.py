@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from emulator.engines.docker.facts import EngineFacts, Kind
 from emulator.engines.ending import ProgramExit
-from emulator.engines.facts import EngineFacts, Kind
 from emulator.server.doctor.judges.finding import Finding, broken, degraded, milliseconds, ok
 
 _MB = 1024 * 1024
