@@ -19,8 +19,8 @@ from emulator.testing.dock import Dock
 from emulator.testing.fake_engine import FakeEngine, fake_image_of
 
 PASSWORD_COST = 2**7
-"""How hard passwords are hashed in a data folder that is removed: the usual hash is half of the time
-of a start."""
+"""Of passwords in a data folder that is removed at the end: their usual hash would be half of the
+time of a start."""
 
 
 @contextmanager
