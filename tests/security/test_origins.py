@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
+from emulator.testing.fake_runtime import FakeRuntime
+from emulator.testing.waiting import eventually
 from emulator.web.access import permissions
 from emulator.web.access.permissions import Gate
 from tests.security.test_hosts import say
 from tests.support.browser import opened
-from tests.support.builders import Dock, eventually
-from tests.support.fake_engine import Runtime
+from tests.support.builders import Dock
 from tests.support.people import administrator, nobody, person
 
 NAME = "walnut-table"
@@ -55,7 +56,7 @@ def called(dock: Dock) -> list[str]:
     """The paths by which an API function of the administrator's is called."""
     paths: list[str] = []
 
-    def handler(event: Any, runtime: Runtime) -> Any:
+    def handler(event: Any, runtime: FakeRuntime) -> Any:
         paths.append(event["rawPath"])
         return {"statusCode": 200, "body": "walnut"}
 

@@ -10,11 +10,12 @@ from urllib.parse import quote
 import pytest
 from oauthlib.oauth1 import Client
 
+from emulator.testing.dock import new_function
+from emulator.testing.fake_runtime import serve
 from emulator.web.access import permissions
 from emulator.web.access.permissions import Gate
 from tests.service.conftest import StopLater
-from tests.support.builders import Dock, new_function
-from tests.support.fake_engine import serve
+from tests.support.builders import Dock
 from tests.support.people import administrator, person
 
 ID = "0123456789abcdef01234567"

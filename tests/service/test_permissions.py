@@ -13,9 +13,10 @@ from emulator.base.errors import TaskdockError
 from emulator.base.timing.clock import SystemClock
 from emulator.identity.directory import Directory
 from emulator.store.database import Store
+from emulator.testing.dock import new_function
+from emulator.testing.fake_runtime import serve
 from emulator.web.access import permissions
-from tests.support.builders import Dock, app_of, new_function
-from tests.support.fake_engine import serve
+from tests.support.builders import Dock, app_of
 from tests.support.people import Person, administrator, nobody, person, refusal
 
 NO_PERMISSION = (401, 10, "NO_PERMISSION_EXCEPTION")
