@@ -18,8 +18,8 @@ from pathlib import Path
 from statistics import median
 
 from emulator.store.database import Store
-from emulator.store.find import find
-from emulator.store.queryable import TASK_FIELDS
+from emulator.store.query.fields import TASK_FIELDS
+from emulator.store.query.sqlite import find
 from emulator.store.tables import TaskRow
 from emulator.web.common import rql
 

@@ -11,9 +11,9 @@ from emulator.base.errors import AlreadyExists, BadField, NotFound
 from emulator.base.timing.clock import Clock
 from emulator.identity.account import SERVER, Account, Role, require_power_over
 from emulator.store.database import Store
-from emulator.store.find import find
-from emulator.store.query import Query
-from emulator.store.queryable import Field, Fields, Kind
+from emulator.store.query.fields import Field, Fields, Kind
+from emulator.store.query.model import Query
+from emulator.store.query.sqlite import find
 from emulator.store.tables import RoleRow, UserRoleRow
 
 _PERMISSION = re.compile(r"[A-Z][A-Z0-9_]*(:.+)?")

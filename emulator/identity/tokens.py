@@ -17,9 +17,9 @@ from emulator.base.errors import (
 from emulator.base.timing.clock import Clock
 from emulator.identity.account import Application, Token, TokenKind
 from emulator.store.database import Store
-from emulator.store.find import find
-from emulator.store.query import And, Condition, In, Query
-from emulator.store.queryable import Field, Fields, Kind
+from emulator.store.query.fields import Field, Fields, Kind
+from emulator.store.query.model import And, Condition, In, Query
+from emulator.store.query.sqlite import find
 from emulator.store.tables import ApplicationRow, TokenRow
 
 ACCESS_LIFE = timedelta(minutes=5)

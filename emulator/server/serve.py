@@ -6,38 +6,24 @@ has to wait, whatever hangs.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import select
-import shlex
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import TextIO
+from collections.abc import Callable
 
-from emulator import __version__
 from emulator.base import terminal
 from emulator.base.errors import DataFolderLost
-from emulator.base.files import own_files, own_folder
-from emulator.base.files.data_folder import made
-from emulator.base.health import Health
 from emulator.base.machine import memory
-from emulator.base.machine.descriptors import raise_limit
-from emulator.base.notices import Notices
 from emulator.base.settings import LIFELINE, Settings
-from emulator.base.timing.clock import SystemClock
-from emulator.engines.connect import connect
-from emulator.engines.engine import Engine
-from emulator.engines.images import Progress
-from emulator.identity.directory import ADMINISTRATOR
 from emulator.server.app import Emulator
 from emulator.server.doctor.shortfalls import shortfalls
-from emulator.server.provision import announcer, image_request
-from emulator.web.access.admission import is_local
+from emulator.server.here import build_here
+from emulator.server.welcome import made_at_first, openness, red, say, welcome
 
 _START_LIMIT = 1.5  # seconds that a start has to come to its end once it is not wanted any more
 _HURRY_LIMIT = 1.5  # seconds for what still runs, after a second signal
@@ -88,23 +74,23 @@ class _Life:
 
     def live(self) -> None:
         try:
-            emulator, engine = _build(self._settings, self._give_up)
+            emulator, engine = build_here(self._settings, self._give_up)
             memory.keep()
             try:
                 emulator.start()
             except BaseException:
-                for line in _made_at_first(emulator, is_terminal=False):
-                    _say(line)
+                for line in made_at_first(emulator, is_terminal=False):
+                    say(line)
                 raise
             self._emulator = emulator
             self.began.set()
             if self._enough.is_set():
-                for line in _made_at_first(emulator, is_terminal=False):
-                    _say(line)
+                for line in made_at_first(emulator, is_terminal=False):
+                    say(line)
             else:
                 if warning := openness(self._settings):
-                    _say(_red(warning), sys.stderr)
-                _welcome(emulator, shortfalls(engine, self._settings.data_dir))
+                    say(red(warning), sys.stderr)
+                welcome(emulator, shortfalls(engine, self._settings.data_dir))
             self._enough.wait()
             emulator.stop(0.0 if self._lost else None)
             if self._lost:
@@ -124,7 +110,7 @@ class _Life:
 
     def _give_up(self, reason: str) -> None:
         self._lost = reason
-        _say(_red(f"stopping: {reason}"), sys.stderr)
+        say(red(f"stopping: {reason}"), sys.stderr)
         self._enough.set()
 
 
@@ -134,7 +120,7 @@ def _wait(life: _Life, heard: socket.socket) -> None:
     if first == _OVER:
         return
     if not life.began.is_set():
-        _say("stopping: the start is given up")
+        say("stopping: the start is given up")
         life.end()
         late = _next(heard, _START_LIMIT)
         if late == _OVER:
@@ -142,12 +128,12 @@ def _wait(life: _Life, heard: socket.socket) -> None:
         if late or not life.began.is_set():
             _exit(late or first)
     else:
-        _say("stopping: running tasks may finish, others stay queued")
+        say("stopping: running tasks may finish, others stay queued")
         life.end()
     second = _next(heard, None)
     if second == _OVER:
         return
-    _say("stopping: what still runs is ended")
+    say("stopping: what still runs is ended")
     threading.Thread(target=life.hurry, daemon=True).start()
     third = _next(heard, _HURRY_LIMIT)
     if third != _OVER:
@@ -163,7 +149,7 @@ def _next(heard: socket.socket, limit: float | None) -> bytes:
 def _exit(signal_number: bytes) -> None:
     """The end of this process, whatever its threads do."""
     code = 128 + signal_number[0]
-    _say(f"ended at once, with exit code {code}: the next start clears up")
+    say(f"ended at once, with exit code {code}: the next start clears up")
     os._exit(code)
 
 
@@ -171,30 +157,6 @@ def _leave(failed: bool) -> None:
     """Python waits for threads at its end, which may wait for an engine that hangs."""
     time.sleep(_LEAVE_LIMIT)
     os._exit(1 if failed else 0)
-
-
-def _build(settings: Settings, give_up: Callable[[str], object]) -> tuple[Emulator, Engine]:
-    """A server on this machine's engine, and that engine.
-
-    Raises `EngineUnreachable` or `StartupError`.
-    """
-    notices = Notices()
-    health = Health(clock=SystemClock(), notices=notices)
-    connection = connect(os.environ)
-    announce = announcer(sys.stderr)
-    data = made(settings.data_dir)
-    if few := raise_limit():
-        announce(Progress(few))
-    opened = connection.open(settings, data, announce=announce, health=health)
-    emulator = Emulator(
-        settings,
-        engine=opened.engine,
-        image_of=lambda function: opened.images.find(image_request(function)),
-        notices=notices,
-        health=health,
-        give_up=give_up,
-    )
-    return emulator, opened.engine
 
 
 def _listen_to_signals(told: socket.socket) -> None:
@@ -229,87 +191,3 @@ def _log_handler() -> logging.Handler:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     return handler
-
-
-def _say(text: str, stream: TextIO | None = None) -> None:
-    """To whoever still listens: the terminal may have gone, which is why we end."""
-    with contextlib.suppress(OSError, ValueError):
-        terminal.write_line(text, stream or sys.stdout)
-
-
-def _red(text: str) -> str:
-    plain = os.environ.get("NO_COLOR") or not sys.stderr.isatty()
-    return text if plain else f"\033[31m{text}\033[0m"
-
-
-def openness(settings: Settings) -> str:
-    """What the start says of who is served without credentials beyond this machine; or nothing."""
-    if not settings.open_beyond_loopback:
-        return ""
-    if settings.auth == "strict":
-        return "--open-beyond-loopback means nothing with --auth strict: everybody has to sign in"
-    if is_local(settings.host):
-        return f"--open-beyond-loopback means nothing here: {settings.host} is loopback alone"
-    return (
-        f"warning: --open-beyond-loopback: whoever reaches {settings.host} port {settings.port} may"
-        " deploy and run functions, without credentials"
-    )
-
-
-def _welcome(emulator: Emulator, without: Sequence[str]) -> None:
-    """`without`: what is degraded here, in a few words each."""
-    made = _made_at_first(emulator, is_terminal=sys.stdout.isatty())  # before anybody reads on
-    strict = emulator.settings.auth == "strict"
-    meant = "strict, as the real service" if strict else "open, no credentials needed"
-    if not (strict or emulator.settings.open_beyond_loopback or is_local(emulator.settings.host)):
-        meant = "open to loopback, no credentials needed; who calls from elsewhere signs in"
-    folder = shlex.quote(str(emulator.settings.data_dir))
-    lines = [
-        f"taskdock {__version__}",
-        f"  Task Service  {emulator.url}",
-        f"  Data          {emulator.settings.data_dir.resolve()}",
-        f"  Sign-in       {meant}",
-        f'  Credentials   eval "$(taskdock env --data-dir {folder})"',
-        *made,
-    ]
-    if without:
-        lines.append(f"  Degraded      {', '.join(without)}; more: taskdock doctor")
-    lines.append("  Stop          Ctrl-C")
-    # In one piece: tasks that were queued run already, and each has its line in the log.
-    terminal.write_line("\n".join(lines), sys.stdout)
-
-
-def _made_at_first(emulator: Emulator, *, is_terminal: bool) -> list[str]:
-    """What is said at the first start, and where that fails: the next one does not know the
-    password any more. It is in a file before this returns, or in the lines.
-
-    `is_terminal`: who reads it is there. A log, such as CI's, is read later, and by others.
-    """
-    local = emulator.directory.local
-    if local.password is None:
-        return []
-    if is_terminal:
-        return [
-            "  Made at this first start, and shown only now:",
-            f"    e-mail {ADMINISTRATOR}, password {local.password}",
-            f"    OAuth2 client id {local.application.client_id},",
-            f"      client secret {local.application.client_secret}",
-        ]
-    file = emulator.settings.data_dir.resolve() / own_folder.ADMINISTRATOR
-    values = {
-        "EMAIL": ADMINISTRATOR,
-        "PASSWORD": local.password,
-        "CLIENT_ID": local.application.client_id,
-        "CLIENT_SECRET": local.application.client_secret,
-    }
-    try:
-        own_files.write(file, "".join(f"{name}={value}\n" for name, value in values.items()))
-    except OSError as error:
-        return [
-            f"  Administrator {ADMINISTRATOR}; its password is lost: {file} cannot be written,",
-            f"                {error.strerror}; it still signs in by: taskdock env",
-        ]
-    return [
-        f"  Administrator {ADMINISTRATOR}, made at this first start;",
-        f"                its password and the OAuth2 client are in {file}",
-    ]

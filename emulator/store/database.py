@@ -17,15 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from peewee import DatabaseError, SqliteDatabase
-from playhouse.migrations import Runner
 
 from emulator.base.errors import DatabaseLocked, StartupError, StorageError
 from emulator.base.files import own_files
 from emulator.base.files.disk import Disk
 from emulator.base.health import Health
+from emulator.store import schema
 from emulator.store.faults import Connection, Faults, damaged, is_empty
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
 _PATIENCE = 10.0  # seconds for a lock, be it a thread's of ours or another program's
 _IMPATIENCE = 1.0  # seconds, once another program was met that holds it for longer
 _SOON = 0.5  # seconds that a thread may wait for another without its patience getting less
@@ -57,7 +56,7 @@ class _Sqlite(SqliteDatabase):
 class Store:
     """One open database. `store.db` executes queries, `store.transaction()` groups them.
 
-    `rows`, `change` and `change_many` run a statement (`store.statements`) without the object
+    `rows`, `change` and `change_many` run a statement (`store.sql`) without the object
     mapper, for what happens many times a second; values are those that the database keeps.
 
     Whatever cannot be done because of the disk or the file raises `StorageError`, by either way.
@@ -85,7 +84,10 @@ class Store:
             if is_empty(path):
                 _check_first_start(path, code)
             with _made(path):
-                self._migrate(path, code)
+                schema.refuse_newer(self.db, path)
+                if schema.is_new(self.db):
+                    _check_first_start(path, code)
+                schema.migrate(self.db)
             self._faults.know_file()
         except BaseException as error:
             self.close()
@@ -194,20 +196,6 @@ class Store:
         """This thread's."""
         connection: Connection = self.db.connection()  # type: ignore[no-untyped-call]
         return connection
-
-    def _migrate(self, path: Path, code: Path | None) -> None:
-        runner = Runner(self.db, str(_MIGRATIONS))
-        known = {migration.name for migration in runner.migrations()}
-        applied = runner.applied()
-        newer = sorted(set(applied) - known)
-        if newer:
-            raise StartupError(
-                f"{path} was written by a newer taskdock (migration {newer[-1]});"
-                " use that version, or another --data-dir"
-            )
-        if not applied:
-            _check_first_start(path, code)
-        runner.up()
 
 
 def _check_files(path: Path) -> None:

@@ -14,9 +14,20 @@ from hypothesis import strategies as st
 from emulator.base.errors import BadQuery
 from emulator.base.timing.clock import from_epoch
 from emulator.store.database import Store
-from emulator.store.find import find
-from emulator.store.query import And, Compare, Contains, In, Like, Not, Or, Query, Sort, project
-from emulator.store.queryable import TASK_FIELDS
+from emulator.store.query.fields import TASK_FIELDS
+from emulator.store.query.model import (
+    And,
+    Compare,
+    Contains,
+    In,
+    Like,
+    Not,
+    Or,
+    Query,
+    Sort,
+    project,
+)
+from emulator.store.query.sqlite import find
 from emulator.store.tables import TagRow, TaskRow
 from emulator.web.common import rql
 from tests.support.rql_oracle import answer

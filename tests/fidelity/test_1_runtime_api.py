@@ -939,7 +939,7 @@ def test_who_hangs_up_leaves_nothing_behind(
     start_dock: StartDock,  # noqa: F811
 ) -> None:
     dock = start_dock()
-    connections = dock.emulator._switchboard._sites[RUNTIME_API].connections
+    connections = dock.emulator.web.switchboard._sites[RUNTIME_API].connections
     with invocations(dock) as make:
         invocation = make()
         invocation.invoke()

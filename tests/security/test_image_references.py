@@ -13,7 +13,6 @@ from emulator.engines import references
 from emulator.engines.docker.images.images import Images
 from emulator.engines.images import ImageRequest
 from tests.service.conftest import (  # noqa: F401
-    cheap_passwords,
     shared,
     shared_aws,
     stop_later,

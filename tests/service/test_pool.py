@@ -356,10 +356,10 @@ def test_an_idle_environment_is_frozen_and_thawed_before_it_is_offered_an_event(
     (id,) = dock.engine.containers
 
     clock.advance(4.9)
-    dock.emulator._keeper.run_once()
+    dock.emulator.lambdas.reaper.run_once()
     before = dock.states()
     clock.advance(0.1)
-    dock.emulator._keeper.run_once()
+    dock.emulator.lambdas.reaper.run_once()
     frozen = dock.states()
     dock.eventually(lambda: dock.engine.calls)  # the server's own keeper may have come first
     calls = dock.execute().json()["result"]
@@ -409,7 +409,7 @@ def test_as_many_environments_as_are_kept_warm_do_not_expire(
         dock.finish(task)
 
     clock.advance(6000)
-    dock.emulator._keeper.run_once()
+    dock.emulator.lambdas.reaper.run_once()
 
     dock.eventually(lambda: len(dock.engine.containers) == 2)
     dock.eventually(lambda: dock.states() == ["frozen", "frozen"])
@@ -434,7 +434,7 @@ def test_an_environment_that_works_is_not_frozen(start_dock: StartDock, clock: M
     dock.eventually(lambda: gate.waiting)
 
     clock.advance(60)
-    dock.emulator._keeper.run_once()
+    dock.emulator.lambdas.reaper.run_once()
 
     assert dock.states() == ["busy"]
     assert dock.engine.calls == []
@@ -450,10 +450,10 @@ def test_an_environment_that_idles_for_long_is_removed(
 
     for seconds in (5, 594):
         clock.advance(seconds)
-        dock.emulator._keeper.run_once()
+        dock.emulator.lambdas.reaper.run_once()
     before = dock.states()
     clock.advance(6)
-    dock.emulator._keeper.run_once()
+    dock.emulator.lambdas.reaper.run_once()
 
     assert before == ["frozen"]
     dock.eventually(lambda: dock.states() == [])

@@ -16,7 +16,7 @@ from emulator.base.timing.clock import to_epoch
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.code import CodeStore
 from emulator.store.database import Store
-from emulator.store.query import Query
+from emulator.store.query.model import Query
 from emulator.tasks.events.events import Events
 from emulator.tasks.model.task import ZOMBIE, ErrorType, Move, Status, Task, TaskError, new_task
 from emulator.tasks.queue import queue as statements

@@ -20,7 +20,7 @@ from emulator.commands import main
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.code import CodeStore
 from emulator.store.database import Store
-from emulator.store.query import Query
+from emulator.store.query.model import Query
 from emulator.store.tables import ScheduleRunRow
 from emulator.tasks.events.events import Events
 from emulator.tasks.model.task import Task
@@ -59,7 +59,7 @@ def pass_by(dock: Dock, seconds: float) -> None:
     """Time passes, and the scheduler has seen it."""
     assert isinstance(dock.clock, ManualClock)
     dock.clock.advance(seconds)
-    dock.emulator._scheduler.run_once()
+    dock.emulator.tasks.scheduler.run_once()
 
 
 # What callers see
@@ -271,7 +271,7 @@ def set_clock(dock: Dock, seconds: float) -> None:
     """To so much after noon; no time passes."""
     assert isinstance(dock.clock, ManualClock)
     dock.clock.set(NOON + timedelta(seconds=seconds))
-    dock.emulator._scheduler.run_once()
+    dock.emulator.tasks.scheduler.run_once()
 
 
 def test_schedules_go_on_when_the_clock_is_set_back(timed_dock: Dock) -> None:
@@ -327,7 +327,7 @@ def test_forward_and_back_again_makes_no_run_twice(timed_dock: Dock) -> None:
     timed_dock.eventually(lambda: runs(timed_dock) == [iso(0)])
 
     set_clock(timed_dock, HOUR)
-    timed_dock.emulator._worker.wake()
+    timed_dock.emulator.tasks.worker.wake()
     for task in timed_dock.get("/").json()["data"]:
         timed_dock.finish(task["id"])  # one that waits is brought forward: see test_queue.py
     set_clock(timed_dock, 1)

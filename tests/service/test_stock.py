@@ -341,7 +341,7 @@ def test_code_that_cannot_be_looked_at_does_not_come_from_the_stock(
 ) -> None:
     stocked.deploy(lambda event, runtime: runtime.spec.name)
     (prepared,) = await_stock(stocked)
-    stocked.emulator._code._light.clear()  # as after a start
+    stocked.emulator.foundation.code._light.clear()  # as after a start
     with monkeypatch.context() as patch:
         patch.setattr("os.scandir", _fail)
         assert stocked.execute().json()["result"] != prepared.spec.name
@@ -365,7 +365,7 @@ def test_nothing_is_left_after_a_stop(stocked: Dock, tmp_path: Path) -> None:
     stocked.deploy(lambda event, runtime: None)
     stocked.execute()
     await_stock(stocked)
-    code = stocked.emulator._data / "code"
+    code = stocked.emulator.foundation.data / "code"
     assert list(code.glob(".staged-*"))
 
     stocked.stop()
@@ -499,7 +499,7 @@ def test_a_prepared_container_that_gets_no_code_is_removed_and_fails_one_call_al
 def test_a_container_that_ends_while_it_gets_its_code_fails_no_task(
     stocked: Dock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill = stocked.emulator._code.fill
+    fill = stocked.emulator.foundation.code.fill
     ended: list[str] = []
 
     def end_first(id: str, digest: str) -> None:
@@ -509,7 +509,7 @@ def test_a_container_that_ends_while_it_gets_its_code_fails_no_task(
             stocked.eventually(lambda: id not in {slot.id for slot in stocked.pool.snapshot()})
         fill(id, digest)
 
-    monkeypatch.setattr(stocked.emulator._code, "fill", end_first)
+    monkeypatch.setattr(stocked.emulator.foundation.code, "fill", end_first)
     stocked.deploy(lambda *_: "done")
     (prepared,) = await_stock(stocked)
 
@@ -531,7 +531,7 @@ def test_a_full_disk_while_a_container_gets_its_code_fails_no_task(
 
     stocked.deploy(lambda *_: "done")
     await_stock(stocked)
-    monkeypatch.setattr(stocked.emulator._code, "fill", refuse)
+    monkeypatch.setattr(stocked.emulator.foundation.code, "fill", refuse)
 
     task = stocked.finish(stocked.create_task())
 

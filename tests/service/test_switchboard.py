@@ -240,12 +240,12 @@ def test_a_function_over_its_limit_is_refused_while_others_are_served(
 def test_who_is_nobodys_is_counted_by_itself(yard: Yard) -> None:
     """As a container would be whose function is not known."""
     (neighbour,) = yard.of("neighbour")
-    switchboard = yard.dock.emulator._switchboard
+    switchboard = yard.dock.emulator.web.switchboard
     lines = []
     for number in range(3):
         near, far = socket.socketpair()
         far.setblocking(False)
-        yard.dock.emulator._reactor.call(
+        yard.dock.emulator.foundation.reactor.call(
             switchboard.lead, Peer("", environment=f"e{number}"), "t", far
         )
         lines.append(Wire(near, TASK_SERVICE))

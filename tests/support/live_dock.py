@@ -128,7 +128,9 @@ class Deployed:
         self.name = function.name
         self.function = function
         self._emulator = emulator
-        self._invoker = Invoker(pool=emulator.pool, watch=emulator._watch, clock=SystemClock())
+        self._invoker = Invoker(
+            pool=emulator.pool, watch=emulator.lambdas.watch, clock=SystemClock()
+        )
 
     def call(self, event: Any = None, *, payload: bytes | None = None) -> Called:
         lines: list[str] = []

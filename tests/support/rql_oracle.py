@@ -10,7 +10,18 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from emulator.store.query import And, Compare, Condition, Contains, In, Like, Not, Or, Path, Query
+from emulator.store.query.model import (
+    And,
+    Compare,
+    Condition,
+    Contains,
+    In,
+    Like,
+    Not,
+    Or,
+    Path,
+    Query,
+)
 
 _ORDERS = {"gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le}
 _RANKS = [type(None), float, str, dict, list, bool, datetime]

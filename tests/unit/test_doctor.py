@@ -25,7 +25,7 @@ from emulator.engines.engine import Capabilities
 from emulator.server.doctor import machine
 from emulator.server.doctor.check import Check, perform
 from emulator.server.doctor.examination import Examination
-from emulator.server.doctor.judges import judge_engine, judge_machine, report
+from emulator.server.doctor.judges import judge_engine, judge_images, judge_machine, report
 from emulator.server.doctor.judges.finding import Finding, NotChecked, Status, broken, degraded, ok
 from emulator.server.doctor.judges.judge_engine import Located
 from emulator.server.doctor.judges.judge_machine import (
@@ -37,7 +37,7 @@ from emulator.server.doctor.judges.judge_machine import (
     Room,
 )
 from emulator.server.doctor.shortfalls import shortfalls
-from emulator.server.serve import _welcome
+from emulator.server.welcome import welcome
 from emulator.testing.clock import ManualClock
 
 GB = 1024**3
@@ -479,14 +479,14 @@ def test_the_size_of_tmp(
 def test_a_registry() -> None:
     host = "public.ecr.aws"
 
-    near = judge_engine.registry(Asked(host, 0.12), "", "")
-    far = judge_engine.registry(Asked(host, 2.1), "http://me:secret@proxy:3128", "")
-    gone = judge_engine.registry(
+    near = judge_images.registry(Asked(host, 0.12), "", "")
+    far = judge_images.registry(Asked(host, 2.1), "http://me:secret@proxy:3128", "")
+    gone = judge_images.registry(
         Asked(host, 0.1, Fault.UNREACHABLE, "no such host"), "", "http://u:p@proxy:1"
     )
-    slow = judge_engine.registry(Asked(host, 20.0, Fault.SLOW, "no answer"), "", "")
+    slow = judge_images.registry(Asked(host, 20.0, Fault.SLOW, "no answer"), "", "")
 
-    assert judge_engine.registry(None, "", "").status is Status.UNCHECKED
+    assert judge_images.registry(None, "", "").status is Status.UNCHECKED
     assert near == ok("public.ecr.aws answers in 120 ms, without a proxy")
     assert far.status is Status.DEGRADED
     assert "through the engine's proxy http://proxy:3128" in far.measured
@@ -508,18 +508,18 @@ def test_a_registry() -> None:
     ],
 )
 def test_images(statuses: list[str], status: Status) -> None:
-    found = judge_engine.images([("python3.11", each) for each in statuses], True)
+    found = judge_images.images([("python3.11", each) for each in statuses], True)
 
     assert found.status is status
     assert f"python3.11: {statuses[0]}" in found.measured
 
 
 def test_where_no_registry_could_be_asked_nobody_knows_what_can_be_pulled() -> None:
-    found = judge_engine.images([("python3.11", "pullable")], False)
+    found = judge_images.images([("python3.11", "pullable")], False)
 
     assert found.status is Status.DEGRADED
     assert "if the registry can be reached" in found.measured
-    assert judge_engine.images([("python3.11", "present")], False).status is Status.OK
+    assert judge_images.images([("python3.11", "present")], False).status is Status.OK
 
 
 @pytest.mark.parametrize(
@@ -732,7 +732,7 @@ def test_the_welcome_has_one_line_for_it_if_there_is_anything(
         directory=SimpleNamespace(local=SimpleNamespace(password=None)),
     )
 
-    _welcome(emulator, without)
+    welcome(emulator, without)
 
     lines = [line for line in capsys.readouterr().out.splitlines() if "Degraded" in line]
     assert lines == (["  Degraded      this, that; more: taskdock doctor"] if without else [])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from emulator.base.errors import BadQuery
 from emulator.base.timing.clock import to_iso, to_milliseconds
-from emulator.store.query import (
+from emulator.store.query.model import (
     And,
     Compare,
     Condition,

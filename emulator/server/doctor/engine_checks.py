@@ -23,7 +23,7 @@ from emulator.engines.images import ImageRequest
 from emulator.engines.linux.scratch_disk import open_scratch
 from emulator.engines.linux.surroundings import in_container
 from emulator.lambdas.functions import runtimes
-from emulator.server.doctor.judges import judge_engine
+from emulator.server.doctor.judges import judge_engine, judge_images
 from emulator.server.doctor.judges.finding import Finding, NotChecked
 from emulator.server.doctor.judges.judge_engine import Located
 from emulator.server.doctor.machine_checks import MachineChecks
@@ -100,13 +100,13 @@ class EngineChecks:
         asked = inquiries.ask_registry(self._client, reference)
         self._is_asked = asked is not None
         own = self._environment.get("HTTPS_PROXY") or self._environment.get("https_proxy") or ""
-        return judge_engine.registry(asked, engine.facts.proxy, own)
+        return judge_images.registry(asked, engine.facts.proxy, own)
 
     def images(self) -> Finding:
         self.use()
-        requests = {one.id: ImageRequest(one.image, one.standin) for one in self._runtimes}
-        found = self._store().survey(requests)
-        return judge_engine.images([(one.id, one.status.value) for one in found], self._is_asked)
+        wanted = {each.id: ImageRequest(each.image, each.standin) for each in self._runtimes}
+        found = self._store().survey(wanted)
+        return judge_images.images([(one.id, one.status.value) for one in found], self._is_asked)
 
     # For other checks
 

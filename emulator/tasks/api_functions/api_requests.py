@@ -28,11 +28,11 @@ from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.function import DIRECT_TIME_LIMIT, Function
 from emulator.lambdas.log_line import LogLine
 from emulator.lambdas.outcome import Failure, Outcome
-from emulator.store import statements
+from emulator.store import sql
 from emulator.store.database import Store
-from emulator.store.find import find
-from emulator.store.query import Query
-from emulator.store.queryable import API_REQUEST_FIELDS
+from emulator.store.query.fields import API_REQUEST_FIELDS
+from emulator.store.query.model import Query
+from emulator.store.query.sqlite import find
 from emulator.store.tables import ApiRequestRow
 from emulator.tasks.api_functions.gateway_event import GatewayRequest, to_event
 from emulator.tasks.api_functions.gateway_response import GatewayResponse, to_response
@@ -47,7 +47,7 @@ from emulator.tasks.work.unwritten import Unwritten
 MAX_BODY = 6 * 1024 * 1024  # bytes, as they came
 _MAX_EVENT = 2 * MAX_BODY  # base64 and escapes make a body longer
 _PATIENCE = 30.0  # seconds that a request waits for room in memory
-_INSERT = statements.insert(ApiRequestRow)
+_INSERT = sql.insert(ApiRequestRow)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +171,7 @@ class ApiRequests:
 
         def write() -> None:
             with self._journal.writing([call.record]):
-                self._store.change(_INSERT, statements.to_row(ApiRequestRow, _values(request)))
+                self._store.change(_INSERT, sql.to_row(ApiRequestRow, _values(request)))
             self._notices.publish(answered)
 
         self._unwritten.write_or_keep(request.id, write)

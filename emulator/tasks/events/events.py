@@ -15,9 +15,9 @@ from emulator.base.errors import AlreadyExists, BadField, NotFound
 from emulator.base.timing.clock import Clock
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.store.database import Store
-from emulator.store.find import find
-from emulator.store.query import Query
-from emulator.store.queryable import EVENT_FIELDS, SUBSCRIPTION_FIELDS
+from emulator.store.query.fields import EVENT_FIELDS, SUBSCRIPTION_FIELDS
+from emulator.store.query.model import Query
+from emulator.store.query.sqlite import find
 from emulator.store.tables import DeliveryRow, EventRow, SubscriptionRow
 from emulator.tasks.events import webhook_client
 from emulator.tasks.events.reach import Reach

@@ -15,7 +15,7 @@ from peewee import fn
 
 from emulator.base.timing.clock import Clock
 from emulator.lambdas.invoke.invocation import Call
-from emulator.store import statements
+from emulator.store import sql
 from emulator.store.database import Store
 from emulator.store.tables import BacklogRow, InvocationRow
 from emulator.tasks.logs.invocation_record import InvocationRecord, write_invocations
@@ -26,7 +26,7 @@ _OLDEST = timedelta(hours=6)
 _SHORTEST_WAIT = timedelta(seconds=1)
 _LONGEST_WAIT = timedelta(minutes=5)
 
-_INSERT = statements.insert(BacklogRow)
+_INSERT = sql.insert(BacklogRow)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class EventQueue:
                 "attempts": 0,
                 "due_timestamp": record.timestamp,
             }
-            self._store.change(_INSERT, statements.to_row(BacklogRow, row))
+            self._store.change(_INSERT, sql.to_row(BacklogRow, row))
 
     def due(self, now: datetime, limit: int, *, without: Collection[str]) -> list[Accepted]:
         """Of those that are due, the ones that have waited longest; none of the ids `without`."""

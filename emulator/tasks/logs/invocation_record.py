@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from emulator.store import statements
+from emulator.store import sql
 from emulator.store.database import Store
 from emulator.store.tables import InvocationRow
 
-_INSERT = statements.insert(InvocationRow)
+_INSERT = sql.insert(InvocationRow)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,5 +25,5 @@ class InvocationRecord:
 
 def write_invocations(store: Store, records: Iterable[InvocationRecord]) -> None:
     """From now on their logs can be found by the function. Only inside a transaction."""
-    rows = (statements.to_row(InvocationRow, record.__dict__) for record in records)
+    rows = (sql.to_row(InvocationRow, record.__dict__) for record in records)
     store.change_many(_INSERT, rows)

@@ -19,7 +19,7 @@ from emulator.base.notices import LoopFailed, Notices
 from emulator.base.timing.clock import SystemClock, to_epoch
 from emulator.base.timing.loop import Loop
 from emulator.lambdas.log_line import LogLine
-from emulator.store import statements
+from emulator.store import sql
 from emulator.store.database import Store
 from emulator.store.tables import ApiRequestRow, InvocationRow, LogRow, TaskRow
 from emulator.tasks.logs.invocation_record import InvocationRecord, write_invocations
@@ -29,7 +29,7 @@ _WRITE_EVERY = 0.3  # seconds
 _MANY = 500  # lines of one owner that are not left waiting
 _MOST = 64 * 1024 * 1024  # bytes that may wait for a database that cannot be written
 _EACH = 500  # bytes that a line or a record takes beside its text, about
-_INSERT = statements.insert(LogRow, ("task_id", "timestamp", "message"))
+_INSERT = sql.insert(LogRow, ("task_id", "timestamp", "message"))
 
 
 class LogBuffer:

@@ -16,11 +16,11 @@ from peewee import fn
 from emulator.base import ids
 from emulator.base.errors import IllegalState, NotFound
 from emulator.base.timing.clock import Clock, from_epoch, to_epoch
-from emulator.store import statements
+from emulator.store import sql
 from emulator.store.database import Store
-from emulator.store.find import find
-from emulator.store.query import Query
-from emulator.store.queryable import TASK_FIELDS
+from emulator.store.query.fields import TASK_FIELDS
+from emulator.store.query.model import Query
+from emulator.store.query.sqlite import find
 from emulator.store.tables import TagRow, TaskRow
 from emulator.tasks.events.events import Events
 from emulator.tasks.model.task import ZOMBIE, Move, Status, Task, TaskError, allows, move
@@ -32,23 +32,23 @@ from emulator.tasks.queue.retry import DELAYS
 _NEW = f"WHERE status = '{Status.NEW.value}'"
 _CLAIMED = ("status", "status_changed_timestamp", "update_timestamp", "claimed_by")
 
-_INSERT = statements.insert(TaskRow)
-_INSERT_TAG = statements.insert(TagRow)
-_GET = statements.select(TaskRow, "WHERE id = ?")
+_INSERT = sql.insert(TaskRow)
+_INSERT_TAG = sql.insert(TagRow)
+_GET = sql.select(TaskRow, "WHERE id = ?")
 _COUNT_DUE = f"""SELECT COUNT(*) FROM
     (SELECT 1 FROM task {_NEW} AND start_timestamp <= ? LIMIT ?) AS due"""  # noqa: S608
 _FIRST = f"{_NEW} AND {{}} <= ? ORDER BY priority DESC, start_timestamp, id LIMIT ?"
-_FIRST_OF_FEW = statements.select(TaskRow, _FIRST.format("start_timestamp"))
-_FIRST_OF_MANY = statements.select(TaskRow, _FIRST.format("start_timestamp + 0"))
+_FIRST_OF_FEW = sql.select(TaskRow, _FIRST.format("start_timestamp"))
+_FIRST_OF_MANY = sql.select(TaskRow, _FIRST.format("start_timestamp + 0"))
 """By the queue's own index, in order; a start time that is computed keeps that of times out."""
 _FEW = 100  # tasks that are sorted in less time than it takes to pass over others
 _NEXT_DUE = f"SELECT MIN(start_timestamp) FROM task {_NEW}"  # noqa: S608
-_CLAIM = statements.update(TaskRow, _CLAIMED, ", claim = claim + 1, waiting = 0 WHERE id IN ({})")
+_CLAIM = sql.update(TaskRow, _CLAIMED, ", claim = claim + 1, waiting = 0 WHERE id IN ({})")
 _MINE = f"WHERE id = ? AND status = '{Status.IN_PROGRESS.value}' AND claimed_by = ? AND claim = ?"
-_MARK = statements.update(TaskRow, ("waiting",), _MINE)
-_END = statements.update(TaskRow, task_rows.ENDING, _MINE)
-_WRITE = statements.update(TaskRow, task_rows.ENDING, "WHERE id = ?")
-_AHEAD = statements.select(
+_MARK = sql.update(TaskRow, ("waiting",), _MINE)
+_END = sql.update(TaskRow, task_rows.ENDING, _MINE)
+_WRITE = sql.update(TaskRow, task_rows.ENDING, "WHERE id = ?")
+_AHEAD = sql.select(
     TaskRow,
     f"{_NEW} AND creation_timestamp > ? AND start_timestamp + 0 > ?"
     f" AND start_timestamp <= creation_timestamp + {DELAYS[-1] // timedelta(milliseconds=1)}",
@@ -90,7 +90,7 @@ class Queue:
                 return []
             claimed = [_moved(task, Move.CLAIMED, now, claim=task.claim + 1) for task in tasks]
             self._store.change(
-                _CLAIM.format(statements.places(len(tasks))),
+                _CLAIM.format(sql.placeholders(len(tasks))),
                 (Status.IN_PROGRESS.value, moment, moment, self._server, *[t.id for t in tasks]),
             )
         return claimed

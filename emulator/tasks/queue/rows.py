@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from emulator.store import statements
+from emulator.store import sql
 from emulator.store.tables import TaskRow
 from emulator.tasks.model.task import ErrorType, Status, Task, TaskError
 
@@ -20,17 +20,17 @@ ENDING = (  # the columns that a change of status may change
 
 def to_row(task: Task, claimed_by: str | None = None) -> list[Any]:
     """A value for each column."""
-    return statements.to_row(TaskRow, {**_values(task), "claimed_by": claimed_by, "waiting": False})
+    return sql.to_row(TaskRow, {**_values(task), "claimed_by": claimed_by, "waiting": False})
 
 
 def to_ending(task: Task) -> list[Any]:
     """A value for each column of `ENDING`."""
-    return statements.to_row(TaskRow, _values(task), ENDING)
+    return sql.to_row(TaskRow, _values(task), ENDING)
 
 
 def from_row(row: tuple[Any, ...]) -> Task:
     """The task of a row of all columns, as the database gives it."""
-    return from_values(statements.from_row(TaskRow, row))
+    return from_values(sql.from_row(TaskRow, row))
 
 
 def from_values(values: Mapping[str, Any]) -> Task:

@@ -25,7 +25,7 @@ from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.function import DIRECT_TIME_LIMIT
 from emulator.lambdas.log_line import LogLine
 from emulator.lambdas.outcome import Answer, Cause
-from emulator.store.query import Query
+from emulator.store.query.model import Query
 from emulator.tasks.logs.log_store import LogStore
 from emulator.tasks.model import checks
 from emulator.tasks.model.notices import TaskCanceled, TaskCreated

@@ -22,7 +22,7 @@ from datetime import datetime
 from typing import Any
 
 from emulator.base.timing.clock import from_epoch, to_epoch
-from emulator.store import statements
+from emulator.store import sql
 from emulator.store.database import Store
 from emulator.tasks.model.task import FINAL, Status
 
@@ -96,7 +96,7 @@ def ended(store: Store, kind: Kind, before: datetime, limit: int) -> list[list[s
 
 def remove(store: Store, kind: Kind, ids: Sequence[str]) -> None:
     """The rows themselves, so that they are unknown from now on. Only inside a transaction."""
-    these = statements.places(len(ids))
+    these = sql.placeholders(len(ids))
     store.change(f"DELETE FROM {kind.table} WHERE id IN ({these})", ids)  # noqa: S608
     if kind.table == "task":
         store.change_many(_REMOVE_TAGS, [(id,) for id in ids])

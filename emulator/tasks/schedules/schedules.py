@@ -15,9 +15,9 @@ from emulator.base.notices import Notices
 from emulator.base.timing.clock import Clock, to_epoch
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.store.database import Store
-from emulator.store.find import find
-from emulator.store.query import Query
-from emulator.store.queryable import SCHEDULE_FIELDS
+from emulator.store.query.fields import SCHEDULE_FIELDS
+from emulator.store.query.model import Query
+from emulator.store.query.sqlite import find
 from emulator.store.tables import ScheduleRow, ScheduleRunRow
 from emulator.tasks.model import checks
 from emulator.tasks.model.notices import ScheduleCreated, ScheduleDeleted

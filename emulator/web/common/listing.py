@@ -10,7 +10,7 @@ from flask import request
 
 from emulator.base.timing.clock import to_iso
 from emulator.lambdas.log_line import LogLine
-from emulator.store.query import Query, project
+from emulator.store.query.model import Query, project
 from emulator.web.common import rql
 
 

@@ -25,7 +25,7 @@ from typing import NoReturn
 from urllib.parse import unquote
 
 from emulator.base.errors import BadQuery
-from emulator.store.query import (
+from emulator.store.query.model import (
     And,
     Compare,
     Condition,

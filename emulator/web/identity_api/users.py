@@ -10,7 +10,7 @@ from flask import Blueprint, request
 from emulator.base.errors import EmptyQuery, MissingFields
 from emulator.identity.account import require, require_power_over, require_user
 from emulator.identity.directory import Directory
-from emulator.store.query import Query
+from emulator.store.query.model import Query
 from emulator.tasks.model import checks
 from emulator.web.access import permissions
 from emulator.web.access.authentication import caller

@@ -18,7 +18,7 @@ from werkzeug.routing import Map, Rule
 from emulator import __version__
 from emulator.base import errors
 from emulator.base.errors import TaskdockError
-from emulator.store.queryable import Kind
+from emulator.store.query.fields import Kind
 from emulator.web.access import permissions
 from emulator.web.access.permissions import Gate
 from emulator.web.common import problems

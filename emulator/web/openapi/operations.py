@@ -14,7 +14,7 @@ from emulator.base.errors import TaskdockError
 from emulator.identity.accounts import USER_FIELDS
 from emulator.identity.roles import ROLE_FIELDS
 from emulator.identity.tokens import TOKEN_FIELDS
-from emulator.store.queryable import (
+from emulator.store.query.fields import (
     API_REQUEST_FIELDS,
     EVENT_FIELDS,
     SCHEDULE_FIELDS,

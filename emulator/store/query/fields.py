@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from emulator.base.errors import BadQuery
-from emulator.store.query import Path
+from emulator.store.query.model import Path
 from emulator.store.tables import (
     ApiRequestRow,
     EventRow,

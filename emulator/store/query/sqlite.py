@@ -7,17 +7,18 @@ caller wrote travels as a bound parameter.
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from peewee import SQL, Case, Database, EnclosedNodeList, NodeList, fn
+from peewee import SQL, Case, Database, fn
 from peewee import Value as Bound
 
 from emulator.base.errors import BadQuery
 from emulator.base.timing.clock import to_epoch
-from emulator.store.query import (
+from emulator.store.query.fields import Elements, Field, Fields, Kind, Sql
+from emulator.store.query.json_path import UNQUOTABLE, Spot, joined, json_path, phrase, reach
+from emulator.store.query.model import (
     And,
     Compare,
     Condition,
@@ -31,7 +32,6 @@ from emulator.store.query import (
     Sort,
     Value,
 )
-from emulator.store.queryable import Elements, Field, Fields, Kind, Sql
 from emulator.store.tables import Table
 
 
@@ -69,9 +69,9 @@ class _Scope:
     def sql(self, condition: Condition) -> Sql:
         if isinstance(condition, (And, Or)):
             glue = " AND " if isinstance(condition, And) else " OR "
-            return _joined(glue, [self.sql(inner) for inner in condition.conditions])
+            return joined(glue, [self.sql(inner) for inner in condition.conditions])
         if isinstance(condition, Not):
-            return _phrase("{leaf} IS NOT TRUE", leaf=self.leaf(condition.condition))
+            return phrase("{leaf} IS NOT TRUE", leaf=self.leaf(condition.condition))
         return self.leaf(condition)
 
     def leaf(self, leaf: Leaf) -> Sql:
@@ -91,14 +91,14 @@ class _Rows(_Scope):
             if len(texts) == len(leaf.values):
                 key = self.fields.by_name[self.fields.key].column
                 return key.in_(_owners(field.elements, texts))
-        whole = _Spot(
+        whole = Spot(
             fn.json_type(field.column), fn.json_extract(field.column, "$"), 0, field.column
         )
         return _json_leaf(whole, leaf.path[1:], leaf)
 
 
 class _Element(_Scope):
-    def __init__(self, spot: _Spot) -> None:
+    def __init__(self, spot: Spot) -> None:
         self.spot = spot
 
     def leaf(self, leaf: Leaf) -> Sql:
@@ -128,11 +128,6 @@ def _bound(value: Value) -> Sql:
     return Bound(to_epoch(value) if isinstance(value, datetime) else value, converter=False)
 
 
-def _joined(glue: str, parts: Sequence[Sql]) -> Sql:
-    """`parts` side by side: operators would nest them, and databases limit nesting."""
-    return NodeList(parts, glue=glue, parens=True)
-
-
 _ORDERS: dict[str, Callable[[Sql, Sql], Sql]] = {
     "gt": operator.gt,
     "ge": operator.ge,
@@ -144,34 +139,24 @@ _ORDERS: dict[str, Callable[[Sql, Sql], Sql]] = {
 # --- JSON, and all else that is SQLite's own way ---
 
 
-class _Spot(NamedTuple):
-    """A JSON value somewhere in a statement; `column` if it is a whole column."""
-
-    type: Sql
-    value: Sql
-    depth: int = 0  # of the condition around it, so that every walk has a name of its own
-    column: Sql = None
-
-
 _NUMBER, _TEXT, _BOOLEAN = ("integer", "real"), ("text",), ("true", "false")
 _TYPES = {int: _NUMBER, float: _NUMBER, str: _TEXT, bool: _BOOLEAN}
 _RANKS = (_NUMBER, _TEXT, ("object",), ("array",), _BOOLEAN)
 MAX_CONTAINS = 3  # inside each other: the stack of SQLite's parser holds few SELECTs
-_UNQUOTABLE = re.compile(r'["\\\x00-\x1f]')  # what no key in a SQLite JSON path can hold
 
 
 def _has_text(text: Sql, part: str) -> Sql:
     return fn.instr(text, Bound(part, converter=False)) > 0
 
 
-def _json_leaf(spot: _Spot, path: Path, leaf: Leaf) -> Sql:
-    found = _reach(spot, path, lambda end: _json_test(end, leaf))
+def _json_leaf(spot: Spot, path: Path, leaf: Leaf) -> Sql:
+    found = reach(spot, path, lambda end: _json_test(end, leaf))
     if isinstance(leaf, In) and None in leaf.values:
-        return found | ~_reach(spot, path, lambda end: end.type.is_null(False))
+        return found | ~reach(spot, path, lambda end: end.type.is_null(False))
     return found
 
 
-def _json_test(end: _Spot, leaf: Leaf) -> Sql:
+def _json_test(end: Spot, leaf: Leaf) -> Sql:
     if isinstance(leaf, In):
         return _one_of(end, leaf.values)
     if isinstance(leaf, Compare):
@@ -183,90 +168,22 @@ def _json_test(end: _Spot, leaf: Leaf) -> Sql:
         return end.type.is_null(False)
     if end.depth > MAX_CONTAINS:
         raise BadQuery(f"RQL: contains(...) and excludes(...) nest {MAX_CONTAINS} deep at most")
-    return _joined(" AND ", [_Element(end).sql(leaf.condition), end.type == "object"])
+    return joined(" AND ", [_Element(end).sql(leaf.condition), end.type == "object"])
 
 
-def _one_of(end: _Spot, values: Sequence[Value]) -> Sql:
+def _one_of(end: Spot, values: Sequence[Value]) -> Sql:
     """Each type is asked for its own values: to SQL, 1 and true are the same."""
     parts = [end.type == "null" if None in values else SQL("FALSE")]
     for types in (_NUMBER, _TEXT, _BOOLEAN):
         fitting = [value for value in values if _TYPES.get(type(value)) is types]
         parts += [end.type.in_(types) & end.value.in_(fitting)] if fitting else []
-    return _joined(" OR ", parts)
-
-
-def _reach(spot: _Spot, path: Path, test: Callable[[_Spot], Sql]) -> Sql:
-    """Whether a value at `path` passes: read directly, walked to if an array is on the way."""
-    walk = _walk(spot, path, test)
-    if spot.column is None or any(map(_UNQUOTABLE.search, path)):
-        return walk
-    steps = [_json_path(path[:length]) for length in range(len(path) + 1)]
-    types = [fn.json_type(spot.column, step) for step in steps]
-    direct = _Spot(types[-1], fn.json_extract(spot.column, steps[-1]))
-    return _phrase(_DIRECT, types=EnclosedNodeList(types), walk=walk, test=test(direct))
-
-
-_DIRECT = "CASE WHEN 'array' IN {types} THEN {walk} ELSE {test} END"
-
-
-def _walk(spot: _Spot, path: Path, test: Callable[[_Spot], Sql]) -> Sql:
-    """The same by recursion; a row of `node` is a value and how many keys have led to it.
-
-    From an object to the value under the next key; from an array to the element with the next
-    key as its index and, without using up a key, to each element that is an object. An array at
-    the end of the path gives its elements too.
-    """
-    node = SQL(f"node{spot.depth + 1}")
-    end = _Spot(_phrase("{n}.type", n=node), _phrase("{n}.value", n=node), spot.depth + 1)
-    keys = [
-        _phrase(
-            "WHEN {n}.depth = {at} THEN CAST(child.key AS TEXT) = {key}",
-            n=node,
-            at=SQL(str(at)),
-            key=Bound(key),
-        )
-        for at, key in enumerate(path)
-    ]
-    return _phrase(
-        _WALK,
-        node=node,
-        length=SQL(str(len(path))),
-        type=spot.type,
-        value=spot.value,
-        keys=NodeList(keys),
-        test=test(end),
-    )
-
-
-_WALK = """EXISTS (WITH RECURSIVE {node}(depth, type, value) AS (
-    SELECT 0, {type}, {value} WHERE {type} IS NOT NULL
-    UNION ALL
-    SELECT {node}.depth + step.used, child.type, child.value
-    FROM {node},
-        json_each(CASE WHEN {node}.type = 'array' AND {node}.depth <= {length}
-                         OR {node}.type = 'object' AND {node}.depth < {length}
-                       THEN {node}.value END) AS child,
-        (SELECT 0 AS used UNION ALL SELECT 1) AS step
-    WHERE CASE WHEN step.used = 0
-               THEN {node}.type = 'array' AND child.type = 'object' AND {node}.depth < {length}
-               {keys} ELSE TRUE END)
-    SELECT 1 FROM {node} WHERE {test} AND {node}.depth >= {length})"""
-
-
-def _json_path(keys: Path) -> str:
-    return "$" + "".join(f'."{key}"' for key in keys)
+    return joined(" OR ", parts)
 
 
 def _json_order(field: Field, path: Path) -> list[Sql]:
-    if any(map(_UNQUOTABLE.search, path)):
+    if any(map(UNQUOTABLE.search, path)):
         raise BadQuery(f"RQL: cannot sort by {'.'.join(path)[:80]!r}")
-    kind = fn.json_type(field.column, _json_path(path[1:]))
-    value = fn.json_extract(field.column, _json_path(path[1:]))
+    kind = fn.json_type(field.column, json_path(path[1:]))
+    value = fn.json_extract(field.column, json_path(path[1:]))
     rank = Case(None, [(kind.in_(types), rank) for rank, types in enumerate(_RANKS, 1)], 0)
     return [rank, Case(None, [(kind.in_(("object", "array")), None)], value)]
-
-
-def _phrase(template: str, **parts: Sql) -> Sql:
-    """`template` with a piece of a statement at each {name}."""
-    words = re.split(r"{(\w+)}", template)
-    return NodeList([parts[w] if i % 2 else SQL(w) for i, w in enumerate(words)], glue="")

@@ -23,7 +23,7 @@ def columns(table: type[Table]) -> tuple[str, ...]:
 def insert(table: type[Table], names: Sequence[str] | None = None) -> str:
     """INSERT of a row with a value for each of `names`, or for each column."""
     names = names or columns(table)
-    return f"INSERT INTO {_name(table)} ({_list(names)}) VALUES ({places(len(names))})"  # noqa: S608
+    return f"INSERT INTO {_name(table)} ({_list(names)}) VALUES ({placeholders(len(names))})"  # noqa: S608
 
 
 def select(table: type[Table], rest: str) -> str:
@@ -54,7 +54,7 @@ def from_row(table: type[Table], row: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def places(count: int) -> str:
+def placeholders(count: int) -> str:
     """Room for `count` values: ?, ?, ?"""
     return ", ".join("?" * count)
 

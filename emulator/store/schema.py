@@ -1,0 +1,47 @@
+"""Brings a database to the newest schema, by the migrations in `migrations/`.
+
+Migrations are numbered without gaps. Each folder of them is named by its first number and takes ten
+at most, so that no folder grows for ever.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from peewee import Database
+from playhouse.migrations import Migration, Runner
+
+from emulator.base.errors import StartupError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class _Runner(Runner):  # type: ignore[misc]
+    def migrations(self) -> list[Migration]:
+        folders = [folder for folder in MIGRATIONS.iterdir() if folder.is_dir()]
+        return sorted(each for folder in folders for each in Migration.load_directory(folder))
+
+
+def refuse_newer(database: Database, path: Path) -> None:
+    """Raises `StartupError` for a database that a newer taskdock has written to.
+
+    `path` is the database's file, for the message.
+    """
+    runner = _Runner(database)
+    known = {migration.name for migration in runner.migrations()}
+    newer = sorted(set(runner.applied()) - known)
+    if newer:
+        raise StartupError(
+            f"{path} was written by a newer taskdock (migration {newer[-1]});"
+            " use that version, or another --data-dir"
+        )
+
+
+def is_new(database: Database) -> bool:
+    """Whether no migration has been applied."""
+    return not _Runner(database).applied()
+
+
+def migrate(database: Database) -> None:
+    """Applies each migration that has not been applied, in the order of their numbers."""
+    _Runner(database).up()
