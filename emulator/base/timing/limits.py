@@ -17,6 +17,11 @@ class Limits:
     """A runtime has to poll within this time; later, its first invocation restarts it.
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
 
+    # Engines (emulator/engines)
+
+    engine_slow: float = 2.0
+    """A start may take so long before the engine is asked whether it still answers."""
+
     # The stop of a server
 
     stop_writing: float = 15.0
