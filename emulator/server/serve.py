@@ -22,7 +22,7 @@ from emulator.base.machine import memory
 from emulator.base.settings import LIFELINE, Settings
 from emulator.server.app import Emulator
 from emulator.server.doctor.shortfalls import shortfalls
-from emulator.server.here import build_here
+from emulator.server.on_this_machine import build_here
 from emulator.server.welcome import made_at_first, openness, red, say, welcome
 
 _START_LIMIT = 1.5  # seconds that a start has to come to its end once it is not wanted any more

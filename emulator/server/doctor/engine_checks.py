@@ -104,8 +104,8 @@ class EngineChecks:
 
     def images(self) -> Finding:
         self.use()
-        wanted = {each.id: ImageRequest(each.image, each.standin) for each in self._runtimes}
-        found = self._store().survey(wanted)
+        requests = {one.id: ImageRequest(one.image, one.standin) for one in self._runtimes}
+        found = self._store().survey(requests)
         return judge_images.images([(one.id, one.status.value) for one in found], self._is_asked)
 
     # For other checks

@@ -1,4 +1,4 @@
-"""A server on the engine of this machine, with the images of that engine."""
+"""A server on this machine's engine, with its images as functions need them."""
 
 from __future__ import annotations
 
