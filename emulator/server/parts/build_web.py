@@ -18,6 +18,7 @@ from emulator.server.parts.foundation import Foundation
 from emulator.web import public_router
 from emulator.web.access import admission, early
 from emulator.web.access.admission import Admission, Hosts, Openness
+from emulator.web.http.connection_limit import Crowd
 from emulator.web.http.listeners import Listener
 from emulator.web.http.site import Site
 from emulator.web.http.turns import Turns
