@@ -56,6 +56,11 @@ class Limits:
     removals: int = 8
     """Threads that remove containers: as many as create some, else they would pile up."""
 
+    # Engines (emulator/engines)
+
+    engine_slow: float = 2.0
+    """A start may take so long before the engine is asked whether it still answers."""
+
     # The stop of a server
 
     stop_writing: float = 15.0
