@@ -50,7 +50,7 @@ class WebParts:
 
 def build_web(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> WebParts:
     """Raises `StartupError` for a setting that means nothing."""
-    turns = Turns()
+    limits, turns = base.limits, Turns()
     router, wsgi = _router(base, lambdas, tasks)
     public = Site(
         answer=router,
@@ -60,13 +60,13 @@ def build_web(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> WebPa
         max_dropped=0,
         admit=Admission(_hosts(base.settings), public_router.refuse),
         judge=router.judge,
-        patience=base.limits.http_patience,
-        limits=base.limits,
-        crowd=_crowd(base.limits),
+        patience=limits.http_patience,
+        limits=limits,
+        crowd=_crowd(limits),
         turns=turns,
     )
     sites = {
-        spec.RUNTIME_API: _runtime(RuntimeApi(lambdas.pool.mailbox), base.limits, turns),
+        spec.RUNTIME_API: _runtime(RuntimeApi(lambdas.pool.mailbox), limits, turns),
         spec.TASK_SERVICE: public,
     }
     return WebParts(
@@ -74,6 +74,15 @@ def build_web(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> WebPa
         listener=Listener(public, base.sockets, base.reactor, base.health),
         wsgi=wsgi,
         switchboard=Switchboard(sites, base.reactor),
+    )
+
+
+def _crowd(limits: Limits) -> Crowd:
+    """Of one listener."""
+    return Crowd(
+        *descriptors.connections(),
+        of_one=limits.connections,
+        of_function=limits.connections_of_function,
     )
 
 
