@@ -77,15 +77,6 @@ def build_web(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> WebPa
     )
 
 
-def _crowd(limits: Limits) -> Crowd:
-    """Of one listener."""
-    return Crowd(
-        *descriptors.connections(),
-        of_one=limits.connections,
-        of_function=limits.connections_of_function,
-    )
-
-
 def _runtime(calls: RuntimeApi, limits: Limits, turns: Turns) -> Site:
     return Site(
         answer=calls,
