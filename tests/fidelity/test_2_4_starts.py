@@ -19,10 +19,12 @@ import pytest
 
 from emulator.base import ids
 from emulator.base.files import places
-from emulator.engines.docker.images.images import ImageRequest, Images
-from emulator.engines.standins.probe import Probe
+from emulator.engines.docker.images.images import Images
+from emulator.engines.docker.images.probe import Probe
+from emulator.engines.images import ImageRequest
+from emulator.testing.waiting import eventually
 from tests.support.aws import ROLE, lambda_client
-from tests.support.live import eventually, zipped
+from tests.support.live import zipped
 from tests.support.live_dock import LiveDock
 from tests.support.workshop import Workshop
 
@@ -124,7 +126,7 @@ class Caller:
         eventually(lambda: not self._has_environments(), "its functions have no environment")
 
     def _has_environments(self) -> bool:
-        environments = list(self._live.emulator.pool._environments.values())
+        environments = list(self._live.emulator.pool._fleet.values())
         return any(environment.function.name in self._made for environment in environments)
 
 
@@ -152,7 +154,7 @@ def build(docker_client: docker.DockerClient, standin: str) -> Iterator[Build]:
 
 @pytest.fixture(scope="module")
 def standin(docker_client: docker.DockerClient) -> str:
-    return Images(docker_client, lambda _: None).ensure(ImageRequest("", "python:3.11"))
+    return Images(docker_client, lambda _: None).find(ImageRequest("", "python:3.11")).reference
 
 
 # 2.4 Programs that cannot be started

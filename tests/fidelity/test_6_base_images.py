@@ -23,13 +23,15 @@ from emulator.base import ids
 from emulator.base.errors import ImageNotAvailable
 from emulator.base.settings import Settings
 from emulator.engines.docker.engine import DockerEngine
-from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.images.images import Images
+from emulator.engines.images import Found, ImageRequest
 from emulator.engines.linux.scratch_disk import LoopScratch
-from emulator.engines.source import Found
 from emulator.lambdas.functions import runtimes
 from emulator.lambdas.functions.function import Function, ImageConfig
 from emulator.server.app import Emulator
-from tests.support.live import Json, TaskService, make_images, zipped
+from emulator.testing.running import running
+from emulator.testing.task_client import Json
+from tests.support.live import TaskService, make_images, zipped
 from tests.support.live_dock import LiveDock
 from tests.support.workshop import Workshop, tar_of
 
@@ -139,7 +141,7 @@ def images(docker_client: docker.DockerClient) -> Iterator[dict[str, str]]:
     workshop = Workshop(docker_client)
     built = {}
     for family, standin in STANDINS.items():
-        image = Images(docker_client, lambda _: None).ensure(ImageRequest("", standin))
+        image = Images(docker_client, lambda _: None).find(ImageRequest("", standin)).reference
         base = BASE.format(standin=image, path=PATH, libraries=LIBRARIES)
         parts = {"lambda-entrypoint.sh": ENTRY_POINT, "aws-lambda-rie": EMULATOR}
         built[family] = workshop.build(family, base, **parts)
@@ -169,15 +171,11 @@ def world(
     def image_of(function: Function) -> Found:
         return Found(function.image or world.of_runtime[function.name])
 
-    emulator = Emulator(
-        Settings(port=0, data_dir=data, prewarm=0),  # functions of a runtime differ in their images
-        engine=DockerEngine(docker_client, data / "doors", scratch=disks),
-        image_of=image_of,
-    )
-    world = World(emulator, images, docker_client)
-    emulator.start()
-    yield world
-    emulator.stop(0)
+    settings = Settings(data_dir=data, prewarm=0)  # functions of a runtime differ in their images
+    engine = DockerEngine(docker_client, data / "doors", scratch=disks)
+    with running(settings, engine=engine, image_of=image_of) as dock:
+        world = World(dock.emulator, images, docker_client)
+        yield world
 
 
 @dataclass(frozen=True)
@@ -421,7 +419,7 @@ def test_6_2_an_image_for_another_processor_is_refused_by_its_name(
 
     try:
         with pytest.raises(ImageNotAvailable) as refusal:
-            images.ensure(ImageRequest(reference))
+            images.find(ImageRequest(reference))
     finally:
         docker_client.images.remove(reference)
 

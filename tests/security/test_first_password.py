@@ -12,8 +12,8 @@ from emulator.base.files.own_folder import ADMINISTRATOR as FILE
 from emulator.identity.directory import ADMINISTRATOR
 from emulator.server import serve
 from emulator.server.welcome import welcome
+from emulator.testing.fake_engine import FakeEngine
 from tests.support.builders import Dock
-from tests.support.fake_engine import FakeEngine
 from tests.support.foreign_folder import emulator, link, mode
 
 
@@ -100,7 +100,7 @@ def test_it_is_kept_where_the_first_start_comes_to_nothing(
 
     if ending == "fails":
         monkeypatch.setattr(server.foundation.engine, "sweep", refuse)
-    monkeypatch.setattr(serve, "build_on_docker", lambda *_: (server, engine))
+    monkeypatch.setattr(serve, "build_here", lambda *_: (server, engine))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     life = serve._Life(server.settings, over=lambda: None)
     life.end()

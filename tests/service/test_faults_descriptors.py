@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.support.builders import eventually
+from emulator.testing.waiting import eventually
 from tests.support.live import REPOSITORY, ask
 
 SPARE = 20  # descriptors that it has beside those that it has open
@@ -22,9 +22,7 @@ CALLERS = 60
 SERVER = """
 import logging, sys, threading
 from pathlib import Path
-from emulator.identity import passwords
 from tests.support.builders import Dock
-passwords._COST = 2**7
 logging.basicConfig(level="WARNING", stream=sys.stderr)
 dock = Dock(Path(sys.argv[1]))
 print(dock.emulator.port, flush=True)

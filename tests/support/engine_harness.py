@@ -19,14 +19,17 @@ import docker
 from emulator.base import ids
 from emulator.base.timing.reactor import Reactor
 from emulator.engines.docker.engine import DockerEngine
-from emulator.engines.docker.passages.passages import Passages, usual
+from emulator.engines.docker.transports.transports import Transports, usual_transports
 from emulator.engines.ending import ProgramExit
 from emulator.engines.engine import Container, ContainerSpec, Engine, Program
+from emulator.engines.launcher.acceptor import CallLimits
 from emulator.engines.linux.scratch_disk import Scratch
-from tests.support.builders import eventually
-from tests.support.fake_engine import FakeEngine, FakeProgram, Runtime
+from emulator.testing.fake_engine import FakeEngine
+from emulator.testing.fake_runtime import FakeProgram, FakeRuntime
+from emulator.testing.waiting import eventually
 
 LABEL = "dev.taskdock.test"
+CODE = "/var/task"
 BELL = 9003  # the port where containers ring
 LIMIT = 30.0  # seconds that anything here may take
 
@@ -99,7 +102,7 @@ class Recorder:
         eventually(lambda: len(self.of("flushed")) >= count, LIMIT, self._state)
 
     def await_line(self, line: str) -> None:
-        eventually(lambda: line in self.lines, LIMIT, self._state)
+        eventually(lambda: line in self.lines, within=LIMIT, state=self._state)
 
     def _state(self) -> object:
         return self.told[-20:]
@@ -232,13 +235,20 @@ class DockerHarness:
         image: str,
         doors: Path,
         scratch: Scratch | None = None,
-        passages: Passages = usual,
+        *,
+        transports: Transports = usual_transports,
+        calls: CallLimits = CallLimits(),  # noqa: B008 - frozen
     ) -> None:
         self._api = client.api
         self._image = image
         self.warnings: list[str] = []
         self.engine: Engine = DockerEngine(
-            client, doors, scratch=scratch, warn=self.warnings.append, passages=passages
+            client,
+            doors,
+            scratch=scratch,
+            warn=self.warnings.append,
+            transports=transports,
+            calls=calls,
         )
         self.reactor = _started()
         self.bell = Doorbell()
@@ -347,7 +357,7 @@ def run(
 # Behaviours
 
 
-def _ring(runtime: Runtime) -> None:
+def _ring(runtime: FakeRuntime) -> None:
     with runtime.connect(f"127.0.0.1:{BELL}") as line:
         line.sendall(b"?")
         line.recv(1)
@@ -358,7 +368,7 @@ def prints(lines: Iterable[str], last: str = "", *, ring: bool = False, code: in
     """Prints lines, a last one without its end, rings if it is asked to, and exits."""
     text = "".join(f"{line}\n" for line in lines) + last
 
-    def program(runtime: Runtime) -> None:
+    def program(runtime: FakeRuntime) -> None:
         runtime.print(text, end="")
         if ring:
             _ring(runtime)
@@ -370,7 +380,7 @@ def prints(lines: Iterable[str], last: str = "", *, ring: bool = False, code: in
 
 
 def prints_many(count: int) -> Behaviour:
-    def program(runtime: Runtime) -> None:
+    def program(runtime: FakeRuntime) -> None:
         for number in range(count):
             runtime.print(f"line {number}")
 
@@ -387,18 +397,19 @@ def prints_long(length: int) -> Behaviour:
 def shows(variable: str, file: str) -> Behaviour:
     """Prints a variable, and a file of its code."""
 
-    def program(runtime: Runtime) -> None:
-        assert isinstance(runtime.spec.code, Path)
+    def program(runtime: FakeRuntime) -> None:
+        code = runtime.spec.source_of(CODE)
+        assert code is not None
         runtime.print(runtime.program.environment[variable])
-        runtime.print((runtime.spec.code / file).read_text(), end="")
+        runtime.print((code / file).read_text(), end="")
 
     return Behaviour(
-        f"print(os.environ[{variable!r}]); print(open('/var/task/{file}').read(), end='')", program
+        f"print(os.environ[{variable!r}]); print(open('{CODE}/{file}').read(), end='')", program
     )
 
 
 def rings_twice(between: str) -> Behaviour:
-    def program(runtime: Runtime) -> None:
+    def program(runtime: FakeRuntime) -> None:
         runtime.print("before")
         _ring(runtime)
         runtime.print(between)
@@ -410,23 +421,23 @@ def rings_twice(between: str) -> Behaviour:
     )
 
 
-def _count(runtime: Runtime) -> None:
+def _count(runtime: FakeRuntime) -> None:
     runtime.print(f"run {runtime.turn}")
     runtime.exit(runtime.turn)
 
 
-def _exhaust_once(runtime: Runtime) -> None:
+def _exhaust_once(runtime: FakeRuntime) -> None:
     if runtime.turn == 1:
         runtime.exhaust_memory()
     runtime.exit(3)
 
 
-def _exhaust(runtime: Runtime) -> None:
+def _exhaust(runtime: FakeRuntime) -> None:
     runtime.print("eating")
     runtime.exhaust_memory()
 
 
-def _hang(runtime: Runtime) -> None:
+def _hang(runtime: FakeRuntime) -> None:
     runtime.print("hanging")
     runtime.hang()
 

@@ -1,0 +1,64 @@
+"""What each runtime and each image of a function runs in, as it was last found."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from emulator.base.errors import EngineError
+from emulator.engines.images import Found
+from emulator.lambdas.functions.function import Function
+
+_REMEMBERED = 200  # the first ones that were wanted go first
+ImageOf = Callable[[Function], Found]
+"""The image that a function runs in; may take long (a pull, a build) and raise `EngineError`."""
+
+
+class ImageState(str, Enum):
+    AWAITED = "awaited"
+    """It is looked for: pulled, or built."""
+    READY = "ready"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class ImageUse:
+    wanted: str  # a runtime's id, or an image function's image
+    state: ImageState
+    found: Found | None = None
+    reason: str = ""  # why it is missing
+
+
+class ImagesInUse:
+    """An `ImageOf` that keeps what it found, for those who want to know what a function runs in."""
+
+    def __init__(self, image_of: ImageOf) -> None:
+        self._image_of = image_of
+        self._lock = threading.Lock()
+        self._uses: dict[str, ImageUse] = {}
+
+    def __call__(self, function: Function) -> Found:
+        wanted = function.image or function.runtime or ""
+        with self._lock:  # what has been found stays in sight while it is looked at again
+            before = self._uses.get(wanted)
+            if before is None or before.state is ImageState.MISSING:
+                self._uses[wanted] = ImageUse(wanted, ImageState.AWAITED)
+        try:
+            found = self._image_of(function)
+        except EngineError as error:
+            self._note(ImageUse(wanted, ImageState.MISSING, reason=error.message))
+            raise
+        self._note(ImageUse(wanted, ImageState.READY, found))
+        return found
+
+    def report(self) -> list[ImageUse]:
+        with self._lock:
+            return list(self._uses.values())
+
+    def _note(self, use: ImageUse) -> None:
+        with self._lock:
+            self._uses[use.wanted] = use
+            if len(self._uses) > _REMEMBERED:
+                del self._uses[next(iter(self._uses))]
