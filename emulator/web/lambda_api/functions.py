@@ -12,8 +12,8 @@ from emulator.base.errors import AlreadyExists
 from emulator.base.strict_json import Json
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.function import Function
-from emulator.lambdas.functions.packing import pack
 from emulator.lambdas.functions.reference import LATEST
+from emulator.lambdas.functions.zips.packing import pack
 from emulator.web.access.authentication import caller
 from emulator.web.common import registries
 from emulator.web.common.endpoint import add

@@ -12,7 +12,7 @@ from emulator.base.errors import NotFound
 from emulator.base.strict_json import Json
 from emulator.lambdas.functions.code import MAX_ZIPPED_BY_AWS
 from emulator.lambdas.functions.reference import LATEST
-from emulator.lambdas.functions.unzip import MAX_UNZIPPED
+from emulator.lambdas.functions.zips.zip_limits import MAX_UNZIPPED
 from emulator.web.common.endpoint import add
 from emulator.web.lambda_api import configuration as answers
 from emulator.web.lambda_api.function_names import Names, Reference, named, whole
