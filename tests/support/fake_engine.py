@@ -22,7 +22,7 @@ from emulator.base.errors import EngineUnreachable, StartFailed
 from emulator.base.timing.reactor import Reactor
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from emulator.engines.engine import Capabilities, ContainerSpec, Observer, Program
-from emulator.engines.launcher.lines import Lines
+from emulator.engines.launcher.lines import LineSplitter
 
 PEAK = 40 * 1024 * 1024  # bytes that every fake container says it used
 _KILLED = ProgramExit()
@@ -244,7 +244,7 @@ class FakeContainer:
         self._killed = self._gone = False
         self._muted = False
         self._turn = 0  # runs of a program
-        self._lines = Lines()
+        self._lines = LineSplitter()
 
     def run(self, program: Program) -> None:
         if self._killed:
