@@ -1,4 +1,4 @@
-"""The waits of the service go by the clock that a server is given; a function's own time does not."""
+"""The service waits by the clock that it is given; a function's own time is real."""
 
 from __future__ import annotations
 
