@@ -55,7 +55,7 @@ class Emulator:
         self.settings = settings
         clock = clock or SystemClock()
         self.notices = notices or Notices()
-        self.health = health or Health(clock=clock, notices=self.notices)
+        self.health = health or Health(clock=clock, notices=self.notices, limits=limits)
         given = Given(
             settings=settings,
             engine=engine,

@@ -22,7 +22,7 @@ from emulator.base.machine import memory
 from emulator.base.settings import LIFELINE, Settings
 from emulator.server.app import Emulator
 from emulator.server.doctor.shortfalls import shortfalls
-from emulator.server.on_docker import build_on_docker
+from emulator.server.on_this_machine import build_here
 from emulator.server.welcome import made_at_first, openness, red, say, welcome
 
 _START_LIMIT = 1.5  # seconds that a start has to come to its end once it is not wanted any more
@@ -37,7 +37,7 @@ def serve(settings: Settings) -> None:
     A second signal ends what still runs, and the process within two seconds; so does the first
     while the server still starts. A third ends it at once. If it has not ended in order by then,
     its exit code is 128 and the signal's number. Containers that are left are the reaper's
-    (`engines/reaper.py`), and all else is the next start's: it is as after a crash.
+    (`engines/docker/reaper.py`), and all else is the next start's: it is as after a crash.
 
     Raises `DataFolderLost` when there was nothing to serve from any more, and what keeps a server
     from starting: `EngineError` or `StartupError`.
@@ -74,7 +74,7 @@ class _Life:
 
     def live(self) -> None:
         try:
-            emulator, engine = build_on_docker(self._settings, self._give_up)
+            emulator, engine = build_here(self._settings, self._give_up)
             memory.keep()
             try:
                 emulator.start()

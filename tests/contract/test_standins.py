@@ -11,7 +11,8 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.images.images import Images
+from emulator.engines.images import ImageRequest
 from emulator.lambdas.functions import runtimes
 from emulator.lambdas.functions.runtimes import Runtime
 
@@ -146,7 +147,7 @@ def runtime(request: pytest.FixtureRequest) -> Runtime:
 
 @pytest.fixture
 def image(client: docker.DockerClient, runtime: Runtime) -> str:
-    return Images(client, lambda _: None).ensure(ImageRequest("", runtime.standin))
+    return Images(client, lambda _: None).find(ImageRequest("", runtime.standin)).reference
 
 
 def test_a_function_answers_as_lambdas_user_in_lambdas_confinement(

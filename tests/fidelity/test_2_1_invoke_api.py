@@ -22,7 +22,8 @@ import docker
 import pytest
 
 from emulator.base.settings import Settings
-from emulator.engines.docker.engine import DockerEngine, connect
+from emulator.engines.docker.client import connect
+from emulator.engines.docker.engine import DockerEngine
 from emulator.engines.docker.locate import find_engine
 from emulator.lambdas.lifecycle import State
 from emulator.server.app import Emulator

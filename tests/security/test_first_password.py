@@ -100,7 +100,7 @@ def test_it_is_kept_where_the_first_start_comes_to_nothing(
 
     if ending == "fails":
         monkeypatch.setattr(server.foundation.engine, "sweep", refuse)
-    monkeypatch.setattr(serve, "build_on_docker", lambda *_: (server, engine))
+    monkeypatch.setattr(serve, "build_here", lambda *_: (server, engine))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     life = serve._Life(server.settings, over=lambda: None)
     life.end()

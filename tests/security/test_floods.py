@@ -18,9 +18,9 @@ import pytest
 from oauthlib.oauth1 import Client
 
 from emulator.base.machine import memory
+from emulator.base.timing.limits import Limits
 from emulator.web import public_router
-from emulator.web.http import connection, intake, listeners
-from emulator.web.http.body import Body
+from emulator.web.http.body import WholeBody
 from emulator.web.http.budget import SMALL, Budget
 from emulator.web.http.connection import Connection
 from emulator.web.http.connection_limit import Peer
@@ -314,8 +314,7 @@ def test_what_is_sent_ahead_of_answers_waits_with_its_sender(dock: Dock) -> None
 def test_a_request_that_does_not_come_whole_is_given_up(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dock = start_dock()
-    dock.emulator.web.public.patience = 0.2
+    dock = start_dock(limits=Limits(http_patience=0.2))
     with callers(dock, 3) as (head, small, large):
         head.send(b"GET /health HTTP/1.1\r\nX-A")
         small.begin("POST", "/tasks/v1/", 100)
@@ -328,8 +327,7 @@ def test_a_request_that_does_not_come_whole_is_given_up(
 
 
 def test_who_gets_no_room_in_time_is_told_to_try_again(start_dock: StartDock) -> None:
-    dock = start_dock()
-    dock.emulator.web.public.patience = 0.2
+    dock = start_dock(limits=Limits(http_patience=0.2))
     budget = dock.emulator.web.public.judge.__self__._addresses  # type: ignore[attr-defined]
     dock.emulator.foundation.reactor.run(_take(budget))
     with callers(dock) as (caller,):
@@ -340,23 +338,19 @@ def test_who_gets_no_room_in_time_is_told_to_try_again(start_dock: StartDock) ->
 
 
 def test_who_does_not_read_its_answer_is_given_up(start_dock: StartDock) -> None:
-    dock = start_dock()
-    dock.emulator.web.public.patience = 0.2
+    dock = start_dock(limits=Limits(http_patience=0.2))
     dock.deploy(lambda event, runtime: "x" * 5 * MB)
     with callers(dock) as (caller,):
         caller.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         caller.begin("POST", INVOKE, 2)
         caller.send(b"{}")
-        eventually(lambda: any(each._full for each in connections(dock)))
+        eventually(lambda: any(each._outgoing.is_full for each in connections(dock)))
 
         eventually(lambda: not connections(dock))
 
 
-def test_who_was_refused_and_stays_is_let_go(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "_LINGER", 0.05)
-    dock = start_dock()
+def test_who_was_refused_and_stays_is_let_go(start_dock: StartDock) -> None:
+    dock = start_dock(limits=Limits(http_linger=0.05))
     with callers(dock) as (caller,):
         caller.begin("POST", "/nothing/here", 50 * MB)
         assert caller.answer()[0] == 404
@@ -364,12 +358,8 @@ def test_who_was_refused_and_stays_is_let_go(
         eventually(lambda: not connections(dock))
 
 
-def test_who_was_refused_and_sends_on_is_let_go(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "_LINGER", 3600.0)
-    monkeypatch.setattr(intake, "_MOST_DROPPED", MB)
-    dock = start_dock()
+def test_who_was_refused_and_sends_on_is_let_go(start_dock: StartDock) -> None:
+    dock = start_dock(limits=Limits(http_linger=3600.0, http_linger_bytes=MB))
     with callers(dock) as (caller,):
         caller.begin("POST", "/nothing/here", 50 * MB)
         assert caller.answer()[0] == 404
@@ -386,7 +376,7 @@ def test_no_connection_holds_the_loop_with_one_byte_chunks(dock: Dock) -> None:
     dock.deploy(echo)
     seen: list[int] = []
     loop = dock.emulator.foundation.reactor.loop
-    with callers(dock, 4) as flood, _watched(dock, seen, Body, "add"):
+    with callers(dock, 4) as flood, _watched(dock, seen, WholeBody, "add"):
         for each in flood:
             each.begin("POST", FUNCTIONS)
         stop = threading.Event()
@@ -587,10 +577,8 @@ def test_memory_is_given_back_once_much_has_come(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[bool] = []
-    monkeypatch.setattr(listeners, "_MUCH", MB)
-    monkeypatch.setattr(listeners, "_SOON", 0.05)
     monkeypatch.setattr(memory, "give_back", lambda: given.append(True))
-    dock = start_dock()
+    dock = start_dock(limits=Limits(memory_check=0.05, memory_check_bytes=MB))
     with callers(dock, 3) as some:
         for caller in some:
             caller.begin("POST", FUNCTIONS, 7 * MB)
@@ -604,6 +592,7 @@ def test_what_is_free_between_what_is_in_use_is_given_back() -> None:
     script = """
 from pathlib import Path
 from emulator.base.machine import memory
+from emulator.base.timing.limits import Limits
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

@@ -18,7 +18,7 @@ from rich.progress import Progress
 
 from emulator.base.notices import Notices
 from emulator.client.console import progress
-from emulator.engines.standins.standins import Progress as Pulling
+from emulator.engines.images import Progress as Pulling
 from emulator.server import provision
 from emulator.server.serve import _log_handler
 from emulator.tasks.model.notices import TaskFailed

@@ -303,7 +303,7 @@ def test_a_client_that_does_not_read_is_not_written_for_without_end(start_dock: 
     dock.deploy(answer)
     client = Client(dock)
     client.send(b"".join(invoke(b"%d" % number) for number in range(16)))
-    dock.eventually(lambda: any(each._full for each in connections(dock)))
+    dock.eventually(lambda: any(each._outgoing.is_full for each in connections(dock)))
     begun = len(called)
 
     assert begun < 16

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from emulator.engines.ending import ProgramExit
-from emulator.engines.source import Found
+from emulator.engines.images import Found
 from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.functions.function import Function
 from emulator.testing.clock import ManualClock
@@ -41,8 +41,9 @@ def test_a_container_is_started_with_what_its_function_needs(dock: Dock) -> None
 
     (spec,), (program,) = dock.engine.started, dock.engine.ran
     assert (spec.image, spec.memory, program.arguments) == ("fake", 256, ("walnut-table",))
-    assert spec.code is not None
-    assert (spec.code / "lib" / "index.py").read_text() == "wood = 'walnut'"
+    code = spec.source_of("/var/task")
+    assert code is not None
+    assert (code / "lib" / "index.py").read_text() == "wood = 'walnut'"
     assert (
         program.environment.items()
         >= {
@@ -64,7 +65,7 @@ def test_an_image_runs_with_its_own_command(dock: Dock) -> None:
     assert dock.execute("oak-chair").json()["result"] == "sat on"
 
     (spec,), (program,) = dock.engine.started, dock.engine.ran
-    assert (program.entrypoint, program.arguments, spec.code) == (None, None, None)
+    assert (program.entrypoint, program.arguments, spec.mounts) == (None, None, ())
 
 
 def test_a_start_that_fails_is_tried_anew_by_the_next_invocation(dock: Dock) -> None:

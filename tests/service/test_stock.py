@@ -69,11 +69,12 @@ def make_up(dock: Dock) -> None:
 
 
 def say_what(event: Json, runtime: Runtime) -> object:
-    assert runtime.spec.code is not None
+    code = runtime.spec.source_of("/var/task")
+    assert code is not None
     return {
         "container": runtime.spec.name,
         "memory": runtime.program.environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"],
-        "code": (runtime.spec.code / "lib" / "index.py").read_text(),
+        "code": (code / "lib" / "index.py").read_text(),
     }
 
 
@@ -319,7 +320,9 @@ def test_links_in_code_from_the_stock_are_links(stocked: Dock) -> None:
     result = stocked.execute().json()["result"]
 
     assert (result["container"], result["code"]) == (prepared.spec.name, "wood = 'walnut'")
-    links = {path.name for path in prepared.spec.code.rglob("*") if path.is_symlink()}
+    links = {
+        path.name for path in prepared.spec.source_of("/var/task").rglob("*") if path.is_symlink()
+    }
     assert links == {"index.py", "machine"}
 
 

@@ -15,7 +15,7 @@ import pytest
 from emulator.base.settings import Settings
 from emulator.base.terminal import printable, shown
 from emulator.client.console import output
-from emulator.server import serve
+from emulator.server import serve, welcome
 
 
 class Terminal(io.StringIO):
@@ -87,13 +87,13 @@ class Pieces(io.RawIOBase):
         return len(piece)
 
 
-def welcome(_: str) -> None:
+def welcome_of(_: str) -> None:
     emulator: Any = SimpleNamespace(
         url="http://localhost:8080",
         settings=Settings(),
         directory=SimpleNamespace(local=SimpleNamespace(password=None)),
     )
-    serve._welcome(emulator, ["walnut"])
+    welcome.welcome(emulator, ["walnut"])
 
 
 def log(text: str) -> None:
@@ -101,7 +101,9 @@ def log(text: str) -> None:
     handler.handle(logging.LogRecord("taskdock", logging.INFO, "", 0, text, (), None))
 
 
-@pytest.mark.parametrize("says", [welcome, log, serve._say, output.say, output.plain, output.note])
+@pytest.mark.parametrize(
+    "says", [welcome_of, log, welcome.say, output.say, output.plain, output.note]
+)
 def test_lines_leave_with_their_end_where_nothing_is_buffered(
     says: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from emulator.base.timing.clock import Clock, to_iso
-from emulator.engines.source import is_standin
+from emulator.engines.images import is_standin
 from emulator.lambdas import arns
 from emulator.lambdas.functions import runtimes
 from emulator.lambdas.functions.function import Function

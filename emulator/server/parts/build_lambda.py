@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from emulator.base.errors import EngineError
 from emulator.base.notices import Notices
 from emulator.base.settings import Settings
-from emulator.engines.docker.images.images import platform
-from emulator.engines.source import Found
+from emulator.engines.images import Found, platform
 from emulator.engines.watch import EngineWatch, WatchedEngine
 from emulator.identity.directory import Directory
 from emulator.identity.function_credentials import Choice
@@ -79,7 +78,13 @@ def _directory(base: Foundation, catalog: Catalog) -> Directory:
         return None if function is None else function.credentials_key
 
     choice = _choice(base.settings)
-    return Directory(store=base.store, clock=base.clock, functions=choice, key_of=key_of)
+    return Directory(
+        store=base.store,
+        clock=base.clock,
+        functions=choice,
+        key_of=key_of,
+        limits=base.limits,
+    )
 
 
 def _choice(settings: Settings) -> Choice:

@@ -9,6 +9,7 @@ from functools import partial
 from emulator.base.errors import StartupError
 from emulator.base.machine import addresses, descriptors
 from emulator.base.settings import Settings
+from emulator.base.timing.limits import Limits
 from emulator.lambdas import arns
 from emulator.lambdas.environment import spec
 from emulator.server.parts.build_lambda import LambdaParts
@@ -19,13 +20,13 @@ from emulator.web.access import admission, early
 from emulator.web.access.admission import Admission, Hosts, Openness
 from emulator.web.http.connection_limit import Crowd
 from emulator.web.http.listeners import Listener
-from emulator.web.http.site import PATIENCE, Site
+from emulator.web.http.site import Site
 from emulator.web.http.turns import Turns
 from emulator.web.http.wsgi import Wsgi
 from emulator.web.lambda_api.function_names import Names
 from emulator.web.lambda_api.invoke import InvokeApi
 from emulator.web.public_router import PublicRouter
-from emulator.web.runtime_api import endpoints
+from emulator.web.runtime_api import endpoints, replies
 from emulator.web.runtime_api.endpoints import RuntimeApi
 from emulator.web.runtime_api.switchboard import Switchboard
 from emulator.web.task_api.app import create_app
@@ -46,7 +47,7 @@ class WebParts:
 
 def build_web(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> WebParts:
     """Raises `StartupError` for a setting that means nothing."""
-    most, turns = descriptors.connections(), Turns()
+    turns = Turns()
     router, wsgi = _router(base, lambdas, tasks)
     public = Site(
         answer=router,
@@ -56,12 +57,13 @@ def build_web(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> WebPa
         max_dropped=0,
         admit=Admission(_hosts(base.settings), public_router.refuse),
         judge=router.judge,
-        patience=PATIENCE,
-        crowd=Crowd(*most),
+        patience=base.limits.http_patience,
+        limits=base.limits,
+        crowd=_crowd(base.limits),
         turns=turns,
     )
     sites = {
-        spec.RUNTIME_API: _runtime(RuntimeApi(lambdas.pool.mailbox), Crowd(*most), turns),
+        spec.RUNTIME_API: _runtime(RuntimeApi(lambdas.pool.mailbox), base.limits, turns),
         spec.TASK_SERVICE: public,
     }
     return WebParts(
@@ -72,16 +74,27 @@ def build_web(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> WebPa
     )
 
 
-def _runtime(calls: RuntimeApi, crowd: Crowd, turns: Turns) -> Site:
+def _runtime(calls: RuntimeApi, limits: Limits, turns: Turns) -> Site:
     return Site(
         answer=calls,
-        refuse=endpoints.refuse,
+        refuse=replies.refuse,
         max_head=endpoints.MAX_HEAD,
         max_body=endpoints.MAX_BODY,
         max_dropped=endpoints.MAX_DROPPED,
         judge=calls.judge,
-        crowd=crowd,
+        streams=calls.streams,
+        limits=limits,
+        crowd=_crowd(limits),
         turns=turns,
+    )
+
+
+def _crowd(limits: Limits) -> Crowd:
+    """The connections of one listener."""
+    return Crowd(
+        *descriptors.connections(),
+        of_one=limits.connections,
+        of_function=limits.connections_of_function,
     )
 
 
