@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 import math
 import sys
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from typing import Annotated, Any, NoReturn, TypeVar, cast
 
 MAX_DEPTH = 1000
 """Arrays and objects inside each other: AWS accepts as many.
@@ -104,3 +105,46 @@ def _check_depth(text: str, value: Any) -> None:
         ]
     if level:
         raise TooDeep
+
+
+# The types that this server's own JSON is made of
+
+Json = dict[str, Any]
+"""A JSON object, by its keys."""
+
+
+class SchemaPart:
+    """A part of a value's JSON schema, for `Annotated[...]`."""
+
+    def __init__(self, **facts: Any) -> None:
+        self.facts: Json = facts
+
+
+def one_of(*values: str) -> SchemaPart:
+    """The value is one of these."""
+    return SchemaPart(enum=list(values))
+
+
+ObjectId = Annotated[
+    str, SchemaPart(pattern="^[0-9a-f]{24}$", examples=["67a1f0c2d3e4f5a6b7c8d9e0"])
+]
+"""An id as `ids.object_id` makes it."""
+IsoTime = Annotated[
+    str,
+    SchemaPart(
+        format="date-time",
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+        examples=["2026-01-02T03:04:05.678Z"],
+    ),
+]
+"""A time as `clock.to_iso` writes it."""
+
+Shown = TypeVar("Shown", bound=Mapping[str, Any])
+
+
+def present(shown: Shown) -> Shown:
+    """`shown` without the keys whose value is None: our JSON leaves out what is not set.
+
+    A `TypedDict` of such JSON says `X | None` for a key that may be left out.
+    """
+    return cast("Shown", {key: value for key, value in shown.items() if value is not None})

@@ -15,7 +15,8 @@ from typing import TypeVar
 from emulator.base.errors import EngineUnreachable
 from emulator.base.health import Health
 from emulator.base.notices import Notices
-from emulator.base.timing.clock import SystemClock
+from emulator.base.timing.clock import Clock, SystemClock
+from emulator.base.timing.limits import Limits
 from emulator.base.timing.loop import LONGEST_PAUSE, Loop
 from emulator.base.timing.reactor import Reactor
 from emulator.engines.engine import Capabilities, Container, ContainerSpec, Engine, Observer
@@ -23,7 +24,7 @@ from emulator.engines.engine import Capabilities, Container, ContainerSpec, Engi
 T = TypeVar("T")
 
 NAME = "engine"  # of the trouble
-_SLOW = 2.0  # seconds that a start may take before the engine is asked whether it still answers
+_SLOW = Limits().engine_slow
 _PAUSE = 0.5  # seconds between two questions, while it does not
 _FORGOTTEN = 60.0  # seconds after which an earlier trouble says nothing about a new one
 _SHORTEST_REST, _LONGEST_REST = 0.5, 30.0  # seconds
@@ -38,8 +39,19 @@ class EngineWatch(Loop):
 
     name = "engine-watch"
 
-    def __init__(self, *, engine: Engine, health: Health, notices: Notices) -> None:
-        super().__init__(SystemClock(), notices)  # engines know no other
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        health: Health,
+        notices: Notices,
+        slow: float = _SLOW,
+        clock: Clock | None = None,
+    ) -> None:
+        """`slow`: seconds that a start may take before the engine is asked whether it still
+        answers. `clock`: None is the system's, since what an engine takes is real time."""
+        super().__init__(clock or SystemClock(), notices)
+        self._slow = slow
         self._engine = engine
         self._health = health
         self._lock = threading.RLock()  # also while `Health` is told, so that it hears all in order
@@ -125,7 +137,7 @@ class EngineWatch(Loop):
         with self._lock:
             since = min(self._awaited.values(), default=None)
             in_doubt = self._trouble is not None
-        overdue = float("inf") if since is None else since + _SLOW - self._clock.monotonic()
+        overdue = float("inf") if since is None else since + self._slow - self._clock.monotonic()
         if not in_doubt and overdue > 0:
             return min(overdue, LONGEST_PAUSE)
         fault = self._engine.answers()
@@ -139,7 +151,7 @@ class EngineWatch(Loop):
             if rest > 0:
                 return min(rest, LONGEST_PAUSE)
             self._recover()
-        return _SLOW if since is not None else LONGEST_PAUSE
+        return self._slow if since is not None else LONGEST_PAUSE
 
     def _note_silence(self, reason: str) -> None:
         with self._lock:

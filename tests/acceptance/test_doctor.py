@@ -28,8 +28,9 @@ from emulator.server.doctor.check import perform
 from emulator.server.doctor.examination import Examination
 from emulator.server.doctor.judges.finding import Finding, Status
 from emulator.server.doctor.trial import LABEL
+from emulator.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
-from tests.support.live import COMMAND, REPOSITORY, eventually
+from tests.support.live import COMMAND, REPOSITORY
 from tests.support.parts import missing
 
 pytestmark = pytest.mark.docker

@@ -14,7 +14,7 @@ from emulator.base.timing.clock import Clock, SystemClock
 from emulator.base.timing.loop import Loop
 from emulator.base.timing.reactor import Reactor
 from emulator.testing.clock import NOON, ManualClock
-from tests.support.builders import eventually
+from emulator.testing.waiting import eventually
 
 
 @pytest.fixture

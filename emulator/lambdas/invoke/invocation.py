@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from emulator.base import ids
 from emulator.base.timing.clock import Clock, to_epoch
+from emulator.base.timing.limits import Limits
 from emulator.engines.ending import ProgramExit
 from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.environment.mailbox import NextEvent
@@ -26,7 +27,6 @@ from emulator.lambdas.outcome import (
     vanished,
 )
 
-_SETTLE_LIMIT = 2.0  # seconds that an outcome waits for a runtime that has answered to ask again
 _MEGABYTE = 1024 * 1024
 
 Told = Callable[[Outcome], object]
@@ -55,6 +55,7 @@ class Invocation:
         log: InvocationLog,
         operations: Operations,
         clock: Clock,
+        limits: Limits,
         answered: Told,
     ) -> None:
         self._environment = environment
@@ -64,6 +65,7 @@ class Invocation:
         self._log = log
         self._operations = operations
         self._clock = clock
+        self._limits = limits
         self._answered = answered
         self._limit = environment.function.time_limit  # seconds
         self._deadline = clock.now() + timedelta(seconds=self._limit)
@@ -75,10 +77,10 @@ class Invocation:
         cold = self._environment.turn == 1
         if cold:
             environment = self._environment
-            self._log.init_start(environment.begun, environment.image, environment.id)
+            self._log.init_start(environment.runtime.begun, environment.image, environment.id)
         self._log.lines(self._environment.record(self._log.line))
         ready = self._environment.state is State.BUSY
-        init = self._environment.init_milliseconds if cold and ready else None
+        init = self._environment.runtime.init_milliseconds if cold and ready else None
         if ready or await self._init_again(cold):
             self._log.start()
             answered = await self._exchange()
@@ -88,7 +90,7 @@ class Invocation:
             duration = self._milliseconds
             outcome = self._why()
             if self._environment.state is State.DOWN:
-                self._log.init_report(self._environment.age_milliseconds, outcome, "invoke")
+                self._log.init_report(self._environment.runtime.age_milliseconds, outcome, "invoke")
             self._log.start()
             self._answered(outcome)
         self._log.explain(outcome)
@@ -97,15 +99,15 @@ class Invocation:
 
     async def _init_again(self, cold: bool) -> bool:
         """A runtime that is down has its init within the invocation, and in its time."""
-        if cold and self._environment.init_milliseconds is None:
-            self._log.init_report(self._environment.age_milliseconds, self._why(), "init")
+        if cold and self._environment.runtime.init_milliseconds is None:
+            self._log.init_report(self._environment.runtime.age_milliseconds, self._why(), "init")
         gone = self._environment.state is not State.DOWN
         self._vanished = gone and not cold  # how it ended before says nothing of this call
         return await self._operations.restart(self._environment, self._limit)
 
     async def _exchange(self) -> Outcome | ProgramExit | None:
         """What came back from the runtime within its time; None: nothing."""
-        mailbox = self._environment.mailbox
+        mailbox = self._environment.runtime.mailbox
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Outcome | ProgramExit | None] = loop.create_future()
 
@@ -137,7 +139,7 @@ class Invocation:
     async def _finish(self, answered: Outcome | ProgramExit | None) -> Outcome:
         """Waits for the rest of the log, and makes an outcome of what is none yet."""
         if isinstance(answered, Outcome):
-            await self._environment.settle(_SETTLE_LIMIT)
+            await self._environment.settle(self._limits.settle)
             return answered
         if answered is None:
             await self._operations.end(self._environment)
@@ -150,11 +152,11 @@ class Invocation:
         environment, request_id = self._environment, self._call.request_id
         if environment.retired:
             return stopped()
-        if environment.overdue:
+        if environment.runtime.overdue:
             return timed_out(request_id, self._limit)
-        if environment.init_failure is not None:
-            return environment.init_failure
-        end = environment.end
+        if environment.runtime.init_failure is not None:
+            return environment.runtime.init_failure
+        end = environment.runtime.end
         if end is None or not end.is_known or self._vanished:
             return vanished(self._handed_over)
         return ended(request_id, end)

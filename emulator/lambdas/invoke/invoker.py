@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from emulator.base.errors import EngineUnreachable, Unavailable
 from emulator.base.timing.clock import Clock
+from emulator.base.timing.limits import Limits
 from emulator.engines.watch import EngineWatch
 from emulator.lambdas import arns
 from emulator.lambdas.environment.environment import Environment
@@ -51,6 +52,7 @@ class Invoker:
         pool: Pool,
         watch: EngineWatch,
         clock: Clock,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
         region: str = arns.REGION,
     ) -> None:
         self._pool = pool
@@ -58,6 +60,7 @@ class Invoker:
         self._watch = watch
         self._region = region
         self._clock = clock
+        self._limits = limits
         self._under_way = 0
         self._idle = threading.Condition()
         self._closed = False
@@ -215,6 +218,7 @@ class Invoker:
             log=log,
             operations=self._pool.operations,
             clock=self._clock,
+            limits=self._limits,
             answered=answered,
         ).run()
 

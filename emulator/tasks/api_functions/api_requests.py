@@ -201,13 +201,11 @@ def _values(request: ApiRequest) -> dict[str, Any]:
     error = request.error
     return {
         **request.__dict__,
-        "error": error and {"type": error.type.value, "name": error.name, "message": error.message},
+        "error": error and error.to_json(),
     }
 
 
 def _from_row(row: ApiRequestRow) -> ApiRequest:
     values = dict(row.__data__)
     error = values.pop("error")
-    if error is not None:
-        error = TaskError(ErrorType(error["type"]), error["name"], error["message"])
-    return ApiRequest(**values, error=error)
+    return ApiRequest(**values, error=error and TaskError.from_json(error))

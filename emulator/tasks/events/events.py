@@ -129,7 +129,7 @@ class Events:
         return new_task(
             id=ids.object_id(event.creation_timestamp),
             function_name=function_name,
-            data=task_json.event_to_json(event),
+            data=dict(task_json.event_to_json(event)),
             priority=self._catalog.default_priority(function_name),
             start=event.creation_timestamp,
             now=event.creation_timestamp,

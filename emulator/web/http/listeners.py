@@ -19,7 +19,7 @@ from emulator.web.http.site import Site
 
 _BACKLOG = 1024
 _TRIES = 10
-"""So many free ports are tried: one may be free on one address and taken on another."""
+"""Ports of the system's choice to try: a port may be free on one address and taken on another."""
 _ROUND = 60.0  # seconds between two checks for idle connections
 _CLOSE_PAUSE = 0.01
 _MAX_ACCEPTED = 64  # connections that are accepted in one turn of the loop

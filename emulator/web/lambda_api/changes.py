@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 
+from emulator.base.strict_json import Json, present
 from emulator.lambdas.functions import runtimes
 from emulator.lambdas.functions.changes import (
     AnnotationChanges,
@@ -30,8 +31,6 @@ from emulator.lambdas.functions.function import (
 from emulator.web.lambda_api.function_names import parse
 from emulator.web.lambda_api.model.validation import problem, refusal
 from emulator.web.lambda_api.problems import Refusal, zip_too_large
-
-Json = dict[str, Any]
 
 DEFAULT_TIME_LIMIT = 3  # seconds
 DEFAULT_MEMORY_LIMIT = 128  # MB
@@ -141,8 +140,7 @@ def properties(asked: Json, before: Mapping[str, str]) -> FunctionProperties:
     }
     if "ImageConfig" in asked:
         given["image_config"] = _image_config(asked["ImageConfig"])
-    present = {name: value for name, value in given.items() if value is not None}
-    return cast("FunctionProperties", present)
+    return cast("FunctionProperties", present(given))
 
 
 def annotated(asked: Json) -> AnnotationChanges:

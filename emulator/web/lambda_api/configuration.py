@@ -9,15 +9,13 @@ import base64
 import hashlib
 import json
 import uuid
-from typing import Any
 
+from emulator.base.strict_json import Json, present
 from emulator.lambdas.arns import ACCOUNT
 from emulator.lambdas.functions import runtimes
 from emulator.lambdas.functions.function import LOG_FORMAT, LOG_LEVEL, Function
 from emulator.lambdas.functions.reference import LATEST
 from emulator.web.lambda_api.changes import has_environment, own_variables
-
-Json = dict[str, Any]
 
 
 def configuration(function: Function, arn: str, architecture: str, code_size: int) -> Json:
@@ -50,7 +48,7 @@ def configuration(function: Function, arn: str, architecture: str, code_size: in
         "RuntimeVersionConfig": _runtime_version(function, arn),
         "LoggingConfig": _logging_config(function),
     }
-    return _without_none(shown)
+    return present(shown)
 
 
 def listed(shown: Json) -> Json:
@@ -119,8 +117,4 @@ def _image_config(function: Function) -> Json | None:
         "Command": kept.command and list(kept.command),
         "WorkingDirectory": kept.working_directory,
     }
-    return {"ImageConfig": _without_none(shown)} if any(shown.values()) else None
-
-
-def _without_none(value: Json) -> Json:
-    return {key: item for key, item in value.items() if item is not None}
+    return {"ImageConfig": present(shown)} if any(shown.values()) else None

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, request, send_file
 
 from emulator.base.errors import AlreadyExists
+from emulator.base.strict_json import Json
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.function import Function
 from emulator.lambdas.functions.packing import pack
 from emulator.lambdas.functions.reference import LATEST
 from emulator.web.access.authentication import caller
 from emulator.web.common import registries
+from emulator.web.common.endpoint import add
 from emulator.web.lambda_api import changes as wire
 from emulator.web.lambda_api import configuration as answers
 from emulator.web.lambda_api.function_names import Names, Reference, named, parse, whole
 from emulator.web.lambda_api.invoke import FUNCTIONS
-from emulator.web.lambda_api.model.request import serve
+from emulator.web.lambda_api.model.request import for_machine, serve
 from emulator.web.lambda_api.problems import Refusal
-
-Json = dict[str, Any]
 
 MOST_LISTED = 50
 _VERSION = re.compile("[0-9]+")
@@ -45,7 +44,7 @@ class Functions:
         return answers.configuration(function, arn, self._architecture, size)
 
 
-def serve_functions(api: Blueprint, functions: Functions) -> None:
+def _serve_operations(api: Blueprint, functions: Functions) -> None:
     catalog, names = functions.catalog, functions.names
 
     @serve(api, "ListFunctions")
@@ -117,7 +116,10 @@ def serve_functions(api: Blueprint, functions: Functions) -> None:
             catalog.delete(function.name)
         return Response(status=204, content_type="application/json")
 
-    @api.get(f"{FUNCTIONS}/<reference>/code")
+
+def _serve_code(api: Blueprint, functions: Functions) -> None:
+    catalog, names = functions.catalog, functions.names
+
     def download(reference: str) -> Response:
         """taskdock's own: what `Code.Location` leads to, as AWS's leads to S3."""
         function = names.find(parse(reference))
@@ -125,6 +127,13 @@ def serve_functions(api: Blueprint, functions: Functions) -> None:
         if folder is None:
             raise Refusal("ResourceNotFoundException", f"{function.name} has an image, and no zip")
         return send_file(pack(folder), "application/zip", download_name=f"{function.name}.zip")
+
+    add(api, for_machine("GET", f"{FUNCTIONS}/<reference>/code"), download)
+
+
+def serve_functions(api: Blueprint, functions: Functions) -> None:
+    _serve_operations(api, functions)
+    _serve_code(api, functions)
 
 
 def _check_deletable(reference: Reference) -> None:

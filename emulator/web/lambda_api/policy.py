@@ -12,6 +12,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
+from emulator.base.strict_json import Json
 from emulator.lambdas.functions.function import Annotations, Function
 from emulator.lambdas.functions.reference import LATEST
 from emulator.web.lambda_api import configuration as answers
@@ -19,8 +20,6 @@ from emulator.web.lambda_api.function_names import Names, Reference, named
 from emulator.web.lambda_api.functions import Functions, check_revision
 from emulator.web.lambda_api.model.request import serve
 from emulator.web.lambda_api.problems import Refusal
-
-Json = dict[str, Any]
 
 _MAX_POLICY = 20_480  # bytes
 _ACCOUNT = re.compile(r"\d{12}")

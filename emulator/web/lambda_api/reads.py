@@ -6,21 +6,19 @@ layers, event sources or code signing, and each of these can be asked for.
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, request
 
 from emulator.base.errors import NotFound
+from emulator.base.strict_json import Json
 from emulator.lambdas.functions.code import MAX_ZIPPED_BY_AWS
 from emulator.lambdas.functions.reference import LATEST
 from emulator.lambdas.functions.unzip import MAX_UNZIPPED
+from emulator.web.common.endpoint import add
 from emulator.web.lambda_api import configuration as answers
 from emulator.web.lambda_api.function_names import Names, Reference, named, whole
 from emulator.web.lambda_api.functions import Functions
-from emulator.web.lambda_api.model.request import asked, route, serve
+from emulator.web.lambda_api.model.request import asked, declaration, serve
 from emulator.web.lambda_api.problems import Refusal, not_here
-
-Json = dict[str, Any]
 
 _MAX_CODE = 80_530_636_800  # bytes, AWS's for one account; nothing here keeps to it
 
@@ -61,7 +59,6 @@ def _serve_settings(api: Blueprint, names: Names) -> None:
         names.find(whole(asked))
         return {}
 
-    @api.get(route("GetProvisionedConcurrencyConfig"))
     def provisioned(FunctionName: str) -> Json:
         """Two operations are at this path; the query string says which is meant."""
         if request.args.get("List") == "ALL":
@@ -73,6 +70,8 @@ def _serve_settings(api: Blueprint, names: Names) -> None:
             "ProvisionedConcurrencyConfigNotFoundException",
             "No Provisioned Concurrency Config found for this function",
         )
+
+    add(api, declaration("GetProvisionedConcurrencyConfig"), provisioned)
 
     @serve(api, "GetFunctionEventInvokeConfig")
     def event_invoke_config(asked: Json) -> Json:
@@ -135,13 +134,14 @@ def _serve_account(api: Blueprint, functions: Functions, concurrency: int) -> No
     def code_signing_configs(asked: Json) -> Json:
         return {"CodeSigningConfigs": []}
 
-    @api.get(route("ListLayers"))
     def layers() -> Json:
         """Another operation is at this path, which finds one layer by its ARN."""
         if "find" in request.args:
             raise not_here("GetLayerVersionByArn", "GET", request.path)
         asked("ListLayers")
         return {"Layers": []}
+
+    add(api, declaration("ListLayers"), layers)
 
 
 def _find(names: Names, asked: Json, words: str) -> None:

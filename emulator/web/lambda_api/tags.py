@@ -6,18 +6,16 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from flask import Blueprint, Response
 
+from emulator.base.strict_json import Json
 from emulator.lambdas.functions.function import Annotations, Function
 from emulator.web.lambda_api.changes import checked_tags
 from emulator.web.lambda_api.function_names import Reference, parse
 from emulator.web.lambda_api.functions import Functions
 from emulator.web.lambda_api.model.request import serve
 from emulator.web.lambda_api.problems import Refusal
-
-Json = dict[str, Any]
 
 
 def serve_tags(api: Blueprint, functions: Functions) -> None:

@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-Json = dict[str, Any]
+from emulator.base.strict_json import Json
 
 _FILE = Path(__file__).with_suffix(".json")
 _VARIABLE = re.compile(r"\{\w+\}")

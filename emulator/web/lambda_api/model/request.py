@@ -13,12 +13,13 @@ from flask import Blueprint, request
 
 from emulator.base import strict_json
 from emulator.base.errors import BodyNotJson
+from emulator.base.strict_json import Json
+from emulator.web.common.endpoint import Endpoint, Gate, add
 from emulator.web.lambda_api import problems
 from emulator.web.lambda_api.model import description as model
 from emulator.web.lambda_api.model import validation
 from emulator.web.lambda_api.model.description import Shape
 
-Json = dict[str, Any]
 View = Callable[[Json], Any]
 
 _MAX_BODY = 70_167_211  # bytes, AWS's: a zip of 50 MB in base64, and something more
@@ -32,11 +33,20 @@ def serve(api: Blueprint, operation: str) -> Callable[[View], View]:
         def answer(**named: str) -> Any:
             return view(asked(operation, **named))
 
-        method = model.operations()[operation].method
-        api.add_url_rule(route(operation), operation, answer, methods=[method])
+        add(api, declaration(operation), answer)
         return view
 
     return register
+
+
+def declaration(operation: str) -> Endpoint:
+    """An operation's endpoint. AWS's credentials mean nothing here, so the machine counts."""
+    return for_machine(model.operations()[operation].method, route(operation))
+
+
+def for_machine(method: str | tuple[str, ...], path: str) -> Endpoint:
+    """An endpoint of AWS's API, which has a description of its own."""
+    return Endpoint(method, path, permission=Gate.MACHINE)
 
 
 def route(operation: str) -> str:

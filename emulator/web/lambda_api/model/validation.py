@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from emulator.base.strict_json import Json
 from emulator.web.lambda_api.model import description as model
 from emulator.web.lambda_api.model.description import Shape
 from emulator.web.lambda_api.problems import Refusal
-
-Json = dict[str, Any]
 
 NOT_NULL = "Member must not be null"
 Constraint = tuple[str, Callable[[Any], Any]]
