@@ -1,21 +1,20 @@
-"""The service waits by the clock that it is given; a function's own time is real."""
+"""The service waits by the clock that it is given, and a function has its own time."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.support.fake_engine import Runtime
-
 from emulator.base.timing.clock import to_iso
 from emulator.base.timing.limits import Limits
 from emulator.testing.clock import NOON, ManualClock
 from tests.support.builders import Dock, Gate, StartDock
+from emulator.testing.fake_runtime import FakeRuntime
 
 DAY = 24 * 3600.0
 FAR = to_iso(NOON.replace(year=2030))
 
 
-def answer(event: Any, runtime: Runtime) -> str:
+def answer(event: Any, runtime: FakeRuntime) -> str:
     return "done"
 
 
@@ -25,6 +24,7 @@ def test_a_task_starts_when_its_time_has_come(timed_dock: Dock) -> None:
 
     timed_dock.advance(3600)
 
+    assert timed_dock.status(task) != "new"
     assert timed_dock.finish(task)["status"] == "complete"
 
 
