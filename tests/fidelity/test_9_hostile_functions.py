@@ -29,9 +29,11 @@ from emulator.client import credentials
 from emulator.engines.launcher.lines import MAX_LINE
 from emulator.lambdas.environment.spec import LABEL
 from emulator.lambdas.outcome import MAX_RESPONSE
+from emulator.testing.task_client import Json
+from emulator.testing.waiting import eventually
 from emulator.web.http.connection_limit import A_FEW, MAX_CONNECTIONS, MAX_OF_A_FUNCTION
 from tests.acceptance.conftest import engine, images  # noqa: F401
-from tests.support.live import Json, LiveServer, TaskService, eventually, zipped
+from tests.support.live import LiveServer, TaskService, zipped
 from tests.support.people import Person
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]

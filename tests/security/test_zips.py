@@ -26,18 +26,12 @@ from emulator.lambdas.functions.sweeper import Sweeper
 from emulator.lambdas.functions.zips import unpacking, zip_index
 from emulator.lambdas.functions.zips.layout import lay_out
 from emulator.lambdas.functions.zips.zip_limits import ZipLimits
+from emulator.testing.dock import new_function
+from emulator.testing.waiting import eventually
+from emulator.testing.zips import base64_of, zip_of
 from tests.fidelity.conftest import live  # noqa: F401
 from tests.support.aws import ROLE, echo, lambda_client, refused
-from tests.support.builders import (
-    Dock,
-    Json,
-    StartDock,
-    base64_of,
-    eventually,
-    new_function,
-    summary,
-    zip_of,
-)
+from tests.support.builders import Dock, Json, StartDock, summary
 from tests.support.live_dock import Deployed, LiveDock
 from tests.support.small_disk import SmallDisk, small_disk
 from tests.support.zips import zipped

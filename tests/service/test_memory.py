@@ -18,8 +18,9 @@ from emulator.base.errors import EngineError
 from emulator.base.timing.limits import Limits
 from emulator.engines.engine import ContainerSpec
 from emulator.lambdas.lifecycle import Move
+from emulator.testing.fake_engine import FakeContainer, FakeEngine
+from emulator.testing.fake_runtime import FakeRuntime
 from tests.support.builders import DATABASE, LIMIT, Dock, Gate, Json, StartDock
-from tests.support.fake_engine import FakeContainer, FakeEngine, Runtime
 
 SIZES = (128, 192, 256, 512, 1024)
 BUDGET = 1536
@@ -152,7 +153,7 @@ def test_the_budget_is_never_exceeded_whatever_is_called_changed_retired_or_prew
     assert status(dock)["memory"]["held"] <= BUDGET
 
 
-def work(event: Json, runtime: Runtime) -> None:
+def work(event: Json, runtime: FakeRuntime) -> None:
     match event["data"]["deed"]:
         case "exit":
             runtime.exit(1)
@@ -216,7 +217,7 @@ def test_who_evicts_does_not_start_in_the_room_that_somebody_else_was_given(
         Gate(),
     )
 
-    def works_on(event: Json, runtime: Runtime) -> None:
+    def works_on(event: Json, runtime: FakeRuntime) -> None:
         runtime.answer("early")
         stay.pass_(runtime)
 

@@ -15,18 +15,11 @@ from emulator.engines.images import Found
 from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.functions.function import Function
 from emulator.testing.clock import ManualClock
-from tests.support.builders import (
-    LIMIT,
-    Dock,
-    Gate,
-    Json,
-    StartDock,
-    base64_of,
-    new_function,
-    summary,
-    zip_of,
-)
-from tests.support.fake_engine import FakeContainer, FakeEngine, Runtime, serve
+from emulator.testing.dock import new_function
+from emulator.testing.fake_engine import FakeContainer, FakeEngine
+from emulator.testing.fake_runtime import FakeRuntime, serve
+from emulator.testing.zips import base64_of, zip_of
+from tests.support.builders import LIMIT, Dock, Gate, Json, StartDock, summary
 
 # Starting
 
@@ -85,7 +78,7 @@ def test_a_start_that_fails_is_tried_anew_by_the_next_invocation(dock: Dock) -> 
 
 
 def test_one_environment_serves_one_invocation_after_another(dock: Dock) -> None:
-    served: list[Runtime] = []
+    served: list[FakeRuntime] = []
     dock.deploy(lambda event, runtime: served.append(runtime))
 
     for _ in range(5):
@@ -96,10 +89,10 @@ def test_one_environment_serves_one_invocation_after_another(dock: Dock) -> None
 
 
 def test_an_environment_holds_one_invocation_at_a_time(dock: Dock) -> None:
-    holding: set[Runtime] = set()
+    holding: set[FakeRuntime] = set()
     lock = Lock()
 
-    def handler(event: Json, runtime: Runtime) -> Any:
+    def handler(event: Json, runtime: FakeRuntime) -> Any:
         with lock:
             assert runtime not in holding
             holding.add(runtime)
@@ -134,7 +127,7 @@ def test_a_runtime_that_does_not_ask_again_serves_nobody_and_is_removed_in_the_e
 ) -> None:
     dock = start_dock(limits=Limits(settle=0.2))
 
-    def handler(event: Json, runtime: Runtime) -> None:
+    def handler(event: Json, runtime: FakeRuntime) -> None:
         runtime.answer("done")
         runtime.hang()
 
@@ -582,7 +575,7 @@ def test_who_waits_for_one_that_works_on_after_its_answer_gets_another(
     dock, over = start_dock(limits=Limits(almost_free=0.1, settle=60.0), clock=clock), Event()
     answers = {"first": Event(), "second": Event()}
 
-    def handler(event: Json, runtime: Runtime) -> str:
+    def handler(event: Json, runtime: FakeRuntime) -> str:
         if event.get("data"):
             runtime.wait_for(answers[event["data"]["name"]])
             runtime.answer("early")

@@ -16,17 +16,11 @@ from emulator.base.settings import Settings
 from emulator.base.timing.limits import Limits
 from emulator.engines.engine import ContainerSpec
 from emulator.testing.clock import ManualClock
-from tests.support.builders import (
-    LIMIT,
-    Dock,
-    Gate,
-    Json,
-    StartDock,
-    base64_of,
-    new_function,
-    zip_of,
-)
-from tests.support.fake_engine import FakeContainer, Runtime
+from emulator.testing.dock import new_function
+from emulator.testing.fake_engine import FakeContainer
+from emulator.testing.fake_runtime import FakeRuntime
+from emulator.testing.zips import base64_of, zip_of
+from tests.support.builders import LIMIT, Dock, Gate, Json, StartDock
 from tests.support.zips import zipped
 
 MEMORY = 128  # MB, of a function that says nothing else
@@ -67,7 +61,7 @@ def prewarm_all(dock: Dock) -> None:
     dock.pool.reactor.run(done())
 
 
-def say_what(event: Json, runtime: Runtime) -> object:
+def say_what(event: Json, runtime: FakeRuntime) -> object:
     code = runtime.spec.source_of("/var/task")
     assert code is not None
     return {
@@ -236,7 +230,7 @@ def test_one_that_ends_while_it_waits_is_told_of_and_replaced_but_not_at_once(
 def test_a_call_does_not_suffer_from_one_that_ends_when_it_is_taken(prewarming: Dock) -> None:
     ended = Event()
 
-    def handler(event: Json, runtime: Runtime) -> str:
+    def handler(event: Json, runtime: FakeRuntime) -> str:
         if not ended.is_set():
             ended.set()
             runtime.exit(1)

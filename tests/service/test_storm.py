@@ -16,8 +16,9 @@ import requests
 
 from emulator.base.timing.limits import Limits
 from emulator.base.timing.reactor import Reactor
-from tests.support.builders import Dock, Json, StartDock, new_function
-from tests.support.fake_engine import Runtime
+from emulator.testing.dock import new_function
+from emulator.testing.fake_runtime import FakeRuntime
+from tests.support.builders import Dock, Json, StartDock
 
 CALLERS = 16
 CALLS = 12  # of each
@@ -35,7 +36,7 @@ def broken(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
     assert not found
 
 
-def handler(event: Json, runtime: Runtime) -> Any:
+def handler(event: Json, runtime: FakeRuntime) -> Any:
     event = event.get("data", event)
     match event["deed"]:
         case "fail":

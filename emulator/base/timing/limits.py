@@ -56,6 +56,11 @@ class Limits:
     removals: int = 8
     """Threads that remove containers: as many as create some, else they would pile up."""
 
+    # Engines (emulator/engines)
+
+    engine_slow: float = 2.0
+    """A start may take so long before the engine is asked whether it still answers."""
+
     # The stop of a server
 
     stop_writing: float = 15.0
@@ -64,6 +69,7 @@ class Limits:
     """All containers together have this time to be removed; the pool's own limit is below it."""
     stop_requests: float = 5.0
     """Requests under way have this time once containers are gone."""
+
     # The server as a whole (emulator/base, emulator/server)
 
     trouble_over: float = 20.0

@@ -224,7 +224,7 @@ class Catalog:
             yield None
             return
         with ExitStack() as kept:
-            with self._store.disk.told():
+            with self._store.disk.explained():
                 digest = kept.enter_context(self._code.added(zipped, limit))
             yield digest
 

@@ -44,7 +44,7 @@ class FunctionChanges(FunctionProperties, total=False):
     max_zipped: int  # bytes
 
 
-class NewFunction(FunctionChanges, total=False):
+class FunctionCreation(FunctionChanges, total=False):
     """A function that is made. The annotations of one that is there change one by one."""
 
     annotations: Annotations

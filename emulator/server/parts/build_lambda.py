@@ -45,7 +45,9 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
     settings, health, notices = base.settings, base.health, base.notices
     catalog = Catalog(store=base.store, code=base.code, clock=base.clock)
     directory = _directory(base, catalog)
-    watch = EngineWatch(engine=base.engine, health=health, notices=notices)
+    watch = EngineWatch(
+        engine=base.engine, health=health, notices=notices, slow=base.limits.engine_slow
+    )
 
     def find_image(function: Function) -> Found:
         with watch.listening():
