@@ -18,8 +18,8 @@ from emulator.base.timing.limits import Limits
 from emulator.engines.engine import Engine
 from emulator.identity.directory import Directory
 from emulator.lambdas.environment.environment import Environment
-from emulator.lambdas.environment.images_in_use import ImageOf, ImagesInUse
 from emulator.lambdas.functions.catalog import Catalog
+from emulator.lambdas.functions.images_in_use import ImageOf, ImagesInUse
 from emulator.lambdas.pool.pool import Pool
 from emulator.server.parts import order
 from emulator.server.parts.build_lambda import build_lambda

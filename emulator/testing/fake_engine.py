@@ -18,7 +18,7 @@ from emulator.base.timing.reactor import Reactor
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from emulator.engines.engine import Capabilities, ContainerSpec, Observer, Program
 from emulator.engines.images import Found
-from emulator.engines.launcher.lines import Lines
+from emulator.engines.launcher.lines import LineSplitter
 from emulator.lambdas.functions.function import Function
 from emulator.testing.fake_runtime import PATIENCE, FakeProgram, FakeRuntime
 
@@ -49,7 +49,7 @@ class FakeContainer:
         self._killed = self._gone = False
         self._muted = False
         self._turn = 0  # runs of a program
-        self._lines = Lines()
+        self._lines = LineSplitter()
 
     def run(self, program: Program) -> None:
         if self._killed:

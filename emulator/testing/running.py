@@ -12,7 +12,7 @@ from emulator.base.settings import Settings
 from emulator.base.timing.clock import Clock
 from emulator.base.timing.limits import Limits
 from emulator.engines.engine import Engine
-from emulator.lambdas.environment.images_in_use import ImageOf
+from emulator.lambdas.functions.images_in_use import ImageOf
 from emulator.server.app import Emulator
 from emulator.server.on_this_machine import build_here
 from emulator.testing.dock import Dock

@@ -573,7 +573,7 @@ def test_2_1_a_failed_event_is_tried_twice_again_and_keeps_its_request_id(
     for number, minutes in ((2, 1), (3, 2)):
         due = backlog.next_due(without=())
         assert due == clock.now() + timedelta(minutes=minutes)
-        pass_time(narrow, clock, 60 * minutes)
+        clock.advance(60 * minutes)
         told.await_ends(number)
 
     assert backlog.next_due(without=()) is None
@@ -588,12 +588,7 @@ def test_2_1_an_event_is_given_up_after_six_hours(narrow: LiveDock, clock: Manua
     post(narrow, function.name, X_Amz_Invocation_Type="Event")
     told.await_ends(1)
 
-    pass_time(narrow, clock, 6 * 3600 + 1)
+    clock.advance(6 * 3600 + 1)
     told.await_ends(2)
 
     assert [facts["error"] for facts in told.of("given_up")] == ["it is too old"]
-
-
-def pass_time(narrow: LiveDock, clock: ManualClock, seconds: float) -> None:
-    clock.advance(seconds)
-    narrow.emulator.tasks.dispatcher.wake()

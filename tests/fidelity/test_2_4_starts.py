@@ -126,7 +126,7 @@ class Caller:
         eventually(lambda: not self._has_environments(), "its functions have no environment")
 
     def _has_environments(self) -> bool:
-        environments = list(self._live.emulator.pool._environments.values())
+        environments = list(self._live.emulator.pool._fleet.values())
         return any(environment.function.name in self._made for environment in environments)
 
 

@@ -14,11 +14,11 @@ import pytest
 
 from emulator.testing.fake_runtime import FakeRuntime
 from emulator.testing.waiting import eventually
-from emulator.web.access import permissions
-from emulator.web.access.permissions import Gate
+from emulator.web.common.endpoint import Gate
 from tests.security.test_hosts import say
 from tests.support.browser import opened
 from tests.support.builders import Dock
+from tests.support.endpoints import ENDPOINTS
 from tests.support.people import administrator, nobody, person
 
 NAME = "walnut-table"
@@ -86,22 +86,22 @@ def test_a_page_of_another_site_changes_nothing_by_any_type_of_body(
 def test_a_page_of_another_site_reads_nothing_that_is_not_anyones(
     shared: Dock, headers: dict[str, str]
 ) -> None:
-    for endpoint, wanted in permissions.ENDPOINTS.items():
+    for endpoint, declared in ENDPOINTS.items():
         method, path = endpoint.split(" ")
-        if wanted is Gate.ANYONE or "*" in path:
+        if declared.permission is Gate.ANYONE or "*" in path:
             continue
         answer = nobody(shared).ask(method, path, headers=headers)
 
-        assert answer.status_code == (403 if wanted is Gate.MACHINE else 401), endpoint
+        assert answer.status_code == (403 if declared.permission is Gate.MACHINE else 401), endpoint
 
 
 @pytest.mark.parametrize("headers", FOREIGN)
 def test_what_anyone_may_change_is_closed_to_pages_of_other_sites(
     shared: Dock, headers: dict[str, str]
 ) -> None:
-    for endpoint, wanted in permissions.ENDPOINTS.items():
+    for endpoint, declared in ENDPOINTS.items():
         method, path = endpoint.split(" ")
-        if wanted is Gate.ANYONE and method != "GET":
+        if declared.permission is Gate.ANYONE and method != "GET":
             answer = nobody(shared).ask(method, path, ADA, headers=headers)
 
             assert (answer.status_code, answer.json()["code"]) == (401, 104), endpoint

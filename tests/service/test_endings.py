@@ -114,7 +114,7 @@ def test_a_late_answer_does_not_complete_a_task_that_timed_out(dock: Dock) -> No
     dock.engine.stopping.clear()
     task_id = dock.create_task()
 
-    dock.eventually(lambda: any(e.overdue for e in dock.pool._environments.values()))
+    dock.eventually(lambda: any(e.runtime.overdue for e in dock.pool._fleet.values()))
     late.open()
     dock.eventually(lambda: len(statuses) == 2)
     dock.engine.stopping.set()
@@ -304,9 +304,9 @@ def test_an_init_that_fails_once_succeeds_within_the_invocation(dock: Dock) -> N
 
 
 def test_a_runtime_that_cannot_be_stopped_takes_its_container_along(
-    dock: Dock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.environment.operations._END_LIMIT", 0.1)
+    dock = start_dock(limits=Limits(runtime_end=0.1))
     monkeypatch.setattr(FakeContainer, "stop", lambda self: None)
     dock.deploy(lambda event, runtime: runtime.hang())
     dock.shorten(time_limit=1)
@@ -317,8 +317,8 @@ def test_a_runtime_that_cannot_be_stopped_takes_its_container_along(
     dock.eventually(lambda: not dock.engine.containers)
 
 
-def test_a_log_has_an_end(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emulator.lambdas.environment.environment.MAX_LOG", 1024 * 1024)
+def test_a_log_has_an_end(start_dock: StartDock) -> None:
+    dock = start_dock(limits=Limits(max_log=1024 * 1024))
 
     def handler(event: Any, runtime: FakeRuntime) -> Any:
         if "data" not in event:

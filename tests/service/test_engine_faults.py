@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from emulator.base.errors import EngineUnreachable
+from emulator.base.timing.limits import Limits
 from emulator.testing.fake_engine import FakeContainer, FakeEngine
 from emulator.testing.fake_runtime import FakeRuntime, serve
 from emulator.testing.waiting import eventually
@@ -176,19 +177,23 @@ def test_an_engine_that_answers_and_fails_is_given_longer_and_longer_rests(
 # Hanging
 
 
-def hang(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> None:
+SOON = Limits(engine_slow=0.2)
+"""With which a hanging engine is soon seen to hang."""
+
+
+def hang(dock: Dock) -> None:
     """What starts does not end, and nobody answers."""
-    monkeypatch.setattr("emulator.engines.watch._SLOW", 0.2)
     dock.engine.starting.clear()
     dock.engine.silence_of_answers = GONE
 
 
 def test_a_hanging_engine_holds_up_nobody_for_long_and_fails_nothing(
-    dock: Dock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock,
 ) -> None:
+    dock = start_dock(limits=SOON)
     runs: list[Json] = []
     dock.deploy(counted(runs))
-    hang(dock, monkeypatch)
+    hang(dock)
     task = dock.create_task()
     accept(dock)
 
@@ -206,9 +211,9 @@ def test_a_hanging_engine_holds_up_nobody_for_long_and_fails_nothing(
 
 
 def test_a_start_that_takes_long_on_an_engine_that_answers_is_waited_for(
-    dock: Dock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.engines.watch._SLOW", 0.05)
+    dock = start_dock(limits=Limits(engine_slow=0.05))
     asked: list[float] = []
     answers = dock.engine.answers
     monkeypatch.setattr(dock.engine, "answers", lambda: asked.append(time.time()) or answers())
@@ -224,11 +229,10 @@ def test_a_start_that_takes_long_on_an_engine_that_answers_is_waited_for(
     assert health(dock) == (200, [])
 
 
-def test_what_a_hanging_engine_makes_at_last_is_removed(
-    dock: Dock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_hanging_engine_makes_at_last_is_removed(start_dock: StartDock) -> None:
+    dock = start_dock(limits=SOON)
     dock.deploy(counted([]))
-    hang(dock, monkeypatch)
+    hang(dock)
     assert dock.execute().status_code == 503
 
     dock.engine.starting.set()
@@ -239,9 +243,8 @@ def test_what_a_hanging_engine_makes_at_last_is_removed(
 def test_a_wait_for_room_that_a_hanging_engine_does_not_make_is_no_want_of_room(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.engines.watch._SLOW", 0.1)
     monkeypatch.setattr("emulator.tasks.queue.service._DIRECT_PATIENCE", 2.0)
-    dock = start_dock(memory_budget=128)
+    dock = start_dock(memory_budget=128, limits=Limits(engine_slow=0.1))
     removing = threading.Event()
     remove = FakeContainer.remove
 

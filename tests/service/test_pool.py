@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from emulator.base.timing.limits import Limits
 from emulator.engines.ending import ProgramExit
 from emulator.engines.images import Found
 from emulator.lambdas.environment.environment import Environment
@@ -121,9 +122,9 @@ def test_invocations_side_by_side_each_have_an_environment(dock: Dock) -> None:
 
 
 def test_a_runtime_that_does_not_ask_again_serves_nobody_and_is_removed_in_the_end(
-    dock: Dock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock,
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.invoke.invocation._SETTLE_LIMIT", 0.2)
+    dock = start_dock(limits=Limits(settle=0.2))
 
     def handler(event: Json, runtime: FakeRuntime) -> None:
         runtime.answer("done")
@@ -237,7 +238,7 @@ def test_an_environment_that_works_is_not_evicted(start_dock: StartDock) -> None
     dock.eventually(lambda: gate.waiting)
 
     waiting = dock.create_task("oak-chair")
-    dock.eventually(lambda: dock.pool._waiting)
+    dock.eventually(dock.pool.waiting)
     alone = len(dock.engine.started)
     gate.open()
 
@@ -285,7 +286,7 @@ def test_where_nobody_set_a_budget_a_function_larger_than_that_runs_alone(
 
     with ThreadPoolExecutor() as executor:
         call = executor.submit(dock.execute, "oak-chair")
-        dock.eventually(lambda: dock.pool._waiting)
+        dock.eventually(dock.pool.waiting)
         gate.open()
 
         assert call.result(LIMIT).json()["result"] == 1
@@ -376,12 +377,9 @@ def test_a_freeze_follows_every_invocation(start_dock: StartDock) -> None:
     assert [verb for verb, _ in engine.calls] == ["freeze", "thaw"] * 2 + ["freeze"]
 
 
-def test_a_call_that_follows_at_once_finds_its_environment_awake(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("emulator.lambdas.pool.pool._LINGER", 3600.0)
+def test_a_call_that_follows_at_once_finds_its_environment_awake(start_dock: StartDock) -> None:
     engine = FakeEngine()
-    dock = start_dock(engine=engine, freeze_after=0.0)
+    dock = start_dock(limits=Limits(linger=3600.0), engine=engine, freeze_after=0.0)
     dock.deploy(lambda event, runtime: "done")
 
     results = [dock.execute().json()["result"] for _ in range(3)]
@@ -546,8 +544,7 @@ def test_an_environment_whose_thaw_breaks_is_replaced(
 def test_slow_pulls_hold_up_no_environment_that_is_there(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.environment.operations._STARTS", 2)
-    dock, pulled = start_dock(freeze_after=0.0), Event()
+    dock, pulled = start_dock(limits=Limits(starts=2), freeze_after=0.0), Event()
     dock.deploy(lambda event, runtime: "done")
     dock.execute()
     dock.eventually(lambda: dock.states() == ["frozen"])
@@ -571,12 +568,10 @@ def test_slow_pulls_hold_up_no_environment_that_is_there(
 
 
 def test_who_waits_for_one_that_works_on_after_its_answer_gets_another(
-    start_dock: StartDock, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock, clock: ManualClock
 ) -> None:
     """Also when a second one has answered by the time that the first one's has run out."""
-    monkeypatch.setattr("emulator.lambdas.pool.pool._SOON", 0.1)
-    monkeypatch.setattr("emulator.lambdas.invoke.invocation._SETTLE_LIMIT", 60.0)
-    dock, over = start_dock(clock=clock), Event()
+    dock, over = start_dock(limits=Limits(almost_free=0.1, settle=60.0), clock=clock), Event()
     answers = {"first": Event(), "second": Event()}
 
     def handler(event: Json, runtime: FakeRuntime) -> str:
@@ -593,13 +588,13 @@ def test_who_waits_for_one_that_works_on_after_its_answer_gets_another(
     dock.eventually(lambda: dock.states() == ["busy", "settling"])
     with ThreadPoolExecutor() as executor:
         call = executor.submit(dock.execute)
-        dock.eventually(lambda: dock.pool._waiting)
+        dock.eventually(dock.pool.waiting)
         clock.advance(0.06)
         answers["second"].set()
         dock.eventually(lambda: dock.states() == ["settling", "settling"])
         clock.advance(0.06)
-        looking = dock.pool._waiting._later
-        dock.eventually(lambda: dock.pool._waiting._later is not looking)  # in vain
+        looking = dock.pool._leasing._waiters._later
+        dock.eventually(lambda: dock.pool._leasing._waiters._later is not looking)  # in vain
         clock.advance(0.06)
 
         assert call.result(LIMIT).json()["result"] == "done"
@@ -616,16 +611,16 @@ def _break(*_: object) -> None:
 def test_a_call_at_which_something_breaks_holds_up_no_other(
     dock: Dock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = dock.pool._stock.prepared_for
+    look = dock.pool._prewarmed.slot_for
 
-    def prepared_for(function: Function) -> object:
+    def slot_for(function: Function) -> object:
         if function.name == "walnut-table":
             raise OSError("it broke")
         return look(function)
 
     dock.deploy(lambda *_: "done")
     dock.deploy(lambda *_: "done", "oak-chair")
-    monkeypatch.setattr(dock.pool._stock, "prepared_for", prepared_for)
+    monkeypatch.setattr(dock.pool._prewarmed, "slot_for", slot_for)
 
     broken = dock.execute()
     others = [dock.execute("oak-chair") for _ in range(2)]

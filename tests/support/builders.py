@@ -23,7 +23,10 @@ from emulator.store.database import Store
 from emulator.testing.fake_engine import FakeEngine, fake_image_of
 from emulator.testing.running import PASSWORD_COST
 from emulator.web.access.admission import Openness
-from emulator.web.task_api.app import create_app
+from emulator.web.access.authentication import Guard
+from emulator.web.app import create_app
+from emulator.web.lambda_api.app import LambdaApi
+from emulator.web.task_api.api import TaskApi
 from tests.support.answers import watched
 from tests.support.live import TaskService
 
@@ -50,8 +53,8 @@ def recorded(notices: Notices) -> list[tuple[str, Json]]:
 
 
 class Dock(testing.Dock):
-    """One server on a FakeEngine, by default with a place for every task, and nothing frozen or in
-    stock. It serves already."""
+    """One server on a FakeEngine, by default with a place for every task, and nothing frozen or
+    prewarmed. It serves already."""
 
     def __init__(
         self,
@@ -159,18 +162,10 @@ def app_of(directory: Any) -> Flask:
     """The public application with nothing behind its endpoints, for who looks at those alone."""
     unused: Any = None
     return create_app(
-        service=unused,
-        catalog=unused,
-        timetable=unused,
-        events=unused,
-        names=unused,
-        architecture="x86_64",
-        concurrency=1,
-        api_requests=unused,
-        directory=directory,
-        openness=Openness(strict=True),
-        health=dict,
-        status=dict,
+        report=unused,
+        tasks=TaskApi(unused, unused, unused, unused, unused),
+        aws=LambdaApi(unused, unused, "x86_64", 1),
+        guard=Guard(directory, Openness(strict=True)),
         notices=Notices(),
     )
 

@@ -161,7 +161,7 @@ class Deployed:
     @property
     def environments(self) -> list[Environment]:
         """All that it has now."""
-        environments = list(self._emulator.pool._environments.values())
+        environments = list(self._emulator.pool._fleet.values())
         return [e for e in environments if e.function.name == self.name]
 
     @property
@@ -177,8 +177,8 @@ class Deployed:
     @property
     def container(self) -> str:
         """The id of its only container."""
-        container = self.environment._container
-        assert container is not None
+        container = self.environment.container
+        assert container.id
         return container.id
 
     def await_end(self) -> None:

@@ -16,7 +16,7 @@ import requests
 
 from emulator.base.errors import NotReachable, StartFailed
 from emulator.base.settings import Settings
-from emulator.engines.docker.facts import EngineFacts, Kind
+from emulator.engines.docker.facts import EngineFacts, EngineKind
 from emulator.engines.docker.images import inquiries
 from emulator.engines.docker.images.inquiries import Asked
 from emulator.engines.docker.images.registry import Fault
@@ -51,7 +51,7 @@ GB = 1024**3
 MB = 1024**2
 DATA = Path("/data")
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=timezone.utc)
-DOCKER = EngineFacts(kind=Kind.DOCKER, version="28.5.2", api="1.51")
+DOCKER = EngineFacts(kind=EngineKind.DOCKER, version="28.5.2", api="1.51")
 
 
 def located(**fields: Any) -> Located:
@@ -311,18 +311,26 @@ def test_without_an_engine_the_first_step_depends_on_what_was_met(
         ({"is_here": False}, CheckStatus.DEGRADED, "on another machine"),
         ({"is_here": False, "in_container": True}, CheckStatus.OK, "itself runs in a container"),
         (
-            {"is_here": False, "facts": EngineFacts(kind=Kind.DESKTOP, version="28.0.1")},
+            {"is_here": False, "facts": EngineFacts(kind=EngineKind.DESKTOP, version="28.0.1")},
             CheckStatus.OK,
             "Docker Desktop 28.0.1",
         ),
         (
-            {"facts": EngineFacts(kind=Kind.DOCKER, version="19.03.15")},
+            {"facts": EngineFacts(kind=EngineKind.DOCKER, version="19.03.15")},
             CheckStatus.DEGRADED,
             "older than 20.10",
         ),
-        ({"facts": EngineFacts(kind=Kind.PODMAN, version="4.9.3")}, CheckStatus.OK, "Podman 4.9.3"),
         (
-            {"facts": EngineFacts(kind=Kind.ROOTLESS_DOCKER, cgroup="2", cgroup_driver="none")},
+            {"facts": EngineFacts(kind=EngineKind.PODMAN, version="4.9.3")},
+            CheckStatus.OK,
+            "Podman 4.9.3",
+        ),
+        (
+            {
+                "facts": EngineFacts(
+                    kind=EngineKind.ROOTLESS_DOCKER, cgroup="2", cgroup_driver="none"
+                )
+            },
             CheckStatus.OK,
             "rootless Docker (no version told), API ?",
         ),
@@ -403,7 +411,7 @@ def test_by_what_a_container_comes() -> None:
     ("fields", "remedy"),
     [
         ({"in_container": True}, "-v /data:/data"),
-        ({"facts": EngineFacts(kind=Kind.DESKTOP)}, "File sharing"),
+        ({"facts": EngineFacts(kind=EngineKind.DESKTOP)}, "File sharing"),
         ({}, "--data-dir"),
     ],
 )
@@ -432,19 +440,19 @@ def test_files_that_the_engine_does_not_see(fields: Any, remedy: str) -> None:
         (ProgramExit(code=0), DOCKER, CheckStatus.BROKEN, "docker info"),
         (
             ProgramExit(code=0),
-            EngineFacts(kind=Kind.DOCKER, limits_swap=False),
+            EngineFacts(kind=EngineKind.DOCKER, limits_swap=False),
             CheckStatus.BROKEN,
             "swapoff",
         ),
         (
             ProgramExit(code=0),
-            EngineFacts(kind=Kind.DOCKER, limits_memory=False),
+            EngineFacts(kind=EngineKind.DOCKER, limits_memory=False),
             CheckStatus.BROKEN,
             "cgroup_enable=memory",
         ),
         (
             ProgramExit(code=0),
-            EngineFacts(kind=Kind.ROOTLESS_PODMAN),
+            EngineFacts(kind=EngineKind.ROOTLESS_PODMAN),
             CheckStatus.BROKEN,
             "rootlesscontaine.rs",
         ),

@@ -21,8 +21,8 @@ from emulator.base.timing.clock import Clock, SystemClock, to_epoch
 from emulator.base.timing.limits import Limits
 from emulator.base.timing.reactor import Reactor
 from emulator.engines.engine import Engine
-from emulator.lambdas.environment.images_in_use import ImagesInUse
 from emulator.lambdas.functions.code import CodeStore
+from emulator.lambdas.functions.images_in_use import ImagesInUse
 from emulator.server.notices import DataFolderClosed
 from emulator.store.database import Store
 from emulator.web.access.nonces import Nonces
@@ -102,7 +102,7 @@ def open_foundation(given: Given, undo: contextlib.ExitStack) -> Foundation:
         reactor=reactor,
         sockets=sockets,
         store=store,
-        code=CodeStore(code),
+        code=CodeStore(code, light=given.limits.light_code),
         nonces=nonces,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from emulator.engines.docker.facts import EngineFacts, Kind
+from emulator.engines.docker.facts import EngineFacts, EngineKind
 from emulator.engines.ending import ProgramExit
 from emulator.server.doctor.judges.finding import Finding, broken, degraded, milliseconds, ok
 
@@ -54,13 +54,17 @@ def engine(found: Located) -> Finding:
         measured += f", control groups {facts.cgroup} ({facts.cgroup_driver})"
     if found.in_container:
         measured += "; taskdock itself runs in a container"
-    if facts.kind in (Kind.DOCKER, Kind.PODMAN) and not found.is_here and not found.in_container:
+    if (
+        facts.kind in (EngineKind.DOCKER, EngineKind.PODMAN)
+        and not found.is_here
+        and not found.in_container
+    ):
         return degraded(
             f"{measured}; it is on another machine or in a virtual one ({facts.machine})",
             "run taskdock where the engine runs, unless all that follows is well",
         )
     numbers = tuple(int(part) for part in re.findall(r"\d+", facts.version)[:2])
-    if facts.kind is not Kind.PODMAN and () < numbers < _OLDEST:
+    if facts.kind is not EngineKind.PODMAN and () < numbers < _OLDEST:
         return degraded(f"{measured}; older than 20.10, which is the oldest that was tried")
     return ok(measured)
 
@@ -122,7 +126,7 @@ def code(read: bool, fault: str, found: Located, folder: str) -> Finding:
             " it",
             f"give this container that folder under the same path: -v {folder}:{folder}",
         )
-    if found.facts.kind is Kind.DESKTOP:
+    if found.facts.kind is EngineKind.DESKTOP:
         return broken(
             measured, f"share {folder}: Docker Desktop, Settings, Resources, File sharing"
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from emulator.base.machine.descriptors import EACH, LEAST, OWN
+from emulator.base.machine.descriptors import MINIMUM, OF_SERVER, PER_ENVIRONMENT
 from emulator.server.doctor.judges.finding import Finding, broken, degraded, ok, unchecked
 
 UNLIMITED = -1
@@ -143,9 +143,9 @@ def descriptors(seen: Descriptors) -> Finding:
         "ulimit -n 4096, as root if that is refused, and start taskdock from the same shell",
         "or raise it for good: /etc/security/limits.conf; LimitNOFILE= in a systemd unit",
     )
-    if seen.raised < LEAST:
-        return broken(f"{measured}, and a server needs {LEAST}", *remedies)
-    room = (seen.raised - OWN) // EACH
+    if seen.raised < MINIMUM:
+        return broken(f"{measured}, and a server needs {MINIMUM}", *remedies)
+    room = (seen.raised - OF_SERVER) // PER_ENVIRONMENT
     if room < _ENVIRONMENTS:
         return degraded(
             f"{measured}: room for about {room} of {_ENVIRONMENTS} environments that may run side"
