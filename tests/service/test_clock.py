@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.fake_engine import Runtime
-
 from emulator.base.timing.clock import to_iso
 from emulator.base.timing.limits import Limits
 from emulator.testing.clock import NOON, ManualClock
+from emulator.testing.fake_runtime import FakeRuntime
 from tests.support.builders import Dock, Gate, StartDock
 
 DAY = 24 * 3600.0
 FAR = to_iso(NOON.replace(year=2030))
 
 
-def answer(event: Any, runtime: Runtime) -> str:
+def answer(event: Any, runtime: FakeRuntime) -> str:
     return "done"
 
 
