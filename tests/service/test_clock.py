@@ -7,6 +7,7 @@ from typing import Any
 from emulator.base.timing.clock import to_iso
 from emulator.base.timing.limits import Limits
 from emulator.testing.clock import NOON, ManualClock
+from emulator.testing.fake_runtime import FakeRuntime
 from tests.support.builders import Dock, Gate, StartDock
 from emulator.testing.fake_runtime import FakeRuntime
 
