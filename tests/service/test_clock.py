@@ -9,7 +9,6 @@ from emulator.base.timing.limits import Limits
 from emulator.testing.clock import NOON, ManualClock
 from emulator.testing.fake_runtime import FakeRuntime
 from tests.support.builders import Dock, Gate, StartDock
-from emulator.testing.fake_runtime import FakeRuntime
 
 DAY = 24 * 3600.0
 FAR = to_iso(NOON.replace(year=2030))
