@@ -216,7 +216,7 @@ def test_what_keeps_a_file_from_being_written_is_found_by_trying(disk: SmallDisk
     found = Disk(disk.folder)
     disk.fill()
 
-    assert isinstance(found.met(), DiskFull)
+    assert isinstance(found.present_fault(), DiskFull)
 
 
 def test_every_trouble_of_a_disk_is_over_when_it_can_be_written(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ class Listener:
         self._pause()
         if self._resting is None:
             self._resting = self._loop.call_later(_REST, self._go_on)
-        self._health.met(DESCRIPTORS, reason, self._loop)
+        self._health.report_passing(DESCRIPTORS, reason, self._loop)
 
     def _give_back(self, was_much: bool) -> None:
         """Twice after much has come: in the first seconds not all of it is free again."""
