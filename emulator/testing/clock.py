@@ -66,8 +66,9 @@ class ManualClock:
     """A `Clock` for tests; for any thread.
 
     `advance` lets time pass: in one jump for threads that wait, as when a laptop wakes from its
-    sleep, and from one timer to the next for timers. `set` changes the wall clock alone, as people
-    do.
+    sleep, and from one timer to the next for timers. So a schedule of every five minutes runs once
+    in `advance(3600)`, and twelve times in twelve steps of 300 seconds. `set` changes the wall
+    clock alone, as people do.
     """
 
     def __init__(self, now: datetime = NOON, *, limit: float = _LIMIT) -> None:
