@@ -1,7 +1,8 @@
 """Engine watch: knows whether the engine answers, and asks it as long as that is in doubt.
 
-What needs a container and can wait is held while the engine is in trouble. Who cannot wait is told
-at once, rather than when the engine's own time is up. As long as all goes well, nobody is asked.
+Work that needs a container and can wait is held while the engine is in trouble. A caller that
+cannot wait is refused at once, not only when the engine's own time is up. As long as all goes well,
+the engine is not asked.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _WAITING = (
 
 
 class EngineWatch(Loop):
-    """For any thread, but for what says that it is on an event loop."""
+    """For any thread, but for the methods that say that they are on an event loop."""
 
     name = "engine-watch"
 
@@ -65,7 +66,7 @@ class EngineWatch(Loop):
 
     @property
     def trouble(self) -> str | None:
-        """Why nothing that can wait should be begun; None: it may be."""
+        """Why no work that can wait should be begun; None: it may be."""
         return self._trouble
 
     def check(self) -> None:
@@ -77,7 +78,7 @@ class EngineWatch(Loop):
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Around what asks the engine for something, to hear of its faults."""
+        """Around a request to the engine, to hear of its faults. Raises `EngineUnreachable`."""
         self.check()
         try:
             yield
@@ -86,8 +87,8 @@ class EngineWatch(Loop):
             raise
 
     def failed(self, reason: str) -> None:
-        """The engine is at fault. Where it answers all the same, it is given a rest: the longer,
-        the sooner it has failed again."""
+        """The engine is at fault. Where it answers all the same, it is given a rest. The sooner it
+        has failed again, the longer is the rest."""
         with self._lock:
             now = self._clock.monotonic()
             if self._trouble is None:
@@ -106,8 +107,9 @@ class EngineWatch(Loop):
         self._strikes = 0
 
     async def while_it_answers(self, work: Awaitable[T]) -> T:
-        """What `work` gives; it needs the engine. Raises `EngineUnreachable` as soon as that is
-        seen not to answer: the work goes on, and nobody hears of it. On an event loop."""
+        """The result of `work`, which needs the engine. Raises `EngineUnreachable` as soon as the
+        engine is seen not to answer: the work goes on, and its result is dropped. On an event
+        loop."""
         begun = asyncio.ensure_future(work)
         silence = self.await_answers()
         try:
@@ -120,8 +122,8 @@ class EngineWatch(Loop):
         raise EngineUnreachable(self._trouble or "the Docker Engine did not answer")
 
     def await_answers(self) -> asyncio.Future[None]:
-        """Somebody waits for what may be the engine's to give, until `forget`. It is done when the
-        engine does not answer. On an event loop."""
+        """A future that is done when the engine does not answer. The caller waits for something of
+        the engine's until it calls `forget` with the future. On an event loop."""
         silence: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         with self._lock:
             self._awaited[silence] = self._clock.monotonic()
@@ -206,6 +208,6 @@ def _tell(silence: asyncio.Future[None]) -> None:
 
 
 def ignore(done: asyncio.Future[T]) -> None:
-    """Else asyncio would tell of an error that nobody has heard of."""
+    """Takes the error of a future, which asyncio would complain of otherwise."""
     if not done.cancelled():
         done.exception()

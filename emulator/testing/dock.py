@@ -110,7 +110,7 @@ class Dock:
         return eventually(condition, what, state=self.state)
 
     def state(self) -> Json:
-        """What is worth seeing where a test fails."""
+        """The state of the server, to be shown where a test fails."""
         return {
             "tasks": self.service.tasks(),
             "environments": self.pool.snapshot(),

@@ -18,7 +18,7 @@ from emulator.base.timing.reactor import Reactor
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from emulator.engines.engine import Capabilities, ContainerSpec, Observer, Program
 from emulator.engines.images import Found
-from emulator.engines.launcher.lines import Lines
+from emulator.engines.launcher.lines import LineSplitter
 from emulator.lambdas.functions.function import Function
 from emulator.testing.fake_runtime import PATIENCE, FakeProgram, FakeRuntime
 
@@ -49,7 +49,7 @@ class FakeContainer:
         self._killed = self._gone = False
         self._muted = False
         self._turn = 0  # runs of a program
-        self._lines = Lines()
+        self._lines = LineSplitter()
 
     def run(self, program: Program) -> None:
         if self._killed:
@@ -156,13 +156,13 @@ class FakeEngine:
         self.calls: list[tuple[str, str]] = []
         """Every freeze and thaw, with the container's id."""
         self.refusal: str | None = None
-        """Why no container starts."""
+        """The reason why no container starts; None: they start."""
         self.silence: str | None = None
-        """Why it does not answer, and starts nothing."""
+        """The reason why the engine does not answer, and starts nothing; None: it answers."""
         self.silence_of_answers: str | None = None
-        """Why it does not answer when it is asked just that."""
+        """The reason why the engine says that it does not answer, though it starts containers."""
         self.failures = 0
-        """How many of the next containers do not start."""
+        """The number of next containers that do not start."""
         self.images = {"fake"}
         """Those in which everything can run."""
         self.stopping = threading.Event()
@@ -195,7 +195,7 @@ class FakeEngine:
         return self.silence or self.silence_of_answers
 
     def let_go(self) -> None:
-        """Nothing is held up any more, however its test has ended."""
+        """Holds nothing up any more, however the test has ended."""
         self.silence = self.silence_of_answers = None
         self.starting.set()
         self.stopping.set()
@@ -208,4 +208,4 @@ class FakeEngine:
         return len(found)
 
     def close(self) -> None:
-        """What still runs goes on: containers belong to the machine."""
+        """Containers that run go on: they belong to the machine."""

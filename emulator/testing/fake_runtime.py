@@ -46,7 +46,7 @@ class FakeRuntime:
         self.request_id = ""
         self.end: ProgramExit | None = None
         self.statuses: list[int] = []
-        """What the Runtime API said to each post."""
+        """The HTTP status that the Runtime API answered to each post."""
         self._say = say
         self._call_forward = call
         self._frozen = False

@@ -26,7 +26,7 @@ from emulator.web.task_api.api_functions import FunctionResponse
 from emulator.web.task_api.status import Report, ServerViews
 
 
-class Application(Flask):
+class PublicApplication(Flask):
     """Flask, with a declaration behind each route."""
 
     url_rule_class: type[Rule] = DeclaredRule
@@ -36,7 +36,7 @@ def create_app(
     *, report: Report, tasks: TaskApi, aws: LambdaApi, guard: Guard, notices: Notices
 ) -> Flask:
     """Raises `TaskdockError` when an endpoint has no declaration."""
-    app = Application("taskdock", static_folder=None)
+    app = PublicApplication("taskdock", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # it redirects, in HTML and past the signature

@@ -49,6 +49,7 @@ from tests.support.engine_harness import (
     prints,
     prints_long,
     prints_many,
+    reads,
     rings_twice,
     run,
     shows,
@@ -537,6 +538,51 @@ def test_a_container_is_given_its_variables_and_its_code(harness: Harness, code:
 
     recorder.await_exit()
     assert recorder.lines == ["oak $HOME `id` 'ü'", "wood = 'walnut'"]
+
+
+@once_with_docker
+def test_a_container_sees_each_of_its_mounts_in_its_own_place(harness: Harness, code: Path) -> None:
+    layer = code / "layer"
+    layer.mkdir(mode=0o755)
+    (layer / "wood.txt").write_text("oak\n")
+    mounts = (*mounted(code), Mount(source=layer, target="/opt"))
+
+    _, recorder = run(harness, reads((CODE, "index.py"), ("/opt", "wood.txt")), mounts=mounts)
+
+    recorder.await_exit()
+    assert recorder.lines == ["wood = 'walnut'", "oak"]
+
+
+@pytest.mark.docker
+def test_only_a_mount_that_is_not_read_only_can_be_written(
+    docker_harness: DockerHarness, code: Path
+) -> None:
+    closed, open_to_all = code / "closed", code / "open"
+    for folder in (closed, open_to_all):
+        folder.mkdir()
+        folder.chmod(0o777)
+    mounts = (
+        Mount(source=closed, target="/opt/closed"),
+        Mount(source=open_to_all, target="/opt/open", read_only=False),
+    )
+
+    _, recorder = run(docker_harness, Behaviour(WRITES, lambda _: None), mounts=mounts)
+
+    recorder.await_exit()
+    assert recorder.lines == [os.strerror(errno.EROFS), "written"]
+    assert (open_to_all / "oak").read_text() == "walnut"
+    assert list(closed.iterdir()) == []
+
+
+WRITES = """
+for folder in ("/opt/closed", "/opt/open"):
+    try:
+        with open(f"{folder}/oak", "w") as file:
+            file.write("walnut")
+        print("written")
+    except OSError as error:
+        print(error.strerror)
+"""
 
 
 @once_with_docker

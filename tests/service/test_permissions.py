@@ -13,7 +13,7 @@ from emulator.base.errors import TaskdockError
 from emulator.testing.dock import new_function
 from emulator.testing.fake_runtime import serve
 from emulator.web.access import permissions
-from emulator.web.app import Application
+from emulator.web.app import PublicApplication
 from emulator.web.common.endpoint import DeclaredRule, Endpoint, Gate
 from tests.support.builders import Dock
 from tests.support.endpoints import APPLICATION
@@ -110,7 +110,7 @@ def test_every_route_of_the_server_is_declared() -> None:
 
 
 def test_a_route_that_is_not_declared_does_not_start() -> None:
-    application = Application("oak", static_folder=None)
+    application = PublicApplication("oak", static_folder=None)
 
     with pytest.raises(TaskdockError, match="/tasks/v1/walnuts/<name>/"):
         application.add_url_rule("/tasks/v1/walnuts/<name>/", view_func=dict)

@@ -47,7 +47,7 @@ def test_a_server_leaves_no_thread_no_port_and_no_file() -> None:
         data, port, engine = dock.emulator.foundation.data, dock.emulator.port, dock.fake
         assert data.is_dir()
 
-    assert task["data"] == {"wood": "oak"}
+    assert task["result"] == {"wood": "oak"}
     assert not data.parent.exists()
     assert engine.containers == {}
     eventually(lambda: threads() <= before, "its threads have ended", state=threading.enumerate)

@@ -408,6 +408,19 @@ def shows(variable: str, file: str) -> Behaviour:
     )
 
 
+def reads(*places: tuple[str, str]) -> Behaviour:
+    """Prints files: each is a mount's target and a name in it."""
+
+    def program(runtime: FakeRuntime) -> None:
+        for target, name in places:
+            folder = runtime.spec.source_of(target)
+            assert folder is not None
+            runtime.print((folder / name).read_text(), end="")
+
+    paths = [f"{target}/{name}" for target, name in places]
+    return Behaviour(f"for path in {paths}: print(open(path).read(), end='')", program)
+
+
 def rings_twice(between: str) -> Behaviour:
     def program(runtime: FakeRuntime) -> None:
         runtime.print("before")

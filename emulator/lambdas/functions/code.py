@@ -24,7 +24,8 @@ from emulator.base.errors import BadFunctionCode, ForeignFile, Unavailable
 from emulator.base.files import own_files
 from emulator.base.timing.limits import Limits
 from emulator.lambdas.functions import tree
-from emulator.lambdas.functions.unzip import unpack
+from emulator.lambdas.functions.zips.unpacking import unpack
+from emulator.lambdas.functions.zips.zip_limits import ZipLimits
 
 MAX_ZIPPED = 10 * 1024 * 1024  # bytes, the Task Service's limit
 MAX_ZIPPED_BY_AWS = 50 * 1024 * 1024  # bytes, for a zip that comes in the request itself
@@ -55,8 +56,15 @@ class _Adding:
 class CodeStore:
     """The unpacked code of all functions: one folder per digest."""
 
-    def __init__(self, root: Path, *, light: int = Limits.light_code) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        light: int = Limits.light_code,
+        zip_limits: ZipLimits = ZipLimits(),  # noqa: B008 - frozen
+    ) -> None:
         """`light`: files and folders that `fill` may put into place."""
+        self._zip_limits = zip_limits
         self._root = root.parent.resolve() / root.name
         self._light_code = light
         self._light: dict[str, bool] = {}
@@ -104,7 +112,7 @@ class CodeStore:
         own_files.make_folder(self._root)
         half_done = self._root / f".unpacking-{ids.word()}"
         try:
-            unpack(zipped, half_done, self._go_on)
+            unpack(zipped, half_done, self._go_on, self._zip_limits)
             own_files.write(self._size_file(digest), str(len(zipped)))
             os.rename(half_done, self.folder(digest))
         except OSError:

@@ -15,7 +15,8 @@ from emulator.engines.ending import ProgramExit
 from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.environment.mailbox import NextEvent
 from emulator.lambdas.environment.operations import Operations
-from emulator.lambdas.invoke.platform_log import InvocationLog, Usage
+from emulator.lambdas.invoke.log_formats import Usage
+from emulator.lambdas.invoke.platform_log import InvocationLog
 from emulator.lambdas.lifecycle import State
 from emulator.lambdas.outcome import (
     Cause,
@@ -29,12 +30,12 @@ from emulator.lambdas.outcome import (
 
 _MEGABYTE = 1024 * 1024
 
-Told = Callable[[Outcome], object]
+OnOutcome = Callable[[Outcome], object]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What a caller says beside the event; the runtime is told all of it."""
+    """The facts about a call that its runtime gets beside the event."""
 
     request_id: str = field(default_factory=ids.request_id)
     client_context: str | None = None  # JSON text
@@ -56,7 +57,7 @@ class Invocation:
         operations: Operations,
         clock: Clock,
         limits: Limits,
-        answered: Told,
+        answered: OnOutcome,
     ) -> None:
         self._environment = environment
         self._event = event
@@ -106,18 +107,18 @@ class Invocation:
         return await self._operations.restart(self._environment, self._limit)
 
     async def _exchange(self) -> Outcome | ProgramExit | None:
-        """What came back from the runtime within its time; None: nothing."""
+        """The outcome that the runtime posted in its time, or how it has ended; None: neither."""
         mailbox = self._environment.runtime.mailbox
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Outcome | ProgramExit | None] = loop.create_future()
 
-        def told(what: Outcome | ProgramExit | None) -> None:
+        def replied(result: Outcome | ProgramExit | None) -> None:
             if not reply.done():
-                reply.set_result(what)
-                if isinstance(what, Outcome):
-                    self._answered(what)
+                reply.set_result(result)
+                if isinstance(result, Outcome):
+                    self._answered(result)
 
-        limit = loop.call_later(max(self._limit - self._milliseconds / 1000, 0), told, None)
+        limit = loop.call_later(max(self._limit - self._milliseconds / 1000, 0), replied, None)
         mailbox.offer(
             NextEvent(
                 request_id=self._call.request_id,
@@ -127,7 +128,7 @@ class Invocation:
                 client_context=self._call.client_context,
                 trace_id=self._call.trace_id,
             ),
-            told,
+            replied,
         )
         answered = await reply
         self._handed_over = mailbox.handed_over == self._call.request_id
@@ -137,7 +138,7 @@ class Invocation:
         return answered
 
     async def _finish(self, answered: Outcome | ProgramExit | None) -> Outcome:
-        """Waits for the rest of the log, and makes an outcome of what is none yet."""
+        """Waits for the rest of the log. Where there is no outcome yet, finds out why."""
         if isinstance(answered, Outcome):
             await self._environment.settle(self._limits.settle)
             return answered
@@ -163,7 +164,7 @@ class Invocation:
 
     @property
     def _milliseconds(self) -> float:
-        """Since it began."""
+        """Since the invocation began."""
         return (self._clock.monotonic() - self._begun) * 1000
 
     def _usage(self, outcome: Outcome, duration: float, init: float | None) -> Usage:

@@ -1,4 +1,4 @@
-"""Builds what a server answers by HTTP: its public listener, and what calls from containers."""
+"""Builds the HTTP of a server: for callers outside by its listener, and for those in containers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from emulator.web.task_api.status import Report
 @dataclass(frozen=True, kw_only=True)
 class WebParts:
     public: Site
-    """What is served to callers outside containers."""
+    """Serves callers outside containers."""
     listener: Listener
     """Listens for `public`."""
     wsgi: Wsgi

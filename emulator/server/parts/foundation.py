@@ -1,6 +1,6 @@
-"""The foundation of a server: what it was given, and what it has opened before it is put together.
+"""The foundation of a server: its arguments, and all that it opens before it is put together.
 
-Nothing in here runs yet: no thread, no request, no container.
+Nothing here runs yet: no thread, no request, no container.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from emulator.web.http.listeners import open_public
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """What a server is given by whoever makes it."""
+    """The arguments of a server, from whoever makes it."""
 
     settings: Settings
     engine: Engine

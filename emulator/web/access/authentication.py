@@ -37,19 +37,19 @@ BODY_TO_COME = "taskdock.body_to_come"
 
 
 def caller() -> Account:
-    """Who the current request acts as."""
+    """The account of the current request."""
     account: Account = g.caller
     return account
 
 
 def knows(judged: Mapping[str, object]) -> bool:
-    """Whether who is asking is somebody, by what is known of a request: see `JUDGED`."""
+    """True when the caller is known. `judged`: the facts of a request, see `JUDGED`."""
     return judged.get(CALLER, NOBODY) != NOBODY
 
 
 @dataclass(frozen=True)
 class Guard:
-    """Who may call: the accounts that there are, and who needs none."""
+    """The accounts that can sign in, and the callers that need not."""
 
     directory: Directory
     openness: Openness
@@ -92,7 +92,7 @@ def protect(app: Flask, guard: Guard) -> None:
 def _unsigned(
     directory: Directory, headers: Headers, peer: Peer, openness: Openness
 ) -> tuple[Account, str]:
-    """Who a request without credentials acts as; and why, where that is nobody."""
+    """The account of a request without credentials, and where that is nobody, the reason."""
     if of_website(headers, everybody=openness.beyond_loopback):
         return NOBODY, _WEBSITE
     if openness.strict:
@@ -108,27 +108,32 @@ def _unsigned(
 
 
 def _is_open_door(sent: Request, needs: str | Gate) -> bool:
-    """Whether anyone may change something there, and this request brings no credentials: it could
-    be a form on any page."""
+    """True for a change that anyone may make, without credentials: it may be a form on any page."""
     has_credentials = bool(sent.headers.get("Authorization", "").strip())
     return needs is Gate.ANYONE and sent.method not in _SAFE and not has_credentials
 
 
 def _at(directory: Directory, peer: Peer) -> Account:
-    """Who it is where credentials do not count: what comes by a container's door is a function,
-    which acts as its credentials would; all others are the administrator."""
+    """The account where credentials do not count.
+
+    A caller by a container's door is a function, which acts as its credentials would. All others
+    are the administrator.
+    """
     if not peer.address:
         return directory.functions.account(peer.deployers)
     return directory.local.administrator
 
 
 def _peer(sent: Request) -> Peer:
-    """Tests of the application alone have none."""
+    """The caller's connection; tests that call the application itself have none."""
     return sent.environ.get(PEER) or Peer(sent.remote_addr or "")
 
 
 def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: Account) -> Account:
-    """Raises `NotAllowed` for credentials that are not right."""
+    """The account of the request's credentials; `unsigned` when it has none.
+
+    Raises `NotAllowed` for credentials that are not right.
+    """
     header = sent.headers.get("Authorization", "").strip()
     scheme, _, credentials = header.partition(" ")
     if not header:

@@ -1,4 +1,4 @@
-"""Whether a caller may call an endpoint: its declaration says what that needs."""
+"""Lets a caller call an endpoint, or not: the endpoint's declaration names the permission."""
 
 from __future__ import annotations
 

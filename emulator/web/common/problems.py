@@ -1,4 +1,4 @@
-"""Which error is which answer: one table from error class to HTTP status, code and name.
+"""The answer of each error: one table from error class to HTTP status, code and name.
 
 Codes and names are the Task Service's. A class that is not listed answers as its nearest listed
 base; a test checks that every class has an answer.
@@ -91,7 +91,7 @@ def answer(error: errors.TaskdockError) -> tuple[Json, int]:
 
 
 def http_answer(status: int, why: str) -> tuple[Json, int]:
-    """For what the HTTP layer itself refuses: the same shape, never HTML."""
+    """The answer of a refusal by the HTTP layer itself: the same shape, never HTML."""
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
         problem = PROBLEMS[errors.NoSuchEndpoint]
     elif status in (HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST):

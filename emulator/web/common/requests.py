@@ -84,8 +84,7 @@ def _problem(invalid: Invalid) -> MissingFields | BadField:
     ]
     if missing:
         return MissingFields(f"required and missing: {', '.join(missing)}")
-    said = "; ".join(f"{_path(error['loc'])}: {error['msg']}" for error in found[:5])
-    return BadField(said)
+    return BadField("; ".join(f"{_path(error['loc'])}: {error['msg']}" for error in found[:5]))
 
 
 def _path(location: tuple[int | str, ...]) -> str:

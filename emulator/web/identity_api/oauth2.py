@@ -27,6 +27,7 @@ from emulator.web.identity_api.token_json import Grant, TokenPairJson
 
 
 def grant(directory: Directory) -> TokenPairJson:
+    """The tokens that the current request asks for. Raises `CallerError`: see `_ERRORS`."""
     asked = _asked()
     application = _client(directory, asked)
     if asked.grant_type == "password":
@@ -69,7 +70,7 @@ def _client(directory: Directory, asked: Grant) -> Application:
 
 
 def _same(given: str, kept: str) -> bool:
-    """In a time that does not tell how much of it is right."""
+    """Takes as long for a nearly right text as for any other."""
     return hmac.compare_digest(given.encode(), kept.encode())
 
 

@@ -17,18 +17,18 @@ from emulator.base import ids
 from emulator.base.errors import CallerError, TaskdockError
 from emulator.base.notices import Notices
 from emulator.lambdas.functions.catalog import Catalog
-from emulator.web.common.endpoint import add, declared
+from emulator.web.common.endpoint import add, declared, serve
 from emulator.web.common.notices import RequestBroke
 from emulator.web.lambda_api import problems
 from emulator.web.lambda_api.function_names import Names
-from emulator.web.lambda_api.functions import Functions, serve_functions
+from emulator.web.lambda_api.functions import FunctionOperations, Functions
 from emulator.web.lambda_api.invoke import trace_id_of
 from emulator.web.lambda_api.model import description as model
 from emulator.web.lambda_api.model.request import for_machine
-from emulator.web.lambda_api.policy import serve_policies
+from emulator.web.lambda_api.policy import PolicyOperations
 from emulator.web.lambda_api.problems import Refusal
-from emulator.web.lambda_api.reads import serve_reads
-from emulator.web.lambda_api.tags import serve_tags
+from emulator.web.lambda_api.reads import AccountOperations, SettingOperations, VersionOperations
+from emulator.web.lambda_api.tags import TagOperations
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -53,12 +53,14 @@ class LambdaApi:
     def blueprint(self, notices: Notices) -> Blueprint:
         api = Blueprint("lambda_api", __name__)
         functions = Functions(self.catalog, self.names, self.architecture)
-        serve_functions(api, functions)
-        serve_policies(api, functions)
-        serve_tags(api, functions)
-        serve_reads(api, functions, self.concurrency)
+        serve(api, FunctionOperations(functions))
+        serve(api, PolicyOperations(functions))
+        serve(api, TagOperations(functions))
+        serve(api, VersionOperations(functions))
+        serve(api, SettingOperations(self.names))
+        serve(api, AccountOperations(self.catalog, self.concurrency))
         _refuse_others(api)
-        _answer_in_awss_way(api, notices)
+        _answer_as_aws(api, notices)
         return api
 
 
@@ -83,7 +85,7 @@ def _refuse_others(api: Blueprint) -> None:
     add(api, others, refuse)
 
 
-def _answer_in_awss_way(api: Blueprint, notices: Notices) -> None:
+def _answer_as_aws(api: Blueprint, notices: Notices) -> None:
     @api.after_request
     def identify(response: Response) -> Response:
         response.headers["x-amzn-RequestId"] = ids.request_id()

@@ -67,10 +67,10 @@ def code(function: Function, location: str) -> Json:
 
 def revision(function: Function) -> str:
     """A UUID that each change makes another one, those of its policy too."""
-    said = f"{function.name} {function.fingerprint} {function.update_timestamp.isoformat()}"
+    state = f"{function.name} {function.fingerprint} {function.update_timestamp.isoformat()}"
     if function.annotations.statements:
-        said += json.dumps(function.annotations.statements)
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, said))
+        state += json.dumps(function.annotations.statements)
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, state))
 
 
 def _sha256(function: Function) -> str:

@@ -1,4 +1,4 @@
-"""How AWS's Lambda API refuses: the name of each error, its status and the shape of its body.
+"""The errors of AWS's Lambda API: the name of each, its status and the shape of its body.
 
 Names, statuses and the spelling of "message" are those of the service's published model:
 https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html
@@ -63,7 +63,7 @@ _UNZIP = "Could not unzip uploaded file. Please check your file, then try to upl
 
 
 class Refusal(CallerError):
-    """What only this API refuses, by the name that AWS gives it."""
+    """An error of this API alone, by the name that AWS gives it."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -103,7 +103,7 @@ def not_here(operation: str | None, method: str, path: str) -> errors.NoSuchEndp
 
 
 def break_down() -> Response:
-    """For what should not happen."""
+    """The answer when taskdock itself has failed."""
     return _answer("ServiceException", "there was an internal error; taskdock's log has more")
 
 

@@ -14,7 +14,7 @@ from emulator.web.openapi.schemas import Schemas, ref
 
 JSON = "application/json"
 _ANY_TYPE = "*/*"
-_CREDENTIALS = (  # whoever sends some, wherever, is told when they are not right
+_CREDENTIALS = (  # every endpoint checks the credentials that a request brings
     errors.UnknownConsumerKey,
     errors.UnknownToken,
     errors.BadSignature,

@@ -32,7 +32,7 @@ ERROR: Json = {
     },
     "required": ["code", "name", "message"],
 }
-"""What an error has at least."""
+"""The fields that every error has; some have more."""
 
 
 def ref(name: str) -> Json:

@@ -86,8 +86,14 @@ class EventViews:
         summary="Whether the event service is there",
         answer=HealthJson,
     )
-    def health(self) -> Json:
-        return {"status": "ok"}
+    def health(self) -> HealthJson:
+        shown: HealthJson = {
+            "status": "ok",
+            "version": None,
+            "environments": None,
+            "troubles": None,
+        }
+        return present(shown)
 
     @endpoint(
         "GET",

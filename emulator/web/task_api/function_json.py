@@ -84,7 +84,7 @@ class NewFunction(FunctionBody):
     name: StrictStr
 
     def check_complete(self) -> None:
-        """Code needs to be told how to run; an image knows. Raises `MissingFields`."""
+        """Raises `MissingFields`: code needs an entry point and a runtime, an image neither."""
         if self.image is not None:
             return
         needed = {"code": self.code, "entryPoint": self.entry_point, "runtime": self.runtime}

@@ -30,14 +30,14 @@ from emulator.store.query.model import (
     Query,
     Sort,
 )
-from emulator.web.common.rql.reader import Call, calls
+from emulator.web.common.rql.reader import OperatorCall, calls
 
 MAX_SORTS = 10
 
 
 @dataclass(frozen=True)
 class LogQuery:
-    """Which log lines: those from `since` on."""
+    """A selection of log lines: those from `since` on."""
 
     since: datetime | None
     limit: int
@@ -46,7 +46,7 @@ class LogQuery:
 
 @dataclass(frozen=True)
 class FunctionLogQuery:
-    """Which log lines: those from `since` to `until`, both included."""
+    """A selection of log lines: those from `since` to `until`, both included."""
 
     since: datetime
     until: datetime
@@ -55,7 +55,7 @@ class FunctionLogQuery:
 
 
 def parse(query_string: str, *, default_limit: int = 20, max_limit: int = 50) -> Query:
-    """The query in `query_string`, which is as it came: percent-encoded."""
+    """The query in `query_string`, which is percent-encoded. Raises `BadQuery`."""
     query = Query(limit=default_limit)
     conditions = []
     for call in calls(query_string):
@@ -67,7 +67,10 @@ def parse(query_string: str, *, default_limit: int = 20, max_limit: int = 50) ->
 
 
 def parse_logs(query_string: str, *, default_limit: int = 100, max_limit: int = 1000) -> LogQuery:
-    """What the logs of a task or an API request can be asked: ge(timestamp,...), limit(...)."""
+    """The query of a task's or an API request's logs: ge(timestamp,...) and limit(...) alone.
+
+    Raises `BadQuery`.
+    """
     query = parse(query_string, default_limit=default_limit, max_limit=max_limit)
     ends = _ends(query, "timestamp", ("ge",))
     return LogQuery(ends.get("ge"), query.limit, query.offset)
@@ -76,7 +79,10 @@ def parse_logs(query_string: str, *, default_limit: int = 100, max_limit: int = 
 def parse_function_logs(
     query_string: str, *, default_limit: int = 100, max_limit: int = 1000
 ) -> FunctionLogQuery:
-    """The deprecated logs of a function want both ends of a period of at most 24 hours."""
+    """The query of a function's logs, which needs both ends of a period of at most 24 hours.
+
+    Raises `BadQuery`.
+    """
     query = parse(query_string, default_limit=default_limit, max_limit=max_limit)
     ends = _ends(query, "eventTimestamp", ("ge", "le"))
     if len(ends) < 2:
@@ -87,7 +93,7 @@ def parse_function_logs(
 
 
 def _ends(query: Query, field: str, orders: tuple[Order, ...]) -> dict[Order, datetime]:
-    """The ends of a period, when that and a limit are all that the query asks for."""
+    """The ends of a period. Raises `BadQuery` when the query has more than these and a limit."""
     where = query.where
     conditions = where.conditions if isinstance(where, And) else (where,) if where else ()
     ends = {
@@ -102,7 +108,7 @@ def _ends(query: Query, field: str, orders: tuple[Order, ...]) -> dict[Order, da
     return ends
 
 
-def _condition(call: Call) -> Condition:
+def _condition(call: OperatorCall) -> Condition:
     if call.name in _PAGING:
         call.fail(f"{call.name}(...) can only stand at the top")
     if call.name not in _OPERATORS:
@@ -114,33 +120,33 @@ def _all(conditions: Sequence[Condition]) -> Condition | None:
     return And(tuple(conditions)) if len(conditions) > 1 else next(iter(conditions), None)
 
 
-def _in(call: Call, maximum: int | None = None) -> In:
+def _in(call: OperatorCall, maximum: int | None = None) -> In:
     field, *values = call.words(2, maximum)
     return In(call.path(field), tuple(call.value(word) for word in values))
 
 
-def _compare(order: Order) -> Callable[[Call], Condition]:
-    def compare(call: Call) -> Condition:
+def _compare(order: Order) -> Callable[[OperatorCall], Condition]:
+    def compare(call: OperatorCall) -> Condition:
         field, value = call.words(2, 2)
         return Compare(call.path(field), order, call.value(value))
 
     return compare
 
 
-def _like(call: Call) -> Condition:
+def _like(call: OperatorCall) -> Condition:
     field, text = call.words(2, 2)
     return Like(call.path(field), call.text(text).removeprefix("string:"))
 
 
-def _contains(call: Call) -> Contains:
+def _contains(call: OperatorCall) -> Contains:
     field, *conditions = call.arguments or [""]
     if not isinstance(field, str):
         call.fail(f"{call.name}(...) begins with a field")
     return Contains(call.path(field), _all([_condition(c) for c in call.calls(conditions)]))
 
 
-def _joined(kind: type[And | Or]) -> Callable[[Call], Condition]:
-    def joined(call: Call) -> Condition:
+def _joined(kind: type[And | Or]) -> Callable[[OperatorCall], Condition]:
+    def joined(call: OperatorCall) -> Condition:
         if not call.arguments:
             call.fail(f"{call.name}(...) needs a condition")
         return kind(tuple(_condition(part) for part in call.calls(call.arguments)))
@@ -148,7 +154,7 @@ def _joined(kind: type[And | Or]) -> Callable[[Call], Condition]:
     return joined
 
 
-def _limit(query: Query, call: Call) -> Query:
+def _limit(query: Query, call: OperatorCall) -> Query:
     words = call.words(1, 2)
     if not all(re.fullmatch(r"[0-9]{1,9}", word) for word in words) or int(words[0]) < 1:
         call.fail("limit(...) takes a whole number from 1 and an offset from 0")
@@ -156,22 +162,22 @@ def _limit(query: Query, call: Call) -> Query:
     return replace(query, limit=limit, offset=offset)
 
 
-def _sort(query: Query, call: Call) -> Query:
+def _sort(query: Query, call: OperatorCall) -> Query:
     words = call.words(1, MAX_SORTS)
     sort = (Sort(call.path(word[word[:1] in ("+", "-") :]), word[:1] == "-") for word in words)
     return replace(query, sort=tuple(sort))
 
 
-def _select(query: Query, call: Call) -> Query:
+def _select(query: Query, call: OperatorCall) -> Query:
     return replace(query, select=tuple(call.path(word) for word in call.words(1)))
 
 
-def _skip_count(query: Query, call: Call) -> Query:
+def _skip_count(query: Query, call: OperatorCall) -> Query:
     call.words(0, 0)
     return replace(query, skip_count=True)
 
 
-_OPERATORS: dict[str, Callable[[Call], Condition]] = {
+_OPERATORS: dict[str, Callable[[OperatorCall], Condition]] = {
     "eq": lambda call: _in(call, 2),
     "ne": lambda call: Not(_in(call, 2)),
     "in": _in,
@@ -186,7 +192,7 @@ _OPERATORS: dict[str, Callable[[Call], Condition]] = {
     "and": _joined(And),
     "or": _joined(Or),
 }
-_PAGING: dict[str, Callable[[Query, Call], Query]] = {
+_PAGING: dict[str, Callable[[Query, OperatorCall], Query]] = {
     "limit": _limit,
     "sort": _sort,
     "select": _select,

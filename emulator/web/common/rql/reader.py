@@ -33,11 +33,11 @@ def _fail(problem: str, at: int) -> NoReturn:
 
 
 @dataclass(frozen=True)
-class Call:
+class OperatorCall:
     """name(argument,...), also for what the text says in shorthand; `at` is where it begins."""
 
     name: str
-    arguments: list[str | Call]
+    arguments: list[str | OperatorCall]
     at: int
 
     def fail(self, problem: str) -> NoReturn:
@@ -52,7 +52,7 @@ class Call:
             self.fail(f"{self.name}(...) cannot have {len(words)} arguments")
         return words
 
-    def calls(self, arguments: Iterable[str | Call]) -> Iterator[Call]:
+    def calls(self, arguments: Iterable[str | OperatorCall]) -> Iterator[OperatorCall]:
         for argument in arguments:
             if isinstance(argument, str):
                 self.fail(f"{argument[:40]!r} in {self.name}(...) is not a condition")
@@ -91,7 +91,7 @@ class Call:
         return guess
 
 
-class Reader:
+class RqlReader:
     """Reads a text once, from its beginning to its end."""
 
     def __init__(self, text: str) -> None:
@@ -99,7 +99,7 @@ class Reader:
         self.at = 0
         self.operators = 0
 
-    def calls(self) -> Iterator[Call]:
+    def calls(self) -> Iterator[OperatorCall]:
         """The calls that & joins."""
         while self.at < len(self.text):
             if not self.take("&"):
@@ -110,7 +110,7 @@ class Reader:
                     _fail(f"{term[:40]!r} is not an operator", start)
                 yield term
 
-    def term(self, nesting: int) -> str | Call:
+    def term(self, nesting: int) -> str | OperatorCall:
         start, word = self.at, self.word()
         if self.take("("):
             return self.call(word, self.arguments(nesting + 1), start)
@@ -120,7 +120,7 @@ class Reader:
         self.at = sign.end()
         return self.call(sign[1] or _SIGNS[sign[0]], [word, self.word()], start)
 
-    def arguments(self, nesting: int) -> list[str | Call]:
+    def arguments(self, nesting: int) -> list[str | OperatorCall]:
         if nesting > MAX_NESTING:
             _fail(f"operators nest {MAX_NESTING} deep at most", self.at)
         if self.take(")"):
@@ -132,11 +132,11 @@ class Reader:
             self.refuse()
         return arguments
 
-    def call(self, name: str, arguments: list[str | Call], start: int) -> Call:
+    def call(self, name: str, arguments: list[str | OperatorCall], start: int) -> OperatorCall:
         self.operators += 1
         if self.operators > MAX_OPERATORS:
             _fail(f"a query has {MAX_OPERATORS} operators at most", start)
-        return Call(name, arguments, start)
+        return OperatorCall(name, arguments, start)
 
     def word(self) -> str:
         match = _WORD.match(self.text, self.at)
@@ -161,7 +161,7 @@ class Reader:
         _fail(f"{character!r} {problem}", self.at)
 
 
-def calls(query_string: str) -> Iterator[Call]:
+def calls(query_string: str) -> Iterator[OperatorCall]:
     """The calls at the top, be it & or and(...) that joins them."""
     if len(query_string) > MAX_LENGTH:
         raise BadQuery(f"RQL: a query has {MAX_LENGTH} characters at most")
@@ -169,11 +169,11 @@ def calls(query_string: str) -> Iterator[Call]:
         text = unquote(query_string, errors="strict")
     except UnicodeDecodeError:
         raise BadQuery("RQL: the query is not UTF-8") from None
-    for call in Reader(text).calls():
+    for call in RqlReader(text).calls():
         yield from _parts(call)
 
 
-def _parts(call: Call) -> Iterator[Call]:
+def _parts(call: OperatorCall) -> Iterator[OperatorCall]:
     if call.name == "and" and call.arguments:
         for part in call.calls(call.arguments):
             yield from _parts(part)
