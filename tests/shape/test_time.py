@@ -23,7 +23,6 @@ READS = {
 OWN_CLOCKS = {
     "base/timing/clock.py": "it is the module that reads the clock",
     "base/ids.py": "the time in a trace id is for X-Ray, which is not here",
-    "engines/": "an engine and its containers know no other time than the machine's",
     "server/doctor/": "it measures how long things take on this machine",
     "store/": "another program holds the database's lock for a while of real time",
     "tasks/events/webhook_client.py": "a receiver answers, or does not, in real time",
@@ -35,12 +34,8 @@ OWN_CLOCKS = {
 CONSTANT = re.compile(r"_*[A-Z][A-Z0-9_]+")
 
 STILL_PATCHED: set[tuple[str, str]] = {
-    ("security/test_zips.py", "MAX_PATHS"),
-    ("security/test_zips.py", "MAX_ZIPPED"),
     ("service/test_engine_faults.py", "_DIRECT_PATIENCE"),
     ("service/test_pool.py", "_DIRECT_PATIENCE"),
-    ("unit/test_code.py", "MAX_ENTRIES"),
-    ("unit/test_code.py", "MAX_UNZIPPED"),
 }
 """Test module and constant. It may only become shorter."""
 
