@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import count
 
-from emulator.base.timing.clock import Clock
+from emulator.base.timing.clock import Clock, Timer
 from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.functions.function import Function
 from emulator.lambdas.lifecycle import State
@@ -86,7 +86,8 @@ class Waiters:
         ] = {}  # by fingerprint; each in the order of coming
         self._numbers = count()
         self._soon: asyncio.Handle | None = None
-        self._later: asyncio.TimerHandle | None = None
+        self._later: Timer | None = None
+        self._later_at = 0.0  # monotonic
 
     def __bool__(self) -> bool:
         return bool(self._lines)
@@ -104,7 +105,7 @@ class Waiters:
             self.serve()
         else:
             self.serve_soon()
-        over = self._loop.call_later(max(patience, 0), self._give_up, waiter, patience)
+        over = self._clock.call_later(self._loop, max(patience, 0), self._give_up, waiter, patience)
         try:
             return await turn
         except asyncio.CancelledError:
@@ -124,12 +125,13 @@ class Waiters:
 
     def serve_later(self, seconds: float) -> None:
         """Something will have changed by then, and nobody else tells of it."""
-        moment = self._loop.time() + seconds
+        moment = self._clock.monotonic() + seconds
         if self._later is not None:
-            if self._later.when() <= moment:
+            if self._later_at <= moment:
                 return
             self._later.cancel()
-        self._later = self._loop.call_at(moment, self._serve_later)
+        self._later_at = moment
+        self._later = self._clock.call_later(self._loop, seconds, self._serve_later)
 
     def _serve_later(self) -> None:
         self._later = None
