@@ -13,7 +13,7 @@ from typing import Any
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=timezone.utc)
 
-_GLANCE = 0.005  # seconds of real time until a thread that waits looks at this clock again
+_GLANCE = 0.01  # seconds of real time until a thread that waits looks at this clock again
 _LIMIT = 30.0  # seconds of real time for what was due
 
 

@@ -35,8 +35,8 @@ class Clock(Protocol):
 
     Real time is kept for work that another program does meanwhile, whatever this clock says: a
     function's time limit, its init, starts and stops of containers, an HTTP connection, a client's
-    signature, the stop of a server, and pauses for a disk or for the engine. Such code uses a `SystemClock`
-    of its own, or the timers of the reactor's event loop.
+    signature, the stop of a server, and pauses for a disk or for the engine. Such code uses a
+    `SystemClock` of its own, or the timers of the reactor's event loop.
     """
 
     def now(self) -> datetime:
