@@ -1,4 +1,4 @@
-"""The service waits by the clock that it is given; a function's own time is real."""
+"""The service waits by the clock that it is given, and a function has its own time."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def test_a_task_starts_when_its_time_has_come(timed_dock: Dock) -> None:
 
     timed_dock.advance(3600)
 
+    assert timed_dock.status(task) != "new"
     assert timed_dock.finish(task)["status"] == "complete"
 
 

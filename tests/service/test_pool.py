@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -630,3 +631,27 @@ def test_a_call_at_which_something_breaks_holds_up_no_other(
     assert [other.status_code for other in others] == [200, 200]
     assert dock.pool.waiting() == []
     assert [slot.function for slot in dock.pool.snapshot()] == ["oak-chair"]
+
+
+# Its moves
+
+
+def test_every_move_of_an_environment_is_published_with_the_state_before(
+    start_dock: StartDock,
+) -> None:
+    dock = start_dock(freeze_after=0.0)
+    dock.deploy(lambda event, runtime: "done")
+
+    dock.execute()
+    dock.eventually(lambda: dock.states() == ["frozen"])
+    dock.execute()
+    dock.eventually(lambda: dock.states() == ["frozen"])
+    dock.pool.retire_idle(0.0)
+    dock.eventually(lambda: dock.states() == [])
+
+    moves = [facts for name, facts in dock.notices if name == "environment_moved"]
+    assert {(move["function"], len(move["id"])) for move in moves} == {("walnut-table", 32)}
+    assert len({move["id"] for move in moves}) == 1
+    call = ["busy", "settling", "ready", "frozen"]
+    states = ["starting", "ready", *call, *call, "retiring", "gone"]
+    assert [(move["from"].value, move["to"].value) for move in moves] == [*pairwise(states)]

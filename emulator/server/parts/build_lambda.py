@@ -55,7 +55,7 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
 
     provisioner = _provisioner(base, directory, find_image)
     pool = _pool(base, watch, catalog, provisioner, lead)
-    changes = _Changes(catalog, pool, find_image, notices)
+    changes = _FunctionWatch(catalog, pool, find_image, notices)
     catalog.subscribe(changes.follow)
     return LambdaParts(
         catalog=catalog,
@@ -159,7 +159,7 @@ def _pool(
     )
 
 
-class _Changes:
+class _FunctionWatch:
     """Follows the changes of functions: environments of old fingerprints are retired, and the image
     of a new one is looked for ahead of its first invocation."""
 
