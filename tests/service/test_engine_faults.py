@@ -13,8 +13,10 @@ import requests
 
 from emulator.base.errors import EngineUnreachable
 from emulator.base.timing.limits import Limits
-from tests.support.builders import Dock, Gate, Json, StartDock, eventually, summary
-from tests.support.fake_engine import FakeContainer, FakeEngine, Runtime, serve
+from emulator.testing.fake_engine import FakeContainer, FakeEngine
+from emulator.testing.fake_runtime import FakeRuntime, serve
+from emulator.testing.waiting import eventually
+from tests.support.builders import Dock, Gate, Json, StartDock, summary
 
 INVOKE = "/2015-03-31/functions/walnut-table/invocations"
 GONE = "no such socket"
@@ -40,8 +42,8 @@ def accept(dock: Dock) -> None:
     assert invoke(dock, **{"X-Amz-Invocation-Type": "Event"}).status_code == 202
 
 
-def counted(runs: list[Any]) -> Callable[[Any, Runtime], Json]:
-    def handler(event: Any, runtime: Runtime) -> Json:
+def counted(runs: list[Any]) -> Callable[[Any, FakeRuntime], Json]:
+    def handler(event: Any, runtime: FakeRuntime) -> Json:
         runs.append(event)
         return {"statusCode": 200}
 
@@ -275,7 +277,7 @@ def kill_all(dock: Dock) -> None:
 def test_of_a_task_whose_container_vanishes_nobody_knows_what_it_did(dock: Dock) -> None:
     runs: list[Json] = []
 
-    def handler(event: Json, runtime: Runtime) -> None:
+    def handler(event: Json, runtime: FakeRuntime) -> None:
         runs.append(event)
         runtime.hang()
 
@@ -297,9 +299,9 @@ def test_a_task_whose_container_vanishes_before_it_got_its_event_is_given_back(
     dock: Dock,
 ) -> None:
     runs: list[Json] = []
-    inits: list[Runtime] = []
+    inits: list[FakeRuntime] = []
 
-    def init(runtime: Runtime) -> None:
+    def init(runtime: FakeRuntime) -> None:
         inits.append(runtime)
         if len(inits) == 1:
             runtime.hang()
@@ -332,7 +334,7 @@ def test_a_callers_function_whose_container_vanishes_is_not_blamed(dock: Dock) -
 def test_an_event_whose_container_vanishes_is_run_again_and_spends_no_attempt(dock: Dock) -> None:
     runs: list[Json] = []
 
-    def handler(event: Json, runtime: Runtime) -> None:
+    def handler(event: Json, runtime: FakeRuntime) -> None:
         runs.append(event)
         if len(runs) == 1:
             runtime.hang()
@@ -352,9 +354,9 @@ def test_an_event_whose_containers_vanish_each_time_is_not_tried_without_a_pause
     timed_dock: Dock,
 ) -> None:
     dock = timed_dock
-    inits: list[Runtime] = []
+    inits: list[FakeRuntime] = []
 
-    def init(runtime: Runtime) -> None:
+    def init(runtime: FakeRuntime) -> None:
         inits.append(runtime)
         kill_all(dock)
 
@@ -403,7 +405,7 @@ def test_a_task_that_waited_first_and_had_begun_when_its_server_died_does_not_ru
 ) -> None:
     first, runs = start_dock(), list[Json]()
 
-    def handler(event: Json, runtime: Runtime) -> None:
+    def handler(event: Json, runtime: FakeRuntime) -> None:
         runs.append(event)
         runtime.hang()
 

@@ -19,7 +19,7 @@ from emulator.engines.docker.images.images import Images
 from emulator.engines.docker.images.registry import FIRST_WAIT, LONGEST_WAIT, Fault, PullRefusal
 from emulator.engines.images import Found, ImageRequest, Progress
 from emulator.engines.standins.standins import Standins
-from tests.support.builders import eventually
+from emulator.testing.waiting import eventually
 
 AWS = "public.ecr.aws/lambda/python:3.11"
 STANDIN = "taskdock/standin-tiny:1"

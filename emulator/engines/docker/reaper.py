@@ -109,7 +109,7 @@ class Reaper:
 # In the reaper's own process
 
 
-class _Found(NamedTuple):
+class _Leftover(NamedTuple):
     id: str
     state: str  # in the engine's word
 
@@ -144,11 +144,11 @@ def _remove(address: str, ids: Iterable[str]) -> None:
             removers.submit(_ask, address, "DELETE", f"/containers/{id}?force=1&v=1")
 
 
-def _look(address: str, label: str) -> list[_Found]:
+def _look(address: str, label: str) -> list[_Leftover]:
     """Raises one of `_FAULTS`."""
     filters = quote(json.dumps({"label": [label]}))
     containers = json.loads(_ask(address, "GET", f"/containers/json?all=1&filters={filters}"))
-    return [_Found(one["Id"], one["State"]) for one in containers]
+    return [_Leftover(one["Id"], one["State"]) for one in containers]
 
 
 def _ask(address: str, method: str, path: str) -> bytes:

@@ -78,7 +78,7 @@ class Acceptor:
             return
         except OSError as error:  # the caller waits, and we would be told of it again at once
             if error.errno in OUT_OF_DESCRIPTORS:
-                self._health.met(DESCRIPTORS, EXHAUSTED, self._loop)
+                self._health.report_passing(DESCRIPTORS, EXHAUSTED, self._loop)
             self._rest()
             return
         if self._may_call(caller):

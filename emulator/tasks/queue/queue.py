@@ -160,7 +160,7 @@ class Queue:
         """The task retried, and the new task that tries again after `delay`."""
         again = replace(
             task,
-            id=ids.object_id(),
+            id=ids.object_id(now),
             status=Status.NEW,
             status_changed_timestamp=now,
             start_timestamp=now + delay,

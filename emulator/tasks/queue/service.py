@@ -169,7 +169,7 @@ class Service:
     ) -> Task:
         now = self._clock.now()
         return Task(
-            id=ids.object_id(),
+            id=ids.object_id(now),
             function_name=function_name,
             status=Status.NEW,
             status_changed_timestamp=now,
