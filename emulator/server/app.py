@@ -7,7 +7,6 @@ import platform as machine
 import socket
 import threading
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 
 from emulator.base import ids
@@ -62,6 +61,8 @@ from emulator.tasks.queue.worker import Worker
 from emulator.tasks.retention.retention import Retention
 from emulator.tasks.schedules.scheduler import Scheduler
 from emulator.tasks.schedules.schedules import Schedules
+from emulator.tasks.work.safe_invoker import SafeInvoker
+from emulator.tasks.work.servers import Servers
 from emulator.tasks.work.unwritten import Unwritten
 from emulator.web import public_router
 from emulator.web.access import admission, early
@@ -165,7 +166,7 @@ class Emulator:
     def _start(self) -> None:
         self._engine.sweep(f"{spec.LABEL}.server={self._folder.label}")
         self.catalog.tidy()
-        self._rescuer.rescue(timedelta(0))
+        self._rescuer.begin()
         self._reactor.start()
         self._began = True
         self._lookout.start()
@@ -223,6 +224,7 @@ class Emulator:
             Part("requests", lambda: self._wsgi.stop(_REQUESTS), _REQUESTS + 1.0),
             Part("unwritten endings", self._unwritten.stop, _WRITING),
             Part("waiting tasks", self._waiting.stop, _WRITING),
+            Part("server's row", self._servers.leave, _WRITING),
             Part("engine's watch", self._watch.stop),
         ]
 
@@ -301,24 +303,29 @@ class Emulator:
             clock=clock,
             functions_have_a_network=settings.network != NetworkChoice.NONE.value,
         )
-        self._queue = Queue(store=store, server=ids.word(), events=events)
+        server = ids.word()
+        self._servers = Servers(
+            store=store, name=server, clock=clock, silence=self._limits.server_silence
+        )
+        self._queue = Queue(store=store, server=server, events=events)
         journal = LogStore(store)
         self._scribe = LogFlusher(journal=journal, notices=notices)
         self._waiting = WaitingTasks(queue=self._queue, notices=notices)
         self._invoker = invoker = Invoker(
             pool=self.pool, watch=self._watch, clock=clock, region=settings.region
         )
+        safe_invoker = SafeInvoker(invoker=invoker, notices=notices)
         runner = Runner(
             queue=self._queue,
             journal=journal,
             catalog=self.catalog,
-            invoker=invoker,
+            invoker=safe_invoker,
             waiting=self._waiting,
             unwritten=self._unwritten,
             clock=clock,
             notices=notices,
+            limits=self._limits,
         )
-        self._rescuer = Rescuer(queue=self._queue, runner=runner, clock=clock, notices=notices)
         self._worker = Worker(
             queue=self._queue,
             runner=runner,
@@ -337,29 +344,32 @@ class Emulator:
             wake=self._worker.wake,
             clock=clock,
             notices=notices,
+            limits=self._limits,
         )
         api_requests = ApiRequests(
             store=store,
             journal=journal,
             catalog=self.catalog,
-            runner=runner,
+            invoker=safe_invoker,
             unwritten=self._unwritten,
             places=direct,
             status_of=problems.status_of,
             clock=clock,
             notices=notices,
+            limits=self._limits,
         )
-        backlog = EventQueue(store=store)
+        backlog, outbox = EventQueue(store=store, server=server), Outbox(store=store, server=server)
         self._dispatcher = Dispatcher(
             backlog=backlog,
             journal=journal,
             catalog=self.catalog,
-            runner=runner,
+            invoker=safe_invoker,
             unwritten=self._unwritten,
             places=settings.concurrency,
             held=self._is_held,
             clock=clock,
             notices=notices,
+            limits=self._limits,
         )
         invocations = Invocations(
             backlog=backlog,
@@ -369,15 +379,37 @@ class Emulator:
             wake=self._dispatcher.wake,
             clock=clock,
             notices=notices,
+            limits=self._limits,
         )
         timetable = Schedules(
-            store=store, queue=self._queue, catalog=self.catalog, clock=clock, notices=notices
+            store=store,
+            server=server,
+            queue=self._queue,
+            catalog=self.catalog,
+            clock=clock,
+            notices=notices,
         )
         self._scheduler = Scheduler(
-            timetable=timetable, wake_worker=self._worker.wake, clock=clock, notices=notices
+            timetable=timetable,
+            unwritten=self._unwritten,
+            wake_worker=self._worker.wake,
+            clock=clock,
+            notices=notices,
         )
         self._courier = WebhookSender(
-            outbox=Outbox(store=store), own_ports=own_ports, clock=clock, notices=notices
+            outbox=outbox,
+            unwritten=self._unwritten,
+            own_ports=own_ports,
+            clock=clock,
+            notices=notices,
+        )
+        self._rescuer = Rescuer(
+            queue=self._queue,
+            runner=runner,
+            servers=self._servers,
+            others=[backlog.claims, outbox.claims, timetable.claims],
+            clock=clock,
+            notices=notices,
         )
         self._retention = Retention(
             store=store,

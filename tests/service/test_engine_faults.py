@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from emulator.base.errors import EngineUnreachable
+from emulator.base.timing.limits import Limits
 from tests.support.builders import Dock, Gate, Json, StartDock, eventually, summary
 from tests.support.fake_engine import FakeContainer, FakeEngine, Runtime, serve
 
@@ -238,8 +239,7 @@ def test_a_wait_for_room_that_a_hanging_engine_does_not_make_is_no_want_of_room(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("emulator.engines.watch._SLOW", 0.1)
-    monkeypatch.setattr("emulator.tasks.queue.service._DIRECT_PATIENCE", 2.0)
-    dock = start_dock(memory_budget=128)
+    dock = start_dock(memory_budget=128, limits=Limits(patience=2.0))
     removing = threading.Event()
     remove = FakeContainer.remove
 
@@ -361,7 +361,7 @@ def test_an_event_whose_containers_vanish_each_time_is_not_tried_without_a_pause
 
     dock.eventually(lambda: count(dock, "invocation_postponed"))
     for tries in (2, 3):
-        dock.eventually(lambda: not dock.emulator._dispatcher._running)
+        dock.eventually(lambda: not dock.emulator._dispatcher.is_busy)
         dock.advance(60)
         dock.eventually(lambda tries=tries: count(dock, "invocation_postponed") == tries)  # type: ignore[misc]
     assert len(inits) == 3

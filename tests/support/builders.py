@@ -142,9 +142,12 @@ class Dock:
         self.emulator._courier.stop()
         self.emulator._retention.stop()
         self.emulator._dispatcher.stop()
-        self.emulator._dispatcher._backlog = None  # type: ignore[assignment]
         self.emulator._worker.stop()
+        self.emulator._rescuer.stop()
         self.emulator._queue._server = "dead"
+        for table in ("task", "backlog", "delivery", "schedule"):  # none of its endings counts
+            held = "claimed_by IS NOT NULL"
+            self.emulator._store.change(f"UPDATE {table} SET claimed_by = 'dead' WHERE {held}")
         self.emulator._folder.close()
 
     # What callers do
