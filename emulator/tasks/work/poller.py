@@ -81,8 +81,9 @@ class Poller(Loop, Generic[Work, Result]):
 
     def run_once(self) -> float:
         while True:
-            free = 0 if self._held() else self._places - self._busy
-            claimed = self._turn(self._take_ended(), free)
+            ended = self._take_ended()
+            free = 0 if self._held() else self._places - self._busy  # with the places of these
+            claimed = self._turn(ended, free)
             for work in claimed:
                 self._busy += 1
                 self.begin(work, self._note_end)
