@@ -28,8 +28,9 @@ from benchmarks.call import VERSION, Called, request
 from benchmarks.function import Function, create_request
 from benchmarks.server import START_LIMIT, CannotServe, Server, free_port, running
 from emulator.base.files.data_folder import label_of
-from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.images.images import Images
 from emulator.engines.docker.locate import find_engine
+from emulator.engines.images import ImageRequest
 from emulator.lambdas.functions import runtimes
 
 LABEL = "dev.taskdock.benchmark"  # its value says which run
@@ -66,7 +67,9 @@ class Machine:
         with self._looking:
             if runtime_id not in self._found:
                 runtime = runtimes.find(runtime_id)
-                reference = self._images.ensure(ImageRequest(runtime.image, runtime.standin))
+                reference = self._images.find(
+                    ImageRequest(runtime.image, runtime.standin)
+                ).reference
                 self._found[runtime_id] = self.docker.images.get(reference)
             return self._found[runtime_id]
 

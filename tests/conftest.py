@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 from emulator.base.errors import EngineUnreachable
-from emulator.engines.docker.engine import connect
+from emulator.engines.docker.client import connect
 from emulator.engines.docker.locate import find_engine
 from emulator.engines.linux.scratch_disk import LoopScratch, open_scratch
 from tests.support import answers

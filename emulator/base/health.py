@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from emulator.base.notices import Notice, Notices, TroubleBegan, TroubleEnded
-from emulator.base.timing.clock import Clock, SystemClock
-
-_WELL = 20.0  # seconds until what is met now and then is thought to be over: a flood is told once
+from emulator.base.timing.clock import Clock, SystemClock, Timer
+from emulator.base.timing.limits import Limits
 
 
 @dataclass(frozen=True)
@@ -31,13 +30,20 @@ class Trouble:
 class Health:
     """For any thread."""
 
-    def __init__(self, *, clock: Clock | None = None, notices: Notices | None = None) -> None:
-        """Without `notices` it remembers, and tells only who asks."""
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        notices: Notices | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> None:
+        """Without `notices`, troubles are kept for who asks and published nowhere."""
         self._clock = clock or SystemClock()
         self._notices = notices
+        self._limits = limits
         self._troubles: dict[str, Trouble] = {}
         self._lock = threading.Lock()
-        self._passing: dict[str, asyncio.TimerHandle] = {}
+        self._passing: dict[str, Timer] = {}
 
     def report(self, name: str, reason: str, *, degraded: bool = False) -> None:
         """It does not work. Told once: again only after `clear`, or when the reason is another."""
@@ -56,7 +62,9 @@ class Health:
         self.report(name, reason)
         if name in self._passing:
             self._passing[name].cancel()
-        self._passing[name] = loop.call_later(_WELL, self.clear, name)
+        self._passing[name] = self._clock.call_later(
+            loop, self._limits.trouble_over, self.clear, name
+        )
 
     def clear(self, name: str) -> None:
         """It works; harmless, and quick, where nothing was reported."""

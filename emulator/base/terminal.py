@@ -50,5 +50,8 @@ def shown(text: str, stream: TextIO, *, colours: bool = True) -> str:
 
 
 def write_line(text: str, stream: TextIO) -> None:
-    """At once, whatever it holds."""
-    print(shown(text, stream), file=stream, flush=True)
+    """At once, whatever it holds, and in one piece with its end: where Python does not buffer
+    (PYTHONUNBUFFERED, as in containers and CI), print() writes that end by itself, and what another
+    thread says to the same file comes in between, behind an address for example."""
+    stream.write(f"{shown(text, stream)}\n")
+    stream.flush()

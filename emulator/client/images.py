@@ -18,11 +18,13 @@ def of(service: TaskService, function: Json) -> Json | None:
     return next((one for one in found.get("images", []) if one["wanted"] == wanted), None)
 
 
-def settled(service: TaskService, function: Json, clock: Clock) -> Json | None:
-    """The same, once it is known what becomes of it, or a few seconds have passed."""
+def settled(
+    service: TaskService, function: Json, clock: Clock, limit: float = _SECONDS_TO_WAIT
+) -> Json | None:
+    """The same, once it is known what becomes of the image, or `limit` seconds have passed."""
     if "images" not in service.status():  # an older server
         return None
-    deadline = clock.monotonic() + _SECONDS_TO_WAIT
+    deadline = clock.monotonic() + limit
     while True:
         found = of(service, function)
         if (found is not None and found["state"] != "awaited") or clock.monotonic() > deadline:

@@ -41,15 +41,23 @@ class LocalServer:
     """`with LocalServer(...) as server:` gives a running one; `exit_code` is known after."""
 
     def __init__(
-        self, command: Sequence[str], *, data_dir: Path, clock: Clock, on_line: Take
+        self,
+        command: Sequence[str],
+        *,
+        data_dir: Path,
+        clock: Clock,
+        on_line: Take,
+        stop_limit: float = _SECONDS_TO_STOP,
     ) -> None:
-        """`on_line` gets each line of the server's stderr, on a thread of ours."""
+        """`on_line` gets each line of the server's stderr, on a thread of ours. `stop_limit`:
+        seconds that the server has to stop; then it is killed."""
         options = ["--port", "0", "--data-dir", str(data_dir), "--log-level", "WARNING"]
         options += ["--auth", "open"]  # we know no credentials of it
         self._command = [*command, "serve", *options]
         self._lock = data_dir / LOCK  # which a server holds as long as it lives
         self._clock = clock
         self._on_line = on_line
+        self._stop_limit = stop_limit
         self._readers: list[threading.Thread] = []
         self.url = ""
         self.exit_code: int | None = None
@@ -147,7 +155,7 @@ class LocalServer:
     def _stop(self) -> None:
         self._process.terminate()
         try:
-            self.exit_code = self._process.wait(_SECONDS_TO_STOP)
+            self.exit_code = self._process.wait(self._stop_limit)
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
             self._process.kill()
             self.exit_code = self._process.wait()

@@ -1,12 +1,12 @@
 """The Engine protocol: how containers run, without a word about Lambda. Values only.
 
 An engine makes a container and runs a program in it, again and again if need be; it hands the
-output to a listener line by line, and says how the program ended. `flush` is the part that other
+output to an observer line by line, and says how the program ended. `flush` is the part that other
 engines lack: it asks for a sign that everything printed so far has been handed over, so that no
 line is lost or counted to the wrong invocation.
 
-What runs is said when it is run, not when the container is made: so one can be started before
-anybody knows what for.
+The program is named when it is run, not when the container is made: so a container can be started
+before anybody knows what for.
 """
 
 from __future__ import annotations
@@ -22,6 +22,17 @@ from emulator.engines.ending import ProgramExit
 
 
 @dataclass(frozen=True, kw_only=True)
+class Mount:
+    """A folder or a file of this machine that a container sees."""
+
+    source: Path
+    """Absolute, on this machine."""
+    target: str
+    """Absolute, in the container: /var/task, for one."""
+    read_only: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
     """What is fixed for a container as long as it is there."""
 
@@ -33,12 +44,17 @@ class ContainerSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
     forwards: Mapping[int, str] = field(default_factory=dict)
     """Ports of its loopback from which connections lead here, each with a letter of its own."""
-    code: Path | None = None  # folder, read-only at /var/task
+    mounts: tuple[Mount, ...] = ()
+
+    def source_of(self, target: str) -> Path | None:
+        """The folder or file that the container sees there; None: nothing is mounted there."""
+        found = (mount.source for mount in self.mounts if mount.target == target)
+        return next(found, None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """What runs in a container. None means the image's own."""
+    """A program to run in a container. None means the image's own."""
 
     entrypoint: tuple[str, ...] | None = None
     arguments: tuple[str, ...] | None = None
@@ -62,7 +78,7 @@ class Observer(Protocol):
         """The program has ended: said once for each `run`, behind everything that it printed."""
 
     def called(self, letter: str, connection: socket.socket) -> None:
-        """A program has connected to the forward of this letter. The connection is the listener's
+        """A program has connected to the forward of this letter. The connection is the observer's
         now, and does not block."""
 
     def gone(self) -> None:
@@ -109,20 +125,30 @@ class Container(Protocol):
         """Nothing is left of it afterwards."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """The limits that an engine keeps at the moment. Where it cannot keep one, containers start
+    all the same."""
+
+    limits_memory: bool = True
+    limits_storage: bool = True
+    """A container's /tmp has the size that was asked for; otherwise it shares the engine's disk."""
+
+
 class Engine(Protocol):
     memory: int
     """MB that the engine's machine has."""
 
     @property
-    def limits_storage(self) -> bool:
-        """Whether /tmp has the size that was asked for; otherwise it shares the engine's disk."""
+    def capabilities(self) -> Capabilities:
+        """Those of the moment: a limit may be lost, and may come back."""
 
-    def create(self, spec: ContainerSpec, listener: Observer, reactor: Reactor) -> Container:
-        """A container that waits for `run`.
+    def create(self, spec: ContainerSpec, observer: Observer, reactor: Reactor) -> Container:
+        """A container that waits for `run`. It sees all of `spec.mounts`, or does not start.
 
         Raises `StartFailed`, and then nothing is left; or `EngineUnreachable`, when it is the
         engine that failed: what it made of it is removed when it answers again. For any thread but
-        the reactor's, on which the listener is told.
+        the reactor's, on which the observer is told.
         """
 
     def answers(self) -> str | None:

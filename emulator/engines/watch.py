@@ -18,7 +18,7 @@ from emulator.base.notices import Notices
 from emulator.base.timing.clock import SystemClock
 from emulator.base.timing.loop import LONGEST_PAUSE, Loop
 from emulator.base.timing.reactor import Reactor
-from emulator.engines.engine import Container, ContainerSpec, Engine, Observer
+from emulator.engines.engine import Capabilities, Container, ContainerSpec, Engine, Observer
 
 T = TypeVar("T")
 
@@ -169,12 +169,12 @@ class WatchedEngine:
         self.memory = engine.memory
 
     @property
-    def limits_storage(self) -> bool:
-        return self._engine.limits_storage
+    def capabilities(self) -> Capabilities:
+        return self._engine.capabilities
 
-    def create(self, spec: ContainerSpec, listener: Observer, reactor: Reactor) -> Container:
+    def create(self, spec: ContainerSpec, observer: Observer, reactor: Reactor) -> Container:
         with self._watch.listening():
-            container = self._engine.create(spec, listener, reactor)
+            container = self._engine.create(spec, observer, reactor)
         self._watch.worked()
         return container
 

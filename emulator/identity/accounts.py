@@ -11,8 +11,8 @@ from typing import Any
 from emulator.base import ids
 from emulator.base.errors import BadField, EmailTaken, NotFound, TooManySignIns, WrongPassword
 from emulator.base.timing.clock import Clock
-from emulator.identity import passwords
 from emulator.identity.account import SERVER, Account, Role, User, require_power_over
+from emulator.identity.passwords import Passwords, check_new
 from emulator.identity.roles import to_role
 from emulator.store.database import Store
 from emulator.store.query.fields import Field, Fields, Kind
@@ -41,9 +41,10 @@ USER_FIELDS = Fields(
 
 
 class Accounts:
-    def __init__(self, *, store: Store, clock: Clock) -> None:
+    def __init__(self, *, store: Store, clock: Clock, passwords: Passwords) -> None:
         self._store = store
         self._clock = clock
+        self._passwords = passwords
 
     def account(self, user_id: str, application_id: str | None) -> Account:
         """The user at work through an application, with the permissions of the user's roles."""
@@ -65,7 +66,7 @@ class Accounts:
         if len(email) > _MAX_EMAIL or not _EMAIL.fullmatch(email):
             raise BadField(f"email: '{email[:80]}' is not an e-mail address")
         if password is not None:
-            passwords.check_new(password)
+            check_new(password)
         # before its password costs anything
         if not self.email_is_free(email) or (email.endswith(OWN_DOMAIN) and not own):
             raise EmailTaken
@@ -73,7 +74,7 @@ class Accounts:
         row = {
             "id": user_id,
             "email": email,
-            "password": None if password is None else passwords.hashed(password),
+            "password": None if password is None else self._passwords.hashed(password),
             "creation_timestamp": now,
             "update_timestamp": now,
             **properties,
@@ -125,11 +126,11 @@ class Accounts:
         """The user's row. To compare takes long, so nothing is locked."""
         row = self._by_email(email)
         kept: str | None = None if row is None else row.password
-        if not passwords.matches(password, kept) or kept is None:
+        if not self._passwords.matches(password, kept) or kept is None:
             raise WrongPassword
-        if not passwords.is_current(kept):
+        if not self._passwords.is_current(kept):
             with contextlib.suppress(TooManySignIns):  # then the next time
-                row.password = passwords.hashed(password)
+                row.password = self._passwords.hashed(password)
                 self._keep(row.id, row.password, instead_of=kept)
         return row
 
@@ -139,9 +140,9 @@ class Accounts:
 
         Raises `BadField`, `WrongPassword` or `TooManySignIns`.
         """
-        passwords.check_new(new)
+        check_new(new)
         email = self.get(user_id).email
-        changed, kept = passwords.hashed(new), list(keep)
+        changed, kept = self._passwords.hashed(new), list(keep)
         bought = TokenRow.refresh_token_id.is_null(False) & TokenRow.refresh_token_id.in_(kept)
         others = (TokenRow.user_id == user_id) & ~(TokenRow.id.in_(kept) | bought)
         with self.authenticated(email, old):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from emulator.base import ids
 from emulator.base.timing.clock import Clock
+from emulator.base.timing.limits import Limits
 from emulator.identity.account import (
     EVERYTHING,
     Account,
@@ -20,6 +21,7 @@ from emulator.identity.account import (
 )
 from emulator.identity.accounts import OWN_DOMAIN, Accounts
 from emulator.identity.function_credentials import Choice, FunctionCredentials, KeyOf
+from emulator.identity.passwords import Passwords
 from emulator.identity.roles import Roles
 from emulator.identity.tokens import Tokens
 from emulator.store.database import Store
@@ -57,10 +59,11 @@ class Directory:
         clock: Clock,
         functions: Choice = Choice.ALL,
         key_of: KeyOf = lambda _: None,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
         """Makes what is missing of the server's own accounts. `functions`: what they may do."""
         self._store = store
-        self.accounts = Accounts(store=store, clock=clock)
+        self.accounts = Accounts(store=store, clock=clock, passwords=Passwords(limits))
         self.roles = Roles(store=store, clock=clock)
         self.tokens = Tokens(store=store, clock=clock)
         with store.transaction():

@@ -15,18 +15,12 @@ from contextlib import contextmanager
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from emulator.base.errors import BadField, TooManySignIns
+from emulator.base.timing.limits import Limits
 
 SHORTEST, LONGEST = 8, 256
 """Characters of a new password: https://pages.nist.gov/800-63-4/sp800-63b.html#passwordver has the
 least; the most is ours, so that no megabytes are hashed."""
-_COST = 2**15  # werkzeug's own: 32 MB and some 80 ms for each try
 _OLD_COST, _OLD_BLOCK, _OLD_PARALLEL = 2**14, 8, 1  # of hashes that do not say theirs
-_SIDE_BY_SIDE = 2  # 64 MB
-_MOST_WAITING = 8  # of the threads that answer
-_PATIENCE = 10.0  # seconds
-
-_places = threading.BoundedSemaphore(_SIDE_BY_SIDE)
-_waiting = threading.BoundedSemaphore(_SIDE_BY_SIDE + _MOST_WAITING)
 
 
 def check_new(password: str) -> None:
@@ -35,33 +29,50 @@ def check_new(password: str) -> None:
         raise BadField(f"password: it needs {SHORTEST} to {LONGEST} characters")
 
 
-def hashed(password: str) -> str:
-    """Raises `TooManySignIns`."""
-    with _turn():
-        return generate_password_hash(password, _method())
+class Passwords:
+    """For any thread."""
 
+    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
+        self._method = f"scrypt:{limits.password_cost}:8:1"
+        self._patience = limits.password_patience
+        self._places = threading.BoundedSemaphore(limits.password_hashes)
+        self._waiting = threading.BoundedSemaphore(limits.password_hashes + limits.password_waiting)
 
-def matches(password: str, kept: str | None) -> bool:
-    """None is the password of accounts that have none, or that are not there: nothing matches, and
-    that takes as long as to compare one. Raises `TooManySignIns`."""
-    if len(password) > LONGEST:
-        return False  # whoever it is
-    with _turn():
-        if kept is None:
-            generate_password_hash(password, _method())
-            return False
-        if "$" not in kept:
-            return _matches_old(password, kept)
-        return check_password_hash(kept, password)
+    def hashed(self, password: str) -> str:
+        """Raises `TooManySignIns`."""
+        with self._turn():
+            return generate_password_hash(password, self._method)
 
+    def matches(self, password: str, kept: str | None) -> bool:
+        """`kept` is None for accounts without a password and for accounts that do not exist:
+        nothing matches, and that takes as long as a comparison. Raises `TooManySignIns`."""
+        if len(password) > LONGEST:
+            return False  # whoever it is
+        with self._turn():
+            if kept is None:
+                generate_password_hash(password, self._method)
+                return False
+            if "$" not in kept:
+                return _matches_old(password, kept)
+            return check_password_hash(kept, password)
 
-def is_current(kept: str) -> bool:
-    """Whether it was hashed as a new one would be."""
-    return kept.startswith(f"{_method()}$")
+    def is_current(self, kept: str) -> bool:
+        """Whether `kept` was hashed as a new one would be."""
+        return kept.startswith(f"{self._method}$")
 
-
-def _method() -> str:
-    return f"scrypt:{_COST}:8:1"
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._waiting.acquire(blocking=False):
+            raise TooManySignIns
+        try:
+            if not self._places.acquire(timeout=self._patience):
+                raise TooManySignIns
+            try:
+                yield
+            finally:
+                self._places.release()
+        finally:
+            self._waiting.release()
 
 
 def _matches_old(password: str, kept: str) -> bool:
@@ -76,18 +87,3 @@ def _matches_old(password: str, kept: str) -> bool:
         dklen=32,
     )
     return hmac.compare_digest(key.hex(), expected)
-
-
-@contextmanager
-def _turn() -> Iterator[None]:
-    if not _waiting.acquire(blocking=False):
-        raise TooManySignIns
-    try:
-        if not _places.acquire(timeout=_PATIENCE):
-            raise TooManySignIns
-        try:
-            yield
-        finally:
-            _places.release()
-    finally:
-        _waiting.release()

@@ -1,4 +1,4 @@
-"""What became of an invocation, as values in AWS Lambda's words. Pure.
+"""The results of invocations, as values in AWS Lambda's words. Pure.
 
 The bodies and texts are those that AWS's own runtimes and platform give; recorded examples:
 https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html
@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import Enum
 
 from emulator.base.errors import EngineError, EngineUnreachable
 from emulator.engines.ending import ProgramExit, StartFault, Step
-from emulator.lambdas import go_words
+from emulator.lambdas import go_messages
 
 MAX_RESPONSE = 6 * 1024 * 1024 + 100  # bytes
 
 
 class Cause(str, Enum):
-    """Whose fault a failure is, and what the caller can do about it."""
+    """The origin of a failure, which says what the caller can do about it."""
 
     FUNCTION = "function"
     """The function reported an error, during an invocation or its init."""
@@ -30,7 +31,7 @@ class Cause(str, Enum):
     START = "start"
     """The function could not be started: no image, no room."""
     UNAVAILABLE = "unavailable"
-    """Nothing has begun, for a fault of what functions run on: the engine's, say."""
+    """Nothing has begun, for a fault of the engine or the machine."""
     LOST = "lost"
     """The container vanished while the function had the event: nobody knows what it did."""
     STOPPED = "stopped"
@@ -38,7 +39,7 @@ class Cause(str, Enum):
 
     @property
     def is_of_invocation(self) -> bool:
-        """It says nothing of the function's code."""
+        """Whether the failure says nothing about the function's code."""
         return self in (Cause.START, Cause.UNAVAILABLE, Cause.LOST, Cause.STOPPED)
 
 
@@ -56,12 +57,35 @@ class Failure:
     """The error's type: `TypeError`, `Sandbox.Timedout`, ..."""
     message: str
     body: bytes
-    """What AWS's Invoke API answers in this case."""
+    """The body that AWS's Invoke API answers with."""
     posted: bool = False
     """True for an error that the runtime itself reported during an invocation."""
 
 
 Outcome = Answer | Failure
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """A function's result whose bytes are handed on while the function makes them.
+
+    `body` is for one reader, on the reactor's thread. The function waits while the reader waits.
+    The iteration raises `StreamBroken` where the result ends badly. Closing `body` (`aclose`) cuts
+    the function's answer off.
+    """
+
+    body: AsyncIterator[bytes]
+    content_type: str
+    """As the runtime gave it."""
+
+
+class StreamBroken(Exception):
+    """A streamed result ended before it was complete. `failure`: why, where that is known; without
+    one, the invocation's outcome will say it."""
+
+    def __init__(self, failure: Failure | None = None) -> None:
+        super().__init__("the answer broke off" if failure is None else failure.message)
+        self.failure = failure
 
 
 _ERROR_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
@@ -70,7 +94,7 @@ _ERROR_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
 def function_error(body: bytes, error_type: str | None = None) -> Failure:
     """An error that the runtime posted; its body goes to the caller unchanged.
 
-    `error_type` is what the runtime said beside it, which counts where the body names no type.
+    `error_type`: the type in the runtime's headers, which counts where the body names none.
     """
     try:
         said = json.loads(body)
@@ -91,7 +115,7 @@ def _text(value: object) -> str:
 
 
 def known_error_type(error_type: str | None) -> str:
-    """What the header `Lambda-Runtime-Function-Error-Type` counts as: `fatalerror.go` of
+    """The type that the header `Lambda-Runtime-Function-Error-Type` stands for: `fatalerror.go` of
     https://github.com/aws/aws-lambda-runtime-interface-emulator."""
     if error_type and _ERROR_TYPE.fullmatch(error_type):
         return error_type
@@ -118,7 +142,7 @@ def ended(request_id: str, end: ProgramExit) -> Failure:
             "Runtime exited with error: signal: killed",
         )
     if end.signal is not None:
-        why = f"Runtime exited with error: {go_words.signal(end.signal)}"
+        why = f"Runtime exited with error: {go_messages.signal(end.signal)}"
     elif end.code is None:
         why = "Runtime exited with error: signal: killed"
     elif end.code == 0:
@@ -137,12 +161,12 @@ def _start_failed(request_id: str, fault: StartFault) -> Failure:
 
 
 def _why_no_folder(fault: StartFault) -> str:
-    """In the words of `simple_bootstrap.go` of AWS's emulator, or else Go's."""
+    """A message in the words of `simple_bootstrap.go` of AWS's emulator, or else in Go's."""
     if not fault.path.startswith("/"):
         return f"the working directory '{fault.path}' is invalid, it needs to be an absolute path"
-    if fault.errno == go_words.ENOENT:
+    if fault.errno == go_messages.ENOENT:
         return f"the working directory doesn't exist: {fault.path}"
-    return f"chdir {fault.path}: {go_words.error(fault.errno)}"
+    return f"chdir {fault.path}: {go_messages.error(fault.errno)}"
 
 
 def _why_no_program(fault: StartFault) -> str:
@@ -150,7 +174,7 @@ def _why_no_program(fault: StartFault) -> str:
         looked_for = "/var/task/bootstrap /opt/bootstrap" if fault.path else ""
         return f"Couldn't find valid bootstrap(s): [{looked_for}]"
     if "/" in fault.path:
-        return f"fork/exec {fault.path}: {go_words.error(fault.errno)}"
+        return f"fork/exec {fault.path}: {go_messages.error(fault.errno)}"
     quoted = json.dumps(fault.path, ensure_ascii=False)
     return f"exec: {quoted}: executable file not found in $PATH"
 
@@ -180,7 +204,7 @@ _CAUSES: dict[type[EngineError], Cause] = {
     EngineError: Cause.START,
     EngineUnreachable: Cause.UNAVAILABLE,
 }
-"""Which of them can be helped by waiting; a class that is not listed counts as its nearest base."""
+"""The cause of a failure by its class; one that is not listed counts as its nearest base."""
 
 
 def could_not_start(error: EngineError) -> Failure:
@@ -193,8 +217,8 @@ def unavailable(name: str, message: str) -> Failure:
 
 
 def vanished(begun: bool) -> Failure:
-    """Its container has ended, and nothing that taskdock did has ended it. `begun`: the function
-    had got the event."""
+    """The container has ended, and taskdock did not end it. `begun`: the function had got the
+    event."""
     if begun:
         return _not_run(
             Cause.LOST,

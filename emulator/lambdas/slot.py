@@ -20,7 +20,7 @@ class Slot:
     """What placement needs to know of an environment. `since`: when it last moved, monotonic."""
 
     id: str
-    version: str
+    fingerprint: str
     state: State
     memory: int  # MB
     since: float

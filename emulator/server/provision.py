@@ -12,11 +12,15 @@ from typing import TextIO
 from emulator.base import terminal
 from emulator.base.settings import ImageChoice
 from emulator.base.timing.clock import Clock, SystemClock
-from emulator.engines.docker.engine import connect
-from emulator.engines.docker.images.images import ImageRequest, Images, RuntimeStatus, build_folder
-from emulator.engines.docker.locate import find_engine
-from emulator.engines.source import Found
-from emulator.engines.standins.standins import Announce, Progress
+from emulator.engines.connect import connect
+from emulator.engines.images import (
+    Announce,
+    Found,
+    ImageRequest,
+    ImageSource,
+    Progress,
+    RuntimeStatus,
+)
 from emulator.lambdas.functions import runtimes
 from emulator.lambdas.functions.function import Function
 
@@ -42,7 +46,7 @@ def survey_runtimes(
 ) -> list[RuntimeStatus]:
     """Every runtime of AWS Lambda, and whether its image is here or can be had."""
     images = _images(choice, show)
-    return images.survey({id: _runtime_request(id) for id in runtimes.catalog()})
+    return images.survey({id: _runtime_request(id) for id in runtimes.known()})
 
 
 def ensure_images(
@@ -60,9 +64,9 @@ def build_sample_image(
     folder: Path, choice: ImageChoice = ImageChoice.AUTO, show: Show = _on_stderr
 ) -> str:
     """Builds a folder's Dockerfile on the image that we have for its base; returns the tag."""
-    base = _images(choice, show).ensure(_runtime_request(_SAMPLE_BASE))
-    client = connect(find_engine(os.environ))
-    return build_folder(client, folder, tag=f"taskdock-sample/{folder.name}:latest", base=base)
+    images = _images(choice, show)
+    base = images.find(_runtime_request(_SAMPLE_BASE)).reference
+    return images.build(folder, tag=f"taskdock-sample/{folder.name}:latest", base=base)
 
 
 def announcer(stream: TextIO) -> Announce:
@@ -96,8 +100,8 @@ def teller(show: Show, clock: Clock | None = None) -> Announce:
     return announce
 
 
-def _images(choice: ImageChoice, show: Show) -> Images:
-    return Images(connect(find_engine(os.environ)), teller(show), choice=choice)
+def _images(choice: ImageChoice, show: Show) -> ImageSource:
+    return connect(os.environ).images(teller(show), choice)
 
 
 def _runtime_request(id: str) -> ImageRequest:

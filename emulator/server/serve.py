@@ -6,43 +6,24 @@ has to wait, whatever hangs.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import select
-import shlex
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TextIO
+from collections.abc import Callable
 
-from emulator import __version__
-from emulator.base import ids, terminal
+from emulator.base import terminal
 from emulator.base.errors import DataFolderLost
-from emulator.base.files import own_files, own_folder, places
-from emulator.base.files.data_folder import made
-from emulator.base.health import Health
 from emulator.base.machine import memory
-from emulator.base.machine.descriptors import raise_limit
-from emulator.base.notices import Notices
-from emulator.base.settings import LIFELINE, ImageChoice, NetworkChoice, Settings
-from emulator.base.timing.clock import SystemClock
-from emulator.engines.docker.engine import DockerEngine, connect
-from emulator.engines.docker.images.images import Images
-from emulator.engines.docker.locate import find_engine
-from emulator.engines.docker.passages.passages import usual
-from emulator.engines.docker.reaper import Reaper
-from emulator.engines.linux.scratch_disk import DISKS, UNLIMITED, open_scratch
-from emulator.engines.standins.standins import Progress
-from emulator.identity.directory import ADMINISTRATOR
+from emulator.base.settings import LIFELINE, Settings
 from emulator.server.app import Emulator
 from emulator.server.doctor.shortfalls import shortfalls
-from emulator.server.provision import announcer, image_request
-from emulator.web.access.admission import is_local
+from emulator.server.on_this_machine import build_here
+from emulator.server.welcome import made_at_first, openness, red, say, welcome
 
 _START_LIMIT = 1.5  # seconds that a start has to come to its end once it is not wanted any more
 _HURRY_LIMIT = 1.5  # seconds for what still runs, after a second signal
@@ -56,7 +37,7 @@ def serve(settings: Settings) -> None:
     A second signal ends what still runs, and the process within two seconds; so does the first
     while the server still starts. A third ends it at once. If it has not ended in order by then,
     its exit code is 128 and the signal's number. Containers that are left are the reaper's
-    (`engines/reaper.py`), and all else is the next start's: it is as after a crash.
+    (`engines/docker/reaper.py`), and all else is the next start's: it is as after a crash.
 
     Raises `DataFolderLost` when there was nothing to serve from any more, and what keeps a server
     from starting: `EngineError` or `StartupError`.
@@ -93,23 +74,23 @@ class _Life:
 
     def live(self) -> None:
         try:
-            emulator, engine = _build(self._settings, self._give_up)
+            emulator, engine = build_here(self._settings, self._give_up)
             memory.keep()
             try:
                 emulator.start()
             except BaseException:
-                for line in _made_at_first(emulator, is_terminal=False):
-                    _say(line)
+                for line in made_at_first(emulator, is_terminal=False):
+                    say(line)
                 raise
             self._emulator = emulator
             self.began.set()
             if self._enough.is_set():
-                for line in _made_at_first(emulator, is_terminal=False):
-                    _say(line)
+                for line in made_at_first(emulator, is_terminal=False):
+                    say(line)
             else:
                 if warning := openness(self._settings):
-                    _say(_red(warning), sys.stderr)
-                _welcome(emulator, shortfalls(engine, self._settings.data_dir))
+                    say(red(warning), sys.stderr)
+                welcome(emulator, shortfalls(engine, self._settings.data_dir))
             self._enough.wait()
             emulator.stop(0.0 if self._lost else None)
             if self._lost:
@@ -129,7 +110,7 @@ class _Life:
 
     def _give_up(self, reason: str) -> None:
         self._lost = reason
-        _say(_red(f"stopping: {reason}"), sys.stderr)
+        say(red(f"stopping: {reason}"), sys.stderr)
         self._enough.set()
 
 
@@ -139,7 +120,7 @@ def _wait(life: _Life, heard: socket.socket) -> None:
     if first == _OVER:
         return
     if not life.began.is_set():
-        _say("stopping: the start is given up")
+        say("stopping: the start is given up")
         life.end()
         late = _next(heard, _START_LIMIT)
         if late == _OVER:
@@ -147,12 +128,12 @@ def _wait(life: _Life, heard: socket.socket) -> None:
         if late or not life.began.is_set():
             _exit(late or first)
     else:
-        _say("stopping: running tasks may finish, others stay queued")
+        say("stopping: running tasks may finish, others stay queued")
         life.end()
     second = _next(heard, None)
     if second == _OVER:
         return
-    _say("stopping: what still runs is ended")
+    say("stopping: what still runs is ended")
     threading.Thread(target=life.hurry, daemon=True).start()
     third = _next(heard, _HURRY_LIMIT)
     if third != _OVER:
@@ -168,7 +149,7 @@ def _next(heard: socket.socket, limit: float | None) -> bytes:
 def _exit(signal_number: bytes) -> None:
     """The end of this process, whatever its threads do."""
     code = 128 + signal_number[0]
-    _say(f"ended at once, with exit code {code}: the next start clears up")
+    say(f"ended at once, with exit code {code}: the next start clears up")
     os._exit(code)
 
 
@@ -176,53 +157,6 @@ def _leave(failed: bool) -> None:
     """Python waits for threads at its end, which may wait for an engine that hangs."""
     time.sleep(_LEAVE_LIMIT)
     os._exit(1 if failed else 0)
-
-
-def _build(settings: Settings, give_up: Callable[[str], object]) -> tuple[Emulator, DockerEngine]:
-    """A server on this machine's Docker Engine, and that engine.
-
-    Raises `EngineUnreachable` or `StartupError`.
-    """
-    notices = Notices()
-    health = Health(clock=SystemClock(), notices=notices)
-    address = find_engine(os.environ)
-    client = connect(address)
-    announce = announcer(sys.stderr)
-    data = made(settings.data_dir)
-    if few := raise_limit():
-        announce(Progress(few))
-    cache = places.cache(os.environ, lambda line: announce(Progress(line)))
-    images = Images(
-        client,
-        announce,
-        cache=cache,
-        architecture=settings.architecture,
-        choice=ImageChoice(settings.images),
-    )
-    scratch = open_scratch(data)
-    if isinstance(scratch, str):
-        announce(Progress(f"{UNLIMITED}{scratch}"))
-        health.report(DISKS, f"{UNLIMITED}{scratch}", degraded=True)
-    engine = DockerEngine(
-        client,
-        data / "doors",
-        scratch=None if isinstance(scratch, str) else scratch,
-        reopen_scratch=partial(open_scratch, data),
-        warn=lambda text: announce(Progress(text)),
-        passages=partial(usual, allowed=settings.container_callers),
-        reaper=Reaper(address, ids.word(), health),
-        health=health,
-        network=NetworkChoice(settings.network),
-    )
-    emulator = Emulator(
-        settings,
-        engine=engine,
-        image_of=lambda function: images.find(image_request(function)),
-        notices=notices,
-        health=health,
-        give_up=give_up,
-    )
-    return emulator, engine
 
 
 def _listen_to_signals(told: socket.socket) -> None:
@@ -257,84 +191,3 @@ def _log_handler() -> logging.Handler:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     return handler
-
-
-def _say(text: str, stream: TextIO | None = None) -> None:
-    """To whoever still listens: the terminal may have gone, which is why we end."""
-    with contextlib.suppress(OSError, ValueError):
-        terminal.write_line(text, stream or sys.stdout)
-
-
-def _red(text: str) -> str:
-    plain = os.environ.get("NO_COLOR") or not sys.stderr.isatty()
-    return text if plain else f"\033[31m{text}\033[0m"
-
-
-def openness(settings: Settings) -> str:
-    """What the start says of who is served without credentials beyond this machine; or nothing."""
-    if not settings.open_beyond_loopback:
-        return ""
-    if settings.auth == "strict":
-        return "--open-beyond-loopback means nothing with --auth strict: everybody has to sign in"
-    if is_local(settings.host):
-        return f"--open-beyond-loopback means nothing here: {settings.host} is loopback alone"
-    return (
-        f"warning: --open-beyond-loopback: whoever reaches {settings.host} port {settings.port} may"
-        " deploy and run functions, without credentials"
-    )
-
-
-def _welcome(emulator: Emulator, without: Sequence[str]) -> None:
-    """`without`: what is degraded here, in a few words each."""
-    made = _made_at_first(emulator, is_terminal=sys.stdout.isatty())  # before anybody reads on
-    print(f"taskdock {__version__}")
-    print(f"  Task Service  {emulator.url}")
-    print(f"  Data          {emulator.settings.data_dir.resolve()}")
-    strict = emulator.settings.auth == "strict"
-    meant = "strict, as the real service" if strict else "open, no credentials needed"
-    if not (strict or emulator.settings.open_beyond_loopback or is_local(emulator.settings.host)):
-        meant = "open to loopback, no credentials needed; who calls from elsewhere signs in"
-    print(f"  Sign-in       {meant}")
-    folder = shlex.quote(str(emulator.settings.data_dir))
-    print(f'  Credentials   eval "$(taskdock env --data-dir {folder})"')
-    for line in made:
-        print(line)
-    if without:
-        print(f"  Degraded      {', '.join(without)}; more: taskdock doctor")
-    print("  Stop          Ctrl-C", flush=True)
-
-
-def _made_at_first(emulator: Emulator, *, is_terminal: bool) -> list[str]:
-    """What is said at the first start, and where that fails: the next one does not know the
-    password any more. It is in a file before this returns, or in the lines.
-
-    `is_terminal`: who reads it is there. A log, such as CI's, is read later, and by others.
-    """
-    local = emulator.directory.local
-    if local.password is None:
-        return []
-    if is_terminal:
-        return [
-            "  Made at this first start, and shown only now:",
-            f"    e-mail {ADMINISTRATOR}, password {local.password}",
-            f"    OAuth2 client id {local.application.client_id},",
-            f"      client secret {local.application.client_secret}",
-        ]
-    file = emulator.settings.data_dir.resolve() / own_folder.ADMINISTRATOR
-    values = {
-        "EMAIL": ADMINISTRATOR,
-        "PASSWORD": local.password,
-        "CLIENT_ID": local.application.client_id,
-        "CLIENT_SECRET": local.application.client_secret,
-    }
-    try:
-        own_files.write(file, "".join(f"{name}={value}\n" for name, value in values.items()))
-    except OSError as error:
-        return [
-            f"  Administrator {ADMINISTRATOR}; its password is lost: {file} cannot be written,",
-            f"                {error.strerror}; it still signs in by: taskdock env",
-        ]
-    return [
-        f"  Administrator {ADMINISTRATOR}, made at this first start;",
-        f"                its password and the OAuth2 client are in {file}",
-    ]

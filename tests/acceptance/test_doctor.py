@@ -21,9 +21,9 @@ import pytest
 from emulator.base.errors import ImageNotAvailable
 from emulator.base.settings import Settings
 from emulator.base.timing.clock import SystemClock
-from emulator.engines.docker.engine import connect
+from emulator.engines.docker.client import connect
+from emulator.engines.docker.images.probe import Probe
 from emulator.engines.docker.locate import find_engine
-from emulator.engines.standins.probe import Probe
 from emulator.server.doctor.check import perform
 from emulator.server.doctor.examination import Examination
 from emulator.server.doctor.judges.finding import Finding, Status

@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from tests.acceptance.conftest import StartServer
-from tests.support.live import Json, TaskService, ask, eventually, source
+from tests.support.live import Json, LiveServer, TaskService, ask, eventually, source
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -42,6 +42,26 @@ class Answered:
     executed: dict[str, str] = field(default_factory=dict)  # the same, of direct executions
     events: dict[str, str] = field(default_factory=dict)  # to the request's id
     refused: list[str] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)  # while a server ran: none should be
+    under_way: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """What each caller has asked last and has no answer to yet, and when."""
+
+    def is_enough(self, count: int) -> bool:
+        """Whether there are so many answers. Fails as soon as a call was refused or has none."""
+        assert not [*self.refused, *self.unanswered], self.state()
+        return self.count >= count
+
+    def state(self) -> str:
+        """What callers wait for, and what they have met."""
+        now = time.monotonic()
+        waits = [
+            f"{mark}: {kind} for {now - since:.1f} s"
+            for mark, (kind, since) in list(self.under_way.items())
+        ]
+        return (
+            f"{self.count} answers in all, refused: {self.refused}, without an answer:"
+            f" {self.unanswered}, still waiting: {waits or 'nobody'}"
+        )
 
     @property
     def count(self) -> int:
@@ -59,10 +79,10 @@ def test_no_kill_loses_what_was_answered_for(start_server: StartServer) -> None:
     for number in range(KILLS):
         before, goal = answered.count, dice.randint(0, MOST)
         results = len(answered.executed) + (number % 3 == 1)
-        with calling(server.service.url, number, answered):
-            eventually(lambda: answered.count - before >= goal, f"{goal} answers")  # noqa: B023
-            eventually(lambda: len(answered.executed) >= results, "a result")  # noqa: B023
+        with calling(server.service.url, number, answered) as over:
+            await_answers(server, answered, before + goal, results)
             time.sleep(dice.uniform(0, PAUSE))  # any moment, not the one behind an answer
+            over.set()
             server.kill()
         print(f"seed {SEED}, kill {number} after {answered.count - before} answers")
         if number % 3 == 0:
@@ -87,9 +107,24 @@ def test_no_kill_loses_what_was_answered_for(start_server: StartServer) -> None:
 # The load
 
 
+def await_answers(server: LiveServer, answered: Answered, count: int, results: int) -> None:
+    """Until there are so many in all, and so many results of direct executions among them."""
+
+    def are_there() -> bool:
+        return answered.is_enough(count) and len(answered.executed) >= results
+
+    def state() -> str:
+        return f"{answered.state()}\nthe server:\n{server.threads()}"
+
+    eventually(are_there, f"{count} answers, {results} results", state=state)
+
+
 @contextmanager
-def calling(url: str, number: int, answered: Answered) -> Iterator[None]:
-    """Callers at work until the server is no more, or this context is left."""
+def calling(url: str, number: int, answered: Answered) -> Iterator[Event]:
+    """Callers at work until the event is set, or this context is left.
+
+    It is set ahead of a kill: who has no answer before that was failed by a server that ran.
+    """
     over = Event()
     callers = [
         Thread(target=call, args=(url, f"{number}-{caller}", kinds, answered, over))
@@ -98,7 +133,7 @@ def calling(url: str, number: int, answered: Answered) -> Iterator[None]:
     for caller in callers:
         caller.start()
     try:
-        yield
+        yield over
     finally:
         over.set()
         for caller in callers:
@@ -111,10 +146,16 @@ def call(url: str, name: str, kinds: Sequence[str], answered: Answered, over: Ev
         while not over.wait(dice.uniform(0, PAUSE)):
             count += 1
             kind, mark = dice.choice(kinds), f"{name}-{count}"
+            answered.under_way[name] = (kind, time.monotonic())
             try:
                 note(answered, kind, mark, one_call(service, kind, mark, dice))
-            except requests.RequestException:
-                return  # killed before the answer was here: nothing was promised
+            except Exception as error:
+                if isinstance(error, requests.RequestException) and over.is_set():
+                    return  # killed before the answer was here: nothing was promised
+                answered.unanswered.append(f"{mark}, {kind}: {error!r}")
+                return
+            finally:
+                del answered.under_way[name]
 
 
 def one_call(service: TaskService, kind: str, mark: str, dice: random.Random) -> requests.Response:

@@ -18,17 +18,19 @@ import pytest
 
 from emulator.base import ids
 from emulator.base.errors import StartFailed
-from emulator.engines.docker.images.images import ImageRequest, Images
-from emulator.engines.docker.passages.passages import ByNetwork, Passage
-from emulator.engines.docker.passages.paths import EnginePaths
-from emulator.engines.docker.passages.ways import Way
+from emulator.engines.docker.images.images import Images
+from emulator.engines.docker.transports.paths import EnginePaths
+from emulator.engines.docker.transports.routes import Route
+from emulator.engines.docker.transports.transports import NetworkTransport, Transport, subnets
 from emulator.engines.ending import ProgramExit, StartFault, Step
-from emulator.engines.engine import Program
-from emulator.engines.launcher.callers import callers, subnets
+from emulator.engines.engine import Mount, Program
+from emulator.engines.images import ImageRequest
+from emulator.engines.launcher.callers import callers
 from emulator.engines.launcher.lines import MAX_LINE
 from emulator.engines.linux.scratch_disk import LoopScratch
 from tests.support.builders import eventually
 from tests.support.engine_harness import (
+    CODE,
     COUNTS_IN_TMP,
     EXHAUSTS_MEMORY,
     EXHAUSTS_MEMORY_ONCE,
@@ -57,6 +59,12 @@ ENGINES = [
     pytest.param("docker", marks=pytest.mark.docker),
     pytest.param("docker_by_network", marks=pytest.mark.docker),
 ]
+
+
+def mounted(code: Path) -> tuple[Mount]:
+    return (Mount(source=code, target=CODE),)
+
+
 once_with_docker = pytest.mark.parametrize("harness", ENGINES[:2], indirect=True)
 """For what has nothing to do with the door: once with a socket is enough."""
 VERBS: list[Callable[[Remote], None]] = [
@@ -75,7 +83,7 @@ VERBS: list[Callable[[Remote], None]] = [
 
 @pytest.fixture(scope="session")
 def image(docker_client: docker.DockerClient) -> str:
-    return Images(docker_client, lambda _: None).ensure(ImageRequest("", "python:3.11"))
+    return Images(docker_client, lambda _: None).find(ImageRequest("", "python:3.11")).reference
 
 
 @pytest.fixture
@@ -101,17 +109,17 @@ def docker_by_network_harness(
     """As if its kernel were another one."""
     disks = None if isinstance(usual_scratch, str) else usual_scratch
     doors = tmp_path_factory.mktemp("doors")
-    harness = DockerHarness(docker_client, image, doors, disks, by_network_alone)
+    harness = DockerHarness(docker_client, image, doors, disks, transports=by_network_alone)
     yield harness
     harness.close()
 
 
-def by_network_alone(api: docker.APIClient) -> list[Passage]:
+def by_network_alone(api: docker.APIClient) -> list[Transport]:
     """From containers of this machine's engine, its bridge leads here."""
     network = api.inspect_network("bridge")
     gateway = network["IPAM"]["Config"][0].get("Gateway", "172.17.0.1")
     ours = callers([*subnets(network), gateway])
-    return [ByNetwork(EnginePaths(None), (Way(gateway, gateway),), ours)]
+    return [NetworkTransport(EnginePaths(None), (Route(gateway, gateway),), ours)]
 
 
 @pytest.fixture
@@ -338,7 +346,7 @@ def test_what_a_muted_container_prints_is_passed_over_until_the_next_flush(
 def test_a_container_runs_whatever_it_is_given_one_after_another(
     harness: Harness, code: Path
 ) -> None:
-    container, recorder = run(harness, prints(["one"]), code=code)
+    container, recorder = run(harness, prints(["one"]), mounts=mounted(code))
     recorder.await_exit()
 
     container.run(harness.program(shows("WOOD", "index.py"), environment={"WOOD": "oak"}))
@@ -525,7 +533,7 @@ def test_a_container_is_given_its_variables_and_its_code(harness: Harness, code:
     behaviour = shows("WOOD", "index.py")
 
     variables = {"environment": {"WOOD": "oak $HOME `id` 'ü'"}}
-    _, recorder = run(harness, behaviour, code=code, program=variables)
+    _, recorder = run(harness, behaviour, mounts=mounted(code), program=variables)
 
     recorder.await_exit()
     assert recorder.lines == ["oak $HOME `id` 'ü'", "wood = 'walnut'"]
@@ -543,7 +551,7 @@ def test_a_start_that_cannot_work_fails_and_leaves_nothing(harness: Harness) -> 
 @once_with_docker
 def test_a_container_whose_code_is_missing_does_not_start(harness: Harness) -> None:
     with pytest.raises(StartFailed):
-        run(harness, HANGS, code=Path("/no/such/folder"))
+        run(harness, HANGS, mounts=mounted(Path("/no/such/folder")))
 
     assert harness.present() == 0
 
@@ -588,7 +596,7 @@ print(json.dumps({
 def test_a_container_may_write_to_tmp_and_nowhere_else_and_has_no_privileges(
     docker_harness: DockerHarness, code: Path
 ) -> None:
-    _, recorder = run(docker_harness, Behaviour(CONFINEMENT, lambda _: None), code=code)
+    _, recorder = run(docker_harness, Behaviour(CONFINEMENT, lambda _: None), mounts=mounted(code))
 
     recorder.await_exit()
     assert json.loads(recorder.lines[0]) == {
@@ -807,12 +815,12 @@ def test_an_engine_that_cannot_mount_a_disk_goes_without_and_says_so(
 ) -> None:
     harness = DockerHarness(docker_client, image, tmp_path, Elsewhere())
 
-    before = harness.engine.limits_storage
+    before = harness.engine.capabilities.limits_storage
     recorders = [run(harness, prints(["one"]))[1] for _ in range(2)]
 
     assert [recorder.await_exit().code for recorder in recorders] == [0, 0]
     harness.engine.sweep(harness.label)
-    assert (before, harness.engine.limits_storage) == (True, False)
+    assert (before, harness.engine.capabilities.limits_storage) == (True, False)
     (warning,) = harness.warnings
     assert warning.startswith("the size of /tmp is not limited: ")
     eventually(lambda: harness.present() == 0, LIMIT)
@@ -828,10 +836,11 @@ def disks(folder: Path) -> list[str]:
 
 SERVER = """
 import os, pathlib, sys, threading
-from emulator.engines.docker import DockerEngine, connect
+from emulator.engines.docker.client import connect
+from emulator.engines.docker.engine import DockerEngine
+from emulator.engines.docker.locate import find_engine
 from emulator.engines.engine import ContainerSpec, Program
-from emulator.engines.locate import find_engine
-from emulator.engines.scratch import LoopScratch
+from emulator.engines.linux.scratch_disk import LoopScratch
 from emulator.base.timing.reactor import Reactor
 from tests.support.engine_harness import Recorder, Remote
 image, name, value, folder, state = sys.argv[1:]
@@ -867,6 +876,6 @@ def test_a_container_ends_with_its_server_even_if_that_is_killed(
 
         os.kill(server.pid, signal.SIGKILL)
 
-    assert before == (1, int(docker_harness.engine.limits_storage))
+    assert before == (1, int(docker_harness.engine.capabilities.limits_storage))
     eventually(lambda: docker_harness.present() == 0, LIMIT)
     eventually(lambda: not disks(tmp_path), LIMIT)

@@ -14,8 +14,9 @@ import pytest
 from docker.errors import APIError, ImageNotFound
 
 from emulator.base import ids
-from emulator.engines.docker.images.images import ImageRequest, Images
-from emulator.engines.docker.images.passwd import Passwords
+from emulator.engines.docker.containers.passwd import Passwords
+from emulator.engines.docker.images.images import Images
+from emulator.engines.images import ImageRequest
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 
@@ -63,7 +64,7 @@ def passwords(docker_client: docker.DockerClient) -> Passwords:
 def test_an_image_that_does_not_know_the_user_is_given_it(
     docker_client: docker.DockerClient, passwords: Passwords
 ) -> None:
-    standin = Images(docker_client, lambda _: None).ensure(ImageRequest("", "python:3.11"))
+    standin = Images(docker_client, lambda _: None).find(ImageRequest("", "python:3.11")).reference
     dockerfile = io.BytesIO(f"FROM {standin}\n{NOBODY}\n".encode())
     image, _ = docker_client.images.build(fileobj=dockerfile, rm=True)
     try:

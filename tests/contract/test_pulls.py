@@ -16,11 +16,10 @@ from docker.errors import APIError
 from emulator.base import ids
 from emulator.base.errors import ImageNotAvailable
 from emulator.base.settings import ImageChoice
-from emulator.engines.docker.engine import connect
-from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.client import connect
+from emulator.engines.docker.images.images import Images
 from emulator.engines.docker.images.pull import ATTEMPTS, Puller
-from emulator.engines.source import Found
-from emulator.engines.standins.standins import Progress
+from emulator.engines.images import Found, ImageRequest, Progress
 from tests.engines.rows import record
 from tests.support.parts import missing
 from tests.support.registry import Fault, Line, Registry, engine_behind_proxy, free_port
@@ -70,7 +69,7 @@ class Site:
         return Images(self.client, self.heard.append, cache=self._cache, puller=puller, **options)
 
     def pull(self, reference: str, **options: Any) -> str:
-        return self.images(**options).ensure(ImageRequest(reference))
+        return self.images(**options).find(ImageRequest(reference)).reference
 
     def id(self, reference: str) -> str:
         return str(self.client.images.get(reference).id)
@@ -240,14 +239,14 @@ def test_a_tag_that_moved_counts_once_it_is_pulled_by_hand(site: Site) -> None:
     site.registry.push(site.name)
     reference = site.reference(site.registry.host)
     images = site.images()
-    images.ensure(ImageRequest(reference))
+    images.find(ImageRequest(reference))
     first = site.id(reference)
     site.registry.push(site.name)
 
-    images.ensure(ImageRequest(reference))
+    images.find(ImageRequest(reference))
     kept = site.id(reference)
     site.client.images.pull(reference)
-    images.ensure(ImageRequest(reference))
+    images.find(ImageRequest(reference))
 
     assert kept == first
     assert site.id(reference) != first

@@ -21,9 +21,9 @@ from emulator.base.files import places
 from emulator.base.health import Health
 from emulator.base.notices import Notices
 from emulator.engines.docker import reaper
+from emulator.engines.docker.images.probe import PROGRAM, Probe
 from emulator.engines.docker.locate import find_engine
 from emulator.engines.docker.reaper import LABEL, Reaper
-from emulator.engines.standins.probe import PROGRAM, Probe
 from emulator.testing.clock import ManualClock
 from tests.support.builders import eventually
 from tests.support.live import REPOSITORY
@@ -31,7 +31,7 @@ from tests.support.live import REPOSITORY
 NOWHERE = "unix:///nowhere/docker.sock"
 SERVER = """
 import subprocess, sys
-from emulator.engines.reaper import Reaper
+from emulator.engines.docker.reaper import Reaper
 reaper = Reaper(*sys.argv[1:])
 reaper.watch()
 child = subprocess.Popen(["sleep", "120"])

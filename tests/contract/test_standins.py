@@ -11,7 +11,8 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.images.images import Images
+from emulator.engines.images import ImageRequest
 from emulator.lambdas.functions import runtimes
 from emulator.lambdas.functions.runtimes import Runtime
 
@@ -135,7 +136,7 @@ def api() -> Iterator[RuntimeApi]:
         thread.join()
 
 
-RUNTIMES = [runtime for runtime in runtimes.catalog().values() if runtime.standin]
+RUNTIMES = [runtime for runtime in runtimes.known().values() if runtime.standin]
 FAMILIES = {runtime.family: runtime for runtime in RUNTIMES}  # one of each: they share a recipe
 
 
@@ -146,7 +147,7 @@ def runtime(request: pytest.FixtureRequest) -> Runtime:
 
 @pytest.fixture
 def image(client: docker.DockerClient, runtime: Runtime) -> str:
-    return Images(client, lambda _: None).ensure(ImageRequest("", runtime.standin))
+    return Images(client, lambda _: None).find(ImageRequest("", runtime.standin)).reference
 
 
 def test_a_function_answers_as_lambdas_user_in_lambdas_confinement(

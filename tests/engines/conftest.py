@@ -13,8 +13,9 @@ import docker
 import pytest
 
 from emulator.base.files import places
-from emulator.engines.docker.images.images import ImageRequest, Images
-from emulator.engines.standins import packages
+from emulator.engines.docker.images.images import Images
+from emulator.engines.images import ImageRequest
+from emulator.engines.standins import debian
 from tests.engines.calls import SAMPLES, SDK
 from tests.support.own_engine import OwnEngine, search_path
 from tests.support.parts import missing
@@ -57,7 +58,7 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _saved(client: docker.DockerClient, recipe: str, folder: Path) -> Path:
     """A stand-in of this machine's engine, built if need be, as a file that engines can load."""
-    reference = Images(client, lambda _: None).ensure(ImageRequest("", recipe))
+    reference = Images(client, lambda _: None).find(ImageRequest("", recipe)).reference
     archive = folder / f"{recipe.replace(':', '-')}.tar"
     with archive.open("wb") as file:
         for chunk in client.images.get(reference).save(named=True):
@@ -68,7 +69,7 @@ def _saved(client: docker.DockerClient, recipe: str, folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def busybox() -> Path:
     """The program that a container of taskdock's own runs; it cannot be had without a network."""
-    return packages.busybox(places.cache(os.environ))
+    return debian.busybox(places.cache(os.environ))
 
 
 @pytest.fixture(scope="session")

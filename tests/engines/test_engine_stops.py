@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.engines.docker.engine import connect
+from emulator.engines.docker.client import connect
 from tests.engines.conftest import StartEngine
 from tests.support.engine_harness import HANGS, DockerHarness, run
 from tests.support.live import eventually

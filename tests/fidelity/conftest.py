@@ -11,9 +11,10 @@ import pytest
 
 from emulator.base.settings import Settings
 from emulator.base.timing.limits import Limits
-from emulator.engines.docker.engine import DockerEngine, connect
+from emulator.engines.docker.client import connect
+from emulator.engines.docker.engine import DockerEngine
 from emulator.engines.docker.locate import find_engine
-from emulator.engines.source import Found
+from emulator.engines.images import Found
 from emulator.server.app import Emulator
 from emulator.server.provision import ensure_images
 from tests.support.live_dock import LiveDock

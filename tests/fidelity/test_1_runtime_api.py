@@ -537,7 +537,7 @@ def test_1_3_an_id_whose_time_is_over_is_invalid(
 ) -> None:
     busy = start(time_limit=1)
     mailbox = busy.mailbox(shared)
-    shared.eventually(lambda: mailbox._delivery is None)
+    shared.eventually(lambda: mailbox._event is None)
 
     assert busy.wire.respond(busy.id).error == NO_ID
     assert busy.wire.fail(busy.id).error == NO_ID
@@ -939,7 +939,7 @@ def test_who_hangs_up_leaves_nothing_behind(
     start_dock: StartDock,  # noqa: F811
 ) -> None:
     dock = start_dock()
-    connections = dock.emulator._switchboard._sites[RUNTIME_API].connections
+    connections = dock.emulator.web.switchboard._sites[RUNTIME_API].connections
     with invocations(dock) as make:
         invocation = make()
         invocation.invoke()

@@ -22,7 +22,8 @@ import docker
 import pytest
 
 from emulator.base.settings import Settings
-from emulator.engines.docker.engine import DockerEngine, connect
+from emulator.engines.docker.client import connect
+from emulator.engines.docker.engine import DockerEngine
 from emulator.engines.docker.locate import find_engine
 from emulator.lambdas.lifecycle import State
 from emulator.server.app import Emulator
@@ -574,7 +575,7 @@ def test_2_1_a_failed_event_is_tried_twice_again_and_keeps_its_request_id(
     told = Told(narrow, function)
     answer = post(narrow, function.name, X_Amz_Invocation_Type="Event")
     told.await_ends(1)
-    backlog = narrow.emulator._dispatcher._backlog
+    backlog = narrow.emulator.tasks.event_queue
 
     for number, minutes in ((2, 1), (3, 2)):
         due = backlog.next_due()
@@ -602,4 +603,4 @@ def test_2_1_an_event_is_given_up_after_six_hours(narrow: LiveDock, clock: Manua
 
 def pass_time(narrow: LiveDock, clock: ManualClock, seconds: float) -> None:
     clock.advance(seconds)
-    narrow.emulator._dispatcher.wake()
+    narrow.emulator.tasks.dispatcher.wake()

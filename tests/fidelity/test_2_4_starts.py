@@ -19,8 +19,9 @@ import pytest
 
 from emulator.base import ids
 from emulator.base.files import places
-from emulator.engines.docker.images.images import ImageRequest, Images
-from emulator.engines.standins.probe import Probe
+from emulator.engines.docker.images.images import Images
+from emulator.engines.docker.images.probe import Probe
+from emulator.engines.images import ImageRequest
 from tests.support.aws import ROLE, lambda_client
 from tests.support.live import eventually, zipped
 from tests.support.live_dock import LiveDock
@@ -152,7 +153,7 @@ def build(docker_client: docker.DockerClient, standin: str) -> Iterator[Build]:
 
 @pytest.fixture(scope="module")
 def standin(docker_client: docker.DockerClient) -> str:
-    return Images(docker_client, lambda _: None).ensure(ImageRequest("", "python:3.11"))
+    return Images(docker_client, lambda _: None).find(ImageRequest("", "python:3.11")).reference
 
 
 # 2.4 Programs that cannot be started

@@ -20,7 +20,8 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.images.images import Images
+from emulator.engines.images import ImageRequest
 from tests.support.aws import ROLE, lambda_client, refused
 from tests.support.live import Json, LiveServer, TaskService, eventually, make_images
 from tests.support.live_dock import LiveDock
@@ -631,7 +632,7 @@ def program(engine: docker.DockerClient, path: str) -> bytes:
     """A compiled program of the stand-in for custom runtimes."""
     import tarfile
 
-    image = Images(engine, lambda _: None).ensure(ImageRequest("", "provided:al2"))
+    image = Images(engine, lambda _: None).find(ImageRequest("", "provided:al2")).reference
     container = engine.api.create_container(image, command="x")
     try:
         pieces, _ = engine.api.get_archive(container["Id"], path)

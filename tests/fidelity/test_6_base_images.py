@@ -23,9 +23,9 @@ from emulator.base import ids
 from emulator.base.errors import ImageNotAvailable
 from emulator.base.settings import Settings
 from emulator.engines.docker.engine import DockerEngine
-from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.images.images import Images
+from emulator.engines.images import Found, ImageRequest
 from emulator.engines.linux.scratch_disk import LoopScratch
-from emulator.engines.source import Found
 from emulator.lambdas.functions import runtimes
 from emulator.lambdas.functions.function import Function, ImageConfig
 from emulator.server.app import Emulator
@@ -139,7 +139,7 @@ def images(docker_client: docker.DockerClient) -> Iterator[dict[str, str]]:
     workshop = Workshop(docker_client)
     built = {}
     for family, standin in STANDINS.items():
-        image = Images(docker_client, lambda _: None).ensure(ImageRequest("", standin))
+        image = Images(docker_client, lambda _: None).find(ImageRequest("", standin)).reference
         base = BASE.format(standin=image, path=PATH, libraries=LIBRARIES)
         parts = {"lambda-entrypoint.sh": ENTRY_POINT, "aws-lambda-rie": EMULATOR}
         built[family] = workshop.build(family, base, **parts)
@@ -421,7 +421,7 @@ def test_6_2_an_image_for_another_processor_is_refused_by_its_name(
 
     try:
         with pytest.raises(ImageNotAvailable) as refusal:
-            images.ensure(ImageRequest(reference))
+            images.find(ImageRequest(reference))
     finally:
         docker_client.images.remove(reference)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.service.conftest import cheap_passwords  # noqa: F401
-
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Schemathesis puts the endpoint into a test's name, but since pytest 9.2 not into its id.

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.service.conftest import (  # noqa: F401
-    cheap_passwords,
     clock,
     dock,
     shared,

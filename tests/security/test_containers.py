@@ -8,9 +8,9 @@ import io
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,16 @@ from emulator.base import ids
 from emulator.base.errors import ImageNotAvailable, StartFailed
 from emulator.base.health import Health
 from emulator.base.settings import NetworkChoice
+from emulator.base.timing.clock import SystemClock
 from emulator.engines.docker import network
+from emulator.engines.docker.containers import image_volumes
+from emulator.engines.docker.containers.creation import GLIMPSE, glimpse, sweep_glimpses
 from emulator.engines.docker.engine import DockerEngine
-from emulator.engines.docker.images import image_volumes
-from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.images.images import Images
 from emulator.engines.docker.images.processors import Processors
-from emulator.engines.docker.making import GLIMPSE, glimpse, sweep_glimpses
 from emulator.engines.ending import Step
+from emulator.engines.images import ImageRequest
+from emulator.testing.clock import ManualClock
 from tests.acceptance.conftest import images  # noqa: F401
 from tests.contract.test_engine_contract import (  # noqa: F401
     docker_harness,
@@ -86,7 +89,7 @@ def test_containers_are_made_in_one_place_alone() -> None:
     }
 
     assert len(files) > 100
-    assert found == {("emulator/engines/docker/making.py", "create_container")}
+    assert found == {("emulator/engines/docker/containers/creation.py", "create_container")}
 
 
 def calls_that_make(tree: ast.AST) -> Iterator[str]:
@@ -161,10 +164,9 @@ def test_what_a_killed_process_has_left_for_a_moment_is_swept_and_what_is_new_st
         sweep_glimpses(docker_client.api)
         (after_now,) = left_of(docker_client, mark)
         only = docker_client.api.containers(all=True, filters={"id": id})
-        later = time.time() + 3600
-        monkeypatch.setattr("emulator.engines.docker.making.time.time", lambda: later)
+        in_an_hour = ManualClock(SystemClock().now() + timedelta(hours=1))
         monkeypatch.setattr(docker_client.api, "containers", lambda **_: only)
-        sweep_glimpses(docker_client.api)
+        sweep_glimpses(docker_client.api, in_an_hour)
         monkeypatch.undo()
 
         assert after_now == id
@@ -197,7 +199,7 @@ def test_of_an_image_for_another_processor_nothing_runs_when_it_is_looked_at(
     refusal = contextlib.nullcontext() if runs else pytest.raises(ImageNotAvailable)
     try:
         with refusal:
-            looked_for.ensure(ImageRequest(reference))
+            looked_for.find(ImageRequest(reference))
     finally:
         docker_client.images.remove(reference, force=True)
 
@@ -387,13 +389,29 @@ def test_many_containers_of_an_image_with_volumes_start_side_by_side_and_leave_n
 class Apart:
     """An engine whose containers are in a network of taskdock's own."""
 
-    def __init__(self, client: docker.DockerClient, image: str, folder: Path) -> None:  # noqa: F811
+    def __init__(
+        self,
+        client: docker.DockerClient,
+        image: str,  # noqa: F811
+        folder: Path,
+        name: str,
+    ) -> None:
         self.health = Health()
+        self.name = name
         self.api = client.api
         self._harness = DockerHarness(client, image, folder / "doors")
         self._harness.engine = DockerEngine(
-            client, folder / "doors", health=self.health, network=NetworkChoice.ISOLATED
+            client,
+            folder / "doors",
+            health=self.health,
+            network=NetworkChoice.ISOLATED,
+            network_name=name,
         )
+
+    @property
+    def engine(self) -> DockerEngine:
+        assert isinstance(self._harness.engine, DockerEngine)
+        return self._harness.engine
 
     def start(self) -> tuple[Any, Any]:
         container, recorder = run(self._harness, HANGS)
@@ -410,7 +428,7 @@ class Apart:
         return str(network["IPAddress"])
 
     def network(self) -> str:
-        return str(self.api.inspect_network(network.NAME)["Id"])
+        return str(self.api.inspect_network(self.name)["Id"])
 
     def close(self) -> None:
         self._harness.close()
@@ -421,12 +439,10 @@ def apart(
     docker_client: docker.DockerClient,
     image: str,  # noqa: F811
     tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Apart]:
     """Its network is the test's own: servers of others may use taskdock's."""
     name = f"taskdock-test-{ids.word()}"
-    monkeypatch.setattr(network, "NAME", name)
-    apart = Apart(docker_client, image, tmp_path_factory.mktemp("apart"))
+    apart = Apart(docker_client, image, tmp_path_factory.mktemp("apart"), name)
     yield apart
     apart.close()
     eventually(lambda: not any(each.name == "isolation" for each in threading.enumerate()))
@@ -465,7 +481,7 @@ def test_in_a_network_of_its_own_a_container_reaches_others_and_has_a_name_serve
         where = listening.getsockname()
         met = apart.tell(f"WHERE = {where!r}\n{LOOKS_OUT}")
 
-    seen = apart.api.inspect_network(network.NAME)
+    seen = apart.api.inspect_network(apart.name)
     masquerades = seen["Options"].get("com.docker.network.bridge.enable_ip_masquerade", "true")
     assert met == {"call": "answered", "name servers": ["127.0.0.11"]}
     assert (seen["Internal"], masquerades) == (False, "true")
@@ -489,7 +505,7 @@ def test_where_containers_do_reach_each_other_that_is_told(
 ) -> None:
     """An engine without a firewall says that its network keeps them apart, and it does not."""
     monkeypatch.setattr(network.Network, "_ensure", lambda self: setattr(self, "_made", True))
-    monkeypatch.setattr(network, "NAME", "bridge")
+    monkeypatch.setattr(apart.engine._network, "_name", "bridge")
 
     apart.start()
 
@@ -524,7 +540,7 @@ def test_where_no_network_can_be_made_containers_run_in_the_engines_and_that_is_
     (trouble,) = apart.health.troubles()
     assert "all predefined address pools" in trouble.reason
     (used,) = apart.api.inspect_container(container.id)["NetworkSettings"]["Networks"]
-    assert used != network.NAME
+    assert used != apart.name
 
 
 def test_a_network_of_that_name_that_is_another_is_not_taken_for_it(apart: Apart) -> None:

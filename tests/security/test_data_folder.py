@@ -14,7 +14,7 @@ from emulator.base.errors import ForeignFile, StartupError
 from emulator.base.files import own_files, own_folder
 from emulator.base.files.data_folder import DataFolder
 from emulator.base.settings import Settings
-from emulator.engines.launcher.door import Doors
+from emulator.engines.launcher.doors import Doors
 from emulator.lambdas.functions.code import CodeStore
 from emulator.store.database import Store
 from tests.support import another_user

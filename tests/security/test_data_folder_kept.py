@@ -159,7 +159,7 @@ def test_files_are_written_whole_or_not_at_all(
 def test_a_lock_that_was_replaced_underneath_is_noticed_and_nothing_hangs(
     dock: Dock, outside: Path, trap: Trap
 ) -> None:
-    lock = dock.emulator._data / "lock"
+    lock = dock.emulator.foundation.data / "lock"
     (outside / "precious").write_text(lock.read_text())  # it even says the same
 
     lock.unlink()
@@ -177,7 +177,7 @@ def test_a_lock_that_was_stolen_ends_the_writing_of_the_first_and_the_second_ser
     start_dock: StartDock,
 ) -> None:
     first = start_dock()
-    (first.emulator._data / "lock").unlink()
+    (first.emulator.foundation.data / "lock").unlink()
 
     second = start_dock()
     second.deploy(lambda event, _: event)
@@ -187,11 +187,11 @@ def test_a_lock_that_was_stolen_ends_the_writing_of_the_first_and_the_second_ser
     refused = first.post("/", {"functionName": "walnut-table"})
     assert (refused.status_code, "replaced by another" in refused.text) == (503, True)
     first.stop()
-    assert (second.emulator._data / "credentials").exists()
+    assert (second.emulator.foundation.data / "credentials").exists()
 
 
 def test_a_database_that_became_a_link_to_itself_moved_is_noticed(dock: Dock) -> None:
-    database = dock.emulator._data / DATABASE
+    database = dock.emulator.foundation.data / DATABASE
 
     moved = database.rename(database.with_name("moved"))
     database.symlink_to(moved)

@@ -186,7 +186,6 @@ def test_code_that_is_too_big_is_refused_before_any_of_it_is_read(
 def test_looking_ends_at_the_first_file_too_many(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(package, "FILES_LIMIT", 3)
     looked_at = []
 
     def endless(folder: Path) -> Any:
@@ -198,7 +197,7 @@ def test_looking_ends_at_the_first_file_too_many(
     monkeypatch.setattr(package, "_files", endless)
 
     with pytest.raises(BadPackage, match="more than 3 files; is it the right one"):
-        package.zip_folder(tmp_path)
+        package.zip_folder(tmp_path, package.PackageLimits(files=3))
 
     assert len(looked_at) == 4
 
@@ -207,12 +206,11 @@ def test_a_file_that_grows_while_it_is_packed_is_read_no_further(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "grows").write_bytes(b"x" * 1000)
-    found = package._bounded(tmp_path)
-    monkeypatch.setattr(package, "_bounded", lambda _: found)
-    monkeypatch.setattr(package, "UNPACKED_LIMIT", 10)
+    found = package._bounded(tmp_path, package.PackageLimits())
+    monkeypatch.setattr(package, "_bounded", lambda *_: found)
 
     with pytest.raises(BadPackage, match="grows"):
-        package.zip_folder(tmp_path)
+        package.zip_folder(tmp_path, package.PackageLimits(unpacked=10))
 
     assert len(package._file(tmp_path / "grows", 10)[1]) == 11
 

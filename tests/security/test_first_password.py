@@ -11,7 +11,7 @@ from emulator.base.errors import EngineUnreachable
 from emulator.base.files.own_folder import ADMINISTRATOR as FILE
 from emulator.identity.directory import ADMINISTRATOR
 from emulator.server import serve
-from emulator.server.serve import _welcome
+from emulator.server.welcome import welcome
 from tests.support.builders import Dock
 from tests.support.fake_engine import FakeEngine
 from tests.support.foreign_folder import emulator, link, mode
@@ -21,9 +21,9 @@ def test_it_is_in_a_file_where_the_output_is_no_terminal(
     dock: Dock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     local = dock.emulator.directory.local
-    file = dock.emulator._data / FILE
+    file = dock.emulator.foundation.data / FILE
 
-    _welcome(dock.emulator, ())
+    welcome(dock.emulator, ())
 
     said = capsys.readouterr().out
     assert local.password
@@ -44,18 +44,18 @@ def test_it_is_shown_to_a_terminal_and_kept_nowhere(
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
 
-    _welcome(dock.emulator, ())
+    welcome(dock.emulator, ())
 
     assert f"password {dock.emulator.directory.local.password}" in capsys.readouterr().out
-    assert not (dock.emulator._data / FILE).exists()
+    assert not (dock.emulator.foundation.data / FILE).exists()
 
 
 def test_it_is_not_printed_either_where_it_cannot_be_kept(
     dock: Dock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (dock.emulator._data / FILE).mkdir()
+    (dock.emulator.foundation.data / FILE).mkdir()
 
-    _welcome(dock.emulator, ())
+    welcome(dock.emulator, ())
 
     said = capsys.readouterr().out
     assert str(dock.emulator.directory.local.password) not in said
@@ -67,9 +67,9 @@ def test_it_is_not_written_through_a_link(
     dock: Dock, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "precious").write_text("mine\n")
-    link(dock.emulator._data / FILE, tmp_path)
+    link(dock.emulator.foundation.data / FILE, tmp_path)
 
-    _welcome(dock.emulator, ())
+    welcome(dock.emulator, ())
 
     assert (tmp_path / "precious").read_text() == "mine\n"
 
@@ -79,7 +79,7 @@ def test_the_welcome_can_be_pasted_whatever_the_folder_is_called(
 ) -> None:
     dock = Dock(tmp_path / "a $(touch PWNED) b")
 
-    _welcome(dock.emulator, ())
+    welcome(dock.emulator, ())
     dock.stop()
 
     assert f"taskdock env --data-dir '{tmp_path}/a $(touch PWNED) b'" in capsys.readouterr().out
@@ -99,8 +99,8 @@ def test_it_is_kept_where_the_first_start_comes_to_nothing(
         raise EngineUnreachable()
 
     if ending == "fails":
-        monkeypatch.setattr(server._engine, "sweep", refuse)
-    monkeypatch.setattr(serve, "_build", lambda *_: (server, engine))
+        monkeypatch.setattr(server.foundation.engine, "sweep", refuse)
+    monkeypatch.setattr(serve, "build_here", lambda *_: (server, engine))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     life = serve._Life(server.settings, over=lambda: None)
     life.end()

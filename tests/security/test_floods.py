@@ -18,9 +18,9 @@ import pytest
 from oauthlib.oauth1 import Client
 
 from emulator.base.machine import memory
+from emulator.base.timing.limits import Limits
 from emulator.web import public_router
-from emulator.web.http import connection, intake, listeners
-from emulator.web.http.body import Body
+from emulator.web.http.body import WholeBody
 from emulator.web.http.budget import SMALL, Budget
 from emulator.web.http.connection import Connection
 from emulator.web.http.connection_limit import Peer
@@ -88,7 +88,7 @@ def held(dock: Dock) -> int:
 
 
 def connections(dock: Dock) -> list[Any]:
-    return list(dock.emulator._public._site.connections)
+    return list(dock.emulator.web.public.connections)
 
 
 # Judged by the headers
@@ -218,7 +218,7 @@ def test_unfinished_bodies_have_a_bound_and_the_rest_waits_with_its_sender(dock:
         for each in threads:
             each.join()
 
-        budget = dock.emulator._public._site.judge.__self__._addresses  # type: ignore[attr-defined]
+        budget = dock.emulator.web.public.judge.__self__._addresses  # type: ignore[attr-defined]
         eventually(lambda: len(budget._waiting) == 5)
         assert budget.used == 3 * 70 * MB
         assert held(dock) <= bound
@@ -227,15 +227,15 @@ def test_unfinished_bodies_have_a_bound_and_the_rest_waits_with_its_sender(dock:
 
 
 def test_who_waited_for_room_is_served_when_there_is_some(dock: Dock) -> None:
-    budget = dock.emulator._public._site.judge.__self__._addresses  # type: ignore[attr-defined]
+    budget = dock.emulator.web.public.judge.__self__._addresses  # type: ignore[attr-defined]
     body = json.dumps(new_function(description="x" * 4 * SMALL)).encode()
-    taken: Any = dock.emulator._reactor.run(_take(budget))
+    taken: Any = dock.emulator.foundation.reactor.run(_take(budget))
     with callers(dock) as (caller,):
         caller.begin("POST", FUNCTIONS, len(body))
         caller.send(body)
         eventually(lambda: len(budget._waiting) == 1)
 
-        dock.emulator._reactor.call(taken.release)
+        dock.emulator.foundation.reactor.call(taken.release)
 
         assert caller.answer()[0] == 200
     eventually(lambda: budget.used == 0)
@@ -246,7 +246,7 @@ async def _take(budget: Budget) -> Any:
 
 
 def test_a_client_that_is_gone_gives_its_room_back(dock: Dock) -> None:
-    budget = dock.emulator._public._site.judge.__self__._addresses  # type: ignore[attr-defined]
+    budget = dock.emulator.web.public.judge.__self__._addresses  # type: ignore[attr-defined]
     with callers(dock, 3) as some:
         for caller in some:
             caller.begin("POST", FUNCTIONS, 70 * MB)
@@ -276,13 +276,13 @@ def test_headers_without_end_are_refused(shared: Dock) -> None:
 
 
 def test_long_headers_wait_for_room(dock: Dock) -> None:
-    heads = dock.emulator._public._site.heads
-    taken: Any = dock.emulator._reactor.run(_take(heads))
+    heads = dock.emulator.web.public.heads
+    taken: Any = dock.emulator.foundation.reactor.run(_take(heads))
     with callers(dock) as (caller,):
         caller.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 2 * SMALL)
         eventually(lambda: len(heads._waiting) == 1)
 
-        dock.emulator._reactor.call(taken.release)
+        dock.emulator.foundation.reactor.call(taken.release)
         caller.send(b"\r\n\r\n")
 
         assert caller.answer()[0] == 200
@@ -314,8 +314,7 @@ def test_what_is_sent_ahead_of_answers_waits_with_its_sender(dock: Dock) -> None
 def test_a_request_that_does_not_come_whole_is_given_up(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dock = start_dock()
-    dock.emulator._public._site.patience = 0.2
+    dock = start_dock(limits=Limits(http_patience=0.2))
     with callers(dock, 3) as (head, small, large):
         head.send(b"GET /health HTTP/1.1\r\nX-A")
         small.begin("POST", "/tasks/v1/", 100)
@@ -328,10 +327,9 @@ def test_a_request_that_does_not_come_whole_is_given_up(
 
 
 def test_who_gets_no_room_in_time_is_told_to_try_again(start_dock: StartDock) -> None:
-    dock = start_dock()
-    dock.emulator._public._site.patience = 0.2
-    budget = dock.emulator._public._site.judge.__self__._addresses  # type: ignore[attr-defined]
-    dock.emulator._reactor.run(_take(budget))
+    dock = start_dock(limits=Limits(http_patience=0.2))
+    budget = dock.emulator.web.public.judge.__self__._addresses  # type: ignore[attr-defined]
+    dock.emulator.foundation.reactor.run(_take(budget))
     with callers(dock) as (caller,):
         caller.begin("POST", FUNCTIONS, 10 * MB)
         status, body = caller.answer()
@@ -340,23 +338,19 @@ def test_who_gets_no_room_in_time_is_told_to_try_again(start_dock: StartDock) ->
 
 
 def test_who_does_not_read_its_answer_is_given_up(start_dock: StartDock) -> None:
-    dock = start_dock()
-    dock.emulator._public._site.patience = 0.2
+    dock = start_dock(limits=Limits(http_patience=0.2))
     dock.deploy(lambda event, runtime: "x" * 5 * MB)
     with callers(dock) as (caller,):
         caller.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         caller.begin("POST", INVOKE, 2)
         caller.send(b"{}")
-        eventually(lambda: any(each._full for each in connections(dock)))
+        eventually(lambda: any(each._outgoing.is_full for each in connections(dock)))
 
         eventually(lambda: not connections(dock))
 
 
-def test_who_was_refused_and_stays_is_let_go(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "_LINGER", 0.05)
-    dock = start_dock()
+def test_who_was_refused_and_stays_is_let_go(start_dock: StartDock) -> None:
+    dock = start_dock(limits=Limits(http_linger=0.05))
     with callers(dock) as (caller,):
         caller.begin("POST", "/nothing/here", 50 * MB)
         assert caller.answer()[0] == 404
@@ -364,12 +358,8 @@ def test_who_was_refused_and_stays_is_let_go(
         eventually(lambda: not connections(dock))
 
 
-def test_who_was_refused_and_sends_on_is_let_go(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "_LINGER", 3600.0)
-    monkeypatch.setattr(intake, "_MOST_DROPPED", MB)
-    dock = start_dock()
+def test_who_was_refused_and_sends_on_is_let_go(start_dock: StartDock) -> None:
+    dock = start_dock(limits=Limits(http_linger=3600.0, http_linger_bytes=MB))
     with callers(dock) as (caller,):
         caller.begin("POST", "/nothing/here", 50 * MB)
         assert caller.answer()[0] == 404
@@ -385,8 +375,8 @@ def test_no_connection_holds_the_loop_with_one_byte_chunks(dock: Dock) -> None:
     """Between two turns of the loop there are as many of its events as a moment has time for."""
     dock.deploy(echo)
     seen: list[int] = []
-    loop = dock.emulator._reactor.loop
-    with callers(dock, 4) as flood, _watched(dock, seen, Body, "add"):
+    loop = dock.emulator.foundation.reactor.loop
+    with callers(dock, 4) as flood, _watched(dock, seen, WholeBody, "add"):
         for each in flood:
             each.begin("POST", FUNCTIONS)
         stop = threading.Event()
@@ -416,7 +406,7 @@ def _pour(caller: Caller, stop: threading.Event) -> None:
 @contextlib.contextmanager
 def _watched(dock: Dock, seen: list[int], owner: type, method: str) -> Iterator[None]:
     """`seen`: how often the method was called in each turn of the loop, where it was."""
-    loop, count, over = dock.emulator._reactor.loop, [0], threading.Event()
+    loop, count, over = dock.emulator.foundation.reactor.loop, [0], threading.Event()
     call = getattr(owner, method)
 
     def counting(*given: Any) -> Any:
@@ -587,10 +577,8 @@ def test_memory_is_given_back_once_much_has_come(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[bool] = []
-    monkeypatch.setattr(listeners, "_MUCH", MB)
-    monkeypatch.setattr(listeners, "_SOON", 0.05)
     monkeypatch.setattr(memory, "give_back", lambda: given.append(True))
-    dock = start_dock()
+    dock = start_dock(limits=Limits(memory_check=0.05, memory_check_bytes=MB))
     with callers(dock, 3) as some:
         for caller in some:
             caller.begin("POST", FUNCTIONS, 7 * MB)
@@ -604,6 +592,7 @@ def test_what_is_free_between_what_is_in_use_is_given_back() -> None:
     script = """
 from pathlib import Path
 from emulator.base.machine import memory
+from emulator.base.timing.limits import Limits
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

@@ -7,13 +7,15 @@ the Runtime API's hosts, floods of all kinds.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import docker
 import pytest
 
 from emulator.base import ids
-from emulator.engines.launcher import door
+from emulator.engines.launcher.acceptor import CallLimits
 from tests.contract.test_engine_contract import (  # noqa: F401
+    by_network_alone,
     docker_by_network_harness,
     docker_harness,
     image,
@@ -273,16 +275,26 @@ except TimeoutError:
 """
 
 
-def test_a_container_of_another_network_is_turned_away_from_a_door_before_it_says_a_word(
-    docker_by_network_harness: DockerHarness,  # noqa: F811
+@pytest.fixture
+def patient_harness(
     docker_client: docker.DockerClient,
     image: str,  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[DockerHarness]:
+    doors, calls = tmp_path_factory.mktemp("doors"), CallLimits(patience=3600.0)
+    harness = DockerHarness(docker_client, image, doors, transports=by_network_alone, calls=calls)
+    yield harness
+    harness.close()
+
+
+def test_a_container_of_another_network_is_turned_away_from_a_door_before_it_says_a_word(
+    patient_harness: DockerHarness,
+    docker_client: docker.DockerClient,
+    image: str,  # noqa: F811
 ) -> None:
     """Linux takes packets for any of its addresses on any interface. Silence would cost it its
     place after a while only."""
-    monkeypatch.setattr(door, "_PATIENCE", 3600.0)
-    container, recorder = run(docker_by_network_harness, HANGS)
+    container, recorder = run(patient_harness, HANGS)
     recorder.await_line("hanging")
     (address,) = docker_client.api.inspect_container(container.id)["Args"]
     _, host, port = address.split(":")

@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 
 from emulator.base.errors import ImageNotAvailable
 from emulator.engines import references
-from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.images.images import Images
+from emulator.engines.images import ImageRequest
 from tests.service.conftest import (  # noqa: F401
-    cheap_passwords,
     shared,
     shared_aws,
     stop_later,

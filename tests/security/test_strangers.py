@@ -13,7 +13,7 @@ from emulator.base import ids
 from emulator.base.settings import Settings
 from emulator.base.terminal import printable
 from emulator.server.provision import ensure_images
-from emulator.server.serve import _red, openness
+from emulator.server.welcome import openness, red
 from tests.service.test_signin import signed
 from tests.support.addresses import own_address
 from tests.support.builders import Dock, StartDock
@@ -153,9 +153,9 @@ def test_the_warning_is_red_on_a_terminal_and_plain_elsewhere(
     monkeypatch.delenv("NO_COLOR", raising=False)
     warning = openness(Settings.load({"host": EVERYWHERE, "open_beyond_loopback": True}, {}))
 
-    plain = _red(warning)
+    plain = red(warning)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    coloured = _red(warning)
+    coloured = red(warning)
 
     assert plain == warning
     assert printable(coloured) == f"\x1b[31m{warning}\x1b[0m"

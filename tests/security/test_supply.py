@@ -24,7 +24,9 @@ from packaging.version import Version
 
 from emulator.base.errors import ImageNotAvailable
 from emulator.base.files import places
+from emulator.engines.standins import debian as archive
 from emulator.engines.standins import packages as ingredients
+from emulator.engines.standins.programs import ARCHITECTURES
 from tests.support.checkout import tiny_project
 from tests.support.live import REPOSITORY
 from tests.support.parts import missing
@@ -48,7 +50,7 @@ RECIPES = tomllib.loads((RUNTIMES / "catalog.toml").read_text())["standins"]
 VENDORED = "emulator/web/openapi/static"
 STATIC = REPOSITORY / VENDORED
 SLOW = pytest.mark.docker  # it needs no engine, but seconds that the fast tests do not have
-AMD = ingredients.ARCHITECTURES["amd64"]
+AMD = ARCHITECTURES["amd64"]
 Pins = dict[str, list[tuple[Requirement, list[str]]]]
 
 
@@ -289,7 +291,7 @@ def test_the_lock_of_a_recipe_has_the_npm_packages_that_it_names(
     locked = json.loads((LOCKS / f"{name.replace(':', '-')}.json").read_text())
 
     for package in recipe["npm"].values():
-        for architecture in ingredients.ARCHITECTURES.values():
+        for architecture in ARCHITECTURES.values():
             wanted = package.format(npm=architecture.npm)
             found = locked[wanted]
             asked = wanted.rpartition("@")[2]
@@ -325,7 +327,7 @@ def test_nothing_turns_off_what_verifies_a_download() -> None:
 
 
 def test_debootstrap_gives_up_where_it_cannot_check_a_signature() -> None:
-    for file in ("emulator/engines/standins/packages.py", "scripts/make-system"):
+    for file in ("emulator/engines/standins/debian.py", "scripts/make-system"):
         assert "--force-check-gpg" in (REPOSITORY / file).read_text(), file
 
 
@@ -336,13 +338,18 @@ def test_a_debian_that_nobody_trusted_has_signed_is_not_installed(
 ) -> None:
     if os.geteuid() != 0:
         missing("root, for debootstrap")
-    ingredients.need_debootstrap()
-    monkeypatch.setattr(ingredients, "_KEYRING", str(tmp_path / keyring))
+    archive.need_debootstrap()
     (tmp_path / "empty").touch()
     (tmp_path / "into").mkdir()
 
     with pytest.raises(ImageNotAvailable, match=r"(?s)keyring|signature|key id"):
-        ingredients.debian("bookworm", tmp_path / "into", AMD, tmp_path / "cache")
+        archive.debian(
+            "bookworm",
+            tmp_path / "into",
+            AMD,
+            tmp_path / "cache",
+            keyring=str(tmp_path / keyring),
+        )
 
     assert not (tmp_path / "into" / "root" / "bin").exists()
     assert not list((tmp_path / "cache").rglob("*.deb"))
@@ -354,17 +361,17 @@ def test_a_program_in_the_cache_that_others_can_change_is_not_taken(tmp_path: Pa
     program.write_bytes(b"one's own")
     for path in (tmp_path, tmp_path / "busybox", program.parent):
         path.chmod(0o755)
-    assert ingredients._busybox_in(tmp_path) == program
+    assert archive._busybox_in(tmp_path) == program
 
     for path in (program, program.parent, tmp_path / "busybox", tmp_path):
         before = path.stat().st_mode
         path.chmod(0o777)
-        assert ingredients._busybox_in(tmp_path) is None, path
+        assert archive._busybox_in(tmp_path) is None, path
         path.chmod(before)
 
     if os.geteuid() == 0:
         os.chown(program, 4711, 4711)
-        assert ingredients._busybox_in(tmp_path) is None
+        assert archive._busybox_in(tmp_path) is None
 
 
 def test_a_cache_that_others_can_change_is_not_used(tmp_path: Path) -> None:

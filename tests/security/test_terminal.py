@@ -18,7 +18,7 @@ from rich.progress import Progress
 
 from emulator.base.notices import Notices
 from emulator.client.console import progress
-from emulator.engines.standins.standins import Progress as Pulling
+from emulator.engines.images import Progress as Pulling
 from emulator.server import provision
 from emulator.server.serve import _log_handler
 from emulator.tasks.model.notices import TaskFailed
@@ -83,9 +83,30 @@ def test_the_command_gives_no_order_to_a_terminal(
 
     seen = at_terminal(*(word.format(**ids) for word in words), "--url", evil.emulator.url)
 
-    assert said in seen.text
+    assert said in seen.text, seen.text
     for order in ("\x1b]", "\x1b[2J", "\x9b", "\x07", "\x7f", "\u202e"):
         assert order not in seen.text
+
+
+def test_the_terminal_of_these_tests_is_the_same_where_no_colours_are_wanted(
+    evil: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("logs", task_of(evil, "prints"), "--url", evil.emulator.url)
+
+    wanted = at_terminal(*words)
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    assert COLOUR in wanted.text, wanted.text
+    assert at_terminal(*words).text == wanted.text
+
+
+def test_who_wants_no_colours_gets_none_of_a_functions_either(evil: Dock) -> None:
+    words = ("logs", task_of(evil, "prints"), "--url", evil.emulator.url)
+
+    seen = at_terminal(*words, variables={"NO_COLOR": "1"})
+
+    assert f"log {HARMLESS} green\n" in seen.text, seen.text
+    assert "\x1b" not in seen.text
 
 
 @pytest.mark.parametrize("words", [("logs", "{prints}"), ("functions", "show", "prints")])
@@ -140,10 +161,6 @@ PRINTERS = {
     Path("emulator/client/console/output.py"),
 }
 OWN_WORDS = {
-    (
-        Path("emulator/server/serve.py"),
-        "_welcome",
-    ),  # addresses and paths of whoever starts the server
     (Path("emulator/engines/docker/locate.py"), "main"),  # the address of the engine, for scripts
 }
 

@@ -17,10 +17,11 @@ from requests_oauthlib import OAuth1
 
 from emulator.base import ids
 from emulator.base.errors import TooManySignIns
-from emulator.identity import passwords
+from emulator.base.timing.limits import Limits
+from emulator.identity.passwords import Passwords, check_new
 from emulator.store.tables import UserRow
 from tests.service.conftest import StartDock
-from tests.support.builders import Dock, eventually
+from tests.support.builders import PASSWORD_COST, Dock, eventually
 from tests.support.people import (
     Bearer,
     Json,
@@ -127,43 +128,40 @@ def test_the_password_that_a_first_start_makes_signs_in(strict: Dock) -> None:
     local = strict.emulator.directory.local
     assert local.password is not None
 
-    passwords.check_new(local.password)
+    check_new(local.password)
 
     assert login(strict, local.password, "administrator@taskdock.localhost").status_code == 200
 
 
 def kept(dock: Dock) -> str:
-    row = UserRow.select().where(UserRow.email == EMAIL).first(dock.emulator._store.db)
+    row = UserRow.select().where(UserRow.email == EMAIL).first(dock.emulator.foundation.store.db)
     return str(row.password)
 
 
 def test_a_hash_says_how_it_was_made(strict: Dock, ada: Json) -> None:
     method, salt, _ = kept(strict).split("$")
 
-    assert method == f"scrypt:{passwords._COST}:8:1"
+    assert method == f"scrypt:{PASSWORD_COST}:8:1"
     assert len(salt) >= 16
 
 
 @pytest.mark.parametrize("kind", ["without parameters", "cheaper"])
-def test_an_old_hash_signs_in_and_is_made_anew(
-    strict: Dock, ada: Json, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_old_hash_signs_in_and_is_made_anew(start_dock: StartDock, kind: str) -> None:
+    strict = start_dock(auth="strict", limits=Limits(password_cost=2 * PASSWORD_COST))
+    nobody(strict).post(REGISTER, registered())
     salt = ids.word(32)
     key = hashlib.scrypt(OLD.encode(), salt=bytes.fromhex(salt), n=2**14, r=8, p=1, dklen=32)
     old = f"scrypt:{salt}:{key.hex()}"
-    if kind == "without parameters":
-        UserRow.update(password=old).where(UserRow.email == EMAIL).execute(
-            strict.emulator._store.db
-        )
-    else:
-        old = kept(strict)
-        monkeypatch.setattr(passwords, "_COST", 2 * passwords._COST)
+    if kind == "cheaper":
+        old = Passwords(Limits(password_cost=PASSWORD_COST)).hashed(OLD)
+    database = strict.emulator.foundation.store.db
+    UserRow.update(password=old).where(UserRow.email == EMAIL).execute(database)
 
     assert refusal(login(strict, NEW)) == WRONG_PASSWORD
     assert kept(strict) == old
     assert login(strict).status_code == 200
 
-    assert kept(strict).startswith(f"scrypt:{passwords._COST}:8:1$")
+    assert kept(strict).startswith(f"scrypt:{2 * PASSWORD_COST}:8:1$")
     assert login(strict).status_code == 200
     assert refusal(login(strict, NEW)) == WRONG_PASSWORD
 
@@ -188,7 +186,7 @@ def test_whether_there_is_a_user_is_told_neither_by_the_answer_nor_by_the_work(
 
     assert [refusal(answer) for answer in answers] == [WRONG_PASSWORD] * 3
     assert len({answer.text for answer in answers}) == 1
-    assert work == [[passwords._COST]] * 3
+    assert work == [[PASSWORD_COST]] * 3
 
 
 def test_a_flood_of_guesses_is_hashed_few_at_a_time_and_keeps_nobody_else_waiting(
@@ -206,10 +204,10 @@ def test_a_flood_of_guesses_is_hashed_few_at_a_time_and_keeps_nobody_else_waitin
     monkeypatch.setattr(hashlib, "scrypt", slow)
     with ThreadPoolExecutor(40) as pool:
         guesses = [pool.submit(login, strict, "0Oo-guess") for _ in range(40)]
-        turned_away = passwords._SIDE_BY_SIDE + passwords._MOST_WAITING
+        turned_away = Limits().password_hashes + Limits().password_waiting
         try:
             eventually(lambda: sum(each.done() for each in guesses) == 40 - turned_away)
-            assert len(running) == passwords._SIDE_BY_SIDE
+            assert len(running) == Limits().password_hashes
             assert herself.get(ME)["email"] == EMAIL
         finally:
             gate.set()
@@ -220,9 +218,8 @@ def test_a_flood_of_guesses_is_hashed_few_at_a_time_and_keeps_nobody_else_waitin
     assert login(strict).status_code == 200
 
 
-def test_who_waits_too_long_for_a_turn_is_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "_PATIENCE", 0.01)
-    monkeypatch.setattr(passwords, "_places", threading.BoundedSemaphore(1))
+def test_who_waits_too_long_for_a_turn_is_turned_away() -> None:
+    passwords = Passwords(Limits(password_patience=0.01, password_hashes=1))
 
     with passwords._turn(), pytest.raises(TooManySignIns):
         passwords.hashed("0Oo-walnut")
@@ -284,7 +281,7 @@ def test_a_sign_in_by_the_old_password_does_not_outlast_its_change(
         "OAuth1": lambda: login(strict),
         "OAuth2": lambda: nobody(strict).ask("POST", OAUTH2, {**grant, "password": OLD}),
     }[way]
-    compared = held(passwords, "matches")
+    compared = held(Passwords, "matches")
 
     with ThreadPoolExecutor() as threads:
         late = threads.submit(sign_in)

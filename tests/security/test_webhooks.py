@@ -199,7 +199,7 @@ def test_who_comes_by_another_address_names_nothing_on_this_machine(
 
 
 def test_a_subscription_of_before_counts_as_made_here(dock: Dock) -> None:
-    store = dock.emulator._store
+    store = dock.emulator.foundation.store
     with store.transaction():
         store.db.execute_sql(
             "INSERT INTO subscription (id, event_types, url, creation_timestamp, update_timestamp)"
@@ -363,9 +363,9 @@ def test_a_strict_user_of_small_rights_does_not_have_the_server_call_its_own_lam
 
     # One that a server of before has let in does not get through either.
     kept = ada.post("/events/v1/subscriptions", subscription("http://127.0.0.1:9/"))
-    with dock.emulator._store.transaction():
+    with dock.emulator.foundation.store.transaction():
         SubscriptionRow.update(url=loop).where(SubscriptionRow.id == kept["id"]).execute(
-            dock.emulator._store.db
+            dock.emulator.foundation.store.db
         )
     ada.post("/tasks/v1/", {"functionName": "nobody-has-this"})
     eventually(lambda: "delivery_given_up" in names_of(dock))

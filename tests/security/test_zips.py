@@ -481,7 +481,7 @@ def test_a_stop_ends_an_unpacking_and_the_next_start_removes_its_half(
     late = others.submit(deploy, dock, SLOW)
     slow.await_begin()
     stop = others.submit(dock.stop)
-    eventually(dock.emulator._code._closed.is_set)
+    eventually(dock.emulator.foundation.code._closed.is_set)
 
     slow.go_on.set()
 

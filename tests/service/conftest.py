@@ -9,21 +9,12 @@ from typing import Any
 
 import pytest
 
-from emulator.identity import passwords
 from emulator.store.database import Store
 from emulator.testing.clock import ManualClock
 from tests.support.aws import echo, lambda_client
 from tests.support.builders import Dock, StartDock
 
 StopLater = Callable[[Dock], None]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cheap_passwords() -> Iterator[None]:
-    """Half of what a server's first start costs is the hash of its administrator's password."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "_COST", 2**7)
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -603,7 +603,7 @@ def test_logs_of_a_request_that_has_none_are_a_refusal(dock: Dock) -> None:
 
 def test_the_answer_is_given_also_when_it_cannot_be_recorded(dock: Dock) -> None:
     dock.deploy(echo)
-    dock.emulator._store.db.execute_sql("DROP TABLE api_request")
+    dock.emulator.foundation.store.db.execute_sql("DROP TABLE api_request")
 
     response = dock.get("/api/walnut-table")
 
@@ -650,9 +650,9 @@ def logs_of(dock: Dock, since: str, until: str, more: str = "") -> list[str]:
 
 
 def test_a_functions_logs_are_those_of_its_tasks_and_requests(
-    timed_dock: Dock, clock: ManualClock
+    start_dock: StartDock, clock: ManualClock
 ) -> None:
-    dock = timed_dock
+    dock = start_dock(clock=clock, retire_after=2 * 3600.0)
     dock.deploy(saying(lambda event: event.get("rawPath", "task")))
     dock.deploy(saying(lambda event: "another"), "oak-chair")
     dock.finish(dock.create_task())

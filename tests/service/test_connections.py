@@ -282,7 +282,9 @@ def test_an_answer_that_cannot_be_sent_is_an_error_and_no_silence(
     client: Client, shared: Dock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        shared.emulator._wsgi, "_app", lambda environ, start: start("200 OK", [("X", None)]) or []
+        shared.emulator.web.wsgi,
+        "_app",
+        lambda environ, start: start("200 OK", [("X", None)]) or [],
     )
     client.send(HEALTH)
 
@@ -301,7 +303,7 @@ def test_a_client_that_does_not_read_is_not_written_for_without_end(start_dock: 
     dock.deploy(answer)
     client = Client(dock)
     client.send(b"".join(invoke(b"%d" % number) for number in range(16)))
-    dock.eventually(lambda: any(each._full for each in connections(dock)))
+    dock.eventually(lambda: any(each._outgoing.is_full for each in connections(dock)))
     begun = len(called)
 
     assert begun < 16
@@ -327,13 +329,13 @@ def test_an_invocation_goes_on_without_its_caller(start_dock: StartDock) -> None
 
 def test_a_connection_whose_client_is_gone_already_is_no_trouble(shared: Dock) -> None:
     emulator = shared.emulator
-    connection = Connection(emulator._public._site, emulator._reactor.loop)
+    connection = Connection(emulator.web.public, emulator.foundation.reactor.loop)
     gone = _Gone()
 
-    emulator._reactor.run(_made(connection, gone))
+    emulator.foundation.reactor.run(_made(connection, gone))
 
     assert gone.aborted
-    assert connection not in emulator._public._site.connections
+    assert connection not in emulator.web.public.connections
 
 
 class _Gone(asyncio.Transport):
@@ -354,4 +356,4 @@ async def _made(connection: Connection, transport: asyncio.Transport) -> None:
 
 def connections(dock: Dock) -> list[Connection]:
     """Those on which something was said, or is waited for."""
-    return list(dock.emulator._public._site.connections)
+    return list(dock.emulator.web.public.connections)

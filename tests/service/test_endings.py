@@ -520,7 +520,7 @@ def test_a_lost_claim_changes_nothing(dock: Dock) -> None:
     task_id = dock.create_task()
     dock.eventually(lambda: gate.waiting)
 
-    dock.emulator._queue.reclaim(SystemClock(), after=timedelta(0))
+    dock.emulator.tasks.queue.reclaim(SystemClock(), after=timedelta(0))
     gate.open()
 
     dock.eventually(lambda: "claim_lost" in [name for name, _ in dock.notices])
@@ -539,11 +539,11 @@ def test_a_task_whose_ending_waits_to_be_written_is_not_rescued(
     dock.eventually(lambda: gate.waiting)
     clock.advance(301)  # claimed so long ago that the rescuer would have it
     with monkeypatch.context() as patch:
-        patch.setattr(dock.emulator._queue, "end", full)
+        patch.setattr(dock.emulator.tasks.queue, "end", full)
         gate.open()
-        dock.eventually(lambda: task_id in dock.emulator._unwritten.owners)
+        dock.eventually(lambda: task_id in dock.emulator.tasks.unwritten.owners)
 
-        dock.emulator._rescuer.rescue(timedelta(minutes=5))
+        dock.emulator.tasks.rescuer.rescue(timedelta(minutes=5))
         troubles = dock.emulator.health.troubles()
 
     assert dock.finish(task_id)["status"] == "complete"
@@ -558,7 +558,7 @@ def test_the_result_of_a_direct_execution_is_answered_also_when_it_cannot_be_wri
     runs: list[Any] = []
     dock.deploy(lambda event, runtime: runs.append(event) or "done")
     with monkeypatch.context() as patch:
-        patch.setattr(dock.emulator._queue, "end", full)
+        patch.setattr(dock.emulator.tasks.queue, "end", full)
         answer = dock.execute()
 
     assert (answer.status_code, answer.json()["result"]) == (200, "done")
@@ -576,7 +576,7 @@ def test_an_ending_that_cannot_be_written_yet_holds_up_no_other(
     dock = start_dock(concurrency=1)
     dock.deploy(lambda event, runtime: None)
     dock.deploy(lambda event, runtime: None, "oak-chair")
-    queue = dock.emulator._queue
+    queue = dock.emulator.tasks.queue
     end = queue.end
 
     def fail(task: Any, *ending: Any) -> Any:
@@ -600,7 +600,7 @@ def test_a_task_that_runs_is_not_rescued(dock: Dock) -> None:
     task_id = dock.create_task()
     dock.eventually(lambda: gate.waiting)
 
-    dock.emulator._rescuer.rescue(after=timedelta(0))
+    dock.emulator.tasks.rescuer.rescue(after=timedelta(0))
     gate.open()
 
     assert dock.finish(task_id)["status"] == "complete"
@@ -614,7 +614,7 @@ def test_a_graceful_stop_lets_what_runs_finish(start_dock: StartDock) -> None:
 
     with ThreadPoolExecutor() as pool:
         stop = pool.submit(first.stop, 30.0)
-        eventually(first.emulator._worker._stopping.is_set)
+        eventually(first.emulator.tasks.worker._stopping.is_set)
         gate.open()
         stop.result()
 
@@ -694,7 +694,7 @@ def test_who_waits_for_an_answer_gets_the_grace_too_and_who_comes_then_is_refuse
         ]
         dock.eventually(lambda: gate.waiting == 3)
         stop = pool.submit(dock.emulator.stop, 30.0)
-        eventually(lambda: dock.emulator._invoker._closed)
+        eventually(lambda: dock.emulator.lambdas.invoker._closed)
 
         refused = [
             dock.post(api, {}),

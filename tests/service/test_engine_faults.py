@@ -67,8 +67,8 @@ def test_an_absent_engine_keeps_the_queue_as_it_is_and_each_task_runs_once_when_
     claims = count(dock, "task_claimed")
 
     later = dock.create_task()
-    dock.emulator._worker.wake()
-    eventually(lambda: not dock.emulator._worker._wake.is_set())
+    dock.emulator.tasks.worker.wake()
+    eventually(lambda: not dock.emulator.tasks.worker._wake.is_set())
 
     assert GONE in reason(dock)
     assert dock.status(later) == "new"
@@ -88,8 +88,8 @@ def test_an_event_waits_for_an_absent_engine_without_spending_an_attempt(dock: D
     accept(dock)
     dock.eventually(lambda: count(dock, "invocation_released"))
     accept(dock)
-    dock.emulator._dispatcher.wake()
-    eventually(lambda: not dock.emulator._dispatcher._wake.is_set())
+    dock.emulator.tasks.dispatcher.wake()
+    eventually(lambda: not dock.emulator.tasks.dispatcher._wake.is_set())
 
     assert count(dock, "invocation_released") == 1
     dock.engine.silence = None
@@ -164,7 +164,7 @@ def test_an_engine_that_answers_and_fails_is_given_longer_and_longer_rests(
     with monkeypatch.context() as patch:
         patch.setattr(FakeEngine, "create", fail)
         task = dock.create_task()
-        watch = dock.emulator._watch
+        watch = dock.emulator.lambdas.watch
         dock.eventually(lambda: watch._strikes >= 2)
         assert count(dock, "task_claimed") <= 4
         assert "no space left on device" in reason(dock)
@@ -361,7 +361,7 @@ def test_an_event_whose_containers_vanish_each_time_is_not_tried_without_a_pause
 
     dock.eventually(lambda: count(dock, "invocation_postponed"))
     for tries in (2, 3):
-        dock.eventually(lambda: not dock.emulator._dispatcher.is_busy)
+        dock.eventually(lambda: not dock.emulator.tasks.dispatcher.is_busy)
         dock.advance(60)
         dock.eventually(lambda tries=tries: count(dock, "invocation_postponed") == tries)  # type: ignore[misc]
     assert len(inits) == 3
@@ -376,7 +376,7 @@ def crash_while_it_waits(first: Dock) -> str:
     first.engine.starting.clear()
     task_id = first.create_task()
     first.reach(task_id, "inProgress")
-    queue = first.emulator._queue
+    queue = first.emulator.tasks.queue
     first.eventually(lambda: queue._store.rows("SELECT 1 FROM task WHERE waiting = 1"))
     first.crash()
     return task_id
@@ -407,7 +407,7 @@ def test_a_task_that_waited_first_and_had_begun_when_its_server_died_does_not_ru
     first.deploy(handler)
     first.engine.starting.clear()
     task_id = first.create_task()
-    store = first.emulator._store
+    store = first.emulator.foundation.store
     first.eventually(lambda: store.rows("SELECT 1 FROM task WHERE waiting = 1"))
     first.engine.starting.set()
     first.eventually(lambda: runs)
@@ -424,7 +424,7 @@ def test_a_task_does_not_begin_before_that_is_written(
 ) -> None:
     runs: list[Json] = []
     dock.deploy(counted(runs))
-    mark, refused = dock.emulator._queue.mark, threading.Event()
+    mark, refused = dock.emulator.tasks.queue.mark, threading.Event()
 
     def refuse(task: Any, *, waiting: bool) -> bool:
         if not waiting and not refused.is_set():
@@ -433,10 +433,10 @@ def test_a_task_does_not_begin_before_that_is_written(
             raise OSError("disk is full")
         return mark(task, waiting=waiting)
 
-    monkeypatch.setattr(dock.emulator._queue, "mark", refuse)
+    monkeypatch.setattr(dock.emulator.tasks.queue, "mark", refuse)
     dock.engine.starting.clear()
     task_id = dock.create_task()
-    store = dock.emulator._store
+    store = dock.emulator.foundation.store
     dock.eventually(lambda: store.rows("SELECT 1 FROM task WHERE waiting = 1"))
     dock.engine.starting.set()
 

@@ -168,12 +168,12 @@ def test_a_webhook_is_not_told_twice_because_that_cannot_be_written(
 ) -> None:
     subscribe(dock, url=hook.url)
     with monkeypatch.context() as patch:
-        patch.setattr(dock.emulator._courier._outbox, "remove", _cannot_be_written)
+        patch.setattr(dock.emulator.tasks.webhook_sender._outbox, "remove", _cannot_be_written)
         dock.deploy(splinter)
         dock.finish(dock.create_task())
         dock.eventually(lambda: "write_postponed" in names_of(dock))
-        dock.emulator._courier.wake()
-        eventually(lambda: not dock.emulator._courier._wake.is_set())
+        dock.emulator.tasks.webhook_sender.wake()
+        eventually(lambda: not dock.emulator.tasks.webhook_sender._wake.is_set())
 
     dock.eventually(lambda: "event_delivered" in names_of(dock))
     assert len(hook.calls) == 1
@@ -217,7 +217,7 @@ def test_the_oldest_events_are_forgotten_unless_a_webhook_waits_for_them(
         ids.append(timed_dock.finish(timed_dock.create_task())["id"])
     timed_dock.eventually(lambda: len(hook.calls) == 3)
 
-    timed_dock.emulator._courier._outbox.prune(kept=1)
+    timed_dock.emulator.tasks.webhook_sender._outbox.prune(kept=1)
 
     assert [event["content"]["id"] for event in events(timed_dock)] == [ids[1], ids[3]]
 
@@ -317,12 +317,12 @@ def test_a_webhook_is_tried_three_times_and_no_more(timed_dock: Dock, hook: Hook
 def take_over(dock: Dock) -> WebhookSender:
     """In place of the server's courier, one that goes only when it is told to."""
     emulator = dock.emulator
-    emulator._courier.stop()
+    emulator.tasks.webhook_sender.stop()
     return WebhookSender(
-        outbox=emulator._courier._outbox,
-        unwritten=emulator._unwritten,
+        outbox=emulator.tasks.webhook_sender._outbox,
+        unwritten=emulator.tasks.unwritten,
         own_ports=(),
-        clock=emulator._clock,
+        clock=emulator.foundation.clock,
         notices=emulator.notices,
     )
 
@@ -362,7 +362,7 @@ def test_what_a_crash_kept_from_a_webhook_it_is_told_after_the_next_start(
     first = start_dock()
     first.deploy(splinter)
     subscribe(first, url=hook.url)
-    first.emulator._courier.stop()
+    first.emulator.tasks.webhook_sender.stop()
     first.finish(first.create_task())
     first.crash()
     before = len(hook.calls)

@@ -42,7 +42,7 @@ def send_event(dock: Dock) -> requests.Response:
 
 @contextmanager
 def lock_of_another_program(dock: Dock) -> Iterator[None]:
-    path = dock.emulator._data / DATABASE
+    path = dock.emulator.foundation.data / DATABASE
     with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
@@ -106,7 +106,7 @@ def test_a_server_whose_database_is_gone_is_refused_and_all_code_stays(
 ) -> None:
     dock.deploy(lambda *_: None)
     dock.stop()
-    data = dock.emulator._data
+    data = dock.emulator.foundation.data
     code = sorted((data / "code").iterdir())
     (data / DATABASE).unlink()
     if is_there:
@@ -123,7 +123,7 @@ def test_damage_that_is_met_while_the_server_runs_is_told_and_nothing_is_removed
     dock: Dock,
 ) -> None:
     dock.deploy(lambda *_: None)
-    path = dock.emulator._data / DATABASE
+    path = dock.emulator.foundation.data / DATABASE
     with closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         (root,) = other.execute("SELECT rootpage FROM sqlite_master WHERE name = 'task'").fetchone()
@@ -131,7 +131,7 @@ def test_damage_that_is_met_while_the_server_runs_is_told_and_nothing_is_removed
     with path.open("r+b") as file:
         file.seek((root - 1) * page)
         file.write(b"\xff" * page)
-    code = sorted((dock.emulator._data / "code").iterdir())
+    code = sorted((dock.emulator.foundation.data / "code").iterdir())
 
     created, executed = dock.post("/", {"functionName": NAME}), dock.execute()
 
@@ -140,4 +140,4 @@ def test_damage_that_is_met_while_the_server_runs_is_told_and_nothing_is_removed
         assert f"{DATABASE} is damaged" in answer.json()["message"]
     assert troubles(dock) == ["database"]
     assert ".recover" in reason(dock)
-    assert sorted((dock.emulator._data / "code").iterdir()) == code
+    assert sorted((dock.emulator.foundation.data / "code").iterdir()) == code

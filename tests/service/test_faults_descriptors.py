@@ -22,9 +22,7 @@ CALLERS = 60
 SERVER = """
 import logging, sys, threading
 from pathlib import Path
-from emulator.identity import passwords
 from tests.support.builders import Dock
-passwords._COST = 2**7
 logging.basicConfig(level="WARNING", stream=sys.stderr)
 dock = Dock(Path(sys.argv[1]))
 print(dock.emulator.port, flush=True)

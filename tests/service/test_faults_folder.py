@@ -47,7 +47,7 @@ def replace(folder: Path) -> None:
 def test_of_a_data_folder_that_is_lost_everybody_is_told(dock: Dock, harm, words: str) -> None:  # type: ignore[no-untyped-def]
     dock.deploy(lambda *_: None)
 
-    harm(dock.emulator._data)
+    harm(dock.emulator.foundation.data)
 
     reason = dock.eventually(lambda: told(dock))
     assert words in reason
@@ -59,7 +59,7 @@ def test_of_a_data_folder_that_is_lost_everybody_is_told(dock: Dock, harm, words
 def test_what_was_accepted_is_in_the_folder_wherever_it_was_moved(dock: Dock) -> None:
     dock.deploy(lambda *_: None)
     accepted = [dock.create_task(startTimestamp="2999-01-01T00:00:00.000Z") for _ in range(3)]
-    data = dock.emulator._data
+    data = dock.emulator.foundation.data
     moved = data.with_name("moved")
 
     data.rename(moved)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,8 +19,9 @@ from emulator.base.errors import StartupError
 from emulator.base.notices import Notices
 from emulator.base.settings import Settings
 from emulator.base.timing.closing import Part, close_all
-from emulator.server import app as composition
+from emulator.base.timing.limits import Limits
 from emulator.server.app import Emulator
+from emulator.server.parts import build_tasks, build_web
 from emulator.tasks.events import webhook_client
 from emulator.tasks.events.reach import Reach
 from tests.support.builders import DATABASE, Dock, StartDock, eventually, recorded
@@ -38,20 +40,20 @@ def is_free(data: Path) -> bool:
 
 
 PARTS: dict[str, Callable[[Emulator], tuple[Any, str]]] = {
-    "scheduler": lambda emulator: (emulator._scheduler, "stop"),
-    "worker": lambda emulator: (emulator._worker, "stop"),
-    "dispatcher": lambda emulator: (emulator._dispatcher, "stop"),
-    "what runs": lambda emulator: (emulator._worker, "await_idle"),
+    "scheduler": lambda emulator: (emulator.tasks.scheduler, "stop"),
+    "worker": lambda emulator: (emulator.tasks.worker, "stop"),
+    "dispatcher": lambda emulator: (emulator.tasks.dispatcher, "stop"),
+    "what runs": lambda emulator: (emulator.tasks.worker, "await_idle"),
     "containers": lambda emulator: (emulator.pool, "stop"),
-    "keeper": lambda emulator: (emulator._keeper, "stop"),
-    "courier": lambda emulator: (emulator._courier, "stop"),
-    "rescuer": lambda emulator: (emulator._rescuer, "stop"),
-    "listener": lambda emulator: (emulator._public, "stop"),
-    "requests": lambda emulator: (emulator._wsgi, "stop"),
-    "reactor": lambda emulator: (emulator._reactor, "stop"),
-    "scribe": lambda emulator: (emulator._scribe, "stop"),
-    "engine": lambda emulator: (emulator._engine, "close"),
-    "database": lambda emulator: (emulator._store, "close"),
+    "keeper": lambda emulator: (emulator.lambdas.reaper, "stop"),
+    "courier": lambda emulator: (emulator.tasks.webhook_sender, "stop"),
+    "rescuer": lambda emulator: (emulator.tasks.rescuer, "stop"),
+    "listener": lambda emulator: (emulator.web.listener, "stop"),
+    "requests": lambda emulator: (emulator.web.wsgi, "stop"),
+    "reactor": lambda emulator: (emulator.foundation.reactor, "stop"),
+    "scribe": lambda emulator: (emulator.tasks.log_flusher, "stop"),
+    "engine": lambda emulator: (emulator.foundation.engine, "close"),
+    "database": lambda emulator: (emulator.foundation.store, "close"),
 }
 
 
@@ -67,7 +69,7 @@ def test_whichever_part_of_a_stop_fails_the_others_are_ended(
 
     failed = [facts["part"] for name, facts in dock.notices if name == "part_not_ended"]
     assert part in failed
-    assert all(each.fileno() == -1 for each in dock.emulator._sockets)
+    assert all(each.fileno() == -1 for each in dock.emulator.foundation.sockets)
     with contextlib.suppress(RuntimeError):  # what it needs has been ended, too
         really(0.0) if part in ("requests", "what runs") else really()
     assert is_free(tmp_path / "data")
@@ -106,7 +108,7 @@ def test_a_stop_does_not_wait_for_the_name_of_a_webhook(
 
     assert not answer.is_set()  # and the name never came
     answer.set()
-    with closing(sqlite3.connect(dock.emulator._data / DATABASE)) as database:
+    with closing(sqlite3.connect(dock.emulator.foundation.data / DATABASE)) as database:
         assert database.execute("SELECT attempts FROM delivery").fetchall() == [(0,)]
 
 
@@ -127,9 +129,9 @@ def test_after_a_stop_every_task_is_in_the_database_file_itself(dock: Dock) -> N
 
     dock.stop()
 
-    log = dock.emulator._data / f"{DATABASE}-wal"
+    log = dock.emulator.foundation.data / f"{DATABASE}-wal"
     assert not log.exists() or not log.stat().st_size
-    with closing(sqlite3.connect(dock.emulator._data / DATABASE)) as database:
+    with closing(sqlite3.connect(dock.emulator.foundation.data / DATABASE)) as database:
         query = "SELECT id FROM task WHERE status = 'complete'"
         assert {id for (id,) in database.execute(query)} == tasks
 
@@ -137,8 +139,7 @@ def test_after_a_stop_every_task_is_in_the_database_file_itself(dock: Dock) -> N
 def test_requests_that_still_run_cannot_write_where_another_server_may_be(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(composition, "_REQUESTS", 0.05)
-    dock = start_dock()
+    dock = start_dock(limits=Limits(stop_requests=0.05))
     dock.deploy(lambda *_: None)
     inside, go, ended = threading.Event(), threading.Event(), []
     really = dock.emulator.catalog.update
@@ -178,14 +179,16 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-@pytest.mark.parametrize("part", ["Worker", "Report", "Wsgi"])
+@pytest.mark.parametrize(
+    ("builder", "part"), [(build_tasks, "Worker"), (build_web, "Report"), (build_web, "Wsgi")]
+)
 def test_a_server_that_cannot_be_put_together_holds_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, builder: ModuleType, part: str
 ) -> None:
     before = descriptors()
 
     with monkeypatch.context() as broken:
-        broken.setattr(composition, part, boom)
+        broken.setattr(builder, part, boom)
         with pytest.raises(RuntimeError, match="boom"):
             Dock(tmp_path)
 
@@ -209,7 +212,7 @@ def test_a_server_that_cannot_start_holds_nothing(
 
 def test_damage_that_a_start_meets_is_told_without_a_traceback(dock: Dock) -> None:
     dock.stop()
-    data = dock.emulator._data
+    data = dock.emulator.foundation.data
     with closing(sqlite3.connect(data / DATABASE)) as database:
         database.execute("DROP TABLE function")
         database.commit()

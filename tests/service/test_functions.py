@@ -494,9 +494,9 @@ def test_what_takes_the_place_of_an_images_settings_is_kept_and_changed(
     kept = catalog.get("oak")
     changed = catalog.update("oak", image_config=ImageConfig(command=()))
 
-    assert (kept.image_config, kept.version) == (config, made.version)
+    assert (kept.image_config, kept.fingerprint) == (config, made.fingerprint)
     assert catalog.get("oak").image_config == ImageConfig(command=())
-    assert changed.version != kept.version
+    assert changed.fingerprint != kept.fingerprint
     assert catalog.update("oak", image="oak:2").image_config == ImageConfig(command=())
     assert catalog.update("oak", image_config=None).image_config is None
 

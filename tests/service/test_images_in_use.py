@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 
 from emulator.base.errors import ImageNotAvailable
-from emulator.engines.source import Found
+from emulator.engines.images import Found
 from emulator.lambdas.environment.images_in_use import ImagesInUse
 from emulator.lambdas.functions.function import Function
 from emulator.testing.clock import NOON

@@ -92,7 +92,7 @@ def test_a_failed_event_is_tried_again_after_one_minute_and_after_two(timed_dock
     for seconds, expected in ((59, 1), (1, 2), (119, 2), (1, 3), (600, 3)):
         dock.advance(seconds)
         attempts(dock, expected)
-        dock.eventually(lambda: not dock.emulator._dispatcher.is_busy)
+        dock.eventually(lambda: not dock.emulator.tasks.dispatcher.is_busy)
         assert len(seen) == expected
 
     assert len(set(seen)) == 1
@@ -102,20 +102,20 @@ def test_a_failed_event_is_tried_again_after_one_minute_and_after_two(timed_dock
 def test_giving_up_an_event_that_cannot_be_written_is_not_tried_without_a_pause(
     dock: Dock, aws: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backlog, refused = dock.emulator._dispatcher._backlog, Event()
+    backlog, refused = dock.emulator.tasks.event_queue, Event()
 
     def refuse(_: Any) -> None:
         refused.set()
         raise StorageError("the disk is full")
 
-    monkeypatch.setattr(dock.emulator._dispatcher, "_held", lambda: True)
+    monkeypatch.setattr(dock.emulator.tasks.dispatcher, "_held", lambda: True)
     dock.deploy(lambda *_: None)
     aws.invoke(FunctionName=NAME, InvocationType="Event")
     aws.delete_function(FunctionName=NAME)
     with monkeypatch.context() as patch:
         patch.setattr(backlog, "remove", refuse)
-        patch.setattr(dock.emulator._dispatcher, "_held", lambda: False)
-        dock.emulator._dispatcher.wake()
+        patch.setattr(dock.emulator.tasks.dispatcher, "_held", lambda: False)
+        dock.emulator.tasks.dispatcher.wake()
         assert refused.wait(LIMIT)
         dock.eventually(dock.emulator.health.troubles)
         assert [each.name for each in dock.emulator.health.troubles()] == ["results"]
@@ -153,7 +153,7 @@ def test_an_event_that_succeeds_at_last_is_done(timed_dock: Dock) -> None:
     attempts(dock, 2)
 
     assert len(facts(dock, "invocation_completed")) == 1
-    assert dock.emulator._dispatcher._backlog.next_due() is None
+    assert dock.emulator.tasks.event_queue.next_due() is None
 
 
 def test_what_could_not_be_started_spends_no_attempt_and_expires_after_six_hours(
@@ -180,18 +180,18 @@ def test_an_event_whose_ending_cannot_be_written_is_not_run_again(
 ) -> None:
     runs: list[Any] = []
     dock.deploy(lambda event, runtime: runs.append(event))
-    unwritten = dock.emulator._unwritten
+    unwritten = dock.emulator.tasks.unwritten
 
     def full(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(dock.emulator._dispatcher._backlog, "remove", full)
+        patch.setattr(dock.emulator.tasks.event_queue, "remove", full)
         aws.invoke(FunctionName=NAME, InvocationType="Event")
         eventually(lambda: unwritten.owners)
         for _ in range(3):  # it has a place, and time
-            dock.emulator._dispatcher.wake()
-            eventually(lambda: not dock.emulator._dispatcher._wake.is_set())
+            dock.emulator.tasks.dispatcher.wake()
+            eventually(lambda: not dock.emulator.tasks.dispatcher._wake.is_set())
 
     eventually(lambda: facts(dock, "invocation_completed"))
     assert len(runs) == 1
@@ -205,7 +205,7 @@ def test_an_event_is_run_also_when_the_clock_is_set_back(
     clock = ManualClock()
     dock = start_dock(clock=clock)
     dock.deploy(echo)
-    dock.emulator._dispatcher.stop()  # before it has taken it
+    dock.emulator.tasks.dispatcher.stop()  # before it has taken it
     timed_client(dock).invoke(FunctionName=NAME, InvocationType="Event")
     dock.stop()
 
@@ -229,7 +229,7 @@ def test_a_retry_is_due_also_when_the_clock_is_set_back_far(timed_dock: Dock) ->
 
     assert isinstance(dock.clock, ManualClock)
     dock.clock.set(dock.clock.now() - timedelta(hours=1))
-    dock.emulator._dispatcher.wake()
+    dock.emulator.tasks.dispatcher.wake()
 
     attempts(dock, 2)
 

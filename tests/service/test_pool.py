@@ -10,7 +10,7 @@ import pytest
 
 from emulator.base.timing.limits import Limits
 from emulator.engines.ending import ProgramExit
-from emulator.engines.source import Found
+from emulator.engines.images import Found
 from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.functions.function import Function
 from emulator.testing.clock import ManualClock
@@ -42,8 +42,9 @@ def test_a_container_is_started_with_what_its_function_needs(dock: Dock) -> None
 
     (spec,), (program,) = dock.engine.started, dock.engine.ran
     assert (spec.image, spec.memory, program.arguments) == ("fake", 256, ("walnut-table",))
-    assert spec.code is not None
-    assert (spec.code / "lib" / "index.py").read_text() == "wood = 'walnut'"
+    code = spec.source_of("/var/task")
+    assert code is not None
+    assert (code / "lib" / "index.py").read_text() == "wood = 'walnut'"
     assert (
         program.environment.items()
         >= {
@@ -65,7 +66,7 @@ def test_an_image_runs_with_its_own_command(dock: Dock) -> None:
     assert dock.execute("oak-chair").json()["result"] == "sat on"
 
     (spec,), (program,) = dock.engine.started, dock.engine.ran
-    assert (program.entrypoint, program.arguments, spec.code) == (None, None, None)
+    assert (program.entrypoint, program.arguments, spec.mounts) == (None, None, ())
 
 
 def test_a_start_that_fails_is_tried_anew_by_the_next_invocation(dock: Dock) -> None:
@@ -353,10 +354,10 @@ def test_an_idle_environment_is_frozen_and_thawed_before_it_is_offered_an_event(
     (id,) = dock.engine.containers
 
     clock.advance(4.9)
-    dock.emulator._keeper.run_once()
+    dock.emulator.lambdas.reaper.run_once()
     before = dock.states()
     clock.advance(0.1)
-    dock.emulator._keeper.run_once()
+    dock.emulator.lambdas.reaper.run_once()
     frozen = dock.states()
     dock.eventually(lambda: dock.engine.calls)  # the server's own keeper may have come first
     calls = dock.execute().json()["result"]
@@ -406,7 +407,7 @@ def test_as_many_environments_as_are_kept_warm_do_not_expire(
         dock.finish(task)
 
     clock.advance(6000)
-    dock.emulator._keeper.run_once()
+    dock.emulator.lambdas.reaper.run_once()
 
     dock.eventually(lambda: len(dock.engine.containers) == 2)
     dock.eventually(lambda: dock.states() == ["frozen", "frozen"])
@@ -431,7 +432,7 @@ def test_an_environment_that_works_is_not_frozen(start_dock: StartDock, clock: M
     dock.eventually(lambda: gate.waiting)
 
     clock.advance(60)
-    dock.emulator._keeper.run_once()
+    dock.emulator.lambdas.reaper.run_once()
 
     assert dock.states() == ["busy"]
     assert dock.engine.calls == []
@@ -447,10 +448,10 @@ def test_an_environment_that_idles_for_long_is_removed(
 
     for seconds in (5, 594):
         clock.advance(seconds)
-        dock.emulator._keeper.run_once()
+        dock.emulator.lambdas.reaper.run_once()
     before = dock.states()
     clock.advance(6)
-    dock.emulator._keeper.run_once()
+    dock.emulator.lambdas.reaper.run_once()
 
     assert before == ["frozen"]
     dock.eventually(lambda: dock.states() == [])
@@ -555,14 +556,14 @@ def test_slow_pulls_hold_up_no_environment_that_is_there(
     dock.deploy(lambda event, runtime: "done")
     dock.execute()
     dock.eventually(lambda: dock.states() == ["frozen"])
-    image_of = dock.pool.attendant._outfitter._image_of
+    image_of = dock.pool.operations._provisioner._image_of
 
     def pull(function: Function) -> Found:
         if function.name == "oak-chair" and not pulled.wait(LIMIT):
             raise TimeoutError("the other function was held up")
         return image_of(function)
 
-    monkeypatch.setattr(dock.pool.attendant._outfitter, "_image_of", pull)
+    monkeypatch.setattr(dock.pool.operations._provisioner, "_image_of", pull)
     dock.deploy(lambda event, runtime: None, "oak-chair")
     tasks = [dock.create_task("oak-chair") for _ in range(3)]
     dock.eventually(lambda: dock.states().count("starting") == 3)

@@ -37,7 +37,7 @@ OWNED = ("task", "task_tag", "api_request", "invocation", "task_log", "event")
 
 def tidy(dock: Dock, *, pieces: int = 10_000) -> int:
     """Has the retention do its work now, piece by piece; how many pieces that were."""
-    retention = dock.emulator._retention
+    retention = dock.emulator.tasks.retention
     retention.stop()
     for done in range(pieces):
         if retention.run_once() >= 1:
@@ -48,7 +48,7 @@ def tidy(dock: Dock, *, pieces: int = 10_000) -> int:
 def count(dock: Dock, *tables: str) -> dict[str, int]:
     counts = {}
     for table in tables:
-        ((counts[table],),) = dock.emulator._store.rows(f"SELECT COUNT(*) FROM {table}")
+        ((counts[table],),) = dock.emulator.foundation.store.rows(f"SELECT COUNT(*) FROM {table}")
     return {table: number for table, number in counts.items() if number}
 
 
@@ -251,7 +251,7 @@ def fill(dock: Dock, tasks: int) -> list[str]:
 
 
 def test_of_too_large_a_database_the_oldest_are_forgotten(small: Dock) -> None:
-    small.emulator._retention.stop()  # what is too much waits until it is tidied
+    small.emulator.tasks.retention.stop()  # what is too much waits until it is tidied
     ids = fill(small, 30)
     small.advance(60)
     assert stored(small)["size"] > stored(small)["limit"] == 1024 * 1024
@@ -333,7 +333,7 @@ def test_a_piece_is_short_and_a_long_log_takes_many(timed_dock: Dock) -> None:
     task = dock.create_task()
     dock.finish(task)
     dock.eventually(lambda: len(dock.logs(task)) >= 3000)
-    dock.emulator._retention.stop()
+    dock.emulator.tasks.retention.stop()
     dock.advance(31 * DAY)
 
     tidy(dock, pieces=1)
@@ -350,8 +350,8 @@ def test_lines_that_a_crash_has_left_without_their_owner_go_too(
 ) -> None:
     dock = start_dock(clock=clock)
     task = one_of_each(dock)
-    dock.emulator._retention.stop()
-    dock.emulator._store.change("DELETE FROM task WHERE id = ?", (task,))
+    dock.emulator.tasks.retention.stop()
+    dock.emulator.foundation.store.change("DELETE FROM task WHERE id = ?", (task,))
     dock.stop()
 
     again = start_dock(clock=clock)
@@ -359,7 +359,7 @@ def test_lines_that_a_crash_has_left_without_their_owner_go_too(
     again.advance(DAY)
     tidy(again)
 
-    ((lines,),) = again.emulator._store.rows(
+    ((lines,),) = again.emulator.foundation.store.rows(
         "SELECT COUNT(*) FROM task_log WHERE task_id = ?", (task,)
     )
     assert lines == 0
@@ -419,7 +419,7 @@ def test_lines_of_what_cannot_be_written_yet_are_not_taken_for_lost(
         caller = call_talker(dock, gate)
         gate.open()
         caller.join()
-        dock.eventually(lambda: dock.emulator._unwritten.owners)
+        dock.eventually(lambda: dock.emulator.tasks.unwritten.owners)
         for _ in range(3):  # hours, and not all at once: that would be a clock that was set
             dock.advance(40 * 60.0)
             tidy(dock)
@@ -469,7 +469,7 @@ def test_it_works_by_itself_while_the_server_serves(
     task = one_of_each(dock)
     clock.advance(31 * DAY)
 
-    dock.emulator._retention.wake()
+    dock.emulator.tasks.retention.wake()
 
     eventually(lambda: not known(dock, task))
     eventually(lambda: count(dock, *OWNED) == {})
@@ -480,7 +480,7 @@ def test_a_database_that_refuses_is_told_and_works_again_later(
 ) -> None:
     dock = timed_dock
     one_of_each(dock)
-    dock.emulator._retention.stop()
+    dock.emulator.tasks.retention.stop()
     dock.advance(31 * DAY)
     with monkeypatch.context() as patch:
         patch.setattr(Retention, "_remove", _refuse)
@@ -503,7 +503,7 @@ def _refuse(*_: Any) -> None:
 def test_code_of_before_an_update_is_removed_an_hour_later(timed_dock: Dock) -> None:
     dock = timed_dock
     dock.deploy(echo)
-    folder = dock.emulator._data / "code"
+    folder = dock.emulator.foundation.data / "code"
     (old,) = (path for path in folder.iterdir() if path.is_dir())
     tidy(dock)
 

@@ -269,7 +269,7 @@ def set_clock(dock: Dock, seconds: float) -> None:
     """To so much after noon; no time passes."""
     assert isinstance(dock.clock, ManualClock)
     dock.clock.set(NOON + timedelta(seconds=seconds))
-    dock.emulator._scheduler.wake()
+    dock.emulator.tasks.scheduler.wake()
     dock.advance(0)
 
 
@@ -326,7 +326,7 @@ def test_forward_and_back_again_makes_no_run_twice(timed_dock: Dock) -> None:
     timed_dock.eventually(lambda: runs(timed_dock) == [iso(0)])
 
     set_clock(timed_dock, HOUR)
-    timed_dock.emulator._worker.wake()
+    timed_dock.emulator.tasks.worker.wake()
     for task in timed_dock.get("/").json()["data"]:
         timed_dock.finish(task["id"])  # one that waits is brought forward: see test_queue.py
     set_clock(timed_dock, 1)

@@ -69,11 +69,12 @@ def make_up(dock: Dock) -> None:
 
 
 def say_what(event: Json, runtime: Runtime) -> object:
-    assert runtime.spec.code is not None
+    code = runtime.spec.source_of("/var/task")
+    assert code is not None
     return {
         "container": runtime.spec.name,
         "memory": runtime.program.environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"],
-        "code": (runtime.spec.code / "lib" / "index.py").read_text(),
+        "code": (code / "lib" / "index.py").read_text(),
     }
 
 
@@ -319,7 +320,9 @@ def test_links_in_code_from_the_stock_are_links(stocked: Dock) -> None:
     result = stocked.execute().json()["result"]
 
     assert (result["container"], result["code"]) == (prepared.spec.name, "wood = 'walnut'")
-    links = {path.name for path in prepared.spec.code.rglob("*") if path.is_symlink()}
+    links = {
+        path.name for path in prepared.spec.source_of("/var/task").rglob("*") if path.is_symlink()
+    }
     assert links == {"index.py", "machine"}
 
 
@@ -338,7 +341,7 @@ def test_code_that_cannot_be_looked_at_does_not_come_from_the_stock(
 ) -> None:
     stocked.deploy(lambda event, runtime: runtime.spec.name)
     (prepared,) = await_stock(stocked)
-    stocked.emulator._code._light.clear()  # as after a start
+    stocked.emulator.foundation.code._light.clear()  # as after a start
     with monkeypatch.context() as patch:
         patch.setattr("os.scandir", _fail)
         assert stocked.execute().json()["result"] != prepared.spec.name
@@ -362,7 +365,7 @@ def test_nothing_is_left_after_a_stop(stocked: Dock, tmp_path: Path) -> None:
     stocked.deploy(lambda event, runtime: None)
     stocked.execute()
     await_stock(stocked)
-    code = stocked.emulator._data / "code"
+    code = stocked.emulator.foundation.data / "code"
     assert list(code.glob(".staged-*"))
 
     stocked.stop()
@@ -405,13 +408,13 @@ def test_what_has_lost_its_room_while_its_image_was_fetched_is_not_made(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dock, made = start_dock(prewarm=1, memory_budget=200), Event()
-    prepare = dock.pool.attendant._outfitter.prepare
+    prepare = dock.pool.operations._provisioner.prepare
 
     def prepare_later(*args: Any) -> ContainerSpec:
         made.wait(LIMIT)
         return prepare(*args)
 
-    monkeypatch.setattr(dock.pool.attendant._outfitter, "prepare", prepare_later)
+    monkeypatch.setattr(dock.pool.operations._provisioner, "prepare", prepare_later)
     dock.deploy(lambda event, runtime: "done")
     dock.eventually(lambda: dock.pool._stock._making)
     dock.deploy(lambda event, runtime: "done", "oak-chair", memoryLimit=150)
@@ -467,7 +470,7 @@ def test_a_fault_while_one_is_prepared_is_told_and_not_tried_all_the_time(
     def fail(*_: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(stocked.pool.attendant._outfitter, "prepare", fail)
+    monkeypatch.setattr(stocked.pool.operations._provisioner, "prepare", fail)
     stocked.deploy(lambda event, runtime: "done")
     stocked.eventually(lambda: any(name == "stock_failed" for name, _ in stocked.notices))
 
@@ -484,7 +487,7 @@ def test_a_prepared_container_that_gets_no_code_is_removed_and_fails_one_call_al
     stocked.deploy(lambda event, runtime: "done")
     (prepared,) = await_stock(stocked)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stocked.pool.attendant._outfitter, "assign", _fail)
+        patch.setattr(stocked.pool.operations._provisioner, "assign", _fail)
         assert stocked.execute().status_code == 400
 
     stocked.eventually(lambda: prepared.id not in stocked.engine.containers)
@@ -496,7 +499,7 @@ def test_a_prepared_container_that_gets_no_code_is_removed_and_fails_one_call_al
 def test_a_container_that_ends_while_it_gets_its_code_fails_no_task(
     stocked: Dock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill = stocked.emulator._code.fill
+    fill = stocked.emulator.foundation.code.fill
     ended: list[str] = []
 
     def end_first(id: str, digest: str) -> None:
@@ -506,7 +509,7 @@ def test_a_container_that_ends_while_it_gets_its_code_fails_no_task(
             stocked.eventually(lambda: id not in {slot.id for slot in stocked.pool.snapshot()})
         fill(id, digest)
 
-    monkeypatch.setattr(stocked.emulator._code, "fill", end_first)
+    monkeypatch.setattr(stocked.emulator.foundation.code, "fill", end_first)
     stocked.deploy(lambda *_: "done")
     (prepared,) = await_stock(stocked)
 
@@ -528,7 +531,7 @@ def test_a_full_disk_while_a_container_gets_its_code_fails_no_task(
 
     stocked.deploy(lambda *_: "done")
     await_stock(stocked)
-    monkeypatch.setattr(stocked.emulator._code, "fill", refuse)
+    monkeypatch.setattr(stocked.emulator.foundation.code, "fill", refuse)
 
     task = stocked.finish(stocked.create_task())
 

@@ -12,9 +12,9 @@ from contextlib import closing
 
 import pytest
 
+from emulator.base.timing.limits import Limits
 from emulator.lambdas.outcome import Answer
-from emulator.web.http import connection_limit
-from emulator.web.http.connection_limit import MAX_CONNECTIONS, Peer
+from emulator.web.http.connection_limit import A_FEW, MAX_CONNECTIONS, Peer
 from tests.support.builders import Dock, Gate, StartDock, zip_of
 from tests.support.fake_engine import FakeContainer, serve
 from tests.support.wire import API, OK, Wire, invocations
@@ -93,8 +93,13 @@ def _function_of(container: FakeContainer) -> str:
 
 
 @pytest.fixture
-def yard(start_dock: StartDock) -> Iterator[Yard]:
-    yard = Yard(start_dock())
+def limits() -> Limits:
+    return Limits()
+
+
+@pytest.fixture
+def yard(start_dock: StartDock, limits: Limits) -> Iterator[Yard]:
+    yard = Yard(start_dock(limits=limits))
     yield yard
     yard.close()
 
@@ -218,17 +223,14 @@ def test_who_closes_connections_is_served_again(yard: Yard) -> None:
     yard.dock.eventually(greedy.is_served)
 
 
-def test_a_function_over_its_limit_is_refused_while_others_are_served(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection_limit, "MAX_CONNECTIONS", 10)
-    monkeypatch.setattr(connection_limit, "MAX_OF_A_FUNCTION", 20)
+@pytest.mark.parametrize("limits", [Limits(connections=10, connections_of_function=20)])
+def test_a_function_over_its_limit_is_refused_while_others_are_served(yard: Yard) -> None:
     first, second, third = yard.of("greedy", 3)
     (neighbour,) = yard.of("neighbour")
     first.hold(10)
     second.hold(10)
 
-    third.hold(connection_limit.A_FEW)
+    third.hold(A_FEW)
     assert not third.is_served()
 
     neighbour.hold(10)
@@ -240,12 +242,12 @@ def test_a_function_over_its_limit_is_refused_while_others_are_served(
 def test_who_is_nobodys_is_counted_by_itself(yard: Yard) -> None:
     """As a container would be whose function is not known."""
     (neighbour,) = yard.of("neighbour")
-    switchboard = yard.dock.emulator._switchboard
+    switchboard = yard.dock.emulator.web.switchboard
     lines = []
     for number in range(3):
         near, far = socket.socketpair()
         far.setblocking(False)
-        yard.dock.emulator._reactor.call(
+        yard.dock.emulator.foundation.reactor.call(
             switchboard.lead, Peer("", environment=f"e{number}"), "t", far
         )
         lines.append(Wire(near, TASK_SERVICE))

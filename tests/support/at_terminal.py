@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from tests.support.live import REPOSITORY
 
 _SECONDS = 60.0
+_WISHES = frozenset(("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE"))
+"""Variables by which people say how output is to look: https://no-color.org, rich's and others'."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,11 @@ class Seen:
 
 
 def at_terminal(*words: str, typed: str = "", variables: Mapping[str, str] | None = None) -> Seen:
-    """`taskdock` with these words, all its streams a terminal; `typed` waits there already."""
+    """`taskdock` with these words, all its streams a terminal; `typed` waits there already.
+
+    It is the same terminal wherever the tests run: CI, such as ours, may say that it wants no
+    colours. `variables` are added to those of this process that are left.
+    """
     ours, its = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, str(REPOSITORY / "cli.py"), *words],
@@ -32,7 +38,7 @@ def at_terminal(*words: str, typed: str = "", variables: Mapping[str, str] | Non
         stdout=its,
         stderr=its,
         start_new_session=True,
-        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "200", **(variables or {})},
+        env={**_usual_variables(), **(variables or {})},
     )
     os.close(its)
     try:
@@ -44,6 +50,15 @@ def at_terminal(*words: str, typed: str = "", variables: Mapping[str, str] | Non
         os.close(ours)
         process.kill()
         process.wait()
+
+
+def _usual_variables() -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _WISHES and not name.startswith("TASKDOCK_")
+    }
+    return {**kept, "TERM": "xterm-256color", "COLUMNS": "200"}
 
 
 def _read(terminal: int) -> str:

@@ -9,6 +9,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,11 +18,12 @@ import pytest
 import requests
 from flask import Flask
 
+from emulator.base.errors import StorageError
 from emulator.base.notices import Notice, Notices
 from emulator.base.settings import Settings
 from emulator.base.timing.clock import Clock
 from emulator.base.timing.limits import Limits
-from emulator.engines.source import Found
+from emulator.engines.images import Found
 from emulator.lambdas.functions.function import Function
 from emulator.server.app import Emulator
 from emulator.store.database import Store
@@ -36,6 +38,7 @@ T = TypeVar("T")
 
 FINAL = ("complete", "failed", "retried", "canceled")
 DATABASE = "taskdock.db"
+PASSWORD_COST = 2**7  # half of what a first start costs is the hash of a password
 LIMIT = 30.0  # seconds that anything here may take, on a machine that has much else to do
 _POLL = 0.005
 
@@ -116,6 +119,8 @@ class Dock:
         if not (data_dir / DATABASE).exists():
             data_dir.mkdir(parents=True, exist_ok=True)
             (data_dir / DATABASE).write_bytes(_new_database())
+        if limits.password_cost == Limits().password_cost:
+            limits = replace(limits, password_cost=PASSWORD_COST)
         settings = {"freeze_after": 3600.0, "stop_grace": 5.0, "prewarm": 0, **settings}
         self.emulator = Emulator(
             Settings(port=0, data_dir=data_dir, **settings),
@@ -137,18 +142,15 @@ class Dock:
             self.emulator.stop(grace)
 
     def crash(self) -> None:
-        """As if its process had been killed: it takes no task, and ends none that it holds."""
-        self.emulator._scheduler.stop()
-        self.emulator._courier.stop()
-        self.emulator._retention.stop()
-        self.emulator._dispatcher.stop()
-        self.emulator._worker.stop()
-        self.emulator._rescuer.stop()
-        self.emulator._queue._server = "dead"
-        for table in ("task", "backlog", "delivery", "schedule"):  # none of its endings counts
-            held = "claimed_by IS NOT NULL"
-            self.emulator._store.change(f"UPDATE {table} SET claimed_by = 'dead' WHERE {held}")
-        self.emulator._folder.close()
+        """As if its process had been killed: it takes no task, and writes nothing any more."""
+        self.emulator.foundation.store.refuse(StorageError("this server has crashed"))
+        tasks = self.emulator.tasks
+        for loop in (
+            *(tasks.scheduler, tasks.webhook_sender, tasks.retention),
+            *(tasks.dispatcher, tasks.worker),
+        ):
+            loop.stop()
+        self.emulator.foundation.folder.close()
 
     # What callers do
 

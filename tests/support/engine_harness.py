@@ -19,14 +19,16 @@ import docker
 from emulator.base import ids
 from emulator.base.timing.reactor import Reactor
 from emulator.engines.docker.engine import DockerEngine
-from emulator.engines.docker.passages.passages import Passages, usual
+from emulator.engines.docker.transports.transports import Transports, usual_transports
 from emulator.engines.ending import ProgramExit
 from emulator.engines.engine import Container, ContainerSpec, Engine, Program
+from emulator.engines.launcher.acceptor import CallLimits
 from emulator.engines.linux.scratch_disk import Scratch
 from tests.support.builders import eventually
 from tests.support.fake_engine import FakeEngine, FakeProgram, Runtime
 
 LABEL = "dev.taskdock.test"
+CODE = "/var/task"
 BELL = 9003  # the port where containers ring
 LIMIT = 30.0  # seconds that anything here may take
 
@@ -232,13 +234,20 @@ class DockerHarness:
         image: str,
         doors: Path,
         scratch: Scratch | None = None,
-        passages: Passages = usual,
+        *,
+        transports: Transports = usual_transports,
+        calls: CallLimits = CallLimits(),  # noqa: B008 - frozen
     ) -> None:
         self._api = client.api
         self._image = image
         self.warnings: list[str] = []
         self.engine: Engine = DockerEngine(
-            client, doors, scratch=scratch, warn=self.warnings.append, passages=passages
+            client,
+            doors,
+            scratch=scratch,
+            warn=self.warnings.append,
+            transports=transports,
+            calls=calls,
         )
         self.reactor = _started()
         self.bell = Doorbell()
@@ -388,12 +397,13 @@ def shows(variable: str, file: str) -> Behaviour:
     """Prints a variable, and a file of its code."""
 
     def program(runtime: Runtime) -> None:
-        assert isinstance(runtime.spec.code, Path)
+        code = runtime.spec.source_of(CODE)
+        assert code is not None
         runtime.print(runtime.program.environment[variable])
-        runtime.print((runtime.spec.code / file).read_text(), end="")
+        runtime.print((code / file).read_text(), end="")
 
     return Behaviour(
-        f"print(os.environ[{variable!r}]); print(open('/var/task/{file}').read(), end='')", program
+        f"print(os.environ[{variable!r}]); print(open('{CODE}/{file}').read(), end='')", program
     )
 
 

@@ -21,7 +21,7 @@ from emulator.base import ids
 from emulator.base.errors import EngineUnreachable, StartFailed
 from emulator.base.timing.reactor import Reactor
 from emulator.engines.ending import ProgramExit, StartFault, Step
-from emulator.engines.engine import ContainerSpec, Observer, Program
+from emulator.engines.engine import Capabilities, ContainerSpec, Observer, Program
 from emulator.engines.launcher.lines import Lines
 
 PEAK = 40 * 1024 * 1024  # bytes that every fake container says it used
@@ -337,7 +337,7 @@ def _thread(name: str, run: Callable[[Any], object], argument: object) -> None:
 class FakeEngine:
     """`programs` says what runs, by the program's first argument, else by the image."""
 
-    limits_storage = True
+    capabilities = Capabilities()
     memory = 16 * 1024
 
     def __init__(self) -> None:
@@ -373,8 +373,9 @@ class FakeEngine:
             raise EngineUnreachable(self.silence)
         if self.refusal is not None or spec.image not in (*self.images, *self.programs):
             raise StartFailed(self.refusal or f"no such image: {spec.image}")
-        if spec.code is not None and not spec.code.is_dir():
-            raise StartFailed(f"no such folder: {spec.code}")
+        for mount in spec.mounts:
+            if not mount.source.exists():
+                raise StartFailed(f"no such file or folder: {mount.source}")
         if not self.starting.wait(_PATIENCE):
             raise StartFailed("nobody let it start")
         if self.failures:

@@ -41,11 +41,18 @@ _SECONDS_TO_BUILD = 800
 _PAUSE = 0.05
 
 
-def eventually(condition: Callable[[], Found], what: str, *, within: float = 60) -> Found:
-    """The first true value of `condition`; fails when `within` seconds bring none."""
+def eventually(
+    condition: Callable[[], Found],
+    what: str,
+    *,
+    within: float = 60,
+    state: Callable[[], object] = lambda: "",
+) -> Found:
+    """The first true value of `condition`; when `within` seconds bring none, it fails and shows
+    `state`."""
     deadline = time.monotonic() + within
     while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {within} s: {what}"
+        assert time.monotonic() < deadline, f"not within {within} s: {what} {state()}".rstrip()
         time.sleep(_PAUSE)
     return found
 
@@ -245,6 +252,13 @@ class LiveServer:
         assert self._process is not None
         self._process.kill()
         self._wait()
+
+    def threads(self) -> str:
+        """Where its threads are, or what else it writes at its end: this ends it."""
+        written = len(self.output)
+        self.send(signal.SIGABRT)
+        self._wait()
+        return "".join(self.output[written:])
 
     def stop(self) -> None:
         """SIGTERM; the server ends in time and in order, and leaves no container."""

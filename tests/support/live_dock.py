@@ -128,7 +128,9 @@ class Deployed:
         self.name = function.name
         self.function = function
         self._emulator = emulator
-        self._invoker = Invoker(pool=emulator.pool, watch=emulator._watch, clock=SystemClock())
+        self._invoker = Invoker(
+            pool=emulator.pool, watch=emulator.lambdas.watch, clock=SystemClock()
+        )
 
     def call(self, event: Any = None, *, payload: bytes | None = None) -> Called:
         lines: list[str] = []
@@ -182,7 +184,7 @@ class Deployed:
 
     def retire(self) -> None:
         """Its environments are removed; returns when they are gone."""
-        self._emulator.pool.retire_versions(self.name, None)
+        self._emulator.pool.retire_others(self.name, frozenset())
         eventually(lambda: not self.environments, f"{self.name} has no environment")
 
 

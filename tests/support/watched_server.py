@@ -107,10 +107,8 @@ class Watch:
 
 def main(folder: Path, settings: dict[str, Any]) -> None:
     from emulator.base.machine import memory
-    from emulator.identity import passwords
     from tests.support.builders import Dock
 
-    passwords._COST = 2**7
     logging.basicConfig(level="WARNING", stream=sys.stderr)
     gc.collect()
     memory.keep()  # as `taskdock serve` does

@@ -75,7 +75,7 @@ class Images:
     """
 
     def pytest_sessionstart(self) -> None:
-        others = [runtime.id for runtime in runtimes.catalog().values() if runtime.standin]
+        others = [runtime.id for runtime in runtimes.known().values() if runtime.standin]
         self.making = subprocess.Popen(
             [*COMMAND, "images", *dict.fromkeys([*WANTED, *others])],
             stdout=subprocess.DEVNULL,

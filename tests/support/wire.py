@@ -107,7 +107,9 @@ class Invocation:
         self._executor = executor
         self._runtimes: queue.Queue[Runtime] = queue.Queue()
         self._wires: list[Wire] = []
-        self._invoker = Invoker(pool=dock.pool, watch=dock.emulator._watch, clock=SystemClock())
+        self._invoker = Invoker(
+            pool=dock.pool, watch=dock.emulator.lambdas.watch, clock=SystemClock()
+        )
         dock.deploy_program(self._program, self.name)
         if "time_limit" in fields:
             dock.shorten(self.name, time_limit=fields["time_limit"])

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from emulator.identity import passwords
 from emulator.identity.account import (
     EVERYTHING,
     NOBODY,
@@ -16,6 +15,7 @@ from emulator.identity.account import (
     may,
     oauth1_variables,
 )
+from emulator.identity.passwords import Passwords
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=timezone.utc)
 
@@ -86,6 +86,9 @@ def test_credentials_have_the_names_that_functions_read():
         "API_OAUTH_TOKEN": "walnut",
         "API_OAUTH_TOKEN_SECRET": "token-secret",
     }
+
+
+passwords = Passwords()
 
 
 def test_a_password_matches_its_own_hash_only():

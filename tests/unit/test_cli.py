@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,12 @@ import emulator
 from emulator.base.errors import TaskdockError
 from emulator.base.settings import ImageChoice
 from emulator.base.timing.clock import SystemClock
-from emulator.client import demo, local_server
+from emulator.client import demo, images
+from emulator.client.api import TaskService
 from emulator.client.errors import NotStarted
 from emulator.client.local_server import LocalServer
 from emulator.commands import COMMANDS, main
-from emulator.engines.docker.images.images import ImageStatus, RuntimeStatus
-from emulator.engines.source import Found
+from emulator.engines.images import Found, ImageStatus, RuntimeStatus
 from tests.support.live import REPOSITORY
 from tests.support.stub_service import StubService
 
@@ -391,16 +392,14 @@ def test_what_a_deployed_function_runs_in_is_said_where_it_matters(
     assert deployed.stderr == said
 
 
-def test_an_image_that_takes_long_does_not_hold_up_a_deployment(
-    taskdock: Taskdock, stub: StubService, hello: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("emulator.client.images._SECONDS_TO_WAIT", 0.1)
+def test_an_image_that_takes_long_does_not_hold_up_a_deployment(stub: StubService) -> None:
     stub.status = {"images": [{"wanted": "python3.12", "state": "awaited"}]}
+    function = {"name": "hello", "runtime": "python3.12"}
 
-    deployed = taskdock("deploy", str(hello))
+    with closing(TaskService(stub.url)) as service:
+        image = images.settled(service, function, SystemClock(), limit=0.1)
 
-    assert deployed.exit_code == 0
-    assert "its image is being pulled or built" in deployed.stderr
+    assert "its image is being pulled or built" in str(images.warning(function, image))
 
 
 def test_a_function_is_shown_with_what_it_runs_in(taskdock: Taskdock, stub: StubService) -> None:
@@ -533,9 +532,9 @@ time.sleep(60)
 """
 
 
-def start(script: str, *words: str, data_dir: Path) -> LocalServer:
+def start(script: str, *words: str, data_dir: Path, **limits: float) -> LocalServer:
     command = [sys.executable, "-c", script, *words]
-    return LocalServer(command, data_dir=data_dir, clock=SystemClock(), on_line=print)
+    return LocalServer(command, data_dir=data_dir, clock=SystemClock(), on_line=print, **limits)
 
 
 def test_a_server_of_our_own_is_stopped_in_the_end(stub: StubService, tmp_path: Path) -> None:
@@ -546,14 +545,10 @@ def test_a_server_of_our_own_is_stopped_in_the_end(stub: StubService, tmp_path: 
     assert server.exit_code == 0
 
 
-def test_a_server_that_does_not_stop_is_killed(
-    stub: StubService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(local_server, "_SECONDS_TO_STOP", 0.1)
-
+def test_a_server_that_does_not_stop_is_killed(stub: StubService, tmp_path: Path) -> None:
     deaf = SERVER.replace("sys.exit(0)", "None")
 
-    with start(deaf, stub.url, data_dir=tmp_path) as server:
+    with start(deaf, stub.url, data_dir=tmp_path, stop_limit=0.1) as server:
         pass
 
     assert server.exit_code == -signal.SIGKILL

@@ -9,7 +9,6 @@ import json
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,14 +24,16 @@ from emulator.base.health import Health
 from emulator.base.notices import Notices
 from emulator.base.settings import NetworkChoice
 from emulator.base.timing.reactor import Reactor
-from emulator.engines.docker.engine import DockerEngine, look
-from emulator.engines.docker.making import GLIMPSE
-from emulator.engines.docker.passages import passages
-from emulator.engines.docker.passages.passages import BySocket, usual
-from emulator.engines.docker.passages.paths import EnginePaths
+from emulator.engines.docker.client import look
+from emulator.engines.docker.containers.creation import GLIMPSE
+from emulator.engines.docker.engine import DockerEngine
+from emulator.engines.docker.transports.choice import MAKESHIFT
+from emulator.engines.docker.transports.paths import EnginePaths
+from emulator.engines.docker.transports.transports import SocketTransport, usual_transports
 from emulator.engines.engine import Container, ContainerSpec
-from emulator.engines.launcher.door import Door, Doors
-from emulator.engines.linux import scratch_disk
+from emulator.engines.launcher.door import Door
+from emulator.engines.launcher.doors import Doors
+from emulator.engines.linux.disks import REST
 from emulator.testing.clock import ManualClock
 from tests.support.builders import eventually
 
@@ -331,16 +332,16 @@ def test_an_image_that_is_not_there_is_said_and_nothing_is_left(shop: Shop) -> N
 
 def test_where_the_engine_cannot_see_the_data_folder_that_is_said(shop: Shop) -> None:
     """In a container, and the folder is in that container's own layer."""
-    passage = BySocket(EnginePaths(()))
+    transport = SocketTransport(EnginePaths(()))
 
-    error = shop.refusal(shop.engine(StubClient(), passages=lambda *_: [passage]))
+    error = shop.refusal(shop.engine(StubClient(), transports=lambda *_: [transport]))
 
     assert error.message.startswith(f"the engine cannot see {shop.doors}/")
     assert "give it one for its data folder, with -v" in error.message
     assert shop.left() == []
 
 
-# By which passage
+# By which transport
 
 
 def test_containers_come_by_the_socket_where_that_works(shop: Shop) -> None:
@@ -352,8 +353,8 @@ def test_containers_come_by_the_socket_where_that_works(shop: Shop) -> None:
     shop.create(engine)
 
     assert [asked["command"] for asked in client.api.created] == [["unix:/dev/taskdock/door"]] * 2
-    assert engine.passage is not None
-    assert engine.passage.is_usual
+    assert engine.transport is not None
+    assert engine.transport.is_local
 
 
 def test_elsewhere_they_come_by_tcp_with_a_token_of_their_own_and_go_that_way_from_then_on(
@@ -373,11 +374,11 @@ def test_elsewhere_they_come_by_tcp_with_a_token_of_their_own_and_go_that_way_fr
     assert all(asked["command"][0].startswith("tcp:host.taskdock:") for asked in (one, other))
     assert one["environment"].keys() == {"TASKDOCK_TOKEN"}
     assert one["environment"] != other["environment"]
-    assert engine.passage is not None
-    assert not engine.passage.is_usual
+    assert engine.transport is not None
+    assert not engine.transport.is_local
 
 
-def test_of_containers_that_are_the_first_together_one_finds_the_passage(shop: Shop) -> None:
+def test_of_containers_that_are_the_first_together_one_finds_the_transport(shop: Shop) -> None:
     client = StubClient()
     client.api.lead = ["tcp"]
     engine = shop.engine(client)
@@ -403,7 +404,7 @@ def test_where_nothing_leads_here_that_is_explained_and_nothing_is_left(shop: Sh
     assert shop.left() == []
 
 
-def test_a_passage_that_is_not_found_is_looked_for_again(shop: Shop) -> None:
+def test_a_transport_that_is_not_found_is_looked_for_again(shop: Shop) -> None:
     client = StubClient()
     engine = shop.engine(client)
     shop.refusal(engine)
@@ -411,11 +412,11 @@ def test_a_passage_that_is_not_found_is_looked_for_again(shop: Shop) -> None:
     client.api.lead = ["unix"]
     shop.create(engine)
 
-    assert engine.passage is not None
-    assert engine.passage.is_usual
+    assert engine.transport is not None
+    assert engine.transport.is_local
 
 
-def test_where_others_came_by_a_passage_one_that_does_not_is_tried_once_more(shop: Shop) -> None:
+def test_where_others_came_by_a_transport_one_that_does_not_is_tried_once_more(shop: Shop) -> None:
     """Its engine may have been started anew meanwhile."""
     client = StubClient()
     client.api.lead = ["unix"]
@@ -453,15 +454,15 @@ def test_what_an_engine_has_made_before_it_failed_is_removed_when_it_answers_aga
 def test_a_launcher_of_another_version_does_not_count_as_one(shop: Shop) -> None:
     client = StubClient()
     client.api.lead, client.api.hello = ["unix"], OTHER_HELLO
-    passage = BySocket(EnginePaths(None))
+    transport = SocketTransport(EnginePaths(None))
 
-    error = shop.refusal(shop.engine(client, passages=lambda *_: [passage]))
+    error = shop.refusal(shop.engine(client, transports=lambda *_: [transport]))
 
     assert isinstance(error, NotReachable)
     assert shop.left() == []
 
 
-class Shut(BySocket):
+class Shut(SocketTransport):
     """Its doors are made, and nobody stands at them."""
 
     def door(self, doors: Doors, loop: Any) -> Door:
@@ -472,7 +473,7 @@ class Shut(BySocket):
 
 def test_a_container_whose_server_stops_while_it_starts_is_removed(shop: Shop) -> None:
     client = StubClient()
-    engine = shop.engine(client, passages=lambda *_: [Shut(EnginePaths(None))])
+    engine = shop.engine(client, transports=lambda *_: [Shut(EnginePaths(None))])
     client.api.at_make = shop.reactor.stop
 
     shop.refusal(engine)
@@ -506,11 +507,11 @@ def test_when_loop_devices_run_out_later_the_call_does_not_fail_for_it(shop: Sho
     client.api.lead = ["unix"]
     engine = shop.engine(client, scratch=Disks(1), warn=told.append)
     shop.create(engine)
-    assert engine.limits_storage
+    assert engine.capabilities.limits_storage
 
     shop.create(engine)
 
-    assert not engine.limits_storage
+    assert not engine.capabilities.limits_storage
     with_disk, without = (asked["host_config"]["Mounts"][0] for asked in client.api.created)
     assert with_disk["VolumeOptions"]["DriverConfig"]["Options"]["device"] == "/dev/loop7"
     assert "VolumeOptions" not in without
@@ -525,7 +526,7 @@ def test_an_engine_elsewhere_gets_no_disks_of_this_machine(shop: Shop) -> None:
 
     engine = shop.engine(StubClient("docker-desktop"), scratch=Disks(9), warn=told.append)
 
-    assert not engine.limits_storage
+    assert not engine.capabilities.limits_storage
     assert told == ["the size of /tmp is not limited: the engine is not on this machine"]
 
 
@@ -537,36 +538,42 @@ def on_this_machine() -> StubClient:
 
 
 def test_disks_that_failed_are_told_and_tried_again_after_a_while(
-    shop: Shop, health: Health, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, health: Health
 ) -> None:
     left = [Disks(9)]
+    clock = ManualClock()
     engine = shop.engine(
-        on_this_machine(), scratch=Disks(0), reopen_scratch=left.pop, health=health
+        on_this_machine(), scratch=Disks(0), reopen_scratch=left.pop, health=health, clock=clock
     )
     shop.create(engine)
     (trouble,) = health.troubles()
     assert (trouble.name, trouble.degraded) == ("disks for /tmp", True)
     assert "[Errno 28] No space left on device" in trouble.reason
     shop.create(engine)
-    assert not engine.limits_storage  # not at once
+    assert not engine.capabilities.limits_storage  # not at once
 
-    monkeypatch.setattr(time, "monotonic", later(scratch_disk._REST))
+    clock.advance(REST)
     shop.create(engine)
 
-    assert engine.limits_storage
+    assert engine.capabilities.limits_storage
     assert health.troubles() == []
 
 
 def test_what_an_engine_cannot_do_by_its_nature_is_not_tried_again(
-    shop: Shop, health: Health, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, health: Health
 ) -> None:
     client = StubClient("docker-desktop")
     client.api.lead = ["tcp"]
+    clock = ManualClock()
     engine = shop.engine(
-        client, scratch=Disks(9), reopen_scratch=lambda: pytest.fail("asked again"), health=health
+        client,
+        scratch=Disks(9),
+        reopen_scratch=lambda: pytest.fail("asked again"),
+        health=health,
+        clock=clock,
     )
 
-    monkeypatch.setattr(time, "monotonic", later(scratch_disk._REST))
+    clock.advance(REST)
     shop.create(engine)
 
     (trouble,) = health.troubles()
@@ -576,7 +583,7 @@ def test_what_an_engine_cannot_do_by_its_nature_is_not_tried_again(
 # What may pass
 
 
-class Crowded(BySocket):
+class Crowded(SocketTransport):
     """Its folder has no room for a door at first."""
 
     errors: ClassVar[list[OSError]] = []
@@ -587,31 +594,34 @@ class Crowded(BySocket):
         return super().door(doors, loop)
 
 
-def test_a_passage_that_was_a_way_out_is_told_and_left_when_a_better_one_works(
+def test_a_transport_that_was_a_way_out_is_told_and_left_when_a_better_one_works(
     shop: Shop, health: Health, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = StubClient()
     client.api.lead = ["unix", "tcp"]
-    by_socket, by_network = usual(client.api)  # type: ignore[arg-type]
+    by_socket, by_network = usual_transports(client.api)  # type: ignore[arg-type]
     crowded = Crowded(by_socket.paths)
     monkeypatch.setattr(Crowded, "errors", [OSError(errno.EADDRINUSE, "in use")])
-    engine = shop.engine(client, passages=lambda *_: [crowded, by_network], health=health)
+    clock = ManualClock()
+    engine = shop.engine(
+        client, transports=lambda *_: [crowded, by_network], health=health, clock=clock
+    )
     shop.create(engine)
     shop.create(engine)
-    assert engine.passage is by_network
+    assert engine.transport is by_network
     (trouble,) = health.troubles()
     assert (trouble.name, trouble.degraded) == ("passage", True)
     assert trouble.reason.startswith("containers come by TCP")
     assert "in use" in trouble.reason
 
-    monkeypatch.setattr(time, "monotonic", later(passages._MAKESHIFT))
+    clock.advance(MAKESHIFT)
     shop.create(engine)
 
-    assert engine.passage is crowded
+    assert engine.transport is crowded
     assert health.troubles() == []
 
 
-def test_where_a_passage_leads_here_no_more_another_is_looked_for(shop: Shop) -> None:
+def test_where_a_transport_leads_here_no_more_another_is_looked_for(shop: Shop) -> None:
     client = StubClient()
     client.api.lead = ["unix"]
     engine = shop.engine(client)
@@ -620,8 +630,8 @@ def test_where_a_passage_leads_here_no_more_another_is_looked_for(shop: Shop) ->
     client.api.lead = ["tcp"]  # the engine was moved into a machine of its own
     shop.create(engine)
 
-    assert engine.passage is not None
-    assert not engine.passage.is_usual
+    assert engine.transport is not None
+    assert not engine.transport.is_local
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.EROFS])
@@ -631,7 +641,7 @@ def test_what_the_machine_lacks_for_a_door_is_not_the_functions_fault(
     client = StubClient()
     client.api.lead = ["unix"]
     monkeypatch.setattr(Crowded, "errors", [OSError(number, os.strerror(number))])
-    engine = shop.engine(client, passages=lambda *_: [Crowded(EnginePaths(None))])
+    engine = shop.engine(client, transports=lambda *_: [Crowded(EnginePaths(None))])
 
     with pytest.raises(EngineUnreachable, match="there is no door for it"):
         shop.create(engine)
@@ -642,9 +652,3 @@ def test_what_the_machine_lacks_for_a_door_is_not_the_functions_fault(
 @pytest.fixture
 def health() -> Health:
     return Health(clock=ManualClock(), notices=Notices())
-
-
-def later(seconds: float) -> Callable[[], float]:
-    """A clock that is so much ahead."""
-    now = time.monotonic
-    return lambda: now() + seconds

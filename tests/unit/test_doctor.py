@@ -16,15 +16,16 @@ import requests
 
 from emulator.base.errors import NotReachable, StartFailed
 from emulator.base.settings import Settings
+from emulator.engines.docker.facts import EngineFacts, Kind
 from emulator.engines.docker.images import inquiries
 from emulator.engines.docker.images.inquiries import Asked
 from emulator.engines.docker.images.registry import Fault
 from emulator.engines.ending import ProgramExit
-from emulator.engines.facts import EngineFacts, Kind
+from emulator.engines.engine import Capabilities
 from emulator.server.doctor import machine
 from emulator.server.doctor.check import Check, perform
 from emulator.server.doctor.examination import Examination
-from emulator.server.doctor.judges import judge_engine, judge_machine, report
+from emulator.server.doctor.judges import judge_engine, judge_images, judge_machine, report
 from emulator.server.doctor.judges.finding import Finding, NotChecked, Status, broken, degraded, ok
 from emulator.server.doctor.judges.judge_engine import Located
 from emulator.server.doctor.judges.judge_machine import (
@@ -36,7 +37,7 @@ from emulator.server.doctor.judges.judge_machine import (
     Room,
 )
 from emulator.server.doctor.shortfalls import shortfalls
-from emulator.server.serve import _welcome
+from emulator.server.welcome import welcome
 from emulator.testing.clock import ManualClock
 
 GB = 1024**3
@@ -356,7 +357,7 @@ def test_what_keeps_a_container_from_this_server_is_told_with_its_own_remedies_a
     ) as examination:
         engine: Any = examination.engine
         engine.use_probe = lambda: SimpleNamespace(image=lambda: "probe")
-        engine.use = lambda: SimpleNamespace(create=refuse, passage=None)
+        engine.use = lambda: SimpleNamespace(create=refuse, transport=None)
         engine.sweep = lambda label: None
 
         found = [perform(check) for check in examination.checks() if check.name == "container"]
@@ -478,14 +479,14 @@ def test_the_size_of_tmp(
 def test_a_registry() -> None:
     host = "public.ecr.aws"
 
-    near = judge_engine.registry(Asked(host, 0.12), "", "")
-    far = judge_engine.registry(Asked(host, 2.1), "http://me:secret@proxy:3128", "")
-    gone = judge_engine.registry(
+    near = judge_images.registry(Asked(host, 0.12), "", "")
+    far = judge_images.registry(Asked(host, 2.1), "http://me:secret@proxy:3128", "")
+    gone = judge_images.registry(
         Asked(host, 0.1, Fault.UNREACHABLE, "no such host"), "", "http://u:p@proxy:1"
     )
-    slow = judge_engine.registry(Asked(host, 20.0, Fault.SLOW, "no answer"), "", "")
+    slow = judge_images.registry(Asked(host, 20.0, Fault.SLOW, "no answer"), "", "")
 
-    assert judge_engine.registry(None, "", "").status is Status.UNCHECKED
+    assert judge_images.registry(None, "", "").status is Status.UNCHECKED
     assert near == ok("public.ecr.aws answers in 120 ms, without a proxy")
     assert far.status is Status.DEGRADED
     assert "through the engine's proxy http://proxy:3128" in far.measured
@@ -507,18 +508,18 @@ def test_a_registry() -> None:
     ],
 )
 def test_images(statuses: list[str], status: Status) -> None:
-    found = judge_engine.images([("python3.11", each) for each in statuses], True)
+    found = judge_images.images([("python3.11", each) for each in statuses], True)
 
     assert found.status is status
     assert f"python3.11: {statuses[0]}" in found.measured
 
 
 def test_where_no_registry_could_be_asked_nobody_knows_what_can_be_pulled() -> None:
-    found = judge_engine.images([("python3.11", "pullable")], False)
+    found = judge_images.images([("python3.11", "pullable")], False)
 
     assert found.status is Status.DEGRADED
     assert "if the registry can be reached" in found.measured
-    assert judge_engine.images([("python3.11", "present")], False).status is Status.OK
+    assert judge_images.images([("python3.11", "present")], False).status is Status.OK
 
 
 @pytest.mark.parametrize(
@@ -711,10 +712,8 @@ def test_the_summary_names_what_is_wrong_and_only_what_is_broken_counts() -> Non
 
 
 def test_a_server_names_what_it_does_without(tmp_path: Path) -> None:
-    lacking = SimpleNamespace(
-        facts=EngineFacts(kind=Kind.DOCKER, limits_memory=False), limits_storage=False
-    )
-    having = SimpleNamespace(facts=DOCKER, limits_storage=True)
+    lacking = SimpleNamespace(capabilities=Capabilities(limits_memory=False, limits_storage=False))
+    having = SimpleNamespace(capabilities=Capabilities())
 
     assert shortfalls(lacking, tmp_path)[:2] == [  # type: ignore[arg-type]
         "memory limits are not kept",
@@ -733,7 +732,7 @@ def test_the_welcome_has_one_line_for_it_if_there_is_anything(
         directory=SimpleNamespace(local=SimpleNamespace(password=None)),
     )
 
-    _welcome(emulator, without)
+    welcome(emulator, without)
 
     lines = [line for line in capsys.readouterr().out.splitlines() if "Degraded" in line]
     assert lines == (["  Degraded      this, that; more: taskdock doctor"] if without else [])

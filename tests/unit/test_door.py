@@ -19,10 +19,12 @@ import pytest
 
 from emulator.base.health import Health
 from emulator.base.timing.reactor import Reactor
-from emulator.engines.launcher import door as module
+from emulator.engines.docker.images.probe import is_static
+from emulator.engines.launcher import doors as module
+from emulator.engines.launcher.acceptor import Acceptor, CallLimits
 from emulator.engines.launcher.callers import Callers, callers
-from emulator.engines.launcher.door import INSIDE, Door, Doors, Entrance
-from emulator.engines.standins.probe import is_static
+from emulator.engines.launcher.door import INSIDE, Door
+from emulator.engines.launcher.doors import Doors
 from tests.support.parts import missing
 
 T = TypeVar("T")
@@ -30,6 +32,7 @@ LIMIT = 30.0  # seconds that anything here may take
 FOR_EVER = 3600.0  # seconds that nothing here waits for
 SOMEBODY = 12345  # a user whom nobody knows
 LOOPBACK = [("127.0.0.1", "127.0.0.1")]
+CALLS = CallLimits()
 
 # As another user: what Python has yet to read of its own may be readable for this one alone.
 CALL_AS = """
@@ -158,10 +161,20 @@ def is_quiet(caller: socket.socket) -> bool:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def limits() -> CallLimits:
+    """Of the doors in a house; `limited` gives a test others."""
+    return CallLimits()
+
+
+def limited(**limits: float) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("limits", [CallLimits(**limits)], ids=["limited"])  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def house(tmp_path: Path, limits: CallLimits) -> Iterator[House]:
     reactor = Reactor()
     reactor.start()
-    doors = Doors(tmp_path / "doors", "amd64")
+    doors = Doors(tmp_path / "doors", "amd64", limits=limits)
     house = House(doors, reactor)
     yield house
     house.close()
@@ -283,10 +296,8 @@ def test_before_a_door_is_open_nobody_is_let_in(house: House) -> None:
 # Callers that cost
 
 
-def test_who_says_nothing_in_time_is_dropped(
-    house: House, opened: tuple[Door, bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_PATIENCE", 0.02)
+@limited(patience=0.02)
+def test_who_says_nothing_in_time_is_dropped(house: House, opened: tuple[Door, bytes]) -> None:
     door, token = opened
 
     callers = [house.call(door, token[:length]) for length in {0, len(token) // 2, len(token)}]
@@ -294,13 +305,10 @@ def test_who_says_nothing_in_time_is_dropped(
     assert [heard(caller) for caller in callers] == [b""] * len(callers)
 
 
-def test_callers_without_end_wait_while_others_are_served(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_REST", FOR_EVER)
-    monkeypatch.setattr(module, "_ROW", FOR_EVER)
+@limited(rest=FOR_EVER, interval=FOR_EVER)
+def test_callers_without_end_wait_while_others_are_served(house: House) -> None:
     flooded, other = house.by_socket(), house.by_socket()
-    for _ in range(module._BURST):
+    for _ in range(CALLS.burst):
         assert house.answer(flooded, b"r") == b""
 
     late = house.call(flooded, b"r")
@@ -314,46 +322,39 @@ def test_however_many_are_silent_who_speaks_is_heard_and_the_oldest_of_them_goes
     house: House,
 ) -> None:
     door = house.by_socket()
-    silent = [house.call(door, b"") for _ in range(module._MOST_SILENT + 1)]
+    silent = [house.call(door, b"") for _ in range(CALLS.silent + 1)]
 
     assert house.answer(door, b"!") == b"control"
     assert heard(silent[0]) == b""
     assert is_quiet(silent[-1])
 
 
-def test_after_its_rest_a_door_takes_callers_again(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_REST", 0.02)
-    monkeypatch.setattr(module, "_ROW", FOR_EVER)
+@limited(rest=0.02, interval=FOR_EVER)
+def test_after_its_rest_a_door_takes_callers_again(house: House) -> None:
     door = house.by_socket()
-    for _ in range(2 * module._BURST):
+    for _ in range(2 * CALLS.burst):
         assert house.answer(door, b"r") == b""
 
     assert house.answer(door, b"!") == b"control"
 
 
-def test_once_the_silent_are_dropped_a_door_takes_callers_again(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_PATIENCE", 0.02)
-    monkeypatch.setattr(module, "_REST", 0.02)
+@limited(patience=0.02, rest=0.02)
+def test_once_the_silent_are_dropped_a_door_takes_callers_again(house: House) -> None:
     door = house.by_socket()
-    silent = [house.call(door, b"") for _ in range(2 * module._MOST_SILENT)]
+    silent = [house.call(door, b"") for _ in range(2 * CALLS.silent)]
 
     assert house.answer(door, b"!") == b"control"
     assert [heard(caller) for caller in silent] == [b""] * len(silent)
 
 
-def test_callers_in_a_long_time_are_no_flood(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+@limited(rest=FOR_EVER, interval=0.0)
+def test_callers_in_a_long_time_are_no_flood(house: House) -> None:
     """A runtime that connects anew for each request is never held up."""
-    monkeypatch.setattr(module, "_REST", FOR_EVER)
-    monkeypatch.setattr(module, "_ROW", 0.0)
     door = house.by_socket()
 
-    answers = [house.answer(door, b"!") for _ in range(2 * module._BURST)]
+    answers = [house.answer(door, b"!") for _ in range(2 * CALLS.burst)]
 
-    assert answers == [b"control", *[b""] * (2 * module._BURST - 1)]
+    assert answers == [b"control", *[b""] * (2 * CALLS.burst - 1)]
 
 
 class _Full(socket.socket):
@@ -366,22 +367,28 @@ class _Full(socket.socket):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
-def test_without_descriptors_a_caller_waits_and_the_loop_does_not_run_hot(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_REST", FOR_EVER)
+def test_without_descriptors_a_caller_waits_and_the_loop_does_not_run_hot(house: House) -> None:
     listening = _Full(socket.AF_INET)
     listening.bind(("127.0.0.1", 0))
     listening.listen()
     health = Health()
-    entrance = house.do(lambda: Entrance(listening, 1, lambda *_: None, house.loop, health=health))
+    acceptor = house.do(
+        lambda: Acceptor(
+            listening,
+            1,
+            lambda *_: None,
+            house.loop,
+            limits=CallLimits(rest=FOR_EVER),
+            health=health,
+        )
+    )
 
     with socket.create_connection(listening.getsockname(), LIMIT) as caller:
         for _ in range(20):
             house.do(lambda: None)
         tried = listening.tried
         waits = is_quiet(caller)
-    house.do(entrance.close)
+    house.do(acceptor.close)
 
     assert (tried, waits) == (1, True)
     assert [trouble.name for trouble in health.troubles()] == ["descriptors"]
@@ -463,10 +470,8 @@ def test_a_door_is_never_at_every_address(house: House, address: str) -> None:
 # The end of a door
 
 
-def test_at_a_closed_door_nobody_is_let_in(
-    house: House, opened: tuple[Door, bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_PATIENCE", FOR_EVER)
+@limited(patience=FOR_EVER)
+def test_at_a_closed_door_nobody_is_let_in(house: House, opened: tuple[Door, bytes]) -> None:
     door, token = opened
     control = house.call(door, token + b"!")
     assert heard(control) == b"control"
@@ -496,19 +501,18 @@ def test_a_door_that_is_closed_does_not_keep_others_of_the_network_out(house: Ho
 def test_what_rests_can_be_closed_and_then_does_nothing_more(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"_REST": FOR_EVER, "_PATIENCE": FOR_EVER, "_BURST": 3}.items():
-        monkeypatch.setattr(module, name, value)
+    limits = CallLimits(rest=FOR_EVER, patience=FOR_EVER, burst=3)
     listening = socket.create_server(("127.0.0.1", 0))
     address = listening.getsockname()
-    entrance = house.do(lambda: Entrance(listening, 1, lambda *_: None, house.loop))
+    acceptor = house.do(lambda: Acceptor(listening, 1, lambda *_: None, house.loop, limits=limits))
     with contextlib.ExitStack() as held:
         silent = []
         for _ in range(3):
             silent.append(held.enter_context(socket.create_connection(address, LIMIT)))
             house.do(lambda: None)
-        rest = entrance._resting
+        rest = acceptor._resting
 
-        house.do(entrance.close)
+        house.do(acceptor.close)
 
         assert [heard(caller) for caller in silent] == [b""] * len(silent)
     assert rest is not None
@@ -657,9 +661,12 @@ def test_on_a_disk_without_second_names_each_door_has_a_launcher_of_its_own(
 def test_where_there_can_be_no_socket_no_folder_is_left(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_SOCKET", "no/such")
+    def refuse(folder: Path) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
 
-    with pytest.raises(OSError, match="No such file"):
+    monkeypatch.setattr(module, "_listen", refuse)
+
+    with pytest.raises(OSError, match="not supported"):
         house.by_socket()
 
     assert not any(path.is_dir() for path in house.doors._folder.glob("*"))

@@ -42,7 +42,7 @@ def said(status: int, words: str) -> APIError:
     ],
 )
 def test_what_is_the_engines_own(error: Exception, message: str) -> None:
-    told = faults.told(error, "the container could not start")
+    told = faults.engine_error(error, "the container could not start")
 
     assert type(told) is EngineUnreachable
     assert told.message == message
@@ -59,7 +59,7 @@ def test_what_is_the_engines_own(error: Exception, message: str) -> None:
     ],
 )
 def test_what_lies_in_what_was_asked_for(error: Any) -> None:
-    told = faults.told(error, "the container could not start")
+    told = faults.engine_error(error, "the container could not start")
 
     assert type(told) is StartFailed
     assert told.message.startswith("the container could not start: ")
@@ -68,4 +68,4 @@ def test_what_lies_in_what_was_asked_for(error: Any) -> None:
 def test_what_was_told_already_stays_so() -> None:
     error = ImageNotAvailable("none")
 
-    assert faults.told(error, "the container could not start") is error
+    assert faults.engine_error(error, "the container could not start") is error

@@ -11,13 +11,7 @@ from typing import Any
 
 import pytest
 
-from emulator.engines.facts import (
-    EngineFacts,
-    Image,
-    Kind,
-    read_engine,
-    read_image,
-)
+from emulator.engines.docker.facts import EngineFacts, ImageFacts, Kind, read_engine, read_image
 
 _FOLDER = Path(__file__).parents[1] / "data" / "engines"
 ANSWERS = {file.stem: json.loads(file.read_text()) for file in sorted(_FOLDER.glob("*.json"))}
@@ -65,7 +59,7 @@ def test_an_image_of_api_1_52_has_no_empty_fields() -> None:
 
     found = read_image(ANSWERS["docker-29"]["image"])
 
-    assert found == Image(
+    assert found == ImageFacts(
         id=ANSWERS["docker-29"]["image"]["Id"],
         entrypoint=("/lambda-entrypoint.sh",),
         arguments=(),
@@ -166,7 +160,7 @@ def test_any_part_of_an_answer_may_be_missing_or_wrong(name: str) -> None:
         assert isinstance(read_engine(answers["info"], version), EngineFacts)
         spoilt += 1
     for image in _spoilt(answers["image"]):
-        assert isinstance(read_image(image), Image)
+        assert isinstance(read_image(image), ImageFacts)
         spoilt += 1
 
     assert spoilt > 200
@@ -175,4 +169,4 @@ def test_any_part_of_an_answer_may_be_missing_or_wrong(name: str) -> None:
 @pytest.mark.parametrize("answer", _STRANGE)
 def test_an_answer_may_be_no_answer_at_all(answer: object) -> None:
     assert read_engine(answer, answer).kind is Kind.DOCKER
-    assert replace(read_image(answer), variables={}) == Image()
+    assert replace(read_image(answer), variables={}) == ImageFacts()

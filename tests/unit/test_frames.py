@@ -11,15 +11,7 @@ from hypothesis import strategies as st
 
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from emulator.engines.launcher import frames
-from emulator.engines.launcher.frames import (
-    BadFrame,
-    Ended,
-    Frames,
-    Hello,
-    Output,
-    Peak,
-    Said,
-)
+from emulator.engines.launcher.frames import BadFrame, Ended, Frames, Hello, Message, Output, Peak
 
 HELLO = b"H\0\0\0\x04\0\0\0\x01\0\0\0"
 
@@ -101,7 +93,7 @@ def test_a_start_has_a_limit() -> None:
 
 # From a launcher
 
-EVERY: list[tuple[bytes, Said]] = [
+EVERY: list[tuple[bytes, Message]] = [
     (HELLO, Hello(1)),
     (frame(b"O", b"hello\n"), Output(b"hello\n")),
     (frame(b"O"), Output(b"")),
@@ -119,7 +111,7 @@ EVERY: list[tuple[bytes, Said]] = [
 @pytest.mark.parametrize(
     ("data", "said"), EVERY, ids=[said.__class__.__name__ for _, said in EVERY]
 )
-def test_each_frame_is_read(data: bytes, said: Said) -> None:
+def test_each_frame_is_read(data: bytes, said: Message) -> None:
     assert Frames().feed(data) == [said]
 
 
@@ -135,7 +127,7 @@ def test_frames_may_be_cut_at_every_byte() -> None:
 
 @given(st.lists(st.sampled_from(EVERY), max_size=6), st.data())
 def test_how_frames_are_cut_changes_nothing(
-    chosen: list[tuple[bytes, Said]], data: st.DataObject
+    chosen: list[tuple[bytes, Message]], data: st.DataObject
 ) -> None:
     whole = b"".join(each for each, _ in chosen)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=5)))

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from emulator.base import health as module
 from emulator.base.health import Health, Trouble
 from emulator.base.notices import Notices
+from emulator.base.timing.limits import Limits
 from emulator.testing.clock import ManualClock
 from tests.support.builders import recorded
 
@@ -76,18 +76,16 @@ def test_the_oldest_trouble_comes_first(health: Health, clock: ManualClock) -> N
 
 
 def test_what_is_met_now_and_then_is_told_once_and_is_over_after_a_while(
-    health: Health, told: list[tuple[str, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+    health: Health, told: list[tuple[str, dict[str, Any]]], clock: ManualClock
 ) -> None:
-    monkeypatch.setattr(module, "_WELL", 0.05)
-
     async def meet() -> None:
         loop = asyncio.get_running_loop()
         for _ in range(5):
             health.met("descriptors", "there are none left", loop)
-            await asyncio.sleep(0)
-        while health.troubles():
-            await asyncio.sleep(0.005)
+            clock.advance(Limits().trouble_over - 0.001)
+        assert health.troubles()
+        clock.advance(0.001)
 
-    asyncio.run(asyncio.wait_for(meet(), 30))
+    asyncio.run(meet())
 
     assert [name for name, _ in told] == ["trouble_began", "trouble_ended"]

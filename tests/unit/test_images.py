@@ -14,10 +14,11 @@ from requests.exceptions import ReadTimeout
 
 from emulator.base.errors import EngineError, EngineUnreachable, ImageNotAvailable
 from emulator.base.settings import ImageChoice
-from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.images.builds import StandinBuilder
+from emulator.engines.docker.images.images import Images
 from emulator.engines.docker.images.registry import FIRST_WAIT, LONGEST_WAIT, Fault, Refusal
-from emulator.engines.source import Found
-from emulator.engines.standins.standins import Progress, Standins
+from emulator.engines.images import Found, ImageRequest, Progress
+from emulator.engines.standins.standins import Standins
 from tests.support.builders import eventually
 
 AWS = "public.ecr.aws/lambda/python:3.11"
@@ -139,7 +140,7 @@ class World:
     cache: Path
 
     def ensure(self, reference: str = AWS, standin: str | None = "tiny:1") -> str:
-        return self.images.ensure(ImageRequest(reference, standin))
+        return self.images.find(ImageRequest(reference, standin)).reference
 
     def choosing(self, choice: ImageChoice) -> Images:
         return self.another(choice=choice)
@@ -152,7 +153,9 @@ class World:
             self.heard.append,
             cache=self.cache,
             clock=self.time,  # type: ignore[arg-type]
-            standins=Standins(stub, self.heard.append, cache=self.cache, recipes=self.recipes),
+            standins=Standins(
+                StandinBuilder(stub), self.heard.append, cache=self.cache, recipes=self.recipes
+            ),
             puller=stub,
             processors=stub,
             **options,
@@ -230,7 +233,7 @@ def test_a_registry_that_is_slow_is_asked_again_by_whoever_comes_next(world: Wor
     world.engine.registry = "crawls"
     world.ensure()
 
-    world.another().ensure(ImageRequest(AWS, "tiny:1"))
+    world.another().find(ImageRequest(AWS, "tiny:1"))
 
     assert world.engine.asked == 2
 
@@ -292,7 +295,7 @@ def test_a_stand_in_is_told_once_with_the_reason(world: World) -> None:
 
 def test_who_wants_the_registrys_image_gets_no_stand_in(world: World) -> None:
     with pytest.raises(ImageNotAvailable, match=r"ruled out \(images: registry\)"):
-        world.choosing(ImageChoice.REGISTRY).ensure(ImageRequest(AWS, "tiny:1"))
+        world.choosing(ImageChoice.REGISTRY).find(ImageRequest(AWS, "tiny:1"))
 
     assert world.engine.built == 0
 
@@ -301,7 +304,7 @@ def test_who_wants_the_stand_in_gets_it_though_the_image_is_here(world: World) -
     world.engine.here, world.engine.registry = {AWS: {}}, "answers"
     images = world.choosing(ImageChoice.STANDIN)
 
-    found = [images.ensure(ImageRequest(AWS, "tiny:1")) for _ in range(2)]
+    found = [images.find(ImageRequest(AWS, "tiny:1")).reference for _ in range(2)]
 
     assert (found, world.engine.asked) == ([STANDIN] * 2, 0)
 
@@ -310,11 +313,11 @@ def test_who_wants_stand_ins_gets_another_image_only_if_it_is_here(world: World)
     world.engine.registry = "answers"
     images = world.choosing(ImageChoice.STANDIN)
     with pytest.raises(ImageNotAvailable, match="nothing is pulled"):
-        images.ensure(ImageRequest(AWS))
+        images.find(ImageRequest(AWS))
 
     world.engine.here = {AWS: {}}
 
-    assert images.ensure(ImageRequest(AWS)) == AWS
+    assert images.find(ImageRequest(AWS)).reference == AWS
     assert world.engine.asked == 0
 
 
@@ -358,7 +361,7 @@ def test_a_stand_in_without_labels_is_built_anew(world: World) -> None:
     built, world.engine.here[STANDIN] = world.engine.built, {}
 
     (entry,) = world.images.survey({"python3.11": ImageRequest(AWS, "tiny:1")})
-    world.another().ensure(ImageRequest(AWS, "tiny:1"))
+    world.another().find(ImageRequest(AWS, "tiny:1"))
 
     assert entry.status.value == "stand-in (not built)"
     assert world.engine.built == built + 1
@@ -544,7 +547,7 @@ def test_the_architecture_that_was_asked_for_is_pulled(world: World, present: bo
     world.engine.registry, world.engine.emulates = "answers", True
     world.engine.pulled = "arm64"
 
-    images_for(world, "arm64").ensure(ImageRequest(AWS, "tiny:1"))
+    images_for(world, "arm64").find(ImageRequest(AWS, "tiny:1"))
 
     assert world.engine.pulled_for == "linux/arm64"
 
@@ -555,7 +558,7 @@ def test_what_was_pulled_for_another_processor_than_was_asked_for_is_not_taken(
     world.engine.registry = "answers"
 
     with pytest.raises(ImageNotAvailable, match="only for another processor than linux/arm64"):
-        images_for(world, "arm64").ensure(ImageRequest(AWS))
+        images_for(world, "arm64").find(ImageRequest(AWS))
 
 
 def test_a_pull_that_ends_without_the_image_is_none(world: World) -> None:
@@ -567,7 +570,7 @@ def test_a_pull_that_ends_without_the_image_is_none(world: World) -> None:
 
 def test_there_is_no_stand_in_for_another_processor(world: World) -> None:
     with pytest.raises(ImageNotAvailable, match="for linux/arm64"):
-        images_for(world, "arm64").ensure(ImageRequest(AWS, "tiny:1"))
+        images_for(world, "arm64").find(ImageRequest(AWS, "tiny:1"))
 
     assert world.engine.built == 0
 
@@ -575,5 +578,5 @@ def test_there_is_no_stand_in_for_another_processor(world: World) -> None:
 def test_the_engines_own_architecture_changes_nothing(world: World) -> None:
     world.engine.here[AWS] = {}
 
-    assert images_for(world, "x86_64").ensure(ImageRequest(AWS)) == AWS
+    assert images_for(world, "x86_64").find(ImageRequest(AWS)).reference == AWS
     assert world.heard == []

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from emulator.engines.engine import Mount
 from emulator.lambdas import arns
 from emulator.lambdas.environment import spec
 from emulator.lambdas.functions.function import Function, ImageConfig
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=timezone.utc)
+CODE = Mount(source=Path("/code"), target="/var/task")
 OURS = {"API_OAUTH_TOKEN": "ours", "API_OAUTH_TOKEN_SECRET": "our secret"}
 INSIDE = "http://localhost:9002"
 
@@ -43,11 +45,11 @@ def test_a_container_is_named_for_its_function_and_leads_to_both_listeners():
         environment_id="e" * 16,
         image="image",
         memory=128,
-        code=Path("/code"),
+        code=CODE.source,
         server="s",
     )
 
-    assert (made.name, made.memory, made.code) == ("taskdock-oak-eeeeeeee", 128, Path("/code"))
+    assert (made.name, made.memory, made.mounts) == ("taskdock-oak-eeeeeeee", 128, (CODE,))
     assert made.labels == {"dev.taskdock.server": "s", "dev.taskdock.environment": "e" * 16}
     assert made.forwards == {9001: spec.RUNTIME_API, 9002: spec.TASK_SERVICE}
     assert environment()["AWS_LAMBDA_RUNTIME_API"] == "127.0.0.1:9001"  # as on AWS

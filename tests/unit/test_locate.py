@@ -8,7 +8,7 @@ import os
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -17,6 +17,7 @@ import pytest
 
 from emulator.base.errors import EngineUnreachable
 from emulator.engines.docker import locate
+from emulator.engines.docker.locate import SystemSockets
 
 Listen = Callable[..., str]
 
@@ -51,13 +52,21 @@ class _UnixServer(HTTPServer):
 
 
 @pytest.fixture
-def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home() -> Iterator[Path]:
     """A home with a path short enough for sockets; the machine's own sockets are out of sight."""
     with tempfile.TemporaryDirectory(prefix="dock") as folder:
         root = Path(folder)
-        monkeypatch.setattr(locate, "DOCKER_SOCKET", root / "system-docker.sock")
-        monkeypatch.setattr(locate, "PODMAN_SOCKET", root / "system-podman.sock")
         yield root
+
+
+def system(environment: Mapping[str, str]) -> SystemSockets:
+    """The machine's own sockets, in the home."""
+    home = Path(environment["HOME"])
+    return SystemSockets(home / "system-docker.sock", home / "system-podman.sock")
+
+
+def find(environment: Mapping[str, str]) -> str:
+    return locate.find_engine(environment, system(environment))
 
 
 @pytest.fixture
@@ -96,7 +105,7 @@ def write_context(folder: Path, *, name: str, address: str) -> None:
 def test_the_usual_socket_is_found(home: Path, environment: dict[str, str], listen: Listen) -> None:
     address = listen(home / "system-docker.sock")
 
-    assert locate.find_engine(environment) == address
+    assert find(environment) == address
 
 
 @pytest.mark.parametrize(
@@ -117,14 +126,14 @@ def test_an_engine_of_the_user_is_found(
 ) -> None:
     address = listen(home / path)
 
-    assert locate.find_engine(environment) == address
+    assert find(environment) == address
 
 
 def test_docker_host_wins(home: Path, environment: dict[str, str], listen: Listen) -> None:
     listen(home / "system-docker.sock")
     environment["DOCKER_HOST"] = listen(home / "mine.sock")
 
-    assert locate.find_engine(environment) == f"unix://{home}/mine.sock"
+    assert find(environment) == f"unix://{home}/mine.sock"
 
 
 def test_no_other_engine_stands_in_for_docker_host(
@@ -136,7 +145,7 @@ def test_no_other_engine_stands_in_for_docker_host(
     with pytest.raises(
         EngineUnreachable, match=r"mine\.sock \(DOCKER_HOST\): no such socket"
     ) as caught:
-        locate.find_engine(environment)
+        find(environment)
 
     assert "system-docker.sock" not in caught.value.message
 
@@ -148,7 +157,7 @@ def test_docker_host_may_be_a_tcp_address(
     address = listen()
     environment["DOCKER_HOST"] = address.removeprefix(cut)
 
-    assert locate.find_engine(environment) == address
+    assert find(environment) == address
 
 
 @pytest.mark.parametrize("address", ["ssh://me@elsewhere", "npipe:////./pipe/docker", "tcp://"])
@@ -156,7 +165,7 @@ def test_an_address_that_cannot_be_used_is_named(address: str, environment: dict
     environment["DOCKER_HOST"] = address
 
     with pytest.raises(EngineUnreachable, match=f"{address} "):
-        locate.find_engine(environment)
+        find(environment)
 
 
 def test_the_current_docker_context_comes_before_the_usual_sockets(
@@ -165,7 +174,7 @@ def test_the_current_docker_context_comes_before_the_usual_sockets(
     listen(home / "system-docker.sock")
     write_context(home / ".docker", name="bench", address=listen(home / "bench.sock"))
 
-    assert locate.find_engine(environment) == f"unix://{home}/bench.sock"
+    assert find(environment) == f"unix://{home}/bench.sock"
 
 
 def test_docker_config_and_docker_context_choose_the_context(
@@ -175,7 +184,7 @@ def test_docker_config_and_docker_context_choose_the_context(
     (home / "elsewhere" / "config.json").unlink()
     environment |= {"DOCKER_CONFIG": str(home / "elsewhere"), "DOCKER_CONTEXT": "bench"}
 
-    assert locate.find_engine(environment) == f"unix://{home}/bench.sock"
+    assert find(environment) == f"unix://{home}/bench.sock"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +203,7 @@ def test_no_other_engine_stands_in_for_the_current_context(
     write_context(home / ".docker", name="bench", address=address)
 
     with pytest.raises(EngineUnreachable) as caught:
-        locate.find_engine(environment)
+        find(environment)
 
     _, tried, advice = caught.value.message.splitlines()
     assert f"{address} (docker context bench): {fault}" in tried
@@ -210,7 +219,7 @@ def test_a_context_of_the_environment_that_does_not_exist_is_told(
     environment["DOCKER_CONTEXT"] = "bench"
 
     with pytest.raises(EngineUnreachable, match="no such context") as caught:
-        locate.find_engine(environment)
+        find(environment)
 
     assert caught.value.message.endswith("or: unset DOCKER_CONTEXT")
 
@@ -221,7 +230,7 @@ def test_the_default_context_is_no_order(
     address = listen(home / "system-docker.sock")
     environment["DOCKER_CONTEXT"] = "default"
 
-    assert locate.find_engine(environment) == address
+    assert find(environment) == address
 
 
 @pytest.mark.parametrize("switch", ["DOCKER_TLS_VERIFY", "DOCKER_TLS"])
@@ -231,7 +240,7 @@ def test_an_engine_that_wants_tls_is_refused_in_words(
     environment |= {"DOCKER_HOST": listen(), switch: "1"}
 
     with pytest.raises(EngineUnreachable, match="TLS cannot be used here; taskdock needs"):
-        locate.find_engine(environment)
+        find(environment)
 
 
 def test_a_context_with_keys_for_tls_is_refused_in_words(
@@ -242,7 +251,7 @@ def test_a_context_with_keys_for_tls_is_refused_in_words(
     keys.mkdir(parents=True)
 
     with pytest.raises(EngineUnreachable, match="TLS cannot be used here; taskdock needs"):
-        locate.find_engine(environment)
+        find(environment)
 
 
 def test_tls_does_not_matter_at_a_socket_of_this_machine(
@@ -251,7 +260,7 @@ def test_tls_does_not_matter_at_a_socket_of_this_machine(
     address = listen(home / "mine.sock")
     environment |= {"DOCKER_HOST": address, "DOCKER_TLS_VERIFY": "1"}
 
-    assert locate.find_engine(environment) == address
+    assert find(environment) == address
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"currentContext": 5}'])
@@ -262,18 +271,18 @@ def test_a_strange_docker_configuration_is_passed_over(
     (home / ".docker" / "config.json").write_text(text)
     address = listen(home / "system-docker.sock")
 
-    assert locate.find_engine(environment) == address
+    assert find(environment) == address
 
 
 def test_every_place_is_listed_when_there_is_no_engine(
     environment: dict[str, str],
 ) -> None:
     with pytest.raises(EngineUnreachable) as caught:
-        locate.find_engine(environment)
+        find(environment)
 
     tried = caught.value.message.splitlines()[1:]
     assert [line.split()[0] for line in tried] == [
-        place.address for place in locate.places(environment)
+        one.address for one in locate.addresses(environment, system(environment))
     ]
     assert all(line.endswith(": no such socket") for line in tried)
 
@@ -291,13 +300,12 @@ def test_an_answer_that_is_not_an_engines_is_told(home: Path, listen: Listen) ->
     assert locate.ping(address) == "something answers, but not an engine (HTTP status 418)"
 
 
-def test_silence_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locate, "PING_SECONDS", 0.05)
+def test_silence_is_told(home: Path) -> None:
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(home / "silent.sock"))
         silent.listen()
 
-        assert locate.ping(f"unix://{home}/silent.sock") == "no answer within 0.05 seconds"
+        assert locate.ping(f"unix://{home}/silent.sock", 0.05) == "no answer within 0.05 seconds"
 
 
 def test_a_missing_permission_is_told(home: Path, listen: Listen) -> None:
@@ -328,7 +336,7 @@ def test_the_command_prints_the_address(
 ) -> None:
     monkeypatch.setattr(os, "environ", environment | {"DOCKER_HOST": listen(home / "mine.sock")})
 
-    assert locate.main() == 0
+    assert locate.main(system(os.environ)) == 0
     assert capsys.readouterr().out == f"unix://{home}/mine.sock\n"
 
 
@@ -337,7 +345,7 @@ def test_the_command_says_why_there_is_none(
 ) -> None:
     monkeypatch.setattr(os, "environ", environment)
 
-    assert locate.main() == 1
+    assert locate.main(system(os.environ)) == 1
     assert "no such socket" in capsys.readouterr().err
 
 
@@ -354,4 +362,4 @@ def test_the_command_tells_an_engine_to_be_started_from_one_elsewhere(
 ) -> None:
     monkeypatch.setattr(os, "environ", environment | {"DOCKER_HOST": host.format(home=home)})
 
-    assert locate.main() == code
+    assert locate.main(system(os.environ)) == code

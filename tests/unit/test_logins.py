@@ -12,8 +12,8 @@ import pytest
 from docker.auth import load_config
 
 from emulator.base.errors import EngineUnreachable
-from emulator.engines.docker.engine import connect
-from emulator.engines.docker.images.logins import Logins
+from emulator.engines.docker.client import connect
+from emulator.engines.docker.logins import Logins
 
 ECR = "public.ecr.aws"
 _WRITTEN = {"auth": base64.b64encode(b"ada:secret").decode()}

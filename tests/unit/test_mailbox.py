@@ -4,7 +4,7 @@ import pytest
 
 from emulator.engines.ending import ProgramExit
 from emulator.lambdas.environment.mailbox import Mailbox, NextEvent, Receipt
-from emulator.lambdas.environment.runtime_state import State
+from emulator.lambdas.environment.runtime_state import RuntimeState
 from emulator.lambdas.outcome import MAX_RESPONSE, Answer, bad_response_mode
 
 
@@ -282,7 +282,7 @@ def test_a_runtime_whose_init_failed_may_not_ask_for_work(party):
     party.mailbox.fail_init(None, b"")
 
     assert party.next() is None
-    assert (party.heard, party.mailbox.state) == (["init failed"], State.INIT_ERROR)
+    assert (party.heard, party.mailbox.state) == (["init failed"], RuntimeState.INIT_ERROR)
 
 
 def test_after_the_end_nothing_is_told_to_anyone(party):

@@ -9,8 +9,7 @@ import pytest
 
 from emulator.base.errors import ForeignFile
 from emulator.base.health import Health
-from emulator.web.access import nonces as module
-from emulator.web.access.nonces import Nonces
+from emulator.web.access.nonces import NonceLimits, Nonces
 
 START = 1_700_000_000
 LIFETIME = 600
@@ -75,9 +74,8 @@ def test_a_nonce_is_known_after_the_end_of_the_process_that_took_it(file):
     assert again.use(ADA, START, "oak")
 
 
-def test_a_flood_is_felt_by_its_own_sender_alone(file, monkeypatch):
-    monkeypatch.setattr(module, "MAX_PER_SENDER", 100)
-    nonces = Nonces(LIFETIME, file, START)
+def test_a_flood_is_felt_by_its_own_sender_alone(file):
+    nonces = Nonces(LIFETIME, file, START, limits=NonceLimits(per_sender=100))
     assert nonces.use(BEN, START, "walnut")
     for number in range(300):
         assert nonces.use(ADA, START + number, "oak")
@@ -88,23 +86,20 @@ def test_a_flood_is_felt_by_its_own_sender_alone(file, monkeypatch):
     assert not nonces.use(BEN, START, "walnut")
 
 
-def test_what_a_flood_had_forgotten_is_refused_after_a_restart_too(file, monkeypatch):
-    monkeypatch.setattr(module, "MAX_PER_SENDER", 10)
-    monkeypatch.setattr(module, "_SLACK", 0)
-    nonces = Nonces(LIFETIME, file, START)
+def test_what_a_flood_had_forgotten_is_refused_after_a_restart_too(file):
+    limits = NonceLimits(per_sender=10, slack=0)
+    nonces = Nonces(LIFETIME, file, START, limits=limits)
     for number in range(300):
         nonces.use(ADA, START + number, "oak")
 
-    again = Nonces(LIFETIME, file, START + 300)
+    again = Nonces(LIFETIME, file, START + 300, limits=limits)
 
     assert not any(again.use(ADA, START + number, "oak") for number in range(300))
     assert again.use(ADA, START + 300, "oak")
 
 
-def test_all_senders_together_are_bounded(monkeypatch):
-    monkeypatch.setattr(module, "_MAX_IN_ALL", 50)
-    monkeypatch.setattr(module, "_MAX_SENDERS", 20)
-    nonces = Nonces(LIFETIME)
+def test_all_senders_together_are_bounded():
+    nonces = Nonces(LIFETIME, limits=NonceLimits(in_all=50, senders=20))
 
     for number in range(200):
         nonces.use(f"key {number}", START + number, "oak")
@@ -114,9 +109,8 @@ def test_all_senders_together_are_bounded(monkeypatch):
     assert not any(nonces.use(f"key {number}", START + number, "oak") for number in range(200))
 
 
-def test_the_file_does_not_grow_without_end(file, monkeypatch):
-    monkeypatch.setattr(module, "_SLACK", 1000)
-    nonces = Nonces(LIFETIME, file, START)
+def test_the_file_does_not_grow_without_end(file):
+    nonces = Nonces(LIFETIME, file, START, limits=NonceLimits(slack=1000))
 
     for number in range(10_000):
         assert nonces.use(ADA, START + number, "oak")

@@ -133,14 +133,12 @@ def test_a_link_out_of_the_folder_is_refused_and_named(folder: Path, target: str
         package.zip_folder(folder)
 
 
-def test_code_that_is_too_big_is_refused_naming_the_biggest_files(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(package, "ZIPPED_LIMIT", package.MEGABYTE)
+def test_code_that_is_too_big_is_refused_naming_the_biggest_files(folder: Path) -> None:
+    limits = package.PackageLimits(zipped=package.MEGABYTE)
     (folder / "model.bin").write_bytes(os.urandom(2 * package.MEGABYTE))
 
     with pytest.raises(BadPackage, match=r"over 1 MB when zipped.* 3 files: model.bin \(2.0 MB\)"):
-        package.zip_folder(folder)
+        package.zip_folder(folder, limits)
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:

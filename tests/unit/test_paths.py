@@ -10,9 +10,9 @@ import pytest
 from docker.errors import APIError, NotFound
 
 from emulator.base.errors import EngineUnreachable
-from emulator.engines.docker.passages.paths import (
+from emulator.engines.docker.transports.paths import (
     EnginePaths,
-    Mount,
+    OwnMount,
     own_id,
     own_mounts,
     read_mounts,
@@ -166,8 +166,8 @@ def inside(tmp_path: Path) -> Path:
 
 def test_the_mounts_of_our_container_are_asked_of_its_engine(inside: Path) -> None:
     assert own_mounts(Engine(), inside) == (
-        Mount(Path("/data"), Path("/var/lib/containers/storage/volumes/t/_data")),
-        Mount(Path("/u"), None),
+        OwnMount(Path("/data"), Path("/var/lib/containers/storage/volumes/t/_data")),
+        OwnMount(Path("/u"), None),
     )
 
 

@@ -9,8 +9,8 @@ from emulator.lambdas.slot import Slot, held
 IDLE = (State.READY, State.FROZEN, State.DOWN)
 
 
-def slot(id, state=State.READY, *, version="v1", memory=128, since=0.0, **more):
-    return Slot(id=id, version=version, state=state, memory=memory, since=since, **more)
+def slot(id, state=State.READY, *, fingerprint="v1", memory=128, since=0.0, **more):
+    return Slot(id=id, fingerprint=fingerprint, state=state, memory=memory, since=since, **more)
 
 
 def ids(slots):
@@ -25,7 +25,7 @@ def ids(slots):
         ([slot("a", since=1), slot("b", since=2)], "b"),
         ([slot("frozen", State.FROZEN, since=9), slot("ready", since=1)], "ready"),
         ([slot("frozen", State.FROZEN)], "frozen"),
-        ([slot("other", version="v2")], None),
+        ([slot("other", fingerprint="v2")], None),
         ([slot("stale", stale=True)], None),
         ([slot("reserved", reserved=True)], None),
         ([slot("down", State.DOWN, since=9), slot("frozen", State.FROZEN)], "frozen"),
@@ -103,7 +103,7 @@ def test_the_youngest_of_each_function_are_kept_warm_but_never_what_is_stale():
         slot("oldest", State.DOWN, since=0),
         slot("older", State.FROZEN, since=1),
         slot("old", since=2),
-        slot("other", State.FROZEN, since=0, version="v2"),
+        slot("other", State.FROZEN, since=0, fingerprint="v2"),
         slot("stale", State.FROZEN, since=9, stale=True),
     ]
 

@@ -15,7 +15,7 @@ import pytest
 from emulator.base.errors import StartupError
 from emulator.base.files import places
 from emulator.engines.docker import locate
-from emulator.engines.standins.standins import exclusive
+from emulator.engines.standins.locks import exclusive
 
 NOBODY = 65534
 NOT_WRITABLE = "/proc/home"  # not by root either
@@ -77,7 +77,7 @@ def test_a_user_without_a_home_is_told_so(temporary: Path, no_passwd: None) -> N
 
 
 def test_an_engine_is_looked_for_without_a_home_too(no_passwd: None) -> None:
-    sockets = [place.address for place in locate.places({})]
+    sockets = [one.address for one in locate.addresses({})]
 
     assert sockets[0] == "unix:///var/run/docker.sock"
 

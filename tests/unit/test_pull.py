@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from emulator.engines.docker.images.pull import Layers, Puller, awaited
-from emulator.engines.standins.standins import Progress
+from emulator.engines.images import Progress
 from emulator.server.provision import teller
 from emulator.testing.clock import ManualClock
 

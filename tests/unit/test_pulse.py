@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.engines.standins import packages
+from emulator.engines.standins import programs
 from emulator.engines.standins.pulse import Pulse
 
 LIMIT = 10.0
@@ -72,7 +72,7 @@ def test_everybody_can_read_what_goes_into_an_image(
     file.chmod(before)
     (inner / "nowhere").symlink_to("/nowhere")
 
-    packages.readable(tmp_path)
+    programs.readable(tmp_path)
 
     assert file.stat().st_mode & 0o777 == after
     assert inner.stat().st_mode & 0o777 == 0o755

@@ -10,7 +10,7 @@ import pytest
 
 from emulator.engines.docker.images.registry import (
     Fault,
-    Memory,
+    SilentRegistries,
     fault_of,
     pause,
     refusal_of,
@@ -108,7 +108,10 @@ class Time:
 
 def test_all_processes_know_that_a_registry_could_not_be_reached(tmp_path: Path) -> None:
     time: Any = Time()
-    one, other = Memory(tmp_path / "silent", time), Memory(tmp_path / "silent", time)
+    one, other = (
+        SilentRegistries(tmp_path / "silent", time),
+        SilentRegistries(tmp_path / "silent", time),
+    )
 
     one.failed(HOST, "no such host")
     one.failed(HOST, "no such host")
@@ -128,12 +131,12 @@ def test_a_memory_that_makes_no_sense_is_none(tmp_path: Path, content: str) -> N
     time: Any = Time()
     (tmp_path / HOST).write_text(content)
 
-    assert Memory(tmp_path, time).wait(HOST) == 0
+    assert SilentRegistries(tmp_path, time).wait(HOST) == 0
 
 
 def test_a_clock_that_was_set_back_does_not_make_it_wait(tmp_path: Path) -> None:
     time: Any = Time()
-    memory = Memory(tmp_path, time)
+    memory = SilentRegistries(tmp_path, time)
     memory.failed(HOST, "no such host")
     time.seconds -= 3600
 
@@ -142,7 +145,7 @@ def test_a_clock_that_was_set_back_does_not_make_it_wait(tmp_path: Path) -> None
 
 def test_a_folder_that_cannot_be_written_only_means_that_registries_are_asked_more_often() -> None:
     time: Any = Time()
-    memory = Memory(Path("/proc/silent"), time)
+    memory = SilentRegistries(Path("/proc/silent"), time)
 
     memory.failed(HOST, "no such host")
     memory.answered(HOST)

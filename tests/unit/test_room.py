@@ -19,7 +19,7 @@ LONG = 10_000.0  # seconds
 def slot(id, state=State.READY, *, memory=128, since=NOW, limit=30.0, reserved=False):
     return Slot(
         id=id,
-        version="v1",
+        fingerprint="v1",
         state=state,
         memory=memory,
         since=since,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emulator.lambdas.environment import runtime_state
-from emulator.lambdas.environment.runtime_state import State
+from emulator.lambdas.environment.runtime_state import RuntimeState
 
 ALLOWED = {
     ("Started", "Ready"): "Ready",
@@ -18,17 +18,18 @@ ALLOWED = {
     ("Running", "Running"): "Running",
     ("Running", "InvocationResponse"): "RuntimeResponseSentState",
     ("Running", "InvocationErrorResponse"): "RuntimeResponseSentState",
+    ("InvocationResponse", "RuntimeResponseSentState"): "RuntimeResponseSentState",
     ("RuntimeResponseSentState", "Ready"): "Ready",
 }
 DOCUMENT = Path(__file__).parents[2] / "docs" / "lambda-runtime-api.md"
 STAYS_IN = sorted(runtime_state.TABLE)
 
 
-@pytest.mark.parametrize(("state", "asked"), [*product(STAYS_IN, State)])
+@pytest.mark.parametrize(("state", "asked"), [*product(STAYS_IN, RuntimeState)])
 def test_a_runtime_may_do_what_it_may_do_on_aws(state, asked):
     after = ALLOWED.get((state.value, asked.value))
 
-    assert runtime_state.move(state, asked) == (None if after is None else State(after))
+    assert runtime_state.move(state, asked) == (None if after is None else RuntimeState(after))
 
 
 def test_every_state_that_a_move_leads_to_has_moves_of_its_own():
@@ -38,7 +39,7 @@ def test_every_state_that_a_move_leads_to_has_moves_of_its_own():
 
 
 def test_a_refusal_is_worded_as_on_aws():
-    assert runtime_state.refusal(State.RESPONSE_SENT, State.INVOCATION_RESPONSE) == (
+    assert runtime_state.refusal(RuntimeState.RESPONSE_SENT, RuntimeState.INVOCATION_RESPONSE) == (
         "State transition from RuntimeResponseSentState to InvocationResponse failed for runtime."
         " Error: State transition is not allowed"
     )

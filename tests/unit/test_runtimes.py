@@ -43,13 +43,13 @@ def test_an_unknown_runtime_is_refused_by_name() -> None:
 
 
 def test_only_the_provided_runtimes_bring_their_own_process() -> None:
-    bringing = {id for id, runtime in runtimes.catalog().items() if runtime.brings_bootstrap}
+    bringing = {id for id, runtime in runtimes.known().items() if runtime.brings_bootstrap}
 
     assert bringing == {"provided", "provided.al2", "provided.al2023"}
 
 
 def test_rows_are_consistent() -> None:
-    for runtime in runtimes.catalog().values():
+    for runtime in runtimes.known().values():
         assert runtime.os in {"al1", "al2", "al2023"}
         assert runtime.entry in {"handler", "bootstrap"}
         assert runtime.id.startswith(runtime.family)
@@ -87,7 +87,7 @@ def test_a_runtime_is_supported_until_the_day_that_aws_has_published(
 def test_every_stand_in_named_has_a_recipe_of_the_runtimes_family() -> None:
     standins = Standins(None, print, cache=resources.folder("runtimes"))  # type: ignore[arg-type]
 
-    for runtime in runtimes.catalog().values():
+    for runtime in runtimes.known().values():
         if runtime.standin:
             assert standins.tag(runtime.standin) == f"taskdock/standin-{runtime.standin}"
             assert runtime.standin.startswith(f"{runtime.family}:")

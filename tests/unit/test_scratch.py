@@ -34,9 +34,9 @@ def test_a_machine_without_the_tools_says_which(tmp_path: Path, monkeypatch: pyt
 def test_a_machine_without_loop_devices_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(scratch_disk, "_tool", lambda name: "true")
-    monkeypatch.setattr(scratch_disk, "_CONTROL", tmp_path / "no-loop-control")
+    control = tmp_path / "no-loop-control"
 
-    assert "no-loop-control" in open_scratch(tmp_path / "data")
+    assert "no-loop-control" in open_scratch(tmp_path / "data", control)
 
 
 def test_a_disk_that_cannot_be_made_is_a_start_that_failed(tmp_path: Path):

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import logging
+import sys
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from emulator.base.settings import Settings
 from emulator.base.terminal import printable, shown
+from emulator.client.console import output
+from emulator.server import serve, welcome
 
 
 class Terminal(io.StringIO):
@@ -63,3 +71,49 @@ def test_json_stays_the_same_json() -> None:
     value = "".join(map(chr, range(0x2070)))
 
     assert json.loads(printable(json.dumps(value, ensure_ascii=False))) == value
+
+
+class Pieces(io.RawIOBase):
+    """A file that keeps apart what is written to it at once: another's words come in between."""
+
+    def __init__(self) -> None:
+        self.all: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: Any) -> int:
+        self.all.append(bytes(piece))
+        return len(piece)
+
+
+def welcome_of(_: str) -> None:
+    emulator: Any = SimpleNamespace(
+        url="http://localhost:8080",
+        settings=Settings(),
+        directory=SimpleNamespace(local=SimpleNamespace(password=None)),
+    )
+    welcome.welcome(emulator, ["walnut"])
+
+
+def log(text: str) -> None:
+    handler = serve._log_handler()
+    handler.handle(logging.LogRecord("taskdock", logging.INFO, "", 0, text, (), None))
+
+
+@pytest.mark.parametrize(
+    "says", [welcome_of, log, welcome.say, output.say, output.plain, output.note]
+)
+def test_lines_leave_with_their_end_where_nothing_is_buffered(
+    says: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = Pieces()
+    unbuffered = io.TextIOWrapper(file, "utf-8", write_through=True)  # as by PYTHONUNBUFFERED
+    monkeypatch.setattr(sys, "stdout", unbuffered)
+    monkeypatch.setattr(sys, "stderr", unbuffered)
+
+    says("walnut")
+
+    (piece,) = filter(None, file.all)  # click tries a file with nothing
+    assert b"walnut" in piece
+    assert piece.endswith(b"\n")

@@ -17,6 +17,56 @@ class Limits:
     """A runtime has to poll within this time; later, its first invocation restarts it.
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
 
+    # The stop of a server
+
+    stop_writing: float = 15.0
+    """Each part has this time that may have to wait for the database's lock."""
+    stop_removing: float = 40.0
+    """All containers together have this time to be removed; the pool's own limit is below it."""
+    stop_requests: float = 5.0
+    """Requests under way have this time once containers are gone."""
+    # The server as a whole (emulator/base, emulator/server)
+
+    trouble_over: float = 20.0
+    """A trouble that nobody sees end, such as a want of descriptors, counts as over when it has not
+    been met for so long. So a flood of it is reported once."""
+
+    # Passwords (emulator/identity)
+
+    password_cost: int = 2**15
+    """scrypt's N, a power of two: 32 MB and about 80 ms for each hash. It is werkzeug's own.
+    https://werkzeug.palletsprojects.com/en/stable/utils/#module-werkzeug.security"""
+    password_patience: float = 10.0
+    """A sign-in waits so long for its turn to hash."""
+    password_hashes: int = 2
+    """Passwords hashed side by side: together 64 MB."""
+    password_waiting: int = 8
+    """Sign-ins that wait for their turn; each holds a thread that answers."""
+    # HTTP (emulator/web/http)
+
+    http_patience: float = 60.0
+    """The public listener waits so long for a complete request, and for a client that reads nothing
+    of its reply. A body has a second more for each 32 KB of it that have arrived."""
+    http_linger: float = 2.0
+    """A refused client's further bytes are read and dropped for so long before the connection is
+    closed: closed earlier, it is reset, and the client may lose the reply.
+    https://httpd.apache.org/docs/2.4/misc/perf-tuning.html"""
+    http_linger_bytes: int = 128 * 1024 * 1024
+    """A refused client that sends more is cut off at once."""
+    http_stop: float = 1.0
+    """At a stop of the listener, replies under way may take so long."""
+    http_idle: float = 3600.0
+    """A connection is kept so long between two requests."""
+    memory_check: float = 5.0
+    """Pause between two checks of how many bytes have arrived by HTTP."""
+    memory_check_bytes: int = 16 * 1024 * 1024
+    """When more than these arrived between two checks, freed memory is given back to the system."""
+    connections: int = 64
+    """Connections of one container to one of its ports, or of one address other than loopback.
+    Runtime clients hold one; the public listener has as many threads."""
+    connections_of_function: int = 4 * 64
+    """Connections of all containers of a function together, beside the first four of each."""
+
     # Tasks, events and their logs
 
     patience: float = 30.0

@@ -58,11 +58,11 @@ def _kept(stream: TextIO) -> bool | None:
 def say(text: str = "") -> None:
     """A line for people on stdout, styled on a terminal.
 
-    By print(), because progress bars put something in the place of sys.stdout to stay below it,
-    which click.echo() would get round.
+    To sys.stdout, because progress bars put something in its place to stay below it, which
+    click.echo() would get round.
     """
     styled = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    print(terminal.shown(text if styled else click.unstyle(text), sys.stdout), flush=True)
+    terminal.write_line(text if styled else click.unstyle(text), sys.stdout)
 
 
 def message(text: str, *, terminal: bool) -> str:

@@ -7,18 +7,12 @@ import os
 import stat
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from emulator.client.errors import BadPackage
 
 MEGABYTE = 1024 * 1024
-# What the Task Service takes as a zip file, and what AWS Lambda takes when it is unpacked.
-ZIPPED_LIMIT = 10 * MEGABYTE
-UNPACKED_LIMIT = 250 * MEGABYTE
-FILES_LIMIT = 100_000
-"""More than any package that fits holds; of a folder such as / not even the names are all read."""
-
-_UNPACKED = f"{UNPACKED_LIMIT // MEGABYTE} MB"
 
 # What tools leave behind; with it, the same code would be another zip file every time. A server's
 # data folder beside the code holds credentials too.
@@ -28,7 +22,21 @@ _OF_CONTAINERS = ("/opt", "/tmp", "/var/task")  # noqa: S108 - a name, nothing i
 _BEGINNING_OF_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
-def zip_folder(folder: Path) -> bytes:
+@dataclass(frozen=True, kw_only=True)
+class PackageLimits:
+    """How much a folder may hold; in bytes, but for `files`."""
+
+    zipped: int = 10 * MEGABYTE
+    """The Task Service takes so large a zip file."""
+    unpacked: int = 250 * MEGABYTE
+    """AWS Lambda takes so much code.
+    https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+    files: int = 100_000
+    """Files and links: more than any package that fits holds. Of a folder such as /, not even all
+    names are read."""
+
+
+def zip_folder(folder: Path, limits: PackageLimits = PackageLimits()) -> bytes:
     """The same bytes for the same code: sorted, undated, of each mode only the executable bit.
 
     Everyone may read what is in it, whatever the modes are here: a function does not own its code.
@@ -37,37 +45,41 @@ def zip_folder(folder: Path) -> bytes:
     try:
         if not folder.is_dir():
             raise BadPackage(f"{folder} is not a folder")
-        return _zip(folder, sorted(_bounded(folder)))
+        return _zip(folder, sorted(_bounded(folder, limits)), limits)
     except OSError as error:
         raise BadPackage(f"{error.filename} cannot be read: {error.strerror}") from None
 
 
-def _zip(folder: Path, files: list[Path]) -> bytes:
+def _zip(folder: Path, files: list[Path], limits: PackageLimits) -> bytes:
     if not files:
         raise BadPackage(f"{folder} holds no files")
-    target, left = io.BytesIO(), UNPACKED_LIMIT
+    target, left = io.BytesIO(), limits.unpacked
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in files:
             mode, content = _link(file, folder) if file.is_symlink() else _file(file, left)
             left -= len(content)
             if left < 0:  # it has grown since it was looked at
-                raise BadPackage(_too_big(folder, files, _UNPACKED))
+                raise BadPackage(_too_big(folder, files, _megabytes(limits.unpacked)))
             archive.writestr(_entry(file.relative_to(folder), mode), content)
-    if target.tell() > ZIPPED_LIMIT:
-        raise BadPackage(_too_big(folder, files, f"{ZIPPED_LIMIT // MEGABYTE} MB when zipped"))
+    if target.tell() > limits.zipped:
+        raise BadPackage(_too_big(folder, files, f"{_megabytes(limits.zipped)} when zipped"))
     return target.getvalue()
 
 
-def _bounded(folder: Path) -> list[Path]:
-    """As `_files`. Raises `BadPackage` as soon as they are too many, or too much."""
+def _megabytes(size: int) -> str:
+    return f"{size // MEGABYTE} MB"
+
+
+def _bounded(folder: Path, limits: PackageLimits) -> list[Path]:
+    """As `_files`. Raises `BadPackage` as soon as the files are too many, or too large together."""
     files, size = [], 0
     for file in _files(folder):
         files.append(file)
         size += file.lstat().st_size
-        if size > UNPACKED_LIMIT:
-            raise BadPackage(_too_big(folder, files, _UNPACKED))
-        if len(files) > FILES_LIMIT:
-            raise BadPackage(f"{folder} holds more than {FILES_LIMIT} files; is it the right one?")
+        if size > limits.unpacked:
+            raise BadPackage(_too_big(folder, files, _megabytes(limits.unpacked)))
+        if len(files) > limits.files:
+            raise BadPackage(f"{folder} holds more than {limits.files} files; is it the right one?")
     return files
 
 
@@ -84,11 +96,11 @@ def _files(folder: Path) -> Iterator[Path]:
                 folders.append(path)
 
 
-def _file(file: Path, most: int) -> tuple[int, bytes]:
-    """Its mode, and its content as far as one byte beyond `most`."""
+def _file(file: Path, limit: int) -> tuple[int, bytes]:
+    """Its mode, and its content as far as one byte beyond `limit`."""
     with file.open("rb") as opened:
         executable = os.fstat(opened.fileno()).st_mode & stat.S_IXUSR
-        return stat.S_IFREG | (0o755 if executable else 0o644), opened.read(most + 1)
+        return stat.S_IFREG | (0o755 if executable else 0o644), opened.read(limit + 1)
 
 
 def _link(link: Path, folder: Path) -> tuple[int, bytes]:

@@ -7,9 +7,10 @@ was asked of it can be asked again later, unchanged. `StartFailed` lies in what 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
-from docker.errors import APIError
+from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException, Timeout
 
 from emulator.base.errors import EngineError, EngineUnreachable, StartFailed
@@ -30,7 +31,7 @@ _ITS_OWN = (
 """What Docker says, in an answer with a 5xx status, when the machine or its own parts fail it."""
 
 
-def told(error: Exception, what: str) -> EngineError:
+def engine_error(error: Exception, what: str) -> EngineError:
     """The error to raise for one of docker-py's, requests' or the system's. `what` could not be
     done: `the container could not start`."""
     if isinstance(error, EngineError):
@@ -43,6 +44,21 @@ def told(error: Exception, what: str) -> EngineError:
     return StartFailed(f"{what}: {said}")
 
 
+@contextmanager
+def of_images() -> Iterator[None]:
+    """Around calls that ask about images, or pull or build them. Raises `EngineUnreachable`, or
+    `EngineError` where the engine refused."""
+    try:
+        yield
+    except APIError as error:
+        fault = engine_error(error, "the Docker Engine refused")
+        own = isinstance(fault, EngineUnreachable)
+        raise (fault if own else EngineError(fault.message)) from error
+    except (DockerException, RequestException) as error:
+        why = silence(error)
+        raise EngineUnreachable(f"the Docker Engine does not answer: {why}") from error
+
+
 def reason(error: Exception) -> str:
     """In the engine's words, where it said something."""
     return str(getattr(error, "explanation", None) or error)
@@ -52,8 +68,8 @@ def _is_its_own(error: APIError, said: str) -> bool:
     status = error.status_code or 0
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return True
-    told = said.lower()
-    return status >= HTTPStatus.INTERNAL_SERVER_ERROR and any(words in told for words in _ITS_OWN)
+    said = said.lower()
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR and any(words in said for words in _ITS_OWN)
 
 
 def silence(error: Exception) -> str:

@@ -18,11 +18,9 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from emulator.base.errors import EngineUnreachable
-from emulator.base.files import places as user_places
+from emulator.base.files import places
 
 PING_SECONDS = 2.0
-DOCKER_SOCKET = Path("/var/run/docker.sock")
-PODMAN_SOCKET = Path("/run/podman/podman.sock")
 _NOWHERE = Path("/nonexistent")  # Debian's word for the home of who has none
 HTTP_PORT = 2375  # where an engine listens on TCP when its address names no port
 
@@ -30,47 +28,60 @@ _HERE = "taskdock needs an engine on this machine, at unix:// or tcp://"
 _START_ONE, _ASKED_ELSEWHERE = 1, 2
 
 
-class Place(NamedTuple):
+class SystemSockets(NamedTuple):
+    """Where the engines of this machine's packages listen."""
+
+    docker: Path = Path("/var/run/docker.sock")
+    podman: Path = Path("/run/podman/podman.sock")
+
+
+SYSTEM = SystemSockets()
+
+
+class EngineAddress(NamedTuple):
     """One address where an engine may listen, and who says so."""
 
     source: str
     address: str
     fault: str = ""  # what is wrong with it, where that is known without asking
-    undo: str = ""  # of an order: the command that takes it back; no other place is tried
+    undo: str = ""  # of an order: the command that takes it back; no other address is tried
 
 
-def find_engine(environment: Mapping[str, str]) -> str:
+def find_engine(environment: Mapping[str, str], system: SystemSockets = SYSTEM) -> str:
     """The address of the first engine that answers, such as unix:///var/run/docker.sock.
 
     DOCKER_HOST and the current docker context are orders, as they are to the docker command: where
-    there is one, no other place is tried. Raises `EngineUnreachable`, with each place's fault.
+    there is one, no other address is tried. Raises `EngineUnreachable`, with each place's fault.
     """
-    told = [str(EngineUnreachable())]
-    for place in places(environment):
-        fault = place.fault or ping(place.address)
+    tried = [str(EngineUnreachable())]
+    for candidate in addresses(environment, system):
+        fault = candidate.fault or ping(candidate.address)
         if fault is None:
-            return place.address
-        told.append(f"  {place.address} ({place.source}): {fault}")
-        if place.undo:
-            told.append(f"  No other engine is looked for. Start that one, or: {place.undo}")
-    raise EngineUnreachable("\n".join(told))
+            return candidate.address
+        tried.append(f"  {candidate.address} ({candidate.source}): {fault}")
+        if candidate.undo:
+            tried.append(f"  No other engine is looked for. Start that one, or: {candidate.undo}")
+    raise EngineUnreachable("\n".join(tried))
 
 
-def places(environment: Mapping[str, str]) -> Iterator[Place]:
+def addresses(
+    environment: Mapping[str, str], system: SystemSockets = SYSTEM
+) -> Iterator[EngineAddress]:
     """Where to look, in order."""
-    home = user_places.home(environment) or _NOWHERE
+    home = places.home(environment) or _NOWHERE
     order = _docker_host(environment) or _context(environment, home)
     if order is not None:
         yield order
         return
-    for source, path in _usual_sockets(environment, home):
-        yield Place(source, f"unix://{path}")
+    for source, path in _usual_sockets(environment, home, system):
+        yield EngineAddress(source, f"unix://{path}")
 
 
-def ping(address: str) -> str | None:
-    """None if an engine answers at `address`; otherwise what is wrong there, in a few words."""
+def ping(address: str, limit: float = PING_SECONDS) -> str | None:
+    """None if an engine answers at `address`; otherwise what is wrong there, in a few words.
+    `limit`: seconds for each step."""
     try:
-        line = connection(address, PING_SECONDS)
+        line = connection(address, limit)
     except ValueError as error:
         return str(error)
     try:
@@ -78,7 +89,7 @@ def ping(address: str) -> str | None:
         answer = line.getresponse()
         body = answer.read(100)
     except (OSError, http.client.HTTPException) as error:
-        return fault(error)
+        return fault(error, limit)
     finally:
         line.close()
     if answer.status == http.client.OK and body.strip() == b"OK":
@@ -86,16 +97,16 @@ def ping(address: str) -> str | None:
     return f"something answers, but not an engine (HTTP status {answer.status})"
 
 
-def _docker_host(environment: Mapping[str, str]) -> Place | None:
+def _docker_host(environment: Mapping[str, str]) -> EngineAddress | None:
     host = environment.get("DOCKER_HOST")
     if not host:
         return None
     address = host if "://" in host else f"tcp://{host}"
     secured = bool(environment.get("DOCKER_TLS_VERIFY") or environment.get("DOCKER_TLS"))
-    return Place("DOCKER_HOST", address, _secured(address, secured), "unset DOCKER_HOST")
+    return EngineAddress("DOCKER_HOST", address, _secured(address, secured), "unset DOCKER_HOST")
 
 
-def _context(environment: Mapping[str, str], home: Path) -> Place | None:
+def _context(environment: Mapping[str, str], home: Path) -> EngineAddress | None:
     """The endpoint of the docker command's current context, as the docker command keeps it."""
     folder = Path(environment.get("DOCKER_CONFIG") or home / ".docker")
     named = environment.get("DOCKER_CONTEXT")
@@ -108,9 +119,9 @@ def _context(environment: Mapping[str, str], home: Path) -> Place | None:
     contexts = folder / "contexts"
     address = _read(contexts / "meta" / digest / "meta.json", "Endpoints", "docker", "Host")
     if not address:
-        return Place(source, "no address", f"there is no such context in {contexts}", undo)
+        return EngineAddress(source, "no address", f"there is no such context in {contexts}", undo)
     keys = contexts / "tls" / digest / "docker"
-    return Place(source, address, _secured(address, keys.is_dir()), undo)
+    return EngineAddress(source, address, _secured(address, keys.is_dir()), undo)
 
 
 def _secured(address: str, secured: bool) -> str:
@@ -131,10 +142,12 @@ def _read(path: Path, *keys: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _usual_sockets(environment: Mapping[str, str], home: Path) -> Iterator[tuple[str, Path]]:
+def _usual_sockets(
+    environment: Mapping[str, str], home: Path, system: SystemSockets
+) -> Iterator[tuple[str, Path]]:
     runtime = Path(environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
     colima = Path(environment.get("COLIMA_HOME") or home / ".colima")
-    yield "Docker", DOCKER_SOCKET
+    yield "Docker", system.docker
     yield "Docker Desktop", home / ".docker" / "run" / "docker.sock"
     yield "Docker Desktop", home / ".docker" / "desktop" / "docker.sock"
     yield "rootless Docker", runtime / "docker.sock"
@@ -142,7 +155,7 @@ def _usual_sockets(environment: Mapping[str, str], home: Path) -> Iterator[tuple
     yield "Colima", home / ".config" / "colima" / "default" / "docker.sock"
     yield "Rancher Desktop", home / ".rd" / "docker.sock"
     yield "rootless Podman", runtime / "podman" / "podman.sock"
-    yield "Podman", PODMAN_SOCKET
+    yield "Podman", system.podman
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -174,8 +187,9 @@ def connection(address: str, timeout: float) -> http.client.HTTPConnection:
     raise ValueError(f"{scheme}:// addresses cannot be used here; {_HERE}")
 
 
-def fault(error: Exception) -> str:
-    """What keeps a connection from an engine, in a few words."""
+def fault(error: Exception, limit: float = PING_SECONDS) -> str:
+    """The reason why a connection to an engine fails, in a few words. `limit`: the seconds that it
+    had."""
     match error:
         case FileNotFoundError() | NotADirectoryError():
             return "no such socket"
@@ -184,20 +198,21 @@ def fault(error: Exception) -> str:
         case ConnectionRefusedError():
             return "nobody listens there"
         case TimeoutError():
-            return f"no answer within {PING_SECONDS:g} seconds"
+            return f"no answer within {limit:g} seconds"
         case http.client.HTTPException():
             return "something answers, but not in HTTP"
     return str(error) or type(error).__name__
 
 
-def main() -> int:
+def main(system: SystemSockets = SYSTEM) -> int:
     try:
-        print(find_engine(os.environ))
+        print(find_engine(os.environ, system))
     except EngineUnreachable as error:
         print(error.message, file=sys.stderr)
         # An order that leads to the very socket of this machine's engine is no other engine.
-        usual = f"unix://{DOCKER_SOCKET}"
-        elsewhere = any(place.undo and place.address != usual for place in places(os.environ))
+        usual = f"unix://{system.docker}"
+        candidates = addresses(os.environ, system)
+        elsewhere = any(one.undo and one.address != usual for one in candidates)
         return _ASKED_ELSEWHERE if elsewhere else _START_ONE
     return 0
 

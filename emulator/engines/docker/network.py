@@ -18,9 +18,9 @@ from requests.exceptions import ReadTimeout
 from emulator.base.errors import EngineError
 from emulator.base.health import Health
 from emulator.base.settings import NetworkChoice
+from emulator.engines.docker.containers.creation import NO_NETWORK, glimpse
+from emulator.engines.docker.facts import at, number, text
 from emulator.engines.docker.images.processors import own_image
-from emulator.engines.docker.making import NO_NETWORK, glimpse
-from emulator.engines.facts import at, number, text
 
 NAME = "taskdock-isolated"
 LABEL = "dev.taskdock.network"
@@ -38,10 +38,16 @@ class Network:
     """For any thread."""
 
     def __init__(
-        self, api: docker.APIClient, choice: NetworkChoice, architecture: str, health: Health
+        self,
+        api: docker.APIClient,
+        choice: NetworkChoice,
+        architecture: str,
+        health: Health,
+        name: str = NAME,
     ) -> None:
-        """`architecture`: the engine's, in Docker's words."""
+        """`architecture`: the engine's, in Docker's words. `name`: of taskdock's own network."""
         self._api = api
+        self._name = name
         self._choice = choice
         self._architecture = architecture
         self._health = health
@@ -51,8 +57,8 @@ class Network:
         self._tried = False
 
     def mode(self) -> str | None:
-        """What a container is made with; None: the engine's own network. Raises what docker-py and
-        requests raise, when the engine does not answer."""
+        """The network that a container is made with; None: the engine's own. Raises what docker-py
+        and requests raise, when the engine does not answer."""
         if self._choice is NetworkChoice.NONE:
             return NO_NETWORK
         if self._choice is NetworkChoice.ENGINE:
@@ -60,7 +66,7 @@ class Network:
         with self._lock:
             if not self._made and not self._forgone:
                 self._ensure()
-            return NAME if self._made else None
+            return self._name if self._made else None
 
     def is_lost(self, error: Exception) -> bool:
         """Whether a container could not be made or started because the network was removed, which
@@ -88,21 +94,21 @@ class Network:
             return
         if text(at(network, "Options"), _ICC) != "false":
             self._forgo(
-                f"the engine has a network {NAME} that does not keep them apart; remove it (docker"
-                f" network rm {NAME}), and start this server again"
+                f"the engine has a network {self._name} that does not keep them apart; remove it"
+                f" (docker network rm {self._name}), and start this server again"
             )
             return
         self._made = True
 
     def _find(self) -> object:
         with contextlib.suppress(NotFound):
-            return self._api.inspect_network(NAME)
+            return self._api.inspect_network(self._name)
         return None
 
     def _make(self) -> object:
         try:
             self._api.create_network(
-                NAME,
+                self._name,
                 driver="bridge",
                 options={_ICC: "false"},
                 labels={LABEL: "1"},
@@ -112,7 +118,7 @@ class Network:
             if (found := self._find()) is not None:
                 return found
             raise
-        return self._api.inspect_network(NAME)
+        return self._api.inspect_network(self._name)
 
     def _forgo(self, reason: str) -> None:
         """They are in the engine's own network from now on."""
@@ -122,12 +128,12 @@ class Network:
     def _try(self, neighbour: str) -> None:
         with contextlib.suppress(DockerException, OSError, EngineError):
             networks = at(self._api.inspect_container(neighbour), "NetworkSettings", "Networks")
-            address = text(at(networks, NAME), "IPAddress")
+            address = text(at(networks, self._name), "IPAddress")
             if address and self._reaches(address):
                 self._health.report(
                     ISOLATION,
-                    f"{_REACH}the engine's network {NAME} does not keep them apart, since it has no"
-                    " firewall (iptables) or its kernel does not ask it (br_netfilter)",
+                    f"{_REACH}the engine's network {self._name} does not keep them apart, since it"
+                    " has no firewall (iptables) or its kernel does not ask it (br_netfilter)",
                     degraded=True,
                 )
 
@@ -138,7 +144,7 @@ class Network:
             image,
             entrypoint=[program],
             command=[f"tcp:{address}:{_PORT}"],
-            network=NAME,
+            network=self._name,
         ) as container:
             self._api.start(container)
             with contextlib.suppress(ReadTimeout):  # nothing comes through

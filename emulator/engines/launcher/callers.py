@@ -11,17 +11,15 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any
 
 from emulator.base.machine.addresses import plain
-from emulator.engines.facts import at, items, text
 
-Network = IPv4Network | IPv6Network
+AddressRange = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True)
 class Callers:
-    networks: tuple[Network, ...]
+    networks: tuple[AddressRange, ...]
 
     def may(self, address: str) -> bool:
         """`address`: as a socket has it, perhaps with an interface behind a %."""
@@ -47,9 +45,3 @@ def addresses_of(host: str) -> list[str]:
     except OSError:
         return []
     return list(dict.fromkeys(str(address[0]).partition("%")[0] for *_, address in found))
-
-
-def subnets(network: Any) -> list[str]:
-    """Of the engine's answer to GET /networks/{id}."""
-    config = at(network, "IPAM")
-    return [found for each in items(config, "Config") if (found := text(each, "Subnet"))]

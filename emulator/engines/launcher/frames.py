@@ -51,7 +51,7 @@ class Ended:
     exit: ProgramExit
 
 
-Said = Hello | Output | Peak | Ended
+Message = Hello | Output | Peak | Ended
 
 
 def listen(port: int, letter: str) -> bytes:
@@ -97,10 +97,10 @@ class Frames:
     def __init__(self) -> None:
         self._rest = bytearray()
 
-    def feed(self, data: bytes) -> list[Said]:
+    def feed(self, data: bytes) -> list[Message]:
         """What has come whole. Raises `BadFrame`."""
         self._rest += data
-        said: list[Said] = []
+        said: list[Message] = []
         begin = 0
         while len(self._rest) - begin >= _HEADER.size:
             kind, program, length = _HEADER.unpack_from(self._rest, begin)
@@ -115,7 +115,7 @@ class Frames:
         return said
 
 
-def _read(kind: bytes, program: int, payload: bytes) -> Said:
+def _read(kind: bytes, program: int, payload: bytes) -> Message:
     try:
         match kind:
             case b"O":

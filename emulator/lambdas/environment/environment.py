@@ -51,7 +51,7 @@ class Environment:
         container."""
         self.id = id
         self.function = function
-        self.version = function.version
+        self.fingerprint = function.fingerprint
         self.state = State.STARTING
         self.stale = False
         self.turn = 0
@@ -96,7 +96,7 @@ class Environment:
     def slot(self) -> Slot:
         return Slot(
             id=self.id,
-            version=self.version,
+            fingerprint=self.fingerprint,
             state=self.state,
             memory=self.function.memory_limit,
             time_limit=self.function.time_limit,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from emulator.base.errors import EngineError
-from emulator.engines.source import Found
+from emulator.engines.images import Found
 from emulator.lambdas.functions.function import Function
 
 _REMEMBERED = 200  # the first ones that were wanted go first

@@ -1,8 +1,12 @@
 """The mailbox of one environment: where the invoker and the runtime meet.
 
-The invoker offers an event and is told what came back; the runtime asks for it with `next` and
-posts an answer. Both sides are on the reactor's thread. What may be posted when is in the table of
-`runtime_state`. A mailbox is for one run of a runtime: one that is started anew gets a new one.
+The invoker offers an event, and its `Reply` is called with the outcome; the runtime asks for the
+event with `next` and posts an answer. Both sides are on the reactor's thread. The table of
+`runtime_state` says what may be posted when. A mailbox is for one run of a runtime: a restarted
+runtime gets a new one.
+
+An answer counts when it is complete. Only where the invoker takes streams, and the runtime streams,
+is the answer handed on while it arrives: `Streamed` first, and the outcome behind its end.
 """
 
 from __future__ import annotations
@@ -13,13 +17,15 @@ from enum import Enum
 
 from emulator.engines.ending import ProgramExit
 from emulator.lambdas.environment import runtime_state
-from emulator.lambdas.environment.runtime_state import State
+from emulator.lambdas.environment.answer_stream import AnswerSource, AnswerStream, StreamEnd
+from emulator.lambdas.environment.runtime_state import RuntimeState
 from emulator.lambdas.outcome import (
     MAX_RESPONSE,
     Answer,
     Cause,
     Failure,
     Outcome,
+    Streamed,
     function_error,
     response_too_large,
 )
@@ -27,7 +33,7 @@ from emulator.lambdas.outcome import (
 
 @dataclass(frozen=True, kw_only=True)
 class NextEvent:
-    """An event on its way to the runtime, with what the runtime is told about it."""
+    """An event on its way to the runtime, with the facts about it that the runtime gets."""
 
     request_id: str
     event: bytes
@@ -38,24 +44,28 @@ class NextEvent:
 
 
 class Receipt(Enum):
-    """What the runtime is told about what it posted."""
+    """The reply to a runtime's post."""
 
     ACCEPTED = "accepted"
     UNKNOWN_ID = "unknown id"
-    """Not the id of the invocation that it holds; also when it comes too late."""
+    """The id is not that of the invocation under way; also for a post that comes too late."""
     WRONG_STATE = "wrong state"
-    """It has answered already, or init is over."""
+    """The runtime has answered already, or its init is over."""
     TOO_LARGE = "too large"
+    TRUNCATED = "truncated"
+    """The post broke off."""
 
 
 Deliver = Callable[[NextEvent | None], None]
 Reply = Callable[[Outcome | ProgramExit], object]
+TakeStream = Callable[[Streamed], object]
 Cancel = Callable[[], None]
 
 
 class Mailbox:
     """Calls `polled` when the runtime becomes ready, by its first `next` and the first after each
-    answer, before an event is delivered; `answered` and `init_failed` when such was posted."""
+    answer, before an event is delivered. Calls `answered` and `init_failed` when an answer, or the
+    failure of its init, has been posted."""
 
     def __init__(
         self,
@@ -67,10 +77,13 @@ class Mailbox:
         self._polled = polled
         self._answered = answered
         self._init_failed = init_failed
-        self._state = State.STARTED
+        self._state = RuntimeState.STARTED
         self._event: NextEvent | None = None  # until the `next` after its answer: its id is known
         self._reply: Reply | None = None  # until it is answered
+        self._take_stream: TakeStream | None = None
+        self._stream: AnswerStream | None = None  # the answer that is read while it arrives
         self._waiting: list[Deliver] = []
+        self._received: Callable[[Receipt], None] = lambda _: None  # of that answer's post
         self._ended = False
         self._init_failure: Failure | None = None
         self.handed_over = ""
@@ -78,37 +91,43 @@ class Mailbox:
 
     # The invoker's side
 
-    def offer(self, delivery: NextEvent, reply: Reply) -> None:
-        """Holds the event for the runtime. `reply` gets what it posts, or how it ended, once."""
+    def offer(
+        self, delivery: NextEvent, reply: Reply, take_stream: TakeStream | None = None
+    ) -> None:
+        """Holds the event for the runtime. `reply` is called once, with the outcome or the
+        runtime's end. `take_stream` is called before with an answer that is streamed; its outcome
+        is an `Answer` without bytes when all of them were read, or not wanted."""
         if self._ended:
             reply(ProgramExit())
             return
-        self._event, self._reply = delivery, reply
+        self._event, self._reply, self._take_stream = delivery, reply, take_stream
         self._hand_over()
 
     def withdraw(self) -> None:
-        """The invoker no longer waits: what the runtime still posts comes too late."""
+        """The invoker no longer waits: a later post comes too late."""
         self._event = self._reply = None
+        self._break_stream()
 
     def close(self, end: ProgramExit) -> None:
-        """The runtime has ended: whoever waits is told. Closing again changes nothing."""
+        """The runtime has ended: all who wait learn it. Closing again changes nothing."""
         self._ended = True  # from here on nobody waits
         waiting, self._waiting = self._waiting, []
         reply, self._reply, self._event = self._reply, None, None
         for deliver in waiting:
             deliver(None)
+        self._break_stream()
         if reply is not None:
             reply(end)
 
     @property
     def init_failure(self) -> Failure | None:
-        """What the runtime said of its failed init."""
+        """The failure of its init that the runtime has posted."""
         return self._init_failure
 
     # The runtime's side
 
     @property
-    def state(self) -> State:
+    def state(self) -> RuntimeState:
         return self._state
 
     def next(self, deliver: Deliver) -> Cancel | None:
@@ -118,7 +137,7 @@ class Mailbox:
         its connection. Returns what cancels the request, or None where it may not ask;
         `deliver(None)` means that there will be no work.
         """
-        before, after = self._state, runtime_state.move(self._state, State.READY)
+        before, after = self._state, runtime_state.move(self._state, RuntimeState.READY)
         if after is None:
             return None
         if self._ended:
@@ -127,7 +146,7 @@ class Mailbox:
         self._state = after
         if self._reply is None:
             self._event = None
-        if after is State.READY and before is not State.READY:
+        if after is RuntimeState.READY and before is not RuntimeState.READY:
             self._polled()
         self._waiting.append(deliver)
         self._hand_over()
@@ -139,25 +158,66 @@ class Mailbox:
         return cancel
 
     def answer(self, request_id: str, body: bytes, instead: Failure | None = None) -> Receipt:
-        """`instead` is what the caller gets for a response that is none: it broke off, say."""
-        return self._post(request_id, State.INVOCATION_RESPONSE, body, instead or Answer(body))
+        """Takes a complete answer. `instead`: the outcome of a response that is none."""
+        outcome = instead or Answer(body)
+        return self._post(request_id, RuntimeState.INVOCATION_RESPONSE, len(body), outcome)
+
+    def answer_too_large(self, request_id: str) -> Receipt:
+        """Takes an answer of more than `MAX_RESPONSE` bytes, which were not kept."""
+        asked, outcome = RuntimeState.INVOCATION_RESPONSE, response_too_large()
+        return self._post(request_id, asked, MAX_RESPONSE + 1, outcome)
+
+    def takes_stream(self, request_id: str) -> bool:
+        """Whether `stream` may be called: the invoker reads this answer while it arrives."""
+        is_known = self._event is not None and self._event.request_id == request_id
+        return is_known and self._state is RuntimeState.RUNNING and self._take_stream is not None
+
+    def stream(
+        self, request_id: str, source: AnswerSource, received: Callable[[Receipt], None]
+    ) -> None:
+        """Hands an answer on while it arrives. `received` is called once, with its receipt."""
+        assert self._take_stream is not None, "`takes_stream` has said so"
+        self._state = RuntimeState.INVOCATION_RESPONSE
+        self._received = received
+        self._stream = AnswerStream(source, self._stream_ended)
+        self._take_stream(Streamed(self._stream, source.content_type))
+
+    def _stream_ended(self, end: StreamEnd, failure: Failure | None) -> None:
+        self._stream = None
+        if end is StreamEnd.BROKEN:  # the runtime's end, or the time limit, gives the outcome
+            self._received(Receipt.TRUNCATED)
+            return
+        self._state = RuntimeState.RESPONSE_SENT
+        reply, self._reply = self._reply, None
+        self._answered()
+        too_large = failure is not None and failure == response_too_large()
+        received = Receipt.TOO_LARGE if too_large else Receipt.ACCEPTED
+        self._received(Receipt.UNKNOWN_ID if end is StreamEnd.CANCELLED else received)
+        if reply is not None:
+            reply(failure or Answer(b""))
+
+    def _break_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.break_off()
+            self._received(Receipt.UNKNOWN_ID)
 
     def fail(self, request_id: str, error_type: str | None, body: bytes) -> Receipt:
         error = function_error(body, error_type)
-        return self._post(request_id, State.INVOCATION_ERROR_RESPONSE, body, error)
+        return self._post(request_id, RuntimeState.INVOCATION_ERROR_RESPONSE, len(body), error)
 
     def fail_init(self, error_type: str | None, body: bytes) -> Receipt:
         """Only before the first `next`. An event that was offered waits for the runtime's end."""
-        after = runtime_state.move(self._state, State.INIT_ERROR)
+        after = runtime_state.move(self._state, RuntimeState.INIT_ERROR)
         if after is None or self._ended:
             return Receipt.WRONG_STATE
         self._state = after
-        said = function_error(body, error_type)
-        self._init_failure = Failure(Cause.FUNCTION, said.name, said.message, said.body)
+        error = function_error(body, error_type)
+        self._init_failure = Failure(Cause.FUNCTION, error.name, error.message, error.body)
         self._init_failed()
         return Receipt.ACCEPTED
 
-    def _post(self, request_id: str, asked: State, body: bytes, outcome: Outcome) -> Receipt:
+    def _post(self, request_id: str, asked: RuntimeState, size: int, outcome: Outcome) -> Receipt:
         if self._event is None or self._event.request_id != request_id:
             return Receipt.UNKNOWN_ID
         after = runtime_state.move(self._state, asked)
@@ -166,14 +226,14 @@ class Mailbox:
         self._state = after
         reply, self._reply = self._reply, None
         self._answered()
-        too_large = len(body) > MAX_RESPONSE
+        too_large = size > MAX_RESPONSE
         if reply is not None:
             reply(response_too_large() if too_large else outcome)
         return Receipt.TOO_LARGE if too_large else Receipt.ACCEPTED
 
     def _hand_over(self) -> None:
         """Gives the event that is held, if there is one, to every request that waits."""
-        after = runtime_state.move(self._state, State.RUNNING)
+        after = runtime_state.move(self._state, RuntimeState.RUNNING)
         if self._reply is None or not self._waiting or after is None:
             return
         self._state = after

@@ -47,7 +47,7 @@ class Operations:
         self,
         *,
         engine: Engine,
-        outfitter: Provisioner,
+        provisioner: Provisioner,
         reactor: Reactor,
         watch: EngineWatch,
         notices: Notices,
@@ -60,7 +60,7 @@ class Operations:
         self.errands = ThreadPoolExecutor(_ERRANDS, "errand")
         self._making = threading.BoundedSemaphore(_MAKES)
         self._engine = engine
-        self._outfitter = outfitter
+        self._provisioner = provisioner
         self._reactor = reactor
         self._loop = reactor.loop
         self._watch = watch
@@ -153,7 +153,7 @@ class Operations:
         await creating
 
     def _outfit(self, environment: Environment) -> ContainerSpec:
-        made, environment.program = self._outfitter.outfit(environment.function, environment.id)
+        made, environment.program = self._provisioner.outfit(environment.function, environment.id)
         environment.image = made.image
         return made
 
@@ -175,7 +175,7 @@ class Operations:
         environment.image = prepared.image
         if environment.retired:  # while it was made; its folder may be gone
             return
-        assigned = self._loop.run_in_executor(self.errands, self._outfitter.assign, function, id)
+        assigned = self._loop.run_in_executor(self.errands, self._provisioner.assign, function, id)
         try:
             environment.program = await assigned
         except EngineError as error:

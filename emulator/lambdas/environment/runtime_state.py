@@ -1,9 +1,10 @@
-"""What a runtime may ask for when, in one table with AWS's names for the states. Pure.
+"""The states of a runtime, and the moves between them, in one table with AWS's names. Pure.
 
 The names and the moves are those of AWS's own server, `core/states.go` of
-https://github.com/aws/aws-lambda-runtime-interface-emulator, without the states of SnapStart. What
-a runtime posts gets here when it is whole: `InvocationResponse` and `InvocationErrorResponse`,
-where AWS's server stays while a body arrives, are passed through at once.
+https://github.com/aws/aws-lambda-runtime-interface-emulator, without the states of SnapStart.
+`InvocationResponse`, where AWS's server stays while a body arrives, is here the state of an answer
+that its caller reads while it arrives. Another post counts when it is complete: it passes through
+`InvocationResponse` or `InvocationErrorResponse` at once.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from enum import Enum
 
 
-class State(str, Enum):
+class RuntimeState(str, Enum):
     STARTED = "Started"
     """It loads its function; it has not asked for work yet."""
     INIT_ERROR = "InitError"
@@ -21,41 +22,45 @@ class State(str, Enum):
     RUNNING = "Running"
     """It was given one."""
     INVOCATION_RESPONSE = "InvocationResponse"
+    """Its answer arrives, and its caller reads it meanwhile."""
     INVOCATION_ERROR_RESPONSE = "InvocationErrorResponse"
     RESPONSE_SENT = "RuntimeResponseSentState"
     """It has answered, and not asked for the next event yet."""
 
 
-TABLE: dict[State, dict[State, State]] = {
-    State.STARTED: {
-        State.READY: State.READY,
-        State.INIT_ERROR: State.INIT_ERROR,
+TABLE: dict[RuntimeState, dict[RuntimeState, RuntimeState]] = {
+    RuntimeState.STARTED: {
+        RuntimeState.READY: RuntimeState.READY,
+        RuntimeState.INIT_ERROR: RuntimeState.INIT_ERROR,
     },
-    State.INIT_ERROR: {},
-    State.READY: {
-        State.READY: State.READY,
-        State.RUNNING: State.RUNNING,
+    RuntimeState.INIT_ERROR: {},
+    RuntimeState.READY: {
+        RuntimeState.READY: RuntimeState.READY,
+        RuntimeState.RUNNING: RuntimeState.RUNNING,
     },
-    State.RUNNING: {
-        State.READY: State.RUNNING,
-        State.RUNNING: State.RUNNING,
-        State.INVOCATION_RESPONSE: State.RESPONSE_SENT,
-        State.INVOCATION_ERROR_RESPONSE: State.RESPONSE_SENT,
+    RuntimeState.RUNNING: {
+        RuntimeState.READY: RuntimeState.RUNNING,
+        RuntimeState.RUNNING: RuntimeState.RUNNING,
+        RuntimeState.INVOCATION_RESPONSE: RuntimeState.RESPONSE_SENT,
+        RuntimeState.INVOCATION_ERROR_RESPONSE: RuntimeState.RESPONSE_SENT,
     },
-    State.RESPONSE_SENT: {
-        State.READY: State.READY,
+    RuntimeState.INVOCATION_RESPONSE: {
+        RuntimeState.RESPONSE_SENT: RuntimeState.RESPONSE_SENT,
+    },
+    RuntimeState.RESPONSE_SENT: {
+        RuntimeState.READY: RuntimeState.READY,
     },
 }
-"""By the state that a runtime is in and the one that it asks for: where that leads."""
+"""The state after a move, by the state of the runtime and the one that it asks for."""
 
 
-def move(state: State, asked: State) -> State | None:
+def move(state: RuntimeState, asked: RuntimeState) -> RuntimeState | None:
     """The state after `asked` was asked for in `state`; None: it is not allowed."""
     return TABLE[state].get(asked)
 
 
-def refusal(state: State, asked: State) -> str:
-    """What AWS says to a runtime that asks for what it may not."""
+def refusal(state: RuntimeState, asked: RuntimeState) -> str:
+    """AWS's message to a runtime that asks for a move that is not in the table."""
     return (
         f"State transition from {state.value} to {asked.value} failed for runtime."
         " Error: State transition is not allowed"

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from emulator.engines.engine import ContainerSpec, Program
+from emulator.engines.engine import ContainerSpec, Mount, Program
 from emulator.lambdas.arns import REGION, log_stream
 from emulator.lambdas.functions.function import Function, ImageConfig
+from emulator.lambdas.functions.reference import LATEST
 
 LABEL = "dev.taskdock"
 RUNTIME_API, TASK_SERVICE = "r", "t"
@@ -29,7 +30,9 @@ _LAMBDA_ENDPOINTS = ("AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL")
 """Variables by which a function says itself where its SDK finds Lambda."""
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
-_BOOTSTRAPS = ("/var/task/bootstrap", "/opt/bootstrap", "/var/runtime/bootstrap")
+TASK_ROOT = "/var/task"
+"""Where a function's code is in its container."""
+_BOOTSTRAPS = (f"{TASK_ROOT}/bootstrap", "/opt/bootstrap", "/var/runtime/bootstrap")
 _PATH = "/usr/local/bin:/usr/bin/:/bin:/opt/bin"
 _LIBRARIES = "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
 _BARE = ("provided", "provided.al2")  # seen without /var/lang, and with X-Ray elsewhere
@@ -75,7 +78,7 @@ def spec(
         platform=platform,
         labels={f"{LABEL}.server": server, f"{LABEL}.environment": environment_id},
         forwards=_FORWARDS,
-        code=code,
+        mounts=() if code is None else (Mount(source=code, target=TASK_ROOT),),
     )
 
 
@@ -140,7 +143,7 @@ def _variables(function: Function, environment_id: str, now: datetime) -> Mappin
     x_ray = "169.254.79.129" if function.runtime in _BARE else "169.254.100.1"
     variables = {
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_VERSION": LATEST,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_limit),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
@@ -149,7 +152,7 @@ def _variables(function: Function, environment_id: str, now: datetime) -> Mappin
         "AWS_XRAY_DAEMON_ADDRESS": f"{x_ray}:2000",  # nobody listens; the SDKs do not mind
         "_AWS_XRAY_DAEMON_ADDRESS": x_ray,
         "_AWS_XRAY_DAEMON_PORT": "2000",
-        "LAMBDA_TASK_ROOT": "/var/task",
+        "LAMBDA_TASK_ROOT": TASK_ROOT,
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
     }
     if function.runtime is not None:

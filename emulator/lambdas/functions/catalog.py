@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emulator.base import ids
 from emulator.base.errors import AlreadyExists, BadConfiguration, NotFound
 from emulator.base.timing.clock import Clock
 from emulator.engines import references
 from emulator.lambdas.functions import runtimes
+from emulator.lambdas.functions.changes import AnnotationChanges, FunctionProperties
 from emulator.lambdas.functions.code import MAX_ZIPPED, CodeStore
 from emulator.lambdas.functions.function import (
     Annotations,
@@ -30,8 +31,12 @@ from emulator.lambdas.functions.function import (
     check_name,
     deployers,
 )
+from emulator.lambdas.functions.reference import LATEST, FunctionRef
 from emulator.store.database import Store
 from emulator.store.tables import FunctionRow
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack  # typing has it from Python 3.11 on
 
 
 class Catalog:
@@ -42,7 +47,16 @@ class Catalog:
         self._writing = threading.Lock()
         self._on_change: list[Callable[[str], None]] = []
         rows = FunctionRow.select().order_by(FunctionRow.name).execute(store.db)
-        self._functions = {row.name: _from_row(row) for row in rows}
+        self._functions: dict[str, Function] = {}
+        self._live: dict[str, frozenset[str]] = {}
+        for row in rows:
+            self._keep(_from_row(row))
+
+    @property
+    def live(self) -> Mapping[str, frozenset[str]]:
+        """The fingerprints that each function has now, by its name: those whose environments may
+        be started and kept. It is up to date whenever it is looked at, on any thread."""
+        return self._live
 
     def subscribe(self, changed: Callable[[str], None]) -> None:
         """`changed(name)` is called after each change of the function of that name."""
@@ -52,12 +66,14 @@ class Catalog:
         self,
         name: str,
         *,
-        zipped: bytes | None,
+        zipped: bytes | None = None,
         max_zipped: int = MAX_ZIPPED,
+        annotations: Annotations = Annotations(),  # noqa: B008 - frozen
         by: tuple[str, ...] = (),
-        **properties: Any,
+        **properties: Unpack[FunctionProperties],
     ) -> Function:
-        """Makes a new function of `Function`'s properties. `by`: ids of the users whose work it is.
+        """Makes a new function. `zipped`: its code, unless it has an image. `by`: ids of the
+        users whose work it is.
 
         Raises `BadFunctionName`, `BadConfiguration`, `UnknownRuntime`, `BadFunctionCode`,
         `AlreadyExists` or `StorageError`; nothing is kept then.
@@ -68,6 +84,7 @@ class Catalog:
             update_timestamp=self._clock.now(),
             deployers=by,
             credentials_key=ids.word(40),
+            annotations=annotations,
             **properties,
         )
         _check(function, zipped)
@@ -76,7 +93,7 @@ class Catalog:
             self._check_new(name)  # another may have come while this one was unpacked
             function = replace(function, code=code)
             FunctionRow.insert(**_to_row(function)).execute(self._store.db)
-            self._functions[name] = function
+            self._keep(function)
         self._changed(name)
         return function
 
@@ -86,10 +103,10 @@ class Catalog:
         *,
         zipped: bytes | None = None,
         max_zipped: int = MAX_ZIPPED,
-        annotated: Mapping[str, Any] | None = None,
+        annotated: AnnotationChanges | None = None,
         by: tuple[str, ...] = (),
         judge: Callable[[Function], object] = lambda _: None,
-        **properties: Any,
+        **properties: Unpack[FunctionProperties],
     ) -> Function:
         """Changes only what is named, `annotated` in its annotations; raises as `deploy` does, and
         `NotFound`. Of two at once the one that ends last has its way, in what it names.
@@ -107,7 +124,7 @@ class Catalog:
             after = replace(
                 before,
                 update_timestamp=self._clock.now(),
-                annotations=replace(before.annotations, **annotated or {}),
+                annotations=replace(before.annotations, **annotated or AnnotationChanges()),
                 **properties,
             )
             _check(after, zipped)
@@ -121,7 +138,7 @@ class Catalog:
             FunctionRow.update(**_to_row(after)).where(FunctionRow.name == name).execute(
                 self._store.db
             )
-            self._functions[name] = after
+            self._keep(after)
         self._changed(name)
         return after
 
@@ -134,7 +151,7 @@ class Catalog:
             FunctionRow.update(**_to_row(after)).where(FunctionRow.name == name).execute(
                 self._store.db
             )
-            self._functions[name] = after
+            self._keep(after)
         return after
 
     def delete(self, name: str) -> None:
@@ -142,7 +159,7 @@ class Catalog:
         with self._writing:
             self.get(name)
             FunctionRow.delete().where(FunctionRow.name == name).execute(self._store.db)
-            del self._functions[name]
+            del self._functions[name], self._live[name]
         self._changed(name)
 
     def get(self, name: str) -> Function:
@@ -154,6 +171,10 @@ class Catalog:
 
     def find(self, name: str) -> Function | None:
         return self._functions.get(name)
+
+    def resolve(self, ref: FunctionRef) -> Function | None:
+        """The function that is meant, as it is now; None: there is none."""
+        return self.find(ref.name) if ref.qualifier == LATEST else None
 
     def code_size(self, function: Function) -> int:
         """Bytes of its zip; 0 for an image."""
@@ -189,6 +210,10 @@ class Catalog:
         with self._writing:  # no function gets code that was added before
             used = {f.code for f in self.all() if f.code is not None}
             self._code.sweep(used, self._clock.monotonic())
+
+    def _keep(self, function: Function) -> None:
+        self._functions[function.name] = function
+        self._live[function.name] = frozenset({function.fingerprint})
 
     def _check_new(self, name: str) -> None:
         if name in self._functions:

@@ -123,7 +123,7 @@ class Function:
     """What the secret of its credentials is made with; as long as it is there, they count."""
 
     @cached_property
-    def version(self) -> str:
+    def fingerprint(self) -> str:
         """Names everything that a running environment was made from; a change needs a new one."""
         made_from: list[Any] = [
             self.name,
@@ -149,7 +149,7 @@ def deployers(
     also that of those before, whose variables may lead somebody else's code. Nobody's when that was
     unknown, or there are too many. Who changes nothing that runs adds nothing.
     """
-    if not by or (before.version == after.version and not {"code", "image"} & set(given)):
+    if not by or (before.fingerprint == after.fingerprint and not {"code", "image"} & set(given)):
         return before.deployers
     is_new = {
         "code": "code" in given and "entry_point" in given,

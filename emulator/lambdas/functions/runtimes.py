@@ -45,7 +45,7 @@ class Runtime:
 
 
 @cache
-def catalog() -> Mapping[str, Runtime]:
+def known() -> Mapping[str, Runtime]:
     """Every runtime by its id, in the order of the file: by family, newest first."""
     text = (resources.folder("runtimes") / "catalog.toml").read_text(encoding="utf-8")
     document = tomllib.loads(text)
@@ -58,7 +58,7 @@ def catalog() -> Mapping[str, Runtime]:
 
 
 def find(id: str) -> Runtime:
-    runtime = catalog().get(id)
+    runtime = known().get(id)
     if runtime is None:
         raise UnknownRuntime(f"{id!r} is not a runtime that AWS Lambda has or had")
     return runtime

@@ -53,7 +53,7 @@ class Invocation:
         call: Call,
         arn: str,
         log: InvocationLog,
-        attendant: Operations,
+        operations: Operations,
         clock: Clock,
         answered: Told,
     ) -> None:
@@ -62,7 +62,7 @@ class Invocation:
         self._call = call
         self._arn = arn
         self._log = log
-        self._attendant = attendant
+        self._operations = operations
         self._clock = clock
         self._answered = answered
         self._limit = environment.function.time_limit  # seconds
@@ -101,7 +101,7 @@ class Invocation:
             self._log.init_report(self._environment.age_milliseconds, self._why(), "init")
         gone = self._environment.state is not State.DOWN
         self._vanished = gone and not cold  # how it ended before says nothing of this call
-        return await self._attendant.restart(self._environment, self._limit)
+        return await self._operations.restart(self._environment, self._limit)
 
     async def _exchange(self) -> Outcome | ProgramExit | None:
         """What came back from the runtime within its time; None: nothing."""
@@ -140,7 +140,7 @@ class Invocation:
             await self._environment.settle(_SETTLE_LIMIT)
             return answered
         if answered is None:
-            await self._attendant.end(self._environment)
+            await self._operations.end(self._environment)
         outcome = self._why()
         self._answered(outcome)
         return outcome

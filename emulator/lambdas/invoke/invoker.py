@@ -213,7 +213,7 @@ class Invoker:
             call=call,
             arn=call.arn or arns.function_arn(function.name, self._region),
             log=log,
-            attendant=self._pool.attendant,
+            operations=self._pool.operations,
             clock=self._clock,
             answered=answered,
         ).run()

@@ -16,10 +16,11 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from emulator.base.timing.clock import Clock, to_iso
-from emulator.engines.source import is_standin
+from emulator.engines.images import is_standin
 from emulator.lambdas import arns
 from emulator.lambdas.functions import runtimes
 from emulator.lambdas.functions.function import Function
+from emulator.lambdas.functions.reference import LATEST
 from emulator.lambdas.log_line import LogLine, Sink
 from emulator.lambdas.outcome import Cause, Failure, Outcome, known_error_type
 
@@ -137,7 +138,7 @@ class _Text:
         return "\t".join([*parts, *_suffix(status, error)])
 
     def start(self) -> str:
-        return f"START RequestId: {self._request_id} Version: $LATEST"
+        return f"START RequestId: {self._request_id} Version: {LATEST}"
 
     def fault(self, failure: Failure) -> list[str]:
         if failure.cause is Cause.TIMEOUT:
@@ -177,7 +178,7 @@ class _Json:
             "runtimeVersion": start.runtime,
             "runtimeVersionArn": _version_arn(start, self._region),
             "functionName": self._function.name,
-            "functionVersion": "$LATEST",
+            "functionVersion": LATEST,
             "instanceId": arns.log_stream(start.environment_id, time),
             "instanceMaxMemory": self._function.memory_limit * 1024 * 1024,
             "standIn": start.standin,
@@ -197,7 +198,7 @@ class _Json:
 
     def start(self) -> str:
         arn = arns.function_arn(self._function.name, self._region)
-        record = {"requestId": self._request_id, "functionArn": arn, "version": "$LATEST"}
+        record = {"requestId": self._request_id, "functionArn": arn, "version": LATEST}
         return self._event("platform.start", record)
 
     def fault(self, failure: Failure) -> list[str]:

@@ -15,11 +15,11 @@ class Fleet:
     """On the reactor's thread, but for `values` and `snapshot`."""
 
     def __init__(self, *, clock: Clock, keep_warm: int) -> None:
-        """`keep_warm`: how many of each version never expire."""
+        """`keep_warm`: how many of each fingerprint never expire."""
         self._clock = clock
         self._keep_warm = keep_warm
         self._all: dict[str, Environment] = {}
-        self._of: dict[str, list[Environment]] = {}  # by version
+        self._of: dict[str, list[Environment]] = {}  # by fingerprint
 
     def __len__(self) -> int:
         return len(self._all)
@@ -38,21 +38,21 @@ class Fleet:
 
     def add(self, environment: Environment) -> None:
         self._all[environment.id] = environment
-        self._of.setdefault(environment.version, []).append(environment)
+        self._of.setdefault(environment.fingerprint, []).append(environment)
 
     def forget(self, environment: Environment) -> None:
         del self._all[environment.id]
-        same = self._of[environment.version]
+        same = self._of[environment.fingerprint]
         same.remove(environment)
         if not same:
-            del self._of[environment.version]
+            del self._of[environment.fingerprint]
 
-    def idle(self, version: str) -> Environment | None:
-        """The one that serves the next call of this version."""
-        return placement.serve_from(self._of.get(version, []), version)
+    def idle(self, fingerprint: str) -> Environment | None:
+        """The one that serves the next call of this fingerprint."""
+        return placement.serve_from(self._of.get(fingerprint, []), fingerprint)
 
-    def serving_soon(self, version: str, within: float) -> int:
-        same = self._of.get(version, [])
+    def serving_soon(self, fingerprint: str, within: float) -> int:
+        same = self._of.get(fingerprint, [])
         return placement.serving_soon(same, self._clock.monotonic(), within)
 
     def retire(self, id: str) -> None:
@@ -71,10 +71,10 @@ class Fleet:
     def retire_stale(self) -> None:
         self.retire_idle(_FOR_EVER)
 
-    def retire_versions(self, name: str, current: str | None) -> None:
-        """Those of other versions of this function serve no call that is made from now on."""
+    def retire_others(self, name: str, fingerprints: frozenset[str]) -> None:
+        """Environments of this function with another fingerprint serve no call any more."""
         for environment in self.values():
-            if environment.function.name == name and environment.version != current:
+            if environment.function.name == name and environment.fingerprint not in fingerprints:
                 environment.stale = True
         self.retire_stale()
 

@@ -17,7 +17,7 @@ class Candidate(Protocol):
     """What tells whether an environment serves a call: a `Slot` does, and it does itself."""
 
     @property
-    def version(self) -> str: ...
+    def fingerprint(self) -> str: ...
     @property
     def state(self) -> State: ...
     @property
@@ -31,12 +31,12 @@ class Candidate(Protocol):
 S = TypeVar("S", bound=Candidate)
 
 
-def serve_from(pool: Iterable[S], version: str) -> S | None:
+def serve_from(pool: Iterable[S], fingerprint: str) -> S | None:
     """The idle environment to use: one that is ready first, the most recently used one first.
 
     Most recent first lets the others grow old and go when load falls.
     """
-    idle = [s for s in pool if s.version == version and s.idle and not s.stale]
+    idle = [s for s in pool if s.fingerprint == fingerprint and s.idle and not s.stale]
     return max(idle, key=lambda slot: (PREFERRED.index(slot.state), slot.since), default=None)
 
 
@@ -52,15 +52,15 @@ def to_freeze(pool: Sequence[Slot], now: float, after: float) -> list[Slot]:
 
 
 def to_retire(pool: Sequence[Slot], now: float, after: float, keep_warm: int = 0) -> list[Slot]:
-    """Idle ones that have expired, but for the `keep_warm` youngest of each version; those that no
-    new invocation may use; and those that have answered and then worked on for the whole time limit
-    of their function."""
+    """Environments to retire: idle ones that have expired, but for the `keep_warm` youngest of each
+    fingerprint; those that no new invocation may use; and those that have answered and then worked
+    on for the whole time limit of their function."""
     idle = sorted((s for s in pool if s.idle and not s.stale), key=lambda s: -s.since)
     warm: Counter[str] = Counter()
     expired = []
     for slot in idle:
-        warm[slot.version] += 1
-        if warm[slot.version] > keep_warm and now - slot.since >= after:
+        warm[slot.fingerprint] += 1
+        if warm[slot.fingerprint] > keep_warm and now - slot.since >= after:
             expired.append(slot)
     stale = [s for s in pool if s.idle and s.stale]
     lost = [s for s in pool if s.state is State.SETTLING and now - s.since >= s.time_limit]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -48,9 +48,9 @@ class Pool:
         *,
         engine: Engine,
         reactor: Reactor,
-        outfitter: Provisioner,
+        provisioner: Provisioner,
         lead: Lead,
-        current: Callable[[str], str | None],
+        live: Mapping[str, frozenset[str]],
         watch: EngineWatch,
         budget: int,
         health: Health,
@@ -58,26 +58,26 @@ class Pool:
         notices: Notices,
         limits: Limits,
         lone: bool = False,
-        most: int = 0,
+        max_environments: int = 0,
         keep_warm: int = 0,
         prewarm: int = 0,
         freeze_after: float = 0.0,
         cpus: Callable[[Function], float] | None = None,
     ) -> None:
-        """`lead` serves what calls from an environment's container. `current`: the version of the
-        function of this name; None: there is none any more. `budget`: MB for all environments
-        together; `lone`: whether a function that is larger than that runs, alone, instead of being
-        refused. `most`: how many environments there may be.
+        """`lead` serves what calls from an environment's container. `live`: the fingerprints that
+        each function has now, by its name; what it says may change at any time. `budget`: MB for
+        all environments together; `lone`: whether a function that is larger than that runs, alone,
+        instead of being refused. `max_environments`: how many there may be; 0: any number.
 
         `freeze_after`: seconds that one idles before it is frozen. `keep_warm`: how many of each
         function never expire. `prewarm`: how many containers of each kind in use wait for a
         function. `cpus`: the processors' time that a function has once its init is over; None: no
         limit.
         """
-        self._current = current
+        self._live = live
         self._watch = watch
         self._lone = lone
-        self._most = most or sys.maxsize
+        self._most = max_environments or sys.maxsize
         self._freeze_after = freeze_after
         self._lead = lead
         self.reactor = reactor
@@ -96,10 +96,10 @@ class Pool:
         self._changed = asyncio.Event()
         self._stopping = self._stopped = False
         self._removals = Removals(reactor=reactor, health=health, notices=notices)
-        self._discard = outfitter.discard
-        self.attendant = Operations(
+        self._discard = provisioner.discard
+        self.operations = Operations(
             engine=engine,
-            outfitter=outfitter,
+            provisioner=provisioner,
             reactor=reactor,
             watch=watch,
             notices=notices,
@@ -107,10 +107,10 @@ class Pool:
             cpus=cpus,
         )
         self._stock = PrewarmPool(
-            create=self.attendant.make,
-            outfitter=outfitter,
+            create=self.operations.make,
+            provisioner=provisioner,
             reactor=reactor,
-            starters=self.attendant.starters,
+            starters=self.operations.starters,
             removals=self._removals,
             each=prewarm,
             fits=self._fits,
@@ -153,10 +153,10 @@ class Pool:
         """Retires what is stale, and what has been idle for `after` seconds but for `keep_warm`."""
         self.reactor.call(self._environments.retire_idle, after)
 
-    def retire_versions(self, name: str, current: str | None) -> None:
-        """The function's version is now `current` (None: it is gone); no other serves a call that
-        is made from now on."""
-        self.reactor.call(self._environments.retire_versions, name, current)
+    def retire_others(self, name: str, fingerprints: frozenset[str]) -> None:
+        """The function has these fingerprints now (none: it is gone). No environment of another
+        one serves a call that is made from now on."""
+        self.reactor.call(self._environments.retire_others, name, fingerprints)
 
     def stop(self) -> None:
         """Removes every container; invocations under way end as `stopped`.
@@ -170,7 +170,7 @@ class Pool:
         self.reactor.run(self._stop())
         self._stopped = True
         self._removals.close()
-        self.attendant.close()
+        self.operations.close()
 
     # For invocations
 
@@ -182,7 +182,7 @@ class Pool:
     async def lease(
         self, function: Function, patience: float
     ) -> AsyncIterator[Environment | Failure]:
-        """An environment of this function's version, for one invocation.
+        """An environment of this function's fingerprint, for one invocation.
 
         It is busy; or it is down, since its runtime has ended or its init has failed, and is to be
         started again. Gives a `Failure` when nothing can be started, or there is no
@@ -231,7 +231,7 @@ class Pool:
         return None
 
     def _take_idle(self, function: Function) -> Found | None:
-        environment = self._environments.idle(function.version)
+        environment = self._environments.idle(function.fingerprint)
         return None if environment is None else self._lend(environment)
 
     @staticmethod
@@ -263,15 +263,15 @@ class Pool:
     def _take(self, free: Room, function: Function, ahead: int) -> Found | Failure | Wait:
         """An idle environment, or a new one to start, or what is to be waited for.
 
-        `ahead`: how many calls of the same version wait for environments that are almost free.
+        `ahead`: how many calls of the same fingerprint wait for environments that are almost free.
         """
         if self._stopping:
             return stopped()
         limit = function.time_limit
-        environment = self._environments.idle(function.version)
+        environment = self._environments.idle(function.fingerprint)
         if environment is not None:
             return self._lend(environment) if free.use(environment.slot, limit) else Wait.ROOM
-        if self._environments.serving_soon(function.version, _SOON) > ahead:
+        if self._environments.serving_soon(function.fingerprint, _SOON) > ahead:
             self._waiting.serve_later(_SOON)
             return Wait.ENVIRONMENT
         prepared = self._stock.prepared_for(function)
@@ -318,7 +318,7 @@ class Pool:
             lead=self._lead,
         )
         # Its function may have changed while the call waited: then it serves that call alone.
-        environment.stale = self._current(function.name) != function.version
+        environment.stale = not self._is_live(function)
         environment.reserve()
         self._environments.add(environment)
         if prepared is not None:
@@ -326,10 +326,13 @@ class Pool:
             prepared.serve(environment)
         return environment
 
+    def _is_live(self, function: Function) -> bool:
+        return function.fingerprint in self._live.get(function.name, ())
+
     async def _start(self, environment: Environment) -> Environment | Failure:
         prepared = self._assigned.pop(environment.id, None)
         try:
-            failure = await self.attendant.start(environment, prepared)
+            failure = await self.operations.start(environment, prepared)
         finally:
             self._stock.started(environment.function)
         return failure or environment

@@ -60,7 +60,7 @@ class PrewarmPool:
         self,
         *,
         create: Create,
-        outfitter: Provisioner,
+        provisioner: Provisioner,
         reactor: Reactor,
         starters: Executor,
         removals: Removals,
@@ -76,7 +76,7 @@ class PrewarmPool:
         so many MB more; `changed` is called when what it holds may have become less, or can be had.
         """
         self._create = create
-        self._outfitter = outfitter
+        self._provisioner = provisioner
         self._reactor = reactor
         self._starters = starters
         self._removals = removals
@@ -188,7 +188,7 @@ class PrewarmPool:
             self.discard(id)
 
     def _kind(self, function: Function) -> RuntimeShape | None:
-        if not self._each or not self._outfitter.prepares(function):
+        if not self._each or not self._provisioner.prepares(function):
             return None
         return RuntimeShape(function.runtime or "", function.memory_limit)
 
@@ -234,7 +234,7 @@ class PrewarmPool:
             self._end_making(prepared)
 
     def _outfit(self, prepared: PrewarmedContainer, function: Function) -> ContainerSpec:
-        return self._outfitter.prepare(function, prepared.id)
+        return self._provisioner.prepare(function, prepared.id)
 
     def _make(self, prepared: PrewarmedContainer, spec: ContainerSpec) -> None:
         prepared.image = spec.image
@@ -280,7 +280,7 @@ class PrewarmPool:
 
         def remove() -> None:
             prepared.remove()
-            self._outfitter.discard(prepared.id)
+            self._provisioner.discard(prepared.id)
 
         self._removals.remove(prepared.id, remove, partial(self._gone, prepared))
 

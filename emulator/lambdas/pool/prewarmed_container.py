@@ -46,7 +46,12 @@ class PrewarmedContainer:
         state = self.state or State.GONE
         memory = self.kind.memory
         return Slot(
-            id=self.id, version="", state=state, memory=memory, since=self._since, time_limit=0.0
+            id=self.id,
+            fingerprint="",
+            state=state,
+            memory=memory,
+            since=self._since,
+            time_limit=0.0,
         )
 
     def retire(self, now: float) -> None:

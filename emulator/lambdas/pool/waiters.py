@@ -1,4 +1,4 @@
-"""Who waits for an environment: a line for each version, and the order in which they came.
+"""Who waits for an environment: a line for each fingerprint, and the order in which they came.
 
 They are served in a turn of the loop of their own, never from inside a change of something: so what
 is chosen, reserved and admitted in one turn is still true at its end.
@@ -46,7 +46,7 @@ class Waiter:
 
 @dataclass(frozen=True, kw_only=True)
 class WaitingCalls:
-    """Calls of one version that wait, for who looks."""
+    """Calls of one fingerprint that wait, for who looks."""
 
     function: str
     memory: int  # MB that each of them needs
@@ -57,7 +57,7 @@ class WaitingCalls:
 
 
 Take = Callable[[Function, int], Found | Failure | Wait]
-"""What there is for a call of this function now, behind so many of its version that wait for an
+"""What there is for a call of this function now, behind so many of its fingerprint that wait for an
 environment that is almost free."""
 
 
@@ -81,7 +81,9 @@ class Waiters:
         self._look = look
         self._too_late = too_late
         self._give_back = give_back
-        self._lines: dict[str, dict[Waiter, None]] = {}  # by version; each in the order of coming
+        self._lines: dict[
+            str, dict[Waiter, None]
+        ] = {}  # by fingerprint; each in the order of coming
         self._numbers = count()
         self._soon: asyncio.Handle | None = None
         self._later: asyncio.TimerHandle | None = None
@@ -97,7 +99,7 @@ class Waiters:
         alone = not self._lines
         turn: asyncio.Future[Found | Failure] = self._loop.create_future()
         waiter = Waiter(function, next(self._numbers), self._clock.monotonic(), turn)
-        self._lines.setdefault(function.version, {})[waiter] = None
+        self._lines.setdefault(function.fingerprint, {})[waiter] = None
         if alone:
             self.serve()
         else:
@@ -142,16 +144,16 @@ class Waiters:
         take, ahead = self._look(), Counter[str]()
 
         def serve(waiter: Waiter) -> bool:
-            version = waiter.function.version
+            fingerprint = waiter.function.fingerprint
             try:
-                found = take(waiter.function, ahead[version])
+                found = take(waiter.function, ahead[fingerprint])
             except Exception as error:  # its own: those behind it are served all the same
                 self._leave(waiter)
                 waiter.turn.set_exception(error)
                 return True
             if isinstance(found, Wait):
                 waiter.why = found
-                ahead[version] += found is Wait.ENVIRONMENT
+                ahead[fingerprint] += found is Wait.ENVIRONMENT
                 return found is not Wait.ROOM  # else the next of the line finds none either
             self._leave(waiter)
             waiter.turn.set_result(found)
@@ -166,11 +168,11 @@ class Waiters:
 
     def _leave(self, waiter: Waiter) -> None:
         """Harmless for one that has left."""
-        version = waiter.function.version
-        line = self._lines.get(version, {})
+        fingerprint = waiter.function.fingerprint
+        line = self._lines.get(fingerprint, {})
         line.pop(waiter, None)
         if not line:
-            self._lines.pop(version, None)
+            self._lines.pop(fingerprint, None)
 
     def _visit(self, serve: Callable[[Waiter], bool]) -> None:
         """Asks `serve` of each, the oldest first; where it says no, the rest of that line is passed

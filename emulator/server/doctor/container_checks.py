@@ -10,7 +10,7 @@ from pathlib import Path
 from emulator.base import ids
 from emulator.base.errors import EngineError, ImageNotAvailable, NotReachable
 from emulator.base.timing.reactor import Reactor
-from emulator.engines.linux.scratch_disk import UNLIMITED
+from emulator.engines.linux.disks import UNLIMITED
 from emulator.server.doctor.engine_checks import EngineChecks
 from emulator.server.doctor.judges import judge_engine
 from emulator.server.doctor.judges.finding import Finding, NotChecked, broken, degraded
@@ -61,10 +61,10 @@ class ContainerChecks:
             return judge_engine.no_container(error.message, located, str(self._machine.data))
 
     def door(self) -> Finding:
-        passage = self._engine.use().passage
-        if passage is None:
+        transport = self._engine.use().transport
+        if transport is None:
             raise NotChecked("no container")
-        return judge_engine.door(passage.told, passage.is_usual)
+        return judge_engine.door(transport.description, transport.is_local)
 
     def code(self) -> Finding:
         if self._machine.workshop is None:
@@ -98,11 +98,11 @@ class ContainerChecks:
     def scratch(self) -> Finding:
         engine, wrote = self._engine.use(), None
         with self._trial() as trial:
-            if engine.limits_storage:
+            if engine.capabilities.limits_storage:
                 wrote = trial.fill_scratch().exit.code
         why = self._engine.warnings[-1] if self._engine.warnings else ""
         why = why.removeprefix(UNLIMITED)
-        return judge_engine.scratch(engine.limits_storage, wrote, STORAGE, why)
+        return judge_engine.scratch(engine.capabilities.limits_storage, wrote, STORAGE, why)
 
     @contextlib.contextmanager
     def _trial(self) -> Iterator[Trial]:

@@ -12,16 +12,18 @@ from emulator.base import ids
 from emulator.base.errors import EngineUnreachable
 from emulator.base.settings import ImageChoice, Settings
 from emulator.base.timing.clock import Clock
-from emulator.engines.docker.engine import DockerEngine, is_here
+from emulator.engines.docker.client import is_here
+from emulator.engines.docker.engine import DockerEngine
 from emulator.engines.docker.images import inquiries
-from emulator.engines.docker.images.images import ImageRequest, Images
+from emulator.engines.docker.images.images import Images
 from emulator.engines.docker.images.inquiries import OwnWord
-from emulator.engines.docker.locate import find_engine, places
+from emulator.engines.docker.images.probe import Probe
+from emulator.engines.docker.locate import addresses, find_engine
+from emulator.engines.images import ImageRequest
 from emulator.engines.linux.scratch_disk import open_scratch
 from emulator.engines.linux.surroundings import in_container
-from emulator.engines.standins.probe import Probe
 from emulator.lambdas.functions import runtimes
-from emulator.server.doctor.judges import judge_engine
+from emulator.server.doctor.judges import judge_engine, judge_images
 from emulator.server.doctor.judges.finding import Finding, NotChecked
 from emulator.server.doctor.judges.judge_engine import Located
 from emulator.server.doctor.machine_checks import MachineChecks
@@ -82,7 +84,7 @@ class EngineChecks:
             scratch=None if isinstance(scratch, str) else scratch,
             warn=self.warnings.append,
         )
-        named = (place.source for place in places(self._environment) if place.address == address)
+        named = (one.source for one in addresses(self._environment) if one.address == address)
         self.located = Located(
             facts=engine.facts,
             address=address,
@@ -98,13 +100,13 @@ class EngineChecks:
         asked = inquiries.ask_registry(self._client, reference)
         self._is_asked = asked is not None
         own = self._environment.get("HTTPS_PROXY") or self._environment.get("https_proxy") or ""
-        return judge_engine.registry(asked, engine.facts.proxy, own)
+        return judge_images.registry(asked, engine.facts.proxy, own)
 
     def images(self) -> Finding:
         self.use()
-        wanted = {each.id: ImageRequest(each.image, each.standin) for each in self._runtimes}
-        found = self._store().survey(wanted)
-        return judge_engine.images([(one.id, one.status.value) for one in found], self._is_asked)
+        requests = {one.id: ImageRequest(one.image, one.standin) for one in self._runtimes}
+        found = self._store().survey(requests)
+        return judge_images.images([(one.id, one.status.value) for one in found], self._is_asked)
 
     # For other checks
 
@@ -152,7 +154,7 @@ class EngineChecks:
         return None
 
     def _fetch(self, reference: str) -> str:
-        return self._store().ensure(ImageRequest(reference))
+        return self._store().find(ImageRequest(reference)).reference
 
     def _folder(self) -> Path:
         """Where there is no data folder to work in."""

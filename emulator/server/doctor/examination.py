@@ -8,7 +8,7 @@ from typing import Any
 
 from emulator.base.settings import Settings
 from emulator.base.timing.clock import Clock
-from emulator.engines.docker.engine import connect
+from emulator.engines.docker.client import connect
 from emulator.engines.docker.images.inquiries import REGISTRY_LIMIT
 from emulator.server.doctor.check import Check, perform
 from emulator.server.doctor.container_checks import ContainerChecks

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from emulator.engines.docker.engine import DockerEngine
+from emulator.engines.engine import Engine
 from emulator.server.doctor import machine
 from emulator.server.doctor.judges import judge_machine
 from emulator.server.doctor.judges.finding import Status
 
 
-def shortfalls(engine: DockerEngine, data: Path) -> list[str]:
+def shortfalls(engine: Engine, data: Path) -> list[str]:
     """`data`: the data folder, which is there."""
     found = {
-        "memory limits are not kept": not engine.facts.limits_memory,
-        "the size of /tmp is not limited": not engine.limits_storage,
+        "memory limits are not kept": not engine.capabilities.limits_memory,
+        "the size of /tmp is not limited": not engine.capabilities.limits_storage,
         "few file descriptors": _is_short(judge_machine.descriptors(machine.descriptors()).status),
         "little disk": _is_short(judge_machine.disk(machine.room(data), None).status),
     }

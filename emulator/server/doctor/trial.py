@@ -18,14 +18,15 @@ from types import TracebackType
 from emulator.base import ids
 from emulator.base.errors import EngineError
 from emulator.base.timing.reactor import Reactor
+from emulator.engines.docker.images.probe import PROGRAM
 from emulator.engines.ending import ProgramExit
-from emulator.engines.engine import Container, ContainerSpec, Engine, Program
-from emulator.engines.standins.probe import PROGRAM
+from emulator.engines.engine import Container, ContainerSpec, Engine, Mount, Program
 
 MEMORY = 64  # MB
 STORAGE = 8  # MB of /tmp
 LABEL = "dev.taskdock.doctor"
 
+_CODE = "/var/task"
 _FILE = "hello"
 _GREETING = "the code is here"
 _EATEN = 24  # MB that a program uses and gives back
@@ -67,7 +68,7 @@ class Trial:
             memory=MEMORY,
             storage=STORAGE,
             labels={LABEL: run},
-            code=code,
+            mounts=() if code is None else (Mount(source=code, target=_CODE),),
         )
         begun = time.monotonic()
         self._container = engine.create(spec, self, reactor)
@@ -113,7 +114,7 @@ class Trial:
 
     def read_code(self) -> bool:
         """Whether a program can read what `write_code` has put there."""
-        return self._run(f"{PROGRAM} cat /var/task/{_FILE}").lines == (_GREETING,)
+        return self._run(f"{PROGRAM} cat {_CODE}/{_FILE}").lines == (_GREETING,)
 
     def eat_and_give_back(self) -> Ran:
         return self._run(_eat(_EATEN))

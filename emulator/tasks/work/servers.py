@@ -7,6 +7,9 @@ the others that it finds at its start are gone; nothing else here relies on that
 
 from __future__ import annotations
 
+import contextlib
+
+from emulator.base.errors import StorageError
 from emulator.base.timing.clock import Clock, to_epoch
 from emulator.store.database import Store
 
@@ -48,8 +51,10 @@ class Servers:
         self._store.change(_ENTER, (self.name, now, now))
 
     def leave(self) -> None:
-        """After the last ending: what is still claimed by this server is given back by others."""
-        self._store.change(_LEAVE, (self.name,))
+        """After the last ending: what is still claimed by this server is given back by others.
+        Where that cannot be written, they find out by its silence."""
+        with contextlib.suppress(StorageError):
+            self._store.change(_LEAVE, (self.name,))
 
     def alive(self) -> list[str]:
         """The names of this server and of every other one that has not been silent for too long.

@@ -1,12 +1,13 @@
 """Nonces of signed requests: each is used once, across restarts, too.
 
-One that was used is kept while its timestamp could still be taken: in memory, and in a file that
-gets 20 bytes for each. That is one write into the kernel's memory, which outlives a process that is
-killed, and some microseconds; a row in the database would cost a signed call a transaction. A
-machine that fails may lose what came last.
+A used nonce is kept while its timestamp could still be accepted: in memory, and in a file that gets
+20 bytes for each. Writing these takes some microseconds, and the kernel's memory outlives a process
+that is killed; a row in the database would cost a signed call a transaction. A machine that fails
+may lose the latest nonces.
 
-Who signs very much at once has its oldest nonces forgotten, and all that is as old as these refused
-from then on: a flood fills neither memory nor disk, and is felt by its own token alone.
+Of a sender that signs very much at once the oldest nonces are forgotten, and all requests as old
+as these are refused from then on: a flood fills neither memory nor disk, and harms its own token
+alone.
 """
 
 from __future__ import annotations
@@ -26,19 +27,33 @@ from emulator.base.files import own_files
 from emulator.base.health import Health
 
 TROUBLE = "nonces"
-MAX_PER_SENDER = 100_000  # 80 a second, for as long as they are kept
-_MAX_SENDERS = 10_000  # those that sign least recently are judged by a floor alone beyond it
-_MAX_IN_ALL = 500_000
 _RECORD = struct.Struct("<8sI8s")  # sender, timestamp, nonce
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT
 _FLOOR = bytes(8)  # in place of a nonce: all up to the timestamp is refused
-_SLACK = 4 * 1024 * 1024  # bytes that the file may have beyond what is known
-_MAX_FILE = 2 * _RECORD.size * _MAX_IN_ALL + _SLACK
+
+
+@dataclass(frozen=True, kw_only=True)
+class NonceLimits:
+    """Bounds of memory and file."""
+
+    per_sender: int = 100_000
+    """Nonces of one sender: 80 a second, for as long as they are kept."""
+    in_all: int = 500_000
+    """Nonces of all senders together."""
+    senders: int = 10_000
+    """Senders that are known; of others only the oldest timestamp is known that is accepted."""
+    slack: int = 4 * 1024 * 1024
+    """Bytes that the file may have beyond twice what is known, before it is written anew."""
+
+    @property
+    def file(self) -> int:
+        """Bytes of the largest file that these limits let grow."""
+        return 2 * _RECORD.size * self.in_all + self.slack
 
 
 @dataclass
 class _Sender:
-    """What one signer has used, by timestamp."""
+    """The used nonces of one sender, by timestamp."""
 
     used: dict[int, set[bytes]] = field(default_factory=dict)
     count: int = 0
@@ -52,14 +67,17 @@ class Nonces:
         file: Path | None = None,
         now: int | None = None,
         health: Health | None = None,
+        limits: NonceLimits = NonceLimits(),
     ) -> None:
-        """`lifetime`: seconds that a timestamp may be off the time here. `now`: that time, which no
-        timestamp in the file can be far ahead of. Without a file they are forgotten at the end.
+        """`lifetime`: seconds that a timestamp may be off the time here. `now`: that time in
+        seconds since 1970, which no timestamp in the file can be far ahead of. Without a file the
+        nonces are forgotten at the end of the process.
 
         Raises `OSError` for a file that cannot be opened, `ForeignFile` for one that is not ours.
         """
         self._window = 2 * lifetime
         self._health = health or Health()
+        self._limits = limits
         self._lock = threading.Lock()
         self._senders: dict[bytes, _Sender] = {}
         self._count = 0
@@ -71,7 +89,7 @@ class Nonces:
         if file is not None:
             self._descriptor = own_files.open_file(file, _FLAGS)
             latest = None if now is None else now + lifetime
-            for sender, timestamp, nonce in _read(self._descriptor):
+            for sender, timestamp, nonce in _read(self._descriptor, limits.file):
                 if latest is None or timestamp <= latest:
                     self._take(sender, timestamp, nonce)
             self._size = os.fstat(self._descriptor).st_size
@@ -80,7 +98,7 @@ class Nonces:
             self._limit = max(self._size, self._most())
 
     def use(self, sender: str, timestamp: int, nonce: str) -> bool:
-        """False when it was used before, or may have been."""
+        """Marks a nonce as used. False: it was used before, or may have been."""
         record = _digest(sender), timestamp, _digest(nonce)
         with self._lock:
             if not self._take(*record):
@@ -113,16 +131,16 @@ class Nonces:
         return True
 
     def _forget(self, mine: _Sender) -> None:
-        """What is too old to be taken, and what is too much."""
+        """Forgets nonces that are too old to be accepted, and those beyond the limits."""
         oldest = self._newest - self._window
-        if len(mine.used) > self._window or mine.count > MAX_PER_SENDER:
+        if len(mine.used) > self._window or mine.count > self._limits.per_sender:
             for timestamp in [each for each in mine.used if each < oldest]:
                 self._drop(mine, timestamp)
-        while mine.count > MAX_PER_SENDER:
+        while mine.count > self._limits.per_sender:
             self._raise_floor(mine)
-        while self._count > _MAX_IN_ALL:
+        while self._count > self._limits.in_all:
             self._raise_floor(max(self._senders.values(), key=lambda each: each.count))
-        if len(self._senders) > _MAX_SENDERS:
+        if len(self._senders) > self._limits.senders:
             name = next(iter(self._senders))
             idle = self._senders.pop(name)
             self._floor = max([self._floor, idle.floor, *(t for t in idle.used if t >= oldest)])
@@ -139,8 +157,8 @@ class Nonces:
         self._count -= count
 
     def _write(self, record: tuple[bytes, int, bytes]) -> None:
-        """Where the disk is full the nonce is known until the end of this process: whoever signs
-        need not wait for room."""
+        """Writes to the file. Where the disk is full, the nonce is known until the end of this
+        process: a signed request need not wait for room."""
         if self._descriptor < 0:
             return
         try:
@@ -163,11 +181,11 @@ class Nonces:
             self._limit = max(self._size, self._most())
 
     def _most(self) -> int:
-        """Bytes from which on most of the file is about what is forgotten."""
-        return 2 * _RECORD.size * (self._count + len(self._senders)) + _SLACK
+        """Bytes of the file from which on most of its records are forgotten ones."""
+        return 2 * _RECORD.size * (self._count + len(self._senders)) + self._limits.slack
 
     def _compact(self) -> None:
-        """Writes the file anew, without what is forgotten; it stays where that fails."""
+        """Writes the file anew, without forgotten nonces; the old one stays where that fails."""
         assert self._file is not None, "it is open"
         new = self._file.with_name(f".{self._file.name}.new")
         with contextlib.suppress(OSError, ForeignFile):
@@ -197,10 +215,10 @@ def _digest(text: str) -> bytes:
     return blake2b(text.encode(), digest_size=8).digest()
 
 
-def _read(descriptor: int) -> Iterator[tuple[bytes, int, bytes]]:
-    """What the file has; the last of it, where it is larger than we make it."""
+def _read(descriptor: int, max_size: int) -> Iterator[tuple[bytes, int, bytes]]:
+    """The records of the file; the last `max_size` bytes of them, where it is larger."""
     size = os.fstat(descriptor).st_size
-    left = min(size, _MAX_FILE) // _RECORD.size
+    left = min(size, max_size) // _RECORD.size
     offset = size // _RECORD.size * _RECORD.size - left * _RECORD.size
     content = os.pread(descriptor, left * _RECORD.size, max(offset, 0))
     yield from _RECORD.iter_unpack(content[: len(content) // _RECORD.size * _RECORD.size])

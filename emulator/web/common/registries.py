@@ -7,21 +7,25 @@ function could reach by it what it cannot reach itself, as by a webhook (`tasks.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar
 
 from emulator.base.errors import BadConfiguration
 from emulator.base.machine.addresses import is_of_this_machine
 from emulator.lambdas.functions.catalog import registry
+from emulator.lambdas.functions.changes import FunctionProperties
 from emulator.tasks.events import webhook_client
 
+Properties = TypeVar("Properties", bound=FunctionProperties)
 
-def checked(properties: dict[str, Any], address: str | None) -> dict[str, Any]:
+
+def checked(properties: Properties, address: str | None) -> Properties:
     """The same properties, of a function that is deployed or changed. `address`: of who does that;
     none is a function, by its container's door.
 
     Raises `BadConfiguration`, or `BadField` where other names are being looked up.
     """
-    image = properties.get("image")
+    given: FunctionProperties = properties
+    image = given.get("image")
     host = None if address or not image else registry(image)
     if host is not None and any(
         is_of_this_machine(each) for each in webhook_client.looked_up(host)

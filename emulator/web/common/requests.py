@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timezone
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -25,6 +25,7 @@ from pydantic.alias_generators import to_camel
 from emulator.base import strict_json
 from emulator.base.errors import BadField, BodyNotJson, EmptyBody, MissingFields
 from emulator.base.timing.clock import to_iso, to_milliseconds
+from emulator.lambdas.functions.changes import FunctionProperties
 from emulator.lambdas.functions.function import (
     MEMORY_LIMIT,
     TIME_LIMIT,
@@ -96,8 +97,8 @@ class FunctionBody(Wire):
     retry_policy: RetryPolicyBody | None = None
     execution_options: ExecutionOptionsBody | None = None
 
-    def properties(self) -> dict[str, Any]:
-        """What is given, as properties of `Function`; not `code`."""
+    def properties(self) -> FunctionProperties:
+        """The properties that are given; not `code`."""
         given: dict[str, Any] = {
             name: getattr(self, name)
             for name in (
@@ -123,7 +124,8 @@ class FunctionBody(Wire):
                 permission_mode=options.permission_mode or PermissionMode.PERMISSION_REQUIRED,
                 default_priority=options.default_priority,
             )
-        return {name: value for name, value in given.items() if value is not None}
+        present = {name: value for name, value in given.items() if value is not None}
+        return cast("FunctionProperties", present)
 
 
 class NewFunction(FunctionBody):

@@ -1,6 +1,7 @@
-"""One HTTP/1.1 connection on the reactor: has requests answered, in order.
+"""One HTTP/1.1 connection: has its requests answered, one after the other, in their order.
 
-What comes by it is the intake's, with its parser and its bounds.
+`incoming.intake` parses what arrives; `reply_stream` sends bodies that are made piece by piece. The
+package's docstring lists what always holds of a connection.
 """
 
 from __future__ import annotations
@@ -12,30 +13,30 @@ from typing import cast
 
 from emulator.web.http.budget import SMALL
 from emulator.web.http.connection_limit import Peer
-from emulator.web.http.intake import Intake
-from emulator.web.http.messages import Reply, Request
+from emulator.web.http.incoming.intake import Intake
+from emulator.web.http.messages import PendingReply, Reply, Request
+from emulator.web.http.outgoing import Outgoing
 from emulator.web.http.site import Site
 
-_MAX_QUEUED = 16  # requests sent before the answers to earlier ones
-_LINGER = 2.0  # seconds in which what a refused client still sends is read, and dropped
+_MAX_QUEUED = 16  # requests sent before the replies to earlier ones
 
 
 class Connection(asyncio.BufferedProtocol):
+    """On the reactor's thread."""
+
     def __init__(
         self, site: Site, loop: asyncio.AbstractEventLoop, peer: Peer | None = None
     ) -> None:
-        """`peer`: who is known to have come; None: whoever has this address."""
+        """`peer`: the other side; None: the one who has the transport's address."""
         self._site = site
         self._peer = peer
         self._loop = loop
-        self._intake: Intake | None = None  # None: it was not let in
+        self._intake: Intake | None = None  # None: it was not let in, or is lost
         self._waiting: deque[tuple[Request | Reply, bool]] = deque()
-        """Requests that wait for their answer, and maybe behind them what is answered to no
-        request; with whether to stay connected then."""
-        self._queued = 0  # bytes of their bodies
+        """Queue of (request or early refusal, keep-alive) in order of arrival."""
+        self._queued = 0  # bytes of the bodies in it
         self._answering: Request | None = None
         self._ended = False  # the client sends no more
-        self._full = False  # the client does not read what it is sent
         self.idle_since = loop.time()
 
     # asyncio.BufferedProtocol
@@ -50,15 +51,16 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.abort()
             return
         self._site.connections.add(self)
+        self._outgoing = Outgoing(self._site, self._loop, self._transport)
         self._intake = Intake(
             self._site,
             self._loop,
             self._transport,
             peer,
             admit=self._admit,
-            complete=self._complete,
-            refuse=self._turn_away,
-            is_behind=lambda: self._full or self._queued > SMALL,
+            arrived=self._enqueue,
+            refuse=self._refuse,
+            is_behind=lambda: self._outgoing.is_full or self._queued > SMALL,
         )
 
     @property
@@ -74,21 +76,17 @@ class Connection(asyncio.BufferedProtocol):
             self._intake.take(nbytes)
 
     def pause_writing(self) -> None:
-        """What is answered to a client that does not read would fill the memory."""
-        self._full = True
+        self._outgoing.pause()
         self._settle()
-        if self._site.patience is not None:
-            left = self._transport.get_write_buffer_size()
-            self._loop.call_later(self._site.patience, self._look_at_reading, left)
 
     def resume_writing(self) -> None:
-        self._full = False
+        self._outgoing.resume()
         self._settle()
         # Not at once: a transport that is closed in the middle of this call closes twice.
         self._loop.call_soon(self._answer_next)
 
     def eof_received(self) -> bool:
-        """Keeps the connection for the answers to what has come."""
+        """The client sends no more. True keeps the connection for replies to what has arrived."""
         self._ended = True
         if self._intake is not None:
             self._intake.end()
@@ -104,13 +102,14 @@ class Connection(asyncio.BufferedProtocol):
         self._site.crowd.leave(self.peer)
         self._intake.close()
         self._intake = None
-        while self._waiting:
-            self._drop(self._waiting.popleft()[0])
+        self._drop_waiting()
         if self._answering is not None:
             self._answering.at_end()
+            if self._outgoing.cancel():
+                self._answering.release()
 
     def close(self) -> None:
-        """At once, or after the answer to the request that is under way."""
+        """Closes it at once, or behind the reply to the request that is under way."""
         self._ended = True
         if self._answering is None:
             self._transport.close()
@@ -130,97 +129,93 @@ class Connection(asyncio.BufferedProtocol):
             return self._site.refuse(request.path, 400, "there are too many requests at once")
         return self._site.admit(request)
 
-    def _complete(self, request: Request, stay: bool) -> None:
+    def _enqueue(self, request: Request, stay: bool) -> None:
         self._queued += len(request.body)
         self._waiting.append((request, stay))
         self._answer_next()
 
+    def _refuse(self, reply: Reply) -> None:
+        """Sends a refusal behind the replies to earlier requests. Nothing comes behind it."""
+        self._waiting.append((reply, False))
+        self._answer_next()
+
     def _answer_next(self) -> None:
-        while self._waiting and self._answering is None and not self._full:
+        while self._waiting and self._answering is None and not self._outgoing.is_full:
             request, stay = self._waiting.popleft()
             if isinstance(request, Reply):
-                self._write(request, head_only=False, stay=stay)
+                self._outgoing.refuse(request)
                 self._linger()
                 return
             self._queued -= len(request.body)
             self._answering = request
+            reply: Reply | PendingReply | Exception
             try:
                 reply = self._site.answer(request)
             except Exception as error:
-                reply = self._broken(request, error)
-            if isinstance(reply, Reply):
-                self._send(reply, request, stay)
-            else:
+                reply = error
+            if isinstance(reply, PendingReply):
                 reply.then(partial(self._send_later, request, stay))
                 if self._ended and self._answering is request:  # it was sent ahead of the end
                     request.at_end()
+            else:
+                self._send(request, stay, reply)
 
-    def _send_later(self, request: Request, stay: bool, reply: Reply | Exception) -> None:
-        if isinstance(reply, Exception):
-            reply = self._broken(request, reply)
-        self._send(reply, request, stay)
-        self._answer_next()
-        self._settle()
-
-    def _send(self, reply: Reply, request: Request, stay: bool) -> None:
-        self._answering = None
-        request.release()
-        self.idle_since = self._loop.time()
-        stay = stay and not (self._ended and not self._waiting)
-        head_only = request.method == "HEAD"
-        try:
-            self._write(reply, head_only=head_only, stay=stay)
-        except Exception as error:
-            self._write(self._broken(request, error), head_only=head_only, stay=stay)
-        if not stay:
-            while self._waiting:
-                self._drop(self._waiting.popleft()[0])
-            self._transport.close()
-
-    def _write(self, reply: Reply, *, head_only: bool, stay: bool) -> None:
-        if not self._transport.is_closing():
-            also = self._site.always()
-            self._transport.write(reply.encoded(also=also, head_only=head_only, close=not stay))
-
-    def _broken(self, request: Request, error: Exception) -> Reply:
-        self._loop.call_exception_handler(
-            {"message": f"{request.method} {request.path} broke", "exception": error}
-        )
-        return self._site.refuse(request.path, 500, "there was an internal error")
-
-    def _turn_away(self, reply: Reply) -> None:
-        """Its answer comes behind those to what came before it."""
-        self._waiting.append((reply, False))
-        self._answer_next()
-
-    # The client
-
-    def _drop(self, unanswered: Request | Reply) -> None:
-        if isinstance(unanswered, Request):
-            self._queued -= len(unanswered.body)
-            unanswered.release()
+    def _drop_waiting(self) -> None:
+        while self._waiting:
+            request, _ = self._waiting.popleft()
+            if isinstance(request, Request):
+                self._queued -= len(request.body)
+                request.release()
 
     def _settle(self) -> None:
         if self._intake is not None:
             self._intake.settle()
 
-    def _linger(self) -> None:
-        """Closed with something unread, a connection is reset, and its client may lose the answer:
-        so the client is told the end, and what it still sends is read for a while.
-        https://httpd.apache.org/docs/2.4/misc/perf-tuning.html has why a server has to."""
-        if self._transport.is_closing():
+    # Replies
+
+    def _send_later(self, request: Request, stay: bool, reply: Reply | Exception) -> None:
+        self._send(request, stay, reply)
+        self._answer_next()
+        self._settle()
+
+    def _send(self, request: Request, stay: bool, reply: Reply | Exception) -> None:
+        stay = stay and self._stays_behind(request)
+        streamed = partial(self._streamed, request, stay)
+        if self._outgoing.send(request, reply, close=not stay, streamed=streamed):
+            self._finish(request, stay)
+
+    def _streamed(self, request: Request, stay: bool, is_whole: bool) -> None:
+        """The streamed body of a reply has ended."""
+        self._finish(request, stay and is_whole)
+        if not is_whole:
+            self._outgoing.break_off(old=request.version == "1.0")
+        self._answer_next()
+        self._settle()
+
+    def _finish(self, request: Request, stay: bool) -> None:
+        """The reply has been handed to the transport."""
+        self._answering = None
+        request.release()
+        self.idle_since = self._loop.time()
+        if stay:
             return
+        self._drop_waiting()
+        if request.stream is None or request.stream.is_whole:
+            self._transport.close()
+        else:
+            self._linger()
+
+    def _stays_behind(self, request: Request) -> bool:
+        """A body that has not arrived completely stands in the way of the next request."""
+        if self._ended and not self._waiting:
+            return False
+        return request.stream is None or request.stream.is_whole
+
+    def _linger(self) -> None:
         if self._ended:
             self._transport.close()
             return
-        self._transport.write_eof()
+        if self._intake is not None:
+            self._intake.stop()
+        self._outgoing.linger()
         self._settle()
-        self._loop.call_later(_LINGER, self._transport.abort)
-
-    def _look_at_reading(self, before: int) -> None:
-        """Gives up a client that has not read a byte since there were so many left."""
-        left = self._transport.get_write_buffer_size()
-        if self._full and left == before:
-            self._transport.abort()
-        elif self._full:
-            self._loop.call_later(self._site.patience or 0.0, self._look_at_reading, left)

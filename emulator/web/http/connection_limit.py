@@ -1,6 +1,6 @@
-"""How many connections there may be, of one peer and of all: none shall keep its neighbours out.
+"""Limits the connections to a listener, of one peer and of all, so that none keeps others out.
 
-Containers are told apart by their doors, others by their address. Callers on this machine come from
+A container is known by its door, another peer by its address. Callers on this machine come from
 loopback, and have no limit but that for all addresses together.
 """
 
@@ -11,72 +11,79 @@ from dataclasses import dataclass
 
 from emulator.base.machine import descriptors
 from emulator.base.machine.addresses import is_loopback
+from emulator.base.timing.limits import Limits
 
-MAX_CONNECTIONS = 64
-"""To each listener. Runtime clients hold one; the public listener has as many threads."""
-MAX_OF_A_FUNCTION = 4 * MAX_CONNECTIONS
-"""All its containers together, but for these of each: there may be more containers than that."""
+MAX_CONNECTIONS = Limits.connections
+MAX_OF_A_FUNCTION = Limits.connections_of_function
 A_FEW = 4
+"""Connections of each container that do not count for its function: there may be more containers
+of it than `MAX_OF_A_FUNCTION`."""
 
 
 @dataclass(frozen=True)
 class Peer:
-    """Who holds a connection."""
+    """The other side of a connection."""
 
     address: str
-    """"": a container by its door."""
+    """An IP address; "" for a container, which comes by its door."""
     port: int = 0
     environment: str = ""
     function: str = ""
     deployers: tuple[str, ...] = ()
-    """Whose work the function is that runs there: ids of users."""
+    """Ids of the users who deployed the function that runs there."""
 
 
 class Crowd:
-    """Those who are connected to a listener. On the reactor's thread."""
+    """Counts who is connected to a listener. On the reactor's thread."""
 
     def __init__(
         self,
         from_containers: int = descriptors.MOST_FROM_CONTAINERS,
         from_addresses: int = descriptors.MOST_FROM_ADDRESSES,
+        *,
+        of_one: int = MAX_CONNECTIONS,
+        of_function: int = MAX_OF_A_FUNCTION,
     ) -> None:
-        """Connections in all, by either way: so containers take no place of the others'. Those few
-        that each container has are beside that."""
+        """All numbers count connections. `from_containers`, `from_addresses`: in all, by either
+        way, so that containers take no place of the others'; the first `A_FEW` of each container
+        are beside that. `of_one`: of one peer. `of_function`: of all containers of a function."""
+        self._of_one = of_one
+        self._of_function = of_function
         self._from_containers = from_containers
         self._from_addresses = from_addresses
         self._counts: Counter[tuple[str, str]] = Counter()
 
     @property
     def is_full(self) -> bool:
-        """Nobody else is let in by an address."""
+        """Nobody else is let in who has an address."""
         return self._counts[_ADDRESSES] >= self._from_addresses
 
     def enter(self, peer: Peer) -> bool:
-        """False: it holds all that it may, or there is no place."""
+        """Counts one more connection of this peer. False: it has as many as it may."""
         if not self.has_place(peer):
             return False
         self._counts.update(_groups(peer))
         return True
 
     def leave(self, peer: Peer) -> None:
-        """Who has entered."""
+        """Counts one connection less of a peer that has entered."""
         for group in _groups(peer):
             self._counts[group] -= 1
             if not self._counts[group]:
                 del self._counts[group]
 
     def has_place(self, peer: Peer) -> bool:
-        """Whether it would be let in now."""
+        """Whether `enter` would let this peer in now."""
         if peer.address:
             own = self._counts["address", peer.address]
-            return not self.is_full and (own < MAX_CONNECTIONS or is_loopback(peer.address))
+            return not self.is_full and (own < self._of_one or is_loopback(peer.address))
         own = self._counts["environment", peer.environment]
         if own < A_FEW:
             return True
         of_function = self._counts["function", peer.function] if peer.function else 0
         return (
-            own < MAX_CONNECTIONS
-            and of_function < MAX_OF_A_FUNCTION
+            own < self._of_one
+            and of_function < self._of_function
             and self._counts[_CONTAINERS] < self._from_containers
         )
 

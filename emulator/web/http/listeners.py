@@ -1,8 +1,9 @@
-"""The public listener: sockets on the reactor, and who comes in by them."""
+"""The public listener: accepts connections to open sockets, on the reactor."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import ipaddress
 import socket
@@ -17,14 +18,12 @@ from emulator.web.http.connection import Connection
 from emulator.web.http.site import Site
 
 _BACKLOG = 1024
-_IDLE = 3600  # seconds that a connection is kept between two requests
-_ROUND = 60.0  # seconds between two looks at that
-_MUCH = 16 * 1024 * 1024  # bytes that came: when they have been worked off, memory is given back
-_SOON = 5.0  # seconds between two looks at that
-_CLOSE_LIMIT = 1.0  # seconds that requests under way have at a stop
+_TRIES = 10
+"""So many free ports are tried: one may be free on one address and taken on another."""
+_ROUND = 60.0  # seconds between two checks for idle connections
 _CLOSE_PAUSE = 0.01
-_MOST_AT_ONCE = 64  # callers that are taken in one turn of the loop
-_REST = 1.0  # seconds without taking callers, where the system has nothing left for one
+_MAX_ACCEPTED = 64  # connections that are accepted in one turn of the loop
+_REST = 1.0  # seconds without accepting, where the system has nothing left for one more
 _CROWDED = (
     "there are as many connections to this server as it takes: callers wait until others are"
     " closed; more are taken where a process may have more files open (ulimit -n)"
@@ -32,13 +31,20 @@ _CROWDED = (
 
 
 def open_public(host: str, port: int) -> list[socket.socket]:
-    """Sockets for `host`.
+    """Opens sockets for `host`.
 
     "localhost" means both loopback addresses, since clients differ in which they try. Both have
     the same port; 0 lets the system choose it. Raises `StartupError`.
     """
     if host != "localhost":
         return [_bind(host, port)]
+    for _ in range(_TRIES - 1 if port == 0 else 0):
+        with contextlib.suppress(StartupError):
+            return _bind_both(port)
+    return _bind_both(port)
+
+
+def _bind_both(port: int) -> list[socket.socket]:
     sockets = [_bind("127.0.0.1", port)]
     try:
         sockets.append(_bind("::1", sockets[0].getsockname()[1]))
@@ -52,8 +58,8 @@ def open_public(host: str, port: int) -> list[socket.socket]:
 class Listener:
     """Serves a site on open sockets.
 
-    It takes callers itself: where no descriptor is left, asyncio's server tries a thousand times in
-    a row, with a line in the log for each. Here they wait in the kernel for a moment.
+    It accepts connections itself: where no descriptor is left, asyncio's server tries a thousand
+    times in a row, with a line in the log for each. Here callers wait in the kernel for a moment.
     """
 
     def __init__(
@@ -65,6 +71,7 @@ class Listener:
     ) -> None:
         self.port: int = sockets[0].getsockname()[1]
         self._site = site
+        self._limits = site.limits
         self._sockets = sockets
         self._reactor = reactor
         self._loop = reactor.loop
@@ -77,7 +84,7 @@ class Listener:
         self._reactor.run(self._start())
 
     def stop(self) -> None:
-        """Also closes the sockets. Requests under way may end within a second."""
+        """Also closes the sockets. Replies under way have `Limits.http_stop` to end."""
         self._reactor.run(self._stop())
         for each in self._sockets:
             each.close()
@@ -87,14 +94,14 @@ class Listener:
             each.setblocking(False)
         self._go_on()
         self._loop.call_later(_ROUND, self._close_idle)
-        self._loop.call_later(_SOON, self._give_back, False)
+        self._loop.call_later(self._limits.memory_check, self._give_back, False)
 
     async def _stop(self) -> None:
         self._site.closed = True
         self._pause()
         if self._resting is not None:
             self._resting.cancel()
-        give_up = self._loop.time() + _CLOSE_LIMIT
+        give_up = self._loop.time() + self._limits.http_stop
         for connection in list(self._site.connections):
             connection.close()
         while any(not each.is_idle for each in self._site.connections):
@@ -114,13 +121,13 @@ class Listener:
             self._loop.remove_reader(each)
 
     def _accept(self, listening: socket.socket) -> None:
-        for _ in range(_MOST_AT_ONCE):
+        for _ in range(_MAX_ACCEPTED):
             if self._site.crowd.is_full:
                 self._rest(_CROWDED)
                 return
             try:
                 accepted, _ = listening.accept()
-            except (BlockingIOError, InterruptedError, ConnectionError):  # nobody, or gone already
+            except (BlockingIOError, InterruptedError, ConnectionError):  # none, or gone already
                 return
             except OSError as error:
                 # Where callers are not the reason, the next one may fare better; nobody is lost.
@@ -149,13 +156,13 @@ class Listener:
     def _give_back(self, was_much: bool) -> None:
         """Twice after much has come: in the first seconds not all of it is free again."""
         came, self._came = self._came, self._site.turns.came
-        much = self._came - came > _MUCH
+        much = self._came - came > self._limits.memory_check_bytes
         if (much or was_much) and not self._site.closed:
             self._loop.run_in_executor(None, memory.give_back)
-        self._loop.call_later(_SOON, self._give_back, much)
+        self._loop.call_later(self._limits.memory_check, self._give_back, much)
 
     def _close_idle(self) -> None:
-        oldest = self._loop.time() - _IDLE
+        oldest = self._loop.time() - self._limits.http_idle
         for connection in list(self._site.connections):
             if connection.is_idle and connection.idle_since < oldest:
                 connection.abort()  # its client may not even read
@@ -189,7 +196,7 @@ def _bind(address: str, port: int) -> socket.socket:
 
 
 def _is_elsewhere(address: str) -> bool:
-    """This machine does not have that address."""
+    """Whether this machine does not have that address."""
     try:
         kind = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
         with socket.socket(kind) as probe:

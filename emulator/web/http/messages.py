@@ -1,19 +1,20 @@
-"""A request that has come in, and what is answered."""
+"""HTTP messages: a request that has arrived, and the reply to it."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from emulator.web.http.body import BodyStream
 from emulator.web.http.connection_limit import Peer
 
 JSON = ("Content-Type", "application/json")
 _NOT_IN_A_HEADER = re.compile(rb"[\x00-\x1f\x7f]")
 _BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
-_SAID_ONCE = frozenset({"date", "server"})  # where an API function says its own, that counts
+_OURS_UNLESS_GIVEN = frozenset({"date", "server"})  # an API function's own replaces ours
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
@@ -23,32 +24,44 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass(kw_only=True, eq=False)
 class Request:
-    """Names of headers and trailers are in lower case, as often as they were sent."""
+    """One request. Header and trailer names are in lower case, in the order and as often as sent.
+
+    The body is complete in `body`, unless its endpoint asked for it as it arrives (`Site.streams`):
+    then it comes by `stream`, and `body` is empty.
+    """
 
     method: str
     target: bytes
     """The URI as it was sent."""
     path: str
-    """Without percent signs."""
+    """Without the query, its percent escapes decoded."""
     query: bytes
     headers: Headers
-    version: str  # of HTTP
+    version: str
+    """Of HTTP: "1.0" or "1.1"."""
     peer: Peer
     server: tuple[str, int]
+    """The address and port that were called."""
     trailers: Headers = field(default_factory=list)
+    """Complete once the body is."""
     body: bytes = b""
-    """All of it, unless it is not whole: then as much as shows that."""
+    """The complete body. If `truncated` or `too_large`: the bytes that were kept of it."""
+    stream: BodyStream | None = None
+    """The body as it arrives, for one reader."""
     truncated: bool = False
-    """The body is shorter than was said, or its end never came."""
+    """The body is shorter than its length was said to be, or its last chunk never came."""
     too_large: bool = False
     """The body is larger than what is taken for this path."""
     at_end: Callable[[], None] = field(default=lambda: None)
-    """Called when the client hangs up, or sends no more, while the request waits."""
+    """Called when the client hangs up, or sends no more, while the request waits for its reply."""
+    refusal: Reply | None = None
+    """The reply to it where its streamed body was refused midway: given instead of a `BodyError`
+    that the endpoint raises."""
     known: dict[str, object] = field(default_factory=dict)
-    """What was found out before its body was read: of signing in, `wsgi.JUDGED`."""
+    """Facts found before the body was read, by key: the caller's sign-in (`wsgi.JUDGED`)."""
     release: Callable[[], None] = field(default=lambda: None)
-    """Gives back what the body has of a budget, where it has; again it does nothing. Done when the
-    request has been answered, at the latest: earlier by who has bounds of his own for it."""
+    """Gives back the bytes of a budget that the body holds; calling it again does nothing. The
+    connection calls it with the reply, an endpoint that has bounds of its own earlier."""
 
     def __post_init__(self) -> None:
         self._fields = dict(self.headers)
@@ -60,11 +73,11 @@ class Request:
 
     @property
     def asks_to_go_on(self) -> bool:
-        """The client waits with the body until it is told: RFC 9110, 10.1.1."""
+        """The client sends the body only after a `100 Continue`: RFC 9110, 10.1.1."""
         return self.version != "1.0" and (self.header("expect") or "").lower() == "100-continue"
 
     def header(self, name: str) -> str | None:
-        """The last of that name, which is in lower case."""
+        """The last header of that name, which is in lower case."""
         value = self._fields.get(name.encode())
         return None if value is None else value.decode("latin-1")
 
@@ -75,68 +88,95 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
+    """One reply. A body of bytes is sent with its length, in one piece with the headers.
+
+    A body that is an async iterator is sent as it is made: in chunks, or to a client of HTTP/1.0
+    until the connection closes. It is iterated over on the reactor's thread, waits while the client
+    does not read, and is closed (`aclose`, where it has one) when it ends, when the client goes or
+    the server stops. If it raises, the client sees that the body is not complete.
+    """
+
     status: int
-    body: bytes
+    body: bytes | AsyncIterator[bytes]
     headers: Iterable[tuple[str, str]] = (JSON,)
 
-    def encoded(self, *, also: bytes, head_only: bool, close: bool) -> bytes:
-        """As it is sent. `also`: lines that every answer has.
+    @property
+    def is_bodiless(self) -> bool:
+        """RFC 9110, 6.4.1: such a status has no body, whatever is given."""
+        return self.status in _BODILESS
 
-        Names keep their spelling: there are runtimes, shell scripts above all, that look for them
-        as AWS writes them.
+    def encoded(self, *, also: bytes, head_only: bool, close: bool, old: bool = False) -> bytes:
+        """The bytes to send; of a streamed body the headers alone. `also`: header lines that every
+        reply has. `old`: the client speaks HTTP/1.0, which has no chunks.
+
+        Header names keep their spelling: some runtimes, shell scripts above all, look for them as
+        AWS writes them.
         """
         lines = [_STATUS_LINES.get(self.status) or _unnamed(self.status), also]
-        length: bytes | None = None if self.status in _BODILESS else b"%d" % len(self.body)
+        body = self.body
+        length: bytes | None = None
+        if isinstance(body, bytes):
+            length = None if self.status in _BODILESS else b"%d" % len(body)
         for name, value in self.headers:
             lowered = name.lower()
             if lowered == "content-length":
-                length = value.encode()  # the answer to HEAD tells another's
+                length = value.encode()  # the reply to HEAD says the length of GET's
             else:
-                if lowered in _SAID_ONCE:
+                if lowered in _OURS_UNLESS_GIVEN:
                     lines[1] = _without(lowered, lines[1])
                 lines.append(b"%s: %s\r\n" % (name.encode(), _in_a_header(value)))
-        if length is not None:
+        if not isinstance(body, bytes):
+            if length is not None:
+                raise ValueError("a streamed body is sent in chunks: it can have no Content-Length")
+            if not old and not self.is_bodiless:
+                lines.append(b"Transfer-Encoding: chunked\r\n")
+        elif length is not None:
             lines.append(b"Content-Length: %s\r\n" % length)
         if close:
             lines.append(b"Connection: close\r\n")
         lines.append(b"\r\n")
-        if not head_only and length is not None:
-            lines.append(self.body)
+        if not head_only and length is not None and isinstance(body, bytes):
+            lines.append(body)
         return b"".join(lines)
 
 
 class PendingReply:
-    """A reply that is still to come. It is sent where it is given, without a turn of the loop."""
+    """A reply that is given later. It is sent where it is given, without a turn of the loop.
+
+    On the reactor's thread.
+    """
 
     def __init__(self) -> None:
         self._reply: Reply | Exception | None = None
         self._send: Callable[[Reply | Exception], None] | None = None
 
     @classmethod
-    def of(cls, coming: asyncio.Future[Reply]) -> PendingReply:
-        """What a future will have as its result."""
-        later = cls()
+    def of(cls, future: asyncio.Future[Reply]) -> PendingReply:
+        """The future's result, or the exception that it raises, with its type."""
+        pending = cls()
 
-        def give(came: asyncio.Future[Reply]) -> None:
-            if not came.cancelled():
-                error = came.exception()
-                later.give(came.result() if error is None else RuntimeError(error))
+        def give(done: asyncio.Future[Reply]) -> None:
+            if not done.cancelled():
+                error = done.exception()
+                pending.give(done.result() if error is None else _an_exception(error))
 
-        coming.add_done_callback(give)
-        return later
+        future.add_done_callback(give)
+        return pending
 
     @property
     def given(self) -> bool:
         return self._reply is not None
 
     def give(self, reply: Reply | Exception) -> None:
-        """The first counts. An error is one of the server's."""
+        """Sets the reply; a second call does nothing. An exception is answered as a fault of the
+        server's, a `BodyError` as the refusal that it says."""
         if self._reply is None:
             self._reply = reply
             if self._send is not None:
                 self._send(reply)
 
     def then(self, send: Callable[[Reply | Exception], None]) -> None:
+        """Calls `send` with the reply, now or when it is given."""
         self._send = send
         if self._reply is not None:
             send(self._reply)
@@ -144,11 +184,20 @@ class PendingReply:
 
 Responder = Callable[[Request], Reply | PendingReply]
 Refuse = Callable[[str, int, str], Reply]
-"""How a path refuses what is no request for it, by status and reason."""
+"""Makes the reply that refuses a request: from its path, the status and the reason."""
+
+
+def _an_exception(error: BaseException) -> Exception:
+    """`error` itself, unless it would end the reactor's thread where it is raised."""
+    if isinstance(error, Exception):
+        return error
+    wrapped = RuntimeError(f"a thread was ended: {error!r}")
+    wrapped.__cause__ = error
+    return wrapped
 
 
 def _unnamed(status: int) -> bytes:
-    """API functions may answer with a status that nobody has named."""
+    """The status line of a status without a name, which an API function may answer with."""
     return b"HTTP/1.1 %d \r\n" % status
 
 
@@ -159,5 +208,5 @@ def _without(name: str, lines: bytes) -> bytes:
 
 
 def _in_a_header(value: str) -> bytes:
-    """A client's context is JSON, which can have line ends between its words."""
+    """`value` without control characters: a client context is JSON, which can have line ends."""
     return _NOT_IN_A_HEADER.sub(b" ", value.encode(errors="replace"))

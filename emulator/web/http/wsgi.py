@@ -19,13 +19,13 @@ from emulator.web.http.messages import Reply, Request
 T = TypeVar("T")
 
 HEADERS = "taskdock.headers"
-"""The key of all headers as they came, `exchange.Headers`: names in lower case, in their order."""
+"""The key of all headers as they came, `messages.Headers`: names in lower case, in their order."""
 PEER = "taskdock.peer"
-"""The key of who sent it, a `Peer`."""
+"""The key of the sender, a `Peer`."""
 JUDGED = "taskdock.judged"
-"""The key of what is known of a request already, a dictionary: `signin.CALLER`, once it is signed
-in. A signature counts once, and a request may be judged twice: before its body is read, and with
-it."""
+"""The key of `Request.known`, a dictionary: it has `authentication.CALLER` once the request is
+signed in. A signature counts once, and a request may be judged twice: before its body is read, and
+with it."""
 THREADS = 64  # a direct execution or API function holds one for up to 30 s
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -38,11 +38,11 @@ class Wsgi:
         self._calls: set[Future[Any]] = set()  # that are under way
 
     def reply(self, request: Request) -> asyncio.Future[Reply]:
-        """What the application answers. Raises what it raises."""
+        """The application's reply. The future raises what the application raises."""
         return self.run(self._call, environ_of(request))
 
     def run(self, work: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
-        """What `work` returns on one of the threads. Raises what it raises."""
+        """The result of `work`, which is called on one of the threads."""
         call = self._threads.submit(work, *arguments)
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
@@ -71,7 +71,7 @@ class Wsgi:
 
 
 def environ_of(request: Request) -> dict[str, Any]:
-    """What WSGI says of a request: https://peps.python.org/pep-3333/"""
+    """The environment of a request: https://peps.python.org/pep-3333/"""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "REQUEST_URI": request.target.decode("latin-1"),

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from emulator.lambdas.functions import runtimes
+from emulator.lambdas.functions.changes import (
+    AnnotationChanges,
+    FunctionChanges,
+    FunctionProperties,
+    NewFunction,
+)
 from emulator.lambdas.functions.code import MAX_ZIPPED_BY_AWS, decode
 from emulator.lambdas.functions.function import (
     LOG_FORMAT,
@@ -54,8 +60,8 @@ def new_name(text: str) -> str:
     return reference.name
 
 
-def new_function(asked: Json) -> Json:
-    """What `Catalog.deploy` is told, but for the name. Raises `BadFunctionCode` or `Refusal`."""
+def new_function(asked: Json) -> NewFunction:
+    """The function that is asked for, but for its name. Raises `BadFunctionCode` or `Refusal`."""
     image = asked.get("PackageType") == "Image"
     given = code(asked["Code"], image=image, doing="creating a function")
     if image and (asked.get("Runtime") or asked.get("Handler")):
@@ -84,7 +90,7 @@ def checked_tags(tags: dict[str, str]) -> dict[str, str]:
     return tags
 
 
-def code(asked: Json, *, image: bool, doing: str) -> Json:
+def code(asked: Json, *, image: bool, doing: str) -> FunctionChanges:
     """The code, as the catalog is told of it, of the one kind and none of the other.
 
     Raises `BadFunctionCode` or `Refusal`.
@@ -113,14 +119,14 @@ def _bytes(text: str) -> bytes:
     return zipped
 
 
-def properties(asked: Json, before: Mapping[str, str]) -> Json:
-    """What is given, as properties of `Function`. `before`: its environment until now.
+def properties(asked: Json, before: Mapping[str, str]) -> FunctionProperties:
+    """The properties that are given. `before`: its environment until now.
 
     Raises `Refusal`.
     """
     runtime = asked.get("Runtime")
-    if runtime is not None and runtime not in runtimes.catalog():
-        known = ", ".join(runtimes.catalog())
+    if runtime is not None and runtime not in runtimes.known():
+        known = ", ".join(runtimes.known())
         raise invalid(
             f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must"
             f" satisfy enum value set: [{known}] or be a valid ARN"
@@ -135,13 +141,16 @@ def properties(asked: Json, before: Mapping[str, str]) -> Json:
     }
     if "ImageConfig" in asked:
         given["image_config"] = _image_config(asked["ImageConfig"])
-    return {name: value for name, value in given.items() if value is not None}
+    present = {name: value for name, value in given.items() if value is not None}
+    return cast("FunctionProperties", present)
 
 
-def annotated(asked: Json) -> Json:
+def annotated(asked: Json) -> AnnotationChanges:
     """What is given of that which nothing here goes by, as members of `Annotations`."""
-    said: Json = {"environment": True} if "Environment" in asked else {}
-    return {**said, "role": asked["Role"]} if asked.get("Role") else said
+    given: AnnotationChanges = {"environment": True} if "Environment" in asked else {}
+    if asked.get("Role"):
+        given["role"] = asked["Role"]
+    return given
 
 
 def _environment(asked: Json, before: Mapping[str, str]) -> dict[str, str] | None:

@@ -14,8 +14,8 @@ from typing import Any
 from emulator.lambdas.arns import ACCOUNT
 from emulator.lambdas.functions import runtimes
 from emulator.lambdas.functions.function import LOG_FORMAT, LOG_LEVEL, Function
+from emulator.lambdas.functions.reference import LATEST
 from emulator.web.lambda_api.changes import has_environment, own_variables
-from emulator.web.lambda_api.function_names import LATEST
 
 Json = dict[str, Any]
 
@@ -69,7 +69,7 @@ def code(function: Function, location: str) -> Json:
 
 def revision(function: Function) -> str:
     """A UUID that each change makes another one, those of its policy too."""
-    said = f"{function.name} {function.version} {function.update_timestamp.isoformat()}"
+    said = f"{function.name} {function.fingerprint} {function.update_timestamp.isoformat()}"
     if function.annotations.statements:
         said += json.dumps(function.annotations.statements)
     return str(uuid.uuid5(uuid.NAMESPACE_URL, said))
@@ -87,7 +87,7 @@ def _sha256(function: Function) -> str:
 
 def _runtime_version(function: Function, arn: str) -> Json | None:
     """Of managed runtimes. AWS has a number for each build of one; here its image stands for it."""
-    known = runtimes.catalog().get(function.runtime or "")
+    known = runtimes.known().get(function.runtime or "")
     if known is None:
         return None
     build = hashlib.sha256((known.image or known.id).encode()).hexdigest()

@@ -14,9 +14,9 @@ from typing import Any
 from emulator.base.errors import NotFound
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.function import Function
+from emulator.lambdas.functions.reference import LATEST, FunctionRef
 from emulator.web.lambda_api.problems import Refusal
 
-LATEST = "$LATEST"
 _REFERENCE = re.compile(  # as the description of the API has it, for the operation that takes most
     r"(?:arn:(?:aws[a-zA-Z-]*)?:lambda:)?"
     r"(?:(?:eusc-)?[a-z]{2}(?:(?:-gov)|(?:-iso(?:[a-z]?)))?-[a-z]+-\d{1}:)?(?:\d{12}:)?(?:function:)?"
@@ -45,8 +45,9 @@ class Names:
 
     def find(self, reference: Reference, *, unqualified: str = "") -> Function:
         """Raises `NotFound`, which adds `unqualified` to an ARN without a qualifier."""
-        function = self._catalog.find(reference.name)
-        if function is None or reference.qualifier not in (None, LATEST):
+        wanted = FunctionRef(reference.name, reference.qualifier or LATEST)
+        function = self._catalog.resolve(wanted)
+        if function is None:
             suffix = "" if reference.qualifier else unqualified
             raise NotFound(f"Function not found: {self.arn(reference)}{suffix}")
         return function

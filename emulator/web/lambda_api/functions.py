@@ -13,11 +13,12 @@ from emulator.base.errors import AlreadyExists
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.function import Function
 from emulator.lambdas.functions.packing import pack
+from emulator.lambdas.functions.reference import LATEST
 from emulator.web.access.authentication import caller
 from emulator.web.common import registries
 from emulator.web.lambda_api import changes as wire
 from emulator.web.lambda_api import configuration as answers
-from emulator.web.lambda_api.function_names import LATEST, Names, Reference, named, parse, whole
+from emulator.web.lambda_api.function_names import Names, Reference, named, parse, whole
 from emulator.web.lambda_api.invoke import FUNCTIONS
 from emulator.web.lambda_api.model.request import serve
 from emulator.web.lambda_api.problems import Refusal

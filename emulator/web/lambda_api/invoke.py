@@ -21,6 +21,7 @@ from emulator.base.errors import CallerError, TaskdockError
 from emulator.base.notices import Notices
 from emulator.base.timing.reactor import Reactor
 from emulator.lambdas.functions.function import Function
+from emulator.lambdas.functions.reference import LATEST
 from emulator.lambdas.invoke.invocation import Call
 from emulator.lambdas.invoke.invoker import MAX_EVENT
 from emulator.lambdas.outcome import Answer, Cause
@@ -30,7 +31,7 @@ from emulator.web.access.admission import OURS, Openness
 from emulator.web.common.notices import RequestBroke
 from emulator.web.http.messages import JSON, PendingReply, Reply, Request
 from emulator.web.lambda_api import problems
-from emulator.web.lambda_api.function_names import LATEST, Names, named
+from emulator.web.lambda_api.function_names import Names, named
 from emulator.web.lambda_api.model import validation
 from emulator.web.lambda_api.problems import Refusal
 

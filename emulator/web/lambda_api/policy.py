@@ -13,8 +13,9 @@ from typing import Any
 from flask import Blueprint, Response
 
 from emulator.lambdas.functions.function import Annotations, Function
+from emulator.lambdas.functions.reference import LATEST
 from emulator.web.lambda_api import configuration as answers
-from emulator.web.lambda_api.function_names import LATEST, Names, Reference, named
+from emulator.web.lambda_api.function_names import Names, Reference, named
 from emulator.web.lambda_api.functions import Functions, check_revision
 from emulator.web.lambda_api.model.request import serve
 from emulator.web.lambda_api.problems import Refusal

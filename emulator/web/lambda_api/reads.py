@@ -12,9 +12,10 @@ from flask import Blueprint, request
 
 from emulator.base.errors import NotFound
 from emulator.lambdas.functions.code import MAX_ZIPPED_BY_AWS
+from emulator.lambdas.functions.reference import LATEST
 from emulator.lambdas.functions.unzip import MAX_UNZIPPED
 from emulator.web.lambda_api import configuration as answers
-from emulator.web.lambda_api.function_names import LATEST, Names, Reference, named, whole
+from emulator.web.lambda_api.function_names import Names, Reference, named, whole
 from emulator.web.lambda_api.functions import Functions
 from emulator.web.lambda_api.model.request import asked, route, serve
 from emulator.web.lambda_api.problems import Refusal, not_here

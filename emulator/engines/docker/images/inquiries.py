@@ -1,10 +1,9 @@
-"""What is asked of an engine only to know how it is: its registry, its clock, its disk."""
+"""Questions to an engine about its own state: its registry, its clock, its disk."""
 
 from __future__ import annotations
 
 import contextlib
 import re
-import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from http import HTTPStatus
@@ -17,11 +16,12 @@ from docker.errors import DockerException
 from requests.exceptions import ReadTimeout, RequestException
 
 from emulator.base.errors import EngineUnreachable
-from emulator.base.timing.clock import Clock
+from emulator.base.timing.clock import Clock, SystemClock
+from emulator.engines.docker.facts import text
 from emulator.engines.docker.images.registry import Fault, fault_of, registry_of
-from emulator.engines.facts import text
 
 REGISTRY_LIMIT = 20.0  # seconds that a registry has for its answer
+_CLOCK = SystemClock()  # a registry takes real time
 _LONGEST = 200  # characters of the engine's words
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,6})?\d*(Z|[+-]\d\d:\d\d)")  # RFC 3339
 
@@ -38,7 +38,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class OwnWord:
-    """What an engine says of itself that changes."""
+    """The parts of an engine's own description that change."""
 
     ahead: float | None  # seconds that its clock is ahead of ours; None: it does not tell
     root: Path | None  # where it keeps images, on its own machine
@@ -50,7 +50,7 @@ def ask_registry(client: docker.DockerClient, reference: str) -> Asked | None:
     host = registry_of(reference)
     named = quote(reference, safe="/:@")
     url = f"{api.base_url}/v{api.api_version}/distribution/{named}/json"
-    begun = time.monotonic()
+    begun = _CLOCK.monotonic()
     try:
         reply = api.get(url, timeout=REGISTRY_LIMIT)
     except ReadTimeout:
@@ -58,7 +58,7 @@ def ask_registry(client: docker.DockerClient, reference: str) -> Asked | None:
         return Asked(host, REGISTRY_LIMIT, Fault.SLOW, words)
     except RequestException as error:
         raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from None
-    seconds = time.monotonic() - begun
+    seconds = _CLOCK.monotonic() - begun
     if reply.status_code == HTTPStatus.NOT_FOUND and not message(reply):
         return None  # not the registry's word, but the engine's own: there is no such path
     if reply.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -97,7 +97,7 @@ def moment(written: str) -> datetime | None:
 
 
 def message(reply: requests.Response) -> str:
-    """What an engine says when it refuses, "" if it says nothing."""
+    """The engine's words in a refusal; "" if there are none."""
     try:
         return text(reply.json(), "message")
     except ValueError:

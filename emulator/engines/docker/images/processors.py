@@ -13,12 +13,21 @@ from typing import TYPE_CHECKING
 
 import docker
 from docker.errors import APIError
+from docker.models.images import Image
 from requests.exceptions import ReadTimeout
 
+from emulator.base.errors import ImageNotAvailable
 from emulator.engines import launcher
-from emulator.engines.docker.making import glimpse
-from emulator.engines.facts import number
-from emulator.engines.standins.probe import import_image, layer
+from emulator.engines.docker.containers.creation import glimpse
+from emulator.engines.docker.facts import number
+from emulator.engines.docker.images.local import (
+    LocalImages,
+    architecture_of,
+    id_of,
+    platform_of,
+)
+from emulator.engines.docker.images.probe import import_image, layer
+from emulator.engines.images import Announce, Progress
 
 if TYPE_CHECKING:
     if sys.version_info >= (3, 11):
@@ -65,6 +74,36 @@ class Processors:
             with contextlib.suppress(ReadTimeout):  # it does not end
                 return number(self._api.wait(container, timeout=_LIMIT), "StatusCode") in _RAN
             return False
+
+
+class ProcessorCheck:
+    """Says of an image for another processor than the engine's whether it can run."""
+
+    def __init__(self, processors: Processors, local: LocalImages, announce: Announce) -> None:
+        self._processors = processors
+        self._local = local
+        self._announce = announce
+        self._passed: set[str] = set()
+        """Ids of images for another processor that may run here; each is announced once."""
+
+    def check(self, reference: str) -> Image:
+        """The image. Raises `ImageNotAvailable` where the engine cannot run it."""
+        image = self._local.get(reference)
+        made_for, own = platform_of(image), self._local.engine_platform
+        if None in (made_for, own) or made_for == own or id_of(image) in self._passed:
+            return image
+        what = f"{reference} is for {made_for} and the engine is {own}"
+        runs = self._processors.runs(architecture_of(image))
+        if runs is False:
+            raise ImageNotAvailable(
+                f"{what}, which cannot run it: build the image for {own}, or give the engine an"
+                " emulator (docker run --privileged --rm tonistiigi/binfmt --install all)"
+            )
+        self._passed.add(id_of(image))
+        seen = "it runs by emulation, several times slower"
+        outlook = seen if runs else "whether it can run shows when a function of it is called"
+        self._announce(Progress(f"{what}: {outlook}"))
+        return image
 
 
 def own_image(api: docker.APIClient, architecture: str) -> tuple[str, str]:

@@ -15,9 +15,8 @@ from pathlib import Path
 
 from emulator.base.timing.clock import Clock
 
-FIRST_WAIT = (
-    5.0  # seconds until a registry that cannot be reached is asked again; doubled each time
-)
+FIRST_WAIT = 5.0
+"""Seconds until a registry that cannot be reached is asked again; doubled each time."""
 LONGEST_WAIT = 300.0
 
 
@@ -58,7 +57,7 @@ _SIGNS = (
 
 
 def fault_of(text: str) -> Fault:
-    """What the engine's words mean."""
+    """The meaning of the engine's words."""
     for fault, signs in _SIGNS:
         if re.search(signs, text, re.IGNORECASE):
             return fault
@@ -85,7 +84,7 @@ def registry_of(reference: str) -> str:
     return first if slash and re.search(r"[.:]|^localhost$", first) else "docker.io"
 
 
-class Memory:
+class SilentRegistries:
     """When each registry that cannot be reached is to be asked again; all processes share it.
 
     One that was asked in vain is left alone for a while, which grows: 5, 10, 20 ... 300 seconds.
@@ -109,10 +108,10 @@ class Memory:
     def failed(self, registry: str, reason: str) -> None:
         _, times, _ = self._read(registry)
         now = self._clock.now().timestamp()
-        said = {"since": now, "times": times + 1, "reason": reason}
+        entry = {"since": now, "times": times + 1, "reason": reason}
         with suppress(OSError):  # then it is asked more often
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._file(registry).write_text(json.dumps(said))
+            self._file(registry).write_text(json.dumps(entry))
 
     def answered(self, registry: str) -> None:
         with suppress(OSError):
@@ -120,8 +119,8 @@ class Memory:
 
     def _read(self, registry: str) -> tuple[float, int, str]:
         try:
-            said = json.loads(self._file(registry).read_text())
-            return float(said["since"]), int(said["times"]), str(said["reason"])
+            entry = json.loads(self._file(registry).read_text())
+            return float(entry["since"]), int(entry["times"]), str(entry["reason"])
         except (OSError, ValueError, TypeError, KeyError):
             return 0.0, 0, ""
 

@@ -40,3 +40,7 @@ def broken(measured: str, *remedies: str) -> Finding:
 
 def unchecked(reason: str) -> Finding:
     return Finding(Status.UNCHECKED, f"not checked: {reason}")
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms" if seconds < 0.01 else f"{seconds * 1000:.0f} ms"

@@ -1,37 +1,31 @@
-"""One running container of Docker's: what its launcher says, on the reactor; no thread."""
+"""One running container of Docker's: its launcher's messages, on the reactor; no thread."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import socket
-import struct
-import termios
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
 import docker
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, DockerException
 
-from emulator.base.errors import EngineUnreachable
 from emulator.engines.docker import faults
+from emulator.engines.docker.containers.launcher_connection import LauncherConnection
+from emulator.engines.docker.containers.removal import is_running, remove
+from emulator.engines.docker.facts import ImageFacts
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from emulator.engines.engine import Observer, Program
-from emulator.engines.facts import Image
 from emulator.engines.launcher import frames
 from emulator.engines.launcher.door import Door
-from emulator.engines.launcher.frames import BadFrame, Ended, Frames, Hello, Output, Peak, Said
+from emulator.engines.launcher.frames import Ended, Hello, Message, Output, Peak
 from emulator.engines.launcher.lines import Lines
 
 _CPU_PERIOD = 100_000  # microseconds, of which a container has its share
 _LEAST_CPU = 1000  # microseconds; Linux takes no less
-_REMOVE_LIMIT = 20.0  # seconds until a container that is being removed must be gone
-_REMOVE_PAUSE = 0.05
-_READ = 64 * 1024  # bytes at a time: who prints for ever shall not hold up the others
 _PROGRAMS = 255  # numbers for them, over and over
 _WRONG_STATE = (304, 404, 409)
 _ENOENT, _EACCES, _EISDIR = 2, 13, 21  # Linux's numbers
@@ -45,10 +39,10 @@ class DockerContainer:
         id: str,
         *,
         api: docker.APIClient,
-        image: Image,
+        image: ImageFacts,
         door: Door,
         forwards: Mapping[int, str],
-        listener: Observer,
+        observer: Observer,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         """`forwards`: letters, by the port that leads to each."""
@@ -59,14 +53,10 @@ class DockerContainer:
         self._image = image
         self._door = door
         self._forwards = forwards
-        self._listener = listener
+        self._observer = observer
         self._loop = loop
-        self._wire: socket.socket | None = None
-        self._in_order = False
-        """What was printed before a request is here before it: docs/launcher.md, "Order"."""
-        self._frames = Frames()
+        self._connection: LauncherConnection | None = None
         self._lines = Lines()
-        self._unsent = bytearray()
         self._peak = 0  # bytes
         self._muted = False
         self._program = 0  # the number of the latest
@@ -74,20 +64,20 @@ class DockerContainer:
         self._running = False
         self._gone = False
 
-    # On the reactor's thread: the door's guest
+    # On the reactor's thread: the door's owner
 
     def controlled(self, connection: socket.socket) -> None:
-        self._wire = connection
-        self._in_order = connection.family == socket.AF_UNIX
+        self._connection = LauncherConnection(
+            connection, self._loop, hear=self._hear, ended=self._end
+        )
         for port, letter in self._forwards.items():
             self._say(frames.listen(port, letter))
-        self._loop.add_reader(connection, self._read)
 
     def called(self, letter: str, connection: socket.socket) -> None:
         if self._gone:
             connection.close()
         else:
-            self._listener.called(letter, connection)
+            self._observer.called(letter, connection)
 
     # On the reactor's thread: verbs
 
@@ -122,8 +112,8 @@ class DockerContainer:
     def flush(self) -> None:
         if self._gone:
             return
-        if self._in_order:
-            self._drain()
+        if self._launcher.in_order:
+            self._launcher.drain()
             self._flushed()
         else:
             self._say(frames.FLUSH)
@@ -138,62 +128,18 @@ class DockerContainer:
         self._say(frames.THAW)
 
     def _say(self, frame: bytes) -> None:
-        """Sends it, and what the launcher does not take at once when it does."""
-        if self._gone:
-            return
-        self._unsent += frame
-        if len(self._unsent) == len(frame):
-            self._send()
+        if not self._gone:
+            self._launcher.send(frame)
 
-    def _send(self) -> None:
-        assert self._wire is not None, "it has arrived"
-        try:
-            del self._unsent[: self._wire.send(self._unsent)]
-        except BlockingIOError:
-            pass
-        except OSError:  # it has ended, and `gone` says so
-            self._unsent.clear()
-        if self._unsent:
-            self._loop.add_writer(self._wire, self._send)
-        else:
-            self._loop.remove_writer(self._wire)
+    @property
+    def _launcher(self) -> LauncherConnection:
+        assert self._connection is not None, "it has arrived"
+        return self._connection
 
-    # On the reactor's thread: what the launcher says
+    # On the reactor's thread: the launcher's messages
 
-    def _read(self) -> None:
-        for said in self._receive(_READ):
-            self._hear(said)
-
-    def _drain(self) -> None:
-        """Hears all that was said up to now. An end is told in a turn of its own: who drains is in
-        the middle of something."""
-        for said in self._receive(self._waiting()):
-            if isinstance(said, Ended):
-                self._loop.call_soon(self._hear, said)
-            else:
-                self._hear(said)
-
-    def _waiting(self) -> int:
-        """Bytes that have come and were not read yet."""
-        assert self._wire is not None, "it has arrived"
-        counted = fcntl.ioctl(self._wire, termios.FIONREAD, bytes(4))
-        return int(struct.unpack("i", counted)[0])
-
-    def _receive(self, most: int) -> list[Said]:
-        assert self._wire is not None, "it has arrived"
-        try:
-            data = self._wire.recv(most) if most else None
-            said = self._frames.feed(data) if data else []
-        except BlockingIOError:
-            return []
-        except (OSError, BadFrame):
-            said, data = [], b""
-        if data == b"":
-            self._loop.call_soon(self._end)
-        return said
-
-    def _hear(self, said: Said) -> None:
-        match said:
+    def _hear(self, message: Message) -> None:
+        match message:
             case Output(data):
                 if not self._muted:
                     self._tell(self._lines.feed(data))
@@ -205,7 +151,7 @@ class DockerContainer:
                 self._running = self._muted = False
                 self._peak = exit.peak
                 self._tell(self._lines.end())
-                self._listener.exited(exit if self._has_choice else without_choice(exit))
+                self._observer.exited(exit if self._has_choice else without_choice(exit))
             case Hello(version):
                 if version == frames.VERSION:
                     self.arrived.set()
@@ -215,25 +161,23 @@ class DockerContainer:
     def _flushed(self) -> None:
         self._muted = False
         self._tell(self._lines.end())
-        self._listener.flushed(self._peak)
+        self._observer.flushed(self._peak)
 
     def _tell(self, lines: list[bytes]) -> None:
         for line in lines:
-            self._listener.output(line)
+            self._observer.output(line)
 
     def _end(self) -> None:
         if self._gone:
             return
         self._gone = True
         self._door.close()
-        if self._wire is not None:
-            self._loop.remove_reader(self._wire)
-            self._loop.remove_writer(self._wire)
-            self._wire.close()
+        if self._connection is not None:
+            self._connection.close()
         self._tell(self._lines.end())
         if self._running:
-            self._listener.exited(ProgramExit())
-        self._listener.gone()
+            self._observer.exited(ProgramExit())
+        self._observer.gone()
 
     # On any thread
 
@@ -263,7 +207,7 @@ class DockerContainer:
         except (DockerException, OSError) as error:
             wrong_state = isinstance(error, APIError) and error.status_code in _WRONG_STATE
             if not wrong_state and not self._gone and is_running(self._api, self.id):
-                raise faults.told(error, "the engine refused") from None
+                raise faults.engine_error(error, "the engine refused") from None
 
 
 def without_choice(exit: ProgramExit) -> ProgramExit:
@@ -273,33 +217,3 @@ def without_choice(exit: ProgramExit) -> ProgramExit:
         return exit
     errno = _EACCES if fault.errno == _EISDIR else fault.errno  # as execve(2) says it
     return replace(exit, fault=StartFault(Step.PROGRAM, fault.path, errno))
-
-
-def is_running(api: docker.APIClient, id: str) -> bool:
-    """Raises `EngineError`."""
-    try:
-        return bool(api.inspect_container(id)["State"]["Running"])
-    except NotFound:
-        return False
-    except (DockerException, OSError) as error:
-        raise faults.told(error, "the container cannot be looked at") from None
-
-
-def remove(api: docker.APIClient, id: str) -> None:
-    """Returns when it is gone: the engine may be at removing it already.
-
-    Raises `EngineError` when it stays, and at once `EngineUnreachable` when the engine is at fault:
-    a container whose launcher has ended is removed by the engine itself, when it is back.
-    """
-    limit = time.monotonic() + _REMOVE_LIMIT
-    while True:
-        try:
-            api.remove_container(id, force=True, v=True)
-            return
-        except NotFound:
-            return
-        except (DockerException, OSError) as error:
-            fault = faults.told(error, f"the container {id[:12]} stays")
-            if isinstance(fault, EngineUnreachable) or time.monotonic() > limit:
-                raise fault from None
-        time.sleep(_REMOVE_PAUSE)

@@ -1,22 +1,23 @@
-"""Makes requests of the bytes that come by one HTTP/1.1 connection.
+"""Parses the bytes of one HTTP/1.1 connection into requests, with httptools (llhttp, the parser of
+Node.js).
 
-httptools parses (llhttp, Node.js' parser); this is what is around it. Servers in Python have an
-interface between them and the application, and a task for each request, which take more time than
-all that an invocation needs: see docs/decisions.md.
+Servers in Python have an interface between them and the application, and a task for each request,
+which take more time than all that an invocation needs: see docs/decisions.md.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import unquote
 
 import httptools
 
-from emulator.web.http.body import Body
+from emulator.web.http.body import BodyCutOff, BodyStream, WholeBody
 from emulator.web.http.connection_limit import Peer
+from emulator.web.http.incoming.unreadable import Stop, Unreadable
 from emulator.web.http.messages import Headers, Reply, Request
+from emulator.web.http.site import SizeLimits
 
 Bytes = bytes | memoryview
 
@@ -29,46 +30,21 @@ _LARGE_SLICE = 16 * 1024  # where pieces are large
 _LARGE = 512  # bytes of a piece
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    head: int  # bytes of a request line and headers, or of trailers
-    body: int  # bytes that are kept of one
-    dropped: int  # bytes that are read beside those, and dropped
-
-
-class Unreadable(Exception):
-    """What has come is no request, or not one that is taken. Nothing behind it means anything."""
-
-    def __init__(self, status: int, why: str, reply: Reply | None = None) -> None:
-        super().__init__(why)
-        self.status = status
-        self.why = why
-        self.reply = reply
-        """Where it is known already."""
-
-
-class _Stop(Exception):
-    """Raised within the parser, which has an error of its own made of it."""
-
-    def __init__(self, unreadable: Unreadable) -> None:
-        super().__init__()
-        self.unreadable = unreadable
-
-
 class Reader:
-    """`begun` is called with each request whose headers are complete, and may give a reply that
-    turns it away; `complete` when all of it is there, with whether to stay connected then."""
+    """On the reactor's thread. Calls `begun` with each request whose headers are complete: a reply
+    that it returns refuses the request. Calls `complete` with each complete request, and with
+    whether the connection is kept alive behind it."""
 
     def __init__(
         self,
-        limits: Limits,
+        sizes: SizeLimits,
         peer: Peer,
         server: tuple[str, int],
         *,
         begun: Callable[[Request], Reply | None],
         complete: Callable[[Request, bool], None],
     ) -> None:
-        self._limits = limits
+        self._sizes = sizes
         self._peer = peer
         self._server = server
         self._on_begun = begun
@@ -78,28 +54,34 @@ class Reader:
         self.head = 0
         """Bytes that came since the last headers or piece of a body were complete."""
         self._piece = 0  # bytes of the last piece of a body
-        self._most = 0  # bytes that the body under way may have
+        self._body_limit = 0  # bytes that are read of the body under way
         self.left = 0
         """Bytes of the body that have still to come, where its length was said."""
         self.url = b""
         self.request: Request | None = None
-        """Whose headers are complete, and it is not."""
-        self.body = Body(0)
-        """Its body, as far as it has come."""
+        """The request whose headers are complete, and whose body is not."""
+        self.body: WholeBody | BodyStream = WholeBody(0)
+        """The body of `request`, as far as it has come."""
         self.headers: Headers = []
 
     @property
     def is_between(self) -> bool:
-        """Nothing has come of a request that is not complete."""
+        """No byte has come of a request that is not complete."""
         return self.request is None and not self.head
 
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether the connection stays open behind `request`, by its headers."""
+        version = self.request and self.request.version
+        return version != "1.0" and bool(self._parser.should_keep_alive())
+
     def feed(self, data: Bytes) -> Bytes:
-        """Looks at a slice of it, and returns what is left. Raises `Unreadable`."""
+        """Parses a slice of `data`, and returns the rest. Raises `Unreadable`."""
         size = min(self.left, len(data)) or self._slice()
         piece = data if size >= len(data) else data[:size]
         if not self.left:
             self.head += len(piece)
-            if self.head > self._limits.head:
+            if self.head > self._sizes.head:
                 raise Unreadable(431, "The headers are too large.")
         try:
             again = self._parse(piece)
@@ -109,45 +91,56 @@ class Reader:
             raise Unreadable(400, f"Invalid HTTP request received: {error}") from None
         except httptools.HttpParserError as error:
             cause = error.__context__
-            if isinstance(cause, _Stop):
+            if isinstance(cause, Stop):
                 raise cause.unreadable from None
             raise Unreadable(400, f"Invalid HTTP request received: {error}") from None
         rest = b"" if piece is data else data[size:]
         return again + bytes(rest) if again else rest
 
     def end(self) -> None:
-        """No more comes."""
+        """The client sends no more: a request under way is truncated."""
         if self.request is not None:
             self.request.truncated = True
-            self.body.drop()
+            self._drop_body(BodyCutOff("The body is shorter than its headers say."))
             self._complete(stay=False)
 
-    def restrict(self, most: int) -> None:
-        """The body under way may have so many bytes, and is refused when it has more."""
-        if most < self._limits.body:
-            self._most = most
-        self.body.restrict(min(most, self._limits.body))
+    def restrict(self, limit: int) -> None:
+        """The body under way may have `limit` bytes, and is refused when it has more."""
+        if limit < self._sizes.body:
+            self._body_limit = limit
+        self.body.restrict(min(limit, self._sizes.body))
 
-    def forget(self) -> None:
-        """Nothing that comes means anything any more."""
+    def stream(self, has_room: Callable[[], object]) -> BodyStream:
+        """Hands the body on, whose request has just begun, as it arrives. See `BodyStream`."""
+        self.body = BodyStream(self._sizes.body, has_room=has_room)
+        return self.body
+
+    def forget(self, error: BodyCutOff) -> None:
+        """Ignores all further bytes. `error`: why a stream under way ends here."""
         self._over = True
+        self._drop_body(error)
         self._begin()
-        self.body.drop()
 
-    def close(self) -> None:
-        """The parser and this one know each other: they would wait for the garbage collector, and
-        all that they hold with them."""
-        self.forget()
+    def close(self, error: BodyCutOff) -> None:
+        """Ends it for good. The parser and the reader refer to each other: else they would wait for
+        the garbage collector, and all that they hold with them."""
+        self.forget(error)
         del self._parser
 
-    # What the parser tells
+    def _drop_body(self, error: BodyCutOff) -> None:
+        if isinstance(self.body, BodyStream):
+            self.body.end(error)
+        else:
+            self.body.drop()
+
+    # Callbacks of the parser
 
     def on_url(self, url: bytes) -> None:
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if len(self.headers) >= _MAX_LINES:
-            raise _Stop(Unreadable(431, f"There are more than {_MAX_LINES} headers."))
+            raise Stop(Unreadable(431, f"There are more than {_MAX_LINES} headers."))
         # The parser keeps the space behind a value, which is not of it: RFC 9110, 5.5
         self.headers.append((name.lower(), value.rstrip(b" \t")))
 
@@ -156,7 +149,7 @@ class Reader:
         if self._over or self._parser.should_upgrade():
             return
         if self._parser.get_http_version() not in _VERSIONS:  # the parser takes 0.9 and 2.0, too
-            raise _Stop(Unreadable(400, "This server speaks HTTP/1.1 and HTTP/1.0."))
+            raise Stop(Unreadable(400, "This server speaks HTTP/1.1 and HTTP/1.0."))
         parsed = httptools.parse_url(self.url)
         path = (parsed.path or b"").decode("ascii")
         request = Request(
@@ -171,11 +164,11 @@ class Reader:
         )
         length = request.length
         self.left = self._piece = length
-        self._most = self._limits.body + self._limits.dropped
-        self.body = Body(min(length or self._limits.body, self._limits.body))
+        self._body_limit = self._sizes.body + self._sizes.dropped
+        self.body = WholeBody(min(length or self._sizes.body, self._sizes.body))
         refusal = self._on_begun(request)
         if refusal is not None:
-            raise _Stop(Unreadable(refusal.status, "", refusal))
+            raise Stop(Unreadable(refusal.status, "", refusal))
         self.request = request
         self._check_size(length)
         self.headers = request.trailers  # the parser makes no difference
@@ -192,8 +185,7 @@ class Reader:
 
     def on_message_complete(self) -> None:
         if self.request is not None:
-            version = self.request.version
-            self._complete(stay=version != "1.0" and self._parser.should_keep_alive())
+            self._complete(stay=self.keeps_alive)
 
     def _slice(self) -> int:
         return _LARGE_SLICE if self._piece > _LARGE else _SLICE
@@ -203,7 +195,7 @@ class Reader:
         self.left = self._piece = self.head = 0
 
     def _parse(self, data: Bytes) -> bytes:
-        """Returns what has to be parsed once more."""
+        """Returns the bytes that have to be parsed once more."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as stop:
@@ -213,8 +205,8 @@ class Reader:
         return b""
 
     def _without_upgrade(self) -> bytes:
-        """A request that offers an upgrade, as every one of Java's HTTP client does (h2c): the
-        parser stops before its body. It is read once more without the offer."""
+        """Returns the head of the request under way without its offer to upgrade. Java's HTTP
+        client makes one (h2c) in every request, and the parser stops before the body of such."""
         lines = [b": ".join(header) for header in self.headers if header[0] not in _HOP]
         if not self._parser.should_keep_alive():
             lines.append(b"connection: close")
@@ -226,15 +218,18 @@ class Reader:
 
     def _check_size(self, size: int) -> None:
         """Refuses a body that is not even read."""
-        if size > self._most:
-            most = min(self._most, self._limits.body)
-            raise _Stop(Unreadable(413, f"The body has more than {most} bytes."))
+        if size > self._body_limit:
+            limit = min(self._body_limit, self._sizes.body)
+            raise Stop(Unreadable(413, f"The body has more than {limit} bytes."))
 
     def _complete(self, *, stay: bool) -> None:
         request = self.request
         assert request is not None, "its headers have come"
-        request.too_large = self.body.came > self._limits.body
-        request.body = self.body.whole()
+        if isinstance(self.body, BodyStream):
+            self.body.end()
+        else:
+            request.too_large = self.body.came > self._sizes.body
+            request.body = self.body.take()
         self._over = not stay
         self._begin()
         self._on_complete(request, stay)

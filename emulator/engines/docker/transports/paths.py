@@ -16,7 +16,7 @@ import docker
 from docker.errors import DockerException, NotFound
 
 from emulator.base.errors import EngineUnreachable
-from emulator.engines.facts import at, items, text
+from emulator.engines.docker.facts import at, items, text
 
 _MOUNTS = Path("/proc/self/mountinfo")
 # Engines put these files into every container, from a folder of the container's own: Docker from
@@ -27,7 +27,9 @@ _ID = re.compile(r"containers/([0-9a-f]{64})/")
 _ROOT, _POINT = 3, 4  # fields of a line of mountinfo
 
 
-class Mount(NamedTuple):
+class OwnMount(NamedTuple):
+    """A mount of the container that this process runs in."""
+
     point: Path
     """Where we see it."""
     source: Path | None
@@ -35,7 +37,7 @@ class Mount(NamedTuple):
 
 
 class EnginePaths:
-    def __init__(self, mounts: Iterable[Mount] | None) -> None:
+    def __init__(self, mounts: Iterable[OwnMount] | None) -> None:
         """`mounts`: of the container that we are in; None: we are in none, and paths are equal."""
         # The longest first: that is the one which is seen.
         self._mounts = mounts and sorted(mounts, key=lambda mount: -len(mount.point.parts))
@@ -51,7 +53,7 @@ class EnginePaths:
         return None
 
 
-def own_mounts(api: docker.APIClient, mountinfo: Path = _MOUNTS) -> tuple[Mount, ...] | None:
+def own_mounts(api: docker.APIClient, mountinfo: Path = _MOUNTS) -> tuple[OwnMount, ...] | None:
     """The mounts of the container that this process is in; None: it is in none of this engine's.
 
     Raises `EngineUnreachable`.
@@ -84,10 +86,10 @@ def own_id(mountinfo: str) -> str | None:
     return None
 
 
-def read_mounts(container: Any) -> tuple[Mount, ...]:
+def read_mounts(container: Any) -> tuple[OwnMount, ...]:
     """From the engine's answer to GET /containers/{id}/json."""
     mounts = [
-        Mount(Path(point), Path(source) if source else None)
+        OwnMount(Path(point), Path(source) if source else None)
         for point, source in (
             (text(mount, "Destination"), text(mount, "Source"))
             for mount in items(container, "Mounts")
@@ -96,4 +98,4 @@ def read_mounts(container: Any) -> tuple[Mount, ...]:
     ]
     temporary = at(container, "HostConfig", "Tmpfs")
     names = temporary if isinstance(temporary, dict) else {}
-    return (*mounts, *(Mount(Path(point), None) for point in names))
+    return (*mounts, *(OwnMount(Path(point), None) for point in names))

@@ -1,4 +1,4 @@
-"""How a container's door can lead here: which passages there are, in which order, and what they
+"""How a container's door can lead here: which transports there are, in which order, and what they
 say of themselves."""
 
 from __future__ import annotations
@@ -11,22 +11,27 @@ from typing import Any
 import pytest
 
 from emulator.base.timing.reactor import Reactor
-from emulator.engines.docker.passages import passages
-from emulator.engines.docker.passages.passages import HOST, ByNetwork, BySocket, usual
-from emulator.engines.docker.passages.paths import EnginePaths
-from emulator.engines.docker.passages.ways import ENGINES_OWN, LOOPBACK, Way
+from emulator.engines.docker.transports import transports
+from emulator.engines.docker.transports.paths import EnginePaths
+from emulator.engines.docker.transports.routes import ENGINES_OWN, LOOPBACK, Route
+from emulator.engines.docker.transports.transports import (
+    HOST,
+    NetworkTransport,
+    SocketTransport,
+    usual_transports,
+)
 from emulator.engines.launcher.callers import callers
-from emulator.engines.launcher.door import Doors
+from emulator.engines.launcher.doors import Doors
 
 SAME = EnginePaths(None)
-NEAR, FAR = Way(LOOPBACK, "192.0.2.7"), Way(LOOPBACK, ENGINES_OWN)
+NEAR, FAR = Route(LOOPBACK, "192.0.2.7"), Route(LOOPBACK, ENGINES_OWN)
 LOCAL: Any = SimpleNamespace(base_url="http+docker://localhost")
 
 
 @pytest.fixture(autouse=True)
 def this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no container."""
-    monkeypatch.setattr(passages, "own_mounts", lambda _: None)
+    monkeypatch.setattr(transports, "own_mounts", lambda _: None)
 
 
 @pytest.fixture
@@ -46,27 +51,27 @@ def reactor() -> Iterator[Reactor]:
 
 
 def test_the_socket_is_tried_before_the_network() -> None:
-    first, second = usual(LOCAL)
+    first, second = usual_transports(LOCAL)
 
-    assert isinstance(first, BySocket)
-    assert isinstance(second, ByNetwork)
-    assert second.ways == (FAR,)
-    assert (first.is_usual, second.is_usual) == (True, False)
+    assert isinstance(first, SocketTransport)
+    assert isinstance(second, NetworkTransport)
+    assert second.routes == (FAR,)
+    assert (first.is_local, second.is_local) == (True, False)
 
 
 def test_both_know_the_folders_as_the_engine_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passages, "own_mounts", lambda _: ())
+    monkeypatch.setattr(transports, "own_mounts", lambda _: ())
 
-    first, second = usual(LOCAL)
+    first, second = usual_transports(LOCAL)
 
     assert first.paths.find(Path("/data")) is None
     assert second.paths is first.paths
 
 
 def test_of_an_engine_here_only_this_machine_may_call() -> None:
-    _, second = usual(LOCAL)
+    _, second = usual_transports(LOCAL)
 
-    assert isinstance(second, ByNetwork)
+    assert isinstance(second, NetworkTransport)
     assert second.callers.may("127.0.0.1")
     assert not any(map(second.callers.may, ("172.17.0.2", "192.0.2.7", "10.0.0.1", "::1")))
 
@@ -74,16 +79,16 @@ def test_of_an_engine_here_only_this_machine_may_call() -> None:
 def test_of_an_engine_elsewhere_it_its_containers_and_this_machine_may_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(passages, "ways", lambda _: (Way("192.0.2.7", "192.0.2.7"), FAR))
-    monkeypatch.setattr(passages, "addresses_of", lambda host: [f"198.51.100.{len(host)}"])
+    monkeypatch.setattr(transports, "routes", lambda _: (Route("192.0.2.7", "192.0.2.7"), FAR))
+    monkeypatch.setattr(transports, "addresses_of", lambda host: [f"198.51.100.{len(host)}"])
     network = {"IPAM": {"Config": [{"Subnet": "172.30.0.0/16"}]}}
     api: Any = SimpleNamespace(
         base_url="http://engine.example:2375", inspect_network=lambda _: network
     )
 
-    _, second = usual(api, ["203.0.113.0/24"])
+    _, second = usual_transports(api, ["203.0.113.0/24"])
 
-    assert isinstance(second, ByNetwork)
+    assert isinstance(second, NetworkTransport)
     may = ("127.0.0.1", "192.0.2.7", "198.51.100.14", "172.30.9.9", "203.0.113.8")
     assert all(map(second.callers.may, may))
     assert second.callers.may("::ffff:172.30.9.9")
@@ -95,18 +100,18 @@ def test_of_an_engine_elsewhere_it_its_containers_and_this_machine_may_call(
 
 
 def test_a_socket_needs_no_name_in_the_container(doors: Doors, reactor: Reactor) -> None:
-    passage = BySocket(SAME)
+    transport = SocketTransport(SAME)
 
-    door = passage.door(doors, reactor.loop)
+    door = transport.door(doors, reactor.loop)
     reactor.call(door.close)
 
     assert door.addresses == ("unix:/dev/taskdock/door",)
-    assert passage.hosts == {}
-    assert passage.told == "a Unix socket in the data folder"
+    assert transport.hosts == {}
+    assert transport.description == "a Unix socket in the data folder"
 
 
 @pytest.mark.parametrize(
-    ("ways", "reaches", "told"),
+    ("routes", "reaches", "description"),
     [
         ([NEAR], ["192.0.2.7"], "TCP, by 192.0.2.7"),
         ([FAR], [HOST], "TCP, by host-gateway"),
@@ -120,18 +125,18 @@ def test_a_socket_needs_no_name_in_the_container(doors: Doors, reactor: Reactor)
 def test_a_launcher_is_told_every_way_and_the_engine_the_name_that_it_knows(
     doors: Doors,
     reactor: Reactor,
-    ways: list[Way],
+    routes: list[Route],
     reaches: list[str],
-    told: str,
+    description: str,
 ) -> None:
-    passage = ByNetwork(SAME, tuple(ways), callers([]))
+    transport = NetworkTransport(SAME, tuple(routes), callers([]))
 
-    door = passage.door(doors, reactor.loop)
+    door = transport.door(doors, reactor.loop)
     reactor.call(door.close)
 
     assert [address.split(":")[:2] for address in door.addresses] == [["tcp", r] for r in reaches]
-    assert passage.hosts == ({HOST: ENGINES_OWN} if HOST in reaches else {})
-    assert passage.told == told
+    assert transport.hosts == ({HOST: ENGINES_OWN} if HOST in reaches else {})
+    assert transport.description == description
 
 
 # What they say of a container that did not come
@@ -139,7 +144,7 @@ def test_a_launcher_is_told_every_way_and_the_engine_the_name_that_it_knows(
 
 @pytest.mark.parametrize("errno", [0, 2, 13, 111])
 def test_of_the_socket_the_number_is_told(errno: int) -> None:
-    assert BySocket(SAME).explain(errno) == (
+    assert SocketTransport(SAME).explain(errno) == (
         f"the container did not come by the socket in the data folder (error {errno})"
     )
 
@@ -157,7 +162,9 @@ def test_of_the_socket_the_number_is_told(errno: int) -> None:
     ],
 )
 def test_of_the_network_what_was_met_and_what_mends_it_line_by_line(errno: int, met: str) -> None:
-    fault, mend, *steps = ByNetwork(SAME, (NEAR, FAR), callers([])).explain(errno).splitlines()
+    fault, mend, *steps = (
+        NetworkTransport(SAME, (NEAR, FAR), callers([])).explain(errno).splitlines()
+    )
 
     assert fault.startswith("containers cannot reach this server: ")
     assert fault.endswith(f" and met: {met}.".replace(" and met", " met"))

@@ -52,8 +52,8 @@ class EngineFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Image:
-    """What an image says of how it runs."""
+class ImageFacts:
+    """An image's own description of how it runs."""
 
     id: str = ""
     entrypoint: tuple[str, ...] = ()
@@ -91,10 +91,10 @@ def read_engine(info: Any, version: Any) -> EngineFacts:
     )
 
 
-def read_image(image: Any) -> Image:
+def read_image(image: Any) -> ImageFacts:
     """From the engine's answer to GET /images/{name}/json."""
     pairs = (variable.partition("=") for variable in _words(image, "Config", "Env"))
-    return Image(
+    return ImageFacts(
         id=text(image, "Id"),
         entrypoint=_words(image, "Config", "Entrypoint"),
         arguments=_words(image, "Config", "Cmd"),

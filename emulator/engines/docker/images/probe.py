@@ -18,8 +18,8 @@ import docker
 from docker.errors import ImageNotFound
 
 from emulator.base.errors import ImageNotAvailable
-from emulator.engines.facts import text
-from emulator.engines.standins import packages
+from emulator.engines.docker.facts import text
+from emulator.engines.standins import debian
 
 PROGRAM = "/bin/busybox"
 _IMAGE = "taskdock/probe"
@@ -71,7 +71,7 @@ class Probe:
                 if is_static(program, self._architecture):
                     return program
         with contextlib.suppress(ImageNotAvailable, OSError):
-            program = packages.busybox(self._cache).read_bytes()
+            program = debian.busybox(self._cache).read_bytes()
             if is_static(program, self._architecture):
                 return program
         return None

@@ -1,4 +1,4 @@
-"""Ways from a container to this machine by the network, where the engine's kernel is another one.
+"""Routes from a container to this machine by the network, where the engine's kernel is another one.
 
 Nobody says which of them leads here; a container's launcher takes the first that does.
 """
@@ -16,20 +16,20 @@ _ANY_PORT = 9  # nothing is sent
 
 
 @dataclass(frozen=True)
-class Way:
+class Route:
     listen: str
-    """An address of this machine."""
+    """An address of this machine, on which the server listens."""
     reach: str
     """The address that leads there from within a container, or `ENGINES_OWN`."""
 
 
-def ways(engine: str) -> tuple[Way, ...]:
+def routes(engine: str) -> tuple[Route, ...]:
     """The likeliest first. `engine`: its address, as docker-py has it."""
     host = urlsplit(engine).hostname
     own = None if host is None else _own_address_for(host)
     # A virtual machine on this one leads its containers to our loopback.
-    here = Way(LOOPBACK, ENGINES_OWN)
-    return (here,) if own is None else (Way(own, own), here)
+    here = Route(LOOPBACK, ENGINES_OWN)
+    return (here,) if own is None else (Route(own, own), here)
 
 
 def _own_address_for(host: str) -> str | None:

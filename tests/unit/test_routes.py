@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
-from emulator.engines.docker.passages.ways import ENGINES_OWN, LOOPBACK, Way, ways
+from emulator.engines.docker.transports.routes import ENGINES_OWN, LOOPBACK, Route, routes
 
-BY_THE_ENGINE = Way(LOOPBACK, ENGINES_OWN)
+BY_THE_ENGINE = Route(LOOPBACK, ENGINES_OWN)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ BY_THE_ENGINE = Way(LOOPBACK, ENGINES_OWN)
     ],
 )
 def test_a_virtual_machine_on_this_one_knows_the_way_itself(engine: str) -> None:
-    assert ways(engine) == (BY_THE_ENGINE,)
+    assert routes(engine) == (BY_THE_ENGINE,)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -37,9 +37,9 @@ def test_another_machine_calls_the_address_from_which_it_is_called(
         def getsockname(self) -> tuple[str, int]:
             return "192.0.2.7", 40000
 
-    monkeypatch.setattr("emulator.engines.docker.passages.ways.socket.socket", Caller)
+    monkeypatch.setattr("emulator.engines.docker.transports.routes.socket.socket", Caller)
 
-    assert ways(f"{scheme}://engine.example:2376") == (
-        Way("192.0.2.7", "192.0.2.7"),
+    assert routes(f"{scheme}://engine.example:2376") == (
+        Route("192.0.2.7", "192.0.2.7"),
         BY_THE_ENGINE,
     )

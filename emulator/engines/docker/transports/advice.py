@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from emulator.engines.docker.passages.ways import ENGINES_OWN, Way
+from emulator.engines.docker.transports.routes import ENGINES_OWN, Route
 
 _MET = {
     100: "no network",  # Linux's numbers, wherever this runs
@@ -15,10 +15,10 @@ _MET = {
 }
 
 
-def explain(errno: int, ways: Sequence[Way]) -> str:
-    """`errno`: what a container met by the last of these ways, Linux's number."""
+def explain(errno: int, routes: Sequence[Route]) -> str:
+    """`errno`: what a container met by the last of these routes, Linux's number."""
     met = _MET.get(errno, f"error {errno}")
-    where = " and ".join(map(_named, ways))
+    where = " and ".join(map(_named, routes))
     return "\n".join(
         [
             "containers cannot reach this server: the engine sees another machine's files, or has"
@@ -40,7 +40,7 @@ def turned_away(address: str) -> str:
     )
 
 
-def _named(way: Way) -> str:
-    if way.reach == ENGINES_OWN:
+def _named(route: Route) -> str:
+    if route.reach == ENGINES_OWN:
         return "this machine's address, as the engine has it (host-gateway),"
-    return way.reach
+    return route.reach

@@ -10,7 +10,6 @@ engines' runtimes out of containers (CVE-2024-21626).
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,8 +18,9 @@ from docker.errors import DockerException
 from docker.types import Healthcheck, LogConfig, Mount
 
 from emulator.base.errors import EngineError
-from emulator.engines.docker.container import remove
-from emulator.engines.facts import number, text
+from emulator.base.timing.clock import Clock, SystemClock
+from emulator.engines.docker.containers.removal import remove
+from emulator.engines.docker.facts import number, text
 
 GLIMPSE = "dev.taskdock.glimpse"
 """The label of containers that are there for a moment, to learn something."""
@@ -30,8 +30,8 @@ _STALE = 600  # seconds after which a glimpse has lost the process that made it
 
 
 @dataclass(frozen=True, kw_only=True)
-class Making:
-    """What a container is to be."""
+class Creation:
+    """All that a container is made with."""
 
     image: str
     labels: Mapping[str, str]
@@ -56,33 +56,33 @@ class Making:
     removes_itself: bool = False
 
 
-def make(api: docker.APIClient, making: Making) -> str:
+def create(api: docker.APIClient, creation: Creation) -> str:
     """Its id. It does not run yet. Raises what docker-py and requests raise."""
     created = api.create_container(
-        making.image,
-        entrypoint=list(making.entrypoint),
-        command=list(making.command),
-        environment=dict(making.environment) or None,
-        platform=making.platform,
-        name=making.name,
-        user=making.user,
+        creation.image,
+        entrypoint=list(creation.entrypoint),
+        command=list(creation.command),
+        environment=dict(creation.environment) or None,
+        platform=creation.platform,
+        name=creation.name,
+        user=creation.user,
         working_dir="/",
-        labels=dict(making.labels),
+        labels=dict(creation.labels),
         healthcheck=Healthcheck(test=["NONE"]),
         host_config=api.create_host_config(
-            mem_limit=f"{making.memory}m",
-            memswap_limit=f"{making.memory}m",
-            pids_limit=making.pids,
+            mem_limit=f"{creation.memory}m",
+            memswap_limit=f"{creation.memory}m",
+            pids_limit=creation.pids,
             cap_drop=["ALL"],
-            cap_add=list(making.capabilities),
-            security_opt=["no-new-privileges", *making.security],
+            cap_add=list(creation.capabilities),
+            security_opt=["no-new-privileges", *creation.security],
             read_only=True,
-            mounts=list(making.mounts),
-            volumes_from=[f"{making.volumes_of}:ro"] if making.volumes_of else None,
-            network_mode=making.network,
-            extra_hosts=dict(making.hosts),
+            mounts=list(creation.mounts),
+            volumes_from=[f"{creation.volumes_of}:ro"] if creation.volumes_of else None,
+            network_mode=creation.network,
+            extra_hosts=dict(creation.hosts),
             log_config=LogConfig(type="none"),  # all output goes through the launcher
-            auto_remove=making.removes_itself,
+            auto_remove=creation.removes_itself,
         ),
         use_config_proxy=False,  # proxies of this user's are not a function's business
     )
@@ -104,9 +104,9 @@ def glimpse(
     By itself it is never started. Raises what docker-py and requests raise; of a removal that fails
     nothing is said: what stays is swept.
     """
-    id = make(
+    id = create(
         api,
-        Making(
+        Creation(
             image=image,
             labels={**(labels or {}), GLIMPSE: "1"},
             entrypoint=entrypoint,
@@ -121,10 +121,11 @@ def glimpse(
             remove(api, id)
 
 
-def sweep_glimpses(api: docker.APIClient) -> None:
+def sweep_glimpses(api: docker.APIClient, clock: Clock | None = None) -> None:
     """Removes those whose process was killed. Raises nothing: another start is another chance."""
     with contextlib.suppress(DockerException, OSError):
+        stale = (clock or SystemClock()).now().timestamp() - _STALE
         for found in api.containers(all=True, filters={"label": GLIMPSE}):
-            if number(found, "Created") < time.time() - _STALE:
+            if number(found, "Created") < stale:
                 with contextlib.suppress(EngineError):
                     remove(api, text(found, "Id"))

@@ -16,8 +16,8 @@ import docker
 from docker.types import Mount
 
 from emulator.base.errors import StartFailed
-from emulator.engines.docker.making import glimpse
-from emulator.engines.facts import at, items, text
+from emulator.engines.docker.containers.creation import glimpse
+from emulator.engines.docker.facts import at, items, text
 from emulator.engines.launcher.door import INSIDE
 
 TMP = "/tmp"  # noqa: S108 - the container's own

@@ -1,0 +1,19 @@
+"""How callers refer to a function: by its name and a qualifier. Pure.
+
+`Catalog.resolve` finds the `Function` that a reference means at the moment. That is immutable, and
+its `fingerprint` says what its environments are made from. AWS's qualifiers are `$LATEST`, numbers
+of versions and names of aliases; there is only `$LATEST` here until now:
+https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#lambda-Invoke-request-Qualifier
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LATEST = "$LATEST"
+
+
+@dataclass(frozen=True)
+class FunctionRef:
+    name: str
+    qualifier: str = LATEST

@@ -1,0 +1,172 @@
+"""Builds the Lambda emulator of a server: functions, who they act as, and what runs them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from emulator.base.errors import EngineError
+from emulator.base.notices import Notices
+from emulator.base.settings import Settings
+from emulator.engines.images import Found, platform
+from emulator.engines.watch import EngineWatch, WatchedEngine
+from emulator.identity.directory import Directory
+from emulator.identity.function_credentials import Choice
+from emulator.lambdas.environment import spec
+from emulator.lambdas.environment.environment import Lead
+from emulator.lambdas.environment.images_in_use import ImageOf
+from emulator.lambdas.environment.provisioner import Provisioner
+from emulator.lambdas.functions.catalog import Catalog
+from emulator.lambdas.functions.function import Function
+from emulator.lambdas.functions.sweeper import Sweeper
+from emulator.lambdas.invoke.invoker import Invoker
+from emulator.lambdas.pool.idle_reaper import IdleReaper
+from emulator.lambdas.pool.pool import Pool
+from emulator.server.notices import ImageMissing
+from emulator.server.parts.foundation import Foundation
+
+
+@dataclass(frozen=True, kw_only=True)
+class LambdaParts:
+    catalog: Catalog
+    directory: Directory
+    watch: EngineWatch
+    pool: Pool
+    reaper: IdleReaper
+    invoker: Invoker
+    sweeper: Sweeper
+    budget: int
+    """MB for all environments together."""
+
+
+def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
+    """`lead` serves what calls from an environment's container. Raises `StorageError`."""
+    settings, health, notices = base.settings, base.health, base.notices
+    catalog = Catalog(store=base.store, code=base.code, clock=base.clock)
+    directory = _directory(base, catalog)
+    watch = EngineWatch(engine=base.engine, health=health, notices=notices)
+
+    def find_image(function: Function) -> Found:
+        with watch.listening():
+            return base.images(function)
+
+    provisioner = _provisioner(base, directory, find_image)
+    pool = _pool(base, watch, catalog, provisioner, lead)
+    changes = _Changes(catalog, pool, find_image, notices)
+    catalog.subscribe(changes.follow)
+    return LambdaParts(
+        catalog=catalog,
+        directory=directory,
+        watch=watch,
+        pool=pool,
+        reaper=IdleReaper(
+            pool=pool,
+            freeze_after=settings.freeze_after,
+            retire_after=settings.retire_after,
+            clock=base.clock,
+            notices=notices,
+        ),
+        invoker=Invoker(pool=pool, watch=watch, clock=base.clock, region=settings.region),
+        sweeper=Sweeper(code=base.code, health=health, notices=notices),
+        budget=_budget(base),
+    )
+
+
+def _directory(base: Foundation, catalog: Catalog) -> Directory:
+    def key_of(name: str) -> str | None:
+        function = catalog.find(name)
+        return None if function is None else function.credentials_key
+
+    choice = _choice(base.settings)
+    return Directory(
+        store=base.store,
+        clock=base.clock,
+        functions=choice,
+        key_of=key_of,
+        limits=base.limits,
+    )
+
+
+def _choice(settings: Settings) -> Choice:
+    if settings.function_credentials != "auto":
+        return Choice(settings.function_credentials)
+    return Choice.LIMITED if settings.auth == "strict" else Choice.ALL
+
+
+def _provisioner(base: Foundation, directory: Directory, find_image: ImageOf) -> Provisioner:
+    def credentials_of(function: Function) -> dict[str, str]:
+        return directory.functions.variables(
+            function.name, function.credentials_key, function.deployers
+        )
+
+    settings = base.settings
+    return Provisioner(
+        image_of=find_image,
+        code=base.code,
+        port=base.port,
+        credentials=credentials_of,
+        server=base.folder.label,
+        aws=spec.Aws(
+            region=settings.region,
+            access_key_id=settings.aws_access_key_id,
+            secret_access_key=settings.aws_secret_access_key,
+            session_token=settings.aws_session_token,
+        ),
+        platform=platform(settings.architecture),
+        clock=base.clock,
+    )
+
+
+def _budget(base: Foundation) -> int:
+    """MB for all environments together."""
+    return base.settings.memory_budget or base.engine.memory * 3 // 4
+
+
+def _pool(
+    base: Foundation, watch: EngineWatch, catalog: Catalog, provisioner: Provisioner, lead: Lead
+) -> Pool:
+    settings = base.settings
+    return Pool(
+        engine=WatchedEngine(base.engine, watch),
+        reactor=base.reactor,
+        provisioner=provisioner,
+        lead=lead,
+        live=catalog.live,
+        watch=watch,
+        budget=_budget(base),
+        lone=settings.memory_budget == 0,
+        health=base.health,
+        max_environments=settings.max_environments,
+        keep_warm=settings.keep_warm,
+        prewarm=settings.prewarm,
+        freeze_after=settings.freeze_after,
+        cpus=spec.cpus if settings.cpu == "lambda" else None,
+        clock=base.clock,
+        notices=base.notices,
+        limits=base.limits,
+    )
+
+
+class _Changes:
+    """Follows the changes of functions: environments of old fingerprints are retired, and the image
+    of a new one is looked for ahead of its first invocation."""
+
+    def __init__(self, catalog: Catalog, pool: Pool, find_image: ImageOf, notices: Notices) -> None:
+        self._catalog = catalog
+        self._pool = pool
+        self._find_image = find_image
+        self._notices = notices
+
+    def follow(self, name: str) -> None:
+        self._pool.retire_others(name, self._catalog.live.get(name, frozenset()))
+        function = self._catalog.find(name)
+        if function is not None:
+            threading.Thread(target=self._fetch_image, args=(function,), daemon=True).start()
+
+    def _fetch_image(self, function: Function) -> None:
+        """A failure is told again, and to the caller, when the function is invoked."""
+        try:
+            self._find_image(function)
+            self._pool.expect(function)
+        except EngineError as error:
+            self._notices.publish(ImageMissing(function=function.name, error=error.message))

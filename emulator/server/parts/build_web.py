@@ -1,0 +1,167 @@
+"""Builds what a server answers by HTTP: its public listener, and what calls from containers."""
+
+from __future__ import annotations
+
+import platform as machine
+from dataclasses import dataclass
+from functools import partial
+
+from emulator.base.errors import StartupError
+from emulator.base.machine import addresses, descriptors
+from emulator.base.settings import Settings
+from emulator.base.timing.limits import Limits
+from emulator.lambdas import arns
+from emulator.lambdas.environment import spec
+from emulator.server.parts.build_lambda import LambdaParts
+from emulator.server.parts.build_tasks import TaskParts
+from emulator.server.parts.foundation import Foundation
+from emulator.web import public_router
+from emulator.web.access import admission, early
+from emulator.web.access.admission import Admission, Hosts, Openness
+from emulator.web.http.connection_limit import Crowd
+from emulator.web.http.listeners import Listener
+from emulator.web.http.site import Site
+from emulator.web.http.turns import Turns
+from emulator.web.http.wsgi import Wsgi
+from emulator.web.lambda_api.function_names import Names
+from emulator.web.lambda_api.invoke import InvokeApi
+from emulator.web.public_router import PublicRouter
+from emulator.web.runtime_api import endpoints, replies
+from emulator.web.runtime_api.endpoints import RuntimeApi
+from emulator.web.runtime_api.switchboard import Switchboard
+from emulator.web.task_api.app import create_app
+from emulator.web.task_api.status import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebParts:
+    public: Site
+    """What is served to callers outside containers."""
+    listener: Listener
+    """Listens for `public`."""
+    wsgi: Wsgi
+    """The threads of requests that the event loop does not answer itself."""
+    switchboard: Switchboard
+    """Serves what calls from containers."""
+
+
+def build_web(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> WebParts:
+    """Raises `StartupError` for a setting that means nothing."""
+    turns = Turns()
+    router, wsgi = _router(base, lambdas, tasks)
+    public = Site(
+        answer=router,
+        refuse=public_router.refuse,
+        max_head=public_router.MAX_HEAD,
+        max_body=public_router.MAX_BODY,
+        max_dropped=0,
+        admit=Admission(_hosts(base.settings), public_router.refuse),
+        judge=router.judge,
+        patience=base.limits.http_patience,
+        limits=base.limits,
+        crowd=_crowd(base.limits),
+        turns=turns,
+    )
+    sites = {
+        spec.RUNTIME_API: _runtime(RuntimeApi(lambdas.pool.mailbox), base.limits, turns),
+        spec.TASK_SERVICE: public,
+    }
+    return WebParts(
+        public=public,
+        listener=Listener(public, base.sockets, base.reactor, base.health),
+        wsgi=wsgi,
+        switchboard=Switchboard(sites, base.reactor),
+    )
+
+
+def _runtime(calls: RuntimeApi, limits: Limits, turns: Turns) -> Site:
+    return Site(
+        answer=calls,
+        refuse=replies.refuse,
+        max_head=endpoints.MAX_HEAD,
+        max_body=endpoints.MAX_BODY,
+        max_dropped=endpoints.MAX_DROPPED,
+        judge=calls.judge,
+        streams=calls.streams,
+        limits=limits,
+        crowd=_crowd(limits),
+        turns=turns,
+    )
+
+
+def _crowd(limits: Limits) -> Crowd:
+    """The connections of one listener."""
+    return Crowd(
+        *descriptors.connections(),
+        of_one=limits.connections,
+        of_function=limits.connections_of_function,
+    )
+
+
+def _router(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> tuple[PublicRouter, Wsgi]:
+    """Leads Invoke to the event loop and all else to the threads of `Wsgi`."""
+    names = Names(lambdas.catalog, partial(arns.function_arn, region=base.settings.region))
+    openness, report = _openness(base.settings, lambdas), _report(base, lambdas, tasks)
+    application = create_app(
+        service=tasks.service,
+        catalog=lambdas.catalog,
+        api_requests=tasks.api_requests,
+        directory=lambdas.directory,
+        openness=openness,
+        timetable=tasks.schedules,
+        events=tasks.events,
+        names=names,
+        architecture=_architecture(base.settings),
+        concurrency=base.settings.direct_concurrency,
+        health=report.health,
+        status=report,
+        notices=base.notices,
+        nonces=base.nonces,
+    )
+    invoke = InvokeApi(
+        names=names,
+        invocations=tasks.invocations,
+        openness=openness,
+        reactor=base.reactor,
+        notices=base.notices,
+    )
+    wsgi = Wsgi(application)
+    return PublicRouter(invoke, wsgi, partial(early.refusal, application)), wsgi
+
+
+def _report(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> Report:
+    pool = lambdas.pool
+    return Report(
+        url=base.url,
+        budget=lambdas.budget,
+        environments=pool.snapshot,
+        stocked=pool.stocked,
+        held=pool.held,
+        waiting=pool.waiting,
+        queued=tasks.queue.depth,
+        images=base.images.report,
+        troubles=base.health.troubles,
+        stored=tasks.retention.report,
+        clock=base.clock,
+    )
+
+
+def _openness(settings: Settings, lambdas: LambdaParts) -> Openness:
+    strict = settings.auth == "strict"
+    beyond = settings.open_beyond_loopback and not strict
+    return Openness(strict, beyond, lambdas.directory.functions.choice)
+
+
+def _hosts(settings: Settings) -> Hosts:
+    try:
+        names = admission.names(settings.host, settings.allowed_host)
+    except ValueError as error:
+        raise StartupError(f"the setting allowed_host is not valid: {error}") from None
+    return Hosts(names, is_here=addresses.is_of_this_machine)
+
+
+def _architecture(settings: Settings) -> str:
+    """`x86_64` or `arm64`: what AWS calls the processors that functions run on."""
+    if settings.architecture != "auto":
+        return settings.architecture
+    return "arm64" if machine.machine() in ("arm64", "aarch64") else "x86_64"

@@ -1,0 +1,117 @@
+"""The foundation of a server: what it was given, and what it has opened before it is put together.
+
+Nothing in here runs yet: no thread, no request, no container.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulator.base.errors import ForeignFile, StartupError
+from emulator.base.files.data_folder import DataFolder
+from emulator.base.files.own_folder import DATABASE, NONCES
+from emulator.base.health import Health
+from emulator.base.notices import Notices
+from emulator.base.settings import Settings
+from emulator.base.timing.clock import Clock, SystemClock, to_epoch
+from emulator.base.timing.limits import Limits
+from emulator.base.timing.reactor import Reactor
+from emulator.engines.engine import Engine
+from emulator.lambdas.environment.images_in_use import ImagesInUse
+from emulator.lambdas.functions.code import CodeStore
+from emulator.server.notices import DataFolderClosed
+from emulator.store.database import Store
+from emulator.web.access.nonces import Nonces
+from emulator.web.access.oauth1 import LIFETIME
+from emulator.web.http.listeners import open_public
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What a server is given by whoever makes it."""
+
+    settings: Settings
+    engine: Engine
+    images: ImagesInUse
+    clock: Clock
+    notices: Notices
+    health: Health
+    limits: Limits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foundation(Given):
+    folder: DataFolder
+    """Locked for this server."""
+    reactor: Reactor
+    """Not started yet."""
+    sockets: Sequence[socket.socket]
+    """Bound, at least one, all on the same port."""
+    store: Store
+    code: CodeStore
+    nonces: Nonces
+
+    @property
+    def data(self) -> Path:
+        """The data folder, absolute."""
+        return self.folder.path
+
+    @property
+    def port(self) -> int:
+        """Of the public listener."""
+        port: int = self.sockets[0].getsockname()[1]
+        return port
+
+    @property
+    def url(self) -> str:
+        """The Task Service's, by a name that its SDK accepts."""
+        host = self.settings.host
+        local = host in ("localhost", "127.0.0.1", "0.0.0.0", "::", "::1")  # noqa: S104
+        return f"http://{'localhost' if local else host}:{self.port}"
+
+    def close_sockets(self) -> None:
+        for opened in self.sockets:
+            opened.close()
+
+
+def open_foundation(given: Given, undo: contextlib.ExitStack) -> Foundation:
+    """Opens the data folder, the ports and the database; `undo` closes them again. Raises
+    `StartupError`."""
+    settings = given.settings
+    folder = DataFolder(settings.data_dir)
+    undo.callback(folder.close)
+    for sentence in folder.closed:
+        given.notices.publish(DataFolderClosed(reason=sentence))
+    reactor = Reactor(given.clock)
+    undo.callback(reactor.stop)
+    sockets = open_public(settings.host, settings.port)
+    for opened in sockets:
+        undo.callback(opened.close)
+    code = folder.path / "code"
+    store = Store(folder.path / DATABASE, health=given.health, code=code)
+    undo.callback(store.close)
+    nonces = _open_nonces(folder, given.health)
+    undo.callback(nonces.close)
+    return Foundation(
+        **vars(given),
+        folder=folder,
+        reactor=reactor,
+        sockets=sockets,
+        store=store,
+        code=CodeStore(code),
+        nonces=nonces,
+    )
+
+
+def _open_nonces(folder: DataFolder, health: Health) -> Nonces:
+    now = to_epoch(SystemClock().now()) // 1000
+    try:
+        return Nonces(LIFETIME, folder.path / NONCES, now, health)
+    except ForeignFile as error:
+        raise StartupError(error.message) from None
+    except OSError as error:
+        raise StartupError(f"the nonces of signed requests cannot be kept: {error}") from None
