@@ -213,6 +213,20 @@ def test_what_runs_here_is_not_reclaimed(queue: Queue) -> None:
     assert queue.get(runs.id) == runs
 
 
+def test_of_other_servers_tasks_those_of_servers_that_are_alive_are_left(
+    queues: tuple[Queue, Queue],
+) -> None:
+    ours, theirs = queues
+    ours.enqueue(task(NOON))
+    (claimed,) = theirs.claim(1, NOON)
+
+    alive = ours.reclaim(ManualClock(NOON), after=LATER - NOON, servers=["ours", "theirs"])
+    gone = ours.reclaim(ManualClock(NOON), after=LATER - NOON, servers=["ours"])
+
+    assert alive == []
+    assert [(each.id, each.error) for each in gone] == [(claimed.id, ZOMBIE)]
+
+
 # A clock that is set back
 
 
