@@ -21,7 +21,7 @@ from emulator.store.database import Store
 from emulator.store.query.fields import TASK_FIELDS
 from emulator.store.query.sqlite import find
 from emulator.store.tables import TaskRow
-from emulator.web.common import rql
+from emulator.web.common.rql import parser as rql
 
 ROUNDS = 15
 START = 1_767_225_600_000  # 2026-01-01, in milliseconds

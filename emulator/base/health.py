@@ -1,7 +1,8 @@
-"""What does not work at the moment: a trouble each, with its reason and since when.
+"""Health: the troubles of a server at the moment, each with its reason and its beginning.
 
-Whoever finds that something it relies on fails reports it here; whoever sees it work again clears
-it. `/health` and `/status` tell, so nothing turns itself off in silence.
+A part that sees something fail on which it relies reports a trouble, and clears the trouble when it
+sees the thing work again. `/health` and `/status` show all troubles, so nothing is turned off in
+silence.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from emulator.base.timing.limits import Limits
 @dataclass(frozen=True)
 class Trouble:
     name: str
-    """What does not work, in a word or two: `engine`, `database`, `data folder`."""
+    """The thing that does not work, in a word or two: `engine`, `database`, `data folder`."""
     reason: str
-    """What was met, and what to do about it, in a sentence."""
+    """A sentence for people: what was seen, and what to do about it."""
     since: datetime
     degraded: bool
-    """True: all is served, but worse. False: some calls are refused or wait."""
+    """True: all calls are served, but worse. False: some calls are refused or wait."""
 
 
 class Health:
@@ -46,7 +47,8 @@ class Health:
         self._passing: dict[str, Timer] = {}
 
     def report(self, name: str, reason: str, *, degraded: bool = False) -> None:
-        """It does not work. Told once: again only after `clear`, or when the reason is another."""
+        """Reports that `name` does not work. A notice is published the first time, and again only
+        after `clear` or for another reason."""
         with self._lock:
             known = self._troubles.get(name)
             since = known.since if known else self._clock.now()
@@ -56,9 +58,9 @@ class Health:
             self._troubles[name] = trouble
         self._publish(TroubleBegan(what=name, reason=reason))
 
-    def met(self, name: str, reason: str, loop: asyncio.AbstractEventLoop) -> None:
-        """Reports what nobody sees work again: it is over when it has not been met for a while,
-        by whoever meets it. On the thread of `loop`."""
+    def report_passing(self, name: str, reason: str, loop: asyncio.AbstractEventLoop) -> None:
+        """Reports a trouble that nobody sees end: it is cleared when it has not been reported for
+        `Limits.trouble_over`. To be called on the thread of `loop`."""
         self.report(name, reason)
         if name in self._passing:
             self._passing[name].cancel()
@@ -67,7 +69,7 @@ class Health:
         )
 
     def clear(self, name: str) -> None:
-        """It works; harmless, and quick, where nothing was reported."""
+        """Ends the trouble `name`. Harmless, and quick, where there is none."""
         if name not in self._troubles:
             return
         with self._lock:
@@ -76,7 +78,7 @@ class Health:
             self._publish(TroubleEnded(what=name))
 
     def troubles(self) -> list[Trouble]:
-        """The oldest first."""
+        """All troubles, the oldest first."""
         with self._lock:
             return sorted(self._troubles.values(), key=lambda trouble: trouble.since)
 

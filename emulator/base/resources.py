@@ -1,4 +1,4 @@
-"""Where the folders are that taskdock reads beside its code: `runtimes` and `sample_functions`."""
+"""The folders that taskdock reads beside its code: `runtimes` and `sample_functions`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def folder(name: str) -> Path:
-    """The folder `name`: bundled into the package when installed, beside it in a checkout."""
+    """The folder `name`: in an installed package, or beside the package in a checkout."""
     bundled = _PACKAGE / "_bundled" / name
     return bundled if bundled.is_dir() else _PACKAGE.parent / name

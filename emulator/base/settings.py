@@ -1,4 +1,4 @@
-"""Every knob: its name, default, unit; its variable is TASKDOCK_ and the name in capitals."""
+"""All settings: name, default, unit. The variable of each is TASKDOCK_ and its name in capitals."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from emulator.base.errors import StartupError
 
 LIFELINE = "TASKDOCK_ENDS_WITH_STDIN"
-"""A variable, but no setting: a program that starts a server of its own says with it that the
-server is to end with its input."""
+"""A variable, but no setting. A program that starts a server of its own sets the variable, so that
+the server ends when its standard input does."""
 
 
 class ImageChoice(str, Enum):
-    """Where images come from."""
+    """The source of images."""
 
     AUTO = "auto"
-    """AWS's image where it is here or can be pulled, else a stand-in."""
+    """AWS's image where it is on this machine or can be pulled, else a stand-in."""
     REGISTRY = "registry"
     """Never a stand-in."""
     STANDIN = "standin"
-    """A stand-in where there is one, else what is here; nothing is pulled."""
+    """A stand-in where there is one, else the image on this machine; nothing is pulled."""
 
 
 class NetworkChoice(str, Enum):
-    """Which network functions' containers have."""
+    """The network of functions' containers."""
 
     ENGINE = "engine"
-    """The engine's own, as any container."""
+    """The default network of the engine, as for any container."""
     ISOLATED = "isolated"
-    """One in which they do not reach each other."""
+    """A network in which containers do not reach each other."""
     NONE = "none"
-    """None: they reach this server alone, by their doors."""
+    """No network: containers reach this server alone, by their doors."""
 
 
 class Settings(BaseModel):
-    """The settings of one server. Frozen: a server is started anew to change them."""
+    """The settings of one server. They are frozen: other settings need a new server."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -152,18 +152,18 @@ class Settings(BaseModel):
     @field_validator("container_callers")
     @classmethod
     def _are_networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        for each in given:
-            ip_network(each, strict=False)
+        for network in given:
+            ip_network(network, strict=False)
         return given
 
     @classmethod
     def load(
         cls, given: Mapping[str, object], environment: Mapping[str, str] | None = None
     ) -> Settings:
-        """Settings from `given` values, then TASKDOCK_* variables, then defaults.
+        """The settings by `given` values, then TASKDOCK_* variables, then defaults.
 
-        A `given` value of None, or an empty tuple, counts as not given. Raises `StartupError`
-        naming the bad value.
+        A `given` value of None, or an empty tuple, counts as not given. Raises `StartupError`,
+        which names the bad setting.
         """
         environment = os.environ if environment is None else environment
         values: dict[str, object] = {}

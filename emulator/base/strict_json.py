@@ -1,36 +1,37 @@
-"""JSON as its standard has it. Python's own reader also takes NaN, Infinity and half characters,
-and how deep it goes depends on its version."""
+"""JSON by its standard. Python's own reader also accepts NaN, Infinity and half characters, and the
+depth that it reads depends on its version."""
 
 from __future__ import annotations
 
 import json
 import math
 import sys
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from typing import Annotated, Any, NoReturn, TypeVar, cast
 
 MAX_DEPTH = 1000
-"""Arrays and objects in each other: what AWS takes.
+"""Arrays and objects inside each other: AWS accepts as many.
 https://javadoc.io/doc/com.fasterxml.jackson.core/jackson-core/latest/com/fasterxml/jackson/core/StreamReadConstraints.html"""
 
-# Up to Python 3.11 its reader and writer count each level of JSON as a call: 1000 calls are not
-# enough for 1000 levels. Later versions have limits of their own for these, which are larger.
+# Up to Python 3.11 the reader and the writer count each level of JSON as a call, so 1000 calls are
+# not enough for 1000 levels. Later versions have separate limits for JSON, which are larger.
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 4 * MAX_DEPTH))
 
-_MARK = b"\xef\xbb\xbf"  # U+FEFF in UTF-8, which some editors begin files with
+_MARK = b"\xef\xbb\xbf"  # U+FEFF in UTF-8: some editors begin files with it
 _NESTS = (dict, list)
 
 
 class TooDeep(ValueError):
-    """It is nested deeper than `MAX_DEPTH`."""
+    """The text is nested deeper than `MAX_DEPTH`."""
 
     def __init__(self) -> None:
         super().__init__(f"it is nested more than {MAX_DEPTH} deep")
 
 
 def loads(text: str | bytes) -> Any:
-    """The value of `text`; raises `ValueError` with what is wrong.
+    """The value of `text`. Raises `ValueError`, whose message says what is wrong.
 
-    RFC 8259, 8.1, allows to ignore a byte order mark, and so does AWS.
+    A byte order mark is ignored: RFC 8259, 8.1, allows that, and AWS does it.
     """
     if isinstance(text, bytes):
         text = without_mark(text).decode()  # Python's reader would let halves of characters pass
@@ -65,11 +66,11 @@ def _finite(digits: str) -> float:
 
 
 def check(text: bytes) -> None:
-    """Raises `ValueError` for what is not JSON: a `json.JSONDecodeError` where the place is known,
-    `TooDeep` for what is nested too deeply.
+    """Raises `ValueError` for text that is not JSON: `json.JSONDecodeError` where the position is
+    known, `TooDeep` for text that is nested too deeply.
 
-    No value is made of it: numbers of any size and escapes of half characters are JSON, and only
-    those who use them may mind.
+    The text is not turned into a value: numbers of any size and escapes of half characters are
+    JSON, and are for the function that gets them to judge.
     """
     try:
         shown = text.decode()
@@ -91,9 +92,9 @@ def without_mark(text: bytes) -> bytes:
 
 
 def _check_depth(text: str, value: Any) -> None:
-    """Raises `TooDeep`. `value` is what `text` says."""
+    """Raises `TooDeep`. `value` is the value of `text`."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
-        return  # as nearly always, and soon found out
+        return  # nearly always, and quick to find out
     level = [value] if isinstance(value, _NESTS) else []
     for _ in range(MAX_DEPTH):
         level = [
@@ -104,3 +105,46 @@ def _check_depth(text: str, value: Any) -> None:
         ]
     if level:
         raise TooDeep
+
+
+# The types that this server's own JSON is made of
+
+Json = dict[str, Any]
+"""A JSON object, by its keys."""
+
+
+class SchemaPart:
+    """A part of a value's JSON schema, for `Annotated[...]`."""
+
+    def __init__(self, **facts: Any) -> None:
+        self.facts: Json = facts
+
+
+def one_of(*values: str) -> SchemaPart:
+    """The value is one of these."""
+    return SchemaPart(enum=list(values))
+
+
+ObjectId = Annotated[
+    str, SchemaPart(pattern="^[0-9a-f]{24}$", examples=["67a1f0c2d3e4f5a6b7c8d9e0"])
+]
+"""An id as `ids.object_id` makes it."""
+IsoTime = Annotated[
+    str,
+    SchemaPart(
+        format="date-time",
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+        examples=["2026-01-02T03:04:05.678Z"],
+    ),
+]
+"""A time as `clock.to_iso` writes it."""
+
+Shown = TypeVar("Shown", bound=Mapping[str, Any])
+
+
+def present(shown: Shown) -> Shown:
+    """`shown` without the keys whose value is None: our JSON leaves out what is not set.
+
+    A `TypedDict` of such JSON says `X | None` for a key that may be left out.
+    """
+    return cast("Shown", {key: value for key, value in shown.items() if value is not None})

@@ -1,11 +1,11 @@
-"""Terminals: what is printed there is text, and never an order to the terminal.
+"""Printing on terminals: text stays text, and is never an order to the terminal.
 
-Functions choose much of what is printed: their log lines, results, errors and names. By escape
-sequences a terminal can be told to rewrite what stands there, to set its title or the clipboard, or
-to send what looks typed. So control characters are shown as what they are. Colours stay (SGR, which
-test runners print): they change how a line looks and nothing else, and end with it.
+Functions choose much of the text that is printed: log lines, results, errors and names. Escape
+sequences can make a terminal rewrite its lines, set its title or the clipboard, or send text as if
+it had been typed. So control characters are shown as escapes. Colours stay (SGR, which test runners
+print): they change the look of a line and nothing else, and are ended with the line.
 
-A file or a pipe gets every byte as it came.
+A file or a pipe gets every byte unchanged.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _ANY = re.compile(rf"()\r(?=\n)|({_UNSAFE})")
 
 
 def printable(text: str, *, colours: bool = True) -> str:
-    r"""The text as a terminal may have it; what it may not is shown as \u001b, as JSON has it.
+    r"""`text` with its control characters written as escapes, such as \u001b, as JSON writes them.
 
-    `colours`: sequences that only colour stay, and are ended at the end of the text.
+    `colours`: colour sequences stay, and are ended at the end of the text.
     """
     coloured = False
 
@@ -45,7 +45,7 @@ def printable(text: str, *, colours: bool = True) -> str:
 
 
 def shown(text: str, stream: TextIO, *, colours: bool = True) -> str:
-    """The text as this stream may have it: all of it, unless it is a terminal."""
+    """`text` for `stream`: as `printable` returns it for a terminal, and unchanged for others."""
     return printable(text, colours=colours) if stream.isatty() else text
 
 

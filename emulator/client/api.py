@@ -12,8 +12,8 @@ import urllib3.exceptions
 from requests.auth import AuthBase
 
 from emulator.client.errors import (
+    CredentialsRefused,
     MalformedCall,
-    NotSignedIn,
     NotSubscribed,
     ServerUnreachable,
     ServiceError,
@@ -197,7 +197,7 @@ def equals(field: str, value: str) -> str:
 
 def _failure(answer: Json) -> ServiceError:
     if answer["code"] in SIGN_IN:
-        return NotSignedIn(answer)
+        return CredentialsRefused(answer)
     return (MalformedCall if answer["code"] in MALFORMED else ServiceError)(answer)
 
 

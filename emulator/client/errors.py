@@ -2,7 +2,7 @@
 
 TaskdockError
 ├── ServiceError                the Task Service refused; it said why
-│   ├── NotSignedIn             it wants to know who is asking
+│   ├── CredentialsRefused      it wants to know who is asking
 │   └── MalformedCall           (a WrongCall too)
 ├── NotStarted                  a server of our own did not start
 └── WrongCall                   nothing was done: the call has to be changed
@@ -14,7 +14,7 @@ TaskdockError
     ├── UnknownTask
     ├── NotSubscribed
     ├── BadTaskConfig
-    ├── NotAllowed
+    ├── VariablesRefused
     └── BadPackage
 
 Which exit code belongs to which class: `emulator/commands/group.py`.
@@ -41,7 +41,7 @@ class ServiceError(TaskdockError):
         super().__init__(f"{answer.get('message', '')} ({self.code} {self.name})")
 
 
-class NotSignedIn(ServiceError):
+class CredentialsRefused(ServiceError):
     """The server is strict, and the call has no credentials or not those of this server."""
 
     def __init__(self, answer: dict[str, Any]) -> None:
@@ -112,7 +112,7 @@ class BadTaskConfig(WrongCall):
     """The task-config.json cannot be used."""
 
 
-class NotAllowed(WrongCall):
+class VariablesRefused(WrongCall):
     """The task-config.json wants variables of the environment that it was not given."""
 
     def __init__(self, source: str, variables: Sequence[str], *, asked: bool) -> None:

@@ -19,7 +19,7 @@ from emulator.client.console import exits, options, output
 from emulator.client.deployment import task_config
 from emulator.client.deployment.deploy import Deployment
 from emulator.client.deployment.deploy import deploy as deploy_function
-from emulator.client.errors import NotAllowed, ServerUnreachable, ServiceError
+from emulator.client.errors import ServerUnreachable, ServiceError, VariablesRefused
 
 
 @click.command()
@@ -101,11 +101,14 @@ def _deploy_one(
 
 
 def _allow_variables(source: str, taken: Mapping[str, str], *, yes: bool) -> None:
-    """Raises `NotAllowed` unless whoever deploys lets the file have these of their variables."""
+    """Asks whoever deploys whether the file may have these of their variables.
+
+    Raises `VariablesRefused` when it may not.
+    """
     named = ", ".join(f"{variable} (as {name})" for name, variable in taken.items())
     output.note(f"{source} takes of your environment: {named}")
     if yes:
         return
     asked = sys.stdin.isatty() and sys.stderr.isatty()
     if not asked or not output.agreed("Give the function their values?"):
-        raise NotAllowed(source, list(taken.values()), asked=asked)
+        raise VariablesRefused(source, list(taken.values()), asked=asked)

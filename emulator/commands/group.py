@@ -23,7 +23,7 @@ class Failed(click.ClickException):
         return terminal.shown(super().format_message(), sys.stderr)
 
 
-class Refused(Failed):
+class WrongUse(Failed):
     """The call was wrong; unlike a usage error it needs no reminder of the command's options."""
 
     exit_code = exits.WRONG_CALL
@@ -36,7 +36,7 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except WrongCall as error:
-            raise Refused(error.message) from error
+            raise WrongUse(error.message) from error
         except TaskdockError as error:
             raise Failed(error.message) from error
 

@@ -10,12 +10,12 @@ from enum import Enum
 
 
 class Step(str, Enum):
-    """What a program's start can fail at."""
+    """The steps at which a program's start can fail."""
 
     WORKING_DIRECTORY = "working directory"
     PROGRAM = "program"
     NO_CANDIDATE = "no candidate"
-    """None of the paths is there; the first is told, or "" where there was none to look for."""
+    """None of the paths is there. The fault names the first path, or "" where none was given."""
 
 
 @dataclass(frozen=True)

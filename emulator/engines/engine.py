@@ -34,7 +34,7 @@ class Mount:
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
-    """What is fixed for a container as long as it is there."""
+    """All that is fixed for a container as long as it is there."""
 
     image: str
     name: str
@@ -102,10 +102,10 @@ class Container(Protocol):
         """Ends the program and all its processes; the container stays, and /tmp with it."""
 
     def flush(self) -> None:
-        """Answered by `Observer.flushed`, perhaps before this returns; or by `gone`."""
+        """Asks for `Observer.flushed`, which may come before this returns; or `gone` comes."""
 
     def mute(self) -> None:
-        """What is printed from now on is not handed over, until the next `flushed` or `exited`."""
+        """Output from now on is not handed over, until the next `flushed` or `exited`."""
 
     def freeze(self) -> None:
         """Its processes stand still from the next moment on, until `thaw`."""
@@ -152,7 +152,8 @@ class Engine(Protocol):
         """
 
     def answers(self) -> str | None:
-        """None: it does. Otherwise what is wrong, in a few words; after a few seconds at most."""
+        """None: the engine answers. Otherwise the fault, in a few words, after a few seconds at
+        most."""
 
     def sweep(self, label: str) -> int:
         """Removes every container with this `name=value` label; returns how many there were.

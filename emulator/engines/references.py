@@ -27,7 +27,7 @@ def fault(reference: str) -> str | None:
     """Why this is no reference of an image, in a few words; None: it is one."""
     if not 0 < len(reference) <= _LONGEST:
         return f"it has more than {_LONGEST} characters" if reference else "it is empty"
-    if odd := next((each for each in reference if not "!" <= each <= "~"), None):
+    if odd := next((character for character in reference if not "!" <= character <= "~"), None):
         return f"it holds {odd!a}"
     named, at, digest = reference.partition("@")
     if at and (wrong := _fault_of_digest(digest)):

@@ -1,7 +1,8 @@
 """Engine watch: knows whether the engine answers, and asks it as long as that is in doubt.
 
-What needs a container and can wait is held while the engine is in trouble. Who cannot wait is told
-at once, rather than when the engine's own time is up. As long as all goes well, nobody is asked.
+Work that needs a container and can wait is held while the engine is in trouble. A caller that
+cannot wait is refused at once, not only when the engine's own time is up. As long as all goes well,
+the engine is not asked.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import TypeVar
 from emulator.base.errors import EngineUnreachable
 from emulator.base.health import Health
 from emulator.base.notices import Notices
-from emulator.base.timing.clock import SystemClock
+from emulator.base.timing.clock import Clock, SystemClock
+from emulator.base.timing.limits import Limits
 from emulator.base.timing.loop import LONGEST_PAUSE, Loop
 from emulator.base.timing.reactor import Reactor
 from emulator.engines.engine import Capabilities, Container, ContainerSpec, Engine, Observer
@@ -23,7 +25,7 @@ from emulator.engines.engine import Capabilities, Container, ContainerSpec, Engi
 T = TypeVar("T")
 
 NAME = "engine"  # of the trouble
-_SLOW = 2.0  # seconds that a start may take before the engine is asked whether it still answers
+_SLOW = Limits().engine_slow
 _PAUSE = 0.5  # seconds between two questions, while it does not
 _FORGOTTEN = 60.0  # seconds after which an earlier trouble says nothing about a new one
 _SHORTEST_REST, _LONGEST_REST = 0.5, 30.0  # seconds
@@ -34,12 +36,23 @@ _WAITING = (
 
 
 class EngineWatch(Loop):
-    """For any thread, but for what says that it is on an event loop."""
+    """For any thread, but for the methods that say that they are on an event loop."""
 
     name = "engine-watch"
 
-    def __init__(self, *, engine: Engine, health: Health, notices: Notices) -> None:
-        super().__init__(SystemClock(), notices)  # engines know no other
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        health: Health,
+        notices: Notices,
+        slow: float = _SLOW,
+        clock: Clock | None = None,
+    ) -> None:
+        """`slow`: seconds that a start may take before the engine is asked whether it still
+        answers. `clock`: None is the system's, since what an engine takes is real time."""
+        super().__init__(clock or SystemClock(), notices)
+        self._slow = slow
         self._engine = engine
         self._health = health
         self._lock = threading.RLock()  # also while `Health` is told, so that it hears all in order
@@ -53,7 +66,7 @@ class EngineWatch(Loop):
 
     @property
     def trouble(self) -> str | None:
-        """Why nothing that can wait should be begun; None: it may be."""
+        """Why no work that can wait should be begun; None: it may be."""
         return self._trouble
 
     def check(self) -> None:
@@ -65,7 +78,7 @@ class EngineWatch(Loop):
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Around what asks the engine for something, to hear of its faults."""
+        """Around a request to the engine, to hear of its faults. Raises `EngineUnreachable`."""
         self.check()
         try:
             yield
@@ -74,8 +87,8 @@ class EngineWatch(Loop):
             raise
 
     def failed(self, reason: str) -> None:
-        """The engine is at fault. Where it answers all the same, it is given a rest: the longer,
-        the sooner it has failed again."""
+        """The engine is at fault. Where it answers all the same, it is given a rest. The sooner it
+        has failed again, the longer is the rest."""
         with self._lock:
             now = self._clock.monotonic()
             if self._trouble is None:
@@ -94,8 +107,9 @@ class EngineWatch(Loop):
         self._strikes = 0
 
     async def while_it_answers(self, work: Awaitable[T]) -> T:
-        """What `work` gives; it needs the engine. Raises `EngineUnreachable` as soon as that is
-        seen not to answer: the work goes on, and nobody hears of it. On an event loop."""
+        """The result of `work`, which needs the engine. Raises `EngineUnreachable` as soon as the
+        engine is seen not to answer: the work goes on, and its result is dropped. On an event
+        loop."""
         begun = asyncio.ensure_future(work)
         silence = self.await_answers()
         try:
@@ -108,8 +122,8 @@ class EngineWatch(Loop):
         raise EngineUnreachable(self._trouble or "the Docker Engine did not answer")
 
     def await_answers(self) -> asyncio.Future[None]:
-        """Somebody waits for what may be the engine's to give, until `forget`. It is done when the
-        engine does not answer. On an event loop."""
+        """A future that is done when the engine does not answer. The caller waits for something of
+        the engine's until it calls `forget` with the future. On an event loop."""
         silence: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         with self._lock:
             self._awaited[silence] = self._clock.monotonic()
@@ -125,7 +139,7 @@ class EngineWatch(Loop):
         with self._lock:
             since = min(self._awaited.values(), default=None)
             in_doubt = self._trouble is not None
-        overdue = float("inf") if since is None else since + _SLOW - self._clock.monotonic()
+        overdue = float("inf") if since is None else since + self._slow - self._clock.monotonic()
         if not in_doubt and overdue > 0:
             return min(overdue, LONGEST_PAUSE)
         fault = self._engine.answers()
@@ -139,7 +153,7 @@ class EngineWatch(Loop):
             if rest > 0:
                 return min(rest, LONGEST_PAUSE)
             self._recover()
-        return _SLOW if since is not None else LONGEST_PAUSE
+        return self._slow if since is not None else LONGEST_PAUSE
 
     def _note_silence(self, reason: str) -> None:
         with self._lock:
@@ -194,6 +208,6 @@ def _tell(silence: asyncio.Future[None]) -> None:
 
 
 def ignore(done: asyncio.Future[T]) -> None:
-    """Else asyncio would tell of an error that nobody has heard of."""
+    """Takes the error of a future, which asyncio would complain of otherwise."""
     if not done.cancelled():
         done.exception()

@@ -70,7 +70,8 @@ class Accounts:
         # before its password costs anything
         if not self.email_is_free(email) or (email.endswith(OWN_DOMAIN) and not own):
             raise EmailTaken
-        user_id, now = ids.object_id(), self._clock.now()
+        now = self._clock.now()
+        user_id = ids.object_id(now)
         row = {
             "id": user_id,
             "email": email,

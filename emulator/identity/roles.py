@@ -47,7 +47,7 @@ class Roles:
         """Raises `AlreadyExists`."""
         now = self._clock.now()
         role = Role(
-            id=ids.object_id(),
+            id=ids.object_id(now),
             name=name,
             description=description,
             permissions=tuple(permissions),

@@ -49,7 +49,7 @@ class Tokens:
     def create_application(self, name: str, description: str) -> Application:
         now = self._clock.now()
         application = Application(
-            id=ids.object_id(),
+            id=ids.object_id(now),
             name=name,
             description=description,
             consumer_key=ids.word(40),
@@ -166,7 +166,7 @@ class Tokens:
     def _issue(self, kind: TokenKind, user_id: str, application: Application, **more: Any) -> Token:
         now = self._clock.now()
         token = Token(
-            id=ids.object_id(),
+            id=ids.object_id(now),
             kind=kind,
             application_id=application.id,
             user_id=user_id,

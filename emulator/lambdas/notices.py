@@ -41,7 +41,7 @@ class EnvironmentSilent(Notice):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StockFailed(Notice):
+class PrewarmFailed(Notice):
     """No container could be prewarmed for `runtime`; the next try comes later."""
 
     level = logging.WARNING

@@ -16,7 +16,9 @@ from emulator.base.errors import EngineError, EngineUnreachable
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from emulator.lambdas import go_messages
 
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_RESPONSE = 6 * 1024 * 1024 + 100  # bytes
+MAX_STREAMED = 200 * 1024 * 1024  # bytes of a response that its caller reads while it is made
 
 
 class Cause(str, Enum):
@@ -130,21 +132,19 @@ def timed_out(request_id: str, limit: float) -> Failure:
     )
 
 
+_KILLED = "Runtime exited with error: signal: killed"
+
+
 def ended(request_id: str, end: ProgramExit) -> Failure:
     """The runtime ended without an answer, or could not be started."""
     if end.fault is not None:
         return _start_failed(request_id, end.fault)
     if end.out_of_memory:
-        return _platform(
-            Cause.MEMORY,
-            "Runtime.OutOfMemory",
-            request_id,
-            "Runtime exited with error: signal: killed",
-        )
+        return _platform(Cause.MEMORY, "Runtime.OutOfMemory", request_id, _KILLED)
     if end.signal is not None:
         why = f"Runtime exited with error: {go_messages.signal(end.signal)}"
     elif end.code is None:
-        why = "Runtime exited with error: signal: killed"
+        why = _KILLED
     elif end.code == 0:
         why = "Runtime exited without providing a reason"
     else:
@@ -179,21 +179,20 @@ def _why_no_program(fault: StartFault) -> str:
     return f"exec: {quoted}: executable file not found in $PATH"
 
 
-def response_too_large() -> Failure:
-    """Here AWS gives the message first."""
-    name = "Function.ResponseSizeTooLarge"
-    message = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
-    return Failure(
-        Cause.CRASH, name, message, _compact({"errorMessage": message, "errorType": name})
-    )
+TOO_LARGE = "Function.ResponseSizeTooLarge"
+
+
+def response_too_large(limit: int = MAX_RESPONSE) -> Failure:
+    """`limit` in bytes. Here AWS gives the message first."""
+    message = f"Response payload size exceeded maximum allowed payload size ({limit} bytes)."
+    body = _compact({"errorMessage": message, "errorType": TOO_LARGE})
+    return Failure(Cause.CRASH, TOO_LARGE, message, body)
 
 
 def bad_response_mode() -> Failure:
     """The name is AWS's. AWS's own server leaves the body empty, which says nothing to a reader."""
-    name, message = "Runtime.InvalidResponseModeHeader", "Invalid function response mode"
-    return Failure(
-        Cause.CRASH, name, message, _compact({"errorType": name, "errorMessage": message})
-    )
+    name = "Runtime.InvalidResponseModeHeader"
+    return _failure(Cause.CRASH, name, "Invalid function response mode")
 
 
 def stopped() -> Failure:
@@ -209,18 +208,18 @@ _CAUSES: dict[type[EngineError], Cause] = {
 
 def could_not_start(error: EngineError) -> Failure:
     cause = next(_CAUSES[base] for base in type(error).__mro__ if base in _CAUSES)
-    return _not_run(cause, type(error).__name__, error.message)
+    return _failure(cause, type(error).__name__, error.message)
 
 
 def unavailable(name: str, message: str) -> Failure:
-    return _not_run(Cause.UNAVAILABLE, name, message)
+    return _failure(Cause.UNAVAILABLE, name, message)
 
 
 def vanished(begun: bool) -> Failure:
     """The container has ended, and taskdock did not end it. `begun`: the function had got the
     event."""
     if begun:
-        return _not_run(
+        return _failure(
             Cause.LOST,
             "ContainerLost",
             "the container was removed, or the engine stopped, while the function ran: nobody"
@@ -233,10 +232,10 @@ def vanished(begun: bool) -> Failure:
 
 
 def not_started(name: str, message: str) -> Failure:
-    return _not_run(Cause.START, name, message)
+    return _failure(Cause.START, name, message)
 
 
-def _not_run(cause: Cause, name: str, message: str) -> Failure:
+def _failure(cause: Cause, name: str, message: str) -> Failure:
     return Failure(cause, name, message, _compact({"errorType": name, "errorMessage": message}))
 
 
@@ -246,8 +245,7 @@ def broken(error: Exception) -> Failure:
 
 
 def _platform(cause: Cause, name: str, request_id: str, why: str) -> Failure:
-    message = f"RequestId: {request_id} Error: {why}"
-    return Failure(cause, name, message, _compact({"errorType": name, "errorMessage": message}))
+    return _failure(cause, name, f"RequestId: {request_id} Error: {why}")
 
 
 def _compact(value: dict[str, str]) -> bytes:

@@ -1,4 +1,4 @@
-"""What placement and who looks need to know of an environment, as plain values. Pure."""
+"""An environment as plain values, for decisions about it and for reports. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def is_idle(state: State, reserved: bool) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Slot:
-    """What placement needs to know of an environment. `since`: when it last moved, monotonic."""
+    """An environment at one moment. `since`: when it last moved, monotonic."""
 
     id: str
     fingerprint: str
@@ -36,7 +36,7 @@ class Slot:
 
 @dataclass(frozen=True, kw_only=True)
 class PrewarmLevel:
-    """Containers that are prepared for functions of one kind, which none of them serves yet."""
+    """The prewarmed containers of one shape: how many there are, and how many are wanted."""
 
     runtime: str
     memory: int  # MB

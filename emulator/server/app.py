@@ -18,8 +18,8 @@ from emulator.base.timing.limits import Limits
 from emulator.engines.engine import Engine
 from emulator.identity.directory import Directory
 from emulator.lambdas.environment.environment import Environment
-from emulator.lambdas.environment.images_in_use import ImageOf, ImagesInUse
 from emulator.lambdas.functions.catalog import Catalog
+from emulator.lambdas.functions.images_in_use import ImageOf, ImagesInUse
 from emulator.lambdas.pool.pool import Pool
 from emulator.server.parts import order
 from emulator.server.parts.build_lambda import build_lambda
@@ -32,10 +32,10 @@ from emulator.web.http.connection_limit import Peer
 
 
 class Emulator:
-    """One server, and its parts: `with Emulator(settings, engine=..., image_of=...) as emulator:`.
+    """One server: `with Emulator(settings, engine=..., image_of=...) as emulator:`.
 
-    `foundation`, `lambdas`, `tasks` and `web` are all that it is made of. They are for who embeds a
-    server and for tests; what they are may change from one release to the next.
+    `foundation`, `lambdas`, `tasks` and `web` are its parts. They are for tests, and for a program
+    that has the server in its own process; their content may change with each release.
     """
 
     def __init__(
@@ -50,8 +50,14 @@ class Emulator:
         limits: Limits = Limits(),  # noqa: B008 - frozen
         give_up: Callable[[str], object] = lambda _: None,
     ) -> None:
-        """Opens the data folder and the ports; nothing runs yet. `give_up` is called when it can
-        serve no more, with the reason: it is to be stopped then. Raises `StartupError`."""
+        """Opens the data folder and the ports; nothing runs yet.
+
+        `image_of`: finds the image that a function runs in. `clock`: the time of tasks and
+        schedules; work is timed by the machine's. `give_up` is called once, on another thread, with
+        the reason why this server can serve no more; whoever made the server has to stop it then.
+
+        Raises `StartupError`, and holds nothing then.
+        """
         self.settings = settings
         clock = clock or SystemClock()
         self.notices = notices or Notices()
@@ -80,7 +86,7 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """Where the Task Service is, by a name that its SDK accepts."""
+        """The address of the Task Service, by a name that its SDK accepts."""
         return self.foundation.url
 
     @property
@@ -117,7 +123,8 @@ class Emulator:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """What runs may finish within the settings' grace, unless an exception ends the block."""
+        """Stops. Functions that run may finish within the settings' grace, unless an exception ends
+        the block."""
         self.stop(None if kind is None else 0.0)
 
     def start(self) -> None:
@@ -132,11 +139,12 @@ class Emulator:
             raise
 
     def stop(self, grace: float | None = None) -> None:
-        """Takes no more work, lets what runs finish within the grace, gives back the rest.
+        """Takes no more work, lets functions that run finish within the grace, and gives tasks
+        that are cut off back to the queue.
 
         Each part is ended whatever becomes of the others, and none is waited for without limit.
-        The data folder is given up last, when nothing of ours can write there any more. Stopping
-        again is harmless.
+        The data folder is given up last, when no thread of this server can write there any more.
+        Stopping again is harmless.
 
         `grace`: seconds; None: the settings' `stop_grace`.
         """
@@ -150,7 +158,7 @@ class Emulator:
         self.foundation.folder.close()
 
     def hurry(self) -> None:
-        """Ends what runs now, for a `stop` that is under way."""
+        """Ends functions that run now, for a `stop` that is under way. For any thread."""
         self.pool.stop()
 
     def _opened(self) -> list[Stage]:

@@ -11,7 +11,8 @@ from emulator.base.health import Health
 from emulator.base.machine.descriptors import raise_limit
 from emulator.base.notices import Notices
 from emulator.base.settings import Settings
-from emulator.base.timing.clock import SystemClock
+from emulator.base.timing.clock import Clock, SystemClock
+from emulator.base.timing.limits import Limits
 from emulator.engines.connect import connect
 from emulator.engines.engine import Engine
 from emulator.engines.images import Progress
@@ -19,13 +20,21 @@ from emulator.server.app import Emulator
 from emulator.server.provision import announcer, image_request
 
 
-def build_here(settings: Settings, give_up: Callable[[str], object]) -> tuple[Emulator, Engine]:
-    """A server on this machine's engine, and that engine.
+def build_here(
+    settings: Settings,
+    give_up: Callable[[str], object],
+    *,
+    clock: Clock | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> tuple[Emulator, Engine]:
+    """A server on this machine's engine, and that engine. What it says before it serves, and the
+    progress of pulls and builds, goes to stderr.
 
     Raises `EngineUnreachable` or `StartupError`.
     """
     notices = Notices()
-    health = Health(clock=SystemClock(), notices=notices)
+    clock = clock or SystemClock()
+    health = Health(clock=clock, notices=notices, limits=limits)
     connection = connect(os.environ)
     announce = announcer(sys.stderr)
     data = made(settings.data_dir)
@@ -36,8 +45,10 @@ def build_here(settings: Settings, give_up: Callable[[str], object]) -> tuple[Em
         settings,
         engine=opened.engine,
         image_of=lambda function: opened.images.find(image_request(function)),
+        clock=clock,
         notices=notices,
         health=health,
+        limits=limits,
         give_up=give_up,
     )
     return emulator, opened.engine

@@ -1,7 +1,7 @@
-"""A server as a process: on this machine's Docker Engine, until a signal ends it.
+"""A server as a process: on this machine's engine, until a signal ends it.
 
-Everything is done on another thread than the first, which waits for signals alone: so none of them
-has to wait, whatever hangs.
+The first thread waits for signals alone, and all else is done on others: so no signal has to wait,
+whatever hangs.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def serve(settings: Settings) -> None:
     logging.basicConfig(level=settings.log_level, handlers=[_log_handler()])
     for noisy in ("urllib3", "docker", "peewee", "oauthlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    heard, told = socket.socketpair()
-    _listen_to_signals(told)
+    heard, sent = socket.socketpair()
+    _listen_to_signals(sent)
     if os.environ.pop(LIFELINE, ""):
         threading.Thread(target=_end_with_stdin, daemon=True).start()
-    life = _Life(settings, over=lambda: told.send(_OVER))
+    life = _Life(settings, over=lambda: sent.send(_OVER))
     threading.Thread(target=life.live, name="server", daemon=True).start()
     _wait(life, heard)
     threading.Thread(target=_leave, args=(bool(life.error),), daemon=True).start()
@@ -61,18 +61,19 @@ class _Life:
     """A server from its start to its end."""
 
     def __init__(self, settings: Settings, *, over: Callable[[], object]) -> None:
-        """`over` is called at its end, whatever has led to that."""
+        """`over` is called at the end of the server, whatever has led to it."""
         self._settings = settings
         self._over = over
         self._enough = threading.Event()
         self._lost = ""
         self._emulator: Emulator | None = None
         self.began = threading.Event()
-        """It serves, or has served."""
+        """Set when the server serves, and afterwards."""
         self.error: BaseException | None = None
-        """What has ended it that should not have."""
+        """The exception that has ended it before its time."""
 
     def live(self) -> None:
+        """Starts the server, waits until it is to end, and stops it. On a thread of its own."""
         try:
             emulator, engine = build_here(self._settings, self._give_up)
             memory.keep()
@@ -101,10 +102,11 @@ class _Life:
             self._over()
 
     def end(self) -> None:
-        """As soon as it has begun; what runs may finish."""
+        """Ends the server as soon as its start is over. Functions that run may finish."""
         self._enough.set()
 
     def hurry(self) -> None:
+        """Ends what still runs, for an `end` that is under way."""
         if self._emulator is not None:
             self._emulator.hurry()
 
@@ -115,7 +117,7 @@ class _Life:
 
 
 def _wait(life: _Life, heard: socket.socket) -> None:
-    """Returns when it is over; ends the process where that takes too long."""
+    """Returns when the server has ended; ends the process where that takes too long."""
     first = _next(heard, None)
     if first == _OVER:
         return
@@ -141,37 +143,39 @@ def _wait(life: _Life, heard: socket.socket) -> None:
 
 
 def _next(heard: socket.socket, limit: float | None) -> bytes:
-    """`_OVER`, or a signal's number; empty: nothing has come within `limit` seconds."""
+    """The next byte: `_OVER` or a signal's number. Empty when none has come within `limit`
+    seconds."""
     ready, _, _ = select.select([heard], [], [], limit)
     return heard.recv(1) if ready else b""
 
 
 def _exit(signal_number: bytes) -> None:
-    """The end of this process, whatever its threads do."""
+    """Ends this process at once, whatever its threads do."""
     code = 128 + signal_number[0]
     say(f"ended at once, with exit code {code}: the next start clears up")
     os._exit(code)
 
 
 def _leave(failed: bool) -> None:
-    """Python waits for threads at its end, which may wait for an engine that hangs."""
+    """Ends this process later, unless it has ended: Python waits for threads at its end, and they
+    may wait for an engine that hangs."""
     time.sleep(_LEAVE_LIMIT)
     os._exit(1 if failed else 0)
 
 
-def _listen_to_signals(told: socket.socket) -> None:
-    """`told` is given the number of each signal that asks for an end from now on, in a byte: also
-    when the terminal is closed, SIGHUP.
+def _listen_to_signals(sent: socket.socket) -> None:
+    """From now on, each signal that asks for an end puts its number into `sent`, one byte: SIGINT,
+    SIGTERM, and SIGHUP when the terminal is closed.
 
-    A handler that releases a lock would not do: it runs only once the main thread is awake, and a
-    signal that comes just before the thread waits would not wake it.
+    A handler that releases a lock would not do. It runs only once the main thread is awake, and a
+    signal that comes just before the thread waits would not wake the thread.
     """
-    told.setblocking(False)
-    signal.set_wakeup_fd(told.fileno())
+    sent.setblocking(False)
+    signal.set_wakeup_fd(sent.fileno())
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:  # nohup
             continue
-        signal.signal(number, lambda *_, _open=told: None)
+        signal.signal(number, lambda *_, _open=sent: None)
 
 
 def _end_with_stdin() -> None:
@@ -182,12 +186,12 @@ def _end_with_stdin() -> None:
 
 
 def _log_handler() -> logging.Handler:
-    """Lines on stderr: much of them is what functions have said."""
+    """Writes lines to stderr, without orders to the terminal: functions have said much of them."""
 
-    class Lines(logging.Formatter):
+    class HarmlessLines(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:
             return terminal.shown(super().format(record), sys.stderr)
 
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(HarmlessLines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     return handler

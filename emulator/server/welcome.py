@@ -1,4 +1,4 @@
-"""What a server says at its start: where it is, who is served, and what was made at first."""
+"""The words of a server at its start: its address, whom it serves, and what it made at first."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ from emulator.web.access.admission import is_local
 
 
 def say(text: str, stream: TextIO | None = None) -> None:
-    """To whoever still listens: the terminal may have gone, which is why we end."""
+    """Writes a line, to stdout unless told otherwise. Harmless where the terminal has gone, which
+    may be why the server ends."""
     with contextlib.suppress(OSError, ValueError):
         terminal.write_line(text, stream or sys.stdout)
 
 
 def red(text: str) -> str:
+    """The text in red where stderr is a terminal that may have colours."""
     plain = os.environ.get("NO_COLOR") or not sys.stderr.isatty()
     return text if plain else f"\033[31m{text}\033[0m"
 
 
 def openness(settings: Settings) -> str:
-    """What the start says of who is served without credentials beyond this machine; or nothing."""
+    """The warning that people beyond this machine are served without credentials; "" means none."""
     if not settings.open_beyond_loopback:
         return ""
     if settings.auth == "strict":
@@ -43,34 +45,35 @@ def openness(settings: Settings) -> str:
     )
 
 
-def welcome(emulator: Emulator, without: Sequence[str]) -> None:
-    """`without`: what is degraded here, in a few words each."""
+def welcome(emulator: Emulator, degraded: Sequence[str]) -> None:
+    """Writes the banner. `degraded`: what works worse here, in a few words each."""
     made = made_at_first(emulator, is_terminal=sys.stdout.isatty())  # before anybody reads on
     strict = emulator.settings.auth == "strict"
-    meant = "strict, as the real service" if strict else "open, no credentials needed"
+    sign_in = "strict, as the real service" if strict else "open, no credentials needed"
     if not (strict or emulator.settings.open_beyond_loopback or is_local(emulator.settings.host)):
-        meant = "open to loopback, no credentials needed; who calls from elsewhere signs in"
+        sign_in = "open to loopback, no credentials needed; who calls from elsewhere signs in"
     folder = shlex.quote(str(emulator.settings.data_dir))
     lines = [
         f"taskdock {__version__}",
         f"  Task Service  {emulator.url}",
         f"  Data          {emulator.settings.data_dir.resolve()}",
-        f"  Sign-in       {meant}",
+        f"  Sign-in       {sign_in}",
         f'  Credentials   eval "$(taskdock env --data-dir {folder})"',
         *made,
     ]
-    if without:
-        lines.append(f"  Degraded      {', '.join(without)}; more: taskdock doctor")
+    if degraded:
+        lines.append(f"  Degraded      {', '.join(degraded)}; more: taskdock doctor")
     lines.append("  Stop          Ctrl-C")
     # In one piece: tasks that were queued run already, and each has its line in the log.
     terminal.write_line("\n".join(lines), sys.stdout)
 
 
 def made_at_first(emulator: Emulator, *, is_terminal: bool) -> list[str]:
-    """What is said at the first start, and where that fails: the next one does not know the
-    password any more. It is in a file before this returns, or in the lines.
+    """The lines about the administrator that a first start has made; none at a later start.
 
-    `is_terminal`: who reads it is there. A log, such as CI's, is read later, and by others.
+    The password has to be kept now, also where the start fails: the next start does not know it any
+    more. On a terminal, whose reader is there, the lines have it. Otherwise, as in CI's log, which
+    others read later, a file has it before this returns.
     """
     local = emulator.directory.local
     if local.password is None:

@@ -89,8 +89,8 @@ class Faults:
         kind = next((kind for kind in _Kind if kind.value in str(error)), None)
         if kind is None or isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
             return error
-        if kind in _OF_THE_DISK and (met := self._disk.met()):
-            return met
+        if kind in _OF_THE_DISK and (fault := self._disk.present_fault()):
+            return fault
         found = _explain(kind, self._path, error)
         if isinstance(found, DiskFull):
             return self._disk.fault(OSError(errno.ENOSPC, ""))

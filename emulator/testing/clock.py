@@ -14,7 +14,7 @@ from typing import Any
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=timezone.utc)
 
 _GLANCE = 0.005  # seconds of real time until a thread that waits looks at this clock again
-_LIMIT = 30.0  # seconds of real time that those who wait by the clock have for what was due
+_LIMIT = 30.0  # seconds of real time for what was due
 
 
 class ManualTimer:
@@ -37,13 +37,9 @@ class ManualTimer:
     def cancel(self) -> None:
         self._cancelled = True
 
-    def run(self) -> None:
-        """Returns when the call has been made on the thread of its loop, within a limit.
-
-        Raises `TimeoutError`. Where the loop is closed, nothing is called.
-        """
-        if self._cancelled:
-            return
+    def run(self, limit: float) -> None:
+        """Returns when the call has been made on the thread of its loop. Where the loop is closed,
+        nothing is called. Raises `TimeoutError` after `limit` seconds of real time."""
         if _running_loop() is self._loop:
             self._call()
             return
@@ -51,12 +47,12 @@ class ManualTimer:
             self._loop.call_soon_threadsafe(self._call)
         except RuntimeError:  # the loop is closed
             return
-        give_up = time.monotonic() + _LIMIT
+        give_up = time.monotonic() + limit
         while not self._done.wait(_GLANCE):
             if self._loop.is_closed():
                 return
             if time.monotonic() > give_up:
-                raise TimeoutError(f"{self._callback} has not been called within {_LIMIT:g} s")
+                raise TimeoutError(f"{self._callback} has not been called within {limit:g} s")
 
     def _call(self) -> None:
         try:
@@ -74,8 +70,10 @@ class ManualClock:
     do.
     """
 
-    def __init__(self, now: datetime = NOON) -> None:
+    def __init__(self, now: datetime = NOON, *, limit: float = _LIMIT) -> None:
+        """`limit`: seconds of real time that `advance` gives to what was due."""
         self._now = now
+        self._limit = limit
         self._passed = timedelta(0)  # exact, so that many small steps are one large one
         self._changed = threading.Condition()
         self._timers: list[tuple[timedelta, int, ManualTimer]] = []  # a heap, by due time and age
@@ -123,25 +121,33 @@ class ManualClock:
         called, and each thread that was woken waits by this clock again, or has ended.
 
         What those threads have begun on others, such as the run of a task, goes on in real time.
-        Raises `TimeoutError` where a thread does not wait again within half a minute.
+        Raises `TimeoutError` where a thread does not wait again within the limit.
         """
         self.settle()  # a thread that has read the time and waits next would miss the change
         end = self._due(seconds)
         while (timer := self._next_timer(end)) is not None:
             self._move(max(timer.due, self._passed))
-            timer.run()
+            timer.run(self._limit)
         self._move(end)
         self.settle()
 
     def settle(self) -> None:
         """Returns when each thread that ever waited by this clock waits for what is still to come,
-        or has ended. Raises `TimeoutError` after half a minute."""
-        give_up = time.monotonic() + _LIMIT
+        or has ended. Raises `TimeoutError` after the limit."""
+        give_up = time.monotonic() + self._limit
         with self._changed:
             while busy := self._busy():
                 if time.monotonic() > give_up:
-                    raise TimeoutError(f"these threads do not wait again: {', '.join(busy)}")
+                    raise TimeoutError(
+                        f"after {self._limit:g} s these threads are still busy: {', '.join(busy)}"
+                    )
                 self._changed.wait(_GLANCE)
+
+    @property
+    def waiting(self) -> list[threading.Thread]:
+        """The threads that wait by this clock."""
+        with self._changed:
+            return [thread for thread, wait in self._waits.items() if wait is not None]
 
     def _busy(self) -> list[str]:
         me = threading.current_thread()

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.support.live import REPOSITORY, CommandLine, Json, LiveServer, TaskService, ask
+from emulator.testing.task_client import Json
+from tests.support.live import REPOSITORY, CommandLine, LiveServer, TaskService, ask
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 

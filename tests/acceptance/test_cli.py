@@ -9,16 +9,10 @@ from pathlib import Path
 import pytest
 
 from emulator.server import provision
+from emulator.testing.task_client import Json
+from emulator.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
-from tests.support.live import (
-    REPOSITORY,
-    CommandLine,
-    Json,
-    LiveServer,
-    TaskService,
-    eventually,
-    source,
-)
+from tests.support.live import REPOSITORY, CommandLine, LiveServer, TaskService, source
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 

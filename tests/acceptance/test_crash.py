@@ -13,9 +13,10 @@ import docker
 import pytest
 
 from emulator.engines.docker.locate import find_engine
+from emulator.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
 from tests.support.held import LIMIT, held
-from tests.support.live import LiveServer, TaskService, eventually, source
+from tests.support.live import LiveServer, TaskService, source
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 

@@ -13,8 +13,9 @@ from requests_oauthlib import OAuth1
 
 from emulator.client import credentials
 from emulator.identity.directory import ADMINISTRATOR
+from emulator.testing.task_client import Json
 from tests.acceptance.conftest import StartServer
-from tests.support.live import COMMAND, REPOSITORY, Json, LiveServer
+from tests.support.live import COMMAND, REPOSITORY, LiveServer
 from tests.support.people import Person
 from tests.support.sdk import npm_install
 

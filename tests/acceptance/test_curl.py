@@ -7,7 +7,9 @@ import re
 
 import pytest
 
-from tests.support.live import Json, LiveServer, ask, eventually, zipped
+from emulator.testing.task_client import Json
+from emulator.testing.waiting import eventually
+from tests.support.live import LiveServer, ask, zipped
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 

@@ -26,10 +26,11 @@ from emulator.engines.docker.images.probe import Probe
 from emulator.engines.docker.locate import find_engine
 from emulator.server.doctor.check import perform
 from emulator.server.doctor.examination import Examination
-from emulator.server.doctor.judges.finding import Finding, Status
+from emulator.server.doctor.judges.finding import CheckStatus, Finding
 from emulator.server.doctor.trial import LABEL
+from emulator.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
-from tests.support.live import COMMAND, REPOSITORY, eventually
+from tests.support.live import COMMAND, REPOSITORY
 from tests.support.parts import missing
 
 pytestmark = pytest.mark.docker
@@ -379,7 +380,7 @@ def test_a_memory_limit_that_does_not_kill_is_told(
 
     found = look("memory limit", change=change)["memory limit"]
 
-    assert found.status is Status.BROKEN
+    assert found.status is CheckStatus.BROKEN
     assert "192 MB with a limit of 64 MB, and nobody stopped it" in found.measured
     assert "memory control group is off" in found.measured
     assert "cgroup_enable=memory" in found.remedies[0]
@@ -388,10 +389,13 @@ def test_a_memory_limit_that_does_not_kill_is_told(
 
 @pytest.mark.parametrize(
     ("year", "status", "words"),
-    [("2026", Status.BROKEN, "s behind: functions misjudge"), ("", Status.OK, "does not tell")],
+    [
+        ("2026", CheckStatus.BROKEN, "s behind: functions misjudge"),
+        ("", CheckStatus.OK, "does not tell"),
+    ],
 )
 def test_an_engines_clock_is_compared_with_this_machines(
-    year: str, status: Status, words: str, look: Callable[..., dict[str, Finding]]
+    year: str, status: CheckStatus, words: str, look: Callable[..., dict[str, Finding]]
 ) -> None:
     def change(api: Any) -> None:
         info = api.info
@@ -415,8 +419,8 @@ def test_after_an_engine_has_failed_to_start_a_container_none_is_tried_again(
 
     found = look("door", "code", "memory limit", change=change)
 
-    assert found["engine"].status is Status.OK
-    assert found["container"].status is Status.BROKEN
+    assert found["engine"].status is CheckStatus.OK
+    assert found["container"].status is CheckStatus.BROKEN
     assert "the disk of the engine is gone" in found["container"].measured
     for name in ("door", "code", "memory limit"):
         assert found[name].measured == "not checked: no container"
@@ -432,7 +436,7 @@ def test_where_no_container_of_taskdocks_own_can_be_made_nothing_is_called_broke
 
     found = look("door", "memory limit", change=lambda _: None)
 
-    assert found["container"].status is Status.DEGRADED
+    assert found["container"].status is CheckStatus.DEGRADED
     assert "there is no static busybox" in found["container"].measured
     assert "busybox-static" in found["container"].remedies[0]
     for name in ("door", "memory limit"):

@@ -13,9 +13,10 @@ import pytest
 import requests
 
 from emulator.engines.docker.locate import find_engine
+from emulator.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
 from tests.support.engine_door import EngineDoor
-from tests.support.live import LiveServer, ask, eventually
+from tests.support.live import LiveServer, ask
 
 pytestmark = pytest.mark.docker
 

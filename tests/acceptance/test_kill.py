@@ -15,8 +15,10 @@ from threading import Event, Thread
 import pytest
 import requests
 
+from emulator.testing.task_client import Json
+from emulator.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
-from tests.support.live import Json, LiveServer, TaskService, ask, eventually, source
+from tests.support.live import LiveServer, TaskService, ask, source
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 

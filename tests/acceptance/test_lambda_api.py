@@ -15,9 +15,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from emulator.server import provision
+from emulator.testing.task_client import Json
+from emulator.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
 from tests.support.aws import lambda_client
-from tests.support.live import REPOSITORY, Json, LiveServer, TaskService, eventually, source, zipped
+from tests.support.live import REPOSITORY, LiveServer, TaskService, source, zipped
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from emulator.testing.task_client import Json
+from emulator.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
-from tests.support.live import Json, TaskService, eventually, source
+from tests.support.live import TaskService, source
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 

@@ -14,7 +14,8 @@ import pytest
 
 from emulator.lambdas.functions import runtimes
 from emulator.lambdas.functions.runtimes import Runtime
-from tests.support.live import Json, LiveServer, TaskService, make_images, source
+from emulator.testing.task_client import Json
+from tests.support.live import LiveServer, TaskService, make_images, source
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 

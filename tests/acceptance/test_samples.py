@@ -8,15 +8,9 @@ from itertools import pairwise
 import pytest
 
 from emulator.server import provision
-from tests.support.live import (
-    REPOSITORY,
-    CommandLine,
-    Json,
-    LiveServer,
-    TaskService,
-    eventually,
-    source,
-)
+from emulator.testing.task_client import Json
+from emulator.testing.waiting import eventually
+from tests.support.live import REPOSITORY, CommandLine, LiveServer, TaskService, source
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 

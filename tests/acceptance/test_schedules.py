@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from emulator.testing.task_client import Json
+from emulator.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
 from tests.support.hook import Hook
-from tests.support.live import CommandLine, Json, TaskService, eventually, source
+from tests.support.live import CommandLine, TaskService, source
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 

@@ -28,7 +28,7 @@ from emulator.engines.images import ImageRequest
 from emulator.engines.launcher.callers import callers
 from emulator.engines.launcher.lines import MAX_LINE
 from emulator.engines.linux.scratch_disk import LoopScratch
-from tests.support.builders import eventually
+from emulator.testing.waiting import eventually
 from tests.support.engine_harness import (
     CODE,
     COUNTS_IN_TMP,
@@ -49,6 +49,7 @@ from tests.support.engine_harness import (
     prints,
     prints_long,
     prints_many,
+    reads,
     rings_twice,
     run,
     shows,
@@ -296,7 +297,7 @@ def test_a_program_that_is_stopped_ends_behind_its_output_and_can_be_run_again(
     container.stop()
     recorder.await_exit()
     container.run()
-    eventually(lambda: recorder.lines == ["hanging"] * 2, LIMIT)
+    eventually(lambda: recorder.lines == ["hanging"] * 2, within=LIMIT)
     container.stop()
 
     assert recorder.await_exit(2) == ProgramExit(signal=signal.SIGKILL)
@@ -380,7 +381,7 @@ def test_a_frozen_container_makes_no_progress_until_it_is_thawed(harness: Harnes
 
     with its_line, line:
         frozen.freeze()
-        eventually(lambda: harness.stands_still(frozen), LIMIT)
+        eventually(lambda: harness.stands_still(frozen), within=LIMIT)
         its_line.sendall(b"!")
         line.sendall(b"!")
         recorder.await_exit()
@@ -478,7 +479,7 @@ def test_remove_leaves_nothing(harness: Harness, state: str) -> None:
     container.remove()
 
     # Docker 26 still lists for a moment what it does not know any more.
-    eventually(lambda: harness.present() == 0, LIMIT)
+    eventually(lambda: harness.present() == 0, within=LIMIT)
     recorder.await_exit()
 
 
@@ -497,7 +498,7 @@ def test_every_verb_is_harmless_on_a_container_that_has_ended(
     for verb in (*VERBS, *VERBS):
         verb(container)
 
-    eventually(lambda: harness.present() == 0, LIMIT)
+    eventually(lambda: harness.present() == 0, within=LIMIT)
     assert recorder.told == told
 
 
@@ -537,6 +538,51 @@ def test_a_container_is_given_its_variables_and_its_code(harness: Harness, code:
 
     recorder.await_exit()
     assert recorder.lines == ["oak $HOME `id` 'ü'", "wood = 'walnut'"]
+
+
+@once_with_docker
+def test_a_container_sees_each_of_its_mounts_in_its_own_place(harness: Harness, code: Path) -> None:
+    layer = code / "layer"
+    layer.mkdir(mode=0o755)
+    (layer / "wood.txt").write_text("oak\n")
+    mounts = (*mounted(code), Mount(source=layer, target="/opt"))
+
+    _, recorder = run(harness, reads((CODE, "index.py"), ("/opt", "wood.txt")), mounts=mounts)
+
+    recorder.await_exit()
+    assert recorder.lines == ["wood = 'walnut'", "oak"]
+
+
+@pytest.mark.docker
+def test_only_a_mount_that_is_not_read_only_can_be_written(
+    docker_harness: DockerHarness, code: Path
+) -> None:
+    closed, open_to_all = code / "closed", code / "open"
+    for folder in (closed, open_to_all):
+        folder.mkdir()
+        folder.chmod(0o777)
+    mounts = (
+        Mount(source=closed, target="/opt/closed"),
+        Mount(source=open_to_all, target="/opt/open", read_only=False),
+    )
+
+    _, recorder = run(docker_harness, Behaviour(WRITES, lambda _: None), mounts=mounts)
+
+    recorder.await_exit()
+    assert recorder.lines == [os.strerror(errno.EROFS), "written"]
+    assert (open_to_all / "oak").read_text() == "walnut"
+    assert list(closed.iterdir()) == []
+
+
+WRITES = """
+for folder in ("/opt/closed", "/opt/open"):
+    try:
+        with open(f"{folder}/oak", "w") as file:
+            file.write("walnut")
+        print("written")
+    except OSError as error:
+        print(error.strerror)
+"""
 
 
 @once_with_docker
@@ -797,7 +843,7 @@ def test_a_full_tmp_is_full_for_its_container_alone_and_leaves_nothing(
     assert 512 <= int(written) <= 520
     assert folder == "0o41777 ['full']"
     docker_harness.engine.sweep(docker_harness.label)
-    eventually(lambda: not disks(scratch.folder), LIMIT)
+    eventually(lambda: not disks(scratch.folder), within=LIMIT)
     assert docker_harness.warnings == []
 
 
@@ -823,7 +869,7 @@ def test_an_engine_that_cannot_mount_a_disk_goes_without_and_says_so(
     assert (before, harness.engine.capabilities.limits_storage) == (True, False)
     (warning,) = harness.warnings
     assert warning.startswith("the size of /tmp is not limited: ")
-    eventually(lambda: harness.present() == 0, LIMIT)
+    eventually(lambda: harness.present() == 0, within=LIMIT)
     harness.close()
 
 
@@ -877,5 +923,5 @@ def test_a_container_ends_with_its_server_even_if_that_is_killed(
         os.kill(server.pid, signal.SIGKILL)
 
     assert before == (1, int(docker_harness.engine.capabilities.limits_storage))
-    eventually(lambda: docker_harness.present() == 0, LIMIT)
-    eventually(lambda: not disks(tmp_path), LIMIT)
+    eventually(lambda: docker_harness.present() == 0, within=LIMIT)
+    eventually(lambda: not disks(tmp_path), within=LIMIT)

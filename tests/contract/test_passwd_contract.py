@@ -14,7 +14,7 @@ import pytest
 from docker.errors import APIError, ImageNotFound
 
 from emulator.base import ids
-from emulator.engines.docker.containers.passwd import Passwords
+from emulator.engines.docker.containers.passwd import PasswdFiles
 from emulator.engines.docker.images.images import Images
 from emulator.engines.images import ImageRequest
 
@@ -57,12 +57,12 @@ def imported(docker_client: docker.DockerClient) -> Iterator[Import]:
 
 
 @pytest.fixture
-def passwords(docker_client: docker.DockerClient) -> Passwords:
-    return Passwords(docker_client.api)
+def passwords(docker_client: docker.DockerClient) -> PasswdFiles:
+    return PasswdFiles(docker_client.api)
 
 
 def test_an_image_that_does_not_know_the_user_is_given_it(
-    docker_client: docker.DockerClient, passwords: Passwords
+    docker_client: docker.DockerClient, passwords: PasswdFiles
 ) -> None:
     standin = Images(docker_client, lambda _: None).find(ImageRequest("", "python:3.11")).reference
     dockerfile = io.BytesIO(f"FROM {standin}\n{NOBODY}\n".encode())
@@ -93,7 +93,7 @@ def test_an_image_that_does_not_know_the_user_is_given_it(
 )
 def test_what_an_image_has_there_is_added_to_where_that_can_be_done(
     imported: Import,
-    passwords: Passwords,
+    passwords: PasswdFiles,
     entries: list[tuple[str, bytes | str | None]],
     found: bytes | None,
 ) -> None:
@@ -101,7 +101,7 @@ def test_what_an_image_has_there_is_added_to_where_that_can_be_done(
 
 
 def test_an_image_is_looked_into_once_and_no_container_stays(
-    docker_client: docker.DockerClient, imported: Import, passwords: Passwords
+    docker_client: docker.DockerClient, imported: Import, passwords: PasswdFiles
 ) -> None:
     image, label = imported(("etc/passwd", ROOT)), ids.word()
     found = passwords.for_image(image, {"dev.taskdock.test": label})
@@ -116,7 +116,7 @@ def test_an_image_is_looked_into_once_and_no_container_stays(
 def test_many_who_ask_for_an_image_at_once_have_it_looked_into_once(
     docker_client: docker.DockerClient,
     imported: Import,
-    passwords: Passwords,
+    passwords: PasswdFiles,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     image, made = imported(("etc/passwd", ROOT)), []
@@ -136,7 +136,7 @@ def test_many_who_ask_for_an_image_at_once_have_it_looked_into_once(
 def test_an_engine_that_refuses_spoils_nothing_and_is_asked_again(
     docker_client: docker.DockerClient,
     imported: Import,
-    passwords: Passwords,
+    passwords: PasswdFiles,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(*_: object, **__: object) -> None:

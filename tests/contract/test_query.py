@@ -29,7 +29,8 @@ from emulator.store.query.model import (
 )
 from emulator.store.query.sqlite import find
 from emulator.store.tables import TagRow, TaskRow
-from emulator.web.common import rql
+from emulator.web.common.rql import parser as rql
+from emulator.web.common.rql import reader
 from tests.support.rql_oracle import answer
 
 EPOCH = from_epoch(1_700_000_000_000)
@@ -282,12 +283,12 @@ def test_what_a_table_cannot_answer_is_said(store: Store, text: str, message: st
         find(store.db, TaskRow, TASK_FIELDS, rql.parse(text))
 
 
-DEEPEST = ".".join(["data"] + ["a"] * (rql.MAX_KEYS - 1))
+DEEPEST = ".".join(["data"] + ["a"] * (reader.MAX_KEYS - 1))
 LARGEST = {
-    "conditions": "&".join(f"{DEEPEST}={n}" for n in range(rql.MAX_OPERATORS)),
-    "alternatives": f"or({','.join(f'data.a={n}' for n in range(rql.MAX_OPERATORS - 1))})",
-    "values": f"in(data.a,{','.join('1' * (rql.MAX_LENGTH // 2 - 10))})",
-    "tags": f"out(tags,{','.join('a' * (rql.MAX_LENGTH // 2 - 10))})",
+    "conditions": "&".join(f"{DEEPEST}={n}" for n in range(reader.MAX_OPERATORS)),
+    "alternatives": f"or({','.join(f'data.a={n}' for n in range(reader.MAX_OPERATORS - 1))})",
+    "values": f"in(data.a,{','.join('1' * (reader.MAX_LENGTH // 2 - 10))})",
+    "tags": f"out(tags,{','.join('a' * (reader.MAX_LENGTH // 2 - 10))})",
     "nesting": "or(data.a=1," * 4 + "excludes(data.b," * 3 + "in(c,1,a,null)" + ")" * 7,
     "sorts": f"sort({','.join([DEEPEST] * rql.MAX_SORTS)})",
     "offset": "limit(50,999999999)",

@@ -25,7 +25,7 @@ from emulator.engines.docker.images.probe import PROGRAM, Probe
 from emulator.engines.docker.locate import find_engine
 from emulator.engines.docker.reaper import LABEL, Reaper
 from emulator.testing.clock import ManualClock
-from tests.support.builders import eventually
+from emulator.testing.waiting import eventually
 from tests.support.live import REPOSITORY
 
 NOWHERE = "unix:///nowhere/docker.sock"

@@ -8,8 +8,9 @@ from typing import Any
 import docker
 import pytest
 
+from emulator.testing.waiting import eventually
 from tests.engines.conftest import StartEngine
-from tests.support.live import LiveServer, ask, eventually
+from tests.support.live import LiveServer, ask
 
 pytestmark = pytest.mark.docker
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from emulator.engines.docker.client import connect
+from emulator.testing.waiting import eventually
 from tests.engines.conftest import StartEngine
 from tests.support.engine_harness import HANGS, DockerHarness, run
-from tests.support.live import eventually
 
 pytestmark = pytest.mark.docker
 

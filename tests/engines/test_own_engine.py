@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from emulator.engines.docker.locate import ping
+from emulator.testing.waiting import eventually
 from tests.engines.conftest import StartEngine
-from tests.support.live import REPOSITORY, eventually
+from tests.support.live import REPOSITORY
 
 pytestmark = pytest.mark.docker
 

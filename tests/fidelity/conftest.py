@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +10,8 @@ import pytest
 
 from emulator.base.settings import Settings
 from emulator.base.timing.limits import Limits
-from emulator.engines.docker.client import connect
-from emulator.engines.docker.engine import DockerEngine
-from emulator.engines.docker.locate import find_engine
 from emulator.engines.images import Found
-from emulator.server.app import Emulator
+from emulator.lambdas.functions.function import Function
 from emulator.server.provision import ensure_images
 from tests.support.live_dock import LiveDock
 
@@ -35,18 +31,10 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDock]:
 @contextmanager
 def serving(folder: Path, limits: Limits = Limits()) -> Iterator[LiveDock]:  # noqa: B008 - frozen
     images = ensure_images(RUNTIMES)
-    emulator = Emulator(
-        Settings(port=0, data_dir=folder, freeze_after=3600.0),
-        engine=DockerEngine(connect(find_engine(os.environ)), folder / "doors"),
-        image_of=lambda function: (
-            Found(function.image) if function.image else images[function.runtime or ""]
-        ),
-        limits=limits,
-    )
-    emulator.start()
-    dock = LiveDock(emulator)
-    try:
+
+    def image_of(function: Function) -> Found:
+        return Found(function.image) if function.image else images[function.runtime or ""]
+
+    settings = Settings(data_dir=folder, freeze_after=3600.0)
+    with LiveDock.serving(settings, image_of=image_of, limits=limits) as dock:
         yield dock
-    finally:
-        dock.service.close()
-        emulator.stop(0)

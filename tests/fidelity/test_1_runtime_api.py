@@ -22,9 +22,9 @@ from emulator.lambdas.environment.mailbox import Mailbox
 from emulator.lambdas.environment.spec import LABEL, RUNTIME_API
 from emulator.lambdas.invoke.invocation import Call
 from emulator.lambdas.outcome import MAX_RESPONSE, Answer, Cause, Failure, Outcome
+from emulator.testing.fake_runtime import FakeRuntime
 from tests.service.conftest import shared, start_dock, stop_later  # noqa: F401
 from tests.support.builders import Dock, StartDock
-from tests.support.fake_engine import Runtime
 from tests.support.wire import API, LIMIT, OK, Invocation, Reply, Wire, head, invocations
 
 NO_ID = (400, "InvalidRequestID", "Invalid request ID")
@@ -58,7 +58,7 @@ class Busy:
     """An invocation whose runtime has connected; with `asked`, it also has the event."""
 
     invocation: Invocation
-    runtime: Runtime
+    runtime: FakeRuntime
     wire: Wire
     outcome: Future[Outcome]
     id: str = ""
@@ -96,7 +96,7 @@ class Busy:
     def fail_init(self, body: bytes = b"{}", **headers: str) -> Reply:
         """In this run of the runtime, and in each that follows it."""
 
-        def again(runtime: Runtime) -> None:
+        def again(runtime: FakeRuntime) -> None:
             self.invocation.connect(runtime).fail_init(body, **headers)
             runtime.exit(1)
 

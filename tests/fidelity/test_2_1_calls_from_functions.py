@@ -10,8 +10,8 @@ from typing import Any
 import docker
 import pytest
 
+from emulator.testing.zips import zip_of
 from tests.support.aws import ROLE, lambda_client
-from tests.support.builders import zip_of
 from tests.support.live import LiveServer, make_images
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]

@@ -9,12 +9,12 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from http.client import HTTPMessage
 from typing import Any
 
@@ -22,16 +22,14 @@ import docker
 import pytest
 
 from emulator.base.settings import Settings
-from emulator.engines.docker.client import connect
-from emulator.engines.docker.engine import DockerEngine
-from emulator.engines.docker.locate import find_engine
+from emulator.engines.images import Found
+from emulator.lambdas.functions.function import Function
 from emulator.lambdas.lifecycle import State
-from emulator.server.app import Emulator
 from emulator.server.provision import ensure_images
 from emulator.testing.clock import ManualClock
+from emulator.testing.waiting import eventually
 from tests.support.aws import FUNCTIONS, ROLE, ZIP, lambda_client, refused
 from tests.support.builders import recorded
-from tests.support.live import eventually
 from tests.support.live_dock import Deployed, LiveDock
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
@@ -147,23 +145,18 @@ def clock() -> ManualClock:
 def narrow(tmp_path_factory: pytest.TempPathFactory, clock: ManualClock) -> Iterator[LiveDock]:
     """A server with a place for one invocation; its time passes when a test says so."""
     images = ensure_images(["provided.al2023"])
-    data = tmp_path_factory.mktemp("narrow") / "data"
-    emulator = Emulator(
-        Settings(
-            port=0,
-            data_dir=data,
-            freeze_after=3600.0,
-            direct_concurrency=1,
-        ),
-        engine=DockerEngine(connect(find_engine(os.environ)), data / "doors"),
-        image_of=lambda function: images[function.runtime or ""],
-        clock=clock,
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("narrow") / "data",
+        freeze_after=3600.0,
+        direct_concurrency=1,
     )
-    emulator.start()
-    dock = LiveDock(emulator)
-    yield dock
-    dock.service.close()
-    emulator.stop(0)
+    image_of = partial(_image_of, images)
+    with LiveDock.serving(settings, image_of=image_of, clock=clock) as dock:
+        yield dock
+
+
+def _image_of(images: Mapping[str, Found], function: Function) -> Found:
+    return images[function.runtime or ""]
 
 
 # Types and headers
@@ -580,7 +573,7 @@ def test_2_1_a_failed_event_is_tried_twice_again_and_keeps_its_request_id(
     for number, minutes in ((2, 1), (3, 2)):
         due = backlog.next_due()
         assert due == clock.now() + timedelta(minutes=minutes)
-        pass_time(narrow, clock, 60 * minutes)
+        clock.advance(60 * minutes)
         told.await_ends(number)
 
     assert backlog.next_due() is None
@@ -595,12 +588,7 @@ def test_2_1_an_event_is_given_up_after_six_hours(narrow: LiveDock, clock: Manua
     post(narrow, function.name, X_Amz_Invocation_Type="Event")
     told.await_ends(1)
 
-    pass_time(narrow, clock, 6 * 3600 + 1)
+    clock.advance(6 * 3600 + 1)
     told.await_ends(2)
 
     assert [facts["error"] for facts in told.of("given_up")] == ["it is too old"]
-
-
-def pass_time(narrow: LiveDock, clock: ManualClock, seconds: float) -> None:
-    clock.advance(seconds)
-    narrow.emulator.tasks.dispatcher.wake()

@@ -22,8 +22,9 @@ from emulator.base.files import places
 from emulator.engines.docker.images.images import Images
 from emulator.engines.docker.images.probe import Probe
 from emulator.engines.images import ImageRequest
+from emulator.testing.waiting import eventually
 from tests.support.aws import ROLE, lambda_client
-from tests.support.live import eventually, zipped
+from tests.support.live import zipped
 from tests.support.live_dock import LiveDock
 from tests.support.workshop import Workshop
 
@@ -125,7 +126,7 @@ class Caller:
         eventually(lambda: not self._has_environments(), "its functions have no environment")
 
     def _has_environments(self) -> bool:
-        environments = list(self._live.emulator.pool._environments.values())
+        environments = list(self._live.emulator.pool._fleet.values())
         return any(environment.function.name in self._made for environment in environments)
 
 

@@ -22,8 +22,10 @@ import pytest
 
 from emulator.engines.docker.images.images import Images
 from emulator.engines.images import ImageRequest
+from emulator.testing.task_client import Json
+from emulator.testing.waiting import eventually
 from tests.support.aws import ROLE, lambda_client, refused
-from tests.support.live import Json, LiveServer, TaskService, eventually, make_images
+from tests.support.live import LiveServer, TaskService, make_images
 from tests.support.live_dock import LiveDock
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]

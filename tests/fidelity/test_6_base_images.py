@@ -29,7 +29,9 @@ from emulator.engines.linux.scratch_disk import LoopScratch
 from emulator.lambdas.functions import runtimes
 from emulator.lambdas.functions.function import Function, ImageConfig
 from emulator.server.app import Emulator
-from tests.support.live import Json, TaskService, make_images, zipped
+from emulator.testing.running import running
+from emulator.testing.task_client import Json
+from tests.support.live import TaskService, make_images, zipped
 from tests.support.live_dock import LiveDock
 from tests.support.workshop import Workshop, tar_of
 
@@ -169,15 +171,11 @@ def world(
     def image_of(function: Function) -> Found:
         return Found(function.image or world.of_runtime[function.name])
 
-    emulator = Emulator(
-        Settings(port=0, data_dir=data, prewarm=0),  # functions of a runtime differ in their images
-        engine=DockerEngine(docker_client, data / "doors", scratch=disks),
-        image_of=image_of,
-    )
-    world = World(emulator, images, docker_client)
-    emulator.start()
-    yield world
-    emulator.stop(0)
+    settings = Settings(data_dir=data, prewarm=0)  # functions of a runtime differ in their images
+    engine = DockerEngine(docker_client, data / "doors", scratch=disks)
+    with running(settings, engine=engine, image_of=image_of) as dock:
+        world = World(dock.emulator, images, docker_client)
+        yield world
 
 
 @dataclass(frozen=True)

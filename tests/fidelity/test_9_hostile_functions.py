@@ -24,14 +24,16 @@ import docker
 import pytest
 from requests_oauthlib import OAuth1
 
+from emulator.base.timing.limits import Limits
 from emulator.client import credentials
 from emulator.engines.launcher.lines import MAX_LINE
-from emulator.lambdas.environment.environment import MAX_LOG
 from emulator.lambdas.environment.spec import LABEL
 from emulator.lambdas.outcome import MAX_RESPONSE
+from emulator.testing.task_client import Json
+from emulator.testing.waiting import eventually
 from emulator.web.http.connection_limit import A_FEW, MAX_CONNECTIONS, MAX_OF_A_FUNCTION
 from tests.acceptance.conftest import engine, images  # noqa: F401
-from tests.support.live import Json, LiveServer, TaskService, eventually, zipped
+from tests.support.live import LiveServer, TaskService, zipped
 from tests.support.people import Person
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
@@ -281,7 +283,7 @@ def test_9_2_a_gigabyte_of_output_is_cut_and_noted(
 
     assert task["status"] == "complete", task
     lines, length, last = written(server, task["id"])
-    assert length + 128 * lines < MAX_LOG + MAX_LINE
+    assert length + 128 * lines < Limits().max_log + MAX_LINE
     assert lines > 50
     assert [line.split()[0] for line in last] == ["taskdock", "END", "REPORT"]
     assert last[0] == "taskdock keeps 16 MB of a log; what follows is left out"

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from emulator.web.openapi.operations import OPERATIONS
 from tests.fuzz.world import World, described
+from tests.support.endpoints import OPERATIONS
 from tests.support.parts import missing
 
 pytestmark = pytest.mark.fuzz

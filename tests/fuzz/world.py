@@ -21,9 +21,10 @@ from schemathesis.config import (
 from schemathesis.specs.openapi import checks
 
 from emulator.base import ids
+from emulator.testing.dock import new_function
+from emulator.testing.fake_runtime import serve
 from emulator.web.openapi import builder
-from tests.support.builders import Dock, app_of, new_function
-from tests.support.fake_engine import serve
+from tests.support.builders import Dock, app_of
 from tests.support.people import administrator
 
 Json = dict[str, Any]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from emulator.web.access import permissions
 from emulator.web.task_api import elsewhere
+from tests.support.endpoints import ENDPOINTS
 from tests.support.sdk import installed
 
 SOURCE = "node_modules/@extrahorizon/javascript-sdk/build/index.mjs"
@@ -52,5 +52,5 @@ def test_each_is_here_or_is_told_to_be_elsewhere() -> None:
     assert len(api) == 5
     assert {each.split("/")[1] for each in of_services} == elsewhere.SERVICES
     here = endpoints - api - of_services - elsewhere.ENDPOINTS
-    assert here - permissions.ENDPOINTS.keys() == set()
+    assert here - ENDPOINTS.keys() == set()
     assert elsewhere.ENDPOINTS - endpoints == set()

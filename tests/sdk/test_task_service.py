@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from emulator.testing.dock import new_function
+from emulator.testing.fake_runtime import FakeRuntime, serve
+from emulator.testing.zips import base64_of, zip_of
 from tests.sdk.conftest import CLIENT, SIGNATURES, variables
 from tests.service.conftest import StopLater
-from tests.support.builders import Dock, Gate, Json, StartDock, base64_of, new_function, zip_of
-from tests.support.fake_engine import Runtime, serve
+from tests.support.builders import Dock, Gate, Json, StartDock
 from tests.support.people import administrator, person
 from tests.support.sdk import Sdk
 
@@ -107,18 +109,18 @@ DATA = {"text": "ä=1&b(2)", "snake_case": 1, "camelCase": {"inner_key": [2]}}
 DONE = {"affectedRecords": 1}
 
 
-def rings(event: Any, runtime: Runtime) -> Json:
+def rings(event: Any, runtime: FakeRuntime) -> Json:
     runtime.print("counting")
     return {"rings": 7, "snake_case": event["data"], "innerKey": 1}
 
 
-def echo(event: Any, runtime: Runtime) -> Json:
+def echo(event: Any, runtime: FakeRuntime) -> Json:
     runtime.print(event["requestContext"]["http"]["method"])
     seen = {name: event.get(name) for name in ("rawPath", "rawQueryString", "body")}
     return {"statusCode": 200, "body": {**seen, "snake_case": event["headers"]["content-type"]}}
 
 
-def api_function(event: Any, runtime: Runtime) -> Json:
+def api_function(event: Any, runtime: FakeRuntime) -> Json:
     event["headers"].setdefault("content-type", "")
     return echo(event, runtime)
 
@@ -351,11 +353,11 @@ def test_refusals_are_the_sdks_typed_errors(sdk: Sdk, strict: Dock, signature: s
     assert called["runtimeError"] == executed["runtimeError"]
 
 
-def rings_of_nothing(event: Any, runtime: Runtime) -> Json:
+def rings_of_nothing(event: Any, runtime: FakeRuntime) -> Json:
     return {"rings": 0}
 
 
-def fall(event: Any, runtime: Runtime) -> None:
+def fall(event: Any, runtime: FakeRuntime) -> None:
     raise ValueError("it fell")
 
 

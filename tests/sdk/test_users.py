@@ -9,9 +9,10 @@ import pytest
 
 from emulator.identity.directory import ADMINISTRATOR
 from emulator.testing.clock import ManualClock
+from emulator.testing.fake_runtime import serve
+from emulator.testing.zips import base64_of, zip_of
 from tests.sdk.conftest import CLIENT, variables
-from tests.support.builders import Dock, StartDock, base64_of, zip_of
-from tests.support.fake_engine import serve
+from tests.support.builders import Dock, StartDock
 from tests.support.people import administrator
 from tests.support.sdk import Sdk
 

@@ -33,6 +33,7 @@ from emulator.engines.docker.images.processors import Processors
 from emulator.engines.ending import Step
 from emulator.engines.images import ImageRequest
 from emulator.testing.clock import ManualClock
+from emulator.testing.waiting import eventually
 from tests.acceptance.conftest import images  # noqa: F401
 from tests.contract.test_engine_contract import (  # noqa: F401
     docker_harness,
@@ -40,7 +41,6 @@ from tests.contract.test_engine_contract import (  # noqa: F401
 )
 from tests.fidelity.test_6_base_images import foreign_image
 from tests.support.addresses import own_address
-from tests.support.builders import eventually
 from tests.support.engine_harness import HANGS, Behaviour, DockerHarness, run
 from tests.support.live import LiveServer
 

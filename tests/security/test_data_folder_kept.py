@@ -16,7 +16,8 @@ from emulator.base.files import own_files
 from emulator.base.files.data_folder import DataFolder
 from emulator.lambdas.functions.code import CodeStore
 from emulator.store.database import Store
-from tests.support.builders import DATABASE, Dock, StartDock, eventually
+from emulator.testing.waiting import eventually
+from tests.support.builders import DATABASE, Dock, StartDock
 from tests.support.foreign_folder import (
     DIGEST,
     Trap,

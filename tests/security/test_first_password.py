@@ -12,8 +12,8 @@ from emulator.base.files.own_folder import ADMINISTRATOR as FILE
 from emulator.identity.directory import ADMINISTRATOR
 from emulator.server import serve
 from emulator.server.welcome import welcome
+from emulator.testing.fake_engine import FakeEngine
 from tests.support.builders import Dock
-from tests.support.fake_engine import FakeEngine
 from tests.support.foreign_folder import emulator, link, mode
 
 

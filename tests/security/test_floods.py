@@ -19,14 +19,16 @@ from oauthlib.oauth1 import Client
 
 from emulator.base.machine import memory
 from emulator.base.timing.limits import Limits
+from emulator.testing.dock import new_function
+from emulator.testing.fake_runtime import FakeRuntime
+from emulator.testing.waiting import eventually
 from emulator.web import public_router
 from emulator.web.http.body import WholeBody
 from emulator.web.http.budget import SMALL, Budget
 from emulator.web.http.connection import Connection
 from emulator.web.http.connection_limit import Peer
 from tests.support.aws import echo
-from tests.support.builders import Dock, Gate, StartDock, eventually, new_function
-from tests.support.fake_engine import Runtime
+from tests.support.builders import Dock, Gate, StartDock
 from tests.support.live import COMMAND, REPOSITORY
 from tests.support.pipelined import Readable
 
@@ -516,7 +518,7 @@ def test_a_function_puts_no_header_of_its_own_into_an_answer_by_a_line_end(
 ) -> None:
     name = f"injects-{len(value)}-{ord(value[1])}"
 
-    def answer(event: Any, runtime: Runtime) -> Any:
+    def answer(event: Any, runtime: FakeRuntime) -> Any:
         return {"statusCode": 200, "headers": {"X-A": value, f"X-B{value}": "c"}, "body": ""}
 
     shared.deploy(answer, name)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from emulator.base.errors import StartupError
+from emulator.testing.fake_runtime import FakeRuntime
 from tests.support.browser import opened
 from tests.support.builders import Dock, StartDock
-from tests.support.fake_engine import Runtime
 
 EVIL = "evil.example"
 APPLICATIONS = "/auth/v2/applications"
@@ -48,7 +48,7 @@ def say(dock: Dock, head: str, body: bytes = b"", *, address: str = "127.0.0.1")
     return int(line.split()[1]), headers, json.loads(content) if content else None
 
 
-def answers(event: Any, runtime: Runtime) -> Any:
+def answers(event: Any, runtime: FakeRuntime) -> Any:
     return {"statusCode": 200, "body": "walnut"}
 
 
@@ -141,7 +141,7 @@ def test_a_name_that_allows_every_website_keeps_the_server_from_starting(
 def test_what_comes_by_a_containers_door_is_judged_as_well(dock: Dock) -> None:
     said: list[bytes] = []
 
-    def handler(event: Any, runtime: Runtime) -> Any:
+    def handler(event: Any, runtime: FakeRuntime) -> Any:
         for host in ("localhost:9002", EVIL):
             with runtime.connect("localhost:9002") as door:
                 door.sendall(f"GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())

@@ -12,12 +12,13 @@ from emulator.base.errors import ImageNotAvailable
 from emulator.engines import references
 from emulator.engines.docker.images.images import Images
 from emulator.engines.images import ImageRequest
+from emulator.testing.dock import new_function
 from tests.service.conftest import (  # noqa: F401
     shared,
     shared_aws,
     stop_later,
 )
-from tests.support.builders import Dock, new_function
+from tests.support.builders import Dock
 
 ROLE = "arn:aws:iam::123456789012:role/any"
 BAD = {

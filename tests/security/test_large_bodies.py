@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 
+from emulator.testing.waiting import eventually
 from emulator.web import public_router
 from emulator.web.http.budget import SMALL
 from tests.security.test_floods import callers
-from tests.support.builders import Gate, StartDock, eventually
+from tests.support.builders import Gate, StartDock
 
 EXECUTE = "/tasks/v1/functions/walnut-table/execute"
 

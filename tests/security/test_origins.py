@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from emulator.web.access import permissions
-from emulator.web.access.permissions import Gate
+from emulator.testing.fake_runtime import FakeRuntime
+from emulator.testing.waiting import eventually
+from emulator.web.common.endpoint import Gate
 from tests.security.test_hosts import say
 from tests.support.browser import opened
-from tests.support.builders import Dock, eventually
-from tests.support.fake_engine import Runtime
+from tests.support.builders import Dock
+from tests.support.endpoints import ENDPOINTS
 from tests.support.people import administrator, nobody, person
 
 NAME = "walnut-table"
@@ -55,7 +56,7 @@ def called(dock: Dock) -> list[str]:
     """The paths by which an API function of the administrator's is called."""
     paths: list[str] = []
 
-    def handler(event: Any, runtime: Runtime) -> Any:
+    def handler(event: Any, runtime: FakeRuntime) -> Any:
         paths.append(event["rawPath"])
         return {"statusCode": 200, "body": "walnut"}
 
@@ -85,22 +86,22 @@ def test_a_page_of_another_site_changes_nothing_by_any_type_of_body(
 def test_a_page_of_another_site_reads_nothing_that_is_not_anyones(
     shared: Dock, headers: dict[str, str]
 ) -> None:
-    for endpoint, wanted in permissions.ENDPOINTS.items():
+    for endpoint, declared in ENDPOINTS.items():
         method, path = endpoint.split(" ")
-        if wanted is Gate.ANYONE or "*" in path:
+        if declared.permission is Gate.ANYONE or "*" in path:
             continue
         answer = nobody(shared).ask(method, path, headers=headers)
 
-        assert answer.status_code == (403 if wanted is Gate.MACHINE else 401), endpoint
+        assert answer.status_code == (403 if declared.permission is Gate.MACHINE else 401), endpoint
 
 
 @pytest.mark.parametrize("headers", FOREIGN)
 def test_what_anyone_may_change_is_closed_to_pages_of_other_sites(
     shared: Dock, headers: dict[str, str]
 ) -> None:
-    for endpoint, wanted in permissions.ENDPOINTS.items():
+    for endpoint, declared in ENDPOINTS.items():
         method, path = endpoint.split(" ")
-        if wanted is Gate.ANYONE and method != "GET":
+        if declared.permission is Gate.ANYONE and method != "GET":
             answer = nobody(shared).ask(method, path, ADA, headers=headers)
 
             assert (answer.status_code, answer.json()["code"]) == (401, 104), endpoint

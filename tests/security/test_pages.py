@@ -11,10 +11,11 @@ import pytest
 
 from emulator.tasks.api_functions.gateway_event import GatewayRequest
 from emulator.tasks.api_functions.gateway_response import GatewayResponse
+from emulator.testing.fake_runtime import FakeRuntime
+from emulator.testing.waiting import eventually
 from emulator.web.task_api import sandbox
 from tests.support.browser import opened
-from tests.support.builders import Dock, eventually
-from tests.support.fake_engine import Runtime
+from tests.support.builders import Dock
 from tests.support.people import nobody
 
 NAME = "walnut-table"
@@ -240,13 +241,13 @@ def test_a_page_has_its_own_function_and_nothing_of_the_api_in_a_real_browser(do
     called: list[tuple[str, str]] = []
     others: list[str] = []
 
-    def pages(event: Any, runtime: Runtime) -> Any:
+    def pages(event: Any, runtime: FakeRuntime) -> Any:
         method = event["requestContext"]["http"]["method"]
         called.append((method, event["rawPath"]))
         kind, body = _FILES.get(event["rawPath"], ("text/plain", f"{method} answered"))
         return {"statusCode": 200, "headers": {"content-type": kind}, "body": body}
 
-    def private(event: Any, runtime: Runtime) -> Any:
+    def private(event: Any, runtime: FakeRuntime) -> Any:
         others.append("called")
         return {"statusCode": 200, "body": ""}
 

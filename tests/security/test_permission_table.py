@@ -10,11 +10,12 @@ from urllib.parse import quote
 import pytest
 from oauthlib.oauth1 import Client
 
-from emulator.web.access import permissions
-from emulator.web.access.permissions import Gate
+from emulator.testing.dock import new_function
+from emulator.testing.fake_runtime import serve
+from emulator.web.common.endpoint import Gate
 from tests.service.conftest import StopLater
-from tests.support.builders import Dock, new_function
-from tests.support.fake_engine import serve
+from tests.support.builders import Dock
+from tests.support.endpoints import ENDPOINTS
 from tests.support.people import administrator, person
 
 ID = "0123456789abcdef01234567"
@@ -214,10 +215,10 @@ def test_a_header_of_proxies_changes_neither_the_path_nor_who_is_asking(
         assert raw(strict, "GET", "/health", {header: value}).status == 200
 
 
-def test_every_line_of_the_table_but_those_for_anyone_refuses_nobody(strict: Dock) -> None:
-    for endpoint, wanted in permissions.ENDPOINTS.items():
+def test_every_endpoint_but_those_for_anyone_refuses_nobody(strict: Dock) -> None:
+    for endpoint, declared in ENDPOINTS.items():
         method, _, path = endpoint.partition(" ")
-        if wanted in (Gate.ANYONE, Gate.MACHINE):
+        if declared.permission in (Gate.ANYONE, Gate.MACHINE):
             continue
         filled = path.replace("/api/*", f"/api/{HIDDEN}").replace(
             "/functions/*", f"/functions/{HIDDEN}"
@@ -229,9 +230,9 @@ def test_every_line_of_the_table_but_those_for_anyone_refuses_nobody(strict: Doc
 
 def test_what_anyone_may_ask_tells_nothing_of_functions_or_users(strict: Dock) -> None:
     boss = administrator(strict)
-    for endpoint, wanted in permissions.ENDPOINTS.items():
+    for endpoint, declared in ENDPOINTS.items():
         method, _, path = endpoint.partition(" ")
-        if wanted is Gate.ANYONE and method == "GET" and "*" not in path:
+        if declared.permission is Gate.ANYONE and method == "GET" and "*" not in path:
             text = raw(strict, "GET", path).text
 
             assert HIDDEN not in text, endpoint

@@ -19,8 +19,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emulator.web.openapi.operations import OPERATIONS
 from tests.support import made_up_http as http
+from tests.support.endpoints import OPERATIONS
 from tests.support.made_up_http import Answer
 from tests.support.watched_server import WatchedServer
 

@@ -16,8 +16,10 @@ from requests_oauthlib import OAuth1
 from emulator.base.errors import StartupError
 from emulator.base.settings import Settings
 from emulator.identity.directory import ADMINISTRATOR, FUNCTIONS
-from tests.support.builders import DATABASE, Dock, StartDock, base64_of, new_function, zip_of
-from tests.support.fake_engine import Runtime, serve
+from emulator.testing.dock import new_function
+from emulator.testing.fake_runtime import FakeRuntime, serve
+from emulator.testing.zips import base64_of, zip_of
+from tests.support.builders import DATABASE, Dock, StartDock
 from tests.support.people import Json, Person, administrator, nobody, person, refusal
 
 NO_PERMISSION = (401, 10, "NO_PERMISSION_EXCEPTION")
@@ -438,10 +440,10 @@ def test_a_choice_that_there_is_not_is_refused(choice: str) -> None:
 # By the container's door, without credentials
 
 
-def by_its_door(method: str, path: str, sent: Any = None) -> Callable[[Any, Runtime], Json]:
+def by_its_door(method: str, path: str, sent: Any = None) -> Callable[[Any, FakeRuntime], Json]:
     """A handler that asks the server, unsigned, and returns the status and the answer."""
 
-    def handler(event: Any, runtime: Runtime) -> Json:
+    def handler(event: Any, runtime: FakeRuntime) -> Json:
         connection = http.client.HTTPConnection("localhost:9002")
         connection.sock = runtime.connect("localhost:9002")
         try:

@@ -14,10 +14,10 @@ from emulator.base.settings import Settings
 from emulator.base.terminal import printable
 from emulator.server.provision import ensure_images
 from emulator.server.welcome import openness, red
+from emulator.testing.fake_runtime import FakeRuntime
 from tests.service.test_signin import signed
 from tests.support.addresses import own_address
 from tests.support.builders import Dock, StartDock
-from tests.support.fake_engine import Runtime
 from tests.support.people import Bearer, Person
 
 EVERYWHERE = "0.0.0.0"
@@ -88,7 +88,7 @@ def test_all_of_loopback_is_this_machine(elsewhere: Dock, address: str) -> None:
 def test_a_function_by_its_door_is_no_stranger(dock: Dock) -> None:
     said: list[bytes] = []
 
-    def handler(event: object, runtime: Runtime) -> None:
+    def handler(event: object, runtime: FakeRuntime) -> None:
         with runtime.connect("localhost:9002") as door:
             door.sendall(b"GET /tasks/v1/ HTTP/1.1\r\nHost: localhost:9002\r\n\r\n")
             said.append(door.recv(65536).split(b"\r\n")[0])

@@ -22,9 +22,9 @@ from emulator.engines.images import Progress as Pulling
 from emulator.server import provision
 from emulator.server.serve import _log_handler
 from emulator.tasks.model.notices import TaskFailed
+from emulator.testing.fake_runtime import FakeRuntime
 from tests.support.at_terminal import at_terminal
 from tests.support.builders import Dock
-from tests.support.fake_engine import Runtime
 from tests.support.live import REPOSITORY
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b1A\x7f\u202e"
@@ -36,12 +36,12 @@ class Wicked(Exception):
     """An error whose message orders a terminal about."""
 
 
-def prints(event: Any, runtime: Runtime) -> Any:
+def prints(event: Any, runtime: FakeRuntime) -> Any:
     runtime.print(f"log {EVIL} {COLOUR}")
     return {"said": EVIL}
 
 
-def fails(event: Any, runtime: Runtime) -> Any:
+def fails(event: Any, runtime: FakeRuntime) -> Any:
     runtime.print(f"log {EVIL}")
     raise Wicked(EVIL)
 

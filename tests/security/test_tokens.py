@@ -20,8 +20,9 @@ from emulator.base.errors import TooManySignIns
 from emulator.base.timing.limits import Limits
 from emulator.identity.passwords import Passwords, check_new
 from emulator.store.tables import UserRow
+from emulator.testing.waiting import eventually
 from tests.service.conftest import StartDock
-from tests.support.builders import PASSWORD_COST, Dock, eventually
+from tests.support.builders import PASSWORD_COST, Dock
 from tests.support.people import (
     Bearer,
     Json,

@@ -23,12 +23,14 @@ from emulator.lambdas.environment import spec
 from emulator.store.tables import SubscriptionRow
 from emulator.tasks.events import webhook_client
 from emulator.tasks.events.reach import Reach
+from emulator.testing.dock import new_function
+from emulator.testing.fake_runtime import FakeRuntime, serve
+from emulator.testing.waiting import eventually
 from emulator.web.http.wsgi import THREADS
 from tests.acceptance.conftest import engine, images, server  # noqa: F401
 from tests.support.addresses import own_address
 from tests.support.aws import ROLE
-from tests.support.builders import Dock, Json, StartDock, eventually, new_function, summary
-from tests.support.fake_engine import Runtime, serve
+from tests.support.builders import Dock, Json, StartDock, summary
 from tests.support.hook import Hook, answer
 from tests.support.live import LiveServer
 from tests.support.people import administrator, person
@@ -62,7 +64,7 @@ def from_a_container(dock: Dock, url: str) -> tuple[int, Json]:
 def posted_by_a_container(dock: Dock, path: str, posted: Json) -> tuple[int, Json]:
     """The answer to a function that posts something, by its container's door."""
 
-    def asks(event: Any, runtime: Runtime) -> Any:
+    def asks(event: Any, runtime: FakeRuntime) -> Any:
         port = next(p for p, way in runtime.spec.forwards.items() if way == spec.TASK_SERVICE)
         connection = http.client.HTTPConnection("localhost", port)
         connection.sock = runtime.connect(f"localhost:{port}")

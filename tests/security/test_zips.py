@@ -18,23 +18,20 @@ import pytest
 import requests
 
 from emulator.base import ids
-from emulator.base.errors import StartupError
+from emulator.base.errors import BadFunctionCode, StartupError
 from emulator.lambdas.functions import code as code_module
-from emulator.lambdas.functions import tree, unzip, zip_index
+from emulator.lambdas.functions import tree
 from emulator.lambdas.functions.code import MAX_ZIPPED, CodeStore
 from emulator.lambdas.functions.sweeper import Sweeper
+from emulator.lambdas.functions.zips import unpacking, zip_index
+from emulator.lambdas.functions.zips.layout import lay_out
+from emulator.lambdas.functions.zips.zip_limits import ZipLimits
+from emulator.testing.dock import new_function
+from emulator.testing.waiting import eventually
+from emulator.testing.zips import base64_of, zip_of
 from tests.fidelity.conftest import live  # noqa: F401
 from tests.support.aws import ROLE, echo, lambda_client, refused
-from tests.support.builders import (
-    Dock,
-    Json,
-    StartDock,
-    base64_of,
-    eventually,
-    new_function,
-    summary,
-    zip_of,
-)
+from tests.support.builders import Dock, Json, StartDock, summary
 from tests.support.live_dock import Deployed, LiveDock
 from tests.support.small_disk import SmallDisk, small_disk
 from tests.support.zips import zipped
@@ -203,8 +200,7 @@ HOSTILE = {
 def test_a_hostile_zip_is_refused_in_one_sentence_before_anything_is_written(
     shared: Dock, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(code_module, "MAX_ZIPPED", 50 * 1024 * 1024)
-    monkeypatch.setattr(unzip, "_write", lambda *_: pytest.fail("it is written"))
+    monkeypatch.setattr(unpacking, "_write", lambda *_: pytest.fail("it is written"))
     archive, complaint = HOSTILE[case]
     aws = lambda_client(shared.emulator.url)
 
@@ -226,14 +222,13 @@ def test_a_hostile_zip_is_refused_in_one_sentence_before_anything_is_written(
     assert lying_there(shared) == []
 
 
-def test_all_paths_together_are_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(unzip, "MAX_PATHS", 100)
-    store = CodeStore(tmp_path / "code")
+def test_all_paths_together_are_bounded(tmp_path: Path) -> None:
+    store = CodeStore(tmp_path / "code", zip_limits=ZipLimits(paths=100))
 
     store.add(zip_of({"a" * 48 + "/" + "b": "", "c": ""}))  # 48 + 50 + 1
-    with pytest.raises(unzip.BadFunctionCode, match="more than 100 bytes together"):
+    with pytest.raises(BadFunctionCode, match="more than 100 bytes together"):
         store.add(zip_of({"a" * 48 + "/" + "b": "", "ccc": ""}))
-    with pytest.raises(unzip.BadFunctionCode, match="names in the zip have more than 100 bytes"):
+    with pytest.raises(BadFunctionCode, match="names in the zip have more than 100 bytes"):
         store.add(zip_of({"a" * 101: ""}))
 
 
@@ -247,8 +242,8 @@ def test_an_index_of_50_mb_makes_no_objects(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(zip_index.zipfile.ZipInfo, "__init__", count)
 
-    with pytest.raises(unzip.BadFunctionCode, match="more than 100000"):
-        unzip.unpack(index_of(*[b""] * 1_139_000), Path("nowhere"))
+    with pytest.raises(BadFunctionCode, match="more than 100000"):
+        unpacking.unpack(index_of(*[b""] * 1_139_000), Path("nowhere"))
 
     assert made == []
 
@@ -263,8 +258,8 @@ def test_a_large_package_is_taken() -> None:
         }
     )
 
-    with zip_index.opened(archive, unzip.MAX_ENTRIES, unzip.MAX_PATHS) as opened:
-        layout = unzip.lay_out(opened.infolist())
+    with zip_index.opened(archive, ZipLimits()) as opened:
+        layout = lay_out(opened.infolist(), ZipLimits())
 
     assert len(layout.files) == 44_000
     assert len(layout.folders) > 5_500
@@ -328,15 +323,17 @@ class Slow:
         self.go_on = threading.Event()
         monkeypatch.setattr(code_module, "unpack", self._unpack)
 
-    def _unpack(self, archive: bytes, folder: Path, go_on: Callable[[], object]) -> None:
+    def _unpack(
+        self, archive: bytes, folder: Path, go_on: Callable[[], object], limits: ZipLimits
+    ) -> None:
         if b"slow.py" not in archive:
-            self._real(archive, folder, go_on)
+            self._real(archive, folder, go_on, limits)
             return
         folder.mkdir()  # as if some of it were written
         self.begun.append(folder)
         assert self.go_on.wait(60)
         folder.rmdir()
-        self._real(archive, folder, go_on)
+        self._real(archive, folder, go_on, limits)
 
     def await_begin(self, count: int = 1) -> None:
         eventually(lambda: len(self.begun) >= count)

@@ -16,20 +16,20 @@ import pytest
 
 from emulator.base.settings import Settings
 from emulator.testing.clock import ManualClock
+from emulator.testing.fake_runtime import FakeRuntime
 from emulator.web.http.wsgi import THREADS
 from tests.service.conftest import StartDock
 from tests.support.builders import Dock, Gate, Json, summary
-from tests.support.fake_engine import Runtime
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 LARGEST = 6 * 1024 * 1024
 
 
-def echo(event: Any, runtime: Runtime) -> Json:
+def echo(event: Any, runtime: FakeRuntime) -> Json:
     return {"statusCode": 200, "body": event}
 
 
-def answer(result: Any) -> Callable[[Any, Runtime], Any]:
+def answer(result: Any) -> Callable[[Any, FakeRuntime], Any]:
     return lambda event, runtime: result
 
 
@@ -76,7 +76,7 @@ def test_a_request_of_each_method_reaches_the_function(dock: Dock, method: str) 
 def test_head_reaches_the_function_and_has_no_body(dock: Dock) -> None:
     seen: list[str] = []
 
-    def handler(event: Any, runtime: Runtime) -> Json:
+    def handler(event: Any, runtime: FakeRuntime) -> Json:
         seen.append(event["requestContext"]["http"]["method"])
         return {"statusCode": 200, "headers": {"x-wood": "oak"}, "body": "not sent"}
 
@@ -401,7 +401,7 @@ def test_an_answer_over_6_mb_is_an_error(dock: Dock) -> None:
 
 
 def test_an_error_of_the_function_is_told(dock: Dock) -> None:
-    def handler(event: Any, runtime: Runtime) -> None:
+    def handler(event: Any, runtime: FakeRuntime) -> None:
         raise ValueError("a table with three legs")
 
     dock.deploy(handler)
@@ -475,7 +475,7 @@ def test_a_time_limit_over_30_seconds_is_refused(dock: Dock) -> None:
 def test_too_many_at_once_are_refused(start_dock: StartDock) -> None:
     dock, gate = start_dock(direct_concurrency=2), Gate()
 
-    def handler(event: Any, runtime: Runtime) -> Json:
+    def handler(event: Any, runtime: FakeRuntime) -> Json:
         gate.pass_(runtime)
         return {"statusCode": 200}
 
@@ -507,7 +507,7 @@ def test_the_places_never_take_every_thread_of_the_server() -> None:
 def test_a_request_is_recorded(timed_dock: Dock, clock: ManualClock) -> None:
     dock = timed_dock
 
-    def handler(event: Any, runtime: Runtime) -> Json:
+    def handler(event: Any, runtime: FakeRuntime) -> Json:
         clock.advance(1.5)
         return {"statusCode": 201, "body": event["requestContext"]["requestId"]}
 
@@ -559,10 +559,10 @@ def test_a_page_of_requests_says_where_it_is(dock: Dock) -> None:
     assert summary(dock.get("/apiRequests?eq(wood,oak)")) == (400, 19)
 
 
-def saying(line: Callable[[Any], str]) -> Callable[[Any, Runtime], Json]:
+def saying(line: Callable[[Any], str]) -> Callable[[Any, FakeRuntime], Json]:
     """Prints a line, and answers as an API function has to."""
 
-    def handler(event: Any, runtime: Runtime) -> Json:
+    def handler(event: Any, runtime: FakeRuntime) -> Json:
         runtime.print(line(event))
         return {"statusCode": 200}
 
@@ -624,7 +624,7 @@ def test_requests_and_tasks_use_the_same_warm_environment(dock: Dock) -> None:
 def test_requests_side_by_side_are_kept_apart(dock: Dock) -> None:
     everyone = threading.Barrier(8, timeout=20)
 
-    def handler(event: Any, runtime: Runtime) -> Json:
+    def handler(event: Any, runtime: FakeRuntime) -> Json:
         everyone.wait()
         runtime.print(f"table {event['rawPath']}")
         return {"statusCode": 200, "body": event["rawPath"]}

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from emulator.testing.fake_runtime import FakeRuntime
 from emulator.web.http.connection import Connection
 from tests.support.builders import Dock, Gate, StartDock
-from tests.support.fake_engine import Runtime
 from tests.support.pipelined import Readable
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -296,7 +296,7 @@ def test_a_client_that_does_not_read_is_not_written_for_without_end(start_dock: 
     large = "x" * 2_000_000
     called: list[Any] = []
 
-    def answer(event: Any, runtime: Runtime) -> str:
+    def answer(event: Any, runtime: FakeRuntime) -> str:
         called.append(event)
         return large
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from emulator.base.errors import NoSuchEndpoint
-from emulator.web.access import permissions
 from emulator.web.task_api import elsewhere
 from tests.support.builders import Dock
+from tests.support.endpoints import ENDPOINTS
 from tests.support.people import administrator, nobody, refusal
 
 ID = "0123456789abcdef01234567"
@@ -45,7 +45,7 @@ def test_a_slash_at_the_end_and_head_make_no_difference(shared: Dock) -> None:
     assert nobody(shared).ask("HEAD", "/users/v1/password_policy").status_code == 404
 
 
-@pytest.mark.parametrize("endpoint", sorted(permissions.ENDPOINTS))
+@pytest.mark.parametrize("endpoint", sorted(ENDPOINTS))
 def test_nothing_that_is_here_is_told_to_be_elsewhere(endpoint: str) -> None:
     method, path = asked(endpoint)
 

@@ -15,8 +15,10 @@ from emulator.base.timing.clock import SystemClock
 from emulator.base.timing.limits import Limits
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from emulator.testing.clock import ManualClock
-from tests.support.builders import Dock, Gate, Json, StartDock, eventually, summary
-from tests.support.fake_engine import FakeContainer, Runtime, serve
+from emulator.testing.fake_engine import FakeContainer
+from emulator.testing.fake_runtime import FakeRuntime, serve
+from emulator.testing.waiting import eventually
+from tests.support.builders import Dock, Gate, Json, StartDock, summary
 
 ID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -62,7 +64,7 @@ def test_what_is_printed_during_init_stands_before_the_first_start(dock: Dock) -
 
 
 def test_an_error_of_the_function_has_no_status_in_its_report(dock: Dock) -> None:
-    def handler(event: Any, runtime: Runtime) -> None:
+    def handler(event: Any, runtime: FakeRuntime) -> None:
         raise ValueError("a table with three legs")
 
     dock.deploy(handler)
@@ -75,7 +77,7 @@ def test_an_error_of_the_function_has_no_status_in_its_report(dock: Dock) -> Non
 
 
 def test_a_function_that_takes_too_long_times_out(dock: Dock) -> None:
-    def handler(event: Any, runtime: Runtime) -> None:
+    def handler(event: Any, runtime: FakeRuntime) -> None:
         runtime.print("sawing", end="")
         runtime.hang()
 
@@ -102,7 +104,7 @@ def test_a_function_that_takes_too_long_times_out(dock: Dock) -> None:
 def test_a_late_answer_does_not_complete_a_task_that_timed_out(dock: Dock) -> None:
     late, statuses = Gate(), []
 
-    def handler(event: Any, runtime: Runtime) -> None:
+    def handler(event: Any, runtime: FakeRuntime) -> None:
         late.pass_(runtime)
         statuses.append(runtime.answer("too late"))
         statuses.append(runtime.fail("TooLate", "too"))
@@ -112,7 +114,7 @@ def test_a_late_answer_does_not_complete_a_task_that_timed_out(dock: Dock) -> No
     dock.engine.stopping.clear()
     task_id = dock.create_task()
 
-    dock.eventually(lambda: any(e.overdue for e in dock.pool._environments.values()))
+    dock.eventually(lambda: any(e.runtime.overdue for e in dock.pool._fleet.values()))
     late.open()
     dock.eventually(lambda: len(statuses) == 2)
     dock.engine.stopping.set()
@@ -125,7 +127,7 @@ def test_a_late_answer_does_not_complete_a_task_that_timed_out(dock: Dock) -> No
 def test_a_second_answer_is_refused_and_changes_nothing(dock: Dock) -> None:
     statuses: list[int] = []
 
-    def handler(event: Any, runtime: Runtime) -> None:
+    def handler(event: Any, runtime: FakeRuntime) -> None:
         statuses.append(runtime.answer("first"))
         statuses.append(runtime.answer("second"))
         statuses.append(runtime.fail("Second", "failure"))
@@ -143,7 +145,7 @@ def test_an_answer_to_an_earlier_invocation_is_refused_and_changes_nothing(dock:
     statuses: list[int] = []
     ids: list[str] = []
 
-    def handler(event: Any, runtime: Runtime) -> None:
+    def handler(event: Any, runtime: FakeRuntime) -> None:
         ids.append(runtime.request_id)
         if len(ids) > 1:
             statuses.append(runtime.answer("stray", ids[0]))
@@ -158,7 +160,7 @@ def test_an_answer_to_an_earlier_invocation_is_refused_and_changes_nothing(dock:
 
 
 def test_a_runtime_that_asks_again_before_its_answer_gets_the_same_event(dock: Dock) -> None:
-    def handler(event: Json, runtime: Runtime) -> bool:
+    def handler(event: Json, runtime: FakeRuntime) -> bool:
         first = runtime.request_id
         return runtime.next() == event and runtime.request_id == first
 
@@ -180,7 +182,7 @@ def test_a_runtime_that_asks_again_before_its_answer_gets_the_same_event(dock: D
 def test_a_runtime_that_ends_before_its_answer_fails_the_task(
     dock: Dock, end: ProgramExit, why: str
 ) -> None:
-    def handler(event: Any, runtime: Runtime) -> None:
+    def handler(event: Any, runtime: FakeRuntime) -> None:
         runtime.print("last words", end="")
         runtime.finish(end)
 
@@ -222,7 +224,7 @@ def test_running_out_of_memory_fails_the_task(dock: Dock) -> None:
 
 
 def test_a_runtime_that_ends_after_its_answer_has_answered(dock: Dock) -> None:
-    def handler(event: Any, runtime: Runtime) -> None:
+    def handler(event: Any, runtime: FakeRuntime) -> None:
         runtime.answer("done")
         runtime.print("goodbye")
         runtime.exit(1)
@@ -238,7 +240,7 @@ def test_a_runtime_that_ends_after_its_answer_has_answered(dock: Dock) -> None:
 
 
 def test_a_runtime_that_has_ended_is_started_again_in_the_same_container(dock: Dock) -> None:
-    def handler(event: Any, runtime: Runtime) -> Any:
+    def handler(event: Any, runtime: FakeRuntime) -> Any:
         if runtime.turn == 1:
             runtime.exit(1)
         return runtime.turn
@@ -254,7 +256,7 @@ def test_a_runtime_that_has_ended_is_started_again_in_the_same_container(dock: D
 
 
 def test_the_init_of_a_runtime_that_is_started_again_is_within_the_time_limit(dock: Dock) -> None:
-    def init(runtime: Runtime) -> None:
+    def init(runtime: FakeRuntime) -> None:
         if runtime.turn == 2:
             runtime.hang()
 
@@ -278,7 +280,7 @@ def test_the_init_of_a_runtime_that_is_started_again_is_within_the_time_limit(do
 
 
 def test_an_init_that_fails_once_succeeds_within_the_invocation(dock: Dock) -> None:
-    def init(runtime: Runtime) -> None:
+    def init(runtime: FakeRuntime) -> None:
         runtime.print(f"init {runtime.turn}")
         if runtime.turn == 1:
             runtime.exit(3)
@@ -302,9 +304,9 @@ def test_an_init_that_fails_once_succeeds_within_the_invocation(dock: Dock) -> N
 
 
 def test_a_runtime_that_cannot_be_stopped_takes_its_container_along(
-    dock: Dock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.environment.operations._END_LIMIT", 0.1)
+    dock = start_dock(limits=Limits(runtime_end=0.1))
     monkeypatch.setattr(FakeContainer, "stop", lambda self: None)
     dock.deploy(lambda event, runtime: runtime.hang())
     dock.shorten(time_limit=1)
@@ -315,10 +317,10 @@ def test_a_runtime_that_cannot_be_stopped_takes_its_container_along(
     dock.eventually(lambda: not dock.engine.containers)
 
 
-def test_a_log_has_an_end(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emulator.lambdas.environment.environment.MAX_LOG", 1024 * 1024)
+def test_a_log_has_an_end(start_dock: StartDock) -> None:
+    dock = start_dock(limits=Limits(max_log=1024 * 1024))
 
-    def handler(event: Any, runtime: Runtime) -> Any:
+    def handler(event: Any, runtime: FakeRuntime) -> Any:
         if "data" not in event:
             for _ in range(3000):
                 runtime.print("x" * 1023)
@@ -336,7 +338,7 @@ def test_a_log_has_an_end(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_printed_after_the_answer_is_in_the_log_before_its_end(dock: Dock) -> None:
-    def handler(event: Any, runtime: Runtime) -> None:
+    def handler(event: Any, runtime: FakeRuntime) -> None:
         runtime.print("before")
         runtime.answer("done")
         runtime.print("after 1\nafter 2")
@@ -366,7 +368,7 @@ def test_a_runtime_that_ends_while_it_idles_is_replaced(dock: Dock) -> None:
 
 
 def test_an_error_during_init_is_the_tasks_error(dock: Dock) -> None:
-    def init(runtime: Runtime) -> None:
+    def init(runtime: FakeRuntime) -> None:
         runtime.print("looking for the saw")
         runtime.fail_init("Runtime.ImportModuleError", "No module named 'saw'")
         runtime.exit(1)
@@ -392,7 +394,7 @@ def test_an_error_during_init_is_the_tasks_error(dock: Dock) -> None:
 
 
 def test_a_runtime_that_stays_after_its_failed_init_is_ended(dock: Dock) -> None:
-    def init(runtime: Runtime) -> None:
+    def init(runtime: FakeRuntime) -> None:
         runtime.fail_init("Splinter", "in the thumb")
         runtime.hang()
 
@@ -452,7 +454,7 @@ def test_a_runtime_that_does_not_start_fails_the_task(dock: Dock) -> None:
 
 
 def test_a_runtime_that_did_not_start_is_tried_again_by_the_next_invocation(dock: Dock) -> None:
-    def init(runtime: Runtime) -> None:
+    def init(runtime: FakeRuntime) -> None:
         if runtime.turn <= 2:  # the cold start's two
             runtime.fail_to_start(NOT_THERE)
 
@@ -476,7 +478,7 @@ def test_memory_can_run_out_during_init(dock: Dock) -> None:
 def test_a_runtime_that_never_asks_for_work_times_out(start_dock: StartDock) -> None:
     dock = start_dock(limits=Limits(init=0.5))
 
-    def program(runtime: Runtime) -> None:
+    def program(runtime: FakeRuntime) -> None:
         runtime.print("loading")
         runtime.hang()
 
@@ -501,7 +503,7 @@ def test_a_runtime_that_never_asks_for_work_times_out(start_dock: StartDock) -> 
 def test_init_may_report_an_error_only_before_the_first_event(dock: Dock) -> None:
     statuses: list[int] = []
 
-    def handler(event: Any, runtime: Runtime) -> None:
+    def handler(event: Any, runtime: FakeRuntime) -> None:
         statuses.append(runtime.fail_init("Late", "init is over"))
         statuses.append(runtime.answer("done"))
 
@@ -629,7 +631,7 @@ def test_a_graceful_stop_gives_back_what_has_not_finished_and_spends_no_attempt(
 ) -> None:
     first, events = start_dock(), []
 
-    def handler(event: Json, runtime: Runtime) -> None:
+    def handler(event: Json, runtime: FakeRuntime) -> None:
         events.append(event)
         if len(events) == 1:
             runtime.hang()
@@ -679,7 +681,7 @@ def test_who_waits_for_an_answer_gets_the_grace_too_and_who_comes_then_is_refuse
 ) -> None:
     dock, gate = start_dock(), Gate()
 
-    def handler(event: Any, runtime: Runtime) -> Json:
+    def handler(event: Any, runtime: FakeRuntime) -> Json:
         gate.pass_(runtime)
         return {"statusCode": 200}
 

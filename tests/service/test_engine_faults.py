@@ -13,8 +13,10 @@ import requests
 
 from emulator.base.errors import EngineUnreachable
 from emulator.base.timing.limits import Limits
-from tests.support.builders import Dock, Gate, Json, StartDock, eventually, summary
-from tests.support.fake_engine import FakeContainer, FakeEngine, Runtime, serve
+from emulator.testing.fake_engine import FakeContainer, FakeEngine
+from emulator.testing.fake_runtime import FakeRuntime, serve
+from emulator.testing.waiting import eventually
+from tests.support.builders import Dock, Gate, Json, StartDock, summary
 
 INVOKE = "/2015-03-31/functions/walnut-table/invocations"
 GONE = "no such socket"
@@ -40,8 +42,8 @@ def accept(dock: Dock) -> None:
     assert invoke(dock, **{"X-Amz-Invocation-Type": "Event"}).status_code == 202
 
 
-def counted(runs: list[Any]) -> Callable[[Any, Runtime], Json]:
-    def handler(event: Any, runtime: Runtime) -> Json:
+def counted(runs: list[Any]) -> Callable[[Any, FakeRuntime], Json]:
+    def handler(event: Any, runtime: FakeRuntime) -> Json:
         runs.append(event)
         return {"statusCode": 200}
 
@@ -175,19 +177,23 @@ def test_an_engine_that_answers_and_fails_is_given_longer_and_longer_rests(
 # Hanging
 
 
-def hang(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> None:
+SOON = Limits(engine_slow=0.2)
+"""With which a hanging engine is soon seen to hang."""
+
+
+def hang(dock: Dock) -> None:
     """What starts does not end, and nobody answers."""
-    monkeypatch.setattr("emulator.engines.watch._SLOW", 0.2)
     dock.engine.starting.clear()
     dock.engine.silence_of_answers = GONE
 
 
 def test_a_hanging_engine_holds_up_nobody_for_long_and_fails_nothing(
-    dock: Dock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock,
 ) -> None:
+    dock = start_dock(limits=SOON)
     runs: list[Json] = []
     dock.deploy(counted(runs))
-    hang(dock, monkeypatch)
+    hang(dock)
     task = dock.create_task()
     accept(dock)
 
@@ -205,9 +211,9 @@ def test_a_hanging_engine_holds_up_nobody_for_long_and_fails_nothing(
 
 
 def test_a_start_that_takes_long_on_an_engine_that_answers_is_waited_for(
-    dock: Dock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.engines.watch._SLOW", 0.05)
+    dock = start_dock(limits=Limits(engine_slow=0.05))
     asked: list[float] = []
     answers = dock.engine.answers
     monkeypatch.setattr(dock.engine, "answers", lambda: asked.append(time.time()) or answers())
@@ -223,11 +229,10 @@ def test_a_start_that_takes_long_on_an_engine_that_answers_is_waited_for(
     assert health(dock) == (200, [])
 
 
-def test_what_a_hanging_engine_makes_at_last_is_removed(
-    dock: Dock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_hanging_engine_makes_at_last_is_removed(start_dock: StartDock) -> None:
+    dock = start_dock(limits=SOON)
     dock.deploy(counted([]))
-    hang(dock, monkeypatch)
+    hang(dock)
     assert dock.execute().status_code == 503
 
     dock.engine.starting.set()
@@ -238,8 +243,7 @@ def test_what_a_hanging_engine_makes_at_last_is_removed(
 def test_a_wait_for_room_that_a_hanging_engine_does_not_make_is_no_want_of_room(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.engines.watch._SLOW", 0.1)
-    dock = start_dock(memory_budget=128, limits=Limits(patience=2.0))
+    dock = start_dock(memory_budget=128, limits=Limits(engine_slow=0.1, patience=2.0))
     removing = threading.Event()
     remove = FakeContainer.remove
 
@@ -272,7 +276,7 @@ def kill_all(dock: Dock) -> None:
 def test_of_a_task_whose_container_vanishes_nobody_knows_what_it_did(dock: Dock) -> None:
     runs: list[Json] = []
 
-    def handler(event: Json, runtime: Runtime) -> None:
+    def handler(event: Json, runtime: FakeRuntime) -> None:
         runs.append(event)
         runtime.hang()
 
@@ -294,9 +298,9 @@ def test_a_task_whose_container_vanishes_before_it_got_its_event_is_given_back(
     dock: Dock,
 ) -> None:
     runs: list[Json] = []
-    inits: list[Runtime] = []
+    inits: list[FakeRuntime] = []
 
-    def init(runtime: Runtime) -> None:
+    def init(runtime: FakeRuntime) -> None:
         inits.append(runtime)
         if len(inits) == 1:
             runtime.hang()
@@ -329,7 +333,7 @@ def test_a_callers_function_whose_container_vanishes_is_not_blamed(dock: Dock) -
 def test_an_event_whose_container_vanishes_is_run_again_and_spends_no_attempt(dock: Dock) -> None:
     runs: list[Json] = []
 
-    def handler(event: Json, runtime: Runtime) -> None:
+    def handler(event: Json, runtime: FakeRuntime) -> None:
         runs.append(event)
         if len(runs) == 1:
             runtime.hang()
@@ -349,9 +353,9 @@ def test_an_event_whose_containers_vanish_each_time_is_not_tried_without_a_pause
     timed_dock: Dock,
 ) -> None:
     dock = timed_dock
-    inits: list[Runtime] = []
+    inits: list[FakeRuntime] = []
 
-    def init(runtime: Runtime) -> None:
+    def init(runtime: FakeRuntime) -> None:
         inits.append(runtime)
         kill_all(dock)
 
@@ -400,7 +404,7 @@ def test_a_task_that_waited_first_and_had_begun_when_its_server_died_does_not_ru
 ) -> None:
     first, runs = start_dock(), list[Json]()
 
-    def handler(event: Json, runtime: Runtime) -> None:
+    def handler(event: Json, runtime: FakeRuntime) -> None:
         runs.append(event)
         runtime.hang()
 

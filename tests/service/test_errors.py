@@ -16,9 +16,11 @@ from requests_oauthlib import OAuth1
 
 from emulator.identity.directory import ADMINISTRATOR
 from emulator.testing.clock import ManualClock
+from emulator.testing.dock import new_function
+from emulator.testing.fake_runtime import FakeRuntime, serve
+from emulator.testing.zips import base64_of
 from tests.service.conftest import StopLater
-from tests.support.builders import Dock, Gate, Json, base64_of, new_function
-from tests.support.fake_engine import Runtime, serve
+from tests.support.builders import Dock, Gate, Json
 from tests.support.people import Bearer, Person, administrator, nobody, person, refusal, replaying
 
 T = "/tasks/v1"
@@ -136,7 +138,7 @@ class Scene:
         return self.ask("GET", f"/apiRequests/{request['id']}/logs{query}")
 
 
-def fall(event: Any, runtime: Runtime) -> None:
+def fall(event: Any, runtime: FakeRuntime) -> None:
     raise ValueError("it fell")
 
 

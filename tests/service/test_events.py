@@ -17,8 +17,9 @@ from emulator.tasks.events import reach, webhook_client
 from emulator.tasks.events.events import Events
 from emulator.tasks.events.webhook_sender import WebhookSender
 from emulator.testing.clock import NOON, ManualClock
-from tests.support.builders import Dock, Json, StartDock, eventually, summary
-from tests.support.fake_engine import Runtime, serve
+from emulator.testing.fake_runtime import FakeRuntime, serve
+from emulator.testing.waiting import eventually
+from tests.support.builders import Dock, Json, StartDock, summary
 from tests.support.hook import Hook, answer
 
 UNKNOWN = "0123456789abcdef01234567"
@@ -29,11 +30,11 @@ class Splinter(Exception):
     """An error with a memorable name."""
 
 
-def splinter(event: Any, runtime: Runtime) -> None:
+def splinter(event: Any, runtime: FakeRuntime) -> None:
     raise Splinter("in the thumb")
 
 
-def nothing(event: Any, runtime: Runtime) -> None: ...
+def nothing(event: Any, runtime: FakeRuntime) -> None: ...
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from emulator.base import strict_json
+from emulator.testing.fake_runtime import FakeRuntime
 from tests.support.builders import Dock, Gate, Json, StartDock, summary
-from tests.support.fake_engine import Runtime
 
 LARGEST = 6 * 1024 * 1024 + 100  # bytes of an answer
 
@@ -156,7 +156,7 @@ def test_a_container_that_cannot_start_is_told_and_its_task_fails(dock: Dock) ->
 
 
 def test_an_error_of_the_function_is_told_with_its_task(dock: Dock) -> None:
-    def handler(event: Any, runtime: Runtime) -> None:
+    def handler(event: Any, runtime: FakeRuntime) -> None:
         raise ValueError("a table with three legs")
 
     dock.deploy(handler)
@@ -184,7 +184,7 @@ def test_an_error_of_the_function_is_told_with_its_task(dock: Dock) -> None:
     ids=str,
 )
 def test_an_error_in_any_shape_is_told(dock: Dock, posted: Any, name: str, message: str) -> None:
-    def handler(event: Any, runtime: Runtime) -> None:
+    def handler(event: Any, runtime: FakeRuntime) -> None:
         runtime.post(f"/invocation/{runtime.request_id}/error", posted)
 
     dock.deploy(handler)
@@ -206,7 +206,7 @@ def test_the_end_of_the_runtime_is_told_in_lambdas_words(dock: Dock) -> None:
 def test_an_answer_of_6_mb_and_100_bytes_is_the_largest(dock: Dock) -> None:
     statuses: list[int] = []
 
-    def handler(event: Json, runtime: Runtime) -> None:
+    def handler(event: Json, runtime: FakeRuntime) -> None:
         filling = event["data"]["size"] - len('""')
         statuses.append(runtime.answer(f'"{"x" * filling}"'.encode()))
 

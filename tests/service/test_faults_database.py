@@ -14,9 +14,10 @@ from emulator.base.errors import StartupError
 from emulator.base.settings import Settings
 from emulator.server.app import Emulator
 from emulator.store import database
+from emulator.testing.fake_engine import FakeEngine, fake_image_of
+from emulator.testing.waiting import eventually
 from tests.support.aws import FUNCTIONS, NAME
-from tests.support.builders import DATABASE, Dock, Gate, StartDock, eventually, summary
-from tests.support.fake_engine import FakeEngine
+from tests.support.builders import DATABASE, Dock, Gate, StartDock, summary
 
 LATER = "2999-01-01T00:00:00.000Z"
 
@@ -96,7 +97,7 @@ def test_a_lock_of_another_program_is_told_with_the_reason_until_it_is_gone(
         assert "end that; nothing that was accepted is lost" in reason(dock)
 
     # Sooner than anybody writes something: the rescuer is the next.
-    eventually(lambda: troubles(dock) == [], limit=15)
+    eventually(lambda: troubles(dock) == [], within=15)
     assert dock.call("GET", "/status", base="").json()["troubles"] == []
 
 
@@ -113,7 +114,7 @@ def test_a_server_whose_database_is_gone_is_refused_and_all_code_stays(
         (data / DATABASE).touch()
 
     with pytest.raises(StartupError, match=r"it is missing or empty, and .* has the code of"):
-        Emulator(Settings(port=0, data_dir=data), engine=FakeEngine(), image_of=Dock._image_of)
+        Emulator(Settings(port=0, data_dir=data), engine=FakeEngine(), image_of=fake_image_of)
 
     assert code == sorted((data / "code").iterdir())
     assert code

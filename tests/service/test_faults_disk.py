@@ -18,9 +18,12 @@ from emulator.base.notices import Notices
 from emulator.base.settings import Settings
 from emulator.base.timing.clock import SystemClock
 from emulator.server.app import Emulator
+from emulator.testing.dock import new_function
+from emulator.testing.fake_engine import FakeEngine, fake_image_of
+from emulator.testing.waiting import eventually
+from emulator.testing.zips import base64_of, zip_of
 from tests.support.aws import NAME
-from tests.support.builders import Dock, Gate, Json, base64_of, eventually, new_function, zip_of
-from tests.support.fake_engine import FakeEngine
+from tests.support.builders import Dock, Gate, Json
 from tests.support.small_disk import SmallDisk, failing_disk, small_disk
 
 
@@ -88,7 +91,7 @@ def test_health_says_it_and_all_goes_on_once_there_is_room(dock: Dock, disk: Sma
     disk.free()
 
     # Sooner than anybody writes something: the rescuer is the next.
-    eventually(lambda: health(dock).status_code == 200, limit=15)
+    eventually(lambda: health(dock).status_code == 200, within=15)
     assert troubles(dock) == []
     assert dock.finish(dock.create_task())["status"] == "complete"
 
@@ -178,7 +181,7 @@ def test_a_first_start_on_a_full_disk_is_refused_in_words(disk: SmallDisk) -> No
         Emulator(
             Settings(port=0, data_dir=disk.folder / "data"),
             engine=FakeEngine(),
-            image_of=Dock._image_of,
+            image_of=fake_image_of,
         )
 
 
@@ -213,7 +216,7 @@ def test_what_keeps_a_file_from_being_written_is_found_by_trying(disk: SmallDisk
     found = Disk(disk.folder)
     disk.fill()
 
-    assert isinstance(found.met(), DiskFull)
+    assert isinstance(found.present_fault(), DiskFull)
 
 
 def test_every_trouble_of_a_disk_is_over_when_it_can_be_written(tmp_path: Path) -> None:

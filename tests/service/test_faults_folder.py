@@ -9,8 +9,9 @@ import pytest
 
 from emulator.base.errors import StartupError
 from emulator.base.files.data_folder import DataFolder, label_of
-from tests.support.builders import DATABASE, Dock, eventually
-from tests.support.fake_engine import FakeEngine
+from emulator.testing.fake_engine import FakeEngine
+from emulator.testing.waiting import eventually
+from tests.support.builders import DATABASE, Dock
 
 
 def told(dock: Dock) -> str | None:

@@ -24,8 +24,9 @@ from emulator.server.app import Emulator
 from emulator.server.parts import build_tasks, build_web
 from emulator.tasks.events import webhook_client
 from emulator.tasks.events.reach import Reach
-from tests.support.builders import DATABASE, Dock, StartDock, eventually, recorded
-from tests.support.fake_engine import FakeEngine
+from emulator.testing.fake_engine import FakeEngine, fake_image_of
+from emulator.testing.waiting import eventually
+from tests.support.builders import DATABASE, Dock, StartDock, recorded
 
 
 def boom(*_: Any, **__: Any) -> None:
@@ -221,7 +222,7 @@ def test_damage_that_a_start_meets_is_told_without_a_traceback(dock: Dock) -> No
         Emulator(
             Settings(port=0, data_dir=data),
             engine=FakeEngine(),
-            image_of=Dock._image_of,
+            image_of=fake_image_of,
         )
 
     assert "no such table" in refused.value.message

@@ -15,8 +15,10 @@ import pytest
 from emulator.base.errors import BadConfiguration
 from emulator.lambdas.functions.code import MAX_ZIPPED
 from emulator.lambdas.functions.function import ImageConfig
-from emulator.lambdas.functions.unzip import MAX_UNZIPPED
-from tests.support.builders import Dock, StartDock, base64_of, new_function, summary, zip_of
+from emulator.lambdas.functions.zips.zip_limits import MAX_UNZIPPED
+from emulator.testing.dock import new_function
+from emulator.testing.zips import base64_of, zip_of
+from tests.support.builders import Dock, StartDock, summary
 
 RESERVED = [
     "_HANDLER",

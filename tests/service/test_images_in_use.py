@@ -10,8 +10,8 @@ import pytest
 
 from emulator.base.errors import ImageNotAvailable
 from emulator.engines.images import Found
-from emulator.lambdas.environment.images_in_use import ImagesInUse
 from emulator.lambdas.functions.function import Function
+from emulator.lambdas.functions.images_in_use import ImagesInUse
 from emulator.testing.clock import NOON
 from tests.support.builders import Dock, Json, StartDock
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from emulator.testing.waiting import eventually
+from emulator.testing.zips import base64_of
 from tests.support.addresses import own_address
 from tests.support.aws import (
     ARN,
@@ -22,13 +24,7 @@ from tests.support.aws import (
     post,
     refused,
 )
-from tests.support.builders import (
-    Dock,
-    Gate,
-    StartDock,
-    base64_of,
-    eventually,
-)
+from tests.support.builders import Dock, Gate, StartDock
 
 Json = dict[str, Any]
 

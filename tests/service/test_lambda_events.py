@@ -11,6 +11,9 @@ import pytest
 
 from emulator.base.errors import StorageError
 from emulator.testing.clock import ManualClock
+from emulator.testing.fake_runtime import serve
+from emulator.testing.waiting import eventually
+from emulator.testing.zips import base64_of
 from tests.support.aws import (
     ARN,
     NAME,
@@ -20,15 +23,7 @@ from tests.support.aws import (
     hang,
     lambda_client,
 )
-from tests.support.builders import (
-    LIMIT,
-    Dock,
-    Gate,
-    StartDock,
-    base64_of,
-    eventually,
-)
-from tests.support.fake_engine import serve
+from tests.support.builders import LIMIT, Dock, Gate, StartDock
 
 Json = dict[str, Any]
 

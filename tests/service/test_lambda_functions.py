@@ -16,6 +16,9 @@ import pytest
 import requests
 
 from emulator.lambdas.functions.catalog import Catalog
+from emulator.testing.dock import new_function
+from emulator.testing.fake_runtime import serve
+from emulator.testing.zips import base64_of, zip_of
 from tests.support.aws import (
     ARN,
     FUNCTIONS,
@@ -30,13 +33,7 @@ from tests.support.aws import (
     refused,
     zip_function,
 )
-from tests.support.builders import (
-    Dock,
-    base64_of,
-    new_function,
-    zip_of,
-)
-from tests.support.fake_engine import serve
+from tests.support.builders import Dock
 
 Json = dict[str, Any]
 

@@ -15,10 +15,12 @@ import pytest
 import requests
 
 from emulator.base.errors import EngineError
+from emulator.base.timing.limits import Limits
 from emulator.engines.engine import ContainerSpec
 from emulator.lambdas.lifecycle import Move
+from emulator.testing.fake_engine import FakeContainer, FakeEngine
+from emulator.testing.fake_runtime import FakeRuntime
 from tests.support.builders import DATABASE, LIMIT, Dock, Gate, Json, StartDock
-from tests.support.fake_engine import FakeContainer, FakeEngine, Runtime
 
 SIZES = (128, 192, 256, 512, 1024)
 BUDGET = 1536
@@ -112,15 +114,18 @@ def result(call: Future[requests.Response]) -> Any:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_the_budget_is_never_exceeded_whatever_is_called_changed_retired_or_kept_in_stock(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch, engine: Weighing, seed: int
+def test_the_budget_is_never_exceeded_whatever_is_called_changed_retired_or_prewarmed(
+    start_dock: StartDock, engine: Weighing, seed: int
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.pool.prewarmed._CALM", 0.01)
-    monkeypatch.setattr("emulator.lambdas.pool.idle_reaper._ROUND", 0.02)
-    monkeypatch.setattr("emulator.lambdas.pool.pool._SOON", 0.005)
     slow = random.Random(seed)
     engine.pause = lambda: slow.choice((0.0, 0.001, 0.02))
-    dock = start_dock(engine=engine, prewarm=2, memory_budget=BUDGET, direct_concurrency=24)
+    dock = start_dock(
+        limits=Limits(prewarm_calm=0.01, idle_round=0.02, almost_free=0.005),
+        engine=engine,
+        prewarm=2,
+        memory_budget=BUDGET,
+        direct_concurrency=24,
+    )
     names = [f"wood-{number}" for number in range(10)]
     for number, name in enumerate(names):
         dock.deploy(work, name, memoryLimit=SIZES[number % len(SIZES)])
@@ -148,7 +153,7 @@ def test_the_budget_is_never_exceeded_whatever_is_called_changed_retired_or_kept
     assert status(dock)["memory"]["held"] <= BUDGET
 
 
-def work(event: Json, runtime: Runtime) -> None:
+def work(event: Json, runtime: FakeRuntime) -> None:
     match event["data"]["deed"]:
         case "exit":
             runtime.exit(1)
@@ -205,12 +210,14 @@ def test_one_room_is_not_made_twice(start_dock: StartDock, engine: Weighing) -> 
 
 
 def test_who_evicts_does_not_start_in_the_room_that_somebody_else_was_given(
-    start_dock: StartDock, engine: Weighing, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock, engine: Weighing
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.pool.pool._SOON", 3600.0)
-    dock, stay = start_dock(engine=engine, memory_budget=256), Gate()
+    dock, stay = (
+        start_dock(limits=Limits(almost_free=3600.0), engine=engine, memory_budget=256),
+        Gate(),
+    )
 
-    def works_on(event: Json, runtime: Runtime) -> None:
+    def works_on(event: Json, runtime: FakeRuntime) -> None:
         runtime.answer("early")
         stay.pass_(runtime)
 
@@ -221,7 +228,7 @@ def test_who_evicts_does_not_start_in_the_room_that_somebody_else_was_given(
     first = begin(dock, "settling")
     dock.eventually(lambda: "settling" in dock.states())
     second = begin(dock, "settling")  # it waits for that one, which works on
-    dock.eventually(lambda: dock.pool._waiting)
+    dock.eventually(dock.pool.waiting)
 
     third = begin(dock, "third")
 
@@ -232,10 +239,9 @@ def test_who_evicts_does_not_start_in_the_room_that_somebody_else_was_given(
 
 
 def test_what_cannot_be_removed_counts_until_it_is_and_is_told(
-    start_dock: StartDock, engine: Weighing, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock, engine: Weighing
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.pool.removals._PAUSE", 0.05)
-    dock = start_dock(engine=engine, memory_budget=256)
+    dock = start_dock(limits=Limits(removal_retry=0.05), engine=engine, memory_budget=256)
     dock.deploy(lambda *_: "done")
     assert dock.execute().status_code == 200
     engine.fault = "device or resource busy"
@@ -253,11 +259,11 @@ def test_what_cannot_be_removed_counts_until_it_is_and_is_told(
 
 
 def test_another_gives_way_where_what_gave_way_first_cannot_be_removed(
-    start_dock: StartDock, engine: Weighing, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock, engine: Weighing
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.pool.room.STUCK", 0.2)
-    monkeypatch.setattr("emulator.lambdas.pool.idle_reaper._ROUND", 3600.0)
-    dock = start_dock(engine=engine, memory_budget=256)
+    dock = start_dock(
+        limits=Limits(removal_stuck=0.2, idle_round=3600.0), engine=engine, memory_budget=256
+    )
     for name in ("walnut-table", "oak-chair", "elm-desk"):
         dock.deploy(lambda *_: "done", name)
     assert dock.execute("walnut-table").json()["result"] == "done"
@@ -270,10 +276,9 @@ def test_another_gives_way_where_what_gave_way_first_cannot_be_removed(
 
 
 def test_what_is_retired_is_killed_at_once_however_many_wait_to_be_removed(
-    start_dock: StartDock, engine: Weighing, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock, engine: Weighing
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.pool.removals._SIDE_BY_SIDE", 1)
-    dock, gate = start_dock(engine=engine), Gate()
+    dock, gate = start_dock(limits=Limits(removals=1), engine=engine), Gate()
     dock.deploy(lambda _, runtime: gate.pass_(runtime))
     calls = [begin(dock) for _ in range(3)]
     dock.eventually(lambda: gate.waiting == 3)
@@ -290,10 +295,9 @@ def test_what_is_retired_is_killed_at_once_however_many_wait_to_be_removed(
 
 
 def test_the_engine_makes_only_so_many_at_a_time_that_it_can_remove_as_many(
-    start_dock: StartDock, engine: Weighing, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock, engine: Weighing
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.environment.operations._MAKES", 2)
-    dock = start_dock(engine=engine)
+    dock = start_dock(limits=Limits(creations=2), engine=engine)
     engine.starting.clear()
     dock.deploy(lambda *_: "done")
     calls = [begin(dock) for _ in range(6)]
@@ -363,7 +367,7 @@ def test_small_ones_pass_a_large_one_where_they_do_not_hold_it_up(start_dock: St
     long = dock.create_task("long")
     dock.eventually(lambda: gate.waiting)
     large = dock.create_task("large")
-    dock.eventually(lambda: dock.pool._waiting)
+    dock.eventually(dock.pool.waiting)
 
     for _ in range(3):
         assert dock.execute("small").status_code == 200
@@ -380,7 +384,7 @@ def test_the_same_large_function_called_twice_blocks_nobody_else(start_dock: Sta
     dock.deploy(lambda _, runtime: gate.pass_(runtime), "large", memoryLimit=768)
     dock.deploy(lambda *_: "small", "small")
     tasks = [dock.create_task("large") for _ in range(2)]
-    dock.eventually(lambda: gate.waiting and dock.pool._waiting)
+    dock.eventually(lambda: gate.waiting and dock.pool.waiting())
 
     for _ in range(3):
         assert result(begin(dock, "small")) == "small"
@@ -403,7 +407,7 @@ def test_what_starts_for_a_function_that_has_changed_meanwhile_serves_that_call_
     blocker = dock.create_task("blocker")
     dock.eventually(lambda: gate.waiting)
     waiter = dock.create_task("waiter")
-    dock.eventually(lambda: dock.pool._waiting)
+    dock.eventually(dock.pool.waiting)
 
     if change == "update":
         body = {"environmentVariables": {"TURN": {"value": "2"}}}
@@ -420,14 +424,12 @@ def test_what_starts_for_a_function_that_has_changed_meanwhile_serves_that_call_
 
 
 def test_a_stop_does_not_wait_for_what_an_engine_that_hangs_is_making(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock,
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.pool.prewarmed._CALM", 0.0)
-    monkeypatch.setattr("emulator.lambdas.pool.pool._STOP_LIMIT", 0.5)
-    dock = start_dock(prewarm=1)
+    dock = start_dock(limits=Limits(prewarm_calm=0.0, environments_stop=0.5), prewarm=1)
     dock.engine.starting.clear()
     dock.deploy(lambda *_: None)
-    dock.eventually(lambda: dock.pool._stock.slots)
+    dock.eventually(lambda: dock.pool._prewarmed.slots)
     dock.deploy(lambda *_: None, "oak-chair", memoryLimit=256)
     call = begin(dock, "oak-chair")
     dock.eventually(lambda: dock.states() == ["starting"])
@@ -440,7 +442,7 @@ def test_a_stop_does_not_wait_for_what_an_engine_that_hangs_is_making(
     for _ in range(2):  # whoever comes too late finds nothing, and breaks nothing
         dock.pool.retire_idle(0.0)
         dock.pool.freeze_idle(0.0)
-        dock.pool.make_up_stock(0.0)
+        dock.pool.prewarm(0.0)
         dock.pool.stop()
     dock.engine.starting.set()
     assert call.result(LIMIT).status_code == 503
@@ -448,10 +450,9 @@ def test_a_stop_does_not_wait_for_what_an_engine_that_hangs_is_making(
 
 
 def test_a_stop_gives_back_a_task_whose_container_takes_longer_to_be_made(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock,
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.pool.pool._STOP_LIMIT", 0.5)
-    dock = start_dock(stop_grace=0.0)
+    dock = start_dock(limits=Limits(environments_stop=0.5), stop_grace=0.0)
     dock.engine.starting.clear()
     dock.deploy(lambda *_: None)
     task = dock.create_task()
@@ -465,10 +466,9 @@ def test_a_stop_gives_back_a_task_whose_container_takes_longer_to_be_made(
 
 
 def test_a_stop_does_not_wait_for_an_engine_that_does_not_remove(
-    start_dock: StartDock, engine: Weighing, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock, engine: Weighing
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.pool.pool._STOP_LIMIT", 0.5)
-    dock = start_dock(engine=engine)
+    dock = start_dock(limits=Limits(environments_stop=0.5), engine=engine)
     dock.deploy(lambda *_: None)
     assert dock.execute().status_code == 200
     engine.removing.clear()
@@ -481,10 +481,9 @@ def test_a_stop_does_not_wait_for_an_engine_that_does_not_remove(
 
 
 def test_nothing_is_made_for_a_call_that_a_stop_has_ended_before_its_turn(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock,
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.environment.operations._STARTS", 1)
-    dock = start_dock()
+    dock = start_dock(limits=Limits(starts=1))
     dock.engine.starting.clear()
     dock.deploy(lambda *_: None)
     calls = [begin(dock) for _ in range(3)]
@@ -514,7 +513,7 @@ def test_what_is_retired_while_it_is_made_keeps_no_other_from_being_removed(
     dock.eventually(lambda: dock.states() == ["ready"] + ["starting"] * 6)
 
     async def retire() -> None:
-        for environment in list(dock.pool._environments.values()):
+        for environment in list(dock.pool._fleet.values()):
             environment.move(Move.RETIRED)
 
     dock.pool.reactor.run(retire())

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from emulator.base.strict_json import MAX_DEPTH
+from emulator.testing.fake_runtime import FakeRuntime
 from tests.support.aws import NAME, post, refused
 from tests.support.builders import Dock, summary
-from tests.support.fake_engine import Runtime
 
 DEEP = (
     '{"a":' * (MAX_DEPTH - 1) + "1" + "}" * (MAX_DEPTH - 1)
@@ -107,7 +107,7 @@ def test_a_direct_execution_takes_it_and_gives_it_back(dock: Dock) -> None:
 
 
 def test_a_failed_task_that_is_tried_again_has_it(dock: Dock) -> None:
-    def fail(event: Any, runtime: Runtime) -> None:
+    def fail(event: Any, runtime: FakeRuntime) -> None:
         raise ValueError("no")
 
     dock.deploy(fail, retryPolicy={"enabled": True, "errorsToRetry": []})
@@ -160,7 +160,7 @@ def test_an_errors_type_of_any_depth_is_an_error(dock: Dock, levels: int) -> Non
     assert summary(dock.execute(NAME)) == (400, 1406)
 
 
-def keep(runtime: Runtime, seen: list[bytes]) -> None:
+def keep(runtime: FakeRuntime, seen: list[bytes]) -> None:
     """A program that keeps the bytes of the one event that it gets."""
     headers, event = runtime._call("GET", "/invocation/next")
     seen.append(event)
@@ -171,7 +171,7 @@ def keep(runtime: Runtime, seen: list[bytes]) -> None:
 def raw(text: bytes, path: str = "response") -> Any:
     """A program that answers each invocation with these bytes."""
 
-    def program(runtime: Runtime) -> None:
+    def program(runtime: FakeRuntime) -> None:
         while True:
             runtime.next()
             runtime.post(f"/invocation/{runtime.request_id}/{path}", text)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
+from emulator.testing.fake_runtime import FakeRuntime
 from tests.support.builders import Json, StartDock
-from tests.support.fake_engine import Runtime
 
 SIDE_BY_SIDE = 8
 ROUNDS = 3
@@ -18,7 +18,7 @@ def test_lines_of_parallel_tasks_are_complete_in_order_and_in_their_own_logs(
 ) -> None:
     dock, together = start_dock(concurrency=SIDE_BY_SIDE), Barrier(SIDE_BY_SIDE)
 
-    def handler(event: Json, runtime: Runtime) -> None:
+    def handler(event: Json, runtime: FakeRuntime) -> None:
         together.wait(30)
         for number in range(LINES):
             runtime.print(f"{event['id']} {number}")
@@ -44,7 +44,7 @@ def test_lines_of_parallel_executions_can_be_read_once_they_are_answered(
 ) -> None:
     dock = start_dock(direct_concurrency=SIDE_BY_SIDE)
 
-    def handler(event: Json, runtime: Runtime) -> None:
+    def handler(event: Json, runtime: FakeRuntime) -> None:
         runtime.print("\n".join(f"{event['id']} {number}" for number in range(LINES)))
 
     dock.deploy(handler)
@@ -62,7 +62,7 @@ def test_lines_of_tasks_that_take_turns_in_one_environment_stay_apart(
 ) -> None:
     dock = start_dock(memory_budget=128)
 
-    def handler(event: Json, runtime: Runtime) -> None:
+    def handler(event: Json, runtime: FakeRuntime) -> None:
         runtime.print(f"{event['id']} before")
         runtime.answer("done")
         runtime.print(f"{event['id']} after")

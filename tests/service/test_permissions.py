@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from requests_oauthlib import OAuth1
+from werkzeug.routing import Rule
 
 from emulator.base.errors import TaskdockError
-from emulator.base.timing.clock import SystemClock
-from emulator.identity.directory import Directory
-from emulator.store.database import Store
+from emulator.testing.dock import new_function
+from emulator.testing.fake_runtime import serve
 from emulator.web.access import permissions
-from tests.support.builders import Dock, app_of, new_function
-from tests.support.fake_engine import serve
+from emulator.web.app import PublicApplication
+from emulator.web.common.endpoint import DeclaredRule, Endpoint, Gate
+from tests.support.builders import Dock
+from tests.support.endpoints import APPLICATION
 from tests.support.people import Person, administrator, nobody, person, refusal
 
 NO_PERMISSION = (401, 10, "NO_PERMISSION_EXCEPTION")
@@ -102,19 +103,33 @@ def test_the_refusal_names_the_permission_that_is_missing(strict: Dock) -> None:
     assert "VIEW_TASKS" in answer.json()["message"]
 
 
-def test_every_endpoint_of_the_server_is_in_the_table(tmp_path: Path) -> None:
-    store = Store(tmp_path / "taskdock.db")
-    app = app_of(Directory(store=store, clock=SystemClock()))
-
-    for rule in app.url_map.iter_rules():
+def test_every_route_of_the_server_is_declared() -> None:
+    for rule in APPLICATION.url_map.iter_rules():
         for method in rule.methods or ():
-            assert permissions.needed(method, rule.rule)
-    store.close()
+            assert permissions.needed(rule, method)
 
 
-def test_an_endpoint_that_is_not_in_the_table_is_nobodys() -> None:
-    with pytest.raises(TaskdockError, match="POST /tasks/v1/walnuts/"):
-        permissions.needed("POST", "/tasks/v1/walnuts/<name>/")
+def test_a_route_that_is_not_declared_does_not_start() -> None:
+    application = PublicApplication("oak", static_folder=None)
+
+    with pytest.raises(TaskdockError, match="/tasks/v1/walnuts/<name>/"):
+        application.add_url_rule("/tasks/v1/walnuts/<name>/", view_func=dict)
+
+
+def test_a_route_that_is_not_declared_is_nobodys() -> None:
+    rule = Rule("/tasks/v1/walnuts/<name>/", methods=["POST"])
+
+    with pytest.raises(TaskdockError, match="/tasks/v1/walnuts/<name>/"):
+        permissions.needed(rule, "POST")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_head_needs_what_get_does_and_anyone_may_ask_which_methods_there_are(method: str) -> None:
+    declaration = Endpoint("GET", "/walnuts", permission="VIEW_WALNUTS")
+    rule = DeclaredRule("/walnuts", declaration=declaration)
+
+    assert permissions.needed(rule, method) == "VIEW_WALNUTS"
+    assert permissions.needed(rule, "OPTIONS") is Gate.ANYONE
 
 
 def test_a_permission_that_a_role_lost_does_not_count_any_more(strict: Dock) -> None:

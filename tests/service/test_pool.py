@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -14,18 +15,11 @@ from emulator.engines.images import Found
 from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.functions.function import Function
 from emulator.testing.clock import ManualClock
-from tests.support.builders import (
-    LIMIT,
-    Dock,
-    Gate,
-    Json,
-    StartDock,
-    base64_of,
-    new_function,
-    summary,
-    zip_of,
-)
-from tests.support.fake_engine import FakeContainer, FakeEngine, Runtime, serve
+from emulator.testing.dock import new_function
+from emulator.testing.fake_engine import FakeContainer, FakeEngine
+from emulator.testing.fake_runtime import FakeRuntime, serve
+from emulator.testing.zips import base64_of, zip_of
+from tests.support.builders import LIMIT, Dock, Gate, Json, StartDock, summary
 
 # Starting
 
@@ -84,7 +78,7 @@ def test_a_start_that_fails_is_tried_anew_by_the_next_invocation(dock: Dock) -> 
 
 
 def test_one_environment_serves_one_invocation_after_another(dock: Dock) -> None:
-    served: list[Runtime] = []
+    served: list[FakeRuntime] = []
     dock.deploy(lambda event, runtime: served.append(runtime))
 
     for _ in range(5):
@@ -95,10 +89,10 @@ def test_one_environment_serves_one_invocation_after_another(dock: Dock) -> None
 
 
 def test_an_environment_holds_one_invocation_at_a_time(dock: Dock) -> None:
-    holding: set[Runtime] = set()
+    holding: set[FakeRuntime] = set()
     lock = Lock()
 
-    def handler(event: Json, runtime: Runtime) -> Any:
+    def handler(event: Json, runtime: FakeRuntime) -> Any:
         with lock:
             assert runtime not in holding
             holding.add(runtime)
@@ -129,11 +123,11 @@ def test_invocations_side_by_side_each_have_an_environment(dock: Dock) -> None:
 
 
 def test_a_runtime_that_does_not_ask_again_serves_nobody_and_is_removed_in_the_end(
-    dock: Dock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock,
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.invoke.invocation._SETTLE_LIMIT", 0.2)
+    dock = start_dock(limits=Limits(settle=0.2))
 
-    def handler(event: Json, runtime: Runtime) -> None:
+    def handler(event: Json, runtime: FakeRuntime) -> None:
         runtime.answer("done")
         runtime.hang()
 
@@ -245,7 +239,7 @@ def test_an_environment_that_works_is_not_evicted(start_dock: StartDock) -> None
     dock.eventually(lambda: gate.waiting)
 
     waiting = dock.create_task("oak-chair")
-    dock.eventually(lambda: dock.pool._waiting)
+    dock.eventually(dock.pool.waiting)
     alone = len(dock.engine.started)
     gate.open()
 
@@ -293,7 +287,7 @@ def test_where_nobody_set_a_budget_a_function_larger_than_that_runs_alone(
 
     with ThreadPoolExecutor() as executor:
         call = executor.submit(dock.execute, "oak-chair")
-        dock.eventually(lambda: dock.pool._waiting)
+        dock.eventually(dock.pool.waiting)
         gate.open()
 
         assert call.result(LIMIT).json()["result"] == 1
@@ -381,12 +375,9 @@ def test_a_freeze_follows_every_invocation(start_dock: StartDock) -> None:
     assert [verb for verb, _ in engine.calls] == ["freeze", "thaw"] * 2 + ["freeze"]
 
 
-def test_a_call_that_follows_at_once_finds_its_environment_awake(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("emulator.lambdas.pool.pool._LINGER", 3600.0)
+def test_a_call_that_follows_at_once_finds_its_environment_awake(start_dock: StartDock) -> None:
     engine = FakeEngine()
-    dock = start_dock(engine=engine, freeze_after=0.0)
+    dock = start_dock(limits=Limits(linger=3600.0), engine=engine, freeze_after=0.0)
     dock.deploy(lambda event, runtime: "done")
 
     results = [dock.execute().json()["result"] for _ in range(3)]
@@ -551,8 +542,7 @@ def test_an_environment_whose_thaw_breaks_is_replaced(
 def test_slow_pulls_hold_up_no_environment_that_is_there(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.environment.operations._STARTS", 2)
-    dock, pulled = start_dock(freeze_after=0.0), Event()
+    dock, pulled = start_dock(limits=Limits(starts=2), freeze_after=0.0), Event()
     dock.deploy(lambda event, runtime: "done")
     dock.execute()
     dock.eventually(lambda: dock.states() == ["frozen"])
@@ -576,15 +566,13 @@ def test_slow_pulls_hold_up_no_environment_that_is_there(
 
 
 def test_who_waits_for_one_that_works_on_after_its_answer_gets_another(
-    start_dock: StartDock, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock, clock: ManualClock
 ) -> None:
     """Also when a second one has answered by the time that the first one's has run out."""
-    monkeypatch.setattr("emulator.lambdas.pool.pool._SOON", 0.1)
-    monkeypatch.setattr("emulator.lambdas.invoke.invocation._SETTLE_LIMIT", 60.0)
-    dock, over = start_dock(clock=clock), Event()
+    dock, over = start_dock(limits=Limits(almost_free=0.1, settle=60.0), clock=clock), Event()
     answers = {"first": Event(), "second": Event()}
 
-    def handler(event: Json, runtime: Runtime) -> str:
+    def handler(event: Json, runtime: FakeRuntime) -> str:
         if event.get("data"):
             runtime.wait_for(answers[event["data"]["name"]])
             runtime.answer("early")
@@ -598,13 +586,13 @@ def test_who_waits_for_one_that_works_on_after_its_answer_gets_another(
     dock.eventually(lambda: dock.states() == ["busy", "settling"])
     with ThreadPoolExecutor() as executor:
         call = executor.submit(dock.execute)
-        dock.eventually(lambda: dock.pool._waiting)
+        dock.eventually(dock.pool.waiting)
         clock.advance(0.06)
         answers["second"].set()
         dock.eventually(lambda: dock.states() == ["settling", "settling"])
         clock.advance(0.06)
-        looking = dock.pool._waiting._later
-        dock.eventually(lambda: dock.pool._waiting._later is not looking)  # in vain
+        looking = dock.pool._leasing._waiters._later
+        dock.eventually(lambda: dock.pool._leasing._waiters._later is not looking)  # in vain
         clock.advance(0.06)
 
         assert call.result(LIMIT).json()["result"] == "done"
@@ -621,16 +609,16 @@ def _break(*_: object) -> None:
 def test_a_call_at_which_something_breaks_holds_up_no_other(
     dock: Dock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = dock.pool._stock.prepared_for
+    look = dock.pool._prewarmed.slot_for
 
-    def prepared_for(function: Function) -> object:
+    def slot_for(function: Function) -> object:
         if function.name == "walnut-table":
             raise OSError("it broke")
         return look(function)
 
     dock.deploy(lambda *_: "done")
     dock.deploy(lambda *_: "done", "oak-chair")
-    monkeypatch.setattr(dock.pool._stock, "prepared_for", prepared_for)
+    monkeypatch.setattr(dock.pool._prewarmed, "slot_for", slot_for)
 
     broken = dock.execute()
     others = [dock.execute("oak-chair") for _ in range(2)]
@@ -640,3 +628,27 @@ def test_a_call_at_which_something_breaks_holds_up_no_other(
     assert [other.status_code for other in others] == [200, 200]
     assert dock.pool.waiting() == []
     assert [slot.function for slot in dock.pool.snapshot()] == ["oak-chair"]
+
+
+# Its moves
+
+
+def test_every_move_of_an_environment_is_published_with_the_state_before(
+    start_dock: StartDock,
+) -> None:
+    dock = start_dock(freeze_after=0.0)
+    dock.deploy(lambda event, runtime: "done")
+
+    dock.execute()
+    dock.eventually(lambda: dock.states() == ["frozen"])
+    dock.execute()
+    dock.eventually(lambda: dock.states() == ["frozen"])
+    dock.pool.retire_idle(0.0)
+    dock.eventually(lambda: dock.states() == [])
+
+    moves = [facts for name, facts in dock.notices if name == "environment_moved"]
+    assert {(move["function"], len(move["id"])) for move in moves} == {("walnut-table", 32)}
+    assert len({move["id"] for move in moves}) == 1
+    call = ["busy", "settling", "ready", "frozen"]
+    states = ["starting", "ready", *call, *call, "retiring", "gone"]
+    assert [(move["from"].value, move["to"].value) for move in moves] == [*pairwise(states)]

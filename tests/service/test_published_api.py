@@ -24,9 +24,10 @@ from requests import Response
 from emulator.base import ids
 from emulator.base.timing.clock import to_iso
 from emulator.lambdas.functions import runtimes
+from emulator.testing.dock import new_function
+from emulator.testing.fake_runtime import FakeRuntime
 from tests.service.conftest import StopLater
-from tests.support.builders import Dock, Gate, Json, new_function
-from tests.support.fake_engine import Runtime
+from tests.support.builders import Dock, Gate, Json
 
 PUBLISHED: Json = json.loads((Path(__file__).parents[1] / "data/tasks-1.4.0.json").read_text())
 
@@ -137,11 +138,11 @@ def given_in(value: Any) -> set[str]:
 # A server on which everything has happened that an answer can show
 
 
-def fall(event: Any, runtime: Runtime) -> None:
+def fall(event: Any, runtime: FakeRuntime) -> None:
     raise ValueError("it fell")
 
 
-def answer(event: Any, runtime: Runtime) -> Any:
+def answer(event: Any, runtime: FakeRuntime) -> Any:
     return {"statusCode": 200, "body": "oak"}
 
 

@@ -61,7 +61,7 @@ def in_all(queue: Queue) -> int | None:
 
 def task(start: datetime, priority: int = 0) -> Task:
     return new_task(
-        id=ids.object_id(),
+        id=ids.object_id(NOON),
         function_name="walnut-table",
         data={"legs": 4},
         priority=priority,

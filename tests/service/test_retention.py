@@ -18,18 +18,11 @@ from emulator.tasks.retention import retained
 from emulator.tasks.retention.retained import KINDS, Kind
 from emulator.tasks.retention.retention import Retention
 from emulator.testing.clock import NOON, ManualClock
+from emulator.testing.fake_runtime import FakeRuntime
+from emulator.testing.waiting import eventually
+from emulator.testing.zips import base64_of, zip_of
 from tests.support.aws import NAME, echo, facts, lambda_client
-from tests.support.builders import (
-    Dock,
-    Gate,
-    Json,
-    StartDock,
-    base64_of,
-    eventually,
-    summary,
-    zip_of,
-)
-from tests.support.fake_engine import Runtime
+from tests.support.builders import Dock, Gate, Json, StartDock, summary
 
 DAY = 24 * 60 * 60.0  # seconds
 OWNED = ("task", "task_tag", "api_request", "invocation", "task_log", "event")
@@ -65,12 +58,12 @@ def known(dock: Dock, task_id: str) -> bool:
     return bool(response.json()["data"])
 
 
-def print_and_answer(event: Any, runtime: Runtime) -> Json:
+def print_and_answer(event: Any, runtime: FakeRuntime) -> Json:
     runtime.print("sawdust")
     return {"statusCode": 200}
 
 
-def splinter(event: Any, runtime: Runtime) -> None:
+def splinter(event: Any, runtime: FakeRuntime) -> None:
     raise ValueError("in the thumb")
 
 
@@ -165,7 +158,7 @@ def test_the_attempts_before_a_task_go_with_it_and_not_earlier(timed_dock: Dock)
     dock, gate = timed_dock, Gate()
     failed = threading.Event()
 
-    def once(event: Any, runtime: Runtime) -> None:
+    def once(event: Any, runtime: FakeRuntime) -> None:
         if not failed.is_set():
             failed.set()
             raise ValueError("in the thumb")
@@ -325,7 +318,7 @@ def test_an_invocation_that_may_still_run_stays_as_long_as_a_function_may_run(
 def test_a_piece_is_short_and_a_long_log_takes_many(timed_dock: Dock) -> None:
     dock = timed_dock
 
-    def talk(event: Any, runtime: Runtime) -> None:
+    def talk(event: Any, runtime: FakeRuntime) -> None:
         for number in range(3000):
             runtime.print(str(number))
 
@@ -369,7 +362,7 @@ def test_lines_that_a_crash_has_left_without_their_owner_go_too(
 def deploy_talker(dock: Dock, gate: Gate) -> None:
     """An API function that prints a line, and then waits."""
 
-    def talk(event: Any, runtime: Runtime) -> Json:
+    def talk(event: Any, runtime: FakeRuntime) -> Json:
         runtime.print("sawdust")
         gate.pass_(runtime)
         return {"statusCode": 200}

@@ -9,8 +9,8 @@ import pytest
 
 from emulator.base.timing.clock import to_iso
 from emulator.testing.clock import NOON, ManualClock
+from emulator.testing.fake_runtime import FakeRuntime
 from tests.support.builders import Dock, Json
-from tests.support.fake_engine import Runtime
 
 ALWAYS = {"enabled": True}
 
@@ -19,7 +19,7 @@ class Splinter(Exception):
     """An error with a memorable name."""
 
 
-def splinter(event: Any, runtime: Runtime) -> None:
+def splinter(event: Any, runtime: FakeRuntime) -> None:
     raise Splinter("in the thumb")
 
 
@@ -89,7 +89,7 @@ def test_three_retries_follow_after_2_5_and_10_seconds_and_then_the_task_fails(
 def test_the_delay_is_counted_from_the_failure_and_not_from_the_tasks_start(
     timed_dock: Dock, clock: ManualClock
 ) -> None:
-    def handler(event: Json, runtime: Runtime) -> None:
+    def handler(event: Json, runtime: FakeRuntime) -> None:
         clock.advance(60)
         raise Splinter
 
@@ -116,7 +116,7 @@ def test_each_retry_lists_all_the_earlier_tasks(timed_dock: Dock) -> None:
 def test_a_retry_has_the_properties_of_the_first_task(timed_dock: Dock) -> None:
     events: list[Json] = []
 
-    def handler(event: Json, runtime: Runtime) -> None:
+    def handler(event: Json, runtime: FakeRuntime) -> None:
         events.append(event)
         raise Splinter
 
@@ -149,7 +149,7 @@ def test_a_retry_does_not_start_before_its_time(timed_dock: Dock) -> None:
 
 
 def test_a_retry_that_succeeds_is_complete(timed_dock: Dock) -> None:
-    def handler(event: Json, runtime: Runtime) -> None:
+    def handler(event: Json, runtime: FakeRuntime) -> None:
         if "retryForTaskIds" not in event:
             raise Splinter
 
@@ -173,7 +173,7 @@ def test_a_waiting_retry_can_be_canceled(timed_dock: Dock) -> None:
 
 
 def test_each_attempt_has_its_own_log(timed_dock: Dock) -> None:
-    def handler(event: Json, runtime: Runtime) -> None:
+    def handler(event: Json, runtime: FakeRuntime) -> None:
         runtime.print(f"attempt {len(event.get('retryForTaskIds', []))}")
         raise Splinter
 

@@ -18,10 +18,11 @@ from emulator.identity.directory import ADMINISTRATOR, FUNCTIONS
 from emulator.identity.tokens import Tokens
 from emulator.store.database import Store
 from emulator.testing.clock import NOON, ManualClock
+from emulator.testing.dock import new_function
+from emulator.testing.fake_runtime import serve
 from emulator.web.access.oauth1 import Signer, Verifier
 from tests.service.conftest import StartDock
-from tests.support.builders import Dock, new_function
-from tests.support.fake_engine import serve
+from tests.support.builders import Dock
 from tests.support.people import Bearer, Person, administrator, nobody, refusal, replaying
 
 ME = "/users/v1/me"

@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 import requests
 
+from emulator.base.timing.limits import Limits
 from emulator.base.timing.reactor import Reactor
-from tests.support.builders import Dock, Json, StartDock, new_function
-from tests.support.fake_engine import Runtime
+from emulator.testing.dock import new_function
+from emulator.testing.fake_runtime import FakeRuntime
+from tests.support.builders import Dock, Json, StartDock
 
 CALLERS = 16
 CALLS = 12  # of each
@@ -34,7 +36,7 @@ def broken(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
     assert not found
 
 
-def handler(event: Json, runtime: Runtime) -> Any:
+def handler(event: Json, runtime: FakeRuntime) -> Any:
     event = event.get("data", event)
     match event["deed"]:
         case "fail":
@@ -101,12 +103,15 @@ def change(dock: Dock, chance: random.Random, number: int) -> None:
 
 @pytest.mark.parametrize("seed", [1])
 def test_in_a_storm_everyone_is_answered_and_nothing_is_held_afterwards(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch, broken: list[str], seed: int
+    start_dock: StartDock, broken: list[str], seed: int
 ) -> None:
-    monkeypatch.setattr("emulator.lambdas.pool.prewarmed._CALM", 0.02)
-    monkeypatch.setattr("emulator.lambdas.pool.idle_reaper._ROUND", 0.05)
-    monkeypatch.setattr("emulator.lambdas.invoke.invocation._SETTLE_LIMIT", 0.05)
-    dock = start_dock(prewarm=2, memory_budget=1024, direct_concurrency=48, concurrency=16)
+    dock = start_dock(
+        limits=Limits(prewarm_calm=0.02, idle_round=0.05, settle=0.05),
+        prewarm=2,
+        memory_budget=1024,
+        direct_concurrency=48,
+        concurrency=16,
+    )
     for number, name in enumerate(FUNCTIONS):
         dock.deploy(handler, name, memoryLimit=(128, 256)[number % 2])
         dock.shorten(name, time_limit=1)
@@ -134,9 +139,9 @@ def test_in_a_storm_everyone_is_answered_and_nothing_is_held_afterwards(
     dock.eventually(lambda: not dock.emulator.tasks.dispatcher.is_busy)
     pool, reactor = dock.pool, dock.emulator.foundation.reactor
     dock.eventually(lambda: all(slot.idle for slot in pool.snapshot()))
-    assert not pool._waiting
-    assert not pool._assigned
-    assert all(not each.starting for each in pool._stock._demands.values())
+    assert not pool.waiting()
+    assert not pool._starts._containers
+    assert all(not each.starting for each in pool._prewarmed._plan._demands.values())
     dock.eventually(lambda: known(dock) == set(dock.engine.containers))
     dock.eventually(lambda: not reactor._tasks)
     dock.eventually(lambda: reactor.run(tasks(reactor)) == 0)
@@ -147,14 +152,14 @@ def test_in_a_storm_everyone_is_answered_and_nothing_is_held_afterwards(
 
 
 def known(dock: Dock) -> set[str]:
-    """The containers that the pool and its stock know of, once nothing is being made."""
+    """The containers that the pool knows of, prewarmed ones too, once nothing is being made."""
     pool = dock.pool
-    filling = pool._stock._filling
+    filling = pool._prewarmed._filling
     if filling is not None and not filling.done():
         return set()
-    environments = [each._container for each in list(pool._environments.values())]
-    prepared = [each.container for each in list(pool._stock._prepared.values())]
-    return {each.id for each in [*environments, *prepared] if each is not None}  # type: ignore[attr-defined]
+    environments = [each.container for each in list(pool._fleet.values())]
+    prewarmed = [each.container for each in list(pool._prewarmed._ready.values())]
+    return {each.id for each in [*environments, *prewarmed] if each is not None and each.id}
 
 
 async def held(dock: Dock) -> int:

@@ -14,9 +14,11 @@ import pytest
 
 from emulator.base.timing.limits import Limits
 from emulator.lambdas.outcome import Answer
+from emulator.testing.fake_engine import FakeContainer
+from emulator.testing.fake_runtime import serve
+from emulator.testing.zips import zip_of
 from emulator.web.http.connection_limit import A_FEW, MAX_CONNECTIONS, Peer
-from tests.support.builders import Dock, Gate, StartDock, zip_of
-from tests.support.fake_engine import FakeContainer, serve
+from tests.support.builders import Dock, Gate, StartDock
 from tests.support.wire import API, OK, Wire, invocations
 
 RUNTIME_API, TASK_SERVICE = "127.0.0.1:9001", "localhost:9002"  # as containers have them

@@ -11,8 +11,8 @@ import pytest
 
 from emulator.base.timing.clock import to_iso
 from emulator.testing.clock import NOON, ManualClock
+from emulator.testing.fake_runtime import FakeRuntime
 from tests.support.builders import Dock, Gate, Json, StartDock, summary
-from tests.support.fake_engine import Runtime
 
 UNKNOWN = "0123456789abcdef01234567"
 
@@ -250,7 +250,7 @@ def test_logs_give_100_lines_unless_told_in_the_order_of_printing(dock: Dock) ->
 
 
 def test_logs_can_begin_at_a_time(dock: Dock) -> None:
-    def handler(event: Any, runtime: Runtime) -> None:
+    def handler(event: Any, runtime: FakeRuntime) -> None:
         for number in range(5):
             runtime.print(f"line {number}")
             threading.Event().wait(0.01)
@@ -270,7 +270,7 @@ def test_logs_can_begin_at_a_time(dock: Dock) -> None:
 def test_a_line_can_be_read_while_its_task_still_runs(dock: Dock) -> None:
     gate = Gate()
 
-    def handler(event: Any, runtime: Runtime) -> None:
+    def handler(event: Any, runtime: FakeRuntime) -> None:
         runtime.print("sawing")
         gate.pass_(runtime)
 
@@ -342,7 +342,7 @@ def test_behind_one_place_tasks_start_by_priority_then_start_time_then_creation(
 ) -> None:
     dock, gate, order = start_dock(clock=clock, concurrency=1), Gate(), []
 
-    def handler(event: Any, runtime: Runtime) -> None:
+    def handler(event: Any, runtime: FakeRuntime) -> None:
         order.append(event["data"]["name"])
         gate.pass_(runtime)
 
@@ -382,7 +382,7 @@ def test_no_more_tasks_run_side_by_side_than_there_are_places(start_dock: StartD
 
 
 def test_an_error_of_the_function_fails_its_task_with_its_type_and_message(dock: Dock) -> None:
-    def handler(event: Any, runtime: Runtime) -> None:
+    def handler(event: Any, runtime: FakeRuntime) -> None:
         raise ValueError("a table with three legs")
 
     dock.deploy(handler)

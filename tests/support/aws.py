@@ -13,7 +13,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from emulator.base.timing.clock import to_iso
-from tests.support.builders import Dock, zip_of
+from emulator.testing.zips import zip_of
+from tests.support.builders import Dock
 
 Json = dict[str, Any]
 

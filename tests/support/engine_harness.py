@@ -24,8 +24,9 @@ from emulator.engines.ending import ProgramExit
 from emulator.engines.engine import Container, ContainerSpec, Engine, Program
 from emulator.engines.launcher.acceptor import CallLimits
 from emulator.engines.linux.scratch_disk import Scratch
-from tests.support.builders import eventually
-from tests.support.fake_engine import FakeEngine, FakeProgram, Runtime
+from emulator.testing.fake_engine import FakeEngine
+from emulator.testing.fake_runtime import FakeProgram, FakeRuntime
+from emulator.testing.waiting import eventually
 
 LABEL = "dev.taskdock.test"
 CODE = "/var/task"
@@ -101,7 +102,7 @@ class Recorder:
         eventually(lambda: len(self.of("flushed")) >= count, LIMIT, self._state)
 
     def await_line(self, line: str) -> None:
-        eventually(lambda: line in self.lines, LIMIT, self._state)
+        eventually(lambda: line in self.lines, within=LIMIT, state=self._state)
 
     def _state(self) -> object:
         return self.told[-20:]
@@ -356,7 +357,7 @@ def run(
 # Behaviours
 
 
-def _ring(runtime: Runtime) -> None:
+def _ring(runtime: FakeRuntime) -> None:
     with runtime.connect(f"127.0.0.1:{BELL}") as line:
         line.sendall(b"?")
         line.recv(1)
@@ -367,7 +368,7 @@ def prints(lines: Iterable[str], last: str = "", *, ring: bool = False, code: in
     """Prints lines, a last one without its end, rings if it is asked to, and exits."""
     text = "".join(f"{line}\n" for line in lines) + last
 
-    def program(runtime: Runtime) -> None:
+    def program(runtime: FakeRuntime) -> None:
         runtime.print(text, end="")
         if ring:
             _ring(runtime)
@@ -379,7 +380,7 @@ def prints(lines: Iterable[str], last: str = "", *, ring: bool = False, code: in
 
 
 def prints_many(count: int) -> Behaviour:
-    def program(runtime: Runtime) -> None:
+    def program(runtime: FakeRuntime) -> None:
         for number in range(count):
             runtime.print(f"line {number}")
 
@@ -396,7 +397,7 @@ def prints_long(length: int) -> Behaviour:
 def shows(variable: str, file: str) -> Behaviour:
     """Prints a variable, and a file of its code."""
 
-    def program(runtime: Runtime) -> None:
+    def program(runtime: FakeRuntime) -> None:
         code = runtime.spec.source_of(CODE)
         assert code is not None
         runtime.print(runtime.program.environment[variable])
@@ -407,8 +408,21 @@ def shows(variable: str, file: str) -> Behaviour:
     )
 
 
+def reads(*places: tuple[str, str]) -> Behaviour:
+    """Prints files: each is a mount's target and a name in it."""
+
+    def program(runtime: FakeRuntime) -> None:
+        for target, name in places:
+            folder = runtime.spec.source_of(target)
+            assert folder is not None
+            runtime.print((folder / name).read_text(), end="")
+
+    paths = [f"{target}/{name}" for target, name in places]
+    return Behaviour(f"for path in {paths}: print(open(path).read(), end='')", program)
+
+
 def rings_twice(between: str) -> Behaviour:
-    def program(runtime: Runtime) -> None:
+    def program(runtime: FakeRuntime) -> None:
         runtime.print("before")
         _ring(runtime)
         runtime.print(between)
@@ -420,23 +434,23 @@ def rings_twice(between: str) -> Behaviour:
     )
 
 
-def _count(runtime: Runtime) -> None:
+def _count(runtime: FakeRuntime) -> None:
     runtime.print(f"run {runtime.turn}")
     runtime.exit(runtime.turn)
 
 
-def _exhaust_once(runtime: Runtime) -> None:
+def _exhaust_once(runtime: FakeRuntime) -> None:
     if runtime.turn == 1:
         runtime.exhaust_memory()
     runtime.exit(3)
 
 
-def _exhaust(runtime: Runtime) -> None:
+def _exhaust(runtime: FakeRuntime) -> None:
     runtime.print("eating")
     runtime.exhaust_memory()
 
 
-def _hang(runtime: Runtime) -> None:
+def _hang(runtime: FakeRuntime) -> None:
     runtime.print("hanging")
     runtime.hang()
 

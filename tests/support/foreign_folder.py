@@ -12,8 +12,7 @@ from emulator.base.errors import ForeignFile
 from emulator.base.files.own_folder import check
 from emulator.base.settings import Settings
 from emulator.server.app import Emulator
-from tests.support.builders import Dock
-from tests.support.fake_engine import FakeEngine
+from emulator.testing.fake_engine import FakeEngine, fake_image_of
 
 PRECIOUS = "the developer's own\n"
 DIGEST = "a" * 64
@@ -29,7 +28,7 @@ def start(data: Path) -> None:
 
 def emulator(data: Path) -> Emulator:
     """One that has the folder, and does not serve yet."""
-    return Emulator(Settings(port=0, data_dir=data), engine=FakeEngine(), image_of=Dock._image_of)
+    return Emulator(Settings(port=0, data_dir=data), engine=FakeEngine(), image_of=fake_image_of)
 
 
 def refusal(data: Path) -> str:

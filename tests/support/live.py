@@ -2,59 +2,35 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import io
 import os
 import re
 import signal
 import subprocess
 import sys
 import threading
-import time
-import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import docker
 import requests
 
 from emulator.base.files.data_folder import label_of
 from emulator.lambdas.environment.spec import LABEL
+from emulator.testing.task_client import TaskClient
+from emulator.testing.zips import zip_of
 from tests.support.answers import watched
-
-Json = dict[str, Any]
-Found = TypeVar("Found")
 
 REPOSITORY = Path(__file__).parents[2]
 COMMAND = (sys.executable, str(REPOSITORY / "cli.py"))
 FUNCTIONS = REPOSITORY / "tests" / "acceptance" / "functions"
-NO_LINE_YET = ("NO_TASK_LOGS_FOUND", "ILLEGAL_STATE_EXCEPTION")  # the second of one that is new
-ENDED = ("complete", "failed", "retried", "canceled")
 
 _URL_LINE = re.compile(r"Task Service\s+(http://\S+)")
 _SECONDS_TO_START = 60
 _SECONDS_TO_STOP = 40
 _SECONDS_TO_ANSWER = 120
 _SECONDS_TO_BUILD = 800
-_PAUSE = 0.05
-
-
-def eventually(
-    condition: Callable[[], Found],
-    what: str,
-    *,
-    within: float = 60,
-    state: Callable[[], object] = lambda: "",
-) -> Found:
-    """The first true value of `condition`; when `within` seconds bring none, it fails and shows
-    `state`."""
-    deadline = time.monotonic() + within
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {within} s: {what} {state()}".rstrip()
-        time.sleep(_PAUSE)
-    return found
 
 
 def source(folder: str) -> dict[str, str]:
@@ -72,101 +48,11 @@ def ask(method: str, url: str, **options: Any) -> requests.Response:
         return watched(session.request(method, url, **options))
 
 
-class TaskService:
-    """Plain HTTP calls to /tasks/v1, and the waiting that goes with them."""
+class TaskService(TaskClient):
+    """Whoever ignores a refusal of it fails the test."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
-        self._session = requests.Session()
-        self._session.trust_env = False
-
-    def close(self) -> None:
-        self._session.close()
-
-    def call(self, method: str, path: str, body: Json | None = None) -> requests.Response:
-        """`path` follows /tasks/v1."""
-        url = f"{self.url}/tasks/v1{path}"
-        return watched(self._session.request(method, url, json=body, timeout=_SECONDS_TO_ANSWER))
-
-    def get(self, path: str) -> Json:
-        return _accepted(self.call("GET", path))
-
-    def post(self, path: str, body: Json | None = None) -> Json:
-        return _accepted(self.call("POST", path, body))
-
-    def deploy(
-        self,
-        name: str,
-        files: Mapping[str, str],
-        *,
-        runtime: str = "python3.11",
-        entry_point: str = "main.handler",
-        **properties: Any,
-    ) -> str:
-        """Makes a function of these files and returns its name."""
-        function = {
-            "name": name,
-            "runtime": runtime,
-            "entryPoint": entry_point,
-            "code": base64.b64encode(zipped(files)).decode(),
-        }
-        self.post("/functions/", function | properties)
-        return name
-
-    def execute(self, name: str, data: Json | None = None) -> Json:
-        """The answer to a direct execution, be it a task with its result or an error."""
-        answer: Json = self.call("POST", f"/functions/{name}/execute", {"data": data or {}}).json()
-        return answer
-
-    def warm_up(self, name: str, data: Json | None = None) -> None:
-        """Executes it, which has to go well, so that an environment is there."""
-        task = self.execute(name, data)
-        assert task.get("status") == "complete", task
-
-    def create(self, name: str, data: Json | None = None, **properties: Any) -> str:
-        """Queues a task and returns its id."""
-        task = self.post("/", {"functionName": name, "data": data or {}, **properties})
-        return str(task["id"])
-
-    def task(self, task_id: str) -> Json:
-        found: list[Json] = self.get(f"/?eq(id,{task_id})")["data"]
-        assert len(found) == 1, f"{len(found)} tasks have the id {task_id}"
-        return found[0]
-
-    def tasks(self, rql: str = "") -> list[Json]:
-        found: list[Json] = self.get(f"/?limit(50)&{rql}".rstrip("&"))["data"]
-        return found
-
-    def reach(self, task_id: str, *statuses: str, within: float = 60) -> Json:
-        """Waits until the task has one of these statuses, and returns it."""
-
-        def reached() -> Json | None:
-            task = self.task(task_id)
-            ended_otherwise = task["status"] in ENDED and task["status"] not in statuses
-            assert not ended_otherwise, f"{task}\nits log: {self.log(task_id)}"
-            return task if task["status"] in statuses else None
-
-        reached_task = eventually(reached, f"{task_id} {' or '.join(statuses)}", within=within)
-        assert reached_task is not None
-        return reached_task
-
-    def finish(self, task_ids: Iterable[str], *, within: float = 60) -> list[Json]:
-        """Waits until all of them have ended, whichever way."""
-        return [self.reach(task_id, *ENDED, within=within) for task_id in task_ids]
-
-    def log(self, task_id: str) -> list[str]:
-        """Messages of its log lines but for INIT_START; none when there is no line yet."""
-        return [line for line in self.whole_log(task_id) if not line.startswith("INIT_START ")]
-
-    def whole_log(self, task_id: str) -> list[str]:
-        messages: list[str] = []
-        while True:
-            answer = self.call("GET", f"/{task_id}/logs?limit(100,{len(messages)})")
-            has_none = answer.status_code == 400 and answer.json()["name"] in NO_LINE_YET
-            page = [] if has_none else _accepted(answer)["data"]
-            messages += [line["message"] for line in page]
-            if len(page) < 100:
-                return messages
+        super().__init__(url, seen=watched)
 
 
 class LiveServer:
@@ -330,20 +216,7 @@ def make_images(*runtimes: str) -> None:
 
 def zipped(files: Mapping[str, str | bytes], mode: int = 0o755) -> bytes:
     """A zip of these files, every one of them executable unless `mode` says otherwise."""
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w") as archive:
-        for name, content in files.items():
-            entry = zipfile.ZipInfo(name)
-            entry.create_system = 3  # Unix: without it the mode means nothing
-            entry.external_attr = (0o100000 | mode) << 16
-            archive.writestr(entry, content)
-    return target.getvalue()
-
-
-def _accepted(answer: requests.Response) -> Json:
-    assert answer.ok, f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text}"
-    accepted: Json = answer.json()
-    return accepted
+    return zip_of(files, mode)
 
 
 def _environment() -> dict[str, str]:

@@ -6,12 +6,18 @@ A whole server runs, so that the same functions can be called through the Task S
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from emulator.base import ids
+from emulator.base.settings import Settings
 from emulator.base.timing.clock import SystemClock
+from emulator.engines.docker.client import connect
+from emulator.engines.docker.engine import DockerEngine
+from emulator.engines.docker.locate import find_engine
 from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.functions import runtimes
 from emulator.lambdas.functions.function import Function
@@ -20,7 +26,9 @@ from emulator.lambdas.invoke.invoker import Invoker
 from emulator.lambdas.lifecycle import State
 from emulator.lambdas.outcome import Answer, Failure, Outcome
 from emulator.server.app import Emulator
-from tests.support.live import TaskService, eventually, zipped
+from emulator.testing.running import running
+from emulator.testing.waiting import eventually
+from tests.support.live import TaskService, zipped
 
 _PATIENCE = 60.0  # seconds
 
@@ -153,7 +161,7 @@ class Deployed:
     @property
     def environments(self) -> list[Environment]:
         """All that it has now."""
-        environments = list(self._emulator.pool._environments.values())
+        environments = list(self._emulator.pool._fleet.values())
         return [e for e in environments if e.function.name == self.name]
 
     @property
@@ -169,8 +177,8 @@ class Deployed:
     @property
     def container(self) -> str:
         """The id of its only container."""
-        container = self.environment._container
-        assert container is not None
+        container = self.environment.container
+        assert container.id
         return container.id
 
     def await_end(self) -> None:
@@ -195,6 +203,21 @@ class LiveDock:
         self.emulator = emulator
         self.service = TaskService(emulator.url)
         self._doers: dict[str, Deployed] = {}
+
+    @classmethod
+    @contextmanager
+    def serving(cls, settings: Settings, **parts: Any) -> Iterator[LiveDock]:
+        """One on this machine's engine, without what `taskdock serve` adds: no reaper of what a
+        crash leaves, no disks of limited size. `settings` have their data folder; `parts` are
+        those of `running`."""
+        doors = settings.data_dir / "doors"
+        engine = DockerEngine(connect(find_engine(os.environ)), doors)
+        with running(settings, engine=engine, **parts) as dock:
+            live = cls(dock.emulator)
+            try:
+                yield live
+            finally:
+                live.service.close()
 
     def deploy(
         self, runtime: str, code: str | Mapping[str, str], entry_point: str = "", **fields: Any

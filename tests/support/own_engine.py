@@ -25,8 +25,9 @@ from types import TracebackType
 import docker
 
 from emulator.engines.docker.locate import ping
+from emulator.testing.waiting import eventually
 from tests.support import another_user, engine_init
-from tests.support.live import REPOSITORY, eventually
+from tests.support.live import REPOSITORY
 
 SECONDS_TO_START = 60.0
 

@@ -26,7 +26,8 @@ from typing import Any
 import requests
 
 from emulator.engines.docker.locate import ping
-from tests.support.live import REPOSITORY, eventually
+from emulator.testing.waiting import eventually
+from tests.support.live import REPOSITORY
 
 Json = dict[str, Any]
 

@@ -18,8 +18,8 @@ from emulator.engines.ending import ProgramExit
 from emulator.lambdas.invoke.invocation import Call
 from emulator.lambdas.invoke.invoker import Invoker
 from emulator.lambdas.outcome import Outcome
+from emulator.testing.fake_runtime import FakeProgram, FakeRuntime
 from tests.support.builders import Dock
-from tests.support.fake_engine import FakeProgram, Runtime
 
 API = "/2018-06-01/runtime"
 LIMIT = 30.0  # seconds that anything here may take
@@ -105,7 +105,7 @@ class Invocation:
         """What runtimes do that are started after the first."""
         self._dock = dock
         self._executor = executor
-        self._runtimes: queue.Queue[Runtime] = queue.Queue()
+        self._runtimes: queue.Queue[FakeRuntime] = queue.Queue()
         self._wires: list[Wire] = []
         self._invoker = Invoker(
             pool=dock.pool, watch=dock.emulator.lambdas.watch, clock=SystemClock()
@@ -125,11 +125,11 @@ class Invocation:
             call=call,
         )
 
-    def runtime(self) -> Runtime:
+    def runtime(self) -> FakeRuntime:
         """The next one that is started."""
         return self._runtimes.get(timeout=LIMIT)
 
-    def connect(self, runtime: Runtime) -> Wire:
+    def connect(self, runtime: FakeRuntime) -> Wire:
         """A connection of `runtime` to the Runtime API."""
         address = runtime.program.environment["AWS_LAMBDA_RUNTIME_API"]
         self._wires.append(Wire(runtime.connect(address), address))
@@ -144,7 +144,7 @@ class Invocation:
                 if container.runtime.program.environment["AWS_LAMBDA_FUNCTION_NAME"] == self.name:
                     container.runtime.finish(ProgramExit(code=0))
 
-    def _program(self, runtime: Runtime) -> None:
+    def _program(self, runtime: FakeRuntime) -> None:
         if self.later is not None:
             self.later(runtime)
         self._runtimes.put(runtime)

@@ -8,8 +8,9 @@ import zipfile
 import pytest
 
 from emulator.base.errors import BadFunctionCode
-from emulator.lambdas.functions import code, unzip
+from emulator.lambdas.functions import code
 from emulator.lambdas.functions.code import CodeStore
+from emulator.lambdas.functions.zips.zip_limits import MAX_UNZIPPED, ZipLimits
 from tests.support.zips import zipped
 
 FILE = stat.S_IFREG | 0o644
@@ -34,8 +35,8 @@ def test_the_same_zip_is_unpacked_once(store, monkeypatch):
 def test_of_two_that_unpack_the_same_zip_at_once_either_may_be_faster(store, tmp_path, monkeypatch):
     unpack = code.unpack
 
-    def unpack_second(archive, folder, go_on):
-        unpack(archive, folder, go_on)
+    def unpack_second(archive, folder, *rest):
+        unpack(archive, folder, *rest)
         monkeypatch.setattr(code, "unpack", unpack)
         CodeStore(tmp_path / "code").add(archive)
 
@@ -131,8 +132,8 @@ def test_a_path_may_be_as_long_as_this(store):
     assert (folder / path_of(1024)).read_text() == "x"
 
 
-def test_a_zip_makes_so_many_files_and_folders_and_no_more(store, monkeypatch):
-    monkeypatch.setattr(unzip, "MAX_ENTRIES", 3)
+def test_a_zip_makes_so_many_files_and_folders_and_no_more(tmp_path):
+    store = CodeStore(tmp_path / "code", zip_limits=ZipLimits(entries=3))
     entries = [(f"{number}.py", "", FILE) for number in range(4)]
 
     store.add(zipped(*entries[:3]))
@@ -142,8 +143,8 @@ def test_a_zip_makes_so_many_files_and_folders_and_no_more(store, monkeypatch):
             store.add(zipped(*too_many))
 
 
-def test_code_has_so_many_bytes_in_all_and_no_more(store, monkeypatch):
-    monkeypatch.setattr(unzip, "MAX_UNZIPPED", 2_000_000)
+def test_code_has_so_many_bytes_in_all_and_no_more(tmp_path):
+    store = CodeStore(tmp_path / "code", zip_limits=ZipLimits(unzipped=2_000_000))
     halves = [("a", b"\0" * 1_000_000, FILE), ("b", b"\0" * 1_000_000, FILE)]
 
     store.add(zipped(*halves))
@@ -154,7 +155,7 @@ def test_code_has_so_many_bytes_in_all_and_no_more(store, monkeypatch):
 def test_the_limits_are_awss_and_the_services():
     assert code.MAX_ZIPPED == 10 * 1024 * 1024
     assert code.MAX_ZIPPED_BY_AWS == 50 * 1024 * 1024
-    assert unzip.MAX_UNZIPPED == 250 * 1024 * 1024
+    assert ZipLimits().unzipped == MAX_UNZIPPED == 250 * 1024 * 1024
 
 
 def test_base64_of_too_much_is_refused_before_it_is_read():

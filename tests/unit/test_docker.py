@@ -35,7 +35,7 @@ from emulator.engines.launcher.door import Door
 from emulator.engines.launcher.doors import Doors
 from emulator.engines.linux.disks import REST
 from emulator.testing.clock import ManualClock
-from tests.support.builders import eventually
+from emulator.testing.waiting import eventually
 
 _FOLDER = Path(__file__).parents[1] / "data" / "engines"
 HELLO = b"H\0\0\0\x04\0\0\0\x01\0\0\0"

@@ -16,7 +16,7 @@ import requests
 
 from emulator.base.errors import NotReachable, StartFailed
 from emulator.base.settings import Settings
-from emulator.engines.docker.facts import EngineFacts, Kind
+from emulator.engines.docker.facts import EngineFacts, EngineKind
 from emulator.engines.docker.images import inquiries
 from emulator.engines.docker.images.inquiries import Asked
 from emulator.engines.docker.images.registry import Fault
@@ -26,15 +26,22 @@ from emulator.server.doctor import machine
 from emulator.server.doctor.check import Check, perform
 from emulator.server.doctor.examination import Examination
 from emulator.server.doctor.judges import judge_engine, judge_images, judge_machine, report
-from emulator.server.doctor.judges.finding import Finding, NotChecked, Status, broken, degraded, ok
+from emulator.server.doctor.judges.finding import (
+    CheckStatus,
+    Finding,
+    NotChecked,
+    broken,
+    degraded,
+    ok,
+)
 from emulator.server.doctor.judges.judge_engine import Located
 from emulator.server.doctor.judges.judge_machine import (
     UNLIMITED,
-    DataFolder,
     Descriptors,
+    DiskSpace,
+    FolderState,
     Inotify,
     Loops,
-    Room,
 )
 from emulator.server.doctor.shortfalls import shortfalls
 from emulator.server.welcome import welcome
@@ -44,7 +51,7 @@ GB = 1024**3
 MB = 1024**2
 DATA = Path("/data")
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=timezone.utc)
-DOCKER = EngineFacts(kind=Kind.DOCKER, version="28.5.2", api="1.51")
+DOCKER = EngineFacts(kind=EngineKind.DOCKER, version="28.5.2", api="1.51")
 
 
 def located(**fields: Any) -> Located:
@@ -65,7 +72,7 @@ def test_what_a_check_raises_is_its_finding() -> None:
         raise StartFailed("no room")
 
     assert perform(Check("a", fails)) == broken("this check failed: ZeroDivisionError: by nothing")
-    assert perform(Check("a", cannot)) == Finding(Status.UNCHECKED, "not checked: no engine")
+    assert perform(Check("a", cannot)) == Finding(CheckStatus.UNCHECKED, "not checked: no engine")
     assert perform(Check("a", refused)) == broken("no room")
 
 
@@ -95,7 +102,7 @@ def test_a_check_that_hangs_is_left_alone_and_the_engine_is_not_asked_again(
 
     assert found["container"] == broken("no answer within 0.01 s")
     assert found["door"].measured == "not checked: the engine has not answered about: container"
-    assert found["Python"].status is Status.OK
+    assert found["Python"].status is CheckStatus.OK
 
 
 def test_every_check_has_a_name_of_its_own_that_fits_its_column(tmp_path: Path) -> None:
@@ -125,132 +132,144 @@ def test_the_document_has_every_check_in_its_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "status"), [((3, 9, 18), Status.BROKEN), ((3, 10, 0), Status.OK)]
+    ("version", "status"), [((3, 9, 18), CheckStatus.BROKEN), ((3, 10, 0), CheckStatus.OK)]
 )
-def test_python_is_3_10_or_newer(version: tuple[int, int, int], status: Status) -> None:
+def test_python_is_3_10_or_newer(version: tuple[int, int, int], status: CheckStatus) -> None:
     assert judge_machine.python(version, "3.40.1").status is status
 
 
 @pytest.mark.parametrize(
     ("seen", "status", "words"),
     [
-        (DataFolder(DATA, is_new=True), Status.OK, "can be made"),
-        (DataFolder(DATA), Status.OK, "can be written"),
-        (DataFolder(DATA, is_locked=True, url="http://localhost:1"), Status.OK, "localhost:1"),
-        (DataFolder(DATA, foreign="it is a symbolic link"), Status.BROKEN, "it is a symbolic link"),
-        (DataFolder(DATA, "Read-only file system"), Status.BROKEN, "Read-only file system"),
-        (DataFolder(DATA, "No space left on device"), Status.BROKEN, "the disk is full"),
-        (DataFolder(DATA, "database or disk is full"), Status.BROKEN, "the disk is full"),
-        (DataFolder(DATA, "File name too long"), Status.BROKEN, "too long (5 characters)"),
-        (DataFolder(DATA, "unable to open database file"), Status.BROKEN, "SQLite takes about"),
+        (FolderState(DATA, is_new=True), CheckStatus.OK, "can be made"),
+        (FolderState(DATA), CheckStatus.OK, "can be written"),
+        (
+            FolderState(DATA, is_locked=True, url="http://localhost:1"),
+            CheckStatus.OK,
+            "localhost:1",
+        ),
+        (
+            FolderState(DATA, foreign="it is a symbolic link"),
+            CheckStatus.BROKEN,
+            "it is a symbolic link",
+        ),
+        (FolderState(DATA, "Read-only file system"), CheckStatus.BROKEN, "Read-only file system"),
+        (FolderState(DATA, "No space left on device"), CheckStatus.BROKEN, "the disk is full"),
+        (FolderState(DATA, "database or disk is full"), CheckStatus.BROKEN, "the disk is full"),
+        (FolderState(DATA, "File name too long"), CheckStatus.BROKEN, "too long (5 characters)"),
+        (
+            FolderState(DATA, "unable to open database file"),
+            CheckStatus.BROKEN,
+            "SQLite takes about",
+        ),
     ],
 )
-def test_a_data_folder(seen: DataFolder, status: Status, words: str) -> None:
+def test_a_data_folder(seen: FolderState, status: CheckStatus, words: str) -> None:
     found = judge_machine.data_folder(seen)
 
     assert found.status is status
     assert words in found.measured
-    assert bool(found.remedies) is (status is Status.BROKEN)
+    assert bool(found.remedies) is (status is CheckStatus.BROKEN)
 
 
 @pytest.mark.parametrize(
     ("given", "raised", "status", "words"),
     [
-        (UNLIMITED, UNLIMITED, Status.OK, "any number at most"),
-        (1024, 65536, Status.OK, "65536 at most (1024 until a server raises that)"),
-        (204, 204, Status.OK, "204 at most"),
-        (203, 203, Status.DEGRADED, "room for about 23 of 24 environments"),
-        (64, 128, Status.DEGRADED, "room for about 11 of 24 environments"),
-        (127, 127, Status.BROKEN, "127 at most, and a server needs 128"),
+        (UNLIMITED, UNLIMITED, CheckStatus.OK, "any number at most"),
+        (1024, 65536, CheckStatus.OK, "65536 at most (1024 until a server raises that)"),
+        (204, 204, CheckStatus.OK, "204 at most"),
+        (203, 203, CheckStatus.DEGRADED, "room for about 23 of 24 environments"),
+        (64, 128, CheckStatus.DEGRADED, "room for about 11 of 24 environments"),
+        (127, 127, CheckStatus.BROKEN, "127 at most, and a server needs 128"),
     ],
 )
-def test_descriptors(given: int, raised: int, status: Status, words: str) -> None:
+def test_descriptors(given: int, raised: int, status: CheckStatus, words: str) -> None:
     found = judge_machine.descriptors(Descriptors(given, raised))
 
     assert found.status is status
     assert words in found.measured
-    assert bool(found.remedies) is (status is not Status.OK)
+    assert bool(found.remedies) is (status is not CheckStatus.OK)
 
 
 @pytest.mark.parametrize(
     ("data", "images", "status"),
     [
-        (Room(DATA, GB), None, Status.OK),
-        (Room(DATA, GB, files=10**6), Room(DATA, 4 * GB), Status.OK),
-        (Room(DATA, GB - 1), None, Status.DEGRADED),
-        (Room(DATA, 64 * MB), None, Status.DEGRADED),
-        (Room(DATA, 64 * MB - 1), None, Status.BROKEN),
-        (Room(DATA, GB), Room(DATA, 4 * GB - 1), Status.DEGRADED),
-        (Room(DATA, GB), Room(DATA, 512 * MB - 1), Status.BROKEN),
-        (Room(DATA, GB, files=1000), None, Status.OK),
-        (Room(DATA, GB, files=999), None, Status.DEGRADED),
-        (Room(DATA, GB, files=0), None, Status.BROKEN),
+        (DiskSpace(DATA, GB), None, CheckStatus.OK),
+        (DiskSpace(DATA, GB, files=10**6), DiskSpace(DATA, 4 * GB), CheckStatus.OK),
+        (DiskSpace(DATA, GB - 1), None, CheckStatus.DEGRADED),
+        (DiskSpace(DATA, 64 * MB), None, CheckStatus.DEGRADED),
+        (DiskSpace(DATA, 64 * MB - 1), None, CheckStatus.BROKEN),
+        (DiskSpace(DATA, GB), DiskSpace(DATA, 4 * GB - 1), CheckStatus.DEGRADED),
+        (DiskSpace(DATA, GB), DiskSpace(DATA, 512 * MB - 1), CheckStatus.BROKEN),
+        (DiskSpace(DATA, GB, files=1000), None, CheckStatus.OK),
+        (DiskSpace(DATA, GB, files=999), None, CheckStatus.DEGRADED),
+        (DiskSpace(DATA, GB, files=0), None, CheckStatus.BROKEN),
     ],
 )
-def test_room_on_disks(data: Room, images: Room | None, status: Status) -> None:
+def test_room_on_disks(data: DiskSpace, images: DiskSpace | None, status: CheckStatus) -> None:
     found = judge_machine.disk(data, images)
 
     assert found.status is status
-    assert bool(found.remedies) is (status is not Status.OK)
+    assert bool(found.remedies) is (status is not CheckStatus.OK)
 
 
 def test_a_cache_elsewhere_than_usual_is_told() -> None:
     assert judge_machine.cache(DATA, "") == ok("/data can be written")
-    assert judge_machine.cache(DATA, "it is in /tmp").status is Status.DEGRADED
+    assert judge_machine.cache(DATA, "it is in /tmp").status is CheckStatus.DEGRADED
 
 
 @pytest.mark.parametrize(
     ("fault", "taskdock", "status"),
     [
-        ("", None, Status.OK),
-        ("in use", "0.1.0", Status.OK),
-        ("in use", None, Status.BROKEN),
+        ("", None, CheckStatus.OK),
+        ("in use", "0.1.0", CheckStatus.OK),
+        ("in use", None, CheckStatus.BROKEN),
     ],
 )
-def test_a_port(fault: str, taskdock: str | None, status: Status) -> None:
+def test_a_port(fault: str, taskdock: str | None, status: CheckStatus) -> None:
     assert judge_machine.port(fault, "http://localhost:8080", taskdock).status is status
 
 
 @pytest.mark.parametrize(
     ("seen", "status"),
     [
-        (Loops(8, 8), Status.OK),
-        (Loops(8, 8, "/dev/loop-control: No such file or directory"), Status.DEGRADED),
-        ("only root can use them", Status.UNCHECKED),
+        (Loops(8, 8), CheckStatus.OK),
+        (Loops(8, 8, "/dev/loop-control: No such file or directory"), CheckStatus.DEGRADED),
+        ("only root can use them", CheckStatus.UNCHECKED),
     ],
 )
-def test_loop_devices(seen: Loops | str, status: Status) -> None:
+def test_loop_devices(seen: Loops | str, status: CheckStatus) -> None:
     assert judge_machine.loops(seen).status is status
 
 
 @pytest.mark.parametrize(
     ("seen", "status"),
     [
-        (Inotify(128, 8192), Status.OK),
-        (Inotify(127, 8192), Status.DEGRADED),
-        (Inotify(128, 8191), Status.DEGRADED),
-        (Inotify(128, 8192, "Too many open files"), Status.DEGRADED),
-        (None, Status.UNCHECKED),
+        (Inotify(128, 8192), CheckStatus.OK),
+        (Inotify(127, 8192), CheckStatus.DEGRADED),
+        (Inotify(128, 8191), CheckStatus.DEGRADED),
+        (Inotify(128, 8192, "Too many open files"), CheckStatus.DEGRADED),
+        (None, CheckStatus.UNCHECKED),
     ],
 )
-def test_inotify(seen: Inotify | None, status: Status) -> None:
+def test_inotify(seen: Inotify | None, status: CheckStatus) -> None:
     assert judge_machine.inotify(seen).status is status
 
 
 @pytest.mark.parametrize(
     ("year", "ahead", "status", "words"),
     [
-        (2026, 0.9, Status.OK, "shows the same"),
-        (2026, -0.9, Status.OK, "shows the same"),
-        (2026, 1.0, Status.DEGRADED, "1.0 s ahead"),
-        (2026, -29.0, Status.DEGRADED, "29.0 s behind"),
-        (2026, -30.0, Status.BROKEN, "30.0 s behind"),
-        (2026, None, Status.OK, "does not tell"),
-        (1970, 0.0, Status.BROKEN, "1970-06-01"),
-        (2101, 0.0, Status.BROKEN, "2101-06-01"),
+        (2026, 0.9, CheckStatus.OK, "shows the same"),
+        (2026, -0.9, CheckStatus.OK, "shows the same"),
+        (2026, 1.0, CheckStatus.DEGRADED, "1.0 s ahead"),
+        (2026, -29.0, CheckStatus.DEGRADED, "29.0 s behind"),
+        (2026, -30.0, CheckStatus.BROKEN, "30.0 s behind"),
+        (2026, None, CheckStatus.OK, "does not tell"),
+        (1970, 0.0, CheckStatus.BROKEN, "1970-06-01"),
+        (2101, 0.0, CheckStatus.BROKEN, "2101-06-01"),
     ],
 )
-def test_clocks(year: int, ahead: float | None, status: Status, words: str) -> None:
+def test_clocks(year: int, ahead: float | None, status: CheckStatus, words: str) -> None:
     found = judge_machine.clock(NOW.replace(year=year), ahead)
 
     assert found.status is status
@@ -279,7 +298,7 @@ def test_without_an_engine_the_first_step_depends_on_what_was_met(
 ) -> None:
     found = judge_engine.no_engine(message)
 
-    assert found.status is Status.BROKEN
+    assert found.status is CheckStatus.BROKEN
     assert found.measured == message
     assert remedy in found.remedies[0]
 
@@ -287,29 +306,37 @@ def test_without_an_engine_the_first_step_depends_on_what_was_met(
 @pytest.mark.parametrize(
     ("fields", "status", "words"),
     [
-        ({}, Status.OK, "Docker 28.5.2, API 1.51, at unix:///var/run/docker.sock"),
-        ({"source": "Docker"}, Status.OK, "docker.sock (Docker)"),
-        ({"is_here": False}, Status.DEGRADED, "on another machine"),
-        ({"is_here": False, "in_container": True}, Status.OK, "itself runs in a container"),
+        ({}, CheckStatus.OK, "Docker 28.5.2, API 1.51, at unix:///var/run/docker.sock"),
+        ({"source": "Docker"}, CheckStatus.OK, "docker.sock (Docker)"),
+        ({"is_here": False}, CheckStatus.DEGRADED, "on another machine"),
+        ({"is_here": False, "in_container": True}, CheckStatus.OK, "itself runs in a container"),
         (
-            {"is_here": False, "facts": EngineFacts(kind=Kind.DESKTOP, version="28.0.1")},
-            Status.OK,
+            {"is_here": False, "facts": EngineFacts(kind=EngineKind.DESKTOP, version="28.0.1")},
+            CheckStatus.OK,
             "Docker Desktop 28.0.1",
         ),
         (
-            {"facts": EngineFacts(kind=Kind.DOCKER, version="19.03.15")},
-            Status.DEGRADED,
+            {"facts": EngineFacts(kind=EngineKind.DOCKER, version="19.03.15")},
+            CheckStatus.DEGRADED,
             "older than 20.10",
         ),
-        ({"facts": EngineFacts(kind=Kind.PODMAN, version="4.9.3")}, Status.OK, "Podman 4.9.3"),
         (
-            {"facts": EngineFacts(kind=Kind.ROOTLESS_DOCKER, cgroup="2", cgroup_driver="none")},
-            Status.OK,
+            {"facts": EngineFacts(kind=EngineKind.PODMAN, version="4.9.3")},
+            CheckStatus.OK,
+            "Podman 4.9.3",
+        ),
+        (
+            {
+                "facts": EngineFacts(
+                    kind=EngineKind.ROOTLESS_DOCKER, cgroup="2", cgroup_driver="none"
+                )
+            },
+            CheckStatus.OK,
             "rootless Docker (no version told), API ?",
         ),
     ],
 )
-def test_an_engine_is_described(fields: Any, status: Status, words: str) -> None:
+def test_an_engine_is_described(fields: Any, status: CheckStatus, words: str) -> None:
     found = judge_engine.engine(located(**fields))
 
     assert found.status is status
@@ -318,9 +345,13 @@ def test_an_engine_is_described(fields: Any, status: Status, words: str) -> None
 
 @pytest.mark.parametrize(
     ("seconds", "greets", "status"),
-    [(0.4, True, Status.OK), (5.1, True, Status.DEGRADED), (0.4, False, Status.BROKEN)],
+    [
+        (0.4, True, CheckStatus.OK),
+        (5.1, True, CheckStatus.DEGRADED),
+        (0.4, False, CheckStatus.BROKEN),
+    ],
 )
-def test_a_container(seconds: float, greets: bool, status: Status) -> None:
+def test_a_container(seconds: float, greets: bool, status: CheckStatus) -> None:
     assert judge_engine.container(seconds, greets).status is status
 
 
@@ -338,7 +369,7 @@ def test_a_container(seconds: float, greets: bool, status: Status) -> None:
 def test_why_no_container_starts(fault: str, remedies: list[str]) -> None:
     found = judge_engine.no_container(fault, located(), "/data")
 
-    assert found.status is Status.BROKEN
+    assert found.status is CheckStatus.BROKEN
     assert found.measured.startswith(fault)
     assert len(found.remedies) == len(remedies)
     assert all(words in found.remedies[0] for words in remedies)
@@ -364,7 +395,7 @@ def test_what_keeps_a_container_from_this_server_is_told_with_its_own_remedies_a
         then = [perform(check) for check in examination.checks() if check.name == "door"]
 
     assert found == [broken(told)]
-    assert then == [Finding(Status.UNCHECKED, "not checked: no container")]
+    assert then == [Finding(CheckStatus.UNCHECKED, "not checked: no container")]
 
 
 def test_by_what_a_container_comes() -> None:
@@ -372,7 +403,7 @@ def test_by_what_a_container_comes() -> None:
     other = judge_engine.door("TCP, by host-gateway", False)
 
     assert usual == ok("a container came by a Unix socket in the data folder")
-    assert other.status is Status.DEGRADED
+    assert other.status is CheckStatus.DEGRADED
     assert "a container came by TCP, by host-gateway, since the engine's kernel" in other.measured
 
 
@@ -380,17 +411,17 @@ def test_by_what_a_container_comes() -> None:
     ("fields", "remedy"),
     [
         ({"in_container": True}, "-v /data:/data"),
-        ({"facts": EngineFacts(kind=Kind.DESKTOP)}, "File sharing"),
+        ({"facts": EngineFacts(kind=EngineKind.DESKTOP)}, "File sharing"),
         ({}, "--data-dir"),
     ],
 )
 def test_files_that_the_engine_does_not_see(fields: Any, remedy: str) -> None:
     found = judge_engine.code(False, "no such path", located(**fields), "/data")
 
-    assert found.status is Status.BROKEN
+    assert found.status is CheckStatus.BROKEN
     assert found.measured.startswith("no such path; ") or fields.get("facts")
     assert remedy in found.remedies[0]
-    assert judge_engine.code(True, "", located(**fields), "/data").status is Status.OK
+    assert judge_engine.code(True, "", located(**fields), "/data").status is CheckStatus.OK
 
 
 @pytest.mark.parametrize(
@@ -399,35 +430,37 @@ def test_files_that_the_engine_does_not_see(fields: Any, remedy: str) -> None:
         (
             ProgramExit(signal=9, out_of_memory=True),
             DOCKER,
-            Status.OK,
+            CheckStatus.OK,
             "192 of 64 MB is killed, and that is seen",
         ),
-        (ProgramExit(signal=9), DOCKER, Status.DEGRADED, "Runtime.ExitError in place of"),
-        (ProgramExit(code=1), DOCKER, Status.DEGRADED, "ended by itself, with 1"),
-        (ProgramExit(code=137), DOCKER, Status.DEGRADED, "ended by itself, with 137"),
-        (ProgramExit(), DOCKER, Status.DEGRADED, "ended by itself, with None"),
-        (ProgramExit(code=0), DOCKER, Status.BROKEN, "docker info"),
+        (ProgramExit(signal=9), DOCKER, CheckStatus.DEGRADED, "Runtime.ExitError in place of"),
+        (ProgramExit(code=1), DOCKER, CheckStatus.DEGRADED, "ended by itself, with 1"),
+        (ProgramExit(code=137), DOCKER, CheckStatus.DEGRADED, "ended by itself, with 137"),
+        (ProgramExit(), DOCKER, CheckStatus.DEGRADED, "ended by itself, with None"),
+        (ProgramExit(code=0), DOCKER, CheckStatus.BROKEN, "docker info"),
         (
             ProgramExit(code=0),
-            EngineFacts(kind=Kind.DOCKER, limits_swap=False),
-            Status.BROKEN,
+            EngineFacts(kind=EngineKind.DOCKER, limits_swap=False),
+            CheckStatus.BROKEN,
             "swapoff",
         ),
         (
             ProgramExit(code=0),
-            EngineFacts(kind=Kind.DOCKER, limits_memory=False),
-            Status.BROKEN,
+            EngineFacts(kind=EngineKind.DOCKER, limits_memory=False),
+            CheckStatus.BROKEN,
             "cgroup_enable=memory",
         ),
         (
             ProgramExit(code=0),
-            EngineFacts(kind=Kind.ROOTLESS_PODMAN),
-            Status.BROKEN,
+            EngineFacts(kind=EngineKind.ROOTLESS_PODMAN),
+            CheckStatus.BROKEN,
             "rootlesscontaine.rs",
         ),
     ],
 )
-def test_a_memory_limit(end: ProgramExit, facts: EngineFacts, status: Status, words: str) -> None:
+def test_a_memory_limit(
+    end: ProgramExit, facts: EngineFacts, status: CheckStatus, words: str
+) -> None:
     found = judge_engine.memory(end, 64, facts)
 
     assert found.status is status
@@ -437,12 +470,12 @@ def test_a_memory_limit(end: ProgramExit, facts: EngineFacts, status: Status, wo
 @pytest.mark.parametrize(
     ("peak", "status", "words"),
     [
-        (24 * MB, Status.OK, "24 MB are seen of a program that took 24 MB"),
-        (24 * MB - 1, Status.DEGRADED, "23 MB are seen of a program that took 24 MB"),
-        (0, Status.DEGRADED, "the kernel tells nothing"),
+        (24 * MB, CheckStatus.OK, "24 MB are seen of a program that took 24 MB"),
+        (24 * MB - 1, CheckStatus.DEGRADED, "23 MB are seen of a program that took 24 MB"),
+        (0, CheckStatus.DEGRADED, "the kernel tells nothing"),
     ],
 )
-def test_a_peak_of_memory(peak: int, status: Status, words: str) -> None:
+def test_a_peak_of_memory(peak: int, status: CheckStatus, words: str) -> None:
     found = judge_engine.peaks(peak, 24 * MB)
 
     assert found.status is status
@@ -451,24 +484,34 @@ def test_a_peak_of_memory(peak: int, status: Status, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("held", "thawed", "status"),
-    [(True, True, Status.OK), (False, True, Status.DEGRADED), (True, False, Status.BROKEN)],
+    [
+        (True, True, CheckStatus.OK),
+        (False, True, CheckStatus.DEGRADED),
+        (True, False, CheckStatus.BROKEN),
+    ],
 )
-def test_freezing(held: bool, thawed: bool, status: Status) -> None:
+def test_freezing(held: bool, thawed: bool, status: CheckStatus) -> None:
     assert judge_engine.freezing(held, thawed).status is status
 
 
 @pytest.mark.parametrize(
     ("limited", "wrote", "why", "status", "words"),
     [
-        (True, 1, "", Status.OK, "16 MB do not fit on a disk of 8 MB"),
-        (True, 0, "", Status.DEGRADED, "16 MB fit on a disk of 8 MB"),
-        (False, None, "limiting /tmp takes root on Linux", Status.DEGRADED, "taskdock as root"),
-        (False, None, "mkfs.ext4 is not installed", Status.DEGRADED, "e2fsprogs"),
-        (False, None, "/dev/loop-control is not there", Status.DEGRADED, "modprobe loop"),
+        (True, 1, "", CheckStatus.OK, "16 MB do not fit on a disk of 8 MB"),
+        (True, 0, "", CheckStatus.DEGRADED, "16 MB fit on a disk of 8 MB"),
+        (
+            False,
+            None,
+            "limiting /tmp takes root on Linux",
+            CheckStatus.DEGRADED,
+            "taskdock as root",
+        ),
+        (False, None, "mkfs.ext4 is not installed", CheckStatus.DEGRADED, "e2fsprogs"),
+        (False, None, "/dev/loop-control is not there", CheckStatus.DEGRADED, "modprobe loop"),
     ],
 )
 def test_the_size_of_tmp(
-    limited: bool, wrote: int | None, why: str, status: Status, words: str
+    limited: bool, wrote: int | None, why: str, status: CheckStatus, words: str
 ) -> None:
     found = judge_engine.scratch(limited, wrote, 8, why)
 
@@ -486,13 +529,13 @@ def test_a_registry() -> None:
     )
     slow = judge_images.registry(Asked(host, 20.0, Fault.SLOW, "no answer"), "", "")
 
-    assert judge_images.registry(None, "", "").status is Status.UNCHECKED
+    assert judge_images.registry(None, "", "").status is CheckStatus.UNCHECKED
     assert near == ok("public.ecr.aws answers in 120 ms, without a proxy")
-    assert far.status is Status.DEGRADED
+    assert far.status is CheckStatus.DEGRADED
     assert "through the engine's proxy http://proxy:3128" in far.measured
-    assert gone.status is Status.DEGRADED
+    assert gone.status is CheckStatus.DEGRADED
     assert "cannot be reached, without a proxy: no such host" in gone.measured
-    assert slow.status is Status.DEGRADED
+    assert slow.status is CheckStatus.DEGRADED
     assert "does not answer in time, without a proxy: no answer" in slow.measured
     assert "taskdock images" in slow.remedies[0]
     assert "the proxy that this shell has (http://proxy:1)" in gone.remedies[0]
@@ -501,13 +544,13 @@ def test_a_registry() -> None:
 @pytest.mark.parametrize(
     ("statuses", "status"),
     [
-        (["present", "pullable"], Status.OK),
-        (["present", "stand-in"], Status.DEGRADED),
-        (["stand-in (not built)"], Status.DEGRADED),
-        (["stand-in", "not available"], Status.BROKEN),
+        (["present", "pullable"], CheckStatus.OK),
+        (["present", "stand-in"], CheckStatus.DEGRADED),
+        (["stand-in (not built)"], CheckStatus.DEGRADED),
+        (["stand-in", "not available"], CheckStatus.BROKEN),
     ],
 )
-def test_images(statuses: list[str], status: Status) -> None:
+def test_images(statuses: list[str], status: CheckStatus) -> None:
     found = judge_images.images([("python3.11", each) for each in statuses], True)
 
     assert found.status is status
@@ -517,9 +560,9 @@ def test_images(statuses: list[str], status: Status) -> None:
 def test_where_no_registry_could_be_asked_nobody_knows_what_can_be_pulled() -> None:
     found = judge_images.images([("python3.11", "pullable")], False)
 
-    assert found.status is Status.DEGRADED
+    assert found.status is CheckStatus.DEGRADED
     assert "if the registry can be reached" in found.measured
-    assert judge_images.images([("python3.11", "present")], False).status is Status.OK
+    assert judge_images.images([("python3.11", "present")], False).status is CheckStatus.OK
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,8 @@ class Watched:
             engine=self.engine,  # type: ignore[arg-type]
             health=self.health,
             notices=notices,
+            clock=self.clock,
         )
-        self.watch._clock = self.clock
 
     @property
     def reasons(self) -> list[str]:

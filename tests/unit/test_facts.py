@@ -11,7 +11,13 @@ from typing import Any
 
 import pytest
 
-from emulator.engines.docker.facts import EngineFacts, ImageFacts, Kind, read_engine, read_image
+from emulator.engines.docker.facts import (
+    EngineFacts,
+    EngineKind,
+    ImageFacts,
+    read_engine,
+    read_image,
+)
 
 _FOLDER = Path(__file__).parents[1] / "data" / "engines"
 ANSWERS = {file.stem: json.loads(file.read_text()) for file in sorted(_FOLDER.glob("*.json"))}
@@ -26,19 +32,21 @@ def engine(name: str) -> EngineFacts:
 @pytest.mark.parametrize(
     ("name", "kind", "version", "api"),
     [
-        ("docker-20.10-first-start", Kind.DOCKER, "20.10.24+dfsg1", "1.41"),
-        ("docker-24.0", Kind.DOCKER, "24.0.7", "1.43"),
-        ("docker-26.1", Kind.DOCKER, "26.1.5+dfsg1", "1.45"),
-        ("docker-28.5", Kind.DOCKER, "28.5.2+dfsg4", "1.51"),
-        ("docker-29", Kind.DOCKER, "29.2.1", "1.53"),
-        ("docker-desktop", Kind.DESKTOP, "27.1.1", "1.46"),
-        ("docker-rootless", Kind.ROOTLESS_DOCKER, "20.10.5", "1.41"),
-        ("podman-5.4", Kind.PODMAN, "5.4.2", "1.41"),
-        ("podman-rootless", Kind.ROOTLESS_PODMAN, "5.4.2", "1.41"),
-        ("podman-4.3-rootless", Kind.ROOTLESS_PODMAN, "4.3.1", "1.41"),
+        ("docker-20.10-first-start", EngineKind.DOCKER, "20.10.24+dfsg1", "1.41"),
+        ("docker-24.0", EngineKind.DOCKER, "24.0.7", "1.43"),
+        ("docker-26.1", EngineKind.DOCKER, "26.1.5+dfsg1", "1.45"),
+        ("docker-28.5", EngineKind.DOCKER, "28.5.2+dfsg4", "1.51"),
+        ("docker-29", EngineKind.DOCKER, "29.2.1", "1.53"),
+        ("docker-desktop", EngineKind.DESKTOP, "27.1.1", "1.46"),
+        ("docker-rootless", EngineKind.ROOTLESS_DOCKER, "20.10.5", "1.41"),
+        ("podman-5.4", EngineKind.PODMAN, "5.4.2", "1.41"),
+        ("podman-rootless", EngineKind.ROOTLESS_PODMAN, "5.4.2", "1.41"),
+        ("podman-4.3-rootless", EngineKind.ROOTLESS_PODMAN, "4.3.1", "1.41"),
     ],
 )
-def test_an_engine_is_known_by_its_answers(name: str, kind: Kind, version: str, api: str) -> None:
+def test_an_engine_is_known_by_its_answers(
+    name: str, kind: EngineKind, version: str, api: str
+) -> None:
     found = engine(name)
 
     assert (found.kind, found.version, found.api) == (kind, version, api)
@@ -168,5 +176,5 @@ def test_any_part_of_an_answer_may_be_missing_or_wrong(name: str) -> None:
 
 @pytest.mark.parametrize("answer", _STRANGE)
 def test_an_answer_may_be_no_answer_at_all(answer: object) -> None:
-    assert read_engine(answer, answer).kind is Kind.DOCKER
+    assert read_engine(answer, answer).kind is EngineKind.DOCKER
     assert replace(read_image(answer), variables={}) == ImageFacts()

@@ -7,7 +7,8 @@ import pytest
 from emulator.base.errors import NoPermission, NotSignedIn
 from emulator.identity.account import EVERYTHING, NOBODY, Account
 from emulator.web.access import permissions
-from emulator.web.access.permissions import Gate
+from emulator.web.common.endpoint import Gate
+from tests.support.endpoints import ENDPOINTS, PERMISSIONS
 
 ADA = Account(user_id="a" * 24, application_id="b" * 24, permissions=frozenset({"VIEW_TASKS"}))
 BOSS = Account(user_id="c" * 24, application_id="b" * 24, permissions=frozenset({EVERYTHING}))
@@ -15,7 +16,7 @@ PROGRAM = Account(application_id="b" * 24)
 
 
 def behind(gate):
-    return {endpoint for endpoint, wanted in permissions.ENDPOINTS.items() if wanted is gate}
+    return {name for name, endpoint in ENDPOINTS.items() if endpoint.permission is gate}
 
 
 def test_only_these_endpoints_let_anybody_in():
@@ -75,6 +76,4 @@ def test_a_gate_lets_in_who_may(account, wanted, refusal):
 
 
 def test_a_permission_belongs_to_an_endpoint_or_is_said_to_be_asked_for_elsewhere():
-    of_endpoints = {each for each in permissions.ENDPOINTS.values() if isinstance(each, str)}
-
-    assert of_endpoints.isdisjoint(permissions.ELSEWHERE)
+    assert PERMISSIONS.isdisjoint(permissions.ELSEWHERE)

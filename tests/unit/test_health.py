@@ -81,7 +81,7 @@ def test_what_is_met_now_and_then_is_told_once_and_is_over_after_a_while(
     async def meet() -> None:
         loop = asyncio.get_running_loop()
         for _ in range(5):
-            health.met("descriptors", "there are none left", loop)
+            health.report_passing("descriptors", "there are none left", loop)
             clock.advance(Limits().trouble_over - 0.001)
         assert health.troubles()
         clock.advance(0.001)

@@ -16,19 +16,19 @@ from emulator.base.errors import EngineError, EngineUnreachable, ImageNotAvailab
 from emulator.base.settings import ImageChoice
 from emulator.engines.docker.images.builds import StandinBuilder
 from emulator.engines.docker.images.images import Images
-from emulator.engines.docker.images.registry import FIRST_WAIT, LONGEST_WAIT, Fault, Refusal
+from emulator.engines.docker.images.registry import FIRST_WAIT, LONGEST_WAIT, Fault, PullRefusal
 from emulator.engines.images import Found, ImageRequest, Progress
 from emulator.engines.standins.standins import Standins
-from tests.support.builders import eventually
+from emulator.testing.waiting import eventually
 
 AWS = "public.ecr.aws/lambda/python:3.11"
 STANDIN = "taskdock/standin-tiny:1"
 
 
 FAULTS = {
-    "refuses": Refusal(Fault.UNREACHABLE, "public.ecr.aws cannot be reached (no such host)"),
-    "crawls": Refusal(Fault.SLOW, "public.ecr.aws does not answer in time (60 s)"),
-    "lacks": Refusal(Fault.DENIED, "public.ecr.aws does not give it (manifest unknown)"),
+    "refuses": PullRefusal(Fault.UNREACHABLE, "public.ecr.aws cannot be reached (no such host)"),
+    "crawls": PullRefusal(Fault.SLOW, "public.ecr.aws does not answer in time (60 s)"),
+    "lacks": PullRefusal(Fault.DENIED, "public.ecr.aws does not give it (manifest unknown)"),
 }
 
 
@@ -80,7 +80,7 @@ class StubEngine:
     def runs(self, architecture: str) -> bool | None:
         return self.emulates
 
-    def pull(self, reference: str, platform: str | None) -> Refusal | None:
+    def pull(self, reference: str, platform: str | None) -> PullRefusal | None:
         self.asked += 1
         self.pulled_for = platform
         assert self.line.wait(30)

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.engines.launcher.lines import MAX_LINE, Lines
+from emulator.engines.launcher.lines import MAX_LINE, LineSplitter
 
 FILL = b"x" * (MAX_LINE - 2)
 
 
 def read(*pieces: bytes) -> list[bytes]:
-    lines = Lines()
+    lines = LineSplitter()
     return [line for piece in pieces for line in lines.feed(piece)] + lines.end()
 
 
@@ -45,7 +45,7 @@ def test_lines_are_what_stands_before_line_ends(data: bytes, lines: list[bytes])
 
 
 def test_a_line_comes_as_soon_as_it_has_ended() -> None:
-    lines = Lines()
+    lines = LineSplitter()
 
     assert lines.feed(b"one\ntw") == [b"one"]
     assert lines.feed(b"o") == []
@@ -54,7 +54,7 @@ def test_a_line_comes_as_soon_as_it_has_ended() -> None:
 
 
 def test_behind_an_end_another_line_begins() -> None:
-    lines = Lines()
+    lines = LineSplitter()
     lines.feed(b"half a line")
 
     assert lines.end() == [b"half a line"]
@@ -80,7 +80,7 @@ def test_how_the_bytes_are_cut_changes_no_byte_and_no_line_end(
 
 
 def test_a_line_without_end_does_not_fill_the_memory() -> None:
-    lines = Lines()
+    lines = LineSplitter()
 
     said = [line for _ in range(100) for line in lines.feed(b"x" * 65536)]
 

@@ -9,7 +9,8 @@ import pytest
 from emulator.engines.ending import ProgramExit
 from emulator.lambdas import outcome
 from emulator.lambdas.functions.function import Function
-from emulator.lambdas.invoke.platform_log import InvocationLog, Usage
+from emulator.lambdas.invoke.log_formats import Usage
+from emulator.lambdas.invoke.platform_log import InvocationLog
 from emulator.lambdas.log_line import LogLine, message_of
 from emulator.lambdas.outcome import Answer
 from emulator.testing.clock import NOON, ManualClock

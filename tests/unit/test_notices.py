@@ -39,7 +39,7 @@ WARNINGS = {
     "part_hangs",
     "part_not_ended",
     "request_broke",
-    "stock_failed",
+    "prewarm_failed",
     "subscriber_failed",
     "task_not_marked",
     "trouble_began",

@@ -14,6 +14,7 @@ from emulator.lambdas.slot import Slot
 IDLE = (State.READY, State.FROZEN, State.DOWN)
 NOW = 1000.0
 LONG = 10_000.0  # seconds
+STUCK = 5.0  # seconds
 
 
 def slot(id, state=State.READY, *, memory=128, since=NOW, limit=30.0, reserved=False):
@@ -28,8 +29,8 @@ def slot(id, state=State.READY, *, memory=128, since=NOW, limit=30.0, reserved=F
     )
 
 
-def room(*slots, budget=1024, most=1000):
-    return Room(slots, budget=budget, most=most, now=NOW)
+def room(*slots, budget=1024, max_environments=1000):
+    return Room(slots, budget=budget, max_environments=max_environments, now=NOW, stuck=STUCK)
 
 
 def admitted(free, megabytes, limit=30.0):
@@ -47,7 +48,7 @@ def test_room_that_is_held_is_nobody_elses(state):
 
     assert admitted(room(one, budget=255), 128) == given
     assert admitted(room(one, budget=256), 128) == "now"
-    assert admitted(room(one, most=1), 128) == given
+    assert admitted(room(one, max_environments=1), 128) == given
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_what_is_still_not_removed_after_a_while_is_not_counted_on():
 
 
 @pytest.mark.parametrize(
-    ("pool", "most", "given"),
+    ("pool", "max_environments", "given"),
     [
         ([], 1, "now"),
         ([slot("young", since=2), slot("old", since=1)], 3, "now"),
@@ -91,8 +92,8 @@ def test_what_is_still_not_removed_after_a_while_is_not_counted_on():
         ([slot("going", State.RETIRING)], 1, []),
     ],
 )
-def test_there_are_no_more_environments_than_there_may_be(pool, most, given):
-    assert admitted(room(*pool, budget=10240, most=most), 128) == given
+def test_there_are_no_more_environments_than_there_may_be(pool, max_environments, given):
+    assert admitted(room(*pool, budget=10240, max_environments=max_environments), 128) == given
 
 
 def test_what_one_call_is_given_is_gone_for_the_next():
@@ -185,7 +186,7 @@ def test_a_stream_of_small_ones_lets_a_large_one_in_within_their_time_limit():
     for now in range(100):
         working = {id: each for id, each in working.items() if each[0] > now}
         slots = [slot(id, State.BUSY, since=since) for id, (_, since) in working.items()]
-        free = Room(slots, budget=4096, most=1000, now=float(now))
+        free = Room(slots, budget=4096, max_environments=1000, now=float(now), stuck=STUCK)
         if admitted(free, 3008) == "now":
             break
         while admitted(free, 128) == "now":

@@ -27,14 +27,14 @@ from emulator.store.query.model import (
     Sort,
     Value,
 )
-from emulator.web.common.rql import (
-    MAX_LENGTH,
+from emulator.web.common.rql.parser import (
     FunctionLogQuery,
     LogQuery,
     parse,
     parse_function_logs,
     parse_logs,
 )
+from emulator.web.common.rql.reader import MAX_LENGTH
 
 NEW = In(("status",), ("new",))
 A, B, C = (In((name,), (1,)) for name in "abc")

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from emulator.base.errors import BadFunctionCode
-from emulator.lambdas.functions import tree, unzip
-from emulator.lambdas.functions.unzip import unpack
+from emulator.lambdas.functions import tree
+from emulator.lambdas.functions.zips import layout
+from emulator.lambdas.functions.zips.unpacking import unpack
 from tests.support import another_user, parts
 from tests.support.zips import zipped
 
@@ -101,10 +102,10 @@ def test_the_mode_depends_on_where_the_zip_was_made(
     for entry in entries:
         entry.create_system, entry.external_attr = system, attributes
 
-    kinds = [unzip.kind_of(entry) for entry in entries]
+    kinds = [layout.kind_of(entry) for entry in entries]
 
-    assert kinds == [unzip.Kind.FILE, unzip.Kind.FOLDER]
-    assert [unzip.mode_of(*each) for each in zip(entries, kinds, strict=True)] == [file, in_folder]
+    assert kinds == [layout.Kind.FILE, layout.Kind.FOLDER]
+    assert [layout.mode_of(*each) for each in zip(entries, kinds, strict=True)] == [file, in_folder]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_a_folder_need_not_have_a_slash(folder: Path, system: int, attributes: i
     entry = zipfile.ZipInfo("lib")
     entry.create_system, entry.external_attr = system, attributes
 
-    assert unzip.kind_of(entry) is unzip.Kind.FOLDER
+    assert layout.kind_of(entry) is layout.Kind.FOLDER
     if system == UNIX:
         unpack(archive, folder)
         assert (folder / "lib" / "a").is_file()

@@ -1,4 +1,4 @@
-"""The data folder: held by one server at a time, and known again when another has its place.
+"""The data folder: locked by one server at a time, and told from another folder at its path.
 
 It is the user's own and closed to others (`own_folder.py`, `own_files.py`).
 """
@@ -33,9 +33,9 @@ class DataFolder:
 
     def __init__(self, path: Path) -> None:
         """Makes the folder where there is none. Raises `StartupError`."""
-        self._run = ids.word()  # what our lock file says, and no other
+        self._run = ids.word()  # the content of our lock file, and of no other
         self.closed: list[str] = []
-        """What others could read, or could go into, until now: a sentence each."""
+        """A sentence for each file and folder that other users could read until now."""
         self.path = made(path)
         try:
             self._lock = self._hold()
@@ -44,20 +44,20 @@ class DataFolder:
         try:
             self._close_to_others()
             self.label = _label(self.path, self._identity())
-            """Names this folder and no other, not even one that later has its path, or a copy."""
+            """16 hex digits: those of this folder, not of a copy or a later one at its path."""
         except (OSError, ForeignFile) as error:
             self.close()
             raise _unusable(path, error) from None
 
     def fault(self) -> str | None:
-        """Why this is not the folder any more that was locked; None: it is.
+        """Why the folder at the path is not the locked one any more; None: it is.
 
-        The lock file is read, as PostgreSQL does with its own (RecheckDataDirLockFile): its number
-        may change on file systems of virtual machines. What cannot be read for another reason than
-        that it is gone is no proof of anything.
+        The lock file is read, as PostgreSQL does with its own (RecheckDataDirLockFile), since inode
+        numbers may change on file systems of virtual machines. A lock file that cannot be read,
+        but is not gone, proves nothing.
         """
         try:
-            said = own_files.read(self.path / LOCK)
+            content = own_files.read(self.path / LOCK)
         except ForeignFile:
             what = "replaced by another"
         except OSError as error:
@@ -65,7 +65,7 @@ class DataFolder:
                 return None
             what = "removed or moved away"
         else:
-            if said == self._run:
+            if content == self._run:
                 return None
             what = "replaced by another"
         return (
@@ -74,14 +74,14 @@ class DataFolder:
         )
 
     def close(self) -> None:
-        """Another server may have the folder from now on. Closing again is harmless."""
+        """Gives up the lock: another server may have the folder. Closing again is harmless."""
         self._lock.close()
 
     def _hold(self) -> TextIO:
-        """Raises `OSError`, or `StartupError` when another has it."""
+        """Locks the lock file. Raises `OSError`, or `StartupError` where another server has it."""
         file = self.path / LOCK
         for _ in range(_TRIES):
-            # Not emptied before it is ours: it says who holds it.
+            # The file is emptied only once it is locked: until then it says who holds it.
             lock = open(own_files.open_file(file, os.O_RDWR | os.O_CREAT), "r+")  # noqa: SIM115
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -97,14 +97,14 @@ class DataFolder:
                     " another --data-dir"
                 ) from None
             except OSError:
-                with contextlib.suppress(OSError):  # what could not be written is tried once more
+                with contextlib.suppress(OSError):  # closing tries to write once more
                     lock.close()
                 raise
             lock.close()
         raise StartupError(f"the lock file of {self.path} is removed again and again")
 
     def _identity(self) -> str:
-        """Made once. Raises `OSError`."""
+        """The folder's own word, made at the first start. Raises `OSError`."""
         file = self.path / IDENTITY
         with contextlib.suppress(FileNotFoundError):
             if known := own_files.read(file).strip():
@@ -113,8 +113,8 @@ class DataFolder:
         return self._run
 
     def _close_to_others(self) -> None:
-        """Whatever the umask was; containers get what they need from it by mounts, for which the
-        engine asks nobody. Raises `ForeignFile` or `OSError`."""
+        """Takes other users' rights to the folder away, whatever the umask was. Containers get
+        their files by mounts, which need no rights. Raises `ForeignFile` or `OSError`."""
         for name in (*FILES, *FOLDERS):
             if own_files.check(self.path / name, _kind(name)):
                 self._close_one(self.path / name)
@@ -131,15 +131,15 @@ class DataFolder:
         mode = stat.S_IMODE(path.stat().st_mode)
         if not mode & _OTHERS:
             return
-        with contextlib.suppress(PermissionError):  # there are file systems that have no modes
+        with contextlib.suppress(PermissionError):  # some file systems have no modes
             path.chmod(mode & ~_OTHERS)
         now = stat.S_IMODE(path.stat().st_mode)
-        said = "is closed to them" if not now & _OTHERS else "cannot be closed to them"
-        self.closed.append(f"{path} was open to other users (mode {mode:04o}), and {said} now")
+        end = "is closed to them" if not now & _OTHERS else "cannot be closed to them"
+        self.closed.append(f"{path} was open to other users (mode {mode:04o}), and {end} now")
 
 
 def made(path: Path) -> Path:
-    """The data folder, there and the user's own; as an absolute path without links.
+    """The data folder as an absolute path without links. It exists and is the user's own.
 
     Raises `StartupError`.
     """
@@ -170,9 +170,9 @@ def _is_strange(name: str) -> bool:
 
 
 def label_of(path: Path) -> str:
-    """What names the containers of the server that has, or had, this data folder.
+    """The label of the containers of the server that has, or had, this data folder: 16 hex digits.
 
-    Raises `FileNotFoundError` where no server was yet.
+    Raises `FileNotFoundError` where no server has used the folder yet.
     """
     return _label(path.resolve(), own_files.read(path / IDENTITY).strip())
 
@@ -182,7 +182,7 @@ def _label(path: Path, identity: str) -> str:
 
 
 def _is_still(lock: TextIO, file: Path) -> bool:
-    """Whether who opens this path now gets the file that we have locked."""
+    """Whether `file` is still the file that was locked, and not another at its path."""
     try:
         there = file.lstat()
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""The disk that has the data folder: what keeps it from being written, for who has to mend it.
+"""The disk of the data folder: why it cannot be written, in a sentence for people.
 
-A full disk comes as many errors, from SQLite and from the kernel; callers, `/health` and the log
-get one sentence for all of them.
+A full disk shows as many errors, of SQLite and of the kernel. Callers, `/health` and the log get
+one sentence for all of them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from emulator.base.machine.descriptors import DESCRIPTORS, EXHAUSTED, OUT_OF_DES
 from emulator.base.timing.clock import SystemClock
 
 DISK = "disk"
-"""The trouble's name in `Health`."""
-_ENOUGH = b"\0" * 65_536  # bytes: where they fit, the next commit does too
-_AGE = 1.0  # seconds that a finding is good for: each try writes to a disk that has trouble
+"""Name of the trouble in `Health`."""
+_ENOUGH = b"\0" * 65_536  # where so many bytes fit, the next commit does too
+_AGE = 1.0  # seconds that the result of a try is used: each try writes to a disk in trouble
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 SHORTAGES = (*_FULL, *OUT_OF_DESCRIPTORS, errno.EROFS)
-"""Numbers of errors that are nobody's fault who asked for something, and that may pass."""
+"""Error numbers of shortages: no caller is at fault, and they may pass."""
 
 
 class Disk:
@@ -36,55 +36,56 @@ class Disk:
         self.health = Health()
         self._clock = SystemClock()
         self._lock = threading.Lock()
-        self._found: tuple[float, OSError | None] = (float("-inf"), None)
-        self._telling = threading.RLock()  # else what has ended meanwhile may be told for ever
-        self._troubled: set[str] = set()  # names of troubles that are told
+        self._latest: tuple[float, OSError | None] = (float("-inf"), None)  # try: when, its error
+        self._reporting = threading.RLock()  # else an ended trouble may be reported for ever
+        self._reported: set[str] = set()  # names of troubles
 
     @contextlib.contextmanager
-    def told(self) -> Iterator[None]:
-        """What the kernel refuses within is raised as `StorageError`, and told in `Health`."""
+    def explained(self) -> Iterator[None]:
+        """Inside, an `OSError` becomes a `StorageError`, and is reported to `Health`."""
         try:
             yield
         except OSError as error:
             raise self.fault(error) from error
 
     def fault(self, error: OSError) -> StorageError:
-        """What to raise for this error; it is told in `Health` from now on."""
+        """The error to raise in place of `error`, which is reported to `Health`."""
         found = explain(error, self.folder)
         name = DESCRIPTORS if error.errno in OUT_OF_DESCRIPTORS else DISK
-        with self._telling:
-            self._troubled.add(name)
+        with self._reporting:
+            self._reported.add(name)
             self.health.report(name, found.message)
         return found
 
-    def met(self) -> StorageError | None:
-        """What keeps a file from being written now; None: nothing does. That is tried out."""
+    def present_fault(self) -> StorageError | None:
+        """Why no file can be written now, by trying to write one; None: it can be written."""
         error = self._try()
         return None if error is None else self.fault(error)
 
     def works(self) -> None:
-        """Something was written. Quick where there was no trouble."""
-        if not self._troubled:
+        """Something was written, so the troubles are over. Quick where there are none."""
+        if not self._reported:
             return
-        with self._telling:
-            while self._troubled:
-                self.health.clear(self._troubled.pop())
+        with self._reporting:
+            while self._reported:
+                self.health.clear(self._reported.pop())
 
     def look_again(self) -> None:
-        """Whether a trouble is over."""
-        if self._troubled and self._try() is None:
+        """Clears the troubles where a file can be written again."""
+        if self._reported and self._try() is None:
             self.works()
 
     def _try(self) -> OSError | None:
         with self._lock:
-            at, error = self._found
-            if self._clock.monotonic() - at > _AGE:
+            tried_at, error = self._latest
+            if self._clock.monotonic() - tried_at > _AGE:
                 error = _refusal(self.folder)
-                self._found = self._clock.monotonic(), error
+                self._latest = self._clock.monotonic(), error
         return error
 
 
 def explain(error: OSError, folder: Path) -> StorageError:
+    """`error`, which came from a file in `folder`, with a message for people."""
     if error.errno in _FULL:
         what = "its quota is used up" if error.errno == errno.EDQUOT else "is full"
         return DiskFull(

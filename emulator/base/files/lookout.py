@@ -1,4 +1,4 @@
-"""Lookout: looks every second whether what a server relies on is there, and works again."""
+"""Lookout: looks every second whether the data folder is there, and troubles are over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emulator.base.timing.clock import SystemClock
 from emulator.base.timing.loop import Loop
 
 DATA_FOLDER = "data folder"
-"""The trouble's name in `Health`."""
+"""Name of the trouble in `Health`."""
 _ROUND = 1.0  # seconds
 
 
@@ -28,9 +28,10 @@ class Lookout(Loop):
         health: Health,
         notices: Notices,
     ) -> None:
-        """`faults`: each says why what is written would be lost, or None; then `refuse` has nothing
-        written any more, and `give_up` is told the reason, once. `look_again`: each clears the
-        troubles that are over."""
+        """Each of `faults` returns why everything written from now on would be lost, or None. At
+        the first reason, `refuse` is called, so that nothing is written any more, and then
+        `give_up` with the reason: both once. Each of `look_again` clears its troubles that are
+        over."""
         super().__init__(SystemClock(), notices)  # a disk knows no other
         self._faults = faults
         self._refuse = refuse

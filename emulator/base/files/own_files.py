@@ -1,11 +1,11 @@
 """This user's own files: opened without following links, and trusted only when they are theirs.
 
-A folder that came with a checkout or an archive may hold anything under the names that taskdock
-uses: links and second names of other files, pipes that are never answered, devices. So a file is
-looked at before it is opened, opened without following a link, and looked at again.
+A folder of a checkout or an archive may hold anything under the names that taskdock uses: links and
+second names of other files, pipes that nobody answers, devices. So a file is looked at before it is
+opened, opened without following a link, and looked at again.
 
-That is for the files. Whoever may change the folder they are in could swap one between two looks:
-`emulator/base/files/own_folder.py` sees to it that this is nobody but the user.
+Whoever may change the folder of a file could swap the file between two looks:
+`emulator/base/files/own_folder.py` makes sure that nobody but the user may.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from emulator.base.errors import ForeignFile
 
 _REMEDY = "nothing was changed: move it away, or choose another --data-dir"
-_MOST = 65_536  # bytes; what is read by these functions is a few lines
+_MAX_READ = 65_536  # bytes; the files that are read here have a few lines
 _SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _KINDS = {
     stat.S_IFLNK: "a symbolic link",
@@ -35,13 +35,15 @@ _KINDS = {
 
 
 def owners() -> frozenset[int]:
-    """Whose files are this user's own: their numbers. Those of who has called sudo are root's."""
+    """The numbers of the users whose files are this user's own. For root, those of the user who has
+    called sudo are, too."""
     us = os.geteuid()
     caller = os.environ.get("SUDO_UID", "")
     return frozenset({us, int(caller)} if us == 0 and caller.isdecimal() else {us})
 
 
 def name_of(user: int) -> str:
+    """The name of the user with this number, or `user 1000` where there is none."""
     try:
         return pwd.getpwuid(user).pw_name
     except KeyError:
@@ -49,8 +51,9 @@ def name_of(user: int) -> str:
 
 
 def is_trusted(path: Path) -> bool:
-    """Whether nobody else can have put it there: it is this user's or root's, no link, and not for
-    others to write. Who became root by sudo is trusted as before."""
+    """Whether nobody else can have put `path` there: it is this user's or root's, no link, and
+    others may not write it. For root, the files of the user who has called sudo count as well.
+    Raises `OSError`."""
     seen = path.lstat()
     others = stat.S_IWOTH if seen.st_gid == os.getegid() else stat.S_IWOTH | stat.S_IWGRP
     return (
@@ -61,10 +64,10 @@ def is_trusted(path: Path) -> bool:
 
 
 def check(path: Path, kind: int = stat.S_IFREG) -> bool:
-    """Whether there is something.
+    """Whether `path` exists.
 
-    Raises `ForeignFile` where that is not the user's own, not of this kind, or a file that has
-    several names; and `OSError`.
+    Raises `ForeignFile` where it exists and is not the user's own, not of this `kind` (as in
+    `stat.S_IFMT`), or a file with several names. Raises `OSError`.
     """
     try:
         seen = path.lstat()
@@ -76,7 +79,8 @@ def check(path: Path, kind: int = stat.S_IFREG) -> bool:
 
 
 def check_is_folder(path: Path) -> bool:
-    """Whether there is one, whoever has it. Raises `ForeignFile` and `OSError`."""
+    """Whether there is a folder, whoever owns it. Raises `ForeignFile` where `path` is something
+    else, and `OSError`."""
     try:
         seen = path.lstat()
     except FileNotFoundError:
@@ -86,7 +90,7 @@ def check_is_folder(path: Path) -> bool:
 
 
 def open_file(path: Path, flags: int = os.O_RDONLY) -> int:
-    """The descriptor of a file of the user's own; what is made has mode 0600.
+    """Opens a file of the user's own and returns its descriptor. A new file has mode 0600.
 
     Raises `ForeignFile`, and `OSError` as `os.open` does.
     """
@@ -105,12 +109,12 @@ def open_file(path: Path, flags: int = os.O_RDONLY) -> int:
 def read(path: Path) -> str:
     """The first 64 KB of a text. Raises `ForeignFile` or `OSError`."""
     with open(open_file(path), "rb") as file:
-        return file.read(_MOST).decode("utf-8", "replace")
+        return file.read(_MAX_READ).decode("utf-8", "replace")
 
 
 def write(path: Path, text: str) -> None:
-    """Whole or not at all, for the user alone, in place of what has this name: that stays as it is
-    where it has another. Raises `OSError`."""
+    """Writes the file as a whole or not at all, with mode 0600. A file of this name is replaced and
+    not changed: under another name of its own it stays as it is. Raises `OSError`."""
     half_done = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
     descriptor = os.open(half_done, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFELY, 0o600)
     try:
@@ -126,7 +130,8 @@ def write(path: Path, text: str) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """For the user alone; one that is there has to be theirs. Raises `ForeignFile` or `OSError`."""
+    """Makes a folder with mode 0700; one that exists has to be the user's own. Raises `ForeignFile`
+    or `OSError`."""
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700, parents=True)
     check(path, stat.S_IFDIR)
@@ -145,7 +150,7 @@ def _check(path: Path, seen: os.stat_result, kind: int) -> None:
 
 
 def _check_owner(path: Path, seen: os.stat_result) -> None:
-    """Who has the folder may have what is in it."""
+    """The owner of the folder may own its files. Raises `ForeignFile`."""
     if seen.st_uid not in owners() and seen.st_uid != path.parent.stat().st_uid:
         raise ForeignFile(
             f"{path} belongs to {name_of(seen.st_uid)}, and not to {name_of(os.geteuid())}: give it"

@@ -1,8 +1,8 @@
-"""Which folder a data folder's path means, and whether it is the user's own.
+"""The folder that a data folder's path means, and whether it is the user's own.
 
-A checkout or an archive may bring a folder of the default name, with whatever is good for those who
-have made it: so that one is never a link, none is tracked by a repository, and each belongs to the
-user. A link that the user names by --data-dir is an order.
+A checkout or an archive may bring a folder of the default name, with files that serve its author.
+So the default folder is never a link, no repository tracks a data folder, and each belongs to the
+user. A link that the user names by --data-dir is followed.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ FOLDERS = ("code", "doors")
 
 
 def check(path: Path) -> Path:
-    """The folder, as an absolute path without links; it may be missing.
+    """The folder as an absolute path without links. The folder may be missing; nothing is changed.
 
-    Changes nothing. Raises `ForeignFile`, which says what is wrong and what to do, and `OSError`.
+    Raises `ForeignFile`, which says what is wrong and what to do, and `OSError`.
     """
     given = path.parent.resolve() / path.name if path.name else path.resolve()
     found = path.resolve()
     if given.is_symlink():
         _check_link(path, given, found)
-    for each in dict.fromkeys((given, found)):
-        top = tracker(each, (*FILES, *FOLDERS))
+    for folder in dict.fromkeys((given, found)):
+        top = tracker(folder, (*FILES, *FOLDERS))
         if top is not None:
             raise ForeignFile(
-                f"the data folder {each} is tracked by the repository {top}, so what is in it may"
-                f" be anybody's: take it out (git rm -r --cached {shlex.quote(str(each))}), or"
+                f"the data folder {folder} is tracked by the repository {top}, so what is in it may"
+                f" be anybody's: take it out (git rm -r --cached {shlex.quote(str(folder))}), or"
                 " choose another --data-dir"
             )
     if own_files.check_is_folder(found):
@@ -78,9 +78,10 @@ def _check_is_for_one(folder: Path) -> None:
 
 
 def _check_owner(folder: Path) -> None:
-    """Three who are not the owner may have it, too. Who has called sudo is as good as root. What is
-    mounted in a container is given by who has started that. And where a file system decides by
-    itself whose everything is (FAT, a share, Docker Desktop's), it says nothing of people."""
+    """Raises `ForeignFile` where the folder is another user's, but in three cases. The user who has
+    called sudo counts as root. A folder that is mounted in a container was given by whoever started
+    the container. A file system that decides by itself who owns everything (FAT, a share, Docker
+    Desktop's) says nothing of people."""
     owner = folder.stat().st_uid
     if owner in own_files.owners() or (os.geteuid() == 0 and folder.is_mount()):
         return
@@ -97,7 +98,7 @@ def _check_owner(folder: Path) -> None:
 
 
 def _owner_of_new(folder: Path) -> int | None:
-    """Whose a file is that this process makes there; None: it may not."""
+    """The owner of a file that this process makes in the folder; None where it may not make one."""
     with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=folder) as file:
         return os.fstat(file.fileno()).st_uid
     return None

@@ -1,7 +1,7 @@
-"""The user's own folders: where home and the caches are. Found out when asked, never at import.
+"""The user's own folders: home and the cache. They are looked up when asked for, never at import.
 
-Caches are where https://specifications.freedesktop.org/basedir-spec/latest/ has them; where that
-cannot be written, in a private folder beside other temporary files.
+The cache is where https://specifications.freedesktop.org/basedir-spec/latest/ has it. Where that
+folder cannot be written, it is a private folder beside other temporary files.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ NAME = "taskdock"
 
 
 def home(environment: Mapping[str, str]) -> Path | None:
-    """None: no variable names it, and this user is not in the machine's list of users."""
+    """The user's home folder. None where no variable names one and the machine's list of users does
+    not have this user."""
     if given := environment.get("HOME"):
         return Path(given)
     try:
@@ -30,9 +31,9 @@ def home(environment: Mapping[str, str]) -> Path | None:
 
 
 def cache(environment: Mapping[str, str], tell: Callable[[str], object] = lambda _: None) -> Path:
-    """The folder for what is safe to delete; it is there, and can be written.
+    """The folder for files that are safe to delete. The folder exists and can be written.
 
-    `tell` is given a line where that is not the usual folder. Raises `StartupError`.
+    `tell` is called with a line where that is not the usual folder. Raises `StartupError`.
     """
     usual = _usual_cache(environment)
     if usual is None:
@@ -56,10 +57,11 @@ def _usual_cache(environment: Mapping[str, str]) -> Path | None:
 
 
 def _refusal(folder: Path) -> str | None:
-    """Permissions do not tell it all: root may write, but not on a read-only file system.
+    """Why `folder` is not used as the cache; None: it is. The folder is made where it is missing.
 
-    What is in it becomes part of images, so that it may be nobody else's. A link to another disk
-    is taken: where it leads is looked at."""
+    A file is written to find out: root may write by the permissions, but not on a read-only file
+    system. Files of the cache become part of images, so nobody else may write there. A link is
+    followed, to another disk for example, and its target is judged."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -72,7 +74,8 @@ def _refusal(folder: Path) -> str | None:
 
 
 def _temporary(fault: str) -> Path:
-    """The same folder each time, unless somebody else was there first."""
+    """A folder beside other temporary files: the same each time, unless somebody else made that
+    first. Raises `StartupError`, which begins with `fault`."""
     try:
         folder = Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"
         try:

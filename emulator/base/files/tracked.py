@@ -1,6 +1,6 @@
-"""Whether a repository tracks a folder: then what is in it came from others, or goes to them.
+"""Whether a repository tracks a folder: then its files came from others, or go to them.
 
-The index of Git and the dirstate of Mercurial are read here, and no program of theirs is run: the
+The index of Git and the dirstate of Mercurial are read here, and neither program is run: the
 settings of a foreign checkout name programs that `git ls-files` itself would start (fsmonitor).
 
 Git: https://git-scm.com/docs/index-format. Mercurial: `hg help internals.dirstate-v2`, and
@@ -15,7 +15,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-_MOST = 1 << 30  # bytes of an index
+_MAX_INDEX = 1 << 30  # bytes
 _HASHES = (20, 32)  # bytes, of SHA-1 and SHA-256
 _STAT = 40  # bytes of an entry before its hash
 _MODE = slice(24, 28)
@@ -25,14 +25,14 @@ _HG_ENTRY = struct.Struct(">clllL")
 
 
 def tracker(folder: Path, names: Iterable[str]) -> Path | None:
-    """The top folder of a repository that tracks this folder or what is in it; None: none does.
+    """The top folder of a repository that tracks `folder` or files in it; None: no repository does.
 
-    `folder`: an absolute path. `names`: of its files and folders, which alone count where the
-    folder itself is the top of a repository.
+    `folder` is an absolute path. Where the folder itself is the top of a repository, only its files
+    and folders with one of `names` count.
     """
     for top in (folder, *folder.parents):
-        wanted = [str(folder.relative_to(top))] if top != folder else list(names)
-        targets = [os.fsencode(each).lower() for each in wanted]  # there are file systems like that
+        paths = [str(folder.relative_to(top))] if top != folder else list(names)
+        targets = [os.fsencode(path).lower() for path in paths]  # some file systems ignore case
         if any(_is_within(path.lower(), targets) for path in _tracked(top, targets)):
             return top
     return None
@@ -43,23 +43,23 @@ def _is_within(path: bytes, targets: Iterable[bytes]) -> bool:
 
 
 def _tracked(top: Path, targets: list[bytes]) -> Iterator[bytes]:
-    """Paths that a repository here tracks; it may leave some out that are not within the targets,
-    since an index can have a million."""
+    """The paths that a repository at `top` tracks. Paths outside the targets may be left out, since
+    an index can have a million."""
     git = _git_folder(top / ".git")
     if git is not None:
         index = _read(git / "index")
         shared = git.glob("sharedindex.*") if b"link" in index else ()  # `core.splitIndex`
-        for data in (index, *(_read(each) for each in shared)):
+        for data in (index, *(_read(path) for path in shared)):
             yield from _git_paths(data, targets)
     yield from _hg_paths(top / ".hg", targets)
 
 
 def _git_folder(path: Path) -> Path | None:
-    """In worktrees and submodules, `.git` is a file that names the folder."""
+    """The folder that `.git` is or names: in worktrees and submodules, `.git` is a file."""
     if os.path.isdir(path):
         return path
-    said = os.fsdecode(_read(path).strip())
-    return path.parent / said.removeprefix("gitdir:").strip() if said[:7] == "gitdir:" else None
+    line = os.fsdecode(_read(path).strip())
+    return path.parent / line.removeprefix("gitdir:").strip() if line[:7] == "gitdir:" else None
 
 
 def _git_paths(index: bytes, targets: list[bytes]) -> Iterator[bytes]:
@@ -68,17 +68,18 @@ def _git_paths(index: bytes, targets: list[bytes]) -> Iterator[bytes]:
     version, count = struct.unpack(">LL", index[4:12])
     plain = index.lower() if version < 4 else b""
     if plain and not any(target in plain for target in targets):
-        return  # each path is there as it is
+        return  # before version 4, each path is in the index as it is
     for size in _HASHES:
         try:
             yield from list(_git_entries(index, version, count, size))
             return
         except (ValueError, IndexError, struct.error):
-            continue  # the other kind of hash; or nothing that Git itself could read
+            continue  # another kind of hash, or an index that Git itself could not read
 
 
 def _git_entries(index: bytes, version: int, count: int, hash_size: int) -> Iterator[bytes]:
-    """Raises `ValueError`, `IndexError` or `struct.error` where it is no such index."""
+    """The paths of an index with hashes of this size. Raises `ValueError`, `IndexError` or
+    `struct.error` for another index."""
     if version not in (2, 3, 4):
         raise ValueError(version)
     at, path = 12, b""
@@ -103,7 +104,7 @@ def _git_entries(index: bytes, version: int, count: int, hash_size: int) -> Iter
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
-    """A number of variable length, and where it ends: Git's, as in its pack files' offsets."""
+    """A number of variable length at `at`, and the position behind it; as in Git's packs."""
     value = data[at] & 0x7F
     while data[at] & 0x80:
         at += 1
@@ -113,7 +114,7 @@ def _number(data: bytes, at: int) -> tuple[int, int]:
 
 def _hg_paths(hg: Path, targets: list[bytes]) -> Iterator[bytes]:
     state = _read(hg / "dirstate")
-    if state.startswith(b"dirstate-v2\n"):  # a docket; paths are as they are in the file it names
+    if state.startswith(b"dirstate-v2\n"):  # its paths are in another file, as they are
         for data in hg.glob("dirstate.*"):
             content = _read(data).lower()
             yield from (target for target in targets if target + b"/" in content)
@@ -127,10 +128,10 @@ def _hg_paths(hg: Path, targets: list[bytes]) -> Iterator[bytes]:
 
 
 def _read(path: Path) -> bytes:
-    """Nothing, where that cannot be: then no program of theirs can, either."""
+    """The content of a file; empty where nobody can read it, so that Git cannot, either."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         with open(descriptor, "rb") as file:
-            return file.read(_MOST) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+            return file.read(_MAX_INDEX) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
     except OSError:
         return b""

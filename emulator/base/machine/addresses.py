@@ -1,4 +1,4 @@
-"""Addresses: what a numeric one is to this machine. The one place that knows what loopback is."""
+"""IP addresses: which are loopback, and which are of this machine. Others ask here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ Address = IPv4Address | IPv6Address
 
 
 def parsed(text: str) -> Address | None:
-    """As a socket or a header has it, without an interface behind a %; None: it is no address."""
+    """The address that a socket or a header names, without an interface behind a %. None where
+    `text` is no address."""
     try:
         return ip_address(text.partition("%")[0])
     except ValueError:
@@ -18,23 +19,24 @@ def parsed(text: str) -> Address | None:
 
 
 def plain(text: str) -> Address | None:
-    """As `parsed`; as IPv4 where IPv6 only wraps that (::ffff:127.0.0.1: RFC 4291, 2.5.5.2)."""
+    """As `parsed`, and an IPv4 address where IPv6 only wraps one (::ffff:127.0.0.1: RFC 4291,
+    2.5.5.2)."""
     found = parsed(text)
     return getattr(found, "ipv4_mapped", None) or found
 
 
 @lru_cache(1024)
 def is_loopback(text: str) -> bool:
-    """All of 127.0.0.0/8 is, also as IPv6 writes IPv4. False for what is no address."""
+    """Whether `text` is ::1 or in 127.0.0.0/8, also as IPv6 writes IPv4. False for other text."""
     found = plain(text)
     return found is not None and found.is_loopback
 
 
 def is_of_this_machine(text: str) -> bool:
-    """Whether what is sent there arrives here: at a loopback address or another of our own.
+    """Whether `text` is a loopback address or another address of this machine.
 
-    The system answers that, anew each time: it sends to an address of its own from that same one,
-    and to one that many have (multicast) from another. Nothing is sent by asking.
+    The system is asked each time, and nothing is sent: it sends to an address of its own from that
+    same address, and to one that many machines have (multicast) from another.
     """
     found = plain(text)
     if found is None:
@@ -46,5 +48,5 @@ def is_of_this_machine(text: str) -> bool:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((str(found), 9))  # RFC 863's port; no packet leaves
             return parsed(str(probe.getsockname()[0])) == found
-    except OSError:  # there is no way to it, so it is not here
+    except OSError:  # the system knows no route, so the address is not ours
         return False

@@ -1,4 +1,4 @@
-"""How many files and connections this process may have open at a time."""
+"""Descriptors: how many files and connections this process may have open at a time."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ import resource
 
 from emulator.base.errors import StartupError
 
-# Beyond it nothing is gained here, and programs that we start and that close every number there
-# could be, as apt-get does, take minutes.
+# More gains nothing. A program that we start and that closes every possible descriptor, such as
+# apt-get, would take minutes.
 _ENOUGH = 65_536
-EACH = 6  # that an environment has open: its streams, pipes, kernel files and connections
-OWN = 60  # that the server has open without any
+PER_ENVIRONMENT = 6  # descriptors: streams, pipes, kernel files and connections
+OF_SERVER = 60  # descriptors that the server has open without any environment
 _LOW = 1_024
-LEAST = 128  # with fewer, accepting a connection fails before the first function has run
+MINIMUM = 128  # with fewer, accepting a connection fails before the first function has run
 _RAISE_IT = f"for more, start it after: ulimit -n {_LOW * 4} (as root if that is refused)"
 
-MOST_FROM_CONTAINERS = 1_024
-MOST_FROM_ADDRESSES = 4_096
-"""Connections that are taken where there are descriptors enough for them."""
+MAX_FROM_CONTAINERS = 1_024
+MAX_FROM_ADDRESSES = 4_096
+"""Connections that a listener accepts where the limit of descriptors allows as many."""
 
 DESCRIPTORS = "descriptors"
-"""The trouble's name in `emulator.base.health`."""
+"""Name of the trouble in `emulator.base.health`."""
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
-"""The kernel's numbers for it: this process has as many as it may, or the whole machine has."""
+"""Error numbers of the kernel: this process, or the whole machine, has no descriptor left.
+https://man7.org/linux/man-pages/man2/accept.2.html"""
 EXHAUSTED = (
     "this server has as many files and connections open as it may: callers wait until others are"
     f" closed; {_RAISE_IT}"
@@ -31,42 +32,41 @@ EXHAUSTED = (
 
 
 def raise_limit() -> str | None:
-    """Allows this process as many as it may allow itself; a warning where that is few.
-
-    Raises `StartupError` where it is too few to serve at all.
-    """
+    """Raises this process' soft limit as far as is allowed and useful. Returns a warning where the
+    limit is low, else None. Raises `StartupError` where the limit is too low to serve at all."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _ENOUGH if hard == resource.RLIM_INFINITY else min(hard, _ENOUGH)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
+    enough = _ENOUGH if hard == resource.RLIM_INFINITY else min(hard, _ENOUGH)
+    if soft != resource.RLIM_INFINITY and soft < enough:
         try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-            soft = wanted
+            resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
+            soft = enough
         except (ValueError, OSError):  # macOS has a lower limit of its own
             pass
     return warning(soft)
 
 
 def connections() -> tuple[int, int]:
-    """How many each listener takes from containers and from addresses, in all, by this process'
-    limit: the rest is for environments, and for what the server opens itself. There are two for
-    containers."""
+    """How many connections each listener accepts in all, by the limit of this process: those of
+    containers, and those of addresses. The rest of the descriptors is for environments and for the
+    server's own files. Two listeners are for containers."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY:
         limit = _ENOUGH
-    room = max(0, limit - OWN)
-    return min(room // 8, MOST_FROM_CONTAINERS), min(room // 2, MOST_FROM_ADDRESSES)
+    room = max(0, limit - OF_SERVER)
+    return min(room // 8, MAX_FROM_CONTAINERS), min(room // 2, MAX_FROM_ADDRESSES)
 
 
 def warning(limit: int) -> str | None:
-    """What there is to say about this many; None where it is enough. Raises `StartupError`."""
+    """A sentence on a limit that is low; None where it is high enough. Raises `StartupError` where
+    it is below `MINIMUM`."""
     if limit == resource.RLIM_INFINITY or limit >= _LOW:
         return None
-    if limit < LEAST:
+    if limit < MINIMUM:
         raise StartupError(
-            f"this process may have no more than {limit} files open, and a server needs {LEAST};"
+            f"this process may have no more than {limit} files open, and a server needs {MINIMUM};"
             f" {_RAISE_IT}"
         )
-    room = max(0, limit - OWN) // EACH
+    room = max(0, limit - OF_SERVER) // PER_ENVIRONMENT
     return (
         f"this process may have {limit} files open, which is enough for about {room} containers;"
         f" {_RAISE_IT}"

@@ -1,4 +1,4 @@
-"""The memory of this process: what stays is not looked at again, and what is free goes back."""
+"""The memory of this process: less work for the garbage collector, and free memory given back."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 
 def keep() -> None:
-    """What there is stays as long as the process does, so the garbage collector leaves it out: to
-    look through all modules takes it some 50 ms, in which no thread goes on, the event loop's
-    neither.
+    """Tells the garbage collector to leave out all objects of this moment, since they stay as long
+    as the process. Looking through all modules takes about 50 ms, and no thread runs meanwhile, nor
+    does the event loop.
 
     https://docs.python.org/3/library/gc.html#gc.freeze
     """
@@ -19,9 +19,9 @@ def keep() -> None:
 
 
 def give_back() -> None:
-    """What is free, also between what is in use: by itself, glibc gives back only what is free at
-    the end of a heap. Takes some milliseconds for each 100 MB; for any thread. Elsewhere than with
-    glibc it does nothing.
+    """Gives free memory back to the system, also between pages in use: by itself, glibc gives back
+    only the end of a heap. Takes some milliseconds for each 100 MB; for any thread. Does nothing
+    where the C library is another.
 
     https://man7.org/linux/man-pages/man3/malloc_trim.3.html
     """

@@ -1,4 +1,4 @@
-"""Closing: ends the parts of a server in their order, each whatever becomes of the others."""
+"""Closing: ends the parts of a server in their order, whether or not the others end well."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ class Part(NamedTuple):
     name: str
     end: Callable[[], object]
     limit: float = 5.0
-    """Seconds that it has; then it is left to itself."""
+    """Seconds for `end`; after them the part is left to itself."""
 
 
 def close_all(parts: Iterable[Part], notices: Notices) -> None:
-    """Returns when each has ended, has failed to, or has used up its time."""
+    """Ends each part on a thread of its own, one after the other. Returns when the last has ended,
+    has raised or has used up its time; each failure is published."""
     for part in parts:
         failure: list[BaseException] = []
         thread = threading.Thread(

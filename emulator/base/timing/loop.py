@@ -1,4 +1,4 @@
-"""Loop: a thread that does a piece of work, sleeps as long as the work says, and can be woken.
+"""Loop: a thread that does a piece of work, pauses as long as the work says, and can be woken.
 
 Subclasses give `run_once`. Starting twice, stopping twice and stopping unstarted are harmless.
 """
@@ -16,7 +16,7 @@ AFTER_FAILURE = 1.0  # seconds until a failed piece of work is tried again
 
 
 def until(due: datetime | None, now: datetime, longest: float = LONGEST_PAUSE) -> float:
-    """The seconds until something is due, and to the next look at it; None: nothing is."""
+    """The seconds until `due`, and `longest` at most. `due` is None where nothing is due."""
     return longest if due is None else min(max((due - now).total_seconds(), 0.0), longest)
 
 
@@ -32,20 +32,22 @@ class Loop:
         self._thread: threading.Thread | None = None
 
     def run_once(self) -> float:
-        """Does what is due and returns the seconds until it wants to be called again."""
+        """Does the work that is due. Returns the seconds until the next call. Where it raises, the
+        failure is published and the next call comes after `AFTER_FAILURE`."""
         raise NotImplementedError
 
     def start(self) -> None:
+        """Starts the thread, a daemon named `name`."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
             self._thread.start()
 
     def wake(self) -> None:
-        """Makes the loop call `run_once` now, or right after the call that is under way."""
+        """Has `run_once` called now, or right after the call that is under way. For any thread."""
         self._wake.set()
 
     def stop(self) -> None:
-        """Returns after the last `run_once` has returned."""
+        """Returns after the last `run_once` has returned. For any thread, also the loop's own."""
         self._stopping.set()
         self._wake.set()
         if self._thread is not None and self._thread is not threading.current_thread():

@@ -1,7 +1,7 @@
-"""The reactor: one thread with an asyncio event loop. What is confined to it needs no locks.
+"""The reactor: one thread with an asyncio event loop. State of this thread needs no lock.
 
-Invocations, environments and their mailboxes live on it, beside the listeners that serve them: an
-event goes from its caller to a container and back without a change of threads.
+Invocations, environments, mailboxes and listeners are on the reactor, so an event goes from its
+caller to a container and back without a change of threads.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ class Reactor:
         self._clock = clock or SystemClock()
         self.loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[object]] = set()
-        self._asked: set[Future[Any]] = set()  # what other threads wait for
+        self._awaited: set[Future[Any]] = set()  # by other threads
         self._thread = threading.Thread(target=self._run, name="reactor", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def call(self, verb: Callable[..., object], *arguments: Any) -> None:
-        """Has `verb` called on the reactor's thread, soon; from any thread. Once the reactor has
-        stopped, it is not called."""
+        """Has `verb` called on the reactor's thread, soon. For any thread. Once the reactor has
+        stopped, nothing is called."""
         if threading.current_thread() is self._thread:
             self.loop.call_soon(verb, *arguments)
             return
@@ -45,7 +45,7 @@ class Reactor:
         return self._clock.call_later(self.loop, seconds, verb, *arguments)
 
     def spawn(self, work: Coroutine[Any, Any, object]) -> None:
-        """Has `work` done on the reactor's thread; from any thread. It should not raise."""
+        """Has `work` done on the reactor's thread. For any thread. `work` should not raise."""
         if threading.current_thread() is self._thread:
             self._spawn(work)
         else:
@@ -57,25 +57,26 @@ class Reactor:
         task.add_done_callback(self._tasks.discard)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """What `work` returns or raises, for another thread, which waits for it.
+        """Returns or raises what `work` does, on the reactor's thread, while the caller waits.
 
-        Raises `RuntimeError` where it would wait for ever: on the reactor's own thread, and unless
-        that runs; `CancelledError` (of `concurrent.futures`) when it ends before the work does.
+        Raises `RuntimeError` where the caller would wait for ever: on the reactor's own thread, or
+        when that thread does not run. Raises `concurrent.futures.CancelledError` when the reactor
+        ends before the work does.
         """
         if threading.current_thread() is self._thread or not self._thread.is_alive():
             work.close()
             raise RuntimeError("the reactor cannot be waited for")
         try:
-            asked = asyncio.run_coroutine_threadsafe(work, self.loop)
-            self._asked.add(asked)
-            if self.loop.is_closed():  # it may not have seen that
-                asked.cancel()
+            future = asyncio.run_coroutine_threadsafe(work, self.loop)
+            self._awaited.add(future)
+            if self.loop.is_closed():  # then nobody would ever do the work
+                future.cancel()
             try:
-                return asked.result()
+                return future.result()
             finally:
-                self._asked.discard(asked)
+                self._awaited.discard(future)
         finally:
-            work.close()  # if it was never begun, nobody will
+            work.close()  # harmless after its end; work that was never begun warns without it
 
     def stop(self) -> None:
         """Returns when the thread has ended. Stopping twice, or unstarted, is harmless."""
@@ -93,8 +94,8 @@ class Reactor:
             self._cancel_all()
         finally:
             self.loop.close()
-            for asked in list(self._asked):
-                asked.cancel()
+            for future in list(self._awaited):
+                future.cancel()
 
     def _cancel_all(self) -> None:
         tasks = asyncio.all_tasks(self.loop)

@@ -24,18 +24,18 @@ Allow = Callable[[str, Mapping[str, str]], object]
 them: raises where the caller does not let it have them."""
 
 
-class _Shape(BaseModel):
+class _ConfigModel(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, extra="forbid", frozen=True, strict=True, populate_by_name=False
     )
 
 
-class RetryPolicy(_Shape):
+class RetryPolicyConfig(_ConfigModel):
     enabled: bool | None = None
     errors_to_retry: list[str] | None = None
 
 
-class TaskConfig(_Shape):
+class TaskConfig(_ConfigModel):
     """One function as its author describes it; ranges are left to the service to judge."""
 
     schema_: Annotated[str | None, Field(alias="$schema")] = None
@@ -50,7 +50,7 @@ class TaskConfig(_Shape):
     environment: dict[str, str] | None = None
     execution_permission: Literal["permissionRequired", "allUsers", "public"] | None = None
     default_priority: int | None = None
-    retry_policy: RetryPolicy | None = None
+    retry_policy: RetryPolicyConfig | None = None
     execution_credentials: dict[str, Any] | None = None
 
     @model_validator(mode="after")

@@ -21,7 +21,7 @@ from emulator.engines.docker.containers.container import DockerContainer
 from emulator.engines.docker.containers.creation import sweep_glimpses
 from emulator.engines.docker.containers.removal import remove
 from emulator.engines.docker.containers.starter import Starter
-from emulator.engines.docker.facts import EngineFacts, Kind
+from emulator.engines.docker.facts import EngineFacts, EngineKind
 from emulator.engines.docker.locate import PING_SECONDS
 from emulator.engines.docker.network import NAME, Network
 from emulator.engines.docker.reaper import Reaper
@@ -155,6 +155,6 @@ def _no_disks(facts: EngineFacts) -> str:
     """Why the engine cannot use disks of ours; empty if it can."""
     if not is_here(facts):
         return "the engine is not on this machine"
-    if facts.kind in (Kind.PODMAN, Kind.ROOTLESS_PODMAN):
+    if facts.kind in (EngineKind.PODMAN, EngineKind.ROOTLESS_PODMAN):
         return "Podman passes over what a volume is to be made of"  # without a word
     return ""

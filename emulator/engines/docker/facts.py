@@ -1,4 +1,4 @@
-"""What an engine says of itself and its images, read as if any of it could be missing.
+"""An engine's own description of itself and of its images, read as if any part could be missing.
 
 Engines differ in what they answer: API 1.52 leaves out empty fields
 (https://docs.docker.com/reference/api/engine/version-history/), and Podman has fields of its own.
@@ -14,10 +14,10 @@ from typing import Any
 
 _MB = 1024 * 1024
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""What engines give to a program whose image does not say it."""
+"""The PATH that engines give to a program whose image names none."""
 
 
-class Kind(str, Enum):
+class EngineKind(str, Enum):
     DOCKER = "Docker"
     ROOTLESS_DOCKER = "rootless Docker"
     DESKTOP = "Docker Desktop"
@@ -26,14 +26,14 @@ class Kind(str, Enum):
 
     @property
     def is_rootless(self) -> bool:
-        return self in (Kind.ROOTLESS_DOCKER, Kind.ROOTLESS_PODMAN)
+        return self in (EngineKind.ROOTLESS_DOCKER, EngineKind.ROOTLESS_PODMAN)
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineFacts:
     """An empty text, or 0: the engine does not say."""
 
-    kind: Kind
+    kind: EngineKind
     id: str = ""
     version: str = ""
     api: str = ""
@@ -70,7 +70,7 @@ def read_engine(info: Any, version: Any) -> EngineFacts:
     # (https://github.com/moby/moby/issues/42151), and so does Podman where it has none to give:
     # "Resource limits are not supported and ignored on cgroups V1 rootless systems".
     grouped = text(info, "CgroupDriver") != "none"
-    if kind is Kind.ROOTLESS_PODMAN and text(info, "CgroupVersion") == "1":
+    if kind is EngineKind.ROOTLESS_PODMAN and text(info, "CgroupVersion") == "1":
         grouped = False
     return EngineFacts(
         kind=kind,
@@ -105,7 +105,7 @@ def read_image(image: Any) -> ImageFacts:
 
 
 def at(answer: Any, *keys: str) -> Any:
-    """What is under these keys; None where any of them is missing."""
+    """The value under these keys; None where any of them is missing."""
     for key in keys:
         if not isinstance(answer, Mapping):
             return None
@@ -141,15 +141,15 @@ def _names(answer: Any, *keys: str) -> tuple[str, ...]:
     return tuple(map(str, found)) if isinstance(found, Mapping) else ()
 
 
-def _kind(info: Any, version: Any) -> Kind:
+def _kind(info: Any, version: Any) -> EngineKind:
     components = {text(part, "Name") for part in items(version, "Components")}
     rootless = "rootless" in _security(info) or at(info, "Rootless") is True
     if "Podman Engine" in components:
-        return Kind.ROOTLESS_PODMAN if rootless else Kind.PODMAN
+        return EngineKind.ROOTLESS_PODMAN if rootless else EngineKind.PODMAN
     if rootless:
-        return Kind.ROOTLESS_DOCKER
+        return EngineKind.ROOTLESS_DOCKER
     platform = text(version, "Platform", "Name") + text(info, "OperatingSystem")
-    return Kind.DESKTOP if "Docker Desktop" in platform else Kind.DOCKER
+    return EngineKind.DESKTOP if "Docker Desktop" in platform else EngineKind.DOCKER
 
 
 def _security(info: Any) -> frozenset[str]:

@@ -28,7 +28,7 @@ _ITS_OWN = (
     "context deadline exceeded",
     "shutting down",
 )
-"""What Docker says, in an answer with a 5xx status, when the machine or its own parts fail it."""
+"""Docker's words, in an answer with a 5xx status, when the machine or its own parts fail it."""
 
 
 def engine_error(error: Exception, what: str) -> EngineError:
@@ -38,10 +38,10 @@ def engine_error(error: Exception, what: str) -> EngineError:
         return error
     if isinstance(error, RequestException) and not isinstance(error, APIError):
         return EngineUnreachable(f"the Docker Engine does not answer: {silence(error)}")
-    said = reason(error)
-    if isinstance(error, APIError) and _is_its_own(error, said):
-        return EngineUnreachable(f"the Docker Engine cannot work: {said}")
-    return StartFailed(f"{what}: {said}")
+    words = reason(error)
+    if isinstance(error, APIError) and _is_its_own(error, words):
+        return EngineUnreachable(f"the Docker Engine cannot work: {words}")
+    return StartFailed(f"{what}: {words}")
 
 
 @contextmanager
@@ -64,12 +64,13 @@ def reason(error: Exception) -> str:
     return str(getattr(error, "explanation", None) or error)
 
 
-def _is_its_own(error: APIError, said: str) -> bool:
+def _is_its_own(error: APIError, words: str) -> bool:
     status = error.status_code or 0
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return True
-    said = said.lower()
-    return status >= HTTPStatus.INTERNAL_SERVER_ERROR and any(words in said for words in _ITS_OWN)
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR and any(
+        sign in words.lower() for sign in _ITS_OWN
+    )
 
 
 def silence(error: Exception) -> str:

@@ -39,7 +39,7 @@ class Logins(AuthConfig):
         return False
 
     def resolve_authconfig(self, registry: str | None = None) -> dict[str, Any] | None:
-        """What there is for one registry; without its helper's answer, what the file itself has."""
+        """The login for one registry: its helper's, or the file's own where the helper fails."""
         try:
             found: dict[str, Any] | None = super().resolve_authconfig(registry)
         except _FAULTS as error:

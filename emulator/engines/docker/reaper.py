@@ -2,12 +2,12 @@
 
 A container that has started ends by itself when its server does. One that was created and never
 started, or whose start was under way, does not: nobody but the engine knows of it. So a child of
-the server waits for the end of its input, whose other end only the server has. What waits is a
-shell, since a Python or a fork of the server takes many times its memory. It becomes a Python when
-there is something to do, and that needs the standard library alone, so it is the same wherever
-taskdock is installed. It has a session of its own, so what ends the server's
-process group leaves it. What ends it too, such as the end of a whole control group, leaves its work
-to the next start on the same data folder.
+the server waits for the end of its input, whose other end only the server has. The child is a shell
+while it waits, since a Python or a fork of the server takes many times its memory. It becomes a
+Python when there is something to do, and that needs the standard library alone, so it is the same
+wherever taskdock is installed. It has a session of its own, so a signal to the server's process
+group leaves it. Where it is ended too, as at the end of a whole control group, its work is left to
+the next start on the same data folder.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 from typing import NamedTuple
 from urllib.parse import quote
 
 from emulator.base.health import Health
+from emulator.base.timing.clock import SystemClock
 from emulator.engines.docker.locate import connection
 
 LABEL = "dev.taskdock.run"
@@ -43,7 +44,7 @@ _REMOVALS = 8  # side by side
 _CLOSE_LIMIT = 1.0  # seconds
 _ENDS_ITSELF = ("running", "restarting", "removing")
 _FAULTS = (OSError, http.client.HTTPException, ValueError, TypeError, KeyError)
-"""Whatever an engine that is going away may do to who asks it."""
+"""The errors that an engine which is going away may cause."""
 
 _WAIT = "trap '' INT TERM HUP; read -r over || exec \"$@\""
 """A line ends it; the end of the input without one lets it begin."""
@@ -108,14 +109,15 @@ class Reaper:
 # In the reaper's own process
 
 
-class _Found(NamedTuple):
+class _Leftover(NamedTuple):
     id: str
     state: str  # in the engine's word
 
 
 def reap(address: str, label: str) -> None:
     """Removes all containers with this label, as long as there are or may come any."""
-    begun = now = time.monotonic()
+    clock = SystemClock()
+    begun = now = clock.monotonic()
     quiet: float | None = None  # since when there has been none
     while now < begun + _LIMIT and (quiet is None or now < quiet + _QUIET):
         try:
@@ -125,8 +127,8 @@ def reap(address: str, label: str) -> None:
         else:
             quiet = None if found else quiet or now
             _remove(address, due(found, now - begun))
-        time.sleep(_PAUSE)
-        now = time.monotonic()
+        sleep(_PAUSE)
+        now = clock.monotonic()
 
 
 def due(found: Iterable[tuple[str, str]], since: float) -> list[str]:
@@ -142,11 +144,11 @@ def _remove(address: str, ids: Iterable[str]) -> None:
             removers.submit(_ask, address, "DELETE", f"/containers/{id}?force=1&v=1")
 
 
-def _look(address: str, label: str) -> list[_Found]:
+def _look(address: str, label: str) -> list[_Leftover]:
     """Raises one of `_FAULTS`."""
     filters = quote(json.dumps({"label": [label]}))
     containers = json.loads(_ask(address, "GET", f"/containers/json?all=1&filters={filters}"))
-    return [_Found(each["Id"], each["State"]) for each in containers]
+    return [_Leftover(one["Id"], one["State"]) for one in containers]
 
 
 def _ask(address: str, method: str, path: str) -> bytes:

@@ -20,7 +20,7 @@ MayCall = Callable[[Any], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class CallLimits:
-    """What callers may cost at one listening socket. Times are seconds."""
+    """Limits of those who call at one listening socket. Times are seconds."""
 
     patience: float = 5.0
     """That a caller has to say whom it wants."""
@@ -78,7 +78,7 @@ class Acceptor:
             return
         except OSError as error:  # the caller waits, and we would be told of it again at once
             if error.errno in OUT_OF_DESCRIPTORS:
-                self._health.met(DESCRIPTORS, EXHAUSTED, self._loop)
+                self._health.report_passing(DESCRIPTORS, EXHAUSTED, self._loop)
             self._rest()
             return
         if self._may_call(caller):
@@ -117,19 +117,19 @@ class Acceptor:
         self._loop.add_reader(self._listening, self._accept)
 
     def _hear(self, connection: socket.socket) -> None:
-        said, _ = self._silent[connection]
+        heard, _ = self._silent[connection]
         try:
-            data = connection.recv(self._preamble - len(said))
+            data = connection.recv(self._preamble - len(heard))
         except BlockingIOError:
             return
         except OSError:
             data = b""
-        said += data
+        heard += data
         if not data:
             self._drop(connection)
-        elif len(said) == self._preamble:
+        elif len(heard) == self._preamble:
             self._forget(connection)
-            self._admit(bytes(said), connection)
+            self._admit(bytes(heard), connection)
 
     def _drop(self, connection: socket.socket) -> None:
         self._forget(connection)

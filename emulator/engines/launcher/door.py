@@ -88,9 +88,9 @@ class Door:
                 )
             )
 
-    def _enter(self, said: bytes, connection: socket.socket) -> None:
+    def _enter(self, preamble: bytes, connection: socket.socket) -> None:
         """The launcher comes first, before any program runs. Programs are of another user."""
-        token, letter = said[:-1], said[-1:]
+        token, letter = preamble[:-1], preamble[-1:]
         if not hmac.compare_digest(token, self.token.encode()):
             connection.close()
             return

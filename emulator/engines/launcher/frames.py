@@ -1,4 +1,4 @@
-"""What the server and a launcher say to each other, as bytes: docs/launcher.md. No I/O."""
+"""The messages between the server and a launcher, as bytes: docs/launcher.md. No I/O."""
 
 from __future__ import annotations
 
@@ -98,9 +98,9 @@ class Frames:
         self._rest = bytearray()
 
     def feed(self, data: bytes) -> list[Message]:
-        """What has come whole. Raises `BadFrame`."""
+        """The messages that are complete now. Raises `BadFrame`."""
         self._rest += data
-        said: list[Message] = []
+        messages: list[Message] = []
         begin = 0
         while len(self._rest) - begin >= _HEADER.size:
             kind, program, length = _HEADER.unpack_from(self._rest, begin)
@@ -110,9 +110,9 @@ class Frames:
             if len(self._rest) < payload + length:
                 break
             begin = payload + length
-            said.append(_read(kind, program, bytes(self._rest[payload:begin])))
+            messages.append(_read(kind, program, bytes(self._rest[payload:begin])))
         del self._rest[:begin]
-        return said
+        return messages
 
 
 def _read(kind: bytes, program: int, payload: bytes) -> Message:

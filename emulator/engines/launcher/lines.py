@@ -1,4 +1,4 @@
-"""Splits what a container prints into lines. No I/O.
+"""Splits a container's output into lines. No I/O.
 
 A line ends with a line feed and with nothing else: a carriage return is a part of it, as on AWS, so
 that a progress bar is one line.
@@ -10,7 +10,7 @@ MAX_LINE = 256 * 1024  # bytes; CloudWatch's limit for one log event
 _LONGEST = 4  # bytes of a character in UTF-8
 
 
-class Lines:
+class LineSplitter:
     """A very long line comes in parts of up to `MAX_LINE`, as soon as there is one; no character is
     cut in two."""
 
@@ -33,7 +33,7 @@ class Lines:
         return lines
 
     def end(self) -> list[bytes]:
-        """What is left, if anything, is a line; what comes next begins another."""
+        """The rest, if there is any, is a line; later data begins another."""
         rest, self._rest = bytes(self._rest), bytearray()
         return _cut(rest) if rest else []
 
@@ -47,8 +47,8 @@ def _cut(line: bytes) -> list[bytes]:
     return [*parts, line[begin:]]
 
 
-def _end(line: bytes | bytearray, most: int) -> int:
-    """Where a part ends that has its end at `most`, or a little before, at the beginning of a
+def _end(line: bytes | bytearray, maximum: int) -> int:
+    """Where a part ends that has its end at `maximum`, or a little before, at the beginning of a
     character in UTF-8."""
-    ends = range(most, most - _LONGEST, -1)
-    return next((end for end in ends if line[end] & 0xC0 != 0x80), most)
+    ends = range(maximum, maximum - _LONGEST, -1)
+    return next((end for end in ends if line[end] & 0xC0 != 0x80), maximum)

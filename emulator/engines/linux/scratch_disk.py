@@ -78,7 +78,7 @@ class LoopScratch:
             os.close(loop)
 
     def _template(self, size: int) -> list[Piece]:
-        """What mkfs writes: some sixty KB in a file that is holes otherwise."""
+        """The parts that mkfs writes: some sixty KB in a file that is holes otherwise."""
         with self._making:
             if size not in self._templates:
                 with tempfile.NamedTemporaryFile(dir=self.folder) as file:
@@ -105,7 +105,7 @@ def open_scratch(folder: Path, control: Path = CONTROL) -> LoopScratch | str:
 
 
 def _bytes(size: int) -> int:
-    """What a disk takes that has room for `size` MB."""
+    """The size of a disk's file that has room for `size` MB."""
     files = size * _MB // _BYTES_PER_FILE
     withheld = min(size // _WITHHELD, _MOST_WITHHELD)
     return (size + withheld + 1) * _MB + files * _INODE

@@ -1,4 +1,4 @@
-"""What this machine tells of itself that matters to containers."""
+"""Facts of this machine that matter to containers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def in_container() -> bool:
 
 
 def memory() -> int:
-    """MB of this machine's."""
+    """MB that this machine has."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024 // 1024
     except (OSError, ValueError):

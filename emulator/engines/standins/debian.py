@@ -1,4 +1,4 @@
-"""What comes from Debian's archive: the base of stand-ins, by debootstrap, and a static busybox.
+"""Fetches from Debian's archive: the base of stand-ins, by debootstrap, and a static busybox.
 
 apt and debootstrap check the archive's signatures. Knows no container.
 """
@@ -46,8 +46,8 @@ def debian(
 
 
 def _with_mounts_of_its_own() -> tuple[str, ...]:
-    """What debootstrap mounts in its folder goes with it, also when it is killed: who deletes the
-    folder then does not meet this machine's /dev in it. Where that cannot be, it does without."""
+    """A prefix for debootstrap, so that its mounts go with it, also when it is killed: a later
+    deletion of its folder does not meet this machine's /dev there. Empty where that cannot be."""
     alone = ("unshare", "--mount")
     try:
         works = subprocess.run((*alone, "true"), capture_output=True, check=False).returncode == 0

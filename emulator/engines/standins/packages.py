@@ -1,7 +1,7 @@
-"""What stand-ins take from PyPI and npm, fetched onto this machine.
+"""Fetches the packages of stand-ins from PyPI and npm onto this machine.
 
 Python packages come by pip, Node.js and its packages by npm: the ordinary clients, so that proxies,
-certificates and caches set up for them hold here too. What comes is what was meant: it has the
+certificates and caches set up for them hold here too. Everything is checked against the
 hashes of a lock (`runtimes/locks`, which `make constraints` writes). Knows no container.
 """
 
@@ -52,17 +52,17 @@ def npm(
     _need(lock)
     locked = json.loads(lock.read_text(encoding="utf-8"))
     for name, package in packages.items():
-        wanted = package.format(npm=architecture.npm)
-        if wanted not in locked:
-            raise ImageNotAvailable(f"{lock} has no {wanted}; make it anew: make constraints")
+        requirement = package.format(npm=architecture.npm)
+        if requirement not in locked:
+            raise ImageNotAvailable(f"{lock} has no {requirement}; make it anew: make constraints")
         folder = into / name
         folder.mkdir(parents=True)
-        exact = f"{wanted.rpartition('@')[0]}@{locked[wanted]['version']}"
+        exact = f"{requirement.rpartition('@')[0]}@{locked[requirement]['version']}"
         run(*client, "pack", "--silent", "--ignore-scripts", f"--pack-destination={folder}", exact)
         archive = next(folder.glob("*.tgz"), None)
         if archive is None:
             raise ImageNotAvailable(f"npm fetched nothing for {exact}, and did not say why")
-        if integrity(archive) != locked[wanted]["integrity"]:
+        if integrity(archive) != locked[requirement]["integrity"]:
             raise ImageNotAvailable(
                 f"npm fetched another {exact} than the one in {lock}: its hash is"
                 f" {integrity(archive)}; nothing of it was unpacked"

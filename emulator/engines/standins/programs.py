@@ -1,4 +1,4 @@
-"""Runs the programs of this machine that fetch what stand-ins are made of."""
+"""Runs programs of this machine that fetch the parts of stand-ins."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Pulse:
         self._thread.join()
 
     def note(self, what: str) -> None:
-        """What goes on from now on; a further step in the same thing goes on counting."""
+        """Names the work from now on; a further step of the same work goes on counting."""
         with self._changed:
             if what != self._what:
                 self._what, self._since = what, self._clock.monotonic()

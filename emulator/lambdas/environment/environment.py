@@ -1,42 +1,42 @@
-"""One container in its Lambda role: its state, its mailbox, its output.
+"""One container in its Lambda role: its state, its leases, and the runtime that runs in it.
 
-It listens to the engine and to its mailbox; the pool decides what becomes of it. All of it is on
-the reactor's thread, but for the verbs that ask the engine and wait for it. Its runtime may be
-started several times, as on AWS: after a crash or a time-out the container serves on with its /tmp.
+It is told by the engine and by its mailbox; the pool decides what becomes of it. `Recording` has
+its lines, `Settling` knows when a runtime is done, `RuntimeRun` is one run of its runtime. As on
+AWS, a runtime that has crashed or used up its time is started again in the same container, with the
+same /tmp.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections import deque
 from collections.abc import Callable
-from datetime import datetime
 from math import inf
 
+from emulator.base.timing.changes import Changes
 from emulator.base.timing.clock import Clock
+from emulator.base.timing.limits import Limits
 from emulator.engines.ending import ProgramExit
 from emulator.engines.engine import Container, Program
 from emulator.lambdas import lifecycle
-from emulator.lambdas.environment.mailbox import Mailbox
+from emulator.lambdas.environment.no_container import NoContainer
+from emulator.lambdas.environment.recording import Recording, Write
+from emulator.lambdas.environment.runtime_run import RuntimeRun
+from emulator.lambdas.environment.settling import Settling
 from emulator.lambdas.functions.function import Function
 from emulator.lambdas.lifecycle import Move, State
-from emulator.lambdas.log_line import LogLine, message_of
-from emulator.lambdas.outcome import Failure
+from emulator.lambdas.log_line import LogLine
 from emulator.lambdas.slot import Slot, is_idle
 
-Write = Callable[[str], None]
 Lead = Callable[["Environment", str, socket.socket], object]
 """Serves a connection from an environment's container, to the forward of this letter."""
-
-MAX_LOG = 16 * 1024 * 1024
-"""Bytes of output that are kept of one invocation: who prints for ever shall not fill the disk."""
-_ROW = 128  # bytes that a line counts beside its own: what a row of the database takes
-_PIPE = 32 * 1024  # bytes that a pipe surely takes at once
-_QUIET = 0.2  # seconds without output after which nothing is left inside a runtime
+Moved = Callable[["Environment", State], object]
+"""Called with the environment and the state that it was in before."""
 
 
 class Environment:
+    """On the reactor's thread. It is an `Observer` of its container."""
+
     def __init__(
         self,
         *,
@@ -44,53 +44,42 @@ class Environment:
         function: Function,
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
-        moved: Callable[[Environment], object],
+        limits: Limits,
+        moved: Moved,
         lead: Lead,
     ) -> None:
-        """`moved` is called after each change of its state. `lead` takes what calls from its
-        container."""
+        """`moved` is called after each change of its state, and when it becomes known that an
+        environment that is retired already has a container."""
         self.id = id
         self.function = function
         self.fingerprint = function.fingerprint
         self.state = State.STARTING
-        self.stale = False
+        self.since = clock.monotonic()  # when it came into its state
+        self.stale = False  # no further call may use it: its function has changed or gone
         self.turn = 0
-        """Counts leases. Whoever gives one back says which, since the next may have begun."""
-        self.image = ""
-        self.program = Program()
+        """The number of its latest lease. Who gives a lease back says which one it was, since the
+        next one may have begun."""
         self.retired = False
         self.peak = 0  # bytes of memory, as far as measured
-        self.begun: datetime = clock.now()
-        """When its runtime was started."""
-        self.init_milliseconds: float | None = None
-        """How long the runtime's init took; None: it has not been through it."""
-        self.overdue = False
-        """The runtime was stopped because its time was up."""
-        self.end: ProgramExit | None = None
-        """How the runtime has ended; None: it runs."""
-        self._ended: float | None = None
-        self._loop = loop
-        self._moved = moved
-        self._lead = lead
-        self._watchers: list[asyncio.Future[None]] = []  # who waits for a change
-        self._clock = clock
-        self.since = self._begun = clock.monotonic()
+        self.image = ""
+        self.program = Program()
+        self.container: Container = NoContainer()
+        self.being_made = False  # somebody has its container made, and will call `made`
+        self.unmade = True  # it is not known yet whether it has a container
         self._reserved = False
-        self.being_made = False
-        """Somebody has its container made, and will say so by `made`, however that ends."""
-        self.unmade = True
-        """It is not known yet whether it has a container."""
-        self._container: Container | None = None
-        self._write: Write | None = None
-        self._unread: list[LogLine] = []
-        self._kept = 0  # bytes of this invocation's log
-        self._printed = self._printed_before = 0  # bytes since it was ready; at the last look
-        self._last_output = self._begun
-        self._awaited: deque[Callable[[], None]] = deque()  # what to do at each coming flush
-        self._run = 0  # counts starts of the runtime; what an earlier one did changes nothing
-        self.mailbox = self._new_mailbox()
+        self._clock, self._moved, self._lead = clock, moved, lead
+        self._changes = Changes(loop)
+        self._recording = Recording(clock=clock, max_log=limits.max_log)
+        self._settling = Settling(
+            loop=loop,
+            clock=clock,
+            flush=lambda: self.container.flush(),  # noqa: PLW0108 - it changes
+            pipe=limits.pipe,
+            quiet=limits.quiet,
+        )
+        self.runtime = self._new_runtime()
 
-    # For the pool
+    # State and lease
 
     @property
     def slot(self) -> Slot:
@@ -111,17 +100,18 @@ class Environment:
         return is_idle(self.state, self._reserved)
 
     def move(self, by: Move) -> bool:
-        """Makes the move if the table has it, and tells who waits."""
-        if not lifecycle.allows(self.state, by):
+        """Makes the move if the table has it, and says so to whoever waits for a change."""
+        before = self.state
+        if not lifecycle.allows(before, by):
             return False
-        self.state = lifecycle.move(self.state, by)
+        self.state = lifecycle.move(before, by)
         self.since = self._clock.monotonic()
         if by is Move.ANSWERED:
             self._reserved = False
         if by is Move.RETIRED:
             self.retired = True
-        self._tell_watchers()
-        self._moved(self)
+        self._changes.publish()
+        self._moved(self, before)
         return True
 
     def reserve(self) -> None:
@@ -130,156 +120,85 @@ class Environment:
         self.turn += 1
 
     def release(self, turn: int) -> None:
-        """That lease is over. What has not answered in it, or still starts, can serve no more."""
+        """Ends the lease of this number. An environment that has not answered in its lease, or
+        still starts, can serve no more."""
         if self.turn != turn:
             return
         self._reserved = False
         if self.state in (State.BUSY, State.STARTING):
             self.move(Move.RETIRED)
 
+    async def left(self, state: State, limit: float) -> bool:
+        """Waits, `limit` seconds at most, until it is in this state no more."""
+        return await self._changes.until(lambda: self.state is not state, limit)
+
+    async def retired_unmade(self) -> None:
+        """Waits until it is retired before it is known whether it has a container."""
+        await self._changes.until(lambda: self.retired and self.unmade, inf)
+
+    async def ended(self, limit: float) -> bool:
+        """Waits, `limit` seconds at most, until its runtime has ended and its output is here."""
+        return await self._changes.until(lambda: self.runtime.end is not None, limit)
+
+    # Its container
+
     def made(self, container: Container | None) -> None:
         """The engine has made the container; None: there is none and there will be none.
 
-        Where it has been retired meanwhile, that is told anew: now it can be removed. What is said
-        first counts.
+        Only the first call counts. An environment that has been retired meanwhile can be removed
+        from now on, so `moved` is called once more.
         """
         if not self.unmade:
             return
         retiring = self.state is State.RETIRING
-        self._container = container
         self.unmade = self.being_made = False
         if container is None:
             self.gone()
+        else:
+            self.container = container
         if retiring:
-            self._moved(self)
+            self._moved(self, State.RETIRING)
 
-    def run(self) -> None:
-        """Starts the runtime: from here its init is counted."""
+    def start_runtime(self) -> None:
+        """Its init is counted from here. Does nothing where it has been retired meanwhile."""
         if self.state is not State.STARTING:
-            return  # it has been retired meanwhile
-        self.mailbox = self._new_mailbox()
-        self._awaited.clear()  # one that was never answered would take the next one's answer
-        self.end, self._ended, self.overdue = None, None, False
-        self.init_milliseconds = None
-        self.begun = self._clock.now()
-        self._begun = self._clock.monotonic()
-        if self._container is not None:
-            self._container.run(self.program)
-
-    def stop(self) -> None:
-        """Ends the runtime; `EXITED` follows."""
-        if self._container is not None:
-            self._container.stop()
+            return
+        self._settling.restart()
+        self.runtime = self._new_runtime()
+        self.container.run(self.program)
 
     def freeze(self) -> None:
-        if self.move(Move.IDLED) and self._container is not None:
-            self._container.freeze()
+        """Does nothing unless it is ready."""
+        if self.move(Move.IDLED):
+            self.container.freeze()
 
-    def thaw(self) -> None:
-        if self._container is not None:
-            self._container.thaw()
-
-    def limit_cpu(self, cpus: float) -> None:
-        if self._container is not None:
-            self._container.limit_cpu(cpus)
-
-    def kill(self) -> None:
-        """Ends the container, and so frees what its programs hold."""
-        if self._container is not None:
-            self._container.kill()
-
-    def remove(self) -> None:
-        """Removes the container that was made; on any thread. Raises `EngineError`."""
-        if self._container is not None:
-            self._container.remove()
-
-    async def left(self, state: State, limit: float) -> bool:
-        """Waits, `limit` seconds at most, until it is in this state no more."""
-        return await self._until(lambda: self.state is not state, limit)
-
-    async def retired_unmade(self) -> None:
-        """Waits until it is retired before it is known whether it has a container."""
-        await self._until(lambda: self.retired and self.unmade, inf)
-
-    async def ended(self, limit: float) -> bool:
-        """Waits, `limit` seconds at most, until its runtime has ended and its output is here."""
-        return await self._until(lambda: self.end is not None, limit)
-
-    async def _until(self, condition: Callable[[], bool], limit: float) -> bool:
-        """Looks again at each change."""
-        if condition():
-            return True
-        over = self._loop.create_future()
-        timer = self._loop.call_later(limit, over.set_result, None)
-        over.add_done_callback(lambda _: self._tell_watchers())
-        try:
-            while not condition() and not over.done():
-                change = self._loop.create_future()
-                self._watchers.append(change)
-                await change
-        finally:
-            timer.cancel()
-        return condition()
-
-    def _tell_watchers(self) -> None:
-        watchers, self._watchers = self._watchers, []
-        for change in watchers:
-            if not change.done():
-                change.set_result(None)
-
-    # For the invoker
-
-    @property
-    def age_milliseconds(self) -> float:
-        """Since its runtime was started, and until it has ended."""
-        return ((self._ended or self._clock.monotonic()) - self._begun) * 1000
-
-    @property
-    def init_failure(self) -> Failure | None:
-        """What the runtime said of its failed init."""
-        return self.mailbox.init_failure
+    # An invocation in it
 
     def record(self, write: Write) -> list[LogLine]:
-        """From now on output goes to `write`; returns what was printed before anyone recorded."""
-        lines, self._unread = self._unread, []
-        self._write = write
-        self._kept = 0
-        return lines
+        """Hands output to `write` from now on; returns the lines that nobody has recorded yet."""
+        return self._recording.begin(write)
 
     async def settle(self, limit: float) -> None:
-        """Waits until it is done with the invocation it has answered, as long as output comes.
-
-        `limit` seconds without any, or its function's time limit in all, end the waiting.
-        """
-        begun = self._last_output = self._clock.monotonic()
+        """Waits until the runtime is done with the invocation that it has answered, as long as
+        output comes: until `limit` seconds without any, or its function's time limit in all."""
+        begun = self._clock.monotonic()
         while self.state is State.SETTLING:
             now = self._clock.monotonic()
-            if now - self._last_output >= limit or now - begun >= self.function.time_limit:
+            silence = now - max(begun, self._settling.last_output)
+            if silence >= limit or now - begun >= self.function.time_limit:
                 return
             await self.left(State.SETTLING, limit)
 
-    # What the engine says (engine.Listener)
+    # What its container does (`engine.Observer`)
 
     def output(self, line: bytes) -> None:
-        self._printed += len(line) + 1
-        self._last_output = self._clock.monotonic()
-        message = message_of(line)
-        over, self._kept = self._kept > MAX_LOG, self._kept + len(line) + _ROW
-        if self._kept > MAX_LOG:
-            if self._container is not None:
-                self._container.mute()
-            if over:
-                return
-            message = f"taskdock keeps {MAX_LOG >> 20} MB of a log; what follows is left out"
-        if self._write is None:
-            self._unread.append(LogLine(self._clock.now(), message))
-        else:
-            self._write(message)
+        self._settling.printed(len(line) + 1)
+        if not self._recording.add(line):
+            self.container.mute()
 
     def flushed(self, peak: int) -> None:
         self.peak = max(self.peak, peak)
-        if self._awaited:
-            self._awaited.popleft()()
+        self._settling.flushed()
 
     def exited(self, exit: ProgramExit) -> None:
         self.peak = max(self.peak, exit.peak)
@@ -294,45 +213,22 @@ class Environment:
         self._end(ProgramExit(), Move.LOST)
 
     def _end(self, end: ProgramExit, by: Move) -> None:
-        if self.end is None:
-            self.end, self._ended = end, self._clock.monotonic()
+        self.runtime.ended(end)
         self.move(by)
-        self._tell_watchers()
-        self.mailbox.close(end)
+        self._changes.publish()
+        self.runtime.mailbox.close(end)
 
-    # What the runtime does, through the mailbox
+    # What its runtime does (`RuntimeRun`)
 
-    def _new_mailbox(self) -> Mailbox:
-        self._run += 1
-        run = self._run
-        return Mailbox(
-            polled=lambda: self._polled(run),
-            answered=lambda: self._move(run, Move.ANSWERED),
-            init_failed=lambda: self._flush(self.stop),  # most end by themselves, others do not
+    def _new_runtime(self) -> RuntimeRun:
+        return RuntimeRun(
+            clock=self._clock,
+            settling=self._settling,
+            moved=self._move_of,
+            stop=lambda: self.container.stop(),  # noqa: PLW0108 - it changes
         )
 
-    def _polled(self, run: int) -> None:
-        if self.init_milliseconds is None:
-            self.init_milliseconds = self.age_milliseconds
-        self._flush(lambda: self._settled(run))
-
-    def _settled(self, run: int) -> None:
-        """All that has left the runtime has arrived. After more than a pipe holds, some may still
-        be inside it, since Node.js writes on while it waits for work: then look once more."""
-        printed = self._printed
-        if printed >= _PIPE and printed != self._printed_before:
-            self._printed_before = printed
-            self._loop.call_later(_QUIET, self._flush, lambda: self._settled(run))
-            return
-        self._printed = self._printed_before = 0
-        self._move(run, Move.POLLED)
-
-    def _move(self, run: int, by: Move) -> None:
-        if run == self._run:
+    def _move_of(self, run: RuntimeRun, by: Move) -> None:
+        """A run that is over changes nothing any more."""
+        if run is self.runtime:
             self.move(by)
-
-    def _flush(self, then: Callable[[], None]) -> None:
-        """`then` is called when all output up to now has been handed over, unless it ends first."""
-        self._awaited.append(then)
-        if self._container is not None:
-            self._container.flush()

@@ -21,6 +21,7 @@ from emulator.lambdas.environment.answer_stream import AnswerSource, AnswerStrea
 from emulator.lambdas.environment.runtime_state import RuntimeState
 from emulator.lambdas.outcome import (
     MAX_RESPONSE,
+    TOO_LARGE,
     Answer,
     Cause,
     Failure,
@@ -190,7 +191,7 @@ class Mailbox:
         self._state = RuntimeState.RESPONSE_SENT
         reply, self._reply = self._reply, None
         self._answered()
-        too_large = failure is not None and failure == response_too_large()
+        too_large = failure is not None and failure.name == TOO_LARGE
         received = Receipt.TOO_LARGE if too_large else Receipt.ACCEPTED
         self._received(Receipt.UNKNOWN_ID if end is StreamEnd.CANCELLED else received)
         if reply is not None:

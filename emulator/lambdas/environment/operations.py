@@ -1,7 +1,6 @@
-"""The attendant: does with environments what the pool and the invoker have decided.
+"""Operations on environments: starts, restarts and ends them, as pool and invoker have decided.
 
-It starts and ends them. It is called on the reactor's thread; what takes
-the engine long is done on threads of its own.
+They are called on the reactor's thread. Calls that take the engine long are made on other threads.
 """
 
 from __future__ import annotations
@@ -26,19 +25,16 @@ from emulator.lambdas.lifecycle import Move, State
 from emulator.lambdas.notices import EnvironmentFailed, EnvironmentSilent
 from emulator.lambdas.outcome import Failure, could_not_start
 
-_END_LIMIT = 5.0  # seconds that a runtime has to end when it is stopped
-_STARTS = 32  # side by side; each may wait for a pull or a build
-_MAKES = 8  # of them that have the engine make a container; more would only slow each other down
-_ERRANDS = 8  # calls to the engine that take a moment, side by side
-
 _SILENT = "its init took too long"
 
 
 class Prewarmed(Protocol):
-    """A container that was made ahead of need, as far as an environment that takes it goes."""
+    """A container that was started before its function was known, for an environment to take."""
 
     made: asyncio.Future[bool]
+    """Whether there is a container in the end; False: the engine has failed."""
     container: Container | None
+    """None until it has been made."""
     image: str
 
 
@@ -56,9 +52,9 @@ class Operations:
     ) -> None:
         """`cpus`: the processors' time that a function has once its init is over; None: no
         limit."""
-        self.starters = ThreadPoolExecutor(_STARTS, "starter")
-        self.errands = ThreadPoolExecutor(_ERRANDS, "errand")
-        self._making = threading.BoundedSemaphore(_MAKES)
+        self.starts = ThreadPoolExecutor(limits.starts, "start")
+        self._engine_calls = ThreadPoolExecutor(limits.engine_calls, "engine-call")
+        self._creations = threading.BoundedSemaphore(limits.creations)
         self._engine = engine
         self._provisioner = provisioner
         self._reactor = reactor
@@ -68,15 +64,15 @@ class Operations:
         self._cpus = cpus
         self._limits = limits
 
-    async def start(self, environment: Environment, prepared: Prewarmed | None) -> Failure | None:
-        """Makes its container, or takes the one that is prepared, and starts its runtime.
+    async def start(self, environment: Environment, prewarmed: Prewarmed | None) -> Failure | None:
+        """Has a container made, unless there is a prewarmed one, and starts the runtime in it.
 
-        It is busy then, or down. Whatever goes wrong, it is retired; as soon as the engine does not
-        answer any more, too.
+        The environment is busy then, or down. It is retired and a failure returned when anything
+        goes wrong, and as soon as the engine does not answer any more.
         """
         name = environment.function.name
         try:
-            await self._while_it_starts(environment, self._take_container(environment, prepared))
+            await self._while_it_starts(environment, self._take_container(environment, prewarmed))
             ready = await self._await_init(environment, self._limits.init)
         except EngineError as error:
             self._give_up(environment)
@@ -85,13 +81,14 @@ class Operations:
         except BaseException:
             self._give_up(environment)
             raise
-        if not ready and environment.overdue:
+        if not ready and environment.runtime.overdue:
             self._notices.publish(EnvironmentSilent(function=name, hint=_SILENT))
         return None
 
     async def _while_it_starts(self, environment: Environment, taking: Awaitable[None]) -> None:
-        """Who waits for an environment that is retired meanwhile hears of that at once: making its
-        container may be a build of minutes. It goes on, and ends by `Environment.made`."""
+        """Returns as soon as the container has been taken or the environment is retired: a caller
+        is not to wait minutes for the build of an image that it needs no more. The work goes on
+        then, and ends by `Environment.made`."""
         taken = asyncio.ensure_future(self._watch.while_it_answers(taking))
         retired = asyncio.ensure_future(environment.retired_unmade())
         try:
@@ -106,40 +103,42 @@ class Operations:
     @staticmethod
     def _give_up(environment: Environment) -> None:
         environment.move(Move.RETIRED)
-        if environment.unmade and not environment.being_made:  # nobody else will say so
+        if environment.unmade and not environment.being_made:  # nobody else will call it
             environment.made(None)
 
     async def restart(self, environment: Environment, limit: float) -> bool:
-        """Starts the runtime of a leased environment again: busy, or false and down again."""
+        """Starts the runtime of a leased environment again. Returns whether it is busy then; else
+        it is down again, or gone."""
         return environment.move(Move.RESTARTED) and await self._await_init(environment, limit)
 
     async def end(self, environment: Environment) -> None:
-        """Its time is up: the runtime is ended, or the container with it if that is no use."""
-        environment.overdue = True
-        environment.stop()
-        if not await environment.ended(_END_LIMIT):
+        """Ends a runtime whose time is up. A container whose runtime does not end goes with it."""
+        environment.runtime.overdue = True
+        environment.container.stop()
+        if not await environment.ended(self._limits.runtime_end):
             environment.gone()
 
     def close(self) -> None:
-        for threads in (self.errands, self.starters):
+        for threads in (self._engine_calls, self.starts):
             threads.shutdown(wait=False)
 
-    async def _take_container(self, environment: Environment, prepared: Prewarmed | None) -> None:
-        if prepared is not None and await prepared.made:
-            await self._in_prepared_container(environment, prepared)
+    async def _take_container(self, environment: Environment, prewarmed: Prewarmed | None) -> None:
+        if prewarmed is not None and await prewarmed.made:
+            await self._in_prewarmed_container(environment, prewarmed)
         else:
             await self._in_new_container(environment)
 
     async def _in_new_container(self, environment: Environment) -> None:
-        """What was made is told to its environment, whether somebody still waits for it or not.
-        One that is retired by then, perhaps by a stop that has not waited, gets none."""
+        """Calls `Environment.made` in the end, whether somebody still waits for it or not. An
+        environment that is retired by then, perhaps by a stop that has not waited, gets none."""
 
         def create() -> None:
             container: Container | None = None
             try:
                 if not environment.retired:  # while it waited for a free thread
-                    wanted = self._outfit(environment)
-                    container = self.make(wanted, environment, lambda: not environment.retired)
+                    container = self.make(
+                        self._provision(environment), environment, lambda: not environment.retired
+                    )
                 if container is not None and environment.retired:
                     container.kill()
                     container.remove()
@@ -148,34 +147,39 @@ class Operations:
                 self._reactor.call(environment.made, container)
 
         self._watch.check()
-        creating = self._loop.run_in_executor(self.starters, create)
+        creating = self._loop.run_in_executor(self.starts, create)
         environment.being_made = True
         await creating
 
-    def _outfit(self, environment: Environment) -> ContainerSpec:
-        made, environment.program = self._provisioner.outfit(environment.function, environment.id)
-        environment.image = made.image
-        return made
+    def _provision(self, environment: Environment) -> ContainerSpec:
+        wanted, environment.program = self._provisioner.provision(
+            environment.function, environment.id
+        )
+        environment.image = wanted.image
+        return wanted
 
     def make(
-        self, spec: ContainerSpec, listener: Observer, is_wanted: Callable[[], bool]
+        self, spec: ContainerSpec, observer: Observer, is_wanted: Callable[[], bool]
     ) -> Container | None:
-        """A container, or None where it is wanted no more when its turn comes. On any thread; the
-        engine is left the time to remove others meanwhile. Raises `EngineError`."""
-        with self._making:
+        """Has the engine make a container; None where it is wanted no more when its turn comes. Few
+        are made at a time, which leaves the engine the time to remove others. On any thread. Raises
+        `EngineError`."""
+        with self._creations:
             if not is_wanted():
                 return None
-            return self._engine.create(spec, listener, self._reactor)
+            return self._engine.create(spec, observer, self._reactor)
 
-    async def _in_prepared_container(self, environment: Environment, prepared: Prewarmed) -> None:
-        container = prepared.container
-        assert container is not None, "it is in stock"
+    async def _in_prewarmed_container(self, environment: Environment, prewarmed: Prewarmed) -> None:
+        container = prewarmed.container
+        assert container is not None, "it has been made"
         function, id = environment.function, environment.id
         name = spec.container_name(function.name, id)
-        environment.image = prepared.image
+        environment.image = prewarmed.image
         if environment.retired:  # while it was made; its folder may be gone
             return
-        assigned = self._loop.run_in_executor(self.errands, self._provisioner.assign, function, id)
+        assigned = self._loop.run_in_executor(
+            self._engine_calls, self._provisioner.assign, function, id
+        )
         try:
             environment.program = await assigned
         except EngineError as error:
@@ -189,23 +193,23 @@ class Operations:
 
     async def _await_init(self, environment: Environment, limit: float) -> bool:
         """Starts the runtime and waits until it is busy; after `limit` seconds it is ended."""
-        environment.run()
+        environment.start_runtime()
         if not await environment.left(State.STARTING, limit):
             await self.end(environment)
             return False
         ready = environment.move(Move.LEASED)
         if ready and self._cpus is not None:  # AWS gives all the same speed until init is over
             cpus = self._cpus(environment.function)
-            await self._ask(environment, lambda: environment.limit_cpu(cpus))
+            await self._ask(environment, lambda: environment.container.limit_cpu(cpus))
         return ready
 
     async def _ask(self, environment: Environment, verb: Callable[[], None]) -> None:
-        """Where the engine fails at it, that is told; no invocation fails for it."""
+        """Has the engine do what no invocation depends on: a failure is only published."""
         try:
-            asked = self._loop.run_in_executor(self.errands, verb)
+            asked = self._loop.run_in_executor(self._engine_calls, verb)
             await self._watch.while_it_answers(asked)
         except EngineError as error:
-            self._tell_of(environment, error)
+            self._publish_failure(environment, error)
 
-    def _tell_of(self, environment: Environment, error: EngineError) -> None:
+    def _publish_failure(self, environment: Environment, error: EngineError) -> None:
         self._notices.publish(EnvironmentFailed(id=environment.id, error=error.message))

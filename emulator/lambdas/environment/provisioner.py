@@ -1,6 +1,6 @@
-"""The outfitter: what is started for a function, with its code where its container sees it.
+"""Provisions containers: image, program and code of a function, where its container sees them.
 
-It gathers what `launch` needs to know. All of it may take long, and is for any thread.
+The provisioner gathers what `spec` needs to know. All of it may take long, and is for any thread.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from emulator.base.files.disk import SHORTAGES
 from emulator.base.timing.clock import Clock
 from emulator.engines.engine import ContainerSpec, Program
 from emulator.lambdas.environment import spec as launch
-from emulator.lambdas.environment.images_in_use import ImageOf
 from emulator.lambdas.functions import runtimes
 from emulator.lambdas.functions.code import CodeStore
 from emulator.lambdas.functions.function import Function
+from emulator.lambdas.functions.images_in_use import ImageOf
 
 CredentialsOf = Callable[[Function], Mapping[str, str]]
 
@@ -34,8 +34,8 @@ class Provisioner:
         platform: str | None,
         clock: Clock,
     ) -> None:
-        """`port`: the Task Service's. `credentials`: variables for a function that brings none
-        of them. `server`: a label's value, which names this server's containers."""
+        """`port`: the Task Service's. `credentials`: variables for a function that brings none of
+        them. `server`: the value of the label that names this server's containers."""
         self._image_of = image_of
         self._code = code
         self._port = port
@@ -45,7 +45,7 @@ class Provisioner:
         self._platform = platform
         self._clock = clock
 
-    def outfit(self, function: Function, id: str) -> tuple[ContainerSpec, Program]:
+    def provision(self, function: Function, id: str) -> tuple[ContainerSpec, Program]:
         """A container for the environment `id` of a function. Raises `EngineError`."""
         spec = launch.spec(
             name=launch.container_name(function.name, id),
@@ -58,19 +58,20 @@ class Provisioner:
         )
         return spec, self._program(function, id)
 
-    def prepares(self, function: Function) -> bool:
-        """Whether its container can be started ahead: its image does not change, as those may that
-        people build, and to put its code into place takes less time than to start a container."""
+    def can_prewarm(self, function: Function) -> bool:
+        """Whether a container can be started for it before it is called. Its image must not change,
+        as those that people build may, and its code must be put into place faster than a container
+        starts."""
         return (
             function.runtime is not None
             and function.code is not None
             and self._code.is_light(function.code)
         )
 
-    def prepare(self, function: Function, id: str) -> ContainerSpec:
+    def prewarm(self, function: Function, id: str) -> ContainerSpec:
         """A container for functions like this one. Raises `EngineError`."""
         return launch.spec(
-            name=launch.container_name("prepared", id),
+            name=launch.container_name("prewarmed", id),
             environment_id=id,
             image=self._image_of(function).reference,
             memory=function.memory_limit,
@@ -80,9 +81,9 @@ class Provisioner:
         )
 
     def assign(self, function: Function, id: str) -> Program:
-        """What runs in a prepared container, which has the function's code from now on. Raises
-        `EngineError`."""
-        assert function.code is not None, "else it cannot be prepared"
+        """Puts the function's code into a prewarmed container; returns the program that runs in it.
+        Raises `EngineError`."""
+        assert function.code is not None, "else it cannot be prewarmed"
         try:
             self._code.fill(id, function.code)
         except ForeignFile as error:
@@ -93,7 +94,7 @@ class Provisioner:
         return self._program(function, id)
 
     def discard(self, id: str) -> None:
-        """What was kept for a prepared container that is no more; harmless for others."""
+        """Removes the folder of a prewarmed container that is gone; harmless for others."""
         self._code.unstage(id)
 
     def _code_of(self, function: Function) -> Path | None:

@@ -9,28 +9,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from emulator.base import ids
-from emulator.base.errors import AlreadyExists, BadConfiguration, NotFound
+from emulator.base.errors import AlreadyExists, NotFound
 from emulator.base.timing.clock import Clock
 from emulator.engines import references
-from emulator.lambdas.functions import runtimes
-from emulator.lambdas.functions.changes import AnnotationChanges, FunctionProperties
+from emulator.lambdas.functions.changes import AnnotationChanges, FunctionProperties, check
 from emulator.lambdas.functions.code import MAX_ZIPPED, CodeStore
 from emulator.lambdas.functions.function import (
     Annotations,
-    ExecutionOptions,
     Function,
-    ImageConfig,
-    PermissionMode,
-    RetryPolicy,
-    check_environment,
     check_name,
     deployers,
 )
+from emulator.lambdas.functions.function_rows import from_row, to_row
 from emulator.lambdas.functions.reference import LATEST, FunctionRef
 from emulator.store.database import Store
 from emulator.store.tables import FunctionRow
@@ -50,7 +45,7 @@ class Catalog:
         self._functions: dict[str, Function] = {}
         self._live: dict[str, frozenset[str]] = {}
         for row in rows:
-            self._keep(_from_row(row))
+            self._keep(from_row(row))
 
     @property
     def live(self) -> Mapping[str, frozenset[str]]:
@@ -87,12 +82,12 @@ class Catalog:
             annotations=annotations,
             **properties,
         )
-        _check(function, zipped)
+        check(function, has_zip=zipped is not None)
         self._check_new(name)
         with self._added(zipped, max_zipped) as code, self._writing:
             self._check_new(name)  # another may have come while this one was unpacked
             function = replace(function, code=code)
-            FunctionRow.insert(**_to_row(function)).execute(self._store.db)
+            FunctionRow.insert(**to_row(function)).execute(self._store.db)
             self._keep(function)
         self._changed(name)
         return function
@@ -127,7 +122,7 @@ class Catalog:
                 annotations=replace(before.annotations, **annotated or AnnotationChanges()),
                 **properties,
             )
-            _check(after, zipped)
+            check(after, has_zip=zipped is not None)
             given = {*properties, *(() if zipped is None else ("code",))}
             work = deployers(self.get(name), after, by, given=given)
             return replace(after, deployers=work)
@@ -135,7 +130,7 @@ class Catalog:
         change(None)  # before a zip is unpacked in vain
         with self._added(zipped, max_zipped) as code, self._writing:
             after = change(code)
-            FunctionRow.update(**_to_row(after)).where(FunctionRow.name == name).execute(
+            FunctionRow.update(**to_row(after)).where(FunctionRow.name == name).execute(
                 self._store.db
             )
             self._keep(after)
@@ -148,7 +143,7 @@ class Catalog:
         with self._writing:
             before = self.get(name)
             after = replace(before, annotations=change(before))
-            FunctionRow.update(**_to_row(after)).where(FunctionRow.name == name).execute(
+            FunctionRow.update(**to_row(after)).where(FunctionRow.name == name).execute(
                 self._store.db
             )
             self._keep(after)
@@ -229,7 +224,7 @@ class Catalog:
             yield None
             return
         with ExitStack() as kept:
-            with self._store.disk.told():
+            with self._store.disk.explained():
                 digest = kept.enter_context(self._code.added(zipped, limit))
             yield digest
 
@@ -241,66 +236,3 @@ class Catalog:
 def registry(image: str) -> str | None:
     """The host of the registry that an image's reference names; None: it names none."""
     return references.registry(image)
-
-
-def _check(function: Function, zipped: bytes | None) -> None:
-    check_environment(function.environment)
-    has_code = function.code is not None or zipped is not None
-    if function.image is not None:
-        if has_code or function.runtime is not None:
-            raise BadConfiguration("give either an image, or code with its runtime and entry point")
-        if not function.image.strip():
-            raise BadConfiguration("image is empty; give the reference of a container image")
-        if references.fault(function.image):
-            raise BadConfiguration(f"image: {references.refusal(function.image)}")
-    elif not (has_code and function.runtime and function.entry_point):
-        raise BadConfiguration("give code with its runtime and entry point, or an image")
-    elif function.image_config is not None:
-        raise BadConfiguration("imageConfig is for functions with an image")
-    if function.runtime is not None:
-        runtimes.find(function.runtime)
-
-
-def _to_row(function: Function) -> dict[str, Any]:
-    row = asdict(function)
-    row["retry_policy"] = {
-        "enabled": function.retry_policy.enabled,
-        "errors_to_retry": list(function.retry_policy.errors_to_retry),
-    }
-    row["execution_options"] = {
-        "permission_mode": function.execution_options.permission_mode.value,
-        "default_priority": function.execution_options.default_priority,
-    }
-    return row
-
-
-def _from_row(row: FunctionRow) -> Function:
-    values = dict(row.__data__)
-    retry, options = values.pop("retry_policy"), values.pop("execution_options")
-    image_config = values.pop("image_config")
-    annotations = values.pop("annotations") or {}
-    values["deployers"] = tuple(values["deployers"] or ())
-    return Function(
-        **values,
-        image_config=None if image_config is None else _image_config(**image_config),
-        retry_policy=RetryPolicy(
-            enabled=retry["enabled"], errors_to_retry=tuple(retry["errors_to_retry"])
-        ),
-        execution_options=ExecutionOptions(
-            permission_mode=PermissionMode(options["permission_mode"]),
-            default_priority=options["default_priority"],
-        ),
-        annotations=Annotations(
-            **{**annotations, "statements": tuple(annotations.get("statements", ()))}
-        ),
-    )
-
-
-def _image_config(
-    entry_point: list[str] | None, command: list[str] | None, working_directory: str | None
-) -> ImageConfig:
-    return ImageConfig(
-        entry_point=None if entry_point is None else tuple(entry_point),
-        command=None if command is None else tuple(command),
-        working_directory=working_directory,
-    )

@@ -1,4 +1,4 @@
-"""What callers ask of a function when they make or change one, as typed keywords. Pure.
+"""The properties with which callers make or change a function, as typed keywords.
 
 A key that is left out changes nothing; a new function gets the default of `Function` for it.
 """
@@ -8,11 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypedDict
 
+from emulator.base.errors import BadConfiguration
+from emulator.engines import references
+from emulator.lambdas.functions import runtimes
 from emulator.lambdas.functions.function import (
     Annotations,
     ExecutionOptions,
+    Function,
     ImageConfig,
     RetryPolicy,
+    check_environment,
 )
 
 
@@ -39,7 +44,7 @@ class FunctionChanges(FunctionProperties, total=False):
     max_zipped: int  # bytes
 
 
-class NewFunction(FunctionChanges, total=False):
+class FunctionCreation(FunctionChanges, total=False):
     """A function that is made. The annotations of one that is there change one by one."""
 
     annotations: Annotations
@@ -50,3 +55,26 @@ class AnnotationChanges(TypedDict, total=False):
 
     role: str
     environment: bool
+
+
+def check(function: Function, *, has_zip: bool) -> None:
+    """Whether a function that is made or changed is complete and consistent. `has_zip`: its code
+    comes along.
+
+    Raises `BadConfiguration` or `UnknownRuntime`.
+    """
+    check_environment(function.environment)
+    has_code = function.code is not None or has_zip
+    if function.image is not None:
+        if has_code or function.runtime is not None:
+            raise BadConfiguration("give either an image, or code with its runtime and entry point")
+        if not function.image.strip():
+            raise BadConfiguration("image is empty; give the reference of a container image")
+        if references.fault(function.image):
+            raise BadConfiguration(f"image: {references.refusal(function.image)}")
+    elif not (has_code and function.runtime and function.entry_point):
+        raise BadConfiguration("give code with its runtime and entry point, or an image")
+    elif function.image_config is not None:
+        raise BadConfiguration("imageConfig is for functions with an image")
+    if function.runtime is not None:
+        runtimes.find(function.runtime)

@@ -22,13 +22,14 @@ from pathlib import Path
 from emulator.base import ids
 from emulator.base.errors import BadFunctionCode, ForeignFile, Unavailable
 from emulator.base.files import own_files
+from emulator.base.timing.limits import Limits
 from emulator.lambdas.functions import tree
-from emulator.lambdas.functions.unzip import unpack
+from emulator.lambdas.functions.zips.unpacking import unpack
+from emulator.lambdas.functions.zips.zip_limits import ZipLimits
 
 MAX_ZIPPED = 10 * 1024 * 1024  # bytes, the Task Service's limit
 MAX_ZIPPED_BY_AWS = 50 * 1024 * 1024  # bytes, for a zip that comes in the request itself
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_FEW = 1000  # files and folders
 _LINGER = 3600.0  # seconds; nothing runs for longer
 _REMOVING = ".removing-"  # what is left of such a folder is no code
 _OURS = re.compile(rf"(?P<digest>{_DIGEST.pattern})(\.size)?|\.(unpacking|staged|removing)-.*")
@@ -55,8 +56,17 @@ class _Adding:
 class CodeStore:
     """The unpacked code of all functions: one folder per digest."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        light: int = Limits.light_code,
+        zip_limits: ZipLimits = ZipLimits(),  # noqa: B008 - frozen
+    ) -> None:
+        """`light`: files and folders that `fill` may put into place."""
+        self._zip_limits = zip_limits
         self._root = root.parent.resolve() / root.name
+        self._light_code = light
         self._light: dict[str, bool] = {}
         self._lock = threading.Lock()  # for moments: of what is in `_adding` and `_unused_since`
         self._adding: dict[str, _Adding] = {}
@@ -102,7 +112,7 @@ class CodeStore:
         own_files.make_folder(self._root)
         half_done = self._root / f".unpacking-{ids.word()}"
         try:
-            unpack(zipped, half_done, self._go_on)
+            unpack(zipped, half_done, self._go_on, self._zip_limits)
             own_files.write(self._size_file(digest), str(len(zipped)))
             os.rename(half_done, self.folder(digest))
         except OSError:
@@ -137,7 +147,7 @@ class CodeStore:
         be read by its owner. False, for now, where that cannot be looked at."""
         if digest not in self._light:
             try:
-                self._light[digest] = tree.is_light(self.folder(digest), _FEW)
+                self._light[digest] = tree.is_light(self.folder(digest), self._light_code)
             except (OSError, ForeignFile):  # it was removed by others, or no descriptor is left
                 return False
         return self._light[digest]

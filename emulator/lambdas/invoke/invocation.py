@@ -10,11 +10,13 @@ from datetime import timedelta
 
 from emulator.base import ids
 from emulator.base.timing.clock import Clock, to_epoch
+from emulator.base.timing.limits import Limits
 from emulator.engines.ending import ProgramExit
 from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.environment.mailbox import NextEvent
 from emulator.lambdas.environment.operations import Operations
-from emulator.lambdas.invoke.platform_log import InvocationLog, Usage
+from emulator.lambdas.invoke.log_formats import Usage
+from emulator.lambdas.invoke.platform_log import InvocationLog
 from emulator.lambdas.lifecycle import State
 from emulator.lambdas.outcome import (
     Cause,
@@ -26,15 +28,14 @@ from emulator.lambdas.outcome import (
     vanished,
 )
 
-_SETTLE_LIMIT = 2.0  # seconds that an outcome waits for a runtime that has answered to ask again
 _MEGABYTE = 1024 * 1024
 
-Told = Callable[[Outcome], object]
+OnOutcome = Callable[[Outcome], object]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What a caller says beside the event; the runtime is told all of it."""
+    """The facts about a call that its runtime gets beside the event."""
 
     request_id: str = field(default_factory=ids.request_id)
     client_context: str | None = None  # JSON text
@@ -55,7 +56,8 @@ class Invocation:
         log: InvocationLog,
         operations: Operations,
         clock: Clock,
-        answered: Told,
+        limits: Limits,
+        answered: OnOutcome,
     ) -> None:
         self._environment = environment
         self._event = event
@@ -64,6 +66,7 @@ class Invocation:
         self._log = log
         self._operations = operations
         self._clock = clock
+        self._limits = limits
         self._answered = answered
         self._limit = environment.function.time_limit  # seconds
         self._deadline = clock.now() + timedelta(seconds=self._limit)
@@ -75,10 +78,10 @@ class Invocation:
         cold = self._environment.turn == 1
         if cold:
             environment = self._environment
-            self._log.init_start(environment.begun, environment.image, environment.id)
+            self._log.init_start(environment.runtime.begun, environment.image, environment.id)
         self._log.lines(self._environment.record(self._log.line))
         ready = self._environment.state is State.BUSY
-        init = self._environment.init_milliseconds if cold and ready else None
+        init = self._environment.runtime.init_milliseconds if cold and ready else None
         if ready or await self._init_again(cold):
             self._log.start()
             answered = await self._exchange()
@@ -88,7 +91,7 @@ class Invocation:
             duration = self._milliseconds
             outcome = self._why()
             if self._environment.state is State.DOWN:
-                self._log.init_report(self._environment.age_milliseconds, outcome, "invoke")
+                self._log.init_report(self._environment.runtime.age_milliseconds, outcome, "invoke")
             self._log.start()
             self._answered(outcome)
         self._log.explain(outcome)
@@ -97,25 +100,25 @@ class Invocation:
 
     async def _init_again(self, cold: bool) -> bool:
         """A runtime that is down has its init within the invocation, and in its time."""
-        if cold and self._environment.init_milliseconds is None:
-            self._log.init_report(self._environment.age_milliseconds, self._why(), "init")
+        if cold and self._environment.runtime.init_milliseconds is None:
+            self._log.init_report(self._environment.runtime.age_milliseconds, self._why(), "init")
         gone = self._environment.state is not State.DOWN
         self._vanished = gone and not cold  # how it ended before says nothing of this call
         return await self._operations.restart(self._environment, self._limit)
 
     async def _exchange(self) -> Outcome | ProgramExit | None:
-        """What came back from the runtime within its time; None: nothing."""
-        mailbox = self._environment.mailbox
+        """The outcome that the runtime posted in its time, or how it has ended; None: neither."""
+        mailbox = self._environment.runtime.mailbox
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Outcome | ProgramExit | None] = loop.create_future()
 
-        def told(what: Outcome | ProgramExit | None) -> None:
+        def replied(result: Outcome | ProgramExit | None) -> None:
             if not reply.done():
-                reply.set_result(what)
-                if isinstance(what, Outcome):
-                    self._answered(what)
+                reply.set_result(result)
+                if isinstance(result, Outcome):
+                    self._answered(result)
 
-        limit = loop.call_later(max(self._limit - self._milliseconds / 1000, 0), told, None)
+        limit = loop.call_later(max(self._limit - self._milliseconds / 1000, 0), replied, None)
         mailbox.offer(
             NextEvent(
                 request_id=self._call.request_id,
@@ -125,7 +128,7 @@ class Invocation:
                 client_context=self._call.client_context,
                 trace_id=self._call.trace_id,
             ),
-            told,
+            replied,
         )
         answered = await reply
         self._handed_over = mailbox.handed_over == self._call.request_id
@@ -135,9 +138,9 @@ class Invocation:
         return answered
 
     async def _finish(self, answered: Outcome | ProgramExit | None) -> Outcome:
-        """Waits for the rest of the log, and makes an outcome of what is none yet."""
+        """Waits for the rest of the log. Where there is no outcome yet, finds out why."""
         if isinstance(answered, Outcome):
-            await self._environment.settle(_SETTLE_LIMIT)
+            await self._environment.settle(self._limits.settle)
             return answered
         if answered is None:
             await self._operations.end(self._environment)
@@ -150,18 +153,18 @@ class Invocation:
         environment, request_id = self._environment, self._call.request_id
         if environment.retired:
             return stopped()
-        if environment.overdue:
+        if environment.runtime.overdue:
             return timed_out(request_id, self._limit)
-        if environment.init_failure is not None:
-            return environment.init_failure
-        end = environment.end
+        if environment.runtime.init_failure is not None:
+            return environment.runtime.init_failure
+        end = environment.runtime.end
         if end is None or not end.is_known or self._vanished:
             return vanished(self._handed_over)
         return ended(request_id, end)
 
     @property
     def _milliseconds(self) -> float:
-        """Since it began."""
+        """Since the invocation began."""
         return (self._clock.monotonic() - self._begun) * 1000
 
     def _usage(self, outcome: Outcome, duration: float, init: float | None) -> Usage:

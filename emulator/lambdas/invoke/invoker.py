@@ -1,4 +1,4 @@
-"""The invoker: finds an environment for an event, and has what came of it told to whoever asked."""
+"""The invoker: has an environment run an event, and hands the outcome to whoever asked."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from emulator.base.errors import EngineUnreachable, Unavailable
 from emulator.base.timing.clock import Clock
+from emulator.base.timing.limits import Limits
 from emulator.engines.watch import EngineWatch
 from emulator.lambdas import arns
 from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.functions.function import Function
-from emulator.lambdas.invoke.invocation import Call, Invocation, Told
+from emulator.lambdas.invoke.invocation import Call, Invocation, OnOutcome
 from emulator.lambdas.invoke.platform_log import InvocationLog
+from emulator.lambdas.invoke.waiting import Turn, Waiting
 from emulator.lambdas.log_line import Sink
 from emulator.lambdas.outcome import (
     Cause,
@@ -29,19 +31,8 @@ from emulator.lambdas.outcome import (
 from emulator.lambdas.pool.pool import Pool
 
 MAX_EVENT = 6 * 1024 * 1024  # bytes
-_AT_ONCE = 0.05  # seconds; what gets its environment later than that has waited for it
-_NO_ROOM = "NoCapacity"  # what the pool calls that
+_NO_ROOM = "NoCapacity"  # the name of that failure
 _NOT_KEPT = unavailable("NotKept", "that it begins could not be written")
-
-
-class Turn(Protocol):
-    """What waits for its turn to begin, told on the reactor's thread."""
-
-    def waits(self) -> None:
-        """There is no environment at once. May not block."""
-
-    async def begins(self) -> bool:
-        """Only after `waits`: there is one. False: it may not begin."""
 
 
 class Invoker:
@@ -51,6 +42,7 @@ class Invoker:
         pool: Pool,
         watch: EngineWatch,
         clock: Clock,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
         region: str = arns.REGION,
     ) -> None:
         self._pool = pool
@@ -58,6 +50,7 @@ class Invoker:
         self._watch = watch
         self._region = region
         self._clock = clock
+        self._limits = limits
         self._under_way = 0
         self._idle = threading.Condition()
         self._closed = False
@@ -88,18 +81,19 @@ class Invoker:
         max_event: int = MAX_EVENT,
         call: Call | None = None,
         turn: Turn | None = None,
-        answered: Told = lambda _: None,
-        ended: Told = lambda _: None,
+        answered: OnOutcome = lambda _: None,
+        ended: OnOutcome = lambda _: None,
     ) -> None:
         """Begins an invocation and returns at once; from any thread.
 
         Runs `event` (JSON text); log lines go to `sink`. The function's time limit begins when the
         event is delivered; before that, `patience` (seconds) limits the wait for room in memory,
-        and `turn` is told of it.
+        of which `turn` hears.
 
-        `answered` is told what became of it as soon as that is known, `ended` when its log is
-        complete: every line has gone to `sink`, REPORT last. All three are called on the reactor's
-        thread, and may not block. Should taskdock itself fail, `ended` is still told, alone.
+        `answered` is called with the outcome as soon as that is known, `ended` with the same when
+        the log is complete: every line has gone to `sink`, REPORT last. All three are called on the
+        reactor's thread, and may not block. Should taskdock itself fail, `ended` is called all the
+        same, and alone.
         """
         work = self._run(
             function,
@@ -107,7 +101,7 @@ class Invoker:
             sink,
             patience=patience,
             max_event=max_event,
-            call=call,
+            call=call or Call(),
             turn=turn,
             answered=answered,
         )
@@ -123,13 +117,15 @@ class Invoker:
         max_event: int = MAX_EVENT,
         call: Call | None = None,
     ) -> Outcome:
-        """What became of an invocation, once its log is complete; for other threads, which wait."""
+        """The outcome of an invocation, once its log is complete; for other threads, which wait."""
         return self._reactor.run(
-            self._run(function, event, sink, patience=patience, max_event=max_event, call=call)
+            self._run(
+                function, event, sink, patience=patience, max_event=max_event, call=call or Call()
+            )
         )
 
     @staticmethod
-    async def _ending(work: Coroutine[Any, Any, Outcome], ended: Told) -> None:
+    async def _ending(work: Coroutine[Any, Any, Outcome], ended: OnOutcome) -> None:
         try:
             outcome = await work
         except Exception as error:
@@ -138,30 +134,6 @@ class Invoker:
             )
             outcome = broken(error)
         ended(outcome)
-
-    async def _run(
-        self,
-        function: Function,
-        event: bytes,
-        sink: Sink,
-        *,
-        patience: float,
-        max_event: int,
-        call: Call | None,
-        turn: Turn | None = None,
-        answered: Told = lambda _: None,
-    ) -> Outcome:
-        with self._counted():
-            return await self._lease(
-                function,
-                event,
-                sink,
-                patience=patience,
-                max_event=max_event,
-                call=call or Call(),
-                turn=turn,
-                answered=answered,
-            )
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -174,7 +146,7 @@ class Invoker:
                 self._under_way -= 1
                 self._idle.notify_all()
 
-    async def _lease(
+    async def _run(
         self,
         function: Function,
         event: bytes,
@@ -183,8 +155,8 @@ class Invoker:
         patience: float,
         max_event: int,
         call: Call,
-        turn: Turn | None,
-        answered: Told,
+        turn: Turn | None = None,
+        answered: OnOutcome = lambda _: None,
     ) -> Outcome:
         if len(event) > max_event:
             outcome: Outcome = not_started(
@@ -193,7 +165,7 @@ class Invoker:
             )
             answered(outcome)
             return outcome
-        with _Waiting(turn, self._watch) as waiting:
+        with self._counted(), Waiting(turn, self._watch) as waiting:
             async with self._pool.lease(function, patience) as leased:
                 waiting.end()
                 if not isinstance(leased, Failure) and await waiting.may_begin():
@@ -203,7 +175,7 @@ class Invoker:
                 return failure
 
     async def _invoke(
-        self, environment: Environment, event: bytes, sink: Sink, call: Call, answered: Told
+        self, environment: Environment, event: bytes, sink: Sink, call: Call, answered: OnOutcome
     ) -> Outcome:
         function = environment.function
         log = InvocationLog(call.request_id, function, sink, self._clock, self._region)
@@ -215,42 +187,13 @@ class Invoker:
             log=log,
             operations=self._pool.operations,
             clock=self._clock,
+            limits=self._limits,
             answered=answered,
         ).run()
 
     def _blamed(self, failure: Failure) -> Failure:
-        """No room is made while the engine is in trouble: it cannot remove anything."""
+        """Blames the engine where there was no room: while it is in trouble, it removes nothing."""
         trouble = self._watch.trouble
         if failure.cause is Cause.START and failure.name == _NO_ROOM and trouble is not None:
             return could_not_start(EngineUnreachable(trouble))
         return failure
-
-
-class _Waiting:
-    """The wait for an environment. Unless it is over at once, its turn is told of it; so is the
-    watch, since it may be the engine that nothing comes from."""
-
-    def __init__(self, turn: Turn | None, watch: EngineWatch) -> None:
-        self._turn = turn
-        self._watch = watch
-        self._awaited: asyncio.Future[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(_AT_ONCE, self._tell)
-
-    def __enter__(self) -> _Waiting:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.end()
-
-    def _tell(self) -> None:
-        self._awaited = self._watch.await_answers()
-        if self._turn is not None:
-            self._turn.waits()
-
-    def end(self) -> None:
-        self._timer.cancel()
-        if self._awaited is not None:
-            self._watch.forget(self._awaited)
-
-    async def may_begin(self) -> bool:
-        return self._turn is None or self._awaited is None or await self._turn.begins()

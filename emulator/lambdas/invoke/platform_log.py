@@ -7,62 +7,15 @@ https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
 
-from emulator.base.timing.clock import Clock, to_iso
-from emulator.engines.images import is_standin
-from emulator.lambdas import arns
+from emulator.base.timing.clock import Clock
 from emulator.lambdas.functions import runtimes
 from emulator.lambdas.functions.function import Function
-from emulator.lambdas.functions.reference import LATEST
+from emulator.lambdas.invoke.log_formats import JsonFormat, LogFormat, Start, TextFormat, Usage
 from emulator.lambdas.log_line import LogLine, Sink
-from emulator.lambdas.outcome import Cause, Failure, Outcome, known_error_type
-
-
-@dataclass(frozen=True, kw_only=True)
-class Usage:
-    """What an invocation took. `init` only where this invocation made the environment start."""
-
-    duration: float  # milliseconds
-    memory_limit: int  # MB
-    max_memory: int  # MB
-    init: float | None = None  # milliseconds
-
-    @property
-    def billed(self) -> int:
-        """Milliseconds. Init is paid for since August 2025."""
-        return math.ceil(self.duration + (self.init or 0))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Start:
-    """An environment that starts: of which runtime, from which image."""
-
-    runtime: str  # as in python:3.11
-    image: str
-    environment_id: str
-
-    @property
-    def standin(self) -> str | None:
-        """The image, if it is not AWS's. AWS has no word for it, so it comes behind all others."""
-        return self.image if is_standin(self.image) else None
-
-
-class Words(Protocol):
-    """How the platform says things; None where a format has no word for it."""
-
-    def init_start(self, start: Start, time: datetime) -> str: ...
-    def init_report(self, milliseconds: float, failure: Failure, phase: str) -> str: ...
-    def start(self) -> str: ...
-    def fault(self, failure: Failure) -> list[str]: ...
-    def end(self) -> str | None: ...
-    def report(self, usage: Usage, failure: Failure | None) -> str: ...
+from emulator.lambdas.outcome import Cause, Failure, Outcome
 
 
 class InvocationLog:
@@ -72,8 +25,8 @@ class InvocationLog:
         self, request_id: str, function: Function, sink: Sink, clock: Clock, region: str
     ) -> None:
         as_json = function.environment.get("AWS_LAMBDA_LOG_FORMAT") == "JSON"
-        words = _Json if as_json else _Text
-        self._words: Words = words(request_id, function, clock, region)
+        chosen = JsonFormat if as_json else TextFormat
+        self._format: LogFormat = chosen(request_id, function, clock, region)
         self._function = function
         self._sink = sink
         self._clock = clock
@@ -82,170 +35,37 @@ class InvocationLog:
         self._sink(LogLine(self._clock.now(), message))
 
     def lines(self, lines: Iterable[LogLine]) -> None:
-        """Lines from before, with their own time."""
+        """Writes lines that were printed earlier, with their own times."""
         for line in lines:
             self._sink(line)
 
     def init_start(self, time: datetime, image: str, environment_id: str) -> None:
-        """Images that are the function have no runtime, and AWS says nothing of theirs."""
+        """Writes nothing for a function that is an image: AWS has no such line for them."""
         if self._function.runtime is None:
             return
         runtime = runtimes.find(self._function.runtime)
         start = Start(runtime=runtime.version, image=image, environment_id=environment_id)
-        self._sink(LogLine(time, self._words.init_start(start, time)))
+        self._sink(LogLine(time, self._format.init_start(start, time)))
 
     def init_report(self, milliseconds: float, failure: Failure, phase: str) -> None:
         """`phase`: `init`, or `invoke` for the second attempt."""
-        self.line(self._words.init_report(milliseconds, failure, phase))
+        self.line(self._format.init_report(milliseconds, failure, phase))
 
     def start(self) -> None:
-        self.line(self._words.start())
+        self.line(self._format.start())
 
     def explain(self, outcome: Outcome) -> None:
-        """What the platform itself says of a failure; the function's own were told by it."""
+        """Writes the platform's lines for a failure: a time-out, a crash, too little memory. Errors
+        that the function reported are in the log already."""
         if isinstance(outcome, Failure) and outcome.cause in _FAULTS:
-            for message in self._words.fault(outcome):
+            for message in self._format.fault(outcome):
                 self.line(message)
 
     def end(self, outcome: Outcome, usage: Usage) -> None:
-        said = self._words.end()
-        if said is not None:
-            self.line(said)
-        self.line(self._words.report(usage, outcome if isinstance(outcome, Failure) else None))
+        end = self._format.end()
+        if end is not None:
+            self.line(end)
+        self.line(self._format.report(usage, outcome if isinstance(outcome, Failure) else None))
 
 
 _FAULTS = (Cause.TIMEOUT, Cause.CRASH, Cause.MEMORY)
-
-
-class _Text:
-    def __init__(self, request_id: str, function: Function, clock: Clock, region: str) -> None:
-        self._request_id = request_id
-        self._region = region
-        self._clock = clock
-
-    def init_start(self, start: Start, time: datetime) -> str:
-        parts = [
-            f"INIT_START Runtime Version: {start.runtime}",
-            f"Runtime Version ARN: {_version_arn(start, self._region)}",
-        ]
-        if start.standin is not None:
-            parts.append(f"Stand-in: {start.standin}")
-        return "\t".join(parts)
-
-    def init_report(self, milliseconds: float, failure: Failure, phase: str) -> str:
-        status, error = _status(failure)
-        parts = [f"INIT_REPORT Init Duration: {milliseconds:.2f} ms", f"Phase: {phase}"]
-        return "\t".join([*parts, *_suffix(status, error)])
-
-    def start(self) -> str:
-        return f"START RequestId: {self._request_id} Version: {LATEST}"
-
-    def fault(self, failure: Failure) -> list[str]:
-        if failure.cause is Cause.TIMEOUT:
-            said = failure.message.rpartition("Error: ")[2]
-            return [f"{to_iso(self._clock.now())} {self._request_id} {said}"]
-        return [failure.message, failure.name]
-
-    def end(self) -> str:
-        return f"END RequestId: {self._request_id}"
-
-    def report(self, usage: Usage, failure: Failure | None) -> str:
-        parts = [
-            f"REPORT RequestId: {self._request_id}",
-            f"Duration: {usage.duration:.2f} ms",
-            f"Billed Duration: {usage.billed} ms",
-            f"Memory Size: {usage.memory_limit} MB",
-            f"Max Memory Used: {usage.max_memory} MB",
-        ]
-        if usage.init is not None:
-            parts.append(f"Init Duration: {usage.init:.2f} ms")
-        if failure is not None and not failure.posted:
-            parts += _suffix(*_status(failure))
-        return "\t".join(parts) + "\t"
-
-
-class _Json:
-    def __init__(self, request_id: str, function: Function, clock: Clock, region: str) -> None:
-        self._request_id = request_id
-        self._region = region
-        self._function = function
-        self._clock = clock
-
-    def init_start(self, start: Start, time: datetime) -> str:
-        record = {
-            "initializationType": "on-demand",
-            "phase": "init",
-            "runtimeVersion": start.runtime,
-            "runtimeVersionArn": _version_arn(start, self._region),
-            "functionName": self._function.name,
-            "functionVersion": LATEST,
-            "instanceId": arns.log_stream(start.environment_id, time),
-            "instanceMaxMemory": self._function.memory_limit * 1024 * 1024,
-            "standIn": start.standin,
-        }
-        return self._event("platform.initStart", record, time)
-
-    def init_report(self, milliseconds: float, failure: Failure, phase: str) -> str:
-        status, error = _status(failure)
-        record = {
-            "initializationType": "on-demand",
-            "phase": phase,
-            "status": status,
-            "errorType": error,
-            "metrics": {"durationMs": round(milliseconds, 3)},
-        }
-        return self._event("platform.initReport", record)
-
-    def start(self) -> str:
-        arn = arns.function_arn(self._function.name, self._region)
-        record = {"requestId": self._request_id, "functionArn": arn, "version": LATEST}
-        return self._event("platform.start", record)
-
-    def fault(self, failure: Failure) -> list[str]:
-        return []  # the report names it
-
-    def end(self) -> None:
-        return None
-
-    def report(self, usage: Usage, failure: Failure | None) -> str:
-        metrics = {
-            "durationMs": round(usage.duration, 3),
-            "billedDurationMs": usage.billed,
-            "memorySizeMB": usage.memory_limit,
-            "maxMemoryUsedMB": usage.max_memory,
-            "initDurationMs": None if usage.init is None else round(usage.init, 3),
-        }
-        status, error = ("success", None) if failure is None else _status(failure)
-        record = {
-            "requestId": self._request_id,
-            "metrics": _present(metrics),
-            "status": status,
-            "errorType": error,
-        }
-        return self._event("platform.report", record)
-
-    def _event(self, name: str, record: dict[str, Any], time: datetime | None = None) -> str:
-        said = {"time": to_iso(time or self._clock.now()), "type": name, "record": _present(record)}
-        return json.dumps(said, separators=(",", ":"))
-
-
-def _status(failure: Failure) -> tuple[str, str | None]:
-    """AWS's status, and the error type beside it where there is one: never a type of the
-    function's own, which is `Runtime.Unknown` to the platform."""
-    if failure.cause is Cause.TIMEOUT:
-        return "timeout", None
-    return "error", known_error_type(failure.name)
-
-
-def _suffix(status: str, error: str | None) -> list[str]:
-    return [f"Status: {status}", *([f"Error Type: {error}"] if error else [])]
-
-
-def _version_arn(start: Start, region: str) -> str:
-    """AWS has a number for each build of a runtime; here the image's name stands for it."""
-    digest = hashlib.sha256(start.image.encode()).hexdigest()
-    return f"arn:aws:lambda:{region}::runtime:{digest}"
-
-
-def _present(record: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in record.items() if value is not None}

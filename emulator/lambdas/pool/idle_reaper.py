@@ -1,17 +1,19 @@
-"""Freezes environments that idle, retires those that have idled for long, prewarms others."""
+"""The idle reaper: freezes environments that idle, retires those that have idled for long.
+
+In each round it also has containers prewarmed, which waits for the same quiet moments.
+"""
 
 from __future__ import annotations
 
 from emulator.base.notices import Notices
 from emulator.base.timing.clock import Clock
+from emulator.base.timing.limits import Limits
 from emulator.base.timing.loop import Loop
 from emulator.lambdas.pool.pool import Pool
 
-_ROUND = 1.0  # seconds
-
 
 class IdleReaper(Loop):
-    name = "keeper"
+    name = "idle-reaper"
 
     def __init__(
         self,
@@ -20,16 +22,18 @@ class IdleReaper(Loop):
         freeze_after: float,
         retire_after: float,
         clock: Clock,
+        limits: Limits,
         notices: Notices,
     ) -> None:
-        """Both are seconds that an environment has idled."""
+        """`freeze_after` and `retire_after`: seconds that an environment has idled."""
         super().__init__(clock, notices)
         self._pool = pool
         self._freeze_after = freeze_after
         self._retire_after = retire_after
+        self._round = limits.idle_round
 
     def run_once(self) -> float:
         self._pool.retire_idle(self._retire_after)
         self._pool.freeze_idle(self._freeze_after)
-        self._pool.make_up_stock(self._retire_after)
-        return _ROUND
+        self._pool.prewarm(self._retire_after)
+        return self._round

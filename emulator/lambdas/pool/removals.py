@@ -1,6 +1,7 @@
-"""Removals: what is of no use is removed, again and again until nothing is left of it.
+"""Removals of containers and their files, tried again and again until nothing is left.
 
-Until then it may hold memory, so who has it removed is told only when that is certain.
+A container that is not removed may hold memory. So whoever has it removed is called back only when
+it has certainly gone.
 """
 
 from __future__ import annotations
@@ -11,28 +12,30 @@ from concurrent.futures import ThreadPoolExecutor
 from emulator.base.errors import EngineError
 from emulator.base.health import Health
 from emulator.base.notices import Notices
+from emulator.base.timing.limits import Limits
 from emulator.base.timing.reactor import Reactor
 from emulator.lambdas.notices import EnvironmentFailed
 
-_SIDE_BY_SIDE = 8  # as many as are made, else they would pile up
-_PAUSE = 2.0  # seconds until it is tried again
 _TROUBLE = "removal"
 
 
 class Removals:
     """On the reactor's thread."""
 
-    def __init__(self, *, reactor: Reactor, health: Health, notices: Notices) -> None:
+    def __init__(
+        self, *, reactor: Reactor, health: Health, limits: Limits, notices: Notices
+    ) -> None:
         self._reactor = reactor
         self._health = health
         self._notices = notices
-        self._threads = ThreadPoolExecutor(_SIDE_BY_SIDE, "undertaker")
+        self._pause = limits.removal_retry
+        self._threads = ThreadPoolExecutor(limits.removals, "removal")
         self._failing: dict[str, str] = {}  # why, by id
         self._closed = False
 
     def remove(self, id: str, verb: Callable[[], object], then: Callable[[], object]) -> None:
-        """Returns at once. `verb` removes it, on a thread of its own; `then` is called when that
-        was done, however often it took."""
+        """Returns at once. Calls `verb` on another thread, again as long as that raises
+        `EngineError`, and then `then` on this one. `id`: of the container, for reports."""
 
         def remove() -> None:
             problem: Exception | None = None
@@ -46,7 +49,7 @@ class Removals:
             self._threads.submit(remove)
 
     def close(self) -> None:
-        """Nothing is tried again, and nobody told."""
+        """Nothing is tried again from now on, and nobody called back."""
         self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -59,21 +62,21 @@ class Removals:
     ) -> None:
         if isinstance(problem, EngineError):
             self._fails(id, problem.message)
-            self._reactor.loop.call_later(_PAUSE, self.remove, id, verb, then)
+            self._reactor.loop.call_later(self._pause, self.remove, id, verb, then)
             return
-        if problem is not None:  # it is no engine's, and would be the same the next time
+        if problem is not None:  # not the engine's: it would be the same the next time
             self._notices.publish(EnvironmentFailed(id=id, error=repr(problem)))
         if self._failing.pop(id, None) is not None:
-            self._tell()
+            self._report()
         then()
 
     def _fails(self, id: str, reason: str) -> None:
         if id not in self._failing:
             self._notices.publish(EnvironmentFailed(id=id, error=reason))
         self._failing[id] = reason
-        self._tell()
+        self._report()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         if not self._failing:
             self._health.clear(_TROUBLE)
             return

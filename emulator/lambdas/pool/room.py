@@ -23,7 +23,6 @@ from emulator.lambdas.outcome import Failure, not_started
 from emulator.lambdas.slot import Slot, held
 
 _START = 10.0  # seconds that a start may take beside the time limit: as long as an init
-STUCK = 5.0  # seconds; what is still being removed then is not counted on
 
 
 @dataclass(frozen=True)
@@ -66,15 +65,27 @@ class Room:
     """The room at one moment. What it gives to one call is gone for those that ask after it: to be
     asked in the order in which they came."""
 
-    def __init__(self, slots: Iterable[Slot], *, budget: int, most: int, now: float) -> None:
+    def __init__(
+        self,
+        slots: Iterable[Slot],
+        *,
+        budget: int,
+        max_environments: int,
+        now: float,
+        stuck: float,
+    ) -> None:
         """`slots`: every container that is there, or is being made or removed. `budget`: MB for all
-        of them together; `most`: how many they may be. `now`: monotonic.
+        of them together; `max_environments`: how many they may be. `now`: monotonic. `stuck`:
+        seconds after which a removal that is under way is not counted on.
 
         What is larger than the whole budget counts as all of it, so it runs alone.
         """
         self._budget = budget
         self._now = now
-        self._free = Size(budget, most)  # below nothing where the budget was less when they came
+        self._stuck = stuck
+        self._free = Size(
+            budget, max_environments
+        )  # below nothing where the budget was less when they came
         self._coming = _NOTHING  # is being removed
         self._promised = _NOTHING  # of what is free or coming, to those who wait for a removal
         self._idle: dict[str, Slot] = {}
@@ -93,7 +104,7 @@ class Room:
         if slot.idle:
             self._idle[slot.id] = slot
         elif slot.state is State.RETIRING:
-            if self._now - slot.since < STUCK:
+            if self._now - slot.since < self._stuck:
                 self._coming = self._coming.plus(size)
             else:
                 self._working.append((self._now, size))

@@ -59,8 +59,8 @@ class Examination:
         self.machine.close()
 
     def checks(self) -> list[Check]:
-        """What everything else depends on comes first; peaks of memory before anything else that
-        counts as memory."""
+        """In their order: first those that all others depend on; peaks of memory before anything
+        else that counts as memory."""
         machine, engine, containers = self.machine, self.engine, self.containers
         return [
             Check("Python", machine.python),

@@ -24,11 +24,11 @@ from emulator.base.files import own_files, own_folder
 from emulator.base.machine.descriptors import raise_limit
 from emulator.server.doctor.judges.judge_machine import (
     UNLIMITED,
-    DataFolder,
     Descriptors,
+    DiskSpace,
+    FolderState,
     Inotify,
     Loops,
-    Room,
 )
 
 _SECONDS_TO_ANSWER = 2.0
@@ -46,12 +46,12 @@ def descriptors() -> Descriptors:
     return Descriptors(*(UNLIMITED if each == unlimited else each for each in (given, raised)))
 
 
-def room(folder: Path) -> Room:
+def room(folder: Path) -> DiskSpace:
     """On the disk where `folder` is or would be. Raises `OSError`."""
     there = next(path for path in (folder, *folder.parents) if os.path.exists(path))
     seen = os.statvfs(there)
     files = seen.f_favail if seen.f_files else None
-    return Room(folder, shutil.disk_usage(there).free, files)
+    return DiskSpace(folder, shutil.disk_usage(there).free, files)
 
 
 def loops() -> Loops:
@@ -83,7 +83,7 @@ def inotify() -> Inotify | None:
     return Inotify(instances, watches)
 
 
-def data_folder(path: Path) -> DataFolder:
+def data_folder(path: Path) -> FolderState:
     """Does in it what a server does at its start. `path`: as it was given."""
     is_new = False
     try:
@@ -92,11 +92,11 @@ def data_folder(path: Path) -> DataFolder:
         is_new = not path.exists()
         with made(path):
             fault = _try_database(path)
-            return DataFolder(path, fault, is_new, *_holder(path))
+            return FolderState(path, fault, is_new, *_holder(path))
     except ForeignFile as error:
-        return DataFolder(path, foreign=error.message)
+        return FolderState(path, foreign=error.message)
     except OSError as error:
-        return DataFolder(path, error.strerror or str(error), is_new)
+        return FolderState(path, error.strerror or str(error), is_new)
 
 
 @contextmanager
@@ -126,7 +126,7 @@ def workshop(data: Path) -> Iterator[Path]:
 
 
 def _try_database(folder: Path) -> str:
-    """What SQLite says of a file beside the server's, whose name is as long; "" is good."""
+    """The fault of SQLite with a file beside the server's, whose name is as long; "" means none."""
     file = folder / f"d{ids.word(6)}r.db"
     try:
         with contextlib.closing(sqlite3.connect(file, timeout=1)) as database:

@@ -1,4 +1,4 @@
-"""The checks of this machine. What one of them finds is there for those that follow."""
+"""The checks of this machine. Each keeps what it finds for those that follow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emulator.base.settings import Settings
 from emulator.base.timing.clock import Clock
 from emulator.server.doctor import machine
 from emulator.server.doctor.judges import judge_machine
-from emulator.server.doctor.judges.finding import Finding, Status, ok
+from emulator.server.doctor.judges.finding import CheckStatus, Finding, ok
 from emulator.web.http.listeners import open_public
 
 
@@ -40,7 +40,7 @@ class MachineChecks:
 
     def descriptors(self) -> Finding:
         finding = judge_machine.descriptors(machine.descriptors())
-        if finding.status is Status.BROKEN:  # containers could be made, and not be removed
+        if finding.status is CheckStatus.BROKEN:  # containers could be made, and not be removed
             self.fault = "too few file descriptors"
         return finding
 
@@ -51,9 +51,9 @@ class MachineChecks:
         return judge_machine.data_folder(seen)
 
     def look_at_cache(self) -> Finding:
-        told: list[str] = []
-        self.cache = places.cache(self._environment, told.append)
-        return judge_machine.cache(self.cache, "".join(told))
+        problems: list[str] = []
+        self.cache = places.cache(self._environment, problems.append)
+        return judge_machine.cache(self.cache, "".join(problems))
 
     def port(self) -> Finding:
         host, port = self._settings.host, self._settings.port
@@ -61,8 +61,8 @@ class MachineChecks:
         url = f"http://{shown}:{port}"
         fault = ""
         try:
-            for each in open_public(host, port):
-                each.close()
+            for opened in open_public(host, port):
+                opened.close()
         except StartupError as error:
             fault = error.message
         if port == 0 and not fault:

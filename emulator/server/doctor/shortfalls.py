@@ -1,4 +1,4 @@
-"""What a server here does without, in a few words each: known without trying anything."""
+"""Shortfalls: the abilities that a server here lacks, as far as is known without trying any."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from emulator.engines.engine import Engine
 from emulator.server.doctor import machine
 from emulator.server.doctor.judges import judge_machine
-from emulator.server.doctor.judges.finding import Status
+from emulator.server.doctor.judges.finding import CheckStatus
 
 
 def shortfalls(engine: Engine, data: Path) -> list[str]:
-    """`data`: the data folder, which is there."""
+    """Each in a few words. `data`: the data folder, which is there."""
     found = {
         "memory limits are not kept": not engine.capabilities.limits_memory,
         "the size of /tmp is not limited": not engine.capabilities.limits_storage,
@@ -21,5 +21,5 @@ def shortfalls(engine: Engine, data: Path) -> list[str]:
     return [words for words, applies in found.items() if applies]
 
 
-def _is_short(status: Status) -> bool:
-    return status in (Status.DEGRADED, Status.BROKEN)
+def _is_short(status: CheckStatus) -> bool:
+    return status in (CheckStatus.DEGRADED, CheckStatus.BROKEN)

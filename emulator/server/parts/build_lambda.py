@@ -14,13 +14,14 @@ from emulator.identity.directory import Directory
 from emulator.identity.function_credentials import Choice
 from emulator.lambdas.environment import spec
 from emulator.lambdas.environment.environment import Lead
-from emulator.lambdas.environment.images_in_use import ImageOf
 from emulator.lambdas.environment.provisioner import Provisioner
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.function import Function
+from emulator.lambdas.functions.images_in_use import ImageOf
 from emulator.lambdas.functions.sweeper import Sweeper
 from emulator.lambdas.invoke.invoker import Invoker
 from emulator.lambdas.pool.idle_reaper import IdleReaper
+from emulator.lambdas.pool.leasing import Budget
 from emulator.lambdas.pool.pool import Pool
 from emulator.server.notices import ImageMissing
 from emulator.server.parts.foundation import Foundation
@@ -44,7 +45,9 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
     settings, health, notices = base.settings, base.health, base.notices
     catalog = Catalog(store=base.store, code=base.code, clock=base.clock)
     directory = _directory(base, catalog)
-    watch = EngineWatch(engine=base.engine, health=health, notices=notices)
+    watch = EngineWatch(
+        engine=base.engine, health=health, notices=notices, slow=base.limits.engine_slow
+    )
 
     def find_image(function: Function) -> Found:
         with watch.listening():
@@ -52,7 +55,7 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
 
     provisioner = _provisioner(base, directory, find_image)
     pool = _pool(base, watch, catalog, provisioner, lead)
-    changes = _Changes(catalog, pool, find_image, notices)
+    changes = _FunctionWatch(catalog, pool, find_image, notices)
     catalog.subscribe(changes.follow)
     return LambdaParts(
         catalog=catalog,
@@ -64,9 +67,16 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
             freeze_after=settings.freeze_after,
             retire_after=settings.retire_after,
             clock=base.clock,
+            limits=base.limits,
             notices=notices,
         ),
-        invoker=Invoker(pool=pool, watch=watch, clock=base.clock, region=settings.region),
+        invoker=Invoker(
+            pool=pool,
+            watch=watch,
+            clock=base.clock,
+            limits=base.limits,
+            region=settings.region,
+        ),
         sweeper=Sweeper(code=base.code, health=health, notices=notices),
         budget=_budget(base),
     )
@@ -133,10 +143,12 @@ def _pool(
         lead=lead,
         live=catalog.live,
         watch=watch,
-        budget=_budget(base),
-        lone=settings.memory_budget == 0,
+        budget=Budget(
+            memory=_budget(base),
+            lone=settings.memory_budget == 0,
+            max_environments=settings.max_environments,
+        ),
         health=base.health,
-        max_environments=settings.max_environments,
         keep_warm=settings.keep_warm,
         prewarm=settings.prewarm,
         freeze_after=settings.freeze_after,
@@ -147,7 +159,7 @@ def _pool(
     )
 
 
-class _Changes:
+class _FunctionWatch:
     """Follows the changes of functions: environments of old fingerprints are retired, and the image
     of a new one is looked for ahead of its first invocation."""
 

@@ -1,6 +1,6 @@
 """Builds the Task Service of a server: the queue, schedules, events, logs, and what works on them.
 
-Asynchronous invocations and API requests belong to it, since they share its logs and its limits.
+Asynchronous invocations and API requests are here too: they share its logs and its limits.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from emulator.web.common import problems
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running:
-    """What all that runs functions for the Task Service shares."""
+class SharedParts:
+    """The parts that the worker, direct executions, API requests and invocations share."""
 
     servers: Servers
     queue: Queue
@@ -53,7 +53,7 @@ class Running:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaskParts(Running):
+class TaskParts(SharedParts):
     events: Events
     log_flusher: LogFlusher
     rescuer: Rescuer
@@ -74,7 +74,7 @@ def build_tasks(base: Foundation, lambdas: LambdaParts) -> TaskParts:
     """Raises `StorageError`."""
     clock, notices, catalog = base.clock, base.notices, lambdas.catalog
     events = _events(base, lambdas)
-    shared = _running(base, lambdas, events)
+    shared = _shared(base, lambdas, events)
     server = shared.servers.name
     worker = _worker(base, lambdas, shared)
     event_queue = EventQueue(store=base.store, server=server)
@@ -149,7 +149,7 @@ def _events(base: Foundation, lambdas: LambdaParts) -> Events:
     )
 
 
-def _running(base: Foundation, lambdas: LambdaParts, events: Events) -> Running:
+def _shared(base: Foundation, lambdas: LambdaParts, events: Events) -> SharedParts:
     servers = Servers(
         store=base.store,
         name=ids.word(),
@@ -172,7 +172,7 @@ def _running(base: Foundation, lambdas: LambdaParts, events: Events) -> Running:
         notices=base.notices,
         limits=base.limits,
     )
-    return Running(
+    return SharedParts(
         servers=servers,
         queue=queue,
         waiting=waiting,
@@ -184,7 +184,7 @@ def _running(base: Foundation, lambdas: LambdaParts, events: Events) -> Running:
     )
 
 
-def _worker(base: Foundation, lambdas: LambdaParts, shared: Running) -> Worker:
+def _worker(base: Foundation, lambdas: LambdaParts, shared: SharedParts) -> Worker:
     return Worker(
         queue=shared.queue,
         runner=shared.runner,
@@ -196,7 +196,7 @@ def _worker(base: Foundation, lambdas: LambdaParts, shared: Running) -> Worker:
 
 
 def _dispatcher(
-    base: Foundation, lambdas: LambdaParts, shared: Running, event_queue: EventQueue
+    base: Foundation, lambdas: LambdaParts, shared: SharedParts, event_queue: EventQueue
 ) -> Dispatcher:
     return Dispatcher(
         backlog=event_queue,
@@ -212,7 +212,9 @@ def _dispatcher(
     )
 
 
-def _service(base: Foundation, lambdas: LambdaParts, shared: Running, worker: Worker) -> Service:
+def _service(
+    base: Foundation, lambdas: LambdaParts, shared: SharedParts, worker: Worker
+) -> Service:
     return Service(
         queue=shared.queue,
         journal=shared.log_store,
@@ -226,7 +228,7 @@ def _service(base: Foundation, lambdas: LambdaParts, shared: Running, worker: Wo
     )
 
 
-def _api_requests(base: Foundation, lambdas: LambdaParts, shared: Running) -> ApiRequests:
+def _api_requests(base: Foundation, lambdas: LambdaParts, shared: SharedParts) -> ApiRequests:
     return ApiRequests(
         store=base.store,
         journal=shared.log_store,
@@ -244,7 +246,7 @@ def _api_requests(base: Foundation, lambdas: LambdaParts, shared: Running) -> Ap
 def _invocations(
     base: Foundation,
     lambdas: LambdaParts,
-    shared: Running,
+    shared: SharedParts,
     event_queue: EventQueue,
     dispatcher: Dispatcher,
 ) -> Invocations:

@@ -1,4 +1,4 @@
-"""Builds what a server answers by HTTP: its public listener, and what calls from containers."""
+"""Builds the HTTP of a server: for callers outside by its listener, and for those in containers."""
 
 from __future__ import annotations
 
@@ -18,25 +18,28 @@ from emulator.server.parts.foundation import Foundation
 from emulator.web import public_router
 from emulator.web.access import admission, early
 from emulator.web.access.admission import Admission, Hosts, Openness
+from emulator.web.access.authentication import Guard
+from emulator.web.app import create_app
 from emulator.web.http.connection_limit import Crowd
 from emulator.web.http.listeners import Listener
 from emulator.web.http.site import Site
 from emulator.web.http.turns import Turns
 from emulator.web.http.wsgi import Wsgi
+from emulator.web.lambda_api.app import LambdaApi
 from emulator.web.lambda_api.function_names import Names
 from emulator.web.lambda_api.invoke import InvokeApi
 from emulator.web.public_router import PublicRouter
 from emulator.web.runtime_api import endpoints, replies
 from emulator.web.runtime_api.endpoints import RuntimeApi
 from emulator.web.runtime_api.switchboard import Switchboard
-from emulator.web.task_api.app import create_app
+from emulator.web.task_api.api import TaskApi
 from emulator.web.task_api.status import Report
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebParts:
     public: Site
-    """What is served to callers outside containers."""
+    """Serves callers outside containers."""
     listener: Listener
     """Listens for `public`."""
     wsgi: Wsgi
@@ -47,7 +50,7 @@ class WebParts:
 
 def build_web(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> WebParts:
     """Raises `StartupError` for a setting that means nothing."""
-    turns = Turns()
+    limits, turns = base.limits, Turns()
     router, wsgi = _router(base, lambdas, tasks)
     public = Site(
         answer=router,
@@ -57,13 +60,13 @@ def build_web(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> WebPa
         max_dropped=0,
         admit=Admission(_hosts(base.settings), public_router.refuse),
         judge=router.judge,
-        patience=base.limits.http_patience,
-        limits=base.limits,
-        crowd=_crowd(base.limits),
+        patience=limits.http_patience,
+        limits=limits,
+        crowd=_crowd(limits),
         turns=turns,
     )
     sites = {
-        spec.RUNTIME_API: _runtime(RuntimeApi(lambdas.pool.mailbox), base.limits, turns),
+        spec.RUNTIME_API: _runtime(RuntimeApi(lambdas.pool.mailbox), limits, turns),
         spec.TASK_SERVICE: public,
     }
     return WebParts(
@@ -103,20 +106,18 @@ def _router(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> tuple[P
     names = Names(lambdas.catalog, partial(arns.function_arn, region=base.settings.region))
     openness, report = _openness(base.settings, lambdas), _report(base, lambdas, tasks)
     application = create_app(
-        service=tasks.service,
-        catalog=lambdas.catalog,
-        api_requests=tasks.api_requests,
-        directory=lambdas.directory,
-        openness=openness,
-        timetable=tasks.schedules,
-        events=tasks.events,
-        names=names,
-        architecture=_architecture(base.settings),
-        concurrency=base.settings.direct_concurrency,
-        health=report.health,
-        status=report,
+        report=report,
+        tasks=TaskApi(
+            tasks.service, lambdas.catalog, tasks.api_requests, tasks.schedules, tasks.events
+        ),
+        aws=LambdaApi(
+            lambdas.catalog,
+            names,
+            _architecture(base.settings),
+            base.settings.direct_concurrency,
+        ),
+        guard=Guard(lambdas.directory, openness, base.nonces),
         notices=base.notices,
-        nonces=base.nonces,
     )
     invoke = InvokeApi(
         names=names,
@@ -135,7 +136,7 @@ def _report(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> Report:
         url=base.url,
         budget=lambdas.budget,
         environments=pool.snapshot,
-        stocked=pool.stocked,
+        prewarmed=pool.prewarm_levels,
         held=pool.held,
         waiting=pool.waiting,
         queued=tasks.queue.depth,

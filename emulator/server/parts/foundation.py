@@ -1,6 +1,6 @@
-"""The foundation of a server: what it was given, and what it has opened before it is put together.
+"""The foundation of a server: its arguments, and all that it opens before it is put together.
 
-Nothing in here runs yet: no thread, no request, no container.
+Nothing here runs yet: no thread, no request, no container.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from emulator.base.timing.clock import Clock, SystemClock, to_epoch
 from emulator.base.timing.limits import Limits
 from emulator.base.timing.reactor import Reactor
 from emulator.engines.engine import Engine
-from emulator.lambdas.environment.images_in_use import ImagesInUse
 from emulator.lambdas.functions.code import CodeStore
+from emulator.lambdas.functions.images_in_use import ImagesInUse
 from emulator.server.notices import DataFolderClosed
 from emulator.store.database import Store
 from emulator.web.access.nonces import Nonces
@@ -32,7 +32,7 @@ from emulator.web.http.listeners import open_public
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """What a server is given by whoever makes it."""
+    """The arguments of a server, from whoever makes it."""
 
     settings: Settings
     engine: Engine
@@ -102,7 +102,7 @@ def open_foundation(given: Given, undo: contextlib.ExitStack) -> Foundation:
         reactor=reactor,
         sockets=sockets,
         store=store,
-        code=CodeStore(code),
+        code=CodeStore(code, light=given.limits.light_code),
         nonces=nonces,
     )
 

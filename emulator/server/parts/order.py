@@ -110,7 +110,7 @@ def _waiter(lambdas: LambdaParts, tasks: TaskParts) -> Callable[[float], None]:
 def _write_credentials(base: Foundation, lambdas: LambdaParts) -> None:
     """For `taskdock env`, while this server runs."""
     variables = {"API_HOST": base.url, **lambdas.directory.local.credentials}
-    with base.store.disk.told():
+    with base.store.disk.explained():
         text = "".join(f"{name}={value}\n" for name, value in variables.items())
         own_files.write(base.data / CREDENTIALS, text)
 

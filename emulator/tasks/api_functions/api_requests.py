@@ -104,9 +104,10 @@ class ApiRequests:
         """
         self._invoker.check_open()
         function = access.admit(caller, access.EXECUTE_API, self._catalog, function_name)
-        id = ids.object_id()
+        now = self._clock.now()
+        id = ids.object_id(now)
         record = self._journal.open(id)
-        call = _Call(id, function, request, caller, self._clock.now(), record)
+        call = _Call(id, function, request, caller, now, record)
         began = self._clock.monotonic()
         outcome: Outcome | None = None
         try:
@@ -207,13 +208,11 @@ def _values(request: ApiRequest) -> dict[str, Any]:
     error = request.error
     return {
         **request.__dict__,
-        "error": error and {"type": error.type.value, "name": error.name, "message": error.message},
+        "error": error and error.to_json(),
     }
 
 
 def _from_row(row: ApiRequestRow) -> ApiRequest:
     values = dict(row.__data__)
     error = values.pop("error")
-    if error is not None:
-        error = TaskError(ErrorType(error["type"]), error["name"], error["message"])
-    return ApiRequest(**values, error=error)
+    return ApiRequest(**values, error=error and TaskError.from_json(error))

@@ -48,7 +48,7 @@ class Events:
 
         Only inside the transaction that fails the task and queues those.
         """
-        event = of_failure(ids.object_id(), task)
+        event = of_failure(ids.object_id(self._clock.now()), task)
         EventRow.insert(**asdict(event)).execute(self._store.db)
         subscribers = [known for known in self._all() if is_told(known, event, task)]
         for subscription in subscribers:
@@ -90,7 +90,7 @@ class Events:
             webhook_client.check(url, Reach(this_machine=from_loopback, own_ports=self._own_ports))
         now = self._clock.now()
         subscription = Subscription(
-            id=ids.object_id(),
+            id=ids.object_id(now),
             event_types=tuple(event_types),
             function_name=function_name,
             url=url,
@@ -129,9 +129,9 @@ class Events:
 
     def _task(self, function_name: str, event: ServiceEvent) -> Task:
         return new_task(
-            id=ids.object_id(),
+            id=ids.object_id(event.creation_timestamp),
             function_name=function_name,
-            data=task_json.event_to_json(event),
+            data=dict(task_json.event_to_json(event)),
             priority=self._catalog.default_priority(function_name),
             start=event.creation_timestamp,
             now=event.creation_timestamp,

@@ -112,11 +112,12 @@ class Invocations:
         self._wake()
 
     def _new_record(self, function: Function, call: Call) -> InvocationRecord:
+        now = self._clock.now()
         return InvocationRecord(
-            id=ids.object_id(),
+            id=ids.object_id(now),
             request_id=call.request_id,
             function_name=function.name,
-            timestamp=self._clock.now(),
+            timestamp=now,
         )
 
 

@@ -44,11 +44,7 @@ def of_failure(id: str, task: Task) -> ServiceEvent:
     error = task.error
     content: dict[str, Any] = {"id": task.id, "functionName": task.function_name}
     if error is not None:
-        content["error"] = {
-            "type": error.type.value,
-            "name": error.name,
-            "message": error.message,
-        }
+        content["error"] = error.to_json()
     return ServiceEvent(
         id=id,
         type=TASK_FAILED,

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 from emulator.base.errors import IllegalMove
+from emulator.base.strict_json import one_of
 
 PRIORITY = range(-9007199254740991, 9007199254740992)
 
@@ -81,11 +82,28 @@ class ErrorType(str, Enum):
     """An API function's answer cannot be sent; no task has it."""
 
 
+class TaskErrorJson(TypedDict):
+    """A failed task's error, as callers see it."""
+
+    type: Annotated[str, one_of(ErrorType.RUNTIME, ErrorType.INVOCATION)]
+    name: str
+    message: str
+
+
 @dataclass(frozen=True)
 class TaskError:
     type: ErrorType
     name: str
     message: str
+
+    def to_json(self) -> TaskErrorJson:
+        """As it is kept, and as callers see it."""
+        return {"type": self.type.value, "name": self.name, "message": self.message}
+
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> TaskError:
+        """The error that `to_json` made `kept` of."""
+        return cls(ErrorType(kept["type"]), kept["name"], kept["message"])
 
 
 ZOMBIE = TaskError(

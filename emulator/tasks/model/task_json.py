@@ -6,16 +6,52 @@ left out.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, TypedDict, cast
 
+from emulator.base.strict_json import IsoTime, Json, ObjectId, SchemaPart, one_of, present
 from emulator.base.timing.clock import to_iso
 from emulator.tasks.model.subscription import ServiceEvent
-from emulator.tasks.model.task import Task
+from emulator.tasks.model.task import Status, Task, TaskErrorJson
 
 
-def to_json(task: Task) -> dict[str, Any]:
-    error = task.error
-    shown: dict[str, Any] = {
+class TaskJson(TypedDict):
+    id: ObjectId
+    functionName: str
+    status: Annotated[str, one_of(*Status)]
+    statusChangedTimestamp: IsoTime
+    startTimestamp: IsoTime
+    priority: int
+    creationTimestamp: IsoTime
+    updateTimestamp: IsoTime
+    data: Json | None
+    tags: list[str] | None
+    createdByApplicationId: ObjectId | None
+    createdByUserId: ObjectId | None
+    retriedByTaskId: ObjectId | None
+    retryForTaskIds: list[ObjectId] | None
+    error: TaskErrorJson | None
+
+
+class TaskWithResultJson(TaskJson):
+    result: Annotated[Any, SchemaPart(description="what the function returned; not stored")]
+
+
+class EventContentJson(TypedDict):
+    id: ObjectId
+    functionName: str
+    error: TaskErrorJson | None
+
+
+class EventJson(TypedDict):
+    id: ObjectId
+    type: str
+    content: EventContentJson
+    creationTimestamp: IsoTime
+    updateTimestamp: IsoTime
+
+
+def to_json(task: Task) -> TaskJson:
+    shown: TaskJson = {
         "id": task.id,
         "functionName": task.function_name,
         "status": task.status.value,
@@ -30,16 +66,16 @@ def to_json(task: Task) -> dict[str, Any]:
         "updateTimestamp": to_iso(task.update_timestamp),
         "retriedByTaskId": task.retried_by_task_id,
         "retryForTaskIds": list(task.retry_for_task_ids) or None,
-        "error": error and {"type": error.type.value, "name": error.name, "message": error.message},
+        "error": None if task.error is None else task.error.to_json(),
     }
-    return {key: value for key, value in shown.items() if value is not None}
+    return present(shown)
 
 
-def event_to_json(event: ServiceEvent) -> dict[str, Any]:
+def event_to_json(event: ServiceEvent) -> EventJson:
     return {
         "id": event.id,
         "type": event.type,
-        "content": event.content,
+        "content": cast("EventContentJson", event.content),
         "creationTimestamp": to_iso(event.creation_timestamp),
         "updateTimestamp": to_iso(event.update_timestamp),
     }

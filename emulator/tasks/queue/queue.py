@@ -212,7 +212,7 @@ def _again(task: Task, now: datetime, delay: timedelta) -> Task:
     """The task that tries again, `delay` after the one that has failed now."""
     return replace(
         task,
-        id=ids.object_id(),
+        id=ids.object_id(now),
         status=Status.NEW,
         status_changed_timestamp=now,
         start_timestamp=now + delay,

@@ -7,7 +7,7 @@ from typing import Any
 
 from emulator.store import sql
 from emulator.store.tables import TaskRow
-from emulator.tasks.model.task import ErrorType, Status, Task, TaskError
+from emulator.tasks.model.task import Status, Task, TaskError
 
 ENDING = (  # the columns that a change of status may change
     "status",
@@ -42,7 +42,7 @@ def from_values(values: Mapping[str, Any]) -> Task:
     task["tags"] = None if tags is None else tuple(tags)
     task["retry_for_task_ids"] = tuple(task["retry_for_task_ids"] or ())
     if error is not None:
-        task["error"] = TaskError(ErrorType(error["type"]), error["name"], error["message"])
+        task["error"] = TaskError.from_json(error)
     return Task(**task)
 
 
@@ -52,5 +52,5 @@ def _values(task: Task) -> dict[str, Any]:
         **task.__dict__,
         "status": task.status.value,
         "retry_for_task_ids": task.retry_for_task_ids or None,
-        "error": error and {"type": error.type.value, "name": error.name, "message": error.message},
+        "error": error and error.to_json(),
     }

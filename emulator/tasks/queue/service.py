@@ -167,7 +167,7 @@ class Service:
     ) -> Task:
         now = self._clock.now()
         return new_task(
-            id=ids.object_id(),
+            id=ids.object_id(now),
             function_name=function_name,
             data=data,
             tags=None if tags is None else tuple(tags),

@@ -78,7 +78,7 @@ class Schedules:
         """A new schedule. That its function exists is seen when its tasks run, as with any task."""
         now = self._clock.now()
         schedule = Schedule(
-            id=ids.object_id(),
+            id=ids.object_id(now),
             function_name=function_name,
             interval=interval,
             data=data,
@@ -166,7 +166,7 @@ class Schedules:
         if priority is None:
             priority = self._catalog.default_priority(schedule.function_name)
         task = new_task(
-            id=ids.object_id(),
+            id=ids.object_id(now),
             function_name=schedule.function_name,
             data=schedule.data,
             priority=priority,

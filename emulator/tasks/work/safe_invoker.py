@@ -9,7 +9,8 @@ from typing import Any
 from emulator.base.notices import Notices
 from emulator.lambdas.functions.function import Function
 from emulator.lambdas.invoke.invocation import Call
-from emulator.lambdas.invoke.invoker import MAX_EVENT, Invoker, Turn
+from emulator.lambdas.invoke.invoker import MAX_EVENT, Invoker
+from emulator.lambdas.invoke.waiting import Turn
 from emulator.lambdas.log_line import Sink
 from emulator.lambdas.outcome import Failure, Outcome, broken, not_started
 from emulator.tasks.model.notices import InvocationBroke

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from flask import Flask, Request, g, request
 from flask.typing import ResponseReturnValue
@@ -15,8 +16,8 @@ from emulator.web.access import permissions
 from emulator.web.access.admission import Openness, of_website
 from emulator.web.access.nonces import Nonces
 from emulator.web.access.oauth1 import Verifier
-from emulator.web.access.permissions import Gate
 from emulator.web.common import problems
+from emulator.web.common.endpoint import Gate
 from emulator.web.http.connection_limit import Peer
 from emulator.web.http.messages import Headers
 from emulator.web.http.wsgi import HEADERS, JUDGED, PEER
@@ -36,34 +37,40 @@ BODY_TO_COME = "taskdock.body_to_come"
 
 
 def caller() -> Account:
-    """Who the current request acts as."""
+    """The account of the current request."""
     account: Account = g.caller
     return account
 
 
 def knows(judged: Mapping[str, object]) -> bool:
-    """Whether who is asking is somebody, by what is known of a request: see `JUDGED`."""
+    """True when the caller is known. `judged`: the facts of a request, see `JUDGED`."""
     return judged.get(CALLER, NOBODY) != NOBODY
 
 
-def protect(
-    app: Flask, directory: Directory, openness: Openness, nonces: Nonces | None = None
-) -> None:
-    """From now on `app` signs in and checks every request, before its view is called.
+@dataclass(frozen=True)
+class Guard:
+    """The accounts that can sign in, and the callers that need not."""
 
-    `nonces`: those that were used before.
-    """
-    verifier = Verifier(directory.tokens, nonces=nonces, functions=directory.functions.find)
+    directory: Directory
+    openness: Openness
+    nonces: Nonces | None = None
+    """The nonces of signed requests before the start."""
+
+
+def protect(app: Flask, guard: Guard) -> None:
+    """Has `app` sign in and check every request from now on, before its view is called."""
+    directory, openness = guard.directory, guard.openness
+    verifier = Verifier(directory.tokens, nonces=guard.nonces, functions=directory.functions.find)
 
     @app.before_request
     def check() -> None:
         if request.url_rule is None:
             return  # there is no such endpoint, and the answer says so
-        wanted = permissions.needed(request.method, request.url_rule.rule)
+        needs = permissions.needed(request.url_rule, request.method)
         known = request.environ.get(JUDGED, {})
         headers: Headers = request.environ[HEADERS]
         peer = _peer(request)
-        if wanted is Gate.MACHINE:
+        if needs is Gate.MACHINE:
             check_machine(headers, peer.address, openness)
             g.caller = known[CALLER] = _at(directory, peer)
             return
@@ -73,9 +80,9 @@ def protect(
                 return
             known[CALLER] = _sign_in(request, directory, verifier, unsigned)
         g.caller = known[CALLER]
-        if g.why_nobody == _WEBSITE and _is_open_door(request, wanted):
+        if g.why_nobody == _WEBSITE and _is_open_door(request, needs):
             raise NotSignedIn
-        permissions.check(g.caller, wanted)
+        permissions.check(g.caller, needs)
 
     @app.errorhandler(NotSignedIn)
     def say_why(error: NotSignedIn) -> ResponseReturnValue:
@@ -85,7 +92,7 @@ def protect(
 def _unsigned(
     directory: Directory, headers: Headers, peer: Peer, openness: Openness
 ) -> tuple[Account, str]:
-    """Who a request without credentials acts as; and why, where that is nobody."""
+    """The account of a request without credentials, and where that is nobody, the reason."""
     if of_website(headers, everybody=openness.beyond_loopback):
         return NOBODY, _WEBSITE
     if openness.strict:
@@ -100,28 +107,33 @@ def _unsigned(
     return account, "" if account.signed_in else _NO_RIGHTS
 
 
-def _is_open_door(sent: Request, wanted: str | Gate) -> bool:
-    """Whether anyone may change something there, and this request brings no credentials: it could
-    be a form on any page."""
+def _is_open_door(sent: Request, needs: str | Gate) -> bool:
+    """True for a change that anyone may make, without credentials: it may be a form on any page."""
     has_credentials = bool(sent.headers.get("Authorization", "").strip())
-    return wanted is Gate.ANYONE and sent.method not in _SAFE and not has_credentials
+    return needs is Gate.ANYONE and sent.method not in _SAFE and not has_credentials
 
 
 def _at(directory: Directory, peer: Peer) -> Account:
-    """Who it is where credentials do not count: what comes by a container's door is a function,
-    which acts as its credentials would; all others are the administrator."""
+    """The account where credentials do not count.
+
+    A caller by a container's door is a function, which acts as its credentials would. All others
+    are the administrator.
+    """
     if not peer.address:
         return directory.functions.account(peer.deployers)
     return directory.local.administrator
 
 
 def _peer(sent: Request) -> Peer:
-    """Tests of the application alone have none."""
+    """The caller's connection; tests that call the application itself have none."""
     return sent.environ.get(PEER) or Peer(sent.remote_addr or "")
 
 
 def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: Account) -> Account:
-    """Raises `NotAllowed` for credentials that are not right."""
+    """The account of the request's credentials; `unsigned` when it has none.
+
+    Raises `NotAllowed` for credentials that are not right.
+    """
     header = sent.headers.get("Authorization", "").strip()
     scheme, _, credentials = header.partition(" ")
     if not header:

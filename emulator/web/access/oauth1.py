@@ -34,7 +34,7 @@ _URL_CHARACTERS = "=&;:%+~,*@!()/?'$-._"
 
 
 class Signer(NamedTuple):
-    """Who signed: an application, and the user whose token it has."""
+    """The application that signed, and the token of its user."""
 
     application: Application
     token: Token | FunctionToken | None
@@ -49,8 +49,8 @@ class Verifier:
         nonces: Nonces | None = None,
         functions: FindFunctionToken = lambda _: None,
     ) -> None:
-        """`clock`: that of the machine, which clients sign by, whatever time the service has.
-        `nonces`: those that were used before. `functions` finds the tokens of functions."""
+        """`clock`: the machine's, because clients sign by the real time. `nonces`: those of before
+        the start. `functions` finds a function's token by its text."""
         self._nonces = nonces or Nonces(LIFETIME)
         validator = _Validator(tokens, clock or SystemClock(), functions)
         self._with_token = ResourceEndpoint(validator)
@@ -91,7 +91,7 @@ _INCOMPLETE = (
 
 
 class _Validator(RequestValidator):  # type: ignore[misc]  # oauthlib has no types
-    """What oauthlib asks about. Says no by raising, and leaves what it found with the request."""
+    """The answers to oauthlib's questions: refuses by raising, keeps its finds in the request."""
 
     enforce_ssl = False
     allowed_signature_methods = (SIGNATURE_HMAC_SHA1,)

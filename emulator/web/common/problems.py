@@ -1,4 +1,4 @@
-"""Which error is which answer: one table from error class to HTTP status, code and name.
+"""The answer of each error: one table from error class to HTTP status, code and name.
 
 Codes and names are the Task Service's. A class that is not listed answers as its nearest listed
 base; a test checks that every class has an answer.
@@ -7,9 +7,10 @@ base; a test checks that every class has an answer.
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from emulator.base import errors
+from emulator.base.strict_json import Json
 
 
 class Problem(NamedTuple):
@@ -78,10 +79,10 @@ def status_of(error: errors.TaskdockError) -> int:
     return problem_of(type(error)).status
 
 
-def answer(error: errors.TaskdockError) -> tuple[dict[str, Any], int]:
+def answer(error: errors.TaskdockError) -> tuple[Json, int]:
     """The JSON body and the HTTP status for `error`."""
     problem = problem_of(type(error))
-    body: dict[str, Any] = {"code": problem.code, "name": problem.name, "message": error.message}
+    body: Json = {"code": problem.code, "name": problem.name, "message": error.message}
     if isinstance(error, errors.FunctionFailed):
         if error.task_id is not None:
             body["taskId"] = error.task_id
@@ -89,8 +90,8 @@ def answer(error: errors.TaskdockError) -> tuple[dict[str, Any], int]:
     return body, problem.status
 
 
-def http_answer(status: int, why: str) -> tuple[dict[str, Any], int]:
-    """For what the HTTP layer itself refuses: the same shape, never HTML."""
+def http_answer(status: int, why: str) -> tuple[Json, int]:
+    """The answer of a refusal by the HTTP layer itself: the same shape, never HTML."""
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
         problem = PROBLEMS[errors.NoSuchEndpoint]
     elif status in (HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST):

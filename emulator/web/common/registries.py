@@ -1,8 +1,8 @@
-"""Which registries an engine is sent to for a function: none on the engine's own machine.
+"""The registries that an engine is sent to for a function: none on the engine's own machine.
 
 An engine pulls an image when it is first needed, by HTTP where the registry is at a loopback
-address, and says what it was answered. So who deploys an image has that machine call itself, and a
-function could reach by it what it cannot reach itself, as by a webhook (`tasks.reach`).
+address, and repeats the registry's answer. So a function that deploys an image could have the
+machine call itself, at an address that the function cannot reach (as with webhooks: `tasks.reach`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ Properties = TypeVar("Properties", bound=FunctionProperties)
 
 
 def checked(properties: Properties, address: str | None) -> Properties:
-    """The same properties, of a function that is deployed or changed. `address`: of who does that;
-    none is a function, by its container's door.
+    """`properties`, unless their image is in a registry that the caller may not have called.
+
+    `address`: the caller's; empty for a function, which calls by its container's door.
 
     Raises `BadConfiguration`, or `BadField` where other names are being looked up.
     """

@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection: has its requests answered, one after the other, in their order.
 
-`incoming.intake` parses what arrives; `reply_stream` sends bodies that are made piece by piece. The
-package's docstring lists what always holds of a connection.
+`incoming.intake` parses what arrives, and `outgoing` sends the replies. The docstring of the
+package lists what always holds of a connection.
 """
 
 from __future__ import annotations
@@ -86,13 +86,12 @@ class Connection(asyncio.BufferedProtocol):
         self._loop.call_soon(self._answer_next)
 
     def eof_received(self) -> bool:
-        """The client sends no more. True keeps the connection for replies to what has arrived."""
+        """The client sends no more. True keeps the connection for replies to what has arrived. A
+        streamed body ends here: it may be long until its next piece shows that nobody reads it."""
         self._ended = True
         if self._intake is not None:
             self._intake.end()
-        if self._answering is not None:
-            self._answering.at_end()
-        return self._answering is not None
+        return self._answering is not None and not self._cancel(self._answering)
 
     def connection_lost(self, _: Exception | None) -> None:
         self._ended = True
@@ -104,9 +103,7 @@ class Connection(asyncio.BufferedProtocol):
         self._intake = None
         self._drop_waiting()
         if self._answering is not None:
-            self._answering.at_end()
-            if self._outgoing.cancel():
-                self._answering.release()
+            self._cancel(self._answering)
 
     def close(self) -> None:
         """Closes it at once, or behind the reply to the request that is under way."""
@@ -167,6 +164,14 @@ class Connection(asyncio.BufferedProtocol):
                 self._queued -= len(request.body)
                 request.release()
 
+    def _cancel(self, request: Request) -> bool:
+        """The client of the request under way has gone. True: its streamed reply has ended."""
+        request.at_end()
+        cancelled = self._outgoing.cancel()
+        if cancelled:
+            request.release()
+        return cancelled
+
     def _settle(self) -> None:
         if self._intake is not None:
             self._intake.settle()
@@ -179,9 +184,10 @@ class Connection(asyncio.BufferedProtocol):
         self._settle()
 
     def _send(self, request: Request, stay: bool, reply: Reply | Exception) -> None:
-        stay = stay and self._stays_behind(request)
+        last = self._ended and not self._waiting
+        stay = stay and not last and _has_arrived(request)
         streamed = partial(self._streamed, request, stay)
-        if self._outgoing.send(request, reply, close=not stay, streamed=streamed):
+        if self._outgoing.send(request, reply, close=not stay, gone=self._ended, streamed=streamed):
             self._finish(request, stay)
 
     def _streamed(self, request: Request, stay: bool, is_whole: bool) -> None:
@@ -200,16 +206,10 @@ class Connection(asyncio.BufferedProtocol):
         if stay:
             return
         self._drop_waiting()
-        if request.stream is None or request.stream.is_whole:
+        if _has_arrived(request):
             self._transport.close()
         else:
             self._linger()
-
-    def _stays_behind(self, request: Request) -> bool:
-        """A body that has not arrived completely stands in the way of the next request."""
-        if self._ended and not self._waiting:
-            return False
-        return request.stream is None or request.stream.is_whole
 
     def _linger(self) -> None:
         if self._ended:
@@ -219,3 +219,8 @@ class Connection(asyncio.BufferedProtocol):
             self._intake.stop()
         self._outgoing.linger()
         self._settle()
+
+
+def _has_arrived(request: Request) -> bool:
+    """A body that has not arrived completely stands in the way of the next request."""
+    return request.stream is None or request.stream.is_whole

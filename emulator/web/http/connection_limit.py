@@ -38,8 +38,8 @@ class Crowd:
 
     def __init__(
         self,
-        from_containers: int = descriptors.MOST_FROM_CONTAINERS,
-        from_addresses: int = descriptors.MOST_FROM_ADDRESSES,
+        from_containers: int = descriptors.MAX_FROM_CONTAINERS,
+        from_addresses: int = descriptors.MAX_FROM_ADDRESSES,
         *,
         of_one: int = MAX_CONNECTIONS,
         of_function: int = MAX_OF_A_FUNCTION,

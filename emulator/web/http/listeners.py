@@ -19,7 +19,7 @@ from emulator.web.http.site import Site
 
 _BACKLOG = 1024
 _TRIES = 10
-"""So many free ports are tried: one may be free on one address and taken on another."""
+"""Ports of the system's choice to try: a port may be free on one address and taken on another."""
 _ROUND = 60.0  # seconds between two checks for idle connections
 _CLOSE_PAUSE = 0.01
 _MAX_ACCEPTED = 64  # connections that are accepted in one turn of the loop
@@ -151,7 +151,7 @@ class Listener:
         self._pause()
         if self._resting is None:
             self._resting = self._loop.call_later(_REST, self._go_on)
-        self._health.met(DESCRIPTORS, reason, self._loop)
+        self._health.report_passing(DESCRIPTORS, reason, self._loop)
 
     def _give_back(self, was_much: bool) -> None:
         """Twice after much has come: in the first seconds not all of it is free again."""

@@ -53,11 +53,15 @@ class Outgoing:
         reply: Reply | Exception,
         *,
         close: bool,
+        gone: bool,
         streamed: Callable[[bool], None],
     ) -> bool:
-        """Sends the reply to a request, or what an exception stands for. `close`: no reply follows
-        it. True: all of it is handed to the transport. Else `streamed` will be called at the end of
-        its body, with whether that was complete, unless it is cancelled."""
+        """Sends the reply to a request, or what an exception stands for. True: all of the reply is
+        handed to the transport. Else `streamed` will be called at the end of its body, with whether
+        that was complete, unless it is cancelled.
+
+        `close`: no reply follows it. `gone`: the client sends no more, so it gets no streamed body.
+        """
         old, head_only = request.version == "1.0", request.method == "HEAD"
         if isinstance(reply, Exception):
             reply = self._reply_of(request, reply)
@@ -66,27 +70,31 @@ class Outgoing:
         except Exception as error:
             reply = self._reply_of(request, error)
             self._write(reply, close=close, head_only=head_only)
-        body = reply.body
-        if isinstance(body, bytes):
+        if isinstance(reply.body, bytes):
             return True
-        has_body = not (head_only or reply.is_bodiless or self._transport.is_closing())
+        gone = gone or self._transport.is_closing()
+        has_body = not (head_only or reply.is_bodiless or gone)
 
         def ended(error: Exception | None) -> None:
             self._stream = None
             if error is not None and not isinstance(error, BodyError):
                 self._complain(request, error)
-            streamed(error is None)
+            streamed(error is None and not gone)
 
-        self._stream = ReplyStream(
-            body if has_body else Nothing(body),
-            self._transport,
-            self._loop,
-            chunked=has_body and not old,
-            ended=ended,
-        )
+        body = reply.body if has_body else Nothing(reply.body)
+        self._begin(body, chunked=has_body and not old, ended=ended)
+        return False
+
+    def _begin(
+        self,
+        body: AsyncIterator[bytes],
+        *,
+        chunked: bool,
+        ended: Callable[[Exception | None], None],
+    ) -> None:
+        self._stream = ReplyStream(body, self._transport, self._loop, chunked=chunked, ended=ended)
         if self.is_full:
             self._stream.pause()
-        return False
 
     def _write(
         self, reply: Reply, *, close: bool, head_only: bool = False, old: bool = False
@@ -113,6 +121,7 @@ class Outgoing:
         if self._stream is None:
             return False
         self._stream.cancel()
+        self._stream = None
         return True
 
     def linger(self) -> None:

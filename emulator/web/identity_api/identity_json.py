@@ -1,17 +1,18 @@
-"""What requests and answers of /users/v1 and /auth/v2 look like on the wire.
+"""Users and roles as requests have them and as answers show them.
 
-Requests may have their names in either case, first_name or firstName: the service's SDK sends the
-one, its documentation speaks of the other. Answers are in camelCase.
+Names in requests may be in either case, first_name or firstName: the service's SDK sends the one,
+its documentation speaks of the other. Answers are in camelCase.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 from pydantic import ConfigDict, Field, StrictStr
 
+from emulator.base.strict_json import IsoTime, ObjectId
 from emulator.base.timing.clock import to_iso
-from emulator.identity.account import Application, Role, Token, TokenKind, User
+from emulator.identity.account import Role, User
 from emulator.identity.passwords import LONGEST, SHORTEST
 from emulator.web.common.requests import Wire
 
@@ -64,23 +65,39 @@ class RoleIds(EitherCase):
     roles: list[Name]
 
 
-class Login(EitherCase):
-    email: StrictStr
-    password: StrictStr
+class PermissionJson(TypedDict):
+    name: str
+    description: str
 
 
-class Grant(EitherCase):
-    """An OAuth2 token request; RFC 6749 has its names in snake_case."""
-
-    grant_type: StrictStr
-    client_id: StrictStr | None = None
-    client_secret: StrictStr | None = None
-    username: StrictStr | None = None
-    password: StrictStr | None = None
-    refresh_token: StrictStr | None = None
+class RoleJson(TypedDict):
+    id: ObjectId
+    name: str
+    description: str
+    permissions: list[PermissionJson]
+    creationTimestamp: IsoTime
+    updateTimestamp: IsoTime
 
 
-def user(shown: User) -> dict[str, Any]:
+class UserJson(TypedDict):
+    id: ObjectId
+    email: str
+    firstName: str
+    lastName: str
+    phoneNumber: str
+    language: str
+    timeZone: str
+    activation: bool
+    roles: list[RoleJson]
+    creationTimestamp: IsoTime
+    updateTimestamp: IsoTime
+
+
+class EmailAvailableJson(TypedDict):
+    emailAvailable: bool
+
+
+def user(shown: User) -> UserJson:
     return {
         "id": shown.id,
         "email": shown.email,
@@ -96,7 +113,7 @@ def user(shown: User) -> dict[str, Any]:
     }
 
 
-def role(shown: Role) -> dict[str, Any]:
+def role(shown: Role) -> RoleJson:
     return {
         "id": shown.id,
         "name": shown.name,
@@ -107,53 +124,5 @@ def role(shown: Role) -> dict[str, Any]:
     }
 
 
-def permission(name: str) -> dict[str, Any]:
+def permission(name: str) -> PermissionJson:
     return {"name": name, "description": name.replace("_", " ").capitalize()}
-
-
-def token(shown: Token) -> dict[str, Any]:
-    """As lists have it. The service has announced to leave secrets out of its lists; here they
-    are left out."""
-    fields: dict[str, Any] = {
-        "id": shown.id,
-        "applicationId": shown.application_id,
-        "userId": shown.user_id,
-    }
-    if shown.kind is TokenKind.OAUTH1:
-        fields["token"] = shown.token
-    if shown.refresh_token_id is not None:
-        fields["refreshTokenId"] = shown.refresh_token_id
-    if shown.expiry_timestamp is not None:
-        fields["expiryTimestamp"] = to_iso(shown.expiry_timestamp)
-    return {
-        **fields,
-        "lastUsedTimestamp": to_iso(shown.last_used_timestamp),
-        "creationTimestamp": to_iso(shown.creation_timestamp),
-        "updateTimestamp": to_iso(shown.update_timestamp),
-    }
-
-
-def application(shown: Application) -> dict[str, Any]:
-    """With one version, whose credentials serve OAuth1 and OAuth2 alike."""
-    times = {
-        "creationTimestamp": to_iso(shown.creation_timestamp),
-        "updateTimestamp": to_iso(shown.update_timestamp),
-    }
-    return {
-        "id": shown.id,
-        "name": shown.name,
-        "description": shown.description,
-        "type": "oauth1",
-        "versions": [
-            {
-                "id": shown.id,
-                "name": "v1",
-                "consumerKey": shown.consumer_key,
-                "consumerSecret": shown.consumer_secret,
-                "clientId": shown.client_id,
-                "clientSecret": shown.client_secret,
-                "creationTimestamp": times["creationTimestamp"],
-            }
-        ],
-        **times,
-    }

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import hmac
-import json
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
-from flask import Blueprint, request
+from flask import request
 
+from emulator.base import errors
 from emulator.base.errors import (
     CallerError,
-    MissingFields,
     NoApplication,
-    NoClientCredentials,
-    TaskdockError,
-    UnknownClient,
-    UnknownRefreshToken,
-    UnsupportedGrant,
-    WrongClientSecret,
-    WrongPassword,
 )
-from emulator.base.timing.clock import to_iso
+from emulator.base.strict_json import Json
 from emulator.identity.account import (
     Application,
     Token,
@@ -31,72 +23,184 @@ from emulator.identity.account import (
     require_user,
 )
 from emulator.identity.directory import Directory
-from emulator.identity.tokens import ACCESS_LIFE
+from emulator.identity.tokens import TOKEN_FIELDS
 from emulator.tasks.model import checks
 from emulator.web.access.authentication import caller
-from emulator.web.common import listing, problems, requests
-from emulator.web.identity_api import identity_json
+from emulator.web.common import listing, requests
+from emulator.web.common.descriptions import BY_ID
+from emulator.web.common.endpoint import Endpoint, Gate, Page
+from emulator.web.common.listing import AffectedRecordsJson
+from emulator.web.identity_api import oauth2, token_json
+from emulator.web.identity_api.token_json import (
+    AccessTokenJson,
+    ApplicationJson,
+    Grant,
+    Login,
+    OAuth1TokenJson,
+    RefreshTokenJson,
+    TokenPairJson,
+)
 
-Json = dict[str, Any]
+_VIEW = "VIEW_AUTHORIZATIONS"
+_DELETE = "DELETE_AUTHORIZATIONS"
 
-_LISTS = {
-    "/oauth1/tokens": TokenKind.OAUTH1,
-    "/oauth2/tokens": TokenKind.ACCESS,
-    "/oauth2/refreshTokens": TokenKind.REFRESH,
-}
+endpoint = partial(Endpoint, tag="Tokens")
 
 
-def auth(directory: Directory) -> Blueprint:
-    auth = Blueprint("auth", __name__)
-    accounts, tokens = directory.accounts, directory.tokens
+class TokenViews:
+    """A list has one's own tokens, and with a permission everybody's; so has a removal."""
 
-    @auth.post("/oauth1/tokens")
-    def create_oauth1() -> Json:
-        wanted = requests.read(identity_json.Login, request.get_data())
-        application = _application(directory)
-        with accounts.authenticated(wanted.email, wanted.password) as user:
-            token = tokens.issue_oauth1(user.id, application)
-        return {**identity_json.token(token), "tokenSecret": token.secret}
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
 
-    @auth.post("/oauth2/tokens")
-    def create_oauth2() -> Json | tuple[Json, int]:
+    @endpoint(
+        "POST",
+        "/auth/v2/oauth1/tokens",
+        permission=Gate.ANYONE,
+        summary="Get an OAuth1 token; the request is signed with the consumer key alone",
+        answer=OAuth1TokenJson,
+        body=Login,
+        example={"email": "ada@example.com", "password": "correct horse"},
+        errors=(errors.NoApplication, errors.WrongPassword, errors.TooManySignIns),
+    )
+    def create_oauth1(self) -> OAuth1TokenJson:
+        asked = requests.read(Login, request.get_data())
+        application = _application(self._directory)
+        with self._directory.accounts.authenticated(asked.email, asked.password) as user:
+            token = self._directory.tokens.issue_oauth1(user.id, application)
+        return token_json.oauth1_token(token, with_secret=True)
+
+    @endpoint(
+        "GET",
+        "/auth/v2/oauth1/tokens",
+        permission=Gate.USER,
+        asks=(_VIEW,),
+        summary="List OAuth1 tokens: one's own, or with VIEW_AUTHORIZATIONS everybody's",
+        answer=Page(OAuth1TokenJson),
+        query=TOKEN_FIELDS,
+    )
+    def find_oauth1(self) -> Json:
+        return self._find(TokenKind.OAUTH1, token_json.oauth1_token)
+
+    @endpoint(
+        "DELETE",
+        "/auth/v2/oauth1/tokens/<token_id>",
+        permission=Gate.USER,
+        asks=(_DELETE,),
+        summary="Remove an OAuth1 token: one's own, or with DELETE_AUTHORIZATIONS anybody's",
+        answer=AffectedRecordsJson,
+        errors=BY_ID,
+    )
+    def remove_oauth1(self, token_id: str) -> AffectedRecordsJson:
+        return self._remove(TokenKind.OAUTH1, token_id)
+
+    @endpoint(
+        "POST",
+        "/auth/v2/oauth2/tokens",
+        permission=Gate.ANYONE,
+        summary="Get an OAuth2 access token: grants password and refresh_token",
+        answer=TokenPairJson,
+        body=Grant,
+        form=True,
+        example={
+            "grantType": "password",
+            "clientId": "the application's",
+            "clientSecret": "the application's",
+            "username": "ada@example.com",
+            "password": "correct horse",
+        },
+        errors=(
+            errors.WrongPassword,
+            errors.UnknownRefreshToken,
+            errors.UnsupportedGrant,
+            errors.UnknownClient,
+            errors.WrongClientSecret,
+            errors.NoClientCredentials,
+            errors.TooManySignIns,
+        ),
+    )
+    def create_oauth2(self) -> TokenPairJson | tuple[Json, int]:
         try:
-            return _grant(directory)
+            return oauth2.grant(self._directory)
         except CallerError as error:
-            return _oauth2_problem(error)
+            return oauth2.problem(error)
 
-    @auth.get("/applications")
-    def list_applications() -> Json:
-        found = tokens.applications()
-        return listing.answer(lambda _: (found, len(found)), identity_json.application)
+    @endpoint(
+        "GET",
+        "/auth/v2/oauth2/tokens",
+        permission=Gate.USER,
+        asks=(_VIEW,),
+        summary="List OAuth2 access tokens: one's own, or with VIEW_AUTHORIZATIONS everybody's",
+        answer=Page(AccessTokenJson),
+        query=TOKEN_FIELDS,
+    )
+    def find_access(self) -> Json:
+        return self._find(TokenKind.ACCESS, token_json.access_token)
 
-    for path, kind in _LISTS.items():
-        _add_list(auth, directory, path, kind)
-    return auth
+    @endpoint(
+        "DELETE",
+        "/auth/v2/oauth2/tokens/<token_id>",
+        permission=Gate.USER,
+        asks=(_DELETE,),
+        summary="Remove an access token: one's own, or with DELETE_AUTHORIZATIONS anybody's",
+        answer=AffectedRecordsJson,
+        errors=BY_ID,
+    )
+    def remove_access(self, token_id: str) -> AffectedRecordsJson:
+        return self._remove(TokenKind.ACCESS, token_id)
 
+    @endpoint(
+        "GET",
+        "/auth/v2/oauth2/refreshTokens",
+        permission=Gate.USER,
+        asks=(_VIEW,),
+        summary="List OAuth2 refresh tokens: one's own, or with VIEW_AUTHORIZATIONS everybody's",
+        answer=Page(RefreshTokenJson),
+        query=TOKEN_FIELDS,
+    )
+    def find_refresh(self) -> Json:
+        return self._find(TokenKind.REFRESH, token_json.refresh_token)
 
-def _add_list(auth: Blueprint, directory: Directory, path: str, kind: TokenKind) -> None:
-    """A list of tokens and their removal: one's own, or with a permission everybody's."""
+    @endpoint(
+        "DELETE",
+        "/auth/v2/oauth2/refreshTokens/<token_id>",
+        permission=Gate.USER,
+        asks=(_DELETE,),
+        summary="Remove a refresh token and its access tokens",
+        answer=AffectedRecordsJson,
+        errors=BY_ID,
+    )
+    def remove_refresh(self, token_id: str) -> AffectedRecordsJson:
+        return self._remove(TokenKind.REFRESH, token_id)
 
-    def find() -> Json:
-        owner = _owner("VIEW_AUTHORIZATIONS")
-        return listing.answer(
-            lambda query: directory.tokens.find(kind, query, user_id=owner), identity_json.token
-        )
+    @endpoint(
+        "GET",
+        "/auth/v2/applications",
+        permission="VIEW_APPLICATIONS",
+        summary="List applications, with their credentials",
+        answer=Page(ApplicationJson),
+        errors=(errors.BadQuery,),
+    )
+    def list_applications(self) -> Json:
+        found = self._directory.tokens.applications()
+        return listing.answer(lambda _: (found, len(found)), token_json.application)
 
-    def remove(token_id: str) -> Json:
-        owner = _owner("DELETE_AUTHORIZATIONS")
-        account = caller()
+    def _find(self, kind: TokenKind, to_json: Callable[[Token], RefreshTokenJson]) -> Json:
+        owner = _owner(_VIEW)
+        tokens = self._directory.tokens
+        return listing.answer(lambda query: tokens.find(kind, query, user_id=owner), to_json)
+
+    def _remove(self, kind: TokenKind, token_id: str) -> AffectedRecordsJson:
+        owner = _owner(_DELETE)
+        account, accounts = caller(), self._directory.accounts
 
         def judge(user_id: str) -> None:
             if not account.owns(user_id):
-                require_power_over(account, directory.accounts.get(user_id).roles)
+                require_power_over(account, accounts.get(user_id).roles)
 
-        directory.tokens.remove(kind, checks.object_id(token_id), user_id=owner, judge=judge)
-        return {"affectedRecords": 1}
-
-    auth.add_url_rule(path, f"find_{kind.value}", find)
-    auth.add_url_rule(f"{path}/<token_id>", f"remove_{kind.value}", remove, methods=["DELETE"])
+        tokens = self._directory.tokens
+        tokens.remove(kind, checks.object_id(token_id), user_id=owner, judge=judge)
+        return listing.affected()
 
 
 def _owner(permission: str) -> str | None:
@@ -115,80 +219,3 @@ def _application(directory: Directory) -> Application:
         if application.id == caller().application_id:
             return application
     raise NoApplication
-
-
-def _grant(directory: Directory) -> Json:
-    wanted = _wanted()
-    application = _client(directory, wanted)
-    if wanted.grant_type == "password":
-        if wanted.username is None or wanted.password is None:
-            raise MissingFields("the grant password needs username and password")
-        with directory.accounts.authenticated(wanted.username, wanted.password) as user:
-            refresh = directory.tokens.issue_refresh(user.id, application)
-    elif wanted.grant_type == "refresh_token":
-        found = directory.tokens.look_up(TokenKind.REFRESH, wanted.refresh_token or "")
-        if found is None or found.application_id != application.id:
-            raise UnknownRefreshToken
-        refresh = found
-    else:
-        raise UnsupportedGrant
-    return _pair(directory.tokens.issue_access(refresh, application), refresh)
-
-
-def _pair(access: Token, refresh: Token) -> Json:
-    """RFC 6749 says how this looks, so these names are not in camelCase."""
-    return {
-        "token_type": "bearer",
-        "access_token": access.token,
-        "expires_in": ACCESS_LIFE.total_seconds(),
-        "refresh_token": refresh.token,
-        "application_id": access.application_id,
-        "user_id": access.user_id,
-        "creation_timestamp": to_iso(access.creation_timestamp),
-    }
-
-
-def _wanted() -> identity_json.Grant:
-    """The request, as JSON (so the SDK sends it) or as a form (so RFC 6749 has it)."""
-    if request.mimetype == "application/x-www-form-urlencoded":
-        return requests.read(identity_json.Grant, json.dumps(request.form.to_dict()).encode())
-    return requests.read(identity_json.Grant, request.get_data())
-
-
-def _client(directory: Directory, wanted: identity_json.Grant) -> Application:
-    """The application, by its credentials in the Authorization header or in the body."""
-    basic = request.authorization if request.authorization else None
-    if basic is not None and basic.type == "basic":
-        client_id, secret = basic.username, basic.password
-    else:
-        client_id, secret = wanted.client_id, wanted.client_secret
-    if not client_id:
-        raise NoClientCredentials
-    application = directory.tokens.client(client_id)
-    if application is None:
-        raise UnknownClient
-    if secret and not _same(secret, application.client_secret):  # programs in browsers have none
-        raise WrongClientSecret
-    return application
-
-
-def _same(given: str, kept: str) -> bool:
-    """In a time that does not tell how much of it is right."""
-    return hmac.compare_digest(given.encode(), kept.encode())
-
-
-_OAUTH2_ERRORS: dict[type[TaskdockError], str] = {
-    WrongPassword: "invalid_grant",
-    UnknownRefreshToken: "invalid_grant",
-    UnknownClient: "invalid_client",
-    WrongClientSecret: "invalid_client",
-    UnsupportedGrant: "unsupported_grant_type",
-}
-
-
-def _oauth2_problem(error: CallerError) -> tuple[Json, int]:
-    """Our answer with that of RFC 6749 in it, which OAuth2 libraries look for."""
-    body, status = problems.answer(error)
-    body["error"] = _OAUTH2_ERRORS.get(type(error), "invalid_request")
-    body["error_description"] = error.message
-    return body, status

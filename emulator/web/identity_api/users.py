@@ -1,148 +1,160 @@
-"""/users/v1: users and global roles, as much as the service's SDK and the exh command ask for."""
+"""/users/v1: users, as much as the service's SDK and the exh command ask for. Views translate."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from functools import partial
 
-from flask import Blueprint, request
+from flask import request
 
-from emulator.base.errors import EmptyQuery, MissingFields
+from emulator.base import errors
+from emulator.base.errors import MissingFields
+from emulator.base.strict_json import Json
 from emulator.identity.account import require, require_power_over, require_user
+from emulator.identity.accounts import USER_FIELDS
 from emulator.identity.directory import Directory
-from emulator.store.query.model import Query
 from emulator.tasks.model import checks
-from emulator.web.access import permissions
 from emulator.web.access.authentication import caller
-from emulator.web.common import listing, requests, rql
+from emulator.web.common import listing, requests
+from emulator.web.common.descriptions import BY_ID
+from emulator.web.common.endpoint import Endpoint, Gate, Page
+from emulator.web.common.listing import AffectedRecordsJson
 from emulator.web.identity_api import identity_json
+from emulator.web.identity_api.identity_json import (
+    EmailAvailableJson,
+    NewUser,
+    PasswordChange,
+    UserChanges,
+    UserJson,
+)
 
-Json = dict[str, Any]
+_EMAIL: Json = {"name": "email", "in": "query", "required": True, "schema": {"type": "string"}}
 
-_MOST = 10_000  # that one request changes
+endpoint = partial(Endpoint, tag="Users")
 
 
-def users(directory: Directory) -> Blueprint:
-    users = Blueprint("users", __name__)
-    accounts = directory.accounts
+class UserViews:
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._accounts = directory.accounts
 
-    @users.get("/")
-    def find() -> Json:
-        return listing.answer(accounts.find, identity_json.user)
+    @endpoint(
+        "GET",
+        "/users/v1/",
+        permission="VIEW_USER",
+        summary="List users",
+        answer=Page(UserJson),
+        query=USER_FIELDS,
+    )
+    def find(self) -> Json:
+        return listing.answer(self._accounts.find, identity_json.user)
 
-    @users.get("/me")
-    def me() -> Json:
-        return identity_json.user(accounts.get(require_user(caller())))
+    @endpoint(
+        "GET",
+        "/users/v1/me",
+        permission=Gate.USER,
+        summary="Who is asking",
+        answer=UserJson,
+        errors=(errors.NotFound,),
+    )
+    def me(self) -> UserJson:
+        return identity_json.user(self._accounts.get(require_user(caller())))
 
-    @users.get("/<user_id>")
-    def get(user_id: str) -> Json:
+    @endpoint(
+        "GET",
+        "/users/v1/<user_id>",
+        permission=Gate.VIEW,
+        asks=("VIEW_USER",),
+        summary="A user; others than oneself with VIEW_USER",
+        answer=UserJson,
+        errors=BY_ID,
+    )
+    def get(self, user_id: str) -> UserJson:
         _require_own(user_id, "VIEW_USER")
-        return identity_json.user(accounts.get(checks.object_id(user_id)))
+        return identity_json.user(self._accounts.get(checks.object_id(user_id)))
 
-    @users.put("/<user_id>")
-    def update(user_id: str) -> Json:
+    @endpoint(
+        "PUT",
+        "/users/v1/<user_id>",
+        permission=Gate.VIEW,
+        asks=("UPDATE_USER",),
+        summary="Change a user; others than oneself with UPDATE_USER",
+        answer=UserJson,
+        body=UserChanges,
+        example={"language": "NL"},
+        errors=BY_ID,
+    )
+    def update(self, user_id: str) -> UserJson:
         _require_own(user_id, "UPDATE_USER")
         checks.object_id(user_id)
-        changes = requests.read(identity_json.UserChanges, request.get_data())
+        changes = requests.read(UserChanges, request.get_data())
         if not caller().owns(user_id):
-            require_power_over(caller(), accounts.get(user_id).roles)
-        return identity_json.user(accounts.update(user_id, **changes.model_dump(exclude_none=True)))
+            require_power_over(caller(), self._accounts.get(user_id).roles)
+        changed = self._accounts.update(user_id, **changes.model_dump(exclude_none=True))
+        return identity_json.user(changed)
 
-    @users.delete("/<user_id>")
-    def remove(user_id: str) -> Json:
-        accounts.remove(checks.object_id(user_id), by=caller())
-        return {"affectedRecords": 1}
+    @endpoint(
+        "DELETE",
+        "/users/v1/<user_id>",
+        permission="DELETE_USER",
+        summary="Remove a user, with the user's tokens",
+        answer=AffectedRecordsJson,
+        errors=BY_ID,
+    )
+    def remove(self, user_id: str) -> AffectedRecordsJson:
+        self._accounts.remove(checks.object_id(user_id), by=caller())
+        return listing.affected()
 
-    @users.post("/register")
-    def register() -> Json:
-        wanted = requests.read(identity_json.NewUser, request.get_data())
-        return identity_json.user(accounts.register(**wanted.model_dump()))
+    @endpoint(
+        "POST",
+        "/users/v1/register",
+        permission=Gate.ANYONE,
+        summary="Register a user",
+        answer=UserJson,
+        body=NewUser,
+        example={
+            "firstName": "Ada",
+            "lastName": "Walnut",
+            "email": "ada@example.com",
+            "password": "correct horse",
+            "phoneNumber": "+32 0",
+            "language": "EN",
+            "timeZone": "Europe/Brussels",
+        },
+        errors=(errors.EmailTaken, errors.TooManySignIns),
+    )
+    def register(self) -> UserJson:
+        asked = requests.read(NewUser, request.get_data())
+        return identity_json.user(self._accounts.register(**asked.model_dump()))
 
-    @users.get("/email_available")
-    def email_available() -> Json:
+    @endpoint(
+        "GET",
+        "/users/v1/email_available",
+        permission=Gate.ANYONE,
+        summary="Whether no user has this e-mail address",
+        answer=EmailAvailableJson,
+        parameters=(_EMAIL,),
+        errors=(errors.MissingFields,),
+    )
+    def email_available(self) -> EmailAvailableJson:
         if "email" not in request.args:
             raise MissingFields("required and missing: email")
-        return {"emailAvailable": accounts.email_is_free(request.args["email"])}
+        return {"emailAvailable": self._accounts.email_is_free(request.args["email"])}
 
-    @users.put("/password")
-    def change_password() -> Json:
-        wanted = requests.read(identity_json.PasswordChange, request.get_data())
+    @endpoint(
+        "PUT",
+        "/users/v1/password",
+        permission=Gate.USER,
+        summary="Change one's password",
+        answer=UserJson,
+        body=PasswordChange,
+        example={"oldPassword": "correct horse", "newPassword": "battery staple"},
+        errors=(errors.WrongPassword, errors.NotFound, errors.TooManySignIns),
+    )
+    def change_password(self) -> UserJson:
+        asked = requests.read(PasswordChange, request.get_data())
         user_id = require_user(caller())
-        directory.change_password(caller(), wanted.old_password, wanted.new_password)
-        return identity_json.user(accounts.get(user_id))
-
-    return users
-
-
-def roles(directory: Directory) -> Blueprint:
-    blueprint = Blueprint("roles", __name__)
-    accounts, roles = directory.accounts, directory.roles
-
-    @blueprint.get("/permissions")
-    def list_permissions() -> Json:
-        known = {each for each in permissions.ENDPOINTS.values() if isinstance(each, str)}
-        names = sorted({*known, *permissions.OTHERS, *permissions.ELSEWHERE})
-        return {
-            "page": {"total": len(names), "offset": 0, "limit": len(names)},
-            "data": [identity_json.permission(name) for name in names],
-        }
-
-    @blueprint.get("/roles")
-    def find() -> Json:
-        return listing.answer(roles.find, identity_json.role)
-
-    @blueprint.post("/roles")
-    def create() -> Json:
-        wanted = requests.read(identity_json.NewRole, request.get_data())
-        return identity_json.role(roles.create(wanted.name, wanted.description))
-
-    @blueprint.put("/roles/<role_id>")
-    def update(role_id: str) -> Json:
-        checks.object_id(role_id)
-        changes = requests.read(identity_json.RoleChanges, request.get_data())
-        given = changes.model_dump(exclude_none=True)
-        return identity_json.role(roles.update(role_id, by=caller(), **given))
-
-    @blueprint.delete("/roles")
-    def remove() -> Json:
-        return {"affectedRecords": roles.remove(_chosen(), by=caller())}
-
-    @blueprint.post("/roles/add_permissions")
-    def add_permissions() -> Json:
-        wanted = requests.read(identity_json.PermissionNames, request.get_data())
-        changed = roles.add_permissions(_chosen(), wanted.permissions, by=caller())
-        return {"affectedRecords": changed}
-
-    @blueprint.post("/roles/remove_permissions")
-    def remove_permissions() -> Json:
-        wanted = requests.read(identity_json.PermissionNames, request.get_data())
-        changed = roles.remove_permissions(_chosen(), wanted.permissions, by=caller())
-        return {"affectedRecords": changed}
-
-    @blueprint.post("/add_roles")
-    def give() -> Json:
-        wanted = requests.read(identity_json.RoleIds, request.get_data())
-        users, _ = accounts.find(_chosen())
-        roles.give([user.id for user in users], wanted.roles, by=caller())
-        return {"affectedRecords": len(users)}
-
-    @blueprint.post("/remove_roles")
-    def take() -> Json:
-        wanted = requests.read(identity_json.RoleIds, request.get_data())
-        users, _ = accounts.find(_chosen())
-        roles.take([user.id for user in users], wanted.roles, by=caller())
-        return {"affectedRecords": len(users)}
-
-    return blueprint
-
-
-def _chosen() -> Query:
-    """The query that says what to change. Raises `EmptyQuery`, which would mean everything."""
-    text = request.query_string.decode("latin-1")
-    query = replace(rql.parse(text, default_limit=_MOST, max_limit=_MOST), skip_count=True)
-    if query.where is None:
-        raise EmptyQuery
-    return query
+        self._directory.change_password(caller(), asked.old_password, asked.new_password)
+        return identity_json.user(self._accounts.get(user_id))
 
 
 def _require_own(user_id: str, permission: str) -> None:

@@ -6,6 +6,8 @@ AWS's way, too, so that SDKs understand it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from flask import Blueprint, Response, request
 from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException
@@ -15,19 +17,20 @@ from emulator.base import ids
 from emulator.base.errors import CallerError, TaskdockError
 from emulator.base.notices import Notices
 from emulator.lambdas.functions.catalog import Catalog
+from emulator.web.common.endpoint import add, declared, serve
 from emulator.web.common.notices import RequestBroke
 from emulator.web.lambda_api import problems
 from emulator.web.lambda_api.function_names import Names
-from emulator.web.lambda_api.functions import Functions, serve_functions
+from emulator.web.lambda_api.functions import FunctionOperations, Functions
 from emulator.web.lambda_api.invoke import trace_id_of
 from emulator.web.lambda_api.model import description as model
-from emulator.web.lambda_api.policy import serve_policies
+from emulator.web.lambda_api.model.request import for_machine
+from emulator.web.lambda_api.policy import PolicyOperations
 from emulator.web.lambda_api.problems import Refusal
-from emulator.web.lambda_api.reads import serve_reads
-from emulator.web.lambda_api.tags import serve_tags
+from emulator.web.lambda_api.reads import AccountOperations, SettingOperations, VersionOperations
+from emulator.web.lambda_api.tags import TagOperations
 
-NAME = "lambda_api"
-_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class _Date(BaseConverter):
@@ -36,35 +39,53 @@ class _Date(BaseConverter):
     regex = r"\d{4}-\d\d-\d\d"
 
 
-def blueprint(
-    catalog: Catalog, names: Names, architecture: str, notices: Notices, *, concurrency: int
-) -> Blueprint:
-    """`architecture`: of all functions. `concurrency`: how many invocations there can be at once.
+@dataclass(frozen=True)
+class LambdaApi:
+    """The parts that the operations call. Invoke is `invoke.InvokeApi`'s, past Flask."""
 
-    Invoke is `lambda_invoke`'s.
-    """
-    api = Blueprint(NAME, __name__)
-    functions = Functions(catalog, names, architecture)
-    serve_functions(api, functions)
-    serve_policies(api, functions)
-    serve_tags(api, functions)
-    serve_reads(api, functions, concurrency)
+    catalog: Catalog
+    names: Names
+    architecture: str
+    """Of all functions, as AWS writes it: `x86_64` or `arm64`."""
+    concurrency: int
+    """How many invocations there can be at once."""
+
+    def blueprint(self, notices: Notices) -> Blueprint:
+        api = Blueprint("lambda_api", __name__)
+        functions = Functions(self.catalog, self.names, self.architecture)
+        serve(api, FunctionOperations(functions))
+        serve(api, PolicyOperations(functions))
+        serve(api, TagOperations(functions))
+        serve(api, VersionOperations(functions))
+        serve(api, SettingOperations(self.names))
+        serve(api, AccountOperations(self.catalog, self.concurrency))
+        _refuse_others(api)
+        _answer_as_aws(api, notices)
+        return api
+
+
+def _refuse_others(api: Blueprint) -> None:
+    """Refuses the parts of AWS's API that are not here: a date and what follows."""
+    others = for_machine(_METHODS, "/<date:version>/<path:rest>")
 
     @api.record
     def know_converter(state: BlueprintSetupState) -> None:
         state.app.url_map.converters["date"] = _Date
 
-    @api.route("/<date:version>/<path:rest>", methods=_METHODS)
     def refuse(version: str, rest: str) -> Response:
         operation = model.at(request.method, request.path)
         raise problems.not_here(operation.name if operation else None, request.method, request.path)
 
     @api.before_request
     def refuse_ahead() -> None:
-        """Of a body that is still to come: see `early`."""
-        if request.endpoint == f"{NAME}.{refuse.__name__}":
+        """Before the body has come: see `early`."""
+        if request.url_rule is not None and declared(request.url_rule) is others:
             refuse(**(request.view_args or {}))
 
+    add(api, others, refuse)
+
+
+def _answer_as_aws(api: Blueprint, notices: Notices) -> None:
     @api.after_request
     def identify(response: Response) -> Response:
         response.headers["x-amzn-RequestId"] = ids.request_id()
@@ -83,5 +104,3 @@ def blueprint(
             return problems.answer(Refusal("SerializationException", str(error.description)))
         notices.publish(RequestBroke(path=request.path, error=repr(error)))
         return problems.break_down()
-
-    return api

@@ -1,21 +1,22 @@
-"""What AWS's Lambda API is asked of functions, in the catalog's terms, and what only AWS refuses.
+"""Requests of AWS's Lambda API in the catalog's terms, and the checks that only AWS makes.
 
-A request has been checked against its description before (`lambda_request`). What taskdock does not
-have (layers, VPCs, ...) is accepted where it is harmless, and not kept.
+A request has been checked against its description before (`model.request`). Settings that taskdock
+does not have (layers, VPCs, ...) are accepted where they are harmless, and not kept.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 
+from emulator.base.strict_json import Json, present
 from emulator.lambdas.functions import runtimes
 from emulator.lambdas.functions.changes import (
     AnnotationChanges,
     FunctionChanges,
+    FunctionCreation,
     FunctionProperties,
-    NewFunction,
 )
 from emulator.lambdas.functions.code import MAX_ZIPPED_BY_AWS, decode
 from emulator.lambdas.functions.function import (
@@ -30,8 +31,6 @@ from emulator.lambdas.functions.function import (
 from emulator.web.lambda_api.function_names import parse
 from emulator.web.lambda_api.model.validation import problem, refusal
 from emulator.web.lambda_api.problems import Refusal, zip_too_large
-
-Json = dict[str, Any]
 
 DEFAULT_TIME_LIMIT = 3  # seconds
 DEFAULT_MEMORY_LIMIT = 128  # MB
@@ -60,7 +59,7 @@ def new_name(text: str) -> str:
     return reference.name
 
 
-def new_function(asked: Json) -> NewFunction:
+def new_function(asked: Json) -> FunctionCreation:
     """The function that is asked for, but for its name. Raises `BadFunctionCode` or `Refusal`."""
     image = asked.get("PackageType") == "Image"
     given = code(asked["Code"], image=image, doing="creating a function")
@@ -91,7 +90,7 @@ def checked_tags(tags: dict[str, str]) -> dict[str, str]:
 
 
 def code(asked: Json, *, image: bool, doing: str) -> FunctionChanges:
-    """The code, as the catalog is told of it, of the one kind and none of the other.
+    """The code in the catalog's terms: a zip, or an image.
 
     Raises `BadFunctionCode` or `Refusal`.
     """
@@ -141,12 +140,11 @@ def properties(asked: Json, before: Mapping[str, str]) -> FunctionProperties:
     }
     if "ImageConfig" in asked:
         given["image_config"] = _image_config(asked["ImageConfig"])
-    present = {name: value for name, value in given.items() if value is not None}
-    return cast("FunctionProperties", present)
+    return cast("FunctionProperties", present(given))
 
 
 def annotated(asked: Json) -> AnnotationChanges:
-    """What is given of that which nothing here goes by, as members of `Annotations`."""
+    """The given settings that are kept and shown only, as members of `Annotations`."""
     given: AnnotationChanges = {"environment": True} if "Environment" in asked else {}
     if asked.get("Role"):
         given["role"] = asked["Role"]
@@ -180,7 +178,7 @@ def _variables(variables: dict[str, str]) -> dict[str, str]:
 
 
 def _logging(asked: Json, before: Mapping[str, str]) -> dict[str, str]:
-    """The variables that say the same to a runtime. Raises `Refusal`."""
+    """The variables by which a runtime learns of it. Raises `Refusal`."""
     log_format = asked.get("LogFormat") or before.get(LOG_FORMAT, "Text")
     level = asked.get("ApplicationLogLevel")
     if log_format != "JSON":
@@ -203,10 +201,10 @@ def _image_config(asked: Json) -> ImageConfig:
 
 
 def own_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """Without what `LoggingConfig` shows."""
+    """The variables but for those that `LoggingConfig` shows."""
     return {name: value for name, value in environment.items() if name not in _LOGGING}
 
 
 def has_environment(function: Function) -> bool:
-    """Whether there is one to be shown, if only an empty one."""
+    """True when AWS would show an environment, if only an empty one."""
     return function.annotations.environment or bool(own_variables(function.environment))

@@ -9,15 +9,13 @@ import base64
 import hashlib
 import json
 import uuid
-from typing import Any
 
+from emulator.base.strict_json import Json, present
 from emulator.lambdas.arns import ACCOUNT
 from emulator.lambdas.functions import runtimes
 from emulator.lambdas.functions.function import LOG_FORMAT, LOG_LEVEL, Function
 from emulator.lambdas.functions.reference import LATEST
 from emulator.web.lambda_api.changes import has_environment, own_variables
-
-Json = dict[str, Any]
 
 
 def configuration(function: Function, arn: str, architecture: str, code_size: int) -> Json:
@@ -50,7 +48,7 @@ def configuration(function: Function, arn: str, architecture: str, code_size: in
         "RuntimeVersionConfig": _runtime_version(function, arn),
         "LoggingConfig": _logging_config(function),
     }
-    return _without_none(shown)
+    return present(shown)
 
 
 def listed(shown: Json) -> Json:
@@ -69,10 +67,10 @@ def code(function: Function, location: str) -> Json:
 
 def revision(function: Function) -> str:
     """A UUID that each change makes another one, those of its policy too."""
-    said = f"{function.name} {function.fingerprint} {function.update_timestamp.isoformat()}"
+    state = f"{function.name} {function.fingerprint} {function.update_timestamp.isoformat()}"
     if function.annotations.statements:
-        said += json.dumps(function.annotations.statements)
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, said))
+        state += json.dumps(function.annotations.statements)
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, state))
 
 
 def _sha256(function: Function) -> str:
@@ -119,8 +117,4 @@ def _image_config(function: Function) -> Json | None:
         "Command": kept.command and list(kept.command),
         "WorkingDirectory": kept.working_directory,
     }
-    return {"ImageConfig": _without_none(shown)} if any(shown.values()) else None
-
-
-def _without_none(value: Json) -> Json:
-    return {key: item for key, item in value.items() if item is not None}
+    return {"ImageConfig": present(shown)} if any(shown.values()) else None

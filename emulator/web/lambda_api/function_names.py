@@ -1,7 +1,7 @@
 """The ways in which AWS's callers name a function: name, partial ARN or ARN, with a qualifier.
 
-Whether a name is one at all is for `lambda_validation`. Here is what it means: a qualifier says
-which version of a function is meant, and there is none but `$LATEST`, so it is never passed over.
+`model.validation` checks the characters of a name. Here a name is read: a qualifier says which
+version of a function is meant. There is none but `$LATEST`, and no other qualifier is ignored.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Names:
 
     def find(self, reference: Reference, *, unqualified: str = "") -> Function:
         """Raises `NotFound`, which adds `unqualified` to an ARN without a qualifier."""
-        wanted = FunctionRef(reference.name, reference.qualifier or LATEST)
-        function = self._catalog.resolve(wanted)
+        version = FunctionRef(reference.name, reference.qualifier or LATEST)
+        function = self._catalog.resolve(version)
         if function is None:
             suffix = "" if reference.qualifier else unqualified
             raise NotFound(f"Function not found: {self.arn(reference)}{suffix}")

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint, Response, request, send_file
+from flask import Response, request, send_file
 
 from emulator.base.errors import AlreadyExists
+from emulator.base.strict_json import Json
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.function import Function
-from emulator.lambdas.functions.packing import pack
 from emulator.lambdas.functions.reference import LATEST
+from emulator.lambdas.functions.zips.packing import pack
 from emulator.web.access.authentication import caller
 from emulator.web.common import registries
 from emulator.web.lambda_api import changes as wire
 from emulator.web.lambda_api import configuration as answers
 from emulator.web.lambda_api.function_names import Names, Reference, named, parse, whole
 from emulator.web.lambda_api.invoke import FUNCTIONS
-from emulator.web.lambda_api.model.request import serve
+from emulator.web.lambda_api.model.request import for_machine, operation
 from emulator.web.lambda_api.problems import Refusal
 
-Json = dict[str, Any]
-
-MOST_LISTED = 50
+MAX_LISTED = 50
 _VERSION = re.compile("[0-9]+")
 
 
@@ -45,83 +43,90 @@ class Functions:
         return answers.configuration(function, arn, self._architecture, size)
 
 
-def serve_functions(api: Blueprint, functions: Functions) -> None:
-    catalog, names = functions.catalog, functions.names
+class FunctionOperations:
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+        self._catalog = functions.catalog
+        self._names = functions.names
 
-    @serve(api, "ListFunctions")
-    def find(asked: Json) -> Json:
+    @operation("ListFunctions")
+    def find(self, asked: Json) -> Json:
         """Every version of each is $LATEST, whose ARN says so when all versions are asked for."""
         start = asked.get("Marker", "")
-        most = min(asked.get("MaxItems", MOST_LISTED), MOST_LISTED)
+        size = min(asked.get("MaxItems", MAX_LISTED), MAX_LISTED)
         qualifier = LATEST if "FunctionVersion" in asked else None
-        left = [function for function in catalog.all() if function.name > start]
-        page = left[:most]
-        shown = [answers.listed(functions.show(each, qualifier)) for each in page]
+        left = [function for function in self._catalog.all() if function.name > start]
+        page = left[:size]
+        shown = [answers.listed(self._functions.show(each, qualifier)) for each in page]
         more = {"NextMarker": page[-1].name} if len(left) > len(page) else {}
         return {"Functions": shown, **more}
 
-    @serve(api, "CreateFunction")
-    def create(asked: Json) -> tuple[Json, int]:
+    @operation("CreateFunction")
+    def create(self, asked: Json) -> tuple[Json, int]:
         name = wire.new_name(asked["FunctionName"])
         try:
             properties = registries.checked(wire.new_function(asked), request.remote_addr)
-            function = catalog.deploy(name, by=caller().authors, **properties)
+            function = self._catalog.deploy(name, by=caller().authors, **properties)
         except AlreadyExists:
             raise AlreadyExists(f"Function already exist: {name}") from None
-        return functions.show(function), 201
+        return self._functions.show(function), 201
 
-    @serve(api, "GetFunction")
-    def get(asked: Json) -> Json:
+    @operation("GetFunction")
+    def get(self, asked: Json) -> Json:
         reference = named(asked)
-        function = names.find(reference)
+        function = self._names.find(reference)
         location = f"{request.host_url.rstrip('/')}{FUNCTIONS}/{quote(function.name)}/code"
         tags = function.annotations.tags
         return {
-            "Configuration": functions.show(function, reference.qualifier),
+            "Configuration": self._functions.show(function, reference.qualifier),
             "Code": answers.code(function, location),
             **({"Tags": tags} if tags else {}),
         }
 
-    @serve(api, "GetFunctionConfiguration")
-    def get_configuration(asked: Json) -> Json:
+    @operation("GetFunctionConfiguration")
+    def get_configuration(self, asked: Json) -> Json:
         reference = named(asked)
-        return functions.show(names.find(reference), reference.qualifier)
+        return self._functions.show(self._names.find(reference), reference.qualifier)
 
-    @serve(api, "UpdateFunctionCode")
-    def update_code(asked: Json) -> Json:
-        function = names.find(whole(asked, latest=True))
+    @operation("UpdateFunctionCode")
+    def update_code(self, asked: Json) -> Json:
+        function = self._names.find(whole(asked, latest=True))
         changes = wire.code(asked, image=function.image is not None, doing="updating a function")
         code = registries.checked(changes, request.remote_addr)
         check_revision(function, asked.get("RevisionId"))
         if asked.get("DryRun"):
-            return functions.show(function)
+            return self._functions.show(function)
         by = caller().authors
-        return functions.show(catalog.update(function.name, by=by, judge=revision(asked), **code))
+        return self._functions.show(
+            self._catalog.update(function.name, by=by, judge=revision(asked), **code)
+        )
 
-    @serve(api, "UpdateFunctionConfiguration")
-    def update_configuration(asked: Json) -> Json:
-        function = names.find(whole(asked, latest=True))
+    @operation("UpdateFunctionConfiguration")
+    def update_configuration(self, asked: Json) -> Json:
+        function = self._names.find(whole(asked, latest=True))
         check_revision(function, asked.get("RevisionId"))
         changes = wire.properties(asked, function.environment)
         annotated = wire.annotated(asked)
         by, judge = caller().authors, revision(asked)
-        changed = catalog.update(function.name, annotated=annotated, by=by, judge=judge, **changes)
-        return functions.show(changed)
+        changed = self._catalog.update(
+            function.name, annotated=annotated, by=by, judge=judge, **changes
+        )
+        return self._functions.show(changed)
 
-    @serve(api, "DeleteFunction")
-    def delete(asked: Json) -> Response:
+    @operation("DeleteFunction")
+    def delete(self, asked: Json) -> Response:
         reference = named(asked)
         _check_deletable(reference)
-        function = names.find(Reference(reference.name))
+        function = self._names.find(Reference(reference.name))
         if reference.qualifier is None:  # else a version that is not there: AWS says 204, too
-            catalog.delete(function.name)
+            self._catalog.delete(function.name)
         return Response(status=204, content_type="application/json")
 
-    @api.get(f"{FUNCTIONS}/<reference>/code")
-    def download(reference: str) -> Response:
+    @for_machine("GET", f"{FUNCTIONS}/<reference>/code")
+    def download(self, reference: str) -> Response:
         """taskdock's own: what `Code.Location` leads to, as AWS's leads to S3."""
-        function = names.find(parse(reference))
-        folder = catalog.code_folder(function)
+        function = self._names.find(parse(reference))
+        folder = self._catalog.code_folder(function)
         if folder is None:
             raise Refusal("ResourceNotFoundException", f"{function.name} has an image, and no zip")
         return send_file(pack(folder), "application/zip", download_name=f"{function.name}.zip")
@@ -142,12 +147,15 @@ def revision(asked: Json) -> Callable[[Function], None]:
 
 
 def check_revision(
-    function: Function, wanted: str | None, told_by: str = "GetFunction/GetAlias"
+    function: Function, revision_id: str | None, shown_by: str = "GetFunction/GetAlias"
 ) -> None:
-    """Raises `Refusal` unless it is the latest, or none is wanted. `told_by`: what tells it."""
-    if wanted is not None and wanted != answers.revision(function):
+    """Raises `Refusal` unless the revision is the latest one, or None.
+
+    `shown_by`: AWS's operations that show the latest one.
+    """
+    if revision_id is not None and revision_id != answers.revision(function):
         raise Refusal(
             "PreconditionFailedException",
             "The Revision Id provided does not match the latest Revision Id. Call the"
-            f" {told_by} API to retrieve the latest Revision Id",
+            f" {shown_by} API to retrieve the latest Revision Id",
         )

@@ -10,17 +10,16 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Response
 
+from emulator.base.strict_json import Json
 from emulator.lambdas.functions.function import Annotations, Function
 from emulator.lambdas.functions.reference import LATEST
 from emulator.web.lambda_api import configuration as answers
 from emulator.web.lambda_api.function_names import Names, Reference, named
 from emulator.web.lambda_api.functions import Functions, check_revision
-from emulator.web.lambda_api.model.request import serve
+from emulator.web.lambda_api.model.request import operation
 from emulator.web.lambda_api.problems import Refusal
-
-Json = dict[str, Any]
 
 _MAX_POLICY = 20_480  # bytes
 _ACCOUNT = re.compile(r"\d{12}")
@@ -36,48 +35,50 @@ _CONDITIONS = {
 """Members of AddPermission, and what they are in a policy."""
 
 
-def serve_policies(api: Blueprint, functions: Functions) -> None:
-    catalog, names = functions.catalog, functions.names
+class PolicyOperations:
+    def __init__(self, functions: Functions) -> None:
+        self._catalog = functions.catalog
+        self._names = functions.names
 
-    @serve(api, "AddPermission")
-    def add(asked: Json) -> tuple[Json, int]:
+    @operation("AddPermission")
+    def add(self, asked: Json) -> tuple[Json, int]:
         reference = named(asked)
         if (reference.qualifier or "").startswith("$"):
             raise Refusal(
                 "InvalidParameterValueException",
                 "We currently do not support adding policies for $LATEST.",
             )
-        function = names.find(reference)
-        statement = _statement(asked, names.arn(reference))
+        function = self._names.find(reference)
+        statement = _statement(asked, self._names.arn(reference))
 
         def extended(before: Function) -> Annotations:
             check_revision(before, asked.get("RevisionId"), "GetPolicy")
             return _with(before, statement)
 
-        catalog.annotate(function.name, extended)
+        self._catalog.annotate(function.name, extended)
         return {"Statement": _compact(statement)}, 201
 
-    @serve(api, "RemovePermission")
-    def remove(asked: Json) -> Response:
-        function = _owner(names, named(asked))
-        wanted = asked["StatementId"]
+    @operation("RemovePermission")
+    def remove(self, asked: Json) -> Response:
+        function = _owner(self._names, named(asked))
+        statement_id = asked["StatementId"]
 
         def shortened(before: Function) -> Annotations:
             statements = before.annotations.statements
-            kept = tuple(each for each in statements if each["Sid"] != wanted)
+            kept = tuple(each for each in statements if each["Sid"] != statement_id)
             if not statements:
                 raise _missing("No policy is associated with the given resource.")
             if len(kept) == len(statements):
-                raise _missing(f"Statement {wanted} is not found in resource policy.")
+                raise _missing(f"Statement {statement_id} is not found in resource policy.")
             check_revision(before, asked.get("RevisionId"), "GetPolicy")
             return replace(before.annotations, statements=kept)
 
-        catalog.annotate(function.name, shortened)
+        self._catalog.annotate(function.name, shortened)
         return Response(status=204, content_type="application/json")
 
-    @serve(api, "GetPolicy")
-    def get(asked: Json) -> Json:
-        function = _owner(names, named(asked))
+    @operation("GetPolicy")
+    def get(self, asked: Json) -> Json:
+        function = _owner(self._names, named(asked))
         statements = function.annotations.statements
         if not statements:
             raise _missing("The resource you requested does not exist.")

@@ -1,4 +1,4 @@
-"""How AWS's Lambda API refuses: the name of each error, its status and the shape of its body.
+"""The errors of AWS's Lambda API: the name of each, its status and the shape of its body.
 
 Names, statuses and the spelling of "message" are those of the service's published model:
 https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html
@@ -7,16 +7,17 @@ https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flask import Response
 
 from emulator.base import errors
 from emulator.base.errors import CallerError, TaskdockError
+from emulator.base.strict_json import present
 from emulator.lambdas.functions.code import MAX_ZIPPED_BY_AWS
 
 
-class _Shape(NamedTuple):
+class ErrorShape(NamedTuple):
     status: int
     message: str = "message"
     """The member that holds the text."""
@@ -25,21 +26,21 @@ class _Shape(NamedTuple):
 
 
 _SHAPES = {
-    "AccessDeniedException": _Shape(403, "Message", None),
-    "InvalidParameterValueException": _Shape(400),
-    "InvalidRequestContentException": _Shape(400),
-    "NotImplementedException": _Shape(501, "Message"),
-    "PolicyLengthExceededException": _Shape(400),
-    "PreconditionFailedException": _Shape(412),
-    "ProvisionedConcurrencyConfigNotFoundException": _Shape(404),
-    "RequestEntityTooLargeException": _Shape(413, "Message", None),
-    "ResourceConflictException": _Shape(409),
-    "ResourceNotFoundException": _Shape(404, "Message"),
-    "SerializationException": _Shape(400, "Message"),
-    "ServiceException": _Shape(500, "Message", "Service"),
-    "ServiceUnavailableException": _Shape(503, "Message", "Service"),
-    "TooManyRequestsException": _Shape(429, reason="ConcurrentInvocationLimitExceeded"),
-    "ValidationException": _Shape(400, blames=None),
+    "AccessDeniedException": ErrorShape(403, "Message", None),
+    "InvalidParameterValueException": ErrorShape(400),
+    "InvalidRequestContentException": ErrorShape(400),
+    "NotImplementedException": ErrorShape(501, "Message"),
+    "PolicyLengthExceededException": ErrorShape(400),
+    "PreconditionFailedException": ErrorShape(412),
+    "ProvisionedConcurrencyConfigNotFoundException": ErrorShape(404),
+    "RequestEntityTooLargeException": ErrorShape(413, "Message", None),
+    "ResourceConflictException": ErrorShape(409),
+    "ResourceNotFoundException": ErrorShape(404, "Message"),
+    "SerializationException": ErrorShape(400, "Message"),
+    "ServiceException": ErrorShape(500, "Message", "Service"),
+    "ServiceUnavailableException": ErrorShape(503, "Message", "Service"),
+    "TooManyRequestsException": ErrorShape(429, reason="ConcurrentInvocationLimitExceeded"),
+    "ValidationException": ErrorShape(400, blames=None),
 }
 _NAMES: dict[type[TaskdockError], str] = {
     errors.TaskdockError: "ServiceException",
@@ -62,7 +63,7 @@ _UNZIP = "Could not unzip uploaded file. Please check your file, then try to upl
 
 
 class Refusal(CallerError):
-    """What only this API refuses, by the name that AWS gives it."""
+    """An error of this API alone, by the name that AWS gives it."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -102,13 +103,12 @@ def not_here(operation: str | None, method: str, path: str) -> errors.NoSuchEndp
 
 
 def break_down() -> Response:
-    """For what should not happen."""
+    """The answer when taskdock itself has failed."""
     return _answer("ServiceException", "there was an internal error; taskdock's log has more")
 
 
 def _answer(name: str, message: str) -> Response:
     shape = _SHAPES[name]
-    said: dict[str, Any] = {"Reason": shape.reason, "Type": shape.blames, shape.message: message}
-    present = {key: value for key, value in said.items() if value is not None}
-    body = json.dumps(present, separators=(",", ":"))
+    shown = present({"Reason": shape.reason, "Type": shape.blames, shape.message: message})
+    body = json.dumps(shown, separators=(",", ":"))
     return Response(body, shape.status, {"X-Amzn-Errortype": name}, content_type="application/json")

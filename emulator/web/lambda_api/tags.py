@@ -6,48 +6,48 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-from flask import Blueprint, Response
+from flask import Response
 
+from emulator.base.strict_json import Json
 from emulator.lambdas.functions.function import Annotations, Function
 from emulator.web.lambda_api.changes import checked_tags
 from emulator.web.lambda_api.function_names import Reference, parse
 from emulator.web.lambda_api.functions import Functions
-from emulator.web.lambda_api.model.request import serve
+from emulator.web.lambda_api.model.request import operation
 from emulator.web.lambda_api.problems import Refusal
 
-Json = dict[str, Any]
 
+class TagOperations:
+    def __init__(self, functions: Functions) -> None:
+        self._catalog = functions.catalog
+        self._names = functions.names
 
-def serve_tags(api: Blueprint, functions: Functions) -> None:
-    catalog = functions.catalog
+    @operation("ListTags")
+    def find(self, asked: Json) -> Json:
+        return {"Tags": self._find(asked).annotations.tags}
 
-    def found(asked: Json) -> Function:
-        return functions.names.find(_tagged(asked["Resource"]))
-
-    @serve(api, "ListTags")
-    def find(asked: Json) -> Json:
-        return {"Tags": found(asked).annotations.tags}
-
-    @serve(api, "TagResource")
-    def add(asked: Json) -> Response:
+    @operation("TagResource")
+    def add(self, asked: Json) -> Response:
         def tagged(before: Function) -> Annotations:
             tags = {**before.annotations.tags, **asked["Tags"]}
             return replace(before.annotations, tags=checked_tags(tags))
 
-        catalog.annotate(found(asked).name, tagged)
+        self._catalog.annotate(self._find(asked).name, tagged)
         return Response(status=204, content_type="application/json")
 
-    @serve(api, "UntagResource")
-    def remove(asked: Json) -> Response:
+    @operation("UntagResource")
+    def remove(self, asked: Json) -> Response:
         def untagged(before: Function) -> Annotations:
             tags = before.annotations.tags
             kept = {key: tags[key] for key in tags if key not in asked["TagKeys"]}
             return replace(before.annotations, tags=kept)
 
-        catalog.annotate(found(asked).name, untagged)
+        self._catalog.annotate(self._find(asked).name, untagged)
         return Response(status=204, content_type="application/json")
+
+    def _find(self, asked: Json) -> Function:
+        return self._names.find(_tagged(asked["Resource"]))
 
 
 def _tagged(arn: str) -> Reference:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import mimetypes
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, current_app
+from flask import Response, current_app
 
+from emulator.base import errors
 from emulator.base.errors import NoSuchEndpoint
+from emulator.base.strict_json import Json
+from emulator.web.common.endpoint import Endpoint, Gate
 from emulator.web.openapi import builder
 
-Json = dict[str, Any]
+endpoint = partial(Endpoint, tag="Server")
 
 _STATIC = Path(__file__).parent / "static"
 _FILES = frozenset(each.name for each in _STATIC.iterdir())
@@ -29,25 +33,37 @@ _POLICY = "; ".join(
 )
 
 
-def blueprint(*, strict: bool) -> Blueprint:
-    docs = Blueprint("docs", __name__)
-    described: list[Json] = []
+class DocumentViews:
+    def __init__(self, *, strict: bool) -> None:
+        """`strict`: whether callers have to sign in."""
+        self._strict = strict
+        self._described: Json | None = None
 
-    @docs.get("/openapi.json")
-    def description() -> Json:
-        if not described:
-            described.append(builder.describe(current_app.url_map, strict=strict))
-        return described[0]
+    @endpoint(
+        "GET",
+        "/openapi.json",
+        permission=Gate.ANYONE,
+        summary="This description",
+        answer=dict[str, Any],
+    )
+    def description(self) -> Json:
+        if self._described is None:
+            self._described = builder.describe(current_app.url_map, strict=self._strict)
+        return self._described
 
-    @docs.get("/docs")
-    def page() -> Response:
+    @endpoint("GET", "/docs", permission=Gate.ANYONE, summary="This description as a page")
+    def page(self) -> Response:
         return _file("index.html")
 
-    @docs.get("/docs/<file>")
-    def part(file: str) -> Response:
+    @endpoint(
+        "GET",
+        "/docs/<file>",
+        permission=Gate.ANYONE,
+        summary="A file of that page",
+        errors=(errors.NoSuchEndpoint,),
+    )
+    def part(self, file: str) -> Response:
         return _file(file)
-
-    return docs
 
 
 def _file(name: str) -> Response:

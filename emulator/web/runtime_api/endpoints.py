@@ -17,13 +17,13 @@ from dataclasses import replace
 from emulator.lambdas.environment import runtime_state
 from emulator.lambdas.environment.mailbox import Mailbox, NextEvent, Receipt
 from emulator.lambdas.environment.runtime_state import RuntimeState
-from emulator.lambdas.outcome import MAX_RESPONSE, bad_response_mode
+from emulator.lambdas.outcome import MAX_RESPONSE, MAX_STREAMED, bad_response_mode
 from emulator.web.http.body import BodyStream
 from emulator.web.http.budget import Budget
 from emulator.web.http.messages import JSON, PendingReply, Reply, Request
 from emulator.web.http.site import Judgement
 from emulator.web.runtime_api import error_cause, replies, streamed_answer
-from emulator.web.runtime_api.streamed_answer import ERROR_TYPE
+from emulator.web.runtime_api.streamed_answer import ERROR_TYPE, Post
 
 MAX_HEAD = 1024 * 1024 + 4096
 """Bytes of a request line and headers, or of trailers: what Go's server takes, and so AWS's.
@@ -50,9 +50,13 @@ Endpoint = Callable[[Mailbox, Request, str], Reply | PendingReply]
 
 
 class RuntimeApi:
-    def __init__(self, mailbox_of: Callable[[str], Mailbox | None]) -> None:
-        """`mailbox_of` finds an environment's mailbox by its id."""
+    def __init__(
+        self, mailbox_of: Callable[[str], Mailbox | None], max_streamed: int = MAX_STREAMED
+    ) -> None:
+        """`mailbox_of` finds an environment's mailbox by its id. `max_streamed`: bytes of an answer
+        that its caller reads while it arrives."""
         self._mailbox_of = mailbox_of
+        self._max_streamed = max_streamed
         self._budget = Budget(_OF_ALL, of_one=_OF_ONE, of_function=_OF_A_FUNCTION)
 
     def __call__(self, request: Request) -> Reply | PendingReply:
@@ -65,7 +69,24 @@ class RuntimeApi:
         if request.truncated:
             return replies.TRUNCATED
         endpoint, request_id = found
+        if request.stream is not None:
+            return self._streamed(mailbox, request, request.stream, request_id)
         return endpoint(mailbox, request, request_id)
+
+    def _streamed(
+        self, mailbox: Mailbox, request: Request, body: BodyStream, request_id: str
+    ) -> PendingReply:
+        def reply_to(receipt: Receipt) -> Reply:
+            return _reply_to(mailbox, receipt, RuntimeState.INVOCATION_RESPONSE)
+
+        post = Post(mailbox, request, body, request_id)
+
+        async def collected() -> Reply:
+            return reply_to(await streamed_answer.collect(post))
+
+        if not mailbox.takes_stream(request_id):
+            return PendingReply.of(asyncio.ensure_future(collected()))
+        return streamed_answer.hand_on(post, self._max_streamed, reply_to)
 
     def judge(self, request: Request, decide: Callable[[Judgement], None]) -> None:
         """See `Site.judge`. The door says who calls. A wrong request is refused behind its body,
@@ -124,29 +145,12 @@ def _event(delivery: NextEvent) -> Reply:
     return Reply(200, delivery.event, headers)
 
 
-def _response(mailbox: Mailbox, request: Request, request_id: str) -> Reply | PendingReply:
-    if request.stream is not None:
-        return _streamed(mailbox, request, request.stream, request_id)
+def _response(mailbox: Mailbox, request: Request, request_id: str) -> Reply:
     if request.header(_MODE):
         receipt = mailbox.answer(request_id, b"", bad_response_mode())
         return _reply_to(mailbox, receipt, RuntimeState.INVOCATION_RESPONSE, replies.BAD_MODE)
     receipt = mailbox.answer(request_id, request.body)
     return _reply_to(mailbox, receipt, RuntimeState.INVOCATION_RESPONSE)
-
-
-def _streamed(
-    mailbox: Mailbox, request: Request, body: BodyStream, request_id: str
-) -> PendingReply:
-    def reply_to(receipt: Receipt) -> Reply:
-        return _reply_to(mailbox, receipt, RuntimeState.INVOCATION_RESPONSE)
-
-    if mailbox.takes_stream(request_id):
-        return streamed_answer.hand_on(mailbox, request, body, request_id, reply_to)
-
-    async def collected() -> Reply:
-        return reply_to(await streamed_answer.collect(mailbox, request, body, request_id))
-
-    return PendingReply.of(asyncio.ensure_future(collected()))
 
 
 def _error_post(mailbox: Mailbox, request: Request, request_id: str) -> Reply:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 
 from emulator.lambdas.environment.answer_stream import AnswerSource
 from emulator.lambdas.environment.mailbox import Mailbox, Receipt
@@ -22,38 +23,49 @@ _CONTENT_TYPE = "application/octet-stream"
 ReplyTo = Callable[[Receipt], Reply]
 
 
-def hand_on(
-    mailbox: Mailbox, request: Request, body: BodyStream, request_id: str, reply_to: ReplyTo
-) -> PendingReply:
-    """Hands the answer to the invoker, which takes streams, piece by piece."""
+@dataclass(frozen=True)
+class Post:
+    """A streamed answer that arrives."""
+
+    mailbox: Mailbox
+    request: Request
+    body: BodyStream
+    """Of the request."""
+    request_id: str
+    """Of the invocation, in the request's path."""
+
+
+def hand_on(post: Post, limit: int, reply_to: ReplyTo) -> PendingReply:
+    """Hands the answer to an invoker that takes streams, piece by piece. `limit`: in bytes."""
+    request, body, reply = post.request, post.body, PendingReply()
     request.release()  # no more of it is in memory than its window
-    reply = PendingReply()
+    body.restrict(limit)
     source = AnswerSource(
-        pieces=_pieces(request, body),
+        pieces=_pieces(request, body, limit),
         cut=lambda: body.end(BodyCutOff("nobody reads this answer any more")),
         content_type=request.header("content-type") or _CONTENT_TYPE,
     )
-    mailbox.stream(request_id, source, lambda receipt: reply.give(reply_to(receipt)))
+    post.mailbox.stream(post.request_id, source, lambda receipt: reply.give(reply_to(receipt)))
     return reply
 
 
-async def collect(mailbox: Mailbox, request: Request, body: BodyStream, request_id: str) -> Receipt:
+async def collect(post: Post) -> Receipt:
     """Collects the answer for an invoker that takes it whole."""
     try:
-        whole = await body.gather()
+        whole = await post.body.gather()
     except BodyTooLarge:
-        return mailbox.answer_too_large(request_id)
+        return post.mailbox.answer_too_large(post.request_id)
     except BodyCutOff:
         return Receipt.TRUNCATED
-    return mailbox.answer(request_id, whole, _error_in_stream(request))
+    return post.mailbox.answer(post.request_id, whole, _error_in_stream(post.request))
 
 
-async def _pieces(request: Request, body: BodyStream) -> AsyncIterator[bytes]:
+async def _pieces(request: Request, body: BodyStream, limit: int) -> AsyncIterator[bytes]:
     try:
         async for piece in body:
             yield piece
     except BodyTooLarge:
-        raise StreamBroken(response_too_large()) from None
+        raise StreamBroken(response_too_large(limit)) from None
     except BodyCutOff:
         raise StreamBroken from None
     failure = _error_in_stream(request)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, TypedDict
 from urllib.parse import unquote
 
-from flask import Blueprint, Request, Response, request
-from flask.blueprints import BlueprintSetupState
+from flask import Request, Response, request
 from werkzeug.datastructures import Headers
 from werkzeug.routing import BaseConverter
 
+from emulator.base import errors
 from emulator.base.errors import NoSuchEndpoint
+from emulator.base.strict_json import IsoTime, Json, ObjectId, SchemaPart, one_of, present
 from emulator.base.timing.clock import to_iso
 from emulator.identity.account import NOBODY
+from emulator.store.query.fields import API_REQUEST_FIELDS
 from emulator.tasks.api_functions import gateway_event
 from emulator.tasks.api_functions.api_requests import ApiRequest, ApiRequests
+from emulator.tasks.model import access
+from emulator.tasks.model.task import ErrorType
 from emulator.web.access.authentication import caller
 from emulator.web.common import listing
+from emulator.web.common.descriptions import BY_ID, SINCE
+from emulator.web.common.endpoint import Endpoint, Gate, Page
+from emulator.web.common.listing import LogLineJson
 from emulator.web.http.messages import Headers as SentHeaders
 from emulator.web.http.wsgi import HEADERS
 from emulator.web.task_api import sandbox
@@ -25,19 +32,17 @@ from emulator.web.task_api import sandbox
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-Json = dict[str, Any]
-
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"]
+endpoint = partial(Endpoint, tag="API functions")
 
 
-class _Anything(BaseConverter):
+class AnythingConverter(BaseConverter):
     """The rest of a path, slashes and all."""
 
     regex = r"[\s\S]*"
     part_isolating = False
 
 
-class Answer(Response):
+class FunctionResponse(Response):
     """Sent as the function gave it: Flask would encode a Location anew."""
 
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
@@ -47,30 +52,84 @@ class Answer(Response):
         return headers
 
 
-def blueprint(api_requests: ApiRequests) -> Blueprint:
-    api = Blueprint("api_functions", __name__)
+class ApiRequestErrorJson(TypedDict):
+    type: Annotated[str, one_of(*ErrorType)]
+    name: str
+    message: str
 
-    @api.record
-    def know_converter(state: BlueprintSetupState) -> None:
-        state.app.url_map.converters["anything"] = _Anything
 
-    @api.route("/api/<anything:target>", methods=METHODS)
-    def call(target: str) -> Response:
+class ApiRequestJson(TypedDict):
+    id: ObjectId
+    functionName: str
+    method: str
+    path: str
+    timestamp: IsoTime
+    statusCode: int
+    duration: Annotated[float, SchemaPart(description="seconds")]
+    userId: ObjectId | None
+    applicationId: ObjectId | None
+    error: ApiRequestErrorJson | None
+
+
+class ApiRequestViews:
+    def __init__(self, api_requests: ApiRequests) -> None:
+        self._api_requests = api_requests
+
+    @endpoint(
+        "GET",
+        "/tasks/v1/apiRequests/",
+        permission="VIEW_API_FUNCTION_REQUESTS",
+        summary="List the calls of API functions",
+        answer=Page(ApiRequestJson),
+        query=API_REQUEST_FIELDS,
+    )
+    def find(self) -> Json:
+        return listing.answer(self._api_requests.find, to_json)
+
+    @endpoint(
+        "GET",
+        "/tasks/v1/apiRequests/<request_id>/logs",
+        permission="VIEW_API_FUNCTION_REQUEST_LOGS",
+        summary="The log lines of a call",
+        answer=Page(LogLineJson, has_query=False),
+        parameters=(SINCE,),
+        errors=(*BY_ID, errors.BadQuery, errors.NoApiRequestLogs),
+    )
+    def logs(self, request_id: str) -> Json:
+        return listing.log(partial(self._api_requests.logs, request_id))
+
+
+class ApiFunctionViews:
+    def __init__(self, api_requests: ApiRequests) -> None:
+        self._api_requests = api_requests
+
+    @endpoint(
+        ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"),
+        "/tasks/v1/api/<anything:target>",
+        described_paths=("/tasks/v1/api/{functionName}", "/tasks/v1/api/{functionName}/{path}"),
+        permission=Gate.VIEW,
+        runs=access.EXECUTE_API,
+        summary="Call an API function; the answer is what the function makes of it",
+        is_function=True,
+        errors=(
+            errors.NotFound,
+            errors.NoSuchEndpoint,
+            errors.RequestTooLarge,
+            errors.InvocationFailed,
+            errors.Unavailable,
+            errors.FunctionFailed,
+            errors.BadApiResult,
+            errors.ApiTimeLimitTooLong,
+            errors.TooManyApiRequests,
+        ),
+    )
+    def call(self, target: str) -> Response:
+        """`target` is read from the request line instead: see `_asked`."""
         name, asked = _asked(request)
-        answer = api_requests.call(name, asked, caller())
+        answer = self._api_requests.call(name, asked, caller())
         if caller() == NOBODY:
             answer = sandbox.shared(answer, asked)
-        return Answer(answer.body, answer.status, sandbox.guarded(answer.headers))
-
-    @api.get("/apiRequests/")
-    def find() -> Json:
-        return listing.answer(api_requests.find, _to_json)
-
-    @api.get("/apiRequests/<request_id>/logs")
-    def logs(request_id: str) -> Json:
-        return listing.log(partial(api_requests.logs, request_id))
-
-    return api
+        return FunctionResponse(answer.body, answer.status, sandbox.guarded(answer.headers))
 
 
 def _asked(request: Request) -> tuple[str, gateway_event.GatewayRequest]:
@@ -109,9 +168,8 @@ def _headers(sent: SentHeaders) -> dict[str, str]:
     return headers
 
 
-def _to_json(request: ApiRequest) -> Json:
-    error = request.error
-    shown = {
+def to_json(request: ApiRequest) -> ApiRequestJson:
+    shown: ApiRequestJson = {
         "id": request.id,
         "functionName": request.function_name,
         "method": request.method,
@@ -121,6 +179,6 @@ def _to_json(request: ApiRequest) -> Json:
         "timestamp": to_iso(request.timestamp),
         "statusCode": request.status_code,
         "duration": request.duration,
-        "error": error and {"type": error.type.value, "name": error.name, "message": error.message},
+        "error": None if request.error is None else request.error.to_json(),
     }
-    return {key: value for key, value in shown.items() if value is not None}
+    return present(shown)

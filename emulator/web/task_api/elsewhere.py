@@ -1,4 +1,6 @@
-"""What the real service has and taskdock has not: told as that, and never taken for an id.
+"""The endpoints of the real service that taskdock has not. A call of one is refused as that.
+
+Otherwise `/users/v1/staff` would be taken for the user with the id `staff`.
 
 The list is that of the published JavaScript SDK 8.14.1; a test compares the two.
 """
@@ -103,9 +105,9 @@ _ENDPOINT = re.compile("|".join(re.escape(each).replace(r"\*", "[^/]+") for each
 
 
 def check(method: str, path: str) -> None:
-    """Raises `NoSuchEndpoint` for what only the real service has. `path` is decoded."""
+    """Raises `NoSuchEndpoint` for an endpoint of the real service alone. `path` is decoded."""
     if path.startswith("/tasks/"):
-        return  # it has nothing more, and is called most
+        return  # no more endpoints there, and most calls are
     asked = f"{'GET' if method == 'HEAD' else method} {path.rstrip('/')}"
     if _SERVICE.fullmatch(path) or _ENDPOINT.fullmatch(asked):
         raise NoSuchEndpoint(

@@ -5,61 +5,144 @@ The SDK sends names such as event_types where others send eventTypes; both are u
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Annotated, TypedDict
 
-from flask import Blueprint, request
+from flask import request
+from pydantic import ConfigDict, Field, StrictStr
 
+from emulator.base import errors
+from emulator.base.errors import BadField, MissingFields
 from emulator.base.machine.addresses import is_loopback
+from emulator.base.strict_json import IsoTime, Json, ObjectId, present
 from emulator.base.timing.clock import to_iso
 from emulator.lambdas.functions.function import check_name
+from emulator.store.query.fields import EVENT_FIELDS, SUBSCRIPTION_FIELDS
 from emulator.tasks.events.events import Events
-from emulator.tasks.model import task_json
+from emulator.tasks.model import subscription, task_json
 from emulator.tasks.model.subscription import Subscription
+from emulator.tasks.model.task_json import EventJson
 from emulator.web.common import listing, requests
+from emulator.web.common.descriptions import BY_ID
+from emulator.web.common.endpoint import Endpoint, Gate, Page
+from emulator.web.common.listing import AffectedRecordsJson
+from emulator.web.common.requests import Wire
+from emulator.web.task_api.status_json import HealthJson
 
-Json = dict[str, Any]
+endpoint = partial(Endpoint, tag="Events")
 
 
-def blueprint(events: Events) -> Blueprint:
-    views = Blueprint("events", __name__)
+class NewSubscription(Wire):
+    """A function or a webhook that wants events. `functionName` and `url` are taskdock's own."""
 
-    @views.get("/")
-    def find() -> Json:
-        return listing.answer(events.find, task_json.event_to_json)
+    model_config = ConfigDict(populate_by_name=True)  # the SDK sends event_types
 
-    @views.get("/health")
-    def health() -> Json:
-        return {"status": "ok"}
+    event_types: Annotated[list[StrictStr], Field(min_length=1)]
+    function_name: StrictStr | None = None
+    url: StrictStr | None = None
 
-    @views.get("/subscriptions")
-    def subscriptions() -> Json:
-        return listing.answer(events.subscriptions, _subscription_to_json)
+    def check(self) -> None:
+        """Raises `MissingFields`, `BadField` or `BadFunctionName`."""
+        unknown = sorted(set(self.event_types) - set(subscription.TYPES))
+        if unknown:
+            known = ", ".join(subscription.TYPES)
+            raise BadField(f"eventTypes: there is no {', '.join(unknown)[:80]}; known: {known}")
+        if self.function_name is None and self.url is None:
+            raise MissingFields("required and missing: functionName, or url for a webhook")
+        if self.function_name is not None and self.url is not None:
+            raise BadField("give functionName or url, not both")
+        if self.function_name is not None:
+            check_name(self.function_name)
 
-    @views.post("/subscriptions")
-    def subscribe() -> Json:
-        wanted = requests.read(requests.NewSubscription, request.get_data())
-        wanted.check()
-        if wanted.function_name is not None:
-            check_name(wanted.function_name)
-        subscription = events.subscribe(
-            wanted.event_types,
-            function_name=wanted.function_name,
-            url=wanted.url,
+
+class SubscriptionJson(TypedDict):
+    id: ObjectId
+    eventTypes: list[str]
+    creationTimestamp: IsoTime
+    updateTimestamp: IsoTime
+    functionName: str | None
+    url: str | None
+
+
+class EventViews:
+    def __init__(self, events: Events) -> None:
+        self._events = events
+
+    @endpoint(
+        "GET",
+        "/events/v1/",
+        permission="VIEW_EVENTS",
+        summary="List service events",
+        answer=Page(EventJson),
+        query=EVENT_FIELDS,
+    )
+    def find(self) -> Json:
+        return listing.answer(self._events.find, task_json.event_to_json)
+
+    @endpoint(
+        "GET",
+        "/events/v1/health",
+        permission=Gate.ANYONE,
+        summary="Whether the event service is there",
+        answer=HealthJson,
+    )
+    def health(self) -> HealthJson:
+        shown: HealthJson = {
+            "status": "ok",
+            "version": None,
+            "environments": None,
+            "troubles": None,
+        }
+        return present(shown)
+
+    @endpoint(
+        "GET",
+        "/events/v1/subscriptions",
+        permission="VIEW_SUBSCRIPTIONS",
+        summary="List who is told of events",
+        answer=Page(SubscriptionJson),
+        query=SUBSCRIPTION_FIELDS,
+    )
+    def subscriptions(self) -> Json:
+        return listing.answer(self._events.subscriptions, to_json)
+
+    @endpoint(
+        "POST",
+        "/events/v1/subscriptions",
+        permission="CREATE_SUBSCRIPTIONS",
+        summary="Have a function or a webhook told of events: functionName or url, not both",
+        answer=SubscriptionJson,
+        body=NewSubscription,
+        example={"eventTypes": ["task_failed"], "functionName": "hello-world-python"},
+        errors=(errors.BadFunctionName, errors.AlreadyExists),
+    )
+    def subscribe(self) -> SubscriptionJson:
+        asked = requests.read(NewSubscription, request.get_data())
+        asked.check()
+        made = self._events.subscribe(
+            asked.event_types,
+            function_name=asked.function_name,
+            url=asked.url,
             from_loopback=is_loopback(request.remote_addr or ""),
             from_function=not request.remote_addr,
         )
-        return _subscription_to_json(subscription)
+        return to_json(made)
 
-    @views.delete("/subscriptions/<subscription_id>")
-    def unsubscribe(subscription_id: str) -> Json:
-        events.unsubscribe(subscription_id)
-        return {"affectedRecords": 1}
+    @endpoint(
+        "DELETE",
+        "/events/v1/subscriptions/<subscription_id>",
+        permission="CREATE_SUBSCRIPTIONS",  # the service names no other
+        summary="End a subscription",
+        answer=AffectedRecordsJson,
+        errors=BY_ID,
+    )
+    def unsubscribe(self, subscription_id: str) -> AffectedRecordsJson:
+        self._events.unsubscribe(subscription_id)
+        return listing.affected()
 
-    return views
 
-
-def _subscription_to_json(subscription: Subscription) -> Json:
-    shown: Json = {
+def to_json(subscription: Subscription) -> SubscriptionJson:
+    shown: SubscriptionJson = {
         "id": subscription.id,
         "eventTypes": list(subscription.event_types),
         "functionName": subscription.function_name,
@@ -67,4 +150,4 @@ def _subscription_to_json(subscription: Subscription) -> Json:
         "creationTimestamp": to_iso(subscription.creation_timestamp),
         "updateTimestamp": to_iso(subscription.update_timestamp),
     }
-    return {key: value for key, value in shown.items() if value is not None}
+    return present(shown)

@@ -1,10 +1,10 @@
-"""What an API function answers is shown apart from this server's own pages: a sandbox. Pure.
+"""A sandbox for the pages of API functions, apart from this server's own pages. Pure.
 
-Its pages come from the same host and port as the API, so that a browser would let their scripts
+The pages come from the same host and port as the API, so that a browser would let their scripts
 call all of it. The policy `sandbox` without `allow-same-origin` gives each an origin of its own
 (https://www.w3.org/TR/CSP3/#directive-sandbox), from which a browser sends neither `Referer` nor
-another `Origin` than "null". So to the server it is a page of any site, and may call what those
-may: API functions that are public. To read their answers, it needs CORS
+another `Origin` than "null". So to the server such a page is of any site, and may call what those
+may: API functions that are public. To read their answers, the page needs CORS
 (https://fetch.spec.whatwg.org/#http-cors-protocol).
 """
 
@@ -49,12 +49,12 @@ _DROPPED = frozenset({"service-worker-allowed"})
 _ALLOWED = "access-control-allow-origin"
 
 
-def guarded(said: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+def guarded(given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """The headers of an answer, as they are sent.
 
     The function's own policy stays: of several, a browser keeps to all.
     """
-    headers = [(name, value) for name, value in said if name.lower() not in _DROPPED]
+    headers = [(name, value) for name, value in given if name.lower() not in _DROPPED]
     types = [value for name, value in headers if name.lower() == "content-type"]
     if _may_be_a_page(types):
         headers.append(("Content-Security-Policy", POLICY))
@@ -62,23 +62,23 @@ def guarded(said: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def shared(answer: GatewayResponse, asked: GatewayRequest) -> GatewayResponse:
-    """What nobody in particular got from a function: also a page apart may read it, unless the
-    function itself says who may.
+    """An answer to a caller without credentials, with headers that let a sandboxed page read it.
 
-    A page in an origin of its own asks first whether it may send JSON; to a function that knows
-    nothing of that, its own pages would not be another site's.
+    A function that has such headers itself decides by itself. A page in an origin of its own asks
+    first, by OPTIONS, whether it may send JSON; that is answered here, because a function need not
+    know that its own pages are another site's.
     """
-    said = {name.lower() for name, _ in answer.headers}
-    if asked.headers.get("origin") != "null" or _ALLOWED in said:
+    given = {name.lower() for name, _ in answer.headers}
+    if asked.headers.get("origin") != "null" or _ALLOWED in given:
         return answer
-    wanted = asked.headers.get("access-control-request-method")
-    if asked.method != "OPTIONS" or wanted is None:
+    method = asked.headers.get("access-control-request-method")
+    if asked.method != "OPTIONS" or method is None:
         read = (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
         return replace(answer, headers=(*answer.headers, *read))
     named = asked.headers.get("access-control-request-headers", "")
     allowed = (
         ("Access-Control-Allow-Origin", "*"),
-        ("Access-Control-Allow-Methods", wanted),
+        ("Access-Control-Allow-Methods", method),
         ("Access-Control-Allow-Headers", named),
     )
     return GatewayResponse(status=204, headers=allowed, body=b"")

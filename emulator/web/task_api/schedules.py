@@ -1,50 +1,106 @@
-"""/tasks/v1/schedules. Views translate; `tasks.timetable` does."""
+"""/tasks/v1/schedules. Views translate; `tasks.schedules.schedules` does."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Annotated, Any, TypedDict
 
-from flask import Blueprint, request
+from flask import request
+from pydantic import AfterValidator, Field, StrictStr
 
+from emulator.base.strict_json import IsoTime, Json, ObjectId, SchemaPart, present
 from emulator.base.timing.clock import to_iso
+from emulator.store.query.fields import SCHEDULE_FIELDS
+from emulator.tasks.schedules import schedule
 from emulator.tasks.schedules.schedule import Schedule
 from emulator.tasks.schedules.schedules import Schedules
 from emulator.web.common import listing, requests
+from emulator.web.common.descriptions import BY_ID
+from emulator.web.common.endpoint import Endpoint, Page
+from emulator.web.common.listing import AffectedRecordsJson
+from emulator.web.common.requests import Moment, Priority, Wire
 
-Json = dict[str, Any]
+Seconds = Annotated[
+    float,
+    Field(strict=True, ge=schedule.SHORTEST, le=schedule.LONGEST, allow_inf_nan=False),
+    AfterValidator(lambda seconds: round(seconds, 3)),  # whole milliseconds
+]
+
+endpoint = partial(Endpoint, tag="Schedules")
 
 
-def blueprint(timetable: Schedules) -> Blueprint:
-    schedules = Blueprint("schedules", __name__)
+class NewSchedule(Wire):
+    function_name: Annotated[StrictStr, Field(min_length=1)]
+    interval: Seconds
+    data: dict[str, Any] | None = None
+    priority: Priority | None = None
+    start_timestamp: Moment | None = None
 
-    @schedules.get("/")
-    def find() -> Json:
-        return listing.answer(timetable.find, _to_json)
 
-    @schedules.post("/")
-    def create() -> Json:
-        wanted = requests.read(requests.NewSchedule, request.get_data())
-        schedule = timetable.create(
-            function_name=wanted.function_name,
-            interval=timedelta(seconds=wanted.interval),
-            data=wanted.data,
-            priority=wanted.priority,
-            start=wanted.start_timestamp,
+class ScheduleJson(TypedDict):
+    id: ObjectId
+    interval: Annotated[float, SchemaPart(description="seconds")]
+    functionName: str
+    startTimestamp: IsoTime
+    nextTimestamp: IsoTime
+    creationTimestamp: IsoTime
+    updateTimestamp: IsoTime
+    data: Json | None
+    priority: int | None
+
+
+class ScheduleViews:
+    def __init__(self, schedules: Schedules) -> None:
+        self._schedules = schedules
+
+    @endpoint(
+        "GET",
+        "/tasks/v1/schedules/",
+        permission="VIEW_TASK_SCHEDULES",
+        summary="List schedules",
+        answer=Page(ScheduleJson),
+        query=SCHEDULE_FIELDS,
+    )
+    def find(self) -> Json:
+        return listing.answer(self._schedules.find, to_json)
+
+    @endpoint(
+        "POST",
+        "/tasks/v1/schedules/",
+        permission="CREATE_TASK_SCHEDULE",
+        summary="Queue a task every so many seconds",
+        answer=ScheduleJson,
+        body=NewSchedule,
+        example={"functionName": "hello-world-python", "interval": 3600, "data": {"name": "Ada"}},
+    )
+    def create(self) -> ScheduleJson:
+        asked = requests.read(NewSchedule, request.get_data())
+        schedule = self._schedules.create(
+            function_name=asked.function_name,
+            interval=timedelta(seconds=asked.interval),
+            data=asked.data,
+            priority=asked.priority,
+            start=asked.start_timestamp,
         )
-        return _to_json(schedule)
+        return to_json(schedule)
 
-    @schedules.delete("/<schedule_id>")
-    def remove(schedule_id: str) -> Json:
-        timetable.remove(schedule_id)
-        return {"affectedRecords": 1}
+    @endpoint(
+        "DELETE",
+        "/tasks/v1/schedules/<schedule_id>",
+        permission="DELETE_TASK_SCHEDULE",
+        summary="End a schedule",
+        answer=AffectedRecordsJson,
+        errors=BY_ID,
+    )
+    def remove(self, schedule_id: str) -> AffectedRecordsJson:
+        self._schedules.remove(schedule_id)
+        return listing.affected()
 
-    return schedules
 
-
-def _to_json(schedule: Schedule) -> Json:
+def to_json(schedule: Schedule) -> ScheduleJson:
     seconds = schedule.interval.total_seconds()
-    shown: Json = {
+    shown: ScheduleJson = {
         "id": schedule.id,
         "interval": int(seconds) if seconds.is_integer() else seconds,
         "functionName": schedule.function_name,
@@ -55,4 +111,4 @@ def _to_json(schedule: Schedule) -> Json:
         "creationTimestamp": to_iso(schedule.creation_timestamp),
         "updateTimestamp": to_iso(schedule.update_timestamp),
     }
-    return {key: value for key, value in shown.items() if value is not None}
+    return present(shown)

@@ -1,27 +1,29 @@
-"""What the server has and does at the moment, as JSON: environments, the queue, memory.
+"""/health and /status: what the server has and does, and what fails.
 
-It is told also where the database cannot be read, since then it is asked for most.
+The report is made also where the database cannot be read, since that is when people ask for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from datetime import datetime, timedelta
+from functools import partial
 from http import HTTPStatus
-from typing import Any
 
 from emulator import __version__
 from emulator.base.errors import StorageError
 from emulator.base.health import Trouble
+from emulator.base.strict_json import present
 from emulator.base.timing.clock import Clock, to_iso
-from emulator.lambdas.environment.images_in_use import ImageUse
+from emulator.lambdas.functions.images_in_use import ImageUse
 from emulator.lambdas.pool.waiters import WaitingCalls
 from emulator.lambdas.slot import PrewarmLevel, Slot
 from emulator.tasks.model.task import Status
 from emulator.tasks.retention.retention import Stored
+from emulator.web.common.endpoint import Endpoint, Gate
+from emulator.web.task_api import status_json as parts
+from emulator.web.task_api.status_json import HealthJson, StatusJson, StoredJson, TasksJson
 
-Json = dict[str, Any]
+endpoint = partial(Endpoint, tag="Server")
 
 
 class Report:
@@ -33,7 +35,7 @@ class Report:
         url: str,
         budget: int,
         environments: Callable[[], Sequence[Slot]],
-        stocked: Callable[[], Sequence[PrewarmLevel]],
+        prewarmed: Callable[[], Sequence[PrewarmLevel]],
         held: Callable[[], int],
         waiting: Callable[[], Sequence[WaitingCalls]],
         queued: Callable[[], Mapping[Status, int]],
@@ -47,7 +49,7 @@ class Report:
         self._url = url
         self._budget = budget
         self._environments = environments
-        self._stocked = stocked
+        self._prewarmed = prewarmed
         self._held = held
         self._waiting = waiting
         self._queued = queued
@@ -57,101 +59,71 @@ class Report:
         self._clock = clock
         self._began = clock.now()
 
-    def __call__(self) -> Json:
-        slots, stocked = self._environments(), self._stocked()
+    def __call__(self) -> StatusJson:
+        slots, prewarmed = self._environments(), self._prewarmed()
         now, moment = self._clock.now(), self._clock.monotonic()
-        return {
+        tasks, stored = self._in_the_database()
+        shown: StatusJson = {
             "version": __version__,
             "url": self._url,
             "startTimestamp": to_iso(self._began),
-            "environments": [_environment(slot, now, moment) for slot in slots],
-            "prepared": [asdict(level) for level in stocked],
-            "waiting": [_waiting(calls, now, moment) for calls in self._waiting()],
-            "images": [_image(use) for use in self._images()],
+            "environments": [parts.environment_json(slot, now, moment) for slot in slots],
+            "prepared": [parts.level_json(level) for level in prewarmed],
+            "waiting": [parts.waiting_json(calls, now, moment) for calls in self._waiting()],
+            "images": [parts.image_json(use) for use in self._images()],
             "memory": {"budget": self._budget, "held": self._held()},
-            **self._in_the_database(),
-            "troubles": [_trouble(trouble) for trouble in self._troubles()],
+            "tasks": tasks,
+            "stored": stored,
+            "troubles": parts.troubles_json(self._troubles()),
         }
+        return present(shown)
 
-    def _in_the_database(self) -> Json:
-        """Nothing where it cannot be read; `troubles`, asked for after that, has the reason."""
+    def _in_the_database(self) -> tuple[TasksJson | None, StoredJson | None]:
+        """None where it cannot be read; `troubles`, asked for after that, has the reason."""
         try:
             queued, stored = self._queued(), self._stored()
         except (StorageError, OSError):
-            return {}
-        return {
-            "tasks": {"new": queued[Status.NEW], "inProgress": queued[Status.IN_PROGRESS]},
-            "stored": _stored(stored),
+            return None, None
+        tasks: TasksJson = {
+            "new": queued[Status.NEW],
+            "inProgress": queued[Status.IN_PROGRESS],
         }
+        return tasks, parts.stored_json(stored)
 
-    def health(self) -> tuple[Json, HTTPStatus]:
+    def health(self) -> tuple[HealthJson, HTTPStatus]:
         """Whether calls are served; 503 when some are refused or have to wait for something."""
         troubles = self._troubles()
         failing = any(not trouble.degraded for trouble in troubles)
-        said = {
+        shown: HealthJson = {
             "status": "failing" if failing else "ok",
             "version": __version__,
             "environments": len(self._environments()),
-            "troubles": [_trouble(trouble) for trouble in troubles],
+            "troubles": parts.troubles_json(troubles),
         }
-        return said, HTTPStatus.SERVICE_UNAVAILABLE if failing else HTTPStatus.OK
+        return shown, HTTPStatus.SERVICE_UNAVAILABLE if failing else HTTPStatus.OK
 
 
-def _stored(stored: Stored) -> Json:
-    shown: Json = {
-        "size": stored.size.used,
-        "fileSize": stored.size.file,
-        "logSize": stored.size.log,
-        "removed": stored.removed,
-    }
-    if stored.limit:
-        shown["limit"] = stored.limit
-    if stored.days:
-        shown["keepDays"] = stored.days
-    if stored.oldest is not None:
-        shown["oldestTimestamp"] = to_iso(stored.oldest)
-    return shown
+class ServerViews:
+    def __init__(self, report: Report) -> None:
+        self._report = report
 
+    @endpoint(
+        "GET",
+        "/health",
+        permission=Gate.ANYONE,
+        summary="Whether the server is there, and what fails (503)",
+        answer=HealthJson,
+        answer_503=HealthJson,
+    )
+    def health(self) -> tuple[HealthJson, HTTPStatus]:
+        return self._report.health()
 
-def _trouble(trouble: Trouble) -> Json:
-    return {
-        "name": trouble.name,
-        "reason": trouble.reason,
-        "sinceTimestamp": to_iso(trouble.since),
-        "severity": "degraded" if trouble.degraded else "failing",
-    }
-
-
-def _image(use: ImageUse) -> Json:
-    shown = {"wanted": use.wanted, "state": use.state.value, "reason": use.reason}
-    if use.found is not None:
-        shown["image"] = use.found.reference
-        shown["standInFor"] = use.found.stands_in_for
-        shown["reason"] = use.found.reason
-    return {name: value for name, value in shown.items() if value}
-
-
-def _environment(slot: Slot, now: datetime, moment: float) -> Json:
-    shown: Json = {
-        "functionName": slot.function,
-        "state": slot.state.value,
-        "memory": slot.memory,
-    }
-    if slot.idle:
-        shown["idleSince"] = _when(slot.since, now, moment)
-    return shown
-
-
-def _waiting(calls: WaitingCalls, now: datetime, moment: float) -> Json:
-    return {
-        "functionName": calls.function,
-        "memory": calls.memory,
-        "calls": calls.calls,
-        "waitingSince": _when(calls.since, now, moment),
-        "reason": calls.why.value,
-    }
-
-
-def _when(since: float, now: datetime, moment: float) -> str:
-    """What a monotonic clock showed, that shows `moment` now."""
-    return to_iso(now - timedelta(seconds=moment - since))
+    @endpoint(
+        "GET",
+        "/status",
+        permission="VIEW_TASK_FUNCTIONS",  # it names them
+        summary="What the server has and does, and what fails: environments, the queue, MB",
+        answer=StatusJson,
+    )
+    def status(self) -> StatusJson:
+        return self._report()

@@ -11,13 +11,14 @@ import docker
 import pytest
 from docker.models.containers import Container
 
+from emulator.testing.waiting import eventually
 from tests.engines.calls import HELLO, SAMPLES, call_back, succeed
 from tests.engines.conftest import StartEngine
 from tests.engines.demo import assert_went_well
 from tests.engines.rows import record
 from tests.engines.systems.test_engines import PODMAN
 from tests.support import container_image
-from tests.support.live import REPOSITORY, eventually
+from tests.support.live import REPOSITORY
 from tests.support.machine import system
 from tests.support.own_engine import OwnEngine
 

@@ -22,7 +22,7 @@ from emulator.engines.engine import Observer, Program
 from emulator.engines.launcher import frames
 from emulator.engines.launcher.door import Door
 from emulator.engines.launcher.frames import Ended, Hello, Message, Output, Peak
-from emulator.engines.launcher.lines import Lines
+from emulator.engines.launcher.lines import LineSplitter
 
 _CPU_PERIOD = 100_000  # microseconds, of which a container has its share
 _LEAST_CPU = 1000  # microseconds; Linux takes no less
@@ -56,7 +56,7 @@ class DockerContainer:
         self._observer = observer
         self._loop = loop
         self._connection: LauncherConnection | None = None
-        self._lines = Lines()
+        self._lines = LineSplitter()
         self._peak = 0  # bytes
         self._muted = False
         self._program = 0  # the number of the latest

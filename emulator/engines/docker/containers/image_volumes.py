@@ -39,8 +39,8 @@ def fault(volumes: Sequence[str]) -> str | None:
 
 
 def temporary(volumes: Sequence[str], storage: int) -> list[Mount]:
-    """What is in the place of VOLUMEs below /tmp, which can be written on Lambda as all of it can.
-    It is in memory, and counts as the function's. `storage`: MB of each, at most."""
+    """Mounts in the place of VOLUMEs below /tmp, which can be written on Lambda as all of /tmp can.
+    They are in memory, which counts as the function's. `storage`: MB of each, at most."""
     return [
         Mount(path, None, type="tmpfs", tmpfs_size=storage * _MB, tmpfs_mode=0o1777)
         for path in dict.fromkeys(map(_clean, volumes))
@@ -64,8 +64,8 @@ def held(
 
 
 def check(container: object) -> None:
-    """That no VOLUME can be written, whatever the engine made of it. `container`: its answer to GET
-    /containers/{id}/json. Raises `StartFailed`."""
+    """Makes sure that no VOLUME can be written, whatever the engine made of it. `container`: the
+    engine's answer to GET /containers/{id}/json. Raises `StartFailed`."""
     for mount in items(container, "Mounts"):
         where = text(mount, "Destination")
         if text(mount, "Type") == "volume" and at(mount, "RW") is not False and where != TMP:

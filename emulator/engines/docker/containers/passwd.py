@@ -43,7 +43,7 @@ def _name_of_user(passwd: bytes) -> bytes | None:
     return None
 
 
-class Passwords:
+class PasswdFiles:
     """Asks the engine for each image once, and remembers what it found; for any thread."""
 
     def __init__(self, api: docker.APIClient) -> None:
@@ -52,7 +52,7 @@ class Passwords:
         self._asking = threading.Lock()  # many containers of one image may start at once
 
     def for_image(self, id: str, labels: Mapping[str, str] | None = None) -> bytes | None:
-        """What is to be /etc/passwd in this image's containers; None: the image's own.
+        """The content of /etc/passwd in this image's containers; None: the image's own stays.
 
         That, too, where the engine does not say what is in the image: a function without a name
         for its user is better than none. `labels`: of the container in which it is looked for, by

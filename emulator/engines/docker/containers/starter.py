@@ -22,7 +22,7 @@ from emulator.engines.docker.containers import image_volumes
 from emulator.engines.docker.containers.container import DockerContainer
 from emulator.engines.docker.containers.creation import Creation, create
 from emulator.engines.docker.containers.mounts import bind, tmp
-from emulator.engines.docker.containers.passwd import Passwords
+from emulator.engines.docker.containers.passwd import PasswdFiles
 from emulator.engines.docker.containers.removal import is_running, remove
 from emulator.engines.docker.facts import EngineFacts, ImageFacts, read_image
 from emulator.engines.docker.transports.transports import Transport
@@ -64,7 +64,7 @@ class Starter:
         self._doors = doors
         self._disks = disks
         self._network = network
-        self._passwords = Passwords(api)
+        self._passwords = PasswdFiles(api)
 
     def start(
         self, spec: ContainerSpec, transport: Transport, observer: Observer, reactor: Reactor

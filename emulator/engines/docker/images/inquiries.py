@@ -63,8 +63,8 @@ def ask_registry(client: docker.DockerClient, reference: str) -> Asked | None:
         return None  # not the registry's word, but the engine's own: there is no such path
     if reply.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
         return Asked(host, seconds)
-    said = message(reply) or reply.text or f"HTTP status {reply.status_code}"
-    return Asked(host, seconds, fault_of(said), said[:_LONGEST])
+    words = message(reply) or reply.text or f"HTTP status {reply.status_code}"
+    return Asked(host, seconds, fault_of(words), words[:_LONGEST])
 
 
 def own_word(client: docker.DockerClient, clock: Clock) -> OwnWord:

@@ -40,7 +40,7 @@ _EDITION = 1  # of what the image holds
 _PROGRAM = "/launcher"
 _NOWHERE = "tcp:127.0.0.1:9"  # nobody listens there, in a container without a network
 _RAN = (111, 101)
-"""What the launcher ends with when nobody is there: ECONNREFUSED, ENETUNREACH, Linux's numbers."""
+"""The launcher's exit codes when nobody listens: ECONNREFUSED, ENETUNREACH, Linux's numbers."""
 _LIMIT = 20  # seconds
 
 

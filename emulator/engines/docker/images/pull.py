@@ -1,6 +1,5 @@
-"""Pulling one image: told as it goes, never cut while it goes on, ended and tried again when not.
-
-How long a pull takes says nothing about it; how long nothing came does.
+"""Pulls one image: announces its progress, lets it go on as long as bytes come, and ends it and
+tries again when none have come for a while. The whole time that it takes has no limit.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from requests.exceptions import ReadTimeout
 
 from emulator.engines.docker import logins
 from emulator.engines.docker.images.inquiries import message
-from emulator.engines.docker.images.registry import Fault, Refusal, refusal_of, registry_of
+from emulator.engines.docker.images.registry import Fault, PullRefusal, refusal_of, registry_of
 from emulator.engines.images import Announce, Progress
 
 STALL = 60.0  # seconds without a byte after which a pull is ended
@@ -49,7 +48,7 @@ class Puller:
         self._stall = stall
         self._heartbeat = heartbeat
 
-    def pull(self, reference: str, platform: str | None = None) -> Refusal | None:
+    def pull(self, reference: str, platform: str | None = None) -> PullRefusal | None:
         """None: the engine has the image now. Raises what requests raises of an engine that is
         gone."""
         furthest, failures = 0, 0
@@ -64,7 +63,7 @@ class Puller:
                 return refusal
             self._announce(Progress(f"pulling {reference} again: {refusal.message}"))
 
-    def _attempt(self, reference: str, platform: str | None, layers: Layers) -> Refusal | None:
+    def _attempt(self, reference: str, platform: str | None, layers: Layers) -> PullRefusal | None:
         def wait(seconds: float) -> None:
             what = f"pulling {reference}: waiting for {registry_of(reference)}: {seconds:.0f} s"
             self._announce(Progress(what))
@@ -78,7 +77,7 @@ class Puller:
                     self._announce(progress)
         except Stalled:
             came = f", after {layers.fetched / 1e6:.1f} MB" if layers.fetched else ""
-            return Refusal(
+            return PullRefusal(
                 Fault.SLOW,
                 f"{registry_of(reference)} {Fault.SLOW.value}"
                 f" (nothing came for {self._stall:g} s{came})",
@@ -121,7 +120,7 @@ class Puller:
 
 
 class Layers:
-    """How far the layers of a pull are, in bytes. What is told of it never goes back."""
+    """How far the layers of a pull are, in bytes. Announced progress never goes back."""
 
     def __init__(self) -> None:
         self.retrying = ""
@@ -216,7 +215,7 @@ def awaited(
         yield line
 
 
-def _is_passing(refusal: Refusal, layers: Layers) -> bool:
+def _is_passing(refusal: PullRefusal, layers: Layers) -> bool:
     """Whether another attempt may bring what this one did not."""
     if refusal.fault is Fault.UNREACHABLE:
         return layers.fetched > 0  # it was there a moment ago

@@ -29,7 +29,7 @@ class Fault(Enum):
 
 
 @dataclass(frozen=True)
-class Refusal:
+class PullRefusal:
     """Why there is no image from a registry. `message` is a part of a sentence."""
 
     fault: Fault
@@ -64,18 +64,18 @@ def fault_of(text: str) -> Fault:
     return Fault.BROKEN
 
 
-def refusal_of(reference: str, text: str) -> Refusal:
+def refusal_of(reference: str, text: str) -> PullRefusal:
     """`text`: the engine's words."""
     fault = fault_of(text)
     registry = registry_of(reference)
     if fault is Fault.BROKEN:
-        return Refusal(fault, f"pulling it from {registry} broke off ({text})")
+        return PullRefusal(fault, f"pulling it from {registry} broke off ({text})")
     if fault is Fault.NO_ROOM:
-        return Refusal(fault, f"what {registry} gives {fault.value} ({text})")
+        return PullRefusal(fault, f"what {registry} gives {fault.value} ({text})")
     message = f"{registry} {fault.value} ({text})"
     if "authorization token has expired" in text:  # of a sign-in that public images do not need
         message += f"; forget the old sign-in: docker logout {registry}"
-    return Refusal(fault, message)
+    return PullRefusal(fault, message)
 
 
 def registry_of(reference: str) -> str:

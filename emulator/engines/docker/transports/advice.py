@@ -16,7 +16,8 @@ _MET = {
 
 
 def explain(errno: int, routes: Sequence[Route]) -> str:
-    """`errno`: what a container met by the last of these routes, Linux's number."""
+    """A sentence, then its remedies, one a line. `errno`: the error, in Linux's number, that a
+    container met by the last of these routes."""
     met = _MET.get(errno, f"error {errno}")
     where = " and ".join(map(_named, routes))
     return "\n".join(
@@ -31,7 +32,8 @@ def explain(errno: int, routes: Sequence[Route]) -> str:
 
 
 def turned_away(address: str) -> str:
-    """What is said beside it when a caller from there was turned away; empty: none was."""
+    """One more remedy, where a caller from this address was turned away. `address`: empty: none
+    was."""
     if not address:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""What one check has found out about this machine. Values only."""
+"""Finding: the result of one check of this machine. Values only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Status(str, Enum):
+class CheckStatus(str, Enum):
     OK = "ok"
     DEGRADED = "degraded"  # functions run, but something is missing or slow
     BROKEN = "broken"
@@ -15,9 +15,9 @@ class Status(str, Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    status: Status
+    status: CheckStatus
     measured: str
-    """What was seen, in figures where there are any. Lines after the first are details."""
+    """The result in figures where there are any. Lines after the first are details."""
     remedies: tuple[str, ...] = ()
     """Commands or steps that mend it, one a line; the likeliest first."""
 
@@ -27,19 +27,19 @@ class NotChecked(Exception):
 
 
 def ok(measured: str) -> Finding:
-    return Finding(Status.OK, measured)
+    return Finding(CheckStatus.OK, measured)
 
 
 def degraded(measured: str, *remedies: str) -> Finding:
-    return Finding(Status.DEGRADED, measured, remedies)
+    return Finding(CheckStatus.DEGRADED, measured, remedies)
 
 
 def broken(measured: str, *remedies: str) -> Finding:
-    return Finding(Status.BROKEN, measured, remedies)
+    return Finding(CheckStatus.BROKEN, measured, remedies)
 
 
 def unchecked(reason: str) -> Finding:
-    return Finding(Status.UNCHECKED, f"not checked: {reason}")
+    return Finding(CheckStatus.UNCHECKED, f"not checked: {reason}")
 
 
 def milliseconds(seconds: float) -> str:

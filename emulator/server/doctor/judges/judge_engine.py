@@ -1,11 +1,11 @@
-"""What was seen of the engine and of containers means, for functions. Pure."""
+"""Judges what was seen of the engine and of containers: whether functions run well. Pure."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from emulator.engines.docker.facts import EngineFacts, Kind
+from emulator.engines.docker.facts import EngineFacts, EngineKind
 from emulator.engines.ending import ProgramExit
 from emulator.server.doctor.judges.finding import Finding, broken, degraded, milliseconds, ok
 
@@ -47,33 +47,37 @@ def no_engine(message: str) -> Finding:
 
 def engine(found: Located) -> Finding:
     facts = found.facts
-    said = f"{facts.kind.value} {facts.version or '(no version told)'}"
-    said += f", API {facts.api or '?'}, at {found.address}"
-    said += f" ({found.source})" if found.source else ""
+    measured = f"{facts.kind.value} {facts.version or '(no version told)'}"
+    measured += f", API {facts.api or '?'}, at {found.address}"
+    measured += f" ({found.source})" if found.source else ""
     if facts.cgroup:
-        said += f", control groups {facts.cgroup} ({facts.cgroup_driver})"
+        measured += f", control groups {facts.cgroup} ({facts.cgroup_driver})"
     if found.in_container:
-        said += "; taskdock itself runs in a container"
-    if facts.kind in (Kind.DOCKER, Kind.PODMAN) and not found.is_here and not found.in_container:
+        measured += "; taskdock itself runs in a container"
+    if (
+        facts.kind in (EngineKind.DOCKER, EngineKind.PODMAN)
+        and not found.is_here
+        and not found.in_container
+    ):
         return degraded(
-            f"{said}; it is on another machine or in a virtual one ({facts.machine})",
+            f"{measured}; it is on another machine or in a virtual one ({facts.machine})",
             "run taskdock where the engine runs, unless all that follows is well",
         )
     numbers = tuple(int(part) for part in re.findall(r"\d+", facts.version)[:2])
-    if facts.kind is not Kind.PODMAN and () < numbers < _OLDEST:
-        return degraded(f"{said}; older than 20.10, which is the oldest that was tried")
-    return ok(said)
+    if facts.kind is not EngineKind.PODMAN and () < numbers < _OLDEST:
+        return degraded(f"{measured}; older than 20.10, which is the oldest that was tried")
+    return ok(measured)
 
 
 def container(seconds: float, greets: bool) -> Finding:
     if not greets:
         return broken("a container started, and its program was not heard")
-    said = f"one started in {milliseconds(seconds)}"
+    measured = f"one started in {milliseconds(seconds)}"
     if seconds > _SLOW_START:
         return degraded(
-            f"{said}, which is slow", "see what the engine waits for: its log, its disk"
+            f"{measured}, which is slow", "see what the engine waits for: its log, its disk"
         )
-    return ok(said)
+    return ok(measured)
 
 
 def no_container(fault: str, found: Located, folder: str) -> Finding:
@@ -99,14 +103,14 @@ _START_REMEDIES = (
 )
 
 
-def door(told: str, is_usual: bool) -> Finding:
-    """`told`: what leads from a container to this server; `is_usual`: nothing of it is on the
+def door(transport: str, is_usual: bool) -> Finding:
+    """`transport`: what leads from a container to this server; `is_usual`: nothing of it is on the
     network."""
-    said = f"a container came by {told}"
+    measured = f"a container came by {transport}"
     if is_usual:
-        return ok(said)
+        return ok(measured)
     return degraded(
-        f"{said}, since the engine's kernel is not this machine's: calls take a little longer",
+        f"{measured}, since the engine's kernel is not this machine's: calls take a little longer",
         "run taskdock where the engine runs, if that matters",
     )
 
@@ -115,16 +119,19 @@ def code(read: bool, fault: str, found: Located, folder: str) -> Finding:
     """`fault`: why there was no container with that folder; "": there was one."""
     if read:
         return ok("a container reads a folder of the data folder")
-    said = fault or "a container has the folder and cannot read what is in it"
+    measured = fault or "a container has the folder and cannot read what is in it"
     if found.in_container:
         return broken(
-            f"{said}; taskdock runs in a container, and the engine looks for {folder} outside it",
+            f"{measured}; taskdock runs in a container, and the engine looks for {folder} outside"
+            " it",
             f"give this container that folder under the same path: -v {folder}:{folder}",
         )
-    if found.facts.kind is Kind.DESKTOP:
-        return broken(said, f"share {folder}: Docker Desktop, Settings, Resources, File sharing")
+    if found.facts.kind is EngineKind.DESKTOP:
+        return broken(
+            measured, f"share {folder}: Docker Desktop, Settings, Resources, File sharing"
+        )
     return broken(
-        f"{said}; the engine does not see this machine's files as taskdock does",
+        f"{measured}; the engine does not see this machine's files as taskdock does",
         "choose a folder that the engine sees, with --data-dir",
     )
 
@@ -144,8 +151,8 @@ def memory(end: ProgramExit, limit: int, facts: EngineFacts) -> Finding:
             f"a program that takes {3 * limit} of {limit} MB ended by itself, with {end.code}"
         )
     reason, remedy = _unlimited(facts)
-    said = f"a program took {3 * limit} MB with a limit of {limit} MB, and nobody stopped it"
-    return broken(f"{said}: {reason}", remedy)
+    measured = f"a program took {3 * limit} MB with a limit of {limit} MB, and nobody stopped it"
+    return broken(f"{measured}: {reason}", remedy)
 
 
 def _unlimited(facts: EngineFacts) -> tuple[str, str]:

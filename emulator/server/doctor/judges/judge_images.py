@@ -40,30 +40,30 @@ def registry(asked: Asked | None, proxy: str, own_proxy: str) -> Finding:
             )
         remedies.append("or bring images from elsewhere with: docker save, docker load")
         return degraded(f"{asked.registry} {asked.fault.value}, {by}: {asked.words}", *remedies)
-    said = f"{asked.registry} answers in {milliseconds(asked.seconds)}, {by}"
+    measured = f"{asked.registry} answers in {milliseconds(asked.seconds)}, {by}"
     if asked.seconds > _SLOW_REGISTRY:
-        return degraded(f"{said}: pulling takes long")
-    return ok(said)
+        return degraded(f"{measured}: pulling takes long")
+    return ok(measured)
 
 
 def images(found: Sequence[tuple[str, str]], is_asked: bool) -> Finding:
     """Of each runtime that the samples use, its id and `ImageStatus`. `is_asked`: the registry was;
     otherwise nobody knows what can be pulled."""
-    said = "; ".join(f"{id}: {status}" for id, status in found)
+    measured = "; ".join(f"{id}: {status}" for id, status in found)
     if not is_asked and any(status == "pullable" for _, status in found):
-        return degraded(f"{said} (if the registry can be reached)", "try it: taskdock images")
+        return degraded(f"{measured} (if the registry can be reached)", "try it: taskdock images")
     if any(status == "not available" for _, status in found):
         return broken(
-            said,
+            measured,
             "taskdock images, where the registry can be reached",
             "or bring images from elsewhere with: docker save, docker load",
         )
     if any("stand-in" in status for _, status in found):
         return degraded(
-            f"{said}. Stand-ins are Debian's, not AWS's",
+            f"{measured}. Stand-ins are Debian's, not AWS's",
             "taskdock images, where the registry can be reached",
         )
-    return ok(said)
+    return ok(measured)
 
 
 def without_password(address: str) -> str:

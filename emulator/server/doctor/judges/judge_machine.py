@@ -1,4 +1,4 @@
-"""What figures of this machine mean to a server here. Pure."""
+"""Judges figures of this machine: whether a server here can work. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from emulator.base.machine.descriptors import EACH, LEAST, OWN
+from emulator.base.machine.descriptors import MINIMUM, OF_SERVER, PER_ENVIRONMENT
 from emulator.server.doctor.judges.finding import Finding, broken, degraded, ok, unchecked
 
 UNLIMITED = -1
@@ -32,8 +32,8 @@ class Descriptors:
 
 
 @dataclass(frozen=True)
-class Room:
-    """On one disk."""
+class DiskSpace:
+    """The space that is left on one disk."""
 
     folder: Path
     free: int  # bytes, for this user
@@ -58,7 +58,7 @@ class Inotify:
 
 
 @dataclass(frozen=True)
-class DataFolder:
+class FolderState:
     path: Path
     fault: str = ""
     """Why a server could not use it."""
@@ -71,16 +71,16 @@ class DataFolder:
 
 
 def python(version: tuple[int, int, int], sqlite: str) -> Finding:
-    said = f"{'.'.join(map(str, version))}, SQLite {sqlite}"
+    measured = f"{'.'.join(map(str, version))}, SQLite {sqlite}"
     if version[:2] < LEAST_PYTHON:
         return broken(
-            f"{said}; taskdock needs Python {'.'.join(map(str, LEAST_PYTHON))} or newer",
+            f"{measured}; taskdock needs Python {'.'.join(map(str, LEAST_PYTHON))} or newer",
             "install a newer Python, and make the virtual environment anew",
         )
-    return ok(said)
+    return ok(measured)
 
 
-def data_folder(seen: DataFolder) -> Finding:
+def data_folder(seen: FolderState) -> Finding:
     if seen.foreign:
         return broken(seen.foreign, "choose another folder with --data-dir")
     if "unable to open database file" in seen.fault:
@@ -108,11 +108,11 @@ def data_folder(seen: DataFolder) -> Finding:
     return ok(f"{seen.path}{holder if seen.is_locked else state}")
 
 
-def cache(folder: Path, told: str) -> Finding:
-    """`told`: why it is not the usual folder."""
-    if told:
+def cache(folder: Path, problem: str) -> Finding:
+    """`problem`: why it is not the usual folder; "" means that it is."""
+    if problem:
         return degraded(
-            told,
+            problem,
             "give this user's caches a folder: export XDG_CACHE_HOME=FOLDER, or mend HOME",
         )
     return ok(f"{folder} can be written")
@@ -134,33 +134,33 @@ def port(fault: str, url: str, taskdock: str | None) -> Finding:
 
 
 def descriptors(seen: Descriptors) -> Finding:
-    said = f"{_number(seen.raised)} at most"
+    measured = f"{_number(seen.raised)} at most"
     if seen.given != seen.raised:
-        said += f" ({_number(seen.given)} until a server raises that)"
+        measured += f" ({_number(seen.given)} until a server raises that)"
     if seen.raised == UNLIMITED:
-        return ok(said)
+        return ok(measured)
     remedies = (
         "ulimit -n 4096, as root if that is refused, and start taskdock from the same shell",
         "or raise it for good: /etc/security/limits.conf; LimitNOFILE= in a systemd unit",
     )
-    if seen.raised < LEAST:
-        return broken(f"{said}, and a server needs {LEAST}", *remedies)
-    room = (seen.raised - OWN) // EACH
+    if seen.raised < MINIMUM:
+        return broken(f"{measured}, and a server needs {MINIMUM}", *remedies)
+    room = (seen.raised - OF_SERVER) // PER_ENVIRONMENT
     if room < _ENVIRONMENTS:
         return degraded(
-            f"{said}: room for about {room} of {_ENVIRONMENTS} environments that may run side by"
-            " side",
+            f"{measured}: room for about {room} of {_ENVIRONMENTS} environments that may run side"
+            " by side",
             *remedies,
         )
-    return ok(said)
+    return ok(measured)
 
 
-def disk(data: Room, images: Room | None) -> Finding:
+def disk(data: DiskSpace, images: DiskSpace | None) -> Finding:
     """`images`: where the engine keeps its own; None: not on this machine."""
     rooms = [("data", data, _LEAST_DATA, _LITTLE_DATA)]
     if images is not None:
         rooms.append(("images", images, _LEAST_IMAGES, _LITTLE_IMAGES))
-    said = "; ".join(
+    measured = "; ".join(
         f"{size(room.free)} free for {what} ({_short(room.folder)})" for what, room, *_ in rooms
     )
     remedies = tuple(
@@ -174,44 +174,44 @@ def disk(data: Room, images: Room | None) -> Finding:
         room for _, room, *_ in rooms if room.files is not None and room.files < _LEAST_FILES
     ]
     if exhausted:
-        said += f"; only {exhausted[0].files} more files fit on {_short(exhausted[0].folder)}"
+        measured += f"; only {exhausted[0].files} more files fit on {_short(exhausted[0].folder)}"
         remedies += ("remove small files there: df -i",)
     if any(room.free < least for _, room, least, _ in rooms) or any(
         room.files == 0 for room in exhausted
     ):
-        return broken(said, *remedies)
-    return degraded(said, *remedies) if remedies else ok(said)
+        return broken(measured, *remedies)
+    return degraded(measured, *remedies) if remedies else ok(measured)
 
 
 def loops(seen: Loops | str) -> Finding:
     """A text: why they do not matter here."""
     if isinstance(seen, str):
         return unchecked(seen)
-    said = f"{seen.used} of {seen.there} in use"
+    measured = f"{seen.used} of {seen.there} in use"
     if seen.fault:
         return degraded(
-            f"{said}, and none is free ({seen.fault}): /tmp has no limit",
+            f"{measured}, and none is free ({seen.fault}): /tmp has no limit",
             "sudo modprobe loop",
             "see who has them: losetup --list",
         )
-    return ok(f"{said}, another is to be had")
+    return ok(f"{measured}, another is to be had")
 
 
 def inotify(seen: Inotify | None) -> Finding:
     if seen is None:
         return unchecked("this system has none")
-    said = f"{seen.instances} instances and {seen.watches} watches for each user"
+    measured = f"{seen.instances} instances and {seen.watches} watches for each user"
     raise_them = (
         "sudo sysctl fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=524288",
     )
     if seen.fault:
-        return degraded(f"{said}, all in use ({seen.fault})", *raise_them)
+        return degraded(f"{measured}, all in use ({seen.fault})", *raise_them)
     if seen.instances < _INSTANCES or seen.watches < _WATCHES:
         return degraded(
-            f"{said}: engines take one for each container, and lose sight of those beyond",
+            f"{measured}: engines take one for each container, and lose sight of those beyond",
             *raise_them,
         )
-    return ok(said)
+    return ok(measured)
 
 
 def clock(now: datetime, ahead: float | None) -> Finding:
@@ -232,8 +232,8 @@ def clock(now: datetime, ahead: float | None) -> Finding:
         " restart it)",
         "let both keep the time by themselves: sudo timedatectl set-ntp true",
     )
-    said = f"{shown} UTC; {differ}: functions misjudge how much time they have left"
-    return broken(said, *remedies) if abs(ahead) >= _WRONG else degraded(said, *remedies)
+    measured = f"{shown} UTC; {differ}: functions misjudge how much time they have left"
+    return broken(measured, *remedies) if abs(ahead) >= _WRONG else degraded(measured, *remedies)
 
 
 def size(amount: int) -> str:

@@ -1,27 +1,39 @@
-"""What an examination has found, as lines for people or as JSON for programs. Pure."""
+"""Shows what an examination has found: as lines for people or as JSON for programs. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from emulator.server.doctor.judges.finding import Finding, Status
+from emulator.server.doctor.judges.finding import CheckStatus, Finding
 
 _WIDTH = 12  # of the longest name
 
 
 class Signs(NamedTuple):
-    status: Mapping[Status, str]
+    status: Mapping[CheckStatus, str]
     remedy: str
 
 
 UNICODE = Signs(
-    {Status.OK: "✓", Status.DEGRADED: "!", Status.BROKEN: "✗", Status.UNCHECKED: "-"}, "→"
+    {
+        CheckStatus.OK: "✓",
+        CheckStatus.DEGRADED: "!",
+        CheckStatus.BROKEN: "✗",
+        CheckStatus.UNCHECKED: "-",
+    },
+    "→",
 )
 ASCII = Signs(
-    {Status.OK: "+", Status.DEGRADED: "!", Status.BROKEN: "x", Status.UNCHECKED: "-"}, "->"
+    {
+        CheckStatus.OK: "+",
+        CheckStatus.DEGRADED: "!",
+        CheckStatus.BROKEN: "x",
+        CheckStatus.UNCHECKED: "-",
+    },
+    "->",
 )
-COLOURS = {Status.OK: "green", Status.DEGRADED: "yellow", Status.BROKEN: "red"}
+COLOURS = {CheckStatus.OK: "green", CheckStatus.DEGRADED: "yellow", CheckStatus.BROKEN: "red"}
 
 
 def signs(encoding: str, environment: Mapping[str, str]) -> Signs:
@@ -53,12 +65,12 @@ def lines(name: str, finding: Finding, signs: Signs) -> list[str]:
 def summary(found: Mapping[str, Finding]) -> str:
     named = {
         status: [name for name, finding in found.items() if finding.status is status]
-        for status in Status
+        for status in CheckStatus
     }
-    if named[Status.BROKEN]:
-        return f"broken: {', '.join(named[Status.BROKEN])}"
-    if named[Status.DEGRADED]:
-        return f"functions run; degraded: {', '.join(named[Status.DEGRADED])}"
+    if named[CheckStatus.BROKEN]:
+        return f"broken: {', '.join(named[CheckStatus.BROKEN])}"
+    if named[CheckStatus.DEGRADED]:
+        return f"functions run; degraded: {', '.join(named[CheckStatus.DEGRADED])}"
     return "all is well"
 
 
@@ -73,4 +85,4 @@ def document(name: str, finding: Finding) -> dict[str, Any]:
 
 def is_well(found: Mapping[str, Finding]) -> bool:
     """Nothing is broken."""
-    return all(finding.status is not Status.BROKEN for finding in found.values())
+    return all(finding.status is not CheckStatus.BROKEN for finding in found.values())

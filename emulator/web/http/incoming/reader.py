@@ -201,20 +201,11 @@ class Reader:
         except httptools.HttpParserUpgrade as stop:
             if self._parser.get_method() == b"CONNECT":
                 raise httptools.HttpParserError("this is no proxy") from None
-            return self._without_upgrade() + bytes(data[stop.args[0] :])
+            again = _without_upgrade(self._parser, self.url, self.headers)
+            self._begin()
+            self._parser = self._new_parser()  # the old one heeds nothing behind a close
+            return again + bytes(data[stop.args[0] :])
         return b""
-
-    def _without_upgrade(self) -> bytes:
-        """Returns the head of the request under way without its offer to upgrade. Java's HTTP
-        client makes one (h2c) in every request, and the parser stops before the body of such."""
-        lines = [b": ".join(header) for header in self.headers if header[0] not in _HOP]
-        if not self._parser.should_keep_alive():
-            lines.append(b"connection: close")
-        version = self._parser.get_http_version().encode()
-        start = b"%s %s HTTP/%s" % (self._parser.get_method(), self.url, version)
-        self._begin()
-        self._parser = self._new_parser()  # the old one heeds nothing behind an upgrade and a close
-        return b"\r\n".join([start, *lines, b"", b""])
 
     def _check_size(self, size: int) -> None:
         """Refuses a body that is not even read."""
@@ -238,3 +229,13 @@ class Reader:
         parser = httptools.HttpRequestParser(self)
         parser.set_dangerous_leniencies(lenient_data_after_close=True)
         return parser
+
+
+def _without_upgrade(parser: httptools.HttpRequestParser, url: bytes, headers: Headers) -> bytes:
+    """Returns the head of the request under way without its offer to upgrade. Java's HTTP client
+    makes one (h2c) in every request, and the parser stops before the body of such."""
+    lines = [b": ".join(header) for header in headers if header[0] not in _HOP]
+    if not parser.should_keep_alive():
+        lines.append(b"connection: close")
+    start = b"%s %s HTTP/%s" % (parser.get_method(), url, parser.get_http_version().encode())
+    return b"\r\n".join([start, *lines, b"", b""])

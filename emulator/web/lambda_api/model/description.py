@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-Json = dict[str, Any]
+from emulator.base.strict_json import Json
 
 _FILE = Path(__file__).with_suffix(".json")
 _VARIABLE = re.compile(r"\{\w+\}")
@@ -31,7 +30,7 @@ _OWN: Mapping[str, Json] = {
 
 @dataclass(frozen=True, eq=False)  # there is one of each
 class Shape:
-    """What a value has to be. The model's words; other shapes are named."""
+    """The constraints on a value, in the model's words. Members name their shapes."""
 
     type: str
     required: tuple[str, ...] = ()
@@ -42,7 +41,7 @@ class Shape:
     sensitive: bool = False  # AWS does not repeat such a value
     members: Mapping[str, str] = field(default_factory=dict)  # of a structure
     query: Mapping[str, str] = field(default_factory=dict)
-    """Which of them are in the query string, and how they are called there."""
+    """The members in the query string, with their names there."""
     member: str = ""  # of a list
     key: str = ""  # of a map
     value: str = ""
@@ -54,7 +53,7 @@ class Operation:
     method: str
     path: str  # with {Variables}
     request: str | None = None
-    """The shape of what it is asked, for those that are served."""
+    """The name of the request's shape; None for an operation that is not served."""
 
 
 @cache

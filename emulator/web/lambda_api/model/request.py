@@ -1,42 +1,57 @@
-"""What a request of AWS's Lambda API asks: its path, query string and body, as one checked object.
+"""A request of AWS's Lambda API as one checked object: its path, query string and body.
 
-Where an operation is, and how its members are called, its description says (`lambda_model`).
+`description` has the path of each operation, and the names of its members.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
-from flask import Blueprint, request
+from flask import request
 
 from emulator.base import strict_json
 from emulator.base.errors import BodyNotJson
+from emulator.base.strict_json import Json
+from emulator.web.common.endpoint import Endpoint, Gate
 from emulator.web.lambda_api import problems
 from emulator.web.lambda_api.model import description as model
 from emulator.web.lambda_api.model import validation
 from emulator.web.lambda_api.model.description import Shape
 
-Json = dict[str, Any]
-View = Callable[[Json], Any]
+Operation = Callable[[Any, Json], Any]
+View = Callable[..., Any]
 
 _MAX_BODY = 70_167_211  # bytes, AWS's: a zip of 50 MB in base64, and something more
 _VARIABLE = re.compile(r"\{(\w+)\}")
 
 
-def serve(api: Blueprint, operation: str) -> Callable[[View], View]:
-    """Has a view answer an operation: it is given all that is asked, by the members' names."""
+def operation(name: str) -> Callable[[Operation], View]:
+    """Declares a method as what answers an operation of AWS's.
 
-    def register(view: View) -> View:
-        def answer(**named: str) -> Any:
-            return view(asked(operation, **named))
+    The method is given the request as one object, by the members' names.
+    """
 
-        method = model.operations()[operation].method
-        api.add_url_rule(route(operation), operation, answer, methods=[method])
-        return view
+    def register(method: Operation) -> View:
+        @wraps(method)
+        def answer(self: Any, **named: str) -> Any:
+            return method(self, asked(name, **named))
+
+        return declaration(name)(answer)
 
     return register
+
+
+def declaration(operation: str) -> Endpoint:
+    """An operation's endpoint. AWS's credentials mean nothing here, so the machine counts."""
+    return for_machine(model.operations()[operation].method, route(operation))
+
+
+def for_machine(method: str | tuple[str, ...], path: str) -> Endpoint:
+    """An endpoint of AWS's API, which has a description of its own."""
+    return Endpoint(method, path, permission=Gate.MACHINE)
 
 
 def route(operation: str) -> str:
@@ -46,7 +61,7 @@ def route(operation: str) -> str:
 
 
 def asked(operation: str, **named: str) -> Json:
-    """`named`: members that the path holds. What is null is not there.
+    """The current request as an object. `named`: the members in its path. Null counts as left out.
 
     Raises `BodyNotJson`, `RequestTooLarge`, or the `Refusal` that AWS would answer with.
     """
@@ -86,6 +101,6 @@ def _query(shape: Shape) -> Json:
 
 
 def _value(text: str, kind: str) -> Any:
-    """What is no number stays text, and is refused for that."""
+    """A number, if the text is one; else the text, which is refused then."""
     number = kind == "integer" and re.fullmatch(r"-?\d{1,18}", text)
     return int(text) if number else text

@@ -1,6 +1,6 @@
-"""Whether a request is as AWS describes it, and AWS's words for what is wrong with it. Pure.
+"""Checks a request by AWS's description, and refuses it in AWS's words. Pure.
 
-All that is wrong is told at once, as AWS does it: "2 validation errors detected: Value ...".
+A refusal names all faults at once, as AWS does it: "2 validation errors detected: Value ...".
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from emulator.base.strict_json import Json
 from emulator.web.lambda_api.model import description as model
 from emulator.web.lambda_api.model.description import Shape
 from emulator.web.lambda_api.problems import Refusal
 
-Json = dict[str, Any]
-
 NOT_NULL = "Member must not be null"
 Constraint = tuple[str, Callable[[Any], Any]]
-"""What it says, and whether a value fulfils it."""
+"""The constraint in words, and a predicate of the value."""
 _SHOWN = 2000  # characters of a value that are repeated
 TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
@@ -40,7 +39,7 @@ _NAMES = {
     "double": "a Double",
 }
 _CLASSES = ((r"\p{L}\p{Z}\p{N}_", r"\w\s"),)
-"""What Java's patterns have and Python's have not, and what it is there."""
+"""Character classes of Java's patterns that Python has not, with Python's for the same."""
 
 
 def check(operation: str, given: Mapping[str, Any], *members: str) -> None:
@@ -52,10 +51,10 @@ def check(operation: str, given: Mapping[str, Any], *members: str) -> None:
     if name is None:
         return
     shape = model.shape(name)
-    wanted = members or tuple(shape.members)
+    checked = members or tuple(shape.members)
     problems = [
         problem
-        for each in wanted
+        for each in checked
         for problem in _member(shape, each, given.get(each), _lower(each))
     ]
     if problems:
@@ -104,15 +103,15 @@ def _items(shape: Shape, items: list[Any], path: str, shown: Any) -> Iterator[st
     if shape.type == "structure":
         for place, item in enumerate(items, 1):
             yield from _check(shape, item, f"{path}.{place}.member")
-    elif not all(_fits(shape, item) for item in items):
+    elif not all(_is_valid(shape, item) for item in items):
         yield problem(shown, path, _each("Member", [*constraints(shape), NOT_NULL]))
 
 
 def _entries(shape: Shape, entries: Json, path: str, shown: Any) -> Iterator[str]:
     key, value = model.shape(shape.key), model.shape(shape.value)
-    if not all(_fits(key, each) for each in entries):
+    if not all(_is_valid(key, each) for each in entries):
         yield problem(shown, path, _each("Map keys", constraints(key)))
-    if not all(_fits(value, each) for each in entries.values()):
+    if not all(_is_valid(value, each) for each in entries.values()):
         yield problem(shown, path, _each("Map value", [*constraints(value), NOT_NULL]))
 
 
@@ -120,7 +119,7 @@ def _each(who: str, words: list[str]) -> str:
     return f"{who} must satisfy constraint: [{', '.join(words)}]"
 
 
-def _fits(shape: Shape, value: Any) -> bool:
+def _is_valid(shape: Shape, value: Any) -> bool:
     if value is None:
         return False
     value = _read(shape, value)
@@ -140,13 +139,13 @@ def _rules(shape: Shape) -> Iterator[Constraint]:
     what = "value" if number else "length"
     size = (lambda value: value) if number else len
     if shape.max is not None:
-        most = shape.max
-        words = f"Member must have {what} less than or equal to {most}"
-        yield words, lambda value: size(value) <= most
+        maximum = shape.max
+        words = f"Member must have {what} less than or equal to {maximum}"
+        yield words, lambda value: size(value) <= maximum
     if shape.min:
-        least = shape.min
-        words = f"Member must have {what} greater than or equal to {least}"
-        yield words, lambda value: size(value) >= least
+        minimum = shape.min
+        words = f"Member must have {what} greater than or equal to {minimum}"
+        yield words, lambda value: size(value) >= minimum
     if shape.pattern is not None:
         words = f"Member must satisfy regular expression pattern: {shape.pattern}"
         yield words, re.compile(translated(shape.pattern)).fullmatch
@@ -164,8 +163,8 @@ def _read(shape: Shape, value: Any) -> Any:
     whole = shape.type in ("integer", "long")
     if whole and isinstance(value, float) and value.is_integer():
         value = int(value)
-    fits = isinstance(value, TYPES[shape.type])
-    if fits and not (isinstance(value, bool) and shape.type != "boolean"):
+    has_type = isinstance(value, TYPES[shape.type])
+    if has_type and not (isinstance(value, bool) and shape.type != "boolean"):
         return value
     raise Refusal("SerializationException", _unreadable(shape, value))
 

@@ -1,38 +1,33 @@
-"""One container that is started ahead of need: until somebody takes it, and on the way to that."""
+"""One container that is started before its function is known, until an environment takes it."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import NamedTuple
 
 from emulator.base import ids
 from emulator.engines.ending import ProgramExit
 from emulator.engines.engine import Container
 from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.lifecycle import State
+from emulator.lambdas.pool.prewarm.plan import RuntimeShape
 from emulator.lambdas.slot import Slot
 
 
-class RuntimeShape(NamedTuple):
-    """What is fixed for a container before its function is known."""
-
-    runtime: str
-    memory: int  # MB
-
-
 class PrewarmedContainer:
-    """A container without a function. The engine tells it what it then tells its environment."""
+    """It is the `Observer` of its container, and hands on what happens to the environment that has
+    taken it. On the reactor's thread, but for `remove`."""
 
-    def __init__(self, kind: RuntimeShape, lost: Callable[[PrewarmedContainer], None]) -> None:
+    def __init__(self, shape: RuntimeShape, lost: Callable[[PrewarmedContainer], None]) -> None:
+        """`lost` is called when the container ends by itself before anybody has taken it."""
         self.id = ids.word(32)
-        self.kind = kind
+        self.shape = shape
         self.image = ""
         self.container: Container | None = None
         self.environment: Environment | None = None
         self.made: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        """Whether there is a container; none: the engine failed."""
+        """Whether there is a container; False: the engine has failed."""
         self.ended = False
         """By itself, and before anybody took it."""
         self.state: State | None = None
@@ -42,14 +37,12 @@ class PrewarmedContainer:
 
     @property
     def slot(self) -> Slot:
-        """Once it is ready, the first to give way."""
-        state = self.state or State.GONE
-        memory = self.kind.memory
+        """Once it is ready, it is the first to give way."""
         return Slot(
             id=self.id,
             fingerprint="",
-            state=state,
-            memory=memory,
+            state=self.state or State.GONE,
+            memory=self.shape.memory,
             since=self._since,
             time_limit=0.0,
         )
@@ -58,15 +51,16 @@ class PrewarmedContainer:
         self.state, self._since = State.RETIRING, now
 
     def serve(self, environment: Environment) -> None:
-        """From now on it is the environment's, and so is its container, once it is made."""
+        """Gives it to this environment: the container too, once that is made."""
         self.environment = environment
         if self.made.done():
             environment.made(self.container)
         else:
             environment.being_made = True
 
-    def tell_made(self, made: bool) -> None:
-        """Without it, its environment has another one made, unless it needs none any more."""
+    def end_creation(self, made: bool) -> None:
+        """Its creation is over. Where that has failed, its environment has another container made,
+        unless the environment needs none any more."""
         self.made.set_result(made)
         environment = self.environment
         if environment is None:
@@ -83,6 +77,8 @@ class PrewarmedContainer:
         """On any thread. Raises `EngineError`."""
         if self.container is not None:
             self.container.remove()
+
+    # What its container does (`engine.Observer`)
 
     def output(self, line: bytes) -> None:
         if self.environment is not None:

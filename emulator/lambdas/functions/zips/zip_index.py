@@ -13,24 +13,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from emulator.base.errors import BadFunctionCode
+from emulator.lambdas.functions.zips.zip_limits import ZipLimits
 
-MAX_ENTRIES = 100_000
-"""AWS has no limit. The largest trees that were seen, a Python environment with all that a project
-is developed with and a `node_modules` of the same kind, have 50,000 files and folders."""
-MAX_NOTES = 16 * 1024 * 1024
-"""Bytes of extra fields and comments. Info-ZIP writes 24 for each entry, Windows 36."""
 _HEADER = struct.Struct("<4s24x3H12x")
 """Its signature, and how long name, extra field and comment are: APPNOTE.TXT 4.3.12."""
 _SIGNATURE = b"PK\1\2"
 
 
 @contextmanager
-def opened(zipped: bytes, most: int, name_bytes: int) -> Iterator[zipfile.ZipFile]:
-    """The zip, whose index has `most` entries with `name_bytes` bytes of names at most.
+def opened(zipped: bytes, limits: ZipLimits) -> Iterator[zipfile.ZipFile]:
+    """The zip, whose index is within the limits.
 
     Raises `BadFunctionCode`, and whatever `zipfile` raises for a damaged one.
     """
-    source = _Source(zipped, most, name_bytes)
+    source = _Source(zipped, limits)
     with zipfile.ZipFile(source) as archive:
         source.is_opening = False
         if sum(entry.compress_size for entry in archive.infolist()) > len(zipped):
@@ -45,11 +41,10 @@ class _Source(io.BytesIO):
     """A zip as `zipfile` reads it. Whatever that takes for the index goes through `read` whole, so
     there are no two opinions of where it is."""
 
-    def __init__(self, zipped: bytes, most: int, name_bytes: int) -> None:
+    def __init__(self, zipped: bytes, limits: ZipLimits) -> None:
         super().__init__(zipped)
         self.is_opening = True
-        self._most = most
-        self._name_bytes = name_bytes
+        self._limits = limits
 
     def read(self, size: int | None = -1, /) -> bytes:
         data = super().read(size)
@@ -58,21 +53,22 @@ class _Source(io.BytesIO):
         return data
 
     def _count(self, index: bytes) -> None:
+        limits = self._limits
         at = count = names = notes = 0
         while at + _HEADER.size <= len(index):
             signature, name, extra, comment = _HEADER.unpack_from(index, at)
             if signature != _SIGNATURE:
                 return  # `zipfile` ends here, too
             count, names, notes = count + 1, names + name, notes + extra + comment
-            if count > self._most:
-                raise BadFunctionCode(f"the zip has more than {self._most} files and folders")
-            if names > self._name_bytes:
+            if count > limits.entries:
+                raise BadFunctionCode(f"the zip has more than {limits.entries} files and folders")
+            if names > limits.paths:
                 raise BadFunctionCode(
-                    f"the names in the zip have more than {self._name_bytes} bytes together"
+                    f"the names in the zip have more than {limits.paths} bytes together"
                 )
-            if notes > MAX_NOTES:
+            if notes > limits.notes:
                 raise BadFunctionCode(
-                    f"the zip has more than {MAX_NOTES // 1024 // 1024} MB of extra fields and"
+                    f"the zip has more than {limits.notes // 1024 // 1024} MB of extra fields and"
                     " comments; pack it without them (zip -X)"
                 )
             at += _HEADER.size + name + extra + comment

@@ -1,0 +1,182 @@
+"""The layout of a zip: all that it would make is decided before the first byte is written. Pure.
+
+Nothing of a zip is trusted. What it makes is bounded in bytes, in files and folders, and in depth,
+whether the zip names a folder or only something in it.
+"""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from emulator.base.errors import BadFunctionCode, EmptyFunctionCode
+from emulator.lambdas.functions.zips.zip_limits import ZipLimits
+
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""`zipfile` unpacks these piece by piece; a kilobyte of another can take gigabytes of memory."""
+_ENCRYPTED = 0x01  # of the flags: APPNOTE.TXT 4.4.4
+
+# "Version made by" and "external file attributes": APPNOTE.TXT 4.4.2 and 4.4.15
+_UNIX = (3, 19)  # Unix, macOS: the upper half is a Unix mode
+_DOS_READ_ONLY = 0x01
+_DOS_FOLDER = 0x10
+_UTF_8 = 0x800  # of the flags: the name is in UTF-8
+
+FOLDER = 0o755
+"""The mode of a folder that only a longer path names."""
+_KEPT = 0o755
+"""What is kept of a mode. These are files of this machine, too: nobody else on it may write to
+them, nor become their owner by a set-user-ID bit."""
+
+
+class Kind(Enum):
+    FILE = "file"
+    FOLDER = "folder"
+    LINK = "link"
+
+
+@dataclass
+class Layout:
+    """What a zip makes: paths without a slash at either end, of names other than "." and ".."."""
+
+    folders: dict[str, int] = field(default_factory=dict)
+    """Path → mode; those that only a longer path names are among them."""
+    files: dict[str, zipfile.ZipInfo] = field(default_factory=dict)
+    links: dict[str, zipfile.ZipInfo] = field(default_factory=dict)
+    path_bytes: int = 0
+
+    def __len__(self) -> int:
+        return len(self.folders) + len(self.files) + len(self.links)
+
+
+def lay_out(entries: Iterable[zipfile.ZipInfo], limits: ZipLimits) -> Layout:
+    """Of two entries with one path the later one counts. Raises `BadFunctionCode`."""
+    layout, size = Layout(), 0
+    for entry in entries:
+        size += entry.file_size
+        if size > limits.unzipped:
+            raise BadFunctionCode(f"the code is over {limits.unzipped // 1024 // 1024} MB unzipped")
+        _add(layout, entry, limits)
+        _check_counts(layout, limits)
+    if not layout.files and not layout.links:
+        raise EmptyFunctionCode
+    for path in layout.folders:
+        if path in layout.files or path in layout.links:
+            what = Kind.FILE if path in layout.files else Kind.LINK
+            raise BadFunctionCode(f"the zip has {path!r} both as a {what.value} and as a folder")
+    return layout
+
+
+def _check_counts(layout: Layout, limits: ZipLimits) -> None:
+    if len(layout) > limits.entries:
+        raise BadFunctionCode(f"the zip has more than {limits.entries} files and folders")
+    if len(layout.folders) > limits.folders:
+        raise BadFunctionCode(
+            f"the zip has more than {limits.folders} folders,"
+            " with those that only longer paths name"
+        )
+    if layout.path_bytes > limits.paths:
+        raise BadFunctionCode(
+            f"the paths of the zip's files and folders have more than {limits.paths} bytes together"
+        )
+
+
+def kind_of(entry: zipfile.ZipInfo) -> Kind:
+    """Raises `BadFunctionCode` for a device, a pipe or a socket."""
+    if _name(entry).endswith("/"):
+        return Kind.FOLDER
+    if entry.create_system not in _UNIX:
+        empty_folder = entry.external_attr & _DOS_FOLDER and not entry.file_size
+        return Kind.FOLDER if empty_folder else Kind.FILE
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind == stat.S_IFLNK:
+        return Kind.LINK
+    if kind == stat.S_IFDIR:
+        return Kind.FOLDER
+    if kind not in (0, stat.S_IFREG):
+        raise BadFunctionCode(
+            f"the zip has an entry that is no file, folder or link: {entry.filename!r};"
+            " put the file itself in its place"
+        )
+    return Kind.FILE
+
+
+def mode_of(entry: zipfile.ZipInfo, kind: Kind) -> int:
+    """The permissions of a zip that was made on Unix, and what a zip of Windows stands for.
+
+    The latter has no permissions, and whatever else its attributes hold means nothing: AWS's own
+    build-lambda-zip says "Unix" in each entry to have a program executable.
+    """
+    if entry.create_system in _UNIX:
+        return (entry.external_attr >> 16) & _KEPT
+    mode = 0o755 if kind is Kind.FOLDER else 0o644
+    return mode & ~0o222 if entry.external_attr & _DOS_READ_ONLY else mode
+
+
+def _add(layout: Layout, entry: zipfile.ZipInfo, limits: ZipLimits) -> None:
+    if entry.compress_type not in _PACKINGS:
+        raise BadFunctionCode(
+            f"the zip has an entry that is not packed by deflate: {entry.filename!r}"
+        )
+    if entry.flag_bits & _ENCRYPTED:
+        raise BadFunctionCode(f"the zip has an entry that is encrypted: {entry.filename!r}")
+    path, kind = _path(entry, limits), kind_of(entry)
+    if not path:  # "./", which some tools write for the folder that was packed
+        return
+    for parent in _parents(path):
+        if parent in layout.folders:
+            break
+        layout.folders[parent] = FOLDER
+        layout.path_bytes += len(parent.encode())
+    layout.path_bytes += len(path.encode())
+    if kind is Kind.FOLDER:
+        layout.folders[path] = mode_of(entry, kind)
+        return
+    layout.files.pop(path, None)
+    layout.links.pop(path, None)
+    (layout.links if kind is Kind.LINK else layout.files)[path] = entry
+
+
+def _path(entry: zipfile.ZipInfo, limits: ZipLimits) -> str:
+    """Raises `BadFunctionCode` for one that leads out, or that no file system takes."""
+    name = _name(entry)
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    what = _fault(name, parts, limits)
+    if what is not None:
+        raise BadFunctionCode(f"the zip has an entry with a bad path, {what}: {name[:200]!r}")
+    return "/".join(parts)
+
+
+def _fault(name: str, parts: list[str], limits: ZipLimits) -> str | None:
+    if not parts and not name.endswith("/"):
+        return "which names nothing"
+    if name.startswith("/") or ".." in parts:
+        return "which leads out of the code's folder"
+    if len(name.encode()) > limits.path:
+        return f"of more than {limits.path} bytes"
+    if any(len(part.encode()) > limits.name for part in parts):
+        return f"with a name of more than {limits.name} bytes"
+    if len(parts) > limits.depth:
+        return f"of more than {limits.depth} folders in each other"
+    return None
+
+
+def _name(entry: zipfile.ZipInfo) -> str:
+    """As it is in the zip, backslashes too. Info-ZIP writes UTF-8 without saying so."""
+    name = entry.orig_filename.partition("\0")[0]
+    if entry.flag_bits & _UTF_8:
+        return name
+    try:
+        return name.encode("cp437").decode()
+    except UnicodeError:
+        return name
+
+
+def _parents(path: str) -> Iterator[str]:
+    """From the folder that it is in upwards."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path

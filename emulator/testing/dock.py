@@ -1,0 +1,130 @@
+"""Dock: a server in this process, and what a test does with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from emulator.base.errors import StorageError
+from emulator.base.notices import Notice
+from emulator.engines.engine import Engine
+from emulator.lambdas.pool.pool import Pool
+from emulator.server.app import Emulator
+from emulator.testing.clock import ManualClock
+from emulator.testing.fake_engine import FakeEngine
+from emulator.testing.fake_runtime import FakeProgram, Handler, serve
+from emulator.testing.task_client import Json, TaskClient
+from emulator.testing.waiting import eventually
+from emulator.testing.zips import base64_of, zip_of
+
+T = TypeVar("T")
+
+_NEVER_RUN = zip_of({"index.py": "def handler(event, context): ...\n"})
+
+
+class Dock:
+    """`running` makes one, and ends it."""
+
+    def __init__(self, emulator: Emulator, client: TaskClient | None = None) -> None:
+        """`emulator` is not started yet. `client`: another one than plain HTTP to the server."""
+        self.emulator = emulator
+        self.service = client or TaskClient(emulator.url)
+        """The Task Service over HTTP."""
+        self.published: list[Notice] = []
+        """All notices of the server, the oldest first."""
+        emulator.notices.subscribe(Notice, self.published.append)
+
+    @property
+    def url(self) -> str:
+        """Of the server: for the Task Service's SDK, or as the `endpoint_url` of boto3."""
+        return self.emulator.url
+
+    @property
+    def engine(self) -> Engine:
+        return self.emulator.foundation.engine
+
+    @property
+    def fake(self) -> FakeEngine:
+        """The engine. Raises `AssertionError` where that is a real one."""
+        engine = self.engine
+        assert isinstance(engine, FakeEngine), "this needs a FakeEngine"
+        return engine
+
+    @property
+    def pool(self) -> Pool:
+        """The environments."""
+        return self.emulator.pool
+
+    def start(self) -> None:
+        """Raises what `Emulator.start` raises, and holds nothing then."""
+        try:
+            self.emulator.start()
+        except BaseException:
+            self.service.close()
+            raise
+
+    def stop(self, grace: float = 0.0) -> None:
+        """Ends the server; what runs has `grace` seconds to finish. Again is harmless."""
+        if isinstance(self.engine, FakeEngine):
+            self.engine.let_go()
+        self.emulator.stop(grace)
+        self.service.close()
+
+    def crash(self) -> None:
+        """As if the process had been killed: the server takes no task, and writes nothing more. The
+        data folder is free for another server; `stop` ends what is left of this one."""
+        foundation, tasks = self.emulator.foundation, self.emulator.tasks
+        foundation.store.refuse(StorageError("this server has crashed"))
+        for loop in (
+            *(tasks.scheduler, tasks.webhook_sender, tasks.retention),
+            *(tasks.dispatcher, tasks.worker),
+        ):
+            loop.stop()
+        foundation.folder.close()
+
+    # Functions on a fake engine
+
+    def deploy(self, handler: Handler, name: str = "walnut-table", **fields: Any) -> None:
+        """Makes a function whose fake containers answer each event with what
+        `handler(event, runtime)` returns or raises. `fields`: of the function, by the Task
+        Service's names; one of None is left out."""
+        self.deploy_program(serve(handler), name, **fields)
+
+    def deploy_program(
+        self, program: FakeProgram, name: str = "walnut-table", **fields: Any
+    ) -> None:
+        """Makes a function of a whole program, which polls the Runtime API itself."""
+        self.fake.programs[name] = program
+        self.service.post("/functions/", new_function(name, entryPoint=name, **fields))
+
+    # Time and waiting
+
+    def advance(self, seconds: float) -> None:
+        """Lets time pass on the manual clock. Returns when each loop has done what was due then."""
+        clock = self.emulator.foundation.clock
+        assert isinstance(clock, ManualClock), "this needs a ManualClock"
+        clock.advance(seconds)
+
+    def eventually(self, condition: Callable[[], T | None], what: str = "") -> T:
+        """The first true value of `condition`; a failure shows the server's state."""
+        return eventually(condition, what, state=self.state)
+
+    def state(self) -> Json:
+        """The state of the server, to be shown where a test fails."""
+        return {
+            "tasks": self.service.tasks(),
+            "environments": self.pool.snapshot(),
+            "notices": [(notice.name, notice.facts) for notice in self.published[-20:]],
+        }
+
+
+def new_function(name: str = "walnut-table", **fields: Any) -> Json:
+    """The body that creates a function, whose code nobody runs; a field of None is left out."""
+    body = {
+        "name": name,
+        "code": base64_of(_NEVER_RUN),
+        "entryPoint": "index.handler",
+        "runtime": "python3.11",
+        **fields,
+    }
+    return {key: value for key, value in body.items() if value is not None}

@@ -1,0 +1,81 @@
+"""Starts a server in this process for the time of a `with` block."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from emulator.base.settings import Settings
+from emulator.base.timing.clock import Clock
+from emulator.base.timing.limits import Limits
+from emulator.engines.engine import Engine
+from emulator.lambdas.functions.images_in_use import ImageOf
+from emulator.server.app import Emulator
+from emulator.server.on_this_machine import build_here
+from emulator.testing.dock import Dock
+from emulator.testing.fake_engine import FakeEngine, fake_image_of
+
+PASSWORD_COST = 2**7
+"""Of passwords in a data folder that is removed at the end: their usual hash would be half of the
+time of a start."""
+
+
+@contextmanager
+def running(
+    settings: Settings | None = None,
+    *,
+    engine: Engine | None = None,
+    image_of: ImageOf | None = None,
+    clock: Clock | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> Iterator[Dock]:
+    """A server that serves until the end of the block, and leaves nothing then: no container, no
+    thread, no file.
+
+    `settings`: without a `port` or a `data_dir` of their own, the port is a free one, and the data
+    folder a new one that is removed at the end. `engine`: a `FakeEngine`; None: the engine of
+    this machine, with images that are pulled or built as for `taskdock serve`. `image_of`: the
+    image of each function, for any other engine. `clock`: a `ManualClock` stands still until the
+    test moves it. `limits`: other delays than the usual ones.
+
+    Raises `StartupError` or `EngineError` where no server can be started.
+    """
+    with ExitStack() as at_end:
+        settings = settings or Settings()
+        is_first_start = "data_dir" not in settings.model_fields_set
+        if is_first_start and limits.password_cost == Limits().password_cost:
+            limits = replace(limits, password_cost=PASSWORD_COST)
+        settings = _of_its_own(settings, at_end)
+        if engine is None:
+            emulator, _ = build_here(settings, lambda _: None, clock=clock, limits=limits)
+        else:
+            emulator = Emulator(
+                settings,
+                engine=engine,
+                image_of=image_of or _image_of(engine),
+                clock=clock,
+                limits=limits,
+            )
+        dock = Dock(emulator)
+        dock.start()
+        at_end.callback(dock.stop)
+        yield dock
+
+
+def _of_its_own(settings: Settings, at_end: ExitStack) -> Settings:
+    changes: dict[str, object] = {}
+    if "port" not in settings.model_fields_set:
+        changes["port"] = 0
+    if "data_dir" not in settings.model_fields_set:
+        folder = at_end.enter_context(tempfile.TemporaryDirectory(prefix="taskdock-"))
+        changes["data_dir"] = Path(folder) / "data"
+    return settings.model_copy(update=changes)
+
+
+def _image_of(engine: Engine) -> ImageOf:
+    if not isinstance(engine, FakeEngine):
+        raise TypeError("an engine of your own needs image_of: which image a function runs in")
+    return fake_image_of

@@ -1,0 +1,86 @@
+"""The public application: every API in one, with signing in before and errors behind the views."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Rule
+
+from emulator.base.errors import CallerError, TaskdockError
+from emulator.base.notices import Notices
+from emulator.base.strict_json import Json
+from emulator.web.access import authentication
+from emulator.web.access.admission import OURS
+from emulator.web.access.authentication import Guard
+from emulator.web.common import problems
+from emulator.web.common.endpoint import DeclaredRule, serve
+from emulator.web.common.notices import RequestBroke
+from emulator.web.identity_api.roles import RoleViews
+from emulator.web.identity_api.tokens import TokenViews
+from emulator.web.identity_api.users import UserViews
+from emulator.web.lambda_api.app import LambdaApi
+from emulator.web.openapi.views import DocumentViews
+from emulator.web.task_api import elsewhere
+from emulator.web.task_api.api import TaskApi
+from emulator.web.task_api.api_functions import FunctionResponse
+from emulator.web.task_api.status import Report, ServerViews
+
+
+class PublicApplication(Flask):
+    """Flask, with a declaration behind each route."""
+
+    url_rule_class: type[Rule] = DeclaredRule
+
+
+def create_app(
+    *, report: Report, tasks: TaskApi, aws: LambdaApi, guard: Guard, notices: Notices
+) -> Flask:
+    """Raises `TaskdockError` when an endpoint has no declaration."""
+    app = PublicApplication("taskdock", static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # it redirects, in HTML and past the signature
+    serve(app, ServerViews(report))  # the description has the endpoints in this order
+    serve(app, DocumentViews(strict=guard.openness.strict))
+    tasks.serve(app)
+    serve(app, UserViews(guard.directory))
+    serve(app, RoleViews(guard.directory))
+    serve(app, TokenViews(guard.directory))
+    tasks.serve_api_functions(app)
+    app.register_blueprint(aws.blueprint(notices))
+
+    @app.before_request
+    def refuse_what_is_elsewhere() -> None:
+        elsewhere.check(request.method, request.path)
+
+    authentication.protect(app, guard)
+    app.after_request(_as_ours)
+    _answer_errors(app, notices)
+    return app
+
+
+def _as_ours(response: Response) -> Response:
+    """Adds the headers of this server's own answers to all but those of API functions."""
+    if not isinstance(response, FunctionResponse):
+        response.headers.update(OURS)
+    return response
+
+
+def _answer_errors(app: Flask, notices: Notices) -> None:
+    @app.errorhandler(TaskdockError)
+    def explain(error: TaskdockError) -> tuple[Json, int]:
+        if not isinstance(error, CallerError):
+            notices.publish(RequestBroke(path=request.path, error=error.message))
+        return problems.answer(error)
+
+    @app.errorhandler(HTTPException)
+    def refuse(error: HTTPException) -> tuple[Json, int, Json]:
+        why = f"{request.method} {request.path}: {error.description or error.name}"
+        allowed = getattr(error, "valid_methods", None)  # of a 405, which has to name them
+        headers = {"Allow": ", ".join(sorted(allowed))} if allowed else {}
+        return *problems.http_answer(error.code or 500, why), headers
+
+    @app.errorhandler(Exception)
+    def break_down(error: Exception) -> tuple[Json, int]:
+        notices.publish(RequestBroke(path=request.path, error=repr(error)))
+        return problems.http_answer(500, "there was an internal error; taskdock's log has more")

@@ -1,0 +1,47 @@
+"""The Task Service's API: all its endpoints, in the order of the description."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Flask
+
+from emulator.lambdas.functions.catalog import Catalog
+from emulator.tasks.api_functions.api_requests import ApiRequests
+from emulator.tasks.events.events import Events
+from emulator.tasks.queue.service import Service
+from emulator.tasks.schedules.schedules import Schedules
+from emulator.web.common.endpoint import serve
+from emulator.web.task_api.api_functions import (
+    AnythingConverter,
+    ApiFunctionViews,
+    ApiRequestViews,
+)
+from emulator.web.task_api.events import EventViews
+from emulator.web.task_api.functions import FunctionViews
+from emulator.web.task_api.schedules import ScheduleViews
+from emulator.web.task_api.tasks import TaskViews
+
+
+@dataclass(frozen=True)
+class TaskApi:
+    """The parts that the endpoints call."""
+
+    service: Service
+    catalog: Catalog
+    api_requests: ApiRequests
+    schedules: Schedules
+    events: Events
+
+    def serve(self, app: Flask) -> None:
+        """Adds the routes to `app`, but for the calls of API functions."""
+        serve(app, TaskViews(self.service))
+        serve(app, FunctionViews(self.catalog, self.service))
+        serve(app, ApiRequestViews(self.api_requests))
+        serve(app, ScheduleViews(self.schedules))
+        serve(app, EventViews(self.events))
+
+    def serve_api_functions(self, app: Flask) -> None:
+        """Adds the routes by which API functions are called."""
+        app.url_map.converters["anything"] = AnythingConverter
+        serve(app, ApiFunctionViews(self.api_requests))

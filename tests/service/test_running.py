@@ -1,0 +1,162 @@
+"""The harness of `emulator.testing`: a server in the process of a test, which leaves nothing."""
+
+from __future__ import annotations
+
+import socket
+import textwrap
+import threading
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulator import testing
+from emulator.base.errors import EngineUnreachable
+from emulator.base.notices import Notice
+from emulator.base.timing.clock import to_iso
+from emulator.base.timing.limits import Limits
+from emulator.server.app import Emulator
+from emulator.tasks.model.notices import TaskCompleted
+from emulator.testing import FakeEngine, ManualClock, Settings, eventually, running
+from emulator.testing.fake_engine import fake_image_of
+
+
+def echo(event: Any, runtime: testing.FakeRuntime) -> Any:
+    return event["data"]
+
+
+def threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if "execnet" not in thread.name}
+
+
+def test_the_example_in_its_documentation_works() -> None:
+    assert testing.__doc__ is not None
+    _, _, rest = testing.__doc__.partition("\n\n")
+    example = rest.partition("\n\nWithout")[0]
+
+    exec(textwrap.dedent(example), {})
+
+
+def test_a_server_leaves_no_thread_no_port_and_no_file() -> None:
+    before = threads()
+
+    with running(engine=FakeEngine()) as dock:
+        dock.deploy(echo)
+        task = dock.service.execute("walnut-table", {"wood": "oak"})
+        data, port, engine = dock.emulator.foundation.data, dock.emulator.port, dock.fake
+        assert data.is_dir()
+
+    assert task["result"] == {"wood": "oak"}
+    assert not data.parent.exists()
+    assert engine.containers == {}
+    eventually(lambda: threads() <= before, "its threads have ended", state=threading.enumerate)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 5)
+
+
+def test_a_block_that_fails_ends_its_server_and_is_heard() -> None:
+    docks: list[testing.Dock] = []
+
+    def fail() -> None:
+        with running(engine=FakeEngine()) as dock:
+            docks.append(dock)
+            dock.deploy(lambda event, runtime: runtime.hang())
+            dock.service.create("walnut-table")
+            dock.eventually(lambda: dock.fake.containers, "it runs")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+
+    (dock,) = docks
+    assert dock.fake.containers == {}
+    assert not dock.emulator.foundation.data.exists()
+
+
+def test_a_server_that_does_not_start_leaves_nothing() -> None:
+    before, engine = threads(), FakeEngine()
+
+    def refuse(label: str) -> int:
+        raise EngineUnreachable("nobody is there")
+
+    engine.sweep = refuse  # type: ignore[method-assign]
+    with pytest.raises(EngineUnreachable), running(engine=engine):
+        pass
+
+    eventually(lambda: threads() <= before, "its threads have ended", state=threading.enumerate)
+
+
+def test_a_data_folder_of_the_tests_own_stays_and_is_served_again(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+
+    with running(settings, engine=FakeEngine()) as dock:
+        dock.deploy(echo)
+    with running(settings, engine=FakeEngine()) as dock:
+        names = [function["name"] for function in dock.service.get("/functions/")["data"]]
+
+    assert names == ["walnut-table"]
+
+
+def test_two_servers_run_side_by_side() -> None:
+    with running(engine=FakeEngine()) as first, running(engine=FakeEngine()) as second:
+        assert first.emulator.port != second.emulator.port
+        assert first.emulator.foundation.data != second.emulator.foundation.data
+
+
+def test_time_passes_when_the_test_says_so() -> None:
+    clock = ManualClock()
+
+    with running(engine=FakeEngine(), clock=clock) as dock:
+        dock.deploy(echo)
+        start = to_iso(clock.now() + timedelta(hours=1))
+        task = dock.service.create("walnut-table", startTimestamp=start)
+        dock.advance(3599)
+        assert dock.service.task(task)["status"] == "new"
+        dock.advance(1)
+        dock.service.reach(task, "complete")
+
+
+def test_limits_and_notices_are_the_tests() -> None:
+    limits = Limits(init=0.05)
+
+    with running(engine=FakeEngine(), limits=limits) as dock:
+        dock.deploy_program(lambda runtime: runtime.hang())
+        dock.service.execute("walnut-table")
+        dock.deploy(echo, "oak-chair")
+        dock.service.finish([dock.service.create("oak-chair")])
+        names = {notice.name for notice in dock.published}
+        completed = [notice for notice in dock.published if isinstance(notice, TaskCompleted)]
+
+    assert "environment_silent" in names
+    assert [notice.function for notice in completed] == ["oak-chair"]
+    assert all(isinstance(notice, Notice) for notice in dock.published)
+
+
+def test_what_never_comes_true_fails_and_shows_the_state() -> None:
+    with pytest.raises(AssertionError, match=r"within 0\.01 s: oak grows; the state is young"):
+        eventually(lambda: None, "oak grows", within=0.01, state=lambda: "young")
+
+
+def test_an_engine_of_ones_own_needs_to_know_its_images() -> None:
+    class Other(FakeEngine):
+        pass
+
+    class Stranger:
+        memory = 1024
+
+    with running(engine=Other()):
+        pass
+    with pytest.raises(TypeError, match="image_of"), running(engine=Stranger()):  # type: ignore[arg-type]
+        pass
+
+
+def test_an_emulator_is_a_context_manager(tmp_path: Path) -> None:
+    settings = Settings(port=0, data_dir=tmp_path / "data")
+    with Emulator(settings, engine=FakeEngine(), image_of=fake_image_of) as emulator:
+        client = testing.TaskClient(emulator.url)
+        assert client.get("/")["data"] == []
+        client.close()
+
+    with Emulator(settings, engine=FakeEngine(), image_of=fake_image_of):
+        pass

@@ -1,0 +1,199 @@
+"""Time comes from one module, and tests change no constant: they give a server other limits."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.live import REPOSITORY
+
+EMULATOR, TESTS = REPOSITORY / "emulator", REPOSITORY / "tests"
+
+READS = {
+    "time": {"time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"},
+    "datetime": {"now", "utcnow", "today"},
+    "date": {"today"},
+}
+"""What reads a clock, by its module or class."""
+
+OWN_CLOCKS = {
+    "base/timing/clock.py": "it is the module that reads the clock",
+    "base/ids.py": "the time in a trace id is for X-Ray, which is not here",
+    "engines/": "an engine and its containers know no other time than the machine's",
+    "server/doctor/": "it measures how long things take on this machine",
+    "store/": "another program holds the database's lock for a while of real time",
+    "tasks/events/webhook_client.py": "a receiver answers, or does not, in real time",
+    "testing/": "a test waits for threads in real time",
+    "web/http/": "the header Date, and how long a turn on the event loop has taken",
+}
+"""Modules, and folders of them, that read a clock themselves; and why."""
+
+CONSTANT = re.compile(r"_*[A-Z][A-Z0-9_]+")
+
+STILL_PATCHED: set[tuple[str, str]] = {
+    ("security/test_containers.py", "NAME"),
+    ("security/test_floods.py", "_LINGER"),
+    ("security/test_floods.py", "_MOST_DROPPED"),
+    ("security/test_floods.py", "_MUCH"),
+    ("security/test_floods.py", "_SOON"),
+    ("security/test_hostile_programs.py", "_PATIENCE"),
+    ("security/test_supply.py", "_KEYRING"),
+    ("security/test_zips.py", "MAX_PATHS"),
+    ("security/test_zips.py", "MAX_ZIPPED"),
+    ("service/test_endings.py", "MAX_LOG"),
+    ("service/test_endings.py", "_END_LIMIT"),
+    ("service/test_engine_faults.py", "_DIRECT_PATIENCE"),
+    ("service/test_engine_faults.py", "_SLOW"),
+    ("service/test_journal.py", "_MOST"),
+    ("service/test_memory.py", "STUCK"),
+    ("service/test_memory.py", "_CALM"),
+    ("service/test_memory.py", "_MAKES"),
+    ("service/test_memory.py", "_PAUSE"),
+    ("service/test_memory.py", "_ROUND"),
+    ("service/test_memory.py", "_SIDE_BY_SIDE"),
+    ("service/test_memory.py", "_SOON"),
+    ("service/test_memory.py", "_STARTS"),
+    ("service/test_memory.py", "_STOP_LIMIT"),
+    ("service/test_pool.py", "_DIRECT_PATIENCE"),
+    ("service/test_pool.py", "_LINGER"),
+    ("service/test_pool.py", "_SETTLE_LIMIT"),
+    ("service/test_pool.py", "_SOON"),
+    ("service/test_pool.py", "_STARTS"),
+    ("service/test_retention.py", "_LARGE_LOG"),
+    ("service/test_stock.py", "_CALM"),
+    ("service/test_stock.py", "_FEW"),
+    ("service/test_stock.py", "_ROUND"),
+    ("service/test_storm.py", "_CALM"),
+    ("service/test_storm.py", "_ROUND"),
+    ("service/test_storm.py", "_SETTLE_LIMIT"),
+    ("service/test_switchboard.py", "MAX_CONNECTIONS"),
+    ("service/test_switchboard.py", "MAX_OF_A_FUNCTION"),
+    ("unit/test_code.py", "MAX_ENTRIES"),
+    ("unit/test_code.py", "MAX_UNZIPPED"),
+    ("unit/test_door.py", "_PATIENCE"),
+    ("unit/test_door.py", "_REST"),
+    ("unit/test_door.py", "_ROW"),
+    ("unit/test_door.py", "_SOCKET"),
+    ("unit/test_locate.py", "DOCKER_SOCKET"),
+    ("unit/test_locate.py", "PING_SECONDS"),
+    ("unit/test_locate.py", "PODMAN_SOCKET"),
+    ("unit/test_nonces.py", "MAX_PER_SENDER"),
+    ("unit/test_nonces.py", "_MAX_IN_ALL"),
+    ("unit/test_nonces.py", "_MAX_SENDERS"),
+    ("unit/test_nonces.py", "_SLACK"),
+    ("unit/test_scratch.py", "_CONTROL"),
+}
+"""Test module and constant. It may only become shorter."""
+
+
+def modules(folder: Path) -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(folder.rglob("*.py")):
+        yield path.relative_to(folder).as_posix(), ast.parse(path.read_text(), str(path))
+
+
+def clocks_read(tree: ast.Module) -> set[str]:
+    """Such as `time.monotonic`, also where it is imported by its name."""
+    found = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id=owner) | ast.Attribute(attr=owner), attr=name):
+                if name in READS.get(owner, ()):
+                    found.add(f"{owner}.{name}")
+            case ast.ImportFrom(module="time", names=names):
+                found |= {f"time.{each.name}" for each in names if each.name in READS["time"]}
+    return found
+
+
+def constants_patched(tree: ast.Module) -> set[str]:
+    """Constants of modules of the emulator that are set to something else."""
+    ours = {
+        each.asname or each.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for each in node.names
+        if (getattr(node, "module", None) or each.name).split(".")[0] == "emulator"
+    }
+    found = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(attr="setattr"),
+                args=[ast.Name(id=owner), ast.Constant(value=str(name)), _],
+            ) if owner in ours:
+                found.add(name)
+            case ast.Call(
+                func=ast.Attribute(attr="setattr"), args=[ast.Constant(value=str(path)), _]
+            ) if path.startswith("emulator."):
+                found.add(path.rpartition(".")[2])
+            case ast.Attribute(value=ast.Name(id=owner), attr=name, ctx=ast.Store()) if (
+                owner in ours
+            ):
+                found.add(name)
+    return {name for name in found if CONSTANT.fullmatch(name)}
+
+
+def test_only_the_clock_reads_the_time() -> None:
+    """What reads a clock of its own has a reason, and each reason is one for somebody."""
+    reading = {
+        module: clocks for module, tree in modules(EMULATOR) if (clocks := clocks_read(tree))
+    }
+    others = {
+        module: clocks
+        for module, clocks in reading.items()
+        if not module.startswith(tuple(OWN_CLOCKS))
+    }
+    unused = [
+        place for place in OWN_CLOCKS if not any(module.startswith(place) for module in reading)
+    ]
+
+    assert not others, "take a Clock, which emulator/base/timing/clock.py has"
+    assert not unused
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import time\nbegan = time.monotonic()",
+        "from time import perf_counter",
+        "from datetime import datetime\nnow = datetime.now(None)",
+        "import datetime\nnow = datetime.datetime.utcnow()",
+        "from datetime import date\ntoday = date.today()",
+    ],
+)
+def test_a_clock_is_seen_however_it_is_read(text: str) -> None:
+    assert clocks_read(ast.parse(text))
+
+
+def test_no_test_patches_a_constant() -> None:
+    patched = {(test, name) for test, tree in modules(TESTS) for name in constants_patched(tree)}
+
+    assert patched <= STILL_PATCHED, "make it a field of Limits, or a parameter"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from emulator.base import health\nmonkeypatch.setattr(health, '_WELL', 1)",
+        "from emulator.base import health as module\npatch.setattr(module, 'WELL', 1)",
+        "import emulator.base.health as h\nh._WELL = 1",
+        "monkeypatch.setattr('emulator.base.health._WELL', 1)",
+    ],
+)
+def test_a_patched_constant_is_seen_however_it_is_patched(text: str) -> None:
+    assert constants_patched(ast.parse(text)) in ({"_WELL"}, {"WELL"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from emulator.base import health\nmonkeypatch.setattr(health, 'Health', 1)",
+        "from tests.support import live\nmonkeypatch.setattr(live, 'COMMAND', ())",
+        "from emulator.base import health\nseen = health._WELL",
+    ],
+)
+def test_what_is_no_constant_of_ours_or_only_looked_at_is_none(text: str) -> None:
+    assert not constants_patched(ast.parse(text))
