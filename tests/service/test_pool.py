@@ -294,11 +294,8 @@ def test_where_nobody_set_a_budget_a_function_larger_than_that_runs_alone(
     assert dock.finish(task)["status"] == "complete"
 
 
-def test_who_finds_no_room_in_time_is_told(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("emulator.tasks.queue.service._DIRECT_PATIENCE", 0.2)
-    dock, gate = start_dock(memory_budget=128), Gate()
+def test_who_finds_no_room_in_time_is_told(start_dock: StartDock) -> None:
+    dock, gate = start_dock(memory_budget=128, limits=Limits(patience=0.2)), Gate()
     dock.deploy(lambda event, runtime: gate.pass_(runtime))
     dock.create_task()
     dock.eventually(lambda: gate.waiting)
