@@ -16,9 +16,8 @@ from emulator.base.errors import EngineError, EngineUnreachable
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from emulator.lambdas import go_messages
 
-# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_RESPONSE = 6 * 1024 * 1024 + 100  # bytes
-MAX_STREAMED = 200 * 1024 * 1024  # bytes of a response that its caller reads while it is made
+MAX_STREAMED = 200 * 1024 * 1024  # bytes; of AWS's page of quotas, as is the other
 
 
 class Cause(str, Enum):
