@@ -87,7 +87,7 @@ def test_a_failed_event_is_tried_again_after_one_minute_and_after_two(timed_dock
     for seconds, expected in ((59, 1), (1, 2), (119, 2), (1, 3), (600, 3)):
         dock.advance(seconds)
         attempts(dock, expected)
-        dock.eventually(lambda: not dock.emulator.tasks.dispatcher._running)
+        assert dock.emulator.tasks.dispatcher.await_idle(30)
         assert len(seen) == expected
 
     assert len(set(seen)) == 1
