@@ -22,14 +22,19 @@ class _Runner(Runner):  # type: ignore[misc]
         return sorted(each for folder in folders for each in Migration.load_directory(folder))
 
 
+def runner(database: Database) -> Runner:
+    """The library's runner of these migrations."""
+    return _Runner(database)
+
+
 def refuse_newer(database: Database, path: Path) -> None:
     """Raises `StartupError` for a database that a newer taskdock has written to.
 
     `path` is the database's file, for the message.
     """
-    runner = _Runner(database)
-    known = {migration.name for migration in runner.migrations()}
-    newer = sorted(set(runner.applied()) - known)
+    runs = runner(database)
+    known = {migration.name for migration in runs.migrations()}
+    newer = sorted(set(runs.applied()) - known)
     if newer:
         raise StartupError(
             f"{path} was written by a newer taskdock (migration {newer[-1]});"
@@ -39,9 +44,9 @@ def refuse_newer(database: Database, path: Path) -> None:
 
 def is_new(database: Database) -> bool:
     """Whether no migration has been applied."""
-    return not _Runner(database).applied()
+    return not runner(database).applied()
 
 
 def migrate(database: Database) -> None:
     """Applies each migration that has not been applied, in the order of their numbers."""
-    _Runner(database).up()
+    runner(database).up()

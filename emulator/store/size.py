@@ -8,7 +8,7 @@ from pathlib import Path
 
 from emulator.store.database import Store
 
-_LARGE_LOG = 64 * 1024 * 1024  # bytes; SQLite alone holds it at about 16 MB
+LARGE_LOG = 64 * 1024 * 1024  # bytes; SQLite alone holds it at about 16 MB
 _PATIENCE = 200  # milliseconds that emptying the log waits for readers: so long no one can write
 
 
@@ -39,9 +39,10 @@ def checkpoint(store: Store) -> None:
     store.rows("PRAGMA wal_checkpoint(PASSIVE)")
 
 
-def keep_log_small(store: Store) -> None:
-    """Empties the log where readers without a pause between them have kept SQLite from it."""
-    if _log_size(store) <= _LARGE_LOG:
+def keep_log_small(store: Store, limit: int = LARGE_LOG) -> None:
+    """Empties a log of over `limit` bytes, where readers without a pause between them have kept
+    SQLite from emptying it."""
+    if _log_size(store) <= limit:
         return
     patience = _number(store, "busy_timeout")
     store.rows(f"PRAGMA busy_timeout = {_PATIENCE}")

@@ -66,7 +66,7 @@ class TaskRow(Table):
     retried_by_task_id = CharField(max_length=24, null=True)
     retry_for_task_ids = JsonField(null=True)
     error = JsonField(null=True)
-    claimed_by = CharField(max_length=16, null=True)  # the server that runs it
+    claimed_by = CharField(max_length=16, null=True)  # the server that claimed it last
     claim = IntegerField(default=0)  # how often it was claimed: the fence of every ending
     event_id = CharField(max_length=24, null=True)  # the service event that it was made for
     waiting = BooleanField(null=True)  # in progress, and surely not begun
@@ -183,6 +183,8 @@ class BacklogRow(Table):
     arn = TextField(null=True)
     attempts = IntegerField(default=0)
     due_timestamp = MomentField()
+    claimed_by = CharField(max_length=16, null=True)  # the server that holds it
+    claim = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])  # how often it was claimed
 
     class Meta:
         table_name = "backlog"
@@ -201,6 +203,8 @@ class ScheduleRow(Table):
     next_timestamp = MomentField()
     creation_timestamp = MomentField()
     update_timestamp = MomentField()
+    claimed_by = CharField(max_length=16, null=True)  # the server that holds it
+    claim = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])  # how often it was claimed
 
     class Meta:
         table_name = "schedule"
@@ -257,12 +261,26 @@ class DeliveryRow(Table):
     subscription_id = CharField(max_length=24)
     attempts = IntegerField(default=0)
     due_timestamp = MomentField()
+    claimed_by = CharField(max_length=16, null=True)  # the server that holds it
+    claim = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])  # how often it was claimed
 
     class Meta:
         table_name = "delivery"
 
 
 DeliveryRow.add_index(DeliveryRow.index(DeliveryRow.due_timestamp, name="delivery_due"))
+
+
+class ServerRow(Table):
+    """A server that works on this database, and how often it has said that it is alive."""
+
+    id = CharField(max_length=16, primary_key=True)
+    started_timestamp = MomentField()
+    seen_timestamp = MomentField()
+    beats = IntegerField(default=0)
+
+    class Meta:
+        table_name = "server"
 
 
 class UserRow(Table):
@@ -355,5 +373,6 @@ TABLES: tuple[type[Table], ...] = (
     ApiRequestRow,
     InvocationRow,
     BacklogRow,
+    ServerRow,
     *IDENTITY,
 )

@@ -571,12 +571,12 @@ def test_2_1_a_failed_event_is_tried_twice_again_and_keeps_its_request_id(
     backlog = narrow.emulator.tasks.event_queue
 
     for number, minutes in ((2, 1), (3, 2)):
-        due = backlog.next_due(without=())
+        due = backlog.next_due()
         assert due == clock.now() + timedelta(minutes=minutes)
         clock.advance(60 * minutes)
         told.await_ends(number)
 
-    assert backlog.next_due(without=()) is None
+    assert backlog.next_due() is None
     assert [facts["error"] for facts in told.of("given_up")] == ["Glue"]
     seen = post(narrow, function.name, b'"tell"').body.decode().split()
     assert seen == [answer.headers["x-amzn-RequestId"]] * 3

@@ -541,7 +541,7 @@ def test_a_task_whose_ending_waits_to_be_written_is_not_rescued(
     dock.eventually(lambda: gate.waiting)
     clock.advance(301)  # claimed so long ago that the rescuer would have it
     with monkeypatch.context() as patch:
-        patch.setattr(dock.emulator.tasks.queue, "succeed", full)
+        patch.setattr(dock.emulator.tasks.queue, "end", full)
         gate.open()
         dock.eventually(lambda: task_id in dock.emulator.tasks.unwritten.owners)
 
@@ -560,7 +560,7 @@ def test_the_result_of_a_direct_execution_is_answered_also_when_it_cannot_be_wri
     runs: list[Any] = []
     dock.deploy(lambda event, runtime: runs.append(event) or "done")
     with monkeypatch.context() as patch:
-        patch.setattr(dock.emulator.tasks.queue, "succeed", full)
+        patch.setattr(dock.emulator.tasks.queue, "end", full)
         answer = dock.execute()
 
     assert (answer.status_code, answer.json()["result"]) == (200, "done")
@@ -579,15 +579,15 @@ def test_an_ending_that_cannot_be_written_yet_holds_up_no_other(
     dock.deploy(lambda event, runtime: None)
     dock.deploy(lambda event, runtime: None, "oak-chair")
     queue = dock.emulator.tasks.queue
-    succeed = queue.succeed
+    end = queue.end
 
-    def fail(task: Any, now: Any) -> Any:
+    def fail(task: Any, *ending: Any) -> Any:
         if task.function_name == "walnut-table":
             raise sqlite3.OperationalError("disk is full")
-        return succeed(task, now)
+        return end(task, *ending)
 
     with monkeypatch.context() as patch:
-        patch.setattr(queue, "succeed", fail)
+        patch.setattr(queue, "end", fail)
         stuck = dock.create_task()
         dock.eventually(lambda: "write_postponed" in [name for name, _ in dock.notices])
         assert dock.finish(dock.create_task("oak-chair"))["status"] == "complete"
@@ -707,7 +707,6 @@ def test_who_waits_for_an_answer_gets_the_grace_too_and_who_comes_then_is_refuse
         gate.open()
         stop.result()
 
-    dock._stopped = True
     assert [future.result().status_code for future in running] == [200, 200, 200]
     assert [response.status_code for response in refused] == [503, 503, 503]
     assert all("the server is stopping" in response.text for response in refused)
@@ -783,7 +782,6 @@ def test_stopping_twice_is_harmless_and_leaves_no_thread(start_dock: StartDock) 
 
     assert len(started) > 5
     assert [thread.name for thread in started if thread.is_alive()] == []
-    dock._stopped = True
 
 
 def _assert_error(task: Json, name: str, message: str) -> None:

@@ -243,8 +243,7 @@ def test_what_a_hanging_engine_makes_at_last_is_removed(start_dock: StartDock) -
 def test_a_wait_for_room_that_a_hanging_engine_does_not_make_is_no_want_of_room(
     start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.tasks.queue.service._DIRECT_PATIENCE", 2.0)
-    dock = start_dock(memory_budget=128, limits=Limits(engine_slow=0.1))
+    dock = start_dock(memory_budget=128, limits=Limits(engine_slow=0.1, patience=2.0))
     removing = threading.Event()
     remove = FakeContainer.remove
 
@@ -366,7 +365,7 @@ def test_an_event_whose_containers_vanish_each_time_is_not_tried_without_a_pause
 
     dock.eventually(lambda: count(dock, "invocation_postponed"))
     for tries in (2, 3):
-        dock.eventually(lambda: not dock.emulator.tasks.dispatcher._running)
+        dock.eventually(lambda: not dock.emulator.tasks.dispatcher.is_busy)
         dock.advance(60)
         dock.eventually(lambda tries=tries: count(dock, "invocation_postponed") == tries)  # type: ignore[misc]
     assert len(inits) == 3

@@ -15,7 +15,6 @@ from emulator.base.timing.clock import to_iso
 from emulator.commands import main
 from emulator.tasks.events import reach, webhook_client
 from emulator.tasks.events.events import Events
-from emulator.tasks.events.outbox import Outbox
 from emulator.tasks.events.webhook_sender import WebhookSender
 from emulator.testing.clock import NOON, ManualClock
 from emulator.testing.fake_runtime import FakeRuntime, serve
@@ -170,10 +169,10 @@ def test_a_webhook_is_not_told_twice_because_that_cannot_be_written(
 ) -> None:
     subscribe(dock, url=hook.url)
     with monkeypatch.context() as patch:
-        patch.setattr(dock.emulator.tasks.webhook_sender._outbox, "delivered", _cannot_be_written)
+        patch.setattr(dock.emulator.tasks.webhook_sender._outbox, "remove", _cannot_be_written)
         dock.deploy(splinter)
         dock.finish(dock.create_task())
-        dock.eventually(lambda: "loop_failed" in names_of(dock))
+        dock.eventually(lambda: "write_postponed" in names_of(dock))
         dock.emulator.tasks.webhook_sender.wake()
         eventually(lambda: not dock.emulator.tasks.webhook_sender._wake.is_set())
 
@@ -219,7 +218,7 @@ def test_the_oldest_events_are_forgotten_unless_a_webhook_waits_for_them(
         ids.append(timed_dock.finish(timed_dock.create_task())["id"])
     timed_dock.eventually(lambda: len(hook.calls) == 3)
 
-    Outbox(store=timed_dock.emulator.foundation.store).prune(kept=1)
+    timed_dock.emulator.tasks.webhook_sender._outbox.prune(kept=1)
 
     assert [event["content"]["id"] for event in events(timed_dock)] == [ids[1], ids[3]]
 
@@ -320,9 +319,12 @@ def take_over(dock: Dock) -> WebhookSender:
     """In place of the server's courier, one that goes only when it is told to."""
     emulator = dock.emulator
     emulator.tasks.webhook_sender.stop()
-    outbox = Outbox(store=emulator.foundation.store)
     return WebhookSender(
-        outbox=outbox, own_ports=(), clock=emulator.foundation.clock, notices=emulator.notices
+        outbox=emulator.tasks.webhook_sender._outbox,
+        unwritten=emulator.tasks.unwritten,
+        own_ports=(),
+        clock=emulator.foundation.clock,
+        notices=emulator.notices,
     )
 
 

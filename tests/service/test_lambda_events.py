@@ -87,7 +87,7 @@ def test_a_failed_event_is_tried_again_after_one_minute_and_after_two(timed_dock
     for seconds, expected in ((59, 1), (1, 2), (119, 2), (1, 3), (600, 3)):
         dock.advance(seconds)
         attempts(dock, expected)
-        dock.eventually(lambda: not dock.emulator.tasks.dispatcher._running)
+        dock.eventually(lambda: not dock.emulator.tasks.dispatcher.is_busy)
         assert len(seen) == expected
 
     assert len(set(seen)) == 1
@@ -148,7 +148,7 @@ def test_an_event_that_succeeds_at_last_is_done(timed_dock: Dock) -> None:
     attempts(dock, 2)
 
     assert len(facts(dock, "invocation_completed")) == 1
-    assert dock.emulator.tasks.event_queue.next_due(without=()) is None
+    assert dock.emulator.tasks.event_queue.next_due() is None
 
 
 def test_what_could_not_be_started_spends_no_attempt_and_expires_after_six_hours(

@@ -19,7 +19,7 @@ from emulator.store.database import Store
 from emulator.store.query.model import Query
 from emulator.tasks.events.events import Events
 from emulator.tasks.model.task import ZOMBIE, ErrorType, Move, Status, Task, TaskError, new_task
-from emulator.tasks.queue import queue as statements
+from emulator.tasks.queue import statements
 from emulator.tasks.queue.ending import Ending
 from emulator.tasks.queue.queue import Queue
 from emulator.testing.clock import NOON, ManualClock
@@ -28,11 +28,12 @@ LATER = NOON + timedelta(days=1)
 
 
 SPLIT = TaskError(ErrorType.RUNTIME, "Split", "along the grain")
+RELEASED = Ending(Move.RELEASED)
 ENDINGS = [
     Ending(Move.SUCCEEDED),
     Ending(Move.FAILED, SPLIT),
     Ending(Move.RETRIED, SPLIT, timedelta(seconds=2)),
-    Ending(Move.RELEASED),
+    RELEASED,
 ]
 MILLISECOND = timedelta(milliseconds=1)
 AT_ONCE = timedelta(0)
@@ -143,7 +144,7 @@ def test_an_ending_counts_once(queue: Queue, verdict: Ending) -> None:
 def test_an_ending_of_an_earlier_claim_changes_nothing(queue: Queue, verdict: Ending) -> None:
     queue.enqueue(task(NOON))
     (before,) = queue.claim(1, NOON)
-    queue.release(before, NOON)
+    queue.end(before, RELEASED, NOON)
     (claimed,) = queue.claim(1, NOON)
 
     assert queue.end(before, verdict, LATER) is None
@@ -176,11 +177,12 @@ def test_the_delay_of_a_retry_begins_with_the_failure_however_long_the_task_wait
     (claimed,) = queue.claim(1, NOON + timedelta(seconds=60))
     failed_at = NOON + timedelta(seconds=90)
 
-    pair = queue.retry(claimed, SPLIT, timedelta(seconds=2), failed_at)
+    retried = queue.end(claimed, Ending(Move.RETRIED, SPLIT, timedelta(seconds=2)), failed_at)
 
-    assert pair is not None
-    again = queue.get(pair[1].id)
-    assert again == pair[1]
+    assert retried is not None
+    assert retried.retried_by_task_id is not None
+    again = queue.get(retried.retried_by_task_id)
+    assert again.retry_for_task_ids == (claimed.id,)
     assert again.start_timestamp == failed_at + timedelta(seconds=2)
     assert again.creation_timestamp == again.status_changed_timestamp == failed_at
     assert queue.claim(1, again.start_timestamp - MILLISECOND) == []
@@ -209,6 +211,20 @@ def test_what_runs_here_is_not_reclaimed(queue: Queue) -> None:
 
     assert [each.id for each in reclaimed] == [lost.id]
     assert queue.get(runs.id) == runs
+
+
+def test_of_other_servers_tasks_those_of_servers_that_are_alive_are_left(
+    queues: tuple[Queue, Queue],
+) -> None:
+    ours, theirs = queues
+    ours.enqueue(task(NOON))
+    (claimed,) = theirs.claim(1, NOON)
+
+    alive = ours.reclaim(ManualClock(NOON), after=LATER - NOON, servers=["ours", "theirs"])
+    gone = ours.reclaim(ManualClock(NOON), after=LATER - NOON, servers=["ours"])
+
+    assert alive == []
+    assert [(each.id, each.error) for each in gone] == [(claimed.id, ZOMBIE)]
 
 
 # A clock that is set back
@@ -309,7 +325,7 @@ def test_a_mark_is_of_one_claim(queue: Queue) -> None:
     queue.enqueue(task(NOON))
     (first,) = queue.claim(1, NOON)
     queue.mark(first, waiting=True)
-    queue.release(first, NOON)
+    queue.end(first, RELEASED, NOON)
     assert not queue.mark(first, waiting=True)
     (second,) = queue.claim(1, NOON)
 
@@ -325,13 +341,13 @@ def test_a_mark_is_of_one_claim(queue: Queue) -> None:
 @pytest.mark.parametrize(
     ("statement", "index"),
     [
-        (statements._COUNT_DUE, "COVERING INDEX task_due (status=? AND start_timestamp<?)"),
-        (statements._FIRST_OF_FEW, "task_due (status=? AND start_timestamp<?)"),
-        (statements._FIRST_OF_MANY, "task_queue (status=?)"),
-        (statements._NEXT_DUE, "COVERING INDEX task_due (status=?)"),
-        (statements._AHEAD, "task_by_status (status=? AND creation_timestamp>?)"),
-        (statements._END, "autoindex_task_1 (id=?)"),
-        (statements._CLAIM.format("?, ?"), "autoindex_task_1 (id=?)"),
+        (statements.COUNT_DUE, "COVERING INDEX task_due (status=? AND start_timestamp<?)"),
+        (statements.FIRST_OF_FEW, "task_due (status=? AND start_timestamp<?)"),
+        (statements.FIRST_OF_MANY, "task_queue (status=?)"),
+        (statements.NEXT_DUE, "COVERING INDEX task_due (status=?)"),
+        (statements.AHEAD, "task_by_status (status=? AND creation_timestamp>?)"),
+        (statements.END, "autoindex_task_1 (id=?)"),
+        (statements.CLAIM.format("?, ?"), "autoindex_task_1 (id=?)"),
     ],
 )
 def test_what_the_worker_asks_goes_by_an_index(store: Store, statement: str, index: str) -> None:
@@ -341,4 +357,4 @@ def test_what_the_worker_asks_goes_by_an_index(store: Store, statement: str, ind
 
     assert index in "\n".join(plan)
     sorts = any("TEMP B-TREE" in step for step in plan)
-    assert sorts is (statement == statements._FIRST_OF_FEW)
+    assert sorts is (statement == statements.FIRST_OF_FEW)

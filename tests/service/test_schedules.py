@@ -57,9 +57,7 @@ def runs(dock: Dock) -> list[str]:
 
 def pass_by(dock: Dock, seconds: float) -> None:
     """Time passes, and the scheduler has seen it."""
-    assert isinstance(dock.clock, ManualClock)
-    dock.clock.advance(seconds)
-    dock.emulator.tasks.scheduler.run_once()
+    dock.advance(seconds)
 
 
 # What callers see
@@ -271,7 +269,8 @@ def set_clock(dock: Dock, seconds: float) -> None:
     """To so much after noon; no time passes."""
     assert isinstance(dock.clock, ManualClock)
     dock.clock.set(NOON + timedelta(seconds=seconds))
-    dock.emulator.tasks.scheduler.run_once()
+    dock.emulator.tasks.scheduler.wake()
+    dock.advance(0)
 
 
 def test_schedules_go_on_when_the_clock_is_set_back(timed_dock: Dock) -> None:
@@ -365,27 +364,43 @@ def test_after_a_long_stop_only_the_latest_missed_run_is_made(
     assert schedule["nextTimestamp"] == iso(3600 * 24 + 10)
 
 
+def turn_due(timetable: Schedules, now: datetime) -> list[Task]:
+    """Makes what is due, as a scheduler does."""
+    due = timetable.claim(now, 100)
+    with timetable.transaction():
+        made = [timetable.make(run, now) for run in due]
+    return [each.task for each in made if each.task is not None]
+
+
 class Rivals:
     """Timetables of servers that share a database, each with connections of its own."""
 
     def __init__(self, folder: Path, count: int) -> None:
         self.stores = [Store(folder / "shared.db") for _ in range(count)]
         self.clock = ManualClock()
-        self.timetables = [self._timetable(store, folder) for store in self.stores]
+        self.timetables: list[Schedules] = []
+        for store in self.stores:
+            self.timetables.append(self._timetable(store, folder))
 
     def _timetable(self, store: Store, folder: Path) -> Schedules:
         catalog = Catalog(store=store, code=CodeStore(folder / "code"), clock=self.clock)
         events = Events(store=store, catalog=catalog, own_ports=(), clock=self.clock)
-        queue = Queue(store=store, server="rival", events=events)
+        name = f"rival-{len(self.timetables)}"
+        queue = Queue(store=store, server=name, events=events)
         return Schedules(
-            store=store, queue=queue, catalog=catalog, clock=self.clock, notices=Notices()
+            store=store,
+            server=name,
+            queue=queue,
+            catalog=catalog,
+            clock=self.clock,
+            notices=Notices(),
         )
 
     def turn(self, seconds: float) -> list[Task]:
         """All at once, from two threads each: what they made together."""
         now = NOON + timedelta(seconds=seconds)
         with ThreadPoolExecutor(2 * len(self.timetables)) as pool:
-            made = pool.map(lambda one: one.turn_due(now), self.timetables * 2)
+            made = pool.map(lambda one: turn_due(one, now), self.timetables * 2)
             return [task for tasks in made for task in tasks]
 
 
@@ -417,8 +432,8 @@ def test_a_run_whose_row_is_taken_is_not_made_again(rivals: Rivals) -> None:
     schedule = timetable.create(function_name="walnut-table", interval=timedelta(seconds=10))
     ScheduleRunRow.insert(schedule_id=schedule.id, run_timestamp=NOON).execute(store.db)
 
-    assert timetable.turn_due(NOON) == []
-    assert len(timetable.turn_due(NOON + timedelta(seconds=10))) == 1
+    assert turn_due(timetable, NOON) == []
+    assert len(turn_due(timetable, NOON + timedelta(seconds=10))) == 1
 
 
 def booked(store: Store) -> list[tuple[str, datetime]]:
@@ -434,7 +449,7 @@ def test_of_the_runs_of_a_schedule_the_latest_alone_is_kept(rivals: Rivals) -> N
         for seconds in (1, 60)
     )
 
-    made = [timetable.turn_due(NOON + timedelta(seconds=at)) for at in range(10)]
+    made = [turn_due(timetable, NOON + timedelta(seconds=at)) for at in range(10)]
 
     assert sum(map(len, made)) == 11
     assert booked(store) == [(seldom.id, NOON), (often.id, NOON + timedelta(seconds=9))]
@@ -446,7 +461,7 @@ def test_of_a_deleted_schedule_no_run_is_kept(rivals: Rivals) -> None:
         timetable.create(function_name="walnut-table", interval=timedelta(seconds=1))
         for _ in range(2)
     )
-    timetable.turn_due(NOON)
+    turn_due(timetable, NOON)
 
     timetable.remove(gone.id)
 
@@ -458,11 +473,11 @@ def test_a_schedule_that_is_deleted_while_it_is_turned_makes_no_task_later(rival
     for round_ in range(10):
         schedule = ours.create(function_name="walnut-table", interval=timedelta(seconds=1))
         with ThreadPoolExecutor() as pool:
-            turning = pool.submit(theirs.turn_due, NOON)
+            turning = pool.submit(turn_due, theirs, NOON)
             ours.remove(schedule.id)
             turning.result()
 
-        assert theirs.turn_due(NOON + timedelta(seconds=round_ + 1)) == []
+        assert turn_due(theirs, NOON + timedelta(seconds=round_ + 1)) == []
         assert ours.find(Query()) == ([], 0)
 
 
@@ -473,11 +488,13 @@ def test_a_task_that_cannot_be_kept_leaves_its_run_for_later(
     timetable.create(function_name="walnut-table", interval=timedelta(seconds=10))
     with monkeypatch.context() as patch:
         patch.setattr(timetable._queue, "enqueue", _full)
-        with pytest.raises(OSError, match="no space"):
-            timetable.turn_due(NOON)
+        (run,) = timetable.claim(NOON, 100)
+        with pytest.raises(OSError, match="no space"), timetable.transaction():
+            timetable.make(run, NOON)
 
-    (task,) = timetable.turn_due(NOON)
+    task = timetable.make(run, NOON).task
 
+    assert task is not None
     assert task.start_timestamp == NOON
 
 

@@ -136,7 +136,7 @@ def test_in_a_storm_everyone_is_answered_and_nothing_is_held_afterwards(
     assert 0 < most <= 1024
     open_tasks = "/?in(status,new,inProgress)&limit(1)"
     dock.eventually(lambda: not dock.get(open_tasks).json()["data"])
-    dock.eventually(lambda: not dock.emulator.tasks.dispatcher._running)
+    dock.eventually(lambda: not dock.emulator.tasks.dispatcher.is_busy)
     pool, reactor = dock.pool, dock.emulator.foundation.reactor
     dock.eventually(lambda: all(slot.idle for slot in pool.snapshot()))
     assert not pool.waiting()

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from peewee import SqliteDatabase
 
 from emulator.base.errors import (
     DatabaseDamaged,
@@ -16,7 +17,7 @@ from emulator.base.errors import (
     StartupError,
     StorageError,
 )
-from emulator.store import database
+from emulator.store import database, schema
 from emulator.store.database import Store
 
 PAGE = 4096  # bytes
@@ -205,3 +206,41 @@ def test_a_new_connection_makes_no_file_anew_and_takes_no_other(path: Path, repl
 
     assert path.exists() == replaced
     store.close()
+
+
+# A database of an earlier taskdock
+
+
+def _migrations() -> list[str]:
+    return sorted(path.stem for path in schema.MIGRATIONS.glob("[0-9]*/[0-9]*.py"))
+
+
+def test_migrations_are_numbered_without_gaps_ten_to_a_folder_named_by_its_first_number() -> None:
+    numbers = [int(name[:4]) for name in _migrations()]
+
+    assert numbers == list(range(1, len(numbers) + 1))
+    for path in schema.MIGRATIONS.glob("[0-9]*/[0-9]*.py"):
+        number = int(path.name[:4])
+        assert int(path.parent.name) == max(number // 10 * 10, 1)
+
+
+@pytest.mark.parametrize("applied", range(1, len(_migrations())))
+def test_a_database_of_every_earlier_state_is_brought_to_the_newest_with_what_it_holds(
+    path: Path, tmp_path: Path, applied: int
+) -> None:
+    name = _migrations()[applied - 1]
+    with closing(SqliteDatabase(str(path))) as earlier:
+        schema.runner(earlier).up(name)
+        earlier.execute_sql(
+            "INSERT INTO task (id, function_name, status, status_changed_timestamp,"
+            " start_timestamp, priority, creation_timestamp, update_timestamp, claim)"
+            " VALUES ('0123456789abcdef01234567', 'walnut-table', 'new', 0, 0, 0, 0, 0, 0)"
+        )
+
+    migrated, fresh = Store(path), Store(tmp_path / "fresh.db")
+
+    of_schema = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
+    assert migrated.rows(of_schema) == fresh.rows(of_schema)
+    assert migrated.rows("SELECT function_name FROM task") == [("walnut-table",)]
+    migrated.close()
+    fresh.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 
 import pytest
 
@@ -11,7 +11,6 @@ from emulator.tasks.model.subscription import (
     ServiceEvent,
     Subscription,
     is_told,
-    next_attempt,
     of_failure,
 )
 from emulator.tasks.model.task import ZOMBIE, Status, Task, new_task
@@ -82,9 +81,3 @@ def test_nobody_is_told_of_other_types() -> None:
     other = replace(event(task()), type="task_painted")
 
     assert not is_told(subscription(url="http://localhost/"), other, task())
-
-
-def test_a_webhook_is_tried_three_times() -> None:
-    pauses = [next_attempt(attempts) for attempts in (1, 2, 3)]
-
-    assert pauses == [timedelta(seconds=1), timedelta(seconds=5), None]

@@ -1,7 +1,7 @@
 """What becomes of a task when its function has ended."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -22,10 +22,27 @@ from emulator.lambdas.outcome import (
     stopped,
     vanished,
 )
-from emulator.tasks.model.task import ErrorType, Move, TaskError
+from emulator.tasks.model.task import ErrorType, Move, Status, Task, TaskError
 from emulator.tasks.queue import ending
 from emulator.tasks.queue.ending import Ending
-from tests.unit.test_retry import attempt
+
+NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
+
+
+def attempt(number):
+    """A task that is a retry for so many earlier ones."""
+    return Task(
+        id="f" * 24,
+        function_name="flaky",
+        status=Status.IN_PROGRESS,
+        status_changed_timestamp=NOW,
+        start_timestamp=NOW,
+        priority=0,
+        creation_timestamp=NOW,
+        update_timestamp=NOW,
+        retry_for_task_ids=tuple(f"{n:024x}" for n in range(number)),
+    )
+
 
 ON, OFF = RetryPolicy(enabled=True), RetryPolicy()
 GLUE = Failure(Cause.FUNCTION, "Glue", "dry", b"{}", posted=True)

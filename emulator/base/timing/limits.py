@@ -111,3 +111,15 @@ class Limits:
     Runtime clients hold one; the public listener has as many threads."""
     connections_of_function: int = 4 * 64
     """Connections of all containers of a function together, beside the first four of each."""
+
+    # Tasks, events and their logs
+
+    patience: float = 30.0
+    """A call whose caller waits, such as a direct execution, waits so long for room in memory."""
+
+    task_patience: float = 300.0
+    """A task or an asynchronous event waits so long for room in memory once it is claimed."""
+
+    server_silence: float = 300.0
+    """A server that has not said for so long that it is alive has lost its claims: as long as the
+    Task Service waits for a worker's report."""

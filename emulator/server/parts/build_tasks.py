@@ -31,6 +31,8 @@ from emulator.tasks.queue.worker import Worker
 from emulator.tasks.retention.retention import Retention
 from emulator.tasks.schedules.scheduler import Scheduler
 from emulator.tasks.schedules.schedules import Schedules
+from emulator.tasks.work.safe_invoker import SafeInvoker
+from emulator.tasks.work.servers import Servers
 from emulator.tasks.work.unwritten import Unwritten
 from emulator.web.common import problems
 
@@ -39,10 +41,12 @@ from emulator.web.common import problems
 class SharedParts:
     """The parts that the worker, direct executions, API requests and invocations share."""
 
+    servers: Servers
     queue: Queue
     waiting: WaitingTasks
     unwritten: Unwritten
     log_store: LogStore
+    invoker: SafeInvoker
     runner: Runner
     direct: threading.BoundedSemaphore
     """One place for each call whose caller waits."""
@@ -57,6 +61,7 @@ class TaskParts(SharedParts):
     service: Service
     api_requests: ApiRequests
     event_queue: EventQueue
+    outbox: Outbox
     dispatcher: Dispatcher
     invocations: Invocations
     schedules: Schedules
@@ -70,30 +75,49 @@ def build_tasks(base: Foundation, lambdas: LambdaParts) -> TaskParts:
     clock, notices, catalog = base.clock, base.notices, lambdas.catalog
     events = _events(base, lambdas)
     shared = _shared(base, lambdas, events)
-    queue, runner = shared.queue, shared.runner
+    server = shared.servers.name
     worker = _worker(base, lambdas, shared)
-    event_queue = EventQueue(store=base.store)
+    event_queue = EventQueue(store=base.store, server=server)
+    outbox = Outbox(store=base.store, server=server)
     dispatcher = _dispatcher(base, lambdas, shared, event_queue)
     schedules = Schedules(
-        store=base.store, queue=queue, catalog=catalog, clock=clock, notices=notices
+        store=base.store,
+        server=server,
+        queue=shared.queue,
+        catalog=catalog,
+        clock=clock,
+        notices=notices,
     )
     parts = TaskParts(
         **vars(shared),
         events=events,
         log_flusher=LogFlusher(journal=shared.log_store, notices=notices),
-        rescuer=Rescuer(queue=queue, runner=runner, clock=clock, notices=notices),
+        rescuer=Rescuer(
+            queue=shared.queue,
+            runner=shared.runner,
+            servers=shared.servers,
+            others=[event_queue.claims, outbox.claims, schedules.claims],
+            clock=clock,
+            notices=notices,
+        ),
         worker=worker,
         service=_service(base, lambdas, shared, worker),
         api_requests=_api_requests(base, lambdas, shared),
         event_queue=event_queue,
+        outbox=outbox,
         dispatcher=dispatcher,
         invocations=_invocations(base, lambdas, shared, event_queue, dispatcher),
         schedules=schedules,
         scheduler=Scheduler(
-            timetable=schedules, wake_worker=worker.wake, clock=clock, notices=notices
+            timetable=schedules,
+            unwritten=shared.unwritten,
+            wake_worker=worker.wake,
+            clock=clock,
+            notices=notices,
         ),
         webhook_sender=WebhookSender(
-            outbox=Outbox(store=base.store),
+            outbox=outbox,
+            unwritten=shared.unwritten,
             own_ports=frozenset({base.port}),
             clock=clock,
             notices=notices,
@@ -126,25 +150,35 @@ def _events(base: Foundation, lambdas: LambdaParts) -> Events:
 
 
 def _shared(base: Foundation, lambdas: LambdaParts, events: Events) -> SharedParts:
-    queue = Queue(store=base.store, server=ids.word(), events=events)
+    servers = Servers(
+        store=base.store,
+        name=ids.word(),
+        clock=base.clock,
+        silence=base.limits.server_silence,
+    )
+    queue = Queue(store=base.store, server=servers.name, events=events)
     waiting = WaitingTasks(queue=queue, notices=base.notices)
     unwritten = Unwritten(health=base.health, notices=base.notices)
     log_store = LogStore(base.store)
+    invoker = SafeInvoker(invoker=lambdas.invoker, notices=base.notices)
     runner = Runner(
         queue=queue,
         journal=log_store,
         catalog=lambdas.catalog,
-        invoker=lambdas.invoker,
+        invoker=invoker,
         waiting=waiting,
         unwritten=unwritten,
         clock=base.clock,
         notices=base.notices,
+        limits=base.limits,
     )
     return SharedParts(
+        servers=servers,
         queue=queue,
         waiting=waiting,
         unwritten=unwritten,
         log_store=log_store,
+        invoker=invoker,
         runner=runner,
         direct=threading.BoundedSemaphore(base.settings.direct_concurrency),
     )
@@ -168,12 +202,13 @@ def _dispatcher(
         backlog=event_queue,
         journal=shared.log_store,
         catalog=lambdas.catalog,
-        runner=shared.runner,
+        invoker=shared.invoker,
         unwritten=shared.unwritten,
         places=base.settings.concurrency,
         held=lambda: lambdas.watch.trouble is not None,
         clock=base.clock,
         notices=base.notices,
+        limits=base.limits,
     )
 
 
@@ -189,6 +224,7 @@ def _service(
         wake=worker.wake,
         clock=base.clock,
         notices=base.notices,
+        limits=base.limits,
     )
 
 
@@ -197,12 +233,13 @@ def _api_requests(base: Foundation, lambdas: LambdaParts, shared: SharedParts) -
         store=base.store,
         journal=shared.log_store,
         catalog=lambdas.catalog,
-        runner=shared.runner,
+        invoker=shared.invoker,
         unwritten=shared.unwritten,
         places=shared.direct,
         status_of=problems.status_of,
         clock=base.clock,
         notices=base.notices,
+        limits=base.limits,
     )
 
 
@@ -221,6 +258,7 @@ def _invocations(
         wake=dispatcher.wake,
         clock=base.clock,
         notices=base.notices,
+        limits=base.limits,
     )
 
 

@@ -6,7 +6,6 @@ A part that an earlier one relies on while it ends comes before it here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import NamedTuple
 
 from emulator.base.files import own_files
@@ -46,7 +45,7 @@ def opened(
         Stage("nonces", None, base.nonces.close),
         Stage("engine", lambda: base.engine.sweep(sweep), base.engine.close),
         Stage("code that is left", lambdas.catalog.tidy, None),
-        Stage("tasks that are left", lambda: tasks.rescuer.rescue(timedelta(0)), None),
+        Stage("tasks that are left", tasks.rescuer.begin, None),
         Stage("lookout", lookout.start, lookout.stop),
         Stage("scribe", flusher.start, flusher.stop, writing),
         Stage("reactor", reactor.start, reactor.stop),
@@ -66,6 +65,7 @@ def running(
     await_idle = _waiter(lambdas, tasks)
     return [
         Stage("engine's watch", lambdas.watch.start, lambdas.watch.stop),
+        Stage("server's row", None, tasks.servers.leave, writing),
         Stage("waiting tasks", None, tasks.waiting.stop, writing),
         Stage("unwritten endings", tasks.unwritten.start, tasks.unwritten.stop, writing),
         Stage("requests", None, lambda: web.wsgi.stop(requests), requests + 1.0),

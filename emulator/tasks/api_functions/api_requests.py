@@ -23,6 +23,7 @@ from emulator.base.errors import (
 )
 from emulator.base.notices import Notices
 from emulator.base.timing.clock import Clock
+from emulator.base.timing.limits import Limits
 from emulator.identity.account import Account
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.function import DIRECT_TIME_LIMIT, Function
@@ -41,12 +42,11 @@ from emulator.tasks.model import access, checks
 from emulator.tasks.model.notices import ApiRequestAnswered
 from emulator.tasks.model.task import ErrorType, TaskError
 from emulator.tasks.queue.ending import error_of
-from emulator.tasks.queue.runner import Runner
+from emulator.tasks.work.safe_invoker import SafeInvoker
 from emulator.tasks.work.unwritten import Unwritten
 
 MAX_BODY = 6 * 1024 * 1024  # bytes, as they came
 _MAX_EVENT = 2 * MAX_BODY  # base64 and escapes make a body longer
-_PATIENCE = 30.0  # seconds that a request waits for room in memory
 _INSERT = sql.insert(ApiRequestRow)
 
 
@@ -74,18 +74,20 @@ class ApiRequests:
         store: Store,
         journal: LogStore,
         catalog: Catalog,
-        runner: Runner,
+        invoker: SafeInvoker,
         unwritten: Unwritten,
         places: threading.Semaphore,
         status_of: Callable[[CallerError], int],
         clock: Clock,
         notices: Notices,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
         """`places` limits invocations; `status_of` says how a refusal is answered."""
         self._store = store
         self._journal = journal
         self._catalog = catalog
-        self._runner = runner
+        self._invoker = invoker
+        self._patience = limits.patience
         self._unwritten = unwritten
         self._places = places
         self._status_of = status_of
@@ -100,7 +102,7 @@ class ApiRequests:
         `RequestTooLarge`, `ApiTimeLimitTooLong`, `TooManyApiRequests`, `InvocationFailed`,
         `FunctionFailed` or `BadApiResult`.
         """
-        self._runner.check_open()
+        self._invoker.check_open()
         function = access.admit(caller, access.EXECUTE_API, self._catalog, function_name)
         now = self._clock.now()
         id = ids.object_id(now)
@@ -145,8 +147,13 @@ class ApiRequests:
             raise TooManyApiRequests
         try:
             event = to_event(call.request, call.caller, id=call.id, now=call.now)
-            return self._runner.invoke(
-                call.record, call.function, event, _PATIENCE, max_event=_MAX_EVENT
+            return self._invoker.invoke(
+                call.id,
+                call.function,
+                event,
+                call.record,
+                patience=self._patience,
+                max_event=_MAX_EVENT,
             )
         finally:
             self._places.release()

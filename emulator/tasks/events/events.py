@@ -50,14 +50,16 @@ class Events:
         """
         event = of_failure(ids.object_id(self._clock.now()), task)
         EventRow.insert(**asdict(event)).execute(self._store.db)
-        told = [one for one in self._all() if is_told(one, event, task)]
-        for one in (one for one in told if one.url is not None):
-            DeliveryRow.insert(
-                event_id=event.id,
-                subscription_id=one.id,
-                due_timestamp=event.creation_timestamp,
-            ).execute(self._store.db)
-        return [self._task(one.function_name, event) for one in told if one.function_name]
+        subscribers = [known for known in self._all() if is_told(known, event, task)]
+        for subscription in subscribers:
+            if subscription.url is not None:
+                DeliveryRow.insert(
+                    event_id=event.id,
+                    subscription_id=subscription.id,
+                    due_timestamp=event.creation_timestamp,
+                ).execute(self._store.db)
+        names = [subscription.function_name for subscription in subscribers]
+        return [self._task(name, event) for name in names if name]
 
     def find(self, query: Query) -> tuple[list[ServiceEvent], int | None]:
         """One page of events, and how many there are in all. Raises `BadQuery`."""
@@ -87,7 +89,7 @@ class Events:
                 )
             webhook_client.check(url, Reach(this_machine=from_loopback, own_ports=self._own_ports))
         now = self._clock.now()
-        wanted = Subscription(
+        subscription = Subscription(
             id=ids.object_id(now),
             event_types=tuple(event_types),
             function_name=function_name,
@@ -102,9 +104,9 @@ class Events:
                 if same and set(known.event_types) & set(event_types):
                     raise AlreadyExists(f"{function_name or url} is subscribed already: {known.id}")
             SubscriptionRow.insert(
-                **{**asdict(wanted), "event_types": list(wanted.event_types)}
+                **{**asdict(subscription), "event_types": list(event_types)}
             ).execute(self._store.db)
-        return wanted
+        return subscription
 
     def unsubscribe(self, subscription_id: str) -> None:
         """Also ends its deliveries that wait. Raises `BadId` or `NotFound`."""

@@ -1,21 +1,25 @@
-"""The outbox: what webhooks have still to be told, and how many service events are kept."""
+"""The outbox: deliveries to webhooks that are still to be made, and how many events are kept."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
+from emulator.base.timing.clock import Clock
 from emulator.store.database import Store
 from emulator.store.tables import DeliveryRow, EventRow, SubscriptionRow
-from emulator.tasks.model.subscription import ServiceEvent, next_attempt
+from emulator.tasks.model.subscription import ServiceEvent
+from emulator.tasks.work.claims import Claim, ClaimTable, epochs
+from emulator.tasks.work.delays import DELIVERIES
 
 KEPT = 10_000  # service events; the oldest go first
-_PIECE = 1000  # that go in one transaction
+_PIECE = 1000  # events that go in one transaction
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """One event for one webhook; `attempts` are those that failed."""
+    """One event for one webhook, claimed; `attempts` are those that failed."""
 
     id: int
     url: str
@@ -23,14 +27,23 @@ class Delivery:
     """Whether its subscription was made on this machine."""
     attempts: int
     event: ServiceEvent
+    claim: Claim
 
 
 class Outbox:
-    def __init__(self, *, store: Store) -> None:
-        self._store = store
+    """For any thread. Every ending names its claim; where that was lost, it returns False and
+    changes nothing."""
 
-    def next_delivery(self, now: datetime) -> Delivery | None:
-        """Of those that are due, the one that has waited longest."""
+    def __init__(self, *, store: Store, server: str) -> None:
+        """`server`: the name that this server's claims carry."""
+        self._store = store
+        self.claims = ClaimTable(store, DeliveryRow, key="id", due="due_timestamp", server=server)
+
+    def claim(self, now: datetime, limit: int) -> list[Delivery]:
+        """Claims up to `limit` deliveries that are due, those that have waited longest first."""
+        claims = self.claims.claim(now, limit)
+        if not claims:
+            return []
         query = (
             DeliveryRow.select(
                 DeliveryRow, EventRow, SubscriptionRow.url, SubscriptionRow.from_loopback
@@ -42,43 +55,45 @@ class Outbox:
                 on=(SubscriptionRow.id == DeliveryRow.subscription_id),
                 attr="subscription",
             )
-            .where(DeliveryRow.due_timestamp <= now)
+            .where(DeliveryRow.id.in_(list(claims)))
             .order_by(DeliveryRow.due_timestamp, DeliveryRow.id)
         )
-        row = query.limit(1).first(self._store.db)
-        if row is None:
-            return None
-        event = ServiceEvent(**row.event.__data__)
-        return Delivery(
-            id=row.id,
-            url=row.subscription.url,
-            from_loopback=row.subscription.from_loopback,
-            attempts=row.attempts,
-            event=event,
-        )
+        return [
+            Delivery(
+                id=row.id,
+                url=row.subscription.url,
+                from_loopback=row.subscription.from_loopback,
+                attempts=row.attempts,
+                event=ServiceEvent(**row.event.__data__),
+                claim=claims[row.id],
+            )
+            for row in query.execute(self._store.db)
+        ]
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """A transaction for several endings."""
+        return self._store.transaction()
 
     def next_due(self) -> datetime | None:
-        query = DeliveryRow.select(DeliveryRow.due_timestamp).order_by(DeliveryRow.due_timestamp)
-        row = query.limit(1).first(self._store.db)
-        return None if row is None else row.due_timestamp
+        """When the earliest delivery that nobody holds is or was due."""
+        return self.claims.next_due()
 
-    def delivered(self, delivery: Delivery) -> None:
-        self.forget(delivery)
+    def bring_forward(self, clock: Clock) -> int:
+        """Has those be due now that a clock which was set back since keeps waiting; how many."""
+        return self.claims.bring_forward(clock, DELIVERIES.longest)
 
-    def forget(self, delivery: Delivery) -> None:
-        """It is not tried again."""
-        DeliveryRow.delete().where(DeliveryRow.id == delivery.id).execute(self._store.db)
+    def remove(self, delivery: Delivery) -> bool:
+        """The delivery was accepted, or is not tried again."""
+        return self.claims.remove(delivery.id, delivery.claim)
 
-    def failed(self, delivery: Delivery, now: datetime) -> bool:
-        """Notes a failed attempt; False: it was the last one, and the delivery is gone."""
-        delay = next_attempt(delivery.attempts + 1)
-        if delay is None:
-            self.forget(delivery)
-            return False
-        DeliveryRow.update(attempts=delivery.attempts + 1, due_timestamp=now + delay).where(
-            DeliveryRow.id == delivery.id
-        ).execute(self._store.db)
-        return True
+    def postpone(self, delivery: Delivery, due: datetime) -> bool:
+        """One more attempt has failed; the next one is made when it is `due`."""
+        values = {**epochs(due_timestamp=due), "attempts": delivery.attempts + 1}
+        return self.claims.give_back(delivery.id, delivery.claim, values)
+
+    def release(self, delivery: Delivery) -> bool:
+        """The delivery waits again, as if it had not been claimed."""
+        return self.claims.give_back(delivery.id, delivery.claim)
 
     def prune(self, kept: int = KEPT) -> None:
         """Forgets some of all but the newest events; one that a webhook waits for stays."""

@@ -3,83 +3,134 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
 from functools import partial
 
-from emulator.base.notices import Notices
+from emulator.base.notices import Notice, Notices
 from emulator.base.timing.clock import Clock
-from emulator.base.timing.loop import Loop, until
 from emulator.tasks.events import webhook_client
 from emulator.tasks.events.outbox import Delivery, Outbox
 from emulator.tasks.events.reach import Reach
 from emulator.tasks.model import task_json
-from emulator.tasks.model.notices import DeliveryFailed, DeliveryGivenUp, EventDelivered
+from emulator.tasks.model.notices import (
+    ClaimLost,
+    DeliveryFailed,
+    DeliveryGivenUp,
+    EventDelivered,
+)
+from emulator.tasks.work.delays import DELIVERIES
+from emulator.tasks.work.poller import Poller
+from emulator.tasks.work.unwritten import Unwritten
 
 
-class WebhookSender(Loop):
+class Reception(Enum):
+    """How a webhook has taken a delivery."""
+
+    ACCEPTED = auto()
+    FAILED = auto()
+    REFUSED = auto()
+    """The call may not be made: trying again would not change that."""
+    CUT_OFF = auto()
+    """By the server's stop: the call is made again after the next start."""
+
+
+@dataclass(frozen=True)
+class CallMade:
+    """A delivery whose call has ended; `problem`: why the webhook did not accept it."""
+
+    delivery: Delivery
+    reception: Reception
+    problem: str = ""
+
+
+class WebhookSender(Poller[Delivery, CallMade]):
+    """Makes one call at a time, on its own thread, so that a stop need not wait for all."""
+
     name = "courier"
 
     def __init__(
-        self, *, outbox: Outbox, own_ports: Collection[int], clock: Clock, notices: Notices
+        self,
+        *,
+        outbox: Outbox,
+        unwritten: Unwritten,
+        own_ports: Collection[int],
+        clock: Clock,
+        notices: Notices,
     ) -> None:
         """`own_ports`: of this server's listeners, which it never calls."""
-        super().__init__(clock, notices)
+        super().__init__(places=1, clock=clock, notices=notices)
         self._outbox = outbox
+        self._unwritten = unwritten
         self._own_ports = own_ports
         self._caller = webhook_client.WebhookClient()
-        self._to_write: Callable[[], None] | None = None
-        """What became of the latest delivery: nobody is told twice because a write has failed."""
 
     def stop(self) -> None:
         self._stopping.set()
         self._caller.hang_up()
         super().stop()
 
-    def run_once(self) -> float:
-        """One delivery at a time, so that a stop need not wait for all."""
-        now = self._clock.now()
-        self._write()
-        if self._deliver_next():
-            return 0.0
-        self._outbox.prune()
-        return until(self._outbox.next_due(), now)
+    def claim(self, now: datetime, limit: int) -> Sequence[Delivery]:
+        return self._outbox.claim(now, limit)
 
-    def _deliver_next(self) -> bool:
-        delivery = self._outbox.next_delivery(self._clock.now())
-        if delivery is None:
-            return False
+    def begin(self, work: Delivery, ended: Callable[[CallMade], None]) -> None:
+        """Makes the call; it has ended when this returns."""
+        ended(self._call(work))
+
+    @contextmanager
+    def settling(self, results: Sequence[CallMade]) -> Iterator[None]:
+        now = self._clock.now()
+        with self._outbox.transaction():
+            notices = [self._settle(call, now) for call in results]
+            yield
+        for notice in filter(None, notices):
+            self._notices.publish(notice)
+
+    def keep(self, result: CallMade, problem: Exception) -> None:
+        write = partial(self.settle_all, [result])
+        self._unwritten.keep(f"delivery-{result.delivery.id}", write, problem)
+
+    def next_due(self) -> datetime | None:
+        return self._outbox.next_due()
+
+    def bring_forward(self) -> int:
+        return self._outbox.bring_forward(self._clock)
+
+    def idle(self) -> None:
+        self._outbox.prune()
+
+    def _call(self, delivery: Delivery) -> CallMade:
         body = json.dumps(task_json.event_to_json(delivery.event)).encode()
         reach = Reach(this_machine=delivery.from_loopback, own_ports=self._own_ports)
         try:
             problem = self._caller.post(delivery.url, body, reach)
-        except webhook_client.Refused as error:  # by us: trying again would not change that
-            self._to_write = partial(self._give_up, delivery, str(error))
-        else:
-            if problem is not None and self._stopping.is_set():
-                return False  # we may have hung up ourselves: it is told again after the next start
-            self._to_write = partial(self._settle, delivery, problem)
-        self._write()
-        return True
-
-    def _write(self) -> None:
-        if self._to_write is not None:
-            self._to_write()
-            self._to_write = None
-
-    def _give_up(self, delivery: Delivery, problem: str) -> None:
-        self._outbox.forget(delivery)
-        self._notices.publish(DeliveryGivenUp(**_facts(delivery), error=problem))
-
-    def _settle(self, delivery: Delivery, problem: str | None) -> None:
-        facts = _facts(delivery)
+        except webhook_client.Refused as refused:
+            return CallMade(delivery, Reception.REFUSED, str(refused))
+        except Exception as error:  # ours, which would come again without an end
+            problem = repr(error)
         if problem is None:
-            self._outbox.delivered(delivery)
-            self._notices.publish(EventDelivered(**facts))
-        elif self._outbox.failed(delivery, self._clock.now()):
-            self._notices.publish(DeliveryFailed(**facts, error=problem))
+            return CallMade(delivery, Reception.ACCEPTED)
+        if self._stopping.is_set():  # we may have hung up ourselves
+            return CallMade(delivery, Reception.CUT_OFF)
+        return CallMade(delivery, Reception.FAILED, problem)
+
+    def _settle(self, call: CallMade, now: datetime) -> Notice | None:
+        """The notice that is true when this is committed, if there is one."""
+        delivery = call.delivery
+        facts = {"event": delivery.event.id, "url": delivery.url}
+        delay = DELIVERIES.after(delivery.attempts + 1)
+        notice: Notice | None
+        if call.reception is Reception.ACCEPTED:
+            written, notice = self._outbox.remove(delivery), EventDelivered(**facts)
+        elif call.reception is Reception.CUT_OFF:
+            written, notice = self._outbox.release(delivery), None
+        elif call.reception is Reception.REFUSED or delay is None:
+            given_up = DeliveryGivenUp(**facts, error=call.problem)
+            written, notice = self._outbox.remove(delivery), given_up
         else:
-            self._notices.publish(DeliveryGivenUp(**facts, error=problem))
-
-
-def _facts(delivery: Delivery) -> dict[str, str]:
-    return {"event": delivery.event.id, "url": delivery.url}
+            failed = DeliveryFailed(**facts, error=call.problem)
+            written, notice = self._outbox.postpone(delivery, now + delay), failed
+        return notice if written else ClaimLost(**facts)

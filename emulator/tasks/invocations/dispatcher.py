@@ -1,26 +1,27 @@
-"""Dispatcher: runs what the backlog holds, as many side by side as it has places for.
+"""Dispatcher: the poller of asynchronous events. It runs as many side by side as it has places for.
 
-Retries are AWS Lambda's: two after a failure of the function. What could not be started, or was cut
-off by the server's stop or with its container, spends no attempt. Nothing is begun while containers
-cannot be had; what fails for them although they can be is postponed, longer each time.
+Retries are AWS Lambda's: two after a failure of the function. An event that could not be started,
+or was cut off by the server's stop or with its container, spends no attempt. Nothing is begun while
+containers cannot be had; what fails for them although they can be is postponed, longer each time.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from emulator.base.notices import Notices
+from emulator.base.notices import Notice, Notices
 from emulator.base.timing.clock import Clock
-from emulator.base.timing.loop import LONGEST_PAUSE, Loop, until
+from emulator.base.timing.limits import Limits
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.outcome import Answer, Cause, Outcome
 from emulator.tasks.invocations.event_queue import Accepted, EventQueue
 from emulator.tasks.logs.log_store import LogBuffer, LogStore
 from emulator.tasks.model.notices import (
-    InvocationBroke,
+    ClaimLost,
     InvocationCompleted,
     InvocationGivenUp,
     InvocationPostponed,
@@ -28,11 +29,23 @@ from emulator.tasks.model.notices import (
     InvocationRetried,
     InvocationSettled,
 )
-from emulator.tasks.queue.runner import PATIENCE, Runner
+from emulator.tasks.work import delays
+from emulator.tasks.work.poller import Poller
+from emulator.tasks.work.safe_invoker import SafeInvoker
 from emulator.tasks.work.unwritten import Unwritten
 
 
-class Dispatcher(Loop):
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt at an event that has ended: with an outcome, or with the reason (a text) why the
+    event is given up without being run."""
+
+    accepted: Accepted
+    log: LogBuffer
+    end: Outcome | str
+
+
+class Dispatcher(Poller[Accepted, Attempt]):
     name = "dispatcher"
 
     def __init__(
@@ -41,108 +54,86 @@ class Dispatcher(Loop):
         backlog: EventQueue,
         journal: LogStore,
         catalog: Catalog,
-        runner: Runner,
+        invoker: SafeInvoker,
         unwritten: Unwritten,
         places: int,
         held: Callable[[], bool],
         clock: Clock,
         notices: Notices,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
-        """`held`: whether nothing may be begun for now; who ends that wakes the dispatcher."""
-        super().__init__(clock, notices)
+        super().__init__(places=places, held=held, clock=clock, notices=notices)
         self._backlog = backlog
         self._journal = journal
         self._catalog = catalog
-        self._runner = runner
+        self._invoker = invoker
         self._unwritten = unwritten
-        self._places = places
-        self._held = held
-        self._running: set[str] = set()
-        self._changed = threading.Condition()
+        self._limits = limits
 
-    def run_once(self) -> float:
-        with self._changed:
-            running = self._running.copy()
-        free = self._places - len(running)
-        if free == 0 or self._held():
-            return LONGEST_PAUSE
-        now = self._clock.now()
-        self._backlog.bring_forward(self._clock)
-        running |= set(self._unwritten.owners)
-        for accepted in self._backlog.due(now, free, without=running):
-            running.add(accepted.record.id)
-            with self._changed:
-                self._running.add(accepted.record.id)
-            name = f"invocation-{accepted.record.id}"
-            threading.Thread(
-                target=self._run_accepted, args=(accepted,), name=name, daemon=True
-            ).start()
-        return until(self._backlog.next_due(without=running), now)
+    def claim(self, now: datetime, limit: int) -> Sequence[Accepted]:
+        return self._backlog.claim(now, limit)
 
-    def await_idle(self, limit: float) -> bool:
-        """For a dispatcher that has stopped: waits `limit` seconds at most until nothing runs."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._running, limit)
-
-    def _run_accepted(self, accepted: Accepted) -> None:
-        try:
-            self._attempt(accepted)
-        except Exception as error:  # before it was run; it stays in the backlog
-            self._notices.publish(InvocationBroke(id=accepted.record.id, error=repr(error)))
-        finally:
-            with self._changed:
-                self._running.discard(accepted.record.id)
-                self._changed.notify_all()
-        self.wake()
-
-    def _attempt(self, accepted: Accepted) -> None:
-        function = self._catalog.find(accepted.record.function_name)
+    def begin(self, work: Accepted, ended: Callable[[Attempt], None]) -> None:
+        record, log = work.record, self._journal.open(work.record.id)
+        function = self._catalog.find(record.function_name)
         if function is None:
-            self._give_up(accepted, "the function was deleted")
-        elif accepted.expired(self._clock.now()):
-            self._give_up(accepted, "it is too old")
+            ended(Attempt(work, log, "the function was deleted"))
+        elif delays.is_expired(self._clock.now() - record.timestamp):
+            ended(Attempt(work, log, "it is too old"))
         else:
-            record = accepted.record
-            log = self._journal.open(record.id)
-            outcome = self._runner.invoke(
-                log, function, accepted.event, PATIENCE, call=accepted.call
+            self._invoker.begin(
+                record.id,
+                function,
+                work.event,
+                log,
+                patience=self._limits.task_patience,
+                call=work.call,
+                ended=lambda outcome: ended(Attempt(work, log, outcome)),
             )
-            settle = partial(self._settle, accepted, outcome, self._clock.now(), log)
-            self._unwritten.write_or_keep(record.id, settle)
 
-    def _settle(self, accepted: Accepted, outcome: Outcome, now: datetime, log: LogBuffer) -> None:
-        with self._journal.writing([log]):
-            kind, error = self._move(accepted, outcome, now)
-        self._tell(kind, accepted, error)
+    @contextmanager
+    def settling(self, results: Sequence[Attempt]) -> Iterator[None]:
+        now = self._clock.now()
+        with self._journal.writing([attempt.log for attempt in results]):
+            notices = [self._settle(attempt, now) for attempt in results]
+            yield
+        for notice in notices:
+            self._notices.publish(notice)
+
+    def keep(self, result: Attempt, problem: Exception) -> None:
+        write = partial(self.settle_all, [result])
+        self._unwritten.keep(result.accepted.record.id, write, problem)
+
+    def next_due(self) -> datetime | None:
+        return self._backlog.next_due()
+
+    def bring_forward(self) -> int:
+        return self._backlog.bring_forward(self._clock)
+
+    def _settle(self, attempt: Attempt, now: datetime) -> Notice:
+        """The notice that is true when this is committed."""
+        record = attempt.accepted.record
+        facts = {"function": record.function_name, "request": record.request_id}
+        written, kind, error = self._move(attempt.accepted, attempt.end, now)
+        return kind(**facts, error=error) if written else ClaimLost(**facts)
 
     def _move(
-        self, accepted: Accepted, outcome: Outcome, now: datetime
-    ) -> tuple[type[InvocationSettled], str | None]:
-        """The kind of the notice that is true when this is committed, and its error."""
-        attempts = accepted.attempts
-        if isinstance(outcome, Answer):
-            self._backlog.remove(accepted)
-            return InvocationCompleted, None
-        if outcome.cause is Cause.STOPPED or (outcome.cause is Cause.UNAVAILABLE and self._held()):
-            return InvocationReleased, None
-        if outcome.cause in (Cause.START, Cause.UNAVAILABLE, Cause.LOST):
-            self._backlog.postpone(accepted, accepted.after_refusal(now), attempts=attempts)
-            return InvocationPostponed, outcome.message
-        if (due := accepted.after_failure(now)) is None:
-            self._backlog.remove(accepted)
-            return InvocationGivenUp, outcome.name
-        self._backlog.postpone(accepted, due, attempts=attempts + 1)
-        return InvocationRetried, outcome.name
-
-    def _give_up(self, accepted: Accepted, why: str) -> None:
-        def remove() -> None:
-            self._backlog.remove(accepted)
-            self._tell(InvocationGivenUp, accepted, why)
-
-        self._unwritten.write_or_keep(accepted.record.id, remove)
-
-    def _tell(self, kind: type[InvocationSettled], accepted: Accepted, error: str | None) -> None:
-        record = accepted.record
-        self._notices.publish(
-            kind(function=record.function_name, request=record.request_id, error=error)
-        )
+        self, accepted: Accepted, end: Outcome | str, now: datetime
+    ) -> tuple[bool, type[InvocationSettled], str | None]:
+        """Whether it is written, the kind of its notice, and the error of that."""
+        events, attempts = self._backlog, accepted.attempts
+        if isinstance(end, str):
+            return events.remove(accepted), InvocationGivenUp, end
+        if isinstance(end, Answer):
+            return events.remove(accepted), InvocationCompleted, None
+        if end.cause is Cause.STOPPED or (end.cause is Cause.UNAVAILABLE and self._held()):
+            return events.release(accepted), InvocationReleased, None
+        if end.cause in (Cause.START, Cause.UNAVAILABLE, Cause.LOST):
+            due = now + delays.of_refused_event(now - accepted.record.timestamp)
+            postponed = events.postpone(accepted, due, attempts=attempts)
+            return postponed, InvocationPostponed, end.message
+        delay = delays.EVENTS.after(attempts + 1)
+        if delay is None:
+            return events.remove(accepted), InvocationGivenUp, end.name
+        retried = events.postpone(accepted, now + delay, attempts=attempts + 1)
+        return retried, InvocationRetried, end.name

@@ -1,14 +1,13 @@
-"""The backlog: invocations that were accepted (AWS: asynchronous ones) and have still to end.
+"""The queue of asynchronous events: invocations that were accepted and have still to end.
 
-One is in it from before its caller hears so until it has ended, so a crash loses none. A server
-runs what its own backlog holds; there is one server for each database.
+An event is in the queue from before its caller hears so until it has ended, so a crash loses none.
+A server runs the events that it has claimed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from peewee import fn
@@ -19,42 +18,33 @@ from emulator.store import sql
 from emulator.store.database import Store
 from emulator.store.tables import BacklogRow, InvocationRow
 from emulator.tasks.logs.invocation_record import InvocationRecord, write_invocations
-
-# https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
-_RETRIES = (timedelta(minutes=1), timedelta(minutes=2))
-_OLDEST = timedelta(hours=6)
-_SHORTEST_WAIT = timedelta(seconds=1)
-_LONGEST_WAIT = timedelta(minutes=5)
+from emulator.tasks.work import delays
+from emulator.tasks.work.claims import Claim, ClaimTable, epochs
 
 _INSERT = sql.insert(BacklogRow)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """An invocation of the backlog; `attempts` are those that failed."""
+    """An event that is claimed; `attempts` are those that failed."""
 
     record: InvocationRecord
     event: bytes
     call: Call
     attempts: int
-
-    def expired(self, now: datetime) -> bool:
-        return now - self.record.timestamp > _OLDEST
-
-    def after_failure(self, now: datetime) -> datetime | None:
-        """When it is tried again after the function has failed; None: it is given up."""
-        if self.attempts == len(_RETRIES):
-            return None
-        return now + _RETRIES[self.attempts]
-
-    def after_refusal(self, now: datetime) -> datetime:
-        """When it is tried again that could not be started: later each time, as it gets older."""
-        return now + min(max(now - self.record.timestamp, _SHORTEST_WAIT), _LONGEST_WAIT)
+    claim: Claim
 
 
 class EventQueue:
-    def __init__(self, *, store: Store) -> None:
+    """For any thread. Every ending names its claim; where that was lost, it returns False and
+    changes nothing."""
+
+    def __init__(self, *, store: Store, server: str) -> None:
+        """`server`: the name that this server's claims carry."""
         self._store = store
+        self.claims = ClaimTable(
+            store, BacklogRow, key="invocation_id", due="due_timestamp", server=server
+        )
 
     def add(self, record: InvocationRecord, event: bytes, call: Call) -> None:
         with self._store.transaction():
@@ -66,11 +56,16 @@ class EventQueue:
                 "arn": call.arn,
                 "attempts": 0,
                 "due_timestamp": record.timestamp,
+                "claimed_by": None,
+                "claim": 0,
             }
             self._store.change(_INSERT, sql.to_row(BacklogRow, row))
 
-    def due(self, now: datetime, limit: int, *, without: Collection[str]) -> list[Accepted]:
-        """Of those that are due, the ones that have waited longest; none of the ids `without`."""
+    def claim(self, now: datetime, limit: int) -> list[Accepted]:
+        """Claims up to `limit` events that are due, those that have waited longest first."""
+        claims = self.claims.claim(now, limit)
+        if not claims:
+            return []
         query = (
             BacklogRow.select(BacklogRow, InvocationRow)
             .join(
@@ -78,38 +73,39 @@ class EventQueue:
                 on=(InvocationRow.id == BacklogRow.invocation_id),
                 attr="invocation",
             )
-            .where(BacklogRow.due_timestamp <= now, BacklogRow.invocation_id.not_in(list(without)))
+            .where(BacklogRow.invocation_id.in_(list(claims)))
             .order_by(BacklogRow.due_timestamp, BacklogRow.invocation_id)
         )
-        return [_from_row(row) for row in query.limit(limit).execute(self._store.db)]
+        rows = query.execute(self._store.db)
+        return [_from_row(row, claims[row.invocation_id]) for row in rows]
 
-    def next_due(self, *, without: Collection[str]) -> datetime | None:
-        query = (
-            BacklogRow.select(BacklogRow.due_timestamp)
-            .where(BacklogRow.invocation_id.not_in(list(without)))
-            .order_by(BacklogRow.due_timestamp)
-        )
-        row = query.limit(1).first(self._store.db)
-        return None if row is None else row.due_timestamp
+    def next_due(self) -> datetime | None:
+        """When the earliest event that nobody holds is or was due."""
+        return self.claims.next_due()
 
-    def bring_forward(self, clock: Clock) -> None:
+    def bring_forward(self, clock: Clock) -> int:
         """Has those be due now that a clock which was set back since keeps waiting: accepted at a
-        time that is still to come, or due later than any wait is long."""
+        time that is still to come, or due later than any wait is long. How many."""
         if not BacklogRow.select().where(_ahead(clock.now())).exists(self._store.db):
-            return
+            return 0
         with self._store.transaction():  # the clock is read when nobody can add one
             now = clock.now()
-            BacklogRow.update(due_timestamp=now).where(_ahead(now)).execute(self._store.db)
+            update = BacklogRow.update(due_timestamp=now).where(_ahead(now))
+            changed: int = update.execute(self._store.db)
+        return changed
 
-    def remove(self, accepted: Accepted) -> None:
-        BacklogRow.delete().where(BacklogRow.invocation_id == accepted.record.id).execute(
-            self._store.db
-        )
+    def remove(self, accepted: Accepted) -> bool:
+        """The event has ended."""
+        return self.claims.remove(accepted.record.id, accepted.claim)
 
-    def postpone(self, accepted: Accepted, due: datetime, *, attempts: int) -> None:
-        BacklogRow.update(due_timestamp=due, attempts=attempts).where(
-            BacklogRow.invocation_id == accepted.record.id
-        ).execute(self._store.db)
+    def postpone(self, accepted: Accepted, due: datetime, *, attempts: int) -> bool:
+        """The event waits for its next attempt until `due`; so many have failed."""
+        values = {**epochs(due_timestamp=due), "attempts": attempts}
+        return self.claims.give_back(accepted.record.id, accepted.claim, values)
+
+    def release(self, accepted: Accepted) -> bool:
+        """The event waits again, as if it had not been claimed."""
+        return self.claims.give_back(accepted.record.id, accepted.claim)
 
 
 def _ahead(now: datetime) -> Any:
@@ -117,14 +113,16 @@ def _ahead(now: datetime) -> Any:
         InvocationRow.id == BacklogRow.invocation_id, InvocationRow.timestamp > now
     )
     waits = (BacklogRow.due_timestamp > now) & fn.EXISTS(accepted_later)
-    return waits | (BacklogRow.due_timestamp > now + _LONGEST_WAIT)
+    ahead = waits | (BacklogRow.due_timestamp > now + delays.LONGEST_REFUSED)
+    return BacklogRow.claimed_by.is_null() & ahead
 
 
-def _from_row(row: Any) -> Accepted:
+def _from_row(row: Any, claim: Claim) -> Accepted:
     record = InvocationRecord(**row.invocation.__data__)
     return Accepted(
         record=record,
         event=row.event.encode(),
         call=Call(request_id=record.request_id, client_context=row.client_context, arn=row.arn),
         attempts=row.attempts,
+        claim=claim,
     )

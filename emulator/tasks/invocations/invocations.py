@@ -13,6 +13,7 @@ from emulator.base import ids
 from emulator.base.errors import IllegalState, TooManyExecutions
 from emulator.base.notices import Notices
 from emulator.base.timing.clock import Clock
+from emulator.base.timing.limits import Limits
 from emulator.lambdas.functions.function import Function
 from emulator.lambdas.invoke.invocation import Call
 from emulator.lambdas.invoke.invoker import Invoker
@@ -26,7 +27,6 @@ from emulator.tasks.model.notices import FunctionInvoked, InvocationAccepted
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_ACCEPTED_EVENT = 1024 * 1024  # bytes
 _TAIL = 4096  # bytes
-_PATIENCE = 30.0  # seconds that a caller waits for room in memory
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,11 @@ class Invocations:
         wake: Callable[[], None],
         clock: Clock,
         notices: Notices,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
         """`places` limits what runs while its caller waits; `wake`: the backlog has something."""
         self._backlog = backlog
+        self._patience = limits.patience
         self._journal = journal
         self._invoker = invoker
         self._places = places
@@ -96,7 +98,7 @@ class Invocations:
             function,
             event,
             tail or sink,
-            patience=_PATIENCE,
+            patience=self._patience,
             call=call,
             answered=tell if tail is None else lambda _: None,
             ended=end,

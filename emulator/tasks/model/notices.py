@@ -64,11 +64,16 @@ class TaskReleased(TaskEnded):
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimLost(Notice):
-    """A task has ended here that is another server's by now; nothing was written."""
+    """A task, an event, a delivery to a webhook or a schedule's run has ended here whose claim was
+    given back or is another server's by now; nothing was written."""
 
     level = logging.WARNING
-    task: str
-    function: str
+    task: str | None = None
+    function: str | None = None
+    request: str | None = None
+    event: str | None = None
+    url: str | None = None
+    schedule: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,14 +7,13 @@ also what a subscribed function finds in its task's data, and what a webhook rec
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from emulator.tasks.model.task import Task
 
 TASK_FAILED = "task_failed"
 TYPES = (TASK_FAILED,)
-DELAYS = (timedelta(seconds=1), timedelta(seconds=5))  # after a webhook's first and second attempt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +63,3 @@ def is_told(subscription: Subscription, event: ServiceEvent, cause: Task) -> boo
     if event.type not in subscription.event_types:
         return False
     return subscription.function_name is None or cause.event_id is None
-
-
-def next_attempt(attempts: int) -> timedelta | None:
-    """How long after so many failed attempts a webhook is called again; None: not any more."""
-    return DELAYS[attempts - 1] if attempts <= len(DELAYS) else None

@@ -144,17 +144,24 @@ def new_task(
     priority: int,
     start: datetime,
     now: datetime,
+    tags: tuple[str, ...] | None = None,
+    application_id: str | None = None,
+    user_id: str | None = None,
     event_id: str | None = None,
 ) -> Task:
-    """A task that taskdock makes by itself: for a schedule, or for a service event."""
+    """A task that is made now. `application_id` and `user_id` say for whom: None for one that
+    taskdock makes by itself, for a schedule or for the service event `event_id`."""
     return Task(
         id=id,
         function_name=function_name,
         status=Status.NEW,
         status_changed_timestamp=now,
         data=data,
+        tags=tags,
         start_timestamp=start,
         priority=priority,
+        created_by_application_id=application_id,
+        created_by_user_id=user_id,
         creation_timestamp=now,
         update_timestamp=now,
         event_id=event_id,

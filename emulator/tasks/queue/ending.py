@@ -1,4 +1,4 @@
-"""What becomes of a task when its function has ended: the decision alone. Pure."""
+"""The decision how a task ends when its function has ended. Pure."""
 
 from __future__ import annotations
 
@@ -8,39 +8,45 @@ from datetime import timedelta
 from emulator.lambdas.functions.function import RetryPolicy
 from emulator.lambdas.outcome import Answer, Cause, Failure, Outcome
 from emulator.tasks.model.task import ZOMBIE, ErrorType, Move, Task, TaskError
-from emulator.tasks.queue.retry import next_attempt
+from emulator.tasks.work.delays import of_task
 
-_MOST_CLAIMS = 100
-"""Of a task that never begins. While the engine does not answer, it is not claimed at all; one that
-answers and always fails at this function must not go on for ever."""
+_MAX_CLAIMS = 100
+"""Of a task that never begins. While the engine does not answer, no task is claimed at all; with an
+engine that answers and always fails at this function, the task must not go on for ever."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """`delay`: until the next attempt, of what is retried."""
+    """How a claim on a task ends: by `move`, one of SUCCEEDED, FAILED, RETRIED, RELEASED.
+
+    `error`: of what has failed or is retried. `delay`: until the next attempt, of what is retried.
+    """
 
     move: Move
     error: TaskError | None = None
-    delay: timedelta | None = None
+    delay: timedelta = timedelta(0)
 
 
 def of_queued(task: Task, outcome: Outcome, policy: RetryPolicy) -> Ending:
-    """What a server's stop has cut off, and what nothing could run, goes back to the queue."""
+    """The ending of a task from the queue. A task that a server's stop has cut off, or that nothing
+    could run, goes back to the queue."""
     if isinstance(outcome, Answer):
         return Ending(Move.SUCCEEDED)
     if outcome.cause is Cause.LOST:
         return Ending(Move.FAILED, _unknown(outcome))
     if outcome.cause is Cause.STOPPED:
         return Ending(Move.RELEASED)
-    if outcome.cause is Cause.UNAVAILABLE and task.claim < _MOST_CLAIMS:
+    if outcome.cause is Cause.UNAVAILABLE and task.claim < _MAX_CLAIMS:
         return Ending(Move.RELEASED)
     error = error_of(outcome)
-    delay = next_attempt(task, error, policy)
-    return Ending(Move.FAILED if delay is None else Move.RETRIED, error, delay)
+    delay = of_task(len(task.retry_for_task_ids) + 1, error.name, policy)
+    if delay is None:
+        return Ending(Move.FAILED, error)
+    return Ending(Move.RETRIED, error, delay)
 
 
 def of_direct(outcome: Outcome) -> Ending:
-    """Of a task whose caller waits: no retry, and no giving back."""
+    """The ending of a task whose caller waits: there is no retry, and no giving back."""
     if isinstance(outcome, Answer):
         return Ending(Move.SUCCEEDED)
     lost = outcome.cause is Cause.LOST

@@ -1,11 +1,13 @@
-"""Rescuer: ends tasks that are in progress but run nowhere, so that none is stuck.
+"""Rescuer: has no work stay claimed by a server that is gone, so that none is stuck.
 
-They come from a server that died. What surely had not begun there is new again; of the rest nobody
-knows what became of it, and it has failed.
+It says that this server is alive, and finds out which others are. Tasks of the others that surely
+had not begun are new again; of the rest nobody knows what became of them, and they have failed.
+Events, deliveries and schedules of the others are given back, and told or made again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from emulator.base.notices import Notices
@@ -14,6 +16,8 @@ from emulator.base.timing.loop import Loop
 from emulator.tasks.model.notices import TaskFailed, TaskReleased
 from emulator.tasks.queue.queue import Queue
 from emulator.tasks.queue.runner import Runner
+from emulator.tasks.work.claims import ClaimTable
+from emulator.tasks.work.servers import Servers
 
 _ROUND = 30.0  # seconds
 _NO_REPORT = timedelta(minutes=5)  # the Task Service's
@@ -22,19 +26,43 @@ _NO_REPORT = timedelta(minutes=5)  # the Task Service's
 class Rescuer(Loop):
     name = "rescuer"
 
-    def __init__(self, *, queue: Queue, runner: Runner, clock: Clock, notices: Notices) -> None:
+    def __init__(
+        self,
+        *,
+        queue: Queue,
+        runner: Runner,
+        servers: Servers,
+        others: Collection[ClaimTable],
+        clock: Clock,
+        notices: Notices,
+    ) -> None:
+        """`others`: all claimed work but tasks."""
         super().__init__(clock, notices)
         self._queue = queue
         self._runner = runner
+        self._servers = servers
+        self._others = others
+
+    def begin(self) -> None:
+        """At the start of a server that has its database alone: all other servers are gone. Before
+        anything is claimed. Raises `StorageError`."""
+        self._servers.enter(alone=True)
+        self.rescue(timedelta(0))
 
     def run_once(self) -> float:
+        self._servers.beat()
         self.rescue(_NO_REPORT)
         return _ROUND
 
     def rescue(self, after: timedelta) -> None:
-        """Ends what has been in progress for `after` and does not run."""
-        running = self._runner.running
-        ended = self._queue.reclaim(self._clock, after=after, running=running)
+        """Ends or gives back what servers that are gone have claimed, and ends this server's own
+        tasks that have been in progress for `after` and do not run."""
+        alive = self._servers.alive()
+        for table in self._others:
+            table.reclaim(alive)
+        ended = self._queue.reclaim(
+            self._clock, after=after, running=self._runner.running, servers=alive
+        )
         for task in ended:
             if task.error is None:
                 self._notices.publish(TaskReleased(task=task.id))

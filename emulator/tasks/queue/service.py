@@ -20,6 +20,7 @@ from emulator.base.errors import (
 )
 from emulator.base.notices import Notices
 from emulator.base.timing.clock import Clock
+from emulator.base.timing.limits import Limits
 from emulator.identity.account import NOBODY, Account
 from emulator.lambdas.functions.catalog import Catalog
 from emulator.lambdas.functions.function import DIRECT_TIME_LIMIT
@@ -29,11 +30,9 @@ from emulator.store.query.model import Query
 from emulator.tasks.logs.log_store import LogStore
 from emulator.tasks.model import checks
 from emulator.tasks.model.notices import TaskCanceled, TaskCreated
-from emulator.tasks.model.task import Status, Task
+from emulator.tasks.model.task import Task, new_task
 from emulator.tasks.queue.queue import Queue
 from emulator.tasks.queue.runner import Runner
-
-_DIRECT_PATIENCE = 30.0  # seconds that a direct execution waits for room in memory
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,10 @@ class Service:
         wake: Callable[[], None],
         clock: Clock,
         notices: Notices,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
         """`wake` is called when a new task waits; `direct` limits direct executions."""
+        self._patience = limits.patience
         self._queue = queue
         self._journal = journal
         self._catalog = catalog
@@ -81,12 +82,9 @@ class Service:
 
         As with the real service, that its function exists is seen when it runs.
         """
-        function = self._catalog.find(function_name)
-        if priority is None and function is not None:
-            priority = function.execution_options.default_priority
-        task = self._new_task(
-            function_name, data, priority=priority or 0, by=by, tags=tags, start=start
-        )
+        if priority is None:
+            priority = self._catalog.default_priority(function_name)
+        task = self._new_task(function_name, data, priority=priority, by=by, tags=tags, start=start)
         self._queue.enqueue(task)
         self._notices.publish(TaskCreated(task=task.id, function=function_name))
         self._wake()
@@ -120,7 +118,7 @@ class Service:
         try:
             task = self._new_task(function_name, data, priority=0, by=by)
             task = self._queue.enqueue_claimed(task, self._clock.now())
-            outcome, ended = self._runner.run_directly(task, function, _DIRECT_PATIENCE)
+            outcome, ended = self._runner.run_directly(task, function, self._patience)
         finally:
             self._direct.release()
         if isinstance(outcome, Answer):
@@ -168,19 +166,16 @@ class Service:
         start: datetime | None = None,
     ) -> Task:
         now = self._clock.now()
-        return Task(
+        return new_task(
             id=ids.object_id(now),
             function_name=function_name,
-            status=Status.NEW,
-            status_changed_timestamp=now,
             data=data,
             tags=None if tags is None else tuple(tags),
-            start_timestamp=start or now,
+            start=start or now,
+            now=now,
             priority=priority,
-            created_by_application_id=by.application_id,
-            created_by_user_id=by.user_id,
-            creation_timestamp=now,
-            update_timestamp=now,
+            application_id=by.application_id,
+            user_id=by.user_id,
         )
 
 

@@ -1,36 +1,71 @@
-"""Scheduler: lets the timetable turn what is due into tasks, and sleeps until the next is due."""
+"""Scheduler: the poller of schedules. It has the runs that are due made into tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
 
 from emulator.base.notices import Notices
 from emulator.base.timing.clock import Clock
-from emulator.base.timing.loop import Loop, until
-from emulator.tasks.model.notices import TaskCreated
-from emulator.tasks.schedules.schedules import Schedules
+from emulator.tasks.model.notices import ClaimLost, TaskCreated
+from emulator.tasks.schedules.schedules import DueRun, Made, Schedules
+from emulator.tasks.work.poller import Poller
+from emulator.tasks.work.unwritten import Unwritten
+
+_BATCH = 100  # runs that are made in one transaction
 
 
-class Scheduler(Loop):
+class Scheduler(Poller[DueRun, DueRun]):
+    """Making a run is writing it down: work has ended as soon as it is claimed."""
+
     name = "scheduler"
 
     def __init__(
         self,
         *,
         timetable: Schedules,
+        unwritten: Unwritten,
         wake_worker: Callable[[], None],
         clock: Clock,
         notices: Notices,
     ) -> None:
-        super().__init__(clock, notices)
+        super().__init__(places=_BATCH, clock=clock, notices=notices)
         self._timetable = timetable
+        self._unwritten = unwritten
         self._wake_worker = wake_worker
 
-    def run_once(self) -> float:
+    def claim(self, now: datetime, limit: int) -> Sequence[DueRun]:
+        return self._timetable.claim(now, limit)
+
+    def begin(self, work: DueRun, ended: Callable[[DueRun], None]) -> None:
+        ended(work)
+
+    @contextmanager
+    def settling(self, results: Sequence[DueRun]) -> Iterator[None]:
         now = self._clock.now()
-        made = self._timetable.turn_due(now)
-        for task in made:
-            self._notices.publish(TaskCreated(task=task.id, function=task.function_name))
-        if made:
+        with self._timetable.transaction():
+            made = [self._timetable.make(run, now) for run in results]
+            yield
+        for run, each in zip(results, made, strict=True):
+            self._publish(run, each)
+        if any(each.task for each in made):
             self._wake_worker()
-        return until(self._timetable.next_due(), now)
+
+    def keep(self, result: DueRun, problem: Exception) -> None:
+        schedule = result.schedule.id
+        self._unwritten.keep(schedule, partial(self.settle_all, [result]), problem)
+
+    def next_due(self) -> datetime | None:
+        return self._timetable.next_due()
+
+    def bring_forward(self) -> int:
+        return self._timetable.bring_forward()
+
+    def _publish(self, run: DueRun, made: Made) -> None:
+        if made.is_lost:
+            self._notices.publish(ClaimLost(schedule=run.schedule.id))
+        elif made.task is not None:
+            task = made.task
+            self._notices.publish(TaskCreated(task=task.id, function=task.function_name))

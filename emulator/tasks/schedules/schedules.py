@@ -1,11 +1,13 @@
-"""The timetable: schedules, kept and found, and the tasks that they make when they are due.
+"""Schedules, kept and found, and the tasks that they make when they are due.
 
 A run is made once: its task, its row under (schedule, time) and the schedule's next time are one
-transaction. Of two servers at one database the second finds the schedule moved on.
+transaction, which changes nothing unless the schedule is still claimed for it.
 """
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,12 +26,40 @@ from emulator.tasks.model.notices import ScheduleCreated, ScheduleDeleted
 from emulator.tasks.model.task import Task, new_task
 from emulator.tasks.queue.queue import Queue
 from emulator.tasks.schedules.schedule import Schedule, due_run, next_run
+from emulator.tasks.work.claims import Claim, ClaimTable, epochs
+
+
+@dataclass(frozen=True)
+class DueRun:
+    """A schedule that is claimed, and the time of the run that is to be made."""
+
+    schedule: Schedule
+    at: datetime
+    claim: Claim
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of a run: its task; none, where the task of that time is there already; or the
+    claim was lost, and nothing changed."""
+
+    task: Task | None = None
+    is_lost: bool = False
 
 
 class Schedules:
     def __init__(
-        self, *, store: Store, queue: Queue, catalog: Catalog, clock: Clock, notices: Notices
+        self,
+        *,
+        store: Store,
+        server: str,
+        queue: Queue,
+        catalog: Catalog,
+        clock: Clock,
+        notices: Notices,
     ) -> None:
+        """`server`: the name that this server's claims carry."""
+        self.claims = ClaimTable(store, ScheduleRow, key="id", due="next_timestamp", server=server)
         self._store = store
         self._queue = queue
         self._catalog = catalog
@@ -78,46 +108,48 @@ class Schedules:
         return [_from_row(row) for row in rows], total
 
     def next_due(self) -> datetime | None:
-        """When the earliest next run is or was due."""
-        query = ScheduleRow.select(ScheduleRow.next_timestamp)
-        row = query.order_by(ScheduleRow.next_timestamp).limit(1).first(self._store.db)
-        return None if row is None else row.next_timestamp
+        """When the earliest next run that nobody makes is or was due."""
+        return self.claims.next_due()
 
-    def turn_due(self, now: datetime) -> list[Task]:
-        """Makes one task for each schedule that is due, and moves these on; the tasks made."""
-        self._bring_forward()
-        query = ScheduleRow.select(ScheduleRow.id).where(ScheduleRow.next_timestamp <= now)
-        due = query.order_by(ScheduleRow.next_timestamp, ScheduleRow.id).execute(self._store.db)
-        made = [self._turn(row.id, now) for row in list(due)]
-        return [task for task in made if task is not None]
+    def claim(self, now: datetime, limit: int) -> list[DueRun]:
+        """Claims up to `limit` schedules that are due: the run of each that is to be made now."""
+        claims = self.claims.claim(now, limit)
+        if not claims:
+            return []
+        query = ScheduleRow.select().where(ScheduleRow.id.in_(list(claims)))
+        rows = query.order_by(ScheduleRow.next_timestamp, ScheduleRow.id).execute(self._store.db)
+        due = []
+        for schedule in map(_from_row, rows):
+            run_at = due_run(schedule, now)
+            if run_at is not None:
+                due.append(DueRun(schedule, run_at, claims[schedule.id]))
+        return due
 
-    def _bring_forward(self) -> None:
-        """After the clock was set back, schedules go on from there. The run that was made last is
-        not made again: it is booked."""
+    def make(self, run: DueRun, now: datetime) -> Made:
+        """Makes a run's task, and moves its schedule on. Only inside a transaction."""
+        schedule = run.schedule
+        moved = epochs(next_timestamp=next_run(schedule, run.at), update_timestamp=now)
+        if not self.claims.give_back(schedule.id, run.claim, moved):
+            return Made(is_lost=True)
+        return Made(self._task(schedule, run.at, now) if self._book(schedule, run.at) else None)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """A transaction for several runs."""
+        return self._store.transaction()
+
+    def bring_forward(self) -> int:
+        """After the clock was set back, schedules go on from there; how many. The run that was made
+        last is not made again: it is booked."""
         if not _ahead(self._clock.now()).exists(self._store.db):
-            return
+            return 0
         with self._store.transaction():
-            now = self._clock.now()  # read when nobody can turn one
-            for schedule in map(_from_row, list(_ahead(now).execute(self._store.db))):
+            now = self._clock.now()  # read when nobody can claim one
+            ahead = [_from_row(row) for row in list(_ahead(now).execute(self._store.db))]
+            for schedule in ahead:
                 ScheduleRow.update(
                     next_timestamp=next_run(schedule, now), update_timestamp=now
                 ).where(ScheduleRow.id == schedule.id).execute(self._store.db)
-
-    def _turn(self, schedule_id: str, now: datetime) -> Task | None:
-        """None: nothing is due any more, because it was deleted or another server was first."""
-        with self._store.transaction():
-            row = ScheduleRow.select().where(ScheduleRow.id == schedule_id).first(self._store.db)
-            if row is None:
-                return None
-            schedule = _from_row(row)
-            run_at = due_run(schedule, now)
-            if run_at is None:
-                return None
-            task = self._task(schedule, run_at, now) if self._book(schedule, run_at) else None
-            ScheduleRow.update(
-                next_timestamp=next_run(schedule, run_at), update_timestamp=now
-            ).where(ScheduleRow.id == schedule.id).execute(self._store.db)
-        return task
+        return len(ahead)
 
     def _book(self, schedule: Schedule, run_at: datetime) -> bool:
         """Takes the run's row, in place of the schedule's earlier ones; False: it is taken."""
@@ -149,7 +181,9 @@ def _ahead(now: datetime) -> Any:
     """Asks for the schedules whose latest run is still to come."""
     latest = ScheduleRow.next_timestamp - ScheduleRow.interval * 1000
     has_run = ScheduleRow.next_timestamp > ScheduleRow.start_timestamp
-    return ScheduleRow.select().where(has_run, latest > to_epoch(now))
+    return ScheduleRow.select().where(
+        ScheduleRow.claimed_by.is_null(), has_run, latest > to_epoch(now)
+    )
 
 
 def _to_row(schedule: Schedule) -> dict[str, Any]:
@@ -157,4 +191,6 @@ def _to_row(schedule: Schedule) -> dict[str, Any]:
 
 
 def _from_row(row: ScheduleRow) -> Schedule:
-    return Schedule(**{**row.__data__, "interval": timedelta(seconds=row.interval)})
+    values = {**row.__data__, "interval": timedelta(seconds=row.interval)}
+    del values["claimed_by"], values["claim"]
+    return Schedule(**values)

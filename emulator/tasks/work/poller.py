@@ -1,0 +1,154 @@
+"""Poller: the one loop of all claimed work: claim what is due, begin it, write how it ended.
+
+One thread does it, in turns. What has ended since the last turn and what is claimed in its places
+are one transaction: under load many pieces of work share a commit, and an idle server reacts at
+once. Nothing is claimed while all places are taken, or while the work is held.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from emulator.base.notices import Notices
+from emulator.base.timing.clock import Clock, SystemClock
+from emulator.base.timing.loop import LONGEST_PAUSE, Loop, until
+
+Work = TypeVar("Work")
+Result = TypeVar("Result")
+
+
+class Poller(Loop, Generic[Work, Result]):
+    """Subclasses say what work is and how it ends: `Work` is claimed, `Result` is a piece of work
+    that has ended, with what became of it."""
+
+    def __init__(
+        self,
+        *,
+        places: int,
+        clock: Clock,
+        notices: Notices,
+        held: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`places`: how many pieces of work may be under way side by side. `held`: whether nothing
+        may be claimed for now; whoever ends that wakes this loop."""
+        super().__init__(clock, notices)
+        self._places = places
+        self._held = held
+        self._ended: deque[Result] = deque()  # filled by other threads
+        self._busy = 0  # places of work that was begun and has not been taken from `_ended`
+
+    # For subclasses
+
+    def claim(self, now: datetime, limit: int) -> Sequence[Work]:
+        """Claims up to `limit` pieces of work that are due; part of a transaction that is open."""
+        raise NotImplementedError
+
+    def begin(self, work: Work, ended: Callable[[Result], None]) -> None:
+        """Begins it. `ended` is to be called once, on any thread, and does not block. Raises
+        nothing: whatever goes wrong is a result."""
+        raise NotImplementedError
+
+    def settling(self, results: Sequence[Result]) -> AbstractContextManager[object]:
+        """A transaction that writes how work ended, each ending fenced by its claim, and takes in
+        what is done inside. Notices are published when it is committed."""
+        raise NotImplementedError
+
+    def keep(self, result: Result, problem: Exception) -> None:
+        """Has an ending written later that could not be written now, because of `problem`."""
+        raise NotImplementedError
+
+    def next_due(self) -> datetime | None:
+        """When the earliest work that nobody holds is or was due."""
+        raise NotImplementedError
+
+    def bring_forward(self) -> int:
+        """Has work be due that a clock which was set back keeps waiting; how many pieces."""
+        return 0
+
+    def idle(self) -> None:
+        """Called when nothing more is due."""
+
+    def settle_all(self, results: Sequence[Result]) -> None:
+        """Writes how work ended; raises when that cannot be written."""
+        with self.settling(results):
+            pass
+
+    # The loop
+
+    def run_once(self) -> float:
+        while True:
+            ended = self._take_ended()
+            free = 0 if self._held() else self._places - self._busy  # with the places of these
+            claimed = self._turn(ended, free)
+            for work in claimed:
+                self._busy += 1
+                self.begin(work, self._note_end)
+            if not self._ended or self._stopping.is_set():
+                return self._pause(all_claimed=len(claimed) < free)
+
+    def stop(self) -> None:
+        """Also writes what had ended by then."""
+        super().stop()
+        self._turn(self._take_ended(), 0)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether work is under way."""
+        return self._busy > 0
+
+    def await_idle(self, limit: float) -> bool:
+        """For a poller that has stopped: waits `limit` seconds at most until nothing is under way.
+
+        It is the caller's thread that writes what ends meanwhile.
+        """
+        clock = SystemClock()  # a clock that stands still would wait for ever
+        deadline = clock.monotonic() + limit
+        while True:
+            self._wake.clear()
+            self._turn(self._take_ended(), 0)
+            if not self._busy:
+                return True
+            left = deadline - clock.monotonic()
+            if left <= 0:
+                return False
+            self._wake.wait(left)
+
+    def _note_end(self, result: Result) -> None:
+        """On any thread; never blocks."""
+        self._ended.append(result)
+        self.wake()
+
+    def _take_ended(self) -> list[Result]:
+        ended = [self._ended.popleft() for _ in range(len(self._ended))]
+        self._busy -= len(ended)
+        return ended
+
+    def _turn(self, ended: Sequence[Result], free: int) -> Sequence[Work]:
+        """Writes endings and claims in their places. Endings that cannot be written as a whole are
+        kept one by one: none of them holds up another, or this thread."""
+        if ended:
+            try:
+                with self.settling(ended):
+                    return self._claim(free)
+            except Exception as problem:
+                for result in ended:
+                    self.keep(result, problem)
+        return self._claim(free)
+
+    def _claim(self, free: int) -> Sequence[Work]:
+        return self.claim(self._clock.now(), free) if free else ()
+
+    def _pause(self, *, all_claimed: bool) -> float:
+        """Seconds. What is due waits for an ending, unless all of it was claimed."""
+        if not all_claimed:
+            return LONGEST_PAUSE
+        now = self._clock.now()
+        due = self.next_due()
+        if due is not None and due > now and self.bring_forward():
+            return 0.0
+        self.idle()
+        return until(due, now)
