@@ -9,7 +9,7 @@ from pathlib import Path
 from emulator.store.database import Store
 
 _LARGE_LOG = 64 * 1024 * 1024  # bytes; SQLite alone holds it at about 16 MB
-_PATIENCE = 200  # milliseconds that emptying the log waits for readers: so long no one can write
+_READERS = 200  # milliseconds that emptying the log waits for readers: so long no one can write
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,13 @@ def checkpoint(store: Store) -> None:
     store.rows("PRAGMA wal_checkpoint(PASSIVE)")
 
 
-def keep_log_small(store: Store) -> None:
-    """Empties the log where readers without a pause between them have kept SQLite from it."""
-    if _log_size(store) <= _LARGE_LOG:
+def keep_log_small(store: Store, large: int = _LARGE_LOG) -> None:
+    """Empties the log, once it has more than `large` bytes: readers without a pause between them
+    have kept SQLite from it."""
+    if _log_size(store) <= large:
         return
     patience = _number(store, "busy_timeout")
-    store.rows(f"PRAGMA busy_timeout = {_PATIENCE}")
+    store.rows(f"PRAGMA busy_timeout = {_READERS}")
     try:
         store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:

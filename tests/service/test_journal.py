@@ -153,9 +153,9 @@ def test_each_line_is_written_once_while_others_read_and_write(journal: LogStore
 
 
 def test_what_cannot_be_written_for_long_is_dropped_before_it_fills_the_memory(
-    journal: LogStore, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.tasks.logs.log_store._MOST", 100_000)
+    journal = LogStore(store, max_waiting=100_000)
     notices = Notices()
     told = recorded(notices)
     scribe = LogFlusher(journal=journal, notices=notices)

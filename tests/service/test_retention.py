@@ -535,9 +535,8 @@ def test_the_oldest_are_found_by_an_index_however_many_there_are(
 
 
 def test_a_write_ahead_log_that_a_reader_keeps_large_is_emptied_when_it_has_gone(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store,
 ) -> None:
-    monkeypatch.setattr(size, "_LARGE_LOG", 100_000)
     with closing(sqlite3.connect(store.db.database, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT COUNT(*) FROM event").fetchall()
@@ -545,9 +544,9 @@ def test_a_write_ahead_log_that_a_reader_keeps_large_is_emptied_when_it_has_gone
             row = (f"{number:024}", "task_failed", f'"{"x" * 1000}"', 0, 0)
             store.change("INSERT INTO event VALUES (?, ?, ?, ?, ?)", row)
 
-        size.keep_log_small(store)
+        size.keep_log_small(store, 100_000)
         assert size.measure(store).log > 100_000
-    size.keep_log_small(store)
+    size.keep_log_small(store, 100_000)
 
     assert size.measure(store).log == 0
     assert store.rows("SELECT COUNT(*) FROM event") == [(300,)]

@@ -27,8 +27,7 @@ from emulator.tasks.model.notices import LogLinesDropped
 
 _WRITE_EVERY = 0.3  # seconds
 _MANY = 500  # lines of one owner that are not left waiting
-_MOST = 64 * 1024 * 1024  # bytes that may wait for a database that cannot be written
-_EACH = 500  # bytes that a line or a record takes beside its text, about
+_OVERHEAD = 500  # bytes that a line or a buffer takes beside its text, about
 _INSERT = sql.insert(LogRow, ("task_id", "timestamp", "message"))
 
 
@@ -56,7 +55,7 @@ class LogBuffer:
 
     def weight(self) -> int:
         """Bytes that it holds, about."""
-        return _EACH + sum(_EACH + len(line.message) for line in self.lines[:])
+        return _OVERHEAD + sum(_OVERHEAD + len(line.message) for line in self.lines[:])
 
     def forget(self, count: int) -> None:
         """The row and so many lines are written."""
@@ -65,7 +64,9 @@ class LogBuffer:
 
 
 class LogStore:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, max_waiting: int = 64 * 1024 * 1024) -> None:
+        """`max_waiting`: bytes that may wait for a database that cannot be written."""
+        self._max_waiting = max_waiting
         self._store = store
         self._waiting: dict[LogBuffer, None] = {}  # those that hold something, the longest first
         self._writing = threading.RLock()
@@ -119,7 +120,7 @@ class LogStore:
         with self._writing:
             waiting = {record: record.weight() for record in list(self._waiting)}
             held = sum(waiting.values())
-            limit = _MOST // 2 if held > _MOST else held
+            limit = self._max_waiting // 2 if held > self._max_waiting else held
             for record, weight in waiting.items():
                 if held <= limit:
                     break
