@@ -18,7 +18,8 @@ from typing import Any, ClassVar, TypeVar
 N = TypeVar("N", bound="Notice")
 
 _log = logging.getLogger("taskdock")
-_LINE_ENDS = frozenset("\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029")  # as `str.splitlines` has them
+_LINE_ENDS = "\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"  # as `str.splitlines` has them
+_ESCAPED_ENDS = str.maketrans({end: end.encode("unicode_escape").decode() for end in _LINE_ENDS})
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -140,7 +141,4 @@ def _write(notice: Notice) -> None:
 def _in_line(fact: Any) -> str:
     """Some facts are in others' words, such as a function's error: none may begin a line, which
     would look as if this server had said it."""
-    text = str(fact.value if isinstance(fact, Enum) else fact)
-    return "".join(
-        char.encode("unicode_escape").decode() if char in _LINE_ENDS else char for char in text
-    )
+    return str(fact.value if isinstance(fact, Enum) else fact).translate(_ESCAPED_ENDS)

@@ -50,8 +50,11 @@ def shown(text: str, stream: TextIO, *, colours: bool = True) -> str:
 
 
 def write_line(text: str, stream: TextIO) -> None:
-    """At once, whatever it holds, and in one piece with its end: where Python does not buffer
-    (PYTHONUNBUFFERED, as in containers and CI), print() writes that end by itself, and what another
-    thread says to the same file comes in between, behind an address for example."""
+    """Writes one line to `stream` and flushes it; see `shown`.
+
+    The text and its end are one write: where Python does not buffer (PYTHONUNBUFFERED, as in
+    containers and CI), print() writes the end by itself, and another thread's text may come in
+    between, behind an address for example.
+    """
     stream.write(f"{shown(text, stream)}\n")
     stream.flush()

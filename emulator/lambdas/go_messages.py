@@ -1,4 +1,6 @@
-"""How Go names what Linux does: AWS Lambda is written in it, and its errors show. Pure.
+"""Go's messages for the signals and errors of Linux. Pure.
+
+AWS Lambda is written in Go, whose messages show in its own.
 
 By Linux's numbers, whatever this machine is: the tables of Go's syscall/zerrors_linux_amd64.go,
 which for these are arm64's too.

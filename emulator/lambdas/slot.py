@@ -27,7 +27,7 @@ class Slot:
     time_limit: float = 300.0  # seconds, of its function
     stale: bool = False  # its function has changed or gone
     reserved: bool = False  # for a lease that it has not answered in
-    function: str = ""  # its name, for who looks
+    function: str = ""  # its name, for reports
 
     @property
     def idle(self) -> bool:

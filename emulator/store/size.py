@@ -8,8 +8,8 @@ from pathlib import Path
 
 from emulator.store.database import Store
 
-_LARGE_LOG = 64 * 1024 * 1024  # bytes; SQLite alone holds it at about 16 MB
-_READERS = 200  # milliseconds that emptying the log waits for readers: so long no one can write
+LARGE_LOG = 64 * 1024 * 1024  # bytes; SQLite alone holds it at about 16 MB
+_PATIENCE = 200  # milliseconds that emptying the log waits for readers: so long no one can write
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ def checkpoint(store: Store) -> None:
     store.rows("PRAGMA wal_checkpoint(PASSIVE)")
 
 
-def keep_log_small(store: Store, large: int = _LARGE_LOG) -> None:
-    """Empties the log, once it has more than `large` bytes: readers without a pause between them
-    have kept SQLite from it."""
-    if _log_size(store) <= large:
+def keep_log_small(store: Store, limit: int = LARGE_LOG) -> None:
+    """Empties a log of over `limit` bytes, where readers without a pause between them have kept
+    SQLite from emptying it."""
+    if _log_size(store) <= limit:
         return
     patience = _number(store, "busy_timeout")
-    store.rows(f"PRAGMA busy_timeout = {_READERS}")
+    store.rows(f"PRAGMA busy_timeout = {_PATIENCE}")
     try:
         store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:

@@ -13,7 +13,7 @@ from typing import Any
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=timezone.utc)
 
-_GLANCE = 0.005  # seconds of real time until a thread that waits looks at this clock again
+_GLANCE = 0.01  # seconds of real time until a thread that waits looks at this clock again
 _LIMIT = 30.0  # seconds of real time for what was due
 
 
@@ -66,8 +66,9 @@ class ManualClock:
     """A `Clock` for tests; for any thread.
 
     `advance` lets time pass: in one jump for threads that wait, as when a laptop wakes from its
-    sleep, and from one timer to the next for timers. `set` changes the wall clock alone, as people
-    do.
+    sleep, and from one timer to the next for timers. So a schedule of every five minutes runs once
+    in `advance(3600)`, and twelve times in twelve steps of 300 seconds. `set` changes the wall
+    clock alone, as people do.
     """
 
     def __init__(self, now: datetime = NOON, *, limit: float = _LIMIT) -> None:

@@ -1,4 +1,4 @@
-"""The public listener's application: what is called most by itself, all else through WSGI."""
+"""Routes Invoke straight to the event loop, every other path of the public listener to Flask."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class PublicRouter:
     def __init__(
         self, invoke: InvokeApi, wsgi: Wsgi, refusal: Callable[[Request], Reply | None]
     ) -> None:
-        """`refusal`: what the application refuses by a request's headers, on a thread."""
+        """`refusal` is called on a thread: it gives the application's refusal of a request by its
+        headers, or None."""
         self._invoke = invoke
         self._wsgi = wsgi
         self._refusal = refusal
@@ -49,17 +50,19 @@ class PublicRouter:
             return refuse(request.path, 400, "the body is shorter than its headers say")
         return PendingReply.of(self._wsgi.reply(request))
 
-    def judge(self, request: Request, tell: Callable[[Judgement], None]) -> None:
-        """See `Site.judge`. Who is asking is in the database, so most are judged on a thread."""
+    def judge(self, request: Request, decide: Callable[[Judgement], None]) -> None:
+        """See `Site.judge`. A request that signs in needs the database, and so a thread."""
         if self._invoke.serves(request):
-            tell(self._invoke.refusal(request) or self._budget(request, known=True))
+            decide(self._invoke.refusal(request) or self._budget(request, known=True))
             return
 
         def judged(found: asyncio.Future[Reply | None]) -> None:
             if not found.cancelled():
                 error = found.exception()
                 broken = error and refuse(request.path, 500, "there was an internal error")
-                tell(broken or found.result() or self._budget(request, known=knows(request.known)))
+                decide(
+                    broken or found.result() or self._budget(request, known=knows(request.known))
+                )
 
         self._wsgi.run(self._refusal, request).add_done_callback(judged)
 
@@ -70,7 +73,7 @@ class PublicRouter:
 
 
 def refuse(path: str, status: int, why: str) -> Reply:
-    """What the application does not get to see, in JSON, as the API it is for does it."""
+    """Refuses a request that the application does not see: in JSON, as the API of its path does."""
     reply = _refusal(path, status, why)
     return replace(reply, headers=(*reply.headers, *OURS))
 

@@ -26,6 +26,7 @@ from emulator.engines.docker.engine import DockerEngine
 from emulator.engines.docker.images.images import Images
 from emulator.engines.images import Found, ImageRequest
 from emulator.engines.linux.scratch_disk import LoopScratch
+from emulator.lambdas.environment.spec import LABEL
 from emulator.lambdas.functions import runtimes
 from emulator.lambdas.functions.function import Function, ImageConfig
 from emulator.server.app import Emulator
@@ -120,7 +121,11 @@ class World:
         return told
 
     def container(self, name: str) -> Json:
-        filters = {"name": f"^/taskdock-{name}-[0-9a-f]+$"}
+        server = self.emulator.foundation.folder.label
+        filters = {
+            "name": f"^/taskdock-{name}-[0-9a-f]+$",
+            "label": f"{LABEL}.server={server}",
+        }
         mine = [
             found
             for found in self._api.containers(filters=filters)

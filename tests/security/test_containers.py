@@ -544,14 +544,14 @@ def test_where_no_network_can_be_made_containers_run_in_the_engines_and_that_is_
 
 
 def test_a_network_of_that_name_that_is_another_is_not_taken_for_it(apart: Apart) -> None:
-    made = apart.api.create_network(network.NAME)
+    made = apart.api.create_network(apart.name)
     try:
         apart.start()
     finally:
         apart.api.remove_network(made["Id"])
 
     (trouble,) = apart.health.troubles()
-    assert f"docker network rm {network.NAME}" in trouble.reason
+    assert f"docker network rm {apart.name}" in trouble.reason
 
 
 def test_without_a_network_a_function_reaches_this_server_and_nothing_else(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 
+from emulator.base.timing.limits import Limits
 from emulator.testing.waiting import eventually
 from emulator.web import public_router
 from emulator.web.http.budget import SMALL
@@ -34,3 +35,17 @@ def test_bodies_that_say_no_length_hold_no_more_than_they_have_while_their_funct
         # what they have said, and their headers
         assert count * len(sent) <= budget.used < count * (len(sent) + 1024)
     eventually(lambda: budget.used == 0)
+
+
+def test_who_has_sent_large_bodies_on_many_connections_sends_more_on_each(
+    start_dock: StartDock,
+) -> None:
+    dock = start_dock(limits=Limits(http_patience=2.0))
+    dock.deploy(lambda event, runtime: len(event["data"]["text"]))
+    sent = json.dumps({"data": {"text": "x" * 2 * SMALL}}).encode()
+
+    with callers(dock, 20) as many:
+        for each in (*many, *reversed(many)):
+            each.begin("POST", EXECUTE, len(sent), "Content-Type: application/json")
+            each.send(sent)
+            assert each.answer()[0] == 200

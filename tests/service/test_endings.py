@@ -707,7 +707,6 @@ def test_who_waits_for_an_answer_gets_the_grace_too_and_who_comes_then_is_refuse
         gate.open()
         stop.result()
 
-    dock._stopped = True
     assert [future.result().status_code for future in running] == [200, 200, 200]
     assert [response.status_code for response in refused] == [503, 503, 503]
     assert all("the server is stopping" in response.text for response in refused)
@@ -788,7 +787,6 @@ def test_stopping_twice_is_harmless_and_leaves_no_thread(start_dock: StartDock) 
 
     assert len(started) > 5
     assert [thread.name for thread in started if thread.is_alive()] == []
-    dock._stopped = True
 
 
 def _assert_error(task: Json, name: str, message: str) -> None:

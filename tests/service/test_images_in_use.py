@@ -23,12 +23,11 @@ Running = Callable[[Found], Dock]
 
 
 @pytest.fixture
-def running_in(start_dock: StartDock, monkeypatch: pytest.MonkeyPatch) -> Running:
+def running_in(start_dock: StartDock) -> Running:
     """A server whose functions all run in this image."""
 
     def start(found: Found) -> Dock:
-        monkeypatch.setattr(Dock, "_image_of", staticmethod(lambda function: found))
-        dock = start_dock()
+        dock = start_dock(image_of=lambda function: found)
         dock.engine.images.add(found.reference)
         return dock
 
@@ -85,7 +84,7 @@ def test_of_awss_own_image_the_log_says_what_aws_says_and_no_more(running_in: Ru
 
 
 def test_an_image_that_is_still_awaited_or_missing_is_told_so(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock,
 ) -> None:
     pulled, asked = Event(), Event()
 
@@ -94,8 +93,7 @@ def test_an_image_that_is_still_awaited_or_missing_is_told_so(
         assert pulled.wait(30)
         raise ImageNotAvailable("there is none")
 
-    monkeypatch.setattr(Dock, "_image_of", staticmethod(image_of))
-    dock = start_dock()
+    dock = start_dock(image_of=image_of)
     assert images(dock) == []
 
     dock.deploy(lambda *_: None)
@@ -109,7 +107,7 @@ def test_an_image_that_is_still_awaited_or_missing_is_told_so(
 
 
 def test_what_was_found_stays_in_sight_while_it_is_looked_for_again(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock,
 ) -> None:
     held, looked, asked = Event(), Event(), []
 
@@ -120,8 +118,7 @@ def test_what_was_found_stays_in_sight_while_it_is_looked_for_again(
             assert held.wait(30)
         return Found(AWS)
 
-    monkeypatch.setattr(Dock, "_image_of", staticmethod(image_of))
-    dock = start_dock()
+    dock = start_dock(image_of=image_of)
     dock.deploy(lambda *_: None)
     dock.eventually(lambda: images(dock) and images(dock)[0]["state"] == "ready")
 

@@ -48,6 +48,7 @@ def test_a_server_leaves_no_thread_no_port_and_no_file() -> None:
         assert data.is_dir()
 
     assert task["result"] == {"wood": "oak"}
+    assert dock.url == f"http://localhost:{port}"
     assert not data.parent.exists()
     assert engine.containers == {}
     eventually(lambda: threads() <= before, "its threads have ended", state=threading.enumerate)

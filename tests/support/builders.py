@@ -18,6 +18,7 @@ from emulator.base.notices import Notice, Notices
 from emulator.base.settings import Settings
 from emulator.base.timing.clock import Clock
 from emulator.base.timing.limits import Limits
+from emulator.lambdas.functions.images_in_use import ImageOf
 from emulator.server.app import Emulator
 from emulator.store.database import Store
 from emulator.testing.fake_engine import FakeEngine, fake_image_of
@@ -61,6 +62,7 @@ class Dock(testing.Dock):
         data_dir: Path,
         *,
         engine: FakeEngine | None = None,
+        image_of: ImageOf = fake_image_of,
         clock: Clock | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         give_up: Callable[[str], object] = lambda _: None,
@@ -75,7 +77,7 @@ class Dock(testing.Dock):
         emulator = Emulator(
             Settings(port=0, data_dir=data_dir, **settings),
             engine=engine or FakeEngine(),
-            image_of=fake_image_of,
+            image_of=image_of,
             clock=clock,
             limits=limits,
             give_up=give_up,

@@ -4,7 +4,7 @@ import pytest
 
 from emulator.web import public_router
 from emulator.web.access import admission
-from emulator.web.access.admission import Admission, Hosts, Openness, of_website
+from emulator.web.access.admission import HeaderCheck, Hosts, Openness, of_website
 from emulator.web.http.connection_limit import Peer
 from emulator.web.http.messages import Request
 
@@ -178,7 +178,7 @@ ORIGIN = (b"origin", b"http://localhost")
     ],
 )
 def test_what_is_for_another_server_or_says_two_things_is_turned_away(sent, status):
-    reply = Admission(hosts(), public_router.refuse)(sent)
+    reply = HeaderCheck(hosts(), public_router.refuse)(sent)
 
     assert (None if reply is None else reply.status) == status
 

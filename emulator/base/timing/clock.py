@@ -30,12 +30,13 @@ class Clock(Protocol):
 
     All that a caller would wait for goes by this clock: starts of tasks, retries, schedules,
     asynchronous events and their age, webhooks, the rescue of lost tasks, retention, the life of
-    tokens, how long a trouble counts, how long an environment idles or is prewarmed.
+    tokens, how long a trouble counts, how long an environment idles, and how long a call waits for
+    an environment.
 
     Real time is kept for work that another program does meanwhile, whatever this clock says: a
-    function's time limit, its init, the wait for room in memory, starts and stops of containers,
-    the time of an HTTP connection, the stop of a server, and what is paced by a disk or by the
-    engine. Such code uses a `SystemClock` of its own, or the timers of the reactor's event loop.
+    function's time limit, its init, starts and stops of containers, an HTTP connection, a client's
+    signature, the stop of a server, and pauses for a disk or for the engine. Such code uses a
+    `SystemClock` of its own, or the timers of the reactor's event loop.
     """
 
     def now(self) -> datetime:

@@ -26,8 +26,6 @@ class AnswerSource:
     pieces: AsyncIterator[bytes]
     """Raises `StreamBroken`: with a failure where the answer is none, without one where the post
     broke off."""
-    cut: Callable[[], object]
-    """Ends the post: `pieces` raise `StreamBroken` at once."""
     content_type: str
 
 
@@ -62,10 +60,9 @@ class AnswerStream(AsyncIterator[bytes]):
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """The reader wants no more: the post is cut."""
+        """The reader wants no more."""
         if not self._over:
             self._over = True
-            self._source.cut()
             self._ended(StreamEnd.CANCELLED, None)
 
     def break_off(self) -> None:
@@ -73,7 +70,6 @@ class AnswerStream(AsyncIterator[bytes]):
         if not self._over:
             self._over = True
             self._broken = StreamBroken()
-            self._source.cut()
 
     def _end(self, broken: StreamBroken | None) -> None:
         if not self._over:

@@ -176,7 +176,8 @@ class Mailbox:
     def stream(
         self, request_id: str, source: AnswerSource, received: Callable[[Receipt], None]
     ) -> None:
-        """Hands an answer on while it arrives. `received` is called once, with its receipt."""
+        """Hands an answer on while it arrives. `received` is called once, with its
+        receipt, which ends the post."""
         assert self._take_stream is not None, "`takes_stream` has said so"
         self._state = RuntimeState.INVOCATION_RESPONSE
         self._received = received

@@ -152,11 +152,11 @@ class Operations:
         await creating
 
     def _provision(self, environment: Environment) -> ContainerSpec:
-        wanted, environment.program = self._provisioner.provision(
+        container_spec, environment.program = self._provisioner.provision(
             environment.function, environment.id
         )
-        environment.image = wanted.image
-        return wanted
+        environment.image = container_spec.image
+        return container_spec
 
     def make(
         self, spec: ContainerSpec, observer: Observer, is_wanted: Callable[[], bool]

@@ -103,10 +103,11 @@ class Catalog:
         judge: Callable[[Function], object] = lambda _: None,
         **properties: Unpack[FunctionProperties],
     ) -> Function:
-        """Changes only what is named, `annotated` in its annotations; raises as `deploy` does, and
-        `NotFound`. Of two at once the one that ends last has its way, in what it names.
+        """Changes only the properties that are given, and the annotations in `annotated`. Of two
+        changes at once, the one that ends last has its way in the properties that it gives.
 
-        `judge` is given the function that is changed; what it raises, this does.
+        `judge` is called with the function as it is before the change; an exception of it ends the
+        change. Raises as `deploy` does, and `NotFound`.
         """
 
         def change(code: str | None) -> Function:
@@ -138,8 +139,8 @@ class Catalog:
         return after
 
     def annotate(self, name: str, change: Callable[[Function], Annotations]) -> Function:
-        """Changes what nothing goes by, so the function's environments stay. Raises `NotFound`, and
-        what `change` raises."""
+        """Changes annotations alone, so the function's environments stay. Raises `NotFound`, and
+        the exceptions of `change`."""
         with self._writing:
             before = self.get(name)
             after = replace(before, annotations=change(before))

@@ -1,8 +1,8 @@
 """Function code: takes a zip, has it unpacked once, and knows the folder of each digest.
 
-A folder holds one unpacked zip and never changes after it has appeared under its name. What is of
-no more use is renamed, which takes no time, and removed later (`sweeper.py`). A digest leads to a
-folder of ours and nowhere else: neither by what the database says, nor by a link.
+A folder holds one unpacked zip and never changes after it has appeared under its name. A folder
+that is of no more use is renamed, which takes no time, and removed later (`sweeper.py`). A digest
+leads to a folder of ours and nowhere else, whatever the database or a link says.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def decode(text: str, limit: int = MAX_ZIPPED) -> bytes:
 
 @dataclass
 class _Adding:
-    """Who adds a digest at the moment."""
+    """The callers that add the same digest at the moment."""
 
     users: int = 0
     turn: threading.Lock = field(default_factory=threading.Lock)
@@ -74,7 +74,7 @@ class CodeStore:
         self._closed = threading.Event()
 
     def add(self, zipped: bytes, limit: int = MAX_ZIPPED) -> str:
-        """As `added`, for who needs the code at once."""
+        """As `added`, for callers that need no protection from `sweep`."""
         with self.added(zipped, limit) as digest:
             return digest
 
@@ -134,17 +134,19 @@ class CodeStore:
             return False
 
     def folder(self, digest: str) -> Path:
-        """Where it is, or would be. Raises `ForeignFile` where something else is in its place."""
+        """The folder of this code, whether it is there or not. Raises `ForeignFile` where something
+        else is in its place."""
         if not _DIGEST.fullmatch(digest):
             raise ForeignFile(f"the database names code by what is no digest: {digest[:100]!r}")
         folder = self._root / digest
-        for each in (self._root, folder):
-            own_files.check(each, stat.S_IFDIR)
+        for path in (self._root, folder):
+            own_files.check(path, stat.S_IFDIR)
         return folder
 
     def is_light(self, digest: str) -> bool:
-        """Whether `fill` can be used, and takes no time to speak of: it has few files, and each can
-        be read by its owner. False, for now, where that cannot be looked at."""
+        """Whether `fill` can be used for this code and takes no time to speak of: the code has few
+        files, and each can be read by its owner. False, for now, where the files cannot be looked
+        at."""
         if digest not in self._light:
             try:
                 self._light[digest] = tree.is_light(self.folder(digest), self._light_code)

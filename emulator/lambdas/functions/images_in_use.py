@@ -1,4 +1,4 @@
-"""What each runtime and each image of a function runs in, as it was last found."""
+"""The image in which each runtime and each image function runs, as it was last found."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from emulator.base.errors import EngineError
 from emulator.engines.images import Found
 from emulator.lambdas.functions.function import Function
 
-_REMEMBERED = 200  # the first ones that were wanted go first
+_REMEMBERED = 200  # uses; the first ones go first
 ImageOf = Callable[[Function], Found]
-"""The image that a function runs in; may take long (a pull, a build) and raise `EngineError`."""
+"""Finds the image that a function runs in. That may take long (a pull, a build) and raise
+`EngineError`."""
 
 
 class ImageState(str, Enum):
     AWAITED = "awaited"
-    """It is looked for: pulled, or built."""
+    """The image is looked for: pulled, or built."""
     READY = "ready"
     MISSING = "missing"
 
@@ -32,7 +33,7 @@ class ImageUse:
 
 
 class ImagesInUse:
-    """An `ImageOf` that keeps what it found, for those who want to know what a function runs in."""
+    """An `ImageOf` that keeps the images that it has found, for reports. For any thread."""
 
     def __init__(self, image_of: ImageOf) -> None:
         self._image_of = image_of
@@ -40,17 +41,17 @@ class ImagesInUse:
         self._uses: dict[str, ImageUse] = {}
 
     def __call__(self, function: Function) -> Found:
-        wanted = function.image or function.runtime or ""
-        with self._lock:  # what has been found stays in sight while it is looked at again
-            before = self._uses.get(wanted)
+        name = function.image or function.runtime or ""
+        with self._lock:  # an image that was found stays in the report meanwhile
+            before = self._uses.get(name)
             if before is None or before.state is ImageState.MISSING:
-                self._uses[wanted] = ImageUse(wanted, ImageState.AWAITED)
+                self._uses[name] = ImageUse(name, ImageState.AWAITED)
         try:
             found = self._image_of(function)
         except EngineError as error:
-            self._note(ImageUse(wanted, ImageState.MISSING, reason=error.message))
+            self._note(ImageUse(name, ImageState.MISSING, reason=error.message))
             raise
-        self._note(ImageUse(wanted, ImageState.READY, found))
+        self._note(ImageUse(name, ImageState.READY, found))
         return found
 
     def report(self) -> list[ImageUse]:

@@ -1,8 +1,10 @@
 """How callers refer to a function: by its name and a qualifier. Pure.
 
-`Catalog.resolve` finds the `Function` that a reference means at the moment. That is immutable, and
-its `fingerprint` says what its environments are made from. AWS's qualifiers are `$LATEST`, numbers
-of versions and names of aliases; there is only `$LATEST` here until now:
+`Catalog.resolve` finds the `Function` that a reference means at the moment. A `Function` is
+immutable, and its `fingerprint` names everything that its environments are made from.
+
+AWS's qualifiers are `$LATEST`, numbers of versions and names of aliases; there is only `$LATEST`
+here until now:
 https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#lambda-Invoke-request-Qualifier
 """
 

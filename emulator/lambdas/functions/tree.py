@@ -1,7 +1,7 @@
-"""Folders of code as they lie on the disk: looked at, given second names, and removed.
+"""Folders of code as they lie on the disk: to look at, to give second names to, and to remove.
 
-Their links lead wherever a zip says, and their modes may close them to the server itself, which
-need not be root. So no link is followed here, and nothing is expected to be readable.
+A link in such a folder leads wherever its zip says, and a mode may close a folder to the server
+itself, which need not be root. So no link is followed here, and nothing is expected to be readable.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _OPEN = 0o700  # what it takes to do anything with a folder
 _MOST_OPEN = 16  # folders at a time
 
 
-def is_light(folder: Path, most: int) -> bool:
-    """Whether it has `most` files and folders at most, and each could be copied by its owner.
+def is_light(folder: Path, max_entries: int) -> bool:
+    """Whether it has `max_entries` files and folders at most, each readable by its owner.
 
-    It looks at no more than that many.
+    No more than that many are looked at.
     """
     count, folders = 0, [str(folder)]
     while folders:
         with os.scandir(folders.pop()) as entries:
             for entry in entries:
                 count += 1
-                if count > most:
+                if count > max_entries:
                     return False
                 mode = entry.stat(follow_symlinks=False).st_mode
                 needed = 0o500 if stat.S_ISDIR(mode) else 0o400
@@ -42,7 +42,7 @@ def is_light(folder: Path, most: int) -> bool:
 
 
 def paths(folder: Path) -> Iterator[Path]:
-    """Of all that is in it, a folder before what it holds. `Path.rglob` follows links to look at
+    """All paths in a folder, each folder before its contents. `Path.rglob` follows links to look at
     them, and can fail at that; `os.walk` calls itself for each folder, before Python 3.12."""
     waiting = [str(folder)]
     while waiting:
@@ -54,7 +54,7 @@ def paths(folder: Path) -> Iterator[Path]:
 
 
 def fill(target: Path, source: Path) -> None:
-    """Puts what is in one folder into another, an empty one: the same files, under second names."""
+    """Puts the contents of one folder into another, empty one: the same files, by second names."""
     made: list[tuple[str, int]] = []
     waiting = [(str(source), str(target))]
     while waiting:  # and no recursion: half a thousand folders can be in each other

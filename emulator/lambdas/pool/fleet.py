@@ -1,4 +1,4 @@
-"""The fleet: all environments that there are, and what becomes of those that idle."""
+"""The fleet: all environments that there are, found by id and by fingerprint."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Fleet:
             del self._of[environment.fingerprint]
 
     def idle(self, fingerprint: str) -> Environment | None:
-        """The one that serves the next call of this fingerprint."""
+        """The environment that serves the next call of this fingerprint; None: none is idle."""
         return placement.serve_from(self._of.get(fingerprint, []), fingerprint)
 
     def serving_soon(self, fingerprint: str, within: float) -> int:
@@ -63,7 +63,7 @@ class Fleet:
             environment.move(Move.RETIRED)
 
     def retire_idle(self, after: float) -> None:
-        """What is stale, and what has been idle for `after` seconds but for `keep_warm`."""
+        """Retires stale ones, and those that have idled for `after` seconds but for `keep_warm`."""
         now = self._clock.monotonic()
         for slot in placement.to_retire(self.snapshot(), now, after, self._keep_warm):
             self.retire(slot.id)

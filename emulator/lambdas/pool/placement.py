@@ -1,6 +1,6 @@
-"""Which environment serves, which is frozen or retired. Pure; `room` says which makes room.
+"""Which environment serves a call, and which ones are to be frozen or retired. Pure.
 
-All functions read plain values and decide; the pool carries out what they say.
+All functions read plain values and decide; the pool acts. `room` decides which ones make room.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from emulator.lambdas.slot import PREFERRED, Slot
 
 
 class Candidate(Protocol):
-    """What tells whether an environment serves a call: a `Slot` does, and it does itself."""
+    """The fields that placement reads: `Slot`, a snapshot, has them, and so has `Environment`."""
 
     @property
     def fingerprint(self) -> str: ...
@@ -32,22 +32,22 @@ S = TypeVar("S", bound=Candidate)
 
 
 def serve_from(pool: Iterable[S], fingerprint: str) -> S | None:
-    """The idle environment to use: one that is ready first, the most recently used one first.
-
-    Most recent first lets the others grow old and go when load falls.
+    """The idle environment to use: one that is ready before others, of these the one that was used
+    last. So the others grow old and go when load falls.
     """
     idle = [s for s in pool if s.fingerprint == fingerprint and s.idle and not s.stale]
     return max(idle, key=lambda slot: (PREFERRED.index(slot.state), slot.since), default=None)
 
 
 def serving_soon(pool: Iterable[Candidate], now: float, within: float) -> int:
-    """How many have answered less than `within` seconds ago: they will hardly work on."""
+    """How many environments have answered less than `within` seconds ago. They will hardly work
+    on, and be free."""
     answered = [one for one in pool if one.state is State.SETTLING and not one.stale]
     return sum(now - one.since < within for one in answered)
 
 
 def to_freeze(pool: Sequence[Slot], now: float, after: float) -> list[Slot]:
-    """Those that have been ready for `after` seconds."""
+    """The idle environments that have been ready for `after` seconds."""
     return [s for s in pool if s.state is State.READY and s.idle and now - s.since >= after]
 
 

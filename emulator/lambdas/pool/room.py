@@ -3,13 +3,15 @@
 Memory is held from the moment that a container is about to be made until it has been removed. So
 what all containers hold together never exceeds the budget.
 
-Who waits is served in the order of coming, with one exception. The oldest call for which there is
-no room has a reservation: the moment at which so much must have ended that it fits, by the time
-limits of what works. Another may be served before it if it must have ended by then too, or if it
-fits beside it. So nobody starves, and no room lies idle while a large function waits for a long
-run. Batch schedulers call this EASY backfilling: Mu'alem and Feitelson, "Utilization,
-Predictability, Workloads, and User Runtime Estimates in Scheduling the IBM SP2 with Backfilling",
-IEEE Transactions on Parallel and Distributed Systems 12(6), 2001.
+Calls that wait are served in the order in which they came, with one exception. The oldest call for
+which there is no room has a reservation: the moment at which so many running calls must have ended,
+by their time limits, that the oldest call fits. Another call may be served before the oldest one if
+its own time limit ends by then too, or if it fits beside the oldest one. So nobody starves, and no
+room lies idle while a large function waits for a long run.
+
+Batch schedulers call this EASY backfilling: Mu'alem and Feitelson, "Utilization, Predictability,
+Workloads, and User Runtime Estimates in Scheduling the IBM SP2 with Backfilling", IEEE Transactions
+on Parallel and Distributed Systems 12(6), 2001.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ class _Reservation:
     at: float
     """When it fits at the latest, monotonic, if all keep to their time limits."""
     spare: Size
-    """What is free beside it then."""
+    """Free room beside that call then."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ class Admission:
 
 
 class Room:
-    """The room at one moment. What it gives to one call is gone for those that ask after it: to be
-    asked in the order in which they came."""
+    """The room at one moment. Room that is given to one call is not there for the next, so calls
+    have to ask in the order in which they came."""
 
     def __init__(
         self,
@@ -78,7 +80,7 @@ class Room:
         of them together; `max_environments`: how many they may be. `now`: monotonic. `stuck`:
         seconds after which a removal that is under way is not counted on.
 
-        What is larger than the whole budget counts as all of it, so it runs alone.
+        A container that is larger than the whole budget counts as all of it, so it runs alone.
         """
         self._budget = budget
         self._now = now
@@ -115,8 +117,8 @@ class Room:
         return Size(min(megabytes, self._budget))
 
     def use(self, slot: Slot, time_limit: float) -> bool:
-        """Whether this one, idle or almost made, may serve a call of so many seconds at most; it
-        works then."""
+        """Whether this environment, idle or almost made, may serve a call of so many seconds at
+        most. Where it may, it counts as working from now on."""
         size = self._size(slot.memory)
         if not self._passes(size, time_limit):
             return False
@@ -154,7 +156,7 @@ class Room:
 
     @property
     def _expected(self) -> Size:
-        """What is free for those who have no promise, once all removals are over."""
+        """The free room for calls without a promise, once all removals are over."""
         return self._free.plus(self._coming).minus(self._promised)
 
     def _to_evict(self, size: Size) -> list[Slot] | None:
@@ -167,7 +169,7 @@ class Room:
         return chosen if size.within(expected) else None
 
     def _reserve(self, size: Size) -> None:
-        """For the first that asks in vain, and for nobody else."""
+        """Makes the reservation: for the first call that asks in vain, and for no other."""
         if self._reservation is not None:
             return
         expected, at = self._expected, self._now

@@ -1,7 +1,7 @@
-"""Who waits for an environment: a line for each fingerprint, and the order in which they came.
+"""Calls that wait for an environment: a queue for each fingerprint, in order of arrival.
 
-They are served in a turn of the loop of their own, never from inside a change of something: so what
-is chosen, reserved and admitted in one turn is still true at its end.
+They are served in a turn of the event loop of their own, never from inside a change of something.
+So a choice, its reservation and its admission are still true at the end of that turn.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import count
 
-from emulator.base.timing.clock import Clock
+from emulator.base.timing.clock import Clock, Timer
 from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.functions.function import Function
 from emulator.lambdas.lifecycle import State
 from emulator.lambdas.outcome import Failure
 
 Found = tuple[Environment, State]
-"""An environment that is reserved now, and the state that it was in."""
+"""An environment that is reserved now, and the state in which it was before."""
 
 
 class Wait(Enum):
-    """What a call waits for; its value says so to people."""
+    """The reason why a call waits; the value says so to people."""
 
     ENVIRONMENT = "an environment of its own that has just answered"
     REMOVAL = "the removal of what gave way to it"
@@ -38,7 +38,7 @@ class Waiter:
 
     function: Function
     number: int
-    """Grows with each that comes."""
+    """Grows with each call that comes."""
     since: float  # monotonic
     turn: asyncio.Future[Found | Failure]
     why: Wait = field(default=Wait.ROOM)
@@ -46,19 +46,19 @@ class Waiter:
 
 @dataclass(frozen=True, kw_only=True)
 class WaitingCalls:
-    """Calls of one fingerprint that wait, for who looks."""
+    """Calls of one fingerprint that wait, for reports."""
 
     function: str
     memory: int  # MB that each of them needs
     calls: int
     since: float
-    """When the oldest came, monotonic."""
+    """When the oldest of them came, monotonic."""
     why: Wait
 
 
 Take = Callable[[Function, int], Found | Failure | Wait]
-"""What there is for a call of this function now, behind so many of its fingerprint that wait for an
-environment that is almost free."""
+"""Finds an environment for a call of this function now, or a reason to wait. The number: how many
+earlier calls of its fingerprint wait for an environment that is almost free."""
 
 
 class Waiters:
@@ -73,38 +73,38 @@ class Waiters:
         too_late: Callable[[Function, float], Failure],
         give_back: Callable[[Found], object],
     ) -> None:
-        """`look` is called once for each time that they are served. `too_late`: what a call is told
-        that has waited for so many seconds; `give_back` is called where nobody is left to use what
-        was found."""
+        """`look` is called once each time that calls are served. `too_late` makes the failure of a
+        call that has waited for so many seconds. `give_back` is called with an environment that
+        was found for a call that has gone meanwhile."""
         self._loop = loop
         self._clock = clock
         self._look = look
         self._too_late = too_late
         self._give_back = give_back
-        self._lines: dict[
-            str, dict[Waiter, None]
-        ] = {}  # by fingerprint; each in the order of coming
+        self._queues: dict[str, dict[Waiter, None]] = {}  # by fingerprint; in order of arrival
         self._numbers = count()
         self._soon: asyncio.Handle | None = None
-        self._later: asyncio.TimerHandle | None = None
+        self._later: Timer | None = None
+        self._later_at = 0.0  # monotonic
 
     def __bool__(self) -> bool:
-        return bool(self._lines)
+        return bool(self._queues)
 
     async def wait(self, function: Function, patience: float) -> Found | Failure:
-        """What is found for it within `patience` seconds; at once, where nobody else waits.
+        """Waits `patience` seconds at most for an environment; none at all where one is found at
+        once and nobody else waits.
 
-        Raises what `look` and what it gives raise for this call.
+        Raises the exceptions that `look` and its result raise for this call.
         """
-        alone = not self._lines
+        alone = not self._queues
         turn: asyncio.Future[Found | Failure] = self._loop.create_future()
         waiter = Waiter(function, next(self._numbers), self._clock.monotonic(), turn)
-        self._lines.setdefault(function.fingerprint, {})[waiter] = None
+        self._queues.setdefault(function.fingerprint, {})[waiter] = None
         if alone:
             self.serve()
         else:
             self.serve_soon()
-        over = self._loop.call_later(max(patience, 0), self._give_up, waiter, patience)
+        over = self._clock.call_later(self._loop, max(patience, 0), self._give_up, waiter, patience)
         try:
             return await turn
         except asyncio.CancelledError:
@@ -119,17 +119,18 @@ class Waiters:
 
     def serve_soon(self) -> None:
         """Something has changed."""
-        if self._lines and self._soon is None:
+        if self._queues and self._soon is None:
             self._soon = self._loop.call_soon(self.serve)
 
     def serve_later(self, seconds: float) -> None:
-        """Something will have changed by then, and nobody else tells of it."""
-        moment = self._loop.time() + seconds
+        """Something will have changed by then, and nobody else will call `serve_soon` for it."""
+        moment = self._clock.monotonic() + seconds
         if self._later is not None:
-            if self._later.when() <= moment:
+            if self._later_at <= moment:
                 return
             self._later.cancel()
-        self._later = self._loop.call_at(moment, self._serve_later)
+        self._later_at = moment
+        self._later = self._clock.call_later(self._loop, seconds, self._serve_later)
 
     def _serve_later(self) -> None:
         self._later = None
@@ -139,7 +140,7 @@ class Waiters:
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None
-        if not self._lines:
+        if not self._queues:
             return
         take, ahead = self._look(), Counter[str]()
 
@@ -147,14 +148,14 @@ class Waiters:
             fingerprint = waiter.function.fingerprint
             try:
                 found = take(waiter.function, ahead[fingerprint])
-            except Exception as error:  # its own: those behind it are served all the same
+            except Exception as error:  # of this call alone: those behind it are served
                 self._leave(waiter)
                 waiter.turn.set_exception(error)
                 return True
             if isinstance(found, Wait):
                 waiter.why = found
                 ahead[fingerprint] += found is Wait.ENVIRONMENT
-                return found is not Wait.ROOM  # else the next of the line finds none either
+                return found is not Wait.ROOM  # else the next one in the queue finds none either
             self._leave(waiter)
             waiter.turn.set_result(found)
             return True
@@ -169,20 +170,20 @@ class Waiters:
     def _leave(self, waiter: Waiter) -> None:
         """Harmless for one that has left."""
         fingerprint = waiter.function.fingerprint
-        line = self._lines.get(fingerprint, {})
-        line.pop(waiter, None)
-        if not line:
-            self._lines.pop(fingerprint, None)
+        queue = self._queues.get(fingerprint, {})
+        queue.pop(waiter, None)
+        if not queue:
+            self._queues.pop(fingerprint, None)
 
     def _visit(self, serve: Callable[[Waiter], bool]) -> None:
-        """Asks `serve` of each, the oldest first; where it says no, the rest of that line is passed
-        over. `serve` may have the waiter leave.
+        """Calls `serve` with each waiter, the oldest first. Where that returns False, the rest of
+        the waiter's queue is passed over. `serve` may have the waiter leave.
 
-        So a visit takes as long as there are lines, however long they are.
+        So the time of a visit grows with the number of queues, not with their length.
         """
         heads: list[tuple[int, Waiter, Iterator[Waiter]]] = []
-        for line in list(self._lines.values()):
-            rest = iter(list(line))
+        for queue in list(self._queues.values()):
+            rest = iter(list(queue))
             first = next(rest)
             heads.append((first.number, first, rest))
         heapq.heapify(heads)
@@ -195,10 +196,10 @@ class Waiters:
                 heapq.heapreplace(heads, (following.number, following, rest))
 
     def report(self) -> list[WaitingCalls]:
-        """The line of the oldest first; any thread may ask."""
+        """The queue of the oldest call first; any thread may ask."""
         found = []
-        for line in list(self._lines.values()):
-            waiters = list(line)
+        for queue in list(self._queues.values()):
+            waiters = list(queue)
             if waiters:
                 first = waiters[0]
                 found.append(
@@ -210,4 +211,4 @@ class Waiters:
                         why=first.why,
                     )
                 )
-        return sorted(found, key=lambda line: line.since)
+        return sorted(found, key=lambda queue: queue.since)

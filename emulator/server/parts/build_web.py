@@ -17,7 +17,7 @@ from emulator.server.parts.build_tasks import TaskParts
 from emulator.server.parts.foundation import Foundation
 from emulator.web import public_router
 from emulator.web.access import admission, early
-from emulator.web.access.admission import Admission, Hosts, Openness
+from emulator.web.access.admission import HeaderCheck, Hosts, Openness
 from emulator.web.access.authentication import Guard
 from emulator.web.app import create_app
 from emulator.web.http.connection_limit import Crowd
@@ -58,7 +58,7 @@ def build_web(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> WebPa
         max_head=public_router.MAX_HEAD,
         max_body=public_router.MAX_BODY,
         max_dropped=0,
-        admit=Admission(_hosts(base.settings), public_router.refuse),
+        admit=HeaderCheck(_hosts(base.settings), public_router.refuse),
         judge=router.judge,
         patience=limits.http_patience,
         limits=limits,

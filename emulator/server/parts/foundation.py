@@ -51,6 +51,8 @@ class Foundation(Given):
     """Not started yet."""
     sockets: Sequence[socket.socket]
     """Bound, at least one, all on the same port."""
+    port: int
+    """Of the sockets, known also when they are closed."""
     store: Store
     code: CodeStore
     nonces: Nonces
@@ -59,12 +61,6 @@ class Foundation(Given):
     def data(self) -> Path:
         """The data folder, absolute."""
         return self.folder.path
-
-    @property
-    def port(self) -> int:
-        """Of the public listener."""
-        port: int = self.sockets[0].getsockname()[1]
-        return port
 
     @property
     def url(self) -> str:
@@ -106,6 +102,7 @@ def open_foundation(given: Given, undo: contextlib.ExitStack) -> Foundation:
         folder=folder,
         reactor=reactor,
         sockets=sockets,
+        port=sockets[0].getsockname()[1],
         store=store,
         code=CodeStore(code, light=given.limits.light_code),
         nonces=nonces,

@@ -1,9 +1,10 @@
-"""Who calls, by what stands ahead of a body: by which name, from which address, for which page.
+"""Judges a caller by the headers of a request: the name it calls, its address, its website.
 
 A page whose name leads to this machine is same-origin for its browser, so that nothing but the name
-in `Host` tells it from one of ours (DNS rebinding). What a page cannot make its browser say falsely
-is used here: `Host`, `Origin` and the headers `Sec-Fetch-` (https://www.w3.org/TR/fetch-metadata/).
-Other programs may say what they like: they can do no more by it than they could do without.
+in `Host` tells it from one of ours (DNS rebinding). Only headers are used that a page cannot make
+its browser send falsely: `Host`, `Origin` and the headers `Sec-Fetch-`
+(https://www.w3.org/TR/fetch-metadata/). Other programs may send any headers: they gain nothing by
+false ones.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from emulator.identity.function_credentials import Choice
 from emulator.web.http.messages import Headers, Refuse, Reply, Request
 
 OURS = (("X-Content-Type-Options", "nosniff"), ("Cross-Origin-Resource-Policy", "same-origin"))
-"""Headers of all that this server says itself: no other site may embed it, or read it as a page."""
+"""Headers of this server's own replies: no other site may embed one, or read it as a page."""
 
 OF_CONTAINERS = frozenset(
     {
@@ -45,18 +46,17 @@ _ORIGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#@\\\s]*)/?")
 
 @dataclass(frozen=True)
 class Openness:
-    """Whom the server serves without credentials."""
+    """The callers that the server serves without credentials."""
 
     strict: bool
-    """Nobody."""
+    """None."""
     beyond_loopback: bool = False
-    """Where it is not strict: also who calls from another address than loopback."""
+    """Where it is not strict: also callers from other addresses than loopback."""
     functions: Choice = Choice.ALL
-    """Where it is not strict: functions, which come by their containers' doors."""
+    """Where it is not strict: the rights of functions, which come by their containers' doors."""
 
     def is_stranger(self, address: str) -> bool:
-        """Whether who comes from `address` ("": a container by its door) has to sign in for that
-        alone."""
+        """Whether a caller has to sign in for its address alone. "": a container by its door."""
         return not self.beyond_loopback and address != "" and not is_loopback(address)
 
 
@@ -95,15 +95,15 @@ class Hosts:
         return host == server.partition("%")[0] or self._is_here(host)
 
 
-class Admission:
-    """Turns away what is for another server, or says two things at once."""
+class HeaderCheck:
+    """Refuses requests that are for another server, or whose headers contradict each other."""
 
     def __init__(self, hosts: Hosts, refuse: Refuse) -> None:
         self._hosts = hosts
         self._refuse = refuse
 
     def __call__(self, request: Request) -> Reply | None:
-        """The refusal; None: it may come in."""
+        """The refusal, or None."""
         wrong = self._wrong(request)
         return None if wrong is None else self._refuse(request.path, *wrong)
 
@@ -133,7 +133,7 @@ def of_website(headers: Headers, *, everybody: bool = False) -> bool:
     Any page can send requests to localhost; none shall act as the administrator. `everybody`:
     whoever reaches this server may call it without credentials.
     """
-    fields = dict(headers)  # there once: `Admission` has seen to it
+    fields = dict(headers)  # there once: `HeaderCheck` has seen to it
     host = fields.get(b"host", b"").decode("latin-1").lower()
     origin = fields.get(b"origin")
     if origin is not None and not _is_local_origin(origin.decode("latin-1").lower(), host):

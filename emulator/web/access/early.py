@@ -1,4 +1,4 @@
-"""What the application answers to a request by its headers alone, before any view is called."""
+"""Refuses a request by its headers alone, as the application does before a view is called."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from emulator.web.http.wsgi import environ_of
 
 
 def refusal(app: Flask, sent: Request) -> Reply | None:
-    """A refusal for its path, its method or its caller, or None. For any thread.
+    """The refusal for its path, its method or its caller, or None. For any thread.
 
-    The body may still have to come. What is found out of the caller is kept in `sent.known`."""
+    The body may still have to come. Facts about the caller are kept in `sent.known`."""
     environ = {**environ_of(sent), BODY_TO_COME: True}
     with app.request_context(environ):
         try:

@@ -1,10 +1,10 @@
-"""How many bytes of requests there may be in memory at a time: of one caller, and of all together.
+"""Bounds the bytes of requests in memory at a time: of one caller, and of all together.
 
-What is larger than `SMALL` takes its whole size from a budget before it is read, so whoever has
-begun can also finish: taken piece by piece, a budget could be used up by halves that all wait for
-each other. Who has to wait is not read from meanwhile, so it waits in the kernel and costs nothing
-here; refused at once, several large deployments at a time would fail that only have to come one
-after the other.
+A body larger than `SMALL` takes its whole size from a budget before it is read, so a request that
+has begun can also finish: taken piece by piece, a budget could be used up by halves that all wait
+for each other. A caller that has to wait is not read from meanwhile: its bytes wait in the kernel
+and cost nothing here. Refused at once, several large deployments at a time would fail that only
+have to come one after the other.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from emulator.web.http.connection_limit import Peer
 
 SMALL = 64 * 1024
 """Bytes of a body that need no budget: nearly all requests are smaller, and are read as they come.
-A connection holds no more than one such body, for which the limits of `peers` are the bound."""
+A connection holds one such body at most, so `connection_limit` bounds them."""
 
 
 class Budget:
@@ -25,18 +25,18 @@ class Budget:
     def __init__(
         self, total: int, *, of_one: int | None = None, of_function: int | None = None
     ) -> None:
-        """Bytes in all, of one container or address (None: as many), and of all containers of a
-        function (None: as of one)."""
+        """All in bytes. `of_one`: of one container or address; None: `total`. `of_function`: of all
+        containers of a function; None: as `of_one`."""
         self.total = total
         self.largest = total if of_one is None else of_one
-        """That one body may have."""
+        """Bytes that one body may have."""
         self._of_function = self.largest if of_function is None else of_function
         self._held: Counter[Share] = Counter()  # by whom
         self._used = 0
         self._waiting: dict[Claim, None] = {}
 
     def take(self, peer: Peer, size: int) -> Claim:
-        """`size` is not more than `largest`."""
+        """Asks for `size` bytes, `largest` at most. See `Claim.then`."""
         claim = Claim(self, _shares(peer), size)
         self._waiting[claim] = None
         self._grant()
@@ -62,8 +62,9 @@ class Budget:
         self._grant()
 
     def _grant(self) -> None:
-        """In the order of asking. Who has used up its share keeps nobody up; the first for whom
-        there is not enough in all does, for else it would wait for ever."""
+        """Grants claims in the order of asking. A claim beyond its caller's share is passed over.
+        The first claim that is too large for what is left of `total` holds up those behind it:
+        else it could wait for ever."""
         for claim in list(self._waiting):
             if claim not in self._waiting or self._has_its_share(claim):
                 continue
@@ -82,39 +83,39 @@ class Budget:
 
 
 Share = tuple[str, bool]
-"""Who draws on a budget, and whether that is a function."""
+"""A container, address or function that draws on a budget; True for a function."""
 
 
 class Claim:
-    """On bytes of a budget."""
+    """A claim on bytes of a budget, waiting or granted."""
 
     def __init__(self, budget: Budget, shares: list[Share], size: int) -> None:
         self._budget: Budget | None = budget
-        self._tell: Callable[[], object] = lambda: None
+        self._notify: Callable[[], object] = lambda: None
         self.shares = shares
         self.size = size
         self.granted = False
 
     def then(self, granted: Callable[[], object]) -> None:
-        """Calls it as soon as the bytes are there, which may be now."""
+        """Calls `granted` as soon as the bytes are there, which may be now."""
         if self.granted:
             granted()
         else:
-            self._tell = granted
+            self._notify = granted
 
     def grant(self) -> None:
         self.granted = True
-        tell, self._tell = self._tell, lambda: None
-        tell()
+        notify, self._notify = self._notify, lambda: None
+        notify()
 
     def shrink(self, size: int) -> None:
-        """Gives back what it did not need, once it is known how much that is: a body that says no
-        length takes what the largest would. Only for one that was granted."""
+        """Gives back the bytes beyond `size`: a body that says no length has taken as many as the
+        largest may have. Only for a claim that was granted."""
         if self._budget is not None and self.granted and size < self.size:
             self._budget._shrink(self, size)
 
     def release(self) -> None:
-        """Gives the bytes back, or waits for them no more. Again it does nothing."""
+        """Gives the bytes back, or waits for them no more. A second call does nothing."""
         budget, self._budget = self._budget, None
         if budget is not None:
             budget._release(self)

@@ -1,9 +1,9 @@
-"""Shares the time of the event loop among connections: none of them holds it for long.
+"""Shares the time of the event loop among connections, so that none of them holds it for long.
 
-A request costs what it makes the server do, and not what it has in bytes: chunks of one byte are
-some hundred times as dear as the same bytes at once. So time is measured. What a connection has
-sent is looked at in slices, and when all together have had a moment in one turn of the loop, what
-is left waits for the next, each caller's turn behind the other's; whoever waits is not read from.
+The cost of a request is the work that it makes, not its bytes: chunks of one byte cost some hundred
+times as much as the same bytes at once. So time is measured. The bytes of a connection are parsed
+in slices. When all connections together have had a moment in one turn of the loop, the rest waits
+for the next turn, one caller behind the other, and a caller that waits is not read from.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Callable, Hashable
 from time import perf_counter
 
 MOMENT = 0.0001
-"""Seconds of one turn of the loop, in which all else waits: an invocation takes some seven turns,
-and a millisecond while nothing else goes on."""
-_LULL = 10 * MOMENT  # what was used before belongs to turns that have passed
+"""Seconds of one turn of the loop, in which everything else waits. An invocation takes some seven
+turns, and a millisecond when nothing else happens."""
+_LULL = 10 * MOMENT  # time that was used before belongs to turns that have passed
 
 
 class Turns:
@@ -25,7 +25,7 @@ class Turns:
     def __init__(self, moment: float = MOMENT) -> None:
         self._moment = moment
         self.came = 0
-        """Bytes that all connections have brought."""
+        """Bytes that all connections have received."""
         self._used = 0.0  # seconds, since
         self._since = 0.0
         self._queues: dict[Hashable, deque[Callable[[], object]]] = {}
@@ -33,11 +33,11 @@ class Turns:
 
     @property
     def full(self) -> bool:
-        """Whoever comes now has to wait."""
+        """A connection that receives something now has to wait."""
         return self._next is not None
 
     def begin(self) -> float:
-        """Now, for `is_over` and `end`."""
+        """Begins to measure; returns the time for `is_over` and `end`."""
         now = perf_counter()
         if now - self._since > _LULL and self._next is None:
             self._since, self._used = now, 0.0
@@ -54,7 +54,8 @@ class Turns:
     def wait(
         self, who: Hashable, work: Callable[[], object], loop: asyncio.AbstractEventLoop
     ) -> None:
-        """Has `work` done in one of the next turns: it begins and ends as any other."""
+        """Calls `work` in one of the next turns; `work` calls `begin` and `end`. `who`: the caller,
+        whose turn is behind that of the others."""
         self._queues.setdefault(who, deque()).append(work)
         if self._next is None:
             self._next = loop.call_soon(self._turn, loop)

@@ -1,4 +1,4 @@
-"""AWS's Invoke: what a caller sends becomes an event, and what became of it an answer.
+"""AWS's Invoke: makes an event of a request, and a reply of its outcome.
 
 https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 """
@@ -32,7 +32,7 @@ from emulator.web.common.notices import RequestBroke
 from emulator.web.http.messages import JSON, PendingReply, Reply, Request
 from emulator.web.lambda_api import problems
 from emulator.web.lambda_api.function_names import Names, named
-from emulator.web.lambda_api.model import validation
+from emulator.web.lambda_api.model import json_words, validation
 from emulator.web.lambda_api.problems import Refusal
 
 FUNCTIONS = "/2015-03-31/functions"
@@ -41,22 +41,13 @@ INVOCATIONS = re.compile(rf"{FUNCTIONS}/([^/]+)/invocations/?")
 _VERSION = ("X-Amz-Executed-Version", LATEST)
 _LONG = 64 * 1024  # bytes of JSON that take too long to look through on the reactor's thread
 _MAX_CONTEXT = 3583  # bytes of base64
-_EXPECTED = (
-    "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
-)
-_TOO_DEEP = (
-    f"Document nesting depth ({strict_json.MAX_DEPTH + 1}) exceeds the maximum allowed"
-    f" ({strict_json.MAX_DEPTH}, from `StreamReadConstraints.getMaxNestingDepth()`)"
-)
-_SOURCE = "Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled)"
 
-
-Tell = Callable[[Reply], None]
+Respond = Callable[[Reply], None]
 
 
 @dataclass(frozen=True)
-class _Wish:
-    """What a request asks for."""
+class _InvokeRequest:
+    """The invocation that a request asks for."""
 
     kind: str  # RequestResponse, Event or DryRun
     function: Function
@@ -86,11 +77,11 @@ class InvokeApi:
         return request.method == "POST" and INVOCATIONS.fullmatch(request.path) is not None
 
     def refusal(self, request: Request) -> Reply | None:
-        """What it is refused for by its headers, before its body is read."""
+        """The refusal of a request by its headers, before its body is read."""
         call_id, trace_id = ids.request_id(), trace_id_of(request.header("x-amzn-trace-id"))
         try:
-            wish = self._wish(request, call_id, trace_id)
-            limit = MAX_ACCEPTED_EVENT if wish.kind == "Event" else MAX_EVENT
+            asked = self._read(request, call_id, trace_id)
+            limit = MAX_ACCEPTED_EVENT if asked.kind == "Event" else MAX_EVENT
             if request.length > limit:
                 raise problems.too_large(limit, "InvokeFunction")
         except Exception as error:
@@ -99,23 +90,23 @@ class InvokeApi:
         return None
 
     def reply(self, request: Request) -> PendingReply:
-        """The answer to a request that it serves, whatever becomes of it."""
+        """Begins the invocation; the reply follows, also for a refusal."""
         request.release()  # how many events there are at a time is bounded behind this
-        later, call_id = PendingReply(), ids.request_id()
+        pending, call_id = PendingReply(), ids.request_id()
         trace_id = trace_id_of(request.header("x-amzn-trace-id"))
         known = _known(call_id, trace_id)
 
-        def tell(reply: Reply) -> None:
-            later.give(replace(reply, headers=(*reply.headers, *known)))
+        def respond(reply: Reply) -> None:
+            pending.give(replace(reply, headers=(*reply.headers, *known)))
 
         try:
-            self._take(request, self._wish(request, call_id, trace_id), tell)
+            self._take(request, self._read(request, call_id, trace_id), respond)
         except Exception as error:
-            tell(self._refusal(request, error))
-        return later
+            respond(self._refusal(request, error))
+        return pending
 
-    def _wish(self, request: Request, call_id: str, trace_id: str) -> _Wish:
-        """Raises what refuses it."""
+    def _read(self, request: Request, call_id: str, trace_id: str) -> _InvokeRequest:
+        """Raises `TaskdockError` for a request that is refused."""
         authentication.check_machine(request.headers, request.peer.address, self._openness)
         found = INVOCATIONS.fullmatch(request.path)
         assert found is not None, "it serves this path"
@@ -136,38 +127,39 @@ class InvokeApi:
             arn=self._names.arn(reference),
             trace_id=trace_id,
         )
-        return _Wish(kind, function, call, log_type == "Tail")
+        return _InvokeRequest(kind, function, call, log_type == "Tail")
 
-    def _take(self, request: Request, wish: _Wish, tell: Tell) -> None:
-        """What takes long is done on a thread. Raises what refuses it."""
-        if wish.kind == "DryRun":
-            tell(Reply(204, b"", (JSON,)))
-        elif wish.kind == "Event" or len(request.body) > _LONG:
-            self._reactor.spawn(self._take_slowly(request, wish, tell))
+    def _take(self, request: Request, asked: _InvokeRequest, respond: Respond) -> None:
+        """Begins the invocation, or does on a thread what takes long. Raises `TaskdockError` for a
+        request that is refused."""
+        if asked.kind == "DryRun":
+            respond(Reply(204, b"", (JSON,)))
+        elif asked.kind == "Event" or len(request.body) > _LONG:
+            self._reactor.spawn(self._take_slowly(request, asked, respond))
         else:
-            self._run(wish, _event(request, MAX_EVENT), tell)
+            self._run(asked, _event(request, MAX_EVENT), respond)
 
-    async def _take_slowly(self, request: Request, wish: _Wish, tell: Tell) -> None:
+    async def _take_slowly(self, request: Request, asked: _InvokeRequest, respond: Respond) -> None:
         try:
-            if wish.kind == "Event":
-                await asyncio.to_thread(self._accept, request, wish)
-                tell(Reply(202, b""))
+            if asked.kind == "Event":
+                await asyncio.to_thread(self._accept, request, asked)
+                respond(Reply(202, b""))
             else:
-                self._run(wish, await asyncio.to_thread(_event, request, MAX_EVENT), tell)
+                self._run(asked, await asyncio.to_thread(_event, request, MAX_EVENT), respond)
         except Exception as error:
-            tell(self._refusal(request, error))
+            respond(self._refusal(request, error))
 
-    def _accept(self, request: Request, wish: _Wish) -> None:
+    def _accept(self, request: Request, asked: _InvokeRequest) -> None:
         event = _event(request, MAX_ACCEPTED_EVENT)
-        self._invocations.accept(wish.function, event, wish.call)
+        self._invocations.accept(asked.function, event, asked.call)
 
-    def _run(self, wish: _Wish, event: bytes, tell: Tell) -> None:
+    def _run(self, asked: _InvokeRequest, event: bytes, respond: Respond) -> None:
         self._invocations.begin(
-            wish.function,
+            asked.function,
             event,
-            wish.call,
-            with_log=wish.with_log,
-            answered=lambda invoked: tell(_answer(invoked)),
+            asked.call,
+            with_log=asked.with_log,
+            answered=lambda invoked: respond(_answer(invoked)),
         )
 
     def _refusal(self, request: Request, error: Exception) -> Reply:
@@ -213,7 +205,7 @@ def _qualifier(request: Request) -> str | None:
 
 
 def _event(request: Request, limit: int) -> bytes:
-    """The body as it came but for a byte order mark, which not every runtime could read, or an
+    """The body as it came but for a byte call mark, which not every runtime could read, or an
     empty object for none. Raises `RequestTooLarge` or `Refusal`."""
     if request.truncated:
         raise Refusal("SerializationException", "the body is shorter than its headers say")
@@ -228,24 +220,9 @@ def _event(request: Request, limit: int) -> bytes:
         raise Refusal(
             "InvalidRequestContentException",
             "Could not parse request body into json: Could not parse payload into json: "
-            + _where(error),
+            + json_words.fault(error),
         ) from None
     return body
-
-
-def _where(error: ValueError) -> str:
-    """What is wrong and where, in the words of the parser that AWS uses."""
-    if isinstance(error, strict_json.TooDeep):
-        return _TOO_DEEP
-    if not isinstance(error, json.JSONDecodeError):
-        return str(error)
-    said = "Unexpected end-of-input"
-    if error.pos < len(error.doc):
-        char = error.doc[error.pos]
-        known = char.isascii() and char.isprintable()
-        shown = f"'{char}' (code {ord(char)})" if known else f"(CTRL-CHAR, code {ord(char)})"
-        said = f"Unexpected character ({shown}): {_EXPECTED}"
-    return f"{said}\n at [{_SOURCE}; line: {error.lineno}, column: {error.colno}]"
 
 
 def _client_context(encoded: str | None) -> str | None:

@@ -42,7 +42,6 @@ def hand_on(post: Post, limit: int, reply_to: ReplyTo) -> PendingReply:
     body.restrict(limit)
     source = AnswerSource(
         pieces=_pieces(request, body, limit),
-        cut=lambda: body.end(BodyCutOff("nobody reads this answer any more")),
         content_type=request.header("content-type") or _CONTENT_TYPE,
     )
     post.mailbox.stream(post.request_id, source, lambda receipt: reply.give(reply_to(receipt)))

@@ -74,16 +74,16 @@ def test_a_prewarmed_container_that_ended_is_replaced_after_its_pause(
 ) -> None:
     dock = start_dock(clock=clock, prewarm=1)
     dock.deploy(answer)
-    dock.eventually(lambda: dock.pool.stocked()[0].count == 1)
+    dock.eventually(lambda: dock.pool.prewarm_levels()[0].count == 1)
     (first,) = dock.engine.containers.values()
     first.kill()
-    dock.eventually(lambda: dock.pool.stocked()[0].count == 0)
+    dock.eventually(lambda: dock.pool.prewarm_levels()[0].count == 0)
 
     dock.advance(59)
-    before = dock.pool.stocked()[0].count
+    before = dock.pool.prewarm_levels()[0].count
     dock.advance(2)
 
-    dock.eventually(lambda: dock.pool.stocked()[0].count == 1)
+    dock.eventually(lambda: dock.pool.prewarm_levels()[0].count == 1)
     assert before == 0
     assert len(dock.engine.started) == 2
 
