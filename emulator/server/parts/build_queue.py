@@ -59,7 +59,7 @@ def _shared(base: Foundation, lambdas: LambdaParts) -> SharedParts:
     queue = Queue(store=base.store, server=name, events=events)
     waiting = WaitingTasks(queue=queue, notices=base.notices)
     unwritten = Unwritten(health=base.health, notices=base.notices)
-    log_store = LogStore(base.store)
+    log_store = LogStore(base.store, max_waiting=base.limits.waiting_logs)
     invoker = SafeInvoker(invoker=lambdas.invoker, notices=base.notices)
     runner = Runner(
         queue=queue,

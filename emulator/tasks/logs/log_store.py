@@ -28,7 +28,7 @@ from emulator.tasks.model.notices import LogLinesDropped
 _WRITE_EVERY = 0.3  # seconds
 _MANY = 500  # lines of one owner that are not left waiting
 _MAX_WAITING = 64 * 1024 * 1024  # bytes that may wait for a database that cannot be written
-_EACH = 500  # bytes that a line or a record takes beside its text, about
+_OVERHEAD = 500  # bytes that a line or a record takes beside its text, about
 _INSERT = sql.insert(LogRow, ("task_id", "timestamp", "message"))
 
 
@@ -56,7 +56,7 @@ class LogBuffer:
 
     def weight(self) -> int:
         """Bytes that it holds, about."""
-        return _EACH + sum(_EACH + len(line.message) for line in self.lines[:])
+        return _OVERHEAD + sum(_OVERHEAD + len(line.message) for line in self.lines[:])
 
     def forget(self, count: int) -> None:
         """The row and so many lines are written."""
