@@ -33,9 +33,6 @@ OWN_CLOCKS = {
 
 CONSTANT = re.compile(r"_*[A-Z][A-Z0-9_]+")
 
-STILL_PATCHED: set[tuple[str, str]] = {}
-"""Test module and constant. It may only become shorter."""
-
 
 def modules(folder: Path) -> Iterator[tuple[str, ast.Module]]:
     for path in sorted(folder.rglob("*.py")):

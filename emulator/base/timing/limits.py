@@ -87,6 +87,7 @@ class Limits:
     """Passwords hashed side by side: together 64 MB."""
     password_waiting: int = 8
     """Sign-ins that wait for their turn; each holds a thread that answers."""
+
     # HTTP (emulator/web/http)
 
     http_patience: float = 60.0
