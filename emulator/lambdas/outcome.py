@@ -16,9 +16,8 @@ from emulator.base.errors import EngineError, EngineUnreachable
 from emulator.engines.ending import ProgramExit, StartFault, Step
 from emulator.lambdas import go_messages
 
-# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_RESPONSE = 6 * 1024 * 1024 + 100  # bytes
-MAX_STREAMED = 200 * 1024 * 1024  # bytes of a response that its caller reads while it is made
+MAX_STREAMED = 200 * 1024 * 1024  # bytes; of AWS's page of quotas, as is the other
 
 
 class Cause(str, Enum):
@@ -71,9 +70,8 @@ Outcome = Answer | Failure
 class Streamed:
     """A function's result whose bytes are handed on while the function makes them.
 
-    `body` is for one reader, on the reactor's thread. The function waits while the reader waits.
-    The iteration raises `StreamBroken` where the result ends badly. Closing `body` (`aclose`) cuts
-    the function's answer off.
+    `body` is for one reader, on the reactor's thread; the function waits while the reader does. It
+    raises `StreamBroken` where the result ends badly, and closing it (`aclose`) cuts that off.
     """
 
     body: AsyncIterator[bytes]
@@ -82,10 +80,10 @@ class Streamed:
 
 
 class StreamBroken(Exception):
-    """A streamed result ended before it was complete. `failure`: why, where that is known; without
-    one, the invocation's outcome will say it."""
+    """A streamed result ended before it was complete."""
 
     def __init__(self, failure: Failure | None = None) -> None:
+        """`failure`: why, where it is known; else the invocation's outcome will say it."""
         super().__init__("the answer broke off" if failure is None else failure.message)
         self.failure = failure
 
@@ -99,12 +97,12 @@ def function_error(body: bytes, error_type: str | None = None) -> Failure:
     `error_type`: the type in the runtime's headers, which counts where the body names none.
     """
     try:
-        said = json.loads(body)
+        fields = json.loads(body)
     except (ValueError, RecursionError):
-        said = None
-    said = said if isinstance(said, dict) else {}
-    name = _text(said.get("errorType")) or known_error_type(error_type)
-    return Failure(Cause.FUNCTION, name, _text(said.get("errorMessage")), body, posted=True)
+        fields = None
+    fields = fields if isinstance(fields, dict) else {}
+    name = _text(fields.get("errorType")) or known_error_type(error_type)
+    return Failure(Cause.FUNCTION, name, _text(fields.get("errorMessage")), body, posted=True)
 
 
 def _text(value: object) -> str:
@@ -179,6 +177,7 @@ def _why_no_program(fault: StartFault) -> str:
     return f"exec: {quoted}: executable file not found in $PATH"
 
 
+_BAD_MODE = "Runtime.InvalidResponseModeHeader"
 TOO_LARGE = "Function.ResponseSizeTooLarge"
 
 
@@ -191,8 +190,7 @@ def response_too_large(limit: int = MAX_RESPONSE) -> Failure:
 
 def bad_response_mode() -> Failure:
     """The name is AWS's. AWS's own server leaves the body empty, which says nothing to a reader."""
-    name = "Runtime.InvalidResponseModeHeader"
-    return _failure(Cause.CRASH, name, "Invalid function response mode")
+    return _failure(Cause.CRASH, _BAD_MODE, "Invalid function response mode")
 
 
 def stopped() -> Failure:

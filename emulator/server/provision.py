@@ -1,4 +1,4 @@
-"""The images that functions run in: which one, made sure of, with its progress on the terminal."""
+"""Finds, pulls and builds the images that functions run in, and shows the progress of that."""
 
 from __future__ import annotations
 

@@ -25,14 +25,13 @@ from emulator.base.health import Health
 from emulator.store import schema
 from emulator.store.faults import Connection, Faults, damaged, is_empty
 
-_PATIENCE = 10.0  # seconds for a lock, be it a thread's of ours or another program's
+PATIENCE = 10.0  # seconds for a lock, be it a thread's of ours or another program's
 _IMPATIENCE = 1.0  # seconds, once another program was met that holds it for longer
 _SOON = 0.5  # seconds that a thread may wait for another without its patience getting less
 _CHECKPOINT_LIMIT = 1.0  # seconds that a stop waits for who still reads
 _PRAGMAS = {
     "journal_mode": "wal",
     "synchronous": "normal",  # survives a killed process; a lost machine may lose the last moment
-    "busy_timeout": int(_PATIENCE * 1000),
     "foreign_keys": 1,
     "wal_autocheckpoint": 4000,  # pages: 16 MB; who checkpoints waits for the disk, up to 0.1 s
     "journal_size_limit": 16 * 1024 * 1024,  # bytes that the log keeps of a peak, once it is over
@@ -68,15 +67,19 @@ class Store:
         *,
         health: Health | None = None,
         code: Path | None = None,
+        lock_patience: float = PATIENCE,
     ) -> None:
-        """`code`: a folder; where it holds something, there was a database, and an empty one is not
-        begun in its place. Raises `StartupError`."""
+        """`lock_patience`: seconds that a write waits for another program's lock. `code`: a folder;
+        where it holds something, there was a database, and an empty one is not begun in its place.
+        Raises `StartupError`."""
         self.disk = Disk(path.parent)
         self.path = path
         self._faults = Faults(path, self.disk)
         self._writing = threading.RLock()
+        self._busy_milliseconds = int(lock_patience * 1000)
+        pragmas = {**_PRAGMAS, "busy_timeout": self._busy_milliseconds}
         self.db = _Sqlite(
-            str(path), pragmas=_PRAGMAS, factory=partial(Connection.opened, self._faults)
+            str(path), pragmas=pragmas, factory=partial(Connection.opened, self._faults)
         )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -165,7 +168,7 @@ class Store:
             self.db.close()
 
     @contextmanager
-    def _turn(self, patience: float = _PATIENCE) -> Iterator[None]:
+    def _turn(self, patience: float = PATIENCE) -> Iterator[None]:
         """This thread's turn to write. However many wait for another program's lock, each waits
         `patience` seconds, and not for all those before it. Raises `DatabaseLocked`."""
         began = time.monotonic()
@@ -190,7 +193,7 @@ class Store:
             yield
         finally:
             with contextlib.suppress(StorageError):
-                self.rows(f"PRAGMA busy_timeout = {_PRAGMAS['busy_timeout']}")
+                self.rows(f"PRAGMA busy_timeout = {self._busy_milliseconds}")
 
     def _connection(self) -> Connection:
         """This thread's."""

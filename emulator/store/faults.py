@@ -1,4 +1,4 @@
-"""What SQLite's errors mean for who asked, and connections that raise them so.
+"""Explains SQLite's errors to callers, and makes connections that raise the explained errors.
 
 Python names no error codes before 3.11, so SQLite's words are looked at; they are part of its
 interface: https://www.sqlite.org/rescode.html
@@ -85,7 +85,8 @@ class Faults:
         )
 
     def explained(self, error: sqlite3.Error) -> Exception:
-        """What to raise: a `StorageError`, or the error itself where a statement is at fault."""
+        """The exception to raise: a `StorageError`, or the error itself where a statement is
+        wrong."""
         kind = next((kind for kind in _Kind if kind.value in str(error)), None)
         if kind is None or isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
             return error

@@ -57,18 +57,13 @@ class Dock:
 
     def start(self) -> None:
         """Raises what `Emulator.start` raises, and holds nothing then."""
-        try:
-            self.emulator.start()
-        except BaseException:
-            self.service.close()
-            raise
+        self.emulator.start()
 
     def stop(self, grace: float = 0.0) -> None:
         """Ends the server; what runs has `grace` seconds to finish. Again is harmless."""
         if isinstance(self.engine, FakeEngine):
             self.engine.let_go()
         self.emulator.stop(grace)
-        self.service.close()
 
     def crash(self) -> None:
         """As if the process had been killed: the server takes no task, and writes nothing more. The

@@ -20,8 +20,11 @@ _SECONDS_TO_ANSWER = 120
 
 
 class TaskClient:
-    """One server's Task Service. Every verb but `call` and `execute` raises `AssertionError` for an
-    answer that is a refusal."""
+    """One server's Task Service; for any thread. No connection stays open between two calls, so a
+    test can count its own.
+
+    Every verb but `call` and `execute` raises `AssertionError` for an answer that is a refusal.
+    """
 
     def __init__(
         self,
@@ -33,17 +36,13 @@ class TaskClient:
         returns it or another in its place."""
         self.url = url
         self._seen = seen
-        self._session = requests.Session()
-        self._session.trust_env = False  # no proxy, no .netrc
-
-    def close(self) -> None:
-        self._session.close()
 
     def call(self, method: str, path: str, body: Json | None = None) -> requests.Response:
         """Any answer. `path` follows /tasks/v1; `body` is sent as JSON."""
         url = f"{self.url}/tasks/v1{path}"
-        answer = self._session.request(method, url, json=body, timeout=_SECONDS_TO_ANSWER)
-        return self._seen(answer)
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy, no .netrc
+            return self._seen(session.request(method, url, json=body, timeout=_SECONDS_TO_ANSWER))
 
     def get(self, path: str) -> Json:
         return accepted(self.call("GET", path))

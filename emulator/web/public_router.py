@@ -39,9 +39,12 @@ class PublicRouter:
         self._invoke = invoke
         self._wsgi = wsgi
         self._refusal = refusal
-        self._addresses = Budget(_FROM_ADDRESSES)
-        self._containers = Budget(_FROM_CONTAINERS, of_one=MAX_BODY)
-        self._strangers = Budget(_FROM_STRANGERS, of_one=_OF_A_STRANGER)
+        self.addresses = Budget(_FROM_ADDRESSES)
+        """The budget of large bodies from known callers outside containers."""
+        self.containers = Budget(_FROM_CONTAINERS, of_one=MAX_BODY)
+        """The budget of large bodies from containers."""
+        self.strangers = Budget(_FROM_STRANGERS, of_one=_OF_A_STRANGER)
+        """The budget of large bodies from callers who are not known before their body."""
 
     def __call__(self, request: Request) -> Reply | PendingReply:
         if self._invoke.serves(request):
@@ -68,8 +71,8 @@ class PublicRouter:
 
     def _budget(self, request: Request, *, known: bool) -> Budget:
         if not known:
-            return self._strangers
-        return self._addresses if request.peer.address else self._containers
+            return self.strangers
+        return self.addresses if request.peer.address else self.containers
 
 
 def refuse(path: str, status: int, why: str) -> Reply:

@@ -70,7 +70,6 @@ class Neighbour:
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._thread.join()
-        self.service.close()
 
     def _work(self) -> None:
         while not self._stopping.is_set() and not self.wrong:

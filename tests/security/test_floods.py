@@ -220,7 +220,7 @@ def test_unfinished_bodies_have_a_bound_and_the_rest_waits_with_its_sender(dock:
         for each in threads:
             each.join()
 
-        budget = dock.emulator.web.public.judge.__self__._addresses  # type: ignore[attr-defined]
+        budget = dock.emulator.web.router.addresses
         eventually(lambda: len(budget._waiting) == 5)
         assert budget.used == 3 * 70 * MB
         assert held(dock) <= bound
@@ -229,7 +229,7 @@ def test_unfinished_bodies_have_a_bound_and_the_rest_waits_with_its_sender(dock:
 
 
 def test_who_waited_for_room_is_served_when_there_is_some(dock: Dock) -> None:
-    budget = dock.emulator.web.public.judge.__self__._addresses  # type: ignore[attr-defined]
+    budget = dock.emulator.web.router.addresses
     body = json.dumps(new_function(description="x" * 4 * SMALL)).encode()
     taken: Any = dock.emulator.foundation.reactor.run(_take(budget))
     with callers(dock) as (caller,):
@@ -248,7 +248,7 @@ async def _take(budget: Budget) -> Any:
 
 
 def test_a_client_that_is_gone_gives_its_room_back(dock: Dock) -> None:
-    budget = dock.emulator.web.public.judge.__self__._addresses  # type: ignore[attr-defined]
+    budget = dock.emulator.web.router.addresses
     with callers(dock, 3) as some:
         for caller in some:
             caller.begin("POST", FUNCTIONS, 70 * MB)
@@ -330,7 +330,7 @@ def test_a_request_that_does_not_come_whole_is_given_up(
 
 def test_who_gets_no_room_in_time_is_told_to_try_again(start_dock: StartDock) -> None:
     dock = start_dock(limits=Limits(http_patience=0.2))
-    budget = dock.emulator.web.public.judge.__self__._addresses  # type: ignore[attr-defined]
+    budget = dock.emulator.web.router.addresses
     dock.emulator.foundation.reactor.run(_take(budget))
     with callers(dock) as (caller,):
         caller.begin("POST", FUNCTIONS, 10 * MB)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,11 +61,11 @@ def test_what_has_waited_longest_is_claimed_first_and_nothing_before_it_is_due(
     ours = table("ours")
     second, first, third, later = add(store, -2, -3, 0, 1)
 
-    assert list(ours.claim(NOON, 2)) == [first, second]
-    assert list(ours.claim(NOON, 2)) == [third]
-    assert ours.claim(NOON, 2) == {}
+    assert list(claimed(ours, 2)) == [first, second]
+    assert list(claimed(ours, 2)) == [third]
+    assert claimed(ours, 2) == {}
     assert ours.next_due() == NOON + SECOND
-    assert list(ours.claim(NOON + SECOND, 2)) == [later]
+    assert list(claimed(ours, 2, NOON + SECOND)) == [later]
     assert ours.next_due() is None
 
 
@@ -74,10 +74,21 @@ def test_what_one_server_holds_no_other_can_claim(
 ) -> None:
     (key,) = add(store, 0)
 
-    held = table("ours").claim(NOON, 1)
+    held = claimed(table("ours"), 1)
 
     assert held == {key: Claim("ours", 1)}
-    assert table("theirs").claim(NOON, 1) == {}
+    assert claimed(table("theirs"), 1) == {}
+
+
+def test_what_cannot_be_read_when_it_is_claimed_leaves_all_of_it_unclaimed(
+    store: Store, table: Callable[[str], ClaimTable]
+) -> None:
+    keys = add(store, 0, 0)
+
+    with pytest.raises(ValueError, match="no JSON"), table("ours").claim(NOON, 2):
+        raise ValueError("no JSON")
+
+    assert list(claimed(table("theirs"), 2)) == keys
 
 
 Ending = Callable[[ClaimTable, int, Claim], bool]
@@ -86,6 +97,11 @@ ENDINGS: dict[str, Ending] = {
     "given back": lambda table, key, claim: table.give_back(key, claim),
     "postponed": lambda table, key, claim: table.give_back(key, claim, {"attempts": 7}),
 }
+
+
+def claimed(table: ClaimTable, limit: int, now: datetime = NOON) -> dict[Any, Claim]:
+    with table.claim(now, limit) as claims:
+        return claims
 
 
 def rows(store: Store) -> list[Any]:
@@ -98,7 +114,7 @@ def test_an_ending_counts_once(
 ) -> None:
     (key,) = add(store, 0)
     ours = table("ours")
-    claim = ours.claim(NOON, 1)[key]
+    claim = claimed(ours, 1)[key]
 
     assert ending(ours, key, claim)
     after = rows(store)
@@ -114,9 +130,9 @@ def test_an_ending_of_an_earlier_claim_changes_nothing(
 ) -> None:
     (key,) = add(store, 0)
     ours, holder = table("ours"), table(next_holder)
-    before = ours.claim(NOON, 1)[key]
+    before = claimed(ours, 1)[key]
     assert ours.give_back(key, before)
-    claim = holder.claim(NOON, 1)[key]
+    claim = claimed(holder, 1)[key]
 
     assert not ending(ours, key, before)
 
@@ -131,11 +147,11 @@ def test_what_servers_that_are_gone_hold_is_given_back_and_what_others_hold_is_n
     ours, theirs, gone = table("ours"), table("theirs"), table("gone")
     keys = add(store, 0, 0, 0)
     for each in (ours, theirs, gone):
-        each.claim(NOON, 1)
+        claimed(each, 1)
 
     assert ours.reclaim(["ours", "theirs"]) == 1
 
-    assert ours.claim(NOON, 3) == {keys[2]: Claim("ours", 2)}
+    assert claimed(ours, 3) == {keys[2]: Claim("ours", 2)}
     assert ours.reclaim(["ours", "theirs"]) == 0
 
 
@@ -144,11 +160,11 @@ def test_what_a_clock_that_was_set_back_keeps_waiting_is_due_unless_it_is_held(
 ) -> None:
     ours = table("ours")
     _held, _soon, ahead = add(store, 0, 3600 + 5, 3600 + 6)
-    ours.claim(NOON, 1)
+    claimed(ours, 1)
 
     assert ours.bring_forward(ManualClock(NOON + timedelta(hours=1)), 5 * SECOND) == 1
 
-    assert ours.claim(NOON + timedelta(hours=1), 3) == {ahead: Claim("ours", 1)}
+    assert claimed(ours, 3, NOON + timedelta(hours=1)) == {ahead: Claim("ours", 1)}
 
 
 # Which servers are there

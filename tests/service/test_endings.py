@@ -716,10 +716,15 @@ def test_who_waits_for_an_answer_gets_the_grace_too_and_who_comes_then_is_refuse
 
 
 def test_a_task_whose_server_died_is_failed_as_a_zombie(start_dock: StartDock) -> None:
-    first = start_dock(concurrency=1)
-    first.deploy(lambda event, runtime: runtime.hang(), retryPolicy={"enabled": True})
+    first, begun = start_dock(concurrency=1), list[Json]()
+
+    def hang(event: Json, runtime: FakeRuntime) -> None:
+        begun.append(event)
+        runtime.hang()
+
+    first.deploy(hang, retryPolicy={"enabled": True})
     running, waiting = first.create_task(), first.create_task()
-    first.reach(running, "inProgress")
+    first.eventually(lambda: begun)
     first.crash()
 
     first.engine.programs["walnut-table"] = serve(lambda event, runtime: None)

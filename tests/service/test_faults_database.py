@@ -12,13 +12,14 @@ import requests
 
 from emulator.base.errors import StartupError
 from emulator.base.settings import Settings
+from emulator.base.timing.limits import Limits
 from emulator.server.app import Emulator
-from emulator.store import database
 from emulator.testing.fake_engine import FakeEngine, fake_image_of
 from emulator.testing.waiting import eventually
 from tests.support.aws import FUNCTIONS, NAME
 from tests.support.builders import DATABASE, Dock, Gate, StartDock, summary
 
+IMPATIENT = Limits(lock_patience=0.2)
 LATER = "2999-01-01T00:00:00.000Z"
 
 
@@ -51,10 +52,9 @@ def lock_of_another_program(dock: Dock) -> Iterator[None]:
 
 
 def test_behind_another_programs_lock_callers_are_told_and_nothing_is_lost_or_run_again(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock,
 ) -> None:
-    monkeypatch.setitem(database._PRAGMAS, "busy_timeout", 200)
-    dock, gate, runs = start_dock(), Gate(), list[Any]()
+    dock, gate, runs = start_dock(limits=IMPATIENT), Gate(), list[Any]()
 
     def work(event: Any, runtime: Any) -> str:
         runs.append(event)
@@ -87,10 +87,9 @@ def test_behind_another_programs_lock_callers_are_told_and_nothing_is_lost_or_ru
 
 
 def test_a_lock_of_another_program_is_told_with_the_reason_until_it_is_gone(
-    start_dock: StartDock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock,
 ) -> None:
-    monkeypatch.setitem(database._PRAGMAS, "busy_timeout", 200)
-    dock = start_dock()
+    dock = start_dock(limits=IMPATIENT)
 
     with lock_of_another_program(dock):
         assert dock.post("/", {"functionName": NAME}).status_code == 503

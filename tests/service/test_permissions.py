@@ -14,7 +14,7 @@ from emulator.testing.dock import new_function
 from emulator.testing.fake_runtime import serve
 from emulator.web.access import permissions
 from emulator.web.app import PublicApplication
-from emulator.web.common.endpoint import DeclaredRule, Endpoint, Gate
+from emulator.web.common.endpoint import DeclaredRule, Endpoint, Gate, declared
 from tests.support.builders import Dock
 from tests.support.endpoints import APPLICATION
 from tests.support.people import Person, administrator, nobody, person, refusal
@@ -63,6 +63,11 @@ ROWS = [
     ("REMOVE_ROLE_FROM_USER", "POST", "/users/v1/remove_roles"),
     ("VIEW_APPLICATIONS", "GET", "/auth/v2/applications"),
 ]
+OF_OTHERS = [  # those that one needs for what is another's
+    (f"{verb}_AUTHORIZATIONS", method, f"/auth/v2/{kind}{rest}")
+    for verb, method, rest in (("VIEW", "GET", ""), ("DELETE", "DELETE", f"/{ID}"))
+    for kind in ("oauth1/tokens", "oauth2/tokens", "oauth2/refreshTokens")
+]
 PERMISSIONS = sorted({permission for permission, _, _ in ROWS})
 
 
@@ -101,6 +106,16 @@ def test_the_refusal_names_the_permission_that_is_missing(strict: Dock) -> None:
     answer = person(strict).ask("GET", "/tasks/v1/")
 
     assert "VIEW_TASKS" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(("permission", "method", "path"), [*ROWS, *OF_OTHERS])
+def test_an_endpoint_declares_the_permission_that_it_asks_for(
+    permission: str, method: str, path: str
+) -> None:
+    rule, _ = APPLICATION.url_map.bind("localhost").match(path, method, return_rule=True)
+    endpoint = declared(rule)
+
+    assert permission in (endpoint.permission, endpoint.runs, *endpoint.asks)
 
 
 def test_every_route_of_the_server_is_declared() -> None:

@@ -155,9 +155,7 @@ def test_an_engine_of_ones_own_needs_to_know_its_images() -> None:
 def test_an_emulator_is_a_context_manager(tmp_path: Path) -> None:
     settings = Settings(port=0, data_dir=tmp_path / "data")
     with Emulator(settings, engine=FakeEngine(), image_of=fake_image_of) as emulator:
-        client = testing.TaskClient(emulator.url)
-        assert client.get("/")["data"] == []
-        client.close()
+        assert testing.TaskClient(emulator.url).get("/")["data"] == []
 
     with Emulator(settings, engine=FakeEngine(), image_of=fake_image_of):
         pass

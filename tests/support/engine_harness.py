@@ -91,15 +91,15 @@ class Recorder:
 
     def await_exit(self, count: int = 1) -> ProgramExit:
         """How the program ended the `count`th time."""
-        eventually(lambda: len(self.of("exited")) >= count, LIMIT, self._state)
+        eventually(lambda: len(self.of("exited")) >= count, within=LIMIT, state=self._state)
         end: ProgramExit = self.of("exited")[count - 1]
         return end
 
     def await_gone(self) -> None:
-        eventually(lambda: self.of("gone"), LIMIT, self._state)
+        eventually(lambda: self.of("gone"), within=LIMIT, state=self._state)
 
     def await_flushed(self, count: int = 1) -> None:
-        eventually(lambda: len(self.of("flushed")) >= count, LIMIT, self._state)
+        eventually(lambda: len(self.of("flushed")) >= count, within=LIMIT, state=self._state)
 
     def await_line(self, line: str) -> None:
         eventually(lambda: line in self.lines, within=LIMIT, state=self._state)

@@ -168,7 +168,6 @@ class LiveServer:
             code = self._process.wait()
         assert self._reader is not None
         self._reader.join(_SECONDS_TO_STOP)
-        self.service.close()
         return code
 
     def _read(self, process: subprocess.Popen[str], told: threading.Event) -> None:

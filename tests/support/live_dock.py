@@ -213,11 +213,7 @@ class LiveDock:
         doors = settings.data_dir / "doors"
         engine = DockerEngine(connect(find_engine(os.environ)), doors)
         with running(settings, engine=engine, **parts) as dock:
-            live = cls(dock.emulator)
-            try:
-                yield live
-            finally:
-                live.service.close()
+            yield cls(dock.emulator)
 
     def deploy(
         self, runtime: str, code: str | Mapping[str, str], entry_point: str = "", **fields: Any

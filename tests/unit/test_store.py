@@ -17,7 +17,7 @@ from emulator.base.errors import (
     StartupError,
     StorageError,
 )
-from emulator.store import database, schema
+from emulator.store import schema
 from emulator.store.database import Store
 
 PAGE = 4096  # bytes
@@ -120,11 +120,8 @@ def test_damage_that_is_met_later_is_told_as_what_it_is(path: Path) -> None:
     store.close()
 
 
-def test_another_programs_lock_is_waited_for_once_and_told(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(database._PRAGMAS, "busy_timeout", 100)
-    store = Store(path)
+def test_another_programs_lock_is_waited_for_once_and_told(path: Path) -> None:
+    store = Store(path, lock_patience=0.1)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
 

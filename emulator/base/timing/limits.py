@@ -87,6 +87,7 @@ class Limits:
     """Passwords hashed side by side: together 64 MB."""
     password_waiting: int = 8
     """Sign-ins that wait for their turn; each holds a thread that answers."""
+
     # HTTP (emulator/web/http)
 
     http_patience: float = 60.0
@@ -119,6 +120,13 @@ class Limits:
 
     task_patience: float = 300.0
     """A task or an asynchronous event waits so long for room in memory once it is claimed."""
+
+    lock_patience: float = 10.0
+    """A write waits so long for another program that holds the database's lock."""
+
+    waiting_logs: int = 64 * 1024 * 1024
+    """Bytes of log lines that may wait for a database that cannot be written; then the oldest are
+    dropped."""
 
     server_silence: float = 300.0
     """A server that has not said for so long that it is alive has lost its claims: as long as the

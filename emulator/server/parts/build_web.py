@@ -38,6 +38,8 @@ from emulator.web.task_api.status import Report
 
 @dataclass(frozen=True, kw_only=True)
 class WebParts:
+    router: PublicRouter
+    """Routes requests from outside containers, and limits what their large bodies take."""
     public: Site
     """Serves callers outside containers."""
     listener: Listener
@@ -70,6 +72,7 @@ def build_web(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> WebPa
         spec.TASK_SERVICE: public,
     }
     return WebParts(
+        router=router,
         public=public,
         listener=Listener(public, base.sockets, base.reactor, base.health),
         wsgi=wsgi,

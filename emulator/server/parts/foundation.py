@@ -88,7 +88,12 @@ def open_foundation(given: Given, undo: contextlib.ExitStack) -> Foundation:
     for opened in sockets:
         undo.callback(opened.close)
     code = folder.path / "code"
-    store = Store(folder.path / DATABASE, health=given.health, code=code)
+    store = Store(
+        folder.path / DATABASE,
+        health=given.health,
+        code=code,
+        lock_patience=given.limits.lock_patience,
+    )
     undo.callback(store.close)
     nonces = _open_nonces(folder, given.health)
     undo.callback(nonces.close)

@@ -1,4 +1,4 @@
-"""What a query may name, table by table: an allow-list of columns under their wire names."""
+"""The columns that a query may name, table by table, under their wire names: an allow-list."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Sql: TypeAlias = Any  # a piece of a statement: peewee has no types
 
 
 class Kind(Enum):
-    """What a column holds, and so which values it can match."""
+    """The kind of a column's values, and so of the values that it can match."""
 
     TEXT = (str,)
     NUMBER = (int, float)
@@ -48,7 +48,7 @@ class Elements:
 
 @dataclass(frozen=True)
 class Fields:
-    """What a query over one table may name; `order` is how rows come when it does not say."""
+    """The fields that a query over one table may name; `order`: by which rows come by default."""
 
     by_name: Mapping[str, Field]
     order: str

@@ -50,10 +50,10 @@ def find(
 
 
 def _order(fields: Fields, sort: Sequence[Sort]) -> list[Sql]:
-    wanted = sort or (Sort((fields.order,)),)
-    terms = [term for one in wanted for term in _sort_terms(fields, one)]
-    if wanted[-1].path != (fields.key,):
-        terms += _sort_terms(fields, Sort((fields.key,), wanted[-1].descending))
+    keys = sort or (Sort((fields.order,)),)
+    terms = [term for key in keys for term in _sort_terms(fields, key)]
+    if keys[-1].path != (fields.key,):
+        terms += _sort_terms(fields, Sort((fields.key,), keys[-1].descending))
     return terms
 
 
@@ -116,8 +116,8 @@ def _column_leaf(field: Field, leaf: Leaf) -> Sql:
         found = column.in_(fitting)
         return found | column.is_null() if None in leaf.values else found
     if isinstance(leaf, Compare):
-        fits = type(leaf.value) in field.kind.value
-        return _ORDERS[leaf.order](column, _bound(leaf.value)) if fits else SQL("FALSE")
+        is_comparable = type(leaf.value) in field.kind.value
+        return _ORDERS[leaf.order](column, _bound(leaf.value)) if is_comparable else SQL("FALSE")
     if isinstance(leaf, Like):
         return _has_text(column, leaf.text) if field.kind is Kind.TEXT else SQL("FALSE")
     return column.is_null(False) if leaf.condition is None else SQL("FALSE")

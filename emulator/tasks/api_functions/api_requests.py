@@ -58,7 +58,7 @@ class ApiRequest:
     function_name: str
     method: str
     path: str
-    """What follows the function's name and a slash, with the query."""
+    """The part behind the function's name and a slash, with the query."""
     user_id: str | None
     application_id: str | None
     timestamp: datetime

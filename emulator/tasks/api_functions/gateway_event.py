@@ -21,7 +21,7 @@ from emulator.lambdas.arns import ACCOUNT
 
 _USER = "x-exh-requesting-user-id"
 _APPLICATION = "x-exh-requesting-application-id"
-# What belongs to the connection to this server, or is told in other fields.
+# Headers of the connection to this server, and those whose values are in other fields.
 _LEFT_OUT = frozenset(
     {
         _USER,
@@ -45,7 +45,7 @@ _TEXT_TYPES = ("application/json", "application/xml", "application/javascript")
 class GatewayRequest:
     method: str
     path: str = "/"
-    """What follows the function's name, as the caller encoded it."""
+    """The part behind the function's name, as the caller encoded it."""
     query: str = ""
     """As the caller encoded it, without the "?"."""
     headers: Mapping[str, str]
@@ -96,8 +96,8 @@ def _headers(request: GatewayRequest, caller: Account) -> dict[str, str]:
 
 
 def _is_passed_on(name: str) -> bool:
-    """Who is asking shall not be forged with underscores either: to frameworks on WSGI or CGI they
-    are the same name."""
+    """Whether a header reaches the function. The two that name the caller cannot be forged with
+    underscores either: to frameworks on WSGI or CGI they are the same name."""
     return name not in _LEFT_OUT and name.replace("_", "-") not in (_USER, _APPLICATION)
 
 
@@ -106,7 +106,7 @@ def _parameters(query: str) -> dict[str, str]:
     values: dict[str, list[str]] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         values.setdefault(name, []).append(value)
-    return {name: ",".join(all_of_it) for name, all_of_it in values.items()}
+    return {name: ",".join(found) for name, found in values.items()}
 
 
 def _context(request: GatewayRequest, id: str, now: datetime) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from emulator.lambdas.outcome import Cause, Failure, Outcome
 STATUSES = range(200, 500)
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _VALUE = re.compile(r"""[a-zA-Z0-9_ :;.,/"'?!(){}\[\]@<>=\-+*#$&`|~^%]*""")
-# What the server itself says of its connection; content-length is counted.
+# Headers of the server's own connection; content-length is counted.
 _IGNORED = frozenset(
     {
         "connection",

@@ -1,7 +1,7 @@
-"""Service events and subscriptions, kept and found; tells subscribers in the event's transaction.
+"""Keeps and finds service events and subscriptions, and tells subscribers in one transaction.
 
-Telling a function is a task, telling a webhook a delivery (`tasks.outbox`). Both are written with
-the event and with what it is about, so a crash loses none of them and makes none up.
+A function is told by a task, a webhook by a delivery (`outbox.py`). Both are written with the event
+and with the failure that it is about, so a crash loses none of them and makes none up.
 """
 
 from __future__ import annotations

@@ -41,34 +41,34 @@ class Outbox:
 
     def claim(self, now: datetime, limit: int) -> list[Delivery]:
         """Claims up to `limit` deliveries that are due, those that have waited longest first."""
-        claims = self.claims.claim(now, limit)
-        if not claims:
-            return []
-        query = (
-            DeliveryRow.select(
-                DeliveryRow, EventRow, SubscriptionRow.url, SubscriptionRow.from_loopback
+        with self.claims.claim(now, limit) as claims:
+            if not claims:
+                return []
+            query = (
+                DeliveryRow.select(
+                    DeliveryRow, EventRow, SubscriptionRow.url, SubscriptionRow.from_loopback
+                )
+                .join(EventRow, on=(EventRow.id == DeliveryRow.event_id), attr="event")
+                .switch(DeliveryRow)
+                .join(
+                    SubscriptionRow,
+                    on=(SubscriptionRow.id == DeliveryRow.subscription_id),
+                    attr="subscription",
+                )
+                .where(DeliveryRow.id.in_(list(claims)))
+                .order_by(DeliveryRow.due_timestamp, DeliveryRow.id)
             )
-            .join(EventRow, on=(EventRow.id == DeliveryRow.event_id), attr="event")
-            .switch(DeliveryRow)
-            .join(
-                SubscriptionRow,
-                on=(SubscriptionRow.id == DeliveryRow.subscription_id),
-                attr="subscription",
-            )
-            .where(DeliveryRow.id.in_(list(claims)))
-            .order_by(DeliveryRow.due_timestamp, DeliveryRow.id)
-        )
-        return [
-            Delivery(
-                id=row.id,
-                url=row.subscription.url,
-                from_loopback=row.subscription.from_loopback,
-                attempts=row.attempts,
-                event=ServiceEvent(**row.event.__data__),
-                claim=claims[row.id],
-            )
-            for row in query.execute(self._store.db)
-        ]
+            return [
+                Delivery(
+                    id=row.id,
+                    url=row.subscription.url,
+                    from_loopback=row.subscription.from_loopback,
+                    attempts=row.attempts,
+                    event=ServiceEvent(**row.event.__data__),
+                    claim=claims[row.id],
+                )
+                for row in query.execute(self._store.db)
+            ]
 
     def transaction(self) -> AbstractContextManager[None]:
         """A transaction for several endings."""

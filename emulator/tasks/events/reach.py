@@ -43,10 +43,10 @@ _METADATA = [
 
 @dataclass(frozen=True)
 class Reach:
-    """What one webhook may be: by who has subscribed it, and by the server that calls."""
+    """The addresses that one webhook may have, by its subscriber and by the server that calls."""
 
     this_machine: bool
-    """Whoever subscribed it is on this machine, and can call what is there."""
+    """Its subscriber is on this machine, and can call programs there anyway."""
     own_ports: Collection[int]
     """Where this server listens."""
 

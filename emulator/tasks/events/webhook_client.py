@@ -23,7 +23,7 @@ from emulator.base.errors import BadField
 from emulator.tasks.events.reach import Reach
 
 LIMIT = 5.0  # seconds for a whole call
-_LEAST = 0.1  # seconds of them that are left when a name took nearly all
+_MIN_LIMIT = 0.1  # seconds of them that are left when a name took nearly all
 
 _LOOK_UPS = threading.BoundedSemaphore(4)
 """Names that are looked up at a time for who subscribes: each may take the system half a minute,
@@ -62,7 +62,7 @@ class WebhookClient:
         try:
             target = _target(url)
             addresses = self._look_up(target, reach)
-            left = max(self._limit - (time.monotonic() - begun), _LEAST)
+            left = max(self._limit - (time.monotonic() - begun), _MIN_LIMIT)
             with contextlib.closing(_connect(target, addresses, left)) as connection:
                 _check_peer(connection, target, reach)
                 self._connected = connection.sock
@@ -175,7 +175,7 @@ def _check(address: str, port: int, reach: Reach) -> None:
 
 
 def _check_peer(connection: http.client.HTTPConnection, target: _Target, reach: Reach) -> None:
-    """What holds for the address that was asked for has to hold for the one that answered.
+    """The address that answered has to pass the same check as the one that was asked for.
 
     Raises `Refused`.
     """

@@ -63,21 +63,21 @@ class EventQueue:
 
     def claim(self, now: datetime, limit: int) -> list[Accepted]:
         """Claims up to `limit` events that are due, those that have waited longest first."""
-        claims = self.claims.claim(now, limit)
-        if not claims:
-            return []
-        query = (
-            BacklogRow.select(BacklogRow, InvocationRow)
-            .join(
-                InvocationRow,
-                on=(InvocationRow.id == BacklogRow.invocation_id),
-                attr="invocation",
+        with self.claims.claim(now, limit) as claims:
+            if not claims:
+                return []
+            query = (
+                BacklogRow.select(BacklogRow, InvocationRow)
+                .join(
+                    InvocationRow,
+                    on=(InvocationRow.id == BacklogRow.invocation_id),
+                    attr="invocation",
+                )
+                .where(BacklogRow.invocation_id.in_(list(claims)))
+                .order_by(BacklogRow.due_timestamp, BacklogRow.invocation_id)
             )
-            .where(BacklogRow.invocation_id.in_(list(claims)))
-            .order_by(BacklogRow.due_timestamp, BacklogRow.invocation_id)
-        )
-        rows = query.execute(self._store.db)
-        return [_from_row(row, claims[row.invocation_id]) for row in rows]
+            rows = query.execute(self._store.db)
+            return [_from_row(row, claims[row.invocation_id]) for row in rows]
 
     def next_due(self) -> datetime | None:
         """When the earliest event that nobody holds is or was due."""

@@ -31,7 +31,7 @@ _TAIL = 4096  # bytes
 
 @dataclass(frozen=True)
 class Invoked:
-    """What became of an invocation, and the last 4096 bytes of its log if they were wanted."""
+    """The outcome of an invocation, and the last 4096 bytes of its log if the caller asked."""
 
     outcome: Outcome
     log_tail: bytes | None
@@ -50,7 +50,7 @@ class Invocations:
         notices: Notices,
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
-        """`places` limits what runs while its caller waits; `wake`: the backlog has something."""
+        """`places` limits the invocations whose caller waits; `wake` is called for a new event."""
         self._backlog = backlog
         self._patience = limits.patience
         self._journal = journal
@@ -81,17 +81,17 @@ class Invocations:
             raise TooManyExecutions("Rate Exceeded.")
         sink = self._journal.open_invocation(self._new_record(function, call))
         tail = _Tail(sink) if with_log else None
-        told = False
+        has_answer = False
 
-        def tell(outcome: Outcome) -> None:
-            nonlocal told
-            if not told:
-                told = True
+        def answer(outcome: Outcome) -> None:
+            nonlocal has_answer
+            if not has_answer:
+                has_answer = True
                 self._places.release()
                 answered(Invoked(outcome, None if tail is None else tail.kept))
 
         def end(outcome: Outcome) -> None:
-            tell(outcome)
+            answer(outcome)
             self._notices.publish(FunctionInvoked(function=function.name, request=call.request_id))
 
         self._invoker.begin(
@@ -100,7 +100,7 @@ class Invocations:
             tail or sink,
             patience=self._patience,
             call=call,
-            answered=tell if tail is None else lambda _: None,
+            answered=answer if tail is None else lambda _: None,
             ended=end,
         )
 

@@ -1,7 +1,7 @@
-"""The journal: log lines of tasks, API requests and invocation records, their owners.
+"""Log lines of tasks, API requests and invocations, which are their owners.
 
-Lines wait in memory until they are written: with the ending of their owner, in its transaction, or
-by the scribe, which takes all that wait every moment. So they can be read while their owners run.
+Lines wait in buffers until they are written: with the ending of their owner, in its transaction, or
+by the flusher, which writes all buffers every moment. So lines can be read while their owners run.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from emulator.tasks.model.notices import LogLinesDropped
 _WRITE_EVERY = 0.3  # seconds
 _MANY = 500  # lines of one owner that are not left waiting
 _MAX_WAITING = 64 * 1024 * 1024  # bytes that may wait for a database that cannot be written
-_EACH = 500  # bytes that a line or a record takes beside its text, about
+_OVERHEAD = 500  # bytes that a line or a buffer takes beside its text, about
 _INSERT = sql.insert(LogRow, ("task_id", "timestamp", "message"))
 
 
 class LogBuffer:
-    """Takes one owner's lines as they come. Any thread may call; it never blocks, and it need not
-    be closed.
+    """Takes one owner's lines as they come. Any thread may call it; a buffer never blocks, and need
+    not be closed.
 
     There is no lock: a list is appended to, sliced and cut at once, whatever other threads do.
     """
@@ -55,8 +55,8 @@ class LogBuffer:
             self._journal.hurry()
 
     def weight(self) -> int:
-        """Bytes that it holds, about."""
-        return _EACH + sum(_EACH + len(line.message) for line in self.lines[:])
+        """Bytes that the buffer holds, about."""
+        return _OVERHEAD + sum(_OVERHEAD + len(line.message) for line in self.lines[:])
 
     def forget(self, count: int) -> None:
         """The row and so many lines are written."""
@@ -73,65 +73,65 @@ class LogStore:
         self._waiting: dict[LogBuffer, None] = {}  # those that hold something, the longest first
         self._writing = threading.RLock()
         self.hurry: Callable[[], object] = lambda: None
-        """Has the scribe write soon. It may be called on any thread."""
+        """Has the flusher write soon; for any thread."""
 
     def open(self, owner_id: str) -> LogBuffer:
-        """The record of an owner whose row is written by others."""
+        """The buffer of an owner whose row is written by others."""
         return LogBuffer(self, owner_id)
 
     def open_invocation(self, invocation: InvocationRecord) -> LogBuffer:
-        """The record of an invocation. The scribe's next turn writes its row, before its lines.
+        """The buffer of an invocation. The flusher's next turn writes its row, before its lines.
 
-        Any thread may call, the reactor's too: it never blocks.
+        For any thread, also the reactor's: the call never blocks.
         """
-        record = LogBuffer(self, invocation.id, invocation)
-        self.await_writing(record)
-        return record
+        buffer = LogBuffer(self, invocation.id, invocation)
+        self.await_writing(buffer)
+        return buffer
 
-    def await_writing(self, record: LogBuffer) -> None:
-        self._waiting[record] = None
+    def await_writing(self, buffer: LogBuffer) -> None:
+        self._waiting[buffer] = None
 
     def write_waiting(self) -> None:
-        """Writes all that the records have taken up to now; raises when one cannot be written."""
+        """Writes all that the buffers have taken up to now; raises when one cannot be written."""
         self._write_all(list(self._waiting))
 
     @contextmanager
-    def writing(self, records: Collection[LogBuffer]) -> Iterator[None]:
-        """A transaction that also writes what these records hold.
+    def writing(self, buffers: Collection[LogBuffer]) -> Iterator[None]:
+        """A transaction that also writes the lines that these buffers hold.
 
-        They forget it when that is committed; else it is written again, by whoever is next.
+        The buffers forget the lines when that is committed; until then they are written again.
         """
         with self._writing:  # until they have forgotten it: nobody may write it twice
-            held = [(record, record.lines[:]) for record in records]
+            held = [(buffer, buffer.lines[:]) for buffer in buffers]
             with self._store.transaction():
-                write_invocations(self._store, [r.invocation for r in records if r.invocation])
+                write_invocations(self._store, [r.invocation for r in buffers if r.invocation])
                 self._store.change_many(_INSERT, _rows(held))
                 yield
-            for record, lines in held:
-                self._waiting.pop(record, None)
-                record.forget(len(lines))
-                if record.lines:  # that came meanwhile; the record may have said so too early
-                    self.await_writing(record)
+            for buffer, lines in held:
+                self._waiting.pop(buffer, None)
+                buffer.forget(len(lines))
+                if buffer.lines:  # that came meanwhile; the buffer may have said so too early
+                    self.await_writing(buffer)
 
     def relieve(self) -> int:
-        """Drops the oldest of what waits when that is too much for the memory; how many lines.
+        """Drops the oldest lines when too many wait for the memory; how many lines.
 
-        For when it cannot be written: a disk may be full for days, and functions go on printing.
+        A disk may be full for days, and functions go on printing.
         """
         dropped = 0
         with self._writing:
-            waiting = {record: record.weight() for record in list(self._waiting)}
+            waiting = {buffer: buffer.weight() for buffer in list(self._waiting)}
             held = sum(waiting.values())
             limit = self._max_waiting // 2 if held > self._max_waiting else held
-            for record, weight in waiting.items():
+            for buffer, weight in waiting.items():
                 if held <= limit:
                     break
                 held -= weight
-                count = len(record.lines)
-                self._waiting.pop(record, None)
-                record.forget(count)
-                if record.lines:  # that came meanwhile, as in `writing`
-                    self.await_writing(record)
+                count = len(buffer.lines)
+                self._waiting.pop(buffer, None)
+                buffer.forget(count)
+                if buffer.lines:  # that came meanwhile, as in `writing`
+                    self.await_writing(buffer)
                 dropped += count
         return dropped
 
@@ -162,33 +162,33 @@ class LogStore:
         lines = [LogLine(row.timestamp, row.message) for row in page.execute(self._store.db)]
         return lines, query.count(self._store.db)
 
-    def _write(self, records: Collection[LogBuffer]) -> None:
-        with self.writing(records):
+    def _write(self, buffers: Collection[LogBuffer]) -> None:
+        with self.writing(buffers):
             pass
 
-    def _write_all(self, records: Collection[LogBuffer]) -> None:
+    def _write_all(self, buffers: Collection[LogBuffer]) -> None:
         """One that cannot be written keeps no other from being; that is raised at the end."""
-        if not records:
+        if not buffers:
             return
         try:
-            self._write(records)
+            self._write(buffers)
         except Exception:
-            problems = [self._try_to_write(record) for record in records]
+            problems = [self._try_to_write(buffer) for buffer in buffers]
             for problem in filter(None, problems):
                 raise problem from None
 
-    def _try_to_write(self, record: LogBuffer) -> Exception | None:
+    def _try_to_write(self, buffer: LogBuffer) -> Exception | None:
         try:
-            self._write([record])
+            self._write([buffer])
         except Exception as problem:
             return problem
         return None
 
 
 def _rows(held: Iterable[tuple[LogBuffer, list[LogLine]]]) -> Iterator[tuple[str, int, str]]:
-    for record, lines in held:
+    for buffer, lines in held:
         for line in lines:
-            yield record.owner_id, to_epoch(line.timestamp), line.message
+            yield buffer.owner_id, to_epoch(line.timestamp), line.message
 
 
 class LogFlusher(Loop):

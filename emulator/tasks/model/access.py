@@ -1,4 +1,4 @@
-"""Who may run a function: said by the function's permission mode."""
+"""Decides who may run a function, by the function's permission mode."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ EXECUTE_API = "EXECUTE_API_FUNCTION"
 
 
 def admit(account: Account, permission: str, catalog: Catalog, name: str) -> Function:
-    """The function, for who may run it. `permission` is for all functions; with :name, for one.
+    """The function, for a caller that may run it. `permission` is for all functions; with :name,
+    for one.
 
-    Raises `NotSignedIn`, `NoPermission`, or `NotFound`: who may not run it need not know whether it
-    exists.
+    Raises `NotSignedIn`, `NoPermission`, or `NotFound`: a caller that may not run the function
+    need not know whether it exists.
     """
     function = catalog.find(name)
     mode = None if function is None else function.execution_options.permission_mode

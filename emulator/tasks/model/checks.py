@@ -1,4 +1,4 @@
-"""What callers write, checked before it is looked for."""
+"""Checks of ids that callers write, before they are looked for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from emulator.base.errors import BadId
 
 
 def object_id(text: str) -> str:
-    """`text`, if it can be an id at all. Raises `BadId`."""
+    """`text`, if it can be an id. Raises `BadId`."""
     if not ids.is_object_id(text):
         raise BadId(f"'{text[:80]}' is not an id: ids are 24 hexadecimal digits in lower case")
     return text

@@ -1,7 +1,7 @@
-"""Service events and who is subscribed to them: the values, and who is told what and when. Pure.
+"""Service events and subscriptions as values, and which subscriber is told of an event. Pure.
 
-A service event is a fact that the service publishes, such as task_failed. What callers see of it is
-also what a subscribed function finds in its task's data, and what a webhook receives.
+A service event is a fact that the service publishes, such as task_failed. Callers, subscribed
+functions (in their task's data) and webhooks all receive the same JSON of it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class ServiceEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class Subscription:
-    """Who wants which types: a function, or a webhook at `url`."""
+    """A subscriber and its types of events: a function, or a webhook at `url`."""
 
     id: str
     event_types: tuple[str, ...]
     function_name: str | None = None
     url: str | None = None
     from_loopback: bool = False
-    """Whoever made it was on this machine: its webhook may be there too."""
+    """The subscription was made on this machine: its webhook may be there too."""
     creation_timestamp: datetime
     update_timestamp: datetime
 
@@ -57,8 +57,8 @@ def of_failure(id: str, task: Task) -> ServiceEvent:
 def is_told(subscription: Subscription, event: ServiceEvent, cause: Task) -> bool:
     """Whether a subscriber is told of an event that is about the task `cause`.
 
-    A task that was made for an event tells no function when it fails. Else a subscribed function
-    that fails would be called again for that, forever, as would two that fail in turns.
+    The failure of a task that was made for an event is told to no function. Otherwise a subscribed
+    function that fails would be called for its own failure without an end, as would two in turns.
     """
     if event.type not in subscription.event_types:
         return False

@@ -180,7 +180,7 @@ class Service:
 
 
 def _result(body: bytes) -> Any:
-    """What the function returned; text where it is not JSON (a custom runtime may say anything)."""
+    """The function's result; text where it is not JSON (a custom runtime may answer anything)."""
     try:
         return strict_json.loads(body)
     except ValueError:

@@ -1,9 +1,9 @@
-"""Keeps which claimed tasks have surely not begun, so that a crash does not make zombies of them.
+"""Marks claimed tasks that have surely not begun, so that a crash does not make zombies of them.
 
-A claim says that a task may have begun, which most do at once. One that has to wait for an
-environment is marked, and unmarked before its function gets the event: so what a dead server left
-marked can be given back, and nothing runs twice. Both are written on a thread of its own, in the
-order in which they were asked for.
+A claimed task may have begun, and most begin at once. A task that has to wait for an environment is
+marked, and unmarked before its function gets the event. So a task that a dead server left marked
+can be given back, and none runs twice. Marks are written on one thread, in the order in which they
+were asked for.
 """
 
 from __future__ import annotations

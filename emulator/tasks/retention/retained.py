@@ -1,12 +1,12 @@
-"""What may be removed from the database, the oldest first: what has ended, with all that is its.
+"""Finds and removes rows that have ended, the oldest first, with all that belongs to them.
 
-What bounds each table (`store/tables.py`):
+Each table has its bound (`store/tables.py`):
 
 - task, task_tag, api_request, invocation, event and task_log: the retention, by what is here.
-- backlog: an entry goes with its ending, after six hours at the latest (`tasks/backlog.py`).
-- delivery: an entry goes when it is accepted, or after its third failure (`tasks/outbox.py`). They
+- backlog: an entry goes with its ending, after six hours at the latest (`work/delays.py`).
+- delivery: an entry goes when it is accepted, or after its third failure (`events/outbox.py`). They
   go one by one, so those for a webhook that hangs can pile up; then the size is told as a trouble.
-- schedule_run: one row for each schedule (`tasks/timetable.py`).
+- schedule_run: one row for each schedule (`schedules/schedules.py`).
 - function, schedule, subscription, user, role, user_role, application: what callers have made and
   not deleted.
 - token: access tokens go a day after their end (`identity/tokens.py`). The others have no end, as

@@ -26,7 +26,7 @@ MIB = 1024 * 1024  # bytes
 TROUBLE = "retention"
 LINES = "logLines"
 NAMES = (*dict.fromkeys(kind.name for kind in KINDS), LINES)
-"""What is counted when it is removed, as `/status` calls it."""
+"""The kinds of rows that are counted when they are removed, as `/status` calls them."""
 _ROUND = 10.0  # seconds between two looks when there is nothing to do
 _PIECE = 200  # rows
 _LOOK = 500  # log lines
@@ -42,7 +42,7 @@ _MISTRUST = 600.0  # seconds
 
 @dataclass(frozen=True)
 class Stored:
-    """What is kept at the moment."""
+    """How much is kept at the moment."""
 
     size: Size
     limit: int  # bytes; 0: none

@@ -113,17 +113,19 @@ class Schedules:
 
     def claim(self, now: datetime, limit: int) -> list[DueRun]:
         """Claims up to `limit` schedules that are due: the run of each that is to be made now."""
-        claims = self.claims.claim(now, limit)
-        if not claims:
-            return []
-        query = ScheduleRow.select().where(ScheduleRow.id.in_(list(claims)))
-        rows = query.order_by(ScheduleRow.next_timestamp, ScheduleRow.id).execute(self._store.db)
-        due = []
-        for schedule in map(_from_row, rows):
-            run_at = due_run(schedule, now)
-            if run_at is not None:
-                due.append(DueRun(schedule, run_at, claims[schedule.id]))
-        return due
+        with self.claims.claim(now, limit) as claims:
+            if not claims:
+                return []
+            query = ScheduleRow.select().where(ScheduleRow.id.in_(list(claims)))
+            rows = query.order_by(ScheduleRow.next_timestamp, ScheduleRow.id).execute(
+                self._store.db
+            )
+            due = []
+            for schedule in map(_from_row, rows):
+                run_at = due_run(schedule, now)
+                if run_at is not None:
+                    due.append(DueRun(schedule, run_at, claims[schedule.id]))
+            return due
 
     def make(self, run: DueRun, now: datetime) -> Made:
         """Makes a run's task, and moves its schedule on. Only inside a transaction."""

@@ -10,7 +10,8 @@ Events, deliveries and schedules share `ClaimTable`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -63,19 +64,24 @@ class ClaimTable:
         self._reclaim = f"UPDATE {name} SET claimed_by = NULL {self._of_others}"  # noqa: S608
         self._forward = f"UPDATE {name} SET {due} = ? WHERE {waiting} AND {due} > ?"  # noqa: S608
 
-    def claim(self, now: datetime, limit: int) -> dict[Any, Claim]:
+    @contextmanager
+    def claim(self, now: datetime, limit: int) -> Iterator[dict[Any, Claim]]:
         """Claims up to `limit` rows that are due, those that have waited longest first; the claims
-        by the rows' keys."""
+        by the rows' keys.
+
+        The rows are read inside, in the same transaction: where one cannot be, none is claimed.
+        """
         moment = to_epoch(now)
         if not self._store.rows(self._some_due, (moment,)):
-            return {}  # so that an idle server begins no transaction
+            yield {}  # so that an idle server begins no transaction
+            return
         with self._store.transaction():
             rows = self._store.rows(self._first, (moment, limit))
             if rows:
                 keys = [key for key, _ in rows]
                 statement = self._claim.format(sql.placeholders(len(keys)))
                 self._store.change(statement, (self._server, *keys))
-        return {key: Claim(self._server, number + 1) for key, number in rows}
+            yield {key: Claim(self._server, number + 1) for key, number in rows}
 
     def next_due(self) -> datetime | None:
         """When the earliest row that nobody holds is or was due."""

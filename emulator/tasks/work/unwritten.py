@@ -1,7 +1,7 @@
-"""What has been done and could not be written down: kept, and written again until it is.
+"""Keeps endings that could not be written, and writes them again until they are.
 
-Work is never done again because a write has failed. Who has done it hands its write over, and goes
-on; this loop repeats it every second, for as long as the server runs.
+Work is never done again because a write has failed. Whoever has done the work hands its write over
+and goes on; this loop repeats the write every second, for as long as the server runs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Unwritten(Loop):
 
     @property
     def owners(self) -> Collection[str]:
-        """What the writes that wait are about: ids of tasks, invocations and requests."""
+        """The ids of the tasks, invocations and requests whose writes wait."""
         with self._changed:
             return set(self._writes)
 

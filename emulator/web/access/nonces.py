@@ -93,9 +93,9 @@ class Nonces:
                 if latest is None or timestamp <= latest:
                     self._take(sender, timestamp, nonce)
             self._size = os.fstat(self._descriptor).st_size
-            if self._size % _RECORD.size or self._size > self._most():
+            if self._size % _RECORD.size or self._size > self._max_size():
                 self._compact()
-            self._limit = max(self._size, self._most())
+            self._limit = max(self._size, self._max_size())
 
     def use(self, sender: str, timestamp: int, nonce: str) -> bool:
         """Marks a nonce as used. False: it was used before, or may have been."""
@@ -178,9 +178,9 @@ class Nonces:
             self._health.clear(TROUBLE)
         if self._size > self._limit:
             self._compact()
-            self._limit = max(self._size, self._most())
+            self._limit = max(self._size, self._max_size())
 
-    def _most(self) -> int:
+    def _max_size(self) -> int:
         """Bytes of the file from which on most of its records are forgotten ones."""
         return 2 * _RECORD.size * (self._count + len(self._senders)) + self._limits.slack
 

@@ -86,12 +86,12 @@ class Listener:
     def stop(self) -> None:
         """Also closes the sockets. Replies under way have `Limits.http_stop` to end."""
         self._reactor.run(self._stop())
-        for each in self._sockets:
-            each.close()
+        for listening in self._sockets:
+            listening.close()
 
     async def _start(self) -> None:
-        for each in self._sockets:
-            each.setblocking(False)
+        for listening in self._sockets:
+            listening.setblocking(False)
         self._go_on()
         self._loop.call_later(_ROUND, self._close_idle)
         self._loop.call_later(self._limits.memory_check, self._give_back, False)
@@ -113,12 +113,12 @@ class Listener:
 
     def _go_on(self) -> None:
         self._resting = None
-        for each in self._sockets:
-            self._loop.add_reader(each, self._accept, each)
+        for listening in self._sockets:
+            self._loop.add_reader(listening, self._accept, listening)
 
     def _pause(self) -> None:
-        for each in self._sockets:
-            self._loop.remove_reader(each)
+        for listening in self._sockets:
+            self._loop.remove_reader(listening)
 
     def _accept(self, listening: socket.socket) -> None:
         for _ in range(_MAX_ACCEPTED):

@@ -101,9 +101,9 @@ def environ_of(request: Request) -> dict[str, Any]:
             continue  # it would look like another; the body is whole
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"
-        said = value.decode("latin-1")
+        text = value.decode("latin-1")
         # RFC 6265, 5.4: cookies are one list
         joint = "; " if key == "HTTP_COOKIE" else ","
-        environ[key] = f"{environ[key]}{joint}{said}" if key in environ else said
+        environ[key] = f"{environ[key]}{joint}{text}" if key in environ else text
     environ["CONTENT_LENGTH"] = str(len(request.body))
     return environ

@@ -95,7 +95,7 @@ class RuntimeApi:
 
     def streams(self, request: Request) -> bool:
         """See `Site.streams`: whether a function's response is streamed."""
-        if request.header(_MODE) != _STREAMING or request.method != "POST":
+        if request.method != "POST" or request.header(_MODE) != _STREAMING:
             return False
         is_response = _RESPONSE.fullmatch(request.path) is not None
         return is_response and self._mailbox_of(request.peer.environment) is not None

@@ -1,8 +1,7 @@
 """Errors that a runtime posts with a cause for X-Ray beside them. Pure.
 
-What AWS's own server makes of them, `mime_type_error_cause_json.go` of
-https://github.com/aws/aws-lambda-runtime-interface-emulator: the caller gets three fields and not
-the cause.
+The caller gets three fields and not the cause, as from AWS's own server:
+`mime_type_error_cause_json.go` of https://github.com/aws/aws-lambda-runtime-interface-emulator.
 """
 
 from __future__ import annotations
@@ -16,26 +15,27 @@ _FIELDS = ("errorMessage", "errorType", "stackTrace")
 
 
 def without_cause(posted: bytes) -> bytes:
-    """What the caller gets for the body of such an error: JSON, whatever was posted."""
+    """The body that the caller gets for such an error: JSON, whatever was posted."""
     try:
-        said = json.loads(posted)
+        error = json.loads(posted)
     except (ValueError, RecursionError):
         return _INVALID
-    fields = _fields(said)
+    fields = _fields(error)
     if fields is None:
         return _INVALID
     return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
 
 
-def _fields(said: Any) -> dict[str, Any] | None:
-    """Read as Go reads JSON: names in any case, null for what is not there, no other types."""
-    if not isinstance(said, (dict, type(None))):
+def _fields(error: Any) -> dict[str, Any] | None:
+    """Reads the fields as Go reads JSON: names in any case, null for a missing field, no other
+    types. None: it is no such error."""
+    if not isinstance(error, (dict, type(None))):
         return None
-    wanted = {field.lower(): field for field in _FIELDS}
-    given = {wanted.get(name.lower()): value for name, value in (said or {}).items()}
+    fields_of = {field.lower(): field for field in _FIELDS}
+    given = {fields_of.get(name.lower()): value for name, value in (error or {}).items()}
     message, kind = given.get("errorMessage"), given.get("errorType")
     trace = given.get("stackTrace")
-    if not all(isinstance(each, (str, type(None))) for each in (message, kind)):
+    if not all(isinstance(text, (str, type(None))) for text in (message, kind)):
         return None
     if not isinstance(trace, (list, type(None))):
         return None

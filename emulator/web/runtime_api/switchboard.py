@@ -1,4 +1,4 @@
-"""The switchboard: serves what calls from containers, each forward by a site of its own."""
+"""The switchboard: serves connections from containers, each forward by a site of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emulator.web.http.site import Site
 
 
 class Switchboard:
-    """It lives on the reactor's thread."""
+    """On the reactor's thread."""
 
     def __init__(self, sites: Mapping[str, Site], reactor: Reactor) -> None:
         """`sites`: by the forward's letter."""
@@ -21,8 +21,8 @@ class Switchboard:
         self._reactor = reactor
 
     def lead(self, peer: Peer, letter: str, connection: socket.socket) -> None:
-        """A connection of this peer's, which does not block; it is closed where there is no such
-        forward."""
+        """Serves a connection of this peer. `connection` is non-blocking; it is closed where there
+        is no such forward, or the peer has too many."""
         site = self._sites.get(letter)
         if site is None or not site.crowd.has_place(peer):
             connection.close()

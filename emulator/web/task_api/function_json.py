@@ -37,7 +37,7 @@ class ExecutionOptionsBody(Wire):
 
 
 class FunctionBody(Wire):
-    """What a function may be created with or changed to. `image` is taskdock's own field."""
+    """The fields of a function that is created or changed. `image` is taskdock's own field."""
 
     description: StrictStr | None = None
     code: StrictStr | None = None

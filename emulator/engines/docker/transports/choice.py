@@ -13,7 +13,7 @@ from emulator.engines.docker.transports.transports import Transport
 
 T = TypeVar("T")
 
-PASSAGE = "passage"
+TRANSPORT = "passage"
 """The trouble's name in `Health`, which clients of /status know."""
 MAKESHIFT = 60.0  # seconds
 
@@ -93,6 +93,6 @@ class TransportChoice:
         if passing:
             self._until = self._clock.monotonic() + self._makeshift
             reason = f"containers come by {transport.description}, since: {passing[0]}"
-            self._health.report(PASSAGE, reason, degraded=True)
+            self._health.report(TRANSPORT, reason, degraded=True)
         else:
-            self._health.clear(PASSAGE)
+            self._health.clear(TRANSPORT)

@@ -135,8 +135,9 @@ class Intake:
         try:
             while data and not self._deaf:
                 data = self._reader.feed(data)
-                self._announce()
-                self._room.check()
+                if not self._reader.is_between:
+                    self._announce()
+                    self._room.check()
                 if self._waits or (data and turns.is_over(began)):
                     break
         except Unreadable as error:
