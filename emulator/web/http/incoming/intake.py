@@ -2,8 +2,7 @@
 
 While a request waits for room (`body_room`), for the requests before it, or for the reader of its
 streamed body, nothing is read: what the client sends waits in the kernel, and so at the client.
-`deadline` bounds the time of a request. All of it is on
-the reactor's thread.
+`deadline` bounds the time of a request. All of it is on the reactor's thread.
 """
 
 from __future__ import annotations
