@@ -50,7 +50,7 @@ class CallMade:
 class WebhookSender(Poller[Delivery, CallMade]):
     """Makes one call at a time, on its own thread, so that a stop need not wait for all."""
 
-    name = "courier"
+    name = "webhook-sender"
 
     def __init__(
         self,

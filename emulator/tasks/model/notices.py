@@ -201,7 +201,7 @@ class DeliveryGivenUp(Notice):
     error: str
 
 
-# What could not be written
+# Writes that failed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -146,11 +146,11 @@ class Queue:
         servers: Collection[str] = (),
     ) -> list[Task]:
         """Ends tasks that are in progress and run nowhere: fails them, or gives them back where
-        they have surely not begun. The tasks as they ended.
+        they have surely not begun. Returns the tasks as they ended.
 
-        Of this server's own, those are that have been in progress for `after` without being in
-        `running`. What is in progress since a time that is still to come is taken for older: the
-        clock was set back. Of other servers', those are whose server is not one of `servers`.
+        Of this server's tasks, these are those in progress for `after` that are not in `running`. A
+        task in progress since a time in the future counts too: the clock was set back. Of other
+        tasks, these are those whose server is not in `servers`.
         """
         since, held_by = TaskRow.status_changed_timestamp, TaskRow.claimed_by
         with self._store.transaction():

@@ -1,7 +1,7 @@
 """Poller: the one loop of all claimed work: claim what is due, begin it, write how it ended.
 
-One thread does it, in turns. What has ended since the last turn and what is claimed in its places
-are one transaction: under load many pieces of work share a commit, and an idle server reacts at
+One thread does it, in turns. The endings since the last turn and the claims for their places are
+one transaction: under load many pieces of work share a commit, and an idle server reacts at
 once. Nothing is claimed while all places are taken, or while the work is held.
 """
 
@@ -143,7 +143,7 @@ class Poller(Loop, Generic[Work, Result]):
         return self.claim(self._clock.now(), free) if free else ()
 
     def _pause(self, *, all_claimed: bool) -> float:
-        """Seconds. What is due waits for an ending, unless all of it was claimed."""
+        """Seconds until the next turn. Work that is due and was not claimed waits for an ending."""
         if not all_claimed:
             return LONGEST_PAUSE
         now = self._clock.now()
