@@ -56,9 +56,9 @@ class Store:
     """One open database. `store.db` executes queries, `store.transaction()` groups them.
 
     `rows`, `change` and `change_many` run a statement (`store.sql`) without the object
-    mapper, for what happens many times a second; values are those that the database keeps.
+    mapper, for statements that run many times a second; values are those that the database keeps.
 
-    Whatever cannot be done because of the disk or the file raises `StorageError`, by either way.
+    Both ways raise `StorageError` where the disk or the file fails.
     """
 
     def __init__(

@@ -32,9 +32,10 @@ def measure(store: Store) -> Size:
 
 
 def checkpoint(store: Store) -> None:
-    """Moves what the log holds into the file, while others read and write.
+    """Moves the log's content into the file, while others read and write.
 
-    Whoever fills the log does so in small pieces, so that no caller is the one who has to.
+    Writers that fill the log call this after each small piece, so that no other caller has to wait
+    for it.
     """
     store.rows("PRAGMA wal_checkpoint(PASSIVE)")
 

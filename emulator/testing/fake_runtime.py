@@ -114,8 +114,8 @@ class FakeRuntime:
         return self.post(f"/invocation/{request_id or self.request_id}/response", result)
 
     def fail(self, name: str, message: str, request_id: str = "") -> int:
-        said = {"errorType": name, "errorMessage": message}
-        return self.post(f"/invocation/{request_id or self.request_id}/error", said)
+        error = {"errorType": name, "errorMessage": message}
+        return self.post(f"/invocation/{request_id or self.request_id}/error", error)
 
     def fail_init(self, name: str, message: str) -> int:
         return self.post("/init/error", {"errorType": name, "errorMessage": message})

@@ -1,8 +1,8 @@
 """Doors: each is the one connection of one container to this server. On this machine it is a Unix
 socket in a folder that the container has mounted; elsewhere, TCP and a token. docs/launcher.md has
-what is said there.
+the messages.
 
-Whoever comes in by a door is in its container: the launcher, or a program that has found the
+Every caller at a door is inside the door's container: the launcher, or a program that has found the
 socket. Nothing that a program does there may cost more than its container's own share.
 """
 

@@ -1,4 +1,4 @@
-"""What a function's container is, and what runs in it: image, labels; command, variables. Pure.
+"""A function's container (image, labels) and its program (command, variables). Pure.
 
 The variables are those of AWS's managed runtimes:
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
@@ -41,7 +41,8 @@ _CPU_MEMORY = 1769  # MB, with which a function has one processor
 
 @dataclass(frozen=True, kw_only=True)
 class Aws:
-    """What a function is told of AWS. There is none here; clients want to see some."""
+    """The region and credentials in a function's variables. They are made up, because there is no
+    AWS here; AWS's clients refuse to start without some."""
 
     region: str = REGION
     access_key_id: str = "taskdock"

@@ -1,7 +1,7 @@
 """The rows of a table that a query chooses.
 
-`find` makes one SELECT of it, so that indexes work and no row is judged in Python. Whatever the
-caller wrote travels as a bound parameter.
+`find` makes one SELECT of the query, so that indexes work and no row is judged in Python. The
+caller's values travel as bound parameters.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the connections to one listener share: the responder, who is let in, and the bounds."""
+"""The state that the connections to one listener share: responder, admission, bounds."""
 
 from __future__ import annotations
 

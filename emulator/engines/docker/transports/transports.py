@@ -79,7 +79,7 @@ class NetworkTransport:
     paths: EnginePaths
     routes: tuple[Route, ...]
     callers: Callers
-    """Who may call at all: all others are turned away before a word is read."""
+    """The addresses that may call: all others are turned away before a word is read."""
 
     is_local = False
 

@@ -15,7 +15,7 @@ MAX_LEARNED = 8
 
 
 class RuntimeShape(NamedTuple):
-    """What is fixed for a container before its function is known."""
+    """The properties of a container that are fixed before its function is known."""
 
     runtime: str
     memory: int  # MB

@@ -78,7 +78,7 @@ class PrewarmedContainer:
         if self.container is not None:
             self.container.remove()
 
-    # What its container does (`engine.Observer`)
+    # Notices from its container (`engine.Observer`)
 
     def output(self, line: bytes) -> None:
         if self.environment is not None:
