@@ -31,8 +31,8 @@ class Callers:
 
 
 def callers(addresses: Sequence[str]) -> Callers:
-    """Those of this machine itself, and of these addresses and networks (192.0.2.0/24). Raises
-    `ValueError` where one is none."""
+    """The callers on this machine itself, and those at these addresses and networks (192.0.2.0/24).
+    Raises `ValueError` where one is none."""
     given = filter(None, (address.strip() for address in addresses))
     named = (ip_network(address, strict=False) for address in dict.fromkeys(given))
     return Callers((ip_network("127.0.0.0/8"), *named))

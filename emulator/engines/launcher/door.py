@@ -119,7 +119,8 @@ class Door:
 
 
 def _user(connection: socket.socket) -> int:
-    """Of the process at the other end, as this machine knows it; -1: by the network."""
+    """The user id of the process at the other end, as this machine has it; -1: the connection came
+    by the network."""
     if connection.family != socket.AF_UNIX:
         return -1
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)

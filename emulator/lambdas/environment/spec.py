@@ -31,7 +31,7 @@ _LAMBDA_ENDPOINTS = ("AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL")
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 TASK_ROOT = "/var/task"
-"""Where a function's code is in its container."""
+"""The folder of a function's code in its container."""
 _BOOTSTRAPS = (f"{TASK_ROOT}/bootstrap", "/opt/bootstrap", "/var/runtime/bootstrap")
 _PATH = "/usr/local/bin:/usr/bin/:/bin:/opt/bin"
 _LIBRARIES = "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
@@ -175,7 +175,7 @@ def _credentials(aws: Aws) -> Mapping[str, str]:
 
 
 def _places(function: Function) -> Mapping[str, str]:
-    """Where programs and libraries are: an image function's image says it itself."""
+    """The paths of programs and libraries; an image function's image has its own."""
     if function.runtime is None:
         return {}
     bare = function.runtime in _BARE

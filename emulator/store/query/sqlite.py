@@ -64,7 +64,7 @@ def _sort_terms(fields: Fields, sort: Sort) -> list[Sql]:
 
 
 class _Scope:
-    """Where the paths of a condition begin: a row of the table, or an element of an array."""
+    """The start of a condition's paths: a row of the table, or an element of an array."""
 
     def sql(self, condition: Condition) -> Sql:
         if isinstance(condition, (And, Or)):

@@ -161,8 +161,8 @@ class ApiRequests:
     def _record(
         self, call: _ApiCall, status: int, duration: float, error: TaskError | None
     ) -> None:
-        """With its log; later, when it cannot be done now: the function has run, and its caller
-        gets the answer."""
+        """Writes the request with its log, later where that fails now: the function has run, and
+        its caller gets the answer."""
         request = ApiRequest(
             id=call.id,
             function_name=call.function.name,

@@ -211,7 +211,7 @@ class LogFlusher(Loop):
         return _WRITE_EVERY
 
     def stop(self) -> None:
-        """Also writes what came since the last turn."""
+        """Also writes the lines that came since the last turn."""
         super().stop()
         try:
             self._log_store.write_waiting()

@@ -128,8 +128,8 @@ class Runner:
             self._notices.publish(notice)
 
     def keep(self, ended: EndedRun, problem: Exception) -> None:
-        """It cannot be written now, because of `problem`. Until it is, the task counts as running:
-        the rescuer must not take a task whose end is known."""
+        """Keeps an ending that cannot be written now, because of `problem`. Until the ending is
+        written, the task counts as running: the rescuer must not take a task whose end is known."""
         self._unwritten.keep(ended.run.task.id, partial(self._settle, ended), problem)
 
     def run_directly(
@@ -160,7 +160,8 @@ class Runner:
             pass
 
     def _end(self, task: Task, ending: Ending, now: datetime) -> tuple[Task | None, Notice]:
-        """Also the notice that is true when this is committed."""
+        """The task as it ended, None where its claim was lost; and the notice that is true when
+        this is committed."""
         ended = self._queue.end(task, ending, now)
         if ended is None:
             return None, ClaimLost(task=task.id, function=task.function_name)

@@ -42,7 +42,7 @@ _MISTRUST = 600.0  # seconds
 
 @dataclass(frozen=True)
 class Stored:
-    """How much is kept at the moment."""
+    """The counts and sizes that are kept at the moment."""
 
     size: Size
     limit: int  # bytes; 0: none

@@ -108,7 +108,7 @@ class Schedules:
         return [_from_row(row) for row in rows], total
 
     def next_due(self) -> datetime | None:
-        """When the earliest next run that nobody makes is or was due."""
+        """The time at which the earliest next run that nobody makes is or was due."""
         return self.claims.next_due()
 
     def claim(self, now: datetime, limit: int) -> list[DueRun]:

@@ -62,7 +62,7 @@ class Poller(Loop, Generic[Work, Result]):
         raise NotImplementedError
 
     def next_due(self) -> datetime | None:
-        """When the earliest work that nobody holds is or was due."""
+        """The time at which the earliest work that nobody holds is or was due."""
         raise NotImplementedError
 
     def bring_forward(self) -> int:
@@ -91,7 +91,7 @@ class Poller(Loop, Generic[Work, Result]):
                 return self._pause(all_claimed=len(claimed) < free)
 
     def stop(self) -> None:
-        """Also writes what had ended by then."""
+        """Also writes the endings up to then."""
         super().stop()
         self._turn(self._take_ended(), 0)
 
@@ -103,7 +103,7 @@ class Poller(Loop, Generic[Work, Result]):
     def await_idle(self, limit: float) -> bool:
         """For a poller that has stopped: waits `limit` seconds at most until nothing is under way.
 
-        It is the caller's thread that writes what ends meanwhile.
+        The caller's thread writes the endings meanwhile.
         """
         clock = SystemClock()  # a clock that stands still would wait for ever
         deadline = clock.monotonic() + limit

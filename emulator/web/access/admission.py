@@ -197,7 +197,8 @@ def is_local(host: str) -> bool:
 
 
 def _is_origin(text: str) -> bool:
-    """As browsers write it (RFC 6454, 7), or nothing, or with the slash that people add."""
+    """An origin as browsers write it (RFC 6454, 7), or nothing, or with the slash that people
+    add."""
     if text in ("", "null"):
         return True
     found = _ORIGIN.fullmatch(text)

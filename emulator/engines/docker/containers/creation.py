@@ -36,7 +36,7 @@ class Creation:
 
     image: str
     labels: Mapping[str, str]
-    """By which it is swept, should this process end."""
+    """The labels by which the container is swept, should this process end."""
     entrypoint: Sequence[str]
     command: Sequence[str] = ()
     name: str | None = None
@@ -52,7 +52,7 @@ class Creation:
     volumes_of: str = ""
     """The id of a container whose volumes it has, read-only."""
     network: str | None = NO_NETWORK
-    """None: the engine's own."""
+    """The network's name; None: the engine's own network."""
     hosts: Mapping[str, str] = field(default_factory=dict)
     removes_itself: bool = False
 

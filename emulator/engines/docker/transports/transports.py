@@ -74,7 +74,7 @@ class SocketTransport:
 
 @dataclass(frozen=True)
 class NetworkTransport:
-    """For an engine whose kernel is another one than ours."""
+    """Transport for an engine whose kernel is another one than ours."""
 
     paths: EnginePaths
     routes: tuple[Route, ...]

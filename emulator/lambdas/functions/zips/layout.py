@@ -165,7 +165,7 @@ def _fault(name: str, parts: list[str], limits: ZipLimits) -> str | None:
 
 
 def _name(entry: zipfile.ZipInfo) -> str:
-    """As it is in the zip, backslashes too. Info-ZIP writes UTF-8 without saying so."""
+    """The name as it is in the zip, backslashes too. Info-ZIP writes UTF-8 without saying so."""
     name = entry.orig_filename.partition("\0")[0]
     if entry.flag_bits & _UTF_8:
         return name
@@ -176,7 +176,7 @@ def _name(entry: zipfile.ZipInfo) -> str:
 
 
 def _parents(path: str) -> Iterator[str]:
-    """From the folder that it is in upwards."""
+    """The folders above a path, from the nearest upwards."""
     while "/" in path:
         path = path.rpartition("/")[0]
         yield path
