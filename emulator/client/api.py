@@ -1,4 +1,7 @@
-"""The Task Service as its callers see it: HTTP calls and their errors; knows no command line."""
+"""Client of the Task Service: HTTP calls and the errors that they raise.
+
+It knows nothing of the command line.
+"""
 
 from __future__ import annotations
 
@@ -32,23 +35,27 @@ SIGN_IN = frozenset({104, 107, 108})
 FUNCTION_FAILED = 1406
 NO_TASK_LOGS = 1408
 FAILING = "failing"
-"""The status of a server of which something does not work, and the severity of that."""
+"""The `status` in /health of a server that cannot work, and the `severity` of such a trouble."""
 
 _SECONDS_TO_CONNECT = 5
-# Longer than any direct execution, because its image may have to be pulled or built first.
+# Longer than any direct execution, because the function's image may be pulled or built first.
 _SECONDS_TO_ANSWER = 900
 _LINES_PER_PAGE = 100
-_UNAVAILABLE = 503  # of /health
+_UNAVAILABLE = 503  # HTTP status of /health when the server cannot work
 
 
 class TaskService:
-    """One Task Service at one URL. Its answers are the service's own objects, untouched."""
+    """The Task Service at one URL. Methods return the JSON objects of the service, unchanged.
+
+    Every method raises `ServerUnreachable` when no server answers, and `ServiceError` (or a
+    subclass) when the service refuses the call. Calls block, for up to 900 s.
+    """
 
     def __init__(self, url: str = DEFAULT_URL, signature: AuthBase | None = None) -> None:
-        """`signature` signs each call; without one, calls carry no credentials."""
+        """`signature` signs each call. None: calls carry no credentials."""
         self.url = url.rstrip("/")
         self._session = requests.Session()
-        # Neither a proxy nor a .netrc belongs between a developer and a server on localhost.
+        # A server on localhost is called directly: without a proxy, and without a .netrc.
         self._session.trust_env = False
         self._session.auth = signature
 
@@ -56,7 +63,7 @@ class TaskService:
         self._session.close()
 
     def health(self) -> Json:
-        """Also of a server that says that something does not work, with 503."""
+        """The health of the server, also when the status is 503 because something fails."""
         return self._call("GET", "/health", also=_UNAVAILABLE)
 
     def status(self) -> Json:
@@ -101,7 +108,8 @@ class TaskService:
             return self._call("POST", f"/tasks/v1/{quote(task_id, safe='')}/cancel")
 
     def logs(self, task_id: str, *, skip: int = 0) -> Iterator[Json]:
-        """The task's log lines from line `skip` on; fails when the task has not run yet."""
+        """The task's log lines from line `skip` on. Raises `ServiceError` with the code
+        `ILLEGAL_STATE` when the task has not run yet."""
         while True:
             page = self._log_page(task_id, skip)
             yield from page
@@ -125,13 +133,13 @@ class TaskService:
         return _data(self._call("GET", f"/events/v1/subscriptions?{rql}"))
 
     def subscribe(self, event_type: str, subscriber: Json) -> Json:
-        """`subscriber`: a functionName or, of a webhook, a url."""
+        """`subscriber` has one field: `functionName`, or `url` for a webhook."""
         return self._call(
             "POST", "/events/v1/subscriptions", {"eventTypes": [event_type], **subscriber}
         )
 
     def unsubscribe(self, event_type: str, subscriber: Json) -> Json:
-        """Raises `NotSubscribed`."""
+        """Removes a subscription; `subscriber` as for `subscribe`. Raises `NotSubscribed`."""
         ((field, value),) = subscriber.items()
         found = self.subscriptions(f"{equals('eventTypes', event_type)}&{equals(field, value)}")
         if not found:
@@ -151,7 +159,7 @@ class TaskService:
     def _call(
         self, method: str, path: str, body: Json | None = None, *, also: int | None = None
     ) -> Json:
-        """`also`: a status beside 2xx with which the answer is none of an error."""
+        """`also`: an HTTP status beside 2xx whose answer may be a result, not an error."""
         limits = (_SECONDS_TO_CONNECT, _SECONDS_TO_ANSWER)
         try:
             answer = self._session.request(method, self.url + path, json=body, timeout=limits)
@@ -191,7 +199,7 @@ class TaskService:
 
 
 def equals(field: str, value: str) -> str:
-    """The RQL condition; a value travels percent-encoded twice, as the service's SDK sends it."""
+    """The RQL condition. The value is percent-encoded twice, as the service's SDK encodes it."""
     return f"eq({field},{quote(quote(value, safe=''), safe='')})"
 
 

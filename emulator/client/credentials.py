@@ -1,6 +1,7 @@
-"""Credentials of a server: read from its data folder, handed to a shell or to the exh command.
+"""Credentials of a server: read from the data folder, handed to a shell or to the exh command.
 
-A server's file has the form of ~/.exh/credentials, which the exh command reads: NAME=value lines.
+The file in the data folder has the form of ~/.exh/credentials, which the exh command reads: lines
+`NAME=value`.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ _HOST = re.compile(r"http://(?P<host>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}
 
 
 def read(data_dir: Path) -> dict[str, str]:
-    """The variables of the server that uses the folder, API_HOST first.
+    """The variables of the server that uses the data folder, API_HOST first.
 
-    The folder and the file have to be the user's own, as the server wants them, and hold what a
-    server of this machine writes and nothing else: it goes to a shell, and requests go where it
-    says. Raises `NoServer` or `ForeignCredentials`.
+    The folder and the file must belong to the user, and the file must have exactly the lines that
+    a server of this machine writes: a shell evaluates the values, and requests go to API_HOST.
+    Raises `NoServer` or `ForeignCredentials`.
     """
     try:
         folder = own_folder.check(data_dir)
@@ -62,8 +63,11 @@ def read(data_dir: Path) -> dict[str, str]:
 
 
 def is_here(host: str) -> bool:
-    """Whether a host is this machine for sure. No name server is asked: it could be theirs who have
-    written the name, and say something else the next time."""
+    """Whether a host is certainly this machine.
+
+    No name server is asked: whoever wrote the name may control that name server, and the next
+    answer may be another one.
+    """
     name = host.strip("[]").lower().rstrip(".")
     if name in ("localhost", socket.gethostname().lower()) or name.endswith(".localhost"):
         return True
@@ -71,7 +75,7 @@ def is_here(host: str) -> bool:
 
 
 def _is_held(lock: Path) -> bool:
-    """Whether a server of this machine has the folder: then what is in it is its own."""
+    """Whether a server of this machine holds the data folder's lock, and so wrote its files."""
     try:
         with open(own_files.open_file(lock)) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -102,7 +106,7 @@ def exh_file(home: Path) -> Path:
 
 
 def has_another(file: Path, variables: Mapping[str, str]) -> bool:
-    """Whether something is there that writing would replace."""
+    """Whether there is a file with other content, which `write_exh` would replace."""
     try:
         return own_files.read(file) != as_file(variables)
     except FileNotFoundError:
@@ -112,8 +116,11 @@ def has_another(file: Path, variables: Mapping[str, str]) -> bool:
 
 
 def write_exh(file: Path, variables: Mapping[str, str]) -> None:
-    """For the user alone from its making on, and whole or not at all. A link in its place is
-    replaced, and what that leads to stays as it is. Raises `NotWritten`."""
+    """Writes the file as a whole or not at all; only the user can ever read the file.
+
+    A symbolic link in the file's place is replaced, and the link's target is left alone. Raises
+    `NotWritten`.
+    """
     try:
         with contextlib.suppress(FileExistsError):
             file.parent.mkdir(mode=0o700)
@@ -129,7 +136,10 @@ def write_exh(file: Path, variables: Mapping[str, str]) -> None:
 
 
 def signature(url: str, environment: Mapping[str, str]) -> AuthBase | None:
-    """Signs with the environment's credentials, if they are for `url`: others never leave."""
+    """A signature by the credentials in `environment`, or None if they are not for `url`.
+
+    So credentials are never sent to another server than their own.
+    """
     if environment.get("API_HOST", "").rstrip("/") != url.rstrip("/"):
         return None
     values = [environment.get(f"API_OAUTH_{key}", "") for key in _KEYS]

@@ -1,4 +1,7 @@
-"""The demo: three sample functions deployed, run as tasks and shown, on a server of its own."""
+"""The demo: deploys three sample functions, runs each as a task, and shows the results.
+
+It starts a server of its own, unless it is given the URL of one.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ DATA = {"name": "Ada"}
 # Long, because the first run may pull or build an image for each runtime.
 _SECONDS_TO_RUN = 1800
 _PAUSE = 0.2
-# Of a sample that failed: its end, not the whole of a traceback.
+# The log of a sample that failed is cut to its end, so that a traceback does not fill the screen.
 _LINES_OF_FAILED = 3
 _WIDTH_OF_FAILED = 100
 _WIDTH = max(map(len, SAMPLES))
@@ -50,13 +53,13 @@ def sample_runtimes() -> list[str]:
 
 
 class BuildImage(Protocol):
-    """Builds a folder's Dockerfile, saying how far it is; returns the tag."""
+    """Builds a folder's Dockerfile and returns the image's tag. `show` gets progress lines."""
 
     def __call__(self, folder: Path, *, show: progress.Show) -> str: ...
 
 
 class Demo:
-    """What the demo does with a server, step by step; says so on stdout."""
+    """The demo's steps on a running server, each announced on stdout."""
 
     def __init__(
         self, service: TaskService, *, clock: Clock, build_image: Callable[[Path], str]
@@ -66,7 +69,7 @@ class Demo:
         self._build_image = build_image
 
     def run(self) -> bool:
-        """Whether every sample became `complete`."""
+        """Runs all steps. Returns whether every sample became `complete`."""
         _step("2. Deploy the samples")
         for name in SAMPLES:
             self._deploy(name)
@@ -97,7 +100,7 @@ class Demo:
         _say(name, f"{deployment.action} ({output.limits(deployment.function)})")
 
     def _wait_for(self, created: Sequence[Json]) -> list[Json]:
-        """The tasks in their last known state, all of them final unless the time was up."""
+        """The tasks in their last known state: all final, unless the time limit has passed."""
         started = self._clock.monotonic()
         tasks = {str(task["id"]): task for task in created}
         for task in created:
@@ -137,7 +140,7 @@ class Demo:
         return list(self._service.logs(task["id"])) if task["status"] in follow.ENDED else []
 
     def _result(self, name: str) -> Any:
-        """From a direct execution: a queued task's result is not kept by the service."""
+        """The result of a direct execution: the service keeps no result of a queued task."""
         try:
             return self._service.execute(name, DATA).get("result")
         except ServiceError as error:
@@ -154,7 +157,10 @@ def run(
     build_image: BuildImage,
     clock: Clock,
 ) -> bool:
-    """Run the demo on the server at `url`, or on one started for it; whether all went well."""
+    """Runs the demo on the server at `url`, or on a server that is started for the demo.
+
+    Returns whether all samples became `complete` and that server stopped. Raises `TaskdockError`.
+    """
     output.say(
         click.style("taskdock demo: a task on each of three Lambda functions, offline", bold=True)
     )
@@ -166,7 +172,7 @@ def run(
                 return Demo(service, clock=clock, build_image=build).run()
         _step("1. Start a server")
         for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, _leave)  # as an exception, so that the server is stopped first
+            signal.signal(number, _leave)  # raises an exception, so that the server is stopped
         server = LocalServer(server_command, data_dir=data_dir, clock=clock, on_line=show)
         try:
             with server, _calling(server.url) as service:
@@ -184,31 +190,31 @@ def run(
 
 
 def measured(lines: Sequence[str]) -> tuple[str | None, str | None]:
-    """Duration and memory as the REPORT line has them."""
+    """Duration and memory from the log's REPORT line, with their units; None: not in the log."""
     report = next((line for line in lines if line.startswith("REPORT ")), "")
     duration, memory = _DURATION.search(report), _MEMORY.search(report)
     return duration and duration[1], memory and memory[1]
 
 
 def diagnosis(failed: Sequence[Json]) -> list[str]:
-    """What went wrong, each reason once with all the samples that it kept from running."""
+    """Lines that say each error once, with the samples that failed with it, and then the advice."""
     if not failed:
         return []
     names: dict[str, list[str]] = {}
     for task in failed:
         names.setdefault(_error(task), []).append(task["functionName"])
-    told = [f"{', '.join(samples)}: {error}" for error, samples in names.items()]
-    return ["", *told, advice()]
+    reasons = [f"{', '.join(samples)}: {error}" for error, samples in names.items()]
+    return ["", *reasons, advice()]
 
 
 def advice() -> str:
-    """Where to go on from a failure; the command as it was called, such as .venv/bin/taskdock."""
+    """A line that names `taskdock doctor`, with the path by which taskdock was called."""
     called = sys.argv[0] if Path(sys.argv[0]).name == "taskdock" else "taskdock"
     return f"What is wrong with this machine, and how to mend it, says: {called} doctor"
 
 
 def shortened(text: str) -> str:
-    """The first line, as far as it fits."""
+    """The first line of the text, cut to 100 characters."""
     first = text.strip().partition("\n")[0]
     return first if len(first) <= _WIDTH_OF_FAILED else f"{first[:_WIDTH_OF_FAILED]}..."
 

@@ -1,10 +1,10 @@
-"""What can go wrong on the caller's side of the Task Service.
+"""Errors on the caller's side of the Task Service.
 
 TaskdockError
-├── ServiceError                the Task Service refused; it said why
-│   ├── CredentialsRefused      it wants to know who is asking
+├── ServiceError                the Task Service refused the call and said why
+│   ├── CredentialsRefused      the call has no valid credentials
 │   └── MalformedCall           (a WrongCall too)
-├── NotStarted                  a server of our own did not start
+├── NotStarted                  a server that the command started did not start
 └── WrongCall                   nothing was done: the call has to be changed
     ├── ServerUnreachable
     ├── NoServer
@@ -17,7 +17,7 @@ TaskdockError
     ├── VariablesRefused
     └── BadPackage
 
-Which exit code belongs to which class: `emulator/commands/group.py`.
+`emulator/commands/group.py` maps these classes to exit codes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class ServiceError(TaskdockError):
 
 
 class CredentialsRefused(ServiceError):
-    """The server is strict, and the call has no credentials or not those of this server."""
+    """The call has no credentials that this server accepts, and the server is strict."""
 
     def __init__(self, answer: dict[str, Any]) -> None:
         super().__init__(answer)
@@ -66,7 +66,7 @@ class ServerUnreachable(WrongCall):
 
 
 class NoServer(WrongCall):
-    """No server uses the data folder, so nobody knows its URL."""
+    """No server uses the data folder, so there is no URL to call."""
 
     def __init__(self, data_dir: Path) -> None:
         super().__init__(
@@ -76,11 +76,11 @@ class NoServer(WrongCall):
 
 
 class ForeignCredentials(WrongCall):
-    """What the data folder has as credentials is not a server's of this machine."""
+    """The credentials file in the data folder was not written by a server of this machine."""
 
 
 class NotWritten(WrongCall):
-    """A file of the user's could not be written, and is as it was."""
+    """A file of the user could not be written; the file is unchanged."""
 
 
 class UnknownFunction(WrongCall):
@@ -113,10 +113,10 @@ class BadTaskConfig(WrongCall):
 
 
 class VariablesRefused(WrongCall):
-    """The task-config.json wants variables of the environment that it was not given."""
+    """The task-config.json names variables of the caller's environment that it may not have."""
 
     def __init__(self, source: str, variables: Sequence[str], *, asked: bool) -> None:
-        """`asked`: somebody has said no; else there was no terminal to ask at."""
+        """`asked`: whether the caller was asked and refused. False: there was no terminal."""
         named = ", ".join(variables)
         why = "this was not allowed" if asked else "there is no terminal to ask at"
         super().__init__(

@@ -1,4 +1,4 @@
-"""Following a task from outside, by asking again and again until it has ended."""
+"""Following a task: polls the Task Service until the task has ended."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ def until_final(
     timeout: float | None,
     on_change: Callable[[Json], None],
 ) -> Json:
-    """The task, or the last of its retries, when it is final or the time is up."""
+    """Waits until the task is final, and returns it; after retries, the last of them.
+
+    `on_change` is called with the task at each new status. After `timeout` seconds the task is
+    returned as it is; None waits without limit.
+    """
     deadline = None if timeout is None else clock.monotonic() + timeout
     seen = None
     while True:
@@ -40,10 +44,10 @@ def until_final(
 
 
 def log_lines(service: TaskService, task_id: str) -> Iterator[Json]:
-    """The task's log lines as they come, until it has ended."""
+    """The task's log lines as they are written, until the task has ended."""
     seen = 0
     while True:
-        # Asked before the lines are read: what was logged by the end is then among them.
+        # The status is read before the lines, so that an ended task's lines are all there.
         ended = service.task(task_id)["status"] in ENDED
         for line in _lines_so_far(service, task_id, seen):
             seen += 1
@@ -57,5 +61,5 @@ def _lines_so_far(service: TaskService, task_id: str, skip: int) -> Iterator[Jso
     try:
         yield from service.logs(task_id, skip=skip)
     except ServiceError as error:
-        if error.code != ILLEGAL_STATE:  # not run yet
+        if error.code != ILLEGAL_STATE:  # the task has not run yet
             raise

@@ -1,4 +1,4 @@
-"""What a function runs in, as the server's status has it: AWS's image, a stand-in, or none."""
+"""The image that a function runs in, read from the server's status: AWS's, a stand-in, or none."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ from time import sleep
 from emulator.base.timing.clock import Clock
 from emulator.client.api import Json, TaskService
 
-_SECONDS_TO_WAIT = 3.0  # for an image that is here; a pull or a build takes longer
+_SECONDS_TO_WAIT = 3.0  # enough for an image that the engine has; a pull or a build takes longer
 _PAUSE = 0.05
 
 
 def of(service: TaskService, function: Json) -> Json | None:
-    """The status' entry for the image of a function; None: nobody has asked for it yet."""
-    found: Json = service.status()
-    wanted = function.get("image") or function.get("runtime")
-    return next((one for one in found.get("images", []) if one["wanted"] == wanted), None)
+    """The entry of the function's image in the server's status. None: the server has not looked
+    for that image yet."""
+    status: Json = service.status()
+    name = function.get("image") or function.get("runtime")
+    return next((one for one in status.get("images", []) if one["wanted"] == name), None)
 
 
 def settled(
     service: TaskService, function: Json, clock: Clock, limit: float = _SECONDS_TO_WAIT
 ) -> Json | None:
-    """The same, once it is known what becomes of the image, or `limit` seconds have passed."""
-    if "images" not in service.status():  # an older server
+    """Waits until the image is known to be ready or missing, at most `limit` seconds; then as `of`.
+
+    None also for an older server, whose status has no images.
+    """
+    if "images" not in service.status():
         return None
     deadline = clock.monotonic() + limit
     while True:
@@ -33,7 +37,7 @@ def settled(
 
 
 def described(image: Json) -> str:
-    """In a few words, for a line."""
+    """The image in a few words, for one line of output."""
     if image["state"] == "awaited":
         return "not known yet: it is being pulled or built"
     if image["state"] == "missing":
@@ -46,7 +50,7 @@ def described(image: Json) -> str:
 
 
 def warning(function: Json, image: Json | None) -> str | None:
-    """What who deploys has to know: None when the function runs in what was asked for."""
+    """The warning to print after a deployment. None: the function runs in the image it names."""
     name = function["name"]
     if image is None or (image["state"] == "ready" and "standInFor" not in image):
         return None

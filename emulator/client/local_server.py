@@ -1,7 +1,7 @@
-"""A taskdock server of our own: a child process that is started, listened to and always stopped.
+"""A taskdock server as a child process: started, waited for, and always stopped.
 
-It holds the end of a pipe of ours, and stops by itself when we are killed
-(`emulator/server/serve.py`).
+The server's stdin is a pipe from this process. The server stops by itself when that pipe closes,
+so also when this process is killed (`emulator/server/serve.py`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from emulator.client.errors import NotStarted, ServerUnreachable
 _URL_LINE = re.compile(r"Task Service\s+(http://\S+)")
 _SECONDS_TO_START = 120
 _SECONDS_TO_STOP = 30
-_SECONDS_FOR_ANOTHER = 600  # that another server of the same data folder gets to end
+_SECONDS_FOR_ANOTHER = 600  # to wait for another server of the same data folder to end
 _SECONDS_BETWEEN = 5
 _PAUSE = 0.1
 
@@ -38,7 +38,11 @@ Take = Callable[[str], object]
 
 
 class LocalServer:
-    """`with LocalServer(...) as server:` gives a running one; `exit_code` is known after."""
+    """`with LocalServer(...) as server:` starts a server, and stops it at the end of the block.
+
+    `url` is set within the block, `exit_code` after it. Entering raises `NotStarted` or
+    `ServerUnreachable`.
+    """
 
     def __init__(
         self,
@@ -49,12 +53,12 @@ class LocalServer:
         on_line: Take,
         stop_limit: float = _SECONDS_TO_STOP,
     ) -> None:
-        """`on_line` gets each line of the server's stderr, on a thread of ours. `stop_limit`:
-        seconds that the server has to stop; then it is killed."""
+        """`on_line` is called with each line of the server's stderr, on a thread of this object.
+        `stop_limit`: seconds that the server has to stop before it is killed."""
         options = ["--port", "0", "--data-dir", str(data_dir), "--log-level", "WARNING"]
-        options += ["--auth", "open"]  # we know no credentials of it
+        options += ["--auth", "open"]  # the calls to this server carry no credentials
         self._command = [*command, "serve", *options]
-        self._lock = data_dir / LOCK  # which a server holds as long as it lives
+        self._lock = data_dir / LOCK  # a server holds this lock as long as it lives
         self._clock = clock
         self._on_line = on_line
         self._stop_limit = stop_limit
@@ -64,7 +68,7 @@ class LocalServer:
 
     def __enter__(self) -> LocalServer:
         self._await_another()
-        # A Ctrl-C on the terminal then reaches us alone, and we stop it when we are ready to.
+        # In a session of its own, the server gets no Ctrl-C of the terminal: `_stop` stops it.
         self._process = subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,
@@ -91,22 +95,22 @@ class LocalServer:
         self._stop()
 
     def _await_another(self) -> None:
-        """Waits for a server that an earlier, killed call of us has left and that is stopping."""
+        """Waits for a server of an earlier call that was killed, while that server stops."""
         try:
             file = open(own_files.open_file(self._lock))  # noqa: SIM115 - closed below
         except (
             OSError,
             ForeignFile,
-        ):  # nobody was here yet; or the server says what is wrong with the folder
+        ):  # the folder is new; or the server will say what is wrong with it
             return
-        began = said = self._clock.monotonic()
+        began = reported = self._clock.monotonic()
         with file:
             while not _is_free(file):
                 now = self._clock.monotonic()
                 if now - began > _SECONDS_FOR_ANOTHER:
                     return
-                if now - said >= _SECONDS_BETWEEN:
-                    said = now
+                if now - reported >= _SECONDS_BETWEEN:
+                    reported = now
                     what = f"waiting for another taskdock to end, which uses {self._lock.parent}"
                     self._on_line(f"{what}: {now - began:.0f} s")
                 sleep(_PAUSE)
@@ -145,8 +149,8 @@ class LocalServer:
             service.close()
 
     def _check(self, health: Json) -> None:
-        """Tells what does not work. Raises `NotStarted` where calls would fail for it."""
-        troubles = [f"{each['name']}: {each['reason']}" for each in health.get("troubles", ())]
+        """Passes each trouble to `on_line`. Raises `NotStarted` if the server cannot work."""
+        troubles = [f"{one['name']}: {one['reason']}" for one in health.get("troubles", ())]
         if health.get("status") == FAILING:
             raise NotStarted(f"the server does not work: {'; '.join(troubles)}")
         for trouble in troubles:
@@ -162,7 +166,7 @@ class LocalServer:
         if self._process.stdin is not None:
             self._process.stdin.close()
         for reader in self._readers:
-            reader.join(1)  # its last words; no longer, in case a child of it holds the pipe
+            reader.join(1)  # for the last lines; limited, because a child may hold the pipe open
 
 
 def _is_free(lock: IO[str]) -> bool:
@@ -175,7 +179,10 @@ def _is_free(lock: IO[str]) -> bool:
 
 
 def _reader(stream: IO[str] | None, take: Take) -> threading.Thread:
-    """Reads to the end, whatever comes: a pipe that nobody reads would block the server."""
+    """Starts a thread that reads the stream to its end, because a full pipe would block the server.
+
+    `take` is called with each line, on that thread.
+    """
     assert stream is not None, "Popen was asked for pipes"
 
     def read() -> None:

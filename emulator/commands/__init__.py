@@ -1,8 +1,9 @@
-"""The taskdock command: a map of its commands. Each module here has those of one subject.
+"""The taskdock command: the map from a command's name to its function.
 
-`taskdock COMMAND` runs `main`, which imports the module of that command alone; so a new command is
-a line here and a function there. What commands share is in `emulator/client`; only those that run
-containers or a server import `emulator/server`.
+Each module of this package has the commands of one subject. `taskdock COMMAND` runs `main`, which
+imports only the module of that command; so a new command is a line in the map and a function in
+its module. Code that commands share is in `emulator/client`. Only commands that run containers or
+a server import `emulator/server`.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ from emulator.server import provision
 
 _MAIN = "import sys; sys.path.append(sys.argv.pop(1)); from emulator.commands import main;"
 _MAIN += " main(prog_name='taskdock')"
-"""`taskdock` in another process, wherever the package is and the caller stands."""
+"""A program that runs `taskdock` in another process. Its first argument is the folder of the
+package `emulator`, so that it works in any current folder."""
 
 
 @click.command()
@@ -38,7 +39,7 @@ def demo(*, url: str | None, data_dir: Path | None, choice: ImageChoice) -> None
             *("env", f"TASKDOCK_IMAGES={choice.value}"),
             *(sys.executable, "-c", _MAIN, str(Path(emulator.__file__).parents[1])),
         ],
-        data_dir=data_dir or places.cache(os.environ) / "demo",  # the server tells where else
+        data_dir=data_dir or places.cache(os.environ) / "demo",  # the server reports a fallback
         build_image=partial(provision.build_sample_image, choice=choice),
         clock=SystemClock(),
     )

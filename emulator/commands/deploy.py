@@ -1,4 +1,4 @@
-"""The command deploy: a folder, a file or an image becomes a function."""
+"""The command deploy: makes functions from a folder, a file or an image."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def deploy(
 
 
 def _warn_of_image(service: TaskService, function: Json) -> None:
-    with suppress(ServiceError):  # it is deployed, whoever may look at the server
+    with suppress(ServiceError):  # the caller may deploy and still not read the server's status
         warning = image_of.warning(function, image_of.settled(service, function, SystemClock()))
         if warning is not None:
             output.note(warning)
@@ -101,9 +101,10 @@ def _deploy_one(
 
 
 def _allow_variables(source: str, taken: Mapping[str, str], *, yes: bool) -> None:
-    """Asks whoever deploys whether the file may have these of their variables.
+    """Asks the caller whether the function may have these variables of the caller's environment.
 
-    Raises `VariablesRefused` when it may not.
+    `taken`: the function's name of a variable to the caller's. `yes`: agreed without a question.
+    Raises `VariablesRefused` when the caller refuses or there is no terminal to ask at.
     """
     named = ", ".join(f"{variable} (as {name})" for name, variable in taken.items())
     output.note(f"{source} takes of your environment: {named}")

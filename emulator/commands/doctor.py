@@ -33,7 +33,7 @@ def doctor(*, as_json: bool, **given: str | None) -> None:
     except StartupError as error:
         raise click.UsageError(error.message) from None
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))  # so that all is tidied
+        signal.signal(number, lambda number, _: sys.exit(128 + number))  # so that `with` cleans up
     signs = report.signs(sys.stdout.encoding or "", os.environ)
     found = {}
     with examination.Examination(

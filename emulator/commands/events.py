@@ -1,4 +1,4 @@
-"""The commands of service events and who is told of them."""
+"""The commands of service events and their subscriptions."""
 
 from __future__ import annotations
 
@@ -80,5 +80,5 @@ def unsubscribe(event_type: str, subscriber: str, as_json: bool, service: TaskSe
 
 
 def _subscriber(text: str) -> Json:
-    """Function names have no colon."""
+    """The field of a subscription: `url` for a text with `://`, which no function's name has."""
     return {"url" if "://" in text else "functionName": text}

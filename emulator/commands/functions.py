@@ -1,4 +1,4 @@
-"""The commands of functions that are deployed."""
+"""The commands of deployed functions: list, show, delete."""
 
 from __future__ import annotations
 

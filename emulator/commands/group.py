@@ -1,4 +1,4 @@
-"""Groups of commands: what they do when a command fails, and how the first finds its commands."""
+"""Groups of commands: turn errors into messages and exit codes, and import commands lazily."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from emulator.client.errors import WrongCall
 
 
 class Failed(click.ClickException):
-    """A command could not do its work. The message may be in a service's or a file's words."""
+    """A command failed. The message may contain text from a server or a file, so control characters
+    are made harmless for a terminal."""
 
     def format_message(self) -> str:
         return terminal.shown(super().format_message(), sys.stderr)
 
 
 class WrongUse(Failed):
-    """The call was wrong; unlike a usage error it needs no reminder of the command's options."""
+    """The call was wrong. Unlike click's usage error, it is shown without the command's options."""
 
     exit_code = exits.WRONG_CALL
 
 
 class Group(click.Group):
-    """A group whose commands may fail with our errors: a message, an exit code, no traceback."""
+    """A group whose commands may raise `TaskdockError`: shown as a message, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -43,14 +44,15 @@ class Group(click.Group):
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a command is, as `module:name`, and the line that the list of commands has of it."""
+    """A line of the map of commands. `place`: the command as `module:name`, with the module's name
+    in this package. `help`: the command's line in the list of commands."""
 
     place: str
     help: str
 
 
 class LazyGroup(Group):
-    """A group that imports a command's module when that command is called, and no other's."""
+    """A group that imports a command's module only when that command is called."""
 
     def __init__(self, *, entries: Mapping[str, Entry], **options: Any) -> None:
         super().__init__(**options)

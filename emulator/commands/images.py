@@ -1,4 +1,4 @@
-"""The commands of runtimes and their images. They need no server."""
+"""The commands of runtimes and their images. These commands need no server."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def runtimes(as_json: bool, choice: ImageChoice) -> None:
 @click.argument("runtime", nargs=-1)
 def images(runtime: tuple[str, ...], choice: ImageChoice) -> None:
     """Pull or build the images of these runtimes ahead; of the samples' when none is named."""
-    wanted = runtime or demo.sample_runtimes()
+    runtime_ids = runtime or demo.sample_runtimes()
     with progress.shown() as show:
-        found = provision.ensure_images(wanted, choice, show)
+        found = provision.ensure_images(runtime_ids, choice, show)
     for id, image in found.items():
         output.plain(f"{id}  {image.reference}")

@@ -1,4 +1,4 @@
-"""The commands run, for a direct execution, and logs."""
+"""The commands run, which executes a function directly, and logs."""
 
 from __future__ import annotations
 
@@ -58,5 +58,5 @@ def logs(task_id: str, following: bool, as_json: bool, service: TaskService) -> 
         if as_json:
             output.line(line)
         else:
-            said = output.message(line["message"], terminal=sys.stdout.isatty())
-            output.plain(f"{line['timestamp']}  {said}")
+            message = output.message(line["message"], terminal=sys.stdout.isatty())
+            output.plain(f"{line['timestamp']}  {message}")

@@ -1,4 +1,4 @@
-"""The commands of schedules."""
+"""The commands of schedules: create, list, delete."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def create_schedule(
     service: TaskService,
 ) -> None:
     """Queue a task for a function every so many seconds; print the schedule's id."""
-    wanted = {
+    body = {
         "functionName": name,
         "interval": interval,
         "data": options.parse_data(text, file),
         "startTimestamp": start_at,
         "priority": priority,
     }
-    service.function(name)  # the service itself finds out only when a task runs
-    made = service.create_schedule({key: val for key, val in wanted.items() if val is not None})
+    service.function(name)  # fails for an unknown function; the service itself would not
+    made = service.create_schedule({key: val for key, val in body.items() if val is not None})
     output.done(made, made["id"], as_json=as_json)
 
 

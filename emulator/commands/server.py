@@ -79,9 +79,9 @@ def status(as_json: bool, service: TaskService) -> None:
     if as_json:
         output.document(found)
         return
-    for trouble in found.get("troubles", ()):  # there are older servers
+    for trouble in found.get("troubles", ()):  # an older server has none
         _show_trouble(trouble)
-    # What is in the database is left out while that cannot be read.
+    # A server that cannot read its database leaves `tasks` and `stored` out.
     queued, kept, memory = found.get("tasks"), found.get("stored"), found["memory"]
     prepared = [
         f"{one['count']} of {one['wanted']} {one['runtime']}, {one['memory']} MB"

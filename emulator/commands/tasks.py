@@ -1,4 +1,4 @@
-"""The commands of tasks."""
+"""The commands of tasks: create, list, show, cancel."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ def create_task(
     With --wait the exit code tells how it ended, as for "taskdock run"; the changes of its status
     go to stderr.
     """
-    wanted = {
+    body = {
         "functionName": name,
         "data": options.parse_data(text, file),
         "startTimestamp": start_at,
         "priority": priority,
         "tags": list(tags) or None,
     }
-    service.function(name)  # the service itself finds out only when the task runs
-    task = service.create_task({key: value for key, value in wanted.items() if value is not None})
+    service.function(name)  # fails for an unknown function; the service itself would not
+    task = service.create_task({key: value for key, value in body.items() if value is not None})
     if not as_json:
         output.plain(task["id"])
     if wait:
@@ -99,8 +99,8 @@ def list_tasks(
     status: str | None, function_name: str | None, limit: int, as_json: bool, service: TaskService
 ) -> None:
     """List tasks, the newest first."""
-    wanted = {"status": status, "functionName": function_name}
-    conditions = [equals(field, value) for field, value in wanted.items() if value is not None]
+    filters = {"status": status, "functionName": function_name}
+    conditions = [equals(field, value) for field, value in filters.items() if value is not None]
     found = service.tasks("&".join([*conditions, "sort(-creationTimestamp)", f"limit({limit})"]))
     output.listing(
         found,

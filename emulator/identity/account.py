@@ -1,4 +1,7 @@
-"""Who is asking, and what they may: users, roles, applications, tokens as frozen values. Pure."""
+"""Identity as frozen values: users, roles, applications, tokens, and the account of a request.
+
+It also has the rules by which an account has a permission. Pure.
+"""
 
 from __future__ import annotations
 
@@ -60,20 +63,20 @@ class TokenKind(str, Enum):
     ACCESS = "access"
     """An OAuth2 bearer token."""
     REFRESH = "refresh"
-    """Gets new access tokens, until it is removed."""
+    """Buys new access tokens until it is removed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Token:
-    """One user's permission for one application to act as them."""
+    """The right of one application to act as one user."""
 
     id: str
     kind: TokenKind
     application_id: str
     user_id: str
     token: str
-    secret: str | None = None  # of OAuth1
-    refresh_token_id: str | None = None  # of an access token
+    secret: str | None = None  # only an OAuth1 token has one
+    refresh_token_id: str | None = None  # only an access token has one: the token that bought it
     expiry_timestamp: datetime | None = None
     creation_timestamp: datetime
     update_timestamp: datetime
@@ -85,17 +88,18 @@ class Token:
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionToken:
-    """An OAuth1 token of a function, which is kept nowhere."""
+    """An OAuth1 token of a function. It is computed from the function's key and never stored."""
 
     token: str
     secret: str
     application_id: str
     users: tuple[str, ...]
-    """Whose work the function is."""
+    """Ids of the users who deployed the function."""
 
 
 def oauth1_variables(application: Application, token: Token | FunctionToken) -> dict[str, str]:
-    """The credentials, under the names that functions and the `exh` command read them by."""
+    """The credentials as environment variables, with the names that functions and the `exh`
+    command read."""
     return {
         "API_OAUTH_CONSUMER_KEY": application.consumer_key,
         "API_OAUTH_CONSUMER_SECRET": application.consumer_secret,
@@ -106,24 +110,29 @@ def oauth1_variables(application: Application, token: Token | FunctionToken) -> 
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """Who a request acts as. Without a user, nobody is signed in; an application alone may be."""
+    """The identity that a request acts as.
+
+    An account without a user is not signed in; it may still have an application.
+    """
 
     user_id: str | None = None
     application_id: str | None = None
     permissions: frozenset[str] = frozenset()
     session: str | None = field(default=None, compare=False)
-    """The id of the OAuth1 or refresh token that it came by, if any."""
+    """The id of the OAuth1 or refresh token that signed the request in, if there was one."""
     behind: tuple[str, ...] = field(default=(), compare=False)
-    """Users on whose behalf a function works, when it is not one user's work alone."""
+    """Ids of the users who deployed the calling function together; empty for a single user."""
 
     @property
     def authors(self) -> tuple[str, ...]:
-        """Ids of the users who answer for what is done."""
+        """Ids of the users who are responsible for the request."""
         return self.behind or (() if self.user_id is None else (self.user_id,))
 
     def owns(self, user_id: str) -> bool:
-        """Whether what is that user's own is the caller's: not of a function that works on behalf
-        of several, since the account that it has is shared by all such functions."""
+        """Whether the caller may use the private objects of that user.
+
+        A function that several users deployed may not: all such functions share one account.
+        """
         return self.user_id == user_id and not self.behind
 
     @property
@@ -133,11 +142,15 @@ class Account:
 
 NOBODY = Account()
 SERVER = Account(permissions=frozenset({EVERYTHING}))
-"""The server itself, which no request acts as."""
+"""The account of the server itself. No request gets this account."""
 
 
 def may(account: Account, permission: str) -> bool:
-    """EXECUTE_TASK_FUNCTION:NAME is also had by who has EXECUTE_TASK_FUNCTION, for any name."""
+    """Whether the account has the permission.
+
+    A permission without a name (`EXECUTE_TASK_FUNCTION`) grants `EXECUTE_TASK_FUNCTION:NAME` for
+    every name.
+    """
     return account.signed_in and _gives(account.permissions, permission)
 
 
@@ -156,10 +169,10 @@ def require(account: Account, permission: str) -> None:
 
 
 def common(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
-    """The permissions that both sets give."""
+    """The permissions that both sets grant."""
     return frozenset(
-        {each for each in one if _gives(other, each)}
-        | {each for each in other if _gives(one, each)}
+        {permission for permission in one if _gives(other, permission)}
+        | {permission for permission in other if _gives(one, permission)}
     )
 
 
@@ -169,9 +182,9 @@ def _gives(permissions: frozenset[str], permission: str) -> bool:
 
 
 def require_power_over(account: Account, roles: Iterable[Role]) -> None:
-    """Roles that may do everything are this server's own: who has none changes nothing about them.
+    """Protects roles that may do everything: only an account that may do everything changes them.
 
-    Raises `NoPermission`.
+    Raises `NoPermission` when the account may not do everything and one of `roles` may.
     """
     if EVERYTHING in account.permissions:
         return

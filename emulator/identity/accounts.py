@@ -1,4 +1,7 @@
-"""Accounts: registers, finds, changes and removes users; says what a user may. Owns their table."""
+"""Accounts: registers, finds, changes and removes users, and reads a user's permissions.
+
+Owns the table of users.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from emulator.identity.account import SERVER, Account, Role, User, require_power
 from emulator.identity.passwords import Passwords, check_new
 from emulator.identity.roles import to_role
 from emulator.store.database import Store
-from emulator.store.query.fields import Field, Fields, Kind
+from emulator.store.query.fields import Field, FieldKind, Fields
 from emulator.store.query.model import Query
 from emulator.store.query.sqlite import find
 from emulator.store.tables import RoleRow, TokenRow, UserRoleRow, UserRow
@@ -23,7 +26,8 @@ from emulator.store.tables import RoleRow, TokenRow, UserRoleRow, UserRow
 _EMAIL = re.compile(r".+@.+\..+")
 _MAX_EMAIL = 256
 OWN_DOMAIN = "@taskdock.localhost"
-"""Of the server's own users: what has their address at a start may do everything."""
+"""The e-mail domain of the server's own users. A user with one of their two addresses at a start
+of the server may do everything, so nobody else can register in this domain."""
 USER_FIELDS = Fields(
     {
         "id": Field(UserRow.id),
@@ -33,8 +37,8 @@ USER_FIELDS = Fields(
         "phoneNumber": Field(UserRow.phone_number),
         "language": Field(UserRow.language),
         "timeZone": Field(UserRow.time_zone),
-        "creationTimestamp": Field(UserRow.creation_timestamp, Kind.MOMENT),
-        "updateTimestamp": Field(UserRow.update_timestamp, Kind.MOMENT),
+        "creationTimestamp": Field(UserRow.creation_timestamp, FieldKind.MOMENT),
+        "updateTimestamp": Field(UserRow.update_timestamp, FieldKind.MOMENT),
     },
     order="creationTimestamp",
 )
@@ -47,7 +51,8 @@ class Accounts:
         self._passwords = passwords
 
     def account(self, user_id: str, application_id: str | None) -> Account:
-        """The user at work through an application, with the permissions of the user's roles."""
+        """The account of a user who acts through an application, with the permissions of the
+        user's roles."""
         roles = self._roles_of([user_id]).get(user_id, ())
         return Account(
             user_id=user_id,
@@ -58,7 +63,8 @@ class Accounts:
     def register(
         self, email: str, password: str | None, *, own: bool = False, **properties: str
     ) -> User:
-        """A new user, without roles. `own`: it is the server's, whose domain nobody else gets.
+        """Creates a user without roles. `own`: the user belongs to the server, so `OWN_DOMAIN` is
+        allowed in the address.
 
         Raises `BadField`, `EmailTaken` or `TooManySignIns`.
         """
@@ -67,7 +73,7 @@ class Accounts:
             raise BadField(f"email: '{email[:80]}' is not an e-mail address")
         if password is not None:
             check_new(password)
-        # before its password costs anything
+        # Checked first, because hashing the password is expensive.
         if not self.email_is_free(email) or (email.endswith(OWN_DOMAIN) and not own):
             raise EmailTaken
         now = self._clock.now()
@@ -104,18 +110,20 @@ class Accounts:
         return None if row is None else self._users([row])[0]
 
     def find(self, query: Query) -> tuple[list[User], int | None]:
-        """One page of users, and how many there are in all. Raises `BadQuery`."""
+        """One page of users, and the total where the query asks for one. Raises `BadQuery`."""
         rows, total = find(self._store.db, UserRow, USER_FIELDS, query)
         return self._users(rows), total
 
     @contextmanager
     def authenticated(self, email: str, password: str) -> Iterator[User]:
-        """Within, in one transaction, it is the user's password still: a change of it, which
-        comes before or behind that, ends what is issued there.
+        """Runs its body in one transaction in which the password is still the user's.
 
-        Raises `WrongPassword`, whichever of the two is wrong, or `TooManySignIns`.
+        A change of the password comes before that transaction, and the sign-in fails, or after
+        that transaction, and the change removes the tokens that the body has issued.
+
+        Raises `WrongPassword`, whether the address or the password is wrong, or `TooManySignIns`.
         """
-        while True:  # again where another sign-in had the same password hashed anew meanwhile
+        while True:  # once more if another sign-in has stored a new hash of the same password
             row = self._authenticate(email, password)
             with self._store.transaction():
                 now = self._by_email(email)
@@ -124,21 +132,21 @@ class Accounts:
                     return
 
     def _authenticate(self, email: str, password: str) -> Any:
-        """The user's row. To compare takes long, so nothing is locked."""
+        """The user's row. Comparing passwords is slow, so it happens outside any transaction."""
         row = self._by_email(email)
         kept: str | None = None if row is None else row.password
         if not self._passwords.matches(password, kept) or kept is None:
             raise WrongPassword
         if not self._passwords.is_current(kept):
-            with contextlib.suppress(TooManySignIns):  # then the next time
+            with contextlib.suppress(TooManySignIns):  # the next sign-in tries again
                 row.password = self._passwords.hashed(password)
                 self._keep(row.id, row.password, instead_of=kept)
         return row
 
     def change_password(self, user_id: str, old: str, new: str, *, keep: Iterable[str]) -> None:
-        """Ends what was signed in by the old one: the user's tokens, but for those with ids in
-        `keep`, and what these have bought.
+        """Sets a new password and removes the user's tokens.
 
+        Tokens whose ids are in `keep` stay, and so do the access tokens that they have bought.
         Raises `BadField`, `WrongPassword` or `TooManySignIns`.
         """
         check_new(new)
@@ -151,7 +159,7 @@ class Accounts:
             TokenRow.delete().where(others).execute(self._store.db)
 
     def _keep(self, user_id: str, password: str, *, instead_of: str) -> None:
-        """The same password, hashed as new ones are; unless it has been changed meanwhile."""
+        """Stores a new hash of the same password, unless the password has changed meanwhile."""
         mine = (UserRow.id == user_id) & (UserRow.password == instead_of)
         UserRow.update(password=password).where(mine).execute(self._store.db)
 
@@ -162,7 +170,10 @@ class Accounts:
         return self.get(user_id)
 
     def remove(self, user_id: str, *, by: Account = SERVER) -> None:
-        """With the user's tokens. Raises `NotFound`, or `NoPermission` for this server's own."""
+        """Removes a user and the user's tokens.
+
+        Raises `NotFound`. Raises `NoPermission` if the user may do everything and `by` may not.
+        """
         with self._store.transaction():
             require_power_over(by, self.get(user_id).roles)
             for table in (TokenRow, UserRoleRow):

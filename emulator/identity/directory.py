@@ -1,4 +1,4 @@
-"""The directory: everyone who is known to this server, and the accounts that are its own."""
+"""The directory: all users, roles and tokens of this server, and the server's own accounts."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ _APPLICATION = "taskdock"
 
 @dataclass(frozen=True, kw_only=True)
 class Local:
-    """This server's own accounts, which may do everything."""
+    """The server's own accounts, which may do everything."""
 
     application: Application
     administrator: Account
-    """Whom requests without credentials act as, unless the server is strict."""
+    """The account of requests without credentials, unless the server is strict."""
     credentials: Mapping[str, str]
     """The administrator's OAuth1 variables."""
     functions: Account
-    """Whom functions act as that may do everything."""
+    """The account of functions that may do everything."""
     function_credentials: Mapping[str, str]
-    """Theirs."""
+    """The OAuth1 variables of those functions."""
     tokens: frozenset[str]
-    """Ids of the tokens of both: they are the server's, and no sign-in of a user's."""
+    """Ids of the tokens of both accounts. A changed password does not remove these tokens."""
     password: str | None
-    """The administrator's, known only when it was just made."""
+    """The administrator's password, known only in the run that has made the administrator."""
 
 
 class Directory:
@@ -61,7 +61,10 @@ class Directory:
         key_of: KeyOf = lambda _: None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
-        """Makes what is missing of the server's own accounts. `functions`: what they may do."""
+        """Creates those of the server's own accounts that are missing.
+
+        `functions`: whose credentials functions get. `key_of`: finds a function's key by name.
+        """
         self._store = store
         self.accounts = Accounts(store=store, clock=clock, passwords=Passwords(limits))
         self.roles = Roles(store=store, clock=clock)
@@ -78,15 +81,18 @@ class Directory:
         )
 
     def account_of(self, token: Token | FunctionToken) -> Account:
-        """Whom the bearer of a token acts as."""
+        """The account that a request with this token acts as."""
         if isinstance(token, FunctionToken):
             return self.functions.account(token.users)
         account = self.accounts.account(token.user_id, token.application_id)
         return replace(account, session=token.refresh_token_id or token.id)
 
     def change_password(self, account: Account, old: str, new: str) -> None:
-        """Of the user who asks. Where that user is signed in otherwise ends, but for what the
-        server itself has made. Raises as `Accounts.change_password`."""
+        """Changes the password of the user who asks, and ends the user's other sign-ins.
+
+        Tokens that the server itself has made stay. Raises `NotSignedIn`, and what
+        `Accounts.change_password` raises.
+        """
         user_id = require_user(account)
         session = () if account.session is None else (account.session,)
         self.accounts.change_password(user_id, old, new, keep=(*self.local.tokens, *session))
@@ -106,14 +112,14 @@ class Directory:
         administrator = self._ensure_user(ADMINISTRATOR, "Administrator", role, password)
         functions = self._ensure_user(FUNCTIONS, "Functions", role, None)
         tokens = [self._ensure_token(user, application) for user in (administrator, functions)]
-        credentials, of_functions = (oauth1_variables(application, each) for each in tokens)
+        credentials, of_functions = (oauth1_variables(application, token) for token in tokens)
         return Local(
             application=application,
             administrator=self.accounts.account(administrator.id, application.id),
             credentials=credentials,
             functions=self.accounts.account(functions.id, application.id),
             function_credentials=of_functions,
-            tokens=frozenset(each.id for each in tokens),
+            tokens=frozenset(token.id for token in tokens),
             password=password if is_new else None,
         )
 

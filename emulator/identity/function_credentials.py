@@ -1,13 +1,14 @@
-"""What a function's own calls to this server may do, and the credentials that say whose it is.
+"""Function credentials: the credentials that functions get, and the account that these stand for.
 
-`all`: everything. `limited`: what those may do who deployed it, judged at each call. `none`: what
+The setting has three values. `all`: functions may do everything. `limited`: a function may do what
+the users may do who deployed the function, judged at each call. `none`: a function may do what
 anybody may.
 
-A limited function's token is written down nowhere: it names the function and who deployed it, and
-its secret is a code over that with a key that the function got when it was created. So it cannot be
-forged, costs no row, and is no user's own: it is not in anybody's list of tokens, and a changed
-password leaves it. It ends with the function, and with the user whose work it is; as long as both
-are there it is worth what the user may do at the moment.
+The token of a limited function is not stored. The token names the function and the users who
+deployed the function; the token's secret is an HMAC-SHA256 of that text, with a key that the
+function got when the function was created. So a token cannot be forged, costs no row, is in no
+user's list of tokens, and outlives a changed password. The token ends when the function is deleted
+or one of the users is. Until then the token grants what the users may do at the moment of the call.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from emulator.identity.accounts import Accounts
 
 _PREFIX = "function"
 KeyOf = Callable[[str], str | None]
-"""The key of the function of a name; None where there is none, or it is from before keys."""
+"""Returns the key of the function with this name. None: there is no such function, or the function
+is from before functions had keys."""
 
 
 class Choice(str, Enum):
@@ -49,8 +51,8 @@ class FunctionCredentials:
         credentials: Mapping[str, str],
         key_of: KeyOf,
     ) -> None:
-        """`functions`: the account of all functions that may do everything, and `credentials` its
-        variables."""
+        """`functions`: the account of functions that may do everything. `credentials`: the OAuth1
+        variables of that account."""
         self.choice = choice
         self._accounts = accounts
         self._application = application
@@ -59,7 +61,10 @@ class FunctionCredentials:
         self._key_of = key_of
 
     def variables(self, function: str, key: str | None, users: tuple[str, ...]) -> dict[str, str]:
-        """For a function that brings none. `users`: who deployed it."""
+        """The OAuth1 variables for a function that brings none of its own; empty if it gets none.
+
+        `key`: the function's key. `users`: ids of the users who deployed the function.
+        """
         if self.choice is Choice.ALL:
             return dict(self._credentials)
         if self.choice is Choice.NONE or key is None or not users:
@@ -68,7 +73,7 @@ class FunctionCredentials:
         return oauth1_variables(self._application, self._token(text, key, users))
 
     def find(self, text: str) -> FunctionToken | None:
-        """The token that was presented, if there is such a function and its credentials count."""
+        """The token of this text, if the function exists and its credentials are valid."""
         prefix, _, rest = text.partition(".")
         function, *users = rest.split(".")
         if prefix != _PREFIX or not users or self.choice is not Choice.LIMITED:
@@ -79,11 +84,12 @@ class FunctionCredentials:
         return self._token(text, key, mine)
 
     def account(self, users: tuple[str, ...]) -> Account:
-        """Whom a function acts as that is the work of these.
+        """The account of a function that these users deployed.
 
-        One user: that user. Several: an account of its own, with what all of them may do, so that
-        none gets at what is another's. Where one of them is not there any more: nobody. A function
-        that was deployed by one that might do everything is nobody's work.
+        One user: that user's account. Several users: a shared account that has the permissions
+        which all of them have, so that no user reaches another user's private objects. `NOBODY` if
+        one of the users no longer exists, or if one is the account of functions that may do
+        everything.
         """
         if self.choice is Choice.ALL:
             return self._functions
@@ -91,13 +97,13 @@ class FunctionCredentials:
             return NOBODY
         if not all(self._accounts.exists(user) for user in users):
             return NOBODY
-        each = [self._accounts.account(user, self._application.id) for user in users]
-        if len(each) == 1:
-            return each[0]
+        accounts = [self._accounts.account(user, self._application.id) for user in users]
+        if len(accounts) == 1:
+            return accounts[0]
         return Account(
             user_id=self._functions.user_id,
             application_id=self._application.id,
-            permissions=reduce(common, (account.permissions for account in each)),
+            permissions=reduce(common, (account.permissions for account in accounts)),
             behind=users,
         )
 

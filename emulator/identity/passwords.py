@@ -1,7 +1,8 @@
-"""Passwords, kept as salted scrypt hashes by werkzeug: method, its parameters and salt in the text.
+"""Passwords: salted scrypt hashes in werkzeug's format, `method:parameters$salt$hash`.
 
-To hash one takes memory and a processor on purpose, so few are hashed side by side: whoever tries
-passwords, or registers, in a flood holds up others who do so, and nobody else.
+Hashing takes much memory and processor time on purpose, so only a few passwords are hashed at the
+same time. A flood of sign-ins or registrations delays other sign-ins and registrations, and no
+other request.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from emulator.base.errors import BadField, TooManySignIns
 from emulator.base.timing.limits import Limits
 
 SHORTEST, LONGEST = 8, 256
-"""Characters of a new password: https://pages.nist.gov/800-63-4/sp800-63b.html#passwordver has the
-least; the most is ours, so that no megabytes are hashed."""
-_OLD_COST, _OLD_BLOCK, _OLD_PARALLEL = 2**14, 8, 1  # of hashes that do not say theirs
+"""Characters of a new password. https://pages.nist.gov/800-63-4/sp800-63b.html#passwordver has the
+minimum; the maximum is taskdock's own, so that no megabytes are hashed."""
+_OLD_COST, _OLD_BLOCK, _OLD_PARALLEL = 2**14, 8, 1  # of hashes whose text has no parameters
 
 
 def check_new(password: str) -> None:
-    """Raises `BadField` for one that is too short or too long to be anybody's from now on."""
+    """Raises `BadField` if a new password is too short or too long."""
     if not SHORTEST <= len(password) <= LONGEST:
         raise BadField(f"password: it needs {SHORTEST} to {LONGEST} characters")
 
 
 class Passwords:
-    """For any thread."""
+    """Hashes and compares passwords. Every method may be called on any thread."""
 
     def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
         self._method = f"scrypt:{limits.password_cost}:8:1"
@@ -39,15 +40,19 @@ class Passwords:
         self._waiting = threading.BoundedSemaphore(limits.password_hashes + limits.password_waiting)
 
     def hashed(self, password: str) -> str:
-        """Raises `TooManySignIns`."""
+        """The text to store for a password. Raises `TooManySignIns`."""
         with self._turn():
             return generate_password_hash(password, self._method)
 
     def matches(self, password: str, kept: str | None) -> bool:
-        """`kept` is None for accounts without a password and for accounts that do not exist:
-        nothing matches, and that takes as long as a comparison. Raises `TooManySignIns`."""
+        """Whether the password is the one of the stored hash `kept`. Raises `TooManySignIns`.
+
+        `kept` is None for an account without a password and for an account that does not exist:
+        nothing matches then, and the answer takes as long as a comparison, so that it does not
+        tell which accounts exist.
+        """
         if len(password) > LONGEST:
-            return False  # whoever it is
+            return False  # for every account, so this tells nothing about any
         with self._turn():
             if kept is None:
                 generate_password_hash(password, self._method)
@@ -57,7 +62,7 @@ class Passwords:
             return check_password_hash(kept, password)
 
     def is_current(self, kept: str) -> bool:
-        """Whether `kept` was hashed as a new one would be."""
+        """Whether `kept` has the method and parameters of a new hash."""
         return kept.startswith(f"{self._method}$")
 
     @contextmanager
@@ -76,7 +81,7 @@ class Passwords:
 
 
 def _matches_old(password: str, kept: str) -> bool:
-    """For one that was kept as scrypt:SALT:HASH."""
+    """Compares with a hash of the old form, `scrypt:SALT:HASH`."""
     _, salt, expected = kept.split(":")
     key = hashlib.scrypt(
         password.encode(),

@@ -1,4 +1,7 @@
-"""Global roles: makes, changes and removes them, gives them to users. Owns their tables."""
+"""Global roles: creates, changes and removes roles, and grants them to users.
+
+Owns the table of roles and the table of which user has which role.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from emulator.base.errors import AlreadyExists, BadField, NotFound
 from emulator.base.timing.clock import Clock
 from emulator.identity.account import SERVER, Account, Role, require_power_over
 from emulator.store.database import Store
-from emulator.store.query.fields import Field, Fields, Kind
+from emulator.store.query.fields import Field, FieldKind, Fields
 from emulator.store.query.model import Query
 from emulator.store.query.sqlite import find
 from emulator.store.tables import RoleRow, UserRoleRow
@@ -22,8 +25,8 @@ ROLE_FIELDS = Fields(
         "id": Field(RoleRow.id),
         "name": Field(RoleRow.name),
         "description": Field(RoleRow.description),
-        "creationTimestamp": Field(RoleRow.creation_timestamp, Kind.MOMENT),
-        "updateTimestamp": Field(RoleRow.update_timestamp, Kind.MOMENT),
+        "creationTimestamp": Field(RoleRow.creation_timestamp, FieldKind.MOMENT),
+        "updateTimestamp": Field(RoleRow.update_timestamp, FieldKind.MOMENT),
     },
     order="creationTimestamp",
 )
@@ -35,7 +38,7 @@ class Roles:
         self._clock = clock
 
     def find(self, query: Query) -> tuple[list[Role], int | None]:
-        """One page of roles, and how many there are in all. Raises `BadQuery`."""
+        """One page of roles, and the total where the query asks for one. Raises `BadQuery`."""
         rows, total = find(self._store.db, RoleRow, ROLE_FIELDS, query)
         return [to_role(row) for row in rows], total
 
@@ -71,8 +74,10 @@ class Roles:
         return self._get(role_id)
 
     def remove(self, query: Query, *, by: Account = SERVER) -> int:
-        """Also from the users that have them; how many there were. Raises `NotFound` for none, or
-        `NoPermission`."""
+        """Removes the roles that the query finds, also from their users. Returns their number.
+
+        Raises `NotFound` if there is none, or `NoPermission`.
+        """
         with self._store.transaction():
             chosen = [role.id for role in self._chosen(query, by)]
             UserRoleRow.delete().where(UserRoleRow.role_id.in_(chosen)).execute(self._store.db)
@@ -80,35 +85,35 @@ class Roles:
         return len(chosen)
 
     def add_permissions(self, query: Query, names: Iterable[str], *, by: Account = SERVER) -> int:
-        """To every role that the query finds; how many.
+        """Adds the permissions to every role that the query finds; returns the number of roles.
 
         Raises `BadField`, `NotFound` or `NoPermission`.
         """
-        wanted = _checked(names)
+        added = _checked(names)
         with self._store.transaction():
             chosen = self._chosen(query, by)
             for role in chosen:
-                self._write(role.id, permissions=sorted({*role.permissions, *wanted}))
+                self._write(role.id, permissions=sorted({*role.permissions, *added}))
         return len(chosen)
 
     def remove_permissions(
         self, query: Query, names: Iterable[str], *, by: Account = SERVER
     ) -> int:
-        """From every role that the query finds; how many.
+        """Removes the permissions from every role that is found; returns the number of roles.
 
         Raises `BadField`, `NotFound` or `NoPermission`.
         """
-        unwanted = _checked(names)
+        removed = _checked(names)
         with self._store.transaction():
             chosen = self._chosen(query, by)
             for role in chosen:
-                self._write(role.id, permissions=sorted({*role.permissions} - unwanted))
+                self._write(role.id, permissions=sorted({*role.permissions} - removed))
         return len(chosen)
 
     def give(
         self, user_ids: Iterable[str], role_ids: Iterable[str], *, by: Account = SERVER
     ) -> None:
-        """Raises `NotFound` for a role that there is not, or `NoPermission`."""
+        """Grants every role to every user. Raises `NotFound` for a role, or `NoPermission`."""
         with self._store.transaction():
             given = [self._get(role_id) for role_id in role_ids]
             require_power_over(by, given)
@@ -119,7 +124,7 @@ class Roles:
     def take(
         self, user_ids: Iterable[str], role_ids: Iterable[str], *, by: Account = SERVER
     ) -> None:
-        """Raises `NoPermission`."""
+        """Takes every role from every user. Raises `NoPermission`."""
         role_ids = list(role_ids)
         rows = RoleRow.select().where(RoleRow.id.in_(role_ids)).execute(self._store.db)
         require_power_over(by, map(to_role, rows))

@@ -1,4 +1,7 @@
-"""Tokens, and the applications that they are for: issues, looks up, removes. Owns their tables."""
+"""Tokens: issues, looks up and removes tokens, and the applications that they belong to.
+
+Owns the tables of tokens and of applications.
+"""
 
 from __future__ import annotations
 
@@ -17,25 +20,25 @@ from emulator.base.errors import (
 from emulator.base.timing.clock import Clock
 from emulator.identity.account import Application, Token, TokenKind
 from emulator.store.database import Store
-from emulator.store.query.fields import Field, Fields, Kind
+from emulator.store.query.fields import Field, FieldKind, Fields
 from emulator.store.query.model import And, Condition, In, Query
 from emulator.store.query.sqlite import find
 from emulator.store.tables import ApplicationRow, TokenRow
 
 ACCESS_LIFE = timedelta(minutes=5)
-_KEPT = timedelta(days=1)  # so long it is known that an access token was one once
-_FRESH = timedelta(minutes=1)  # how exact the time of the last use is
-TOKEN_FIELDS = Fields(  # not the token itself: who may list tokens could guess it by `like`
+_KEPT = timedelta(days=1)  # how long an expired access token is still answered with "expired"
+_FRESH = timedelta(minutes=1)  # resolution of the time of the last use
+TOKEN_FIELDS = Fields(  # without the token itself, which could be guessed by queries with `like`
     {
         "id": Field(TokenRow.id),
         "kind": Field(TokenRow.kind),
         "applicationId": Field(TokenRow.application_id),
         "userId": Field(TokenRow.user_id),
         "refreshTokenId": Field(TokenRow.refresh_token_id),
-        "expiryTimestamp": Field(TokenRow.expiry_timestamp, Kind.MOMENT),
-        "creationTimestamp": Field(TokenRow.creation_timestamp, Kind.MOMENT),
-        "updateTimestamp": Field(TokenRow.update_timestamp, Kind.MOMENT),
-        "lastUsedTimestamp": Field(TokenRow.last_used_timestamp, Kind.MOMENT),
+        "expiryTimestamp": Field(TokenRow.expiry_timestamp, FieldKind.MOMENT),
+        "creationTimestamp": Field(TokenRow.creation_timestamp, FieldKind.MOMENT),
+        "updateTimestamp": Field(TokenRow.update_timestamp, FieldKind.MOMENT),
+        "lastUsedTimestamp": Field(TokenRow.last_used_timestamp, FieldKind.MOMENT),
     },
     order="creationTimestamp",
 )
@@ -81,8 +84,11 @@ class Tokens:
         return self._issue(TokenKind.REFRESH, user_id, application)
 
     def issue_access(self, refresh: Token, application: Application) -> Token:
-        """Forgets the user's access tokens that expired long ago. Raises `UnknownRefreshToken`
-        where the other was ended since it was looked up, as by a changed password."""
+        """Issues an access token, and removes the user's access tokens that expired long ago.
+
+        Raises `UnknownRefreshToken` if the refresh token was removed since it was looked up, for
+        example by a changed password.
+        """
         now = self._clock.now()
         old = (TokenRow.user_id == refresh.user_id) & (TokenRow.expiry_timestamp < now - _KEPT)
         with self._store.transaction():
@@ -98,7 +104,7 @@ class Tokens:
             )
 
     def look_up(self, kind: TokenKind, text: str) -> Token | None:
-        """The token that was presented, which counts as a use of it."""
+        """The token of this text, if there is one. Counts as a use of the token."""
         mine = (TokenRow.token == text) & (TokenRow.kind == kind.value)
         row = TokenRow.select().where(mine).first(self._store.db)
         if row is None:
@@ -110,7 +116,7 @@ class Tokens:
         return token
 
     def bearer(self, text: str) -> Token:
-        """The access token. Raises `UnknownAccessToken` or `ExpiredAccessToken`."""
+        """The access token of this text. Raises `UnknownAccessToken` or `ExpiredAccessToken`."""
         token = self.look_up(TokenKind.ACCESS, text)
         if token is None:
             raise UnknownAccessToken
@@ -131,7 +137,10 @@ class Tokens:
     def find(
         self, kind: TokenKind, query: Query, *, user_id: str | None
     ) -> tuple[list[Token], int | None]:
-        """One page of tokens, `user_id`'s or everybody's, and how many. Raises `BadQuery`."""
+        """One page of tokens, and the total where the query asks for one. Raises `BadQuery`.
+
+        `user_id`: the user whose tokens are listed; None: all users.
+        """
         conditions: list[Condition] = [In(("kind",), (kind.value,))]
         if user_id is not None:
             conditions.append(In(("userId",), (user_id,)))
@@ -147,9 +156,10 @@ class Tokens:
         user_id: str | None,
         judge: Callable[[str], object] = lambda _: None,
     ) -> None:
-        """A refresh token goes with its access tokens. Raises `NotFound`.
+        """Removes a token; with a refresh token, also the access tokens that the token has bought.
 
-        `judge` is given the id of the user whose token it is; what it raises, this does.
+        `judge` is called with the id of the token's user, before anything is removed, and may
+        raise. Raises `NotFound`, and what `judge` raises.
         """
         mine = (TokenRow.id == token_id) & (TokenRow.kind == kind.value)
         if user_id is not None:

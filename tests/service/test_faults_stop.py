@@ -21,7 +21,7 @@ from emulator.base.settings import Settings
 from emulator.base.timing.closing import Part, close_all
 from emulator.base.timing.limits import Limits
 from emulator.server.app import Emulator
-from emulator.server.parts import build_tasks, build_web
+from emulator.server.parts import build_queue, build_web
 from emulator.tasks.events import webhook_client
 from emulator.tasks.events.reach import Reach
 from emulator.testing.fake_engine import FakeEngine, fake_image_of
@@ -181,7 +181,7 @@ def descriptors() -> int:
 
 
 @pytest.mark.parametrize(
-    ("builder", "part"), [(build_tasks, "Worker"), (build_web, "Report"), (build_web, "Wsgi")]
+    ("builder", "part"), [(build_queue, "Worker"), (build_web, "Report"), (build_web, "Wsgi")]
 )
 def test_a_server_that_cannot_be_put_together_holds_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, builder: ModuleType, part: str

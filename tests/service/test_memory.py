@@ -17,7 +17,7 @@ import requests
 from emulator.base.errors import EngineError
 from emulator.base.timing.limits import Limits
 from emulator.engines.engine import ContainerSpec
-from emulator.lambdas.lifecycle import Move
+from emulator.lambdas.lifecycle import Transition
 from emulator.testing.fake_engine import FakeContainer, FakeEngine
 from emulator.testing.fake_runtime import FakeRuntime
 from tests.support.builders import DATABASE, LIMIT, Dock, Gate, Json, StartDock
@@ -424,15 +424,16 @@ def test_what_starts_for_a_function_that_has_changed_meanwhile_serves_that_call_
 
 
 def test_a_stop_does_not_wait_for_what_an_engine_that_hangs_is_making(
-    start_dock: StartDock,
+    start_dock: StartDock, engine: Weighing
 ) -> None:
-    dock = start_dock(limits=Limits(prewarm_calm=0.0, environments_stop=0.5), prewarm=1)
+    limits = Limits(prewarm_calm=0.0, environments_stop=0.5)
+    dock = start_dock(limits=limits, engine=engine, prewarm=1)
     dock.engine.starting.clear()
     dock.deploy(lambda *_: None)
     dock.eventually(lambda: dock.pool._prewarmed.slots)
     dock.deploy(lambda *_: None, "oak-chair", memoryLimit=256)
     call = begin(dock, "oak-chair")
-    dock.eventually(lambda: dock.states() == ["starting"])
+    dock.eventually(lambda: dock.states() == ["starting"] and engine.making == 2)
 
     stopping = Thread(target=dock.pool.stop, daemon=True)
     stopping.start()
@@ -514,7 +515,7 @@ def test_what_is_retired_while_it_is_made_keeps_no_other_from_being_removed(
 
     async def retire() -> None:
         for environment in list(dock.pool._fleet.values()):
-            environment.move(Move.RETIRED)
+            environment.move(Transition.RETIRED)
 
     dock.pool.reactor.run(retire())
 

@@ -16,7 +16,7 @@ from emulator.store import size
 from emulator.store.database import Store
 from emulator.tasks.api_functions import api_requests
 from emulator.tasks.retention import retained
-from emulator.tasks.retention.retained import KINDS, Kind
+from emulator.tasks.retention.retained import KINDS, RecordKind
 from emulator.tasks.retention.retention import Retention
 from emulator.testing.clock import NOON, ManualClock
 from emulator.testing.fake_runtime import FakeRuntime
@@ -516,7 +516,7 @@ def test_code_of_before_an_update_is_removed_an_hour_later(timed_dock: Dock) -> 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.name}-{kind.ended[:20]}")
 def test_the_oldest_are_found_by_an_index_however_many_there_are(
-    store: Store, monkeypatch: pytest.MonkeyPatch, kind: Kind
+    store: Store, monkeypatch: pytest.MonkeyPatch, kind: RecordKind
 ) -> None:
     rows, asked = store.rows, []
 

@@ -269,7 +269,7 @@ def test_a_stream_has_a_largest_size(streams: bool) -> None:
         if streams:
             await stage.caller.read_all()
         await sending
-        assert b"413 Request Entity Too Large" in await stage.posted()
+        assert b"HTTP/1.1 413 " in await stage.posted()
         assert b"Connection: close" not in stage.runtime.came
 
     stage = staged(play, max_streamed=5 * MAX_RESPONSE // 6 if streams else sys.maxsize)

@@ -560,10 +560,21 @@ def test_a_streamed_body_that_breaks_off_is_an_exception_of_its_reader(end: str)
         assert b"shorter than its headers say" in came
 
 
-def test_a_streamed_body_that_is_no_http_is_refused_once() -> None:
-    reader, came, complaints = asyncio.run(serve(POST + chunks(b"walnut"), b"zz\r\n", eof=False))
+@pytest.mark.parametrize("at_once", [True, False], ids=["with its headers", "later"])
+def test_a_streamed_body_that_is_no_http_is_refused_once(at_once: bool) -> None:
+    async def run() -> tuple[Reader, bytes, list[dict[str, Any]]]:
+        reader = Reader()
+        reader.may_read.set()
+        async with Client(site_of(reader)) as client:
+            await client.send(POST + (b"" if at_once else chunks(b"walnut")) + b"zz\r\n" * at_once)
+            if not at_once:
+                await eventually(lambda: reader.got)
+                await client.send(b"zz\r\n")
+            return reader, await client.read_all(), client.complaints
 
-    assert [type(each) for each in reader.errors] == [BodyCutOff]
+    reader, came, complaints = asyncio.run(run())
+
+    assert [type(each) for each in reader.errors] == ([] if at_once else [BodyCutOff])
     assert came.count(b"HTTP/1.1") == 1
     assert b"HTTP/1.1 400 " in came
     assert complaints == []

@@ -1,9 +1,11 @@
-"""Exit codes: what a shell script learns from a command.
+"""Exit codes of the commands.
 
-0 done; 1 the function, task, deployment or server failed; 2 the call was wrong and nothing was
-done; 124 the function ran into its time limit; 137 it ran out of memory. Of `serve`: 0 it stopped
-in order; 1 it could not start or go on; 128 and a signal's number: it was ended by a second
-signal, or before it had started.
+0: done. 1: the function, task, deployment or server failed. 2: the call was wrong and nothing was
+done. 124: the function reached its time limit. 137: the function ran out of memory.
+
+`serve` has these: 0: the server stopped in order. 1: the server could not start or could not go
+on. 128 plus the number of a signal: a second signal ended the server, or a signal that came before
+the server had started.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from __future__ import annotations
 OK = 0
 FAILED = 1
 WRONG_CALL = 2
-TIMED_OUT = 124  # as timeout(1) has it
-OUT_OF_MEMORY = 137  # as a shell reports a killed process
+TIMED_OUT = 124  # the code of timeout(1)
+OUT_OF_MEMORY = 137  # a shell's code for a process that SIGKILL ended
 
 _BY_ERROR = {"Sandbox.Timedout": TIMED_OUT, "Runtime.OutOfMemory": OUT_OF_MEMORY}
 

@@ -1,4 +1,4 @@
-"""The options that several commands share, and the words that their values are written in."""
+"""Options that several commands share, and the parsing of their values."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def parse_data(text: str | None, file: IO[bytes] | None) -> Any:
 
 
 def start_time(command: Command) -> Command:
-    """--start-at, handed to the command as a timestamp of the Task Service."""
+    """--start-at, handed to the command as `start_at`, a timestamp of the Task Service or None."""
     return click.option(
         "--start-at",
         metavar="TIME",
@@ -94,7 +94,7 @@ def start_time(command: Command) -> Command:
 
 
 def settings(command: Command) -> Command:
-    """An option for each of the settings, which check the values themselves."""
+    """One option for each field of `Settings`, as text; `Settings` checks the values."""
     for name, field in reversed(Settings.model_fields.items()):
         default = field.default
         shape: dict[str, Any]
@@ -113,7 +113,7 @@ def settings(command: Command) -> Command:
 
 
 def environment(command: Command) -> Command:
-    """--env, handed to the command as a dictionary."""
+    """--env, handed to the command as `environment`, a dictionary of name to value."""
     return click.option(
         "--env",
         "environment",

@@ -1,7 +1,7 @@
-"""Output: JSON for programs, tables on a terminal, plain aligned lines anywhere else.
+"""Output of the commands: JSON for programs, tables on a terminal, aligned lines anywhere else.
 
-What a program may read goes to stdout; everything else is a note, on stderr. Nothing else of the
-command prints: whatever came from a function or the server is made harmless here for a terminal.
+Results go to stdout, and notes to stderr. No other module of the commands prints, because control
+characters from a function or a server are made harmless for a terminal here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import click
 
 from emulator.base import terminal
 
-_MIB = 1024 * 1024  # bytes; the server's limits are in these
+_MIB = 1024 * 1024  # bytes; the unit of the server's limits
 
 
 def document(value: object) -> None:
@@ -46,20 +46,23 @@ def note(text: str) -> None:
 
 
 def agreed(question: str) -> bool:
-    """What somebody at the terminal answers; it is asked on stderr."""
+    """Asks a yes-or-no question on stderr, and returns whether the answer on stdin is yes."""
     return click.confirm(terminal.shown(question, sys.stderr), err=True)
 
 
 def _kept(stream: TextIO) -> bool | None:
-    """For click, which takes colours out of what is no terminal: that gets all of it."""
+    """The `color` argument for click, which else removes colours where the stream is no terminal.
+
+    A file or a pipe gets the text unchanged.
+    """
     return None if stream.isatty() else True
 
 
 def say(text: str = "") -> None:
     """A line for people on stdout, styled on a terminal.
 
-    To sys.stdout, because progress bars put something in its place to stay below it, which
-    click.echo() would get round.
+    It is written to sys.stdout, which progress bars replace to stay below the printed lines;
+    click.echo() would bypass that replacement.
     """
     styled = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     terminal.write_line(text if styled else click.unstyle(text), sys.stdout)
@@ -68,17 +71,18 @@ def say(text: str = "") -> None:
 def message(text: str, *, terminal: bool) -> str:
     """A log line's message as it is shown.
 
-    A terminal would write what follows a carriage return over what stands before it, the time of
-    the line first. It gets what a progress bar leaves; a file or a pipe gets all.
+    On a terminal, text after a carriage return would overwrite the text before it, such as the
+    line's time. So a terminal gets only the text after the last carriage return of each line,
+    which is the last state of a progress bar. A file or a pipe gets the whole text.
     """
     text = text.rstrip()
     if not terminal or "\r" not in text:
         return text
-    return "\n".join(each.rstrip("\r").rpartition("\r")[2] for each in text.split("\n"))
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
-    """The rows under their columns; `empty` is the note when there are none."""
+    """Prints the rows under their column names. Without rows, prints the note `empty`."""
     texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if not texts:
         note(empty)
@@ -96,7 +100,7 @@ def listing(
     row: Callable[[dict[str, Any]], Sequence[object]],
     empty: str,
 ) -> None:
-    """What a service has listed: one JSON document, or a table with a `row` of each."""
+    """Prints a list from the service: one JSON document, or a table of `row(object)`."""
     if as_json:
         document(found)
     else:
@@ -104,7 +108,7 @@ def listing(
 
 
 def done(answer: object, text: str, *, as_json: bool) -> None:
-    """That something was done: the service's answer for a program, `text` for people."""
+    """Prints that something was done: the service's answer as JSON, or `text` for people."""
     if as_json:
         document(answer)
     else:
@@ -112,7 +116,7 @@ def done(answer: object, text: str, *, as_json: bool) -> None:
 
 
 def fields(thing: Mapping[str, object]) -> None:
-    """A name and a value a line."""
+    """Prints one name and value on each line; a value of None is left out."""
     rows = [
         [name, value if isinstance(value, str) else as_text(value)]
         for name, value in thing.items()
@@ -122,23 +126,23 @@ def fields(thing: Mapping[str, object]) -> None:
 
 
 def limits(function: Mapping[str, object]) -> str:
-    """What runs the function and what it may use, in a few words."""
+    """The function's image or runtime and its limits, in a few words."""
     runs_on = function.get("image") or function.get("runtime")
     return f"{runs_on}, {function.get('timeLimit')} s, {function.get('memoryLimit')} MB"
 
 
 def stored(found: Mapping[str, Any]) -> str:
-    """What the server keeps, from when on, and how much of it may be."""
+    """The size of the server's database, its limits, and its oldest entry, in a few words."""
     limit, days, oldest = (found.get(name) for name in ("limit", "keepDays", "oldestTimestamp"))
-    said = f"{found['size'] / _MIB:.0f}" + (f" of {limit / _MIB:.0f} MB" if limit else " MB")
-    said += f", {days:g} days at most" if days else ""
-    said += f", since {moment(oldest)} UTC" if oldest else ""
+    words = f"{found['size'] / _MIB:.0f}" + (f" of {limit / _MIB:.0f} MB" if limit else " MB")
+    words += f", {days:g} days at most" if days else ""
+    words += f", since {moment(oldest)} UTC" if oldest else ""
     removed = sum(found["removed"].values())
-    return said + (f"; {removed} rows removed" if removed else "")
+    return words + (f"; {removed} rows removed" if removed else "")
 
 
 def moment(timestamp: object) -> str:
-    """A timestamp of the service in fewer characters, to the second and still in UTC."""
+    """A timestamp of the service in UTC, cut to seconds: `2026-01-02 03:04:05`."""
     return str(timestamp or "")[:19].replace("T", " ")
 
 
@@ -151,7 +155,7 @@ def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     drawing = table.Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for number, column in enumerate(columns):
-        drawing.add_column(column, overflow="fold", no_wrap=number == 0)  # what is copied, whole
+        drawing.add_column(column, overflow="fold", no_wrap=number == 0)  # ids are copied from it
     for row in rows:
         safe = (terminal.printable(cell, colours=False) for cell in row)
         drawing.add_row(*(text.Text(cell) for cell in safe))

@@ -1,6 +1,6 @@
-"""Progress: lines that end in a percentage, or in seconds, become bars on a terminal.
+"""Progress: shows lines that end in a percentage or in seconds as bars on a terminal.
 
-Elsewhere they stay lines.
+Without a terminal, lines stay lines.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Show = Callable[[str], None]
 
 _PERCENTAGE = re.compile(r"(?P<what>.+): (?P<percent>\d+) %")
 _SECONDS = re.compile(r".+: \d+ s")
-_SECONDS_BETWEEN = 4.0  # less than what lies between two of the same
+_SECONDS_BETWEEN = 4.0  # less than the time between two lines of one subject
 
 
 @contextmanager
 def shown() -> Iterator[Show]:
-    """Gives the function to call with each line, from any thread."""
+    """Yields a function to call with each progress line. It may be called on any thread."""
     if not sys.stderr.isatty():
         yield _Lines(output.note, SystemClock()).show
         return
@@ -46,7 +46,10 @@ def shown() -> Iterator[Show]:
 
 
 class _Lines:
-    """Of several that go on at the same time, one says so at a time."""
+    """Progress without a terminal: lines on stderr.
+
+    Of several subjects that print seconds at the same time, only one prints in each interval.
+    """
 
     def __init__(self, write: Show, clock: Clock) -> None:
         self._write = write
@@ -62,7 +65,10 @@ class _Lines:
 
 
 class _Bars:
-    """One bar a subject: what stands before the first ": " of a line, such as an image."""
+    """Progress on a terminal: one bar for each subject.
+
+    The subject is the text before the first ": " of a line, such as an image's name.
+    """
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
@@ -75,7 +81,7 @@ class _Bars:
             self._draw(match["what"], completed=percent, total=100, visible=percent < 100)
         elif match := _SECONDS.fullmatch(line):
             bar = self._by_subject.get(_subject(line))
-            if bar is None:  # nothing is known but that it goes on
+            if bar is None:  # without a percentage: the bar only shows that the work goes on
                 self._draw(line, total=None)
             else:
                 self._bars.update(bar, description=line)

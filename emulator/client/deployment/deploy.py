@@ -1,4 +1,4 @@
-"""Deploying: bringing one function of the Task Service to what its author describes."""
+"""Deployment: creates or updates one function of the Task Service from its description."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Deployment:
 
 
 def deploy(service: TaskService, wanted: Json) -> Deployment:
-    """Create the function, or update the one of that name."""
+    """Creates the function, or updates the function of that name. `wanted`: a creation's body."""
     name = wanted["name"]
     try:
         known = service.function(name)

@@ -1,4 +1,4 @@
-"""Packing: a folder of code as the zip file that a function is made from."""
+"""Packaging: zips a folder of code into the file that a function is made from."""
 
 from __future__ import annotations
 
@@ -14,33 +14,35 @@ from emulator.client.errors import BadPackage
 
 MEGABYTE = 1024 * 1024
 
-# What tools leave behind; with it, the same code would be another zip file every time. A server's
-# data folder beside the code holds credentials too.
+# Files that tools leave behind: they would make another zip file from the same code every time.
+# A server's data folder beside the code (.taskdock) also holds credentials.
 _LEFT_OUT = {"__pycache__", ".git", ".DS_Store", ".taskdock"}
-# Where a link may lead that only a function's container has: layers, what can be written, its code.
+# Folders that only a function's container has, and that a link may lead to: layers, the writable
+# folder, the code.
 _OF_CONTAINERS = ("/opt", "/tmp", "/var/task")  # noqa: S108 - a name, nothing is written there
 _BEGINNING_OF_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PackageLimits:
-    """How much a folder may hold; in bytes, but for `files`."""
+    """Limits of a package: `zipped` and `unpacked` in bytes, `files` as a number of files."""
 
     zipped: int = 10 * MEGABYTE
-    """The Task Service takes so large a zip file."""
+    """The largest zip file that the Task Service takes."""
     unpacked: int = 250 * MEGABYTE
-    """AWS Lambda takes so much code.
+    """The most code that AWS Lambda takes.
     https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
     files: int = 100_000
-    """Files and links: more than any package that fits holds. Of a folder such as /, not even all
-    names are read."""
+    """The most files and links. Any package within the other limits has fewer; the limit ends the
+    search early in a folder such as /."""
 
 
 def zip_folder(folder: Path, limits: PackageLimits = PackageLimits()) -> bytes:
-    """The same bytes for the same code: sorted, undated, of each mode only the executable bit.
+    """The zip file of a folder; the same code always gives the same bytes.
 
-    Everyone may read what is in it, whatever the modes are here: a function does not own its code.
-    Links are packed as links. Raises `BadPackage`.
+    So entries are sorted and have no date, and of each mode only the executable bit is kept.
+    Every user may read each file, whatever its mode is in the folder, because a function does not
+    own its code. Links are packed as links. Raises `BadPackage`.
     """
     try:
         if not folder.is_dir():
@@ -58,7 +60,7 @@ def _zip(folder: Path, files: list[Path], limits: PackageLimits) -> bytes:
         for file in files:
             mode, content = _link(file, folder) if file.is_symlink() else _file(file, left)
             left -= len(content)
-            if left < 0:  # it has grown since it was looked at
+            if left < 0:  # the folder has grown since `_bounded` measured it
                 raise BadPackage(_too_big(folder, files, _megabytes(limits.unpacked)))
             archive.writestr(_entry(file.relative_to(folder), mode), content)
     if target.tell() > limits.zipped:
@@ -71,7 +73,7 @@ def _megabytes(size: int) -> str:
 
 
 def _bounded(folder: Path, limits: PackageLimits) -> list[Path]:
-    """As `_files`. Raises `BadPackage` as soon as the files are too many, or too large together."""
+    """The result of `_files` as a list. Raises `BadPackage` as soon as a limit is passed."""
     files, size = [], 0
     for file in _files(folder):
         files.append(file)
@@ -84,7 +86,7 @@ def _bounded(folder: Path, limits: PackageLimits) -> list[Path]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Every file and link in the folder; none is looked for behind a link."""
+    """Every file and link in the folder. Links to folders are not followed."""
     folders = [folder]
     while folders:
         for path in folders.pop().iterdir():
@@ -97,7 +99,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _file(file: Path, limit: int) -> tuple[int, bytes]:
-    """Its mode, and its content as far as one byte beyond `limit`."""
+    """The file's mode in the zip, and its content up to one byte beyond `limit`."""
     with file.open("rb") as opened:
         executable = os.fstat(opened.fileno()).st_mode & stat.S_IXUSR
         return stat.S_IFREG | (0o755 if executable else 0o644), opened.read(limit + 1)
@@ -108,9 +110,10 @@ def _link(link: Path, folder: Path) -> tuple[int, bytes]:
 
 
 def _target(link: Path, folder: Path) -> str:
-    """Where the link leads when the folder is somewhere else: in the package, or in the container.
+    """The target to pack for a link: inside the package, or in a folder of the container.
 
-    A link to nothing is no mistake: packages bring some that only their tests use.
+    A link to a file that does not exist is allowed: some packages have such links for their tests.
+    Raises `BadPackage` if the link leads out of the folder.
     """
     target, here = os.readlink(link), link.parent.relative_to(folder)
     if not os.path.isabs(target) and _stays_inside(target, depth=len(here.parts)):
@@ -124,7 +127,8 @@ def _target(link: Path, folder: Path) -> str:
 
 
 def _stays_inside(target: str, depth: int) -> bool:
-    """Whether no step of a relative path leaves the folder that it is so deep in."""
+    """Whether no step of a relative path leaves the package. `depth`: the folders that the path
+    starts below the package's root."""
     for step in target.split("/"):
         depth += {"..": -1, ".": 0, "": 0}.get(step, 1)
         if depth < 0:
@@ -140,7 +144,7 @@ def _entry(name: Path, mode: int) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name.as_posix(), _BEGINNING_OF_ZIP_TIME)
     entry.external_attr = mode << 16
     entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.create_system = 3  # Unix: without it the mode means nothing
+    entry.create_system = 3  # Unix; unzippers ignore the mode of other systems
     return entry
 
 

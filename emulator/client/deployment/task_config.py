@@ -1,4 +1,4 @@
-"""task-config.json: finding, reading and checking it; knows nothing of HTTP."""
+"""task-config.json: finds, reads and checks the file. It knows nothing of HTTP."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from emulator.client.errors import BadTaskConfig
 FILE_NAME = "task-config.json"
 
 Allow = Callable[[str, Mapping[str, str]], object]
-"""Given the file, and the caller's variables that it takes by the names that the function has for
-them: raises where the caller does not let it have them."""
+"""Called with the file's path, and a mapping of the function's variable name to the name of the
+caller's variable whose value it takes. Raises if the caller refuses."""
 
 
 class _ConfigModel(BaseModel):
@@ -36,7 +36,7 @@ class RetryPolicyConfig(_ConfigModel):
 
 
 class TaskConfig(_ConfigModel):
-    """One function as its author describes it; ranges are left to the service to judge."""
+    """One function as its author describes it. The service checks the ranges of the numbers."""
 
     schema_: Annotated[str | None, Field(alias="$schema")] = None
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
@@ -98,7 +98,8 @@ VALID_NAMES = sorted(
 
 
 def find(path: Path) -> list[Path]:
-    """The file itself, the one in the folder, or those in the folder's folders."""
+    """The task-config.json files of a path: the file itself, the file in the folder, or the files
+    one folder below. Raises `BadTaskConfig`."""
     if path.is_file():
         return [path]
     if not path.is_dir():
@@ -124,10 +125,11 @@ def read(
     caller_environment: Mapping[str, str],
     allow: Allow,
 ) -> TaskConfig:
-    """The function that the file describes; what is `given`, and `environment`, win over it.
+    """The function that the file describes; `given` and `environment` override the file.
 
-    Raises `BadTaskConfig`, and what `allow` raises: the file may be a stranger's, and the caller's
-    environment holds secrets.
+    `given` has fields of `TaskConfig` by name, None for those that are not given. `allow` is asked
+    before a variable of `caller_environment` is taken, because the file may be a stranger's and
+    that environment holds secrets. Raises `BadTaskConfig`, and what `allow` raises.
     """
     fields = {} if file is None else _parse(file)
     fields |= {to_camel(name): value for name, value in given.items() if value is not None}
@@ -156,11 +158,15 @@ def _parse(file: Path) -> dict[str, object]:
 
 
 def _inside(folder: Path, path: str) -> Path:
-    """The code's folder. It is in the function's own, wherever links lead: a file that somebody
-    else has written shall not choose what of this machine is sent to a server."""
+    """The folder of the code, with `path` relative to `folder`.
+
+    The code must lie in `folder`, also after links are followed: a task-config.json that somebody
+    else has written must not choose which files of this machine are sent to a server. Raises
+    `BadTaskConfig`.
+    """
     try:
         code, own = (folder / path).resolve(), folder.resolve()
-    except (OSError, RuntimeError, ValueError) as error:  # a circle of links; a NUL
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a NUL character
         raise BadTaskConfig(f"path {path!r} in {folder} leads nowhere: {error}") from None
     if not code.is_relative_to(own):
         raise BadTaskConfig(
@@ -173,7 +179,7 @@ def _inside(folder: Path, path: str) -> Path:
 def _resolve(
     stated: Mapping[str, object], caller_environment: Mapping[str, str], source: str, allow: Allow
 ) -> dict[str, object]:
-    """A value that begins with $ names a variable of whoever deploys."""
+    """Replaces each value that begins with $ by the caller's variable of that name."""
     taken = {
         name: value[1:]
         for name, value in stated.items()
@@ -187,7 +193,8 @@ def _resolve(
             )
     if taken:
         allow(source, taken)
-    return {**stated, **{name: caller_environment[each] for name, each in taken.items()}}
+    values = {name: caller_environment[variable] for name, variable in taken.items()}
+    return {**stated, **values}
 
 
 def _word(problem: ErrorDetails) -> str:

@@ -1,4 +1,7 @@
-"""One check: made within a limit, on a thread of its own. Whatever it raises is a finding."""
+"""Check: one check of the examination, run on a thread of its own with a time limit.
+
+An exception that a check raises becomes a finding.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ class Check:
 
 
 def perform(check: Check) -> Finding | None:
-    """None: it has not ended within its limit, and nobody waits for it any longer."""
+    """Runs the check. None: the check has not ended within its limit; its thread is left behind."""
     found: queue.SimpleQueue[Finding] = queue.SimpleQueue()
     threading.Thread(
         target=lambda: found.put(_look(check)), name=f"check {check.name}", daemon=True
@@ -39,5 +42,5 @@ def _look(check: Check) -> Finding:
         return unchecked(str(error))
     except TaskdockError as error:
         return broken(error.message)
-    except Exception as error:  # a check that is wrong is no reason to leave out the others
+    except Exception as error:  # a defect in one check must not prevent the other checks
         return broken(f"this check failed: {type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""The checks that take a container: each tries something in one, as functions would do it."""
+"""Checks in containers: each tries one thing in a container, as functions would do it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class ContainerChecks:
     def __init__(self, *, machine: MachineChecks, engine: EngineChecks) -> None:
         self._machine = machine
         self._engine = engine
-        self._run = f"{os.getpid()}-{ids.word()}"  # of the label that all containers have
+        self._run = f"{os.getpid()}-{ids.word()}"  # value of the label of all the containers
         self._image = ""
         self._shared: Trial | None = None
         self._reactor: Reactor | None = None
 
     def close(self) -> None:
-        """Removes all containers. Raises what docker-py does."""
+        """Removes all the containers. Raises the exceptions of docker-py."""
         if self._reactor is None:
             return
         try:
@@ -106,8 +106,8 @@ class ContainerChecks:
 
     @contextlib.contextmanager
     def _trial(self) -> Iterator[Trial]:
-        """The container of all that follows one another; where a try has failed, there will be a
-        new one. Raises `NotChecked`, `StartFailed`."""
+        """The container that checks share, one after another. After a check that raised, the next
+        one gets a new container. Raises `NotChecked`, `StartFailed`."""
         if self._shared is None:
             self._shared = self._new_trial()
         try:
@@ -119,7 +119,7 @@ class ContainerChecks:
             raise
 
     def _new_trial(self, code: Path | None = None) -> Trial:
-        """Raises `NotChecked`, `StartFailed`."""
+        """A container, with the folder `code` as its code. Raises `NotChecked`, `StartFailed`."""
         engine = self._engine.use()
         if self._reactor is None or not self._image:
             raise NotChecked("no container")

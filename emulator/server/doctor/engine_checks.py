@@ -1,4 +1,4 @@
-"""The checks of the engine, and of the images that it has."""
+"""Checks of the engine and of its images."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class EngineChecks:
         runtime_ids: Sequence[str],
         connected: Callable[[str], Any],
     ) -> None:
-        """`runtime_ids`: whose images are looked for. `connected`: gives a client of the engine at
-        an address."""
+        """`runtime_ids`: the runtimes whose images are looked for. `connected`: makes a client of
+        the engine at an address."""
         self.located: Located | None = None
         self.warnings: list[str] = []
-        """Of the engine: why it does without something."""
+        """The engine's warnings: each says which ability is missing, and why."""
         self.in_doubt = ""
-        """Why nothing more is to be asked of it."""
+        """The reason not to ask the engine anything more; empty: there is none."""
         self._settings = settings
         self._machine = machine
         self._environment = environment
@@ -56,7 +56,7 @@ class EngineChecks:
         self._held = contextlib.ExitStack()
         self._client: Any = None
         self._probe: Probe | None = None
-        self._is_asked = False  # a registry
+        self._is_asked = False  # whether a registry was asked
         self._engine: DockerEngine | None = None
 
     def close(self) -> None:
@@ -111,12 +111,15 @@ class EngineChecks:
     # For other checks
 
     def doubt(self, what: str) -> None:
-        """A check has not ended: the engine, if there is one, is what may hang."""
+        """Says that a check has not ended: from then on the engine, if there is one, may hang.
+
+        `what`: the check's name.
+        """
         if self._client is not None:
             self.in_doubt = f"the engine has not answered about: {what}"
 
     def use(self) -> DockerEngine:
-        """Raises `NotChecked`."""
+        """The engine. Raises `NotChecked` without an engine, or if the engine may hang."""
         reason = self._machine.fault or self.in_doubt
         if self._engine is None:
             raise NotChecked("no engine")
@@ -125,25 +128,24 @@ class EngineChecks:
         return self._engine
 
     def use_probe(self) -> Probe:
-        """Raises `NotChecked`."""
+        """The maker of taskdock's own image. Raises `NotChecked`."""
         self.use()
         if self._probe is None:
             raise NotChecked("no cache")
         return self._probe
 
     def sweep(self, label: str) -> None:
-        """Removes the containers with this `name=value` label, whatever is thought of the
-        engine."""
+        """Removes the containers with this `name=value` label, even if the engine may hang."""
         if self._engine is not None:
             self._engine.sweep(label)
 
     def root(self) -> Path | None:
-        """Where it keeps images, if that is on this machine."""
+        """The folder where the engine keeps images, if it is on this machine."""
         word = self._own_word()
         return word.root if word and self.located and self.located.is_here else None
 
     def ahead(self) -> float | None:
-        """Seconds that its clock is ahead of this machine's; None: unknown."""
+        """Seconds that the engine's clock is ahead of this machine's; None: unknown."""
         word = self._own_word()
         return word.ahead if word else None
 
@@ -157,11 +159,11 @@ class EngineChecks:
         return self._store().find(ImageRequest(reference)).reference
 
     def _folder(self) -> Path:
-        """Where there is no data folder to work in."""
+        """A temporary folder, for use without a data folder."""
         return Path(self._held.enter_context(tempfile.TemporaryDirectory(prefix="doctor-")))
 
     def _store(self) -> Images:
-        """Raises `NotChecked`."""
+        """The engine's images. Raises `NotChecked`."""
         if self._machine.cache is None:
             raise NotChecked("no cache")
         return Images(

@@ -1,4 +1,4 @@
-"""The examination: all checks in their order; nothing of it is left when it is over."""
+"""Examination: runs all checks in order, and removes everything that the checks have made."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _REGISTRY_LIMIT = REGISTRY_LIMIT + 10  # seconds
 
 
 class Examination:
-    """`with Examination(...) as examination:` looks at what a server with these settings needs."""
+    """`with Examination(...) as examination:` checks the needs of a server with these settings."""
 
     def __init__(
         self,
@@ -33,8 +33,8 @@ class Examination:
         runtime_ids: Sequence[str],
         connected: Callable[[str], Any] = connect,
     ) -> None:
-        """`runtime_ids`: whose images are looked for. `connected`: gives a client of the engine at
-        an address."""
+        """`runtime_ids`: the runtimes whose images are looked for. `connected`: makes a client of
+        the engine at an address."""
         self.machine = MachineChecks(settings, environment=environment, clock=clock)
         self.engine = EngineChecks(
             settings,
@@ -59,8 +59,8 @@ class Examination:
         self.machine.close()
 
     def checks(self) -> list[Check]:
-        """In their order: first those that all others depend on; peaks of memory before anything
-        else that counts as memory."""
+        """All checks in order: first the checks that others depend on. The check of memory peaks
+        comes before other checks whose files or programs would count as the container's memory."""
         machine, engine, containers = self.machine, self.engine, self.containers
         return [
             Check("Python", machine.python),
@@ -85,7 +85,7 @@ class Examination:
         ]
 
     def findings(self) -> Iterator[tuple[str, Finding]]:
-        """The name of each check and what it found, as they come."""
+        """Runs the checks; yields each check's name and finding as soon as the check has ended."""
         for check in self.checks():
             finding = perform(check)
             if finding is None:

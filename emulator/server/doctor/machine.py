@@ -1,5 +1,7 @@
-"""Measures this machine: disks, limits of the kernel's, the data folder. `judge_machine` says what
-the figures mean. What is tried is undone."""
+"""Measurements of this machine: disks, limits of the kernel, the data folder.
+
+`judge_machine` judges the figures. Every attempt that changes something is undone.
+"""
 
 from __future__ import annotations
 
@@ -37,17 +39,18 @@ _GET_FREE = 0x4C82  # LOOP_CTL_GET_FREE, see linux/loop.h
 
 
 def descriptors() -> Descriptors:
-    """Raises the limit of this process, too, as a server does."""
+    """The limit of open files, and the limit to which a server raises it. Raises the limit of this
+    process, too."""
     given, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(StartupError):  # too few, which is for us to say
+    with contextlib.suppress(StartupError):  # the limit is too low, which `judge_machine` reports
         raise_limit()
     raised, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = resource.RLIM_INFINITY
-    return Descriptors(*(UNLIMITED if each == unlimited else each for each in (given, raised)))
+    return Descriptors(*(UNLIMITED if limit == unlimited else limit for limit in (given, raised)))
 
 
 def room(folder: Path) -> DiskSpace:
-    """On the disk where `folder` is or would be. Raises `OSError`."""
+    """The free space of the disk where `folder` is or would be. Raises `OSError`."""
     there = next(path for path in (folder, *folder.parents) if os.path.exists(path))
     seen = os.statvfs(there)
     files = seen.f_favail if seen.f_files else None
@@ -55,7 +58,8 @@ def room(folder: Path) -> DiskSpace:
 
 
 def loops() -> Loops:
-    """Asks the kernel for a free one, which makes it if need be, and does not take it."""
+    """The loop devices. Asks the kernel for a free device, which the kernel makes if there is none,
+    and does not use that device."""
     there = [path.name for path in Path("/sys/block").glob("loop[0-9]*")]
     used = sum(Path(f"/sys/block/{name}/loop/backing_file").exists() for name in there)
     try:
@@ -70,7 +74,7 @@ def loops() -> Loops:
 
 
 def inotify() -> Inotify | None:
-    """None: this system has none."""
+    """This user's limits of inotify. None: this system has no inotify."""
     figures = Path("/proc/sys/fs/inotify")
     if not figures.exists():
         return None
@@ -84,7 +88,10 @@ def inotify() -> Inotify | None:
 
 
 def data_folder(path: Path) -> FolderState:
-    """Does in it what a server does at its start. `path`: as it was given."""
+    """The state of the data folder, found by doing in it what a server does at its start.
+
+    `path`: the setting's value, as the user gave it.
+    """
     is_new = False
     try:
         own_folder.check(path)
@@ -101,20 +108,20 @@ def data_folder(path: Path) -> FolderState:
 
 @contextmanager
 def made(folder: Path) -> Iterator[None]:
-    """Within this context the folder is there; what was not there before is gone afterwards."""
+    """Makes the folder and its parents; at the end removes those that were made, if empty."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
     finally:
         for path in missing:
-            with contextlib.suppress(OSError):  # it was not made, or has been used since
+            with contextlib.suppress(OSError):  # the folder was not made, or is not empty
                 path.rmdir()
 
 
 @contextmanager
 def workshop(data: Path) -> Iterator[Path]:
-    """A folder of one's own in the data folder, for what a server has there. Raises `OSError`."""
+    """A temporary folder in the data folder, for the files of the checks. Raises `OSError`."""
     with (
         made(data),
         tempfile.TemporaryDirectory(
@@ -126,7 +133,7 @@ def workshop(data: Path) -> Iterator[Path]:
 
 
 def _try_database(folder: Path) -> str:
-    """The fault of SQLite with a file beside the server's, whose name is as long; "" means none."""
+    """The fault of SQLite with a file beside the server's, with a name as long. "": no fault."""
     file = folder / f"d{ids.word(6)}r.db"
     try:
         with contextlib.closing(sqlite3.connect(file, timeout=1)) as database:
@@ -144,7 +151,7 @@ def _try_database(folder: Path) -> str:
 
 
 def _holder(folder: Path) -> tuple[bool, str]:
-    """Whether a server holds the folder's lock, and where it is."""
+    """Whether a server holds the folder's lock, and the server's URL; "": the URL is not known."""
     try:
         with open(own_files.open_file(folder / own_folder.LOCK)) as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -162,7 +169,7 @@ def _holder(folder: Path) -> tuple[bool, str]:
 
 
 def taskdock_at(url: str) -> str | None:
-    """The version of the taskdock that serves at `url`; None: there is none."""
+    """The version of the taskdock that serves at `url`. None: no taskdock serves there."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(
         parts.hostname or "localhost", parts.port, timeout=_SECONDS_TO_ANSWER
@@ -170,8 +177,8 @@ def taskdock_at(url: str) -> str | None:
     try:
         connection.request("GET", "/health")
         answer = connection.getresponse()
-        told = json.loads(answer.read(1 << 20))  # its troubles are in it
-        return str(told["version"]) if "environments" in told else None
+        health = json.loads(answer.read(1 << 20))  # bytes; the list of troubles can be long
+        return str(health["version"]) if "environments" in health else None
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
         return None
     finally:

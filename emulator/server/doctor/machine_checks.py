@@ -1,4 +1,4 @@
-"""The checks of this machine. Each keeps what it finds for those that follow."""
+"""Checks of this machine. Each check keeps its result for the checks that follow."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class MachineChecks:
     def __init__(self, settings: Settings, *, environment: Mapping[str, str], clock: Clock) -> None:
         self.data = settings.data_dir.resolve()
         self.workshop: Path | None = None
-        """A folder in the data folder, if that can be used; it goes with `close`."""
+        """A temporary folder in the data folder; None: that cannot be used. `close` removes it."""
         self.cache: Path | None = None
         self.fault = ""
-        """Why nothing is to be tried in containers."""
+        """The reason not to try anything in containers; empty: there is none."""
         self._settings = settings
         self._environment = environment
         self._clock = clock
@@ -40,7 +40,7 @@ class MachineChecks:
 
     def descriptors(self) -> Finding:
         finding = judge_machine.descriptors(machine.descriptors())
-        if finding.status is CheckStatus.BROKEN:  # containers could be made, and not be removed
+        if finding.status is CheckStatus.BROKEN:  # containers could not be removed
             self.fault = "too few file descriptors"
         return finding
 
@@ -70,7 +70,8 @@ class MachineChecks:
         return judge_machine.port(fault, url, machine.taskdock_at(url) if fault else None)
 
     def disk(self, root: Path | None) -> Finding:
-        """`root`: where an engine of this machine keeps its images."""
+        """`root`: the folder where an engine of this machine keeps its images; None: there is no
+        such folder."""
         images = None
         if root is not None:
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Shortfalls: the abilities that a server here lacks, as far as is known without trying any."""
+"""Shortfalls: the abilities that a server on this machine lacks, without trying anything."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emulator.server.doctor.judges.finding import CheckStatus
 
 
 def shortfalls(engine: Engine, data: Path) -> list[str]:
-    """Each in a few words. `data`: the data folder, which is there."""
+    """The shortfalls, each in a few words. `data`: the data folder, which must exist."""
     found = {
         "memory limits are not kept": not engine.capabilities.limits_memory,
         "the size of /tmp is not limited": not engine.capabilities.limits_storage,

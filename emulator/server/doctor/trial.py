@@ -1,8 +1,8 @@
-"""One container as functions have them, made to see what really works in it: one try after another.
+"""Trial: one container, made like a function's, in which one ability after another is tried.
 
-It goes the very way of a function's: the engine's `create`, the launcher, the door, the disk. Only
-its image is taskdock's own, so no runtime is needed. What it has eaten stays in its peak of memory,
-so that is to be tried before its limit.
+The container is made as a function's is: by the engine's `create`, with the launcher, the door and
+the disk. Only the image is taskdock's own, so no runtime is needed. Memory that a program has used
+stays in the container's peak, so the peak is tried before the memory limit.
 """
 
 from __future__ import annotations
@@ -31,36 +31,39 @@ _FILE = "hello"
 _GREETING = "the code is here"
 _EATEN = 24  # MB that a program uses and gives back
 _TICK = 0.02  # seconds
-_TICKS = 3  # that show that it runs
-_SETTLE = 0.1  # seconds in which what was printed before a freeze may arrive
-_QUIET = 0.3  # seconds without a tick that show that it does not run
-_LIMIT = 20.0  # seconds for anything here
+_TICKS = 3  # lines that show that the program runs
+_SETTLE = 0.1  # seconds in which lines from before the freeze may arrive
+_QUIET = 0.3  # seconds without a line that show that the program does not run
+_LIMIT = 20.0  # seconds to wait for any output
 
 
 @dataclass(frozen=True)
 class Ran:
     lines: tuple[str, ...]
     exit: ProgramExit
-    peak: int  # bytes of memory, at most; 0: not known
+    peak: int  # bytes; the container's peak of memory; 0: not known
 
 
 @dataclass(frozen=True)
 class Frozen:
     held: bool
-    """Nothing ran meanwhile."""
+    """Whether the program stood still while the container was frozen."""
     thawed: bool
-    """It ran again."""
+    """Whether the program ran again after the thaw."""
 
 
 class Trial:
-    """`with Trial(...) as trial:` has a container; it is removed at the end."""
+    """`with Trial(...) as trial:` makes a container, and removes it at the end of the block.
+
+    The methods run on the caller's thread; the engine reports on the reactor's thread.
+    """
 
     def __init__(
         self, engine: Engine, reactor: Reactor, image: str, *, run: str, code: Path | None = None
     ) -> None:
         """`run`: the label's value for all containers of one examination. `code`: a folder of this
-        machine's, as a function's. Raises `StartFailed`."""
-        self._told: queue.SimpleQueue[bytes | ProgramExit | int | None] = queue.SimpleQueue()
+        machine, mounted as a function's code. Raises `StartFailed`."""
+        self._reports: queue.SimpleQueue[bytes | ProgramExit | int | None] = queue.SimpleQueue()
         self._reactor = reactor
         spec = ContainerSpec(
             image=image,
@@ -73,7 +76,7 @@ class Trial:
         begun = time.monotonic()
         self._container = engine.create(spec, self, reactor)
         self.seconds = time.monotonic() - begun
-        """That its making and start took."""
+        """Seconds that making and starting the container took."""
 
     def __enter__(self) -> Trial:
         return self
@@ -89,46 +92,46 @@ class Trial:
     def remove(self) -> None:
         self._container.remove()
 
-    # The engine's listener, on the reactor's thread
+    # The engine's observer, on the reactor's thread
 
     def output(self, line: bytes) -> None:
-        self._told.put(line)
+        self._reports.put(line)
 
     def flushed(self, peak: int) -> None:
-        self._told.put(peak)
+        self._reports.put(peak)
 
     def exited(self, exit: ProgramExit) -> None:
-        self._told.put(exit)
+        self._reports.put(exit)
 
     def called(self, letter: str, connection: socket.socket) -> None:
         connection.close()
 
     def gone(self) -> None:
-        self._told.put(None)
+        self._reports.put(None)
 
-    # What is tried
+    # The attempts
 
     def greet(self) -> bool:
-        """Whether a program runs and is heard."""
+        """Whether a program runs and its output arrives."""
         return self._run("echo hello").lines == ("hello",)
 
     def read_code(self) -> bool:
-        """Whether a program can read what `write_code` has put there."""
+        """Whether a program can read the file that `write_code` has written."""
         return self._run(f"{PROGRAM} cat {_CODE}/{_FILE}").lines == (_GREETING,)
 
     def eat_and_give_back(self) -> Ran:
         return self._run(_eat(_EATEN))
 
     def eat_too_much(self) -> Ran:
-        """Three times what the container may have."""
+        """Runs a program that uses three times the container's memory limit."""
         return self._run(f"exec {_eat(3 * MEMORY)}")
 
     def fill_scratch(self) -> Ran:
-        """Writes twice what /tmp should hold."""
+        """Runs a program that writes twice the size of /tmp."""
         return self._run(f"exec {PROGRAM} dd if=/dev/zero of=/tmp/full bs=1M count={2 * STORAGE}")
 
     def freeze(self) -> Frozen:
-        """Raises `EngineError`."""
+        """Freezes and thaws a program that prints. Raises `EngineError`."""
         self._start(f"while :; do echo tick; {PROGRAM} sleep {_TICK}; done")
         for _ in range(_TICKS):
             self._next(_LIMIT)
@@ -136,7 +139,7 @@ class Trial:
         time.sleep(_SETTLE)
         self._pass_over()
         time.sleep(_QUIET)
-        held = self._told.empty()
+        held = self._reports.empty()
         self._on_reactor(lambda container: container.thaw())
         self._pass_over()
         try:
@@ -148,20 +151,20 @@ class Trial:
             pass
         return Frozen(held, thawed=True)
 
-    # How
+    # Steps of an attempt
 
     def _run(self, script: str) -> Ran:
         self._start(script)
         lines = []
         while True:
-            told = self._next(_LIMIT)
-            if isinstance(told, ProgramExit):
+            report = self._next(_LIMIT)
+            if isinstance(report, ProgramExit):
                 break
-            if isinstance(told, bytes):
-                lines.append(told.decode(errors="replace"))
+            if isinstance(report, bytes):
+                lines.append(report.decode(errors="replace"))
         self._on_reactor(lambda container: container.flush())
         peak = self._next(_LIMIT)
-        return Ran(tuple(lines), told, peak if isinstance(peak, int) else 0)
+        return Ran(tuple(lines), report, peak if isinstance(peak, int) else 0)
 
     def _start(self, script: str) -> None:
         program = Program(entrypoint=(PROGRAM, "sh", "-c", script), arguments=())
@@ -171,28 +174,32 @@ class Trial:
         self._reactor.call(verb, self._container)
 
     def _next(self, limit: float) -> bytes | ProgramExit | int:
-        """The next that is told of the container. Raises `EngineError` when it has ended."""
+        """The engine's next report: a line, an exit, or a peak of memory in bytes.
+
+        Raises `EngineError` when the container has ended, or nothing comes within `limit` seconds.
+        """
         try:
-            told = self._told.get(timeout=limit)
+            report = self._reports.get(timeout=limit)
         except queue.Empty:
             raise EngineError(
                 f"a container of taskdock's own said nothing for {limit:g} s"
             ) from None
-        if told is None:
+        if report is None:
             raise EngineError("a container of taskdock's own ended by itself")
-        return told
+        return report
 
     def _pass_over(self) -> None:
-        while not self._told.empty():
-            self._told.get()
+        while not self._reports.empty():
+            self._reports.get()
 
 
 EATEN = _EATEN * 1024 * 1024
-"""Bytes that `eat_and_give_back` uses, at least."""
+"""Bytes that the program of `eat_and_give_back` uses at least."""
 
 
 def write_code(folder: Path) -> Path:
-    """A folder in `folder` with what `read_code` reads; as a function's, all users may read it."""
+    """Makes the folder that `read_code` reads, in `folder`. All users may read it, as they may read
+    a function's code."""
     code = folder / "code"
     code.mkdir()
     (code / _FILE).write_text(f"{_GREETING}\n")
@@ -202,5 +209,5 @@ def write_code(folder: Path) -> Path:
 
 
 def _eat(megabytes: int) -> str:
-    """`dd` has a buffer of that size, and fills it."""
+    """A command that uses this much memory: `dd` fills a buffer of that size."""
     return f"{PROGRAM} dd if=/dev/zero of=/dev/null bs={megabytes}M count=1"

@@ -1,6 +1,6 @@
 """The order in which a server's parts are started, and ended in reverse: written once.
 
-A part that an earlier one relies on while it ends comes before it here.
+A part comes after those that it relies on, so it has ended before they are ended.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from emulator.store import size
 from emulator.store.database import Store
 from emulator.store.size import Size
 from emulator.tasks.retention import retained
-from emulator.tasks.retention.retained import KINDS, Kind
+from emulator.tasks.retention.retained import KINDS, RecordKind
 
 MIB = 1024 * 1024  # bytes
 TROUBLE = "retention"
@@ -133,7 +133,7 @@ class Retention(Loop):
             return True
         return self._look_for_lost_lines(now)
 
-    def _too_old(self, now: datetime) -> tuple[Kind, list[list[str]]] | None:
+    def _too_old(self, now: datetime) -> tuple[RecordKind, list[list[str]]] | None:
         if not self._days or self._clock_was_set():
             return None
         before = now - timedelta(days=self._days)
@@ -142,11 +142,11 @@ class Retention(Loop):
                 return kind, found
         return None
 
-    def _too_much(self, now: datetime) -> tuple[Kind, list[list[str]]] | None:
+    def _too_much(self, now: datetime) -> tuple[RecordKind, list[list[str]]] | None:
         if not self._is_too_large():
             self._health.clear(TROUBLE)
             return None
-        oldest: dict[Kind, datetime] = {}
+        oldest: dict[RecordKind, datetime] = {}
         for kind in KINDS:
             found = retained.oldest(self._store, kind, self._floor(kind, now, now))
             if found is not None:
@@ -160,7 +160,7 @@ class Retention(Loop):
     def _is_too_large(self) -> bool:
         return 0 < self._limit < size.measure(self._store).used
 
-    def _floor(self, kind: Kind, before: datetime, now: datetime) -> datetime:
+    def _floor(self, kind: RecordKind, before: datetime, now: datetime) -> datetime:
         """`before`, or earlier: what began later may run, or be looked at by who waits for it."""
         return min(before, now - (self._may_take() if kind.may_run else _MOMENT))
 
@@ -168,7 +168,7 @@ class Retention(Loop):
         return self._longest + _PATIENCE
 
     def _remove(
-        self, kind: Kind, groups: list[list[str]], until: Callable[[], bool] = lambda: False
+        self, kind: RecordKind, groups: list[list[str]], until: Callable[[], bool] = lambda: False
     ) -> None:
         """As many as a short transaction takes, or `until` is true. The rows go before their lines:
         a reader finds either both or, by the row, nothing."""

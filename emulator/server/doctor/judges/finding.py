@@ -19,11 +19,11 @@ class Finding:
     measured: str
     """The result in figures where there are any. Lines after the first are details."""
     remedies: tuple[str, ...] = ()
-    """Commands or steps that mend it, one a line; the likeliest first."""
+    """Commands or steps that repair the fault, one in each line; the likeliest first."""
 
 
 class NotChecked(Exception):
-    """A check makes no sense, since something else is missing, which is the message."""
+    """A check cannot be made. The message names the thing that is missing."""
 
 
 def ok(measured: str) -> Finding:

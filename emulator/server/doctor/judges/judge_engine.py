@@ -1,4 +1,4 @@
-"""Judges what was seen of the engine and of containers: whether functions run well. Pure."""
+"""Judgements of the engine and of containers: from observations to findings. Pure."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from emulator.engines.ending import ProgramExit
 from emulator.server.doctor.judges.finding import Finding, broken, degraded, milliseconds, ok
 
 _MB = 1024 * 1024
-_OLDEST = (20, 10)  # that functions were seen to run on
+_OLDEST = (20, 10)  # the oldest version of Docker that taskdock was tried with
 _SLOW_START = 5.0  # seconds
 _SIGKILL = 9
 
 
 @dataclass(frozen=True, kw_only=True)
 class Located:
-    """An engine that answers, and where."""
+    """An engine that answers, and its place."""
 
     facts: EngineFacts
     address: str
-    source: str = ""  # who named the address
-    is_here: bool = True
-    in_container: bool = False  # this process
+    source: str = ""  # the setting or file that named the address
+    is_here: bool = True  # whether the engine runs on this machine
+    in_container: bool = False  # whether this process runs in a container
 
 
 def no_engine(message: str) -> Finding:
-    """`message`: every place that was tried, and its fault."""
+    """`message`: every address that was tried, and the fault of each."""
     order = re.search(r"^  No other engine .* or: (.+)$", message, re.MULTILINE)
     if order is not None:
         first = f"{order[1]}, or start the engine that it names"
@@ -81,8 +81,8 @@ def container(seconds: float, greets: bool) -> Finding:
 
 
 def no_container(fault: str, found: Located, folder: str) -> Finding:
-    """`folder`: where it would have found its door."""
-    if "the engine cannot see" in fault:  # what mends it is said there
+    """`fault`: the engine's error. `folder`: the data folder, which has the container's door."""
+    if "the engine cannot see" in fault:  # the message names the remedy itself
         return broken(fault)
     if any(words in fault for words in _UNSEEN):
         return code(False, fault, found, folder)
@@ -93,7 +93,7 @@ def no_container(fault: str, found: Located, folder: str) -> Finding:
 
 
 _UNSEEN = ("invalid mount config", "mounts denied")
-"""How Docker and Docker Desktop say that a folder is not theirs."""
+"""Words in the errors of Docker and Docker Desktop for a folder that the engine does not see."""
 _START_REMEDIES = (
     ("bridge", "the engine's network is gone; restart the engine: sudo systemctl restart docker"),
     ("iptables", "the engine's firewall rules are gone; restart it: sudo systemctl restart docker"),
@@ -104,8 +104,8 @@ _START_REMEDIES = (
 
 
 def door(transport: str, is_usual: bool) -> Finding:
-    """`transport`: what leads from a container to this server; `is_usual`: nothing of it is on the
-    network."""
+    """`transport`: the way from a container to this server, in words. `is_usual`: no part of that
+    way is on the network."""
     measured = f"a container came by {transport}"
     if is_usual:
         return ok(measured)
@@ -116,7 +116,8 @@ def door(transport: str, is_usual: bool) -> Finding:
 
 
 def code(read: bool, fault: str, found: Located, folder: str) -> Finding:
-    """`fault`: why there was no container with that folder; "": there was one."""
+    """`read`: a container has read the folder. `fault`: the reason why no container could be made
+    with the folder; "": one was made. `folder`: the data folder."""
     if read:
         return ok("a container reads a folder of the data folder")
     measured = fault or "a container has the folder and cannot read what is in it"
@@ -137,7 +138,7 @@ def code(read: bool, fault: str, found: Located, folder: str) -> Finding:
 
 
 def memory(end: ProgramExit, limit: int, facts: EngineFacts) -> Finding:
-    """How a program ended that takes three times its `limit`, MB."""
+    """`end`: the exit of a program that used three times the memory `limit`, in MB."""
     if end.out_of_memory:
         return ok(f"a program that takes {3 * limit} of {limit} MB is killed, and that is seen")
     if end.signal == _SIGKILL:
@@ -156,7 +157,7 @@ def memory(end: ProgramExit, limit: int, facts: EngineFacts) -> Finding:
 
 
 def _unlimited(facts: EngineFacts) -> tuple[str, str]:
-    """Why an engine does not limit memory, and what mends it."""
+    """The reason why an engine does not limit memory, and the remedy."""
     if not facts.limits_memory:
         return (
             "the kernel's memory control group is off",
@@ -178,7 +179,8 @@ def _unlimited(facts: EngineFacts) -> tuple[str, str]:
 
 
 def peaks(peak: int, eaten: int) -> Finding:
-    """`peak`: bytes that are told of a program which took `eaten`; 0: nothing is told."""
+    """`peak`: the container's peak of memory in bytes, 0 if not known. `eaten`: the bytes that a
+    program in the container used."""
     if peak >= eaten:
         return ok(f"{peak // _MB} MB are seen of a program that took {eaten // _MB} MB")
     if peak > 0:
@@ -199,8 +201,8 @@ def freezing(held: bool, thawed: bool) -> Finding:
 
 
 def scratch(limited: bool, wrote: int | None, limit: int, why: str) -> Finding:
-    """`limited`: there is a disk of its own; `wrote`: the code of a program that wrote twice the
-    `limit`, MB; `why` there is none."""
+    """`limited`: /tmp is a disk of its own. `wrote`: the exit code of a program that wrote twice
+    the `limit`, in MB. `why`: the reason why there is no such disk."""
     if limited and wrote != 0:
         return ok(f"has the size it should have: {2 * limit} MB do not fit on a disk of {limit} MB")
     if limited:

@@ -1,4 +1,4 @@
-"""Judges what was seen of the registry and of images: whether functions get theirs. Pure."""
+"""Judgements of the registry and of images: whether functions get their images. Pure."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _SLOW_REGISTRY = 2.0  # seconds
 
 
 def registry(asked: Asked | None, proxy: str, own_proxy: str) -> Finding:
-    """`asked` of None: this engine cannot be made to ask. `proxy`: the engine's; `own_proxy`: this
-    shell's."""
+    """`asked`: the registry's answer to the engine; None: this engine cannot ask. `proxy`: the
+    proxy of the engine. `own_proxy`: the proxy of this shell."""
     if asked is None:
         return unchecked("this engine does not ask a registry unless it pulls")
     by = f"through the engine's proxy {without_password(proxy)}" if proxy else "without a proxy"
@@ -47,8 +47,8 @@ def registry(asked: Asked | None, proxy: str, own_proxy: str) -> Finding:
 
 
 def images(found: Sequence[tuple[str, str]], is_asked: bool) -> Finding:
-    """Of each runtime that the samples use, its id and `ImageStatus`. `is_asked`: the registry was;
-    otherwise nobody knows what can be pulled."""
+    """`found`: the id and the `ImageStatus` of each runtime that the samples use. `is_asked`: the
+    registry was asked; if not, it is not known which images can be pulled."""
     measured = "; ".join(f"{id}: {status}" for id, status in found)
     if not is_asked and any(status == "pullable" for _, status in found):
         return degraded(f"{measured} (if the registry can be reached)", "try it: taskdock images")

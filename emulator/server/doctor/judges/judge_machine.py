@@ -1,4 +1,4 @@
-"""Judges figures of this machine: whether a server here can work. Pure."""
+"""Judgements of this machine: from measurements to findings. Pure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from emulator.server.doctor.judges.finding import Finding, broken, degraded, ok,
 UNLIMITED = -1
 
 LEAST_PYTHON = (3, 10)
-EARLIEST, LATEST = 2025, 2100  # years that a clock which is right may show
+EARLIEST, LATEST = 2025, 2100  # years between which a clock is taken for right
 
 _MB, _GB = 1024**2, 1024**3
-_ENVIRONMENTS = 24  # that a server runs side by side, as its settings are: 8 queued, 16 direct
+_ENVIRONMENTS = 24  # at once, by a server's default settings: 8 for tasks, 16 for direct calls
 _LEAST_DATA, _LITTLE_DATA = 64 * _MB, _GB
 _LEAST_IMAGES, _LITTLE_IMAGES = 512 * _MB, 4 * _GB
 _LEAST_FILES = 1000
-_INSTANCES = 128  # what Linux allows by itself
+_INSTANCES = 128  # the default of Linux
 _WATCHES = 8192
 _LATE, _WRONG = 1.0, 30.0  # seconds that two clocks may differ
 
@@ -28,7 +28,7 @@ _LATE, _WRONG = 1.0, 30.0  # seconds that two clocks may differ
 class Descriptors:
     given: int  # UNLIMITED is possible
     raised: int
-    """That a server raises it to, of its own."""
+    """The limit after a server has raised it."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class DiskSpace:
     folder: Path
     free: int  # bytes, for this user
     files: int | None = None
-    """How many more files there may be; None: as many as one likes."""
+    """The number of files that can still be made; None: the disk has no such limit."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Loops:
     used: int
     there: int
     fault: str = ""
-    """Why there is no free one."""
+    """The reason why there is no free device; "": there is one."""
 
 
 @dataclass(frozen=True)
@@ -54,20 +54,20 @@ class Inotify:
     instances: int  # of one user
     watches: int
     fault: str = ""
-    """Why there is none to be had now."""
+    """The reason why no instance is free now; "": one is free."""
 
 
 @dataclass(frozen=True)
 class FolderState:
     path: Path
     fault: str = ""
-    """Why a server could not use it."""
+    """The reason why a server could not use the folder; "": a server could."""
     is_new: bool = False
     is_locked: bool = False
     url: str = ""
-    """Of the server that has locked it, if it says."""
+    """The URL of the server that holds the folder's lock; "": not known."""
     foreign: str = ""
-    """Why it is not taken for the user's own, and what to do."""
+    """The reason why the folder is not taken for the user's own, and the remedy; "": it is."""
 
 
 def python(version: tuple[int, int, int], sqlite: str) -> Finding:
@@ -109,7 +109,7 @@ def data_folder(seen: FolderState) -> Finding:
 
 
 def cache(folder: Path, problem: str) -> Finding:
-    """`problem`: why it is not the usual folder; "" means that it is."""
+    """`problem`: the reason why `folder` is not the usual one; "": it is the usual one."""
     if problem:
         return degraded(
             problem,
@@ -119,8 +119,8 @@ def cache(folder: Path, problem: str) -> Finding:
 
 
 def port(fault: str, url: str, taskdock: str | None) -> Finding:
-    """`fault`: why it is not free, "": it is. `taskdock`: the version of the one that serves at
-    `url`."""
+    """`fault`: the reason why the port is not free; "": it is free. `taskdock`: the version of the
+    taskdock that serves at `url`; None: none serves there."""
     if not fault:
         return ok(f"{url} is free")
     if taskdock is not None:
@@ -156,7 +156,7 @@ def descriptors(seen: Descriptors) -> Finding:
 
 
 def disk(data: DiskSpace, images: DiskSpace | None) -> Finding:
-    """`images`: where the engine keeps its own; None: not on this machine."""
+    """`images`: the disk of the engine's images; None: that disk is not on this machine."""
     rooms = [("data", data, _LEAST_DATA, _LITTLE_DATA)]
     if images is not None:
         rooms.append(("images", images, _LEAST_IMAGES, _LITTLE_IMAGES))
@@ -184,7 +184,7 @@ def disk(data: DiskSpace, images: DiskSpace | None) -> Finding:
 
 
 def loops(seen: Loops | str) -> Finding:
-    """A text: why they do not matter here."""
+    """`seen`: the devices, or the reason why loop devices do not matter here."""
     if isinstance(seen, str):
         return unchecked(seen)
     measured = f"{seen.used} of {seen.there} in use"
@@ -215,7 +215,7 @@ def inotify(seen: Inotify | None) -> Finding:
 
 
 def clock(now: datetime, ahead: float | None) -> Finding:
-    """`ahead`: seconds that the engine's clock is ahead of this one; None: it does not tell."""
+    """`now`: in UTC. `ahead`: seconds that the engine's clock is ahead; None: it is not known."""
     shown = now.isoformat(sep=" ", timespec="seconds")[:19]
     if not EARLIEST <= now.year <= LATEST:
         return broken(
@@ -237,7 +237,7 @@ def clock(now: datetime, ahead: float | None) -> Finding:
 
 
 def size(amount: int) -> str:
-    """Bytes, in MB or GB."""
+    """A number of bytes as text, in MB or GB."""
     return f"{amount / _GB:.1f} GB" if amount >= _GB else f"{amount / _MB:.0f} MB"
 
 

@@ -1,4 +1,4 @@
-"""Shows what an examination has found: as lines for people or as JSON for programs. Pure."""
+"""Report of an examination: lines for people, and JSON for programs. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from emulator.server.doctor.judges.finding import CheckStatus, Finding
 
-_WIDTH = 12  # of the longest name
+_WIDTH = 12  # characters of the longest name of a check
 
 
 class Signs(NamedTuple):
@@ -37,8 +37,10 @@ COLOURS = {CheckStatus.OK: "green", CheckStatus.DEGRADED: "yellow", CheckStatus.
 
 
 def signs(encoding: str, environment: Mapping[str, str]) -> Signs:
-    """Those that a terminal with this `encoding` can show. Python speaks UTF-8 also where the
-    locale is C, which is then the terminal's own word."""
+    """The signs that a terminal with this `encoding` can show.
+
+    The locale C means a terminal without Unicode, although Python uses UTF-8 there.
+    """
     locale = next(
         (environment[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environment.get(name)), ""
     )
@@ -52,7 +54,7 @@ def signs(encoding: str, environment: Mapping[str, str]) -> Signs:
 
 
 def lines(name: str, finding: Finding, signs: Signs) -> list[str]:
-    """The first has the sign, the name and what was measured; remedies stand below."""
+    """The lines of one finding: sign, name and measurement; below them details and remedies."""
     first, *details = finding.measured.splitlines() or [""]
     indent = " " * (_WIDTH + 4)
     return [
@@ -84,5 +86,5 @@ def document(name: str, finding: Finding) -> dict[str, Any]:
 
 
 def is_well(found: Mapping[str, Finding]) -> bool:
-    """Nothing is broken."""
+    """Whether no finding is broken."""
     return all(finding.status is not CheckStatus.BROKEN for finding in found.values())
