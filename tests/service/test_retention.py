@@ -20,10 +20,10 @@ from emulator.tasks.retention.retained import KINDS, RecordKind
 from emulator.tasks.retention.retention import Retention
 from emulator.testing.clock import NOON, ManualClock
 from emulator.testing.fake_runtime import FakeRuntime
-from emulator.testing.waiting import LIMIT, eventually
+from emulator.testing.waiting import eventually
 from emulator.testing.zips import base64_of, zip_of
 from tests.support.aws import NAME, echo, facts, lambda_client
-from tests.support.builders import Dock, Gate, Json, StartDock, summary
+from tests.support.builders import LIMIT, Dock, Gate, Json, StartDock, summary
 
 DAY = 24 * 60 * 60.0  # seconds
 OWNED = ("task", "task_tag", "api_request", "invocation", "task_log", "event")
