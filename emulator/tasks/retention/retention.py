@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from emulator.base.health import Health
 from emulator.base.notices import Notices
-from emulator.base.timing.clock import Clock
+from emulator.base.timing.clock import Clock, SystemClock
 from emulator.base.timing.loop import Loop
 from emulator.store import size
 from emulator.store.database import Store
@@ -74,6 +74,7 @@ class Retention(Loop):
         then.
         """
         super().__init__(clock, notices)
+        self._real = SystemClock()  # how long the disk takes is real time, whatever `clock` says
         self._store = store
         self._days = days
         self._limit = megabytes * MIB
@@ -101,7 +102,7 @@ class Retention(Loop):
 
     def run_once(self) -> float:
         """Removes one piece, and after a rest asks to be called again at once if there was one."""
-        began = self._clock.monotonic()
+        began = self._real.monotonic()
         try:
             busy = self._remove_piece(self._clock.now())
         except Exception as error:
@@ -116,7 +117,7 @@ class Retention(Loop):
         if self._pieces % _CHECKPOINT == 0:
             size.checkpoint(self._store)
         # A disk is given its rest in real time, whatever the clock says.
-        self._stopping.wait(max((self._clock.monotonic() - began) * _REST, _SHORTEST_PAUSE))
+        self._stopping.wait(max((self._real.monotonic() - began) * _REST, _SHORTEST_PAUSE))
         return 0.0
 
     def _remove_piece(self, now: datetime) -> bool:
@@ -171,7 +172,7 @@ class Retention(Loop):
     ) -> None:
         """As many as a short transaction takes, or `until` is true. The rows go before their lines:
         a reader finds either both or, by the row, nothing."""
-        end = self._clock.monotonic() + _LONG
+        end = self._real.monotonic() + _LONG
         removed: Counter[str] = Counter()
         unfinished: list[str] = []
         with self._store.transaction():
@@ -183,16 +184,16 @@ class Retention(Loop):
                     removed[LINES] += lines
                     if lines == retained.LINES:
                         unfinished.append(owner)
-                if self._clock.monotonic() >= end or until():
+                if self._real.monotonic() >= end or until():
                     break
         self._unfinished.extend(unfinished)
         self._removed.update(removed)
 
     def _remove_lines(self) -> None:
-        until = self._clock.monotonic() + _LONG
+        until = self._real.monotonic() + _LONG
         removed, done = 0, False
         with self._store.transaction():
-            while not done and removed < _LOOK and self._clock.monotonic() < until:
+            while not done and removed < _LOOK and self._real.monotonic() < until:
                 lines = retained.remove_lines(self._store, self._unfinished[0])
                 removed += lines
                 done = lines < retained.LINES
