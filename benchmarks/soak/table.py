@@ -1,6 +1,6 @@
 """From samples to quarters, verdicts and Markdown.
 
-The first quarter is not compared with: there stocks fill up, modules load, and the database has
+The first quarter is not compared with: prewarm pools fill up, modules load, and the database has
 still to reach what it may keep.
 """
 
