@@ -105,10 +105,10 @@ class Container(Protocol):
         """Asks for `Observer.flushed`, which may come before this returns; or `gone` comes."""
 
     def mute(self) -> None:
-        """Output from now on is not handed over, until the next `flushed` or `exited`."""
+        """From now on output is not handed over, until the next `flushed` or `exited`."""
 
     def freeze(self) -> None:
-        """Its processes stand still from the next moment on, until `thaw`."""
+        """The container's processes stand still from the next moment on, until `thaw`."""
 
     def thaw(self) -> None: ...
 

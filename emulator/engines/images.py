@@ -35,7 +35,7 @@ class Found:
     stands_in_for: str = ""
     """The image that was asked for, when this is a stand-in."""
     reason: str = ""
-    """Why it is a stand-in."""
+    """The reason why a stand-in was taken."""
 
 
 class ImageStatus(str, Enum):

@@ -31,11 +31,11 @@ class Logins(AuthConfig):
         """`configured`: as docker-py has read it."""
         super().__init__(configured)
         self.fault = ""
-        """Why not all of them can be had."""
+        """The reason why not all logins can be had; "": all can."""
 
     @property
     def is_empty(self) -> bool:
-        """It is what there is: docker-py shall not read it once more."""
+        """False, so that docker-py does not read the logins once more."""
         return False
 
     def resolve_authconfig(self, registry: str | None = None) -> dict[str, Any] | None:

@@ -30,8 +30,8 @@ from emulator.base.timing.clock import SystemClock
 from emulator.engines.docker.locate import connection
 
 LABEL = "dev.taskdock.run"
-"""Its value is one run of one server: one that is started again on the same data folder has
-containers of its own while those of an earlier run are removed."""
+"""The label's value is one run of one server: a server that is started again on the same data
+folder has containers of its own while those of an earlier run are removed."""
 REAPER = "reaper"
 """The trouble's name in `Health`."""
 _WITHOUT = "no process can be started that removes containers should this server be killed"

@@ -107,13 +107,13 @@ class Door:
             self._owner.called(letter.decode("latin-1"), connection)
 
     def close(self) -> None:
-        """Nobody comes in any more. Closing again is harmless."""
+        """From now on nobody comes in. Closing again is harmless."""
         self._owner = None
         while self._acceptors:
             self._acceptors.pop().close()
 
     def remove(self) -> None:
-        """Its folder; for any thread."""
+        """Removes the door's folder; for any thread."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self._removed(self.folder.name)
 

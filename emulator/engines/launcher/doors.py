@@ -97,8 +97,8 @@ class Doors:
                 left.unlink(missing_ok=True)
 
     def _new(self, addresses: Sequence[str], token: str = "") -> Door:
-        """Its folder has the launcher. Only who is in its container gets there: what is above it
-        is this user's alone."""
+        """Makes a door whose folder has the launcher. Only programs in the door's container reach
+        that folder: the folders above it are this user's alone."""
         program = self._program()
         folder = self._folder / ids.word()
         self._made.add(folder.name)

@@ -160,7 +160,8 @@ class Environment:
             self._moved(self, State.RETIRING)
 
     def start_runtime(self) -> None:
-        """Its init is counted from here. Does nothing where it has been retired meanwhile."""
+        """Begins a run of the runtime, whose init is counted from here. Does nothing where the
+        environment has been retired meanwhile."""
         if self.state is not State.STARTING:
             return
         self._settling.restart()

@@ -34,7 +34,7 @@ class Prewarmed(Protocol):
     made: asyncio.Future[bool]
     """Whether there is a container in the end; False: the engine has failed."""
     container: Container | None
-    """None until it has been made."""
+    """The container; None until it has been made."""
     image: str
 
 

@@ -151,7 +151,7 @@ class Catalog:
         return after
 
     def delete(self, name: str) -> None:
-        """Its tasks and their logs stay. Raises `NotFound`."""
+        """Deletes a function; its tasks and their logs stay. Raises `NotFound`."""
         with self._writing:
             self.get(name)
             FunctionRow.delete().where(FunctionRow.name == name).execute(self._store.db)
@@ -173,11 +173,12 @@ class Catalog:
         return self.find(ref.name) if ref.qualifier == LATEST else None
 
     def code_size(self, function: Function) -> int:
-        """Bytes of its zip; 0 for an image."""
+        """Bytes of the function's zip; 0 for an image."""
         return 0 if function.code is None else self._code.size(function.code)
 
     def code_folder(self, function: Function) -> Path | None:
-        """Its unpacked zip, which is only to be read; None for an image."""
+        """The folder of the function's unpacked zip, which is only to be read; None for an
+        image."""
         return None if function.code is None else self._code.folder(function.code)
 
     def default_priority(self, name: str) -> int:

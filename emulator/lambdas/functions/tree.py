@@ -21,7 +21,7 @@ _MOST_OPEN = 16  # folders at a time
 
 
 def is_light(folder: Path, max_entries: int) -> bool:
-    """Whether it has `max_entries` files and folders at most, each readable by its owner.
+    """Whether the folder has `max_entries` files and folders at most, each readable by its owner.
 
     No more than that many are looked at.
     """

@@ -153,7 +153,7 @@ class Leasing:
         return environment
 
     def _refusal(self, function: Function) -> Failure | None:
-        """Why it cannot be served, now or later."""
+        """The reason why a call of this function cannot be served, now or later."""
         if self._closed:
             return stopped()
         if function.memory_limit > self._budget.memory and not self._budget.lone:
@@ -231,6 +231,6 @@ class Leasing:
         return Wait.REMOVAL
 
     def _freeze_unused(self, environment: Environment, turn: int) -> None:
-        """After its lease number `turn`, unless it serves another."""
+        """Freezes an environment after its lease number `turn`, unless another lease has begun."""
         if environment.turn == turn and environment.idle:
             environment.freeze()

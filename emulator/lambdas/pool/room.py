@@ -195,7 +195,7 @@ class Room:
 
 
 def too_large(function: Function, budget: int) -> Failure:
-    """There will never be room for it."""
+    """The failure of a call for which there will never be room."""
     return not_started(
         "NoCapacity",
         f"the function '{function.name}' has a memory limit of {function.memory_limit} MB, which is"

@@ -24,7 +24,7 @@ class Delivery:
     id: int
     url: str
     from_loopback: bool
-    """Whether its subscription was made on this machine."""
+    """Whether the webhook's subscription was made on this machine."""
     attempts: int
     event: ServiceEvent
     claim: Claim

@@ -46,7 +46,7 @@ class Reach:
     """The addresses that one webhook may have, by its subscriber and by the server that calls."""
 
     this_machine: bool
-    """Its subscriber is on this machine, and can call programs there anyway."""
+    """Whether the subscriber is on this machine, and so can call programs there anyway."""
     own_ports: Collection[int]
     """The ports at which this server listens."""
 

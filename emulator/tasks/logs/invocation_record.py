@@ -24,6 +24,7 @@ class InvocationRecord:
 
 
 def write_invocations(store: Store, records: Iterable[InvocationRecord]) -> None:
-    """From now on their logs can be found by the function. Only inside a transaction."""
+    """Writes the rows, by which the logs can be found from the function. Only inside a
+    transaction."""
     rows = (sql.to_row(InvocationRow, record.__dict__) for record in records)
     store.change_many(_INSERT, rows)

@@ -149,7 +149,7 @@ class InvocationRetried(InvocationSettled):
 
 @dataclass(frozen=True, kw_only=True)
 class InvocationGivenUp(InvocationSettled):
-    """Its last attempt has failed, or it can never be run."""
+    """The event's last attempt has failed, or the event can never be run."""
 
     level = logging.WARNING
 

@@ -39,7 +39,7 @@ class RecordKind:
     ended: str = "1 = 1"  # a condition; a ? in it stands for the same moment as that of `time`
     parents: str = "NULL"  # ids of others that go with it, as JSON
     may_run: bool = False
-    """Its row is there from the beginning and does not say whether it has ended."""
+    """Whether the row is there from the beginning, and does not say that the work has ended."""
 
 
 def _tasks(status: Status) -> RecordKind:

@@ -49,11 +49,12 @@ class Openness:
     """The callers that the server serves without credentials."""
 
     strict: bool
-    """None."""
+    """Whether nobody is served without credentials."""
     beyond_loopback: bool = False
-    """Where it is not strict: also callers from other addresses than loopback."""
+    """Whether callers from other addresses than loopback are served too, where `strict` is
+    false."""
     functions: Choice = Choice.ALL
-    """Where it is not strict: the rights of functions, which come by their containers' doors."""
+    """The rights of functions, which come by their containers' doors, where `strict` is false."""
 
     def is_stranger(self, address: str) -> bool:
         """Whether a caller has to sign in for its address alone. "": a container by its door."""
@@ -192,7 +193,7 @@ def _name(text: str) -> str:
 
 
 def is_local(host: str) -> bool:
-    """Whether it means this machine's loopback, wherever it is said. `host`: as by `host_of`."""
+    """Whether the host means this machine's loopback, on every machine. `host`: as by `host_of`."""
     return host == "localhost" or host.endswith(".localhost") or is_loopback(host)
 
 

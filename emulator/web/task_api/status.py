@@ -79,7 +79,8 @@ class Report:
         return present(shown)
 
     def _in_the_database(self) -> tuple[TasksJson | None, StoredJson | None]:
-        """None where it cannot be read; `troubles`, asked for after that, has the reason."""
+        """The tasks and what is stored; None where the database cannot be read. `troubles`, asked
+        for after that, has the reason."""
         try:
             queued, stored = self._queued(), self._stored()
         except (StorageError, OSError):

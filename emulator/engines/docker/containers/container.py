@@ -48,7 +48,7 @@ class DockerContainer:
         """`forwards`: letters, by the port that leads to each."""
         self.id = id
         self.arrived = threading.Event()
-        """Its launcher has come in by the door."""
+        """The container's launcher has come in by the door."""
         self._api = api
         self._image = image
         self._door = door
@@ -189,7 +189,8 @@ class DockerContainer:
         self._try(partial(self._api.update_container, cpu_period=_CPU_PERIOD, cpu_quota=quota))
 
     def kill(self) -> None:
-        """Its launcher ends with the connection, and the kernel ends all that is left."""
+        """The container's launcher ends with the connection, and the kernel ends all that is
+        left."""
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._end)
 

@@ -58,7 +58,7 @@ class Creation:
 
 
 def create(api: docker.APIClient, creation: Creation) -> str:
-    """Its id. It does not run yet. Raises what docker-py and requests raise."""
+    """The id of the container, which does not run yet. Raises what docker-py and requests raise."""
     created = api.create_container(
         creation.image,
         entrypoint=list(creation.entrypoint),

@@ -48,8 +48,8 @@ class Probe:
         return text(self._api.version(), "Arch")
 
     def image(self) -> str:
-        """Its reference; functions' containers could be made of it. Raises `ImageNotAvailable`, and
-        what docker-py and requests raise."""
+        """The image's reference; functions' containers could be made of the image. Raises
+        `ImageNotAvailable`, and what docker-py and requests raise."""
         tag = f"{self._architecture or 'unknown'}-{_EDITION}"
         if _is_here(self._api, f"{_IMAGE}:{tag}"):
             return f"{_IMAGE}:{tag}"

@@ -103,7 +103,7 @@ class SilentRegistries:
         return wait - passed if 0 <= passed < wait else 0.0
 
     def reason(self, registry: str) -> str:
-        """Why it could not be reached."""
+        """The reason why the registry could not be reached."""
         return self._read(registry)[2]
 
     def failed(self, registry: str, reason: str) -> None:

@@ -96,8 +96,8 @@ _COMPLAINTS = {
 
 
 def _write_file(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: bytes) -> None:
-    """It needs no counting: where a header lies, `zipfile` gives no more than that says, and then
-    finds the checksum wrong."""
+    """Writes a file without counting its bytes: where a header lies, `zipfile` gives no more bytes
+    than the header says, and then finds the checksum wrong."""
     with archive.open(entry) as source, open(target, "xb") as sink:
         shutil.copyfileobj(source, sink, _CHUNK)
         os.fchmod(sink.fileno(), mode_of(entry, EntryKind.FILE))
@@ -106,7 +106,8 @@ def _write_file(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: bytes)
 def _write_link(
     archive: zipfile.ZipFile, entry: zipfile.ZipInfo, link: bytes, longest: int
 ) -> None:
-    """Wherever it leads: that is for the function's container, and nothing here goes there."""
+    """Writes a link with any target: only the function's container follows the link, and nothing
+    here does."""
     target = archive.read(entry) if entry.file_size <= longest else b""
     if not target or b"\0" in target:
         raise BadFunctionCode(

@@ -16,7 +16,8 @@ from emulator.base.errors import BadFunctionCode
 from emulator.lambdas.functions.zips.zip_limits import ZipLimits
 
 _HEADER = struct.Struct("<4s24x3H12x")
-"""Its signature, and how long name, extra field and comment are: APPNOTE.TXT 4.3.12."""
+"""The signature of a header, and the lengths of name, extra field and comment: APPNOTE.TXT
+4.3.12."""
 _SIGNATURE = b"PK\1\2"
 
 

@@ -37,7 +37,7 @@ class PrewarmedContainer:
 
     @property
     def slot(self) -> Slot:
-        """Once it is ready, it is the first to give way."""
+        """The slot of the container: once it is ready, it is the first to give way."""
         return Slot(
             id=self.id,
             fingerprint="",
@@ -59,8 +59,8 @@ class PrewarmedContainer:
             environment.being_made = True
 
     def end_creation(self, made: bool) -> None:
-        """Its creation is over. Where that has failed, its environment has another container made,
-        unless the environment needs none any more."""
+        """Ends the container's creation. Where that has failed, the environment has another
+        container made, unless it needs none any more."""
         self.made.set_result(made)
         environment = self.environment
         if environment is None:

@@ -55,7 +55,7 @@ def for_machine(method: str | tuple[str, ...], path: str) -> Endpoint:
 
 
 def route(operation: str) -> str:
-    """Its path, as the web framework has paths."""
+    """The operation's path, as the web framework writes paths."""
     path, _, _ = model.operations()[operation].path.partition("?")
     return _VARIABLE.sub(r"<\1>", path)
 
