@@ -1,6 +1,6 @@
-"""One function at work in one contender: calls it through the Invoke API and reads its log.
+"""Calls of one function in one contender, through the Invoke API, and the function's log.
 
-Knows neither who serves the function nor what is right.
+It knows neither which contender serves the function nor which answer is right.
 """
 
 from __future__ import annotations

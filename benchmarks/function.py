@@ -1,4 +1,4 @@
-"""What is deployed: a function's files or image, and the forms in which contenders take them."""
+"""Functions to deploy: files or an image, and the forms in which contenders take them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""Peers from PyPI, each in a virtual environment of its own in the user's cache: taskdock does not
-need them."""
+"""Peers from PyPI, each in a virtual environment of its own in the user's cache.
+
+They are not installed with taskdock, because taskdock does not need them.
+"""
 
 from __future__ import annotations
 

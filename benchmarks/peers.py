@@ -1,5 +1,7 @@
-"""What contenders have in common, and taskdock as one: each can serve functions, and removes
-whatever it started. All run on the same image, the one that taskdock would choose.
+"""Contenders: the interface of all, and taskdock as one of them.
+
+A contender serves functions, and removes everything that it has started. All contenders run on the
+same image, the one that taskdock would choose.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""AWS's Runtime Interface Emulator, as in its README: a container, a function, a port."""
+"""AWS's Runtime Interface Emulator, run as in its README: a container, a function, a port."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SAM CLI's `local start-lambda`."""
+"""SAM CLI as a contender: `sam local start-lambda`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Runs the cases on the contenders, and writes the table into docs/fidelity.md.
 
-A run of some cases or some contenders only prints it.
+A run of some cases or some contenders only prints the table.
 """
 
 from __future__ import annotations

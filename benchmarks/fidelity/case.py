@@ -1,7 +1,7 @@
-"""The shape of a case, and what many cases have in common.
+"""The shape of a case, and helpers that many cases share.
 
-What AWS does is given with how it is known: R, recorded from the service or in a log of it; S, read
-in source that AWS publishes (its RIE, runtime clients and base images); D, AWS's documentation.
+Each answer of AWS has its source. R: recorded from the service or in a log of the service. S: read
+in source that AWS publishes (its RIE, runtime clients and base images). D: AWS's documentation.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From samples to ratios, a verdict and Markdown."""
+"""Ratios and verdicts from samples, and the table in Markdown."""
 
 from __future__ import annotations
 

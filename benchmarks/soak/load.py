@@ -1,6 +1,6 @@
-"""The load of the soak: a steady mix of all kinds of calls, a given number of them a second.
+"""The load of the soak: a steady mix of all kinds of calls, at a given number of calls a second.
 
-The calls begin at set times, whatever the answers take, as long as one of a few clients is free.
+Calls begin at set times, however long the answers take, if one of a few clients is free.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""From samples to quarters, verdicts and Markdown.
+"""Quarters and verdicts from samples, and the table in Markdown.
 
-The first quarter is not compared with: there stocks fill up, modules load, and the database has
-still to reach what it may keep.
+The first quarter is left out of the verdict: in that time pools fill up, modules load, and the
+database grows to its limit.
 """
 
 from __future__ import annotations

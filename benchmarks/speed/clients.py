@@ -1,8 +1,8 @@
 """The load: clients that call over raw sockets, one event loop in a process of its own.
 
-`Clients` is the near side. The far side is this file run as a program: a JSON order for each line
-of standard input, a JSON result for each of standard output. It imports nothing but the standard
-library, so that it costs little.
+`Clients` is the near side. The far side is this file run as a program: it reads a JSON order from
+each line of standard input, and writes a JSON result to a line of standard output. The file imports
+only the standard library, so that the process uses little memory and time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How much memory processes and containers hold, in MiB."""
+"""Memory of processes and containers, in MiB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much processor time groups of processes take."""
+"""Processor time of groups of processes."""
 
 from __future__ import annotations
 

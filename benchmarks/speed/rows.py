@@ -1,7 +1,7 @@
-"""What is measured, and how: each row takes samples from contenders in turn.
+"""Rows of the table: each takes samples from its contenders in turn.
 
-A row's contenders are asked A B C A B C ..., a little each time, so that what else the machine does
-hits all alike.
+A row's contenders are called A B C A B C ..., a few calls at a time, so that other load of the
+machine affects all alike.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From samples to a table in Markdown: ratios, figures, goals. Pure."""
+"""Ratios, figures and goals from samples, and the table in Markdown. Pure."""
 
 from __future__ import annotations
 

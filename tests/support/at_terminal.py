@@ -1,4 +1,4 @@
-"""A terminal: the command as somebody sees it who sits there, and what they type."""
+"""A terminal: runs the command as a person at a terminal would, with output and typed input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""boto3's Lambda client for a server of ours, and what tests of AWS's Lambda API share."""
+"""boto3's Lambda client for a server of the tests, and helpers for tests of AWS's Lambda API."""
 
 from __future__ import annotations
 

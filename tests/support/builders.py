@@ -1,4 +1,4 @@
-"""Builders: a taskdock on a FakeEngine as its callers see it, and what they send to it."""
+"""Builders: a taskdock on a FakeEngine as its callers see it, and requests to it."""
 
 from __future__ import annotations
 

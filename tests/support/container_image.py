@@ -1,7 +1,7 @@
 """The image of taskdock itself, built from the Dockerfile without a network.
 
-What it begins with cannot be pulled everywhere: here it is a Debian from debootstrap with Python,
-and with the packages that pip is to install in a folder of its own.
+The base image cannot be pulled everywhere, so it is made here: a Debian from debootstrap with
+Python, and with a folder of the packages that pip is to install.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""What the engine contract needs of each engine, and what containers do in it.
+"""Harness of the engine contract: the containers' behaviour, and the parts of each engine.
 
-A behaviour is written twice: in Python that a real container runs, and as a program of a fake one.
+Each behaviour is written twice: in Python that a real container runs, and as a program of a fake
+container.
 """
 
 from __future__ import annotations

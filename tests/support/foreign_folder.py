@@ -1,4 +1,4 @@
-"""What a folder that came from others may hold, and what tests look at afterwards."""
+"""Folders that came from others: traps in them, and checks of what was left untouched."""
 
 from __future__ import annotations
 

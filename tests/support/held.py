@@ -1,4 +1,4 @@
-"""An engine that one request is held at: on its way there, or its answer on the way back."""
+"""An engine that holds one request back, or the answer to one request."""
 
 from __future__ import annotations
 

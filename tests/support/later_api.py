@@ -1,9 +1,9 @@
 """Docker's API 1.52, as Docker 29 answers it, in front of an older engine.
 
-What that version changed, and those after 1.41, as far as it concerns what is asked for here; by
-https://github.com/moby/moby/blob/master/api/docs/CHANGELOG.md. Fields that are not set are left
-out of an image's description, others are gone for good, and callers of before 1.44 are refused.
-All else is the engine's own answer, among it the streams of attached containers.
+It has the changes of all versions after 1.41 that concern taskdock's requests, by
+https://github.com/moby/moby/blob/master/api/docs/CHANGELOG.md. Fields that are not set are left out
+of an image's description, other fields are removed for good, and clients older than 1.44 are
+refused. All other answers are the engine's own, also the streams of attached containers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Functions in real containers, called in process: what AWS's Invoke API would answer, and the log.
+"""Functions in real containers, called in process: the answers of AWS's Invoke API, and the log.
 
-A whole server runs, so that the same functions can be called through the Task Service too.
+A whole server runs, so that the same functions can be called through the Task Service, too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A whole machine under software emulation: its system from debootstrap, and one script to run.
 
-It takes root, and installs qemu with apt-get where it is missing. All that such a machine does
-takes about fifteen times as long as here; it has no network.
+It needs root, and installs qemu with apt-get if qemu is missing. Programs on the emulated machine
+take about fifteen times as long as here. That machine has no network.
 """
 
 from __future__ import annotations

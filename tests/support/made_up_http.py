@@ -1,4 +1,4 @@
-"""Made-up HTTP: requests as bytes, right and wrong, and a strict reader of what is answered."""
+"""Made-up HTTP: requests as bytes, right and wrong, and a strict parser of the answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People: users of a Dock with their own credentials, who sign what they ask for."""
+"""People: users of a Dock with their own credentials, who sign their requests."""
 
 from __future__ import annotations
 

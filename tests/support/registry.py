@@ -1,7 +1,7 @@
-"""A real registry on this machine, images made in it by hand, and a bad line to it.
+"""A real registry on this machine, images that are made in it by hand, and a bad line to it.
 
-The registry is Debian's docker-registry, which `scripts/test-needs` fetches. Images are put into it
-over its HTTP API, so that the engine has nothing of them before it pulls.
+The registry is Debian's docker-registry, which `scripts/test-needs` fetches. Images are put into
+the registry over its HTTP API, so that the engine has no part of them before it pulls.
 """
 
 from __future__ import annotations

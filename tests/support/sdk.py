@@ -1,4 +1,4 @@
-"""The published SDK, run by node: installed once on a machine, driven by scripts of the tests."""
+"""The published SDK, run by node: installed once on a machine, called by scripts of the tests."""
 
 from __future__ import annotations
 

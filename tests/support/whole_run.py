@@ -1,8 +1,8 @@
 """A pytest plugin for the whole suite on several workers; `make test` loads it with -p.
 
-A file is one worker's from its first test to its last (xdist's --dist loadfile), and those that
-take long begin first. Meanwhile the images that some tests need are made. And the run ends: past a
-limit, what still runs has failed and nothing else begins.
+All tests of a file run on one worker (xdist's --dist loadfile), and slow files begin first. The
+images that some tests need are made at the same time. The run has a time limit: after it, running
+tests have failed and no other test begins.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A runtime that a test speaks for: raw HTTP on sockets to the Runtime API of a server."""
+"""A runtime that a test plays: raw HTTP on sockets to the Runtime API of a server."""
 
 from __future__ import annotations
 

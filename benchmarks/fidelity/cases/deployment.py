@@ -1,4 +1,4 @@
-"""AWS's Lambda API but for Invoke: what it refuses, and what it answers."""
+"""Cases of AWS's Lambda API without Invoke: its refusals and its answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several environments at once, and one between two calls."""
+"""Cases of several environments at once, and of one environment between two calls."""
 
 from __future__ import annotations
 
