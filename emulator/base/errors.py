@@ -1,6 +1,6 @@
 """Every error that crosses a boundary; a docstring's first line is the default message.
 
-The module is one table, which is why it is longer than others: the tree below, and its classes.
+This module has over 250 lines because it is one table: the tree below, and its classes.
 
 TaskdockError
 ├── CallerError                 the request is at fault

@@ -18,7 +18,7 @@ from emulator.identity.account import SERVER, Account, Role, User, require_power
 from emulator.identity.passwords import Passwords, check_new
 from emulator.identity.roles import to_role
 from emulator.store.database import Store
-from emulator.store.query.fields import Field, Fields, Kind
+from emulator.store.query.fields import Field, FieldKind, Fields
 from emulator.store.query.model import Query
 from emulator.store.query.sqlite import find
 from emulator.store.tables import RoleRow, TokenRow, UserRoleRow, UserRow
@@ -37,8 +37,8 @@ USER_FIELDS = Fields(
         "phoneNumber": Field(UserRow.phone_number),
         "language": Field(UserRow.language),
         "timeZone": Field(UserRow.time_zone),
-        "creationTimestamp": Field(UserRow.creation_timestamp, Kind.MOMENT),
-        "updateTimestamp": Field(UserRow.update_timestamp, Kind.MOMENT),
+        "creationTimestamp": Field(UserRow.creation_timestamp, FieldKind.MOMENT),
+        "updateTimestamp": Field(UserRow.update_timestamp, FieldKind.MOMENT),
     },
     order="creationTimestamp",
 )

@@ -14,7 +14,7 @@ from emulator.base.errors import AlreadyExists, BadField, NotFound
 from emulator.base.timing.clock import Clock
 from emulator.identity.account import SERVER, Account, Role, require_power_over
 from emulator.store.database import Store
-from emulator.store.query.fields import Field, Fields, Kind
+from emulator.store.query.fields import Field, FieldKind, Fields
 from emulator.store.query.model import Query
 from emulator.store.query.sqlite import find
 from emulator.store.tables import RoleRow, UserRoleRow
@@ -25,8 +25,8 @@ ROLE_FIELDS = Fields(
         "id": Field(RoleRow.id),
         "name": Field(RoleRow.name),
         "description": Field(RoleRow.description),
-        "creationTimestamp": Field(RoleRow.creation_timestamp, Kind.MOMENT),
-        "updateTimestamp": Field(RoleRow.update_timestamp, Kind.MOMENT),
+        "creationTimestamp": Field(RoleRow.creation_timestamp, FieldKind.MOMENT),
+        "updateTimestamp": Field(RoleRow.update_timestamp, FieldKind.MOMENT),
     },
     order="creationTimestamp",
 )

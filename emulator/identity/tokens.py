@@ -20,7 +20,7 @@ from emulator.base.errors import (
 from emulator.base.timing.clock import Clock
 from emulator.identity.account import Application, Token, TokenKind
 from emulator.store.database import Store
-from emulator.store.query.fields import Field, Fields, Kind
+from emulator.store.query.fields import Field, FieldKind, Fields
 from emulator.store.query.model import And, Condition, In, Query
 from emulator.store.query.sqlite import find
 from emulator.store.tables import ApplicationRow, TokenRow
@@ -35,10 +35,10 @@ TOKEN_FIELDS = Fields(  # without the token itself, which could be guessed by qu
         "applicationId": Field(TokenRow.application_id),
         "userId": Field(TokenRow.user_id),
         "refreshTokenId": Field(TokenRow.refresh_token_id),
-        "expiryTimestamp": Field(TokenRow.expiry_timestamp, Kind.MOMENT),
-        "creationTimestamp": Field(TokenRow.creation_timestamp, Kind.MOMENT),
-        "updateTimestamp": Field(TokenRow.update_timestamp, Kind.MOMENT),
-        "lastUsedTimestamp": Field(TokenRow.last_used_timestamp, Kind.MOMENT),
+        "expiryTimestamp": Field(TokenRow.expiry_timestamp, FieldKind.MOMENT),
+        "creationTimestamp": Field(TokenRow.creation_timestamp, FieldKind.MOMENT),
+        "updateTimestamp": Field(TokenRow.update_timestamp, FieldKind.MOMENT),
+        "lastUsedTimestamp": Field(TokenRow.last_used_timestamp, FieldKind.MOMENT),
     },
     order="creationTimestamp",
 )

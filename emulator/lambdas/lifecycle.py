@@ -30,7 +30,7 @@ class State(str, Enum):
     """Nothing is left."""
 
 
-class Move(str, Enum):
+class Transition(str, Enum):
     POLLED = "polled"
     """The runtime asked for the next event, and its output up to there has arrived."""
     LEASED = "leased"
@@ -46,26 +46,26 @@ class Move(str, Enum):
     REMOVED = "removed"
 
 
-_ANY = {Move.RETIRED: State.RETIRING, Move.LOST: State.RETIRING}
+_ANY = {Transition.RETIRED: State.RETIRING, Transition.LOST: State.RETIRING}
 
-TABLE: dict[State, dict[Move, State]] = {
-    State.STARTING: {Move.POLLED: State.READY, Move.EXITED: State.DOWN, **_ANY},
+TABLE: dict[State, dict[Transition, State]] = {
+    State.STARTING: {Transition.POLLED: State.READY, Transition.EXITED: State.DOWN, **_ANY},
     State.READY: {
-        Move.LEASED: State.BUSY,
-        Move.IDLED: State.FROZEN,
-        Move.EXITED: State.DOWN,
+        Transition.LEASED: State.BUSY,
+        Transition.IDLED: State.FROZEN,
+        Transition.EXITED: State.DOWN,
         **_ANY,
     },
-    State.BUSY: {Move.ANSWERED: State.SETTLING, Move.EXITED: State.DOWN, **_ANY},
-    State.SETTLING: {Move.POLLED: State.READY, Move.EXITED: State.DOWN, **_ANY},
-    State.FROZEN: {Move.LEASED: State.BUSY, Move.EXITED: State.DOWN, **_ANY},
-    State.DOWN: {Move.RESTARTED: State.STARTING, **_ANY},
-    State.RETIRING: {Move.REMOVED: State.GONE},
+    State.BUSY: {Transition.ANSWERED: State.SETTLING, Transition.EXITED: State.DOWN, **_ANY},
+    State.SETTLING: {Transition.POLLED: State.READY, Transition.EXITED: State.DOWN, **_ANY},
+    State.FROZEN: {Transition.LEASED: State.BUSY, Transition.EXITED: State.DOWN, **_ANY},
+    State.DOWN: {Transition.RESTARTED: State.STARTING, **_ANY},
+    State.RETIRING: {Transition.REMOVED: State.GONE},
     State.GONE: {},
 }
 
 
-def move(state: State, by: Move) -> State:
+def move(state: State, by: Transition) -> State:
     """The state after `by`; raises `IllegalMove`."""
     try:
         return TABLE[state][by]
@@ -73,5 +73,5 @@ def move(state: State, by: Move) -> State:
         raise IllegalMove(f"an environment that is {state.value} cannot be {by.value}") from None
 
 
-def allows(state: State, by: Move) -> bool:
+def allows(state: State, by: Transition) -> bool:
     return by in TABLE[state]

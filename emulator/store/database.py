@@ -23,7 +23,7 @@ from emulator.base.files import own_files
 from emulator.base.files.disk import Disk
 from emulator.base.health import Health
 from emulator.store import schema
-from emulator.store.faults import Connection, Faults, damaged, is_empty
+from emulator.store.faults import Faults, SqliteConnection, damaged, is_empty
 
 PATIENCE = 10.0  # seconds for a lock, be it a thread's of ours or another program's
 _IMPATIENCE = 1.0  # seconds, once another program was met that holds it for longer
@@ -47,7 +47,7 @@ class _Sqlite(SqliteDatabase):
     def rollback(self) -> None:
         """SQLite has done it by itself where a disk is full or fails; another ROLLBACK is an error
         that would hide why: https://www.sqlite.org/lang_transaction.html (section 3)."""
-        connection: Connection = self.connection()  # type: ignore[no-untyped-call]
+        connection: SqliteConnection = self.connection()  # type: ignore[no-untyped-call]
         if connection.in_transaction:
             super().rollback()
 
@@ -79,7 +79,7 @@ class Store:
         self._busy_milliseconds = int(lock_patience * 1000)
         pragmas = {**_PRAGMAS, "busy_timeout": self._busy_milliseconds}
         self.db = _Sqlite(
-            str(path), pragmas=pragmas, factory=partial(Connection.opened, self._faults)
+            str(path), pragmas=pragmas, factory=partial(SqliteConnection.opened, self._faults)
         )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -195,9 +195,9 @@ class Store:
             with contextlib.suppress(StorageError):
                 self.rows(f"PRAGMA busy_timeout = {self._busy_milliseconds}")
 
-    def _connection(self) -> Connection:
+    def _connection(self) -> SqliteConnection:
         """This thread's."""
-        connection: Connection = self.db.connection()  # type: ignore[no-untyped-call]
+        connection: SqliteConnection = self.db.connection()  # type: ignore[no-untyped-call]
         return connection
 
 

@@ -33,7 +33,7 @@ _HARMLESS = ("SELECT", "PRAGMA", "ROLLBACK", "WITH")
 """Statements that begin so write nothing here."""
 
 
-class _Kind(Enum):
+class _FaultKind(Enum):
     FULL = "database or disk is full"
     OUTPUT = "disk I/O error"
     READ_ONLY = "attempt to write a readonly database"
@@ -44,7 +44,7 @@ class _Kind(Enum):
     NO_TABLE = "no such table"
 
 
-_OF_THE_DISK = (_Kind.FULL, _Kind.OUTPUT, _Kind.READ_ONLY, _Kind.CANNOT_OPEN)
+_OF_THE_DISK = (_FaultKind.FULL, _FaultKind.OUTPUT, _FaultKind.READ_ONLY, _FaultKind.CANNOT_OPEN)
 
 
 class Faults:
@@ -55,7 +55,7 @@ class Faults:
         self._path = path
         self._disk = disk
         self._lock = threading.Lock()
-        self._troubled: _Kind | None = None
+        self._troubled: _FaultKind | None = None
         self._inode: tuple[int, int] | None = None
         self.refusal: StorageError | None = None
         """Raised by whatever would write, from now on."""
@@ -63,7 +63,7 @@ class Faults:
     @property
     def is_locked(self) -> bool:
         """Another program held the lock when it was tried last."""
-        return self._troubled is _Kind.LOCKED
+        return self._troubled is _FaultKind.LOCKED
 
     def know_file(self) -> None:
         """From now on it is this file, and no other that has its path."""
@@ -87,7 +87,7 @@ class Faults:
     def explained(self, error: sqlite3.Error) -> Exception:
         """The exception to raise: a `StorageError`, or the error itself where a statement is
         wrong."""
-        kind = next((kind for kind in _Kind if kind.value in str(error)), None)
+        kind = next((kind for kind in _FaultKind if kind.value in str(error)), None)
         if kind is None or isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
             return error
         if kind in _OF_THE_DISK and (fault := self._disk.present_fault()):
@@ -101,7 +101,7 @@ class Faults:
     def wrote(self) -> None:
         """Something is committed. Quick where there was no trouble."""
         self._disk.works()
-        if self._troubled is None or self._troubled is _Kind.DAMAGED:
+        if self._troubled is None or self._troubled is _FaultKind.DAMAGED:
             return
         with self._lock:
             self._troubled = None
@@ -110,35 +110,35 @@ class Faults:
     @property
     def is_troubled(self) -> bool:
         """There is something that a write could show to be over."""
-        return self._troubled not in (None, _Kind.DAMAGED)
+        return self._troubled not in (None, _FaultKind.DAMAGED)
 
     def check(self, sql: str) -> None:
         """Raises the refusal for what is more than a look."""
         if self.refusal is not None and sql.split(None, 1)[0].upper() not in _HARMLESS:
             raise self.refusal
 
-    def _tell(self, kind: _Kind, reason: str) -> None:
+    def _tell(self, kind: _FaultKind, reason: str) -> None:
         with self._lock:
-            if self._troubled is not _Kind.DAMAGED:
-                damaged = kind in (_Kind.DAMAGED, _Kind.FOREIGN, _Kind.NO_TABLE)
-                self._troubled = _Kind.DAMAGED if damaged else kind
+            if self._troubled is not _FaultKind.DAMAGED:
+                damaged = kind in (_FaultKind.DAMAGED, _FaultKind.FOREIGN, _FaultKind.NO_TABLE)
+                self._troubled = _FaultKind.DAMAGED if damaged else kind
                 self.health.report(DATABASE, reason)
 
 
-def _explain(kind: _Kind, path: Path, error: sqlite3.Error) -> StorageError:
-    if kind is _Kind.FULL:
+def _explain(kind: _FaultKind, path: Path, error: sqlite3.Error) -> StorageError:
+    if kind is _FaultKind.FULL:
         return DiskFull()
-    if kind is _Kind.LOCKED:
+    if kind is _FaultKind.LOCKED:
         return DatabaseLocked(
             f"another program holds the lock of the database {path}, such as an sqlite3 that has"
             " begun a transaction: end that; nothing that was accepted is lost"
         )
-    if kind is _Kind.READ_ONLY:
+    if kind is _FaultKind.READ_ONLY:
         return StorageError(
             f"the database {path} may only be read: give this user the right to write it, and the"
             " files beside it whose names begin with its name"
         )
-    if kind is _Kind.CANNOT_OPEN or kind is _Kind.OUTPUT:
+    if kind is _FaultKind.CANNOT_OPEN or kind is _FaultKind.OUTPUT:
         return StorageError(f"the database {path} cannot be used: {error}")
     return damaged(path, str(error))
 
@@ -154,13 +154,13 @@ def damaged(path: Path, what: str) -> DatabaseDamaged:
     )
 
 
-class Connection(sqlite3.Connection):
+class SqliteConnection(sqlite3.Connection):
     """Raises what `Faults` makes of its errors."""
 
     faults: Faults
 
     @classmethod
-    def opened(cls, faults: Faults, *arguments: Any, **options: Any) -> Connection:
+    def opened(cls, faults: Faults, *arguments: Any, **options: Any) -> SqliteConnection:
         """With the arguments of `sqlite3.connect`. It makes no file anew, and takes no other's."""
         if reason := faults.lost():
             raise faults.refusal or DataFolderLost(reason)
@@ -189,7 +189,7 @@ class Connection(sqlite3.Connection):
 
 
 class _Cursor(sqlite3.Cursor):
-    connection: Connection
+    connection: SqliteConnection
 
     def execute(self, sql: str, values: Any = ()) -> _Cursor:
         faults = self.connection.faults

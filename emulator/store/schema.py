@@ -16,15 +16,15 @@ from emulator.base.errors import StartupError
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-class _Runner(Runner):  # type: ignore[misc]
+class MigrationRunner(Runner):  # type: ignore[misc]
     def migrations(self) -> list[Migration]:
         folders = [folder for folder in MIGRATIONS.iterdir() if folder.is_dir()]
         return sorted(each for folder in folders for each in Migration.load_directory(folder))
 
 
-def runner(database: Database) -> Runner:
+def runner(database: Database) -> MigrationRunner:
     """The library's runner of these migrations."""
-    return _Runner(database)
+    return MigrationRunner(database)
 
 
 def refuse_newer(database: Database, path: Path) -> None:

@@ -1,5 +1,7 @@
-"""Every table and index on one page, so that the whole schema is seen at once: for this one reason
-the module is long. Their history is in `migrations/`; a test keeps the two equal.
+"""Every table and index on one page.
+
+This module has over 250 lines so that the whole schema is seen at once. Its history is in
+`migrations/`; a test keeps the two equal.
 
 No table is bound to a database here: each query is executed on the store that it is given.
 """

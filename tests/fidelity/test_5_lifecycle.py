@@ -209,7 +209,7 @@ def test_5_2_node_ends_with_a_status_of_its_own(
     function.run(code)
     function.await_end()
 
-    end = function.environment.end
+    end = function.environment.runtime.end
     assert end is not None
     assert end.code == status
 

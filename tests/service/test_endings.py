@@ -779,7 +779,7 @@ def test_stopping_twice_is_harmless_and_leaves_no_thread(start_dock: StartDock) 
     started = [
         thread
         for thread in set(threading.enumerate()) - before
-        if not thread.name.startswith("stopping")  # of servers of earlier tests: see stop_later
+        if not thread.name.startswith(("stopping", "close-"))  # of earlier tests: see stop_later
     ]
 
     dock.emulator.stop(0)

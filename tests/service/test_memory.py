@@ -17,7 +17,7 @@ import requests
 from emulator.base.errors import EngineError
 from emulator.base.timing.limits import Limits
 from emulator.engines.engine import ContainerSpec
-from emulator.lambdas.lifecycle import Move
+from emulator.lambdas.lifecycle import Transition
 from emulator.testing.fake_engine import FakeContainer, FakeEngine
 from emulator.testing.fake_runtime import FakeRuntime
 from tests.support.builders import DATABASE, LIMIT, Dock, Gate, Json, StartDock
@@ -515,7 +515,7 @@ def test_what_is_retired_while_it_is_made_keeps_no_other_from_being_removed(
 
     async def retire() -> None:
         for environment in list(dock.pool._fleet.values()):
-            environment.move(Move.RETIRED)
+            environment.move(Transition.RETIRED)
 
     dock.pool.reactor.run(retire())
 

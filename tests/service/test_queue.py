@@ -18,7 +18,7 @@ from emulator.lambdas.functions.code import CodeStore
 from emulator.store.database import Store
 from emulator.store.query.model import Query
 from emulator.tasks.events.events import Events
-from emulator.tasks.model.task import ZOMBIE, ErrorType, Move, Status, Task, TaskError, new_task
+from emulator.tasks.model.task import ZOMBIE, ErrorType, Status, Task, TaskError, TaskMove, new_task
 from emulator.tasks.queue import statements
 from emulator.tasks.queue.ending import Ending
 from emulator.tasks.queue.queue import Queue
@@ -28,11 +28,11 @@ LATER = NOON + timedelta(days=1)
 
 
 SPLIT = TaskError(ErrorType.RUNTIME, "Split", "along the grain")
-RELEASED = Ending(Move.RELEASED)
+RELEASED = Ending(TaskMove.RELEASED)
 ENDINGS = [
-    Ending(Move.SUCCEEDED),
-    Ending(Move.FAILED, SPLIT),
-    Ending(Move.RETRIED, SPLIT, timedelta(seconds=2)),
+    Ending(TaskMove.SUCCEEDED),
+    Ending(TaskMove.FAILED, SPLIT),
+    Ending(TaskMove.RETRIED, SPLIT, timedelta(seconds=2)),
     RELEASED,
 ]
 MILLISECOND = timedelta(milliseconds=1)
@@ -137,7 +137,7 @@ def test_an_ending_counts_once(queue: Queue, verdict: Ending) -> None:
     assert first is not None
     assert queue.get(claimed.id) == first
     assert second is None
-    assert in_all(queue) == (2 if verdict.move is Move.RETRIED else 1)
+    assert in_all(queue) == (2 if verdict.move is TaskMove.RETRIED else 1)
 
 
 @pytest.mark.parametrize("verdict", ENDINGS, ids=lambda verdict: verdict.move.value)
@@ -177,7 +177,7 @@ def test_the_delay_of_a_retry_begins_with_the_failure_however_long_the_task_wait
     (claimed,) = queue.claim(1, NOON + timedelta(seconds=60))
     failed_at = NOON + timedelta(seconds=90)
 
-    retried = queue.end(claimed, Ending(Move.RETRIED, SPLIT, timedelta(seconds=2)), failed_at)
+    retried = queue.end(claimed, Ending(TaskMove.RETRIED, SPLIT, timedelta(seconds=2)), failed_at)
 
     assert retried is not None
     assert retried.retried_by_task_id is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 from typing import Any
@@ -15,14 +16,14 @@ from emulator.store import size
 from emulator.store.database import Store
 from emulator.tasks.api_functions import api_requests
 from emulator.tasks.retention import retained
-from emulator.tasks.retention.retained import KINDS, Kind
+from emulator.tasks.retention.retained import KINDS, RecordKind
 from emulator.tasks.retention.retention import Retention
 from emulator.testing.clock import NOON, ManualClock
 from emulator.testing.fake_runtime import FakeRuntime
 from emulator.testing.waiting import eventually
 from emulator.testing.zips import base64_of, zip_of
 from tests.support.aws import NAME, echo, facts, lambda_client
-from tests.support.builders import Dock, Gate, Json, StartDock, summary
+from tests.support.builders import LIMIT, Dock, Gate, Json, StartDock, summary
 
 DAY = 24 * 60 * 60.0  # seconds
 OWNED = ("task", "task_tag", "api_request", "invocation", "task_log", "event")
@@ -515,7 +516,7 @@ def test_code_of_before_an_update_is_removed_an_hour_later(timed_dock: Dock) -> 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.name}-{kind.ended[:20]}")
 def test_the_oldest_are_found_by_an_index_however_many_there_are(
-    store: Store, monkeypatch: pytest.MonkeyPatch, kind: Kind
+    store: Store, monkeypatch: pytest.MonkeyPatch, kind: RecordKind
 ) -> None:
     rows, asked = store.rows, []
 
@@ -578,3 +579,23 @@ def test_the_status_says_what_is_kept_and_what_was_removed(timed_dock: Dock) -> 
         "events": 0,
         "logLines": lines,
     }
+
+
+def test_the_rest_after_a_piece_is_as_long_as_the_disk_took_whatever_the_clock_says(
+    timed_dock: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retention = timed_dock.emulator.tasks.retention
+    retention.stop()
+    retention._stopping.clear()
+
+    def remove_piece(_: Any) -> bool:
+        timed_dock.advance(3600)
+        return True
+
+    monkeypatch.setattr(retention, "_remove_piece", remove_piece)
+    with ThreadPoolExecutor() as pool:
+        turn = pool.submit(retention.run_once)
+        try:
+            assert turn.result(LIMIT) == 0.0
+        finally:
+            retention._stopping.set()

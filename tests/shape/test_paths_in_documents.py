@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = (
+    "CONTRIBUTING.md",
     "README.md",
     "SECURITY.md",
     "docs/decisions.md",
@@ -14,6 +15,7 @@ DOCUMENTS = (
     "docs/engines.md",
     "docs/launcher.md",
 )
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 FOLDERS = "benchmarks|constraints|docs|emulator|runtimes|sample_functions|scripts|tests"
 
 
@@ -24,3 +26,14 @@ def test_each_path_in_a_document_leads_to_a_file_or_a_folder(document):
     paths = re.findall(rf"`((?:{FOLDERS})/[^\s`]*)`", text)
 
     assert [path for path in paths if not any(ROOT.glob(path))] == []
+
+
+def test_each_path_in_the_architecture_leads_below_the_package_or_to_a_test():
+    paths = re.findall(r"`(\w[\w/]*/(?:\w+\.(?:py|c))?)`", ARCHITECTURE)
+
+    assert len(paths) > 50
+    assert [
+        path
+        for path in paths
+        if not (ROOT / "emulator" / path).exists() and not (ROOT / path).exists()
+    ] == []

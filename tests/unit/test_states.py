@@ -53,8 +53,8 @@ def reachable(table, start):
 @pytest.mark.parametrize(
     ("moves", "allowed", "state", "by"),
     [
-        *((lifecycle, ENVIRONMENTS, *each) for each in product(State, lifecycle.Move)),
-        *((task, TASKS, *each) for each in product(Status, task.Move)),
+        *((lifecycle, ENVIRONMENTS, *each) for each in product(State, lifecycle.Transition)),
+        *((task, TASKS, *each) for each in product(Status, task.TaskMove)),
     ],
 )
 def test_only_these_moves_can_be_made(moves, allowed, state, by):
@@ -75,19 +75,19 @@ def test_every_environment_can_come_to_its_end(state):
 
 @pytest.mark.parametrize("state", LIVING)
 def test_every_living_environment_survives_neither_its_retirement_nor_its_containers_end(state):
-    assert lifecycle.move(state, lifecycle.Move.RETIRED) is State.RETIRING
-    assert lifecycle.move(state, lifecycle.Move.LOST) is State.RETIRING
+    assert lifecycle.move(state, lifecycle.Transition.RETIRED) is State.RETIRING
+    assert lifecycle.move(state, lifecycle.Transition.LOST) is State.RETIRING
 
 
 @pytest.mark.parametrize("state", RUNNING)
 def test_an_environment_whose_runtime_has_ended_can_start_it_again(state):
-    down = lifecycle.move(state, lifecycle.Move.EXITED)
+    down = lifecycle.move(state, lifecycle.Transition.EXITED)
 
-    assert lifecycle.move(down, lifecycle.Move.RESTARTED) is State.STARTING
+    assert lifecycle.move(down, lifecycle.Transition.RESTARTED) is State.STARTING
 
 
 def test_only_a_waiting_environment_is_leased():
-    leasable = [state for state in State if lifecycle.allows(state, lifecycle.Move.LEASED)]
+    leasable = [state for state in State if lifecycle.allows(state, lifecycle.Transition.LEASED)]
 
     assert leasable == [State.READY, State.FROZEN]
 
@@ -97,4 +97,4 @@ def test_a_task_that_has_ended_never_changes():
 
 
 def test_a_task_in_progress_cannot_be_canceled():
-    assert not task.allows(Status.IN_PROGRESS, task.Move.CANCELED)
+    assert not task.allows(Status.IN_PROGRESS, task.TaskMove.CANCELED)

@@ -104,7 +104,7 @@ def test_the_mode_depends_on_where_the_zip_was_made(
 
     kinds = [layout.kind_of(entry) for entry in entries]
 
-    assert kinds == [layout.Kind.FILE, layout.Kind.FOLDER]
+    assert kinds == [layout.EntryKind.FILE, layout.EntryKind.FOLDER]
     assert [layout.mode_of(*each) for each in zip(entries, kinds, strict=True)] == [file, in_folder]
 
 
@@ -116,7 +116,7 @@ def test_a_folder_need_not_have_a_slash(folder: Path, system: int, attributes: i
     entry = zipfile.ZipInfo("lib")
     entry.create_system, entry.external_attr = system, attributes
 
-    assert layout.kind_of(entry) is layout.Kind.FOLDER
+    assert layout.kind_of(entry) is layout.EntryKind.FOLDER
     if system == UNIX:
         unpack(archive, folder)
         assert (folder / "lib" / "a").is_file()

@@ -22,7 +22,7 @@ from emulator.lambdas.outcome import (
     stopped,
     vanished,
 )
-from emulator.tasks.model.task import ErrorType, Move, Status, Task, TaskError
+from emulator.tasks.model.task import ErrorType, Status, Task, TaskError, TaskMove
 from emulator.tasks.queue import ending
 from emulator.tasks.queue.ending import Ending
 
@@ -50,25 +50,25 @@ ERROR = TaskError(ErrorType.RUNTIME, "Glue", "dry")
 
 
 def test_an_answer_completes_a_task_however_it_was_started():
-    assert ending.of_queued(attempt(0), Answer(b"1"), ON) == Ending(Move.SUCCEEDED)
-    assert ending.of_direct(Answer(b"1")) == Ending(Move.SUCCEEDED)
+    assert ending.of_queued(attempt(0), Answer(b"1"), ON) == Ending(TaskMove.SUCCEEDED)
+    assert ending.of_direct(Answer(b"1")) == Ending(TaskMove.SUCCEEDED)
 
 
 def test_a_failure_is_tried_again_while_the_policy_says_so():
     again = ending.of_queued(attempt(0), GLUE, ON)
 
-    assert again == Ending(Move.RETRIED, ERROR, timedelta(seconds=2))
-    assert ending.of_queued(attempt(3), GLUE, ON) == Ending(Move.FAILED, ERROR)
-    assert ending.of_queued(attempt(0), GLUE, OFF) == Ending(Move.FAILED, ERROR)
+    assert again == Ending(TaskMove.RETRIED, ERROR, timedelta(seconds=2))
+    assert ending.of_queued(attempt(3), GLUE, ON) == Ending(TaskMove.FAILED, ERROR)
+    assert ending.of_queued(attempt(0), GLUE, OFF) == Ending(TaskMove.FAILED, ERROR)
 
 
 def test_a_direct_execution_is_never_tried_again():
-    assert ending.of_direct(GLUE) == Ending(Move.FAILED, ERROR)
+    assert ending.of_direct(GLUE) == Ending(TaskMove.FAILED, ERROR)
 
 
 def test_what_a_stop_has_cut_off_is_given_back_unless_a_caller_waits():
-    assert ending.of_queued(attempt(0), stopped(), ON) == Ending(Move.RELEASED)
-    assert ending.of_direct(stopped()).move is Move.FAILED
+    assert ending.of_queued(attempt(0), stopped(), ON) == Ending(TaskMove.RELEASED)
+    assert ending.of_direct(stopped()).move is TaskMove.FAILED
 
 
 @pytest.mark.parametrize("cause", list(Cause))
@@ -82,10 +82,10 @@ def test_only_what_could_not_be_started_or_was_cut_off_is_an_invocation_error(ca
 def test_what_the_engine_is_at_fault_for_is_given_back_and_no_attempt_is_spent():
     gone = could_not_start(EngineUnreachable("no such socket"))
 
-    assert ending.of_queued(attempt(0), gone, ON) == Ending(Move.RELEASED)
-    assert ending.of_queued(attempt(3), gone, OFF) == Ending(Move.RELEASED)
+    assert ending.of_queued(attempt(0), gone, ON) == Ending(TaskMove.RELEASED)
+    assert ending.of_queued(attempt(3), gone, OFF) == Ending(TaskMove.RELEASED)
     assert ending.of_direct(gone) == Ending(
-        Move.FAILED, TaskError(ErrorType.INVOCATION, "EngineUnreachable", "no such socket")
+        TaskMove.FAILED, TaskError(ErrorType.INVOCATION, "EngineUnreachable", "no such socket")
     )
 
 
@@ -93,7 +93,7 @@ def test_what_never_begins_is_not_given_back_for_ever():
     gone = could_not_start(EngineUnreachable("no such socket"))
     task = replace(attempt(0), claim=100)
 
-    assert ending.of_queued(task, gone, OFF).move is Move.FAILED
+    assert ending.of_queued(task, gone, OFF).move is TaskMove.FAILED
 
 
 @pytest.mark.parametrize(
@@ -114,11 +114,11 @@ def test_the_class_of_an_engines_error_says_whose_fault_it_is(error, cause):
 def test_what_vanished_with_its_container_is_given_back_only_if_it_had_not_begun():
     lost = ending.of_queued(attempt(0), vanished(begun=True), ON)
 
-    assert ending.of_queued(attempt(0), vanished(begun=False), ON) == Ending(Move.RELEASED)
-    assert lost.move is Move.FAILED
+    assert ending.of_queued(attempt(0), vanished(begun=False), ON) == Ending(TaskMove.RELEASED)
+    assert lost.move is TaskMove.FAILED
     assert (lost.error.type, lost.error.name) == (ErrorType.INVOCATION, "zombieTaskCleaned")
     assert ending.of_direct(vanished(begun=True)) == lost
 
 
 def test_what_could_not_be_started_may_be_tried_again_too():
-    assert ending.of_queued(attempt(0), not_started("NoRoom", ""), ON).move is Move.RETRIED
+    assert ending.of_queued(attempt(0), not_started("NoRoom", ""), ON).move is TaskMove.RETRIED

@@ -24,7 +24,7 @@ from emulator.lambdas.environment.recording import Recording, Write
 from emulator.lambdas.environment.runtime_run import RuntimeRun
 from emulator.lambdas.environment.settling import Settling
 from emulator.lambdas.functions.function import Function
-from emulator.lambdas.lifecycle import Move, State
+from emulator.lambdas.lifecycle import State, Transition
 from emulator.lambdas.log_line import LogLine
 from emulator.lambdas.slot import Slot, is_idle
 
@@ -99,16 +99,16 @@ class Environment:
     def idle(self) -> bool:
         return is_idle(self.state, self._reserved)
 
-    def move(self, by: Move) -> bool:
+    def move(self, by: Transition) -> bool:
         """Makes the move if the table has it, and says so to whoever waits for a change."""
         before = self.state
         if not lifecycle.allows(before, by):
             return False
         self.state = lifecycle.move(before, by)
         self.since = self._clock.monotonic()
-        if by is Move.ANSWERED:
+        if by is Transition.ANSWERED:
             self._reserved = False
-        if by is Move.RETIRED:
+        if by is Transition.RETIRED:
             self.retired = True
         self._changes.publish()
         self._moved(self, before)
@@ -126,7 +126,7 @@ class Environment:
             return
         self._reserved = False
         if self.state in (State.BUSY, State.STARTING):
-            self.move(Move.RETIRED)
+            self.move(Transition.RETIRED)
 
     async def left(self, state: State, limit: float) -> bool:
         """Waits, `limit` seconds at most, until it is in this state no more."""
@@ -169,7 +169,7 @@ class Environment:
 
     def freeze(self) -> None:
         """Does nothing unless it is ready."""
-        if self.move(Move.IDLED):
+        if self.move(Transition.IDLED):
             self.container.freeze()
 
     # An invocation in it
@@ -204,15 +204,15 @@ class Environment:
         self.peak = max(self.peak, exit.peak)
         if exit.out_of_memory:
             self.peak = self.function.memory_limit * 1024 * 1024
-        self._end(exit, Move.EXITED)
+        self._end(exit, Transition.EXITED)
 
     def called(self, letter: str, connection: socket.socket) -> None:
         self._lead(self, letter, connection)
 
     def gone(self) -> None:
-        self._end(ProgramExit(), Move.LOST)
+        self._end(ProgramExit(), Transition.LOST)
 
-    def _end(self, end: ProgramExit, by: Move) -> None:
+    def _end(self, end: ProgramExit, by: Transition) -> None:
         self.runtime.ended(end)
         self.move(by)
         self._changes.publish()
@@ -228,7 +228,7 @@ class Environment:
             stop=lambda: self.container.stop(),  # noqa: PLW0108 - it changes
         )
 
-    def _move_of(self, run: RuntimeRun, by: Move) -> None:
+    def _move_of(self, run: RuntimeRun, by: Transition) -> None:
         """A run that is over changes nothing any more."""
         if run is self.runtime:
             self.move(by)

@@ -21,7 +21,7 @@ from emulator.lambdas.environment import spec
 from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.environment.provisioner import Provisioner
 from emulator.lambdas.functions.function import Function
-from emulator.lambdas.lifecycle import Move, State
+from emulator.lambdas.lifecycle import State, Transition
 from emulator.lambdas.notices import EnvironmentFailed, EnvironmentSilent
 from emulator.lambdas.outcome import Failure, could_not_start
 
@@ -102,14 +102,14 @@ class Operations:
 
     @staticmethod
     def _give_up(environment: Environment) -> None:
-        environment.move(Move.RETIRED)
+        environment.move(Transition.RETIRED)
         if environment.unmade and not environment.being_made:  # nobody else will call it
             environment.made(None)
 
     async def restart(self, environment: Environment, limit: float) -> bool:
         """Starts the runtime of a leased environment again. Returns whether it is busy then; else
         it is down again, or gone."""
-        return environment.move(Move.RESTARTED) and await self._await_init(environment, limit)
+        return environment.move(Transition.RESTARTED) and await self._await_init(environment, limit)
 
     async def end(self, environment: Environment) -> None:
         """Ends a runtime whose time is up. A container whose runtime does not end goes with it."""
@@ -197,7 +197,7 @@ class Operations:
         if not await environment.left(State.STARTING, limit):
             await self.end(environment)
             return False
-        ready = environment.move(Move.LEASED)
+        ready = environment.move(Transition.LEASED)
         if ready and self._cpus is not None:  # AWS gives all the same speed until init is over
             cpus = self._cpus(environment.function)
             await self._ask(environment, lambda: environment.container.limit_cpu(cpus))

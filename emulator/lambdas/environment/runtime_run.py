@@ -10,7 +10,7 @@ from emulator.base.timing.clock import Clock
 from emulator.engines.ending import ProgramExit
 from emulator.lambdas.environment.mailbox import Mailbox
 from emulator.lambdas.environment.settling import Settling
-from emulator.lambdas.lifecycle import Move
+from emulator.lambdas.lifecycle import Transition
 from emulator.lambdas.outcome import Failure
 
 
@@ -22,7 +22,7 @@ class RuntimeRun:
         *,
         clock: Clock,
         settling: Settling,
-        moved: Callable[[RuntimeRun, Move], None],
+        moved: Callable[[RuntimeRun, Transition], None],
         stop: Callable[[], object],
     ) -> None:
         """`moved` is called with what the runtime has done. `stop` ends the runtime."""
@@ -41,7 +41,7 @@ class RuntimeRun:
         """How the runtime has ended; None: it runs, or has not been started yet."""
         self.mailbox = Mailbox(
             polled=self._polled,
-            answered=partial(moved, self, Move.ANSWERED),
+            answered=partial(moved, self, Transition.ANSWERED),
             init_failed=self._init_failed,
         )
 
@@ -64,7 +64,7 @@ class RuntimeRun:
         """The first time, its init is over."""
         if self.init_milliseconds is None:
             self.init_milliseconds = self.age_milliseconds
-        self._settling.after_output(partial(self._moved, self, Move.POLLED))
+        self._settling.after_output(partial(self._moved, self, Transition.POLLED))
 
     def _init_failed(self) -> None:
         """Most runtimes end by themselves then, others do not."""

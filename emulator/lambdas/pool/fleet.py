@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from emulator.base.timing.clock import Clock
 from emulator.lambdas.environment.environment import Environment
-from emulator.lambdas.lifecycle import Move
+from emulator.lambdas.lifecycle import Transition
 from emulator.lambdas.pool import placement
 from emulator.lambdas.slot import Slot
 
@@ -56,11 +56,11 @@ class Fleet:
         return placement.serving_soon(same, self._clock.monotonic(), within)
 
     def retire(self, id: str) -> None:
-        self._all[id].move(Move.RETIRED)
+        self._all[id].move(Transition.RETIRED)
 
     def retire_all(self) -> None:
         for environment in self.values():
-            environment.move(Move.RETIRED)
+            environment.move(Transition.RETIRED)
 
     def retire_idle(self, after: float) -> None:
         """Retires stale ones, and those that have idled for `after` seconds but for `keep_warm`."""

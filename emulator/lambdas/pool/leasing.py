@@ -20,7 +20,7 @@ from emulator.base.timing.limits import Limits
 from emulator.engines.watch import EngineWatch
 from emulator.lambdas.environment.environment import Environment
 from emulator.lambdas.functions.function import Function
-from emulator.lambdas.lifecycle import Move, State
+from emulator.lambdas.lifecycle import State, Transition
 from emulator.lambdas.outcome import Failure, could_not_start, stopped
 from emulator.lambdas.pool import room
 from emulator.lambdas.pool.fleet import Fleet
@@ -32,7 +32,7 @@ from emulator.lambdas.slot import Slot, held
 
 
 @dataclass(frozen=True, kw_only=True)
-class Budget:
+class MemoryBudget:
     """The room that all containers have together."""
 
     memory: int  # MB
@@ -54,7 +54,7 @@ class Leasing:
         prewarmed: PrewarmPool,
         starts: Starts,
         watch: EngineWatch,
-        budget: Budget,
+        budget: MemoryBudget,
         linger: float | None,
     ) -> None:
         """`linger`: seconds until an environment is frozen that nobody calls again at once; None:
@@ -168,7 +168,7 @@ class Leasing:
     def _lend(environment: Environment) -> Found:
         before = environment.state
         environment.reserve()
-        environment.move(Move.LEASED)
+        environment.move(Transition.LEASED)
         return environment, before
 
     def _give_back(self, found: Found) -> None:

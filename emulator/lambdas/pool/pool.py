@@ -27,7 +27,7 @@ from emulator.lambdas.lifecycle import State
 from emulator.lambdas.notices import EnvironmentMoved
 from emulator.lambdas.outcome import Failure
 from emulator.lambdas.pool.fleet import Fleet
-from emulator.lambdas.pool.leasing import Budget, Leasing
+from emulator.lambdas.pool.leasing import Leasing, MemoryBudget
 from emulator.lambdas.pool.prewarm.plan import PrewarmPlan
 from emulator.lambdas.pool.prewarm.prewarm_pool import PrewarmPool
 from emulator.lambdas.pool.removals import Removals
@@ -47,7 +47,7 @@ class Pool:
         lead: Lead,
         live: Mapping[str, frozenset[str]],
         watch: EngineWatch,
-        budget: Budget,
+        budget: MemoryBudget,
         health: Health,
         clock: Clock,
         notices: Notices,

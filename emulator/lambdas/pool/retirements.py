@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from emulator.lambdas.environment.environment import Environment
-from emulator.lambdas.lifecycle import Move
+from emulator.lambdas.lifecycle import Transition
 from emulator.lambdas.pool.fleet import Fleet
 from emulator.lambdas.pool.removals import Removals
 
@@ -59,5 +59,5 @@ class Retirements:
 
     def _forget(self, environment: Environment) -> None:
         self._fleet.forget(environment)
-        environment.move(Move.REMOVED)
+        environment.move(Transition.REMOVED)
         self.changed()

@@ -28,21 +28,21 @@ _START = 10.0  # seconds that a start may take beside the time limit: as long as
 
 
 @dataclass(frozen=True)
-class Size:
+class MemorySize:
     memory: int  # MB
     count: int = 1  # environments
 
-    def plus(self, other: Size) -> Size:
-        return Size(self.memory + other.memory, self.count + other.count)
+    def plus(self, other: MemorySize) -> MemorySize:
+        return MemorySize(self.memory + other.memory, self.count + other.count)
 
-    def minus(self, other: Size) -> Size:
-        return Size(self.memory - other.memory, self.count - other.count)
+    def minus(self, other: MemorySize) -> MemorySize:
+        return MemorySize(self.memory - other.memory, self.count - other.count)
 
-    def within(self, other: Size) -> bool:
+    def within(self, other: MemorySize) -> bool:
         return self.memory <= other.memory and self.count <= other.count
 
 
-_NOTHING = Size(0, 0)
+_NOTHING = MemorySize(0, 0)
 
 
 @dataclass
@@ -51,7 +51,7 @@ class _Reservation:
 
     at: float
     """When it fits at the latest, monotonic, if all keep to their time limits."""
-    spare: Size
+    spare: MemorySize
     """Free room beside that call then."""
 
 
@@ -85,13 +85,13 @@ class Room:
         self._budget = budget
         self._now = now
         self._stuck = stuck
-        self._free = Size(
+        self._free = MemorySize(
             budget, max_environments
         )  # below nothing where the budget was less when they came
         self._coming = _NOTHING  # is being removed
         self._promised = _NOTHING  # of what is free or coming, to those who wait for a removal
         self._idle: dict[str, Slot] = {}
-        self._working: list[tuple[float, Size]] = []
+        self._working: list[tuple[float, MemorySize]] = []
         """Until when at the latest, and how much."""
         self._reservation: _Reservation | None = None
         for slot in slots:
@@ -113,8 +113,8 @@ class Room:
         else:
             self._working.append((slot.since + slot.time_limit, size))
 
-    def _size(self, megabytes: int) -> Size:
-        return Size(min(megabytes, self._budget))
+    def _size(self, megabytes: int) -> MemorySize:
+        return MemorySize(min(megabytes, self._budget))
 
     def use(self, slot: Slot, time_limit: float) -> bool:
         """Whether this environment, idle or almost made, may serve a call of so many seconds at
@@ -155,11 +155,11 @@ class Room:
         return Admission(at_once=False, evicted=tuple(evicted))
 
     @property
-    def _expected(self) -> Size:
+    def _expected(self) -> MemorySize:
         """The free room for calls without a promise, once all removals are over."""
         return self._free.plus(self._coming).minus(self._promised)
 
-    def _to_evict(self, size: Size) -> list[Slot] | None:
+    def _to_evict(self, size: MemorySize) -> list[Slot] | None:
         expected, chosen = self._expected, []
         for slot in self._idle.values():
             if size.within(expected):
@@ -168,7 +168,7 @@ class Room:
             expected = expected.plus(self._size(slot.memory))
         return chosen if size.within(expected) else None
 
-    def _reserve(self, size: Size) -> None:
+    def _reserve(self, size: MemorySize) -> None:
         """Makes the reservation: for the first call that asks in vain, and for no other."""
         if self._reservation is not None:
             return
@@ -181,14 +181,14 @@ class Room:
             expected, at = expected.plus(working), max(at, end)
         self._reservation = _Reservation(at, expected.minus(size))
 
-    def _passes(self, size: Size, time_limit: float) -> bool:
+    def _passes(self, size: MemorySize, time_limit: float) -> bool:
         """Whether the call with the reservation is not delayed by this one."""
         reserved = self._reservation
         return (
             reserved is None or self._now + time_limit <= reserved.at or size.within(reserved.spare)
         )
 
-    def _spend(self, size: Size, time_limit: float) -> None:
+    def _spend(self, size: MemorySize, time_limit: float) -> None:
         reserved = self._reservation
         if reserved is not None and self._now + time_limit > reserved.at:
             reserved.spare = reserved.spare.minus(size)

@@ -21,7 +21,7 @@ from emulator.lambdas.functions.images_in_use import ImageOf
 from emulator.lambdas.functions.sweeper import Sweeper
 from emulator.lambdas.invoke.invoker import Invoker
 from emulator.lambdas.pool.idle_reaper import IdleReaper
-from emulator.lambdas.pool.leasing import Budget
+from emulator.lambdas.pool.leasing import MemoryBudget
 from emulator.lambdas.pool.pool import Pool
 from emulator.server.notices import ImageMissing
 from emulator.server.parts.foundation import Foundation
@@ -143,7 +143,7 @@ def _pool(
         lead=lead,
         live=catalog.live,
         watch=watch,
-        budget=Budget(
+        budget=MemoryBudget(
             memory=_budget(base),
             lone=settings.memory_budget == 0,
             max_environments=settings.max_environments,

@@ -22,7 +22,7 @@ from emulator.store.tables import (
 Sql: TypeAlias = Any  # a piece of a statement: peewee has no types
 
 
-class Kind(Enum):
+class FieldKind(Enum):
     """The kind of a column's values, and so of the values that it can match."""
 
     TEXT = (str,)
@@ -36,7 +36,7 @@ class Field:
     """A column under its wire name; `elements` is a table that repeats its array, row by row."""
 
     column: Sql
-    kind: Kind = Kind.TEXT
+    kind: FieldKind = FieldKind.TEXT
     elements: Elements | None = None
 
 
@@ -58,7 +58,7 @@ class Fields:
         field = self.by_name.get(path[0])
         if field is None:
             raise BadQuery(f"RQL: unknown field {path[0][:40]!r}; known: {', '.join(self.by_name)}")
-        if len(path) > 1 and field.kind is not Kind.JSON:
+        if len(path) > 1 and field.kind is not FieldKind.JSON:
             raise BadQuery(f"RQL: {path[0]!r} has nothing inside, so not {'.'.join(path)[:80]!r}")
         return field
 
@@ -68,18 +68,18 @@ TASK_FIELDS = Fields(
         "id": Field(TaskRow.id),
         "functionName": Field(TaskRow.function_name),
         "status": Field(TaskRow.status),
-        "statusChangedTimestamp": Field(TaskRow.status_changed_timestamp, Kind.MOMENT),
-        "data": Field(TaskRow.data, Kind.JSON),
-        "tags": Field(TaskRow.tags, Kind.JSON, Elements(TagRow.task_id, TagRow.tag)),
-        "startTimestamp": Field(TaskRow.start_timestamp, Kind.MOMENT),
-        "priority": Field(TaskRow.priority, Kind.NUMBER),
+        "statusChangedTimestamp": Field(TaskRow.status_changed_timestamp, FieldKind.MOMENT),
+        "data": Field(TaskRow.data, FieldKind.JSON),
+        "tags": Field(TaskRow.tags, FieldKind.JSON, Elements(TagRow.task_id, TagRow.tag)),
+        "startTimestamp": Field(TaskRow.start_timestamp, FieldKind.MOMENT),
+        "priority": Field(TaskRow.priority, FieldKind.NUMBER),
         "createdByApplicationId": Field(TaskRow.created_by_application_id),
         "createdByUserId": Field(TaskRow.created_by_user_id),
-        "creationTimestamp": Field(TaskRow.creation_timestamp, Kind.MOMENT),
-        "updateTimestamp": Field(TaskRow.update_timestamp, Kind.MOMENT),
+        "creationTimestamp": Field(TaskRow.creation_timestamp, FieldKind.MOMENT),
+        "updateTimestamp": Field(TaskRow.update_timestamp, FieldKind.MOMENT),
         "retriedByTaskId": Field(TaskRow.retried_by_task_id),
-        "retryForTaskIds": Field(TaskRow.retry_for_task_ids, Kind.JSON),
-        "error": Field(TaskRow.error, Kind.JSON),
+        "retryForTaskIds": Field(TaskRow.retry_for_task_ids, FieldKind.JSON),
+        "error": Field(TaskRow.error, FieldKind.JSON),
     },
     order="creationTimestamp",
 )
@@ -92,10 +92,10 @@ API_REQUEST_FIELDS = Fields(
         "path": Field(ApiRequestRow.path),
         "userId": Field(ApiRequestRow.user_id),
         "applicationId": Field(ApiRequestRow.application_id),
-        "timestamp": Field(ApiRequestRow.timestamp, Kind.MOMENT),
-        "statusCode": Field(ApiRequestRow.status_code, Kind.NUMBER),
-        "duration": Field(ApiRequestRow.duration, Kind.NUMBER),
-        "error": Field(ApiRequestRow.error, Kind.JSON),
+        "timestamp": Field(ApiRequestRow.timestamp, FieldKind.MOMENT),
+        "statusCode": Field(ApiRequestRow.status_code, FieldKind.NUMBER),
+        "duration": Field(ApiRequestRow.duration, FieldKind.NUMBER),
+        "error": Field(ApiRequestRow.error, FieldKind.JSON),
     },
     order="timestamp",
 )
@@ -103,14 +103,14 @@ API_REQUEST_FIELDS = Fields(
 SCHEDULE_FIELDS = Fields(
     {
         "id": Field(ScheduleRow.id),
-        "interval": Field(ScheduleRow.interval, Kind.NUMBER),
+        "interval": Field(ScheduleRow.interval, FieldKind.NUMBER),
         "functionName": Field(ScheduleRow.function_name),
-        "data": Field(ScheduleRow.data, Kind.JSON),
-        "priority": Field(ScheduleRow.priority, Kind.NUMBER),
-        "startTimestamp": Field(ScheduleRow.start_timestamp, Kind.MOMENT),
-        "nextTimestamp": Field(ScheduleRow.next_timestamp, Kind.MOMENT),
-        "creationTimestamp": Field(ScheduleRow.creation_timestamp, Kind.MOMENT),
-        "updateTimestamp": Field(ScheduleRow.update_timestamp, Kind.MOMENT),
+        "data": Field(ScheduleRow.data, FieldKind.JSON),
+        "priority": Field(ScheduleRow.priority, FieldKind.NUMBER),
+        "startTimestamp": Field(ScheduleRow.start_timestamp, FieldKind.MOMENT),
+        "nextTimestamp": Field(ScheduleRow.next_timestamp, FieldKind.MOMENT),
+        "creationTimestamp": Field(ScheduleRow.creation_timestamp, FieldKind.MOMENT),
+        "updateTimestamp": Field(ScheduleRow.update_timestamp, FieldKind.MOMENT),
     },
     order="creationTimestamp",
 )
@@ -119,9 +119,9 @@ EVENT_FIELDS = Fields(
     {
         "id": Field(EventRow.id),
         "type": Field(EventRow.type),
-        "content": Field(EventRow.content, Kind.JSON),
-        "creationTimestamp": Field(EventRow.creation_timestamp, Kind.MOMENT),
-        "updateTimestamp": Field(EventRow.update_timestamp, Kind.MOMENT),
+        "content": Field(EventRow.content, FieldKind.JSON),
+        "creationTimestamp": Field(EventRow.creation_timestamp, FieldKind.MOMENT),
+        "updateTimestamp": Field(EventRow.update_timestamp, FieldKind.MOMENT),
     },
     order="creationTimestamp",
 )
@@ -129,11 +129,11 @@ EVENT_FIELDS = Fields(
 SUBSCRIPTION_FIELDS = Fields(
     {
         "id": Field(SubscriptionRow.id),
-        "eventTypes": Field(SubscriptionRow.event_types, Kind.JSON),
+        "eventTypes": Field(SubscriptionRow.event_types, FieldKind.JSON),
         "functionName": Field(SubscriptionRow.function_name),
         "url": Field(SubscriptionRow.url),
-        "creationTimestamp": Field(SubscriptionRow.creation_timestamp, Kind.MOMENT),
-        "updateTimestamp": Field(SubscriptionRow.update_timestamp, Kind.MOMENT),
+        "creationTimestamp": Field(SubscriptionRow.creation_timestamp, FieldKind.MOMENT),
+        "updateTimestamp": Field(SubscriptionRow.update_timestamp, FieldKind.MOMENT),
     },
     order="creationTimestamp",
 )

@@ -16,7 +16,7 @@ from peewee import Value as Bound
 
 from emulator.base.errors import BadQuery
 from emulator.base.timing.clock import to_epoch
-from emulator.store.query.fields import Elements, Field, Fields, Kind, Sql
+from emulator.store.query.fields import Elements, Field, FieldKind, Fields, Sql
 from emulator.store.query.json_path import UNQUOTABLE, Spot, joined, json_path, phrase, reach
 from emulator.store.query.model import (
     And,
@@ -59,7 +59,7 @@ def _order(fields: Fields, sort: Sequence[Sort]) -> list[Sql]:
 
 def _sort_terms(fields: Fields, sort: Sort) -> list[Sql]:
     field = fields.find(sort.path)
-    terms = [field.column] if field.kind is not Kind.JSON else _json_order(field, sort.path)
+    terms = [field.column] if field.kind is not FieldKind.JSON else _json_order(field, sort.path)
     return [term.desc() if sort.descending else term.asc() for term in terms]
 
 
@@ -84,7 +84,7 @@ class _Rows(_Scope):
 
     def leaf(self, leaf: Leaf) -> Sql:
         field = self.fields.find(leaf.path)
-        if field.kind is not Kind.JSON:
+        if field.kind is not FieldKind.JSON:
             return _column_leaf(field, leaf)
         if field.elements and isinstance(leaf, In) and len(leaf.path) == 1:
             texts = [value for value in leaf.values if isinstance(value, str)]
@@ -119,7 +119,7 @@ def _column_leaf(field: Field, leaf: Leaf) -> Sql:
         is_comparable = type(leaf.value) in field.kind.value
         return _ORDERS[leaf.order](column, _bound(leaf.value)) if is_comparable else SQL("FALSE")
     if isinstance(leaf, Like):
-        return _has_text(column, leaf.text) if field.kind is Kind.TEXT else SQL("FALSE")
+        return _has_text(column, leaf.text) if field.kind is FieldKind.TEXT else SQL("FALSE")
     return column.is_null(False) if leaf.condition is None else SQL("FALSE")
 
 

@@ -107,7 +107,7 @@ class ApiRequests:
         now = self._clock.now()
         id = ids.object_id(now)
         record = self._journal.open(id)
-        call = _Call(id, function, request, caller, now, record)
+        call = _ApiCall(id, function, request, caller, now, record)
         began = self._clock.monotonic()
         outcome: Outcome | None = None
         try:
@@ -138,7 +138,7 @@ class ApiRequests:
             raise NoApiRequestLogs
         return lines
 
-    def _invoke(self, call: _Call) -> Outcome:
+    def _invoke(self, call: _ApiCall) -> Outcome:
         if len(call.request.body) > MAX_BODY:
             raise RequestTooLarge(f"the body has {len(call.request.body)} bytes, over {MAX_BODY}")
         if call.function.time_limit > DIRECT_TIME_LIMIT:
@@ -158,7 +158,9 @@ class ApiRequests:
         finally:
             self._places.release()
 
-    def _record(self, call: _Call, status: int, duration: float, error: TaskError | None) -> None:
+    def _record(
+        self, call: _ApiCall, status: int, duration: float, error: TaskError | None
+    ) -> None:
         """With its log; later, when it cannot be done now: the function has run, and its caller
         gets the answer."""
         request = ApiRequest(
@@ -186,7 +188,7 @@ class ApiRequests:
 
 
 @dataclass(frozen=True)
-class _Call:
+class _ApiCall:
     """An API request that is under way."""
 
     id: str

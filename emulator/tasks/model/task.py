@@ -28,7 +28,7 @@ class Status(str, Enum):
     CANCELED = "canceled"
 
 
-class Move(str, Enum):
+class TaskMove(str, Enum):
     CLAIMED = "claimed"
     CANCELED = "canceled"
     SUCCEEDED = "succeeded"
@@ -40,17 +40,17 @@ class Move(str, Enum):
     """The server that ran it died: nobody knows what became of it."""
 
 
-TABLE: dict[Status, dict[Move, Status]] = {
+TABLE: dict[Status, dict[TaskMove, Status]] = {
     Status.NEW: {
-        Move.CLAIMED: Status.IN_PROGRESS,
-        Move.CANCELED: Status.CANCELED,
+        TaskMove.CLAIMED: Status.IN_PROGRESS,
+        TaskMove.CANCELED: Status.CANCELED,
     },
     Status.IN_PROGRESS: {
-        Move.SUCCEEDED: Status.COMPLETE,
-        Move.FAILED: Status.FAILED,
-        Move.RETRIED: Status.RETRIED,
-        Move.RELEASED: Status.NEW,
-        Move.LOST: Status.FAILED,
+        TaskMove.SUCCEEDED: Status.COMPLETE,
+        TaskMove.FAILED: Status.FAILED,
+        TaskMove.RETRIED: Status.RETRIED,
+        TaskMove.RELEASED: Status.NEW,
+        TaskMove.LOST: Status.FAILED,
     },
     Status.COMPLETE: {},
     Status.FAILED: {},
@@ -61,7 +61,7 @@ TABLE: dict[Status, dict[Move, Status]] = {
 FINAL = frozenset(status for status, moves in TABLE.items() if not moves)
 
 
-def move(status: Status, by: Move) -> Status:
+def move(status: Status, by: TaskMove) -> Status:
     """The status after `by`; raises `IllegalMove`."""
     try:
         return TABLE[status][by]
@@ -69,7 +69,7 @@ def move(status: Status, by: Move) -> Status:
         raise IllegalMove(f"a task that is {status.value} cannot be {by.value}") from None
 
 
-def allows(status: Status, by: Move) -> bool:
+def allows(status: Status, by: TaskMove) -> bool:
     return by in TABLE[status]
 
 

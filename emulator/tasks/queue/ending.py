@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from emulator.lambdas.functions.function import RetryPolicy
 from emulator.lambdas.outcome import Answer, Cause, Failure, Outcome
-from emulator.tasks.model.task import ZOMBIE, ErrorType, Move, Task, TaskError
+from emulator.tasks.model.task import ZOMBIE, ErrorType, Task, TaskError, TaskMove
 from emulator.tasks.work.delays import of_task
 
 _MAX_CLAIMS = 100
@@ -22,7 +22,7 @@ class Ending:
     `error`: of what has failed or is retried. `delay`: until the next attempt, of what is retried.
     """
 
-    move: Move
+    move: TaskMove
     error: TaskError | None = None
     delay: timedelta = timedelta(0)
 
@@ -31,26 +31,26 @@ def of_queued(task: Task, outcome: Outcome, policy: RetryPolicy) -> Ending:
     """The ending of a task from the queue. A task that a server's stop has cut off, or that nothing
     could run, goes back to the queue."""
     if isinstance(outcome, Answer):
-        return Ending(Move.SUCCEEDED)
+        return Ending(TaskMove.SUCCEEDED)
     if outcome.cause is Cause.LOST:
-        return Ending(Move.FAILED, _unknown(outcome))
+        return Ending(TaskMove.FAILED, _unknown(outcome))
     if outcome.cause is Cause.STOPPED:
-        return Ending(Move.RELEASED)
+        return Ending(TaskMove.RELEASED)
     if outcome.cause is Cause.UNAVAILABLE and task.claim < _MAX_CLAIMS:
-        return Ending(Move.RELEASED)
+        return Ending(TaskMove.RELEASED)
     error = error_of(outcome)
     delay = of_task(len(task.retry_for_task_ids) + 1, error.name, policy)
     if delay is None:
-        return Ending(Move.FAILED, error)
-    return Ending(Move.RETRIED, error, delay)
+        return Ending(TaskMove.FAILED, error)
+    return Ending(TaskMove.RETRIED, error, delay)
 
 
 def of_direct(outcome: Outcome) -> Ending:
     """The ending of a task whose caller waits: there is no retry, and no giving back."""
     if isinstance(outcome, Answer):
-        return Ending(Move.SUCCEEDED)
+        return Ending(TaskMove.SUCCEEDED)
     lost = outcome.cause is Cause.LOST
-    return Ending(Move.FAILED, _unknown(outcome) if lost else error_of(outcome))
+    return Ending(TaskMove.FAILED, _unknown(outcome) if lost else error_of(outcome))
 
 
 def _unknown(failure: Failure) -> TaskError:

@@ -23,7 +23,7 @@ from emulator.store.query.model import Query
 from emulator.store.query.sqlite import find
 from emulator.store.tables import TaskRow
 from emulator.tasks.events.events import Events
-from emulator.tasks.model.task import ZOMBIE, Move, Status, Task, allows, move
+from emulator.tasks.model.task import ZOMBIE, Status, Task, TaskMove, allows, move
 from emulator.tasks.queue import rows as task_rows
 from emulator.tasks.queue import statements
 from emulator.tasks.queue.ending import Ending
@@ -42,7 +42,7 @@ class Queue:
 
     def enqueue_claimed(self, task: Task, now: datetime) -> Task:
         """Inserts it already claimed by this server, so that no worker can take it."""
-        claimed = _moved(task, Move.CLAIMED, now, claim=1)
+        claimed = _moved(task, TaskMove.CLAIMED, now, claim=1)
         self._insert(claimed, claimed_by=self._server)
         return claimed
 
@@ -62,7 +62,7 @@ class Queue:
             tasks = [task_rows.from_row(row) for row in rows]
             if not tasks:  # others were first
                 return []
-            claimed = [_moved(task, Move.CLAIMED, now, claim=task.claim + 1) for task in tasks]
+            claimed = [_moved(task, TaskMove.CLAIMED, now, claim=task.claim + 1) for task in tasks]
             self._store.change(
                 statements.CLAIM.format(sql.placeholders(len(tasks))),
                 (Status.IN_PROGRESS.value, moment, moment, self._server, *[t.id for t in tasks]),
@@ -114,7 +114,7 @@ class Queue:
         A task that is retried has another one made, which starts after the ending's delay. One that
         fails has its event made, if and only if it has failed.
         """
-        again = _again(task, now, ending.delay) if ending.move is Move.RETRIED else None
+        again = _again(task, now, ending.delay) if ending.move is TaskMove.RETRIED else None
         ended = _moved(task, ending.move, now, error=ending.error)
         if again is not None:
             ended = replace(ended, retried_by_task_id=again.id)
@@ -123,7 +123,7 @@ class Queue:
                 return None
             if again is not None:
                 self._insert(again)
-            if ending.move is Move.FAILED:
+            if ending.move is TaskMove.FAILED:
                 self._record_failure(ended)
         return ended
 
@@ -131,11 +131,11 @@ class Queue:
         """Raises `NotFound`, or `IllegalState` when it is not new any more."""
         with self._store.transaction():
             task = self.get(task_id)
-            if not allows(task.status, Move.CANCELED):
+            if not allows(task.status, TaskMove.CANCELED):
                 raise IllegalState(
                     f"the task is {task.status.value}; only a task that is new can be canceled"
                 )
-            self._write(_moved(task, Move.CANCELED, now))
+            self._write(_moved(task, TaskMove.CANCELED, now))
 
     def reclaim(
         self,
@@ -226,11 +226,11 @@ def _again(task: Task, now: datetime, delay: timedelta) -> Task:
 def _reclaimed(row: TaskRow, now: datetime) -> Task:
     task = task_rows.from_values(row.__data__)
     if row.waiting:
-        return _moved(task, Move.RELEASED, now)
-    return _moved(task, Move.LOST, now, error=ZOMBIE)
+        return _moved(task, TaskMove.RELEASED, now)
+    return _moved(task, TaskMove.LOST, now, error=ZOMBIE)
 
 
-def _moved(task: Task, by: Move, now: datetime, **changes: Any) -> Task:
+def _moved(task: Task, by: TaskMove, now: datetime, **changes: Any) -> Task:
     return replace(
         task,
         status=move(task.status, by),

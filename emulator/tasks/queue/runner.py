@@ -24,7 +24,7 @@ from emulator.tasks.model.notices import (
     TaskReleased,
     TaskRetried,
 )
-from emulator.tasks.model.task import Move, Task
+from emulator.tasks.model.task import Task, TaskMove
 from emulator.tasks.queue import ending as endings
 from emulator.tasks.queue.ending import Ending
 from emulator.tasks.queue.queue import Queue
@@ -33,11 +33,11 @@ from emulator.tasks.work.safe_invoker import SafeInvoker
 from emulator.tasks.work.unwritten import Unwritten
 
 _NO_RETRY = RetryPolicy()
-_NOTICES: dict[Move, type[TaskEnded]] = {
-    Move.SUCCEEDED: TaskCompleted,
-    Move.FAILED: TaskFailed,
-    Move.RETRIED: TaskRetried,
-    Move.RELEASED: TaskReleased,
+_NOTICES: dict[TaskMove, type[TaskEnded]] = {
+    TaskMove.SUCCEEDED: TaskCompleted,
+    TaskMove.FAILED: TaskFailed,
+    TaskMove.RETRIED: TaskRetried,
+    TaskMove.RELEASED: TaskReleased,
 }
 
 

@@ -30,7 +30,7 @@ LINES = 100  # log lines that one statement removes
 
 
 @dataclass(frozen=True)
-class Kind:
+class RecordKind:
     """A kind of rows that end; an index begins with `time`, or with what `ended` fixes and that."""
 
     name: str  # as `/status` has it
@@ -42,9 +42,9 @@ class Kind:
     """Its row is there from the beginning and does not say whether it has ended."""
 
 
-def _tasks(status: Status) -> Kind:
+def _tasks(status: Status) -> RecordKind:
     """Earlier attempts, which are `retried`, go with the last: it names them, and they name it."""
-    return Kind(
+    return RecordKind(
         "tasks",
         "task",
         "creation_timestamp",
@@ -55,15 +55,17 @@ def _tasks(status: Status) -> Kind:
 
 KINDS = (
     *(_tasks(status) for status in sorted(FINAL - {Status.RETRIED})),
-    Kind("apiRequests", "api_request", "timestamp"),
-    Kind(
+    RecordKind("apiRequests", "api_request", "timestamp"),
+    RecordKind(
         "invocations",
         "invocation",
         "timestamp",
         "NOT EXISTS (SELECT 1 FROM backlog WHERE invocation_id = invocation.id)",
         may_run=True,
     ),
-    Kind("events", "event", "creation_timestamp", "id NOT IN (SELECT event_id FROM delivery)"),
+    RecordKind(
+        "events", "event", "creation_timestamp", "id NOT IN (SELECT event_id FROM delivery)"
+    ),
 )
 _OWNERS = (
     ("task", "creation_timestamp"),
@@ -82,19 +84,19 @@ _REMOVE_LINES = f"""DELETE FROM task_log WHERE id IN
 _REMOVE_TAGS = "DELETE FROM task_tag WHERE task_id = ?"
 
 
-def oldest(store: Store, kind: Kind, before: datetime) -> datetime | None:
+def oldest(store: Store, kind: RecordKind, before: datetime) -> datetime | None:
     """The time of the oldest that has ended before a moment."""
     found = _ended(store, kind, kind.time, before, 1)
     return from_epoch(found[0][0]) if found else None
 
 
-def ended(store: Store, kind: Kind, before: datetime, limit: int) -> list[list[str]]:
+def ended(store: Store, kind: RecordKind, before: datetime, limit: int) -> list[list[str]]:
     """The oldest that have ended before a moment, each with the ids of what goes with it."""
     found = _ended(store, kind, f"id, {kind.parents}", before, limit)
     return [[id, *json.loads(parents or "[]")] for id, parents in found]
 
 
-def remove(store: Store, kind: Kind, ids: Sequence[str]) -> None:
+def remove(store: Store, kind: RecordKind, ids: Sequence[str]) -> None:
     """The rows themselves, so that they are unknown from now on. Only inside a transaction."""
     these = sql.placeholders(len(ids))
     store.change(f"DELETE FROM {kind.table} WHERE id IN ({these})", ids)  # noqa: S608
@@ -141,7 +143,7 @@ def oldest_kept(store: Store) -> datetime | None:
 
 
 def _ended(
-    store: Store, kind: Kind, columns: str, before: datetime, limit: int
+    store: Store, kind: RecordKind, columns: str, before: datetime, limit: int
 ) -> list[tuple[Any, ...]]:
     statement = (
         f"SELECT {columns} FROM {kind.table} WHERE {kind.time} < ? AND {kind.ended}"  # noqa: S608

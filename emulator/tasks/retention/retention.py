@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 
 from emulator.base.health import Health
 from emulator.base.notices import Notices
-from emulator.base.timing.clock import Clock
+from emulator.base.timing.clock import Clock, SystemClock
 from emulator.base.timing.loop import Loop
 from emulator.store import size
 from emulator.store.database import Store
 from emulator.store.size import Size
 from emulator.tasks.retention import retained
-from emulator.tasks.retention.retained import KINDS, Kind
+from emulator.tasks.retention.retained import KINDS, RecordKind
 
 MIB = 1024 * 1024  # bytes
 TROUBLE = "retention"
@@ -74,6 +74,7 @@ class Retention(Loop):
         then.
         """
         super().__init__(clock, notices)
+        self._real = SystemClock()  # how long the disk takes is real time, whatever `clock` says
         self._store = store
         self._days = days
         self._limit = megabytes * MIB
@@ -101,7 +102,7 @@ class Retention(Loop):
 
     def run_once(self) -> float:
         """Removes one piece, and after a rest asks to be called again at once if there was one."""
-        began = self._clock.monotonic()
+        began = self._real.monotonic()
         try:
             busy = self._remove_piece(self._clock.now())
         except Exception as error:
@@ -116,7 +117,7 @@ class Retention(Loop):
         if self._pieces % _CHECKPOINT == 0:
             size.checkpoint(self._store)
         # A disk is given its rest in real time, whatever the clock says.
-        self._stopping.wait(max((self._clock.monotonic() - began) * _REST, _SHORTEST_PAUSE))
+        self._stopping.wait(max((self._real.monotonic() - began) * _REST, _SHORTEST_PAUSE))
         return 0.0
 
     def _remove_piece(self, now: datetime) -> bool:
@@ -132,7 +133,7 @@ class Retention(Loop):
             return True
         return self._look_for_lost_lines(now)
 
-    def _too_old(self, now: datetime) -> tuple[Kind, list[list[str]]] | None:
+    def _too_old(self, now: datetime) -> tuple[RecordKind, list[list[str]]] | None:
         if not self._days or self._clock_was_set():
             return None
         before = now - timedelta(days=self._days)
@@ -141,11 +142,11 @@ class Retention(Loop):
                 return kind, found
         return None
 
-    def _too_much(self, now: datetime) -> tuple[Kind, list[list[str]]] | None:
+    def _too_much(self, now: datetime) -> tuple[RecordKind, list[list[str]]] | None:
         if not self._is_too_large():
             self._health.clear(TROUBLE)
             return None
-        oldest: dict[Kind, datetime] = {}
+        oldest: dict[RecordKind, datetime] = {}
         for kind in KINDS:
             found = retained.oldest(self._store, kind, self._floor(kind, now, now))
             if found is not None:
@@ -159,7 +160,7 @@ class Retention(Loop):
     def _is_too_large(self) -> bool:
         return 0 < self._limit < size.measure(self._store).used
 
-    def _floor(self, kind: Kind, before: datetime, now: datetime) -> datetime:
+    def _floor(self, kind: RecordKind, before: datetime, now: datetime) -> datetime:
         """`before`, or earlier: what began later may run, or be looked at by who waits for it."""
         return min(before, now - (self._may_take() if kind.may_run else _MOMENT))
 
@@ -167,11 +168,11 @@ class Retention(Loop):
         return self._longest + _PATIENCE
 
     def _remove(
-        self, kind: Kind, groups: list[list[str]], until: Callable[[], bool] = lambda: False
+        self, kind: RecordKind, groups: list[list[str]], until: Callable[[], bool] = lambda: False
     ) -> None:
         """As many as a short transaction takes, or `until` is true. The rows go before their lines:
         a reader finds either both or, by the row, nothing."""
-        end = self._clock.monotonic() + _LONG
+        end = self._real.monotonic() + _LONG
         removed: Counter[str] = Counter()
         unfinished: list[str] = []
         with self._store.transaction():
@@ -183,16 +184,16 @@ class Retention(Loop):
                     removed[LINES] += lines
                     if lines == retained.LINES:
                         unfinished.append(owner)
-                if self._clock.monotonic() >= end or until():
+                if self._real.monotonic() >= end or until():
                     break
         self._unfinished.extend(unfinished)
         self._removed.update(removed)
 
     def _remove_lines(self) -> None:
-        until = self._clock.monotonic() + _LONG
+        until = self._real.monotonic() + _LONG
         removed, done = 0, False
         with self._store.transaction():
-            while not done and removed < _LOOK and self._clock.monotonic() < until:
+            while not done and removed < _LOOK and self._real.monotonic() < until:
                 lines = retained.remove_lines(self._store, self._unfinished[0])
                 removed += lines
                 done = lines < retained.LINES

@@ -33,11 +33,11 @@ class Budget:
         self._of_function = self.largest if of_function is None else of_function
         self._held: Counter[Share] = Counter()  # by whom
         self._used = 0
-        self._waiting: dict[Claim, None] = {}
+        self._waiting: dict[BudgetClaim, None] = {}
 
-    def take(self, peer: Peer, size: int) -> Claim:
-        """Asks for `size` bytes, `largest` at most. See `Claim.then`."""
-        claim = Claim(self, _shares(peer), size)
+    def take(self, peer: Peer, size: int) -> BudgetClaim:
+        """Asks for `size` bytes, `largest` at most. See `BudgetClaim.then`."""
+        claim = BudgetClaim(self, _shares(peer), size)
         self._waiting[claim] = None
         self._grant()
         return claim
@@ -46,7 +46,7 @@ class Budget:
     def used(self) -> int:
         return self._used
 
-    def _shrink(self, claim: Claim, size: int) -> None:
+    def _shrink(self, claim: BudgetClaim, size: int) -> None:
         given_back = claim.size - size
         claim.size = size
         self._used -= given_back
@@ -54,7 +54,7 @@ class Budget:
         self._held += Counter()
         self._grant()
 
-    def _release(self, claim: Claim) -> None:
+    def _release(self, claim: BudgetClaim) -> None:
         if self._waiting.pop(claim, self) is self:  # it has them
             self._used -= claim.size
             self._held.subtract(dict.fromkeys(claim.shares, claim.size))
@@ -75,7 +75,7 @@ class Budget:
             self._held.update(dict.fromkeys(claim.shares, claim.size))
             claim.grant()
 
-    def _has_its_share(self, claim: Claim) -> bool:
+    def _has_its_share(self, claim: BudgetClaim) -> bool:
         return any(
             self._held[share] + claim.size > (self._of_function if share[1] else self.largest)
             for share in claim.shares
@@ -86,7 +86,7 @@ Share = tuple[str, bool]
 """A container, address or function that draws on a budget; True for a function."""
 
 
-class Claim:
+class BudgetClaim:
     """A claim on bytes of a budget, waiting or granted."""
 
     def __init__(self, budget: Budget, shares: list[Share], size: int) -> None:

@@ -15,7 +15,7 @@ from werkzeug.routing import Map
 
 from emulator import __version__
 from emulator.base.strict_json import Json, ObjectId
-from emulator.store.query.fields import Kind
+from emulator.store.query.fields import FieldKind
 from emulator.web.common.endpoint import Endpoint, Gate, every
 from emulator.web.openapi.responses import JSON, responses
 from emulator.web.openapi.schemas import ERROR, Schemas, ref
@@ -41,9 +41,9 @@ _ABOUT = (
     "`{code, name, message}`. Lists take RQL in the query string."
 )
 _KINDS = {
-    Kind.NUMBER: {"type": "number"},
-    Kind.MOMENT: {"type": "string", "format": "date-time"},
-    Kind.TEXT: {"type": "string"},
+    FieldKind.NUMBER: {"type": "number"},
+    FieldKind.MOMENT: {"type": "string", "format": "date-time"},
+    FieldKind.TEXT: {"type": "string"},
 }
 _SECURITY_SCHEMES = {
     "oauth1": {

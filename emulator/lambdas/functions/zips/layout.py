@@ -32,7 +32,7 @@ _KEPT = 0o755
 them, nor become their owner by a set-user-ID bit."""
 
 
-class Kind(Enum):
+class EntryKind(Enum):
     FILE = "file"
     FOLDER = "folder"
     LINK = "link"
@@ -65,7 +65,7 @@ def lay_out(entries: Iterable[zipfile.ZipInfo], limits: ZipLimits) -> Layout:
         raise EmptyFunctionCode
     for path in layout.folders:
         if path in layout.files or path in layout.links:
-            what = Kind.FILE if path in layout.files else Kind.LINK
+            what = EntryKind.FILE if path in layout.files else EntryKind.LINK
             raise BadFunctionCode(f"the zip has {path!r} both as a {what.value} and as a folder")
     return layout
 
@@ -84,27 +84,27 @@ def _check_counts(layout: Layout, limits: ZipLimits) -> None:
         )
 
 
-def kind_of(entry: zipfile.ZipInfo) -> Kind:
+def kind_of(entry: zipfile.ZipInfo) -> EntryKind:
     """Raises `BadFunctionCode` for a device, a pipe or a socket."""
     if _name(entry).endswith("/"):
-        return Kind.FOLDER
+        return EntryKind.FOLDER
     if entry.create_system not in _UNIX:
         empty_folder = entry.external_attr & _DOS_FOLDER and not entry.file_size
-        return Kind.FOLDER if empty_folder else Kind.FILE
+        return EntryKind.FOLDER if empty_folder else EntryKind.FILE
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind == stat.S_IFLNK:
-        return Kind.LINK
+        return EntryKind.LINK
     if kind == stat.S_IFDIR:
-        return Kind.FOLDER
+        return EntryKind.FOLDER
     if kind not in (0, stat.S_IFREG):
         raise BadFunctionCode(
             f"the zip has an entry that is no file, folder or link: {entry.filename!r};"
             " put the file itself in its place"
         )
-    return Kind.FILE
+    return EntryKind.FILE
 
 
-def mode_of(entry: zipfile.ZipInfo, kind: Kind) -> int:
+def mode_of(entry: zipfile.ZipInfo, kind: EntryKind) -> int:
     """The permissions of a zip that was made on Unix, and what a zip of Windows stands for.
 
     The latter has no permissions, and whatever else its attributes hold means nothing: AWS's own
@@ -112,7 +112,7 @@ def mode_of(entry: zipfile.ZipInfo, kind: Kind) -> int:
     """
     if entry.create_system in _UNIX:
         return (entry.external_attr >> 16) & _KEPT
-    mode = 0o755 if kind is Kind.FOLDER else 0o644
+    mode = 0o755 if kind is EntryKind.FOLDER else 0o644
     return mode & ~0o222 if entry.external_attr & _DOS_READ_ONLY else mode
 
 
@@ -132,12 +132,12 @@ def _add(layout: Layout, entry: zipfile.ZipInfo, limits: ZipLimits) -> None:
         layout.folders[parent] = FOLDER
         layout.path_bytes += len(parent.encode())
     layout.path_bytes += len(path.encode())
-    if kind is Kind.FOLDER:
+    if kind is EntryKind.FOLDER:
         layout.folders[path] = mode_of(entry, kind)
         return
     layout.files.pop(path, None)
     layout.links.pop(path, None)
-    (layout.links if kind is Kind.LINK else layout.files)[path] = entry
+    (layout.links if kind is EntryKind.LINK else layout.files)[path] = entry
 
 
 def _path(entry: zipfile.ZipInfo, limits: ZipLimits) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from emulator.base.errors import BadFunctionCode
 from emulator.lambdas.functions.zips import zip_index
-from emulator.lambdas.functions.zips.layout import FOLDER, Kind, Layout, lay_out, mode_of
+from emulator.lambdas.functions.zips.layout import FOLDER, EntryKind, Layout, lay_out, mode_of
 from emulator.lambdas.functions.zips.zip_limits import ZipLimits
 
 _CHUNK = 1024 * 1024
@@ -100,7 +100,7 @@ def _write_file(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: bytes)
     finds the checksum wrong."""
     with archive.open(entry) as source, open(target, "xb") as sink:
         shutil.copyfileobj(source, sink, _CHUNK)
-        os.fchmod(sink.fileno(), mode_of(entry, Kind.FILE))
+        os.fchmod(sink.fileno(), mode_of(entry, EntryKind.FILE))
 
 
 def _write_link(

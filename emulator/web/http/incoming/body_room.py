@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from emulator.web.http.budget import SMALL, Claim
+from emulator.web.http.budget import SMALL, BudgetClaim
 from emulator.web.http.connection_limit import Peer
 from emulator.web.http.incoming.reader import Reader
 from emulator.web.http.messages import Reply, Request
@@ -41,7 +41,7 @@ class BodyRoom:
         self._refuse = refuse
         self.awaited = False
         """Nothing more may be read: the judge decides, or there is no room yet."""
-        self._claim: Claim | None = None
+        self._claim: BudgetClaim | None = None
         self._given_back = False  # the body is bounded elsewhere
 
     def check(self) -> None:

@@ -2,7 +2,7 @@
 
 While a request waits for room (`body_room`), for the requests before it, or for the reader of its
 streamed body, nothing is read: what the client sends waits in the kernel, and so at the client.
-`deadline` bounds the time of a request.
+`deadline` bounds the time of a request. All of it is on the reactor's thread.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ _NOT_READ = BodyCutOff("The rest of the body was not read.")
 
 
 class Intake:
-    """On the reactor's thread."""
-
     def __init__(
         self,
         site: Site,

@@ -1,0 +1,71 @@
+"""The rooms of the house stay small, and a name stands for one thing."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.live import REPOSITORY
+
+ROOT = REPOSITORY / "emulator"
+MODULES = sorted(path for path in ROOT.rglob("*.py") if "migrations" not in path.parts)
+FOLDERS = sorted({path.parent for path in ROOT.rglob("*.py")})
+MOST_ENTRIES = 12  # of a folder
+MOST_LINES = 250  # of a module that does not say why it has more
+MOST_LINES_OF_A_CLASS = 200
+REASON = "over 250 lines"
+"""How a module says so, in its first lines."""
+FIRST_LINES = 12
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(REPOSITORY).as_posix()
+
+
+def classes(path: Path) -> Iterator[ast.ClassDef]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ClassDef) and node.name != "Meta":  # peewee's word, inside tables
+            yield node
+
+
+def test_a_folder_can_be_looked_over() -> None:
+    entries = {
+        name_of(folder): sum(entry.name != "__pycache__" for entry in folder.iterdir())
+        for folder in FOLDERS
+    }
+
+    wide = {name: count for name, count in entries.items() if count > MOST_ENTRIES}
+    assert not wide, wide
+
+
+def test_a_module_is_short_or_says_why_not() -> None:
+    long = {}
+    for module in MODULES:
+        lines = module.read_text().splitlines()
+        if len(lines) > MOST_LINES and REASON not in " ".join(lines[:FIRST_LINES]).lower():
+            long[name_of(module)] = len(lines)
+
+    assert not long, long
+
+
+def test_a_class_is_short() -> None:
+    lengths = {
+        f"{name_of(module)} {each.name}": (each.end_lineno or 0) - each.lineno + 1
+        for module in MODULES
+        for each in classes(module)
+    }
+
+    long = {name: count for name, count in lengths.items() if count > MOST_LINES_OF_A_CLASS}
+    assert not long, long
+
+
+def test_no_two_classes_have_one_name() -> None:
+    places = defaultdict(list)
+    for module in MODULES:
+        for each in classes(module):
+            places[each.name.lstrip("_")].append(name_of(module))
+
+    twice = {name: where for name, where in places.items() if len(where) > 1}
+    assert not twice, twice
