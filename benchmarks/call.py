@@ -21,7 +21,7 @@ VERSION = "/2015-03-31"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a caller gets; status 0 and a fault where there was no HTTP answer."""
+    """The answer that a caller gets; status 0 and a fault if there was no HTTP answer."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case

@@ -24,7 +24,7 @@ SOURCES = Path(emulator.__file__).parent
 
 
 def venv(requirements: str) -> Path:
-    """Where these requirements, separated by spaces, are or will be installed."""
+    """The virtual environment for these requirements, which are separated by spaces."""
     return PEERS / requirements.replace(" ", "+")
 
 

@@ -113,7 +113,7 @@ class Machine:
                 time.sleep(0.2)
 
     def remove_built_on(self, reference: str) -> None:
-        """What a build that failed has left of this image: containers, images without a name."""
+        """Removes the rest of a failed build on this image: containers, images without a name."""
         try:
             id = self.docker.images.get(reference).id
         except ImageNotFound:

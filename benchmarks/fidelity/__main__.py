@@ -133,7 +133,7 @@ def run(
 
 
 def texts_of(contender: Contender, case: Case) -> Texts:
-    """What was seen of a case's rows; where the function was not served, the reason in each."""
+    """The observations of a case's rows; if the function was not served, the reason in each row."""
     if case.needs in contender.lacks:
         return [None] * len(case.rows)
     name = f"fidelity-{case.name}"

@@ -78,12 +78,12 @@ def line(start: str, number: int = 0) -> Look:
 
 
 def field(key: str) -> Look:
-    """What the first result has under a key."""
+    """The first result's value of a key."""
     return lambda seen: str(seen.answers[0].value[key])
 
 
 def report_end(number: int) -> Look:
-    """What a REPORT line ends with."""
+    """The end of a REPORT line."""
 
     def look(seen: Seen) -> str:
         report = seen.report(number)

@@ -139,7 +139,7 @@ class Caller:
             raise
 
     def expect(self, call: Call) -> Any:
-        """What it answers; raises `Unexpected` when that has another status."""
+        """The content of the call's answer. Raises `Unexpected` if the status is another one."""
         status, content = self.send(call)
         if status != call.status:
             raise Unexpected(f"{call.kind}: {status} {content[:200].decode(errors='replace')}")

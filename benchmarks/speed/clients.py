@@ -25,7 +25,7 @@ PATIENCE = 90.0  # seconds without any answer at all until an order is given up
 
 @dataclass(frozen=True)
 class Target:
-    """What one call is: a POST of `body`, to a port of this machine."""
+    """The target of one call: a POST of `body`, to a port of this machine."""
 
     port: int
     path: str
@@ -35,7 +35,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of an order."""
+    """The result of an order."""
 
     taken: list[float]  # milliseconds of each call that was answered with 2xx
     seconds: float  # from the first call to the last answer

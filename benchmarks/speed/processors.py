@@ -45,7 +45,7 @@ def parent(pid: int) -> int:
 
 
 def spent(groups: Mapping[str, Group]) -> dict[str, Spent]:
-    """What each has taken up to now; nothing of a process that has ended."""
+    """The processor time of each group up to now, without processes that have ended."""
     totals = {}
     for name, group in groups.items():
         user = system = 0.0

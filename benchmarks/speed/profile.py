@@ -54,7 +54,7 @@ Moments = dict[str, float]
 
 @dataclass(frozen=True)
 class Cost:
-    """What one of `count` calls or tasks took."""
+    """The cost of one of `count` calls or tasks."""
 
     what: str
     count: int

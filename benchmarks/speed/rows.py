@@ -267,8 +267,8 @@ def ids(world: World, called: Called) -> list[str]:
 
 
 def environments(world: World) -> Samples:
-    """What the server holds more for each environment, once `count` of them have run side by
-    side and are idle."""
+    """The server's additional memory for each environment, after `count` of them have run at the
+    same time and are idle."""
     found = collect()
     count = world.amount(8, 32)
     options = ["--direct-concurrency", str(count), "--memory-budget", "100000", *UNPREPARED]
@@ -395,8 +395,8 @@ def timed(own: Own) -> tuple[float, float]:
 
 
 def freezing(world: World) -> Samples:
-    """What it adds to the median call of a round. There is a pause before each call, in which the
-    container is frozen."""
+    """The time that freezing adds to the median call of a round. The container is frozen in a
+    pause before each call."""
     found = collect()
     with ExitStack() as stack:
         targets = []

@@ -23,7 +23,7 @@ LIMIT = 120  # seconds that anything is waited for
 
 
 class TooSlow(Exception):
-    """What was waited for did not happen."""
+    """A condition was not met within its time."""
 
 
 @dataclass

@@ -33,7 +33,7 @@ exec setpriv --reuid "$id" --regid "$id" --groups "$groups" --no-new-privs --bou
 
 
 def project(bound: Path) -> Path:
-    """Where such a command sees this project."""
+    """The folder in which such a command sees this project."""
     return bound / "project"
 
 

@@ -21,7 +21,7 @@ _WISHES = frozenset(("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "T
 @dataclass(frozen=True)
 class Seen:
     text: str
-    """What the terminal was sent, with the line ends that programs write."""
+    """The text that the terminal received, with the line ends that programs write."""
     code: int
 
 

@@ -54,7 +54,7 @@ def echo(event: Any, runtime: Any) -> Any:
 
 
 def zip_function(name: str = NAME, **fields: Any) -> Json:
-    """What `create_function` is called with; a field of None is left out."""
+    """The arguments of `create_function`; a field of None is left out."""
     body = {
         "FunctionName": name,
         "Runtime": "python3.11",

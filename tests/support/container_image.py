@@ -51,7 +51,7 @@ def built(client: docker.DockerClient) -> Iterator[str]:
 
 
 def _download(root: Path) -> None:
-    """What taskdock needs, and what builds it, into /opt/wheels; kept there for the next time."""
+    """Downloads the packages for running and building taskdock into /opt/wheels, and keeps them."""
     lists = [REPOSITORY / "constraints" / name for name in ("run.txt", "build.txt")]
     wanted = "".join(each.read_text() for each in lists)
     marker = root / "opt" / "wanted"

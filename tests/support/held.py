@@ -18,7 +18,7 @@ LIMIT = 60.0  # seconds that a request is held at most
 class Held:
     def __init__(self, request: str, *, answer: bool) -> None:
         self.address: str
-        """Where the engine answers so."""
+        """The address of the engine with the held request."""
         self.met = threading.Event()
         """The request is held."""
         self.released = threading.Event()

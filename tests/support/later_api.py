@@ -113,7 +113,7 @@ _CHANGES: tuple[tuple[str, Callable[[Any], Any]], ...] = (
 
 
 def change_of(method: str, path: str) -> Callable[[Any], Any] | None:
-    """What becomes of the answer to this request; None: nothing."""
+    """The change to the answer of this request; None: the answer is not changed."""
     bare = path.partition("?")[0]
     found = (change for place, change in _CHANGES if re.fullmatch(place, bare))
     return next(found, None) if method == "GET" else None
@@ -204,7 +204,7 @@ class _Connection(socketserver.BaseRequestHandler):
 
 
 def _refusal(asked: tuple[int, int]) -> str | None:
-    """Why a caller of this version is not served, in the engine's words."""
+    """The reason, in the engine's words, why a client of this version is refused."""
     if asked < OLDEST:
         return (
             f"client version {_number(asked)} is too old. Minimum supported API version is"

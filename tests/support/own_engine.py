@@ -40,7 +40,7 @@ _PLACE = "/var/tmp"  # short, since a socket's path is; on a disk, as containers
 
 
 def search_path() -> str:
-    """Where programs are looked for: dockerd and iptables are not on everyone's PATH."""
+    """The PATH for programs, with the folders of dockerd and iptables, which some users lack."""
     return f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/local/sbin:/usr/sbin:/sbin"
 
 

@@ -142,7 +142,7 @@ class Registry:
 
 @dataclass
 class Fault:
-    """What is wrong with the line. Bytes are those that came from the registry, all together."""
+    """A fault of the line. Its bytes are counted over all that came from the registry."""
 
     delay: float = 0.0  # seconds until a request is passed on
     pace: float = 0.0  # seconds between two pieces of 64 kB of an answer
@@ -229,7 +229,7 @@ class Line:
             self._over.wait(self.fault.pace)
 
     def _room(self, size: int) -> int:
-        """How many bytes may pass."""
+        """The number of bytes that may pass now."""
         fault = self.fault
         with self._lock:
             limit = fault.stalls_after if fault.cut_after is None else fault.cut_after

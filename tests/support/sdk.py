@@ -71,7 +71,7 @@ class Sdk:
         self._folder = folder
 
     def run(self, script: str, variables: dict[str, str]) -> Any:
-        """What `script` prints last, as JSON; `sdk` is the SDK in it, and await works."""
+        """The last value that `script` prints, from JSON. `sdk` is the SDK there, and await works."""
         done = subprocess.run(
             [_node()[0], "--input-type=module", "-"],
             cwd=self._folder,

@@ -62,7 +62,7 @@ class WatchedServer:
         self._ask("ready")
 
     def stalls(self) -> list[str]:
-        """What held the loop for more than `STALL` since this was asked last."""
+        """The calls that held the loop for more than `STALL` since this method was last called."""
         return [str(each) for each in self._ask("stalls")["stalls"]]
 
     def memory(self) -> int:
