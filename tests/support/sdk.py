@@ -71,7 +71,7 @@ class Sdk:
         self._folder = folder
 
     def run(self, script: str, variables: dict[str, str]) -> Any:
-        """The last value that `script` prints, from JSON. `sdk` is the SDK there, and await works."""
+        """The last value that `script` prints, from JSON. The script has `sdk`, and await works."""
         done = subprocess.run(
             [_node()[0], "--input-type=module", "-"],
             cwd=self._folder,
