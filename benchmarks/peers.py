@@ -205,13 +205,13 @@ class Taskdock:
             running([*command, *self._options], port, room / "log", environment)
         )
 
-    def await_rest(self, *, stocked: bool = False) -> None:
-        """Waits until it makes no container and removes none: its stock, if any, is full.
+    def await_rest(self, *, prewarmed: bool = False) -> None:
+        """Waits until it makes no container and removes none: its prewarm pool, if any, is full.
 
-        `stocked`: there has to be one.
+        `prewarmed`: there has to be one.
         """
         deadline = time.monotonic() + START_LIMIT
-        while not at_rest(status := self._status(), stocked=stocked):
+        while not at_rest(status := self._status(), prewarmed=prewarmed):
             if time.monotonic() > deadline:
                 raise CannotServe(f"no rest within {START_LIMIT} s: {status}")
             time.sleep(0.02)
@@ -261,13 +261,13 @@ class Taskdock:
         self._stack.close()
 
 
-def at_rest(status: Mapping[str, Any], *, stocked: bool = False) -> bool:
+def at_rest(status: Mapping[str, Any], *, prewarmed: bool = False) -> bool:
     """Whether a taskdock server with this status has nothing to prepare and nothing to remove.
 
-    `stocked`: and has prepared something.
+    `prewarmed`: and has prewarmed something.
     """
     full = all(one["count"] >= one["wanted"] for one in status["prepared"])
-    return (full and bool(status["prepared"] or not stocked)) and not any(
+    return (full and bool(status["prepared"] or not prewarmed)) and not any(
         one["state"] in ("starting", "retiring") for one in status["environments"]
     )
 

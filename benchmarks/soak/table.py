@@ -1,7 +1,7 @@
-"""Quarters and verdicts from samples, and the table in Markdown.
+"""From samples to quarters, verdicts and Markdown.
 
-The first quarter is left out of the verdict: in that time pools fill up, modules load, and the
-database grows to its limit.
+The first quarter is not compared with: prewarm pools fill up, modules load, and the database has
+still to reach what it may keep.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def profile(world: World) -> str:
             "A cold call, nothing prepared": [call for call, _, _ in turns],
             "The engine alone, in turn with these": [alone for _, alone, _ in turns],
             "The same in another's network name space": [into for _, _, into in turns],
-            "A cold call, stocked pool": [cold_call(own, name, stocked=True) for name in COLD],
+            "A cold call, stocked pool": [cold_call(own, name, prewarmed=True) for name in COLD],
         }
     drawn = [markdown_of_moments(what, calls) for what, calls in timelines.items()]
     return "\n\n".join([*map(markdown_of_cost, costs), *drawn])
@@ -135,9 +135,9 @@ def container_processes(world: World, own: Own) -> list[int]:
     return [api.inspect_container(each["Id"])["State"]["Pid"] for each in listed]
 
 
-def cold_call(own: Own, name: str, *, stocked: bool = False) -> Moments:
+def cold_call(own: Own, name: str, *, prewarmed: bool = False) -> Moments:
     with own.serve(name, TELLS_ALL) as called:
-        own.contender.await_rest(stocked=stocked)
+        own.contender.await_rest(prewarmed=prewarmed)
         begun = time.time()
         inside = json.loads(called.call().body)
         answered = time.time()

@@ -112,7 +112,7 @@ def cold(world: World) -> Samples:
     """The RIE's container is asked every millisecond whether it answers; the others' servers wait
     for their containers themselves.
 
-    taskdock takes part twice: with nothing prepared, and with a stock of environments that are no
+    taskdock takes part twice: with nothing prepared, and with a pool of environments that are no
     function's yet. Nobody else is asked while it fills that up again, or removes what it has made.
     """
     found = collect()
@@ -124,8 +124,8 @@ def cold(world: World) -> Samples:
         for count, series, rounds in ((1, "cold", (3, 15)), (8, "cold 8", (1, 5))):
             for round_ in range(world.amount(*rounds)):
                 for suffix, own in owns.items():
-                    stocked, name = suffix == STOCKED, f"{count}-{round_}"
-                    taken = cold_functions(world, own, count, name, stocked=stocked)
+                    prewarmed, name = suffix == STOCKED, f"{count}-{round_}"
+                    taken = cold_functions(world, own, count, name, prewarmed=prewarmed)
                     found[series + suffix][OURS].append(taken)
                 for name in peers:
                     found[series][name].append(cold_calls(world, name, count))
@@ -148,13 +148,13 @@ def cold_servers(world: World, stack: ExitStack) -> dict[str, Own]:
     }
 
 
-def cold_functions(world: World, own: Own, count: int, name: str, *, stocked: bool) -> float:
+def cold_functions(world: World, own: Own, count: int, name: str, *, prewarmed: bool) -> float:
     """Milliseconds until the first calls of so many new functions, begun at once, were answered."""
     with ExitStack() as stack:
         served = [
             stack.enter_context(own.serve(f"cold-{name}-{number}", OK)) for number in range(count)
         ]
-        own.contender.await_rest(stocked=stocked)
+        own.contender.await_rest(prewarmed=prewarmed)
         targets = [target(called, OURS) for called in served]
         taken = world.load(targets, clients=count, calls=count).seconds * 1000
     own.contender.await_rest()

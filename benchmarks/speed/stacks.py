@@ -28,7 +28,7 @@ PARTS = (
         ("emulator/lambdas/functions/", "emulator/identity/", "oauthlib/"),
     ),
     ("environments and invocations", ("emulator/lambdas/",)),
-    ("tasks: queue, runner, journal", ("emulator/tasks/", "emulator/base/timing/loop")),
+    ("tasks: queue, runner, logs", ("emulator/tasks/", "emulator/base/timing/loop")),
     ("event loop", ("emulator/base/timing/reactor", "asyncio/", "selectors")),
 )
 """By the files of each; the first that fits counts."""

@@ -131,7 +131,7 @@ class IllegalState(CallerError):
 
 
 class NotAllowed(CallerError):
-    """Who is asking may not do this."""
+    """The caller may not do this."""
 
 
 class NoPermission(NotAllowed):
@@ -251,7 +251,7 @@ class RequestTooLarge(CallerError):
 
 
 class BadApiResult(CallerError):
-    """What the API function returned is not valid."""
+    """The API function returned something that is no valid response."""
 
 
 class InvocationFailed(CallerError):

@@ -29,7 +29,8 @@ def _random(length: int) -> bytes:
 
 
 def _begin() -> None:
-    """For a new process: a copy that `os.fork` makes shares nothing with its original."""
+    """Called in a new process, so that a copy made by `os.fork` shares nothing with its
+    original."""
     global _lock, _drawn, _process, _counter  # noqa: PLW0603
     _lock, _drawn = threading.Lock(), b""
     _process = _random(5).hex()

@@ -28,7 +28,7 @@ class Notice:
     """The base of all kinds. The facts of a notice are its fields, in the order of its log line."""
 
     level: ClassVar[int] = logging.INFO
-    """Of its log line; each kind may have its own."""
+    """The level of the notice's log line; each kind may have its own."""
     name: ClassVar[str] = "notice"
     """The kind in snake case, such as `task_failed`: the first word of its log line."""
 

@@ -83,8 +83,9 @@ class EngineConnection:
 
 
 def connect(environment: Mapping[str, str]) -> EngineConnection:
-    """To this machine's engine. `environment`: says which one is asked for (DOCKER_HOST), and where
-    this user's cache is. Raises `EngineUnreachable`, with every address that was tried."""
+    """Connects to this machine's engine. `environment`: says which engine is asked for
+    (DOCKER_HOST), and where this user's cache is. Raises `EngineUnreachable`, with every address
+    that was tried."""
     address = find_engine(environment)
     return EngineConnection(address, docker_client.connect(address), environment)
 

@@ -28,8 +28,8 @@ class StartFault:
 
 @dataclass(frozen=True, kw_only=True)
 class ProgramExit:
-    """How the program ended, or why it did not start. Neither code, signal nor fault: nobody knows
-    (killed with its container, for one)."""
+    """The end of a program, or the reason why it did not start. With neither code, signal nor
+    fault, the end is unknown, as of a program that was killed with its container."""
 
     code: int | None = None
     signal: int | None = None

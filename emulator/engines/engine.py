@@ -116,13 +116,14 @@ class Container(Protocol):
         """For people who look at containers."""
 
     def limit_cpu(self, cpus: float | None) -> None:
-        """From now on it has `cpus` processors' worth of time, less than 1 too; None: no limit."""
+        """From now on the container has `cpus` processors' worth of time, less than 1 too; None: no
+        limit."""
 
     def kill(self) -> None:
-        """Ends it at once; `Observer.gone` follows."""
+        """Ends the container at once; `Observer.gone` follows."""
 
     def remove(self) -> None:
-        """Nothing is left of it afterwards."""
+        """Removes the container; nothing is left of it afterwards."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +142,7 @@ class Engine(Protocol):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Those of the moment: a limit may be lost, and may come back."""
+        """The limits of the moment: a limit may be lost, and may come back."""
 
     def create(self, spec: ContainerSpec, observer: Observer, reactor: Reactor) -> Container:
         """A container that waits for `run`. It sees all of `spec.mounts`, or does not start.

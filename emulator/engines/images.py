@@ -56,7 +56,7 @@ class RuntimeStatus:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a pull or a build is; bytes for a pull, steps for a build, None when unknown."""
+    """The progress of a pull or a build; bytes for a pull, steps for a build, None when unknown."""
 
     what: str
     done: int | None = None

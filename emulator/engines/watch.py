@@ -58,7 +58,7 @@ class EngineWatch(Loop):
         self._lock = threading.RLock()  # also while `Health` is told, so that it hears all in order
         self._trouble: str | None = None
         self._silent = False
-        """It did not answer when it was asked last."""
+        """The engine did not answer when it was asked last."""
         self._awaited: dict[asyncio.Future[None], float] = {}  # who waits for it, and since when
         self._strikes = 0
         self._ended = float("-inf")  # when the latest trouble was over

@@ -64,7 +64,7 @@ _ERRORS = {
     80: "accessing a corrupted shared library",
     116: "stale NFS file handle",
 }
-"""Those that fork(2), chdir(2) and execve(2) fail with."""
+"""The errors that fork(2), chdir(2) and execve(2) fail with."""
 
 
 def signal(number: int) -> str:

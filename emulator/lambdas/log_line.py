@@ -14,8 +14,8 @@ class LogLine:
     message: str
 
 
-# What AWS's clients write where they have no descriptor for whole messages: one message, with
-# carriage returns for its line feeds. `stdout-logger.ts` of
+# The lines that AWS's clients write where they have no descriptor for whole messages: one message,
+# with carriage returns for its line feeds. `stdout-logger.ts` of
 # https://github.com/aws/aws-lambda-nodejs-runtime-interface-client, `StandardLogSink` of
 # https://github.com/aws/aws-lambda-python-runtime-interface-client
 _OF_NODE = re.compile(

@@ -76,7 +76,7 @@ class Streamed:
 
     body: AsyncIterator[bytes]
     content_type: str
-    """As the runtime gave it."""
+    """The media type, as the runtime gave it."""
 
 
 class StreamBroken(Exception):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from emulator.lambdas.lifecycle import State
 
 PREFERRED = (State.DOWN, State.FROZEN, State.READY)
-"""Those that can take an invocation, the best last."""
+"""The slots that can take an invocation, the best last."""
 
 
 def is_idle(state: State, reserved: bool) -> bool:

@@ -27,8 +27,8 @@ def build_here(
     clock: Clock | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> tuple[Emulator, Engine]:
-    """A server on this machine's engine, and that engine. What it says before it serves, and the
-    progress of pulls and builds, goes to stderr.
+    """A server on this machine's engine, and that engine. The server's messages before it serves,
+    and the progress of pulls and builds, go to stderr.
 
     Raises `EngineUnreachable` or `StartupError`.
     """

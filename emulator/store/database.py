@@ -56,9 +56,9 @@ class Store:
     """One open database. `store.db` executes queries, `store.transaction()` groups them.
 
     `rows`, `change` and `change_many` run a statement (`store.sql`) without the object
-    mapper, for what happens many times a second; values are those that the database keeps.
+    mapper, for statements that run many times a second; values are those that the database keeps.
 
-    Whatever cannot be done because of the disk or the file raises `StorageError`, by either way.
+    Both ways raise `StorageError` where the disk or the file fails.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Store:
         return found
 
     def change(self, statement: str, values: Sequence[Any] = ()) -> int:
-        """How many rows it has changed."""
+        """The number of rows that the statement has changed."""
         with self._turn():
             changed: int = self._connection().execute(statement, values).rowcount
             if not self.db.in_transaction():
@@ -134,7 +134,7 @@ class Store:
         self._connection().executemany(statement, rows)
 
     def refuse(self, why: StorageError) -> None:
-        """From now on whatever would write raises `why`; what is being written is rolled back."""
+        """From now on every write raises `why`; transactions under way are rolled back."""
         self._faults.refusal = why
 
     def lost(self) -> str | None:
@@ -169,8 +169,9 @@ class Store:
 
     @contextmanager
     def _turn(self, patience: float = PATIENCE) -> Iterator[None]:
-        """This thread's turn to write. However many wait for another program's lock, each waits
-        `patience` seconds, and not for all those before it. Raises `DatabaseLocked`."""
+        """A context in which this thread has its turn to write. However many wait for another
+        program's lock, each waits `patience` seconds, and not for all those before it. Raises
+        `DatabaseLocked`."""
         began = time.monotonic()
         if not self._writing.acquire(timeout=patience):
             raise DatabaseLocked(f"the database {self.path} was busy for {patience:g} s")
@@ -196,7 +197,7 @@ class Store:
                 self.rows(f"PRAGMA busy_timeout = {self._busy_milliseconds}")
 
     def _connection(self) -> SqliteConnection:
-        """This thread's."""
+        """This thread's connection."""
         connection: SqliteConnection = self.db.connection()  # type: ignore[no-untyped-call]
         return connection
 

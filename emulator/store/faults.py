@@ -66,7 +66,7 @@ class Faults:
         return self._troubled is _FaultKind.LOCKED
 
     def know_file(self) -> None:
-        """From now on it is this file, and no other that has its path."""
+        """From now on only this file counts, and no other file that takes its path."""
         self._inode = _inode(self._path)
 
     def lost(self) -> str | None:
@@ -172,7 +172,7 @@ class SqliteConnection(sqlite3.Connection):
         return connection
 
     def __del__(self) -> None:
-        """They go with their threads, which from Python 3.13 on is warned of."""
+        """Closes the connection with its thread: Python warns of open ones from 3.13 on."""
         with contextlib.suppress(sqlite3.Error):
             self.close()
 

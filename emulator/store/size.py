@@ -1,4 +1,4 @@
-"""How large the database is, and how its write-ahead log is kept small."""
+"""The size of the database; keeps its write-ahead log small."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Size:
     """All in bytes."""
 
     used: int
-    """Pages that hold something: what removing rows makes smaller."""
+    """Bytes of pages that hold something; removing rows makes this smaller."""
     file: int
     """The file itself, with the pages that wait for new rows. It never gets smaller."""
     log: int
@@ -32,9 +32,10 @@ def measure(store: Store) -> Size:
 
 
 def checkpoint(store: Store) -> None:
-    """Moves what the log holds into the file, while others read and write.
+    """Moves the log's content into the file, while others read and write.
 
-    Whoever fills the log does so in small pieces, so that no caller is the one who has to.
+    Writers that fill the log call this after each small piece, so that no other caller has to wait
+    for it.
     """
     store.rows("PRAGMA wal_checkpoint(PASSIVE)")
 

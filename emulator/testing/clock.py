@@ -118,11 +118,11 @@ class ManualClock:
         self._now = now
 
     def advance(self, seconds: float) -> None:
-        """Lets so many seconds pass. Returns when what was due has been done: each timer has been
+        """Lets so many seconds pass. Returns when all that was due is done: each timer has been
         called, and each thread that was woken waits by this clock again, or has ended.
 
-        What those threads have begun on others, such as the run of a task, goes on in real time.
-        Raises `TimeoutError` where a thread does not wait again within the limit.
+        Work that those threads have begun on others, such as the run of a task, goes on in real
+        time. Raises `TimeoutError` where a thread does not wait again within the limit.
         """
         self.settle()  # a thread that has read the time and waits next would miss the change
         end = self._due(seconds)

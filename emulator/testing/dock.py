@@ -36,7 +36,7 @@ class Dock:
 
     @property
     def url(self) -> str:
-        """Of the server: for the Task Service's SDK, or as the `endpoint_url` of boto3."""
+        """The server's address: for the Task Service's SDK, or as the `endpoint_url` of boto3."""
         return self.emulator.url
 
     @property

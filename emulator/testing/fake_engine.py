@@ -148,7 +148,7 @@ class FakeEngine:
     def __init__(self) -> None:
         self.programs: dict[str, FakeProgram] = {}
         self.containers: dict[str, FakeContainer] = {}
-        """Those that were not removed."""
+        """The containers that were not removed."""
         self.started: list[ContainerSpec] = []
         """Every container that there ever was."""
         self.ran: list[Program] = []
@@ -164,7 +164,7 @@ class FakeEngine:
         self.failures = 0
         """The number of next containers that do not start."""
         self.images = {"fake"}
-        """Those in which everything can run."""
+        """The images in which everything can run."""
         self.stopping = threading.Event()
         """Stops take effect only while this is set."""
         self.stopping.set()

@@ -114,8 +114,8 @@ class FakeRuntime:
         return self.post(f"/invocation/{request_id or self.request_id}/response", result)
 
     def fail(self, name: str, message: str, request_id: str = "") -> int:
-        said = {"errorType": name, "errorMessage": message}
-        return self.post(f"/invocation/{request_id or self.request_id}/error", said)
+        error = {"errorType": name, "errorMessage": message}
+        return self.post(f"/invocation/{request_id or self.request_id}/error", error)
 
     def fail_init(self, name: str, message: str) -> int:
         return self.post("/init/error", {"errorType": name, "errorMessage": message})
@@ -125,7 +125,7 @@ class FakeRuntime:
         return self.statuses[-1]
 
     def connect(self, address: str) -> socket.socket:
-        """To a port of the container's loopback: `HOST:PORT`."""
+        """A connection to a port of the container's loopback: `HOST:PORT`."""
         near, far = socket.socketpair()
         far.setblocking(False)
         self._call_forward(self.spec.forwards[int(address.rpartition(":")[2])], far)
@@ -180,7 +180,7 @@ class FakeRuntime:
 
 
 class _RuntimeConnection(http.client.HTTPConnection):
-    """To the Runtime API, as a program in its container has it."""
+    """A connection to the Runtime API, as a program in its container has it."""
 
     def __init__(self, runtime: FakeRuntime) -> None:
         address = runtime.program.environment["AWS_LAMBDA_RUNTIME_API"]

@@ -568,15 +568,15 @@ def test_2_1_a_failed_event_is_tried_twice_again_and_keeps_its_request_id(
     told = Told(narrow, function)
     answer = post(narrow, function.name, X_Amz_Invocation_Type="Event")
     told.await_ends(1)
-    backlog = narrow.emulator.tasks.event_queue
+    event_queue = narrow.emulator.tasks.event_queue
 
     for number, minutes in ((2, 1), (3, 2)):
-        due = backlog.next_due()
+        due = event_queue.next_due()
         assert due == clock.now() + timedelta(minutes=minutes)
         clock.advance(60 * minutes)
         told.await_ends(number)
 
-    assert backlog.next_due() is None
+    assert event_queue.next_due() is None
     assert [facts["error"] for facts in told.of("given_up")] == ["Glue"]
     seen = post(narrow, function.name, b'"tell"').body.decode().split()
     assert seen == [answer.headers["x-amzn-RequestId"]] * 3

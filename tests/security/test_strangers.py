@@ -15,7 +15,7 @@ from emulator.base.terminal import printable
 from emulator.server.provision import ensure_images
 from emulator.server.welcome import openness, red
 from emulator.testing.fake_runtime import FakeRuntime
-from tests.service.test_signin import signed
+from tests.service.test_authentication import signed
 from tests.support.addresses import own_address
 from tests.support.builders import Dock, StartDock
 from tests.support.people import Bearer, Person

@@ -299,7 +299,7 @@ def test_a_webhook_gets_the_event_as_json(dock: Dock, hook: Hook) -> None:
 
 def test_a_webhook_is_tried_three_times_and_no_more(timed_dock: Dock, hook: Hook) -> None:
     hook.behaviours = [partial(answer, status=500)] * 3
-    courier = take_over(timed_dock)
+    webhook_sender = take_over(timed_dock)
     timed_dock.deploy(splinter)
     subscribe(timed_dock, url=hook.url)
     timed_dock.finish(timed_dock.create_task())
@@ -307,7 +307,7 @@ def test_a_webhook_is_tried_three_times_and_no_more(timed_dock: Dock, hook: Hook
     calls = []
     for delay in (0, 0.999, 0.001, 4.999, 0.001, 3600):
         timed_dock.advance(delay)
-        courier.run_once()
+        webhook_sender.run_once()
         calls.append(len(hook.calls))
 
     names = [name for name in names_of(timed_dock) if name.startswith("delivery")]
@@ -316,7 +316,7 @@ def test_a_webhook_is_tried_three_times_and_no_more(timed_dock: Dock, hook: Hook
 
 
 def take_over(dock: Dock) -> WebhookSender:
-    """In place of the server's courier, one that goes only when it is told to."""
+    """In place of the server's webhook sender, one that goes only when it is told to."""
     emulator = dock.emulator
     emulator.tasks.webhook_sender.stop()
     return WebhookSender(

@@ -97,7 +97,7 @@ def test_a_failed_event_is_tried_again_after_one_minute_and_after_two(timed_dock
 def test_giving_up_an_event_that_cannot_be_written_is_not_tried_without_a_pause(
     dock: Dock, aws: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backlog, refused = dock.emulator.tasks.event_queue, Event()
+    event_queue, refused = dock.emulator.tasks.event_queue, Event()
 
     def refuse(_: Any) -> None:
         refused.set()
@@ -108,7 +108,7 @@ def test_giving_up_an_event_that_cannot_be_written_is_not_tried_without_a_pause(
     aws.invoke(FunctionName=NAME, InvocationType="Event")
     aws.delete_function(FunctionName=NAME)
     with monkeypatch.context() as patch:
-        patch.setattr(backlog, "remove", refuse)
+        patch.setattr(event_queue, "remove", refuse)
         patch.setattr(dock.emulator.tasks.dispatcher, "_held", lambda: False)
         dock.emulator.tasks.dispatcher.wake()
         assert refused.wait(LIMIT)

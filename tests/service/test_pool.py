@@ -353,7 +353,7 @@ def test_an_idle_environment_is_frozen_and_thawed_before_it_is_offered_an_event(
     clock.advance(0.1)
     dock.emulator.lambdas.reaper.run_once()
     frozen = dock.states()
-    dock.eventually(lambda: dock.engine.calls)  # the server's own keeper may have come first
+    dock.eventually(lambda: dock.engine.calls)  # the server's own reaper may have come first
     calls = dock.execute().json()["result"]
 
     assert (before, frozen) == (["ready"], ["frozen"])

@@ -84,7 +84,7 @@ def one_of_each(dock: Dock) -> str:
     invoke(dock)
     invoke(dock, "Event")
     dock.eventually(lambda: facts(dock, "invocation_completed"))
-    dock.emulator.service._journal.write_waiting()
+    dock.emulator.service._log_store.write_waiting()
     return task
 
 
@@ -300,7 +300,7 @@ def test_an_invocation_that_may_still_run_stays_as_long_as_a_function_may_run(
     caller = threading.Thread(target=lambda: invoke(dock))
     caller.start()
     dock.eventually(lambda: gate.waiting == 1)
-    dock.emulator.service._journal.write_waiting()
+    dock.emulator.service._log_store.write_waiting()
 
     clock.advance(299)
     tidy(dock)
@@ -444,14 +444,14 @@ def test_a_log_whose_task_is_forgotten_while_it_is_read_is_not_found(timed_dock:
     dock = timed_dock
     task = one_of_each(dock)
     dock.advance(31 * DAY)
-    journal = dock.emulator.service._journal
-    read = journal.read
+    log_store = dock.emulator.service._log_store
+    read = log_store.read
 
     def read_slowly(*args: Any, **options: Any) -> Any:
         tidy(dock)
         return read(*args, **options)
 
-    journal.read = read_slowly  # type: ignore[method-assign]
+    log_store.read = read_slowly  # type: ignore[method-assign]
 
     assert summary(dock.get(f"/{task}/logs")) == (404, 16)
 

@@ -364,28 +364,28 @@ def test_after_a_long_stop_only_the_latest_missed_run_is_made(
     assert schedule["nextTimestamp"] == iso(3600 * 24 + 10)
 
 
-def turn_due(timetable: Schedules, now: datetime) -> list[Task]:
+def turn_due(schedules: Schedules, now: datetime) -> list[Task]:
     """Makes what is due, as a scheduler does."""
-    due = timetable.claim(now, 100)
-    with timetable.transaction():
-        made = [timetable.make(run, now) for run in due]
+    due = schedules.claim(now, 100)
+    with schedules.transaction():
+        made = [schedules.make(run, now) for run in due]
     return [each.task for each in made if each.task is not None]
 
 
 class Rivals:
-    """Timetables of servers that share a database, each with connections of its own."""
+    """The schedules of servers that share a database, each with connections of its own."""
 
     def __init__(self, folder: Path, count: int) -> None:
         self.stores = [Store(folder / "shared.db") for _ in range(count)]
         self.clock = ManualClock()
-        self.timetables: list[Schedules] = []
+        self.schedules: list[Schedules] = []
         for store in self.stores:
-            self.timetables.append(self._timetable(store, folder))
+            self.schedules.append(self._open_schedules(store, folder))
 
-    def _timetable(self, store: Store, folder: Path) -> Schedules:
+    def _open_schedules(self, store: Store, folder: Path) -> Schedules:
         catalog = Catalog(store=store, code=CodeStore(folder / "code"), clock=self.clock)
         events = Events(store=store, catalog=catalog, own_ports=(), clock=self.clock)
-        name = f"rival-{len(self.timetables)}"
+        name = f"rival-{len(self.schedules)}"
         queue = Queue(store=store, server=name, events=events)
         return Schedules(
             store=store,
@@ -399,8 +399,8 @@ class Rivals:
     def turn(self, seconds: float) -> list[Task]:
         """All at once, from two threads each: what they made together."""
         now = NOON + timedelta(seconds=seconds)
-        with ThreadPoolExecutor(2 * len(self.timetables)) as pool:
-            made = pool.map(lambda one: turn_due(one, now), self.timetables * 2)
+        with ThreadPoolExecutor(2 * len(self.schedules)) as pool:
+            made = pool.map(lambda one: turn_due(one, now), self.schedules * 2)
             return [task for tasks in made for task in tasks]
 
 
@@ -414,7 +414,7 @@ def rivals(tmp_path: Path) -> Iterator[Rivals]:
 
 def test_of_two_servers_at_one_database_one_makes_each_run(rivals: Rivals) -> None:
     for number in range(10):
-        rivals.timetables[0].create(
+        rivals.schedules[0].create(
             function_name="walnut-table", interval=timedelta(seconds=10), data={"n": number}
         )
 
@@ -428,12 +428,12 @@ def test_of_two_servers_at_one_database_one_makes_each_run(rivals: Rivals) -> No
 
 
 def test_a_run_whose_row_is_taken_is_not_made_again(rivals: Rivals) -> None:
-    timetable, store = rivals.timetables[0], rivals.stores[0]
-    schedule = timetable.create(function_name="walnut-table", interval=timedelta(seconds=10))
+    schedules, store = rivals.schedules[0], rivals.stores[0]
+    schedule = schedules.create(function_name="walnut-table", interval=timedelta(seconds=10))
     ScheduleRunRow.insert(schedule_id=schedule.id, run_timestamp=NOON).execute(store.db)
 
-    assert turn_due(timetable, NOON) == []
-    assert len(turn_due(timetable, NOON + timedelta(seconds=10))) == 1
+    assert turn_due(schedules, NOON) == []
+    assert len(turn_due(schedules, NOON + timedelta(seconds=10))) == 1
 
 
 def booked(store: Store) -> list[tuple[str, datetime]]:
@@ -443,33 +443,33 @@ def booked(store: Store) -> list[tuple[str, datetime]]:
 
 
 def test_of_the_runs_of_a_schedule_the_latest_alone_is_kept(rivals: Rivals) -> None:
-    timetable, store = rivals.timetables[0], rivals.stores[0]
+    schedules, store = rivals.schedules[0], rivals.stores[0]
     often, seldom = (
-        timetable.create(function_name="walnut-table", interval=timedelta(seconds=seconds))
+        schedules.create(function_name="walnut-table", interval=timedelta(seconds=seconds))
         for seconds in (1, 60)
     )
 
-    made = [turn_due(timetable, NOON + timedelta(seconds=at)) for at in range(10)]
+    made = [turn_due(schedules, NOON + timedelta(seconds=at)) for at in range(10)]
 
     assert sum(map(len, made)) == 11
     assert booked(store) == [(seldom.id, NOON), (often.id, NOON + timedelta(seconds=9))]
 
 
 def test_of_a_deleted_schedule_no_run_is_kept(rivals: Rivals) -> None:
-    timetable, store = rivals.timetables[0], rivals.stores[0]
+    schedules, store = rivals.schedules[0], rivals.stores[0]
     gone, kept = (
-        timetable.create(function_name="walnut-table", interval=timedelta(seconds=1))
+        schedules.create(function_name="walnut-table", interval=timedelta(seconds=1))
         for _ in range(2)
     )
-    turn_due(timetable, NOON)
+    turn_due(schedules, NOON)
 
-    timetable.remove(gone.id)
+    schedules.remove(gone.id)
 
     assert booked(store) == [(kept.id, NOON)]
 
 
 def test_a_schedule_that_is_deleted_while_it_is_turned_makes_no_task_later(rivals: Rivals) -> None:
-    ours, theirs = rivals.timetables
+    ours, theirs = rivals.schedules
     for round_ in range(10):
         schedule = ours.create(function_name="walnut-table", interval=timedelta(seconds=1))
         with ThreadPoolExecutor() as pool:
@@ -484,15 +484,15 @@ def test_a_schedule_that_is_deleted_while_it_is_turned_makes_no_task_later(rival
 def test_a_task_that_cannot_be_kept_leaves_its_run_for_later(
     rivals: Rivals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    timetable = rivals.timetables[0]
-    timetable.create(function_name="walnut-table", interval=timedelta(seconds=10))
+    schedules = rivals.schedules[0]
+    schedules.create(function_name="walnut-table", interval=timedelta(seconds=10))
     with monkeypatch.context() as patch:
-        patch.setattr(timetable._queue, "enqueue", _full)
-        (run,) = timetable.claim(NOON, 100)
-        with pytest.raises(OSError, match="no space"), timetable.transaction():
-            timetable.make(run, NOON)
+        patch.setattr(schedules._queue, "enqueue", _full)
+        (run,) = schedules.claim(NOON, 100)
+        with pytest.raises(OSError, match="no space"), schedules.transaction():
+            schedules.make(run, NOON)
 
-    task = timetable.make(run, NOON).task
+    task = schedules.make(run, NOON).task
 
     assert task is not None
     assert task.start_timestamp == NOON

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import io
+import re
+import tokenize
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.support.live import REPOSITORY
 
@@ -18,6 +24,12 @@ MOST_LINES_OF_A_CLASS = 200
 REASON = "over 250 lines"
 """How a module says so, in its first lines."""
 FIRST_LINES = 12
+RIDDLE = re.compile(
+    r"(?:^|(?<=[.:!?]\s)|(?<=\n\n))"
+    r"(?:What|Who|Whom|Whose|Whoever|Whatever|(?:Whether|That) (?:what|which|who))\b"
+    r"(?![^.!?]*\?)[^.!?]*"
+)
+"""A statement that begins with a clause in place of a noun. A question may begin so."""
 
 
 def name_of(path: Path) -> str:
@@ -69,3 +81,45 @@ def test_no_two_classes_have_one_name() -> None:
 
     twice = {name: where for name, where in places.items() if len(where) > 1}
     assert not twice, twice
+
+
+def texts(source: str) -> Iterator[str]:
+    """The docstrings of a module, its classes and functions, those of attributes, and comments."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Expr(ast.Constant(str(text))):
+                yield inspect.cleandoc(text)
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string.lstrip("#: ")
+
+
+def riddles(source: str) -> list[str]:
+    return [found[0] for text in texts(source) for found in RIDDLE.finditer(text)]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""What the function returned."""',
+        'class Gate:\n    """Who may call."""',
+        'def key():\n    """Raises `NotFound`.\n\n    Whoever asks gets it."""',
+        'key: str\n"""That which names a row."""',
+        "key = 1  # Whose work it is",
+        'def key():\n    """The key. What names a row is never\n    used again."""',
+    ],
+)
+def test_a_statement_without_a_noun_for_its_subject_is_found(source: str) -> None:
+    assert len(riddles(source)) == 1
+
+
+@pytest.mark.parametrize("source", ['"""Who is it? The caller."""', "# Says what it is, and who"])
+def test_a_question_and_a_clause_within_a_sentence_are_not(source: str) -> None:
+    assert riddles(source) == []
+
+
+def test_every_statement_begins_with_its_subject() -> None:
+    found = {name_of(path): riddles(path.read_text()) for path in sorted(ROOT.rglob("*.py"))}
+
+    unclear = {name: begun for name, begun in found.items() if begun}
+    assert not unclear, unclear

@@ -674,8 +674,8 @@ def test_the_status_is_shown_while_the_database_cannot_be_read(
 
 
 def test_the_status_says_what_is_prepared(taskdock: Taskdock, stub: StubService) -> None:
-    stock = {"runtime": "python3.11", "memory": 128, "count": 7, "wanted": 8}
-    stub.status = STATUS | {"environments": [], "prepared": [stock]}
+    level = {"runtime": "python3.11", "memory": 128, "count": 7, "wanted": 8}
+    stub.status = STATUS | {"environments": [], "prepared": [level]}
 
     result = taskdock("status")
 

@@ -15,7 +15,7 @@ STATUSES = [
 
 
 @pytest.mark.parametrize(("prepared", "states", "expected"), STATUSES)
-def test_a_server_is_at_rest_with_a_full_stock_and_nothing_coming_or_going(
+def test_a_server_is_at_rest_with_a_full_prewarm_pool_and_nothing_coming_or_going(
     prepared, states, expected
 ):
     status = {
@@ -26,8 +26,8 @@ def test_a_server_is_at_rest_with_a_full_stock_and_nothing_coming_or_going(
     assert at_rest(status) is expected
 
 
-def test_a_server_that_shall_have_a_stock_is_not_at_rest_without_one():
+def test_a_server_that_shall_prewarm_is_not_at_rest_without_a_prewarmed_one():
     assert at_rest({"prepared": [], "environments": []})
-    assert not at_rest({"prepared": [], "environments": []}, stocked=True)
+    assert not at_rest({"prepared": [], "environments": []}, prewarmed=True)
     full = [{"count": 2, "wanted": 2}]
-    assert at_rest({"prepared": full, "environments": []}, stocked=True)
+    assert at_rest({"prepared": full, "environments": []}, prewarmed=True)

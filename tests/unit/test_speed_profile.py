@@ -16,7 +16,7 @@ def test_a_sample_is_of_the_part_of_its_innermost_frame_that_has_one():
 
     assert shares(stacks) == [
         ("database", 0.5),
-        ("tasks: queue, runner, journal", 0.3),
+        ("tasks: queue, runner, logs", 0.3),
         (OTHER, 0.2),
     ]
 

@@ -10,7 +10,7 @@ import pytest
 from emulator.tasks.model.subscription import (
     ServiceEvent,
     Subscription,
-    is_told,
+    is_notified,
     of_failure,
 )
 from emulator.tasks.model.task import ZOMBIE, Status, Task, new_task
@@ -61,7 +61,7 @@ def test_the_event_of_a_failure_says_which_task_and_why() -> None:
 
 
 @pytest.mark.parametrize(
-    ("who", "made_for", "told"),
+    ("who", "made_for", "notified"),
     [
         ({"function_name": "oak-chair"}, None, True),
         ({"function_name": "oak-chair"}, "a" * 24, False),
@@ -70,14 +70,14 @@ def test_the_event_of_a_failure_says_which_task_and_why() -> None:
     ],
 )
 def test_no_function_is_told_that_a_task_made_for_an_event_failed(
-    who: dict[str, str], made_for: str | None, told: bool
+    who: dict[str, str], made_for: str | None, notified: bool
 ) -> None:
     cause = task(made_for)
 
-    assert is_told(subscription(**who), event(cause), cause) is told
+    assert is_notified(subscription(**who), event(cause), cause) is notified
 
 
 def test_nobody_is_told_of_other_types() -> None:
     other = replace(event(task()), type="task_painted")
 
-    assert not is_told(subscription(url="http://localhost/"), other, task())
+    assert not is_notified(subscription(url="http://localhost/"), other, task())

@@ -1,11 +1,11 @@
 """This user's own files: opened without following links, and trusted only when they are theirs.
 
 A folder of a checkout or an archive may hold anything under the names that taskdock uses: links and
-second names of other files, pipes that nobody answers, devices. So a file is looked at before it is
-opened, opened without following a link, and looked at again.
+second names of other files, pipes that nobody answers, devices. So a file is checked before it is
+opened, opened without following a link, and checked again.
 
-Whoever may change the folder of a file could swap the file between two looks:
-`emulator/base/files/own_folder.py` makes sure that nobody but the user may.
+Anybody who may write to the file's folder could swap the file between the two checks:
+`emulator/base/files/own_folder.py` makes sure that only the user may.
 """
 
 from __future__ import annotations

@@ -46,9 +46,9 @@ def raise_limit() -> str | None:
 
 
 def connections() -> tuple[int, int]:
-    """How many connections each listener accepts in all, by the limit of this process: those of
-    containers, and those of addresses. The rest of the descriptors is for environments and for the
-    server's own files. Two listeners are for containers."""
+    """The numbers of connections that each listener accepts in all, by the limit of this process:
+    those of containers, and those of addresses. The rest of the descriptors is for environments and
+    for the server's own files. Two listeners are for containers."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY:
         limit = _ENOUGH

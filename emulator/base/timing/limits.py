@@ -17,7 +17,7 @@ class Limits:
     """A runtime has to poll within this time; later, its first invocation restarts it.
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
     runtime_end: float = 5.0
-    """For a runtime that is stopped to end; after it the whole container is given up."""
+    """For a runtime that is stopped to end; then the whole container is given up."""
     settle: float = 2.0
     """Without output, for a runtime that has answered to ask for its next event: after it the
     outcome is told without the rest of the log."""
@@ -26,7 +26,7 @@ class Limits:
     almost_free: float = 0.1
     """For a call to wait for an environment that has answered and is almost free."""
     removal_stuck: float = 5.0
-    """For a removal: after it nobody counts on the room that it will give."""
+    """For a removal; then nobody counts any more on the room that the removal will give."""
     removal_retry: float = 2.0
     """Until a removal is tried again that has failed."""
     environments_stop: float = 30.0

@@ -1,7 +1,7 @@
-"""Whose fault it is that an engine did not do what it was asked: the one place that tells.
+"""The errors of the Docker client, sorted into faults of the engine and faults of the request.
 
-`EngineUnreachable` is the engine's own: it is gone, hangs, or has lost what it needs to work. What
-was asked of it can be asked again later, unchanged. `StartFailed` lies in what was asked for.
+`EngineUnreachable` is the engine's fault: the engine is gone, hangs, or has lost something that it
+needs to work. The same request may succeed later. `StartFailed` is a fault of the request.
 """
 
 from __future__ import annotations

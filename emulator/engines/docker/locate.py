@@ -29,7 +29,7 @@ _START_ONE, _ASKED_ELSEWHERE = 1, 2
 
 
 class SystemSockets(NamedTuple):
-    """Where the engines of this machine's packages listen."""
+    """The addresses at which the engines of this machine's packages listen."""
 
     docker: Path = Path("/var/run/docker.sock")
     podman: Path = Path("/run/podman/podman.sock")
@@ -67,7 +67,7 @@ def find_engine(environment: Mapping[str, str], system: SystemSockets = SYSTEM) 
 def addresses(
     environment: Mapping[str, str], system: SystemSockets = SYSTEM
 ) -> Iterator[EngineAddress]:
-    """Where to look, in order."""
+    """The addresses to try, in order."""
     home = places.home(environment) or _NOWHERE
     order = _docker_host(environment) or _context(environment, home)
     if order is not None:

@@ -121,7 +121,7 @@ class Network:
         return self._api.inspect_network(self._name)
 
     def _forgo(self, reason: str) -> None:
-        """They are in the engine's own network from now on."""
+        """From now on containers are in the engine's own network."""
         self._forgone = True
         self._health.report(ISOLATION, f"{_REACH}{reason}", degraded=True)
 

@@ -61,7 +61,7 @@ class Reaper:
         server has. `health`: hears that there is none."""
         self._health = health or Health()
         self.labels = {LABEL: run}
-        """Those of all containers that are its to remove."""
+        """The labels of all containers that the reaper is to remove."""
         self._command = (
             *("/bin/sh", "-c", _WAIT, "taskdock-reaper"),
             *(sys.executable, "-I", "-S", "-B", "-c", _BEGIN, _PACKAGES),
@@ -138,7 +138,7 @@ def due(found: Iterable[tuple[str, str]], since: float) -> list[str]:
 
 
 def _remove(address: str, ids: Iterable[str]) -> None:
-    """As far as it can be done: what stays is seen at the next look."""
+    """Removes what can be removed; the next look finds the rest."""
     with ThreadPoolExecutor(_REMOVALS) as removers:
         for id in ids:
             removers.submit(_ask, address, "DELETE", f"/containers/{id}?force=1&v=1")

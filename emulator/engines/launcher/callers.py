@@ -1,8 +1,8 @@
-"""Who may call at a door of the network at all, told by its address before a word is read.
+"""Callers: the addresses that may call at a door of the network, checked before a word is read.
 
-A token is what lets in. This keeps those away who could only guess at one: neighbours in the
-network, and containers of others where they do not look like ours. Pure but for names, which are
-looked up.
+A token lets a caller in. The check of addresses keeps away those who could only guess a token:
+neighbours in the network, and containers of others where their addresses do not look like ours.
+Pure but for names, which are looked up.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Callers:
 
 
 def callers(addresses: Sequence[str]) -> Callers:
-    """Those of this machine itself, and of these addresses and networks (192.0.2.0/24). Raises
-    `ValueError` where one is none."""
+    """The callers on this machine itself, and those at these addresses and networks (192.0.2.0/24).
+    Raises `ValueError` where one is none."""
     given = filter(None, (address.strip() for address in addresses))
     named = (ip_network(address, strict=False) for address in dict.fromkeys(given))
     return Callers((ip_network("127.0.0.0/8"), *named))

@@ -1,8 +1,8 @@
 """Doors: each is the one connection of one container to this server. On this machine it is a Unix
 socket in a folder that the container has mounted; elsewhere, TCP and a token. docs/launcher.md has
-what is said there.
+the messages.
 
-Whoever comes in by a door is in its container: the launcher, or a program that has found the
+Every caller at a door is inside the door's container: the launcher, or a program that has found the
 socket. Nothing that a program does there may cost more than its container's own share.
 """
 
@@ -119,7 +119,8 @@ class Door:
 
 
 def _user(connection: socket.socket) -> int:
-    """Of the process at the other end, as this machine knows it; -1: by the network."""
+    """The user id of the process at the other end, as this machine has it; -1: the connection came
+    by the network."""
     if connection.family != socket.AF_UNIX:
         return -1
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)

@@ -26,7 +26,7 @@ _SIGKILL = 9
 
 
 class BadFrame(Exception):
-    """It is not a launcher of this version that speaks."""
+    """The other side is no launcher of this version."""
 
 
 @dataclass(frozen=True)

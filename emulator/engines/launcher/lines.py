@@ -48,7 +48,7 @@ def _cut(line: bytes) -> list[bytes]:
 
 
 def _end(line: bytes | bytearray, maximum: int) -> int:
-    """Where a part ends that has its end at `maximum`, or a little before, at the beginning of a
-    character in UTF-8."""
+    """The end of a part: at `maximum`, or a little before, at the beginning of a character in
+    UTF-8."""
     ends = range(maximum, maximum - _LONGEST, -1)
     return next((end for end in ends if line[end] & 0xC0 != 0x80), maximum)

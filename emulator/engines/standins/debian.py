@@ -59,7 +59,7 @@ def _with_mounts_of_its_own() -> tuple[str, ...]:
 def _do_not_sync(root: Path) -> None:
     """Has dpkg not wait for the disk with every package, which is half of an installation's time.
 
-    What was interrupted is thrown away, here as in a layer of an image.
+    An interrupted installation is thrown away, as an image's layer is.
     """
     file = root / "etc" / "dpkg" / "dpkg.cfg.d" / "taskdock"
     file.parent.mkdir(parents=True)

@@ -72,7 +72,7 @@ def npm(
 
 
 def integrity(archive: Path) -> str:
-    """As npm writes it (https://www.w3.org/TR/SRI/), such as sha512-..."""
+    """The hash as npm writes it (https://www.w3.org/TR/SRI/), such as sha512-..."""
     digest = hashlib.sha512(archive.read_bytes()).digest()
     return f"sha512-{base64.b64encode(digest).decode()}"
 

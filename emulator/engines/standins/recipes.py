@@ -45,7 +45,7 @@ class Recipe:
 
 
 class Recipes:
-    """Those of one folder, such as `runtimes/`."""
+    """The recipes of one folder, such as `runtimes/`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -57,8 +57,8 @@ class Environment:
         self.since = clock.monotonic()  # when it came into its state
         self.stale = False  # no further call may use it: its function has changed or gone
         self.turn = 0
-        """The number of its latest lease. Who gives a lease back says which one it was, since the
-        next one may have begun."""
+        """The number of the environment's latest lease. The holder names it when giving the lease
+        back, since the next lease may have begun."""
         self.retired = False
         self.peak = 0  # bytes of memory, as far as measured
         self.image = ""
@@ -189,7 +189,7 @@ class Environment:
                 return
             await self.left(State.SETTLING, limit)
 
-    # What its container does (`engine.Observer`)
+    # Notices from its container (`engine.Observer`)
 
     def output(self, line: bytes) -> None:
         self._settling.printed(len(line) + 1)
@@ -218,7 +218,7 @@ class Environment:
         self._changes.publish()
         self.runtime.mailbox.close(end)
 
-    # What its runtime does (`RuntimeRun`)
+    # Its runtime (`RuntimeRun`)
 
     def _new_runtime(self) -> RuntimeRun:
         return RuntimeRun(

@@ -1,6 +1,6 @@
 """The lines that an environment prints: kept until an invocation records them, then handed to it.
 
-What is kept of one invocation's log is bounded, since a function may print for ever.
+The log that is kept of one invocation is bounded, since a function may print for ever.
 """
 
 from __future__ import annotations

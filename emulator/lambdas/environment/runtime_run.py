@@ -38,7 +38,7 @@ class RuntimeRun:
         self.overdue = False
         """The runtime was stopped because its time was up."""
         self.end: ProgramExit | None = None
-        """How the runtime has ended; None: it runs, or has not been started yet."""
+        """The runtime's end; None: it runs, or has not been started yet."""
         self.mailbox = Mailbox(
             polled=self._polled,
             answered=partial(moved, self, Transition.ANSWERED),

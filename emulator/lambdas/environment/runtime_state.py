@@ -14,18 +14,18 @@ from enum import Enum
 
 class RuntimeState(str, Enum):
     STARTED = "Started"
-    """It loads its function; it has not asked for work yet."""
+    """The runtime loads its function; it has not asked for work yet."""
     INIT_ERROR = "InitError"
-    """It said that its init failed, which ends it."""
+    """The runtime said that its init failed, which ends it."""
     READY = "Ready"
-    """It waits for an event."""
+    """The runtime waits for an event."""
     RUNNING = "Running"
-    """It was given one."""
+    """The runtime has an event."""
     INVOCATION_RESPONSE = "InvocationResponse"
-    """Its answer arrives, and its caller reads it meanwhile."""
+    """The runtime's answer arrives, and the caller reads it meanwhile."""
     INVOCATION_ERROR_RESPONSE = "InvocationErrorResponse"
     RESPONSE_SENT = "RuntimeResponseSentState"
-    """It has answered, and not asked for the next event yet."""
+    """The runtime has answered, and not asked for the next event yet."""
 
 
 TABLE: dict[RuntimeState, dict[RuntimeState, RuntimeState]] = {

@@ -1,4 +1,5 @@
-"""When a runtime is done with an invocation: nothing that it printed is on its way any more.
+"""Settling: a runtime is done with an invocation when nothing that it printed is on its way any
+more.
 
 A flush asks the engine for a sign that all output up to then has been handed over. One flush is not
 enough after a lot of output. Node.js asks for its next event while it still writes, and a pipe
@@ -39,7 +40,7 @@ class Settling:
         self._pipe = pipe
         self._quiet = quiet
         self.last_output = float("-inf")
-        """When something has arrived the last time, monotonic."""
+        """The time at which output has arrived last, monotonic."""
         self._awaited: deque[Then] = deque()  # one for each flush that was asked for, in order
         self._printed = 0  # bytes since the last time that all had arrived
         self._printed_before = 0  # the same, at the last look
@@ -50,7 +51,7 @@ class Settling:
         self._awaited.clear()
 
     def printed(self, size: int) -> None:
-        """So many bytes have arrived."""
+        """Counts so many bytes that have arrived."""
         self._printed += size
         self.last_output = self._clock.monotonic()
 

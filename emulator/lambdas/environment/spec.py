@@ -1,4 +1,4 @@
-"""What a function's container is, and what runs in it: image, labels; command, variables. Pure.
+"""A function's container (image, labels) and its program (command, variables). Pure.
 
 The variables are those of AWS's managed runtimes:
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
@@ -31,7 +31,7 @@ _LAMBDA_ENDPOINTS = ("AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL")
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 TASK_ROOT = "/var/task"
-"""Where a function's code is in its container."""
+"""The folder of a function's code in its container."""
 _BOOTSTRAPS = (f"{TASK_ROOT}/bootstrap", "/opt/bootstrap", "/var/runtime/bootstrap")
 _PATH = "/usr/local/bin:/usr/bin/:/bin:/opt/bin"
 _LIBRARIES = "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
@@ -41,7 +41,8 @@ _CPU_MEMORY = 1769  # MB, with which a function has one processor
 
 @dataclass(frozen=True, kw_only=True)
 class Aws:
-    """What a function is told of AWS. There is none here; clients want to see some."""
+    """The region and credentials in a function's variables. They are made up, because there is no
+    AWS here; AWS's clients refuse to start without some."""
 
     region: str = REGION
     access_key_id: str = "taskdock"
@@ -174,7 +175,7 @@ def _credentials(aws: Aws) -> Mapping[str, str]:
 
 
 def _places(function: Function) -> Mapping[str, str]:
-    """Where programs and libraries are: an image function's image says it itself."""
+    """The paths of programs and libraries; an image function's image has its own."""
     if function.runtime is None:
         return {}
     bare = function.runtime in _BARE

@@ -190,7 +190,7 @@ class Catalog:
         return max((f.time_limit for f in self._functions.copy().values()), default=0)
 
     def all(self) -> list[Function]:
-        """By name."""
+        """All functions, sorted by name."""
         functions = self._functions.copy()
         return [functions[name] for name in sorted(functions)]
 

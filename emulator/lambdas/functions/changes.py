@@ -22,7 +22,7 @@ from emulator.lambdas.functions.function import (
 
 
 class FunctionProperties(TypedDict, total=False):
-    """Those properties of `Function` that its callers choose, but for its code."""
+    """The properties of a `Function` that its callers choose, but for its code."""
 
     description: str | None
     runtime: str | None

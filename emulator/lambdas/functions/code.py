@@ -82,9 +82,9 @@ class CodeStore:
     def added(self, zipped: bytes, limit: int = MAX_ZIPPED) -> Iterator[str]:
         """Unpacks the zip of `limit` bytes at most, unless that was done before; its digest.
 
-        Within, `sweep` leaves it alone. Who adds the same zip meanwhile waits, others do not.
-        Raises `BadFunctionCode`, `StorageError` or `OSError`, after `close` `Unavailable`, and then
-        leaves nothing behind.
+        Within the context, `sweep` leaves the folder alone. Callers that add the same zip meanwhile
+        wait, others do not. Raises `BadFunctionCode`, `StorageError` or `OSError`, after `close`
+        `Unavailable`, and then leaves nothing behind.
         """
         if len(zipped) > limit:
             raise BadFunctionCode(f"the zip is over {limit // 1024 // 1024} MB")
@@ -180,8 +180,8 @@ class CodeStore:
             return 0
 
     def keep_only(self, digests: set[str]) -> None:
-        """Sets aside every other folder, half-done and staged ones of a crash among them. What has
-        another name than code's is not ours. Raises `ForeignFile`."""
+        """Sets aside every other folder of code, half-done and staged ones of a crash among them.
+        Entries that are not named like code are not ours, and stay. Raises `ForeignFile`."""
         own_files.check(self._root, stat.S_IFDIR)  # a link's folder would be emptied
         for path in self._entries():
             name = _OURS.fullmatch(path.name)
@@ -194,7 +194,8 @@ class CodeStore:
         """Sets aside folders that no function has had for an hour.
 
         `digests`: those that functions have; `moment`: seconds, by a clock that never goes back.
-        What ran when that changed has ended by then, and what waited has been refused.
+        Invocations that ran when their function changed have ended by then, and waiting ones have
+        been refused.
         """
         found = {path.name for path in self._entries() if _DIGEST.fullmatch(path.name)}
         with self._lock:
@@ -208,7 +209,7 @@ class CodeStore:
                 del self._unused_since[name]
 
     def set_aside(self) -> list[Path]:
-        """What is of no more use, and is to be removed."""
+        """The folders of no more use, which are to be removed."""
         return [path for path in self._entries() if path.name.startswith(_REMOVING)]
 
     def _entries(self) -> list[Path]:

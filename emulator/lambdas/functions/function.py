@@ -1,4 +1,4 @@
-"""What can run: a function with its limits and policies, as frozen values. Pure.
+"""A function with its limits and policies, as frozen values. Pure.
 
 Ranges and defaults are the Task Service's; variable names and reserved ones are AWS Lambda's:
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
@@ -58,7 +58,7 @@ RESERVED = frozenset(
 
 
 class PermissionMode(str, Enum):
-    """Who may execute a function directly."""
+    """The callers that may execute a function directly."""
 
     PERMISSION_REQUIRED = "permissionRequired"
     ALL_USERS = "allUsers"
@@ -81,7 +81,7 @@ class ExecutionOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageConfig:
-    """What takes the place of an image's own settings; None: the image's stays."""
+    """Settings in place of the image's own; None: the image's setting stays."""
 
     entry_point: tuple[str, ...] | None = None
     command: tuple[str, ...] | None = None
@@ -90,7 +90,7 @@ class ImageConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Annotations:
-    """What AWS's callers say of a function and want to read again. Nothing here goes by it."""
+    """Properties that AWS's callers set and want to read again. Nothing here acts on them."""
 
     role: str | None = None  # an ARN
     environment: bool = False  # there was one, if only an empty one
@@ -118,9 +118,10 @@ class Function:
     update_timestamp: datetime
     annotations: Annotations = Annotations()
     deployers: tuple[str, ...] = ()
-    """Ids of the users whose work it is; of none: nobody knows any more."""
+    """Ids of the users who deployed the function; none where nobody knows any more."""
     credentials_key: str | None = field(default=None, repr=False)
-    """What the secret of its credentials is made with; as long as it is there, they count."""
+    """The key that the secret of the function's credentials is made with; the credentials count as
+    long as the key is there."""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -143,11 +144,12 @@ class Function:
 def deployers(
     before: Function, after: Function, by: tuple[str, ...], *, given: Collection[str]
 ) -> tuple[str, ...]:
-    """Whose work a function is after a change `by` users who have `given` some of its properties.
+    """A function's deployers after a change `by` users who have `given` some of its properties.
 
-    Theirs alone when nothing is left that was others': code or image, entry point, variables. Else
-    also that of those before, whose variables may lead somebody else's code. Nobody's when that was
-    unknown, or there are too many. Who changes nothing that runs adds nothing.
+    They alone, when nothing is left that was others': code or image, entry point, variables.
+    Otherwise also the deployers before, whose variables may lead somebody else's code. Nobody, when
+    the deployers before were unknown, or there are too many. A user who changes nothing that runs
+    is not added.
     """
     if not by or (before.fingerprint == after.fingerprint and not {"code", "image"} & set(given)):
         return before.deployers

@@ -1,4 +1,4 @@
-"""How callers refer to a function: by its name and a qualifier. Pure.
+"""References by which callers name a function: its name and a qualifier. Pure.
 
 `Catalog.resolve` finds the `Function` that a reference means at the moment. A `Function` is
 immutable, and its `fingerprint` names everything that its environments are made from.

@@ -36,7 +36,7 @@ class Runtime:
 
     @property
     def version(self) -> str:
-        """As AWS words it: python:3.11, nodejs:22, provided:al2023."""
+        """The runtime's version, as AWS's logs have it: python:3.11, nodejs:22, provided:al2023."""
         return self.image.rpartition("/")[2] or self.id
 
     @property

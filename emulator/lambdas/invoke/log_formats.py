@@ -23,7 +23,8 @@ from emulator.lambdas.outcome import Cause, Failure, known_error_type
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What an invocation took. `init` only where this invocation made the environment start."""
+    """Time and memory of an invocation. `init` only where this invocation made the environment
+    start."""
 
     duration: float  # milliseconds
     memory_limit: int  # MB

@@ -88,7 +88,7 @@ class Leasing:
         return held(self.holding())
 
     def waiting(self) -> list[WaitingCalls]:
-        """Which calls wait, and why; the oldest first."""
+        """The calls that wait, and why; the oldest first."""
         return self._waiters.report()
 
     # For the pool

@@ -1,4 +1,4 @@
-"""Which environment serves a call, and which ones are to be frozen or retired. Pure.
+"""Placement: which environment serves a call, and which ones are to be frozen or retired. Pure.
 
 All functions read plain values and decide; the pool acts. `room` decides which ones make room.
 """
@@ -40,8 +40,8 @@ def serve_from(pool: Iterable[S], fingerprint: str) -> S | None:
 
 
 def serving_soon(pool: Iterable[Candidate], now: float, within: float) -> int:
-    """How many environments have answered less than `within` seconds ago. They will hardly work
-    on, and be free."""
+    """The number of environments that have answered less than `within` seconds ago. They will
+    hardly work on, and be free."""
     answered = [one for one in pool if one.state is State.SETTLING and not one.stale]
     return sum(now - one.since < within for one in answered)
 

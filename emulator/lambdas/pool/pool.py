@@ -135,11 +135,11 @@ class Pool:
         return self._leasing.held()
 
     def waiting(self) -> list[WaitingCalls]:
-        """Which calls wait for an environment, and why; the oldest first."""
+        """The calls that wait for an environment, and why; the oldest first."""
         return self._leasing.waiting()
 
     def prewarm_levels(self) -> list[PrewarmLevel]:
-        """How many containers are prewarmed, and how many are wanted."""
+        """The counts of containers that are prewarmed, and that are wanted."""
         return self._prewarmed.levels()
 
     def expect(self, function: Function) -> None:

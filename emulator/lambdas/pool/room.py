@@ -47,10 +47,10 @@ _NOTHING = MemorySize(0, 0)
 
 @dataclass
 class _Reservation:
-    """Of the oldest call for which there is no room."""
+    """The reservation of the oldest call for which there is no room."""
 
     at: float
-    """When it fits at the latest, monotonic, if all keep to their time limits."""
+    """The latest time at which the call fits, monotonic, if all keep to their time limits."""
     spare: MemorySize
     """Free room beside that call then."""
 

@@ -66,7 +66,7 @@ class Starts:
             self._prewarmed.started(environment.function)
 
     def give_up(self, environment: Environment) -> None:
-        """It is not to be started, since its call has gone."""
+        """The environment is not to be started, since its call has gone."""
         self._containers.pop(environment.id, None)
         self._prewarmed.started(environment.function)
         if not environment.being_made:

@@ -52,7 +52,7 @@ class WaitingCalls:
     memory: int  # MB that each of them needs
     calls: int
     since: float
-    """When the oldest of them came, monotonic."""
+    """The time at which the oldest of the calls came, monotonic."""
     why: Wait
 
 

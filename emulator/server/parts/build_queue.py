@@ -63,7 +63,7 @@ def _shared(base: Foundation, lambdas: LambdaParts) -> SharedParts:
     invoker = SafeInvoker(invoker=lambdas.invoker, notices=base.notices)
     runner = Runner(
         queue=queue,
-        journal=log_store,
+        log_store=log_store,
         catalog=lambdas.catalog,
         invoker=invoker,
         waiting=waiting,
@@ -79,7 +79,7 @@ def _shared(base: Foundation, lambdas: LambdaParts) -> SharedParts:
         waiting=waiting,
         unwritten=unwritten,
         log_store=log_store,
-        log_flusher=LogFlusher(journal=log_store, notices=base.notices),
+        log_flusher=LogFlusher(log_store=log_store, notices=base.notices),
         invoker=invoker,
         runner=runner,
         direct=threading.BoundedSemaphore(base.settings.direct_concurrency),
@@ -112,7 +112,7 @@ def _service(
 ) -> Service:
     return Service(
         queue=shared.queue,
-        journal=shared.log_store,
+        log_store=shared.log_store,
         catalog=lambdas.catalog,
         runner=shared.runner,
         direct=shared.direct,

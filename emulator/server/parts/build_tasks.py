@@ -106,7 +106,7 @@ def _schedules(base: Foundation, lambdas: LambdaParts, queue: QueueParts) -> Sch
 
 def _scheduler(base: Foundation, queue: QueueParts, schedules: Schedules) -> Scheduler:
     return Scheduler(
-        timetable=schedules,
+        schedules=schedules,
         unwritten=queue.unwritten,
         wake_worker=queue.worker.wake,
         clock=base.clock,
@@ -128,8 +128,8 @@ def _dispatcher(
     base: Foundation, lambdas: LambdaParts, queue: QueueParts, event_queue: EventQueue
 ) -> Dispatcher:
     return Dispatcher(
-        backlog=event_queue,
-        journal=queue.log_store,
+        event_queue=event_queue,
+        log_store=queue.log_store,
         catalog=lambdas.catalog,
         invoker=queue.invoker,
         unwritten=queue.unwritten,
@@ -144,7 +144,7 @@ def _dispatcher(
 def _api_requests(base: Foundation, lambdas: LambdaParts, queue: QueueParts) -> ApiRequests:
     return ApiRequests(
         store=base.store,
-        journal=queue.log_store,
+        log_store=queue.log_store,
         catalog=lambdas.catalog,
         invoker=queue.invoker,
         unwritten=queue.unwritten,
@@ -164,8 +164,8 @@ def _invocations(
     event_queue: EventQueue,
 ) -> Invocations:
     return Invocations(
-        backlog=event_queue,
-        journal=queue.log_store,
+        event_queue=event_queue,
+        log_store=queue.log_store,
         invoker=lambdas.invoker,
         places=queue.direct,
         wake=dispatcher.wake,

@@ -52,7 +52,7 @@ class Foundation(Given):
     sockets: Sequence[socket.socket]
     """Bound, at least one, all on the same port."""
     port: int
-    """Of the sockets, known also when they are closed."""
+    """The port of the sockets, known also when they are closed."""
     store: Store
     code: CodeStore
     nonces: Nonces

@@ -1,7 +1,7 @@
 """The rows of a table that a query chooses.
 
-`find` makes one SELECT of it, so that indexes work and no row is judged in Python. Whatever the
-caller wrote travels as a bound parameter.
+`find` makes one SELECT of the query, so that indexes work and no row is judged in Python. The
+caller's values travel as bound parameters.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _sort_terms(fields: Fields, sort: Sort) -> list[Sql]:
 
 
 class _Scope:
-    """Where the paths of a condition begin: a row of the table, or an element of an array."""
+    """The start of a condition's paths: a row of the table, or an element of an array."""
 
     def sql(self, condition: Condition) -> Sql:
         if isinstance(condition, (And, Or)):

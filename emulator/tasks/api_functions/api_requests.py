@@ -72,7 +72,7 @@ class ApiRequests:
         self,
         *,
         store: Store,
-        journal: LogStore,
+        log_store: LogStore,
         catalog: Catalog,
         invoker: SafeInvoker,
         unwritten: Unwritten,
@@ -84,7 +84,7 @@ class ApiRequests:
     ) -> None:
         """`places` limits invocations; `status_of` says how a refusal is answered."""
         self._store = store
-        self._journal = journal
+        self._log_store = log_store
         self._catalog = catalog
         self._invoker = invoker
         self._patience = limits.patience
@@ -95,7 +95,7 @@ class ApiRequests:
         self._notices = notices
 
     def call(self, function_name: str, request: GatewayRequest, caller: Account) -> GatewayResponse:
-        """The function's own answer. Whatever becomes of it, the call is recorded.
+        """The function's own answer. The call is recorded, also where it fails.
 
         Raises `NotSignedIn`, `NoPermission`, `NotFound` and, when the server stops, `Unavailable`,
         which are not recorded, and `Unavailable` when nothing can be run,
@@ -106,8 +106,8 @@ class ApiRequests:
         function = access.admit(caller, access.EXECUTE_API, self._catalog, function_name)
         now = self._clock.now()
         id = ids.object_id(now)
-        record = self._journal.open(id)
-        call = _ApiCall(id, function, request, caller, now, record)
+        log = self._log_store.open(id)
+        call = _ApiCall(id, function, request, caller, now, log)
         began = self._clock.monotonic()
         outcome: Outcome | None = None
         try:
@@ -130,7 +130,7 @@ class ApiRequests:
     ) -> list[LogLine]:
         """Raises `BadId`, `NotFound`, or `NoApiRequestLogs` for none."""
         checks.object_id(request_id)
-        lines = self._journal.read(request_id, since=since, limit=limit, offset=offset)
+        lines = self._log_store.read(request_id, since=since, limit=limit, offset=offset)
         query = ApiRequestRow.select().where(ApiRequestRow.id == request_id)
         if not query.exists(self._store.db):  # behind the lines: both may be removed in between
             raise NotFound(f"there is no API request {request_id}")
@@ -151,7 +151,7 @@ class ApiRequests:
                 call.id,
                 call.function,
                 event,
-                call.record,
+                call.log,
                 patience=self._patience,
                 max_event=_MAX_EVENT,
             )
@@ -161,8 +161,8 @@ class ApiRequests:
     def _record(
         self, call: _ApiCall, status: int, duration: float, error: TaskError | None
     ) -> None:
-        """With its log; later, when it cannot be done now: the function has run, and its caller
-        gets the answer."""
+        """Writes the request with its log, later where that fails now: the function has run, and
+        its caller gets the answer."""
         request = ApiRequest(
             id=call.id,
             function_name=call.function.name,
@@ -180,7 +180,7 @@ class ApiRequests:
         )
 
         def write() -> None:
-            with self._journal.writing([call.record]):
+            with self._log_store.writing([call.log]):
                 self._store.change(_INSERT, sql.to_row(ApiRequestRow, _values(request)))
             self._notices.publish(answered)
 
@@ -196,7 +196,7 @@ class _ApiCall:
     request: GatewayRequest
     caller: Account
     now: datetime
-    record: LogBuffer
+    log: LogBuffer
 
 
 def _error(refusal: CallerError, outcome: Outcome | None) -> TaskError:

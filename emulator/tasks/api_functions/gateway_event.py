@@ -1,4 +1,4 @@
-"""From an HTTP request to the event of an API function: API Gateway's payload format 2.0. Pure.
+"""Makes the event of an API function from an HTTP request: API Gateway's payload format 2.0. Pure.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 Where the Task Service differs it is followed: `rawPath` begins behind the function's name,
@@ -47,9 +47,9 @@ class GatewayRequest:
     path: str = "/"
     """The part behind the function's name, as the caller encoded it."""
     query: str = ""
-    """As the caller encoded it, without the "?"."""
+    """The query as the caller encoded it, without the "?"."""
     headers: Mapping[str, str]
-    """By lower-case name."""
+    """The headers by lower-case name."""
     body: bytes = b""
     protocol: str = "HTTP/1.1"
     source_ip: str = "127.0.0.1"
@@ -138,7 +138,7 @@ def _domain(host: str) -> str:
 
 
 def _port(host: str) -> str:
-    """That of a Host header: the one that the caller called, whatever lies between."""
+    """The port of a Host header: the one that the caller called, whatever lies between."""
     _, colon, port = host.rpartition(":")
     return port if colon and port.isdigit() else "80"
 

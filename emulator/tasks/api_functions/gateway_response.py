@@ -1,6 +1,6 @@
-"""From what an API function answered to an HTTP response. Pure.
+"""Makes the HTTP response from the answer of an API function. Pure.
 
-What is allowed is said in the Task Service's API description, 1409 INVALID_API_FUNCTION_RESULT.
+The Task Service's API description says what is allowed: 1409 INVALID_API_FUNCTION_RESULT.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from emulator.store.tables import DeliveryRow, EventRow, SubscriptionRow
 from emulator.tasks.events import webhook_client
 from emulator.tasks.events.reach import Reach
 from emulator.tasks.model import checks, task_json
-from emulator.tasks.model.subscription import ServiceEvent, Subscription, is_told, of_failure
+from emulator.tasks.model.subscription import ServiceEvent, Subscription, is_notified, of_failure
 from emulator.tasks.model.task import Task, new_task
 
 
@@ -50,7 +50,7 @@ class Events:
         """
         event = of_failure(ids.object_id(self._clock.now()), task)
         EventRow.insert(**asdict(event)).execute(self._store.db)
-        subscribers = [known for known in self._all() if is_told(known, event, task)]
+        subscribers = [known for known in self._all() if is_notified(known, event, task)]
         for subscription in subscribers:
             if subscription.url is not None:
                 DeliveryRow.insert(

@@ -75,7 +75,7 @@ class Outbox:
         return self._store.transaction()
 
     def next_due(self) -> datetime | None:
-        """When the earliest delivery that nobody holds is or was due."""
+        """The time at which the earliest delivery that nobody holds is or was due."""
         return self.claims.next_due()
 
     def bring_forward(self, clock: Clock) -> int:

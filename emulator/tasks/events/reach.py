@@ -48,7 +48,7 @@ class Reach:
     this_machine: bool
     """Its subscriber is on this machine, and can call programs there anyway."""
     own_ports: Collection[int]
-    """Where this server listens."""
+    """The ports at which this server listens."""
 
     def refusal(self, address: str, port: int) -> str | None:
         """Why nothing is sent to this numeric address; None: it may be called."""

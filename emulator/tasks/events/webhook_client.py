@@ -159,8 +159,8 @@ def _target(url: str) -> _Target:
 
 
 def _addresses(target: _Target, reach: Reach) -> list[str]:
-    """Where the host is. Raises `OSError` where its name means nothing, and `Refused` where any of
-    its addresses may not be called."""
+    """The addresses of the host. Raises `OSError` where its name means nothing, and `Refused` where
+    any of its addresses may not be called."""
     found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
     for address in addresses:

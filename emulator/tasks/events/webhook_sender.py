@@ -28,14 +28,14 @@ from emulator.tasks.work.unwritten import Unwritten
 
 
 class Reception(Enum):
-    """How a webhook has taken a delivery."""
+    """The result of a call to a webhook."""
 
     ACCEPTED = auto()
     FAILED = auto()
     REFUSED = auto()
     """The call may not be made: trying again would not change that."""
     CUT_OFF = auto()
-    """By the server's stop: the call is made again after the next start."""
+    """The server's stop has cut the call off: it is made again after the next start."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class CallMade:
 class WebhookSender(Poller[Delivery, CallMade]):
     """Makes one call at a time, on its own thread, so that a stop need not wait for all."""
 
-    name = "courier"
+    name = "webhook-sender"
 
     def __init__(
         self,

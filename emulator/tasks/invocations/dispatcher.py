@@ -51,8 +51,8 @@ class Dispatcher(Poller[Accepted, Attempt]):
     def __init__(
         self,
         *,
-        backlog: EventQueue,
-        journal: LogStore,
+        event_queue: EventQueue,
+        log_store: LogStore,
         catalog: Catalog,
         invoker: SafeInvoker,
         unwritten: Unwritten,
@@ -63,18 +63,18 @@ class Dispatcher(Poller[Accepted, Attempt]):
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
         super().__init__(places=places, held=held, clock=clock, notices=notices)
-        self._backlog = backlog
-        self._journal = journal
+        self._event_queue = event_queue
+        self._log_store = log_store
         self._catalog = catalog
         self._invoker = invoker
         self._unwritten = unwritten
         self._limits = limits
 
     def claim(self, now: datetime, limit: int) -> Sequence[Accepted]:
-        return self._backlog.claim(now, limit)
+        return self._event_queue.claim(now, limit)
 
     def begin(self, work: Accepted, ended: Callable[[Attempt], None]) -> None:
-        record, log = work.record, self._journal.open(work.record.id)
+        record, log = work.record, self._log_store.open(work.record.id)
         function = self._catalog.find(record.function_name)
         if function is None:
             ended(Attempt(work, log, "the function was deleted"))
@@ -94,7 +94,7 @@ class Dispatcher(Poller[Accepted, Attempt]):
     @contextmanager
     def settling(self, results: Sequence[Attempt]) -> Iterator[None]:
         now = self._clock.now()
-        with self._journal.writing([attempt.log for attempt in results]):
+        with self._log_store.writing([attempt.log for attempt in results]):
             notices = [self._settle(attempt, now) for attempt in results]
             yield
         for notice in notices:
@@ -105,10 +105,10 @@ class Dispatcher(Poller[Accepted, Attempt]):
         self._unwritten.keep(result.accepted.record.id, write, problem)
 
     def next_due(self) -> datetime | None:
-        return self._backlog.next_due()
+        return self._event_queue.next_due()
 
     def bring_forward(self) -> int:
-        return self._backlog.bring_forward(self._clock)
+        return self._event_queue.bring_forward(self._clock)
 
     def _settle(self, attempt: Attempt, now: datetime) -> Notice:
         """The notice that is true when this is committed."""
@@ -121,7 +121,7 @@ class Dispatcher(Poller[Accepted, Attempt]):
         self, accepted: Accepted, end: Outcome | str, now: datetime
     ) -> tuple[bool, type[InvocationSettled], str | None]:
         """Whether it is written, the kind of its notice, and the error of that."""
-        events, attempts = self._backlog, accepted.attempts
+        events, attempts = self._event_queue, accepted.attempts
         if isinstance(end, str):
             return events.remove(accepted), InvocationGivenUp, end
         if isinstance(end, Answer):

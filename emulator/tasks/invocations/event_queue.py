@@ -80,7 +80,7 @@ class EventQueue:
             return [_from_row(row, claims[row.invocation_id]) for row in rows]
 
     def next_due(self) -> datetime | None:
-        """When the earliest event that nobody holds is or was due."""
+        """The time at which the earliest event that nobody holds is or was due."""
         return self.claims.next_due()
 
     def bring_forward(self, clock: Clock) -> int:

@@ -41,8 +41,8 @@ class Invocations:
     def __init__(
         self,
         *,
-        backlog: EventQueue,
-        journal: LogStore,
+        event_queue: EventQueue,
+        log_store: LogStore,
         invoker: Invoker,
         places: threading.Semaphore,
         wake: Callable[[], None],
@@ -51,9 +51,9 @@ class Invocations:
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
         """`places` limits the invocations whose caller waits; `wake` is called for a new event."""
-        self._backlog = backlog
+        self._event_queue = event_queue
         self._patience = limits.patience
-        self._journal = journal
+        self._log_store = log_store
         self._invoker = invoker
         self._places = places
         self._wake = wake
@@ -79,7 +79,7 @@ class Invocations:
         _check_enabled(function)
         if not self._places.acquire(blocking=False):
             raise TooManyExecutions("Rate Exceeded.")
-        sink = self._journal.open_invocation(self._new_record(function, call))
+        sink = self._log_store.open_invocation(self._new_record(function, call))
         tail = _Tail(sink) if with_log else None
         has_answer = False
 
@@ -107,7 +107,7 @@ class Invocations:
     def accept(self, function: Function, event: bytes, call: Call) -> None:
         """Keeps `event` (of `MAX_ACCEPTED_EVENT`) until it has been run; raises `IllegalState`."""
         _check_enabled(function)
-        self._backlog.add(self._new_record(function, call), event, call)
+        self._event_queue.add(self._new_record(function, call), event, call)
         self._notices.publish(InvocationAccepted(function=function.name, request=call.request_id))
         self._wake()
 

@@ -40,19 +40,19 @@ class LogBuffer:
     """
 
     def __init__(
-        self, journal: LogStore, owner_id: str, invocation: InvocationRecord | None = None
+        self, log_store: LogStore, owner_id: str, invocation: InvocationRecord | None = None
     ) -> None:
         """`invocation`: its row is still to be written, before its lines."""
         self.owner_id = owner_id
         self.invocation = invocation
         self.lines: list[LogLine] = []
-        self._journal = journal
+        self._log_store = log_store
 
     def __call__(self, line: LogLine) -> None:
         self.lines.append(line)
-        self._journal.await_writing(self)
+        self._log_store.await_writing(self)
         if len(self.lines) % _MANY == 0:
-            self._journal.hurry()
+            self._log_store.hurry()
 
     def weight(self) -> int:
         """Bytes that the buffer holds, about."""
@@ -194,26 +194,26 @@ def _rows(held: Iterable[tuple[LogBuffer, list[LogLine]]]) -> Iterator[tuple[str
 class LogFlusher(Loop):
     """Writes every moment what waits, so that it can be read while its owners run."""
 
-    name = "scribe"
+    name = "log-flusher"
 
-    def __init__(self, *, journal: LogStore, notices: Notices) -> None:
+    def __init__(self, *, log_store: LogStore, notices: Notices) -> None:
         super().__init__(SystemClock(), notices)  # a disk knows no other
-        self._journal = journal
-        journal.hurry = self.wake
+        self._log_store = log_store
+        log_store.hurry = self.wake
 
     def run_once(self) -> float:
         try:
-            self._journal.write_waiting()
+            self._log_store.write_waiting()
         except Exception as error:
-            if dropped := self._journal.relieve():
+            if dropped := self._log_store.relieve():
                 self._notices.publish(LogLinesDropped(lines=dropped, error=repr(error)))
             raise
         return _WRITE_EVERY
 
     def stop(self) -> None:
-        """Also writes what came since the last turn."""
+        """Also writes the lines that came since the last turn."""
         super().stop()
         try:
-            self._journal.write_waiting()
+            self._log_store.write_waiting()
         except Exception as error:
             self._notices.publish(LoopFailed(loop=self.name, error=repr(error)))

@@ -49,17 +49,17 @@ class TaskCompleted(TaskEnded):
 
 @dataclass(frozen=True, kw_only=True)
 class TaskFailed(TaskEnded):
-    """It has failed for good."""
+    """The task has failed for good."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRetried(TaskEnded):
-    """It has failed, and a new task is the next attempt."""
+    """The task has failed, and a new task is the next attempt."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskReleased(TaskEnded):
-    """It is new again: it was not begun, or a stop has cut it off."""
+    """The task is new again: it was not begun, or a stop has cut it off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ class ClaimLost(Notice):
 
 @dataclass(frozen=True, kw_only=True)
 class TaskNotMarked(Notice):
-    """It could not be written whether a claimed task has begun."""
+    """The mark by which a claimed task waits, or has begun, could not be written."""
 
     level = logging.WARNING
     task: str
@@ -132,12 +132,12 @@ class InvocationCompleted(InvocationSettled):
 
 @dataclass(frozen=True, kw_only=True)
 class InvocationReleased(InvocationSettled):
-    """It waits again, as if it had not been begun."""
+    """The event waits again, as if it had not been begun."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class InvocationPostponed(InvocationSettled):
-    """It could not be started; that spends no attempt."""
+    """The event's invocation could not be started, which spends no attempt."""
 
     level = logging.WARNING
 
@@ -201,7 +201,7 @@ class DeliveryGivenUp(Notice):
     error: str
 
 
-# What could not be written
+# Writes that failed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,7 +54,7 @@ def of_failure(id: str, task: Task) -> ServiceEvent:
     )
 
 
-def is_told(subscription: Subscription, event: ServiceEvent, cause: Task) -> bool:
+def is_notified(subscription: Subscription, event: ServiceEvent, cause: Task) -> bool:
     """Whether a subscriber is told of an event that is about the task `cause`.
 
     The failure of a task that was made for an event is told to no function. Otherwise a subscribed

@@ -24,7 +24,7 @@ class Status(str, Enum):
     COMPLETE = "complete"
     FAILED = "failed"
     RETRIED = "retried"
-    """It failed, and another task was made to try again."""
+    """The task failed, and another task was made to try again."""
     CANCELED = "canceled"
 
 
@@ -77,7 +77,7 @@ class ErrorType(str, Enum):
     RUNTIME = "runtime"
     """The function's own failure."""
     INVOCATION = "invocation"
-    """It could not be started, or what became of it is not known."""
+    """The task could not be started, or its end is not known."""
     RESPONSE = "response"
     """An API function's answer cannot be sent; no task has it."""
 
@@ -97,7 +97,7 @@ class TaskError:
     message: str
 
     def to_json(self) -> TaskErrorJson:
-        """As it is kept, and as callers see it."""
+        """The error as the database keeps it, and as callers see it."""
         return {"type": self.type.value, "name": self.name, "message": self.message}
 
     @classmethod

@@ -11,15 +11,17 @@ from emulator.tasks.model.task import ZOMBIE, ErrorType, Task, TaskError, TaskMo
 from emulator.tasks.work.delays import of_task
 
 _MAX_CLAIMS = 100
-"""Of a task that never begins. While the engine does not answer, no task is claimed at all; with an
-engine that answers and always fails at this function, the task must not go on for ever."""
+"""The maximum number of claims of a task that never begins. While the engine does not answer, no
+task is claimed at all; with an engine that answers and always fails at this function, the task must
+not go on for ever."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a claim on a task ends: by `move`, one of SUCCEEDED, FAILED, RETRIED, RELEASED.
+    """The end of a claim on a task. `move`: one of SUCCEEDED, FAILED, RETRIED, RELEASED.
 
-    `error`: of what has failed or is retried. `delay`: until the next attempt, of what is retried.
+    `error`: of a task that has failed or is retried. `delay`: until the next attempt of a task that
+    is retried.
     """
 
     move: TaskMove

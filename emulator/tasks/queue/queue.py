@@ -93,7 +93,7 @@ class Queue:
         return len(ahead)
 
     def depth(self) -> dict[Status, int]:
-        """How many tasks are new, and how many in progress."""
+        """The counts of tasks that are new, and that are in progress."""
         statuses = (Status.NEW, Status.IN_PROGRESS)
         query = (
             TaskRow.select(TaskRow.status, fn.COUNT(TaskRow.id))
@@ -104,7 +104,7 @@ class Queue:
         return {status: counted.get(status.value, 0) for status in statuses}
 
     def next_due(self) -> datetime | None:
-        """When the earliest new task is or was due."""
+        """The time at which the earliest new task is or was due."""
         ((moment,),) = self._store.rows(statements.NEXT_DUE)
         return None if moment is None else from_epoch(moment)
 
@@ -146,11 +146,11 @@ class Queue:
         servers: Collection[str] = (),
     ) -> list[Task]:
         """Ends tasks that are in progress and run nowhere: fails them, or gives them back where
-        they have surely not begun. The tasks as they ended.
+        they have surely not begun. Returns the tasks as they ended.
 
-        Of this server's own, those are that have been in progress for `after` without being in
-        `running`. What is in progress since a time that is still to come is taken for older: the
-        clock was set back. Of other servers', those are whose server is not one of `servers`.
+        Of this server's tasks, these are those in progress for `after` that are not in `running`. A
+        task in progress since a time in the future counts too: the clock was set back. Of other
+        tasks, these are those whose server is not in `servers`.
         """
         since, held_by = TaskRow.status_changed_timestamp, TaskRow.claimed_by
         with self._store.transaction():
@@ -189,7 +189,8 @@ class Queue:
         return self._store.change(statements.END, values) > 0
 
     def _record_failure(self, task: Task) -> None:
-        """Only inside the transaction that fails it: its event exists if and only if it failed."""
+        """Only inside the transaction that fails the task: the event exists if and only if the task
+        failed."""
         for subscribed in self._events.record_failure(task):
             self._insert(subscribed)
 

@@ -43,11 +43,11 @@ _NOTICES: dict[TaskMove, type[TaskEnded]] = {
 
 @dataclass(frozen=True)
 class Run:
-    """A task that was begun; its log lines are in `record`, `policy` was its function's then."""
+    """A task that was begun; `policy` was its function's then, `log` takes its lines."""
 
     task: Task
     policy: RetryPolicy
-    record: LogBuffer
+    log: LogBuffer
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Runner:
         self,
         *,
         queue: Queue,
-        journal: LogStore,
+        log_store: LogStore,
         catalog: Catalog,
         invoker: SafeInvoker,
         waiting: WaitingTasks,
@@ -75,7 +75,7 @@ class Runner:
         self._queue = queue
         self._waiting = waiting
         self._unwritten = unwritten
-        self._journal = journal
+        self._log_store = log_store
         self._catalog = catalog
         self._invoker = invoker
         self._clock = clock
@@ -95,18 +95,18 @@ class Runner:
     def begin(self, task: Task, ended: Callable[[EndedRun], None]) -> None:
         """Begins a task that this server has claimed from the queue, and returns at once.
 
-        `ended` is called when it has ended, on any thread, and may not block. Whatever goes wrong
-        becomes its outcome. The ending is then to be written by `settling`.
+        `ended` is called when the run has ended, on any thread, and may not block. A failure of any
+        kind becomes the run's outcome. The caller then has `settling` write the ending.
         """
         function = self._catalog.find(task.function_name)
         policy = _NO_RETRY if function is None else function.retry_policy
-        run = Run(task, policy, self._journal.open(task.id))
+        run = Run(task, policy, self._log_store.open(task.id))
         self._running.add(task.id)
         self._invoker.begin(
             task.id,
             function,
             task_json.to_json(task),
-            run.record,
+            run.log,
             name=task.function_name,
             patience=self._limits.task_patience,
             turn=self._waiting.turn(task),
@@ -120,7 +120,7 @@ class Runner:
         When it is committed, these tasks are not running any more, and their notices are published.
         """
         now = self._clock.now()
-        with self._journal.writing([each.run.record for each in ended]):
+        with self._log_store.writing([each.run.log for each in ended]):
             notices = [self._end(each.run.task, _ending(each), now) for each in ended]
             yield
         for each, (_, notice) in zip(ended, notices, strict=True):
@@ -128,8 +128,8 @@ class Runner:
             self._notices.publish(notice)
 
     def keep(self, ended: EndedRun, problem: Exception) -> None:
-        """It cannot be written now, because of `problem`. Until it is, the task counts as running:
-        the rescuer must not take a task whose end is known."""
+        """Keeps an ending that cannot be written now, because of `problem`. Until the ending is
+        written, the task counts as running: the rescuer must not take a task whose end is known."""
         self._unwritten.keep(ended.run.task.id, partial(self._settle, ended), problem)
 
     def run_directly(
@@ -137,17 +137,17 @@ class Runner:
     ) -> tuple[Outcome, Task | None]:
         """Runs a task whose caller waits; also the task as it ended, None if its claim was lost, or
         while that cannot be written: the caller has the result all the same."""
-        record = self._journal.open(task.id)
+        log = self._log_store.open(task.id)
         self._running.add(task.id)
         outcome = self._invoker.invoke(
-            task.id, function, task_json.to_json(task), record, patience=patience
+            task.id, function, task_json.to_json(task), log, patience=patience
         )
         ending, now = endings.of_direct(outcome), self._clock.now()
         ended: Task | None = None
 
         def write() -> None:
             nonlocal ended
-            with self._journal.writing([record]):
+            with self._log_store.writing([log]):
                 ended, notice = self._end(task, ending, now)
             self._running.discard(task.id)
             self._notices.publish(notice)
@@ -160,7 +160,8 @@ class Runner:
             pass
 
     def _end(self, task: Task, ending: Ending, now: datetime) -> tuple[Task | None, Notice]:
-        """Also the notice that is true when this is committed."""
+        """The task as it ended, None where its claim was lost; and the notice that is true when
+        this is committed."""
         ended = self._queue.end(task, ending, now)
         if ended is None:
             return None, ClaimLost(task=task.id, function=task.function_name)

@@ -48,7 +48,7 @@ class Service:
         self,
         *,
         queue: Queue,
-        journal: LogStore,
+        log_store: LogStore,
         catalog: Catalog,
         runner: Runner,
         direct: threading.Semaphore,
@@ -60,7 +60,7 @@ class Service:
         """`wake` is called when a new task waits; `direct` limits direct executions."""
         self._patience = limits.patience
         self._queue = queue
-        self._journal = journal
+        self._log_store = log_store
         self._catalog = catalog
         self._runner = runner
         self._direct = direct
@@ -136,7 +136,7 @@ class Service:
     ) -> list[LogLine]:
         """Raises `BadId`, `NotFound`, `IllegalState` when it has not run, `NoLogs` for none."""
         checks.object_id(task_id)
-        lines = self._journal.read(task_id, since=since, limit=limit, offset=offset)
+        lines = self._log_store.read(task_id, since=since, limit=limit, offset=offset)
         task = self._queue.get(task_id)  # behind the lines: both may be removed in between
         if not lines and task.claim == 0:
             raise IllegalState(
@@ -151,7 +151,7 @@ class Service:
     ) -> tuple[list[LogLine], int]:
         """Lines of its tasks and API requests, and how many there are. Raises `NotFound`."""
         self._catalog.get(name)
-        return self._journal.read_function(
+        return self._log_store.read_function(
             name, since=since, until=until, limit=limit, offset=offset
         )
 

@@ -23,7 +23,8 @@ COUNT_DUE = f"""SELECT COUNT(*) FROM
 _FIRST = f"{_NEW} AND {{}} <= ? ORDER BY priority DESC, start_timestamp, id LIMIT ?"
 FIRST_OF_FEW = sql.select(TaskRow, _FIRST.format("start_timestamp"))
 FIRST_OF_MANY = sql.select(TaskRow, _FIRST.format("start_timestamp + 0"))
-"""By the queue's own index, in order; a start time that is computed keeps that of times out."""
+"""The statement uses the queue's own index, in order; a computed start time keeps SQLite from using
+the index of times."""
 FEW = 100  # tasks that are sorted in less time than it takes to pass over others
 NEXT_DUE = f"SELECT MIN(start_timestamp) FROM task {_NEW}"  # noqa: S608
 CLAIM = sql.update(TaskRow, _CLAIMED, ", claim = claim + 1, waiting = 0 WHERE id IN ({})")

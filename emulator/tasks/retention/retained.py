@@ -105,7 +105,8 @@ def remove(store: Store, kind: RecordKind, ids: Sequence[str]) -> None:
 
 
 def remove_lines(store: Store, owner: str) -> int:
-    """How many log lines were removed; fewer than `LINES`: no more are left."""
+    """Removes `LINES` log lines at most, and returns their number; fewer than `LINES`: no more are
+    left."""
     return store.change(_REMOVE_LINES, (owner,))
 
 
@@ -132,7 +133,7 @@ def last_line(store: Store) -> int:
 
 
 def oldest_kept(store: Store) -> datetime | None:
-    """When the oldest task, API request or invocation was made."""
+    """The time at which the oldest task, API request or invocation was made."""
     moments = [
         moment
         for table, time in _OWNERS

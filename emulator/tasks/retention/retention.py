@@ -1,7 +1,7 @@
 """Retention: removes what is older than the days to keep, and the oldest of too large a database.
 
 It works beside the calls: a piece at a time, each a short transaction, with pauses four times as
-long. What has not ended stays, and what has ended a moment ago, so that its callers can look at it.
+long. Work that has not ended stays, and so does work that has ended a moment ago, for its callers.
 The pages of removed rows are used again; the file itself does not get smaller.
 """
 
@@ -42,7 +42,7 @@ _MISTRUST = 600.0  # seconds
 
 @dataclass(frozen=True)
 class Stored:
-    """How much is kept at the moment."""
+    """The counts and sizes that are kept at the moment."""
 
     size: Size
     limit: int  # bytes; 0: none

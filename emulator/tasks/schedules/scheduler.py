@@ -25,19 +25,19 @@ class Scheduler(Poller[DueRun, DueRun]):
     def __init__(
         self,
         *,
-        timetable: Schedules,
+        schedules: Schedules,
         unwritten: Unwritten,
         wake_worker: Callable[[], None],
         clock: Clock,
         notices: Notices,
     ) -> None:
         super().__init__(places=_BATCH, clock=clock, notices=notices)
-        self._timetable = timetable
+        self._schedules = schedules
         self._unwritten = unwritten
         self._wake_worker = wake_worker
 
     def claim(self, now: datetime, limit: int) -> Sequence[DueRun]:
-        return self._timetable.claim(now, limit)
+        return self._schedules.claim(now, limit)
 
     def begin(self, work: DueRun, ended: Callable[[DueRun], None]) -> None:
         ended(work)
@@ -45,8 +45,8 @@ class Scheduler(Poller[DueRun, DueRun]):
     @contextmanager
     def settling(self, results: Sequence[DueRun]) -> Iterator[None]:
         now = self._clock.now()
-        with self._timetable.transaction():
-            made = [self._timetable.make(run, now) for run in results]
+        with self._schedules.transaction():
+            made = [self._schedules.make(run, now) for run in results]
             yield
         for run, each in zip(results, made, strict=True):
             self._publish(run, each)
@@ -58,10 +58,10 @@ class Scheduler(Poller[DueRun, DueRun]):
         self._unwritten.keep(schedule, partial(self.settle_all, [result]), problem)
 
     def next_due(self) -> datetime | None:
-        return self._timetable.next_due()
+        return self._schedules.next_due()
 
     def bring_forward(self) -> int:
-        return self._timetable.bring_forward()
+        return self._schedules.bring_forward()
 
     def _publish(self, run: DueRun, made: Made) -> None:
         if made.is_lost:

@@ -40,8 +40,8 @@ class DueRun:
 
 @dataclass(frozen=True)
 class Made:
-    """What became of a run: its task; none, where the task of that time is there already; or the
-    claim was lost, and nothing changed."""
+    """The result of a run: `task` was made, or is None where the run's time has a task already.
+    `is_lost`: the claim was lost, and nothing changed."""
 
     task: Task | None = None
     is_lost: bool = False
@@ -108,7 +108,7 @@ class Schedules:
         return [_from_row(row) for row in rows], total
 
     def next_due(self) -> datetime | None:
-        """When the earliest next run that nobody makes is or was due."""
+        """The time at which the earliest next run that nobody makes is or was due."""
         return self.claims.next_due()
 
     def claim(self, now: datetime, limit: int) -> list[DueRun]:

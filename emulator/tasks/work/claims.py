@@ -84,7 +84,7 @@ class ClaimTable:
             yield {key: Claim(self._server, number + 1) for key, number in rows}
 
     def next_due(self) -> datetime | None:
-        """When the earliest row that nobody holds is or was due."""
+        """The time at which the earliest row that nobody holds is or was due."""
         ((moment,),) = self._store.rows(self._next)
         return None if moment is None else from_epoch(moment)
 

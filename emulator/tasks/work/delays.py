@@ -29,8 +29,8 @@ class Delays:
         return max(self.retries)
 
     def after(self, failed: int) -> timedelta | None:
-        """How long after the failure of attempt number `failed` (from 1 on) the next one starts;
-        None: there is none."""
+        """The delay between the failure of attempt number `failed` (from 1 on) and the next
+        attempt; None: there is none."""
         return self.retries[failed - 1] if failed <= len(self.retries) else None
 
 
@@ -58,7 +58,7 @@ def of_task(failed: int, error: str, policy: RetryPolicy) -> timedelta | None:
 
 
 def of_refused_event(age: timedelta) -> timedelta:
-    """How long after an event of this age could not be started it is tried again."""
+    """The delay until the next try of an event of this age that could not be started."""
     return min(max(age, _SHORTEST_REFUSED), LONGEST_REFUSED)
 
 

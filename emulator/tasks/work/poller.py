@@ -1,7 +1,7 @@
 """Poller: the one loop of all claimed work: claim what is due, begin it, write how it ended.
 
-One thread does it, in turns. What has ended since the last turn and what is claimed in its places
-are one transaction: under load many pieces of work share a commit, and an idle server reacts at
+One thread does it, in turns. The endings since the last turn and the claims for their places are
+one transaction: under load many pieces of work share a commit, and an idle server reacts at
 once. Nothing is claimed while all places are taken, or while the work is held.
 """
 
@@ -62,7 +62,7 @@ class Poller(Loop, Generic[Work, Result]):
         raise NotImplementedError
 
     def next_due(self) -> datetime | None:
-        """When the earliest work that nobody holds is or was due."""
+        """The time at which the earliest work that nobody holds is or was due."""
         raise NotImplementedError
 
     def bring_forward(self) -> int:
@@ -91,7 +91,7 @@ class Poller(Loop, Generic[Work, Result]):
                 return self._pause(all_claimed=len(claimed) < free)
 
     def stop(self) -> None:
-        """Also writes what had ended by then."""
+        """Also writes the endings up to then."""
         super().stop()
         self._turn(self._take_ended(), 0)
 
@@ -103,7 +103,7 @@ class Poller(Loop, Generic[Work, Result]):
     def await_idle(self, limit: float) -> bool:
         """For a poller that has stopped: waits `limit` seconds at most until nothing is under way.
 
-        It is the caller's thread that writes what ends meanwhile.
+        The caller's thread writes the endings meanwhile.
         """
         clock = SystemClock()  # a clock that stands still would wait for ever
         deadline = clock.monotonic() + limit
@@ -143,7 +143,7 @@ class Poller(Loop, Generic[Work, Result]):
         return self.claim(self._clock.now(), free) if free else ()
 
     def _pause(self, *, all_claimed: bool) -> float:
-        """Seconds. What is due waits for an ending, unless all of it was claimed."""
+        """Seconds until the next turn. Work that is due and was not claimed waits for an ending."""
         if not all_claimed:
             return LONGEST_PAUSE
         now = self._clock.now()

@@ -1,7 +1,7 @@
 """Keeps endings that could not be written, and writes them again until they are.
 
-Work is never done again because a write has failed. Whoever has done the work hands its write over
-and goes on; this loop repeats the write every second, for as long as the server runs.
+Work is never done again because a write has failed. The caller hands the write over and goes on;
+this loop repeats the write every second, for as long as the server runs.
 """
 
 from __future__ import annotations

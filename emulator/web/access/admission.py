@@ -164,7 +164,7 @@ def host_of(authority: str) -> str | None:
 
 
 def names(host: str, allowed: Iterable[str]) -> list[str]:
-    """What `Hosts` is given where the API is served on `host`. Raises `ValueError`."""
+    """The names for `Hosts` where the API is served on `host`. Raises `ValueError`."""
     served = parsed(host)
     own = [] if served is not None and served.is_unspecified else [host]
     return [_name(text) for text in (*own, *allowed)]
@@ -197,7 +197,8 @@ def is_local(host: str) -> bool:
 
 
 def _is_origin(text: str) -> bool:
-    """As browsers write it (RFC 6454, 7), or nothing, or with the slash that people add."""
+    """An origin as browsers write it (RFC 6454, 7), or nothing, or with the slash that people
+    add."""
     if text in ("", "null"):
         return True
     found = _ORIGIN.fullmatch(text)

@@ -26,7 +26,7 @@ _DECLARATION = "declaration"  # the attribute of a view that holds its `Endpoint
 
 
 class Gate(Enum):
-    """Who may call an endpoint that needs no permission of its own."""
+    """The callers of an endpoint that has no permission of its own."""
 
     ANYONE = "anyone"
     USER = "user"

@@ -55,7 +55,7 @@ class Crowd:
 
     @property
     def is_full(self) -> bool:
-        """Nobody else is let in who has an address."""
+        """Whether no further caller with an address is let in."""
         return self._counts[_ADDRESSES] >= self._from_addresses
 
     def enter(self, peer: Peer) -> bool:

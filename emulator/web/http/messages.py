@@ -38,7 +38,7 @@ class Request:
     query: bytes
     headers: Headers
     version: str
-    """Of HTTP: "1.0" or "1.1"."""
+    """The version of HTTP: "1.0" or "1.1"."""
     peer: Peer
     server: tuple[str, int]
     """The address and port that were called."""

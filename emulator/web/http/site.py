@@ -1,4 +1,4 @@
-"""What the connections to one listener share: the responder, who is let in, and the bounds."""
+"""The state that the connections to one listener share: responder, admission, bounds."""
 
 from __future__ import annotations
 
@@ -84,9 +84,9 @@ class Site:
     closed: bool = False
     """No connection is taken any more: asyncio still brings those that it accepted before."""
     limits: Limits = field(default_factory=Limits)
-    """Those of its section HTTP are used here."""
+    """The limits in the section HTTP are used here."""
     incoming: memoryview = field(default_factory=lambda: memoryview(bytearray(_READ)))
-    """Where the kernel writes what arrives. One is enough: its content is parsed or copied before
+    """The buffer for reads from the kernel. One is enough: its content is parsed or copied before
     the next read."""
     _dated: tuple[int, bytes] = (0, b"")  # the second, and the lines of it
 

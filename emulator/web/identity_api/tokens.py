@@ -204,7 +204,7 @@ class TokenViews:
 
 
 def _owner(permission: str) -> str | None:
-    """Whose tokens the caller may see: all (None), or their own."""
+    """The user whose tokens the caller may see: the caller, or all users (None)."""
     user_id = require_user(caller())
     if may(caller(), permission):
         return None

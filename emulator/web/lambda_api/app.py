@@ -46,9 +46,9 @@ class LambdaApi:
     catalog: Catalog
     names: Names
     architecture: str
-    """Of all functions, as AWS writes it: `x86_64` or `arm64`."""
+    """The architecture of all functions, as AWS writes it: `x86_64` or `arm64`."""
     concurrency: int
-    """How many invocations there can be at once."""
+    """The maximum number of invocations at once."""
 
     def blueprint(self, notices: Notices) -> Blueprint:
         api = Blueprint("lambda_api", __name__)

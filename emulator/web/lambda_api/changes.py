@@ -111,7 +111,7 @@ def code(asked: Json, *, image: bool, doing: str) -> FunctionChanges:
 
 
 def _bytes(text: str) -> bytes:
-    """Of a zip in base64. Raises `BadFunctionCode` or `Refusal`."""
+    """The bytes of a zip in base64. Raises `BadFunctionCode` or `Refusal`."""
     zipped = decode(text, 2 * MAX_ZIPPED_BY_AWS)  # the request itself is smaller
     if len(zipped) > MAX_ZIPPED_BY_AWS:
         raise zip_too_large()

@@ -94,7 +94,8 @@ def too_large(limit: int, operation: str) -> errors.RequestTooLarge:
 
 
 def not_here(operation: str | None, method: str, path: str) -> errors.NoSuchEndpoint:
-    """For what is another part of AWS's API. `operation`: None where AWS has none at that path."""
+    """The refusal of another part of AWS's API. `operation`: None where AWS has none at that
+    path."""
     what = f"{operation} ({method} {path})" if operation else f"{method} {path}"
     return errors.NoSuchEndpoint(
         f"taskdock does not have this part of AWS Lambda: {what}. What it has is listed in its"

@@ -31,7 +31,7 @@ _OF_BODIES = (
 
 
 def responses(method: str, path: str, endpoint: Endpoint, schemas: Schemas) -> Json:
-    """By status. `path` has {variables}."""
+    """The responses by status. `path` has {variables}."""
     return {
         **_answers(method, endpoint, schemas),
         **_errors(method, path, endpoint),

@@ -56,7 +56,7 @@ class Schemas:
                     self._named.append(kind)
 
     def named(self) -> dict[str, Json]:
-        """By name, in the order in which the endpoints have them."""
+        """The schemas by name, in the order in which the endpoints have them."""
         return {name_of(each): self._record(each) for each in self._named}
 
     def of_answer(self, answer: type | Page) -> Json:

@@ -45,7 +45,7 @@ _STREAMING = "streaming"
 _METHODS = frozenset(
     {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"}
 )
-"""Those that this router knows. It looks at the method before the path."""
+"""The methods that this router knows. The router looks at the method before the path."""
 Endpoint = Callable[[Mailbox, Request, str], Reply | PendingReply]
 
 

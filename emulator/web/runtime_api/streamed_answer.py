@@ -30,9 +30,9 @@ class Post:
     mailbox: Mailbox
     request: Request
     body: BodyStream
-    """Of the request."""
+    """The request's body."""
     request_id: str
-    """Of the invocation, in the request's path."""
+    """The id of the invocation, in the request's path."""
 
 
 def hand_on(post: Post, limit: int, reply_to: ReplyTo) -> PendingReply:

@@ -1,10 +1,11 @@
-"""The one place where containers are made: each has labels, limits and an end, whoever wants it.
+"""The one place where containers are made: each has labels, limits and an end, for every caller.
 
-What is not asked for is not given: no network, no capability, no disk that can be written, nobody's
-user. Nothing of an image runs by itself: its entry point and its health check are replaced, the
-latter because an engine would run it as whoever the container's first process is. Only programs
-that a launcher starts are in its working directory, as their user: one of /proc/self/fd has led
-engines' runtimes out of containers (CVE-2024-21626).
+A container gets only what its spec asks for: by default it has no network, no capability, no disk
+that can be written, and nobody's user. Nothing of an image runs by itself: its entry point and its
+health check are replaced, the latter because an engine would run the check as the user of the
+container's first process. Only programs that a launcher starts are in the image's working
+directory, as their user: a working directory below /proc/self/fd has led engines' runtimes out of
+containers (CVE-2024-21626).
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Creation:
 
     image: str
     labels: Mapping[str, str]
-    """By which it is swept, should this process end."""
+    """The labels by which the container is swept, should this process end."""
     entrypoint: Sequence[str]
     command: Sequence[str] = ()
     name: str | None = None
@@ -51,7 +52,7 @@ class Creation:
     volumes_of: str = ""
     """The id of a container whose volumes it has, read-only."""
     network: str | None = NO_NETWORK
-    """None: the engine's own."""
+    """The network's name; None: the engine's own network."""
     hosts: Mapping[str, str] = field(default_factory=dict)
     removes_itself: bool = False
 

@@ -28,9 +28,10 @@ _LINKS = 8  # symbolic links, one leading to the next
 
 
 def with_user(passwd: bytes) -> bytes | None:
-    """`passwd`: the file, b"" where there is none. None: it knows the user already.
+    """The file `passwd` (b"" where there is none) with the user added; None where the file has the
+    user already.
 
-    Who looks for an id takes the first line that has it, so the user's comes before all others.
+    A look-up of an id takes the first line that has the id, so the user's line comes first.
     """
     return None if _name_of_user(passwd) == _NAME else _USER + (passwd or _ROOT)
 

@@ -120,7 +120,7 @@ class Puller:
 
 
 class Layers:
-    """How far the layers of a pull are, in bytes. Announced progress never goes back."""
+    """The progress of a pull's layers, in bytes. Announced progress never goes back."""
 
     def __init__(self) -> None:
         self.retrying = ""

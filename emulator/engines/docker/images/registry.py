@@ -85,7 +85,8 @@ def registry_of(reference: str) -> str:
 
 
 class SilentRegistries:
-    """When each registry that cannot be reached is to be asked again; all processes share it.
+    """The times at which registries that could not be reached are asked again; all processes share
+    them.
 
     One that was asked in vain is left alone for a while, which grows: 5, 10, 20 ... 300 seconds.
     """

@@ -31,9 +31,9 @@ class OwnMount(NamedTuple):
     """A mount of the container that this process runs in."""
 
     point: Path
-    """Where we see it."""
+    """Where this process sees the folder."""
     source: Path | None
-    """Where the engine's machine has it; None: in memory, and nowhere else."""
+    """Where the engine's machine has the folder; None: in memory, and nowhere else."""
 
 
 class EnginePaths:

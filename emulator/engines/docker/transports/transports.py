@@ -74,12 +74,12 @@ class SocketTransport:
 
 @dataclass(frozen=True)
 class NetworkTransport:
-    """For an engine whose kernel is another one than ours."""
+    """Transport for an engine whose kernel is another one than ours."""
 
     paths: EnginePaths
     routes: tuple[Route, ...]
     callers: Callers
-    """Who may call at all: all others are turned away before a word is read."""
+    """The addresses that may call: all others are turned away before a word is read."""
 
     is_local = False
 

@@ -1,7 +1,7 @@
 """The layout of a zip: all that it would make is decided before the first byte is written. Pure.
 
-Nothing of a zip is trusted. What it makes is bounded in bytes, in files and folders, and in depth,
-whether the zip names a folder or only something in it.
+Nothing of a zip is trusted. Its content is bounded in bytes, in files and folders, and in depth,
+whether the zip names a folder or only something in the folder.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _UTF_8 = 0x800  # of the flags: the name is in UTF-8
 FOLDER = 0o755
 """The mode of a folder that only a longer path names."""
 _KEPT = 0o755
-"""What is kept of a mode. These are files of this machine, too: nobody else on it may write to
-them, nor become their owner by a set-user-ID bit."""
+"""The bits of a mode that are kept. The files are this machine's, too: no other user of the machine
+may write to them, nor become their owner by a set-user-ID bit."""
 
 
 class EntryKind(Enum):
@@ -40,7 +40,7 @@ class EntryKind(Enum):
 
 @dataclass
 class Layout:
-    """What a zip makes: paths without a slash at either end, of names other than "." and ".."."""
+    """A zip's content: paths without a slash at either end, of names other than "." and ".."."""
 
     folders: dict[str, int] = field(default_factory=dict)
     """Path → mode; those that only a longer path names are among them."""
@@ -165,7 +165,7 @@ def _fault(name: str, parts: list[str], limits: ZipLimits) -> str | None:
 
 
 def _name(entry: zipfile.ZipInfo) -> str:
-    """As it is in the zip, backslashes too. Info-ZIP writes UTF-8 without saying so."""
+    """The name as it is in the zip, backslashes too. Info-ZIP writes UTF-8 without saying so."""
     name = entry.orig_filename.partition("\0")[0]
     if entry.flag_bits & _UTF_8:
         return name
@@ -176,7 +176,7 @@ def _name(entry: zipfile.ZipInfo) -> str:
 
 
 def _parents(path: str) -> Iterator[str]:
-    """From the folder that it is in upwards."""
+    """The folders above a path, from the nearest upwards."""
     while "/" in path:
         path = path.rpartition("/")[0]
         yield path

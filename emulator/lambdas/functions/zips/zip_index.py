@@ -38,8 +38,8 @@ def opened(zipped: bytes, limits: ZipLimits) -> Iterator[zipfile.ZipFile]:
 
 
 class _Source(io.BytesIO):
-    """A zip as `zipfile` reads it. Whatever that takes for the index goes through `read` whole, so
-    there are no two opinions of where it is."""
+    """A zip as `zipfile` reads it. The bytes that `zipfile` takes for the index go through `read`
+    in one piece, so both agree on where the index is."""
 
     def __init__(self, zipped: bytes, limits: ZipLimits) -> None:
         super().__init__(zipped)

@@ -1,4 +1,4 @@
-"""Which container is prewarmed next, and when: learned from what starts."""
+"""The plan of prewarming: which container comes next, and when; learned from what starts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_LEARNED = 8
 
 
 class RuntimeShape(NamedTuple):
-    """What is fixed for a container before its function is known."""
+    """The properties of a container that are fixed before its function is known."""
 
     runtime: str
     memory: int  # MB
@@ -23,18 +23,19 @@ class RuntimeShape(NamedTuple):
 
 @dataclass
 class Demand:
-    """How containers of one shape were wanted."""
+    """The demand for containers of one shape."""
 
     function: Function
-    """The last one that wanted one: all functions of a shape have the same image."""
+    """The function that last needed a container: all functions of a shape have the same image."""
     at: float
-    """When that was, on a monotonic clock."""
+    """The time of that need, monotonic."""
     starting: int = 0
     peak: int = 0
-    """How many were started side by side, at most."""
+    """The largest number of containers that were started side by side."""
 
     def wanted(self, per_shape: int) -> int:
-        """`per_shape`: how many of every shape in use, at least; 0: none of any."""
+        """The number of containers to keep. `per_shape`: the minimum for every shape in use; 0: no
+        prewarming."""
         return max(per_shape, min(self.peak, MAX_LEARNED)) if per_shape else 0
 
 
@@ -123,5 +124,5 @@ class PrewarmPlan:
         return expired
 
     def wanted(self) -> dict[RuntimeShape, int]:
-        """How many are wanted of each shape in use, sorted; any thread may ask."""
+        """The number of containers to keep of each shape in use, sorted; for any thread."""
         return {s: d.wanted(self._per_shape) for s, d in sorted(self._demands.copy().items())}

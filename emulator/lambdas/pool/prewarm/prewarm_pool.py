@@ -208,7 +208,7 @@ class PrewarmPool:
             self._remove(new)
 
     def _lost(self, lost: PrewarmedContainer) -> None:
-        """It has ended by itself."""
+        """A prewarmed container has ended by itself."""
         if self._ready.pop(lost.id, None) is not None:
             self._back_off(lost.shape, _ENDED)
             self._remove(lost)

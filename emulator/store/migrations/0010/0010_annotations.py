@@ -1,4 +1,4 @@
-"""What AWS's callers want to read again. A frozen copy: never edit, add a new script."""
+"""Properties that AWS's callers want to read again. A frozen copy: never edit, add a new script."""
 
 
 def up(migrator, db):

@@ -1,9 +1,9 @@
-"""Whether a subscription was made from a loopback address. A frozen copy: never edit, add a new
+"""A flag: a subscription was made from a loopback address. A frozen copy: never edit, add a new
 script.
 
-Those that are here already count as made from one. Nothing tells where they came from; most are of
-whoever runs the server, for a program beside it, and they would end without a word. Whoever does
-not trust one finds it in the list, and deletes it.
+Subscriptions that are here already count as made from one. Nothing tells where they came from; most
+are of the person who runs the server, for a program beside the server, and would end without a
+word. A user who does not trust one finds it in the list, and deletes it.
 """
 
 

@@ -1,10 +1,10 @@
-"""Who deployed a function, and a key for its credentials. A frozen copy: never edit, add a new
+"""The deployers of a function, and a key for its credentials. A frozen copy: never edit, add a new
 script.
 
-Who deployed what is there already was not written down. Where there have been no users but the
-server's own, it was the administrator. Elsewhere it may have been anybody, and to take it for the
-administrator's would give each of them all that the administrator may do: it is nobody's work until
-it is deployed again.
+The deployers of functions that are here already were not written down. Where there have been no
+users but the server's own, the administrator deployed them. Elsewhere anybody may have deployed
+them, and to take them for the administrator's would give each of those users all that the
+administrator may do: they are nobody's work until they are deployed again.
 """
 
 ADMINISTRATOR = "administrator@taskdock.localhost"

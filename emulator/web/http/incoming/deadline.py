@@ -1,4 +1,4 @@
-"""How long a request may take to arrive: a minute, and a second more for each `LEAST_RATE` bytes.
+"""The deadline of a request: a minute to arrive, and a second more for each `LEAST_RATE` bytes.
 
 So only a client that is too slow to come to an end is given up.
 """
@@ -13,7 +13,8 @@ LEAST_RATE = 32 * 1024
 
 
 class Deadline:
-    """Of the request that arrives on one connection, if any. On the reactor's thread."""
+    """The deadline of the request that arrives on one connection, if any. On the reactor's
+    thread."""
 
     def __init__(
         self,

@@ -191,7 +191,7 @@ def _quoted(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    """As Java prints it."""
+    """A value as Java prints it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
