@@ -132,7 +132,7 @@ def test_a_route_that_is_not_declared_does_not_start() -> None:
 
 
 def test_a_gate_is_no_permission_of_that_name() -> None:
-    with pytest.raises(TaskdockError, match="Gate.ANYONE"):
+    with pytest.raises(TaskdockError, match=r"Gate\.ANYONE"):
         Endpoint("GET", "/walnuts", permission="ANYONE")
 
 
