@@ -1,6 +1,6 @@
-"""One function at work in one contender: calls it through the Invoke API and reads its log.
+"""Calls of one function in one contender, through the Invoke API, and the function's log.
 
-Knows neither who serves the function nor what is right.
+It knows neither which contender serves the function nor which answer is right.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ VERSION = "/2015-03-31"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a caller gets; status 0 and a fault where there was no HTTP answer."""
+    """The answer that a caller gets; status 0 and a fault if there was no HTTP answer."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case

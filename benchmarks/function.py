@@ -1,4 +1,4 @@
-"""What is deployed: a function's files or image, and the forms in which contenders take them."""
+"""Functions to deploy: files or an image, and the forms in which contenders take them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Function:
         return packed.getvalue()
 
     def build_context(self, base: str) -> io.BytesIO:
-        """What an engine builds the image from; `base`: an image of its runtime."""
+        """The build context of the image; `base`: an image of the function's runtime."""
         return tarred({"Dockerfile": f"FROM {base}\n{self.recipe}", **self.files}, self.modes)
 
 

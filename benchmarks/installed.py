@@ -1,5 +1,7 @@
-"""Peers from PyPI, each in a virtual environment of its own in the user's cache: taskdock does not
-need them."""
+"""Peers from PyPI, each in a virtual environment of its own in the user's cache.
+
+They are not installed with taskdock, because taskdock does not need them.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ SOURCES = Path(emulator.__file__).parent
 
 
 def venv(requirements: str) -> Path:
-    """Where these requirements, separated by spaces, are or will be installed."""
+    """The virtual environment for these requirements, which are separated by spaces."""
     return PEERS / requirements.replace(" ", "+")
 
 

@@ -1,9 +1,9 @@
 """MiniStack, which serves AWS's services in one process and runs functions in AWS's images.
 
-Its default runs Python and Node.js functions as processes of the server's own machine; with
-`LAMBDA_EXECUTOR=docker` every function gets containers, which stay warm. It asks for AWS's images,
-whose entry point brings the RIE. Where there are only stand-ins, which have none, images are made
-of them that have it, under a name of ours: `MINISTACK_IMAGE_PREFIX` puts it before AWS's.
+By default MiniStack runs Python and Node.js functions as processes of the server's own machine;
+with `LAMBDA_EXECUTOR=docker` every function gets containers, which stay warm. MiniStack uses AWS's
+images, whose entry point starts the RIE. Stand-ins have no RIE, so images with the RIE are made of
+them, under a name of the benchmark's own: `MINISTACK_IMAGE_PREFIX` puts that name before AWS's.
 """
 
 from __future__ import annotations

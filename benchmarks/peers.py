@@ -1,5 +1,7 @@
-"""What contenders have in common, and taskdock as one: each can serve functions, and removes
-whatever it started. All run on the same image, the one that taskdock would choose.
+"""Contenders: the interface of all, and taskdock as one of them.
+
+A contender serves functions, and removes everything that it has started. All contenders run on the
+same image, the one that taskdock would choose.
 """
 
 from __future__ import annotations
@@ -111,7 +113,7 @@ class Machine:
                 time.sleep(0.2)
 
     def remove_built_on(self, reference: str) -> None:
-        """What a build that failed has left of this image: containers, images without a name."""
+        """Removes the rest of a failed build on this image: containers, images without a name."""
         try:
             id = self.docker.images.get(reference).id
         except ImageNotFound:

@@ -1,4 +1,4 @@
-"""AWS's Runtime Interface Emulator, as in its README: a container, a function, a port."""
+"""AWS's Runtime Interface Emulator, run as in its README: a container, a function, a port."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Rie:
         return Created(made["Id"], port)
 
     def _program(self, function: Function, image: str) -> list[str]:
-        """What the RIE is told to run."""
+        """The program that the RIE starts."""
         if not image:
             return [] if function.runtime.startswith("provided") else ["/var/runtime/bootstrap"]
         config = self._machine.docker.api.inspect_image(image)["Config"]

@@ -1,4 +1,4 @@
-"""SAM CLI's `local start-lambda`."""
+"""SAM CLI as a contender: `sam local start-lambda`."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def sam_image(runtime: str) -> str:
 
 
 def rapid_image(reference: str) -> str:
-    """What SAM builds of an image, to have the RIE in it."""
+    """The name of the image that SAM builds of an image, to add the RIE."""
     repository, _, tag = reference.rpartition(":")
     rest = tag.removesuffix(ARCHITECTURE) if tag.endswith(f"-{ARCHITECTURE}") else ""
     return f"{repository}:{rest}rapid-{ARCHITECTURE}"

@@ -1,4 +1,4 @@
-"""A contender's process: started, waited for, stopped, and everything that it printed."""
+"""The process of a contender: starts, waits, stops, and keeps everything that it printed."""
 
 from __future__ import annotations
 

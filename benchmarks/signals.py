@@ -1,4 +1,4 @@
-"""Signals: a benchmark that is interrupted ends what it has started."""
+"""Signals: an interrupted benchmark ends everything that it has started."""
 
 from __future__ import annotations
 

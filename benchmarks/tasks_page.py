@@ -1,6 +1,6 @@
-"""How long a page of 20 tasks takes, out of many (a row of `make bench`).
+"""The time of a page of 20 tasks, out of many tasks (a row of `make bench`).
 
-The peer in the same run is the shortest query that there is, one task by its id, so that the ratios
+The peer in the same run is the shortest possible query, one task by its id, so that the ratios
 carry over from one machine to another.
 """
 

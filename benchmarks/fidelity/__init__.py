@@ -1,1 +1,1 @@
-"""What AWS Lambda does and what taskdock, SAM CLI and the RIE do, found by running them."""
+"""Comparison of AWS Lambda with taskdock, SAM CLI, the RIE and MiniStack, by running them."""

@@ -1,6 +1,6 @@
 """Runs the cases on the contenders, and writes the table into docs/fidelity.md.
 
-A run of some cases or some contenders only prints it.
+A run of some cases or some contenders only prints the table.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def run(
 
 
 def texts_of(contender: Contender, case: Case) -> Texts:
-    """What was seen of a case's rows; where the function was not served, the reason in each."""
+    """The observations of a case's rows; if the function was not served, the reason in each row."""
     if case.needs in contender.lacks:
         return [None] * len(case.rows)
     name = f"fidelity-{case.name}"

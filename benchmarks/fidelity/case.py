@@ -1,7 +1,7 @@
-"""The shape of a case, and what many cases have in common.
+"""The shape of a case, and helpers that many cases share.
 
-What AWS does is given with how it is known: R, recorded from the service or in a log of it; S, read
-in source that AWS publishes (its RIE, runtime clients and base images); D, AWS's documentation.
+Each answer of AWS has its source. R: recorded from the service or in a log of the service. S: read
+in source that AWS publishes (its RIE, runtime clients and base images). D: AWS's documentation.
 """
 
 from __future__ import annotations
@@ -78,12 +78,12 @@ def line(start: str, number: int = 0) -> Look:
 
 
 def field(key: str) -> Look:
-    """What the first result has under a key."""
+    """The first result's value of a key."""
     return lambda seen: str(seen.answers[0].value[key])
 
 
 def report_end(number: int) -> Look:
-    """What a REPORT line ends with."""
+    """The end of a REPORT line."""
 
     def look(seen: Seen) -> str:
         report = seen.report(number)

@@ -1,4 +1,4 @@
-"""What a case saw, put into short texts that can be compared: ids, times and names are left out."""
+"""Observations of a case as short texts that can be compared, without ids, times and names."""
 
 from __future__ import annotations
 

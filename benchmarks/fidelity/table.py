@@ -1,4 +1,4 @@
-"""From what was seen to a verdict and to a table in Markdown. Pure."""
+"""Verdicts on observations, and the table in Markdown. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""What a neighbour's warm calls take while another function is hostile, into docs/performance.md.
+"""Measures a neighbour's warm calls beside a hostile function, and writes docs/performance.md.
 
-A real server on this machine's Docker Engine. For each kind of hostility, the neighbour is called
-while nothing else goes on, and while one environment of a hostile function is at it, in turn.
+The server is a real one, on this machine's Docker Engine. For each kind of hostility, the neighbour
+is called in turn while the server is idle otherwise, and while one environment of the hostile
+function is at work.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The hostile function: it does what `event["attack"]` says until `event["seconds"]` are over.
+"""The hostile function: it does what `event["attack"]` names, for `event["seconds"]` seconds.
 
-It is deployed as it is, and runs in a container: it imports nothing but the standard library.
+The file is deployed unchanged and runs in a container, so it imports only the standard library.
 """
 
 from __future__ import annotations

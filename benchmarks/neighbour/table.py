@@ -1,4 +1,4 @@
-"""From samples to ratios, a verdict and Markdown."""
+"""Ratios and verdicts from samples, and the table in Markdown."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 
 LIMIT = 3.0
-"""What a neighbour's median may be, as a ratio to idle."""
+"""The highest median of a neighbour, as a ratio to the idle median."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What a neighbour's calls took, in milliseconds, just before a function was hostile and
-    while it was; `failed` of these did not end well. `memory`: the server's RSS then, in MiB."""
+    """Times of a neighbour's calls in milliseconds, just before a function was hostile and during
+    that. `failed`: the number of failed calls. `memory`: the server's RSS in that time, in MiB."""
 
     title: str
     idle: Sequence[float]

@@ -1,7 +1,8 @@
-"""Has a server work steadily for an hour, and says into docs/performance whether anything grows.
+"""Runs a server under steady load for an hour, and writes docs/performance: does anything grow?
 
-A real server on this machine's Docker Engine, with a data folder of its own; it keeps little, so
-that the retention has to work within the hour. A run of less than 20 minutes is only printed.
+The server is a real one, on this machine's Docker Engine, with a data folder of its own. Its limit
+for stored data is low, so that the retention works within the hour. A run of less than 20 minutes
+only prints the table.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The load of the soak: a steady mix of all kinds of calls, a given number of them a second.
+"""The load of the soak: a steady mix of all kinds of calls, at a given number of calls a second.
 
-The calls begin at set times, whatever the answers take, as long as one of a few clients is free.
+Calls begin at set times, however long the answers take, if one of a few clients is free.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class Caller:
             raise
 
     def expect(self, call: Call) -> Any:
-        """What it answers; raises `Unexpected` when that has another status."""
+        """The content of the call's answer. Raises `Unexpected` if the status is another one."""
         status, content = self.send(call)
         if status != call.status:
             raise Unexpected(f"{call.kind}: {status} {content[:200].decode(errors='replace')}")

@@ -1,4 +1,4 @@
-"""What the soak looks at: a server's memory, descriptors, files, containers, and its answers."""
+"""Samples of the soak: a server's memory, descriptors, files, containers, and answers."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How fast taskdock and its peers are, measured in turn in one run."""
+"""The speed of taskdock and its peers, measured in turn in one run."""

@@ -1,7 +1,7 @@
 """Measures taskdock and its peers in turn, and writes table and plot into docs/performance.
 
-A run of some rows or some contenders only prints the table. `--profile` writes where the time goes
-in taskdock instead.
+A run of some rows or some contenders only prints the table. `--profile` writes the profile of
+taskdock instead: the time of each part.
 """
 
 from __future__ import annotations

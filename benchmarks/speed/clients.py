@@ -1,8 +1,8 @@
 """The load: clients that call over raw sockets, one event loop in a process of its own.
 
-`Clients` is the near side. The far side is this file run as a program: a JSON order for each line
-of standard input, a JSON result for each of standard output. It imports nothing but the standard
-library, so that it costs little.
+`Clients` is the near side. The far side is this file run as a program: it reads a JSON order from
+each line of standard input, and writes a JSON result to a line of standard output. The file imports
+only the standard library, so that the process uses little memory and time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PATIENCE = 90.0  # seconds without any answer at all until an order is given up
 
 @dataclass(frozen=True)
 class Target:
-    """What one call is: a POST of `body`, to a port of this machine."""
+    """The target of one call: a POST of `body`, to a port of this machine."""
 
     port: int
     path: str
@@ -35,7 +35,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of an order."""
+    """The result of an order."""
 
     taken: list[float]  # milliseconds of each call that was answered with 2xx
     seconds: float  # from the first call to the last answer

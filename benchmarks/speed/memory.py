@@ -1,4 +1,4 @@
-"""How much memory processes and containers hold, in MiB."""
+"""Memory of processes and containers, in MiB."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def tree(pid: int) -> dict[str, float]:
 
 
 def container(stats: dict[str, Any]) -> float:
-    """What the control group holds without file pages that nobody uses, as `docker stats` has it;
+    """The memory of the control group without unused file pages, as in `docker stats`, in MiB;
     `stats` are the engine's."""
     memory = stats["memory_stats"]
     unused = memory["stats"].get("total_inactive_file", memory["stats"].get("inactive_file", 0))

@@ -1,7 +1,7 @@
 """moto's server, which runs each Lambda invocation in a container of its own.
 
-It wants an image of lambci's kind, whose entry point takes a handler and an event and prints the
-result, and `busybox` to copy code with. Both are made here of the image that all contenders run on.
+moto needs an image of lambci's kind, whose entry point takes a handler and an event and prints the
+result, and `busybox` to copy code with. Both are made here from the image of all contenders.
 """
 
 from __future__ import annotations

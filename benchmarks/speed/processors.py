@@ -1,4 +1,4 @@
-"""How much processor time groups of processes take."""
+"""Processor time of groups of processes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def parent(pid: int) -> int:
 
 
 def spent(groups: Mapping[str, Group]) -> dict[str, Spent]:
-    """What each has taken up to now; nothing of a process that has ended."""
+    """The processor time of each group up to now, without processes that have ended."""
     totals = {}
     for name, group in groups.items():
         user = system = 0.0

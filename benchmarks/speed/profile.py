@@ -1,4 +1,4 @@
-"""Where the time goes of a warm call, of a queued task and of a cold call, as tables."""
+"""The profile: tables of the time of each part of a warm call, a queued task and a cold call."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ Moments = dict[str, float]
 
 @dataclass(frozen=True)
 class Cost:
-    """What one of `count` calls or tasks took."""
+    """The cost of one of `count` calls or tasks."""
 
     what: str
     count: int

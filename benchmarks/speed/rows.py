@@ -1,7 +1,7 @@
-"""What is measured, and how: each row takes samples from contenders in turn.
+"""Rows of the table: each takes samples from its contenders in turn.
 
-A row's contenders are asked A B C A B C ..., a little each time, so that what else the machine does
-hits all alike.
+A row's contenders are called A B C A B C ..., a few calls at a time, so that other load of the
+machine affects all alike.
 """
 
 from __future__ import annotations
@@ -267,8 +267,8 @@ def ids(world: World, called: Called) -> list[str]:
 
 
 def environments(world: World) -> Samples:
-    """What the server holds more for each environment, once `count` of them have run side by
-    side and are idle."""
+    """The server's additional memory for each environment, after `count` of them have run at the
+    same time and are idle."""
     found = collect()
     count = world.amount(8, 32)
     options = ["--direct-concurrency", str(count), "--memory-budget", "100000", *UNPREPARED]
@@ -395,8 +395,8 @@ def timed(own: Own) -> tuple[float, float]:
 
 
 def freezing(world: World) -> Samples:
-    """What it adds to the median call of a round. There is a pause before each call, in which the
-    container is frozen."""
+    """The time that freezing adds to the median call of a round. The container is frozen in a
+    pause before each call."""
     found = collect()
     with ExitStack() as stack:
         targets = []

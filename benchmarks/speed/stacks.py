@@ -1,4 +1,4 @@
-"""Which part of taskdock's server works, by py-spy's samples of its threads' stacks."""
+"""Parts of taskdock's server by share of time, from py-spy's samples of the threads' stacks."""
 
 from __future__ import annotations
 

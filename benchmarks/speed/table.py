@@ -1,4 +1,4 @@
-"""From samples to a table in Markdown: ratios, figures, goals. Pure."""
+"""Ratios, figures and goals from samples, and the table in Markdown. Pure."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def figure(samples: Samples, place: Place, percentile: float = 50) -> float | No
 
 
 def base_of(line: Line, samples: Samples) -> Place | None:
-    """What the line's ratios are of."""
+    """The place in the table that the line's ratios refer to."""
     if line.base is not None:
         return line.base
     figures = {

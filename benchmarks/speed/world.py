@@ -1,4 +1,4 @@
-"""What a run has at hand: contenders that serve, clients, and how much of all there is time for."""
+"""The world of a run: contenders that serve, clients, and the number of samples."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIMIT = 120  # seconds that anything is waited for
 
 
 class TooSlow(Exception):
-    """What was waited for did not happen."""
+    """A condition was not met within its time."""
 
 
 @dataclass

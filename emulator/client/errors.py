@@ -17,7 +17,7 @@ TaskdockError
     ├── VariablesRefused
     └── BadPackage
 
-`emulator/commands/group.py` maps these classes to exit codes.
+`emulator/client/console/groups.py` maps these classes to exit codes.
 """
 
 from __future__ import annotations

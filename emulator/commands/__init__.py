@@ -13,7 +13,7 @@ import os
 import click
 
 from emulator import __version__
-from emulator.commands.group import Entry, LazyGroup
+from emulator.client.console.groups import Entry, LazyGroup
 
 COMMANDS = {
     "demo": Entry("demo:demo", "Run three hello-world functions, from nothing to their results."),
@@ -38,6 +38,7 @@ COMMANDS = {
 
 @click.group(
     cls=LazyGroup,
+    package=__name__,
     entries=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog='Completion for bash: eval "$(_TASKDOCK_COMPLETE=bash_source taskdock)"; '

@@ -6,7 +6,7 @@ import click
 
 from emulator.client.api import Json, TaskService
 from emulator.client.console import options, output
-from emulator.commands.group import Group
+from emulator.client.console.groups import Group
 
 
 @click.group(cls=Group)
@@ -61,10 +61,10 @@ def list_subscriptions(as_json: bool, service: TaskService) -> None:
 @options.service
 def subscribe(event_type: str, subscriber: str, as_json: bool, service: TaskService) -> None:
     """Tell a function, or a webhook such as http://localhost:3000/failed, of each such event."""
-    wanted = _subscriber(subscriber)
-    if "functionName" in wanted:
+    fields = _subscriber(subscriber)
+    if "functionName" in fields:
         service.function(subscriber)
-    made = service.subscribe(event_type, wanted)
+    made = service.subscribe(event_type, fields)
     output.done(made, f"subscribed  {subscriber}  to {event_type}", as_json=as_json)
 
 

@@ -7,7 +7,7 @@ import click
 from emulator.client import images as image_of
 from emulator.client.api import TaskService
 from emulator.client.console import options, output
-from emulator.commands.group import Group
+from emulator.client.console.groups import Group
 
 
 @click.group(cls=Group)

@@ -8,7 +8,7 @@ import click
 
 from emulator.client.api import TaskService
 from emulator.client.console import options, output
-from emulator.commands.group import Group
+from emulator.client.console.groups import Group
 
 
 @click.group(cls=Group)

@@ -11,7 +11,7 @@ from emulator.base.timing.clock import SystemClock
 from emulator.client import follow
 from emulator.client.api import Json, TaskService, equals
 from emulator.client.console import exits, options, output
-from emulator.commands.group import Group
+from emulator.client.console.groups import Group
 
 STATUSES = ["new", "inProgress", "complete", "failed", "retried", "canceled"]
 

@@ -18,8 +18,18 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 class MigrationRunner(Runner):  # type: ignore[misc]
     def migrations(self) -> list[Migration]:
-        folders = [folder for folder in MIGRATIONS.iterdir() if folder.is_dir()]
-        return sorted(each for folder in folders for each in Migration.load_directory(folder))
+        return load(MIGRATIONS)
+
+
+def load(folder: Path) -> list[Migration]:
+    """The migrations in the folders of `folder`, in the order of their numbers.
+
+    Raises `RuntimeError` for a migration beside these folders, which nothing would apply.
+    """
+    if loose := sorted(file.name for file in folder.glob("*.py")):
+        raise RuntimeError(f"{loose[0]} belongs into a folder of {folder}")
+    folders = [each for each in folder.iterdir() if each.is_dir()]
+    return sorted(each for found in folders for each in Migration.load_directory(found))
 
 
 def runner(database: Database) -> MigrationRunner:

@@ -9,7 +9,7 @@ from werkzeug.routing import Rule
 from emulator.base.errors import CallerError, TaskdockError
 from emulator.base.notices import Notices
 from emulator.base.strict_json import Json
-from emulator.web.access import authentication
+from emulator.web.access import authentication, elsewhere
 from emulator.web.access.admission import OURS
 from emulator.web.access.authentication import Guard
 from emulator.web.common import problems
@@ -20,7 +20,6 @@ from emulator.web.identity_api.tokens import TokenViews
 from emulator.web.identity_api.users import UserViews
 from emulator.web.lambda_api.app import LambdaApi
 from emulator.web.openapi.views import DocumentViews
-from emulator.web.task_api import elsewhere
 from emulator.web.task_api.api import TaskApi
 from emulator.web.task_api.api_functions import FunctionResponse
 from emulator.web.task_api.status import Report, ServerViews

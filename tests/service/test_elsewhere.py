@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emulator.base.errors import NoSuchEndpoint
-from emulator.web.task_api import elsewhere
+from emulator.web.access import elsewhere
 from tests.support.builders import Dock
 from tests.support.endpoints import ENDPOINTS
 from tests.support.people import administrator, nobody, refusal

@@ -131,6 +131,11 @@ def test_a_route_that_is_not_declared_does_not_start() -> None:
         application.add_url_rule("/tasks/v1/walnuts/<name>/", view_func=dict)
 
 
+def test_a_gate_is_no_permission_of_that_name() -> None:
+    with pytest.raises(TaskdockError, match=r"Gate\.ANYONE"):
+        Endpoint("GET", "/walnuts", permission="ANYONE")
+
+
 def test_a_route_that_is_not_declared_is_nobodys() -> None:
     rule = Rule("/tasks/v1/walnuts/<name>/", methods=["POST"])
 

@@ -1,4 +1,4 @@
-"""Addresses of the machine that tests run on."""
+"""Addresses of the machine that runs the tests."""
 
 from __future__ import annotations
 

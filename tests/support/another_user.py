@@ -1,7 +1,8 @@
 """This Python and this project, run by a user who is not root.
 
-That user may not get at the folders where the two lie, which may be below /root: they are bound
-into a folder that everybody can read, in a mount namespace of the command's own. It takes root.
+That user may have no access to the folders of the two, which may be below /root. So both folders
+are bound into a folder that everybody can read, in a mount namespace of the command's own. Needs
+root.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ exec setpriv --reuid "$id" --regid "$id" --groups "$groups" --no-new-privs --bou
 
 
 def project(bound: Path) -> Path:
-    """Where such a command sees this project."""
+    """The folder in which such a command sees this project."""
     return bound / "project"
 
 

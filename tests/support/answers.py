@@ -1,6 +1,6 @@
-"""Answers that nobody looks at: a refusal among them fails the test that asked.
+"""Unread answers: a refusal that no test has read fails the test that sent the request.
 
-A helper that arranges something by HTTP and ignores the answer proves nothing when it is refused.
+A helper that arranges something by HTTP and ignores a refusal would prove nothing.
 """
 
 from __future__ import annotations

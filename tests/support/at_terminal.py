@@ -1,4 +1,4 @@
-"""A terminal: the command as somebody sees it who sits there, and what they type."""
+"""A terminal: runs the command as a person at a terminal would, with output and typed input."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WISHES = frozenset(("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "T
 @dataclass(frozen=True)
 class Seen:
     text: str
-    """What the terminal was sent, with the line ends that programs write."""
+    """The text that the terminal received, with the line ends that programs write."""
     code: int
 
 

@@ -1,4 +1,4 @@
-"""boto3's Lambda client for a server of ours, and what tests of AWS's Lambda API share."""
+"""boto3's Lambda client for a server of the tests, and helpers for tests of AWS's Lambda API."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def echo(event: Any, runtime: Any) -> Any:
 
 
 def zip_function(name: str = NAME, **fields: Any) -> Json:
-    """What `create_function` is called with; a field of None is left out."""
+    """The arguments of `create_function`; a field of None is left out."""
     body = {
         "FunctionName": name,
         "Runtime": "python3.11",

@@ -1,4 +1,4 @@
-"""A real browser without a window: what a page can do with a server, Chromium alone can say."""
+"""A real browser without a window. Only a browser shows which calls a page can make to a server."""
 
 from __future__ import annotations
 

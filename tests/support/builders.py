@@ -1,4 +1,4 @@
-"""Builders: a taskdock on a FakeEngine as its callers see it, and what they send to it."""
+"""Builders: a taskdock on a FakeEngine as its callers see it, and requests to it."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def app_of(directory: Any) -> Flask:
 
 
 class Gate:
-    """Where a handler waits until the test lets it go on."""
+    """A gate at which a handler waits until the test opens it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -118,7 +118,7 @@ def kill_all(process: subprocess.Popen[str]) -> None:
 
 
 def until(process: subprocess.Popen[str], words: str) -> str:
-    """What it prints up to the line with these words; all of it when it ends before."""
+    """The process's output up to the line with these words, or all of it without such a line."""
     assert process.stdout is not None
     read = ""
     for line in process.stdout:

@@ -1,7 +1,7 @@
 """The image of taskdock itself, built from the Dockerfile without a network.
 
-What it begins with cannot be pulled everywhere: here it is a Debian from debootstrap with Python,
-and with the packages that pip is to install in a folder of its own.
+The base image cannot be pulled everywhere, so it is made here: a Debian from debootstrap with
+Python, and with a folder of the packages that pip is to install.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def built(client: docker.DockerClient) -> Iterator[str]:
 
 
 def _download(root: Path) -> None:
-    """What taskdock needs, and what builds it, into /opt/wheels; kept there for the next time."""
+    """Downloads the packages for running and building taskdock into /opt/wheels, and keeps them."""
     lists = [REPOSITORY / "constraints" / name for name in ("run.txt", "build.txt")]
     wanted = "".join(each.read_text() for each in lists)
     marker = root / "opt" / "wanted"

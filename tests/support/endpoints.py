@@ -1,4 +1,4 @@
-"""The endpoints that the server declares, for tests that look at each of them."""
+"""The endpoints that the server declares, for tests that check each of them."""
 
 from __future__ import annotations
 

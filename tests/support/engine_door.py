@@ -1,6 +1,6 @@
-"""A door before the engine's socket: to who comes by it, the engine is gone, hangs, or is back.
+"""A proxy before the engine's socket: through it the engine seems gone, hung, or back again.
 
-The engine itself goes on: what is behind the door, such as its containers, is real.
+The engine itself goes on, so its containers are real.
 """
 
 from __future__ import annotations

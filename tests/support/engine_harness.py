@@ -1,6 +1,7 @@
-"""What the engine contract needs of each engine, and what containers do in it.
+"""Harness of the engine contract: the containers' behaviour, and the parts of each engine.
 
-A behaviour is written twice: in Python that a real container runs, and as a program of a fake one.
+Each behaviour is written twice: in Python that a real container runs, and as a program of a fake
+container.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Recorder:
         return [line.decode() for line in self.of("output")]
 
     def await_exit(self, count: int = 1) -> ProgramExit:
-        """How the program ended the `count`th time."""
+        """The program's exit of the `count`th time."""
         eventually(lambda: len(self.of("exited")) >= count, within=LIMIT, state=self._state)
         end: ProgramExit = self.of("exited")[count - 1]
         return end
@@ -109,7 +110,7 @@ class Recorder:
 
 
 class Doorbell:
-    """Where a container rings, and waits until it is let go on."""
+    """A bell that a container rings; the container then waits until the test lets it go on."""
 
     def __init__(self) -> None:
         self.rings: queue.SimpleQueue[socket.socket] = queue.SimpleQueue()
@@ -175,7 +176,7 @@ class Harness(Protocol):
         """Of something that this engine does not have."""
 
     def present(self) -> int:
-        """How many containers with `label` there are in whatever state."""
+        """The number of containers with `label`, in any state."""
 
     def cpus(self) -> float | None:
         """The limit of the test's one container."""
@@ -283,13 +284,13 @@ class DockerHarness:
         return str(name).removeprefix("/")
 
     def host_config(self) -> dict[str, Any]:
-        """What Docker says of how the test's one container runs."""
+        """Docker's `HostConfig` of the test's one container."""
         (found,) = self._found()
         config: dict[str, Any] = self._api.inspect_container(found["Id"])["HostConfig"]
         return config
 
     def processes(self) -> int:
-        """How many processes there are in the test's one container."""
+        """The number of processes in the test's one container."""
         (found,) = self._found()
         return len(self._states(found["Id"]))
 

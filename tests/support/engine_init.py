@@ -1,15 +1,16 @@
-"""The first process of an own engine's namespaces: starts the engine, and ends all with its input.
+"""The first process of an own engine's namespaces: starts the engine, and ends with its input.
 
-A program of its own, `engine_init.py DESCRIPTION`, started by `tests.support.own_engine` as
-process 1 of a pid namespace: when it ends, the kernel ends everything in there, and with the last
-of them go the mounts and the network. It ends when nobody holds its input any more, which is also
-so after its owner was killed, and when its time is up. Needs nothing but Python's own library.
+This file is a program, `engine_init.py DESCRIPTION`. `tests.support.own_engine` starts it as
+process 1 of a pid namespace. When this process ends, the kernel ends all processes of the
+namespace, and the mounts and the network go with the last of them. This process ends when nobody
+holds its input any more, which is also so after its owner was killed, and when its time is up. It
+needs only Python's standard library.
 
-DESCRIPTION is JSON: `folder` (the engine's, which goes with it), `program` (dockerd or podman),
-`options` (the program's), `root` (the folder of another system, whose program is run, or ""),
-`user` (the id of somebody who has a name, `own`, and ids of its own in that system), `rootless`
-(whether that is who runs the program; only from another system), `without` (what is mounted here
-and not for the engine), `limit` (seconds).
+DESCRIPTION is JSON with these fields. `folder`: the engine's folder, which is removed at the end.
+`program`: dockerd or podman. `options`: the program's options. `root`: the folder of another
+system, whose program is run, or "". `user`: the id of a user who has a name, `own`, and ids of its
+own in that system. `rootless`: whether that user runs the program; only from another system.
+`without`: the paths that are mounted here and hidden from the engine. `limit`: seconds.
 """
 
 from __future__ import annotations

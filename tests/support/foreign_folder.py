@@ -1,4 +1,4 @@
-"""What a folder that came from others may hold, and what tests look at afterwards."""
+"""Folders that came from others: traps in them, and checks of what was left untouched."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def emulator(data: Path) -> Emulator:
 
 
 def refusal(data: Path) -> str:
-    """Why the folder is not taken for the user's own; "": it is."""
+    """The reason why the folder is not taken for the user's own; "": it is."""
     try:
         check(data)
         return ""
@@ -45,7 +45,7 @@ def mode(path: Path) -> int:
 
 
 def tree(folder: Path) -> dict[str, tuple[str, bytes]]:
-    """What is in a folder, and what each file says."""
+    """The content of a folder: the mode and the bytes of each entry, by relative path."""
     return {
         str(path.relative_to(folder)): (
             stat.filemode(path.lstat().st_mode),

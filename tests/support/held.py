@@ -1,4 +1,4 @@
-"""An engine that one request is held at: on its way there, or its answer on the way back."""
+"""An engine that holds one request back, or the answer to one request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIMIT = 60.0  # seconds that a request is held at most
 class Held:
     def __init__(self, request: str, *, answer: bool) -> None:
         self.address: str
-        """Where the engine answers so."""
+        """The address of the engine with the held request."""
         self.met = threading.Event()
         """The request is held."""
         self.released = threading.Event()

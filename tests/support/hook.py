@@ -1,4 +1,4 @@
-"""Hook: a web server on this machine that takes what a webhook is told."""
+"""Hook: a web server on this machine that receives the calls of a webhook."""
 
 from __future__ import annotations
 

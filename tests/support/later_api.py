@@ -1,9 +1,9 @@
 """Docker's API 1.52, as Docker 29 answers it, in front of an older engine.
 
-What that version changed, and those after 1.41, as far as it concerns what is asked for here; by
-https://github.com/moby/moby/blob/master/api/docs/CHANGELOG.md. Fields that are not set are left
-out of an image's description, others are gone for good, and callers of before 1.44 are refused.
-All else is the engine's own answer, among it the streams of attached containers.
+It has the changes of all versions after 1.41 that concern taskdock's requests, by
+https://github.com/moby/moby/blob/master/api/docs/CHANGELOG.md. Fields that are not set are left out
+of an image's description, other fields are removed for good, and clients older than 1.44 are
+refused. All other answers are the engine's own, also the streams of attached containers.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ _CHANGES: tuple[tuple[str, Callable[[Any], Any]], ...] = (
 
 
 def change_of(method: str, path: str) -> Callable[[Any], Any] | None:
-    """What becomes of the answer to this request; None: nothing."""
+    """The change to the answer of this request; None: the answer is not changed."""
     bare = path.partition("?")[0]
     found = (change for place, change in _CHANGES if re.fullmatch(place, bare))
     return next(found, None) if method == "GET" else None
@@ -204,7 +204,7 @@ class _Connection(socketserver.BaseRequestHandler):
 
 
 def _refusal(asked: tuple[int, int]) -> str | None:
-    """Why a caller of this version is not served, in the engine's words."""
+    """The reason, in the engine's words, why a client of this version is refused."""
     if asked < OLDEST:
         return (
             f"client version {_number(asked)} is too old. Minimum supported API version is"

@@ -140,7 +140,7 @@ class LiveServer:
         self._wait()
 
     def threads(self) -> str:
-        """Where its threads are, or what else it writes at its end: this ends it."""
+        """The stacks of the server's threads, printed when this method ends the server."""
         written = len(self.output)
         self.send(signal.SIGABRT)
         self._wait()
@@ -201,7 +201,7 @@ class CommandLine:
         )
 
     def succeed(self, *words: str) -> str:
-        """What it prints; it has to end well."""
+        """The command's output. The command must exit with 0."""
         done = self(*words)
         assert done.returncode == 0, f"taskdock {' '.join(words)}\n{done.stderr}"
         return done.stdout

@@ -1,6 +1,6 @@
-"""Functions in real containers, called in process: what AWS's Invoke API would answer, and the log.
+"""Functions in real containers, called in process: the answers of AWS's Invoke API, and the log.
 
-A whole server runs, so that the same functions can be called through the Task Service too.
+A whole server runs, so that the same functions can be called through the Task Service, too.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Called:
 
     @property
     def body(self) -> bytes:
-        """What AWS's Invoke API answers."""
+        """The body that AWS's Invoke API would answer."""
         return self.outcome.body
 
     @property
@@ -118,7 +118,7 @@ class Called:
 
     @property
     def printed(self) -> list[str]:
-        """What the function itself has written."""
+        """The lines that the function itself has written."""
         begin = next(i for i, line in enumerate(self.lines) if line.startswith("START "))
         end = next(i for i, line in enumerate(self.lines) if line.startswith("END "))
         return self.lines[begin + 1 : end]

@@ -1,7 +1,7 @@
 """A whole machine under software emulation: its system from debootstrap, and one script to run.
 
-It takes root, and installs qemu with apt-get where it is missing. All that such a machine does
-takes about fifteen times as long as here; it has no network.
+It needs root, and installs qemu with apt-get if qemu is missing. Programs on the emulated machine
+take about fifteen times as long as here. That machine has no network.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def install_emulator() -> None:
 
 
 def run(root: Path, script: Path, files: Mapping[str, Path], within: float) -> dict[str, str]:
-    """What the script has said, in lines `## name value`, and all under `console`.
+    """The script's results, from its lines `## name value`, and all output under `console`.
 
     `files` are copied to /opt there, by these names.
     """
@@ -96,7 +96,7 @@ def run(root: Path, script: Path, files: Mapping[str, Path], within: float) -> d
 
 
 def _boot(root: Path, folder: Path, within: float) -> str:
-    """What has come on the console."""
+    """The output on the machine's console."""
     disk = folder / "disk"
     with disk.open("wb") as file:
         file.truncate(6 << 30)

@@ -1,4 +1,4 @@
-"""Made-up HTTP: requests as bytes, right and wrong, and a strict reader of what is answered."""
+"""Made-up HTTP: requests as bytes, right and wrong, and a strict parser of the answers."""
 
 from __future__ import annotations
 
@@ -349,7 +349,7 @@ def anything(draw: Any) -> bytes:
 
 
 class Pieces(list[bytes]):
-    """What is sent one by one; shown by their lengths."""
+    """Pieces of a request that are sent one by one; `repr` shows their lengths."""
 
     def __repr__(self) -> str:
         return f"in pieces of {[len(piece) for piece in self]}"

@@ -1,5 +1,8 @@
-"""Other Pythons of this machine, each with what the unit tests need in a folder of its own, in the
-lowest versions that pyproject.toml allows: so these are tried on the oldest Python, too."""
+"""Other Pythons of this machine, each with a folder of the packages that the unit tests need.
+
+The packages have the lowest versions that pyproject.toml allows, so these are tried on the oldest
+Python, too.
+"""
 
 from __future__ import annotations
 

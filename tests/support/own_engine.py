@@ -1,9 +1,9 @@
-"""An engine of a test's own: started for it, broken as it likes, and gone with it.
+"""An engine of a test's own: started for the test, broken as the test likes, and removed after it.
 
-It has network, mount and pid namespaces of its own, and a data folder of its own, which is empty:
-the engine's first start ever. It may be the dockerd or the Podman of another system, which is then
-run with that system's files as its root, and by a user who is not root. Nothing of it outlives its
-owner, also when that is killed: see `engine_init.py`. It takes root on Linux.
+The engine has network, mount and pid namespaces of its own, and an empty data folder of its own, so
+its start is the first ever. The engine may be the dockerd or the Podman of another system; it is
+then run with that system's files as its root, and by a user who is not root. No part of the engine
+outlives its owner, also when the owner is killed: see `engine_init.py`. Needs root on Linux.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PLACE = "/var/tmp"  # short, since a socket's path is; on a disk, as containers
 
 
 def search_path() -> str:
-    """Where programs are looked for: dockerd and iptables are not on everyone's PATH."""
+    """The PATH for programs, with the folders of dockerd and iptables, which some users lack."""
     return f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/local/sbin:/usr/sbin:/sbin"
 
 

@@ -1,4 +1,4 @@
-"""What tests need of the machine, and what becomes of them where it is missing."""
+"""Parts of the machine that tests need. Without one, a test is skipped at home and fails in CI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People: users of a Dock with their own credentials, who sign what they ask for."""
+"""People: users of a Dock with their own credentials, who sign their requests."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def refusal(response: requests.Response) -> tuple[int, int, str]:
 
 @contextmanager
 def replaying(*sent: requests.PreparedRequest) -> Iterator[list[requests.Response]]:
-    """What comes back for requests that are sent exactly as they are."""
+    """Sends requests exactly as they are; yields the answers."""
     with requests.Session() as session:
         session.trust_env = False
         yield [session.send(each, timeout=60) for each in sent]

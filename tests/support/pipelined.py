@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Readable:
-    """What http.client takes for a socket: it closes what it gets, and there is more to come."""
+    """A stand-in for http.client's socket that keeps the stream open for the next answer."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

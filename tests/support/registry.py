@@ -1,7 +1,7 @@
-"""A real registry on this machine, images made in it by hand, and a bad line to it.
+"""A real registry on this machine, images that are made in it by hand, and a bad line to it.
 
-The registry is Debian's docker-registry, which `scripts/test-needs` fetches. Images are put into it
-over its HTTP API, so that the engine has nothing of them before it pulls.
+The registry is Debian's docker-registry, which `scripts/test-needs` fetches. Images are put into
+the registry over its HTTP API, so that the engine has no part of them before it pulls.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Registry:
 
 @dataclass
 class Fault:
-    """What is wrong with the line. Bytes are those that came from the registry, all together."""
+    """A fault of the line. Its bytes are counted over all that came from the registry."""
 
     delay: float = 0.0  # seconds until a request is passed on
     pace: float = 0.0  # seconds between two pieces of 64 kB of an answer
@@ -229,7 +229,7 @@ class Line:
             self._over.wait(self.fault.pace)
 
     def _room(self, size: int) -> int:
-        """How many bytes may pass."""
+        """The number of bytes that may pass now."""
         fault = self.fault
         with self._lock:
             limit = fault.stalls_after if fault.cut_after is None else fault.cut_after

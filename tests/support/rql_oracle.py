@@ -1,6 +1,6 @@
-"""What a query means, said once more over plain Python objects; slow, and without SQL.
+"""The meaning of a query, implemented a second time: over plain Python objects, slow, without SQL.
 
-A document has wire names; a field that has no value is not in it.
+A document has wire names; a field without a value is not in the document.
 """
 
 from __future__ import annotations

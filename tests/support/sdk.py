@@ -1,4 +1,4 @@
-"""The published SDK, run by node: installed once on a machine, driven by scripts of the tests."""
+"""The published SDK, run by node: installed once on a machine, called by scripts of the tests."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Sdk:
         self._folder = folder
 
     def run(self, script: str, variables: dict[str, str]) -> Any:
-        """What `script` prints last, as JSON; `sdk` is the SDK in it, and await works."""
+        """The last value that `script` prints, from JSON. The script has `sdk`, and await works."""
         done = subprocess.run(
             [_node()[0], "--input-type=module", "-"],
             cwd=self._folder,

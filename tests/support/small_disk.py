@@ -1,4 +1,4 @@
-"""Disks of a test's own: one to be filled, memory on a folder, and one that fails."""
+"""Disks of a test's own: a disk to fill, memory on a folder, and a disk that fails."""
 
 from __future__ import annotations
 

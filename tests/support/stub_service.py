@@ -1,7 +1,7 @@
-"""A Task Service of a few lines behind real HTTP, for tests of what calls one.
+"""A Task Service of a few lines behind real HTTP, for tests of its clients.
 
-Functions do nothing: `outcomes` says what becomes of the next executions and tasks of each. A task
-takes one step each time that it is read: new, inProgress, then its outcome.
+Functions do nothing: `outcomes` has the results of the next executions and tasks of each function.
+A task takes one step each time that it is read: new, inProgress, then its outcome.
 """
 
 from __future__ import annotations

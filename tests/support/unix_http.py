@@ -1,4 +1,4 @@
-"""HTTP over a Unix socket, as far as tests need it."""
+"""A client for HTTP over a Unix socket."""
 
 from __future__ import annotations
 

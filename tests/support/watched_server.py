@@ -1,7 +1,7 @@
-"""A server in a process of its own that is watched: what its event loop does, and its memory.
+"""A server in a process of its own, with measurements of its event loop and its memory.
 
-`WatchedServer` starts it. In the process itself, each call of the event loop is measured by the
-time that its thread was on a processor: what else runs on the machine makes no difference.
+`WatchedServer` starts the process. In the process, each call of the event loop is measured by the
+processor time of its thread, so other load of the machine makes no difference.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class WatchedServer:
         self._ask("ready")
 
     def stalls(self) -> list[str]:
-        """What held the loop for more than `STALL` since this was asked last."""
+        """The calls that held the loop for more than `STALL` since this method was last called."""
         return [str(each) for each in self._ask("stalls")["stalls"]]
 
     def memory(self) -> int:

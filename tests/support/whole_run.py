@@ -1,8 +1,8 @@
 """A pytest plugin for the whole suite on several workers; `make test` loads it with -p.
 
-A file is one worker's from its first test to its last (xdist's --dist loadfile), and those that
-take long begin first. Meanwhile the images that some tests need are made. And the run ends: past a
-limit, what still runs has failed and nothing else begins.
+All tests of a file run on one worker (xdist's --dist loadfile), and slow files begin first. The
+images that some tests need are made at the same time. The run has a time limit: after it, running
+tests have failed and no other test begins.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ FIRST = (
     "tests/sdk/",
     "tests/fidelity/test_9_hostile_functions.py",
 )
-"""What takes long for the number of its tests, the longest first."""
+"""Files that take long for the number of their tests, the longest first."""
 LAST = ("tests/contract/test_standins.py", "tests/acceptance/test_runtimes.py")
-"""What needs every image, which may take a while to make."""
+"""Files that need every image; the images may take a while to make."""
 WANTED = ("python3.11", "nodejs20.x", "provided.al2023", "python3.13", "nodejs22.x", "nodejs24.x")
 """The runtimes that most tests use, and so the images to be made first."""
 
@@ -62,7 +62,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def turn(nodeid: str) -> int:
-    """Where a test's file stands in the queue: before all others, among them or behind them."""
+    """The place of a test's file in the queue: before all others, among them or after them."""
     for number, path in enumerate(FIRST):
         if nodeid.startswith(path):
             return number - len(FIRST)

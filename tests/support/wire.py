@@ -1,4 +1,4 @@
-"""A runtime that a test speaks for: raw HTTP on sockets to the Runtime API of a server."""
+"""A runtime that a test plays: raw HTTP on sockets to the Runtime API of a server."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Invocation:
         self.name = next(_names)
         self.log: list[str] = []
         self.later: FakeProgram | None = None
-        """What runtimes do that are started after the first."""
+        """The program of the runtimes that are started after the first."""
         self._dock = dock
         self._executor = executor
         self._runtimes: queue.Queue[FakeRuntime] = queue.Queue()

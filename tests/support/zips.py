@@ -1,4 +1,4 @@
-"""Zips of any entries, as a tool of any system could have made them."""
+"""Zips with any entries, as a tool of any system could have made them."""
 
 from __future__ import annotations
 

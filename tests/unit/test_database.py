@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from emulator.base.errors import StartupError
+from emulator.store import schema
 from emulator.store.database import Store
 
 
@@ -30,3 +32,15 @@ def test_a_long_path_that_sqlite_takes_is_taken(tmp_path: Path) -> None:
     folder = tmp_path.joinpath(*["d" * 100] * ((430 - base) // 101))
 
     Store(folder / "taskdock.db").close()
+
+
+def test_a_migration_beside_the_folders_is_refused_and_not_passed_over(tmp_path: Path) -> None:
+    folder = tmp_path / "migrations"
+    shutil.copytree(schema.MIGRATIONS, folder)
+    assert [each.name for each in schema.load(folder)] == sorted(
+        file.stem for file in folder.rglob("*.py")
+    )
+    (folder / "0014_walnut.py").touch()
+
+    with pytest.raises(RuntimeError, match=r"0014_walnut\.py belongs into a folder"):
+        schema.load(folder)

@@ -1,4 +1,4 @@
-"""Results and how they come: bytes, sizes, streams, and what is kept between calls."""
+"""Cases of results: bytes, sizes, streams, and the state that is kept between calls."""
 
 from __future__ import annotations
 

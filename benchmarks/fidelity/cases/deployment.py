@@ -1,4 +1,4 @@
-"""AWS's Lambda API but for Invoke: what it refuses, and what it answers."""
+"""Cases of AWS's Lambda API without Invoke: its refusals and its answers."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _said(number: int, begins: str) -> Look:
 
 
 def _answer(number: int, what: Callable[[Any], object]) -> Look:
-    """What is found in an answer that is no error; a text as it is, anything else as JSON."""
+    """A value from an answer that is no error; text unchanged, any other value as JSON."""
 
     def look(seen: Seen) -> str:
         if seen.answers[number].status >= 300:

@@ -1,4 +1,4 @@
-"""Processes that end, or have to be ended."""
+"""Cases of processes that end by themselves or have to be ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several environments at once, and one between two calls."""
+"""Cases of several environments at once, and of one environment between two calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.fidelity.case import Case, Row, python
 
 
 def _environments(answers: list[Answer]) -> list[str]:
-    """Where each call was that got a result."""
+    """The environment of each call that got a result."""
     found = []
     for answer in answers:
         with suppress(Unanswered):

@@ -1,4 +1,4 @@
-"""Errors that the runtime reports: in the handler, and before there is one."""
+"""Cases of errors that the runtime reports: in the handler, and before the handler is loaded."""
 
 from __future__ import annotations
 

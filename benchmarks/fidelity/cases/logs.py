@@ -1,4 +1,4 @@
-"""The log's lines, and its tail in an answer."""
+"""Cases of the log's lines, and of the log's tail in an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zips: links, permissions, names."""
+"""Cases of zips: links, permissions, names."""
 
 from __future__ import annotations
 

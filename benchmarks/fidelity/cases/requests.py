@@ -1,4 +1,4 @@
-"""Calls that AWS's Invoke API treats in its own way."""
+"""Cases of calls that AWS's Invoke API treats in a special way."""
 
 from __future__ import annotations
 

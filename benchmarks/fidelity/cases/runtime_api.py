@@ -1,4 +1,4 @@
-"""Handlers that talk to the Runtime API themselves."""
+"""Cases of handlers that call the Runtime API themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs that cannot be started, and images that have next to nothing."""
+"""Cases of programs that cannot be started, and of images that contain almost nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a function finds around it: context, variables, user, file system."""
+"""Cases of a function's surroundings: context, variables, user, file system."""
 
 from __future__ import annotations
 

@@ -14,20 +14,20 @@ class Deployment:
     function: Json
 
 
-def deploy(service: TaskService, wanted: Json) -> Deployment:
-    """Creates the function, or updates the function of that name. `wanted`: a creation's body."""
-    name = wanted["name"]
+def deploy(service: TaskService, body: Json) -> Deployment:
+    """Creates the function of a request body, or updates the existing function of that name."""
+    name = body["name"]
     try:
         known = service.function(name)
     except UnknownFunction:
-        service.create_function(wanted)
+        service.create_function(body)
         return Deployment("created", service.function(name))
-    service.update_function(name, _changes(known, wanted))
+    service.update_function(name, _changes(known, body))
     return Deployment("updated", service.function(name))
 
 
-def _changes(known: Json, wanted: Json) -> Json:
+def _changes(known: Json, body: Json) -> Json:
     same = {"name"}
-    if wanted.get("runtime") == known.get("runtime"):
+    if body.get("runtime") == known.get("runtime"):
         same.add("runtime")  # the service's own tool leaves an unchanged runtime out too
-    return {field: value for field, value in wanted.items() if field not in same}
+    return {field: value for field, value in body.items() if field not in same}

@@ -119,7 +119,7 @@ class EngineChecks:
             self.in_doubt = f"the engine has not answered about: {what}"
 
     def use(self) -> DockerEngine:
-        """The engine. Raises `NotChecked` without an engine, or if the engine may hang."""
+        """The engine. Raises `NotChecked` without an engine, or if nothing is to be tried."""
         reason = self._machine.fault or self.in_doubt
         if self._engine is None:
             raise NotChecked("no engine")

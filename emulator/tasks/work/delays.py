@@ -38,7 +38,7 @@ def _seconds(*seconds: float) -> Delays:
     return Delays(tuple(timedelta(seconds=each) for each in seconds))
 
 
-TASKS = _seconds(2, 5, 10)  # docs/task-service.md, "Retries"
+TASKS = _seconds(2, 5, 10)  # docs/task-service.md, the row "retries"
 EVENTS = _seconds(60, 120)
 """https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html, as are those
 of refused events."""

@@ -57,6 +57,7 @@ class Endpoint:
     """As the web framework writes it, with <variables>."""
     _: KW_ONLY
     permission: str | Gate
+    """The name of a permission, such as VIEW_TASKS, or a `Gate`."""
     runs: str | None = None
     """The permission to run the function that the path names, by that function's mode."""
     asks: tuple[str, ...] = ()
@@ -87,6 +88,11 @@ class Endpoint:
     errors: tuple[type[TaskdockError], ...] = ()
     """Beyond those that every endpoint of its kind has: see `openapi.responses`."""
     deprecated: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises `TaskdockError` for the name of a `Gate` in place of the gate itself."""
+        if not isinstance(self.permission, Gate) and self.permission in Gate.__members__:
+            raise TaskdockError(f"{self.path}: {self.permission} is a gate: Gate.{self.permission}")
 
     @property
     def methods(self) -> tuple[str, ...]:

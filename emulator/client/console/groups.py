@@ -54,8 +54,10 @@ class Entry:
 class LazyGroup(Group):
     """A group that imports a command's module only when that command is called."""
 
-    def __init__(self, *, entries: Mapping[str, Entry], **options: Any) -> None:
+    def __init__(self, *, package: str, entries: Mapping[str, Entry], **options: Any) -> None:
+        """`package`: the package with the modules of `entries`, such as emulator.commands."""
         super().__init__(**options)
+        self.package = package
         self.entries = entries
 
     def list_commands(self, _: click.Context) -> list[str]:
@@ -66,7 +68,7 @@ class LazyGroup(Group):
         if entry is None:
             return None
         module, name = entry.place.split(":")
-        command: click.Command = getattr(import_module(f"{__package__}.{module}"), name)
+        command: click.Command = getattr(import_module(f"{self.package}.{module}"), name)
         return command
 
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
