@@ -72,7 +72,7 @@ class Emulator:
             limits=limits,
         )
         self._stopped = False
-        self._reached = 0  # so many of the stages that run were started
+        self._began = False  # the start has come to the stages that run
         with contextlib.ExitStack() as undo:
             self.foundation = open_foundation(given, undo)
             try:
@@ -131,9 +131,8 @@ class Emulator:
         """Clears what an earlier crash left, then serves. Where it raises, all is stopped."""
         try:
             _start(self._opened())
-            for stage in self._running():
-                self._reached += 1
-                _start([stage])
+            self._began = True
+            _start(self._running())
         except BaseException:
             self.stop(0.0)
             raise
@@ -151,7 +150,7 @@ class Emulator:
         if self._stopped:
             return
         self._stopped = True
-        stages = [*self._opened(), *self._running(grace)[: self._reached]]
+        stages = [*self._opened(), *(self._running(grace) if self._began else ())]
         close_all([stage.part for stage in reversed(stages)], self.notices)
         with contextlib.suppress(Exception):  # it was told above
             self.foundation.store.close()  # this thread's connection

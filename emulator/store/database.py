@@ -76,6 +76,7 @@ class Store:
         self.path = path
         self._faults = Faults(path, self.disk)
         self._writing = threading.RLock()
+        self._patience = lock_patience
         self._busy_milliseconds = int(lock_patience * 1000)
         pragmas = {**_PRAGMAS, "busy_timeout": self._busy_milliseconds}
         self.db = _Sqlite(
@@ -168,10 +169,11 @@ class Store:
             self.db.close()
 
     @contextmanager
-    def _turn(self, patience: float = PATIENCE) -> Iterator[None]:
+    def _turn(self, patience: float | None = None) -> Iterator[None]:
         """A context in which this thread has its turn to write. However many wait for another
-        program's lock, each waits `patience` seconds, and not for all those before it. Raises
-        `DatabaseLocked`."""
+        program's lock, each waits `patience` seconds (None: the store's), and not for all those
+        before it. Raises `DatabaseLocked`."""
+        patience = self._patience if patience is None else patience
         began = time.monotonic()
         if not self._writing.acquire(timeout=patience):
             raise DatabaseLocked(f"the database {self.path} was busy for {patience:g} s")

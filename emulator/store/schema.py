@@ -24,12 +24,13 @@ class MigrationRunner(Runner):  # type: ignore[misc]
 def load(folder: Path) -> list[Migration]:
     """The migrations in the folders of `folder`, in the order of their numbers.
 
-    Raises `RuntimeError` for a migration beside these folders, which nothing would apply.
+    Raises `StartupError` for a migration beside these folders, which nothing would apply.
     """
-    if loose := sorted(file.name for file in folder.glob("*.py")):
-        raise RuntimeError(f"{loose[0]} belongs into a folder of {folder}")
     folders = [each for each in folder.iterdir() if each.is_dir()]
-    return sorted(each for found in folders for each in Migration.load_directory(found))
+    found = sorted(each for folder in folders for each in Migration.load_directory(folder))
+    if loose := {file.stem for file in folder.glob("*.py")} - {each.name for each in found}:
+        raise StartupError(f"the migration {min(loose)} belongs into a folder of {folder}")
+    return found
 
 
 def runner(database: Database) -> MigrationRunner:

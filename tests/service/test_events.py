@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -252,6 +254,26 @@ def test_who_has_unsubscribed_is_not_told(dock: Dock) -> None:
     told(dock, "elm-bench")
     assert answered.json() == {"affectedRecords": 1}
     assert tasks_of(dock, "oak-chair") == []
+
+
+def test_who_unsubscribes_while_it_is_told_was_told(dock: Dock, hook: Hook) -> None:
+    go = threading.Event()
+
+    def slow(request: BaseHTTPRequestHandler) -> None:
+        go.wait(30)
+        answer(request, 204)
+
+    hook.behaviours = [slow]
+    dock.deploy(splinter)
+    subscription = subscribe(dock, url=hook.url)
+    dock.finish(dock.create_task())
+    dock.eventually(lambda: hook.calls)
+
+    call(dock, "DELETE", f"/subscriptions/{subscription}")
+    go.set()
+
+    dock.eventually(lambda: "event_delivered" in names_of(dock))
+    assert "claim_lost" not in names_of(dock)
 
 
 @pytest.mark.parametrize("policy", [{}, {"enabled": True}])

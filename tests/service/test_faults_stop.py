@@ -24,8 +24,10 @@ from emulator.server.app import Emulator
 from emulator.server.parts import build_queue, build_web
 from emulator.tasks.events import webhook_client
 from emulator.tasks.events.reach import Reach
+from emulator.tasks.schedules.scheduler import Scheduler
 from emulator.testing.fake_engine import FakeEngine, fake_image_of
 from emulator.testing.waiting import eventually
+from emulator.web.http.listeners import Listener
 from tests.support.builders import DATABASE, Dock, StartDock, recorded
 
 
@@ -207,6 +209,23 @@ def test_a_server_that_cannot_start_holds_nothing(
         with pytest.raises(RuntimeError, match="boom"):
             Dock(tmp_path)
 
+    eventually(lambda: descriptors() <= before)
+    assert is_free(tmp_path)
+
+
+def test_a_server_whose_last_part_cannot_start_has_served_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, callers = descriptors(), []
+    really = Listener.start
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Listener, "start", lambda each: (callers.append(each), really(each)))
+        broken.setattr(Scheduler, "start", boom)
+        with pytest.raises(RuntimeError, match="boom"):
+            Dock(tmp_path)
+
+    assert callers == []
     eventually(lambda: descriptors() <= before)
     assert is_free(tmp_path)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import timedelta
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -257,6 +257,29 @@ def test_a_stop_gives_back_what_runs_and_the_next_start_runs_it_again(
 
     eventually(lambda: facts(second, "invocation_completed"))
     assert len(seen) == 1
+
+
+def test_an_event_that_ends_during_a_stop_is_written_while_a_task_still_runs(
+    start_dock: StartDock,
+) -> None:
+    dock = start_dock()
+    task_gate, event_gate = Gate(), Gate()
+    dock.deploy(lambda _, runtime: task_gate.pass_(runtime), "oak-chair")
+    dock.deploy(lambda _, runtime: event_gate.pass_(runtime), NAME)
+    dock.create_task("oak-chair")
+    lambda_client(dock.emulator.url).invoke(FunctionName=NAME, InvocationType="Event")
+    dock.eventually(lambda: task_gate.waiting and event_gate.waiting)
+
+    stopping = Thread(target=dock.emulator.stop, args=(30.0,))
+    stopping.start()
+    event_gate.open()
+
+    try:
+        eventually(lambda: facts(dock, "invocation_completed"))
+        assert stopping.is_alive()
+    finally:
+        task_gate.open()
+        stopping.join()
 
 
 def test_a_killed_server_runs_it_again_after_the_restart(start_dock: StartDock) -> None:

@@ -122,6 +122,21 @@ def test_invocations_side_by_side_each_have_an_environment(dock: Dock) -> None:
     assert dock.states() == ["ready"] * 4
 
 
+def test_a_runtime_that_does_not_ask_again_is_waited_for_in_real_time(
+    start_dock: StartDock,
+) -> None:
+    dock = start_dock(clock=ManualClock(), limits=Limits(settle=0.05))
+
+    def handler(event: Json, runtime: FakeRuntime) -> None:
+        runtime.answer("done")
+        runtime.hang()
+
+    dock.deploy(handler)
+
+    assert dock.execute().json()["result"] == "done"  # with its whole log
+    assert dock.fake.started
+
+
 def test_a_runtime_that_does_not_ask_again_serves_nobody_and_is_removed_in_the_end(
     start_dock: StartDock,
 ) -> None:

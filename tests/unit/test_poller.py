@@ -22,6 +22,7 @@ class Numbers(Poller[int, int]):
         self.work = list(work)
         self.at_once = at_once
         self.begun: list[int] = []
+        self.broken: set[int] = set()
         self.settled: list[int] = []
         self.kept: list[int] = []
         self.due: datetime | None = None
@@ -34,6 +35,8 @@ class Numbers(Poller[int, int]):
         return claimed
 
     def begin(self, work: int, ended: Callable[[int], None]) -> None:
+        if work in self.broken:
+            raise RuntimeError(f"number {work}")
         self.begun.append(work)
         self._ends[work] = ended
         if self.at_once:
@@ -90,6 +93,17 @@ def test_work_that_ends_as_it_is_begun_is_settled_before_the_loop_pauses() -> No
 
     assert poller.settled == [1, 2, 3]
     assert not poller.is_busy
+
+
+def test_work_that_cannot_be_begun_keeps_no_place_and_holds_up_no_other() -> None:
+    poller = Numbers(2, [1, 2, 3])
+    poller.broken = {1}
+
+    with pytest.raises(RuntimeError, match="number 1"):
+        poller.run_once()
+    poller.run_once()
+
+    assert poller.begun == [2, 3]
 
 
 def test_nothing_is_claimed_while_it_is_held_and_endings_are_written_all_the_same() -> None:

@@ -3,7 +3,6 @@
 import pytest
 
 from emulator.lambdas.environment.settling import Settling
-from emulator.testing.clock import ManualClock
 
 PIPE = 1000  # bytes
 QUIET = 0.2  # seconds
@@ -16,12 +15,13 @@ class Runtime:
         self.flushes = 0
         self.later = []
         self.done = 0
-        self.settling = Settling(
-            loop=self, clock=ManualClock(), flush=self.flush, pipe=PIPE, quiet=QUIET
-        )
+        self.settling = Settling(loop=self, flush=self.flush, pipe=PIPE, quiet=QUIET)
 
     def flush(self):
         self.flushes += 1
+
+    def time(self):
+        return 0.0
 
     def call_later(self, seconds, verb, *arguments):
         self.later.append((seconds, lambda: verb(*arguments)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -134,6 +135,28 @@ def test_another_programs_lock_is_waited_for_once_and_told(path: Path) -> None:
     with store.transaction():  # it goes on
         store.change("CREATE TABLE wood (name TEXT)")
     store.close()
+
+
+def test_who_waits_for_another_thread_has_the_same_patience(path: Path) -> None:
+    store = Store(path, lock_patience=0.1)
+    inside, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with store.transaction():
+            inside.set()
+            over.wait(30)
+        store.close()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert inside.wait(30)
+    try:
+        with pytest.raises(DatabaseLocked, match=r"was busy for 0\.1 s"), store.transaction():
+            pass
+    finally:
+        over.set()
+        holder.join()
+        store.close()
 
 
 def test_a_statement_that_is_wrong_is_no_fault_of_the_database(path: Path) -> None:

@@ -370,6 +370,39 @@ def test_a_stream_that_says_its_length_is_an_error_of_ours() -> None:
     assert b"HTTP/1.1 500 " in asyncio.run(run())
 
 
+def test_a_body_whose_headers_cannot_be_sent_is_closed_unread() -> None:
+    body = Body(3)
+
+    async def run() -> bytes:
+        reply = Reply(200, body, (("Content-Length", "3"),))
+        async with Client(site_of(lambda _: reply)) as client:
+            await client.send(GET % b"")
+            came = await client.read_until(b"internal error")
+            await eventually(lambda: body.closed)
+            return came
+
+    asyncio.run(run())
+
+    assert (body.given, body.closed) == (0, 1)
+
+
+class Stubborn(Body):
+    """A body that cannot be closed."""
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        raise RuntimeError("stubborn")
+
+
+def test_a_body_that_fails_as_it_is_closed_keeps_no_connection_waiting() -> None:
+    async def run() -> bytes:
+        async with Client(site_of(lambda _: Reply(200, Stubborn(1)))) as client:
+            await client.send(GET % b"")
+            return await client.read_all()
+
+    assert b"HTTP/1.1 200 " in asyncio.run(run())
+
+
 def test_a_body_that_never_waits_keeps_nobody_up() -> None:
     async def run() -> int:
         body = Body(1_000_000, b"")

@@ -70,9 +70,9 @@ class Environment:
         self._clock, self._moved, self._lead = clock, moved, lead
         self._changes = Changes(loop)
         self._recording = Recording(clock=clock, max_log=limits.max_log)
+        self._loop = loop
         self._settling = Settling(
             loop=loop,
-            clock=clock,
             flush=lambda: self.container.flush(),  # noqa: PLW0108 - it changes
             pipe=limits.pipe,
             quiet=limits.quiet,
@@ -182,9 +182,9 @@ class Environment:
     async def settle(self, limit: float) -> None:
         """Waits until the runtime is done with the invocation that it has answered, as long as
         output comes: until `limit` seconds without any, or its function's time limit in all."""
-        begun = self._clock.monotonic()
+        begun = self._loop.time()  # a function's own time, whatever the clock says
         while self.state is State.SETTLING:
-            now = self._clock.monotonic()
+            now = self._loop.time()
             silence = now - max(begun, self._settling.last_output)
             if silence >= limit or now - begun >= self.function.time_limit:
                 return

@@ -14,8 +14,6 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from emulator.base.timing.clock import Clock
-
 Then = Callable[[], object]
 
 
@@ -26,7 +24,6 @@ class Settling:
         self,
         *,
         loop: asyncio.AbstractEventLoop,
-        clock: Clock,
         flush: Callable[[], object],
         pipe: int,
         quiet: float,
@@ -35,12 +32,11 @@ class Settling:
         surely takes at once. `quiet`: seconds without output after which nothing is left inside a
         runtime that has printed more than that."""
         self._loop = loop
-        self._clock = clock
         self._flush = flush
         self._pipe = pipe
         self._quiet = quiet
         self.last_output = float("-inf")
-        """The time at which output has arrived last, monotonic."""
+        """The time at which output has arrived last, by the event loop's clock."""
         self._awaited: deque[Then] = deque()  # one for each flush that was asked for, in order
         self._printed = 0  # bytes since the last time that all had arrived
         self._printed_before = 0  # the same, at the last look
@@ -53,7 +49,7 @@ class Settling:
     def printed(self, size: int) -> None:
         """Counts so many bytes that have arrived."""
         self._printed += size
-        self.last_output = self._clock.monotonic()
+        self.last_output = self._loop.time()
 
     def after_flush(self, then: Then) -> None:
         """Has `then` called when all output up to now has been handed over, unless the container

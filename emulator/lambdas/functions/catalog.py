@@ -209,8 +209,8 @@ class Catalog:
             self._code.sweep(used, self._clock.monotonic())
 
     def _keep(self, function: Function) -> None:
-        self._functions[function.name] = function
         self._live[function.name] = frozenset({function.fingerprint})
+        self._functions[function.name] = function
 
     def _check_new(self, name: str) -> None:
         if name in self._functions:

@@ -6,6 +6,7 @@ A part comes after those that it relies on, so it has ended before they are ende
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from emulator.base.files import own_files
@@ -56,7 +57,8 @@ def opened(
 def running(
     base: Foundation, lambdas: LambdaParts, tasks: TaskParts, web: WebParts, grace: float
 ) -> list[Stage]:
-    """Ended only where the start has come to them. `grace`: seconds that what runs has to finish.
+    """Started from the first to the last, and ended from the last to the first: all of them, where
+    one was started. `grace`: seconds that what runs has to finish.
 
     New work is refused first, then what runs may finish, then its containers go, and last what
     wrote its results."""
@@ -69,7 +71,7 @@ def running(
         Stage("waiting tasks", None, tasks.waiting.stop, writing),
         Stage("unwritten endings", tasks.unwritten.start, tasks.unwritten.stop, writing),
         Stage("requests", None, lambda: web.wsgi.stop(requests), requests + 1.0),
-        Stage("listener", web.listener.start, web.listener.stop),
+        Stage("listener", None, web.listener.stop),
         Stage("sweeper", lambdas.sweeper.start, lambdas.sweeper.stop),
         Stage("retention", tasks.retention.start, tasks.retention.stop, writing),
         Stage("rescuer", tasks.rescuer.start, tasks.rescuer.stop, writing),
@@ -83,6 +85,7 @@ def running(
         Stage("worker", tasks.worker.start, tasks.worker.stop, writing),
         Stage("scheduler", tasks.scheduler.start, tasks.scheduler.stop, writing),
         Stage("unpacking", None, base.code.close),
+        Stage("callers", web.listener.start, None),  # last, but the listener ends late
         Stage(
             "credentials",
             lambda: _write_credentials(base, lambdas),
@@ -96,12 +99,11 @@ def _waiter(lambdas: LambdaParts, tasks: TaskParts) -> Callable[[float], None]:
         """Waits `limit` seconds at most until nothing runs any more, and its end is written."""
         clock = SystemClock()  # by one that stands still, each would have the whole limit
         give_up = clock.monotonic() + limit
-        for wait in (
-            tasks.worker.await_idle,
-            tasks.dispatcher.await_idle,
-            lambdas.invoker.await_idle,
-            tasks.unwritten.await_empty,
-        ):
+        # Both at once: a poller that has stopped writes what ends only while it is waited for.
+        with ThreadPoolExecutor(2, "await-idle") as threads:
+            pollers = (tasks.worker, tasks.dispatcher)
+            list(threads.map(lambda poller: poller.await_idle(limit), pollers))
+        for wait in (lambdas.invoker.await_idle, tasks.unwritten.await_empty):
             wait(max(give_up - clock.monotonic(), 0.0))
 
     return await_idle

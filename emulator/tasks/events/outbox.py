@@ -82,6 +82,10 @@ class Outbox:
         """Has those be due now that a clock which was set back since keeps waiting; how many."""
         return self.claims.bring_forward(clock, DELIVERIES.longest)
 
+    def is_there(self, delivery: Delivery) -> bool:
+        """Whether the delivery was not removed with its subscription."""
+        return self.claims.is_there(delivery.id)
+
     def remove(self, delivery: Delivery) -> bool:
         """The delivery was accepted, or is not tried again."""
         return self.claims.remove(delivery.id, delivery.claim)

@@ -103,9 +103,9 @@ class WebhookSender(Poller[Delivery, CallMade]):
         self._outbox.prune()
 
     def _call(self, delivery: Delivery) -> CallMade:
-        body = json.dumps(task_json.event_to_json(delivery.event)).encode()
         reach = Reach(this_machine=delivery.from_loopback, own_ports=self._own_ports)
         try:
+            body = json.dumps(task_json.event_to_json(delivery.event)).encode()
             problem = self._caller.post(delivery.url, body, reach)
         except webhook_client.Refused as refused:
             return CallMade(delivery, Reception.REFUSED, str(refused))
@@ -133,4 +133,6 @@ class WebhookSender(Poller[Delivery, CallMade]):
         else:
             failed = DeliveryFailed(**facts, error=call.problem)
             written, notice = self._outbox.postpone(delivery, now + delay), failed
-        return notice if written else ClaimLost(**facts)
+        if written or not self._outbox.is_there(delivery):  # it may have been unsubscribed
+            return notice
+        return ClaimLost(**facts)

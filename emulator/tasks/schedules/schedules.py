@@ -132,7 +132,7 @@ class Schedules:
         schedule = run.schedule
         moved = epochs(next_timestamp=next_run(schedule, run.at), update_timestamp=now)
         if not self.claims.give_back(schedule.id, run.claim, moved):
-            return Made(is_lost=True)
+            return Made(is_lost=self.claims.is_there(schedule.id))  # else it was deleted
         return Made(self._task(schedule, run.at, now) if self._book(schedule, run.at) else None)
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -58,6 +58,7 @@ class ClaimTable:
         self._next = f"SELECT MIN({due}) FROM {name} WHERE {waiting}"  # noqa: S608
         self._claim = f"UPDATE {name} SET claimed_by = ?, claim = claim + 1 WHERE {key} IN ({{}})"  # noqa: S608
         self._end = f"UPDATE {name} SET claimed_by = NULL{{}} WHERE {key} = ? AND {FENCE}"  # noqa: S608
+        self._there = f"SELECT 1 FROM {name} WHERE {key} = ?"  # noqa: S608
         self._remove = f"DELETE FROM {name} WHERE {key} = ? AND {FENCE}"  # noqa: S608
         self._of_others = "WHERE claimed_by IS NOT NULL AND claimed_by NOT IN ({})"
         self._lost = f"SELECT 1 FROM {name} {self._of_others} LIMIT 1"  # noqa: S608
@@ -87,6 +88,10 @@ class ClaimTable:
         """The time at which the earliest row that nobody holds is or was due."""
         ((moment,),) = self._store.rows(self._next)
         return None if moment is None else from_epoch(moment)
+
+    def is_there(self, key: Any) -> bool:
+        """Whether there is such a row, whoever holds it."""
+        return bool(self._store.rows(self._there, (key,)))
 
     def give_back(self, key: Any, claim: Claim, values: Mapping[str, Any] | None = None) -> bool:
         """Ends a claim whose row stays, with new `values` by their columns, as the database keeps

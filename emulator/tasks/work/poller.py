@@ -84,11 +84,23 @@ class Poller(Loop, Generic[Work, Result]):
             ended = self._take_ended()
             free = 0 if self._held() else self._places - self._busy  # with the places of these
             claimed = self._turn(ended, free)
-            for work in claimed:
-                self._busy += 1
-                self.begin(work, self._note_end)
+            self._begin_all(claimed)
             if not self._ended or self._stopping.is_set():
                 return self._pause(all_claimed=len(claimed) < free)
+
+    def _begin_all(self, claimed: Sequence[Work]) -> None:
+        """Begins all of it, whatever becomes of one: its place is free again, and the next start
+        gives its claim back. Raises the first exception, for the loop to report."""
+        problem: Exception | None = None
+        for work in claimed:
+            self._busy += 1
+            try:
+                self.begin(work, self._note_end)
+            except Exception as error:
+                self._busy -= 1
+                problem = problem or error
+        if problem is not None:
+            raise problem
 
     def stop(self) -> None:
         """Also writes the endings up to then."""

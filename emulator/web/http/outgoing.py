@@ -65,15 +65,16 @@ class Outgoing:
         old, head_only = request.version == "1.0", request.method == "HEAD"
         if isinstance(reply, Exception):
             reply = self._reply_of(request, reply)
+        body = reply.body
         try:
             self._write(reply, close=close, head_only=head_only, old=old)
         except Exception as error:
             reply = self._reply_of(request, error)
             self._write(reply, close=close, head_only=head_only)
-        if isinstance(reply.body, bytes):
+        if isinstance(body, bytes):
             return True
         gone = gone or self._transport.is_closing()
-        has_body = not (head_only or reply.is_bodiless or gone)
+        has_body = reply.body is body and not (head_only or reply.is_bodiless or gone)
 
         def ended(error: Exception | None) -> None:
             self._stream = None
@@ -81,8 +82,7 @@ class Outgoing:
                 self._complain(request, error)
             streamed(error is None and not gone)
 
-        body = reply.body if has_body else Nothing(reply.body)
-        self._begin(body, chunked=has_body and not old, ended=ended)
+        self._begin(body if has_body else Nothing(body), chunked=has_body and not old, ended=ended)
         return False
 
     def _begin(
@@ -199,7 +199,10 @@ class ReplyStream:
         except Exception as raised:
             error = raised
         finally:
-            await _close(self._body)
+            try:
+                await _close(self._body)
+            except Exception as raised:
+                error = error or raised
         self._ended(error)
 
     async def _send_all(self) -> None:
