@@ -137,7 +137,7 @@ def test_of_many_images_those_that_were_wanted_first_are_forgotten() -> None:
     for image in wanted:
         images(image_function(image))
 
-    assert [use.wanted for use in images.report()] == wanted[-200:]
+    assert [use.requested for use in images.report()] == wanted[-200:]
 
 
 def image_function(image: str) -> Function:

@@ -36,13 +36,16 @@ DIFFERENCES = {
     "GET /functions/{functionName}": ("a paged result", "the function itself"),
     "Runtime": ("ten runtimes of 2021", "every runtime of AWS Lambda"),
     "Task.error": ("not named", "{type, name, message} of a failed task"),
-    "TaskWithResult.result": ("an object", "whatever the function returned"),
+    "TaskWithResult.result": ("an object", "any JSON value that the function returned"),
     "ExecutionOptions.defaultPriority": ("not named", "the priority of tasks that name none"),
     "FunctionDetails.image": ("not named", "taskdock's own: functions made of container images"),
     "1408 in GET /{taskId}/logs": ("an example with code 1409", "1408"),
     "1406 in /api/{functionName}/*": ("with a taskId", "without: there is no task"),
-    "/apiRequests": ("not there", "listed, with their logs"),
-    "Errors of more operations": ("some are named", "all may answer 10, 12 to 22 and 104 to 118"),
+    "/apiRequests": ("not described", "served, with the logs of requests"),
+    "errors": (
+        "each operation names some",
+        "every operation may answer 10, 12 to 22 and 104 to 118",
+    ),
 }
 """Where the description is older than the contract, or wrong. docs/task-service.md has the same."""
 

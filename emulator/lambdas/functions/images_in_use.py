@@ -26,7 +26,7 @@ class ImageState(str, Enum):
 
 @dataclass(frozen=True)
 class ImageUse:
-    wanted: str  # a runtime's id, or an image function's image
+    requested: str  # a runtime's id, or an image function's image
     state: ImageState
     found: Found | None = None
     reason: str = ""  # why it is missing
@@ -60,6 +60,6 @@ class ImagesInUse:
 
     def _note(self, use: ImageUse) -> None:
         with self._lock:
-            self._uses[use.wanted] = use
+            self._uses[use.requested] = use
             if len(self._uses) > _REMEMBERED:
                 del self._uses[next(iter(self._uses))]

@@ -54,7 +54,7 @@ class Verifier:
         self._nonces = nonces or Nonces(LIFETIME)
         validator = _Validator(tokens, clock or SystemClock(), functions)
         self._with_token = ResourceEndpoint(validator)
-        self._without = SignatureOnlyEndpoint(validator)
+        self._without_token = SignatureOnlyEndpoint(validator)
 
     def verify(self, *, method: str, uri: str, body: bytes, headers: Mapping[str, str]) -> Signer:
         """Raises `UnknownConsumerKey`, `UnknownToken`, `BadSignature` or `DuplicateRequest`.
@@ -72,7 +72,7 @@ class Verifier:
             if _WITH_TOKEN.search(headers["Authorization"]):
                 valid, signed = self._with_token.validate_protected_resource_request(*sent)
             else:
-                valid, signed = self._without.validate_request(*sent)
+                valid, signed = self._without_token.validate_request(*sent)
         except ValueError as error:
             raise BadSignature(f"the OAuth1 signature cannot be checked: {error}") from None
         if not valid:

@@ -135,7 +135,7 @@ def image_json(use: ImageUse) -> ImageUseJson:
     """Without what is empty."""
     found = use.found
     shown: ImageUseJson = {
-        "wanted": use.wanted,
+        "wanted": use.requested,
         "state": use.state.value,
         "reason": (use.reason if found is None else found.reason) or None,
         "image": (found and found.reference) or None,
