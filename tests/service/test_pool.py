@@ -411,6 +411,7 @@ def test_as_many_environments_as_are_kept_warm_do_not_expire(
     gate.open()
     for task in tasks:
         dock.finish(task)
+    dock.eventually(lambda: dock.states() == ["ready"] * 3)  # from now on they idle
 
     clock.advance(6000)
     dock.emulator.lambdas.reaper.run_once()
