@@ -144,20 +144,20 @@ def calling(url: str, number: int, answered: Answered) -> Iterator[Event]:
 
 def call(url: str, name: str, kinds: Sequence[str], answered: Answered, over: Event) -> None:
     dice, count = random.Random(f"{SEED} {name}"), 0
-    with closing(TaskService(url)) as service:
-        while not over.wait(dice.uniform(0, PAUSE)):
-            count += 1
-            kind, mark = dice.choice(kinds), f"{name}-{count}"
-            answered.under_way[name] = (kind, time.monotonic())
-            try:
-                note(answered, kind, mark, one_call(service, kind, mark, dice))
-            except Exception as error:
-                if isinstance(error, requests.RequestException) and over.is_set():
-                    return  # killed before the answer was here: nothing was promised
-                answered.unanswered.append(f"{mark}, {kind}: {error!r}")
-                return
-            finally:
-                del answered.under_way[name]
+    service = TaskService(url)
+    while not over.wait(dice.uniform(0, PAUSE)):
+        count += 1
+        kind, mark = dice.choice(kinds), f"{name}-{count}"
+        answered.under_way[name] = (kind, time.monotonic())
+        try:
+            note(answered, kind, mark, one_call(service, kind, mark, dice))
+        except Exception as error:
+            if isinstance(error, requests.RequestException) and over.is_set():
+                return  # killed before the answer was here: nothing was promised
+            answered.unanswered.append(f"{mark}, {kind}: {error!r}")
+            return
+        finally:
+            del answered.under_way[name]
 
 
 def one_call(service: TaskService, kind: str, mark: str, dice: random.Random) -> requests.Response:
