@@ -15,11 +15,11 @@ from pathlib import Path
 
 import emulator
 from benchmarks.function import ARCHITECTURE
-from emulator.base.files import places
+from emulator.base.files import user_folders
 
 SAM = "aws-sam-cli==1.170.0"
 MINISTACK = "ministack==1.5.33 docker==7.2.0"  # without the second it runs no containers
-PEERS = places.cache(os.environ) / "peers"
+PEERS = user_folders.cache(os.environ) / "peers"
 SOURCES = Path(emulator.__file__).parent
 
 

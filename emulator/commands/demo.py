@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 import emulator
-from emulator.base.files import places
+from emulator.base.files import user_folders
 from emulator.base.settings import ImageChoice
 from emulator.base.timing.clock import SystemClock
 from emulator.client import demo as demonstration
@@ -39,7 +39,8 @@ def demo(*, url: str | None, data_dir: Path | None, choice: ImageChoice) -> None
             *("env", f"TASKDOCK_IMAGES={choice.value}"),
             *(sys.executable, "-c", _MAIN, str(Path(emulator.__file__).parents[1])),
         ],
-        data_dir=data_dir or places.cache(os.environ) / "demo",  # the server reports a fallback
+        data_dir=data_dir
+        or user_folders.cache(os.environ) / "demo",  # the server reports a fallback
         build_image=partial(provision.build_sample_image, choice=choice),
         clock=SystemClock(),
     )

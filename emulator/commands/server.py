@@ -10,7 +10,7 @@ import click
 
 from emulator import __version__
 from emulator.base.errors import StartupError
-from emulator.base.files import places
+from emulator.base.files import user_folders
 from emulator.base.settings import Settings
 from emulator.client import credentials
 from emulator.client.api import FAILING, Json, TaskService
@@ -59,7 +59,7 @@ def env(*, data_dir: Path, exh: bool, yes: bool) -> None:
     if not exh:
         output.plain(credentials.as_exports(variables))
         return
-    home = places.home(os.environ)
+    home = user_folders.home(os.environ)
     if home is None:
         raise WrongCall("there is no home folder for .exh/credentials: set HOME")
     file = credentials.exh_file(home)

@@ -14,7 +14,7 @@ from pathlib import Path
 from docker import DockerClient
 
 from emulator.base import ids
-from emulator.base.files import places
+from emulator.base.files import user_folders
 from emulator.base.health import Health
 from emulator.base.settings import ImageChoice, NetworkChoice, Settings
 from emulator.engines.docker import client as docker_client
@@ -64,7 +64,7 @@ class EngineConnection:
         images = Images(
             self._client,
             announce,
-            cache=places.cache(self._environment, warn),
+            cache=user_folders.cache(self._environment, warn),
             architecture=settings.architecture,
             choice=ImageChoice(settings.images),
         )

@@ -17,7 +17,7 @@ import docker
 import pytest
 
 from emulator.base import ids
-from emulator.base.files import places
+from emulator.base.files import user_folders
 from emulator.base.health import Health
 from emulator.base.notices import Notices
 from emulator.engines.docker import reaper
@@ -117,7 +117,7 @@ class Containers:
 
 @pytest.fixture
 def containers(docker_client: docker.DockerClient) -> Iterator[Containers]:
-    image = Probe(docker_client, cache=places.cache(os.environ)).image()
+    image = Probe(docker_client, cache=user_folders.cache(os.environ)).image()
     containers = Containers(docker_client, image)
     yield containers
     containers.discard()

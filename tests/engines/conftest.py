@@ -12,7 +12,7 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.base.files import places
+from emulator.base.files import user_folders
 from emulator.engines.docker.images.images import Images
 from emulator.engines.images import ImageRequest
 from emulator.engines.standins import debian
@@ -69,7 +69,7 @@ def _saved(client: docker.DockerClient, recipe: str, folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def busybox() -> Path:
     """The program that a container of taskdock's own runs; it cannot be had without a network."""
-    return debian.busybox(places.cache(os.environ))
+    return debian.busybox(user_folders.cache(os.environ))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.base.files import places
+from emulator.base.files import user_folders
 
 OTHER = "make test-engines"
 VM = "make test-vm"
@@ -76,7 +76,7 @@ ROWS = {
 def folder() -> Path:
     """Where results are kept until they are written into the document, a file for each row: tests
     run side by side."""
-    return places.cache(os.environ) / "engines"
+    return user_folders.cache(os.environ) / "engines"
 
 
 def results() -> dict[str, Seen]:

@@ -18,7 +18,7 @@ import docker
 import pytest
 
 from emulator.base import ids
-from emulator.base.files import places
+from emulator.base.files import user_folders
 from emulator.engines.docker.images.images import Images
 from emulator.engines.docker.images.probe import Probe
 from emulator.engines.images import ImageRequest
@@ -236,7 +236,7 @@ def test_2_4_an_image_that_names_no_program_has_none(
     aws: Caller, docker_client: docker.DockerClient
 ) -> None:
     """As `locateBootstrap` of AWS's emulator says it."""
-    image = Probe(docker_client, cache=places.cache(os.environ)).image()
+    image = Probe(docker_client, cache=user_folders.cache(os.environ)).image()
 
     reply = aws.invoke(aws.image(image))
 
@@ -284,7 +284,7 @@ def test_2_4_the_log_tells_of_both_attempts_and_once_why(aws: Caller, standin: s
 @pytest.fixture(scope="module")
 def bare(docker_client: docker.DockerClient, build: Build) -> str:
     """One static program and a script for it."""
-    probe = Probe(docker_client, cache=places.cache(os.environ)).image()
+    probe = Probe(docker_client, cache=user_folders.cache(os.environ)).image()
     return build("", BARE.format(probe=probe), begin=BARE_LOOP)
 
 

@@ -23,7 +23,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from emulator.base.errors import ImageNotAvailable
-from emulator.base.files import places
+from emulator.base.files import user_folders
 from emulator.engines.standins import debian as archive
 from emulator.engines.standins import packages as ingredients
 from emulator.engines.standins.programs import ARCHITECTURES
@@ -378,11 +378,11 @@ def test_a_cache_that_others_can_change_is_not_used(tmp_path: Path) -> None:
     told: list[str] = []
     own = tmp_path / "taskdock"
     own.mkdir(mode=0o755)
-    assert places.cache({"XDG_CACHE_HOME": str(tmp_path)}, told.append) == own
+    assert user_folders.cache({"XDG_CACHE_HOME": str(tmp_path)}, told.append) == own
     assert told == []
 
     own.chmod(0o777)
-    other = places.cache({"XDG_CACHE_HOME": str(tmp_path)}, told.append)
+    other = user_folders.cache({"XDG_CACHE_HOME": str(tmp_path)}, told.append)
 
     assert other != own
     assert stat.S_IMODE(other.stat().st_mode) == 0o700
@@ -396,7 +396,7 @@ def test_a_cache_of_another_user_is_not_used(tmp_path: Path) -> None:
     own.mkdir(mode=0o755)
     os.chown(own, 4711, 4711)
 
-    assert places.cache({"XDG_CACHE_HOME": str(tmp_path)}) != own
+    assert user_folders.cache({"XDG_CACHE_HOME": str(tmp_path)}) != own
 
 
 def test_swagger_ui_is_the_release_that_the_note_beside_it_names() -> None:

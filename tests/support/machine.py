@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from emulator.base.files import places
+from emulator.base.files import user_folders
 from tests.support.live import REPOSITORY
 
 PACKAGES = (
@@ -40,7 +40,7 @@ _NOT_TEXT = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
 def system(name: str, suite: str, packages: str) -> Path:
     """The root folder of another Debian, made if need be, by one test at a time."""
-    with (places.cache(os.environ) / f"{name}.making").open("w") as lock:
+    with (user_folders.cache(os.environ) / f"{name}.making").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         made = subprocess.run(
             [REPOSITORY / "scripts" / "make-system", name, suite, packages],

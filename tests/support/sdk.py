@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from emulator.base.files import places
+from emulator.base.files import user_folders
 from tests.support.parts import missing
 
 VERSION = "8.14.1"
@@ -51,7 +51,7 @@ def npm_install(folder: Path, *packages: str) -> None:
 
 def installed() -> Path:
     """The folder that has the SDK: in the user's cache, so that only the first run installs it."""
-    caches = places.cache(os.environ)
+    caches = user_folders.cache(os.environ)
     folder = caches / f"javascript-sdk-{VERSION}"
     if not folder.is_dir():
         with tempfile.TemporaryDirectory(dir=caches, ignore_cleanup_errors=True) as half_done:

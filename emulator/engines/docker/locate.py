@@ -18,7 +18,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from emulator.base.errors import EngineUnreachable
-from emulator.base.files import places
+from emulator.base.files import user_folders
 
 PING_SECONDS = 2.0
 _NOWHERE = Path("/nonexistent")  # Debian's word for the home of who has none
@@ -68,7 +68,7 @@ def addresses(
     environment: Mapping[str, str], system: SystemSockets = SYSTEM
 ) -> Iterator[EngineAddress]:
     """The addresses to try, in order."""
-    home = places.home(environment) or _NOWHERE
+    home = user_folders.home(environment) or _NOWHERE
     order = _docker_host(environment) or _context(environment, home)
     if order is not None:
         yield order

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from emulator.base.errors import StartupError
-from emulator.base.files import places
+from emulator.base.files import user_folders
 from emulator.base.settings import Settings
 from emulator.base.timing.clock import Clock
 from emulator.server.doctor import machine
@@ -52,7 +52,7 @@ class MachineChecks:
 
     def look_at_cache(self) -> Finding:
         problems: list[str] = []
-        self.cache = places.cache(self._environment, problems.append)
+        self.cache = user_folders.cache(self._environment, problems.append)
         return judge_machine.cache(self.cache, "".join(problems))
 
     def port(self) -> Finding:

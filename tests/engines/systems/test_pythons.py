@@ -9,7 +9,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from emulator.base.files import places
+from emulator.base.files import user_folders
 from tests.engines.demo import assert_went_well, shown
 from tests.engines.rows import record
 from tests.support.live import REPOSITORY
@@ -34,7 +34,7 @@ def python(version: str) -> Path:
     if found is None:
         record(f"Python {version}", "", "not run: there was no such Python")
         missing(f"Python {version}, on the PATH or one of pyenv's or uv's")
-    return environment(found, places.cache(os.environ) / "pythons" / version)
+    return environment(found, user_folders.cache(os.environ) / "pythons" / version)
 
 
 @pytest.mark.usefixtures("python_image", "node_image")

@@ -17,7 +17,7 @@ from typing import Any
 from docker import DockerClient
 
 from emulator.base.errors import ImageNotAvailable, TaskdockError
-from emulator.base.files import places
+from emulator.base.files import user_folders
 from emulator.base.settings import ImageChoice
 from emulator.base.timing.clock import Clock, SystemClock
 from emulator.engines import references
@@ -80,7 +80,7 @@ class Images:
         self._known: dict[ImageRequest, _Known] = {}
         self._client = client
         self._announce = announce
-        self._cache = cache or places.cache(os.environ, lambda line: announce(Progress(line)))
+        self._cache = cache or user_folders.cache(os.environ, lambda line: announce(Progress(line)))
         self._clock = clock or SystemClock()
         self._local = LocalImages(client, self._platform)
         self._remote = RemoteImages(

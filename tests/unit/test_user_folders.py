@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from emulator.base.errors import StartupError
-from emulator.base.files import places
+from emulator.base.files import user_folders
 from emulator.engines.docker import locate
 from emulator.engines.standins.locks import exclusive
 
@@ -40,15 +40,18 @@ def no_passwd(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_caches_are_where_the_user_has_caches(tmp_path: Path) -> None:
     caches, home = tmp_path / "caches", tmp_path / "home"
 
-    assert places.cache({"XDG_CACHE_HOME": str(caches), "HOME": str(home)}) == caches / "taskdock"
-    assert places.cache({"HOME": str(home)}) == home / ".cache" / "taskdock"
+    assert (
+        user_folders.cache({"XDG_CACHE_HOME": str(caches), "HOME": str(home)})
+        == caches / "taskdock"
+    )
+    assert user_folders.cache({"HOME": str(home)}) == home / ".cache" / "taskdock"
     relative = {"XDG_CACHE_HOME": "caches", "HOME": str(home)}
-    assert places.cache(relative) == home / ".cache" / "taskdock"
+    assert user_folders.cache(relative) == home / ".cache" / "taskdock"
 
 
 def test_without_a_variable_home_is_what_the_machine_says(no_passwd: None) -> None:
-    assert places.home({}) is None
-    assert places.home({"HOME": "/somewhere"}) == Path("/somewhere")
+    assert user_folders.home({}) is None
+    assert user_folders.home({"HOME": "/somewhere"}) == Path("/somewhere")
 
 
 @pytest.mark.parametrize("name", ["HOME", "XDG_CACHE_HOME"])
@@ -57,20 +60,20 @@ def test_a_folder_that_cannot_be_written_has_a_private_one_in_its_place_and_a_li
 ) -> None:
     told: list[str] = []
 
-    folder = places.cache({name: NOT_WRITABLE}, told.append)
+    folder = user_folders.cache({name: NOT_WRITABLE}, told.append)
 
     assert folder == temporary / f"taskdock-{os.getuid()}"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     (line,) = told
     assert line.startswith(NOT_WRITABLE)
     assert line.endswith(f"downloads and locks are kept in {folder}")
-    assert places.cache({name: NOT_WRITABLE}) == folder, "the same each time"
+    assert user_folders.cache({name: NOT_WRITABLE}) == folder, "the same each time"
 
 
 def test_a_user_without_a_home_is_told_so(temporary: Path, no_passwd: None) -> None:
     told: list[str] = []
 
-    folder = places.cache({}, told.append)
+    folder = user_folders.cache({}, told.append)
 
     assert folder.parent == temporary
     assert told[0].startswith("there is no home folder: HOME is not set")
@@ -100,7 +103,7 @@ def test_a_folder_that_somebody_else_may_have_made_is_not_used(temporary: Path, 
     taken = temporary / f"taskdock-{os.getuid()}"
     trap(taken)
 
-    folder = places.cache({"HOME": NOT_WRITABLE})
+    folder = user_folders.cache({"HOME": NOT_WRITABLE})
 
     assert folder != taken
     assert folder.parent == temporary
@@ -113,7 +116,7 @@ def test_a_machine_with_no_folder_to_write_to_is_named_as_such(
     monkeypatch.setattr(tempfile, "tempdir", NOT_WRITABLE)
 
     with pytest.raises(StartupError, match=r"/proc/home/.cache/taskdock cannot be written"):
-        places.cache({"HOME": NOT_WRITABLE})
+        user_folders.cache({"HOME": NOT_WRITABLE})
 
 
 @contextmanager
