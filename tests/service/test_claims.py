@@ -365,7 +365,7 @@ def test_what_a_silent_server_holds_is_made_by_another_once_it_is_gone(
     with closing(lambda_client(dock.emulator.url)) as client:
         client.invoke(FunctionName=NAME, InvocationType="Event", Payload=b'"event"')
     task = dock.create_task()
-    other = Servers(store=store, name="other", clock=clock)
+    other = Servers(store=store, name="other", clock=clock, silence=300.0)
     other.enter(alone=False)
     store.change("UPDATE task SET status = 'inProgress', claimed_by = 'other', claim = 1")
     for table in ("backlog", "schedule"):

@@ -10,6 +10,7 @@ from typing import NoReturn
 import pytest
 
 from emulator.base.notices import Notices
+from emulator.base.timing.limits import Limits
 from emulator.lambdas.log_line import LogLine
 from emulator.store.database import Store
 from emulator.tasks.logs.invocation_record import InvocationRecord
@@ -22,7 +23,7 @@ OWNER, OTHER = "a" * 24, "b" * 24
 
 @pytest.fixture
 def log_store(store: Store) -> LogStore:
-    return LogStore(store)
+    return LogStore(store, max_waiting=Limits().waiting_logs)
 
 
 def say(buffer: LogBuffer, *messages: str) -> None:

@@ -6,6 +6,7 @@ These are schedules, events and their webhooks, asynchronous invocations, and AP
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from emulator.base.notices import TroubleEnded
 from emulator.server.parts.build_lambda import LambdaParts
@@ -88,6 +89,7 @@ def _rescuer(
         runner=queue.runner,
         servers=queue.servers,
         others=[event_queue.claims, outbox.claims, schedules.claims],
+        no_report=timedelta(seconds=base.limits.server_silence),
         clock=base.clock,
         notices=base.notices,
     )

@@ -27,7 +27,6 @@ from emulator.tasks.model.notices import LogLinesDropped
 
 _WRITE_EVERY = 0.3  # seconds
 _MANY = 500  # lines of one owner that are not left waiting
-_MAX_WAITING = 64 * 1024 * 1024  # bytes that may wait for a database that cannot be written
 _OVERHEAD = 500  # bytes that a line or a buffer takes beside its text, about
 _INSERT = sql.insert(LogRow, ("task_id", "timestamp", "message"))
 
@@ -65,7 +64,7 @@ class LogBuffer:
 
 
 class LogStore:
-    def __init__(self, store: Store, *, max_waiting: int = _MAX_WAITING) -> None:
+    def __init__(self, store: Store, *, max_waiting: int) -> None:
         """`max_waiting`: bytes of lines that wait; where more wait and cannot be written, the
         oldest go."""
         self._store = store

@@ -20,7 +20,6 @@ from emulator.tasks.work.claims import ClaimTable
 from emulator.tasks.work.servers import Servers
 
 _ROUND = 30.0  # seconds
-_NO_REPORT = timedelta(minutes=5)  # the Task Service's
 
 
 class Rescuer(Loop):
@@ -33,15 +32,18 @@ class Rescuer(Loop):
         runner: Runner,
         servers: Servers,
         others: Collection[ClaimTable],
+        no_report: timedelta,
         clock: Clock,
         notices: Notices,
     ) -> None:
-        """`others`: all claimed work but tasks."""
+        """`others`: all claimed work but tasks. `no_report`: a task of this server that has been in
+        progress for so long and does not run is lost."""
         super().__init__(clock, notices)
         self._queue = queue
         self._runner = runner
         self._servers = servers
         self._others = others
+        self._no_report = no_report
 
     def begin(self) -> None:
         """At the start of a server that has its database alone: all other servers are gone. Before
@@ -51,7 +53,7 @@ class Rescuer(Loop):
 
     def run_once(self) -> float:
         self._servers.beat()
-        self.rescue(_NO_REPORT)
+        self.rescue(self._no_report)
         return _ROUND
 
     def rescue(self, after: timedelta) -> None:

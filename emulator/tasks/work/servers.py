@@ -13,10 +13,6 @@ from emulator.base.errors import StorageError
 from emulator.base.timing.clock import Clock, to_epoch
 from emulator.store.database import Store
 
-SILENCE = (
-    300.0  # seconds; the Task Service takes a worker that reports nothing for so long for dead
-)
-
 _ENTER = """INSERT INTO server (id, started_timestamp, seen_timestamp, beats) VALUES (?, ?, ?, 0)
     ON CONFLICT (id) DO UPDATE SET seen_timestamp = excluded.seen_timestamp, beats = beats + 1"""
 _ALL = "SELECT id, beats FROM server WHERE id <> ?"
@@ -28,7 +24,7 @@ _FORGET_OTHERS = "DELETE FROM server WHERE id <> ?"
 class Servers:
     """For one thread at a time."""
 
-    def __init__(self, *, store: Store, name: str, clock: Clock, silence: float = SILENCE) -> None:
+    def __init__(self, *, store: Store, name: str, clock: Clock, silence: float) -> None:
         """`name`: of this server, as its claims carry it. `silence`: seconds without a beat after
         which another server is gone."""
         self.name = name
