@@ -165,8 +165,17 @@ def the_one_child() -> int:
 def children() -> list[int]:
     found = []
     for task in Path("/proc/self/task").iterdir():
-        found += [int(pid) for pid in (task / "children").read_text().split()]
-    return [pid for pid in found if b"taskdock-reaper" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        # A thread may end between the two looks.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found += [int(pid) for pid in (task / "children").read_text().split()]
+    return [pid for pid in found if is_reaper(pid)]
+
+
+def is_reaper(pid: int) -> bool:
+    try:
+        return b"taskdock-reaper" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 # A server that was killed
