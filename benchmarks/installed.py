@@ -13,14 +13,14 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import emulator
+import taskdock
 from benchmarks.function import ARCHITECTURE
-from emulator.base.files import user_folders
+from taskdock.base.files import user_folders
 
 SAM = "aws-sam-cli==1.170.0"
 MINISTACK = "ministack==1.5.33 docker==7.2.0"  # without the second it runs no containers
 PEERS = user_folders.cache(os.environ) / "peers"
-SOURCES = Path(emulator.__file__).parent
+SOURCES = Path(taskdock.__file__).parent
 
 
 def venv(requirements: str) -> Path:

@@ -22,8 +22,8 @@ from benchmarks.function import Function, create_request, tarred
 from benchmarks.installed import MINISTACK, rie, venv
 from benchmarks.peers import BUILT, Machine, deployed
 from benchmarks.server import LOOPBACK, Server, free_port, running
-from emulator.engines.docker.locate import find_engine
-from emulator.lambdas.functions import runtimes
+from taskdock.engines.docker.locate import find_engine
+from taskdock.lambdas.functions import runtimes
 
 PREFIX = f"{BUILT}/ministack"
 # As in AWS's base images (https://github.com/aws/aws-lambda-base-images, branches by runtime).

@@ -29,11 +29,11 @@ from docker.models.images import Image
 from benchmarks.call import VERSION, Called, request
 from benchmarks.function import Function, create_request
 from benchmarks.server import START_LIMIT, CannotServe, Server, free_port, running
-from emulator.base.files.data_folder import label_of
-from emulator.engines.docker.images.images import Images
-from emulator.engines.docker.locate import find_engine
-from emulator.engines.images import ImageRequest
-from emulator.lambdas.functions import runtimes
+from taskdock.base.files.data_folder import label_of
+from taskdock.engines.docker.images.images import Images
+from taskdock.engines.docker.locate import find_engine
+from taskdock.engines.images import ImageRequest
+from taskdock.lambdas.functions import runtimes
 
 LABEL = "dev.taskdock.benchmark"  # its value says which run
 STANDIN = "dev.taskdock.standin"  # a label of the images that taskdock makes in place of AWS's

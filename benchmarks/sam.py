@@ -16,7 +16,7 @@ from benchmarks.function import ARCHITECTURE, Function, code_folder
 from benchmarks.installed import SAM, venv
 from benchmarks.peers import Machine
 from benchmarks.server import free_port, running
-from emulator.lambdas.functions import runtimes
+from taskdock.lambdas.functions import runtimes
 
 VENV = venv(SAM)
 

@@ -17,11 +17,11 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
-from emulator.store.database import Store
-from emulator.store.query.fields import TASK_FIELDS
-from emulator.store.query.sqlite import find
-from emulator.store.tables import TaskRow
-from emulator.web.common.rql import parser as rql
+from taskdock.store.database import Store
+from taskdock.store.query.fields import TASK_FIELDS
+from taskdock.store.query.sqlite import find
+from taskdock.store.tables import TaskRow
+from taskdock.web.common.rql import parser as rql
 
 ROUNDS = 15
 START = 1_767_225_600_000  # 2026-01-01, in milliseconds

@@ -9,8 +9,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from emulator.lambdas import lifecycle
-from emulator.tasks.model import task
+from taskdock.lambdas import lifecycle
+from taskdock.tasks.model import task
 
 DOCUMENT = Path(__file__).with_name("architecture.md")
 

@@ -11,10 +11,10 @@ import docker
 import pytest
 from hypothesis import settings
 
-from emulator.base.errors import EngineUnreachable
-from emulator.engines.docker.client import connect
-from emulator.engines.docker.locate import find_engine
-from emulator.engines.linux.scratch_disk import LoopScratch, open_scratch
+from taskdock.base.errors import EngineUnreachable
+from taskdock.engines.docker.client import connect
+from taskdock.engines.docker.locate import find_engine
+from taskdock.engines.linux.scratch_disk import LoopScratch, open_scratch
 from tests.support import answers
 from tests.support.parts import missing
 

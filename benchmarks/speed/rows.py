@@ -35,7 +35,7 @@ from benchmarks.speed.world import (
     own_server,
     target,
 )
-from emulator.store.database import Store
+from taskdock.store.database import Store
 
 SLOW = Function(
     {"app.py": "import time\n\n\ndef handler(event, context):\n    time.sleep(2)\n"}, timeout=30

@@ -12,9 +12,9 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime
 
-from emulator.base.notices import Notice, Notices, TroubleBegan, TroubleEnded
-from emulator.base.timing.clock import Clock, SystemClock, Timer
-from emulator.base.timing.limits import Limits
+from taskdock.base.notices import Notice, Notices, TroubleBegan, TroubleEnded
+from taskdock.base.timing.clock import Clock, SystemClock, Timer
+from taskdock.base.timing.limits import Limits
 
 
 @dataclass(frozen=True)

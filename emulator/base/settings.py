@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from emulator.base.errors import StartupError
+from taskdock.base.errors import StartupError
 
 LIFELINE = "TASKDOCK_ENDS_WITH_STDIN"
 """A variable, but no setting. A program that starts a server of its own sets the variable, so that
@@ -136,6 +136,32 @@ class Settings(BaseModel):
         ge=0,
         description="MB from which on the database forgets the oldest of what has ended; 0: however"
         " large",
+    )
+    harness: str = Field(
+        "auto",
+        pattern="^(auto|on|off)$",
+        description="serve the test harness, /taskdock/..., to programs on this machine; auto: on,"
+        " with --auth strict off",
+    )
+    clock: str = Field(
+        "real",
+        pattern="^(real|manual|auto)$",
+        description="the time of tasks and schedules; manual: it stands still until it is moved;"
+        " auto: while somebody waits and nothing runs, it jumps to what is due next",
+    )
+    doubles: Path | None = Field(
+        None, description="folder of doubles: answers in place of services that are not here"
+    )
+    doubles_record: str = Field(
+        "",
+        description="address of a cluster that calls without a double are handed on to; its answers"
+        " are written down as doubles",
+    )
+    history: int = Field(
+        1000, ge=0, le=1_000_000, description="runs of functions that are kept, to be replayed"
+    )
+    coverage: Path | None = Field(
+        None, description="folder that functions write the lines into that they have run"
     )
     stop_grace: float = Field(10.0, ge=0, description="seconds that running tasks get at a stop")
     log_level: str = Field(

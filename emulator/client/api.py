@@ -14,7 +14,7 @@ import requests
 import urllib3.exceptions
 from requests.auth import AuthBase
 
-from emulator.client.errors import (
+from taskdock.client.errors import (
     CredentialsRefused,
     MalformedCall,
     NotSubscribed,

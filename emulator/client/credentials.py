@@ -19,10 +19,10 @@ import requests
 from oauthlib import oauth1
 from requests.auth import AuthBase
 
-from emulator.base.errors import ForeignFile
-from emulator.base.files import own_files, own_folder
-from emulator.base.machine.addresses import is_of_this_machine
-from emulator.client.errors import ForeignCredentials, NoServer, NotWritten
+from taskdock.base.errors import ForeignFile
+from taskdock.base.files import own_files, own_folder
+from taskdock.base.machine.addresses import is_of_this_machine
+from taskdock.client.errors import ForeignCredentials, NoServer, NotWritten
 
 FILE = own_folder.CREDENTIALS  # in the data folder, while the server runs
 _KEYS = ("CONSUMER_KEY", "CONSUMER_SECRET", "TOKEN", "TOKEN_SECRET")

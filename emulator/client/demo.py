@@ -19,16 +19,16 @@ from typing import Any, Protocol
 
 import click
 
-from emulator.base import resources
-from emulator.base.errors import EngineError, TaskdockError
-from emulator.base.timing.clock import Clock
-from emulator.client import credentials, follow
-from emulator.client.api import FUNCTION_FAILED, Json, TaskService
-from emulator.client.console import output, progress
-from emulator.client.deployment import task_config
-from emulator.client.deployment.deploy import deploy
-from emulator.client.errors import NotStarted, ServerUnreachable, ServiceError
-from emulator.client.local_server import LocalServer
+from taskdock.base import resources
+from taskdock.base.errors import EngineError, TaskdockError
+from taskdock.base.timing.clock import Clock
+from taskdock.client import credentials, follow
+from taskdock.client.api import FUNCTION_FAILED, Json, TaskService
+from taskdock.client.console import output, progress
+from taskdock.client.deployment import task_config
+from taskdock.client.deployment.deploy import deploy
+from taskdock.client.errors import NotStarted, ServerUnreachable, ServiceError
+from taskdock.client.local_server import LocalServer
 
 SAMPLES = ("hello-world-javascript", "hello-world-python", "hello-world-docker")
 DATA = {"name": "Ada"}

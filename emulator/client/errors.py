@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from emulator.base.errors import TaskdockError
+from taskdock.base.errors import TaskdockError
 
 
 class ServiceError(TaskdockError):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from time import sleep
 
-from emulator.base.timing.clock import Clock
-from emulator.client.api import ILLEGAL_STATE, Json, TaskService
-from emulator.client.errors import ServiceError
+from taskdock.base.timing.clock import Clock
+from taskdock.client.api import ILLEGAL_STATE, Json, TaskService
+from taskdock.client.errors import ServiceError
 
 FINAL = frozenset({"complete", "failed", "canceled"})
 ENDED = FINAL | {"retried"}

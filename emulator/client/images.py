@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from time import sleep
 
-from emulator.base.timing.clock import Clock
-from emulator.client.api import Json, TaskService
+from taskdock.base.timing.clock import Clock
+from taskdock.client.api import Json, TaskService
 
 _SECONDS_TO_WAIT = 3.0  # enough for an image that the engine has; a pull or a build takes longer
 _PAUSE = 0.05

@@ -19,13 +19,13 @@ from time import sleep
 from types import TracebackType
 from typing import IO
 
-from emulator.base.errors import ForeignFile
-from emulator.base.files import own_files
-from emulator.base.files.own_folder import LOCK
-from emulator.base.settings import LIFELINE
-from emulator.base.timing.clock import Clock
-from emulator.client.api import FAILING, Json, TaskService
-from emulator.client.errors import NotStarted, ServerUnreachable
+from taskdock.base.errors import ForeignFile
+from taskdock.base.files import own_files
+from taskdock.base.files.own_folder import LOCK
+from taskdock.base.settings import LIFELINE
+from taskdock.base.timing.clock import Clock
+from taskdock.client.api import FAILING, Json, TaskService
+from taskdock.client.errors import NotStarted, ServerUnreachable
 
 _URL_LINE = re.compile(r"Task Service\s+(http://\S+)")
 _SECONDS_TO_START = 120

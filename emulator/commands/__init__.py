@@ -12,8 +12,8 @@ import os
 
 import click
 
-from emulator import __version__
-from emulator.client.console.groups import Entry, LazyGroup
+from taskdock import __version__
+from taskdock.client.console.groups import Entry, LazyGroup
 
 COMMANDS = {
     "demo": Entry("demo:demo", "Run three hello-world functions, from nothing to their results."),

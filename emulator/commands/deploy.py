@@ -11,15 +11,15 @@ from pathlib import Path
 
 import click
 
-from emulator.base.errors import TaskdockError
-from emulator.base.timing.clock import SystemClock
-from emulator.client import images as image_of
-from emulator.client.api import Json, TaskService
-from emulator.client.console import exits, options, output
-from emulator.client.deployment import task_config
-from emulator.client.deployment.deploy import Deployment
-from emulator.client.deployment.deploy import deploy as deploy_function
-from emulator.client.errors import ServerUnreachable, ServiceError, VariablesRefused
+from taskdock.base.errors import TaskdockError
+from taskdock.base.timing.clock import SystemClock
+from taskdock.client import images as image_of
+from taskdock.client.api import Json, TaskService
+from taskdock.client.console import exits, options, output
+from taskdock.client.deployment import task_config
+from taskdock.client.deployment.deploy import Deployment
+from taskdock.client.deployment.deploy import deploy as deploy_function
+from taskdock.client.errors import ServerUnreachable, ServiceError, VariablesRefused
 
 
 @click.command()

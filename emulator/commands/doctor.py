@@ -8,13 +8,13 @@ import sys
 
 import click
 
-from emulator.base.errors import StartupError
-from emulator.base.settings import Settings
-from emulator.base.timing.clock import SystemClock
-from emulator.client import demo
-from emulator.client.console import exits, options, output
-from emulator.server.doctor import examination
-from emulator.server.doctor.judges import report
+from taskdock.base.errors import StartupError
+from taskdock.base.settings import Settings
+from taskdock.base.timing.clock import SystemClock
+from taskdock.client import demo
+from taskdock.client.console import exits, options, output
+from taskdock.server.doctor import examination
+from taskdock.server.doctor.judges import report
 
 
 @click.command()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from emulator.client.api import Json, TaskService
-from emulator.client.console import options, output
-from emulator.client.console.groups import Group
+from taskdock.client.api import Json, TaskService
+from taskdock.client.console import options, output
+from taskdock.client.console.groups import Group
 
 
 @click.group(cls=Group)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from emulator.client import images as image_of
-from emulator.client.api import TaskService
-from emulator.client.console import options, output
-from emulator.client.console.groups import Group
+from taskdock.client import images as image_of
+from taskdock.client.api import TaskService
+from taskdock.client.console import options, output
+from taskdock.client.console.groups import Group
 
 
 @click.group(cls=Group)

@@ -6,10 +6,10 @@ import dataclasses
 
 import click
 
-from emulator.base.settings import ImageChoice
-from emulator.client import demo
-from emulator.client.console import options, output, progress
-from emulator.server import provision
+from taskdock.base.settings import ImageChoice
+from taskdock.client import demo
+from taskdock.client.console import options, output, progress
+from taskdock.server import provision
 
 
 @click.command()

@@ -7,10 +7,10 @@ from typing import IO
 
 import click
 
-from emulator.client import follow
-from emulator.client.api import FUNCTION_FAILED, TaskService
-from emulator.client.console import exits, options, output
-from emulator.client.errors import ServiceError
+from taskdock.client import follow
+from taskdock.client.api import FUNCTION_FAILED, TaskService
+from taskdock.client.console import exits, options, output
+from taskdock.client.errors import ServiceError
 
 
 @click.command()

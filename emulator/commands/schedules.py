@@ -6,9 +6,9 @@ from typing import IO
 
 import click
 
-from emulator.client.api import TaskService
-from emulator.client.console import options, output
-from emulator.client.console.groups import Group
+from taskdock.client.api import TaskService
+from taskdock.client.console import options, output
+from taskdock.client.console.groups import Group
 
 
 @click.group(cls=Group)

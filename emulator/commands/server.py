@@ -8,14 +8,14 @@ from pathlib import Path
 
 import click
 
-from emulator import __version__
-from emulator.base.errors import StartupError
-from emulator.base.files import user_folders
-from emulator.base.settings import Settings
-from emulator.client import credentials
-from emulator.client.api import FAILING, Json, TaskService
-from emulator.client.console import options, output
-from emulator.client.errors import WrongCall
+from taskdock import __version__
+from taskdock.base.errors import StartupError
+from taskdock.base.files import user_folders
+from taskdock.base.settings import Settings
+from taskdock.client import credentials
+from taskdock.client.api import FAILING, Json, TaskService
+from taskdock.client.console import options, output
+from taskdock.client.errors import WrongCall
 
 
 @click.command()
@@ -31,7 +31,7 @@ def serve(**given: str | None) -> None:
         settings = Settings.load(given)
     except StartupError as error:
         raise click.UsageError(error.message) from None
-    from emulator.server import serve as server  # noqa: PLC0415 - late: only this command needs it
+    from taskdock.server import serve as server  # noqa: PLC0415 - late: only this command needs it
 
     server.serve(settings)
 

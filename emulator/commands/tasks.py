@@ -7,11 +7,11 @@ from typing import IO
 
 import click
 
-from emulator.base.timing.clock import SystemClock
-from emulator.client import follow
-from emulator.client.api import Json, TaskService, equals
-from emulator.client.console import exits, options, output
-from emulator.client.console.groups import Group
+from taskdock.base.timing.clock import SystemClock
+from taskdock.client import follow
+from taskdock.client.api import Json, TaskService, equals
+from taskdock.client.console import exits, options, output
+from taskdock.client.console.groups import Group
 
 STATUSES = ["new", "inProgress", "complete", "failed", "retried", "canceled"]
 

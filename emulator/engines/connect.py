@@ -13,20 +13,20 @@ from pathlib import Path
 
 from docker import DockerClient
 
-from emulator.base import ids
-from emulator.base.files import user_folders
-from emulator.base.health import Health
-from emulator.base.settings import ImageChoice, NetworkChoice, Settings
-from emulator.engines.docker import client as docker_client
-from emulator.engines.docker.engine import DockerEngine
-from emulator.engines.docker.images.images import Images
-from emulator.engines.docker.locate import find_engine
-from emulator.engines.docker.reaper import Reaper
-from emulator.engines.docker.transports.transports import usual_transports
-from emulator.engines.engine import Engine
-from emulator.engines.images import Announce, ImageSource, Progress
-from emulator.engines.linux.disks import DISKS, UNLIMITED
-from emulator.engines.linux.scratch_disk import LoopScratch, open_scratch
+from taskdock.base import ids
+from taskdock.base.files import user_folders
+from taskdock.base.health import Health
+from taskdock.base.settings import ImageChoice, NetworkChoice, Settings
+from taskdock.engines.docker import client as docker_client
+from taskdock.engines.docker.engine import DockerEngine
+from taskdock.engines.docker.images.images import Images
+from taskdock.engines.docker.locate import find_engine
+from taskdock.engines.docker.reaper import Reaper
+from taskdock.engines.docker.transports.transports import usual_transports
+from taskdock.engines.engine import Engine
+from taskdock.engines.images import Announce, ImageSource, Progress
+from taskdock.engines.linux.disks import DISKS, UNLIMITED
+from taskdock.engines.linux.scratch_disk import LoopScratch, open_scratch
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from emulator.base.timing.reactor import Reactor
-from emulator.engines.ending import ProgramExit
+from taskdock.base.timing.reactor import Reactor
+from taskdock.engines.ending import ProgramExit
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,14 +13,14 @@ from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
-from emulator.base.errors import EngineUnreachable
-from emulator.base.health import Health
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import Clock, SystemClock
-from emulator.base.timing.limits import Limits
-from emulator.base.timing.loop import LONGEST_PAUSE, Loop
-from emulator.base.timing.reactor import Reactor
-from emulator.engines.engine import Capabilities, Container, ContainerSpec, Engine, Observer
+from taskdock.base.errors import EngineUnreachable
+from taskdock.base.health import Health
+from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import Clock, SystemClock
+from taskdock.base.timing.limits import Limits
+from taskdock.base.timing.loop import LONGEST_PAUSE, Loop
+from taskdock.base.timing.reactor import Reactor
+from taskdock.engines.engine import Capabilities, Container, ContainerSpec, Engine, Observer
 
 T = TypeVar("T")
 

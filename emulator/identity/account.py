@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from emulator.base.errors import NoPermission, NotSignedIn
+from taskdock.base.errors import NoPermission, NotSignedIn
 
 EVERYTHING = "*"
 """The permission of this server's own accounts; no request can give it to a role."""

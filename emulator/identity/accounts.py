@@ -11,17 +11,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from emulator.base import ids
-from emulator.base.errors import BadField, EmailTaken, NotFound, TooManySignIns, WrongPassword
-from emulator.base.timing.clock import Clock
-from emulator.identity.account import SERVER, Account, Role, User, require_power_over
-from emulator.identity.passwords import Passwords, check_new
-from emulator.identity.roles import to_role
-from emulator.store.database import Store
-from emulator.store.query.fields import Field, FieldKind, Fields
-from emulator.store.query.model import Query
-from emulator.store.query.sqlite import find
-from emulator.store.tables import RoleRow, TokenRow, UserRoleRow, UserRow
+from taskdock.base import ids
+from taskdock.base.errors import BadField, EmailTaken, NotFound, TooManySignIns, WrongPassword
+from taskdock.base.timing.clock import Clock
+from taskdock.identity.account import SERVER, Account, Role, User, require_power_over
+from taskdock.identity.passwords import Passwords, check_new
+from taskdock.identity.roles import to_role
+from taskdock.store.database import Store
+from taskdock.store.query.fields import Field, FieldKind, Fields
+from taskdock.store.query.model import Query
+from taskdock.store.query.sqlite import find
+from taskdock.store.tables import RoleRow, TokenRow, UserRoleRow, UserRow
 
 _EMAIL = re.compile(r".+@.+\..+")
 _MAX_EMAIL = 256

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from emulator.base import ids
-from emulator.base.timing.clock import Clock
-from emulator.base.timing.limits import Limits
-from emulator.identity.account import (
+from taskdock.base import ids
+from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.limits import Limits
+from taskdock.identity.account import (
     EVERYTHING,
     Account,
     Application,
@@ -19,12 +19,12 @@ from emulator.identity.account import (
     oauth1_variables,
     require_user,
 )
-from emulator.identity.accounts import OWN_DOMAIN, Accounts
-from emulator.identity.function_credentials import Choice, FunctionCredentials, KeyOf
-from emulator.identity.passwords import Passwords
-from emulator.identity.roles import Roles
-from emulator.identity.tokens import Tokens
-from emulator.store.database import Store
+from taskdock.identity.accounts import OWN_DOMAIN, Accounts
+from taskdock.identity.function_credentials import Choice, FunctionCredentials, KeyOf
+from taskdock.identity.passwords import Passwords
+from taskdock.identity.roles import Roles
+from taskdock.identity.tokens import Tokens
+from taskdock.store.database import Store
 
 ADMINISTRATOR = f"administrator{OWN_DOMAIN}"
 FUNCTIONS = f"functions{OWN_DOMAIN}"

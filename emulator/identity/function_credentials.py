@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import reduce
 
-from emulator.identity.account import (
+from taskdock.identity.account import (
     NOBODY,
     Account,
     Application,
@@ -26,7 +26,7 @@ from emulator.identity.account import (
     common,
     oauth1_variables,
 )
-from emulator.identity.accounts import Accounts
+from taskdock.identity.accounts import Accounts
 
 _PREFIX = "function"
 KeyOf = Callable[[str], str | None]

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from emulator.base.errors import BadField, TooManySignIns
-from emulator.base.timing.limits import Limits
+from taskdock.base.errors import BadField, TooManySignIns
+from taskdock.base.timing.limits import Limits
 
 SHORTEST, LONGEST = 8, 256
 """Characters of a new password. https://pages.nist.gov/800-63-4/sp800-63b.html#passwordver has the

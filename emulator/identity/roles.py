@@ -9,15 +9,15 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from emulator.base import ids
-from emulator.base.errors import AlreadyExists, BadField, NotFound
-from emulator.base.timing.clock import Clock
-from emulator.identity.account import SERVER, Account, Role, require_power_over
-from emulator.store.database import Store
-from emulator.store.query.fields import Field, FieldKind, Fields
-from emulator.store.query.model import Query
-from emulator.store.query.sqlite import find
-from emulator.store.tables import RoleRow, UserRoleRow
+from taskdock.base import ids
+from taskdock.base.errors import AlreadyExists, BadField, NotFound
+from taskdock.base.timing.clock import Clock
+from taskdock.identity.account import SERVER, Account, Role, require_power_over
+from taskdock.store.database import Store
+from taskdock.store.query.fields import Field, FieldKind, Fields
+from taskdock.store.query.model import Query
+from taskdock.store.query.sqlite import find
+from taskdock.store.tables import RoleRow, UserRoleRow
 
 _PERMISSION = re.compile(r"[A-Z][A-Z0-9_]*(:.+)?")
 ROLE_FIELDS = Fields(

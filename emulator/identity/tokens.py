@@ -10,20 +10,20 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from emulator.base import ids
-from emulator.base.errors import (
+from taskdock.base import ids
+from taskdock.base.errors import (
     ExpiredAccessToken,
     NotFound,
     UnknownAccessToken,
     UnknownRefreshToken,
 )
-from emulator.base.timing.clock import Clock
-from emulator.identity.account import Application, Token, TokenKind
-from emulator.store.database import Store
-from emulator.store.query.fields import Field, FieldKind, Fields
-from emulator.store.query.model import And, Condition, In, Query
-from emulator.store.query.sqlite import find
-from emulator.store.tables import ApplicationRow, TokenRow
+from taskdock.base.timing.clock import Clock
+from taskdock.identity.account import Application, Token, TokenKind
+from taskdock.store.database import Store
+from taskdock.store.query.fields import Field, FieldKind, Fields
+from taskdock.store.query.model import And, Condition, In, Query
+from taskdock.store.query.sqlite import find
+from taskdock.store.tables import ApplicationRow, TokenRow
 
 ACCESS_LIFE = timedelta(minutes=5)
 _KEPT = timedelta(days=1)  # how long an expired access token is still answered with "expired"

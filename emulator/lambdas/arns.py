@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from emulator.lambdas.functions.reference import LATEST
+from taskdock.lambdas.functions.reference import LATEST
 
 REGION = "us-east-1"  # unless a setting says otherwise
 ACCOUNT = "000000000000"

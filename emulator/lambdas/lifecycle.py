@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from emulator.base.errors import IllegalMove
+from taskdock.base.errors import IllegalMove
 
 
 class State(str, Enum):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from emulator.base.notices import Notice
-from emulator.lambdas.lifecycle import State
+from taskdock.base.notices import Notice
+from taskdock.lambdas.lifecycle import State
 
 
 @dataclass(frozen=True, kw_only=True)

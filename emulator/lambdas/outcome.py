@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import Enum
 
-from emulator.base.errors import EngineError, EngineUnreachable
-from emulator.engines.ending import ProgramExit, StartFault, Step
-from emulator.lambdas import go_messages
+from taskdock.base.errors import EngineError, EngineUnreachable
+from taskdock.engines.ending import ProgramExit, StartFault, Step
+from taskdock.lambdas import go_messages
 
 MAX_RESPONSE = 6 * 1024 * 1024 + 100  # bytes
 MAX_STREAMED = 200 * 1024 * 1024  # bytes; of AWS's page of quotas, as is the other

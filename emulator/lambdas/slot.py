@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from emulator.lambdas.lifecycle import State
+from taskdock.lambdas.lifecycle import State
 
 PREFERRED = (State.DOWN, State.FROZEN, State.READY)
 """The slots that can take an invocation, the best last."""

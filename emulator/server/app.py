@@ -7,28 +7,28 @@ import socket
 from collections.abc import Callable, Iterable
 from types import TracebackType
 
-from emulator.base.errors import StartupError, StorageError
-from emulator.base.files.lookout import Lookout
-from emulator.base.health import Health
-from emulator.base.notices import Notices
-from emulator.base.settings import Settings
-from emulator.base.timing.clock import Clock, SystemClock
-from emulator.base.timing.closing import close_all
-from emulator.base.timing.limits import Limits
-from emulator.engines.engine import Engine
-from emulator.identity.directory import Directory
-from emulator.lambdas.environment.environment import Environment
-from emulator.lambdas.functions.catalog import Catalog
-from emulator.lambdas.functions.images_in_use import ImageOf, ImagesInUse
-from emulator.lambdas.pool.pool import Pool
-from emulator.server.parts import order
-from emulator.server.parts.build_lambda import build_lambda
-from emulator.server.parts.build_tasks import build_tasks
-from emulator.server.parts.build_web import build_web
-from emulator.server.parts.foundation import Given, open_foundation
-from emulator.server.parts.order import Stage
-from emulator.tasks.queue.service import Service
-from emulator.web.http.connection_limit import Peer
+from taskdock.base.errors import StartupError, StorageError
+from taskdock.base.files.lookout import Lookout
+from taskdock.base.health import Health
+from taskdock.base.notices import Notices
+from taskdock.base.settings import Settings
+from taskdock.base.timing.clock import Clock, SystemClock
+from taskdock.base.timing.closing import close_all
+from taskdock.base.timing.limits import Limits
+from taskdock.engines.engine import Engine
+from taskdock.identity.directory import Directory
+from taskdock.lambdas.environment.environment import Environment
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.lambdas.functions.images_in_use import ImageOf, ImagesInUse
+from taskdock.lambdas.pool.pool import Pool
+from taskdock.server.parts import order
+from taskdock.server.parts.build_lambda import build_lambda
+from taskdock.server.parts.build_tasks import build_tasks
+from taskdock.server.parts.build_web import build_web
+from taskdock.server.parts.foundation import Given, open_foundation
+from taskdock.server.parts.order import Stage
+from taskdock.tasks.queue.service import Service
+from taskdock.web.http.connection_limit import Peer
 
 
 class Emulator:

@@ -6,18 +6,18 @@ import os
 import sys
 from collections.abc import Callable
 
-from emulator.base.files.data_folder import made
-from emulator.base.health import Health
-from emulator.base.machine.descriptors import raise_limit
-from emulator.base.notices import Notices
-from emulator.base.settings import Settings
-from emulator.base.timing.clock import Clock, SystemClock
-from emulator.base.timing.limits import Limits
-from emulator.engines.connect import connect
-from emulator.engines.engine import Engine
-from emulator.engines.images import Progress
-from emulator.server.app import Emulator
-from emulator.server.provision import announcer, image_request
+from taskdock.base.files.data_folder import made
+from taskdock.base.health import Health
+from taskdock.base.machine.descriptors import raise_limit
+from taskdock.base.notices import Notices
+from taskdock.base.settings import Settings
+from taskdock.base.timing.clock import Clock, SystemClock
+from taskdock.base.timing.limits import Limits
+from taskdock.engines.connect import connect
+from taskdock.engines.engine import Engine
+from taskdock.engines.images import Progress
+from taskdock.server.app import Emulator
+from taskdock.server.provision import announcer, image_request
 
 
 def build_here(

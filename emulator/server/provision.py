@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
-from emulator.base import terminal
-from emulator.base.settings import ImageChoice
-from emulator.base.timing.clock import Clock, SystemClock
-from emulator.engines.connect import connect
-from emulator.engines.images import (
+from taskdock.base import terminal
+from taskdock.base.settings import ImageChoice
+from taskdock.base.timing.clock import Clock, SystemClock
+from taskdock.engines.connect import connect
+from taskdock.engines.images import (
     Announce,
     Found,
     ImageRequest,
@@ -21,8 +21,8 @@ from emulator.engines.images import (
     Progress,
     RuntimeStatus,
 )
-from emulator.lambdas.functions import runtimes
-from emulator.lambdas.functions.function import Function
+from taskdock.lambdas.functions import runtimes
+from taskdock.lambdas.functions.function import Function
 
 Show = Callable[[str], object]
 

@@ -16,14 +16,14 @@ import threading
 import time
 from collections.abc import Callable
 
-from emulator.base import terminal
-from emulator.base.errors import DataFolderLost
-from emulator.base.machine import memory
-from emulator.base.settings import LIFELINE, Settings
-from emulator.server.app import Emulator
-from emulator.server.doctor.shortfalls import shortfalls
-from emulator.server.on_this_machine import build_here
-from emulator.server.welcome import made_at_first, openness, red, say, welcome
+from taskdock.base import terminal
+from taskdock.base.errors import DataFolderLost
+from taskdock.base.machine import memory
+from taskdock.base.settings import LIFELINE, Settings
+from taskdock.server.app import Emulator
+from taskdock.server.doctor.shortfalls import shortfalls
+from taskdock.server.on_this_machine import build_here
+from taskdock.server.welcome import made_at_first, openness, red, say, welcome
 
 _START_LIMIT = 1.5  # seconds that a start has to come to its end once it is not wanted any more
 _HURRY_LIMIT = 1.5  # seconds for what still runs, after a second signal

@@ -9,13 +9,13 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from emulator import __version__
-from emulator.base import terminal
-from emulator.base.files import own_files, own_folder
-from emulator.base.settings import Settings
-from emulator.identity.directory import ADMINISTRATOR
-from emulator.server.app import Emulator
-from emulator.web.access.admission import is_local
+from taskdock import __version__
+from taskdock.base import terminal
+from taskdock.base.files import own_files, own_folder
+from taskdock.base.settings import Settings
+from taskdock.identity.directory import ADMINISTRATOR
+from taskdock.server.app import Emulator
+from taskdock.web.access.admission import is_local
 
 
 def say(text: str, stream: TextIO | None = None) -> None:

@@ -18,12 +18,12 @@ from typing import Any
 
 from peewee import DatabaseError, SqliteDatabase
 
-from emulator.base.errors import DatabaseLocked, StartupError, StorageError
-from emulator.base.files import own_files
-from emulator.base.files.disk import Disk
-from emulator.base.health import Health
-from emulator.store import schema
-from emulator.store.faults import Faults, SqliteConnection, damaged, is_empty
+from taskdock.base.errors import DatabaseLocked, StartupError, StorageError
+from taskdock.base.files import own_files
+from taskdock.base.files.disk import Disk
+from taskdock.base.health import Health
+from taskdock.store import schema
+from taskdock.store.faults import Faults, SqliteConnection, damaged, is_empty
 
 PATIENCE = 10.0  # seconds for a lock, be it a thread's of ours or another program's
 _IMPATIENCE = 1.0  # seconds, once another program was met that holds it for longer

@@ -15,15 +15,15 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from emulator.base.errors import (
+from taskdock.base.errors import (
     DatabaseDamaged,
     DatabaseLocked,
     DataFolderLost,
     DiskFull,
     StorageError,
 )
-from emulator.base.files.disk import Disk
-from emulator.base.health import Health
+from taskdock.base.files.disk import Disk
+from taskdock.base.health import Health
 
 DATABASE = "database"
 """The trouble's name in `Health`."""

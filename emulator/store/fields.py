@@ -8,7 +8,7 @@ from typing import Any
 
 from peewee import BigIntegerField, TextField
 
-from emulator.base.timing.clock import from_epoch, to_epoch
+from taskdock.base.timing.clock import from_epoch, to_epoch
 
 
 class MomentField(BigIntegerField):

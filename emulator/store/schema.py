@@ -11,7 +11,7 @@ from pathlib import Path
 from peewee import Database
 from playhouse.migrations import Migration, Runner
 
-from emulator.base.errors import StartupError
+from taskdock.base.errors import StartupError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.store.database import Store
+from taskdock.store.database import Store
 
 LARGE_LOG = 64 * 1024 * 1024  # bytes; SQLite alone holds it at about 16 MB
 _PATIENCE = 200  # milliseconds that emptying the log waits for readers: so long no one can write

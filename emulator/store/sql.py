@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from emulator.store.fields import JsonField, MomentField
-from emulator.store.tables import Table
+from taskdock.store.fields import JsonField, MomentField
+from taskdock.store.tables import Table
 
 
 @cache

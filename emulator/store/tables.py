@@ -21,7 +21,7 @@ from peewee import (
     TextField,
 )
 
-from emulator.store.fields import JsonField, MomentField
+from taskdock.store.fields import JsonField, MomentField
 
 
 class Table(Model):

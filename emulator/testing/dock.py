@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from emulator.base.errors import StorageError
-from emulator.base.notices import Notice
-from emulator.engines.engine import Engine
-from emulator.lambdas.pool.pool import Pool
-from emulator.server.app import Emulator
-from emulator.testing.clock import ManualClock
-from emulator.testing.fake_engine import FakeEngine
-from emulator.testing.fake_runtime import FakeProgram, Handler, serve
-from emulator.testing.task_client import Json, TaskClient
-from emulator.testing.waiting import eventually
-from emulator.testing.zips import base64_of, zip_of
+from taskdock.base.errors import StorageError
+from taskdock.base.notices import Notice
+from taskdock.engines.engine import Engine
+from taskdock.lambdas.pool.pool import Pool
+from taskdock.server.app import Emulator
+from taskdock.testing.clock import ManualClock
+from taskdock.testing.fakes.engine import FakeEngine
+from taskdock.testing.fakes.runtime import FakeProgram, Handler, serve
+from taskdock.testing.task_client import Json, TaskClient
+from taskdock.testing.waiting import eventually
+from taskdock.testing.zips import base64_of, zip_of
 
 T = TypeVar("T")
 

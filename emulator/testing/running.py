@@ -8,15 +8,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from emulator.base.settings import Settings
-from emulator.base.timing.clock import Clock
-from emulator.base.timing.limits import Limits
-from emulator.engines.engine import Engine
-from emulator.lambdas.functions.images_in_use import ImageOf
-from emulator.server.app import Emulator
-from emulator.server.on_this_machine import build_here
-from emulator.testing.dock import Dock
-from emulator.testing.fake_engine import FakeEngine, fake_image_of
+from taskdock.base.settings import Settings
+from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.limits import Limits
+from taskdock.engines.engine import Engine
+from taskdock.lambdas.functions.images_in_use import ImageOf
+from taskdock.server.app import Emulator
+from taskdock.server.on_this_machine import build_here
+from taskdock.testing.dock import Dock
+from taskdock.testing.fakes.engine import FakeEngine, fake_image_of
 
 PASSWORD_COST = 2**7
 """Of passwords in a data folder that is removed at the end: their usual hash would be half of the

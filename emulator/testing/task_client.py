@@ -7,8 +7,8 @@ from typing import Any
 
 import requests
 
-from emulator.testing.waiting import eventually
-from emulator.testing.zips import base64_of, zip_of
+from taskdock.testing.waiting import eventually
+from taskdock.testing.zips import base64_of, zip_of
 
 Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.engines.docker.locate import find_engine
+from taskdock.engines.docker.locate import find_engine
 from tests.support.live import CommandLine, LiveServer, TaskService, make_images
 
 StartServer = Callable[..., LiveServer]

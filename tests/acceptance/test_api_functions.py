@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from emulator.testing.task_client import Json
+from taskdock.testing.task_client import Json
 from tests.support.live import REPOSITORY, CommandLine, LiveServer, TaskService, ask
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from emulator.server import provision
-from emulator.testing.task_client import Json
-from emulator.testing.waiting import eventually
+from taskdock.server import provision
+from taskdock.testing.task_client import Json
+from taskdock.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
 from tests.support.live import REPOSITORY, CommandLine, LiveServer, TaskService, source
 

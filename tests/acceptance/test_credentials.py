@@ -11,9 +11,9 @@ import pytest
 import requests
 from requests_oauthlib import OAuth1
 
-from emulator.client import credentials
-from emulator.identity.directory import ADMINISTRATOR
-from emulator.testing.task_client import Json
+from taskdock.client import credentials
+from taskdock.identity.directory import ADMINISTRATOR
+from taskdock.testing.task_client import Json
 from tests.acceptance.conftest import StartServer
 from tests.support.live import COMMAND, REPOSITORY, LiveServer
 from tests.support.people import Person

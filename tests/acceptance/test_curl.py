@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from emulator.testing.task_client import Json
-from emulator.testing.waiting import eventually
+from taskdock.testing.task_client import Json
+from taskdock.testing.waiting import eventually
 from tests.support.live import LiveServer, ask, zipped
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]

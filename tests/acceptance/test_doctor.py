@@ -18,17 +18,17 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.base.errors import ImageNotAvailable
-from emulator.base.settings import Settings
-from emulator.base.timing.clock import SystemClock
-from emulator.engines.docker.client import connect
-from emulator.engines.docker.images.probe import Probe
-from emulator.engines.docker.locate import find_engine
-from emulator.server.doctor.check import perform
-from emulator.server.doctor.examination import Examination
-from emulator.server.doctor.judges.finding import CheckStatus, Finding
-from emulator.server.doctor.trial import LABEL
-from emulator.testing.waiting import eventually
+from taskdock.base.errors import ImageNotAvailable
+from taskdock.base.settings import Settings
+from taskdock.base.timing.clock import SystemClock
+from taskdock.engines.docker.client import connect
+from taskdock.engines.docker.images.probe import Probe
+from taskdock.engines.docker.locate import find_engine
+from taskdock.server.doctor.check import perform
+from taskdock.server.doctor.examination import Examination
+from taskdock.server.doctor.judges.finding import CheckStatus, Finding
+from taskdock.server.doctor.trial import LABEL
+from taskdock.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
 from tests.support.live import COMMAND, REPOSITORY
 from tests.support.parts import missing
@@ -54,8 +54,8 @@ SECONDS = 120
 # As another user: what Python has yet to read of its own may be readable for this one alone.
 AS_SOMEBODY = f"""
 import encodings.idna, os, sys
-import emulator.commands.doctor
-from emulator.commands import main
+import taskdock.commands.doctor
+from taskdock.commands import main
 os.setgroups([])
 os.setresgid(*[{SOMEBODY}] * 3)
 os.setresuid(*[{SOMEBODY}] * 3)

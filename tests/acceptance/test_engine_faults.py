@@ -12,8 +12,8 @@ import docker
 import pytest
 import requests
 
-from emulator.engines.docker.locate import find_engine
-from emulator.testing.waiting import eventually
+from taskdock.engines.docker.locate import find_engine
+from taskdock.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
 from tests.support.engine_door import EngineDoor
 from tests.support.live import LiveServer, ask

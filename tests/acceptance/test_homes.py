@@ -25,7 +25,7 @@ import pwd, sys
 def unknown(*_):
     raise KeyError("no such user")
 pwd.getpwuid = unknown
-from emulator.commands import main
+from taskdock.commands import main
 main(sys.argv[1:], prog_name="taskdock")
 """
 

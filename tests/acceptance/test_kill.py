@@ -15,8 +15,8 @@ from threading import Event, Thread
 import pytest
 import requests
 
-from emulator.testing.task_client import Json
-from emulator.testing.waiting import eventually
+from taskdock.testing.task_client import Json
+from taskdock.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
 from tests.support.live import LiveServer, TaskService, ask, source
 

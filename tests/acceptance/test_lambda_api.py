@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from emulator.server import provision
-from emulator.testing.task_client import Json
-from emulator.testing.waiting import eventually
+from taskdock.server import provision
+from taskdock.testing.task_client import Json
+from taskdock.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
 from tests.support.aws import lambda_client
 from tests.support.live import REPOSITORY, LiveServer, TaskService, source, zipped

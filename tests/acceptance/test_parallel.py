@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.testing.task_client import Json
-from emulator.testing.waiting import eventually
+from taskdock.testing.task_client import Json
+from taskdock.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
 from tests.support.live import TaskService, source
 

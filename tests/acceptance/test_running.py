@@ -1,12 +1,12 @@
-"""The harness of `emulator.testing` on a real engine."""
+"""The harness of `taskdock.testing` on a real engine."""
 
 from __future__ import annotations
 
 import docker
 import pytest
 
-from emulator.lambdas.environment.spec import LABEL
-from emulator.testing import Settings, eventually, running
+from taskdock.lambdas.environment.spec import LABEL
+from taskdock.testing import Settings, eventually, running
 from tests.acceptance.conftest import images  # noqa: F401
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("images")]

@@ -12,9 +12,9 @@ from itertools import count
 
 import pytest
 
-from emulator.lambdas.functions import runtimes
-from emulator.lambdas.functions.runtimes import Runtime
-from emulator.testing.task_client import Json
+from taskdock.lambdas.functions import runtimes
+from taskdock.lambdas.functions.runtimes import Runtime
+from taskdock.testing.task_client import Json
 from tests.support.live import LiveServer, TaskService, make_images, source
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]

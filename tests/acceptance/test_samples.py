@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from emulator.server import provision
-from emulator.testing.task_client import Json
-from emulator.testing.waiting import eventually
+from taskdock.server import provision
+from taskdock.testing.task_client import Json
+from taskdock.testing.waiting import eventually
 from tests.support.live import REPOSITORY, CommandLine, LiveServer, TaskService, source
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]

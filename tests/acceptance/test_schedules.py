@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from emulator.testing.task_client import Json
-from emulator.testing.waiting import eventually
+from taskdock.testing.task_client import Json
+from taskdock.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
 from tests.support.hook import Hook
 from tests.support.live import CommandLine, TaskService, source

@@ -12,8 +12,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from emulator.engines.docker.locate import find_engine
-from emulator.testing.waiting import eventually
+from taskdock.engines.docker.locate import find_engine
+from taskdock.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
 from tests.support.held import LIMIT, Held, held
 from tests.support.live import LiveServer, ask, source

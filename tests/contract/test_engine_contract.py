@@ -16,19 +16,19 @@ from pathlib import Path
 import docker
 import pytest
 
-from emulator.base import ids
-from emulator.base.errors import StartFailed
-from emulator.engines.docker.images.images import Images
-from emulator.engines.docker.transports.paths import EnginePaths
-from emulator.engines.docker.transports.routes import Route
-from emulator.engines.docker.transports.transports import NetworkTransport, Transport, subnets
-from emulator.engines.ending import ProgramExit, StartFault, Step
-from emulator.engines.engine import Mount, Program
-from emulator.engines.images import ImageRequest
-from emulator.engines.launcher.callers import callers
-from emulator.engines.launcher.lines import MAX_LINE
-from emulator.engines.linux.scratch_disk import LoopScratch
-from emulator.testing.waiting import eventually
+from taskdock.base import ids
+from taskdock.base.errors import StartFailed
+from taskdock.engines.docker.images.images import Images
+from taskdock.engines.docker.transports.paths import EnginePaths
+from taskdock.engines.docker.transports.routes import Route
+from taskdock.engines.docker.transports.transports import NetworkTransport, Transport, subnets
+from taskdock.engines.ending import ProgramExit, StartFault, Step
+from taskdock.engines.engine import Mount, Program
+from taskdock.engines.images import ImageRequest
+from taskdock.engines.launcher.callers import callers
+from taskdock.engines.launcher.lines import MAX_LINE
+from taskdock.engines.linux.scratch_disk import LoopScratch
+from taskdock.testing.waiting import eventually
 from tests.support.engine_harness import (
     CODE,
     COUNTS_IN_TMP,
@@ -882,12 +882,12 @@ def disks(folder: Path) -> list[str]:
 
 SERVER = """
 import os, pathlib, sys, threading
-from emulator.engines.docker.client import connect
-from emulator.engines.docker.engine import DockerEngine
-from emulator.engines.docker.locate import find_engine
-from emulator.engines.engine import ContainerSpec, Program
-from emulator.engines.linux.scratch_disk import LoopScratch
-from emulator.base.timing.reactor import Reactor
+from taskdock.engines.docker.client import connect
+from taskdock.engines.docker.engine import DockerEngine
+from taskdock.engines.docker.locate import find_engine
+from taskdock.engines.engine import ContainerSpec, Program
+from taskdock.engines.linux.scratch_disk import LoopScratch
+from taskdock.base.timing.reactor import Reactor
 from tests.support.engine_harness import Recorder, Remote
 image, name, value, folder, state = sys.argv[1:]
 spec = ContainerSpec(image=image, name=f"taskdock-test-{value}", memory=128, labels={name: value})

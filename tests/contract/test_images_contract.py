@@ -15,12 +15,12 @@ import docker
 import pytest
 from docker.errors import ImageNotFound
 
-from emulator.base import ids
-from emulator.base.errors import EngineError, EngineUnreachable, ImageNotAvailable
-from emulator.base.settings import ImageChoice
-from emulator.engines.docker.images.images import Images
-from emulator.engines.images import ImageRequest, ImageSource, ImageStatus
-from emulator.testing.fake_images import FakeImages
+from taskdock.base import ids
+from taskdock.base.errors import EngineError, EngineUnreachable, ImageNotAvailable
+from taskdock.base.settings import ImageChoice
+from taskdock.engines.docker.images.images import Images
+from taskdock.engines.images import ImageRequest, ImageSource, ImageStatus
+from taskdock.testing.fakes.images import FakeImages
 
 RECIPE = "python:3.11"
 STANDIN = f"taskdock/standin-{RECIPE}"

@@ -13,10 +13,10 @@ import docker
 import pytest
 from docker.errors import APIError, ImageNotFound
 
-from emulator.base import ids
-from emulator.engines.docker.containers.passwd import PasswdFiles
-from emulator.engines.docker.images.images import Images
-from emulator.engines.images import ImageRequest
+from taskdock.base import ids
+from taskdock.engines.docker.containers.passwd import PasswdFiles
+from taskdock.engines.docker.images.images import Images
+from taskdock.engines.images import ImageRequest
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 

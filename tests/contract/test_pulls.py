@@ -13,13 +13,13 @@ import docker
 import pytest
 from docker.errors import APIError
 
-from emulator.base import ids
-from emulator.base.errors import ImageNotAvailable
-from emulator.base.settings import ImageChoice
-from emulator.engines.docker.client import connect
-from emulator.engines.docker.images.images import Images
-from emulator.engines.docker.images.pull import ATTEMPTS, Puller
-from emulator.engines.images import Found, ImageRequest, Progress
+from taskdock.base import ids
+from taskdock.base.errors import ImageNotAvailable
+from taskdock.base.settings import ImageChoice
+from taskdock.engines.docker.client import connect
+from taskdock.engines.docker.images.images import Images
+from taskdock.engines.docker.images.pull import ATTEMPTS, Puller
+from taskdock.engines.images import Found, ImageRequest, Progress
 from tests.engines.rows import record
 from tests.support.parts import missing
 from tests.support.registry import Fault, Line, Registry, engine_behind_proxy, free_port

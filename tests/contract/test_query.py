@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.base.errors import BadQuery
-from emulator.base.timing.clock import from_epoch
-from emulator.store.database import Store
-from emulator.store.query.fields import TASK_FIELDS
-from emulator.store.query.model import (
+from taskdock.base.errors import BadQuery
+from taskdock.base.timing.clock import from_epoch
+from taskdock.store.database import Store
+from taskdock.store.query.fields import TASK_FIELDS
+from taskdock.store.query.model import (
     And,
     Compare,
     Contains,
@@ -27,10 +27,10 @@ from emulator.store.query.model import (
     Sort,
     project,
 )
-from emulator.store.query.sqlite import find
-from emulator.store.tables import TagRow, TaskRow
-from emulator.web.common.rql import parser as rql
-from emulator.web.common.rql import reader
+from taskdock.store.query.sqlite import find
+from taskdock.store.tables import TagRow, TaskRow
+from taskdock.web.common.rql import parser as rql
+from taskdock.web.common.rql import reader
 from tests.support.rql_oracle import answer
 
 EPOCH = from_epoch(1_700_000_000_000)

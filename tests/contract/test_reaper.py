@@ -16,22 +16,22 @@ from pathlib import Path
 import docker
 import pytest
 
-from emulator.base import ids
-from emulator.base.files import user_folders
-from emulator.base.health import Health
-from emulator.base.notices import Notices
-from emulator.engines.docker import reaper
-from emulator.engines.docker.images.probe import PROGRAM, Probe
-from emulator.engines.docker.locate import find_engine
-from emulator.engines.docker.reaper import LABEL, Reaper
-from emulator.testing.clock import ManualClock
-from emulator.testing.waiting import eventually
+from taskdock.base import ids
+from taskdock.base.files import user_folders
+from taskdock.base.health import Health
+from taskdock.base.notices import Notices
+from taskdock.engines.docker import reaper
+from taskdock.engines.docker.images.probe import PROGRAM, Probe
+from taskdock.engines.docker.locate import find_engine
+from taskdock.engines.docker.reaper import LABEL, Reaper
+from taskdock.testing.clock import ManualClock
+from taskdock.testing.waiting import eventually
 from tests.support.live import REPOSITORY
 
 NOWHERE = "unix:///nowhere/docker.sock"
 SERVER = """
 import subprocess, sys
-from emulator.engines.docker.reaper import Reaper
+from taskdock.engines.docker.reaper import Reaper
 reaper = Reaper(*sys.argv[1:])
 reaper.watch()
 child = subprocess.Popen(["sleep", "120"])

@@ -11,10 +11,10 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.engines.docker.images.images import Images
-from emulator.engines.images import ImageRequest
-from emulator.lambdas.functions import runtimes
-from emulator.lambdas.functions.runtimes import Runtime
+from taskdock.engines.docker.images.images import Images
+from taskdock.engines.images import ImageRequest
+from taskdock.lambdas.functions import runtimes
+from taskdock.lambdas.functions.runtimes import Runtime
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from emulator.testing.waiting import eventually
+from taskdock.testing.waiting import eventually
 from tests.engines.demo import shown
 from tests.support.live import REPOSITORY
 from tests.support.own_engine import OwnEngine

@@ -12,10 +12,10 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.base.files import user_folders
-from emulator.engines.docker.images.images import Images
-from emulator.engines.images import ImageRequest
-from emulator.engines.standins import debian
+from taskdock.base.files import user_folders
+from taskdock.engines.docker.images.images import Images
+from taskdock.engines.images import ImageRequest
+from taskdock.engines.standins import debian
 from tests.engines.calls import SAMPLES, SDK
 from tests.support.own_engine import OwnEngine, search_path
 from tests.support.parts import missing

@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.base.files import user_folders
+from taskdock.base.files import user_folders
 
 OTHER = "make test-engines"
 VM = "make test-vm"

@@ -8,7 +8,7 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.testing.waiting import eventually
+from taskdock.testing.waiting import eventually
 from tests.engines.conftest import StartEngine
 from tests.support.live import LiveServer, ask
 

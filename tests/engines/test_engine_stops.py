@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.engines.docker.client import connect
-from emulator.testing.waiting import eventually
+from taskdock.engines.docker.client import connect
+from taskdock.testing.waiting import eventually
 from tests.engines.conftest import StartEngine
 from tests.support.engine_harness import HANGS, DockerHarness, run
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from emulator.engines.docker.locate import find_engine
+from taskdock.engines.docker.locate import find_engine
 from tests.engines.conftest import StartEngine
 from tests.engines.demo import assert_went_well
 from tests.engines.rows import record

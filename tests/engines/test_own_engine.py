@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.engines.docker.locate import ping
-from emulator.testing.waiting import eventually
+from taskdock.engines.docker.locate import ping
+from taskdock.testing.waiting import eventually
 from tests.engines.conftest import StartEngine
 from tests.support.live import REPOSITORY
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from emulator.base.settings import Settings
-from emulator.base.timing.limits import Limits
-from emulator.engines.images import Found
-from emulator.lambdas.functions.function import Function
-from emulator.server.provision import ensure_images
+from taskdock.base.settings import Settings
+from taskdock.base.timing.limits import Limits
+from taskdock.engines.images import Found
+from taskdock.lambdas.functions.function import Function
+from taskdock.server.provision import ensure_images
 from tests.support.live_dock import LiveDock
 
 RUNTIMES = (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.base.timing.limits import Limits
+from taskdock.base.timing.limits import Limits
 from tests.fidelity.conftest import serving
 from tests.support.live_dock import LiveDock
 

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from emulator.engines.ending import ProgramExit
-from emulator.lambdas.environment.mailbox import Mailbox
-from emulator.lambdas.environment.spec import LABEL, RUNTIME_API
-from emulator.lambdas.invoke.invocation import Call
-from emulator.lambdas.outcome import MAX_RESPONSE, Answer, Cause, Failure, Outcome
-from emulator.testing.fake_runtime import FakeRuntime
+from taskdock.engines.ending import ProgramExit
+from taskdock.lambdas.environment.mailbox import Mailbox
+from taskdock.lambdas.environment.spec import LABEL, RUNTIME_API
+from taskdock.lambdas.invoke.invocation import Call
+from taskdock.lambdas.outcome import MAX_RESPONSE, Answer, Cause, Failure, Outcome
+from taskdock.testing.fakes.runtime import FakeRuntime
 from tests.service.conftest import shared, start_dock, stop_later  # noqa: F401
 from tests.support.builders import Dock, StartDock
 from tests.support.wire import API, LIMIT, OK, Invocation, Reply, Wire, head, invocations

@@ -10,7 +10,7 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.testing.zips import zip_of
+from taskdock.testing.zips import zip_of
 from tests.support.aws import ROLE, lambda_client
 from tests.support.live import LiveServer, make_images
 

@@ -21,13 +21,13 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.base.settings import Settings
-from emulator.engines.images import Found
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.lifecycle import State
-from emulator.server.provision import ensure_images
-from emulator.testing.clock import ManualClock
-from emulator.testing.waiting import eventually
+from taskdock.base.settings import Settings
+from taskdock.engines.images import Found
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.lifecycle import State
+from taskdock.server.provision import ensure_images
+from taskdock.testing.clock import ManualClock
+from taskdock.testing.waiting import eventually
 from tests.support.aws import FUNCTIONS, ROLE, ZIP, lambda_client, refused
 from tests.support.builders import recorded
 from tests.support.live_dock import Deployed, LiveDock

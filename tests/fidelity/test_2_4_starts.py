@@ -17,12 +17,12 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.base import ids
-from emulator.base.files import user_folders
-from emulator.engines.docker.images.images import Images
-from emulator.engines.docker.images.probe import Probe
-from emulator.engines.images import ImageRequest
-from emulator.testing.waiting import eventually
+from taskdock.base import ids
+from taskdock.base.files import user_folders
+from taskdock.engines.docker.images.images import Images
+from taskdock.engines.docker.images.probe import Probe
+from taskdock.engines.images import ImageRequest
+from taskdock.testing.waiting import eventually
 from tests.support.aws import ROLE, lambda_client
 from tests.support.live import zipped
 from tests.support.live_dock import LiveDock

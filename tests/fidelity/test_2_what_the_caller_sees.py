@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from emulator.lambdas.outcome import MAX_RESPONSE, Answer
+from taskdock.lambdas.outcome import MAX_RESPONSE, Answer
 from tests.support.live_dock import Called, Deployed, LiveDock
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]

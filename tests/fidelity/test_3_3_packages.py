@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from emulator.base import ids
+from taskdock.base import ids
 from tests.support.aws import ROLE, lambda_client
 from tests.support.live_dock import LiveDock
 from tests.support.zips import WINDOWS, zipped

@@ -20,10 +20,10 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.engines.docker.images.images import Images
-from emulator.engines.images import ImageRequest
-from emulator.testing.task_client import Json
-from emulator.testing.waiting import eventually
+from taskdock.engines.docker.images.images import Images
+from taskdock.engines.images import ImageRequest
+from taskdock.testing.task_client import Json
+from taskdock.testing.waiting import eventually
 from tests.support.aws import ROLE, lambda_client, refused
 from tests.support.live import LiveServer, TaskService, make_images
 from tests.support.live_dock import LiveDock

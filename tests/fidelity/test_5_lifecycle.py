@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from emulator.testing.waiting import eventually
+from taskdock.testing.waiting import eventually
 from tests.support.live_dock import Deployed, LiveDock
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]

@@ -19,19 +19,19 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.base import ids
-from emulator.base.errors import ImageNotAvailable
-from emulator.base.settings import Settings
-from emulator.engines.docker.engine import DockerEngine
-from emulator.engines.docker.images.images import Images
-from emulator.engines.images import Found, ImageRequest
-from emulator.engines.linux.scratch_disk import LoopScratch
-from emulator.lambdas.environment.spec import LABEL
-from emulator.lambdas.functions import runtimes
-from emulator.lambdas.functions.function import Function, ImageConfig
-from emulator.server.app import Emulator
-from emulator.testing.running import running
-from emulator.testing.task_client import Json
+from taskdock.base import ids
+from taskdock.base.errors import ImageNotAvailable
+from taskdock.base.settings import Settings
+from taskdock.engines.docker.engine import DockerEngine
+from taskdock.engines.docker.images.images import Images
+from taskdock.engines.images import Found, ImageRequest
+from taskdock.engines.linux.scratch_disk import LoopScratch
+from taskdock.lambdas.environment.spec import LABEL
+from taskdock.lambdas.functions import runtimes
+from taskdock.lambdas.functions.function import Function, ImageConfig
+from taskdock.server.app import Emulator
+from taskdock.testing.running import running
+from taskdock.testing.task_client import Json
 from tests.support.live import TaskService, make_images, zipped
 from tests.support.live_dock import LiveDock
 from tests.support.workshop import Workshop, tar_of

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from emulator.testing.task_client import Json
+from taskdock.testing.task_client import Json
 from tests.support.live_dock import Deployed, LiveDock
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]

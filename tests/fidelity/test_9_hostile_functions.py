@@ -24,14 +24,14 @@ import docker
 import pytest
 from requests_oauthlib import OAuth1
 
-from emulator.base.timing.limits import Limits
-from emulator.client import credentials
-from emulator.engines.launcher.lines import MAX_LINE
-from emulator.lambdas.environment.spec import LABEL
-from emulator.lambdas.outcome import MAX_RESPONSE
-from emulator.testing.task_client import Json
-from emulator.testing.waiting import eventually
-from emulator.web.http.connection_limit import A_FEW, MAX_CONNECTIONS, MAX_OF_A_FUNCTION
+from taskdock.base.timing.limits import Limits
+from taskdock.client import credentials
+from taskdock.engines.launcher.lines import MAX_LINE
+from taskdock.lambdas.environment.spec import LABEL
+from taskdock.lambdas.outcome import MAX_RESPONSE
+from taskdock.testing.task_client import Json
+from taskdock.testing.waiting import eventually
+from taskdock.web.http.connection_limit import A_FEW, MAX_CONNECTIONS, MAX_OF_A_FUNCTION
 from tests.acceptance.conftest import engine, images  # noqa: F401
 from tests.support.live import LiveServer, TaskService, zipped
 from tests.support.people import Person

@@ -20,10 +20,10 @@ from schemathesis.config import (
 )
 from schemathesis.specs.openapi import checks
 
-from emulator.base import ids
-from emulator.testing.dock import new_function
-from emulator.testing.fake_runtime import serve
-from emulator.web.openapi import builder
+from taskdock.base import ids
+from taskdock.testing.dock import new_function
+from taskdock.testing.fakes.runtime import serve
+from taskdock.web.openapi import builder
 from tests.support.builders import Dock, app_of
 from tests.support.people import administrator
 

@@ -24,7 +24,7 @@ from typing import IO, NamedTuple, TypeVar
 
 import pytest
 
-from emulator.testing.waiting import eventually
+from taskdock.testing.waiting import eventually
 
 SECONDS = 60.0
 """Patience, for every single thing; valgrind on a busy machine is slow."""

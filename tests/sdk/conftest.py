@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.identity.directory import ADMINISTRATOR
+from taskdock.identity.directory import ADMINISTRATOR
 from tests.service.conftest import clock, start_dock, stop_later  # noqa: F401
 from tests.support.builders import Dock, StartDock
 from tests.support.sdk import Sdk, installed

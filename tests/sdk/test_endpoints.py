@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from emulator.web.access import elsewhere
+from taskdock.web.access import elsewhere
 from tests.support.endpoints import ENDPOINTS
 from tests.support.sdk import installed
 

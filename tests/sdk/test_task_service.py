@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from emulator.testing.dock import new_function
-from emulator.testing.fake_runtime import FakeRuntime, serve
-from emulator.testing.zips import base64_of, zip_of
+from taskdock.testing.dock import new_function
+from taskdock.testing.fakes.runtime import FakeRuntime, serve
+from taskdock.testing.zips import base64_of, zip_of
 from tests.sdk.conftest import CLIENT, SIGNATURES, variables
 from tests.service.conftest import StopLater
 from tests.support.builders import Dock, Gate, Json, StartDock

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from emulator.identity.directory import ADMINISTRATOR
-from emulator.testing.clock import ManualClock
-from emulator.testing.fake_runtime import serve
-from emulator.testing.zips import base64_of, zip_of
+from taskdock.identity.directory import ADMINISTRATOR
+from taskdock.testing.clock import ManualClock
+from taskdock.testing.fakes.runtime import serve
+from taskdock.testing.zips import base64_of, zip_of
 from tests.sdk.conftest import CLIENT, variables
 from tests.support.builders import Dock, StartDock
 from tests.support.people import administrator

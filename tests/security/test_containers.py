@@ -18,22 +18,22 @@ import docker
 import pytest
 from docker.errors import APIError, NotFound
 
-import emulator
-from emulator.base import ids
-from emulator.base.errors import ImageNotAvailable, StartFailed
-from emulator.base.health import Health
-from emulator.base.settings import NetworkChoice
-from emulator.base.timing.clock import SystemClock
-from emulator.engines.docker import network
-from emulator.engines.docker.containers import image_volumes
-from emulator.engines.docker.containers.creation import GLIMPSE, glimpse, sweep_glimpses
-from emulator.engines.docker.engine import DockerEngine
-from emulator.engines.docker.images.images import Images
-from emulator.engines.docker.images.processors import Processors
-from emulator.engines.ending import Step
-from emulator.engines.images import ImageRequest
-from emulator.testing.clock import ManualClock
-from emulator.testing.waiting import eventually
+import taskdock
+from taskdock.base import ids
+from taskdock.base.errors import ImageNotAvailable, StartFailed
+from taskdock.base.health import Health
+from taskdock.base.settings import NetworkChoice
+from taskdock.base.timing.clock import SystemClock
+from taskdock.engines.docker import network
+from taskdock.engines.docker.containers import image_volumes
+from taskdock.engines.docker.containers.creation import GLIMPSE, glimpse, sweep_glimpses
+from taskdock.engines.docker.engine import DockerEngine
+from taskdock.engines.docker.images.images import Images
+from taskdock.engines.docker.images.processors import Processors
+from taskdock.engines.ending import Step
+from taskdock.engines.images import ImageRequest
+from taskdock.testing.clock import ManualClock
+from taskdock.testing.waiting import eventually
 from tests.acceptance.conftest import images  # noqa: F401
 from tests.contract.test_engine_contract import (  # noqa: F401
     docker_harness,
@@ -79,7 +79,7 @@ def told(harness: DockerHarness, script: str, **fields: Any) -> Any:
 
 
 def test_containers_are_made_in_one_place_alone() -> None:
-    package = Path(emulator.__file__).parent
+    package = Path(taskdock.__file__).parent
     files = [*package.rglob("*.py"), package.parent / "cli.py"]
 
     found = {

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from emulator.client import credentials
-from emulator.client.errors import NotWritten
-from emulator.commands import main
+from taskdock.client import credentials
+from taskdock.client.errors import NotWritten
+from taskdock.commands import main
 from tests.support.foreign_folder import Trap, hard_link, link, mode, pipe
 from tests.support.live import REPOSITORY
 from tests.support.stub_service import StubService

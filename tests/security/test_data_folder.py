@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from emulator.base.errors import ForeignFile, StartupError
-from emulator.base.files import own_files, own_folder
-from emulator.base.files.data_folder import DataFolder
-from emulator.base.settings import Settings
-from emulator.engines.launcher.doors import Doors
-from emulator.lambdas.functions.code import CodeStore
-from emulator.store.database import Store
+from taskdock.base.errors import ForeignFile, StartupError
+from taskdock.base.files import own_files, own_folder
+from taskdock.base.files.data_folder import DataFolder
+from taskdock.base.settings import Settings
+from taskdock.engines.launcher.doors import Doors
+from taskdock.lambdas.functions.code import CodeStore
+from taskdock.store.database import Store
 from tests.support import another_user
 from tests.support.builders import DATABASE
 from tests.support.foreign_folder import (
@@ -184,8 +184,8 @@ def test_what_is_mounted_may_belong_to_anybody_where_the_server_is_root(
     )
     look = (
         "import sys; from pathlib import Path\n"
-        "from emulator.base.files.data_folder import DataFolder\n"
-        "from emulator.base.errors import StartupError\n"
+        "from taskdock.base.files.data_folder import DataFolder\n"
+        "from taskdock.base.errors import StartupError\n"
         "try: DataFolder(Path(sys.argv[1])); print('taken')\n"
         "except StartupError as error: print(error.message)"
     )
@@ -219,8 +219,8 @@ def test_an_owner_says_nothing_where_the_file_system_gives_its_own(
 @pytest.mark.usefixtures("as_root")
 def test_a_user_is_not_served_from_a_folder_of_roots(tmp_path_factory: object) -> None:
     look = (
-        "import sys; from pathlib import Path; from emulator.base.files import own_folder\n"
-        "from emulator.base.errors import ForeignFile\n"
+        "import sys; from pathlib import Path; from taskdock.base.files import own_folder\n"
+        "from taskdock.base.errors import ForeignFile\n"
         "try: own_folder.check(Path(sys.argv[1]))\n"
         "except ForeignFile as error: print(error.message)"
     )

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from emulator.base.errors import StartupError
-from emulator.base.files import own_files
-from emulator.base.files.data_folder import DataFolder
-from emulator.lambdas.functions.code import CodeStore
-from emulator.store.database import Store
-from emulator.testing.waiting import eventually
+from taskdock.base.errors import StartupError
+from taskdock.base.files import own_files
+from taskdock.base.files.data_folder import DataFolder
+from taskdock.lambdas.functions.code import CodeStore
+from taskdock.store.database import Store
+from taskdock.testing.waiting import eventually
 from tests.support.builders import DATABASE, Dock, StartDock
 from tests.support.foreign_folder import (
     DIGEST,

@@ -10,7 +10,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from emulator.engines.docker.locate import find_engine
+from taskdock.engines.docker.locate import find_engine
 from tests.support.foreign_folder import mode
 from tests.support.live import LiveServer, make_images
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.base.errors import StartupError
-from emulator.base.files.data_folder import DataFolder
+from taskdock.base.errors import StartupError
+from taskdock.base.files.data_folder import DataFolder
 from tests.support.foreign_folder import (
     refusal,
     start,

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from emulator.client.deployment import package, task_config
-from emulator.client.errors import BadPackage, BadTaskConfig
-from emulator.commands import main
+from taskdock.client.deployment import package, task_config
+from taskdock.client.errors import BadPackage, BadTaskConfig
+from taskdock.commands import main
 from tests.support.at_terminal import at_terminal
 from tests.support.builders import Dock
 from tests.support.live import REPOSITORY

@@ -11,7 +11,7 @@ from typing import Any
 import docker
 import pytest
 
-from emulator.testing.waiting import eventually
+from taskdock.testing.waiting import eventually
 from tests.acceptance.conftest import engine, images  # noqa: F401
 from tests.support import live
 from tests.support.live import LiveServer, ask

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from emulator.base.errors import EngineUnreachable
-from emulator.base.files.own_folder import ADMINISTRATOR as FILE
-from emulator.identity.directory import ADMINISTRATOR
-from emulator.server import serve
-from emulator.server.welcome import welcome
-from emulator.testing.fake_engine import FakeEngine
+from taskdock.base.errors import EngineUnreachable
+from taskdock.base.files.own_folder import ADMINISTRATOR as FILE
+from taskdock.identity.directory import ADMINISTRATOR
+from taskdock.server import serve
+from taskdock.server.welcome import welcome
+from taskdock.testing.fakes.engine import FakeEngine
 from tests.support.builders import Dock
 from tests.support.foreign_folder import emulator, link, mode
 

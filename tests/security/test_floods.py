@@ -17,16 +17,16 @@ from typing import IO, Any
 import pytest
 from oauthlib.oauth1 import Client
 
-from emulator.base.machine import memory
-from emulator.base.timing.limits import Limits
-from emulator.testing.dock import new_function
-from emulator.testing.fake_runtime import FakeRuntime
-from emulator.testing.waiting import eventually
-from emulator.web import public_router
-from emulator.web.http.body import WholeBody
-from emulator.web.http.budget import SMALL, Budget
-from emulator.web.http.connection import Connection
-from emulator.web.http.connection_limit import Peer
+from taskdock.base.machine import memory
+from taskdock.base.timing.limits import Limits
+from taskdock.testing.dock import new_function
+from taskdock.testing.fakes.runtime import FakeRuntime
+from taskdock.testing.waiting import eventually
+from taskdock.web.http.body import WholeBody
+from taskdock.web.http.budget import SMALL, Budget
+from taskdock.web.http.connection import Connection
+from taskdock.web.http.connection_limit import Peer
+from taskdock.web.public import router as public_router
 from tests.support.aws import echo
 from tests.support.builders import Dock, Gate, StartDock
 from tests.support.live import COMMAND, REPOSITORY
@@ -595,8 +595,8 @@ def test_what_is_free_between_what_is_in_use_is_given_back() -> None:
     """By itself, the C library gives back only what is free at the end of its heap."""
     script = """
 from pathlib import Path
-from emulator.base.machine import memory
-from emulator.base.timing.limits import Limits
+from taskdock.base.machine import memory
+from taskdock.base.timing.limits import Limits
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
@@ -617,7 +617,7 @@ print(before - resident())
 
 def test_what_a_server_starts_with_is_no_matter_of_the_garbage_collector() -> None:
     script = (
-        "import gc; from emulator.base.machine import memory; memory.keep();"
+        "import gc; from taskdock.base.machine import memory; memory.keep();"
         " print(gc.get_freeze_count())"
     )
 

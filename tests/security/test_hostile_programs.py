@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import docker
 import pytest
 
-from emulator.base import ids
-from emulator.engines.launcher.acceptor import CallLimits
+from taskdock.base import ids
+from taskdock.engines.launcher.acceptor import CallLimits
 from tests.contract.test_engine_contract import (  # noqa: F401
     by_network_alone,
     docker_by_network_harness,

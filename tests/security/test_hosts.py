@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from emulator.base.errors import StartupError
-from emulator.testing.fake_runtime import FakeRuntime
+from taskdock.base.errors import StartupError
+from taskdock.testing.fakes.runtime import FakeRuntime
 from tests.support.browser import opened
 from tests.support.builders import Dock, StartDock
 

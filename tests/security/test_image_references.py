@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from emulator.base.errors import ImageNotAvailable
-from emulator.engines import references
-from emulator.engines.docker.images.images import Images
-from emulator.engines.images import ImageRequest
-from emulator.testing.dock import new_function
+from taskdock.base.errors import ImageNotAvailable
+from taskdock.engines import references
+from taskdock.engines.docker.images.images import Images
+from taskdock.engines.images import ImageRequest
+from taskdock.testing.dock import new_function
 from tests.service.conftest import (  # noqa: F401
     shared,
     shared_aws,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 
-from emulator.base.timing.limits import Limits
-from emulator.testing.waiting import eventually
-from emulator.web import public_router
-from emulator.web.http.budget import SMALL
+from taskdock.base.timing.limits import Limits
+from taskdock.testing.waiting import eventually
+from taskdock.web.http.budget import SMALL
+from taskdock.web.public import router as public_router
 from tests.security.test_floods import callers
 from tests.support.builders import Gate, StartDock
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from emulator.testing.fake_runtime import FakeRuntime
-from emulator.testing.waiting import eventually
-from emulator.web.common.endpoint import Gate
+from taskdock.testing.fakes.runtime import FakeRuntime
+from taskdock.testing.waiting import eventually
+from taskdock.web.common.endpoint import Gate
 from tests.security.test_hosts import say
 from tests.support.browser import opened
 from tests.support.builders import Dock

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from emulator.tasks.api_functions.gateway_event import GatewayRequest
-from emulator.tasks.api_functions.gateway_response import GatewayResponse
-from emulator.testing.fake_runtime import FakeRuntime
-from emulator.testing.waiting import eventually
-from emulator.web.task_api import sandbox
+from taskdock.tasks.api_functions.gateway_event import GatewayRequest
+from taskdock.tasks.api_functions.gateway_response import GatewayResponse
+from taskdock.testing.fakes.runtime import FakeRuntime
+from taskdock.testing.waiting import eventually
+from taskdock.web.task_api import sandbox
 from tests.support.browser import opened
 from tests.support.builders import Dock
 from tests.support.people import nobody

@@ -10,9 +10,9 @@ from urllib.parse import quote
 import pytest
 from oauthlib.oauth1 import Client
 
-from emulator.testing.dock import new_function
-from emulator.testing.fake_runtime import serve
-from emulator.web.common.endpoint import Gate
+from taskdock.testing.dock import new_function
+from taskdock.testing.fakes.runtime import serve
+from taskdock.web.common.endpoint import Gate
 from tests.service.conftest import StopLater
 from tests.support.builders import Dock
 from tests.support.endpoints import ENDPOINTS

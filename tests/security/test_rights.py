@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from requests_oauthlib import OAuth1
 
-from emulator.base.errors import StartupError
-from emulator.base.settings import Settings
-from emulator.identity.directory import ADMINISTRATOR, FUNCTIONS
-from emulator.testing.dock import new_function
-from emulator.testing.fake_runtime import FakeRuntime, serve
-from emulator.testing.zips import base64_of, zip_of
+from taskdock.base.errors import StartupError
+from taskdock.base.settings import Settings
+from taskdock.identity.directory import ADMINISTRATOR, FUNCTIONS
+from taskdock.testing.dock import new_function
+from taskdock.testing.fakes.runtime import FakeRuntime, serve
+from taskdock.testing.zips import base64_of, zip_of
 from tests.support.builders import DATABASE, Dock, StartDock
 from tests.support.people import Json, Person, administrator, nobody, person, refusal
 

@@ -9,12 +9,12 @@ from ipaddress import ip_network
 import docker
 import pytest
 
-from emulator.base import ids
-from emulator.base.settings import Settings
-from emulator.base.terminal import printable
-from emulator.server.provision import ensure_images
-from emulator.server.welcome import openness, red
-from emulator.testing.fake_runtime import FakeRuntime
+from taskdock.base import ids
+from taskdock.base.settings import Settings
+from taskdock.base.terminal import printable
+from taskdock.server.provision import ensure_images
+from taskdock.server.welcome import openness, red
+from taskdock.testing.fakes.runtime import FakeRuntime
 from tests.service.test_authentication import signed
 from tests.support.addresses import own_address
 from tests.support.builders import Dock, StartDock

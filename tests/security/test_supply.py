@@ -22,11 +22,11 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from emulator.base.errors import ImageNotAvailable
-from emulator.base.files import user_folders
-from emulator.engines.standins import debian as archive
-from emulator.engines.standins import packages as ingredients
-from emulator.engines.standins.programs import ARCHITECTURES
+from taskdock.base.errors import ImageNotAvailable
+from taskdock.base.files import user_folders
+from taskdock.engines.standins import debian as archive
+from taskdock.engines.standins import packages as ingredients
+from taskdock.engines.standins.programs import ARCHITECTURES
 from tests.support.checkout import tiny_project
 from tests.support.live import REPOSITORY
 from tests.support.parts import missing

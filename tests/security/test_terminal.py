@@ -16,13 +16,13 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from emulator.base.notices import Notices
-from emulator.client.console import progress
-from emulator.engines.images import Progress as Pulling
-from emulator.server import provision
-from emulator.server.serve import _log_handler
-from emulator.tasks.model.notices import TaskFailed
-from emulator.testing.fake_runtime import FakeRuntime
+from taskdock.base.notices import Notices
+from taskdock.client.console import progress
+from taskdock.engines.images import Progress as Pulling
+from taskdock.server import provision
+from taskdock.server.serve import _log_handler
+from taskdock.tasks.model.notices import TaskFailed
+from taskdock.testing.fakes.runtime import FakeRuntime
 from tests.support.at_terminal import at_terminal
 from tests.support.builders import Dock
 from tests.support.live import REPOSITORY

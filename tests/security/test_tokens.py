@@ -15,12 +15,12 @@ import requests
 from oauthlib.oauth1 import Client
 from requests_oauthlib import OAuth1
 
-from emulator.base import ids
-from emulator.base.errors import TooManySignIns
-from emulator.base.timing.limits import Limits
-from emulator.identity.passwords import Passwords, check_new
-from emulator.store.tables import UserRow
-from emulator.testing.waiting import eventually
+from taskdock.base import ids
+from taskdock.base.errors import TooManySignIns
+from taskdock.base.timing.limits import Limits
+from taskdock.identity.passwords import Passwords, check_new
+from taskdock.store.tables import UserRow
+from taskdock.testing.waiting import eventually
 from tests.service.conftest import StartDock
 from tests.support.builders import PASSWORD_COST, Dock
 from tests.support.people import (

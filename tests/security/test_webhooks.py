@@ -17,16 +17,16 @@ from typing import Any
 import pytest
 import requests
 
-from emulator.base import ids
-from emulator.base.machine.addresses import is_of_this_machine
-from emulator.lambdas.environment import spec
-from emulator.store.tables import SubscriptionRow
-from emulator.tasks.events import webhook_client
-from emulator.tasks.events.reach import Reach
-from emulator.testing.dock import new_function
-from emulator.testing.fake_runtime import FakeRuntime, serve
-from emulator.testing.waiting import eventually
-from emulator.web.http.wsgi import THREADS
+from taskdock.base import ids
+from taskdock.base.machine.addresses import is_of_this_machine
+from taskdock.lambdas.environment import spec
+from taskdock.store.tables import SubscriptionRow
+from taskdock.tasks.events import webhook_client
+from taskdock.tasks.events.reach import Reach
+from taskdock.testing.dock import new_function
+from taskdock.testing.fakes.runtime import FakeRuntime, serve
+from taskdock.testing.waiting import eventually
+from taskdock.web.http.wsgi import THREADS
 from tests.acceptance.conftest import engine, images, server  # noqa: F401
 from tests.support.addresses import own_address
 from tests.support.aws import ROLE

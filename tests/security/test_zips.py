@@ -17,18 +17,18 @@ from typing import Any
 import pytest
 import requests
 
-from emulator.base import ids
-from emulator.base.errors import BadFunctionCode, StartupError
-from emulator.lambdas.functions import code as code_module
-from emulator.lambdas.functions import tree
-from emulator.lambdas.functions.code import MAX_ZIPPED, CodeStore
-from emulator.lambdas.functions.sweeper import Sweeper
-from emulator.lambdas.functions.zips import unpacking, zip_index
-from emulator.lambdas.functions.zips.layout import lay_out
-from emulator.lambdas.functions.zips.zip_limits import ZipLimits
-from emulator.testing.dock import new_function
-from emulator.testing.waiting import eventually
-from emulator.testing.zips import base64_of, zip_of
+from taskdock.base import ids
+from taskdock.base.errors import BadFunctionCode, StartupError
+from taskdock.lambdas.functions import code as code_module
+from taskdock.lambdas.functions import tree
+from taskdock.lambdas.functions.code import MAX_ZIPPED, CodeStore
+from taskdock.lambdas.functions.sweeper import Sweeper
+from taskdock.lambdas.functions.zips import unpacking, zip_index
+from taskdock.lambdas.functions.zips.layout import lay_out
+from taskdock.lambdas.functions.zips.zip_limits import ZipLimits
+from taskdock.testing.dock import new_function
+from taskdock.testing.waiting import eventually
+from taskdock.testing.zips import base64_of, zip_of
 from tests.fidelity.conftest import live  # noqa: F401
 from tests.support.aws import ROLE, echo, lambda_client, refused
 from tests.support.builders import Dock, Json, StartDock, summary

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from emulator.store.database import Store
-from emulator.testing.clock import ManualClock
+from taskdock.store.database import Store
+from taskdock.testing.clock import ManualClock
 from tests.support.aws import echo, lambda_client
 from tests.support.builders import Dock, StartDock
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from emulator.base.settings import Settings
-from emulator.testing.clock import ManualClock
-from emulator.testing.fake_runtime import FakeRuntime
-from emulator.web.http.wsgi import THREADS
+from taskdock.base.settings import Settings
+from taskdock.testing.clock import ManualClock
+from taskdock.testing.fakes.runtime import FakeRuntime
+from taskdock.web.http.wsgi import THREADS
 from tests.service.conftest import StartDock
 from tests.support.builders import Dock, Gate, Json, summary
 

@@ -11,16 +11,16 @@ from oauthlib.oauth1 import SIGNATURE_PLAINTEXT, Client
 from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth1
 
-from emulator.base.errors import DuplicateRequest
-from emulator.base.timing.clock import to_epoch
-from emulator.identity.account import Application, Token
-from emulator.identity.directory import ADMINISTRATOR, FUNCTIONS
-from emulator.identity.tokens import Tokens
-from emulator.store.database import Store
-from emulator.testing.clock import NOON, ManualClock
-from emulator.testing.dock import new_function
-from emulator.testing.fake_runtime import serve
-from emulator.web.access.oauth1 import Signer, Verifier
+from taskdock.base.errors import DuplicateRequest
+from taskdock.base.timing.clock import to_epoch
+from taskdock.identity.account import Application, Token
+from taskdock.identity.directory import ADMINISTRATOR, FUNCTIONS
+from taskdock.identity.tokens import Tokens
+from taskdock.store.database import Store
+from taskdock.testing.clock import NOON, ManualClock
+from taskdock.testing.dock import new_function
+from taskdock.testing.fakes.runtime import serve
+from taskdock.web.access.oauth1 import Signer, Verifier
 from tests.service.conftest import StartDock
 from tests.support.builders import Dock
 from tests.support.people import Bearer, Person, administrator, nobody, refusal, replaying

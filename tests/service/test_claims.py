@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from emulator.base.timing.limits import Limits
-from emulator.store.database import Store
-from emulator.store.tables import DeliveryRow
-from emulator.tasks.work.claims import Claim, ClaimTable
-from emulator.tasks.work.servers import Servers
-from emulator.testing.clock import NOON, ManualClock
+from taskdock.base.timing.limits import Limits
+from taskdock.store.database import Store
+from taskdock.store.tables import DeliveryRow
+from taskdock.tasks.work.claims import Claim, ClaimTable
+from taskdock.tasks.work.servers import Servers
+from taskdock.testing.clock import NOON, ManualClock
 from tests.support.aws import NAME, facts, lambda_client
 from tests.support.builders import LIMIT, Dock, Gate, StartDock
 from tests.support.hook import Hook, answer

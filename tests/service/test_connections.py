@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from emulator.testing.fake_runtime import FakeRuntime
-from emulator.web.http.connection import Connection
+from taskdock.testing.fakes.runtime import FakeRuntime
+from taskdock.web.http.connection import Connection
 from tests.support.builders import Dock, Gate, StartDock
 from tests.support.pipelined import Readable
 

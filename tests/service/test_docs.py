@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from werkzeug.routing import Map, Rule
 
-from emulator.base.errors import TaskdockError
-from emulator.lambdas.functions import code
-from emulator.web.common.endpoint import Gate
-from emulator.web.common.problems import PROBLEMS
-from emulator.web.openapi import builder
-from emulator.web.task_api.functions import ZIP
-from emulator.web.task_api.tasks import NewTask
+from taskdock.base.errors import TaskdockError
+from taskdock.lambdas.functions import code
+from taskdock.web.common.endpoint import Gate
+from taskdock.web.common.problems import PROBLEMS
+from taskdock.web.openapi import builder
+from taskdock.web.task_api.functions import ZIP
+from taskdock.web.task_api.tasks import NewTask
 from tests.support.builders import Dock
 from tests.support.endpoints import OPERATIONS, PERMISSIONS
 from tests.support.people import nobody

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.base.errors import NoSuchEndpoint
-from emulator.web.access import elsewhere
+from taskdock.base.errors import NoSuchEndpoint
+from taskdock.web.access import elsewhere
 from tests.support.builders import Dock
 from tests.support.endpoints import ENDPOINTS
 from tests.support.people import administrator, nobody, refusal

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from emulator.base.timing.clock import SystemClock
-from emulator.base.timing.limits import Limits
-from emulator.engines.ending import ProgramExit, StartFault, Step
-from emulator.testing.clock import ManualClock
-from emulator.testing.fake_engine import FakeContainer
-from emulator.testing.fake_runtime import FakeRuntime, serve
-from emulator.testing.waiting import eventually
+from taskdock.base.timing.clock import SystemClock
+from taskdock.base.timing.limits import Limits
+from taskdock.engines.ending import ProgramExit, StartFault, Step
+from taskdock.testing.clock import ManualClock
+from taskdock.testing.fakes.engine import FakeContainer
+from taskdock.testing.fakes.runtime import FakeRuntime, serve
+from taskdock.testing.waiting import eventually
 from tests.support.builders import Dock, Gate, Json, StartDock, summary
 
 ID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import requests
 
-from emulator.base.errors import EngineUnreachable
-from emulator.base.timing.limits import Limits
-from emulator.testing.fake_engine import FakeContainer, FakeEngine
-from emulator.testing.fake_runtime import FakeRuntime, serve
-from emulator.testing.waiting import eventually
+from taskdock.base.errors import EngineUnreachable
+from taskdock.base.timing.limits import Limits
+from taskdock.testing.fakes.engine import FakeContainer, FakeEngine
+from taskdock.testing.fakes.runtime import FakeRuntime, serve
+from taskdock.testing.waiting import eventually
 from tests.support.builders import Dock, Gate, Json, StartDock, summary
 
 INVOKE = "/2015-03-31/functions/walnut-table/invocations"

@@ -14,11 +14,11 @@ import pytest
 from requests import PreparedRequest, Request, Response
 from requests_oauthlib import OAuth1
 
-from emulator.identity.directory import ADMINISTRATOR
-from emulator.testing.clock import ManualClock
-from emulator.testing.dock import new_function
-from emulator.testing.fake_runtime import FakeRuntime, serve
-from emulator.testing.zips import base64_of
+from taskdock.identity.directory import ADMINISTRATOR
+from taskdock.testing.clock import ManualClock
+from taskdock.testing.dock import new_function
+from taskdock.testing.fakes.runtime import FakeRuntime, serve
+from taskdock.testing.zips import base64_of
 from tests.service.conftest import StopLater
 from tests.support.builders import Dock, Gate, Json
 from tests.support.people import Bearer, Person, administrator, nobody, person, refusal, replaying

@@ -13,14 +13,14 @@ import pytest
 import requests
 from click.testing import CliRunner, Result
 
-from emulator.base.timing.clock import to_iso
-from emulator.commands import main
-from emulator.tasks.events import reach, webhook_client
-from emulator.tasks.events.events import Events
-from emulator.tasks.events.webhook_sender import WebhookSender
-from emulator.testing.clock import NOON, ManualClock
-from emulator.testing.fake_runtime import FakeRuntime, serve
-from emulator.testing.waiting import eventually
+from taskdock.base.timing.clock import to_iso
+from taskdock.commands import main
+from taskdock.tasks.events import reach, webhook_client
+from taskdock.tasks.events.events import Events
+from taskdock.tasks.events.webhook_sender import WebhookSender
+from taskdock.testing.clock import NOON, ManualClock
+from taskdock.testing.fakes.runtime import FakeRuntime, serve
+from taskdock.testing.waiting import eventually
 from tests.support.builders import Dock, Json, StartDock, summary
 from tests.support.hook import Hook, answer
 

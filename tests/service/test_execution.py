@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from emulator.base import strict_json
-from emulator.testing.fake_runtime import FakeRuntime
+from taskdock.base import strict_json
+from taskdock.testing.fakes.runtime import FakeRuntime
 from tests.support.builders import Dock, Gate, Json, StartDock, summary
 
 LARGEST = 6 * 1024 * 1024 + 100  # bytes of an answer

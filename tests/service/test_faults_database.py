@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import requests
 
-from emulator.base.errors import StartupError
-from emulator.base.settings import Settings
-from emulator.base.timing.limits import Limits
-from emulator.server.app import Emulator
-from emulator.testing.fake_engine import FakeEngine, fake_image_of
-from emulator.testing.waiting import eventually
+from taskdock.base.errors import StartupError
+from taskdock.base.settings import Settings
+from taskdock.base.timing.limits import Limits
+from taskdock.server.app import Emulator
+from taskdock.testing.fakes.engine import FakeEngine, fake_image_of
+from taskdock.testing.waiting import eventually
 from tests.support.aws import FUNCTIONS, NAME
 from tests.support.builders import DATABASE, Dock, Gate, StartDock, summary
 

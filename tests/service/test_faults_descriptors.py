@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from emulator.testing.waiting import eventually
+from taskdock.testing.waiting import eventually
 from tests.support.live import REPOSITORY, ask
 
 SPARE = 20  # descriptors that it has beside those that it has open

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 import requests
 
-from emulator.base.errors import DiskFull, StartupError, TaskdockError
-from emulator.base.files.disk import Disk, explain
-from emulator.base.health import Health
-from emulator.base.notices import Notices
-from emulator.base.settings import Settings
-from emulator.base.timing.clock import SystemClock
-from emulator.server.app import Emulator
-from emulator.testing.dock import new_function
-from emulator.testing.fake_engine import FakeEngine, fake_image_of
-from emulator.testing.waiting import eventually
-from emulator.testing.zips import base64_of, zip_of
+from taskdock.base.errors import DiskFull, StartupError, TaskdockError
+from taskdock.base.files.disk import Disk, explain
+from taskdock.base.health import Health
+from taskdock.base.notices import Notices
+from taskdock.base.settings import Settings
+from taskdock.base.timing.clock import SystemClock
+from taskdock.server.app import Emulator
+from taskdock.testing.dock import new_function
+from taskdock.testing.fakes.engine import FakeEngine, fake_image_of
+from taskdock.testing.waiting import eventually
+from taskdock.testing.zips import base64_of, zip_of
 from tests.support.aws import NAME
 from tests.support.builders import Dock, Gate, Json
 from tests.support.small_disk import SmallDisk, failing_disk, small_disk

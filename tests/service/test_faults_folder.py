@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from emulator.base.errors import StartupError
-from emulator.base.files.data_folder import DataFolder, label_of
-from emulator.testing.fake_engine import FakeEngine
-from emulator.testing.waiting import eventually
+from taskdock.base.errors import StartupError
+from taskdock.base.files.data_folder import DataFolder, label_of
+from taskdock.testing.fakes.engine import FakeEngine
+from taskdock.testing.waiting import eventually
 from tests.support.builders import DATABASE, Dock
 
 

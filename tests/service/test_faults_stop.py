@@ -15,19 +15,19 @@ from typing import Any
 
 import pytest
 
-from emulator.base.errors import StartupError
-from emulator.base.notices import Notices
-from emulator.base.settings import Settings
-from emulator.base.timing.closing import Part, close_all
-from emulator.base.timing.limits import Limits
-from emulator.server.app import Emulator
-from emulator.server.parts import build_queue, build_web
-from emulator.tasks.events import webhook_client
-from emulator.tasks.events.reach import Reach
-from emulator.tasks.schedules.scheduler import Scheduler
-from emulator.testing.fake_engine import FakeEngine, fake_image_of
-from emulator.testing.waiting import eventually
-from emulator.web.http.listeners import Listener
+from taskdock.base.errors import StartupError
+from taskdock.base.notices import Notices
+from taskdock.base.settings import Settings
+from taskdock.base.timing.closing import Part, close_all
+from taskdock.base.timing.limits import Limits
+from taskdock.server.app import Emulator
+from taskdock.server.parts import build_queue, build_web
+from taskdock.tasks.events import webhook_client
+from taskdock.tasks.events.reach import Reach
+from taskdock.tasks.schedules.scheduler import Scheduler
+from taskdock.testing.fakes.engine import FakeEngine, fake_image_of
+from taskdock.testing.waiting import eventually
+from taskdock.web.http.listeners import Listener
 from tests.support.builders import DATABASE, Dock, StartDock, recorded
 
 

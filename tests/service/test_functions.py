@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from emulator.base.errors import BadConfiguration
-from emulator.lambdas.functions.code import MAX_ZIPPED
-from emulator.lambdas.functions.function import ImageConfig
-from emulator.lambdas.functions.zips.zip_limits import MAX_UNZIPPED
-from emulator.testing.dock import new_function
-from emulator.testing.zips import base64_of, zip_of
+from taskdock.base.errors import BadConfiguration
+from taskdock.lambdas.functions.code import MAX_ZIPPED
+from taskdock.lambdas.functions.function import ImageConfig
+from taskdock.lambdas.functions.zips.zip_limits import MAX_UNZIPPED
+from taskdock.testing.dock import new_function
+from taskdock.testing.zips import base64_of, zip_of
 from tests.support.builders import Dock, StartDock, summary
 
 RESERVED = [

@@ -8,11 +8,11 @@ from threading import Event
 
 import pytest
 
-from emulator.base.errors import ImageNotAvailable
-from emulator.engines.images import Found
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.functions.images_in_use import ImagesInUse
-from emulator.testing.clock import NOON
+from taskdock.base.errors import ImageNotAvailable
+from taskdock.engines.images import Found
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.functions.images_in_use import ImagesInUse
+from taskdock.testing.clock import NOON
 from tests.support.builders import Dock, Json, StartDock
 
 AWS = "public.ecr.aws/lambda/python:3.11"

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from emulator.testing.waiting import eventually
-from emulator.testing.zips import base64_of
+from taskdock.testing.waiting import eventually
+from taskdock.testing.zips import base64_of
 from tests.support.addresses import own_address
 from tests.support.aws import (
     ARN,

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from emulator.base.errors import StorageError
-from emulator.testing.clock import ManualClock
-from emulator.testing.fake_runtime import serve
-from emulator.testing.waiting import eventually
-from emulator.testing.zips import base64_of
+from taskdock.base.errors import StorageError
+from taskdock.testing.clock import ManualClock
+from taskdock.testing.fakes.runtime import serve
+from taskdock.testing.waiting import eventually
+from taskdock.testing.zips import base64_of
 from tests.support.aws import (
     ARN,
     NAME,

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import requests
 
-from emulator.lambdas.functions.catalog import Catalog
-from emulator.testing.dock import new_function
-from emulator.testing.fake_runtime import serve
-from emulator.testing.zips import base64_of, zip_of
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.testing.dock import new_function
+from taskdock.testing.fakes.runtime import serve
+from taskdock.testing.zips import base64_of, zip_of
 from tests.support.aws import (
     ARN,
     FUNCTIONS,

@@ -9,13 +9,13 @@ from typing import NoReturn
 
 import pytest
 
-from emulator.base.notices import Notices
-from emulator.base.timing.limits import Limits
-from emulator.lambdas.log_line import LogLine
-from emulator.store.database import Store
-from emulator.tasks.logs.invocation_record import InvocationRecord
-from emulator.tasks.logs.log_store import LogBuffer, LogFlusher, LogStore
-from emulator.testing.clock import NOON
+from taskdock.base.notices import Notices
+from taskdock.base.timing.limits import Limits
+from taskdock.lambdas.log_line import LogLine
+from taskdock.store.database import Store
+from taskdock.tasks.logs.invocation_record import InvocationRecord
+from taskdock.tasks.logs.log_store import LogBuffer, LogFlusher, LogStore
+from taskdock.testing.clock import NOON
 from tests.support.builders import recorded
 
 OWNER, OTHER = "a" * 24, "b" * 24

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 import requests
 
-from emulator.base.errors import EngineError
-from emulator.base.timing.limits import Limits
-from emulator.engines.engine import ContainerSpec
-from emulator.lambdas.lifecycle import Transition
-from emulator.testing.fake_engine import FakeContainer, FakeEngine
-from emulator.testing.fake_runtime import FakeRuntime
+from taskdock.base.errors import EngineError
+from taskdock.base.timing.limits import Limits
+from taskdock.engines.engine import ContainerSpec
+from taskdock.lambdas.lifecycle import Transition
+from taskdock.testing.fakes.engine import FakeContainer, FakeEngine
+from taskdock.testing.fakes.runtime import FakeRuntime
 from tests.support.builders import DATABASE, LIMIT, Dock, Gate, Json, StartDock
 
 SIZES = (128, 192, 256, 512, 1024)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from emulator.base.strict_json import MAX_DEPTH
-from emulator.testing.fake_runtime import FakeRuntime
+from taskdock.base.strict_json import MAX_DEPTH
+from taskdock.testing.fakes.runtime import FakeRuntime
 from tests.support.aws import NAME, post, refused
 from tests.support.builders import Dock, summary
 

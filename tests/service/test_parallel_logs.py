@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from emulator.testing.fake_runtime import FakeRuntime
+from taskdock.testing.fakes.runtime import FakeRuntime
 from tests.support.builders import Json, StartDock
 
 SIDE_BY_SIDE = 8

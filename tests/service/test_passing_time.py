@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from emulator.base.timing.clock import to_iso
-from emulator.base.timing.limits import Limits
-from emulator.testing.clock import NOON, ManualClock
-from emulator.testing.fake_runtime import FakeRuntime
+from taskdock.base.timing.clock import to_iso
+from taskdock.base.timing.limits import Limits
+from taskdock.testing.clock import NOON, ManualClock
+from taskdock.testing.fakes.runtime import FakeRuntime
 from tests.support.builders import Dock, Gate, StartDock
 
 DAY = 24 * 3600.0

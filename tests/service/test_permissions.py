@@ -9,12 +9,12 @@ import pytest
 from requests_oauthlib import OAuth1
 from werkzeug.routing import Rule
 
-from emulator.base.errors import TaskdockError
-from emulator.testing.dock import new_function
-from emulator.testing.fake_runtime import serve
-from emulator.web.access import permissions
-from emulator.web.app import PublicApplication
-from emulator.web.common.endpoint import DeclaredRule, Endpoint, Gate, declared
+from taskdock.base.errors import TaskdockError
+from taskdock.testing.dock import new_function
+from taskdock.testing.fakes.runtime import serve
+from taskdock.web.access import permissions
+from taskdock.web.common.endpoint import DeclaredRule, Endpoint, Gate, declared
+from taskdock.web.public.app import PublicApplication
 from tests.support.builders import Dock
 from tests.support.endpoints import APPLICATION
 from tests.support.people import Person, administrator, nobody, person, refusal

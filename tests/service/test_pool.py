@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from emulator.base.timing.limits import Limits
-from emulator.engines.ending import ProgramExit
-from emulator.engines.images import Found
-from emulator.lambdas.environment.environment import Environment
-from emulator.lambdas.functions.function import Function
-from emulator.testing.clock import ManualClock
-from emulator.testing.dock import new_function
-from emulator.testing.fake_engine import FakeContainer, FakeEngine
-from emulator.testing.fake_runtime import FakeRuntime, serve
-from emulator.testing.zips import base64_of, zip_of
+from taskdock.base.timing.limits import Limits
+from taskdock.engines.ending import ProgramExit
+from taskdock.engines.images import Found
+from taskdock.lambdas.environment.environment import Environment
+from taskdock.lambdas.functions.function import Function
+from taskdock.testing.clock import ManualClock
+from taskdock.testing.dock import new_function
+from taskdock.testing.fakes.engine import FakeContainer, FakeEngine
+from taskdock.testing.fakes.runtime import FakeRuntime, serve
+from taskdock.testing.zips import base64_of, zip_of
 from tests.support.builders import LIMIT, Dock, Gate, Json, StartDock, summary
 
 # Starting

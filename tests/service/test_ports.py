@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from emulator.base.errors import StartupError
-from emulator.web.http import listeners
+from taskdock.base.errors import StartupError
+from taskdock.web.http import listeners
 from tests.support.parts import missing
 
 

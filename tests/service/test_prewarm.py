@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from emulator.base.errors import EngineError
-from emulator.base.settings import Settings
-from emulator.base.timing.limits import Limits
-from emulator.engines.engine import ContainerSpec
-from emulator.testing.clock import ManualClock
-from emulator.testing.dock import new_function
-from emulator.testing.fake_engine import FakeContainer
-from emulator.testing.fake_runtime import FakeRuntime
-from emulator.testing.zips import base64_of, zip_of
+from taskdock.base.errors import EngineError
+from taskdock.base.settings import Settings
+from taskdock.base.timing.limits import Limits
+from taskdock.engines.engine import ContainerSpec
+from taskdock.testing.clock import ManualClock
+from taskdock.testing.dock import new_function
+from taskdock.testing.fakes.engine import FakeContainer
+from taskdock.testing.fakes.runtime import FakeRuntime
+from taskdock.testing.zips import base64_of, zip_of
 from tests.support.builders import LIMIT, Dock, Gate, Json, StartDock
 from tests.support.zips import zipped
 

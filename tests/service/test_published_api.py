@@ -21,11 +21,11 @@ import pytest
 from jsonschema import Draft4Validator, FormatChecker
 from requests import Response
 
-from emulator.base import ids
-from emulator.base.timing.clock import to_iso
-from emulator.lambdas.functions import runtimes
-from emulator.testing.dock import new_function
-from emulator.testing.fake_runtime import FakeRuntime
+from taskdock.base import ids
+from taskdock.base.timing.clock import to_iso
+from taskdock.lambdas.functions import runtimes
+from taskdock.testing.dock import new_function
+from taskdock.testing.fakes.runtime import FakeRuntime
 from tests.service.conftest import StopLater
 from tests.support.builders import Dock, Gate, Json
 

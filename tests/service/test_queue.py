@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from emulator.base import ids
-from emulator.base.timing.clock import to_epoch
-from emulator.lambdas.functions.catalog import Catalog
-from emulator.lambdas.functions.code import CodeStore
-from emulator.store.database import Store
-from emulator.store.query.model import Query
-from emulator.tasks.events.events import Events
-from emulator.tasks.model.task import ZOMBIE, ErrorType, Status, Task, TaskError, TaskMove, new_task
-from emulator.tasks.queue import statements
-from emulator.tasks.queue.ending import Ending
-from emulator.tasks.queue.queue import Queue
-from emulator.testing.clock import NOON, ManualClock
+from taskdock.base import ids
+from taskdock.base.timing.clock import to_epoch
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.lambdas.functions.code import CodeStore
+from taskdock.store.database import Store
+from taskdock.store.query.model import Query
+from taskdock.tasks.events.events import Events
+from taskdock.tasks.model.task import ZOMBIE, ErrorType, Status, Task, TaskError, TaskMove, new_task
+from taskdock.tasks.queue import statements
+from taskdock.tasks.queue.ending import Ending
+from taskdock.tasks.queue.queue import Queue
+from taskdock.testing.clock import NOON, ManualClock
 
 LATER = NOON + timedelta(days=1)
 

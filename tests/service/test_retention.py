@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from emulator.base.timing.clock import to_iso
-from emulator.store import size
-from emulator.store.database import Store
-from emulator.tasks.api_functions import api_requests
-from emulator.tasks.retention import retained
-from emulator.tasks.retention.retained import KINDS, RecordKind
-from emulator.tasks.retention.retention import Retention
-from emulator.testing.clock import NOON, ManualClock
-from emulator.testing.fake_runtime import FakeRuntime
-from emulator.testing.waiting import eventually
-from emulator.testing.zips import base64_of, zip_of
+from taskdock.base.timing.clock import to_iso
+from taskdock.store import size
+from taskdock.store.database import Store
+from taskdock.tasks.api_functions import api_requests
+from taskdock.tasks.retention import retained
+from taskdock.tasks.retention.retained import KINDS, RecordKind
+from taskdock.tasks.retention.retention import Retention
+from taskdock.testing.clock import NOON, ManualClock
+from taskdock.testing.fakes.runtime import FakeRuntime
+from taskdock.testing.waiting import eventually
+from taskdock.testing.zips import base64_of, zip_of
 from tests.support.aws import NAME, echo, facts, lambda_client
 from tests.support.builders import LIMIT, Dock, Gate, Json, StartDock, summary
 

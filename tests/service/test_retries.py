@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from emulator.base.timing.clock import to_iso
-from emulator.testing.clock import NOON, ManualClock
-from emulator.testing.fake_runtime import FakeRuntime
+from taskdock.base.timing.clock import to_iso
+from taskdock.testing.clock import NOON, ManualClock
+from taskdock.testing.fakes.runtime import FakeRuntime
 from tests.support.builders import Dock, Json
 
 ALWAYS = {"enabled": True}

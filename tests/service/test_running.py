@@ -1,4 +1,4 @@
-"""The harness of `emulator.testing`: a server in the process of a test, which leaves nothing."""
+"""The harness of `taskdock.testing`: a server in the process of a test, which leaves nothing."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from emulator import testing
-from emulator.base.errors import EngineUnreachable
-from emulator.base.notices import Notice
-from emulator.base.timing.clock import to_iso
-from emulator.base.timing.limits import Limits
-from emulator.server.app import Emulator
-from emulator.tasks.model.notices import TaskCompleted
-from emulator.testing import FakeEngine, ManualClock, Settings, eventually, running
-from emulator.testing.fake_engine import fake_image_of
+from taskdock import testing
+from taskdock.base.errors import EngineUnreachable
+from taskdock.base.notices import Notice
+from taskdock.base.timing.clock import to_iso
+from taskdock.base.timing.limits import Limits
+from taskdock.server.app import Emulator
+from taskdock.tasks.model.notices import TaskCompleted
+from taskdock.testing import FakeEngine, ManualClock, Settings, eventually, running
+from taskdock.testing.fakes.engine import fake_image_of
 
 
 def echo(event: Any, runtime: testing.FakeRuntime) -> Any:

@@ -14,19 +14,19 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import SystemClock, to_iso
-from emulator.commands import main
-from emulator.lambdas.functions.catalog import Catalog
-from emulator.lambdas.functions.code import CodeStore
-from emulator.store.database import Store
-from emulator.store.query.model import Query
-from emulator.store.tables import ScheduleRunRow
-from emulator.tasks.events.events import Events
-from emulator.tasks.model.task import Task
-from emulator.tasks.queue.queue import Queue
-from emulator.tasks.schedules.schedules import Schedules
-from emulator.testing.clock import NOON, ManualClock
+from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import SystemClock, to_iso
+from taskdock.commands import main
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.lambdas.functions.code import CodeStore
+from taskdock.store.database import Store
+from taskdock.store.query.model import Query
+from taskdock.store.tables import ScheduleRunRow
+from taskdock.tasks.events.events import Events
+from taskdock.tasks.model.task import Task
+from taskdock.tasks.queue.queue import Queue
+from taskdock.tasks.schedules.schedules import Schedules
+from taskdock.testing.clock import NOON, ManualClock
 from tests.support.builders import Dock, Json, StartDock, summary
 
 UNKNOWN = "0123456789abcdef01234567"

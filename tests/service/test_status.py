@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from emulator import __version__
-from emulator.base.timing.clock import to_iso
-from emulator.testing.clock import NOON, ManualClock
+from taskdock import __version__
+from taskdock.base.timing.clock import to_iso
+from taskdock.testing.clock import NOON, ManualClock
 from tests.support.builders import Dock, Gate, Json, StartDock
 
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import requests
 
-from emulator.base.timing.limits import Limits
-from emulator.base.timing.reactor import Reactor
-from emulator.testing.dock import new_function
-from emulator.testing.fake_runtime import FakeRuntime
+from taskdock.base.timing.limits import Limits
+from taskdock.base.timing.reactor import Reactor
+from taskdock.testing.dock import new_function
+from taskdock.testing.fakes.runtime import FakeRuntime
 from tests.support.builders import Dock, Json, StartDock
 
 CALLERS = 16

@@ -12,12 +12,12 @@ from contextlib import closing
 
 import pytest
 
-from emulator.base.timing.limits import Limits
-from emulator.lambdas.outcome import Answer
-from emulator.testing.fake_engine import FakeContainer
-from emulator.testing.fake_runtime import serve
-from emulator.testing.zips import zip_of
-from emulator.web.http.connection_limit import A_FEW, MAX_CONNECTIONS, Peer
+from taskdock.base.timing.limits import Limits
+from taskdock.lambdas.outcome import Answer
+from taskdock.testing.fakes.engine import FakeContainer
+from taskdock.testing.fakes.runtime import serve
+from taskdock.testing.zips import zip_of
+from taskdock.web.http.connection_limit import A_FEW, MAX_CONNECTIONS, Peer
 from tests.support.builders import Dock, Gate, StartDock
 from tests.support.wire import API, OK, Wire, invocations
 

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from emulator.base.errors import ExpiredAccessToken, NotFound, UnknownAccessToken
-from emulator.identity.account import Application, TokenKind
-from emulator.identity.tokens import ACCESS_LIFE, Tokens
-from emulator.store.database import Store
-from emulator.testing.clock import ManualClock
+from taskdock.base.errors import ExpiredAccessToken, NotFound, UnknownAccessToken
+from taskdock.identity.account import Application, TokenKind
+from taskdock.identity.tokens import ACCESS_LIFE, Tokens
+from taskdock.store.database import Store
+from taskdock.testing.clock import ManualClock
 
 ADA, BEN = "a" * 24, "b" * 24
 SECOND = 1.0

@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 from requests_oauthlib import OAuth1
 
-from emulator.base.timing.clock import to_iso
-from emulator.testing.clock import NOON
+from taskdock.base.timing.clock import to_iso
+from taskdock.testing.clock import NOON
 from tests.service.conftest import StartDock
 from tests.support.builders import Dock
 from tests.support.people import Json, Person, administrator, nobody, person, refusal

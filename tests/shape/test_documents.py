@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from docs import charts, engines
-from emulator.base import errors
-from emulator.base.settings import Settings
-from emulator.commands import COMMANDS
-from emulator.lambdas.functions import runtimes
-from emulator.web.common import problems
+from taskdock.base import errors
+from taskdock.base.settings import Settings
+from taskdock.commands import COMMANDS
+from taskdock.lambdas.functions import runtimes
+from taskdock.web.common import problems
 from tests.engines.rows import ROWS, Seen
 from tests.support.endpoints import ENDPOINTS, shape_of
 

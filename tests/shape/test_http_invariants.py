@@ -1,10 +1,10 @@
-"""The invariants of connections in the docstring of `emulator.web.http` have their tests."""
+"""The invariants of connections in the docstring of `taskdock.web.http` have their tests."""
 
 import re
 
 import pytest
 
-from emulator.web import http
+from taskdock.web import http
 from tests.support.live import REPOSITORY
 
 TESTS = REPOSITORY / "tests"

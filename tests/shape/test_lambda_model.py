@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from botocore.loaders import Loader
 
-from emulator.web.lambda_api.model import description as model
-from emulator.web.lambda_api.model import validation
+from taskdock.web.lambda_api.model import description as model
+from taskdock.web.lambda_api.model import validation
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from peewee import SqliteDatabase
 
-from emulator.store.database import Store
-from emulator.store.tables import TABLES
+from taskdock.store.database import Store
+from taskdock.store.tables import TABLES
 
 
 def schema(db):

@@ -59,7 +59,7 @@ def constants_patched(tree: ast.Module) -> set[str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
         for each in node.names
-        if (getattr(node, "module", None) or each.name).split(".")[0] == "emulator"
+        if (getattr(node, "module", None) or each.name).split(".")[0] == "taskdock"
     }
     found = set()
     for node in ast.walk(tree):
@@ -71,7 +71,7 @@ def constants_patched(tree: ast.Module) -> set[str]:
                 found.add(name)
             case ast.Call(
                 func=ast.Attribute(attr="setattr"), args=[ast.Constant(value=str(path)), _]
-            ) if path.startswith("emulator."):
+            ) if path.startswith("taskdock."):
                 found.add(path.rpartition(".")[2])
             case ast.Attribute(value=ast.Name(id=owner), attr=name, ctx=ast.Store()) if (
                 owner in ours
@@ -121,10 +121,10 @@ def test_no_test_patches_a_constant() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "from emulator.base import health\nmonkeypatch.setattr(health, '_WELL', 1)",
-        "from emulator.base import health as module\npatch.setattr(module, 'WELL', 1)",
-        "import emulator.base.health as h\nh._WELL = 1",
-        "monkeypatch.setattr('emulator.base.health._WELL', 1)",
+        "from taskdock.base import health\nmonkeypatch.setattr(health, '_WELL', 1)",
+        "from taskdock.base import health as module\npatch.setattr(module, 'WELL', 1)",
+        "import taskdock.base.health as h\nh._WELL = 1",
+        "monkeypatch.setattr('taskdock.base.health._WELL', 1)",
     ],
 )
 def test_a_patched_constant_is_seen_however_it_is_patched(text: str) -> None:
@@ -134,9 +134,9 @@ def test_a_patched_constant_is_seen_however_it_is_patched(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "from emulator.base import health\nmonkeypatch.setattr(health, 'Health', 1)",
+        "from taskdock.base import health\nmonkeypatch.setattr(health, 'Health', 1)",
         "from tests.support import live\nmonkeypatch.setattr(live, 'COMMAND', ())",
-        "from emulator.base import health\nseen = health._WELL",
+        "from taskdock.base import health\nseen = health._WELL",
     ],
 )
 def test_what_is_no_constant_of_ours_or_only_looked_at_is_none(text: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.lambdas.functions import runtimes
+from taskdock.lambdas.functions import runtimes
 from tests.support import whole_run
 from tests.support.live import REPOSITORY
 

@@ -12,8 +12,8 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from emulator.base.timing.clock import to_iso
-from emulator.testing.zips import zip_of
+from taskdock.base.timing.clock import to_iso
+from taskdock.testing.zips import zip_of
 from tests.support.builders import Dock
 
 Json = dict[str, Any]

@@ -13,21 +13,21 @@ from typing import Any
 import requests
 from flask import Flask
 
-from emulator import testing
-from emulator.base.notices import Notice, Notices
-from emulator.base.settings import Settings
-from emulator.base.timing.clock import Clock
-from emulator.base.timing.limits import Limits
-from emulator.lambdas.functions.images_in_use import ImageOf
-from emulator.server.app import Emulator
-from emulator.store.database import Store
-from emulator.testing.fake_engine import FakeEngine, fake_image_of
-from emulator.testing.running import PASSWORD_COST
-from emulator.web.access.admission import Openness
-from emulator.web.access.authentication import Guard
-from emulator.web.app import create_app
-from emulator.web.lambda_api.app import LambdaApi
-from emulator.web.task_api.api import TaskApi
+from taskdock import testing
+from taskdock.base.notices import Notice, Notices
+from taskdock.base.settings import Settings
+from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.limits import Limits
+from taskdock.lambdas.functions.images_in_use import ImageOf
+from taskdock.server.app import Emulator
+from taskdock.store.database import Store
+from taskdock.testing.fakes.engine import FakeEngine, fake_image_of
+from taskdock.testing.running import PASSWORD_COST
+from taskdock.web.access.admission import Openness
+from taskdock.web.access.authentication import Guard
+from taskdock.web.lambda_api.app import LambdaApi
+from taskdock.web.public.app import create_app
+from taskdock.web.task_api.api import TaskApi
 from tests.support.answers import watched
 from tests.support.live import TaskService
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import docker
 
-from emulator.base import ids
+from taskdock.base import ids
 from tests.support import machine
 from tests.support.live import REPOSITORY
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from types import SimpleNamespace
 
-from emulator.web.common.endpoint import Endpoint, every
-from emulator.web.lambda_api.invoke import FUNCTIONS
-from emulator.web.lambda_api.model.request import for_machine
-from emulator.web.openapi import builder
+from taskdock.web.common.endpoint import Endpoint, every
+from taskdock.web.lambda_api.invoke import FUNCTIONS
+from taskdock.web.lambda_api.model.request import for_machine
+from taskdock.web.openapi import builder
 from tests.support.builders import app_of
 
 _NOTHING = SimpleNamespace(find=None)

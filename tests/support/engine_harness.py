@@ -17,17 +17,17 @@ from typing import Any, Protocol
 
 import docker
 
-from emulator.base import ids
-from emulator.base.timing.reactor import Reactor
-from emulator.engines.docker.engine import DockerEngine
-from emulator.engines.docker.transports.transports import Transports, usual_transports
-from emulator.engines.ending import ProgramExit
-from emulator.engines.engine import Container, ContainerSpec, Engine, Program
-from emulator.engines.launcher.acceptor import CallLimits
-from emulator.engines.linux.scratch_disk import Scratch
-from emulator.testing.fake_engine import FakeEngine
-from emulator.testing.fake_runtime import FakeProgram, FakeRuntime
-from emulator.testing.waiting import eventually
+from taskdock.base import ids
+from taskdock.base.timing.reactor import Reactor
+from taskdock.engines.docker.engine import DockerEngine
+from taskdock.engines.docker.transports.transports import Transports, usual_transports
+from taskdock.engines.ending import ProgramExit
+from taskdock.engines.engine import Container, ContainerSpec, Engine, Program
+from taskdock.engines.launcher.acceptor import CallLimits
+from taskdock.engines.linux.scratch_disk import Scratch
+from taskdock.testing.fakes.engine import FakeEngine
+from taskdock.testing.fakes.runtime import FakeProgram, FakeRuntime
+from taskdock.testing.waiting import eventually
 
 LABEL = "dev.taskdock.test"
 CODE = "/var/task"

@@ -8,11 +8,11 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from emulator.base.errors import ForeignFile
-from emulator.base.files.own_folder import check
-from emulator.base.settings import Settings
-from emulator.server.app import Emulator
-from emulator.testing.fake_engine import FakeEngine, fake_image_of
+from taskdock.base.errors import ForeignFile
+from taskdock.base.files.own_folder import check
+from taskdock.base.settings import Settings
+from taskdock.server.app import Emulator
+from taskdock.testing.fakes.engine import FakeEngine, fake_image_of
 
 PRECIOUS = "the developer's own\n"
 DIGEST = "a" * 64

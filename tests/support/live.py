@@ -16,10 +16,10 @@ from typing import Any
 import docker
 import requests
 
-from emulator.base.files.data_folder import label_of
-from emulator.lambdas.environment.spec import LABEL
-from emulator.testing.task_client import TaskClient
-from emulator.testing.zips import zip_of
+from taskdock.base.files.data_folder import label_of
+from taskdock.lambdas.environment.spec import LABEL
+from taskdock.testing.task_client import TaskClient
+from taskdock.testing.zips import zip_of
 from tests.support.answers import watched
 
 REPOSITORY = Path(__file__).parents[2]

@@ -12,22 +12,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.base import ids
-from emulator.base.settings import Settings
-from emulator.base.timing.clock import SystemClock
-from emulator.engines.docker.client import connect
-from emulator.engines.docker.engine import DockerEngine
-from emulator.engines.docker.locate import find_engine
-from emulator.lambdas.environment.environment import Environment
-from emulator.lambdas.functions import runtimes
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.invoke.invocation import Call
-from emulator.lambdas.invoke.invoker import Invoker
-from emulator.lambdas.lifecycle import State
-from emulator.lambdas.outcome import Answer, Failure, Outcome
-from emulator.server.app import Emulator
-from emulator.testing.running import running
-from emulator.testing.waiting import eventually
+from taskdock.base import ids
+from taskdock.base.settings import Settings
+from taskdock.base.timing.clock import SystemClock
+from taskdock.engines.docker.client import connect
+from taskdock.engines.docker.engine import DockerEngine
+from taskdock.engines.docker.locate import find_engine
+from taskdock.lambdas.environment.environment import Environment
+from taskdock.lambdas.functions import runtimes
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.invoke.invocation import Call
+from taskdock.lambdas.invoke.invoker import Invoker
+from taskdock.lambdas.lifecycle import State
+from taskdock.lambdas.outcome import Answer, Failure, Outcome
+from taskdock.server.app import Emulator
+from taskdock.testing.running import running
+from taskdock.testing.waiting import eventually
 from tests.support.live import TaskService, zipped
 
 _PATIENCE = 60.0  # seconds

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from emulator.base.files import user_folders
+from taskdock.base.files import user_folders
 from tests.support.live import REPOSITORY
 
 PACKAGES = (

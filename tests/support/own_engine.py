@@ -24,8 +24,8 @@ from types import TracebackType
 
 import docker
 
-from emulator.engines.docker.locate import ping
-from emulator.testing.waiting import eventually
+from taskdock.engines.docker.locate import ping
+from taskdock.testing.waiting import eventually
 from tests.support import another_user, engine_init
 from tests.support.live import REPOSITORY
 

@@ -10,8 +10,8 @@ import requests
 from requests.auth import AuthBase
 from requests_oauthlib import OAuth1
 
-from emulator.base import ids
-from emulator.identity.account import oauth1_variables
+from taskdock.base import ids
+from taskdock.identity.account import oauth1_variables
 from tests.support.answers import watched
 from tests.support.builders import Dock
 

@@ -25,8 +25,8 @@ from typing import Any
 
 import requests
 
-from emulator.engines.docker.locate import ping
-from emulator.testing.waiting import eventually
+from taskdock.engines.docker.locate import ping
+from taskdock.testing.waiting import eventually
 from tests.support.live import REPOSITORY
 
 Json = dict[str, Any]

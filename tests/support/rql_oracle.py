@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from emulator.store.query.model import (
+from taskdock.store.query.model import (
     And,
     Compare,
     Condition,

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from emulator.base.files import user_folders
+from taskdock.base.files import user_folders
 from tests.support.parts import missing
 
 VERSION = "8.14.1"

@@ -106,7 +106,7 @@ class Watch:
 
 
 def main(folder: Path, settings: dict[str, Any]) -> None:
-    from emulator.base.machine import memory
+    from taskdock.base.machine import memory
     from tests.support.builders import Dock
 
     logging.basicConfig(level="WARNING", stream=sys.stderr)

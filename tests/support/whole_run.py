@@ -17,7 +17,7 @@ from collections.abc import Generator
 
 import pytest
 
-from emulator.lambdas.functions import runtimes
+from taskdock.lambdas.functions import runtimes
 from tests.support.live import COMMAND
 
 LIMIT = 40 * 60.0  # seconds for all tests together

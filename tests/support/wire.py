@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from emulator.base.timing.clock import SystemClock
-from emulator.engines.ending import ProgramExit
-from emulator.lambdas.invoke.invocation import Call
-from emulator.lambdas.invoke.invoker import Invoker
-from emulator.lambdas.outcome import Outcome
-from emulator.testing.fake_runtime import FakeProgram, FakeRuntime
+from taskdock.base.timing.clock import SystemClock
+from taskdock.engines.ending import ProgramExit
+from taskdock.lambdas.invoke.invocation import Call
+from taskdock.lambdas.invoke.invoker import Invoker
+from taskdock.lambdas.outcome import Outcome
+from taskdock.testing.fakes.runtime import FakeProgram, FakeRuntime
 from tests.support.builders import Dock
 
 API = "/2018-06-01/runtime"

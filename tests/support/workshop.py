@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import docker
 
-from emulator.base import ids
+from taskdock.base import ids
 
 
 class Workshop:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from emulator.identity.account import (
+from taskdock.identity.account import (
     EVERYTHING,
     NOBODY,
     Account,
@@ -15,7 +15,7 @@ from emulator.identity.account import (
     may,
     oauth1_variables,
 )
-from emulator.identity.passwords import Passwords
+from taskdock.identity.passwords import Passwords
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=timezone.utc)
 

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from emulator.base.machine.addresses import is_loopback, is_of_this_machine, parsed, plain
+from taskdock.base.machine.addresses import is_loopback, is_of_this_machine, parsed, plain
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 
 import pytest
 
-from emulator.web import public_router
-from emulator.web.access import admission
-from emulator.web.access.admission import HeaderCheck, Hosts, Openness, of_website
-from emulator.web.http.connection_limit import Peer
-from emulator.web.http.messages import Request
+from taskdock.web.access import admission
+from taskdock.web.access.admission import HeaderCheck, Hosts, Openness, of_website
+from taskdock.web.http.connection_limit import Peer
+from taskdock.web.http.messages import Request
+from taskdock.web.public import router as public_router
 
 HERE = "192.168.1.5"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from emulator.web.http.budget import Budget
-from emulator.web.http.connection_limit import Peer
+from taskdock.web.http.budget import Budget
+from taskdock.web.http.connection_limit import Peer
 
 ONE, OTHER = Peer("10.0.0.1"), Peer("10.0.0.2")
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from emulator.base.timing.changes import Changes
+from taskdock.base.timing.changes import Changes
 
 LONG = 30.0  # seconds
 

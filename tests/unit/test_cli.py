@@ -16,16 +16,16 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-import emulator
-from emulator.base.errors import TaskdockError
-from emulator.base.settings import ImageChoice
-from emulator.base.timing.clock import SystemClock
-from emulator.client import demo, images
-from emulator.client.api import TaskService
-from emulator.client.errors import NotStarted
-from emulator.client.local_server import LocalServer
-from emulator.commands import COMMANDS, main
-from emulator.engines.images import Found, ImageStatus, RuntimeStatus
+from taskdock import __file__ as package
+from taskdock.base.errors import TaskdockError
+from taskdock.base.settings import ImageChoice
+from taskdock.base.timing.clock import SystemClock
+from taskdock.client import demo, images
+from taskdock.client.api import TaskService
+from taskdock.client.errors import NotStarted
+from taskdock.client.local_server import LocalServer
+from taskdock.commands import COMMANDS, main
+from taskdock.engines.images import Found, ImageStatus, RuntimeStatus
 from tests.support.live import REPOSITORY
 from tests.support.stub_service import StubService
 
@@ -310,7 +310,7 @@ def test_runtimes_are_listed_without_a_server(
     taskdock: Taskdock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = RuntimeStatus("python3.12", "lambda/python:3.12", ImageStatus.PRESENT, 5_000_000)
-    monkeypatch.setattr("emulator.server.provision.survey_runtimes", lambda choice, show: [one])
+    monkeypatch.setattr("taskdock.server.provision.survey_runtimes", lambda choice, show: [one])
 
     listed, printed = taskdock("runtimes"), taskdock("runtimes", "--json")
 
@@ -338,7 +338,7 @@ def test_where_images_come_from_is_an_option_and_a_variable(
         show("pulling it")
         return {id: Found(f"image-of/{id}") for id in ids}
 
-    monkeypatch.setattr("emulator.server.provision.ensure_images", ensure)
+    monkeypatch.setattr("taskdock.server.provision.ensure_images", ensure)
 
     by_option = taskdock("images", "--images", chosen, "python3.11")
     monkeypatch.setenv("TASKDOCK_IMAGES", chosen)
@@ -419,7 +419,7 @@ def test_the_demo_runs_its_samples_on_a_server_that_is_there(
     taskdock: Taskdock, stub: StubService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "emulator.server.provision.build_sample_image", lambda folder, **_: f"built/{folder.name}"
+        "taskdock.server.provision.build_sample_image", lambda folder, **_: f"built/{folder.name}"
     )
     error = {"name": "E", "message": "no"}
     stub.outcomes["hello-world-docker"] = [{"status": "failed", "error": error}]
@@ -460,7 +460,7 @@ def test_the_demo_tells_a_reason_once_whoever_failed_for_it() -> None:
 def test_the_demo_shows_only_the_end_of_a_failed_samples_log(
     taskdock: Taskdock, stub: StubService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.server.provision.build_sample_image", lambda *_, **__: "built")
+    monkeypatch.setattr("taskdock.server.provision.build_sample_image", lambda *_, **__: "built")
     monkeypatch.setattr(stub, "first_lines", [f"line {number} " + "x" * 200 for number in range(9)])
     stub.outcomes["hello-world-python"] = [
         {"status": "failed", "error": {"name": "E", "message": "m"}}
@@ -697,11 +697,11 @@ def test_the_status_of_no_server_is_a_wrong_call(taskdock: Taskdock) -> None:
 
 
 def test_the_installed_command_runs_this_code(tmp_path: Path) -> None:
-    command = (sys.executable, "-c", "import emulator; print(emulator.__file__)")
+    command = (sys.executable, "-c", "import taskdock; print(taskdock.__file__)")
 
     said = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
 
-    assert said.stdout.strip() == emulator.__file__
+    assert said.stdout.strip() == package
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -718,19 +718,19 @@ def test_the_map_of_commands_says_of_each_what_it_says_itself(name: str) -> None
 
 def test_a_command_imports_nothing_of_another() -> None:
     script = (
-        "import sys; from emulator.commands import main; main(['version'], standalone_mode=False)"
+        "import sys; from taskdock.commands import main; main(['version'], standalone_mode=False)"
     )
-    script += "; print(*[name for name in sys.modules if name.startswith('emulator.')])"
+    script += "; print(*[name for name in sys.modules if name.startswith('taskdock.')])"
 
     told = subprocess.run(
         [sys.executable, "-c", script], cwd=REPOSITORY, check=True, capture_output=True, text=True
     )
 
     loaded = told.stdout.split()
-    assert "emulator.commands.server" in loaded
-    assert not [name for name in loaded if name.startswith("emulator.server")]
-    assert "emulator.commands.tasks" not in loaded
+    assert "taskdock.commands.server" in loaded
+    assert not [name for name in loaded if name.startswith("taskdock.server")]
+    assert "taskdock.commands.tasks" not in loaded
 
 
 def test_what_is_installed_has_one_package_at_its_top() -> None:
-    assert 'only-include = ["emulator"]\n' in (REPOSITORY / "pyproject.toml").read_text()
+    assert '"emulator" = "taskdock"\n' in (REPOSITORY / "pyproject.toml").read_text()

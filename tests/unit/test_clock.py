@@ -9,12 +9,12 @@ from datetime import timedelta
 
 import pytest
 
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import Clock, SystemClock
-from emulator.base.timing.loop import Loop
-from emulator.base.timing.reactor import Reactor
-from emulator.testing.clock import NOON, ManualClock
-from emulator.testing.waiting import eventually
+from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import Clock, SystemClock
+from taskdock.base.timing.loop import Loop
+from taskdock.base.timing.reactor import Reactor
+from taskdock.testing.clock import NOON, ManualClock
+from taskdock.testing.waiting import eventually
 
 
 @pytest.fixture

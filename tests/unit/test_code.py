@@ -7,10 +7,10 @@ import zipfile
 
 import pytest
 
-from emulator.base.errors import BadFunctionCode
-from emulator.lambdas.functions import code
-from emulator.lambdas.functions.code import CodeStore
-from emulator.lambdas.functions.zips.zip_limits import MAX_UNZIPPED, ZipLimits
+from taskdock.base.errors import BadFunctionCode
+from taskdock.lambdas.functions import code
+from taskdock.lambdas.functions.code import CodeStore
+from taskdock.lambdas.functions.zips.zip_limits import MAX_UNZIPPED, ZipLimits
 from tests.support.zips import zipped
 
 FILE = stat.S_IFREG | 0o644

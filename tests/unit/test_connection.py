@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from emulator.web.http.connection import Connection
-from emulator.web.http.connection_limit import Peer
-from emulator.web.http.messages import Reply, Request, Responder
-from emulator.web.http.site import Site
+from taskdock.web.http.connection import Connection
+from taskdock.web.http.connection_limit import Peer
+from taskdock.web.http.messages import Reply, Request, Responder
+from taskdock.web.http.site import Site
 
 _ONE = b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n"
 _LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.web.http.connection_limit import (
+from taskdock.web.http.connection_limit import (
     A_FEW,
     MAX_CONNECTIONS,
     MAX_OF_A_FUNCTION,

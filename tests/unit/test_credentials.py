@@ -9,8 +9,8 @@ import pytest
 import requests
 from click.testing import CliRunner, Result
 
-from emulator.client import credentials
-from emulator.commands import main
+from taskdock.client import credentials
+from taskdock.commands import main
 from tests.support.stub_service import StubService
 
 KEYS = {

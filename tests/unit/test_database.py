@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from emulator.base.errors import StartupError
-from emulator.store import schema
-from emulator.store.database import Store
+from taskdock.base.errors import StartupError
+from taskdock.store import schema
+from taskdock.store.database import Store
 
 
 def test_a_path_that_is_too_long_is_named_as_the_reason(tmp_path: Path) -> None:

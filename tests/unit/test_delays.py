@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from emulator.lambdas.functions.function import RetryPolicy
-from emulator.tasks.work import delays
+from taskdock.lambdas.functions.function import RetryPolicy
+from taskdock.tasks.work import delays
 
 ON = RetryPolicy(enabled=True)
 

@@ -8,7 +8,7 @@ from importlib import import_module
 
 import pytest
 
-from emulator.lambdas.functions.function import MOST_DEPLOYERS, Function, ImageConfig, deployers
+from taskdock.lambdas.functions.function import MOST_DEPLOYERS, Function, ImageConfig, deployers
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=timezone.utc)
 ADA, BEN = ("a" * 24,), ("b" * 24,)
@@ -94,7 +94,7 @@ OWN = ("administrator@taskdock.localhost", "functions@taskdock.localhost")
 )
 def test_what_is_there_already_is_the_administrators_where_there_is_nobody_else(emails, found):
     with closing(Database(*emails)) as database:
-        import_module("emulator.store.migrations.0010.0012_deployers").up(None, database)
+        import_module("taskdock.store.migrations.0010.0012_deployers").up(None, database)
         found_rows = database.execute_sql('SELECT "deployers", "credentials_key" FROM "function"')
         rows = found_rows.fetchall()
 

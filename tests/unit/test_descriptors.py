@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from emulator.base.errors import StartupError
-from emulator.base.machine import descriptors
+from taskdock.base.errors import StartupError
+from taskdock.base.machine import descriptors
 
 RAISE = """
 import resource
-from emulator.base.machine import descriptors
+from taskdock.base.machine import descriptors
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
 told = descriptors.raise_limit()
 print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], told)

@@ -19,23 +19,23 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import HostConfig
 
-from emulator.base.errors import EngineUnreachable, NotReachable, StartFailed
-from emulator.base.health import Health
-from emulator.base.notices import Notices
-from emulator.base.settings import NetworkChoice
-from emulator.base.timing.reactor import Reactor
-from emulator.engines.docker.client import look
-from emulator.engines.docker.containers.creation import GLIMPSE
-from emulator.engines.docker.engine import DockerEngine
-from emulator.engines.docker.transports.choice import MAKESHIFT
-from emulator.engines.docker.transports.paths import EnginePaths
-from emulator.engines.docker.transports.transports import SocketTransport, usual_transports
-from emulator.engines.engine import Container, ContainerSpec
-from emulator.engines.launcher.door import Door
-from emulator.engines.launcher.doors import Doors
-from emulator.engines.linux.disks import REST
-from emulator.testing.clock import ManualClock
-from emulator.testing.waiting import eventually
+from taskdock.base.errors import EngineUnreachable, NotReachable, StartFailed
+from taskdock.base.health import Health
+from taskdock.base.notices import Notices
+from taskdock.base.settings import NetworkChoice
+from taskdock.base.timing.reactor import Reactor
+from taskdock.engines.docker.client import look
+from taskdock.engines.docker.containers.creation import GLIMPSE
+from taskdock.engines.docker.engine import DockerEngine
+from taskdock.engines.docker.transports.choice import MAKESHIFT
+from taskdock.engines.docker.transports.paths import EnginePaths
+from taskdock.engines.docker.transports.transports import SocketTransport, usual_transports
+from taskdock.engines.engine import Container, ContainerSpec
+from taskdock.engines.launcher.door import Door
+from taskdock.engines.launcher.doors import Doors
+from taskdock.engines.linux.disks import REST
+from taskdock.testing.clock import ManualClock
+from taskdock.testing.waiting import eventually
 
 _FOLDER = Path(__file__).parents[1] / "data" / "engines"
 HELLO = b"H\0\0\0\x04\0\0\0\x01\0\0\0"

@@ -14,19 +14,19 @@ from typing import Any
 import pytest
 import requests
 
-from emulator.base.errors import NotReachable, StartFailed
-from emulator.base.settings import Settings
-from emulator.engines.docker.facts import EngineFacts, EngineKind
-from emulator.engines.docker.images import inquiries
-from emulator.engines.docker.images.inquiries import Asked
-from emulator.engines.docker.images.registry import Fault
-from emulator.engines.ending import ProgramExit
-from emulator.engines.engine import Capabilities
-from emulator.server.doctor import machine
-from emulator.server.doctor.check import Check, perform
-from emulator.server.doctor.examination import Examination
-from emulator.server.doctor.judges import judge_engine, judge_images, judge_machine, report
-from emulator.server.doctor.judges.finding import (
+from taskdock.base.errors import NotReachable, StartFailed
+from taskdock.base.settings import Settings
+from taskdock.engines.docker.facts import EngineFacts, EngineKind
+from taskdock.engines.docker.images import inquiries
+from taskdock.engines.docker.images.inquiries import Asked
+from taskdock.engines.docker.images.registry import Fault
+from taskdock.engines.ending import ProgramExit
+from taskdock.engines.engine import Capabilities
+from taskdock.server.doctor import machine
+from taskdock.server.doctor.check import Check, perform
+from taskdock.server.doctor.examination import Examination
+from taskdock.server.doctor.judges import judge_engine, judge_images, judge_machine, report
+from taskdock.server.doctor.judges.finding import (
     CheckStatus,
     Finding,
     NotChecked,
@@ -34,8 +34,8 @@ from emulator.server.doctor.judges.finding import (
     degraded,
     ok,
 )
-from emulator.server.doctor.judges.judge_engine import Located
-from emulator.server.doctor.judges.judge_machine import (
+from taskdock.server.doctor.judges.judge_engine import Located
+from taskdock.server.doctor.judges.judge_machine import (
     UNLIMITED,
     Descriptors,
     DiskSpace,
@@ -43,9 +43,9 @@ from emulator.server.doctor.judges.judge_machine import (
     Inotify,
     Loops,
 )
-from emulator.server.doctor.shortfalls import shortfalls
-from emulator.server.welcome import welcome
-from emulator.testing.clock import ManualClock
+from taskdock.server.doctor.shortfalls import shortfalls
+from taskdock.server.welcome import welcome
+from taskdock.testing.clock import ManualClock
 
 GB = 1024**3
 MB = 1024**2

@@ -17,14 +17,14 @@ from typing import Any, TypeVar
 
 import pytest
 
-from emulator.base.health import Health
-from emulator.base.timing.reactor import Reactor
-from emulator.engines.docker.images.probe import is_static
-from emulator.engines.launcher import doors as module
-from emulator.engines.launcher.acceptor import Acceptor, CallLimits
-from emulator.engines.launcher.callers import Callers, callers
-from emulator.engines.launcher.door import INSIDE, Door
-from emulator.engines.launcher.doors import Doors
+from taskdock.base.health import Health
+from taskdock.base.timing.reactor import Reactor
+from taskdock.engines.docker.images.probe import is_static
+from taskdock.engines.launcher import doors as module
+from taskdock.engines.launcher.acceptor import Acceptor, CallLimits
+from taskdock.engines.launcher.callers import Callers, callers
+from taskdock.engines.launcher.door import INSIDE, Door
+from taskdock.engines.launcher.doors import Doors
 from tests.support.parts import missing
 
 T = TypeVar("T")

@@ -5,15 +5,15 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from emulator.base.errors import (
+from taskdock.base.errors import (
     EngineError,
     EngineUnreachable,
     ImageNotAvailable,
     NotReachable,
     StartFailed,
 )
-from emulator.lambdas.functions.function import RetryPolicy
-from emulator.lambdas.outcome import (
+from taskdock.lambdas.functions.function import RetryPolicy
+from taskdock.lambdas.outcome import (
     Answer,
     Cause,
     Failure,
@@ -22,9 +22,9 @@ from emulator.lambdas.outcome import (
     stopped,
     vanished,
 )
-from emulator.tasks.model.task import ErrorType, Status, Task, TaskError, TaskMove
-from emulator.tasks.queue import ending
-from emulator.tasks.queue.ending import Ending
+from taskdock.tasks.model.task import ErrorType, Status, Task, TaskError, TaskMove
+from taskdock.tasks.queue import ending
+from taskdock.tasks.queue.ending import Ending
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 

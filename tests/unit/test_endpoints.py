@@ -8,10 +8,10 @@ import pytest
 from flask import Flask
 from jsonschema import Draft202012Validator
 
-from emulator.base.strict_json import Json, SchemaPart, one_of, present
-from emulator.web.app import PublicApplication
-from emulator.web.common.endpoint import Endpoint, Gate, Page, declared, every, serve
-from emulator.web.openapi.schemas import Schemas
+from taskdock.base.strict_json import Json, SchemaPart, one_of, present
+from taskdock.web.common.endpoint import Endpoint, Gate, Page, declared, every, serve
+from taskdock.web.openapi.schemas import Schemas
+from taskdock.web.public.app import PublicApplication
 from tests.support.endpoints import APPLICATION, ENDPOINTS
 
 

@@ -11,8 +11,8 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound
 from urllib3.exceptions import ProtocolError
 
-from emulator.base.errors import EngineUnreachable, ImageNotAvailable, StartFailed
-from emulator.engines.docker import faults
+from taskdock.base.errors import EngineUnreachable, ImageNotAvailable, StartFailed
+from taskdock.engines.docker import faults
 
 NOT_THERE = requests.ConnectionError(ProtocolError("Connection aborted.", FileNotFoundError(2, "")))
 REFUSED = requests.ConnectionError(ProtocolError("aborted", ConnectionRefusedError(111, "refused")))

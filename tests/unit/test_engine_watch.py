@@ -7,12 +7,12 @@ from threading import Thread
 
 import pytest
 
-from emulator.base.errors import EngineUnreachable
-from emulator.base.health import Health
-from emulator.base.notices import Notices
-from emulator.base.timing.loop import LONGEST_PAUSE
-from emulator.engines.watch import EngineWatch
-from emulator.testing.clock import ManualClock
+from taskdock.base.errors import EngineUnreachable
+from taskdock.base.health import Health
+from taskdock.base.notices import Notices
+from taskdock.base.timing.loop import LONGEST_PAUSE
+from taskdock.engines.watch import EngineWatch
+from taskdock.testing.clock import ManualClock
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from emulator.engines.docker.facts import (
+from taskdock.engines.docker.facts import (
     EngineFacts,
     EngineKind,
     ImageFacts,

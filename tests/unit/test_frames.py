@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.engines.ending import ProgramExit, StartFault, Step
-from emulator.engines.launcher import frames
-from emulator.engines.launcher.frames import BadFrame, Ended, Frames, Hello, Message, Output, Peak
+from taskdock.engines.ending import ProgramExit, StartFault, Step
+from taskdock.engines.launcher import frames
+from taskdock.engines.launcher.frames import BadFrame, Ended, Frames, Hello, Message, Output, Peak
 
 HELLO = b"H\0\0\0\x04\0\0\0\x01\0\0\0"
 

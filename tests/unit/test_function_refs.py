@@ -2,12 +2,12 @@
 
 import pytest
 
-from emulator.base.errors import NotFound
-from emulator.lambdas.functions.catalog import Catalog
-from emulator.lambdas.functions.code import CodeStore
-from emulator.lambdas.functions.reference import LATEST, FunctionRef
-from emulator.store.database import Store
-from emulator.testing.clock import ManualClock
+from taskdock.base.errors import NotFound
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.lambdas.functions.code import CodeStore
+from taskdock.lambdas.functions.reference import LATEST, FunctionRef
+from taskdock.store.database import Store
+from taskdock.testing.clock import ManualClock
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from emulator.base.errors import NoPermission, NotSignedIn
-from emulator.identity.account import EVERYTHING, NOBODY, Account
-from emulator.web.access import permissions
-from emulator.web.common.endpoint import Gate
+from taskdock.base.errors import NoPermission, NotSignedIn
+from taskdock.identity.account import EVERYTHING, NOBODY, Account
+from taskdock.web.access import permissions
+from taskdock.web.common.endpoint import Gate
 from tests.support.endpoints import ENDPOINTS, PERMISSIONS
 
 ADA = Account(user_id="a" * 24, application_id="b" * 24, permissions=frozenset({"VIEW_TASKS"}))

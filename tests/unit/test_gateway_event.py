@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from emulator.identity.account import NOBODY, Account
-from emulator.tasks.api_functions.gateway_event import GatewayRequest, to_event
+from taskdock.identity.account import NOBODY, Account
+from taskdock.tasks.api_functions.gateway_event import GatewayRequest, to_event
 
 ID = "65f0c0ffee65f0c0ffee65f0"
 NOW = datetime(2025, 4, 14, 22, 13, 56, 836000, tzinfo=timezone.utc)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from emulator.base.errors import BadApiResult, FunctionFailed, InvocationFailed
-from emulator.lambdas.outcome import Answer, function_error, not_started, stopped, timed_out
-from emulator.tasks.api_functions.gateway_response import GatewayResponse, to_response
+from taskdock.base.errors import BadApiResult, FunctionFailed, InvocationFailed
+from taskdock.lambdas.outcome import Answer, function_error, not_started, stopped, timed_out
+from taskdock.tasks.api_functions.gateway_response import GatewayResponse, to_response
 
 JSON = ("content-type", "application/json")
 PRINTABLE = """azAZ09_ :;.,/"'?!(){}[]@<>=-+*#$&`|~^%"""

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from emulator.base.health import Health, Trouble
-from emulator.base.notices import Notices
-from emulator.base.timing.limits import Limits
-from emulator.testing.clock import ManualClock
+from taskdock.base.health import Health, Trouble
+from taskdock.base.notices import Notices
+from taskdock.base.timing.limits import Limits
+from taskdock.testing.clock import ManualClock
 from tests.support.builders import recorded
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from datetime import datetime, timezone
 
-from emulator.base import ids
+from taskdock.base import ids
 from tests.support.live import REPOSITORY
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=timezone.utc)
@@ -16,7 +16,7 @@ NOON = datetime(2026, 1, 2, 12, 0, tzinfo=timezone.utc)
 FORKING = """
 import os
 from datetime import datetime, timezone
-from emulator.base import ids
+from taskdock.base import ids
 ids.word()  # some of what was drawn is left
 child = os.fork()
 now = datetime.now(timezone.utc)

@@ -12,14 +12,14 @@ import pytest
 from docker.errors import ImageNotFound
 from requests.exceptions import ReadTimeout
 
-from emulator.base.errors import EngineError, EngineUnreachable, ImageNotAvailable
-from emulator.base.settings import ImageChoice
-from emulator.engines.docker.images.builds import StandinBuilder
-from emulator.engines.docker.images.images import Images
-from emulator.engines.docker.images.registry import FIRST_WAIT, LONGEST_WAIT, Fault, PullRefusal
-from emulator.engines.images import Found, ImageRequest, Progress
-from emulator.engines.standins.standins import Standins
-from emulator.testing.waiting import eventually
+from taskdock.base.errors import EngineError, EngineUnreachable, ImageNotAvailable
+from taskdock.base.settings import ImageChoice
+from taskdock.engines.docker.images.builds import StandinBuilder
+from taskdock.engines.docker.images.images import Images
+from taskdock.engines.docker.images.registry import FIRST_WAIT, LONGEST_WAIT, Fault, PullRefusal
+from taskdock.engines.images import Found, ImageRequest, Progress
+from taskdock.engines.standins.standins import Standins
+from taskdock.testing.waiting import eventually
 
 AWS = "public.ecr.aws/lambda/python:3.11"
 STANDIN = "taskdock/standin-tiny:1"

@@ -4,10 +4,10 @@ from datetime import datetime, timezone
 
 import pytest
 
-from emulator.lambdas.arns import function_arn
-from emulator.lambdas.functions.function import Function, ImageConfig
-from emulator.web.lambda_api import changes, configuration, function_names
-from emulator.web.lambda_api.problems import Refusal
+from taskdock.lambdas.arns import function_arn
+from taskdock.lambdas.functions.function import Function, ImageConfig
+from taskdock.web.lambda_api import changes, configuration, function_names
+from taskdock.web.lambda_api.problems import Refusal
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:oak"
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from emulator.web.lambda_api.model.validation import check
-from emulator.web.lambda_api.problems import Refusal
+from taskdock.web.lambda_api.model.validation import check
+from taskdock.web.lambda_api.problems import Refusal
 
 Json = dict[str, Any]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.engines.launcher.lines import MAX_LINE, LineSplitter
+from taskdock.engines.launcher.lines import MAX_LINE, LineSplitter
 
 FILL = b"x" * (MAX_LINE - 2)
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from emulator.base.errors import EngineUnreachable
-from emulator.engines.docker import locate
-from emulator.engines.docker.locate import SystemSockets
+from taskdock.base.errors import EngineUnreachable
+from taskdock.engines.docker import locate
+from taskdock.engines.docker.locate import SystemSockets
 
 Listen = Callable[..., str]
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from docker.auth import load_config
 
-from emulator.base.errors import EngineUnreachable
-from emulator.engines.docker.client import connect
-from emulator.engines.docker.logins import Logins
+from taskdock.base.errors import EngineUnreachable
+from taskdock.engines.docker.client import connect
+from taskdock.engines.docker.logins import Logins
 
 ECR = "public.ecr.aws"
 _WRITTEN = {"auth": base64.b64encode(b"ada:secret").decode()}

@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from emulator.engines.ending import ProgramExit
-from emulator.lambdas import outcome
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.invoke.log_formats import Usage
-from emulator.lambdas.invoke.platform_log import InvocationLog
-from emulator.lambdas.log_line import LogLine, message_of
-from emulator.lambdas.outcome import Answer
-from emulator.testing.clock import NOON, ManualClock
+from taskdock.engines.ending import ProgramExit
+from taskdock.lambdas import outcome
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.invoke.log_formats import Usage
+from taskdock.lambdas.invoke.platform_log import InvocationLog
+from taskdock.lambdas.log_line import LogLine, message_of
+from taskdock.lambdas.outcome import Answer
+from taskdock.testing.clock import NOON, ManualClock
 
 ID = "8f5a"
 BEFORE = NOON - timedelta(seconds=2)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import Clock
-from emulator.base.timing.loop import AFTER_FAILURE, Loop
-from emulator.testing.clock import ManualClock
+from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.loop import AFTER_FAILURE, Loop
+from taskdock.testing.clock import ManualClock
 from tests.support.builders import recorded
 
 

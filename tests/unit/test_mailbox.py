@@ -2,10 +2,10 @@
 
 import pytest
 
-from emulator.engines.ending import ProgramExit
-from emulator.lambdas.environment.mailbox import Mailbox, NextEvent, Receipt
-from emulator.lambdas.environment.runtime_state import RuntimeState
-from emulator.lambdas.outcome import MAX_RESPONSE, Answer, bad_response_mode
+from taskdock.engines.ending import ProgramExit
+from taskdock.lambdas.environment.mailbox import Mailbox, NextEvent, Receipt
+from taskdock.lambdas.environment.runtime_state import RuntimeState
+from taskdock.lambdas.outcome import MAX_RESPONSE, Answer, bad_response_mode
 
 
 def delivery(id="one"):

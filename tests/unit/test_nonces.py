@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from emulator.base.errors import ForeignFile
-from emulator.base.health import Health
-from emulator.web.access.nonces import NonceLimits, Nonces
+from taskdock.base.errors import ForeignFile
+from taskdock.base.health import Health
+from taskdock.web.access.nonces import NonceLimits, Nonces
 
 START = 1_700_000_000
 LIFETIME = 600

@@ -8,10 +8,10 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from emulator.base.notices import LoopFailed, Notice, Notices, PartHangs, TroubleEnded
-from emulator.lambdas.lifecycle import State
-from emulator.lambdas.notices import EnvironmentFailed, EnvironmentMoved
-from emulator.tasks.model.notices import (
+from taskdock.base.notices import LoopFailed, Notice, Notices, PartHangs, TroubleEnded
+from taskdock.lambdas.lifecycle import State
+from taskdock.lambdas.notices import EnvironmentFailed, EnvironmentMoved
+from taskdock.tasks.model.notices import (
     ApiRequestAnswered,
     TaskClaimed,
     TaskCreated,
@@ -21,8 +21,8 @@ from emulator.tasks.model.notices import (
 )
 
 MODULES = (
-    *("emulator.base.notices", "emulator.lambdas.notices", "emulator.tasks.model.notices"),
-    *("emulator.web.common.notices", "emulator.server.notices"),
+    *("taskdock.base.notices", "taskdock.lambdas.notices", "taskdock.tasks.model.notices"),
+    *("taskdock.web.common.notices", "taskdock.server.notices"),
 )
 WARNINGS = {
     "claim_lost",

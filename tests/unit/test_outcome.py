@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from emulator.engines.ending import ProgramExit, StartFault, Step
-from emulator.lambdas import outcome
-from emulator.lambdas.outcome import Cause
+from taskdock.engines.ending import ProgramExit, StartFault, Step
+from taskdock.lambdas import outcome
+from taskdock.lambdas.outcome import Cause
 
 ID = "8f5a"
 

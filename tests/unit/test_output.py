@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.client.console import output
+from taskdock.client.console import output
 
 
 @pytest.mark.parametrize(

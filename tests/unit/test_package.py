@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.client.deployment import package
-from emulator.client.errors import BadPackage
+from taskdock.client.deployment import package
+from taskdock.client.errors import BadPackage
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import stat
 import zipfile
 from pathlib import Path
 
-from emulator.lambdas.functions.zips.packing import pack
+from taskdock.lambdas.functions.zips.packing import pack
 
 
 def test_a_zip_has_the_files_modes_folders_and_links_of_a_folder(tmp_path: Path) -> None:

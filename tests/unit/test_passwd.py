@@ -2,7 +2,7 @@
 
 import pytest
 
-from emulator.engines.docker.containers.passwd import with_user
+from taskdock.engines.docker.containers.passwd import with_user
 
 ROOT = b"root:x:0:0:root:/root:/bin/bash\n"
 USER = b"sbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n"

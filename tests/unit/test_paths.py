@@ -9,8 +9,8 @@ import docker
 import pytest
 from docker.errors import APIError, NotFound
 
-from emulator.base.errors import EngineUnreachable
-from emulator.engines.docker.transports.paths import (
+from taskdock.base.errors import EngineUnreachable
+from taskdock.engines.docker.transports.paths import (
     EnginePaths,
     OwnMount,
     own_id,

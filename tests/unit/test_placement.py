@@ -2,9 +2,9 @@
 
 import pytest
 
-from emulator.lambdas.lifecycle import State
-from emulator.lambdas.pool.placement import serve_from, serving_soon, to_freeze, to_retire
-from emulator.lambdas.slot import Slot, held
+from taskdock.lambdas.lifecycle import State
+from taskdock.lambdas.pool.placement import serve_from, serving_soon, to_freeze, to_retire
+from taskdock.lambdas.slot import Slot, held
 
 IDLE = (State.READY, State.FROZEN, State.DOWN)
 

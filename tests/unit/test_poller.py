@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from emulator.base.notices import Notices
-from emulator.base.timing.loop import LONGEST_PAUSE
-from emulator.tasks.work.poller import Poller
-from emulator.testing.clock import NOON, ManualClock
+from taskdock.base.notices import Notices
+from taskdock.base.timing.loop import LONGEST_PAUSE
+from taskdock.tasks.work.poller import Poller
+from taskdock.testing.clock import NOON, ManualClock
 
 
 class Numbers(Poller[int, int]):

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from emulator.base.timing.limits import Limits
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.pool.prewarm.plan import MAX_LEARNED, PrewarmPlan, RuntimeShape
-from emulator.testing.clock import NOON, ManualClock
+from taskdock.base.timing.limits import Limits
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.pool.prewarm.plan import MAX_LEARNED, PrewarmPlan, RuntimeShape
+from taskdock.testing.clock import NOON, ManualClock
 
 OAK = Function(name="oak", runtime="python3.11", entry_point="a.b", update_timestamp=NOON)
 ELM = replace(OAK, name="elm")

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from emulator.engines.docker.images.probe import is_static
+from taskdock.engines.docker.images.probe import is_static
 
 _AMD64, _ARM64 = 62, 183
 _LOAD, _INTERPRETER = 1, 3

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from emulator.client.console import progress
+from taskdock.client.console import progress
 
 IMAGE = "taskdock/standin-python:3.11"
 

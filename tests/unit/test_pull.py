@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from emulator.engines.docker.images.pull import Layers, Puller, awaited
-from emulator.engines.images import Progress
-from emulator.server.provision import teller
-from emulator.testing.clock import ManualClock
+from taskdock.engines.docker.images.pull import Layers, Puller, awaited
+from taskdock.engines.images import Progress
+from taskdock.server.provision import teller
+from taskdock.testing.clock import ManualClock
 
 REF = "public.ecr.aws/lambda/python:3.11"
 LIMIT = 20  # seconds

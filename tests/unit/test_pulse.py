@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.engines.standins import programs
-from emulator.engines.standins.pulse import Pulse
+from taskdock.engines.standins import programs
+from taskdock.engines.standins.pulse import Pulse
 
 LIMIT = 10.0
 

@@ -9,7 +9,7 @@ from threading import Event
 
 import pytest
 
-from emulator.base.timing.reactor import Reactor
+from taskdock.base.timing.reactor import Reactor
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.engines.docker.reaper import due
+from taskdock.engines.docker.reaper import due
 
 
 @pytest.mark.parametrize("state", ["created", "exited", "dead", "paused", "any other"])

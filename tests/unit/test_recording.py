@@ -2,8 +2,8 @@
 
 import pytest
 
-from emulator.lambdas.environment.recording import Recording
-from emulator.testing.clock import ManualClock
+from taskdock.lambdas.environment.recording import Recording
+from taskdock.testing.clock import ManualClock
 
 ROW = 128  # bytes that each line counts beside its own
 

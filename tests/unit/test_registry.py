@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from emulator.engines.docker.images.registry import (
+from taskdock.engines.docker.images.registry import (
     Fault,
     SilentRegistries,
     fault_of,

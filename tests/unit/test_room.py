@@ -7,9 +7,9 @@ import random
 
 import pytest
 
-from emulator.lambdas.lifecycle import State
-from emulator.lambdas.pool.room import Room
-from emulator.lambdas.slot import Slot
+from taskdock.lambdas.lifecycle import State
+from taskdock.lambdas.pool.room import Room
+from taskdock.lambdas.slot import Slot
 
 IDLE = (State.READY, State.FROZEN, State.DOWN)
 NOW = 1000.0

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from emulator.engines.docker.transports.routes import ENGINES_OWN, LOOPBACK, Route, routes
+from taskdock.engines.docker.transports.routes import ENGINES_OWN, LOOPBACK, Route, routes
 
 BY_THE_ENGINE = Route(LOOPBACK, ENGINES_OWN)
 
@@ -37,7 +37,7 @@ def test_another_machine_calls_the_address_from_which_it_is_called(
         def getsockname(self) -> tuple[str, int]:
             return "192.0.2.7", 40000
 
-    monkeypatch.setattr("emulator.engines.docker.transports.routes.socket.socket", Caller)
+    monkeypatch.setattr("taskdock.engines.docker.transports.routes.socket.socket", Caller)
 
     assert routes(f"{scheme}://engine.example:2376") == (
         Route("192.0.2.7", "192.0.2.7"),

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.base.errors import BadQuery
-from emulator.base.timing.clock import to_iso, to_milliseconds
-from emulator.store.query.model import (
+from taskdock.base.errors import BadQuery
+from taskdock.base.timing.clock import to_iso, to_milliseconds
+from taskdock.store.query.model import (
     And,
     Compare,
     Condition,
@@ -27,14 +27,14 @@ from emulator.store.query.model import (
     Sort,
     Value,
 )
-from emulator.web.common.rql.parser import (
+from taskdock.web.common.rql.parser import (
     FunctionLogQuery,
     LogQuery,
     parse,
     parse_function_logs,
     parse_logs,
 )
-from emulator.web.common.rql.reader import MAX_LENGTH
+from taskdock.web.common.rql.reader import MAX_LENGTH
 
 NEW = In(("status",), ("new",))
 A, B, C = (In((name,), (1,)) for name in "abc")

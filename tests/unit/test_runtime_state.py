@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.lambdas.environment import runtime_state
-from emulator.lambdas.environment.runtime_state import RuntimeState
+from taskdock.lambdas.environment import runtime_state
+from taskdock.lambdas.environment.runtime_state import RuntimeState
 
 ALLOWED = {
     ("Started", "Ready"): "Ready",

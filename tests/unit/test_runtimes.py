@@ -2,9 +2,9 @@ from datetime import date
 
 import pytest
 
-from emulator.base import errors, resources
-from emulator.engines.standins.standins import Standins
-from emulator.lambdas.functions import runtimes
+from taskdock.base import errors, resources
+from taskdock.engines.standins.standins import Standins
+from taskdock.lambdas.functions import runtimes
 
 LAMBDAS = """
     nodejs nodejs4.3 nodejs6.10 nodejs8.10 nodejs10.x nodejs12.x nodejs14.x nodejs16.x nodejs18.x

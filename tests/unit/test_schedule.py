@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.base.timing.clock import to_milliseconds
-from emulator.tasks.schedules.schedule import LONGEST, SHORTEST, Schedule, due_run, next_run
+from taskdock.base.timing.clock import to_milliseconds
+from taskdock.tasks.schedules.schedule import LONGEST, SHORTEST, Schedule, due_run, next_run
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=timezone.utc)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from emulator.base.errors import StartFailed
-from emulator.engines.linux import scratch_disk
-from emulator.engines.linux.scratch_disk import LoopScratch, open_scratch
+from taskdock.base.errors import StartFailed
+from taskdock.engines.linux import scratch_disk
+from taskdock.engines.linux.scratch_disk import LoopScratch, open_scratch
 
 
 def test_a_user_without_privileges_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

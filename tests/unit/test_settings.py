@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.base.errors import StartupError
-from emulator.base.settings import Settings
+from taskdock.base.errors import StartupError
+from taskdock.base.settings import Settings
 
 
 def test_a_given_value_wins_over_the_environment_and_that_over_the_default():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from emulator.lambdas.environment.settling import Settling
+from taskdock.lambdas.environment.settling import Settling
 
 PIPE = 1000  # bytes
 QUIET = 0.2  # seconds

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from emulator.engines.engine import Mount
-from emulator.lambdas import arns
-from emulator.lambdas.environment import spec
-from emulator.lambdas.functions.function import Function, ImageConfig
+from taskdock.engines.engine import Mount
+from taskdock.lambdas import arns
+from taskdock.lambdas.environment import spec
+from taskdock.lambdas.functions.function import Function, ImageConfig
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=timezone.utc)
 CODE = Mount(source=Path("/code"), target="/var/task")

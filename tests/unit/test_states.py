@@ -4,11 +4,11 @@ from itertools import product
 
 import pytest
 
-from emulator.base.errors import IllegalMove
-from emulator.lambdas import lifecycle
-from emulator.lambdas.lifecycle import State
-from emulator.tasks.model import task
-from emulator.tasks.model.task import FINAL, Status
+from taskdock.base.errors import IllegalMove
+from taskdock.lambdas import lifecycle
+from taskdock.lambdas.lifecycle import State
+from taskdock.tasks.model import task
+from taskdock.tasks.model.task import FINAL, Status
 
 RUNNING = [State.STARTING, State.READY, State.BUSY, State.SETTLING, State.FROZEN]
 LIVING = [*RUNNING, State.DOWN]

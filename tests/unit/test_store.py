@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from peewee import SqliteDatabase
 
-from emulator.base.errors import (
+from taskdock.base.errors import (
     DatabaseDamaged,
     DatabaseLocked,
     DataFolderLost,
     StartupError,
     StorageError,
 )
-from emulator.store import schema
-from emulator.store.database import Store
+from taskdock.store import schema
+from taskdock.store.database import Store
 
 PAGE = 4096  # bytes
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from emulator.engines.ending import ProgramExit
-from emulator.lambdas.environment.mailbox import Mailbox, NextEvent
-from emulator.lambdas.environment.runtime_state import RuntimeState
-from emulator.lambdas.outcome import (
+from taskdock.engines.ending import ProgramExit
+from taskdock.lambdas.environment.mailbox import Mailbox, NextEvent
+from taskdock.lambdas.environment.runtime_state import RuntimeState
+from taskdock.lambdas.outcome import (
     MAX_RESPONSE,
     Answer,
     Failure,
@@ -23,11 +23,11 @@ from emulator.lambdas.outcome import (
     Streamed,
     function_error,
 )
-from emulator.web.http.body import BodyCutOff
-from emulator.web.http.messages import Reply, Request
-from emulator.web.http.site import Site
-from emulator.web.runtime_api import endpoints, replies
-from emulator.web.runtime_api.endpoints import RuntimeApi
+from taskdock.web.http.body import BodyCutOff
+from taskdock.web.http.messages import Reply, Request
+from taskdock.web.http.site import Site
+from taskdock.web.runtime_api import endpoints, replies
+from taskdock.web.runtime_api.endpoints import RuntimeApi
 from tests.unit.test_streams import GET, Client, chunks, eventually, later, site_of
 
 API = b"/2018-06-01/runtime/invocation/"

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from emulator.base.timing.limits import Limits
-from emulator.web.http.body import BodyCutOff, BodyStream, BodyTooLarge
-from emulator.web.http.budget import SMALL, Budget
-from emulator.web.http.connection import Connection
-from emulator.web.http.connection_limit import Peer
-from emulator.web.http.messages import PendingReply, Reply, Request, Responder
-from emulator.web.http.site import Site
+from taskdock.base.timing.limits import Limits
+from taskdock.web.http.body import BodyCutOff, BodyStream, BodyTooLarge
+from taskdock.web.http.budget import SMALL, Budget
+from taskdock.web.http.connection import Connection
+from taskdock.web.http.connection_limit import Peer
+from taskdock.web.http.messages import PendingReply, Reply, Request, Responder
+from taskdock.web.http.site import Site
 
 T = TypeVar("T")
 LIMIT = 30.0  # seconds that anything here may take

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from emulator.base import strict_json
+from taskdock.base import strict_json
 
 
 @pytest.mark.parametrize(

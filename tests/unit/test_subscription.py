@@ -7,13 +7,13 @@ from datetime import datetime, timezone
 
 import pytest
 
-from emulator.tasks.model.subscription import (
+from taskdock.tasks.model.subscription import (
     ServiceEvent,
     Subscription,
     is_notified,
     of_failure,
 )
-from emulator.tasks.model.task import ZOMBIE, Status, Task, new_task
+from taskdock.tasks.model.task import ZOMBIE, Status, Task, new_task
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=timezone.utc)
 ID = "0123456789abcdef01234567"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from emulator.client.deployment import task_config
-from emulator.client.deployment.task_config import TaskConfig
-from emulator.client.errors import BadTaskConfig
+from taskdock.client.deployment import task_config
+from taskdock.client.deployment.task_config import TaskConfig
+from taskdock.client.errors import BadTaskConfig
 
 SMALLEST = {"name": "hello", "path": "src", "entryPoint": "index.handler", "runtime": "python3.12"}
 

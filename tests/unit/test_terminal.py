@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from emulator.base.settings import Settings
-from emulator.base.terminal import printable, shown
-from emulator.client.console import output
-from emulator.server import serve, welcome
+from taskdock.base.settings import Settings
+from taskdock.base.terminal import printable, shown
+from taskdock.client.console import output
+from taskdock.server import serve, welcome
 
 
 class Terminal(io.StringIO):

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from emulator.base.timing.reactor import Reactor
-from emulator.engines.docker.transports import transports
-from emulator.engines.docker.transports.paths import EnginePaths
-from emulator.engines.docker.transports.routes import ENGINES_OWN, LOOPBACK, Route
-from emulator.engines.docker.transports.transports import (
+from taskdock.base.timing.reactor import Reactor
+from taskdock.engines.docker.transports import transports
+from taskdock.engines.docker.transports.paths import EnginePaths
+from taskdock.engines.docker.transports.routes import ENGINES_OWN, LOOPBACK, Route
+from taskdock.engines.docker.transports.transports import (
     HOST,
     NetworkTransport,
     SocketTransport,
     usual_transports,
 )
-from emulator.engines.launcher.callers import callers
-from emulator.engines.launcher.doors import Doors
+from taskdock.engines.launcher.callers import callers
+from taskdock.engines.launcher.doors import Doors
 
 SAME = EnginePaths(None)
 NEAR, FAR = Route(LOOPBACK, "192.0.2.7"), Route(LOOPBACK, ENGINES_OWN)

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from emulator.base.errors import BadFunctionCode
-from emulator.lambdas.functions import tree
-from emulator.lambdas.functions.zips import layout
-from emulator.lambdas.functions.zips.unpacking import unpack
+from taskdock.base.errors import BadFunctionCode
+from taskdock.lambdas.functions import tree
+from taskdock.lambdas.functions.zips import layout
+from taskdock.lambdas.functions.zips.unpacking import unpack
 from tests.support import another_user, parts
 from tests.support.zips import zipped
 
@@ -455,8 +455,8 @@ CLOSED = [
 AS_ANOTHER = """
 import hashlib, os, stat, sys
 from pathlib import Path
-from emulator.lambdas.functions import tree
-from emulator.lambdas.functions.code import CodeStore
+from taskdock.lambdas.functions import tree
+from taskdock.lambdas.functions.code import CodeStore
 
 assert os.geteuid() != 0
 store = CodeStore(Path("code"))

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from emulator.base.errors import StartupError
-from emulator.base.files import user_folders
-from emulator.engines.docker import locate
-from emulator.engines.standins.locks import exclusive
+from taskdock.base.errors import StartupError
+from taskdock.base.files import user_folders
+from taskdock.engines.docker import locate
+from taskdock.engines.standins.locks import exclusive
 
 NOBODY = 65534
 NOT_WRITABLE = "/proc/home"  # not by root either

@@ -14,10 +14,10 @@ import stat
 from pathlib import Path
 from typing import TextIO
 
-from emulator.base import ids
-from emulator.base.errors import ForeignFile, StartupError
-from emulator.base.files import own_files
-from emulator.base.files.own_folder import FILES, FOLDERS, IDENTITY, LOCK, check
+from taskdock.base import ids
+from taskdock.base.errors import ForeignFile, StartupError
+from taskdock.base.files import own_files
+from taskdock.base.files.own_folder import FILES, FOLDERS, IDENTITY, LOCK, check
 
 _TRIES = 5  # to lock a file that others remove at the same moment
 _GONE = (errno.ENOENT, errno.ENOTDIR)

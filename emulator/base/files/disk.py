@@ -14,10 +14,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from emulator.base.errors import DiskFull, StorageError
-from emulator.base.health import Health
-from emulator.base.machine.descriptors import DESCRIPTORS, EXHAUSTED, OUT_OF_DESCRIPTORS
-from emulator.base.timing.clock import SystemClock
+from taskdock.base.errors import DiskFull, StorageError
+from taskdock.base.health import Health
+from taskdock.base.machine.descriptors import DESCRIPTORS, EXHAUSTED, OUT_OF_DESCRIPTORS
+from taskdock.base.timing.clock import SystemClock
 
 DISK = "disk"
 """Name of the trouble in `Health`."""

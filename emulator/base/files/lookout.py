@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from emulator.base.errors import DataFolderLost
-from emulator.base.health import Health
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import SystemClock
-from emulator.base.timing.loop import Loop
+from taskdock.base.errors import DataFolderLost
+from taskdock.base.health import Health
+from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import SystemClock
+from taskdock.base.timing.loop import Loop
 
 DATA_FOLDER = "data folder"
 """Name of the trouble in `Health`."""

@@ -18,7 +18,7 @@ import shlex
 import stat
 from pathlib import Path
 
-from emulator.base.errors import ForeignFile
+from taskdock.base.errors import ForeignFile
 
 _REMEDY = "nothing was changed: move it away, or choose another --data-dir"
 _MAX_READ = 65_536  # bytes; the files that are read here have a few lines

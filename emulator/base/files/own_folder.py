@@ -14,9 +14,9 @@ import stat
 import tempfile
 from pathlib import Path
 
-from emulator.base.errors import ForeignFile
-from emulator.base.files import own_files
-from emulator.base.files.tracked import tracker
+from taskdock.base.errors import ForeignFile
+from taskdock.base.files import own_files
+from taskdock.base.files.tracked import tracker
 
 DEFAULT = Path(".taskdock")
 LOCK, IDENTITY, CREDENTIALS, ADMINISTRATOR = "lock", "id", "credentials", "administrator"

@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from emulator.base.errors import StartupError
-from emulator.base.files import own_files
+from taskdock.base.errors import StartupError
+from taskdock.base.files import own_files
 
 NAME = "taskdock"
 

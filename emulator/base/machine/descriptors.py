@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import resource
 
-from emulator.base.errors import StartupError
+from taskdock.base.errors import StartupError
 
 # More gains nothing. A program that we start and that closes every possible descriptor, such as
 # apt-get, would take minutes.
@@ -21,7 +21,7 @@ MAX_FROM_ADDRESSES = 4_096
 """Connections that a listener accepts where the limit of descriptors allows as many."""
 
 DESCRIPTORS = "descriptors"
-"""Name of the trouble in `emulator.base.health`."""
+"""Name of the trouble in `taskdock.base.health`."""
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 """Error numbers of the kernel: this process, or the whole machine, has no descriptor left.
 https://man7.org/linux/man-pages/man2/accept.2.html"""

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from emulator.base.notices import Notices, PartHangs, PartNotEnded
+from taskdock.base.notices import Notices, PartHangs, PartNotEnded
 
 
 class Part(NamedTuple):

@@ -8,8 +8,8 @@ from __future__ import annotations
 import threading
 from datetime import datetime
 
-from emulator.base.notices import LoopFailed, Notices
-from emulator.base.timing.clock import Clock
+from taskdock.base.notices import LoopFailed, Notices
+from taskdock.base.timing.clock import Clock
 
 LONGEST_PAUSE = 5.0  # seconds, so that a clock that was set forward is noticed
 AFTER_FAILURE = 1.0  # seconds until a failed piece of work is tried again

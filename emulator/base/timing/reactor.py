@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from emulator.base.timing.clock import Clock, SystemClock, Timer
+from taskdock.base.timing.clock import Clock, SystemClock, Timer
 
 T = TypeVar("T")
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import click
 
-from emulator.base import terminal
-from emulator.base.errors import TaskdockError
-from emulator.client.console import exits
-from emulator.client.errors import WrongCall
+from taskdock.base import terminal
+from taskdock.base.errors import TaskdockError
+from taskdock.client.console import exits
+from taskdock.client.errors import WrongCall
 
 
 class Failed(click.ClickException):

@@ -10,11 +10,11 @@ from typing import IO, Any, TypeVar
 
 import click
 
-from emulator.base import strict_json
-from emulator.base.settings import ImageChoice, Settings
-from emulator.base.timing.clock import SystemClock, to_iso
-from emulator.client import credentials
-from emulator.client.api import DEFAULT_URL, TaskService
+from taskdock.base import strict_json
+from taskdock.base.settings import ImageChoice, Settings
+from taskdock.base.timing.clock import SystemClock, to_iso
+from taskdock.client import credentials
+from taskdock.client.api import DEFAULT_URL, TaskService
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 import click
 
-from emulator.base import terminal
+from taskdock.base import terminal
 
 _MIB = 1024 * 1024  # bytes; the unit of the server's limits
 

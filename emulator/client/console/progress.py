@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from emulator.base import terminal
-from emulator.base.timing.clock import Clock, SystemClock
-from emulator.client.console import output
+from taskdock.base import terminal
+from taskdock.base.timing.clock import Clock, SystemClock
+from taskdock.client.console import output
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emulator.client.api import Json, TaskService
-from emulator.client.errors import UnknownFunction
+from taskdock.client.api import Json, TaskService
+from taskdock.client.errors import UnknownFunction
 
 
 @dataclass(frozen=True)

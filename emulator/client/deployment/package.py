@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.client.errors import BadPackage
+from taskdock.client.errors import BadPackage
 
 MEGABYTE = 1024 * 1024
 

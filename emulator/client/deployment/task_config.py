@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
-from emulator.base import strict_json
-from emulator.client.deployment.package import zip_folder
-from emulator.client.errors import BadTaskConfig
+from taskdock.base import strict_json
+from taskdock.client.deployment.package import zip_folder
+from taskdock.client.errors import BadTaskConfig
 
 FILE_NAME = "task-config.json"
 

@@ -8,9 +8,9 @@ import docker
 from docker.errors import DockerException, InvalidConfigFile
 from docker.utils.config import find_config_file
 
-from emulator.base.errors import EngineUnreachable
-from emulator.engines.docker import logins
-from emulator.engines.docker.facts import EngineFacts, read_engine
+from taskdock.base.errors import EngineUnreachable
+from taskdock.engines.docker import logins
+from taskdock.engines.docker.facts import EngineFacts, read_engine
 
 _REQUEST_LIMIT = 120  # seconds
 _CONNECTIONS = 64

@@ -10,30 +10,30 @@ from pathlib import Path
 import docker
 from docker.errors import DockerException
 
-from emulator.base.errors import EngineUnreachable, NotReachable, StartFailed
-from emulator.base.health import Health
-from emulator.base.settings import NetworkChoice
-from emulator.base.timing.clock import Clock, SystemClock
-from emulator.base.timing.reactor import Reactor
-from emulator.engines.docker import faults
-from emulator.engines.docker.client import is_here, look
-from emulator.engines.docker.containers.container import DockerContainer
-from emulator.engines.docker.containers.creation import sweep_glimpses
-from emulator.engines.docker.containers.removal import remove
-from emulator.engines.docker.containers.starter import Starter
-from emulator.engines.docker.facts import EngineFacts, EngineKind
-from emulator.engines.docker.locate import PING_SECONDS
-from emulator.engines.docker.network import NAME, Network
-from emulator.engines.docker.reaper import Reaper
-from emulator.engines.docker.transports.advice import turned_away
-from emulator.engines.docker.transports.choice import TransportChoice
-from emulator.engines.docker.transports.transports import Transport, Transports, usual_transports
-from emulator.engines.engine import Capabilities, Container, ContainerSpec, Observer
-from emulator.engines.launcher.acceptor import CallLimits
-from emulator.engines.launcher.doors import Doors
-from emulator.engines.linux.disks import Disks
-from emulator.engines.linux.scratch_disk import Scratch
-from emulator.engines.linux.surroundings import memory as machine_memory
+from taskdock.base.errors import EngineUnreachable, NotReachable, StartFailed
+from taskdock.base.health import Health
+from taskdock.base.settings import NetworkChoice
+from taskdock.base.timing.clock import Clock, SystemClock
+from taskdock.base.timing.reactor import Reactor
+from taskdock.engines.docker import faults
+from taskdock.engines.docker.client import is_here, look
+from taskdock.engines.docker.containers.container import DockerContainer
+from taskdock.engines.docker.containers.creation import sweep_glimpses
+from taskdock.engines.docker.containers.removal import remove
+from taskdock.engines.docker.containers.starter import Starter
+from taskdock.engines.docker.facts import EngineFacts, EngineKind
+from taskdock.engines.docker.locate import PING_SECONDS
+from taskdock.engines.docker.network import NAME, Network
+from taskdock.engines.docker.reaper import Reaper
+from taskdock.engines.docker.transports.advice import turned_away
+from taskdock.engines.docker.transports.choice import TransportChoice
+from taskdock.engines.docker.transports.transports import Transport, Transports, usual_transports
+from taskdock.engines.engine import Capabilities, Container, ContainerSpec, Observer
+from taskdock.engines.launcher.acceptor import CallLimits
+from taskdock.engines.launcher.doors import Doors
+from taskdock.engines.linux.disks import Disks
+from taskdock.engines.linux.scratch_disk import Scratch
+from taskdock.engines.linux.surroundings import memory as machine_memory
 
 _SWEEPS = 8  # removals side by side
 _NO_LIMIT = (

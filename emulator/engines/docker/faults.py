@@ -13,8 +13,8 @@ from http import HTTPStatus
 from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException, Timeout
 
-from emulator.base.errors import EngineError, EngineUnreachable, StartFailed
-from emulator.engines.docker import locate
+from taskdock.base.errors import EngineError, EngineUnreachable, StartFailed
+from taskdock.engines.docker import locate
 
 _ITS_OWN = (
     "no space left on device",

@@ -1,6 +1,6 @@
 """Finds the Docker Engine of this machine; knows where engines listen, not how to use one.
 
-`python -m emulator.engines.docker.locate` prints the address, or says why there is none: exit 1, or
+`python -m taskdock.engines.docker.locate` prints the address, or says why there is none: exit 1, or
 2 where another engine than this machine's own was asked for, so that starting one would not help.
 """
 
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from emulator.base.errors import EngineUnreachable
-from emulator.base.files import user_folders
+from taskdock.base.errors import EngineUnreachable
+from taskdock.base.files import user_folders
 
 PING_SECONDS = 2.0
 _NOWHERE = Path("/nonexistent")  # Debian's word for the home of who has none

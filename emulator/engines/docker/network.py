@@ -15,12 +15,12 @@ import docker
 from docker.errors import APIError, DockerException, NotFound
 from requests.exceptions import ReadTimeout
 
-from emulator.base.errors import EngineError
-from emulator.base.health import Health
-from emulator.base.settings import NetworkChoice
-from emulator.engines.docker.containers.creation import NO_NETWORK, glimpse
-from emulator.engines.docker.facts import at, number, text
-from emulator.engines.docker.images.processors import own_image
+from taskdock.base.errors import EngineError
+from taskdock.base.health import Health
+from taskdock.base.settings import NetworkChoice
+from taskdock.engines.docker.containers.creation import NO_NETWORK, glimpse
+from taskdock.engines.docker.facts import at, number, text
+from taskdock.engines.docker.images.processors import own_image
 
 NAME = "taskdock-isolated"
 LABEL = "dev.taskdock.network"

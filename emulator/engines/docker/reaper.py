@@ -25,9 +25,9 @@ from time import sleep
 from typing import NamedTuple
 from urllib.parse import quote
 
-from emulator.base.health import Health
-from emulator.base.timing.clock import SystemClock
-from emulator.engines.docker.locate import connection
+from taskdock.base.health import Health
+from taskdock.base.timing.clock import SystemClock
+from taskdock.engines.docker.locate import connection
 
 LABEL = "dev.taskdock.run"
 """The label's value is one run of one server: a server that is started again on the same data
@@ -50,7 +50,7 @@ _WAIT = "trap '' INT TERM HUP; read -r over || exec \"$@\""
 """A line ends it; the end of the input without one lets it begin."""
 _BEGIN = (
     "import sys; sys.path.append(sys.argv[1]);"
-    " from emulator.engines.docker.reaper import reap; reap(*sys.argv[2:])"
+    " from taskdock.engines.docker.reaper import reap; reap(*sys.argv[2:])"
 )
 _PACKAGES = str(Path(__file__).parents[3])
 

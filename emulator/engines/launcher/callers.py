@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from emulator.base.machine.addresses import plain
+from taskdock.base.machine.addresses import plain
 
 AddressRange = IPv4Network | IPv6Network
 

@@ -17,9 +17,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from emulator.base.health import Health
-from emulator.engines.launcher.acceptor import Acceptor, CallLimits, MayCall
-from emulator.engines.launcher.frames import CONTROL
+from taskdock.base.health import Health
+from taskdock.engines.launcher.acceptor import Acceptor, CallLimits, MayCall
+from taskdock.engines.launcher.frames import CONTROL
 
 INSIDE = "/dev/taskdock"
 """The folder's path in a container: below /dev it does not count as a change to the image."""

@@ -13,13 +13,13 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from emulator.base import ids
-from emulator.base.errors import ForeignFile
-from emulator.base.files import own_files
-from emulator.base.health import Health
-from emulator.engines.launcher.acceptor import CallLimits
-from emulator.engines.launcher.callers import Callers
-from emulator.engines.launcher.door import INSIDE, LAUNCHER, Door
+from taskdock.base import ids
+from taskdock.base.errors import ForeignFile
+from taskdock.base.files import own_files
+from taskdock.base.health import Health
+from taskdock.engines.launcher.acceptor import CallLimits
+from taskdock.engines.launcher.callers import Callers
+from taskdock.engines.launcher.door import INSIDE, LAUNCHER, Door
 
 _SOCKET = "door"
 _BACKLOG = 128

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from emulator.engines.ending import ProgramExit, StartFault, Step
+from taskdock.engines.ending import ProgramExit, StartFault, Step
 
 VERSION = 1
 CONTROL = b"!"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from emulator.base.health import Health
-from emulator.base.timing.clock import Clock, SystemClock
-from emulator.engines.linux.scratch_disk import Scratch
+from taskdock.base.health import Health
+from taskdock.base.timing.clock import Clock, SystemClock
+from taskdock.engines.linux.scratch_disk import Scratch
 
 DISKS = "disks for /tmp"
 """The trouble's name in `Health`."""

@@ -20,8 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from emulator.base.errors import StartFailed
-from emulator.engines.linux.loop_device import BLOCK, CONTROL, attach
+from taskdock.base.errors import StartFailed
+from taskdock.engines.linux.loop_device import BLOCK, CONTROL, attach
 
 FILE_SYSTEM = "ext4"
 MOUNT_OPTIONS = "noatime,nosuid,nodev"

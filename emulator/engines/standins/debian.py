@@ -12,9 +12,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from emulator.base.errors import ImageNotAvailable
-from emulator.base.files import own_files
-from emulator.engines.standins.programs import Architecture, readable, run
+from taskdock.base.errors import ImageNotAvailable
+from taskdock.base.files import own_files
+from taskdock.engines.standins.programs import Architecture, readable, run
 
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _DEFAULT_MIRROR = ""  # debootstrap's own

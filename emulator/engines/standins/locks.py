@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from emulator.base.errors import EngineError
+from taskdock.base.errors import EngineError
 
 
 @contextmanager

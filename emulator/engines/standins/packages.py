@@ -15,8 +15,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from emulator.base.errors import ImageNotAvailable
-from emulator.engines.standins.programs import Architecture, run
+from taskdock.base.errors import ImageNotAvailable
+from taskdock.engines.standins.programs import Architecture, run
 
 
 def pip(lock: Path, into: Path, architecture: Architecture, python: str) -> None:

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.base.errors import ImageNotAvailable
+from taskdock.base.errors import ImageNotAvailable
 
 # Where else pip is to install something; it refuses to be told two places. And what else, in which
 # versions: that is for the lock to say.

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
-from emulator.base.timing.clock import Clock, SystemClock
+from taskdock.base.timing.clock import Clock, SystemClock
 
 SECONDS_BETWEEN = 5.0
 

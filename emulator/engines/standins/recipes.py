@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emulator.engines.images import STANDIN_PREFIX
+from taskdock.engines.images import STANDIN_PREFIX
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -15,14 +15,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from emulator.base import resources
-from emulator.base.errors import ImageNotAvailable
-from emulator.engines.images import Announce, Progress
-from emulator.engines.standins import debian, packages
-from emulator.engines.standins.locks import exclusive
-from emulator.engines.standins.programs import ARCHITECTURES, Architecture, readable
-from emulator.engines.standins.pulse import Pulse
-from emulator.engines.standins.recipes import Recipe, Recipes
+from taskdock.base import resources
+from taskdock.base.errors import ImageNotAvailable
+from taskdock.engines.images import Announce, Progress
+from taskdock.engines.standins import debian, packages
+from taskdock.engines.standins.locks import exclusive
+from taskdock.engines.standins.programs import ARCHITECTURES, Architecture, readable
+from taskdock.engines.standins.pulse import Pulse
+from taskdock.engines.standins.recipes import Recipe, Recipes
 
 MARK = "dev.taskdock.standin"
 RECIPE = "dev.taskdock.recipe"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from emulator.lambdas.outcome import Failure, StreamBroken
+from taskdock.lambdas.outcome import Failure, StreamBroken
 
 
 class StreamEnd(Enum):

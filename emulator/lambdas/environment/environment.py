@@ -13,20 +13,20 @@ import socket
 from collections.abc import Callable
 from math import inf
 
-from emulator.base.timing.changes import Changes
-from emulator.base.timing.clock import Clock
-from emulator.base.timing.limits import Limits
-from emulator.engines.ending import ProgramExit
-from emulator.engines.engine import Container, Program
-from emulator.lambdas import lifecycle
-from emulator.lambdas.environment.no_container import NoContainer
-from emulator.lambdas.environment.recording import Recording, Write
-from emulator.lambdas.environment.runtime_run import RuntimeRun
-from emulator.lambdas.environment.settling import Settling
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.lifecycle import State, Transition
-from emulator.lambdas.log_line import LogLine
-from emulator.lambdas.slot import Slot, is_idle
+from taskdock.base.timing.changes import Changes
+from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.limits import Limits
+from taskdock.engines.ending import ProgramExit
+from taskdock.engines.engine import Container, Program
+from taskdock.lambdas import lifecycle
+from taskdock.lambdas.environment.no_container import NoContainer
+from taskdock.lambdas.environment.recording import Recording, Write
+from taskdock.lambdas.environment.runtime_run import RuntimeRun
+from taskdock.lambdas.environment.settling import Settling
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.lifecycle import State, Transition
+from taskdock.lambdas.log_line import LogLine
+from taskdock.lambdas.slot import Slot, is_idle
 
 Lead = Callable[["Environment", str, socket.socket], object]
 """Serves a connection from an environment's container, to the forward of this letter."""

@@ -15,11 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from emulator.engines.ending import ProgramExit
-from emulator.lambdas.environment import runtime_state
-from emulator.lambdas.environment.answer_stream import AnswerSource, AnswerStream, StreamEnd
-from emulator.lambdas.environment.runtime_state import RuntimeState
-from emulator.lambdas.outcome import (
+from taskdock.engines.ending import ProgramExit
+from taskdock.lambdas.environment import runtime_state
+from taskdock.lambdas.environment.answer_stream import AnswerSource, AnswerStream, StreamEnd
+from taskdock.lambdas.environment.runtime_state import RuntimeState
+from taskdock.lambdas.outcome import (
     MAX_RESPONSE,
     TOO_LARGE,
     Answer,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emulator.engines.engine import Program
+from taskdock.engines.engine import Program
 
 
 class NoContainer:

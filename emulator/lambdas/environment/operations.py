@@ -11,19 +11,19 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from emulator.base.errors import EngineError, EngineUnreachable
-from emulator.base.notices import Notices
-from emulator.base.timing.limits import Limits
-from emulator.base.timing.reactor import Reactor
-from emulator.engines.engine import Container, ContainerSpec, Engine, Observer
-from emulator.engines.watch import EngineWatch, ignore
-from emulator.lambdas.environment import spec
-from emulator.lambdas.environment.environment import Environment
-from emulator.lambdas.environment.provisioner import Provisioner
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.lifecycle import State, Transition
-from emulator.lambdas.notices import EnvironmentFailed, EnvironmentSilent
-from emulator.lambdas.outcome import Failure, could_not_start
+from taskdock.base.errors import EngineError, EngineUnreachable
+from taskdock.base.notices import Notices
+from taskdock.base.timing.limits import Limits
+from taskdock.base.timing.reactor import Reactor
+from taskdock.engines.engine import Container, ContainerSpec, Engine, Observer
+from taskdock.engines.watch import EngineWatch, ignore
+from taskdock.lambdas.environment import spec
+from taskdock.lambdas.environment.environment import Environment
+from taskdock.lambdas.environment.provisioner import Provisioner
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.lifecycle import State, Transition
+from taskdock.lambdas.notices import EnvironmentFailed, EnvironmentSilent
+from taskdock.lambdas.outcome import Failure, could_not_start
 
 _SILENT = "its init took too long"
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from emulator.base.errors import EngineUnreachable, ForeignFile, StartFailed
-from emulator.base.files.disk import SHORTAGES
-from emulator.base.timing.clock import Clock
-from emulator.engines.engine import ContainerSpec, Program
-from emulator.lambdas.environment import spec as launch
-from emulator.lambdas.functions import runtimes
-from emulator.lambdas.functions.code import CodeStore
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.functions.images_in_use import ImageOf
+from taskdock.base.errors import EngineUnreachable, ForeignFile, StartFailed
+from taskdock.base.files.disk import SHORTAGES
+from taskdock.base.timing.clock import Clock
+from taskdock.engines.engine import ContainerSpec, Program
+from taskdock.lambdas.environment import spec as launch
+from taskdock.lambdas.functions import runtimes
+from taskdock.lambdas.functions.code import CodeStore
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.functions.images_in_use import ImageOf
 
 CredentialsOf = Callable[[Function], Mapping[str, str]]
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from emulator.base.timing.clock import Clock
-from emulator.lambdas.log_line import LogLine, message_of
+from taskdock.base.timing.clock import Clock
+from taskdock.lambdas.log_line import LogLine, message_of
 
 Write = Callable[[str], None]
 """Takes one message of a log."""

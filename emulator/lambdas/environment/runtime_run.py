@@ -6,12 +6,12 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
-from emulator.base.timing.clock import Clock
-from emulator.engines.ending import ProgramExit
-from emulator.lambdas.environment.mailbox import Mailbox
-from emulator.lambdas.environment.settling import Settling
-from emulator.lambdas.lifecycle import Transition
-from emulator.lambdas.outcome import Failure
+from taskdock.base.timing.clock import Clock
+from taskdock.engines.ending import ProgramExit
+from taskdock.lambdas.environment.mailbox import Mailbox
+from taskdock.lambdas.environment.settling import Settling
+from taskdock.lambdas.lifecycle import Transition
+from taskdock.lambdas.outcome import Failure
 
 
 class RuntimeRun:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from emulator.engines.engine import ContainerSpec, Mount, Program
-from emulator.lambdas.arns import REGION, log_stream
-from emulator.lambdas.functions.function import Function, ImageConfig
-from emulator.lambdas.functions.reference import LATEST
+from taskdock.engines.engine import ContainerSpec, Mount, Program
+from taskdock.lambdas.arns import REGION, log_stream
+from taskdock.lambdas.functions.function import Function, ImageConfig
+from taskdock.lambdas.functions.reference import LATEST
 
 LABEL = "dev.taskdock"
 RUNTIME_API, TASK_SERVICE = "r", "t"

@@ -13,22 +13,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emulator.base import ids
-from emulator.base.errors import AlreadyExists, NotFound
-from emulator.base.timing.clock import Clock
-from emulator.engines import references
-from emulator.lambdas.functions.changes import AnnotationChanges, FunctionProperties, check
-from emulator.lambdas.functions.code import MAX_ZIPPED, CodeStore
-from emulator.lambdas.functions.function import (
+from taskdock.base import ids
+from taskdock.base.errors import AlreadyExists, NotFound
+from taskdock.base.timing.clock import Clock
+from taskdock.engines import references
+from taskdock.lambdas.functions.changes import AnnotationChanges, FunctionProperties, check
+from taskdock.lambdas.functions.code import MAX_ZIPPED, CodeStore
+from taskdock.lambdas.functions.function import (
     Annotations,
     Function,
     check_name,
     deployers,
 )
-from emulator.lambdas.functions.function_rows import from_row, to_row
-from emulator.lambdas.functions.reference import LATEST, FunctionRef
-from emulator.store.database import Store
-from emulator.store.tables import FunctionRow
+from taskdock.lambdas.functions.function_rows import from_row, to_row
+from taskdock.lambdas.functions.reference import LATEST, FunctionRef
+from taskdock.store.database import Store
+from taskdock.store.tables import FunctionRow
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # typing has it from Python 3.11 on

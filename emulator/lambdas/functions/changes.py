@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypedDict
 
-from emulator.base.errors import BadConfiguration
-from emulator.engines import references
-from emulator.lambdas.functions import runtimes
-from emulator.lambdas.functions.function import (
+from taskdock.base.errors import BadConfiguration
+from taskdock.engines import references
+from taskdock.lambdas.functions import runtimes
+from taskdock.lambdas.functions.function import (
     Annotations,
     ExecutionOptions,
     Function,

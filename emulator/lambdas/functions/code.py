@@ -19,13 +19,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emulator.base import ids
-from emulator.base.errors import BadFunctionCode, ForeignFile, Unavailable
-from emulator.base.files import own_files
-from emulator.base.timing.limits import Limits
-from emulator.lambdas.functions import tree
-from emulator.lambdas.functions.zips.unpacking import unpack
-from emulator.lambdas.functions.zips.zip_limits import ZipLimits
+from taskdock.base import ids
+from taskdock.base.errors import BadFunctionCode, ForeignFile, Unavailable
+from taskdock.base.files import own_files
+from taskdock.base.timing.limits import Limits
+from taskdock.lambdas.functions import tree
+from taskdock.lambdas.functions.zips.unpacking import unpack
+from taskdock.lambdas.functions.zips.zip_limits import ZipLimits
 
 MAX_ZIPPED = 10 * 1024 * 1024  # bytes, the Task Service's limit
 MAX_ZIPPED_BY_AWS = 50 * 1024 * 1024  # bytes, for a zip that comes in the request itself

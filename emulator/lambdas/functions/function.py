@@ -16,7 +16,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from emulator.base.errors import BadConfiguration, BadFunctionName
+from taskdock.base.errors import BadConfiguration, BadFunctionName
 
 TIME_LIMIT = range(3, 301)  # seconds
 MEMORY_LIMIT = range(128, 10241)  # MB

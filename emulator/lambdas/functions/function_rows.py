@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from emulator.lambdas.functions.function import (
+from taskdock.lambdas.functions.function import (
     Annotations,
     ExecutionOptions,
     Function,
@@ -13,7 +13,7 @@ from emulator.lambdas.functions.function import (
     PermissionMode,
     RetryPolicy,
 )
-from emulator.store.tables import FunctionRow
+from taskdock.store.tables import FunctionRow
 
 
 def to_row(function: Function) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from emulator.base.errors import EngineError
-from emulator.engines.images import Found
-from emulator.lambdas.functions.function import Function
+from taskdock.base.errors import EngineError
+from taskdock.engines.images import Found
+from taskdock.lambdas.functions.function import Function
 
 _REMEMBERED = 200  # uses; the first ones go first
 ImageOf = Callable[[Function], Found]

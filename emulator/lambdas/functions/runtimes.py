@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
-from emulator.base import resources
-from emulator.base.errors import UnknownRuntime
+from taskdock.base import resources
+from taskdock.base.errors import UnknownRuntime
 
 if sys.version_info >= (3, 11):
     import tomllib

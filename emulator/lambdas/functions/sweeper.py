@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from emulator.base.health import Health
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import SystemClock
-from emulator.base.timing.loop import Loop
-from emulator.lambdas.functions import tree
-from emulator.lambdas.functions.code import CodeStore
+from taskdock.base.health import Health
+from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import SystemClock
+from taskdock.base.timing.loop import Loop
+from taskdock.lambdas.functions import tree
+from taskdock.lambdas.functions.code import CodeStore
 
 TROUBLE = "code"
 _PIECE = 500  # files and folders

@@ -14,7 +14,7 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-from emulator.base import ids
+from taskdock.base import ids
 
 _OPEN = 0o700  # what it takes to do anything with a folder
 _MOST_OPEN = 16  # folders at a time

@@ -8,17 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from emulator.base import ids
-from emulator.base.timing.clock import Clock, to_epoch
-from emulator.base.timing.limits import Limits
-from emulator.engines.ending import ProgramExit
-from emulator.lambdas.environment.environment import Environment
-from emulator.lambdas.environment.mailbox import NextEvent
-from emulator.lambdas.environment.operations import Operations
-from emulator.lambdas.invoke.log_formats import Usage
-from emulator.lambdas.invoke.platform_log import InvocationLog
-from emulator.lambdas.lifecycle import State
-from emulator.lambdas.outcome import (
+from taskdock.base import ids
+from taskdock.base.timing.clock import Clock, to_epoch
+from taskdock.base.timing.limits import Limits
+from taskdock.engines.ending import ProgramExit
+from taskdock.lambdas.environment.environment import Environment
+from taskdock.lambdas.environment.mailbox import NextEvent
+from taskdock.lambdas.environment.operations import Operations
+from taskdock.lambdas.invoke.log_formats import Usage
+from taskdock.lambdas.invoke.platform_log import InvocationLog
+from taskdock.lambdas.lifecycle import State
+from taskdock.lambdas.outcome import (
     Cause,
     Failure,
     Outcome,

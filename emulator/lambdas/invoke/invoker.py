@@ -8,18 +8,18 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from emulator.base.errors import EngineUnreachable, Unavailable
-from emulator.base.timing.clock import Clock
-from emulator.base.timing.limits import Limits
-from emulator.engines.watch import EngineWatch
-from emulator.lambdas import arns
-from emulator.lambdas.environment.environment import Environment
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.invoke.invocation import Call, Invocation, OnOutcome
-from emulator.lambdas.invoke.platform_log import InvocationLog
-from emulator.lambdas.invoke.waiting import Turn, Waiting
-from emulator.lambdas.log_line import Sink
-from emulator.lambdas.outcome import (
+from taskdock.base.errors import EngineUnreachable, Unavailable
+from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.limits import Limits
+from taskdock.engines.watch import EngineWatch
+from taskdock.lambdas import arns
+from taskdock.lambdas.environment.environment import Environment
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.invoke.invocation import Call, Invocation, OnOutcome
+from taskdock.lambdas.invoke.platform_log import InvocationLog
+from taskdock.lambdas.invoke.waiting import Turn, Waiting
+from taskdock.lambdas.log_line import Sink
+from taskdock.lambdas.outcome import (
     Cause,
     Failure,
     Outcome,
@@ -28,7 +28,7 @@ from emulator.lambdas.outcome import (
     not_started,
     unavailable,
 )
-from emulator.lambdas.pool.pool import Pool
+from taskdock.lambdas.pool.pool import Pool
 
 MAX_EVENT = 6 * 1024 * 1024  # bytes
 _NO_ROOM = "NoCapacity"  # the name of that failure

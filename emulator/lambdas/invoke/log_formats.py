@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from emulator.base.timing.clock import Clock, to_iso
-from emulator.engines.images import is_standin
-from emulator.lambdas import arns
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.functions.reference import LATEST
-from emulator.lambdas.outcome import Cause, Failure, known_error_type
+from taskdock.base.timing.clock import Clock, to_iso
+from taskdock.engines.images import is_standin
+from taskdock.lambdas import arns
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.functions.reference import LATEST
+from taskdock.lambdas.outcome import Cause, Failure, known_error_type
 
 
 @dataclass(frozen=True, kw_only=True)

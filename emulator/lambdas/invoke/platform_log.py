@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from emulator.base.timing.clock import Clock
-from emulator.lambdas.functions import runtimes
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.invoke.log_formats import JsonFormat, LogFormat, Start, TextFormat, Usage
-from emulator.lambdas.log_line import LogLine, Sink
-from emulator.lambdas.outcome import Cause, Failure, Outcome
+from taskdock.base.timing.clock import Clock
+from taskdock.lambdas.functions import runtimes
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.invoke.log_formats import JsonFormat, LogFormat, Start, TextFormat, Usage
+from taskdock.lambdas.log_line import LogLine, Sink
+from taskdock.lambdas.outcome import Cause, Failure, Outcome
 
 
 class InvocationLog:

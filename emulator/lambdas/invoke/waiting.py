@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from emulator.engines.watch import EngineWatch
+from taskdock.engines.watch import EngineWatch
 
 _AT_ONCE = 0.05  # seconds; an invocation that gets its environment later has waited for it
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from emulator.base.timing.clock import Clock
-from emulator.lambdas.environment.environment import Environment
-from emulator.lambdas.lifecycle import Transition
-from emulator.lambdas.pool import placement
-from emulator.lambdas.slot import Slot
+from taskdock.base.timing.clock import Clock
+from taskdock.lambdas.environment.environment import Environment
+from taskdock.lambdas.lifecycle import Transition
+from taskdock.lambdas.pool import placement
+from taskdock.lambdas.slot import Slot
 
 _FOR_EVER = float("inf")
 

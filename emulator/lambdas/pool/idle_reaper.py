@@ -5,11 +5,11 @@ In each round it also has containers prewarmed, which waits for the same quiet m
 
 from __future__ import annotations
 
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import Clock
-from emulator.base.timing.limits import Limits
-from emulator.base.timing.loop import Loop
-from emulator.lambdas.pool.pool import Pool
+from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.limits import Limits
+from taskdock.base.timing.loop import Loop
+from taskdock.lambdas.pool.pool import Pool
 
 
 class IdleReaper(Loop):

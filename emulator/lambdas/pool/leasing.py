@@ -14,21 +14,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from emulator.base.errors import EngineUnreachable
-from emulator.base.timing.clock import Clock
-from emulator.base.timing.limits import Limits
-from emulator.engines.watch import EngineWatch
-from emulator.lambdas.environment.environment import Environment
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.lifecycle import State, Transition
-from emulator.lambdas.outcome import Failure, could_not_start, stopped
-from emulator.lambdas.pool import room
-from emulator.lambdas.pool.fleet import Fleet
-from emulator.lambdas.pool.prewarm.prewarm_pool import PrewarmPool
-from emulator.lambdas.pool.room import Room
-from emulator.lambdas.pool.starts import Starts
-from emulator.lambdas.pool.waiters import Found, Take, Wait, Waiters, WaitingCalls
-from emulator.lambdas.slot import Slot, held
+from taskdock.base.errors import EngineUnreachable
+from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.limits import Limits
+from taskdock.engines.watch import EngineWatch
+from taskdock.lambdas.environment.environment import Environment
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.lifecycle import State, Transition
+from taskdock.lambdas.outcome import Failure, could_not_start, stopped
+from taskdock.lambdas.pool import room
+from taskdock.lambdas.pool.fleet import Fleet
+from taskdock.lambdas.pool.prewarm.prewarm_pool import PrewarmPool
+from taskdock.lambdas.pool.room import Room
+from taskdock.lambdas.pool.starts import Starts
+from taskdock.lambdas.pool.waiters import Found, Take, Wait, Waiters, WaitingCalls
+from taskdock.lambdas.slot import Slot, held
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from emulator.lambdas.lifecycle import State
-from emulator.lambdas.slot import PREFERRED, Slot
+from taskdock.lambdas.lifecycle import State
+from taskdock.lambdas.slot import PREFERRED, Slot
 
 
 class Candidate(Protocol):

@@ -11,30 +11,30 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 
-from emulator.base.health import Health
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import Clock
-from emulator.base.timing.limits import Limits
-from emulator.base.timing.reactor import Reactor
-from emulator.engines.engine import Engine
-from emulator.engines.watch import EngineWatch
-from emulator.lambdas.environment.environment import Environment, Lead
-from emulator.lambdas.environment.mailbox import Mailbox
-from emulator.lambdas.environment.operations import Operations
-from emulator.lambdas.environment.provisioner import Provisioner
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.lifecycle import State
-from emulator.lambdas.notices import EnvironmentMoved
-from emulator.lambdas.outcome import Failure
-from emulator.lambdas.pool.fleet import Fleet
-from emulator.lambdas.pool.leasing import Leasing, MemoryBudget
-from emulator.lambdas.pool.prewarm.plan import PrewarmPlan
-from emulator.lambdas.pool.prewarm.prewarm_pool import PrewarmPool
-from emulator.lambdas.pool.removals import Removals
-from emulator.lambdas.pool.retirements import Retirements
-from emulator.lambdas.pool.starts import Starts
-from emulator.lambdas.pool.waiters import WaitingCalls
-from emulator.lambdas.slot import PrewarmLevel, Slot
+from taskdock.base.health import Health
+from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.limits import Limits
+from taskdock.base.timing.reactor import Reactor
+from taskdock.engines.engine import Engine
+from taskdock.engines.watch import EngineWatch
+from taskdock.lambdas.environment.environment import Environment, Lead
+from taskdock.lambdas.environment.mailbox import Mailbox
+from taskdock.lambdas.environment.operations import Operations
+from taskdock.lambdas.environment.provisioner import Provisioner
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.lifecycle import State
+from taskdock.lambdas.notices import EnvironmentMoved
+from taskdock.lambdas.outcome import Failure
+from taskdock.lambdas.pool.fleet import Fleet
+from taskdock.lambdas.pool.leasing import Leasing, MemoryBudget
+from taskdock.lambdas.pool.prewarm.plan import PrewarmPlan
+from taskdock.lambdas.pool.prewarm.prewarm_pool import PrewarmPool
+from taskdock.lambdas.pool.removals import Removals
+from taskdock.lambdas.pool.retirements import Retirements
+from taskdock.lambdas.pool.starts import Starts
+from taskdock.lambdas.pool.waiters import WaitingCalls
+from taskdock.lambdas.slot import PrewarmLevel, Slot
 
 
 class Pool:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from emulator.base.errors import EngineError
-from emulator.base.health import Health
-from emulator.base.notices import Notices
-from emulator.base.timing.limits import Limits
-from emulator.base.timing.reactor import Reactor
-from emulator.lambdas.notices import EnvironmentFailed
+from taskdock.base.errors import EngineError
+from taskdock.base.health import Health
+from taskdock.base.notices import Notices
+from taskdock.base.timing.limits import Limits
+from taskdock.base.timing.reactor import Reactor
+from taskdock.lambdas.notices import EnvironmentFailed
 
 _TROUBLE = "removal"
 

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from emulator.lambdas.environment.environment import Environment
-from emulator.lambdas.lifecycle import Transition
-from emulator.lambdas.pool.fleet import Fleet
-from emulator.lambdas.pool.removals import Removals
+from taskdock.lambdas.environment.environment import Environment
+from taskdock.lambdas.lifecycle import Transition
+from taskdock.lambdas.pool.fleet import Fleet
+from taskdock.lambdas.pool.removals import Removals
 
 
 class Retirements:

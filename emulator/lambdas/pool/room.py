@@ -19,10 +19,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.lifecycle import State
-from emulator.lambdas.outcome import Failure, not_started
-from emulator.lambdas.slot import Slot, held
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.lifecycle import State
+from taskdock.lambdas.outcome import Failure, not_started
+from taskdock.lambdas.slot import Slot, held
 
 _START = 10.0  # seconds that a start may take beside the time limit: as long as an init
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from emulator.base import ids
-from emulator.lambdas.environment.environment import Environment
-from emulator.lambdas.environment.operations import Operations
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.outcome import Failure
-from emulator.lambdas.pool.fleet import Fleet
-from emulator.lambdas.pool.prewarm.prewarm_pool import PrewarmPool
-from emulator.lambdas.pool.prewarm.prewarmed_container import PrewarmedContainer
+from taskdock.base import ids
+from taskdock.lambdas.environment.environment import Environment
+from taskdock.lambdas.environment.operations import Operations
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.outcome import Failure
+from taskdock.lambdas.pool.fleet import Fleet
+from taskdock.lambdas.pool.prewarm.prewarm_pool import PrewarmPool
+from taskdock.lambdas.pool.prewarm.prewarmed_container import PrewarmedContainer
 
 NewEnvironment = Callable[[str, Function], Environment]
 """An environment of this id and function, without a container."""

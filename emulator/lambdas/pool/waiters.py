@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import count
 
-from emulator.base.timing.clock import Clock, Timer
-from emulator.lambdas.environment.environment import Environment
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.lifecycle import State
-from emulator.lambdas.outcome import Failure
+from taskdock.base.timing.clock import Clock, Timer
+from taskdock.lambdas.environment.environment import Environment
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.lifecycle import State
+from taskdock.lambdas.outcome import Failure
 
 Found = tuple[Environment, State]
 """An environment that is reserved now, and the state in which it was before."""

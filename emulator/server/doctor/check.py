@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from emulator.base.errors import TaskdockError
-from emulator.server.doctor.judges.finding import Finding, NotChecked, broken, unchecked
+from taskdock.base.errors import TaskdockError
+from taskdock.server.doctor.judges.finding import Finding, NotChecked, broken, unchecked
 
 LIMIT = 45.0  # seconds
 

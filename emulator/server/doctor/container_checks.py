@@ -7,15 +7,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from emulator.base import ids
-from emulator.base.errors import EngineError, ImageNotAvailable, NotReachable
-from emulator.base.timing.reactor import Reactor
-from emulator.engines.linux.disks import UNLIMITED
-from emulator.server.doctor.engine_checks import EngineChecks
-from emulator.server.doctor.judges import judge_engine
-from emulator.server.doctor.judges.finding import Finding, NotChecked, broken, degraded
-from emulator.server.doctor.machine_checks import MachineChecks
-from emulator.server.doctor.trial import EATEN, LABEL, MEMORY, STORAGE, Trial, write_code
+from taskdock.base import ids
+from taskdock.base.errors import EngineError, ImageNotAvailable, NotReachable
+from taskdock.base.timing.reactor import Reactor
+from taskdock.engines.linux.disks import UNLIMITED
+from taskdock.server.doctor.engine_checks import EngineChecks
+from taskdock.server.doctor.judges import judge_engine
+from taskdock.server.doctor.judges.finding import Finding, NotChecked, broken, degraded
+from taskdock.server.doctor.machine_checks import MachineChecks
+from taskdock.server.doctor.trial import EATEN, LABEL, MEMORY, STORAGE, Trial, write_code
 
 
 class ContainerChecks:

@@ -8,25 +8,25 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from emulator.base import ids
-from emulator.base.errors import EngineUnreachable
-from emulator.base.settings import ImageChoice, Settings
-from emulator.base.timing.clock import Clock
-from emulator.engines.docker.client import is_here
-from emulator.engines.docker.engine import DockerEngine
-from emulator.engines.docker.images import inquiries
-from emulator.engines.docker.images.images import Images
-from emulator.engines.docker.images.inquiries import OwnWord
-from emulator.engines.docker.images.probe import Probe
-from emulator.engines.docker.locate import addresses, find_engine
-from emulator.engines.images import ImageRequest
-from emulator.engines.linux.scratch_disk import open_scratch
-from emulator.engines.linux.surroundings import in_container
-from emulator.lambdas.functions import runtimes
-from emulator.server.doctor.judges import judge_engine, judge_images
-from emulator.server.doctor.judges.finding import Finding, NotChecked
-from emulator.server.doctor.judges.judge_engine import Located
-from emulator.server.doctor.machine_checks import MachineChecks
+from taskdock.base import ids
+from taskdock.base.errors import EngineUnreachable
+from taskdock.base.settings import ImageChoice, Settings
+from taskdock.base.timing.clock import Clock
+from taskdock.engines.docker.client import is_here
+from taskdock.engines.docker.engine import DockerEngine
+from taskdock.engines.docker.images import inquiries
+from taskdock.engines.docker.images.images import Images
+from taskdock.engines.docker.images.inquiries import OwnWord
+from taskdock.engines.docker.images.probe import Probe
+from taskdock.engines.docker.locate import addresses, find_engine
+from taskdock.engines.images import ImageRequest
+from taskdock.engines.linux.scratch_disk import open_scratch
+from taskdock.engines.linux.surroundings import in_container
+from taskdock.lambdas.functions import runtimes
+from taskdock.server.doctor.judges import judge_engine, judge_images
+from taskdock.server.doctor.judges.finding import Finding, NotChecked
+from taskdock.server.doctor.judges.judge_engine import Located
+from taskdock.server.doctor.machine_checks import MachineChecks
 
 
 class EngineChecks:

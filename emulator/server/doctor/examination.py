@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from emulator.base.settings import Settings
-from emulator.base.timing.clock import Clock
-from emulator.engines.docker.client import connect
-from emulator.engines.docker.images.inquiries import REGISTRY_LIMIT
-from emulator.server.doctor.check import Check, perform
-from emulator.server.doctor.container_checks import ContainerChecks
-from emulator.server.doctor.engine_checks import EngineChecks
-from emulator.server.doctor.judges.finding import Finding, broken, ok
-from emulator.server.doctor.machine_checks import MachineChecks
+from taskdock.base.settings import Settings
+from taskdock.base.timing.clock import Clock
+from taskdock.engines.docker.client import connect
+from taskdock.engines.docker.images.inquiries import REGISTRY_LIMIT
+from taskdock.server.doctor.check import Check, perform
+from taskdock.server.doctor.container_checks import ContainerChecks
+from taskdock.server.doctor.engine_checks import EngineChecks
+from taskdock.server.doctor.judges.finding import Finding, broken, ok
+from taskdock.server.doctor.machine_checks import MachineChecks
 
 _TIDY_LIMIT = 20.0  # seconds
 _IMAGE_LIMIT = 180.0  # seconds; the image for containers may have to be made

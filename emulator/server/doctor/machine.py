@@ -20,11 +20,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from emulator.base import ids
-from emulator.base.errors import ForeignFile, StartupError
-from emulator.base.files import own_files, own_folder
-from emulator.base.machine.descriptors import raise_limit
-from emulator.server.doctor.judges.judge_machine import (
+from taskdock.base import ids
+from taskdock.base.errors import ForeignFile, StartupError
+from taskdock.base.files import own_files, own_folder
+from taskdock.base.machine.descriptors import raise_limit
+from taskdock.server.doctor.judges.judge_machine import (
     UNLIMITED,
     Descriptors,
     DiskSpace,

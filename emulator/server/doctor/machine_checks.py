@@ -9,14 +9,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from emulator.base.errors import StartupError
-from emulator.base.files import user_folders
-from emulator.base.settings import Settings
-from emulator.base.timing.clock import Clock
-from emulator.server.doctor import machine
-from emulator.server.doctor.judges import judge_machine
-from emulator.server.doctor.judges.finding import CheckStatus, Finding, ok
-from emulator.web.http.listeners import open_public
+from taskdock.base.errors import StartupError
+from taskdock.base.files import user_folders
+from taskdock.base.settings import Settings
+from taskdock.base.timing.clock import Clock
+from taskdock.server.doctor import machine
+from taskdock.server.doctor.judges import judge_machine
+from taskdock.server.doctor.judges.finding import CheckStatus, Finding, ok
+from taskdock.web.http.listeners import open_public
 
 
 class MachineChecks:

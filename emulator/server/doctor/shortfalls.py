@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from emulator.engines.engine import Engine
-from emulator.server.doctor import machine
-from emulator.server.doctor.judges import judge_machine
-from emulator.server.doctor.judges.finding import CheckStatus
+from taskdock.engines.engine import Engine
+from taskdock.server.doctor import machine
+from taskdock.server.doctor.judges import judge_machine
+from taskdock.server.doctor.judges.finding import CheckStatus
 
 
 def shortfalls(engine: Engine, data: Path) -> list[str]:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from emulator.base import ids
-from emulator.base.errors import EngineError
-from emulator.base.timing.reactor import Reactor
-from emulator.engines.docker.images.probe import PROGRAM
-from emulator.engines.ending import ProgramExit
-from emulator.engines.engine import Container, ContainerSpec, Engine, Mount, Program
+from taskdock.base import ids
+from taskdock.base.errors import EngineError
+from taskdock.base.timing.reactor import Reactor
+from taskdock.engines.docker.images.probe import PROGRAM
+from taskdock.engines.ending import ProgramExit
+from taskdock.engines.engine import Container, ContainerSpec, Engine, Mount, Program
 
 MEMORY = 64  # MB
 STORAGE = 8  # MB of /tmp

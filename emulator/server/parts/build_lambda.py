@@ -5,26 +5,26 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from emulator.base.errors import EngineError
-from emulator.base.notices import Notices
-from emulator.base.settings import Settings
-from emulator.engines.images import Found, platform
-from emulator.engines.watch import EngineWatch, WatchedEngine
-from emulator.identity.directory import Directory
-from emulator.identity.function_credentials import Choice
-from emulator.lambdas.environment import spec
-from emulator.lambdas.environment.environment import Lead
-from emulator.lambdas.environment.provisioner import Provisioner
-from emulator.lambdas.functions.catalog import Catalog
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.functions.images_in_use import ImageOf
-from emulator.lambdas.functions.sweeper import Sweeper
-from emulator.lambdas.invoke.invoker import Invoker
-from emulator.lambdas.pool.idle_reaper import IdleReaper
-from emulator.lambdas.pool.leasing import MemoryBudget
-from emulator.lambdas.pool.pool import Pool
-from emulator.server.notices import ImageMissing
-from emulator.server.parts.foundation import Foundation
+from taskdock.base.errors import EngineError
+from taskdock.base.notices import Notices
+from taskdock.base.settings import Settings
+from taskdock.engines.images import Found, platform
+from taskdock.engines.watch import EngineWatch, WatchedEngine
+from taskdock.identity.directory import Directory
+from taskdock.identity.function_credentials import Choice
+from taskdock.lambdas.environment import spec
+from taskdock.lambdas.environment.environment import Lead
+from taskdock.lambdas.environment.provisioner import Provisioner
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.functions.images_in_use import ImageOf
+from taskdock.lambdas.functions.sweeper import Sweeper
+from taskdock.lambdas.invoke.invoker import Invoker
+from taskdock.lambdas.pool.idle_reaper import IdleReaper
+from taskdock.lambdas.pool.leasing import MemoryBudget
+from taskdock.lambdas.pool.pool import Pool
+from taskdock.server.notices import ImageMissing
+from taskdock.server.parts.foundation import Foundation
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from emulator.base import ids
-from emulator.base.settings import NetworkChoice
-from emulator.server.parts.build_lambda import LambdaParts
-from emulator.server.parts.foundation import Foundation
-from emulator.tasks.events.events import Events
-from emulator.tasks.logs.log_store import LogFlusher, LogStore
-from emulator.tasks.queue.queue import Queue
-from emulator.tasks.queue.runner import Runner
-from emulator.tasks.queue.service import Service
-from emulator.tasks.queue.waiting import WaitingTasks
-from emulator.tasks.queue.worker import Worker
-from emulator.tasks.work.safe_invoker import SafeInvoker
-from emulator.tasks.work.servers import Servers
-from emulator.tasks.work.unwritten import Unwritten
+from taskdock.base import ids
+from taskdock.base.settings import NetworkChoice
+from taskdock.server.parts.build_lambda import LambdaParts
+from taskdock.server.parts.foundation import Foundation
+from taskdock.tasks.events.events import Events
+from taskdock.tasks.logs.log_store import LogFlusher, LogStore
+from taskdock.tasks.queue.queue import Queue
+from taskdock.tasks.queue.runner import Runner
+from taskdock.tasks.queue.service import Service
+from taskdock.tasks.queue.waiting import WaitingTasks
+from taskdock.tasks.queue.worker import Worker
+from taskdock.tasks.work.safe_invoker import SafeInvoker
+from taskdock.tasks.work.servers import Servers
+from taskdock.tasks.work.unwritten import Unwritten
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,23 +8,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from emulator.base.notices import TroubleEnded
-from emulator.server.parts.build_lambda import LambdaParts
-from emulator.server.parts.build_queue import QueueParts, build_queue
-from emulator.server.parts.foundation import Foundation
-from emulator.tasks.api_functions.api_requests import ApiRequests
-from emulator.tasks.events.outbox import Outbox
-from emulator.tasks.events.webhook_sender import WebhookSender
-from emulator.tasks.invocations.dispatcher import Dispatcher
-from emulator.tasks.invocations.event_queue import EventQueue
-from emulator.tasks.invocations.invocations import Invocations
-from emulator.tasks.model.notices import ScheduleCreated, TaskFailed
-from emulator.tasks.queue.rescuer import Rescuer
-from emulator.tasks.retention.retention import Retention
-from emulator.tasks.schedules.scheduler import Scheduler
-from emulator.tasks.schedules.schedules import Schedules
-from emulator.tasks.work.unwritten import Unwritten
-from emulator.web.common import problems
+from taskdock.base.notices import TroubleEnded
+from taskdock.server.parts.build_lambda import LambdaParts
+from taskdock.server.parts.build_queue import QueueParts, build_queue
+from taskdock.server.parts.foundation import Foundation
+from taskdock.tasks.api_functions.api_requests import ApiRequests
+from taskdock.tasks.events.outbox import Outbox
+from taskdock.tasks.events.webhook_sender import WebhookSender
+from taskdock.tasks.invocations.dispatcher import Dispatcher
+from taskdock.tasks.invocations.event_queue import EventQueue
+from taskdock.tasks.invocations.invocations import Invocations
+from taskdock.tasks.model.notices import ScheduleCreated, TaskFailed
+from taskdock.tasks.queue.rescuer import Rescuer
+from taskdock.tasks.retention.retention import Retention
+from taskdock.tasks.schedules.scheduler import Scheduler
+from taskdock.tasks.schedules.schedules import Schedules
+from taskdock.tasks.work.unwritten import Unwritten
+from taskdock.web.common import problems
 
 
 @dataclass(frozen=True, kw_only=True)

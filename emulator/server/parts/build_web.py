@@ -6,34 +6,35 @@ import platform as machine
 from dataclasses import dataclass
 from functools import partial
 
-from emulator.base.errors import StartupError
-from emulator.base.machine import addresses, descriptors
-from emulator.base.settings import Settings
-from emulator.base.timing.limits import Limits
-from emulator.lambdas import arns
-from emulator.lambdas.environment import spec
-from emulator.server.parts.build_lambda import LambdaParts
-from emulator.server.parts.build_tasks import TaskParts
-from emulator.server.parts.foundation import Foundation
-from emulator.web import public_router
-from emulator.web.access import admission, early
-from emulator.web.access.admission import HeaderCheck, Hosts, Openness
-from emulator.web.access.authentication import Guard
-from emulator.web.app import create_app
-from emulator.web.http.connection_limit import Crowd
-from emulator.web.http.listeners import Listener
-from emulator.web.http.site import Site
-from emulator.web.http.turns import Turns
-from emulator.web.http.wsgi import Wsgi
-from emulator.web.lambda_api.app import LambdaApi
-from emulator.web.lambda_api.function_names import Names
-from emulator.web.lambda_api.invoke import InvokeApi
-from emulator.web.public_router import PublicRouter
-from emulator.web.runtime_api import endpoints, replies
-from emulator.web.runtime_api.endpoints import RuntimeApi
-from emulator.web.runtime_api.switchboard import Switchboard
-from emulator.web.task_api.api import TaskApi
-from emulator.web.task_api.status import Report
+from taskdock.base.errors import StartupError
+from taskdock.base.machine import addresses, descriptors
+from taskdock.base.settings import Settings
+from taskdock.base.timing.limits import Limits
+from taskdock.lambdas import arns
+from taskdock.lambdas.environment import spec
+from taskdock.server.parts.build_harness import build_harness
+from taskdock.server.parts.build_lambda import LambdaParts
+from taskdock.server.parts.build_tasks import TaskParts
+from taskdock.server.parts.foundation import Foundation
+from taskdock.web.access import admission, early
+from taskdock.web.access.admission import HeaderCheck, Hosts, Openness
+from taskdock.web.access.authentication import Guard
+from taskdock.web.http.connection_limit import Crowd
+from taskdock.web.http.listeners import Listener
+from taskdock.web.http.site import Site
+from taskdock.web.http.turns import Turns
+from taskdock.web.http.wsgi import Wsgi
+from taskdock.web.lambda_api.app import LambdaApi
+from taskdock.web.lambda_api.function_names import Names
+from taskdock.web.lambda_api.invoke import InvokeApi
+from taskdock.web.public import router as public_router
+from taskdock.web.public.app import create_app
+from taskdock.web.public.router import PublicRouter
+from taskdock.web.runtime_api import endpoints, replies
+from taskdock.web.runtime_api.endpoints import RuntimeApi
+from taskdock.web.runtime_api.switchboard import Switchboard
+from taskdock.web.task_api.api import TaskApi
+from taskdock.web.task_api.status import Report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +121,7 @@ def _router(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> tuple[P
             base.settings.direct_concurrency,
         ),
         guard=Guard(lambdas.directory, openness, base.nonces),
+        harness=build_harness(base, lambdas, tasks),
         notices=base.notices,
     )
     invoke = InvokeApi(
@@ -153,7 +155,8 @@ def _report(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> Report:
 def _openness(settings: Settings, lambdas: LambdaParts) -> Openness:
     strict = settings.auth == "strict"
     beyond = settings.open_beyond_loopback and not strict
-    return Openness(strict, beyond, lambdas.directory.functions.choice)
+    harness = settings.harness == "on" or (settings.harness == "auto" and not strict)
+    return Openness(strict, beyond, harness, lambdas.directory.functions.choice)
 
 
 def _hosts(settings: Settings) -> Hosts:

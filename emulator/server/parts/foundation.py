@@ -11,23 +11,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.base.errors import ForeignFile, StartupError
-from emulator.base.files.data_folder import DataFolder
-from emulator.base.files.own_folder import DATABASE, NONCES
-from emulator.base.health import Health
-from emulator.base.notices import Notices
-from emulator.base.settings import Settings
-from emulator.base.timing.clock import Clock, SystemClock, to_epoch
-from emulator.base.timing.limits import Limits
-from emulator.base.timing.reactor import Reactor
-from emulator.engines.engine import Engine
-from emulator.lambdas.functions.code import CodeStore
-from emulator.lambdas.functions.images_in_use import ImagesInUse
-from emulator.server.notices import DataFolderClosed
-from emulator.store.database import Store
-from emulator.web.access.nonces import Nonces
-from emulator.web.access.oauth1 import LIFETIME
-from emulator.web.http.listeners import open_public
+from taskdock.base.errors import ForeignFile, StartupError
+from taskdock.base.files.data_folder import DataFolder
+from taskdock.base.files.own_folder import DATABASE, NONCES
+from taskdock.base.health import Health
+from taskdock.base.notices import Notices
+from taskdock.base.settings import Settings
+from taskdock.base.timing.clock import Clock, SystemClock, to_epoch
+from taskdock.base.timing.limits import Limits
+from taskdock.base.timing.reactor import Reactor
+from taskdock.engines.engine import Engine
+from taskdock.lambdas.functions.code import CodeStore
+from taskdock.lambdas.functions.images_in_use import ImagesInUse
+from taskdock.server.notices import DataFolderClosed
+from taskdock.store.database import Store
+from taskdock.web.access.nonces import Nonces
+from taskdock.web.access.oauth1 import LIFETIME
+from taskdock.web.http.listeners import open_public
 
 
 @dataclass(frozen=True, kw_only=True)

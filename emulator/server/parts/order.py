@@ -9,16 +9,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from emulator.base.files import own_files
-from emulator.base.files.lookout import Lookout
-from emulator.base.files.own_folder import CREDENTIALS
-from emulator.base.timing.clock import SystemClock
-from emulator.base.timing.closing import Part
-from emulator.lambdas.environment import spec
-from emulator.server.parts.build_lambda import LambdaParts
-from emulator.server.parts.build_tasks import TaskParts
-from emulator.server.parts.build_web import WebParts
-from emulator.server.parts.foundation import Foundation
+from taskdock.base.files import own_files
+from taskdock.base.files.lookout import Lookout
+from taskdock.base.files.own_folder import CREDENTIALS
+from taskdock.base.timing.clock import SystemClock
+from taskdock.base.timing.closing import Part
+from taskdock.lambdas.environment import spec
+from taskdock.server.parts.build_lambda import LambdaParts
+from taskdock.server.parts.build_tasks import TaskParts
+from taskdock.server.parts.build_web import WebParts
+from taskdock.server.parts.foundation import Foundation
 
 
 class Stage(NamedTuple):

@@ -8,9 +8,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, TypeAlias
 
-from emulator.base.errors import BadQuery
-from emulator.store.query.model import Path
-from emulator.store.tables import (
+from taskdock.base.errors import BadQuery
+from taskdock.store.query.model import Path
+from taskdock.store.tables import (
     ApiRequestRow,
     EventRow,
     ScheduleRow,

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from peewee import SQL, EnclosedNodeList, NodeList, fn
 from peewee import Value as Bound
 
-from emulator.store.query.fields import Sql
-from emulator.store.query.model import Path
+from taskdock.store.query.fields import Sql
+from taskdock.store.query.model import Path
 
 
 class Spot(NamedTuple):

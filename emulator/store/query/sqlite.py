@@ -14,11 +14,11 @@ from typing import Any
 from peewee import SQL, Case, Database, fn
 from peewee import Value as Bound
 
-from emulator.base.errors import BadQuery
-from emulator.base.timing.clock import to_epoch
-from emulator.store.query.fields import Elements, Field, FieldKind, Fields, Sql
-from emulator.store.query.json_path import UNQUOTABLE, Spot, joined, json_path, phrase, reach
-from emulator.store.query.model import (
+from taskdock.base.errors import BadQuery
+from taskdock.base.timing.clock import to_epoch
+from taskdock.store.query.fields import Elements, Field, FieldKind, Fields, Sql
+from taskdock.store.query.json_path import UNQUOTABLE, Spot, joined, json_path, phrase, reach
+from taskdock.store.query.model import (
     And,
     Compare,
     Condition,
@@ -32,7 +32,7 @@ from emulator.store.query.model import (
     Sort,
     Value,
 )
-from emulator.store.tables import Table
+from taskdock.store.tables import Table
 
 
 def find(

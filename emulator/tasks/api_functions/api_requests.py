@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from emulator.base import ids
-from emulator.base.errors import (
+from taskdock.base import ids
+from taskdock.base.errors import (
     ApiTimeLimitTooLong,
     BadApiResult,
     CallerError,
@@ -21,29 +21,29 @@ from emulator.base.errors import (
     RequestTooLarge,
     TooManyApiRequests,
 )
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import Clock
-from emulator.base.timing.limits import Limits
-from emulator.identity.account import Account
-from emulator.lambdas.functions.catalog import Catalog
-from emulator.lambdas.functions.function import DIRECT_TIME_LIMIT, Function
-from emulator.lambdas.log_line import LogLine
-from emulator.lambdas.outcome import Failure, Outcome
-from emulator.store import sql
-from emulator.store.database import Store
-from emulator.store.query.fields import API_REQUEST_FIELDS
-from emulator.store.query.model import Query
-from emulator.store.query.sqlite import find
-from emulator.store.tables import ApiRequestRow
-from emulator.tasks.api_functions.gateway_event import GatewayRequest, to_event
-from emulator.tasks.api_functions.gateway_response import GatewayResponse, to_response
-from emulator.tasks.logs.log_store import LogBuffer, LogStore
-from emulator.tasks.model import access, checks
-from emulator.tasks.model.notices import ApiRequestAnswered
-from emulator.tasks.model.task import ErrorType, TaskError
-from emulator.tasks.queue.ending import error_of
-from emulator.tasks.work.safe_invoker import SafeInvoker
-from emulator.tasks.work.unwritten import Unwritten
+from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.limits import Limits
+from taskdock.identity.account import Account
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.lambdas.functions.function import DIRECT_TIME_LIMIT, Function
+from taskdock.lambdas.log_line import LogLine
+from taskdock.lambdas.outcome import Failure, Outcome
+from taskdock.store import sql
+from taskdock.store.database import Store
+from taskdock.store.query.fields import API_REQUEST_FIELDS
+from taskdock.store.query.model import Query
+from taskdock.store.query.sqlite import find
+from taskdock.store.tables import ApiRequestRow
+from taskdock.tasks.api_functions.gateway_event import GatewayRequest, to_event
+from taskdock.tasks.api_functions.gateway_response import GatewayResponse, to_response
+from taskdock.tasks.logs.log_store import LogBuffer, LogStore
+from taskdock.tasks.model import access, checks
+from taskdock.tasks.model.notices import ApiRequestAnswered
+from taskdock.tasks.model.task import ErrorType, TaskError
+from taskdock.tasks.queue.ending import error_of
+from taskdock.tasks.work.safe_invoker import SafeInvoker
+from taskdock.tasks.work.unwritten import Unwritten
 
 MAX_BODY = 6 * 1024 * 1024  # bytes, as they came
 _MAX_EVENT = 2 * MAX_BODY  # base64 and escapes make a body longer

@@ -15,9 +15,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from emulator.base.timing.clock import to_epoch
-from emulator.identity.account import Account
-from emulator.lambdas.arns import ACCOUNT
+from taskdock.base.timing.clock import to_epoch
+from taskdock.identity.account import Account
+from taskdock.lambdas.arns import ACCOUNT
 
 _USER = "x-exh-requesting-user-id"
 _APPLICATION = "x-exh-requesting-application-id"

@@ -12,9 +12,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from emulator.base import strict_json
-from emulator.base.errors import BadApiResult, FunctionFailed, InvocationFailed, Unavailable
-from emulator.lambdas.outcome import Cause, Failure, Outcome
+from taskdock.base import strict_json
+from taskdock.base.errors import BadApiResult, FunctionFailed, InvocationFailed, Unavailable
+from taskdock.lambdas.outcome import Cause, Failure, Outcome
 
 STATUSES = range(200, 500)
 _NAME = re.compile(r"[A-Za-z0-9_-]+")

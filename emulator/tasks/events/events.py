@@ -10,20 +10,20 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from emulator.base import ids
-from emulator.base.errors import AlreadyExists, BadField, NotFound
-from emulator.base.timing.clock import Clock
-from emulator.lambdas.functions.catalog import Catalog
-from emulator.store.database import Store
-from emulator.store.query.fields import EVENT_FIELDS, SUBSCRIPTION_FIELDS
-from emulator.store.query.model import Query
-from emulator.store.query.sqlite import find
-from emulator.store.tables import DeliveryRow, EventRow, SubscriptionRow
-from emulator.tasks.events import webhook_client
-from emulator.tasks.events.reach import Reach
-from emulator.tasks.model import checks, task_json
-from emulator.tasks.model.subscription import ServiceEvent, Subscription, is_notified, of_failure
-from emulator.tasks.model.task import Task, new_task
+from taskdock.base import ids
+from taskdock.base.errors import AlreadyExists, BadField, NotFound
+from taskdock.base.timing.clock import Clock
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.store.database import Store
+from taskdock.store.query.fields import EVENT_FIELDS, SUBSCRIPTION_FIELDS
+from taskdock.store.query.model import Query
+from taskdock.store.query.sqlite import find
+from taskdock.store.tables import DeliveryRow, EventRow, SubscriptionRow
+from taskdock.tasks.events import webhook_client
+from taskdock.tasks.events.reach import Reach
+from taskdock.tasks.model import checks, task_json
+from taskdock.tasks.model.subscription import ServiceEvent, Subscription, is_notified, of_failure
+from taskdock.tasks.model.task import Task, new_task
 
 
 class Events:

@@ -6,12 +6,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from emulator.base.timing.clock import Clock
-from emulator.store.database import Store
-from emulator.store.tables import DeliveryRow, EventRow, SubscriptionRow
-from emulator.tasks.model.subscription import ServiceEvent
-from emulator.tasks.work.claims import Claim, ClaimTable, epochs
-from emulator.tasks.work.delays import DELIVERIES
+from taskdock.base.timing.clock import Clock
+from taskdock.store.database import Store
+from taskdock.store.tables import DeliveryRow, EventRow, SubscriptionRow
+from taskdock.tasks.model.subscription import ServiceEvent
+from taskdock.tasks.work.claims import Claim, ClaimTable, epochs
+from taskdock.tasks.work.delays import DELIVERIES
 
 KEPT = 10_000  # service events; the oldest go first
 _PIECE = 1000  # events that go in one transaction

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from emulator.base.machine.addresses import is_of_this_machine, plain
+from taskdock.base.machine.addresses import is_of_this_machine, plain
 
 _NEAR = [
     ip_network(network)

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from emulator import __version__
-from emulator.base.errors import BadField
-from emulator.tasks.events.reach import Reach
+from taskdock import __version__
+from taskdock.base.errors import BadField
+from taskdock.tasks.events.reach import Reach
 
 LIMIT = 5.0  # seconds for a whole call
 _MIN_LIMIT = 0.1  # seconds of them that are left when a name took nearly all

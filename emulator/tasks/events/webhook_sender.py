@@ -10,21 +10,21 @@ from datetime import datetime
 from enum import Enum, auto
 from functools import partial
 
-from emulator.base.notices import Notice, Notices
-from emulator.base.timing.clock import Clock
-from emulator.tasks.events import webhook_client
-from emulator.tasks.events.outbox import Delivery, Outbox
-from emulator.tasks.events.reach import Reach
-from emulator.tasks.model import task_json
-from emulator.tasks.model.notices import (
+from taskdock.base.notices import Notice, Notices
+from taskdock.base.timing.clock import Clock
+from taskdock.tasks.events import webhook_client
+from taskdock.tasks.events.outbox import Delivery, Outbox
+from taskdock.tasks.events.reach import Reach
+from taskdock.tasks.model import task_json
+from taskdock.tasks.model.notices import (
     ClaimLost,
     DeliveryFailed,
     DeliveryGivenUp,
     EventDelivered,
 )
-from emulator.tasks.work.delays import DELIVERIES
-from emulator.tasks.work.poller import Poller
-from emulator.tasks.work.unwritten import Unwritten
+from taskdock.tasks.work.delays import DELIVERIES
+from taskdock.tasks.work.poller import Poller
+from taskdock.tasks.work.unwritten import Unwritten
 
 
 class Reception(Enum):

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from emulator.base.notices import Notice, Notices
-from emulator.base.timing.clock import Clock
-from emulator.base.timing.limits import Limits
-from emulator.lambdas.functions.catalog import Catalog
-from emulator.lambdas.outcome import Answer, Cause, Outcome
-from emulator.tasks.invocations.event_queue import Accepted, EventQueue
-from emulator.tasks.logs.log_store import LogBuffer, LogStore
-from emulator.tasks.model.notices import (
+from taskdock.base.notices import Notice, Notices
+from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.limits import Limits
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.lambdas.outcome import Answer, Cause, Outcome
+from taskdock.tasks.invocations.event_queue import Accepted, EventQueue
+from taskdock.tasks.logs.log_store import LogBuffer, LogStore
+from taskdock.tasks.model.notices import (
     ClaimLost,
     InvocationCompleted,
     InvocationGivenUp,
@@ -29,10 +29,10 @@ from emulator.tasks.model.notices import (
     InvocationRetried,
     InvocationSettled,
 )
-from emulator.tasks.work import delays
-from emulator.tasks.work.poller import Poller
-from emulator.tasks.work.safe_invoker import SafeInvoker
-from emulator.tasks.work.unwritten import Unwritten
+from taskdock.tasks.work import delays
+from taskdock.tasks.work.poller import Poller
+from taskdock.tasks.work.safe_invoker import SafeInvoker
+from taskdock.tasks.work.unwritten import Unwritten
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ from typing import Any
 
 from peewee import fn
 
-from emulator.base.timing.clock import Clock
-from emulator.lambdas.invoke.invocation import Call
-from emulator.store import sql
-from emulator.store.database import Store
-from emulator.store.tables import BacklogRow, InvocationRow
-from emulator.tasks.logs.invocation_record import InvocationRecord, write_invocations
-from emulator.tasks.work import delays
-from emulator.tasks.work.claims import Claim, ClaimTable, epochs
+from taskdock.base.timing.clock import Clock
+from taskdock.lambdas.invoke.invocation import Call
+from taskdock.store import sql
+from taskdock.store.database import Store
+from taskdock.store.tables import BacklogRow, InvocationRow
+from taskdock.tasks.logs.invocation_record import InvocationRecord, write_invocations
+from taskdock.tasks.work import delays
+from taskdock.tasks.work.claims import Claim, ClaimTable, epochs
 
 _INSERT = sql.insert(BacklogRow)
 

@@ -9,20 +9,20 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from emulator.base import ids
-from emulator.base.errors import IllegalState, TooManyExecutions
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import Clock
-from emulator.base.timing.limits import Limits
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.invoke.invocation import Call
-from emulator.lambdas.invoke.invoker import Invoker
-from emulator.lambdas.log_line import LogLine, Sink
-from emulator.lambdas.outcome import Outcome
-from emulator.tasks.invocations.event_queue import EventQueue
-from emulator.tasks.logs.invocation_record import InvocationRecord
-from emulator.tasks.logs.log_store import LogStore
-from emulator.tasks.model.notices import FunctionInvoked, InvocationAccepted
+from taskdock.base import ids
+from taskdock.base.errors import IllegalState, TooManyExecutions
+from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.limits import Limits
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.invoke.invocation import Call
+from taskdock.lambdas.invoke.invoker import Invoker
+from taskdock.lambdas.log_line import LogLine, Sink
+from taskdock.lambdas.outcome import Outcome
+from taskdock.tasks.invocations.event_queue import EventQueue
+from taskdock.tasks.logs.invocation_record import InvocationRecord
+from taskdock.tasks.logs.log_store import LogStore
+from taskdock.tasks.model.notices import FunctionInvoked, InvocationAccepted
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_ACCEPTED_EVENT = 1024 * 1024  # bytes

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from emulator.store import sql
-from emulator.store.database import Store
-from emulator.store.tables import InvocationRow
+from taskdock.store import sql
+from taskdock.store.database import Store
+from taskdock.store.tables import InvocationRow
 
 _INSERT = sql.insert(InvocationRow)
 

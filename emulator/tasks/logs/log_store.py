@@ -15,15 +15,15 @@ from operator import or_
 
 from peewee import fn
 
-from emulator.base.notices import LoopFailed, Notices
-from emulator.base.timing.clock import SystemClock, to_epoch
-from emulator.base.timing.loop import Loop
-from emulator.lambdas.log_line import LogLine
-from emulator.store import sql
-from emulator.store.database import Store
-from emulator.store.tables import ApiRequestRow, InvocationRow, LogRow, TaskRow
-from emulator.tasks.logs.invocation_record import InvocationRecord, write_invocations
-from emulator.tasks.model.notices import LogLinesDropped
+from taskdock.base.notices import LoopFailed, Notices
+from taskdock.base.timing.clock import SystemClock, to_epoch
+from taskdock.base.timing.loop import Loop
+from taskdock.lambdas.log_line import LogLine
+from taskdock.store import sql
+from taskdock.store.database import Store
+from taskdock.store.tables import ApiRequestRow, InvocationRow, LogRow, TaskRow
+from taskdock.tasks.logs.invocation_record import InvocationRecord, write_invocations
+from taskdock.tasks.model.notices import LogLinesDropped
 
 _WRITE_EVERY = 0.3  # seconds
 _MANY = 500  # lines of one owner that are not left waiting

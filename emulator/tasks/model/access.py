@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from emulator.identity.account import Account, require, require_user
-from emulator.lambdas.functions.catalog import Catalog
-from emulator.lambdas.functions.function import Function, PermissionMode
+from taskdock.identity.account import Account, require, require_user
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.lambdas.functions.function import Function, PermissionMode
 
 EXECUTE_TASK = "EXECUTE_TASK_FUNCTION"
 EXECUTE_API = "EXECUTE_API_FUNCTION"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from emulator.base import ids
-from emulator.base.errors import BadId
+from taskdock.base import ids
+from taskdock.base.errors import BadId
 
 
 def object_id(text: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from emulator.tasks.model.task import Task
+from taskdock.tasks.model.task import Task
 
 TASK_FAILED = "task_failed"
 TYPES = (TASK_FAILED,)

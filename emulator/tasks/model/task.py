@@ -10,8 +10,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Annotated, Any, TypedDict
 
-from emulator.base.errors import IllegalMove
-from emulator.base.strict_json import one_of
+from taskdock.base.errors import IllegalMove
+from taskdock.base.strict_json import one_of
 
 PRIORITY = range(-9007199254740991, 9007199254740992)
 

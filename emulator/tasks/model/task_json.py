@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypedDict, cast
 
-from emulator.base.strict_json import IsoTime, Json, ObjectId, SchemaPart, one_of, present
-from emulator.base.timing.clock import to_iso
-from emulator.tasks.model.subscription import ServiceEvent
-from emulator.tasks.model.task import Status, Task, TaskErrorJson
+from taskdock.base.strict_json import IsoTime, Json, ObjectId, SchemaPart, one_of, present
+from taskdock.base.timing.clock import to_iso
+from taskdock.tasks.model.subscription import ServiceEvent
+from taskdock.tasks.model.task import Status, Task, TaskErrorJson
 
 
 class TaskJson(TypedDict):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from emulator.lambdas.functions.function import RetryPolicy
-from emulator.lambdas.outcome import Answer, Cause, Failure, Outcome
-from emulator.tasks.model.task import ZOMBIE, ErrorType, Task, TaskError, TaskMove
-from emulator.tasks.work.delays import of_task
+from taskdock.lambdas.functions.function import RetryPolicy
+from taskdock.lambdas.outcome import Answer, Cause, Failure, Outcome
+from taskdock.tasks.model.task import ZOMBIE, ErrorType, Task, TaskError, TaskMove
+from taskdock.tasks.work.delays import of_task
 
 _MAX_CLAIMS = 100
 """The maximum number of claims of a task that never begins. While the engine does not answer, no

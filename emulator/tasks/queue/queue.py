@@ -13,21 +13,21 @@ from typing import Any
 
 from peewee import fn
 
-from emulator.base import ids
-from emulator.base.errors import IllegalState, NotFound
-from emulator.base.timing.clock import Clock, from_epoch, to_epoch
-from emulator.store import sql
-from emulator.store.database import Store
-from emulator.store.query.fields import TASK_FIELDS
-from emulator.store.query.model import Query
-from emulator.store.query.sqlite import find
-from emulator.store.tables import TaskRow
-from emulator.tasks.events.events import Events
-from emulator.tasks.model.task import ZOMBIE, Status, Task, TaskMove, allows, move
-from emulator.tasks.queue import rows as task_rows
-from emulator.tasks.queue import statements
-from emulator.tasks.queue.ending import Ending
-from emulator.tasks.work.claims import Claim
+from taskdock.base import ids
+from taskdock.base.errors import IllegalState, NotFound
+from taskdock.base.timing.clock import Clock, from_epoch, to_epoch
+from taskdock.store import sql
+from taskdock.store.database import Store
+from taskdock.store.query.fields import TASK_FIELDS
+from taskdock.store.query.model import Query
+from taskdock.store.query.sqlite import find
+from taskdock.store.tables import TaskRow
+from taskdock.tasks.events.events import Events
+from taskdock.tasks.model.task import ZOMBIE, Status, Task, TaskMove, allows, move
+from taskdock.tasks.queue import rows as task_rows
+from taskdock.tasks.queue import statements
+from taskdock.tasks.queue.ending import Ending
+from taskdock.tasks.work.claims import Claim
 
 
 class Queue:

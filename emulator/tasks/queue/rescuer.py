@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import Clock
-from emulator.base.timing.loop import Loop
-from emulator.tasks.model.notices import TaskFailed, TaskReleased
-from emulator.tasks.queue.queue import Queue
-from emulator.tasks.queue.runner import Runner
-from emulator.tasks.work.claims import ClaimTable
-from emulator.tasks.work.servers import Servers
+from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.loop import Loop
+from taskdock.tasks.model.notices import TaskFailed, TaskReleased
+from taskdock.tasks.queue.queue import Queue
+from taskdock.tasks.queue.runner import Runner
+from taskdock.tasks.work.claims import ClaimTable
+from taskdock.tasks.work.servers import Servers
 
 _ROUND = 30.0  # seconds
 

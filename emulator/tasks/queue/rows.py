@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from emulator.store import sql
-from emulator.store.tables import TaskRow
-from emulator.tasks.model.task import Status, Task, TaskError
+from taskdock.store import sql
+from taskdock.store.tables import TaskRow
+from taskdock.tasks.model.task import Status, Task, TaskError
 
 ENDING = (  # the columns that a change of status may change
     "status",

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from emulator.base.notices import Notice, Notices
-from emulator.base.timing.clock import Clock
-from emulator.base.timing.limits import Limits
-from emulator.lambdas.functions.catalog import Catalog
-from emulator.lambdas.functions.function import Function, RetryPolicy
-from emulator.lambdas.outcome import Outcome
-from emulator.tasks.logs.log_store import LogBuffer, LogStore
-from emulator.tasks.model import task_json
-from emulator.tasks.model.notices import (
+from taskdock.base.notices import Notice, Notices
+from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.limits import Limits
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.lambdas.functions.function import Function, RetryPolicy
+from taskdock.lambdas.outcome import Outcome
+from taskdock.tasks.logs.log_store import LogBuffer, LogStore
+from taskdock.tasks.model import task_json
+from taskdock.tasks.model.notices import (
     ClaimLost,
     TaskCompleted,
     TaskEnded,
@@ -24,13 +24,13 @@ from emulator.tasks.model.notices import (
     TaskReleased,
     TaskRetried,
 )
-from emulator.tasks.model.task import Task, TaskMove
-from emulator.tasks.queue import ending as endings
-from emulator.tasks.queue.ending import Ending
-from emulator.tasks.queue.queue import Queue
-from emulator.tasks.queue.waiting import WaitingTasks
-from emulator.tasks.work.safe_invoker import SafeInvoker
-from emulator.tasks.work.unwritten import Unwritten
+from taskdock.tasks.model.task import Task, TaskMove
+from taskdock.tasks.queue import ending as endings
+from taskdock.tasks.queue.ending import Ending
+from taskdock.tasks.queue.queue import Queue
+from taskdock.tasks.queue.waiting import WaitingTasks
+from taskdock.tasks.work.safe_invoker import SafeInvoker
+from taskdock.tasks.work.unwritten import Unwritten
 
 _NO_RETRY = RetryPolicy()
 _NOTICES: dict[TaskMove, type[TaskEnded]] = {

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from emulator.base import ids, strict_json
-from emulator.base.errors import (
+from taskdock.base import ids, strict_json
+from taskdock.base.errors import (
     FunctionFailed,
     IllegalState,
     InvocationFailed,
@@ -18,21 +18,21 @@ from emulator.base.errors import (
     TooManyExecutions,
     Unavailable,
 )
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import Clock
-from emulator.base.timing.limits import Limits
-from emulator.identity.account import NOBODY, Account
-from emulator.lambdas.functions.catalog import Catalog
-from emulator.lambdas.functions.function import DIRECT_TIME_LIMIT
-from emulator.lambdas.log_line import LogLine
-from emulator.lambdas.outcome import Answer, Cause
-from emulator.store.query.model import Query
-from emulator.tasks.logs.log_store import LogStore
-from emulator.tasks.model import checks
-from emulator.tasks.model.notices import TaskCanceled, TaskCreated
-from emulator.tasks.model.task import Task, new_task
-from emulator.tasks.queue.queue import Queue
-from emulator.tasks.queue.runner import Runner
+from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.limits import Limits
+from taskdock.identity.account import NOBODY, Account
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.lambdas.functions.function import DIRECT_TIME_LIMIT
+from taskdock.lambdas.log_line import LogLine
+from taskdock.lambdas.outcome import Answer, Cause
+from taskdock.store.query.model import Query
+from taskdock.tasks.logs.log_store import LogStore
+from taskdock.tasks.model import checks
+from taskdock.tasks.model.notices import TaskCanceled, TaskCreated
+from taskdock.tasks.model.task import Task, new_task
+from taskdock.tasks.queue.queue import Queue
+from taskdock.tasks.queue.runner import Runner
 
 
 @dataclass(frozen=True)

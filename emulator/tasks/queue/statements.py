@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from emulator.store import sql
-from emulator.store.tables import TagRow, TaskRow
-from emulator.tasks.model.task import Status
-from emulator.tasks.queue import rows
-from emulator.tasks.work.claims import FENCE
-from emulator.tasks.work.delays import TASKS
+from taskdock.store import sql
+from taskdock.store.tables import TagRow, TaskRow
+from taskdock.tasks.model.task import Status
+from taskdock.tasks.queue import rows
+from taskdock.tasks.work.claims import FENCE
+from taskdock.tasks.work.delays import TASKS
 
 # A status that is written out lets SQLite use the indexes of new tasks alone.
 _NEW = f"WHERE status = '{Status.NEW.value}'"

@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from emulator.base.notices import Notices
-from emulator.tasks.model.notices import TaskNotMarked
-from emulator.tasks.model.task import Task
-from emulator.tasks.queue.queue import Queue
+from taskdock.base.notices import Notices
+from taskdock.tasks.model.notices import TaskNotMarked
+from taskdock.tasks.model.task import Task
+from taskdock.tasks.queue.queue import Queue
 
 
 class WaitingTasks:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import Clock
-from emulator.tasks.model.notices import TaskClaimed
-from emulator.tasks.model.task import Task
-from emulator.tasks.queue.queue import Queue
-from emulator.tasks.queue.runner import EndedRun, Runner
-from emulator.tasks.work.poller import Poller
+from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import Clock
+from taskdock.tasks.model.notices import TaskClaimed
+from taskdock.tasks.model.task import Task
+from taskdock.tasks.queue.queue import Queue
+from taskdock.tasks.queue.runner import EndedRun, Runner
+from taskdock.tasks.work.poller import Poller
 
 
 class Worker(Poller[Task, EndedRun]):

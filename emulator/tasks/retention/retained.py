@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from emulator.base.timing.clock import from_epoch, to_epoch
-from emulator.store import sql
-from emulator.store.database import Store
-from emulator.tasks.model.task import FINAL, Status
+from taskdock.base.timing.clock import from_epoch, to_epoch
+from taskdock.store import sql
+from taskdock.store.database import Store
+from taskdock.tasks.model.task import FINAL, Status
 
 LINES = 100  # log lines that one statement removes
 

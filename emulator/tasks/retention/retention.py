@@ -12,15 +12,15 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from emulator.base.health import Health
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import Clock, SystemClock
-from emulator.base.timing.loop import Loop
-from emulator.store import size
-from emulator.store.database import Store
-from emulator.store.size import Size
-from emulator.tasks.retention import retained
-from emulator.tasks.retention.retained import KINDS, RecordKind
+from taskdock.base.health import Health
+from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import Clock, SystemClock
+from taskdock.base.timing.loop import Loop
+from taskdock.store import size
+from taskdock.store.database import Store
+from taskdock.store.size import Size
+from taskdock.tasks.retention import retained
+from taskdock.tasks.retention.retained import KINDS, RecordKind
 
 MIB = 1024 * 1024  # bytes
 TROUBLE = "retention"

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import Clock
-from emulator.tasks.model.notices import ClaimLost, TaskCreated
-from emulator.tasks.schedules.schedules import DueRun, Made, Schedules
-from emulator.tasks.work.poller import Poller
-from emulator.tasks.work.unwritten import Unwritten
+from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import Clock
+from taskdock.tasks.model.notices import ClaimLost, TaskCreated
+from taskdock.tasks.schedules.schedules import DueRun, Made, Schedules
+from taskdock.tasks.work.poller import Poller
+from taskdock.tasks.work.unwritten import Unwritten
 
 _BATCH = 100  # runs that are made in one transaction
 

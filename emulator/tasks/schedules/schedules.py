@@ -11,22 +11,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from emulator.base import ids
-from emulator.base.errors import NotFound
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import Clock, to_epoch
-from emulator.lambdas.functions.catalog import Catalog
-from emulator.store.database import Store
-from emulator.store.query.fields import SCHEDULE_FIELDS
-from emulator.store.query.model import Query
-from emulator.store.query.sqlite import find
-from emulator.store.tables import ScheduleRow, ScheduleRunRow
-from emulator.tasks.model import checks
-from emulator.tasks.model.notices import ScheduleCreated, ScheduleDeleted
-from emulator.tasks.model.task import Task, new_task
-from emulator.tasks.queue.queue import Queue
-from emulator.tasks.schedules.schedule import Schedule, due_run, next_run
-from emulator.tasks.work.claims import Claim, ClaimTable, epochs
+from taskdock.base import ids
+from taskdock.base.errors import NotFound
+from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import Clock, to_epoch
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.store.database import Store
+from taskdock.store.query.fields import SCHEDULE_FIELDS
+from taskdock.store.query.model import Query
+from taskdock.store.query.sqlite import find
+from taskdock.store.tables import ScheduleRow, ScheduleRunRow
+from taskdock.tasks.model import checks
+from taskdock.tasks.model.notices import ScheduleCreated, ScheduleDeleted
+from taskdock.tasks.model.task import Task, new_task
+from taskdock.tasks.queue.queue import Queue
+from taskdock.tasks.schedules.schedule import Schedule, due_run, next_run
+from taskdock.tasks.work.claims import Claim, ClaimTable, epochs
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from emulator.base.timing.clock import Clock, from_epoch, to_epoch
-from emulator.store import sql
-from emulator.store.database import Store
-from emulator.store.tables import Table
+from taskdock.base.timing.clock import Clock, from_epoch, to_epoch
+from taskdock.store import sql
+from taskdock.store.database import Store
+from taskdock.store.tables import Table
 
 FENCE = "claimed_by = ? AND claim = ?"
 """The condition of every ending; its values are `Claim.values`."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from emulator.lambdas.functions.function import RetryPolicy
+from taskdock.lambdas.functions.function import RetryPolicy
 
 
 @dataclass(frozen=True)

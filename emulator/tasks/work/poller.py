@@ -13,9 +13,9 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import Clock, SystemClock
-from emulator.base.timing.loop import LONGEST_PAUSE, Loop, until
+from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import Clock, SystemClock
+from taskdock.base.timing.loop import LONGEST_PAUSE, Loop, until
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")

@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from emulator.base.notices import Notices
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.invoke.invocation import Call
-from emulator.lambdas.invoke.invoker import MAX_EVENT, Invoker
-from emulator.lambdas.invoke.waiting import Turn
-from emulator.lambdas.log_line import Sink
-from emulator.lambdas.outcome import Failure, Outcome, broken, not_started
-from emulator.tasks.model.notices import InvocationBroke
+from taskdock.base.notices import Notices
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.invoke.invocation import Call
+from taskdock.lambdas.invoke.invoker import MAX_EVENT, Invoker
+from taskdock.lambdas.invoke.waiting import Turn
+from taskdock.lambdas.log_line import Sink
+from taskdock.lambdas.outcome import Failure, Outcome, broken, not_started
+from taskdock.tasks.model.notices import InvocationBroke
 
 
 class SafeInvoker:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 
-from emulator.base.errors import StorageError
-from emulator.base.timing.clock import Clock, to_epoch
-from emulator.store.database import Store
+from taskdock.base.errors import StorageError
+from taskdock.base.timing.clock import Clock, to_epoch
+from taskdock.store.database import Store
 
 _ENTER = """INSERT INTO server (id, started_timestamp, seen_timestamp, beats) VALUES (?, ?, ?, 0)
     ON CONFLICT (id) DO UPDATE SET seen_timestamp = excluded.seen_timestamp, beats = beats + 1"""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection
 
-from emulator.base.health import Health
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import SystemClock
-from emulator.base.timing.loop import LONGEST_PAUSE, Loop
-from emulator.tasks.model.notices import WritePostponed
+from taskdock.base.health import Health
+from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import SystemClock
+from taskdock.base.timing.loop import LONGEST_PAUSE, Loop
+from taskdock.tasks.model.notices import WritePostponed
 
 NAME = "results"  # of the trouble
 _AGAIN = 1.0  # seconds between two tries

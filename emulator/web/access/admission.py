@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from emulator.base.machine.addresses import is_loopback, parsed
-from emulator.identity.function_credentials import Choice
-from emulator.web.http.messages import Headers, Refuse, Reply, Request
+from taskdock.base.machine.addresses import is_loopback, parsed
+from taskdock.identity.function_credentials import Choice
+from taskdock.web.http.messages import Headers, Refuse, Reply, Request
 
 OURS = (("X-Content-Type-Options", "nosniff"), ("Cross-Origin-Resource-Policy", "same-origin"))
 """Headers of this server's own replies: no other site may embed one, or read it as a page."""
@@ -53,6 +53,8 @@ class Openness:
     beyond_loopback: bool = False
     """Whether callers from other addresses than loopback are served too, where `strict` is
     false."""
+    harness: bool = False
+    """Whether the test harness is served, to programs on this machine."""
     functions: Choice = Choice.ALL
     """The rights of functions, which come by their containers' doors, where `strict` is false."""
 

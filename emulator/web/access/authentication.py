@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from flask import Flask, Request, g, request
 from flask.typing import ResponseReturnValue
 
-from emulator.base.errors import NoPermission, NotSignedIn, UnknownToken
-from emulator.identity.account import NOBODY, Account
-from emulator.identity.directory import Directory
-from emulator.identity.function_credentials import Choice
-from emulator.web.access import permissions
-from emulator.web.access.admission import Openness, of_website
-from emulator.web.access.nonces import Nonces
-from emulator.web.access.oauth1 import Verifier
-from emulator.web.common import problems
-from emulator.web.common.endpoint import Gate
-from emulator.web.http.connection_limit import Peer
-from emulator.web.http.messages import Headers
-from emulator.web.http.wsgi import HEADERS, JUDGED, PEER
+from taskdock.base.errors import NoPermission, NotSignedIn, UnknownToken
+from taskdock.base.machine.addresses import is_loopback
+from taskdock.identity.account import NOBODY, Account
+from taskdock.identity.directory import Directory
+from taskdock.identity.function_credentials import Choice
+from taskdock.web.access import permissions
+from taskdock.web.access.admission import Openness, of_website
+from taskdock.web.access.nonces import Nonces
+from taskdock.web.access.oauth1 import Verifier
+from taskdock.web.common import problems
+from taskdock.web.common.endpoint import Gate
+from taskdock.web.http.connection_limit import Peer
+from taskdock.web.http.messages import Headers
+from taskdock.web.http.wsgi import HEADERS, JUDGED, PEER
 
 _WEBSITE = (
     "a page of another site, or of an API function, may not call this without credentials; it may"
@@ -73,6 +74,10 @@ def protect(app: Flask, guard: Guard) -> None:
         if needs is Gate.MACHINE:
             check_machine(headers, peer.address, openness)
             g.caller = known[CALLER] = _at(directory, peer)
+            return
+        if needs is Gate.HARNESS:
+            check_harness(headers, peer.address, openness)
+            g.caller = known[CALLER] = directory.local.administrator
             return
         unsigned, g.why_nobody = _unsigned(directory, headers, peer, openness)
         if CALLER not in known:
@@ -173,6 +178,21 @@ def check_machine(headers: Headers, address: str, openness: Openness) -> None:
             f"{address} is no loopback address, and AWS's credentials cannot be checked here; with"
             " --open-beyond-loopback (TASKDOCK_OPEN_BEYOND_LOOPBACK) the server serves everybody"
         )
+
+
+def check_harness(headers: Headers, address: str, openness: Openness) -> None:
+    """Raises `NoPermission`. `address`: "" is a container, by its door."""
+    if not openness.harness:
+        raise NoPermission(
+            "the test harness is off: --harness on (TASKDOCK_HARNESS) serves it, with --auth strict"
+            " too"
+        )
+    if of_website(headers, everybody=True):
+        raise NoPermission("a website may not call the test harness")
+    if address == "":
+        raise NoPermission("a function may not call the test harness")
+    if not is_loopback(address):
+        raise NoPermission(f"the test harness is for this machine alone, and {address} is not it")
 
 
 def _uri(sent: Request) -> str:

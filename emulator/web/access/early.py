@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Flask, request
 
-from emulator.web.access.authentication import BODY_TO_COME
-from emulator.web.http.messages import Reply, Request
-from emulator.web.http.wsgi import environ_of
+from taskdock.web.access.authentication import BODY_TO_COME
+from taskdock.web.http.messages import Reply, Request
+from taskdock.web.http.wsgi import environ_of
 
 
 def refusal(app: Flask, sent: Request) -> Reply | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from emulator.base.errors import NoSuchEndpoint
+from taskdock.base.errors import NoSuchEndpoint
 
 SERVICES = frozenset(
     {

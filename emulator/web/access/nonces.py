@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
-from emulator.base.errors import ForeignFile
-from emulator.base.files import own_files
-from emulator.base.health import Health
+from taskdock.base.errors import ForeignFile
+from taskdock.base.files import own_files
+from taskdock.base.health import Health
 
 TROUBLE = "nonces"
 _RECORD = struct.Struct("<8sI8s")  # sender, timestamp, nonce

@@ -18,11 +18,11 @@ from oauthlib.oauth1 import (
     SignatureOnlyEndpoint,
 )
 
-from emulator.base.errors import BadSignature, DuplicateRequest, UnknownConsumerKey, UnknownToken
-from emulator.base.timing.clock import Clock, SystemClock, to_epoch
-from emulator.identity.account import Application, FunctionToken, Token, TokenKind
-from emulator.identity.tokens import Tokens
-from emulator.web.access.nonces import Nonces
+from taskdock.base.errors import BadSignature, DuplicateRequest, UnknownConsumerKey, UnknownToken
+from taskdock.base.timing.clock import Clock, SystemClock, to_epoch
+from taskdock.identity.account import Application, FunctionToken, Token, TokenKind
+from taskdock.identity.tokens import Tokens
+from taskdock.web.access.nonces import Nonces
 
 LIFETIME = 600
 """Seconds that a client's clock may be off."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from werkzeug.routing import Map, Rule
 
-from emulator.identity.account import Account, require, require_user
-from emulator.web.common import endpoint
-from emulator.web.common.endpoint import Gate
+from taskdock.identity.account import Account, require, require_user
+from taskdock.web.common import endpoint
+from taskdock.web.common.endpoint import Gate
 
 ELSEWHERE = ("CREATE_EVENTS",)
 """Permissions of the service whose endpoints are not here: roles can have them all the same."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from emulator.base import errors
-from emulator.base.strict_json import Json
+from taskdock.base import errors
+from taskdock.base.strict_json import Json
 
 ID = "67a1f0c2d3e4f5a6b7c8d9e0"
 """An id for examples."""

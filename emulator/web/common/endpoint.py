@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 from flask import Blueprint, Flask
 from werkzeug.routing import Map, Rule
 
-from emulator.base.errors import TaskdockError
-from emulator.base.strict_json import Json
-from emulator.store.query.fields import Fields
-from emulator.web.common.requests import Wire
+from taskdock.base.errors import TaskdockError
+from taskdock.base.strict_json import Json
+from taskdock.store.query.fields import Fields
+from taskdock.web.common.requests import Wire
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -35,6 +35,9 @@ class Gate(Enum):
     """The view asks for the permission, because it depends on which function or user is named."""
     MACHINE = "machine"
     """Callers on this machine. Credentials do not count; see `authentication.check_machine`."""
+    HARNESS = "harness"
+    """Programs on this machine that test: neither functions nor pages, and no credentials count;
+    see `authentication.check_harness`."""
 
 
 @dataclass(frozen=True)

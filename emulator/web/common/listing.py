@@ -8,11 +8,11 @@ from typing import Any, Protocol, TypedDict, TypeVar
 
 from flask import request
 
-from emulator.base.strict_json import IsoTime, Json, present
-from emulator.base.timing.clock import to_iso
-from emulator.lambdas.log_line import LogLine
-from emulator.store.query.model import Query, project
-from emulator.web.common.rql import parser as rql
+from taskdock.base.strict_json import IsoTime, Json, present
+from taskdock.base.timing.clock import to_iso
+from taskdock.lambdas.log_line import LogLine
+from taskdock.store.query.model import Query, project
+from taskdock.web.common.rql import parser as rql
 
 
 class LogLineJson(TypedDict):

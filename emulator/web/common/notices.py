@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from emulator.base.notices import Notice
+from taskdock.base.notices import Notice
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import NamedTuple
 
-from emulator.base import errors
-from emulator.base.strict_json import Json
+from taskdock.base import errors
+from taskdock.base.strict_json import Json
 
 
 class Problem(NamedTuple):

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from emulator.base.errors import BadConfiguration
-from emulator.base.machine.addresses import is_of_this_machine
-from emulator.lambdas.functions.catalog import registry
-from emulator.lambdas.functions.changes import FunctionProperties
-from emulator.tasks.events import webhook_client
+from taskdock.base.errors import BadConfiguration
+from taskdock.base.machine.addresses import is_of_this_machine
+from taskdock.lambdas.functions.catalog import registry
+from taskdock.lambdas.functions.changes import FunctionProperties
+from taskdock.tasks.events import webhook_client
 
 Properties = TypeVar("Properties", bound=FunctionProperties)
 

@@ -20,10 +20,10 @@ from pydantic import (
 from pydantic import ValidationError as Invalid
 from pydantic.alias_generators import to_camel
 
-from emulator.base import strict_json
-from emulator.base.errors import BadField, BodyNotJson, EmptyBody, MissingFields
-from emulator.base.timing.clock import to_milliseconds
-from emulator.tasks.model.task import PRIORITY
+from taskdock.base import strict_json
+from taskdock.base.errors import BadField, BodyNotJson, EmptyBody, MissingFields
+from taskdock.base.timing.clock import to_milliseconds
+from taskdock.tasks.model.task import PRIORITY
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\d")
 

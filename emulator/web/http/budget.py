@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from emulator.web.http.connection_limit import Peer
+from taskdock.web.http.connection_limit import Peer
 
 SMALL = 64 * 1024
 """Bytes of a body that need no budget: nearly all requests are smaller, and are read as they come.

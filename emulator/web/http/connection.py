@@ -11,12 +11,12 @@ from collections import deque
 from functools import partial
 from typing import cast
 
-from emulator.web.http.budget import SMALL
-from emulator.web.http.connection_limit import Peer
-from emulator.web.http.incoming.intake import Intake
-from emulator.web.http.messages import PendingReply, Reply, Request
-from emulator.web.http.outgoing import Outgoing
-from emulator.web.http.site import Site
+from taskdock.web.http.budget import SMALL
+from taskdock.web.http.connection_limit import Peer
+from taskdock.web.http.incoming.intake import Intake
+from taskdock.web.http.messages import PendingReply, Reply, Request
+from taskdock.web.http.outgoing import Outgoing
+from taskdock.web.http.site import Site
 
 _MAX_QUEUED = 16  # requests sent before the replies to earlier ones
 

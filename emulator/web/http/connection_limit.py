@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from emulator.base.machine import descriptors
-from emulator.base.machine.addresses import is_loopback
-from emulator.base.timing.limits import Limits
+from taskdock.base.machine import descriptors
+from taskdock.base.machine.addresses import is_loopback
+from taskdock.base.timing.limits import Limits
 
 MAX_CONNECTIONS = Limits.connections
 MAX_OF_A_FUNCTION = Limits.connections_of_function

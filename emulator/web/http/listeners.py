@@ -9,13 +9,13 @@ import ipaddress
 import socket
 from collections.abc import Sequence
 
-from emulator.base.errors import StartupError
-from emulator.base.health import Health
-from emulator.base.machine import memory
-from emulator.base.machine.descriptors import DESCRIPTORS, EXHAUSTED, OUT_OF_DESCRIPTORS
-from emulator.base.timing.reactor import Reactor
-from emulator.web.http.connection import Connection
-from emulator.web.http.site import Site
+from taskdock.base.errors import StartupError
+from taskdock.base.health import Health
+from taskdock.base.machine import memory
+from taskdock.base.machine.descriptors import DESCRIPTORS, EXHAUSTED, OUT_OF_DESCRIPTORS
+from taskdock.base.timing.reactor import Reactor
+from taskdock.web.http.connection import Connection
+from taskdock.web.http.site import Site
 
 _BACKLOG = 1024
 _TRIES = 10

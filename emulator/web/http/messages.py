@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from emulator.web.http.body import BodyStream
-from emulator.web.http.connection_limit import Peer
+from taskdock.web.http.body import BodyStream
+from taskdock.web.http.connection_limit import Peer
 
 JSON = ("Content-Type", "application/json")
 _NOT_IN_A_HEADER = re.compile(rb"[\x00-\x1f\x7f]")

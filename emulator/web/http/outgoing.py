@@ -7,9 +7,9 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 
-from emulator.web.http.body import BodyError
-from emulator.web.http.messages import Reply, Request
-from emulator.web.http.site import Site
+from taskdock.web.http.body import BodyError
+from taskdock.web.http.messages import Reply, Request
+from taskdock.web.http.site import Site
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends a reset, and nothing that still waits
 _PIECE = 64 * 1024  # bytes that are written at once

@@ -8,11 +8,11 @@ from email.utils import formatdate
 from time import time  # for the header Date, which no test sets
 from typing import Protocol
 
-from emulator.base.timing.limits import Limits
-from emulator.web.http.budget import Budget
-from emulator.web.http.connection_limit import Crowd
-from emulator.web.http.messages import Refuse, Reply, Request, Responder
-from emulator.web.http.turns import Turns
+from taskdock.base.timing.limits import Limits
+from taskdock.web.http.budget import Budget
+from taskdock.web.http.connection_limit import Crowd
+from taskdock.web.http.messages import Refuse, Reply, Request, Responder
+from taskdock.web.http.turns import Turns
 
 _READ = 64 * 1024  # bytes that are taken from the kernel at once
 _LONG_HEADS = 32 * 1024 * 1024  # bytes of all heads that are longer than `budget.SMALL`

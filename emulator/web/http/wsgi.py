@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
-from emulator.web.http.messages import Reply, Request
+from taskdock.web.http.messages import Reply, Request
 
 T = TypeVar("T")
 

@@ -10,11 +10,11 @@ from typing import Annotated, TypedDict
 
 from pydantic import ConfigDict, Field, StrictStr
 
-from emulator.base.strict_json import IsoTime, ObjectId
-from emulator.base.timing.clock import to_iso
-from emulator.identity.account import Role, User
-from emulator.identity.passwords import LONGEST, SHORTEST
-from emulator.web.common.requests import Wire
+from taskdock.base.strict_json import IsoTime, ObjectId
+from taskdock.base.timing.clock import to_iso
+from taskdock.identity.account import Role, User
+from taskdock.identity.passwords import LONGEST, SHORTEST
+from taskdock.web.common.requests import Wire
 
 Name = Annotated[StrictStr, Field(min_length=1, max_length=256)]
 NewPassword = Annotated[StrictStr, Field(min_length=SHORTEST, max_length=LONGEST)]

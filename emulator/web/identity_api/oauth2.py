@@ -7,7 +7,7 @@ import json
 
 from flask import request
 
-from emulator.base.errors import (
+from taskdock.base.errors import (
     CallerError,
     MissingFields,
     NoClientCredentials,
@@ -18,12 +18,12 @@ from emulator.base.errors import (
     WrongClientSecret,
     WrongPassword,
 )
-from emulator.base.strict_json import Json
-from emulator.identity.account import Application, TokenKind
-from emulator.identity.directory import Directory
-from emulator.web.common import problems, requests
-from emulator.web.identity_api import token_json
-from emulator.web.identity_api.token_json import Grant, TokenPairJson
+from taskdock.base.strict_json import Json
+from taskdock.identity.account import Application, TokenKind
+from taskdock.identity.directory import Directory
+from taskdock.web.common import problems, requests
+from taskdock.web.identity_api import token_json
+from taskdock.web.identity_api.token_json import Grant, TokenPairJson
 
 
 def grant(directory: Directory) -> TokenPairJson:

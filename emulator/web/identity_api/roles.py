@@ -7,23 +7,23 @@ from functools import partial
 
 from flask import current_app, request
 
-from emulator.base import errors
-from emulator.base.errors import EmptyQuery
-from emulator.base.strict_json import Json
-from emulator.identity.accounts import USER_FIELDS
-from emulator.identity.directory import Directory
-from emulator.identity.roles import ROLE_FIELDS
-from emulator.store.query.model import Query
-from emulator.tasks.model import checks
-from emulator.web.access import permissions
-from emulator.web.access.authentication import caller
-from emulator.web.common import listing, requests
-from emulator.web.common.descriptions import BY_ID, ID
-from emulator.web.common.endpoint import Endpoint, Gate, Page
-from emulator.web.common.listing import AffectedRecordsJson
-from emulator.web.common.rql import parser as rql
-from emulator.web.identity_api import identity_json
-from emulator.web.identity_api.identity_json import (
+from taskdock.base import errors
+from taskdock.base.errors import EmptyQuery
+from taskdock.base.strict_json import Json
+from taskdock.identity.accounts import USER_FIELDS
+from taskdock.identity.directory import Directory
+from taskdock.identity.roles import ROLE_FIELDS
+from taskdock.store.query.model import Query
+from taskdock.tasks.model import checks
+from taskdock.web.access import permissions
+from taskdock.web.access.authentication import caller
+from taskdock.web.common import listing, requests
+from taskdock.web.common.descriptions import BY_ID, ID
+from taskdock.web.common.endpoint import Endpoint, Gate, Page
+from taskdock.web.common.listing import AffectedRecordsJson
+from taskdock.web.common.rql import parser as rql
+from taskdock.web.identity_api import identity_json
+from taskdock.web.identity_api.identity_json import (
     NewRole,
     PermissionJson,
     PermissionNames,

@@ -9,11 +9,11 @@ from typing import Annotated, TypedDict
 
 from pydantic import StrictStr
 
-from emulator.base.strict_json import IsoTime, ObjectId, SchemaPart, one_of, present
-from emulator.base.timing.clock import to_iso
-from emulator.identity.account import Application, Token
-from emulator.identity.tokens import ACCESS_LIFE
-from emulator.web.identity_api.identity_json import EitherCase
+from taskdock.base.strict_json import IsoTime, ObjectId, SchemaPart, one_of, present
+from taskdock.base.timing.clock import to_iso
+from taskdock.identity.account import Application, Token
+from taskdock.identity.tokens import ACCESS_LIFE
+from taskdock.web.identity_api.identity_json import EitherCase
 
 
 class Login(EitherCase):

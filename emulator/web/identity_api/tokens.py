@@ -7,13 +7,13 @@ from functools import partial
 
 from flask import request
 
-from emulator.base import errors
-from emulator.base.errors import (
+from taskdock.base import errors
+from taskdock.base.errors import (
     CallerError,
     NoApplication,
 )
-from emulator.base.strict_json import Json
-from emulator.identity.account import (
+from taskdock.base.strict_json import Json
+from taskdock.identity.account import (
     Application,
     Token,
     TokenKind,
@@ -22,16 +22,16 @@ from emulator.identity.account import (
     require_power_over,
     require_user,
 )
-from emulator.identity.directory import Directory
-from emulator.identity.tokens import TOKEN_FIELDS
-from emulator.tasks.model import checks
-from emulator.web.access.authentication import caller
-from emulator.web.common import listing, requests
-from emulator.web.common.descriptions import BY_ID
-from emulator.web.common.endpoint import Endpoint, Gate, Page
-from emulator.web.common.listing import AffectedRecordsJson
-from emulator.web.identity_api import oauth2, token_json
-from emulator.web.identity_api.token_json import (
+from taskdock.identity.directory import Directory
+from taskdock.identity.tokens import TOKEN_FIELDS
+from taskdock.tasks.model import checks
+from taskdock.web.access.authentication import caller
+from taskdock.web.common import listing, requests
+from taskdock.web.common.descriptions import BY_ID
+from taskdock.web.common.endpoint import Endpoint, Gate, Page
+from taskdock.web.common.listing import AffectedRecordsJson
+from taskdock.web.identity_api import oauth2, token_json
+from taskdock.web.identity_api.token_json import (
     AccessTokenJson,
     ApplicationJson,
     Grant,

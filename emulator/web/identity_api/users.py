@@ -6,20 +6,20 @@ from functools import partial
 
 from flask import request
 
-from emulator.base import errors
-from emulator.base.errors import MissingFields
-from emulator.base.strict_json import Json
-from emulator.identity.account import require, require_power_over, require_user
-from emulator.identity.accounts import USER_FIELDS
-from emulator.identity.directory import Directory
-from emulator.tasks.model import checks
-from emulator.web.access.authentication import caller
-from emulator.web.common import listing, requests
-from emulator.web.common.descriptions import BY_ID
-from emulator.web.common.endpoint import Endpoint, Gate, Page
-from emulator.web.common.listing import AffectedRecordsJson
-from emulator.web.identity_api import identity_json
-from emulator.web.identity_api.identity_json import (
+from taskdock.base import errors
+from taskdock.base.errors import MissingFields
+from taskdock.base.strict_json import Json
+from taskdock.identity.account import require, require_power_over, require_user
+from taskdock.identity.accounts import USER_FIELDS
+from taskdock.identity.directory import Directory
+from taskdock.tasks.model import checks
+from taskdock.web.access.authentication import caller
+from taskdock.web.common import listing, requests
+from taskdock.web.common.descriptions import BY_ID
+from taskdock.web.common.endpoint import Endpoint, Gate, Page
+from taskdock.web.common.listing import AffectedRecordsJson
+from taskdock.web.identity_api import identity_json
+from taskdock.web.identity_api.identity_json import (
     EmailAvailableJson,
     NewUser,
     PasswordChange,

@@ -13,22 +13,22 @@ from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
-from emulator.base import ids
-from emulator.base.errors import CallerError, TaskdockError
-from emulator.base.notices import Notices
-from emulator.lambdas.functions.catalog import Catalog
-from emulator.web.common.endpoint import add, declared, serve
-from emulator.web.common.notices import RequestBroke
-from emulator.web.lambda_api import problems
-from emulator.web.lambda_api.function_names import Names
-from emulator.web.lambda_api.functions import FunctionOperations, Functions
-from emulator.web.lambda_api.invoke import trace_id_of
-from emulator.web.lambda_api.model import description as model
-from emulator.web.lambda_api.model.request import for_machine
-from emulator.web.lambda_api.policy import PolicyOperations
-from emulator.web.lambda_api.problems import Refusal
-from emulator.web.lambda_api.reads import AccountOperations, SettingOperations, VersionOperations
-from emulator.web.lambda_api.tags import TagOperations
+from taskdock.base import ids
+from taskdock.base.errors import CallerError, TaskdockError
+from taskdock.base.notices import Notices
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.web.common.endpoint import add, declared, serve
+from taskdock.web.common.notices import RequestBroke
+from taskdock.web.lambda_api import problems
+from taskdock.web.lambda_api.function_names import Names
+from taskdock.web.lambda_api.functions import FunctionOperations, Functions
+from taskdock.web.lambda_api.invoke import trace_id_of
+from taskdock.web.lambda_api.model import description as model
+from taskdock.web.lambda_api.model.request import for_machine
+from taskdock.web.lambda_api.policy import PolicyOperations
+from taskdock.web.lambda_api.problems import Refusal
+from taskdock.web.lambda_api.reads import AccountOperations, SettingOperations, VersionOperations
+from taskdock.web.lambda_api.tags import TagOperations
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 

@@ -10,16 +10,16 @@ import json
 from collections.abc import Mapping
 from typing import cast
 
-from emulator.base.strict_json import Json, present
-from emulator.lambdas.functions import runtimes
-from emulator.lambdas.functions.changes import (
+from taskdock.base.strict_json import Json, present
+from taskdock.lambdas.functions import runtimes
+from taskdock.lambdas.functions.changes import (
     AnnotationChanges,
     FunctionChanges,
     FunctionCreation,
     FunctionProperties,
 )
-from emulator.lambdas.functions.code import MAX_ZIPPED_BY_AWS, decode
-from emulator.lambdas.functions.function import (
+from taskdock.lambdas.functions.code import MAX_ZIPPED_BY_AWS, decode
+from taskdock.lambdas.functions.function import (
     LOG_FORMAT,
     LOG_LEVEL,
     MAX_ENVIRONMENT,
@@ -28,9 +28,9 @@ from emulator.lambdas.functions.function import (
     Function,
     ImageConfig,
 )
-from emulator.web.lambda_api.function_names import parse
-from emulator.web.lambda_api.model.validation import problem, refusal
-from emulator.web.lambda_api.problems import Refusal, zip_too_large
+from taskdock.web.lambda_api.function_names import parse
+from taskdock.web.lambda_api.model.validation import problem, refusal
+from taskdock.web.lambda_api.problems import Refusal, zip_too_large
 
 DEFAULT_TIME_LIMIT = 3  # seconds
 DEFAULT_MEMORY_LIMIT = 128  # MB

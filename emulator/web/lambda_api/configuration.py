@@ -10,12 +10,12 @@ import hashlib
 import json
 import uuid
 
-from emulator.base.strict_json import Json, present
-from emulator.lambdas.arns import ACCOUNT
-from emulator.lambdas.functions import runtimes
-from emulator.lambdas.functions.function import LOG_FORMAT, LOG_LEVEL, Function
-from emulator.lambdas.functions.reference import LATEST
-from emulator.web.lambda_api.changes import has_environment, own_variables
+from taskdock.base.strict_json import Json, present
+from taskdock.lambdas.arns import ACCOUNT
+from taskdock.lambdas.functions import runtimes
+from taskdock.lambdas.functions.function import LOG_FORMAT, LOG_LEVEL, Function
+from taskdock.lambdas.functions.reference import LATEST
+from taskdock.web.lambda_api.changes import has_environment, own_variables
 
 
 def configuration(function: Function, arn: str, architecture: str, code_size: int) -> Json:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.base.errors import NotFound
-from emulator.lambdas.functions.catalog import Catalog
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.functions.reference import LATEST, FunctionRef
-from emulator.web.lambda_api.problems import Refusal
+from taskdock.base.errors import NotFound
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.functions.reference import LATEST, FunctionRef
+from taskdock.web.lambda_api.problems import Refusal
 
 _REFERENCE = re.compile(  # as the description of the API has it, for the operation that takes most
     r"(?:arn:(?:aws[a-zA-Z-]*)?:lambda:)?"

@@ -8,20 +8,20 @@ from urllib.parse import quote
 
 from flask import Response, request, send_file
 
-from emulator.base.errors import AlreadyExists
-from emulator.base.strict_json import Json
-from emulator.lambdas.functions.catalog import Catalog
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.functions.reference import LATEST
-from emulator.lambdas.functions.zips.packing import pack
-from emulator.web.access.authentication import caller
-from emulator.web.common import registries
-from emulator.web.lambda_api import changes as wire
-from emulator.web.lambda_api import configuration as answers
-from emulator.web.lambda_api.function_names import Names, Reference, named, parse, whole
-from emulator.web.lambda_api.invoke import FUNCTIONS
-from emulator.web.lambda_api.model.request import for_machine, operation
-from emulator.web.lambda_api.problems import Refusal
+from taskdock.base.errors import AlreadyExists
+from taskdock.base.strict_json import Json
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.functions.reference import LATEST
+from taskdock.lambdas.functions.zips.packing import pack
+from taskdock.web.access.authentication import caller
+from taskdock.web.common import registries
+from taskdock.web.lambda_api import changes as wire
+from taskdock.web.lambda_api import configuration as answers
+from taskdock.web.lambda_api.function_names import Names, Reference, named, parse, whole
+from taskdock.web.lambda_api.invoke import FUNCTIONS
+from taskdock.web.lambda_api.model.request import for_machine, operation
+from taskdock.web.lambda_api.problems import Refusal
 
 MAX_LISTED = 50
 _VERSION = re.compile("[0-9]+")

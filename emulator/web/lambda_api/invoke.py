@@ -16,24 +16,24 @@ from urllib.parse import parse_qsl
 
 from flask import Response
 
-from emulator.base import ids, strict_json
-from emulator.base.errors import CallerError, TaskdockError
-from emulator.base.notices import Notices
-from emulator.base.timing.reactor import Reactor
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.functions.reference import LATEST
-from emulator.lambdas.invoke.invocation import Call
-from emulator.lambdas.invoke.invoker import MAX_EVENT
-from emulator.lambdas.outcome import Answer, Cause
-from emulator.tasks.invocations.invocations import MAX_ACCEPTED_EVENT, Invocations, Invoked
-from emulator.web.access import authentication
-from emulator.web.access.admission import OURS, Openness
-from emulator.web.common.notices import RequestBroke
-from emulator.web.http.messages import JSON, PendingReply, Reply, Request
-from emulator.web.lambda_api import problems
-from emulator.web.lambda_api.function_names import Names, named
-from emulator.web.lambda_api.model import json_words, validation
-from emulator.web.lambda_api.problems import Refusal
+from taskdock.base import ids, strict_json
+from taskdock.base.errors import CallerError, TaskdockError
+from taskdock.base.notices import Notices
+from taskdock.base.timing.reactor import Reactor
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.functions.reference import LATEST
+from taskdock.lambdas.invoke.invocation import Call
+from taskdock.lambdas.invoke.invoker import MAX_EVENT
+from taskdock.lambdas.outcome import Answer, Cause
+from taskdock.tasks.invocations.invocations import MAX_ACCEPTED_EVENT, Invocations, Invoked
+from taskdock.web.access import authentication
+from taskdock.web.access.admission import OURS, Openness
+from taskdock.web.common.notices import RequestBroke
+from taskdock.web.http.messages import JSON, PendingReply, Reply, Request
+from taskdock.web.lambda_api import problems
+from taskdock.web.lambda_api.function_names import Names, named
+from taskdock.web.lambda_api.model import json_words, validation
+from taskdock.web.lambda_api.problems import Refusal
 
 FUNCTIONS = "/2015-03-31/functions"
 _DEFAULT_TYPE = "RequestResponse"

@@ -12,14 +12,14 @@ from typing import Any
 
 from flask import Response
 
-from emulator.base.strict_json import Json
-from emulator.lambdas.functions.function import Annotations, Function
-from emulator.lambdas.functions.reference import LATEST
-from emulator.web.lambda_api import configuration as answers
-from emulator.web.lambda_api.function_names import Names, Reference, named
-from emulator.web.lambda_api.functions import Functions, check_revision
-from emulator.web.lambda_api.model.request import operation
-from emulator.web.lambda_api.problems import Refusal
+from taskdock.base.strict_json import Json
+from taskdock.lambdas.functions.function import Annotations, Function
+from taskdock.lambdas.functions.reference import LATEST
+from taskdock.web.lambda_api import configuration as answers
+from taskdock.web.lambda_api.function_names import Names, Reference, named
+from taskdock.web.lambda_api.functions import Functions, check_revision
+from taskdock.web.lambda_api.model.request import operation
+from taskdock.web.lambda_api.problems import Refusal
 
 _MAX_POLICY = 20_480  # bytes
 _ACCOUNT = re.compile(r"\d{12}")

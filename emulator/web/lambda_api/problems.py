@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from flask import Response
 
-from emulator.base import errors
-from emulator.base.errors import CallerError, TaskdockError
-from emulator.base.strict_json import present
-from emulator.lambdas.functions.code import MAX_ZIPPED_BY_AWS
+from taskdock.base import errors
+from taskdock.base.errors import CallerError, TaskdockError
+from taskdock.base.strict_json import present
+from taskdock.lambdas.functions.code import MAX_ZIPPED_BY_AWS
 
 
 class ErrorShape(NamedTuple):

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from flask import request
 
-from emulator.base.errors import NotFound
-from emulator.base.strict_json import Json
-from emulator.lambdas.functions.catalog import Catalog
-from emulator.lambdas.functions.code import MAX_ZIPPED_BY_AWS
-from emulator.lambdas.functions.reference import LATEST
-from emulator.lambdas.functions.zips.zip_limits import MAX_UNZIPPED
-from emulator.web.lambda_api import configuration as answers
-from emulator.web.lambda_api.function_names import Names, Reference, named, whole
-from emulator.web.lambda_api.functions import Functions
-from emulator.web.lambda_api.model.request import asked, declaration, operation
-from emulator.web.lambda_api.problems import Refusal, not_here
+from taskdock.base.errors import NotFound
+from taskdock.base.strict_json import Json
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.lambdas.functions.code import MAX_ZIPPED_BY_AWS
+from taskdock.lambdas.functions.reference import LATEST
+from taskdock.lambdas.functions.zips.zip_limits import MAX_UNZIPPED
+from taskdock.web.lambda_api import configuration as answers
+from taskdock.web.lambda_api.function_names import Names, Reference, named, whole
+from taskdock.web.lambda_api.functions import Functions
+from taskdock.web.lambda_api.model.request import asked, declaration, operation
+from taskdock.web.lambda_api.problems import Refusal, not_here
 
 _MAX_CODE = 80_530_636_800  # bytes, AWS's for one account; nothing here keeps to it
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 
 from flask import Response
 
-from emulator.base.strict_json import Json
-from emulator.lambdas.functions.function import Annotations, Function
-from emulator.web.lambda_api.changes import checked_tags
-from emulator.web.lambda_api.function_names import Reference, parse
-from emulator.web.lambda_api.functions import Functions
-from emulator.web.lambda_api.model.request import operation
-from emulator.web.lambda_api.problems import Refusal
+from taskdock.base.strict_json import Json
+from taskdock.lambdas.functions.function import Annotations, Function
+from taskdock.web.lambda_api.changes import checked_tags
+from taskdock.web.lambda_api.function_names import Reference, parse
+from taskdock.web.lambda_api.functions import Functions
+from taskdock.web.lambda_api.model.request import operation
+from taskdock.web.lambda_api.problems import Refusal
 
 
 class TagOperations:

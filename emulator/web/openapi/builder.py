@@ -13,12 +13,12 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 from werkzeug.routing import Map
 
-from emulator import __version__
-from emulator.base.strict_json import Json, ObjectId
-from emulator.store.query.fields import FieldKind
-from emulator.web.common.endpoint import Endpoint, Gate, every
-from emulator.web.openapi.responses import JSON, responses
-from emulator.web.openapi.schemas import ERROR, Schemas, ref
+from taskdock import __version__
+from taskdock.base.strict_json import Json, ObjectId
+from taskdock.store.query.fields import FieldKind
+from taskdock.web.common.endpoint import Endpoint, Gate, every
+from taskdock.web.openapi.responses import JSON, responses
+from taskdock.web.openapi.schemas import ERROR, Schemas, ref
 
 _VARIABLE = re.compile(r"<(?:[^:>]*:)?([^>]*)>")
 _NAMED = re.compile(r"\{([^}]*)\}")

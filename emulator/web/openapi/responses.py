@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
-from emulator.base import errors
-from emulator.base.errors import TaskdockError
-from emulator.base.strict_json import Json
-from emulator.web.common import problems
-from emulator.web.common.endpoint import Endpoint, Gate
-from emulator.web.openapi.schemas import Schemas, ref
+from taskdock.base import errors
+from taskdock.base.errors import TaskdockError
+from taskdock.base.strict_json import Json
+from taskdock.web.common import problems
+from taskdock.web.common.endpoint import Endpoint, Gate
+from taskdock.web.openapi.schemas import Schemas, ref
 
 JSON = "application/json"
 _ANY_TYPE = "*/*"

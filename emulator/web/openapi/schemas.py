@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from emulator.base.strict_json import Json
-from emulator.web.common.endpoint import Endpoint, Page
+from taskdock.base.strict_json import Json
+from taskdock.web.common.endpoint import Endpoint, Page
 
 _PLAIN: Mapping[Any, Json] = {
     str: {"type": "string"},

@@ -9,11 +9,11 @@ from typing import Any
 
 from flask import Response, current_app
 
-from emulator.base import errors
-from emulator.base.errors import NoSuchEndpoint
-from emulator.base.strict_json import Json
-from emulator.web.common.endpoint import Endpoint, Gate
-from emulator.web.openapi import builder
+from taskdock.base import errors
+from taskdock.base.errors import NoSuchEndpoint
+from taskdock.base.strict_json import Json
+from taskdock.web.common.endpoint import Endpoint, Gate
+from taskdock.web.openapi import builder
 
 endpoint = partial(Endpoint, tag="Server")
 

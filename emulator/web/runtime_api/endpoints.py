@@ -14,16 +14,16 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from emulator.lambdas.environment import runtime_state
-from emulator.lambdas.environment.mailbox import Mailbox, NextEvent, Receipt
-from emulator.lambdas.environment.runtime_state import RuntimeState
-from emulator.lambdas.outcome import MAX_RESPONSE, MAX_STREAMED, bad_response_mode
-from emulator.web.http.body import BodyStream
-from emulator.web.http.budget import Budget
-from emulator.web.http.messages import JSON, PendingReply, Reply, Request
-from emulator.web.http.site import Judgement
-from emulator.web.runtime_api import error_cause, replies, streamed_answer
-from emulator.web.runtime_api.streamed_answer import ERROR_TYPE, Post
+from taskdock.lambdas.environment import runtime_state
+from taskdock.lambdas.environment.mailbox import Mailbox, NextEvent, Receipt
+from taskdock.lambdas.environment.runtime_state import RuntimeState
+from taskdock.lambdas.outcome import MAX_RESPONSE, MAX_STREAMED, bad_response_mode
+from taskdock.web.http.body import BodyStream
+from taskdock.web.http.budget import Budget
+from taskdock.web.http.messages import JSON, PendingReply, Reply, Request
+from taskdock.web.http.site import Judgement
+from taskdock.web.runtime_api import error_cause, replies, streamed_answer
+from taskdock.web.runtime_api.streamed_answer import ERROR_TYPE, Post
 
 MAX_HEAD = 1024 * 1024 + 4096
 """Bytes of a request line and headers, or of trailers: what Go's server takes, and so AWS's.

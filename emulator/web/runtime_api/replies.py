@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from http import HTTPStatus
 
-from emulator.lambdas.outcome import MAX_RESPONSE
-from emulator.web.http.messages import Reply
+from taskdock.lambdas.outcome import MAX_RESPONSE
+from taskdock.web.http.messages import Reply
 
 TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
 

@@ -10,11 +10,11 @@ import binascii
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from emulator.lambdas.environment.answer_stream import AnswerSource
-from emulator.lambdas.environment.mailbox import Mailbox, Receipt
-from emulator.lambdas.outcome import Failure, StreamBroken, function_error, response_too_large
-from emulator.web.http.body import BodyCutOff, BodyStream, BodyTooLarge
-from emulator.web.http.messages import PendingReply, Reply, Request
+from taskdock.lambdas.environment.answer_stream import AnswerSource
+from taskdock.lambdas.environment.mailbox import Mailbox, Receipt
+from taskdock.lambdas.outcome import Failure, StreamBroken, function_error, response_too_large
+from taskdock.web.http.body import BodyCutOff, BodyStream, BodyTooLarge
+from taskdock.web.http.messages import PendingReply, Reply, Request
 
 ERROR_TYPE = "lambda-runtime-function-error-type"
 _ERROR_BODY = "lambda-runtime-function-error-body"

@@ -6,10 +6,10 @@ import asyncio
 import socket
 from collections.abc import Mapping
 
-from emulator.base.timing.reactor import Reactor
-from emulator.web.http.connection import Connection
-from emulator.web.http.connection_limit import Peer
-from emulator.web.http.site import Site
+from taskdock.base.timing.reactor import Reactor
+from taskdock.web.http.connection import Connection
+from taskdock.web.http.connection_limit import Peer
+from taskdock.web.http.site import Site
 
 
 class Switchboard:

@@ -6,21 +6,21 @@ from dataclasses import dataclass
 
 from flask import Flask
 
-from emulator.lambdas.functions.catalog import Catalog
-from emulator.tasks.api_functions.api_requests import ApiRequests
-from emulator.tasks.events.events import Events
-from emulator.tasks.queue.service import Service
-from emulator.tasks.schedules.schedules import Schedules
-from emulator.web.common.endpoint import serve
-from emulator.web.task_api.api_functions import (
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.tasks.api_functions.api_requests import ApiRequests
+from taskdock.tasks.events.events import Events
+from taskdock.tasks.queue.service import Service
+from taskdock.tasks.schedules.schedules import Schedules
+from taskdock.web.common.endpoint import serve
+from taskdock.web.task_api.api_functions import (
     AnythingConverter,
     ApiFunctionViews,
     ApiRequestViews,
 )
-from emulator.web.task_api.events import EventViews
-from emulator.web.task_api.functions import FunctionViews
-from emulator.web.task_api.schedules import ScheduleViews
-from emulator.web.task_api.tasks import TaskViews
+from taskdock.web.task_api.events import EventViews
+from taskdock.web.task_api.functions import FunctionViews
+from taskdock.web.task_api.schedules import ScheduleViews
+from taskdock.web.task_api.tasks import TaskViews
 
 
 @dataclass(frozen=True)

@@ -10,24 +10,24 @@ from flask import Request, Response, request
 from werkzeug.datastructures import Headers
 from werkzeug.routing import BaseConverter
 
-from emulator.base import errors
-from emulator.base.errors import NoSuchEndpoint
-from emulator.base.strict_json import IsoTime, Json, ObjectId, SchemaPart, one_of, present
-from emulator.base.timing.clock import to_iso
-from emulator.identity.account import NOBODY
-from emulator.store.query.fields import API_REQUEST_FIELDS
-from emulator.tasks.api_functions import gateway_event
-from emulator.tasks.api_functions.api_requests import ApiRequest, ApiRequests
-from emulator.tasks.model import access
-from emulator.tasks.model.task import ErrorType
-from emulator.web.access.authentication import caller
-from emulator.web.common import listing
-from emulator.web.common.descriptions import BY_ID, SINCE
-from emulator.web.common.endpoint import Endpoint, Gate, Page
-from emulator.web.common.listing import LogLineJson
-from emulator.web.http.messages import Headers as SentHeaders
-from emulator.web.http.wsgi import HEADERS
-from emulator.web.task_api import sandbox
+from taskdock.base import errors
+from taskdock.base.errors import NoSuchEndpoint
+from taskdock.base.strict_json import IsoTime, Json, ObjectId, SchemaPart, one_of, present
+from taskdock.base.timing.clock import to_iso
+from taskdock.identity.account import NOBODY
+from taskdock.store.query.fields import API_REQUEST_FIELDS
+from taskdock.tasks.api_functions import gateway_event
+from taskdock.tasks.api_functions.api_requests import ApiRequest, ApiRequests
+from taskdock.tasks.model import access
+from taskdock.tasks.model.task import ErrorType
+from taskdock.web.access.authentication import caller
+from taskdock.web.common import listing
+from taskdock.web.common.descriptions import BY_ID, SINCE
+from taskdock.web.common.endpoint import Endpoint, Gate, Page
+from taskdock.web.common.listing import LogLineJson
+from taskdock.web.http.messages import Headers as SentHeaders
+from taskdock.web.http.wsgi import HEADERS
+from taskdock.web.task_api import sandbox
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -11,23 +11,23 @@ from typing import Annotated, TypedDict
 from flask import request
 from pydantic import ConfigDict, Field, StrictStr
 
-from emulator.base import errors
-from emulator.base.errors import BadField, MissingFields
-from emulator.base.machine.addresses import is_loopback
-from emulator.base.strict_json import IsoTime, Json, ObjectId, present
-from emulator.base.timing.clock import to_iso
-from emulator.lambdas.functions.function import check_name
-from emulator.store.query.fields import EVENT_FIELDS, SUBSCRIPTION_FIELDS
-from emulator.tasks.events.events import Events
-from emulator.tasks.model import subscription, task_json
-from emulator.tasks.model.subscription import Subscription
-from emulator.tasks.model.task_json import EventJson
-from emulator.web.common import listing, requests
-from emulator.web.common.descriptions import BY_ID
-from emulator.web.common.endpoint import Endpoint, Gate, Page
-from emulator.web.common.listing import AffectedRecordsJson
-from emulator.web.common.requests import Wire
-from emulator.web.task_api.status_json import HealthJson
+from taskdock.base import errors
+from taskdock.base.errors import BadField, MissingFields
+from taskdock.base.machine.addresses import is_loopback
+from taskdock.base.strict_json import IsoTime, Json, ObjectId, present
+from taskdock.base.timing.clock import to_iso
+from taskdock.lambdas.functions.function import check_name
+from taskdock.store.query.fields import EVENT_FIELDS, SUBSCRIPTION_FIELDS
+from taskdock.tasks.events.events import Events
+from taskdock.tasks.model import subscription, task_json
+from taskdock.tasks.model.subscription import Subscription
+from taskdock.tasks.model.task_json import EventJson
+from taskdock.web.common import listing, requests
+from taskdock.web.common.descriptions import BY_ID
+from taskdock.web.common.endpoint import Endpoint, Gate, Page
+from taskdock.web.common.listing import AffectedRecordsJson
+from taskdock.web.common.requests import Wire
+from taskdock.web.task_api.status_json import HealthJson
 
 endpoint = partial(Endpoint, tag="Events")
 

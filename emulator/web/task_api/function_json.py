@@ -6,11 +6,11 @@ from typing import Annotated, Any, TypedDict, cast
 
 from pydantic import Field, StrictBool, StrictStr
 
-from emulator.base.errors import MissingFields
-from emulator.base.strict_json import IsoTime, one_of, present
-from emulator.base.timing.clock import to_iso
-from emulator.lambdas.functions.changes import FunctionProperties
-from emulator.lambdas.functions.function import (
+from taskdock.base.errors import MissingFields
+from taskdock.base.strict_json import IsoTime, one_of, present
+from taskdock.base.timing.clock import to_iso
+from taskdock.lambdas.functions.changes import FunctionProperties
+from taskdock.lambdas.functions.function import (
     MEMORY_LIMIT,
     TIME_LIMIT,
     ExecutionOptions,
@@ -18,8 +18,8 @@ from emulator.lambdas.functions.function import (
     PermissionMode,
     RetryPolicy,
 )
-from emulator.lambdas.log_line import LogLine
-from emulator.web.common.requests import Priority, Whole, Wire
+from taskdock.lambdas.log_line import LogLine
+from taskdock.web.common.requests import Priority, Whole, Wire
 
 
 class VariableBody(Wire):

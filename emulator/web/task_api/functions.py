@@ -7,21 +7,21 @@ from typing import Any
 
 from flask import request
 
-from emulator.base import errors
-from emulator.base.strict_json import Json
-from emulator.lambdas.functions import code
-from emulator.lambdas.functions.catalog import Catalog
-from emulator.tasks.model import access, task_json
-from emulator.tasks.model.task_json import TaskWithResultJson
-from emulator.tasks.queue.service import Service
-from emulator.web.access.authentication import caller
-from emulator.web.common import listing, registries, requests
-from emulator.web.common.endpoint import Endpoint, Gate, Page
-from emulator.web.common.listing import AffectedRecordsJson
-from emulator.web.common.requests import Wire
-from emulator.web.common.rql import parser as rql
-from emulator.web.task_api import function_json
-from emulator.web.task_api.function_json import (
+from taskdock.base import errors
+from taskdock.base.strict_json import Json
+from taskdock.lambdas.functions import code
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.tasks.model import access, task_json
+from taskdock.tasks.model.task_json import TaskWithResultJson
+from taskdock.tasks.queue.service import Service
+from taskdock.web.access.authentication import caller
+from taskdock.web.common import listing, registries, requests
+from taskdock.web.common.endpoint import Endpoint, Gate, Page
+from taskdock.web.common.listing import AffectedRecordsJson
+from taskdock.web.common.requests import Wire
+from taskdock.web.common.rql import parser as rql
+from taskdock.web.task_api import function_json
+from taskdock.web.task_api.function_json import (
     FunctionBody,
     FunctionDetailsJson,
     FunctionJson,

@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from emulator.tasks.api_functions.gateway_event import GatewayRequest
-from emulator.tasks.api_functions.gateway_response import GatewayResponse
+from taskdock.tasks.api_functions.gateway_event import GatewayRequest
+from taskdock.tasks.api_functions.gateway_response import GatewayResponse
 
 POLICY = (
     "sandbox allow-downloads allow-forms allow-modals allow-popups allow-popups-to-escape-sandbox"

@@ -9,17 +9,17 @@ from typing import Annotated, Any, TypedDict
 from flask import request
 from pydantic import AfterValidator, Field, StrictStr
 
-from emulator.base.strict_json import IsoTime, Json, ObjectId, SchemaPart, present
-from emulator.base.timing.clock import to_iso
-from emulator.store.query.fields import SCHEDULE_FIELDS
-from emulator.tasks.schedules import schedule
-from emulator.tasks.schedules.schedule import Schedule
-from emulator.tasks.schedules.schedules import Schedules
-from emulator.web.common import listing, requests
-from emulator.web.common.descriptions import BY_ID
-from emulator.web.common.endpoint import Endpoint, Page
-from emulator.web.common.listing import AffectedRecordsJson
-from emulator.web.common.requests import Moment, Priority, Wire
+from taskdock.base.strict_json import IsoTime, Json, ObjectId, SchemaPart, present
+from taskdock.base.timing.clock import to_iso
+from taskdock.store.query.fields import SCHEDULE_FIELDS
+from taskdock.tasks.schedules import schedule
+from taskdock.tasks.schedules.schedule import Schedule
+from taskdock.tasks.schedules.schedules import Schedules
+from taskdock.web.common import listing, requests
+from taskdock.web.common.descriptions import BY_ID
+from taskdock.web.common.endpoint import Endpoint, Page
+from taskdock.web.common.listing import AffectedRecordsJson
+from taskdock.web.common.requests import Moment, Priority, Wire
 
 Seconds = Annotated[
     float,

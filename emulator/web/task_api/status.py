@@ -9,19 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 
-from emulator import __version__
-from emulator.base.errors import StorageError
-from emulator.base.health import Trouble
-from emulator.base.strict_json import present
-from emulator.base.timing.clock import Clock, to_iso
-from emulator.lambdas.functions.images_in_use import ImageUse
-from emulator.lambdas.pool.waiters import WaitingCalls
-from emulator.lambdas.slot import PrewarmLevel, Slot
-from emulator.tasks.model.task import Status
-from emulator.tasks.retention.retention import Stored
-from emulator.web.common.endpoint import Endpoint, Gate
-from emulator.web.task_api import status_json as parts
-from emulator.web.task_api.status_json import HealthJson, StatusJson, StoredJson, TasksJson
+from taskdock import __version__
+from taskdock.base.errors import StorageError
+from taskdock.base.health import Trouble
+from taskdock.base.strict_json import present
+from taskdock.base.timing.clock import Clock, to_iso
+from taskdock.lambdas.functions.images_in_use import ImageUse
+from taskdock.lambdas.pool.waiters import WaitingCalls
+from taskdock.lambdas.slot import PrewarmLevel, Slot
+from taskdock.tasks.model.task import Status
+from taskdock.tasks.retention.retention import Stored
+from taskdock.web.common.endpoint import Endpoint, Gate
+from taskdock.web.task_api import status_json as parts
+from taskdock.web.task_api.status_json import HealthJson, StatusJson, StoredJson, TasksJson
 
 endpoint = partial(Endpoint, tag="Server")
 

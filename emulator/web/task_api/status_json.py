@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, TypedDict
 
-from emulator.base.health import Trouble
-from emulator.base.strict_json import IsoTime, SchemaPart, one_of, present
-from emulator.base.timing.clock import to_iso
-from emulator.lambdas.functions.images_in_use import ImageState, ImageUse
-from emulator.lambdas.lifecycle import State
-from emulator.lambdas.pool.waiters import Wait, WaitingCalls
-from emulator.lambdas.slot import PrewarmLevel, Slot
-from emulator.tasks.retention.retention import NAMES, Stored
+from taskdock.base.health import Trouble
+from taskdock.base.strict_json import IsoTime, SchemaPart, one_of, present
+from taskdock.base.timing.clock import to_iso
+from taskdock.lambdas.functions.images_in_use import ImageState, ImageUse
+from taskdock.lambdas.lifecycle import State
+from taskdock.lambdas.pool.waiters import Wait, WaitingCalls
+from taskdock.lambdas.slot import PrewarmLevel, Slot
+from taskdock.tasks.retention.retention import NAMES, Stored
 
 
 class TroubleJson(TypedDict):

@@ -8,18 +8,18 @@ from typing import Annotated, Any
 from flask import request
 from pydantic import Field, StrictStr
 
-from emulator.base import errors
-from emulator.base.strict_json import Json
-from emulator.store.query.fields import TASK_FIELDS
-from emulator.tasks.model import task_json
-from emulator.tasks.model.task_json import TaskJson
-from emulator.tasks.queue.service import Service
-from emulator.web.access.authentication import caller
-from emulator.web.common import listing, requests
-from emulator.web.common.descriptions import BY_ID, SINCE
-from emulator.web.common.endpoint import Endpoint, Page
-from emulator.web.common.listing import AffectedRecordsJson, LogLineJson
-from emulator.web.common.requests import Moment, Priority, Wire
+from taskdock.base import errors
+from taskdock.base.strict_json import Json
+from taskdock.store.query.fields import TASK_FIELDS
+from taskdock.tasks.model import task_json
+from taskdock.tasks.model.task_json import TaskJson
+from taskdock.tasks.queue.service import Service
+from taskdock.web.access.authentication import caller
+from taskdock.web.common import listing, requests
+from taskdock.web.common.descriptions import BY_ID, SINCE
+from taskdock.web.common.endpoint import Endpoint, Page
+from taskdock.web.common.listing import AffectedRecordsJson, LogLineJson
+from taskdock.web.common.requests import Moment, Priority, Wire
 
 endpoint = partial(Endpoint, tag="Tasks")
 

@@ -11,7 +11,7 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from emulator.testing.waiting import eventually
+from taskdock.testing.waiting import eventually
 from tests.engines.calls import HELLO, SAMPLES, call_back, succeed
 from tests.engines.conftest import StartEngine
 from tests.engines.demo import assert_went_well

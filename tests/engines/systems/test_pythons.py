@@ -9,7 +9,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from emulator.base.files import user_folders
+from taskdock.base.files import user_folders
 from tests.engines.demo import assert_went_well, shown
 from tests.engines.rows import record
 from tests.support.live import REPOSITORY

@@ -13,16 +13,16 @@ from functools import partial
 import docker
 from docker.errors import APIError, DockerException
 
-from emulator.engines.docker import faults
-from emulator.engines.docker.containers.launcher_connection import LauncherConnection
-from emulator.engines.docker.containers.removal import is_running, remove
-from emulator.engines.docker.facts import ImageFacts
-from emulator.engines.ending import ProgramExit, StartFault, Step
-from emulator.engines.engine import Observer, Program
-from emulator.engines.launcher import frames
-from emulator.engines.launcher.door import Door
-from emulator.engines.launcher.frames import Ended, Hello, Message, Output, Peak
-from emulator.engines.launcher.lines import LineSplitter
+from taskdock.engines.docker import faults
+from taskdock.engines.docker.containers.launcher_connection import LauncherConnection
+from taskdock.engines.docker.containers.removal import is_running, remove
+from taskdock.engines.docker.facts import ImageFacts
+from taskdock.engines.ending import ProgramExit, StartFault, Step
+from taskdock.engines.engine import Observer, Program
+from taskdock.engines.launcher import frames
+from taskdock.engines.launcher.door import Door
+from taskdock.engines.launcher.frames import Ended, Hello, Message, Output, Peak
+from taskdock.engines.launcher.lines import LineSplitter
 
 _CPU_PERIOD = 100_000  # microseconds, of which a container has its share
 _LEAST_CPU = 1000  # microseconds; Linux takes no less

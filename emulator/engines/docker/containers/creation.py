@@ -18,10 +18,10 @@ import docker
 from docker.errors import DockerException
 from docker.types import Healthcheck, LogConfig, Mount
 
-from emulator.base.errors import EngineError
-from emulator.base.timing.clock import Clock, SystemClock
-from emulator.engines.docker.containers.removal import remove
-from emulator.engines.docker.facts import number, text
+from taskdock.base.errors import EngineError
+from taskdock.base.timing.clock import Clock, SystemClock
+from taskdock.engines.docker.containers.removal import remove
+from taskdock.engines.docker.facts import number, text
 
 GLIMPSE = "dev.taskdock.glimpse"
 """The label of containers that are there for a moment, to learn something."""

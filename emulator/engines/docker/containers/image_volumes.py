@@ -15,10 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import docker
 from docker.types import Mount
 
-from emulator.base.errors import StartFailed
-from emulator.engines.docker.containers.creation import glimpse
-from emulator.engines.docker.facts import at, items, text
-from emulator.engines.launcher.door import INSIDE
+from taskdock.base.errors import StartFailed
+from taskdock.engines.docker.containers.creation import glimpse
+from taskdock.engines.docker.facts import at, items, text
+from taskdock.engines.launcher.door import INSIDE
 
 TMP = "/tmp"  # noqa: S108 - the container's own
 _KERNELS = ("/proc", "/sys")

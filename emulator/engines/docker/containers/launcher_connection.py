@@ -9,7 +9,7 @@ import struct
 import termios
 from collections.abc import Callable
 
-from emulator.engines.launcher.frames import BadFrame, Ended, Frames, Message
+from taskdock.engines.launcher.frames import BadFrame, Ended, Frames, Message
 
 _READ = 64 * 1024  # bytes at a time: a program that prints for ever must not hold up the others
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from docker.types import DriverConfig
 from docker.types import Mount as DockerMount
 
-from emulator.base.errors import StartFailed
-from emulator.engines.docker.containers.image_volumes import TMP
-from emulator.engines.docker.transports.paths import EnginePaths
-from emulator.engines.engine import Mount
-from emulator.engines.linux.scratch_disk import FILE_SYSTEM, MOUNT_OPTIONS
+from taskdock.base.errors import StartFailed
+from taskdock.engines.docker.containers.image_volumes import TMP
+from taskdock.engines.docker.transports.paths import EnginePaths
+from taskdock.engines.engine import Mount
+from taskdock.engines.linux.scratch_disk import FILE_SYSTEM, MOUNT_OPTIONS
 
 
 def bind(mount: Mount, paths: EnginePaths) -> DockerMount:

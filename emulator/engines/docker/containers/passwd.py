@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import docker
 from docker.errors import DockerException, NotFound
 
-from emulator.engines.docker.containers.creation import glimpse
+from taskdock.engines.docker.containers.creation import glimpse
 
 _PATH = "/etc/passwd"
 _NAME, _ID = b"sbx_user1051", 993

@@ -7,9 +7,9 @@ import time
 import docker
 from docker.errors import DockerException, NotFound
 
-from emulator.base.errors import EngineUnreachable
-from emulator.base.timing.clock import SystemClock
-from emulator.engines.docker import faults
+from taskdock.base.errors import EngineUnreachable
+from taskdock.base.timing.clock import SystemClock
+from taskdock.engines.docker import faults
 
 _REMOVE_LIMIT = 20.0  # seconds until a container that is being removed must be gone
 _REMOVE_PAUSE = 0.05

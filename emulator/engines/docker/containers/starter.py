@@ -13,24 +13,24 @@ import docker
 from docker.errors import DockerException
 from docker.types import Mount as DockerMount
 
-from emulator.base.errors import EngineError, EngineUnreachable, NotReachable, StartFailed
-from emulator.base.files.disk import SHORTAGES
-from emulator.base.timing.clock import SystemClock
-from emulator.base.timing.reactor import Reactor
-from emulator.engines.docker import faults
-from emulator.engines.docker.containers import image_volumes
-from emulator.engines.docker.containers.container import DockerContainer
-from emulator.engines.docker.containers.creation import Creation, create
-from emulator.engines.docker.containers.mounts import bind, tmp
-from emulator.engines.docker.containers.passwd import PasswdFiles
-from emulator.engines.docker.containers.removal import is_running, remove
-from emulator.engines.docker.facts import EngineFacts, ImageFacts, read_image
-from emulator.engines.docker.transports.transports import Transport
-from emulator.engines.engine import ContainerSpec, Mount, Observer
-from emulator.engines.launcher.door import INSIDE, LAUNCHER, TOKEN, Door
-from emulator.engines.launcher.doors import Doors
-from emulator.engines.linux.disks import Disks
-from emulator.engines.linux.scratch_disk import NO_DISK
+from taskdock.base.errors import EngineError, EngineUnreachable, NotReachable, StartFailed
+from taskdock.base.files.disk import SHORTAGES
+from taskdock.base.timing.clock import SystemClock
+from taskdock.base.timing.reactor import Reactor
+from taskdock.engines.docker import faults
+from taskdock.engines.docker.containers import image_volumes
+from taskdock.engines.docker.containers.container import DockerContainer
+from taskdock.engines.docker.containers.creation import Creation, create
+from taskdock.engines.docker.containers.mounts import bind, tmp
+from taskdock.engines.docker.containers.passwd import PasswdFiles
+from taskdock.engines.docker.containers.removal import is_running, remove
+from taskdock.engines.docker.facts import EngineFacts, ImageFacts, read_image
+from taskdock.engines.docker.transports.transports import Transport
+from taskdock.engines.engine import ContainerSpec, Mount, Observer
+from taskdock.engines.launcher.door import INSIDE, LAUNCHER, TOKEN, Door
+from taskdock.engines.launcher.doors import Doors
+from taskdock.engines.linux.disks import Disks
+from taskdock.engines.linux.scratch_disk import NO_DISK
 
 _USER = "0:0"  # the launcher's; it makes programs AWS Lambda's sbx_user1051
 _LAUNCHERS = ("SETUID", "SETGID", "KILL")

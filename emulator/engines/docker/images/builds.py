@@ -12,9 +12,9 @@ from typing import IO
 from docker import DockerClient
 from docker.errors import APIError, ImageNotFound
 
-from emulator.base.errors import ImageNotAvailable
-from emulator.engines.docker.facts import at, text
-from emulator.engines.images import Progress
+from taskdock.base.errors import ImageNotAvailable
+from taskdock.engines.docker.facts import at, text
+from taskdock.engines.images import Progress
 
 
 class StandinBuilder:

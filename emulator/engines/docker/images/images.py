@@ -16,20 +16,20 @@ from typing import Any
 
 from docker import DockerClient
 
-from emulator.base.errors import ImageNotAvailable, TaskdockError
-from emulator.base.files import user_folders
-from emulator.base.settings import ImageChoice
-from emulator.base.timing.clock import Clock, SystemClock
-from emulator.engines import references
-from emulator.engines.docker import faults
-from emulator.engines.docker.facts import at, items, number
-from emulator.engines.docker.images import builds, registry
-from emulator.engines.docker.images.local import LocalImages, id_of
-from emulator.engines.docker.images.processors import ProcessorCheck, Processors
-from emulator.engines.docker.images.pull import Puller
-from emulator.engines.docker.images.registry import SilentRegistries, file_name
-from emulator.engines.docker.images.remote import RemoteImages
-from emulator.engines.images import (
+from taskdock.base.errors import ImageNotAvailable, TaskdockError
+from taskdock.base.files import user_folders
+from taskdock.base.settings import ImageChoice
+from taskdock.base.timing.clock import Clock, SystemClock
+from taskdock.engines import references
+from taskdock.engines.docker import faults
+from taskdock.engines.docker.facts import at, items, number
+from taskdock.engines.docker.images import builds, registry
+from taskdock.engines.docker.images.local import LocalImages, id_of
+from taskdock.engines.docker.images.processors import ProcessorCheck, Processors
+from taskdock.engines.docker.images.pull import Puller
+from taskdock.engines.docker.images.registry import SilentRegistries, file_name
+from taskdock.engines.docker.images.remote import RemoteImages
+from taskdock.engines.images import (
     ANY_ARCHITECTURE,
     Announce,
     Found,
@@ -39,8 +39,8 @@ from emulator.engines.images import (
     RuntimeStatus,
     platform,
 )
-from emulator.engines.standins.locks import exclusive
-from emulator.engines.standins.standins import Standins
+from taskdock.engines.standins.locks import exclusive
+from taskdock.engines.standins.standins import Standins
 
 _NEVER = math.inf
 

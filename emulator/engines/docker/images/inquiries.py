@@ -15,10 +15,10 @@ import requests
 from docker.errors import DockerException
 from requests.exceptions import ReadTimeout, RequestException
 
-from emulator.base.errors import EngineUnreachable
-from emulator.base.timing.clock import Clock, SystemClock
-from emulator.engines.docker.facts import text
-from emulator.engines.docker.images.registry import Fault, fault_of, registry_of
+from taskdock.base.errors import EngineUnreachable
+from taskdock.base.timing.clock import Clock, SystemClock
+from taskdock.engines.docker.facts import text
+from taskdock.engines.docker.images.registry import Fault, fault_of, registry_of
 
 REGISTRY_LIMIT = 20.0  # seconds that a registry has for its answer
 _CLOCK = SystemClock()  # a registry takes real time

@@ -8,7 +8,7 @@ from docker import DockerClient
 from docker.errors import ImageNotFound
 from docker.models.images import Image
 
-from emulator.engines.docker.facts import text
+from taskdock.engines.docker.facts import text
 
 
 class LocalImages:

@@ -17,9 +17,9 @@ from pathlib import Path
 import docker
 from docker.errors import ImageNotFound
 
-from emulator.base.errors import ImageNotAvailable
-from emulator.engines.docker.facts import text
-from emulator.engines.standins import debian
+from taskdock.base.errors import ImageNotAvailable
+from taskdock.engines.docker.facts import text
+from taskdock.engines.standins import debian
 
 PROGRAM = "/bin/busybox"
 _IMAGE = "taskdock/probe"

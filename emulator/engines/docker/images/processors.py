@@ -16,18 +16,18 @@ from docker.errors import APIError
 from docker.models.images import Image
 from requests.exceptions import ReadTimeout
 
-from emulator.base.errors import ImageNotAvailable
-from emulator.engines import launcher
-from emulator.engines.docker.containers.creation import glimpse
-from emulator.engines.docker.facts import number
-from emulator.engines.docker.images.local import (
+from taskdock.base.errors import ImageNotAvailable
+from taskdock.engines import launcher
+from taskdock.engines.docker.containers.creation import glimpse
+from taskdock.engines.docker.facts import number
+from taskdock.engines.docker.images.local import (
     LocalImages,
     architecture_of,
     id_of,
     platform_of,
 )
-from emulator.engines.docker.images.probe import import_image, layer
-from emulator.engines.images import Announce, Progress
+from taskdock.engines.docker.images.probe import import_image, layer
+from taskdock.engines.images import Announce, Progress
 
 if TYPE_CHECKING:
     if sys.version_info >= (3, 11):

@@ -17,10 +17,10 @@ from requests import Response
 from requests.exceptions import ConnectionError as NotConnected
 from requests.exceptions import ReadTimeout
 
-from emulator.engines.docker import logins
-from emulator.engines.docker.images.inquiries import message
-from emulator.engines.docker.images.registry import Fault, PullRefusal, refusal_of, registry_of
-from emulator.engines.images import Announce, Progress
+from taskdock.engines.docker import logins
+from taskdock.engines.docker.images.inquiries import message
+from taskdock.engines.docker.images.registry import Fault, PullRefusal, refusal_of, registry_of
+from taskdock.engines.images import Announce, Progress
 
 STALL = 60.0  # seconds without a byte after which a pull is ended
 ATTEMPTS = 3  # in a row, none of which came further than those before

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from emulator.base.timing.clock import Clock
+from taskdock.base.timing.clock import Clock
 
 FIRST_WAIT = 5.0
 """Seconds until a registry that cannot be reached is asked again; doubled each time."""

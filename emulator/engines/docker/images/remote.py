@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from docker import DockerClient
 
-from emulator.engines.docker.images.inquiries import ask_registry
-from emulator.engines.docker.images.local import LocalImages
-from emulator.engines.docker.images.pull import Puller
-from emulator.engines.docker.images.registry import Fault, SilentRegistries, registry_of
-from emulator.engines.images import Announce, Progress
+from taskdock.engines.docker.images.inquiries import ask_registry
+from taskdock.engines.docker.images.local import LocalImages
+from taskdock.engines.docker.images.pull import Puller
+from taskdock.engines.docker.images.registry import Fault, SilentRegistries, registry_of
+from taskdock.engines.images import Announce, Progress
 
 
 class RemoteImages:

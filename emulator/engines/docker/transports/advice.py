@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from emulator.engines.docker.transports.routes import ENGINES_OWN, Route
+from taskdock.engines.docker.transports.routes import ENGINES_OWN, Route
 
 _MET = {
     100: "no network",  # Linux's numbers, wherever this runs

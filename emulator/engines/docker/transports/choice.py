@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from emulator.base.errors import EngineError, NotReachable, StartFailed
-from emulator.base.health import Health
-from emulator.base.timing.clock import Clock
-from emulator.engines.docker.transports.transports import Transport
+from taskdock.base.errors import EngineError, NotReachable, StartFailed
+from taskdock.base.health import Health
+from taskdock.base.timing.clock import Clock
+from taskdock.engines.docker.transports.transports import Transport
 
 T = TypeVar("T")
 

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import docker
 from docker.errors import DockerException, NotFound
 
-from emulator.base.errors import EngineUnreachable
-from emulator.engines.docker.facts import at, items, text
+from taskdock.base.errors import EngineUnreachable
+from taskdock.engines.docker.facts import at, items, text
 
 _MOUNTS = Path("/proc/self/mountinfo")
 # Engines put these files into every container, from a folder of the container's own: Docker from

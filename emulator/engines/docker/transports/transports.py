@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 import docker
 from docker.errors import DockerException
 
-from emulator.engines.docker.facts import at, items, text
-from emulator.engines.docker.transports.advice import explain
-from emulator.engines.docker.transports.paths import EnginePaths, own_mounts
-from emulator.engines.docker.transports.routes import ENGINES_OWN, LOOPBACK, Route, routes
-from emulator.engines.launcher.callers import Callers, addresses_of, callers
-from emulator.engines.launcher.door import Door
-from emulator.engines.launcher.doors import Doors
+from taskdock.engines.docker.facts import at, items, text
+from taskdock.engines.docker.transports.advice import explain
+from taskdock.engines.docker.transports.paths import EnginePaths, own_mounts
+from taskdock.engines.docker.transports.routes import ENGINES_OWN, LOOPBACK, Route, routes
+from taskdock.engines.launcher.callers import Callers, addresses_of, callers
+from taskdock.engines.launcher.door import Door
+from taskdock.engines.launcher.doors import Doors
 
 HOST = "host.taskdock"
 """The name, inside a container, of the address that the engine believes to lead to this machine."""

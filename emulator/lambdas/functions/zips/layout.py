@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
-from emulator.base.errors import BadFunctionCode, EmptyFunctionCode
-from emulator.lambdas.functions.zips.zip_limits import ZipLimits
+from taskdock.base.errors import BadFunctionCode, EmptyFunctionCode
+from taskdock.lambdas.functions.zips.zip_limits import ZipLimits
 
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """`zipfile` unpacks these piece by piece; a kilobyte of another can take gigabytes of memory."""

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import IO
 
-from emulator.lambdas.functions import tree
+from taskdock.lambdas.functions import tree
 
 
 def pack(folder: Path) -> IO[bytes]:

@@ -14,10 +14,10 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from emulator.base.errors import BadFunctionCode
-from emulator.lambdas.functions.zips import zip_index
-from emulator.lambdas.functions.zips.layout import FOLDER, EntryKind, Layout, lay_out, mode_of
-from emulator.lambdas.functions.zips.zip_limits import ZipLimits
+from taskdock.base.errors import BadFunctionCode
+from taskdock.lambdas.functions.zips import zip_index
+from taskdock.lambdas.functions.zips.layout import FOLDER, EntryKind, Layout, lay_out, mode_of
+from taskdock.lambdas.functions.zips.zip_limits import ZipLimits
 
 _CHUNK = 1024 * 1024
 _DAMAGED = (

@@ -12,8 +12,8 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from emulator.base.errors import BadFunctionCode
-from emulator.lambdas.functions.zips.zip_limits import ZipLimits
+from taskdock.base.errors import BadFunctionCode
+from taskdock.lambdas.functions.zips.zip_limits import ZipLimits
 
 _HEADER = struct.Struct("<4s24x3H12x")
 """The signature of a header, and the lengths of name, extra field and comment: APPNOTE.TXT

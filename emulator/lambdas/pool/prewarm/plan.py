@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from emulator.base.timing.clock import Clock
-from emulator.base.timing.limits import Limits
-from emulator.lambdas.functions.function import Function
+from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.limits import Limits
+from taskdock.lambdas.functions.function import Function
 
 MAX_LEARNED = 8
 """Containers that are prewarmed of one shape because so many were once started at a time."""

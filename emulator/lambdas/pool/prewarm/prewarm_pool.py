@@ -15,19 +15,19 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
 
-from emulator.base.errors import EngineError
-from emulator.base.notices import Notices
-from emulator.base.timing.clock import Clock
-from emulator.base.timing.reactor import Reactor
-from emulator.engines.engine import Container, ContainerSpec, Observer
-from emulator.lambdas.environment.provisioner import Provisioner
-from emulator.lambdas.functions.function import Function
-from emulator.lambdas.lifecycle import State
-from emulator.lambdas.notices import PrewarmFailed
-from emulator.lambdas.pool.prewarm.plan import PrewarmPlan, RuntimeShape
-from emulator.lambdas.pool.prewarm.prewarmed_container import PrewarmedContainer
-from emulator.lambdas.pool.removals import Removals
-from emulator.lambdas.slot import PrewarmLevel, Slot
+from taskdock.base.errors import EngineError
+from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.reactor import Reactor
+from taskdock.engines.engine import Container, ContainerSpec, Observer
+from taskdock.lambdas.environment.provisioner import Provisioner
+from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.lifecycle import State
+from taskdock.lambdas.notices import PrewarmFailed
+from taskdock.lambdas.pool.prewarm.plan import PrewarmPlan, RuntimeShape
+from taskdock.lambdas.pool.prewarm.prewarmed_container import PrewarmedContainer
+from taskdock.lambdas.pool.removals import Removals
+from taskdock.lambdas.slot import PrewarmLevel, Slot
 
 Create = Callable[[ContainerSpec, Observer, Callable[[], bool]], Container | None]
 """Makes a container, unless it is wanted no more when its turn comes."""

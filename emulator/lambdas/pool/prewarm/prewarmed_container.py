@@ -6,13 +6,13 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-from emulator.base import ids
-from emulator.engines.ending import ProgramExit
-from emulator.engines.engine import Container
-from emulator.lambdas.environment.environment import Environment
-from emulator.lambdas.lifecycle import State
-from emulator.lambdas.pool.prewarm.plan import RuntimeShape
-from emulator.lambdas.slot import Slot
+from taskdock.base import ids
+from taskdock.engines.ending import ProgramExit
+from taskdock.engines.engine import Container
+from taskdock.lambdas.environment.environment import Environment
+from taskdock.lambdas.lifecycle import State
+from taskdock.lambdas.pool.prewarm.plan import RuntimeShape
+from taskdock.lambdas.slot import Slot
 
 
 class PrewarmedContainer:

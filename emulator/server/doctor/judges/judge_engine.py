@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from emulator.engines.docker.facts import EngineFacts, EngineKind
-from emulator.engines.ending import ProgramExit
-from emulator.server.doctor.judges.finding import Finding, broken, degraded, milliseconds, ok
+from taskdock.engines.docker.facts import EngineFacts, EngineKind
+from taskdock.engines.ending import ProgramExit
+from taskdock.server.doctor.judges.finding import Finding, broken, degraded, milliseconds, ok
 
 _MB = 1024 * 1024
 _OLDEST = (20, 10)  # the oldest version of Docker that taskdock was tried with

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from emulator.engines.docker.images.inquiries import Asked
-from emulator.engines.docker.images.registry import Fault
-from emulator.server.doctor.judges.finding import (
+from taskdock.engines.docker.images.inquiries import Asked
+from taskdock.engines.docker.images.registry import Fault
+from taskdock.server.doctor.judges.finding import (
     Finding,
     broken,
     degraded,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from emulator.base.machine.descriptors import MINIMUM, OF_SERVER, PER_ENVIRONMENT
-from emulator.server.doctor.judges.finding import Finding, broken, degraded, ok, unchecked
+from taskdock.base.machine.descriptors import MINIMUM, OF_SERVER, PER_ENVIRONMENT
+from taskdock.server.doctor.judges.finding import Finding, broken, degraded, ok, unchecked
 
 UNLIMITED = -1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from emulator.server.doctor.judges.finding import CheckStatus, Finding
+from taskdock.server.doctor.judges.finding import CheckStatus, Finding
 
 _WIDTH = 12  # characters of the longest name of a check
 

@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from emulator.base.errors import BadQuery
-from emulator.store.query.model import (
+from taskdock.base.errors import BadQuery
+from taskdock.store.query.model import (
     And,
     Compare,
     Condition,
@@ -30,7 +30,7 @@ from emulator.store.query.model import (
     Query,
     Sort,
 )
-from emulator.web.common.rql.reader import OperatorCall, calls
+from taskdock.web.common.rql.reader import OperatorCall, calls
 
 MAX_SORTS = 10
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import NoReturn
 from urllib.parse import unquote
 
-from emulator.base.errors import BadQuery
-from emulator.store.query.model import Path, Value
-from emulator.web.common.rql.values import CASTS, guessed
+from taskdock.base.errors import BadQuery
+from taskdock.store.query.model import Path, Value
+from taskdock.web.common.rql.values import CASTS, guessed
 
 MAX_LENGTH = 16_384  # characters; a list of some hundred ids fits
 MAX_OPERATORS = 100

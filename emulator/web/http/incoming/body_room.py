@@ -11,11 +11,11 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from emulator.web.http.budget import SMALL, BudgetClaim
-from emulator.web.http.connection_limit import Peer
-from emulator.web.http.incoming.reader import Reader
-from emulator.web.http.messages import Reply, Request
-from emulator.web.http.site import Judgement, Site
+from taskdock.web.http.budget import SMALL, BudgetClaim
+from taskdock.web.http.connection_limit import Peer
+from taskdock.web.http.incoming.reader import Reader
+from taskdock.web.http.messages import Reply, Request
+from taskdock.web.http.site import Judgement, Site
 
 
 class BodyRoom:

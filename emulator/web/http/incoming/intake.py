@@ -10,15 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from emulator.web.http.body import BodyCutOff
-from emulator.web.http.budget import SMALL
-from emulator.web.http.connection_limit import Peer
-from emulator.web.http.incoming.body_room import BodyRoom
-from emulator.web.http.incoming.deadline import LEAST_RATE, Deadline
-from emulator.web.http.incoming.reader import Bytes, Reader
-from emulator.web.http.incoming.unreadable import Unreadable
-from emulator.web.http.messages import Reply, Request
-from emulator.web.http.site import Site
+from taskdock.web.http.body import BodyCutOff
+from taskdock.web.http.budget import SMALL
+from taskdock.web.http.connection_limit import Peer
+from taskdock.web.http.incoming.body_room import BodyRoom
+from taskdock.web.http.incoming.deadline import LEAST_RATE, Deadline
+from taskdock.web.http.incoming.reader import Bytes, Reader
+from taskdock.web.http.incoming.unreadable import Unreadable
+from taskdock.web.http.messages import Reply, Request
+from taskdock.web.http.site import Site
 
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NOT_READ = BodyCutOff("The rest of the body was not read.")

@@ -13,11 +13,11 @@ from urllib.parse import unquote
 
 import httptools
 
-from emulator.web.http.body import BodyCutOff, BodyStream, WholeBody
-from emulator.web.http.connection_limit import Peer
-from emulator.web.http.incoming.unreadable import Stop, Unreadable
-from emulator.web.http.messages import Headers, Reply, Request
-from emulator.web.http.site import SizeLimits
+from taskdock.web.http.body import BodyCutOff, BodyStream, WholeBody
+from taskdock.web.http.connection_limit import Peer
+from taskdock.web.http.incoming.unreadable import Stop, Unreadable
+from taskdock.web.http.messages import Headers, Reply, Request
+from taskdock.web.http.site import SizeLimits
 
 Bytes = bytes | memoryview
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emulator.web.http.messages import Reply
+from taskdock.web.http.messages import Reply
 
 
 class Unreadable(Exception):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-from emulator.base.strict_json import Json
+from taskdock.base.strict_json import Json
 
 _FILE = Path(__file__).with_suffix(".json")
 _VARIABLE = re.compile(r"\{\w+\}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from emulator.base import strict_json
+from taskdock.base import strict_json
 
 _EXPECTED = (
     "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"

@@ -12,14 +12,14 @@ from typing import Any
 
 from flask import request
 
-from emulator.base import strict_json
-from emulator.base.errors import BodyNotJson
-from emulator.base.strict_json import Json
-from emulator.web.common.endpoint import Endpoint, Gate
-from emulator.web.lambda_api import problems
-from emulator.web.lambda_api.model import description as model
-from emulator.web.lambda_api.model import validation
-from emulator.web.lambda_api.model.description import Shape
+from taskdock.base import strict_json
+from taskdock.base.errors import BodyNotJson
+from taskdock.base.strict_json import Json
+from taskdock.web.common.endpoint import Endpoint, Gate
+from taskdock.web.lambda_api import problems
+from taskdock.web.lambda_api.model import description as model
+from taskdock.web.lambda_api.model import validation
+from taskdock.web.lambda_api.model.description import Shape
 
 Operation = Callable[[Any, Json], Any]
 View = Callable[..., Any]

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from emulator.base.strict_json import Json
-from emulator.web.lambda_api.model import description as model
-from emulator.web.lambda_api.model.description import Shape
-from emulator.web.lambda_api.problems import Refusal
+from taskdock.base.strict_json import Json
+from taskdock.web.lambda_api.model import description as model
+from taskdock.web.lambda_api.model.description import Shape
+from taskdock.web.lambda_api.problems import Refusal
 
 NOT_NULL = "Member must not be null"
 Constraint = tuple[str, Callable[[Any], Any]]

@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 
-from emulator.web.access.admission import OURS
-from emulator.web.access.authentication import knows
-from emulator.web.common import problems
-from emulator.web.http.budget import Budget
-from emulator.web.http.messages import PendingReply, Reply, Request
-from emulator.web.http.site import Judgement
-from emulator.web.http.wsgi import Wsgi
-from emulator.web.lambda_api import problems as lambda_problems
-from emulator.web.lambda_api.invoke import FUNCTIONS, InvokeApi, reply_of
+from taskdock.web.access.admission import OURS
+from taskdock.web.access.authentication import knows
+from taskdock.web.common import problems
+from taskdock.web.http.budget import Budget
+from taskdock.web.http.messages import PendingReply, Reply, Request
+from taskdock.web.http.site import Judgement
+from taskdock.web.http.wsgi import Wsgi
+from taskdock.web.lambda_api import problems as lambda_problems
+from taskdock.web.lambda_api.invoke import FUNCTIONS, InvokeApi, reply_of
 
 MAX_HEAD = 256 * 1024  # bytes of a request line and headers
 MAX_BODY = 72 * 1024 * 1024  # bytes; a zip of 50 MB in base64 has 67

@@ -15,8 +15,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from emulator.engines.ending import ProgramExit, StartFault
-from emulator.engines.engine import ContainerSpec, Program
+from taskdock.engines.ending import ProgramExit, StartFault
+from taskdock.engines.engine import ContainerSpec, Program
 
 PATIENCE = 60.0  # seconds until what waits for its test gives up
 _OUT_OF_MEMORY = ProgramExit(signal=9, out_of_memory=True)

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
-from emulator.base.errors import CallerError, TaskdockError
-from emulator.base.notices import Notices
-from emulator.base.strict_json import Json
-from emulator.web.access import authentication, elsewhere
-from emulator.web.access.admission import OURS
-from emulator.web.access.authentication import Guard
-from emulator.web.common import problems
-from emulator.web.common.endpoint import DeclaredRule, serve
-from emulator.web.common.notices import RequestBroke
-from emulator.web.identity_api.roles import RoleViews
-from emulator.web.identity_api.tokens import TokenViews
-from emulator.web.identity_api.users import UserViews
-from emulator.web.lambda_api.app import LambdaApi
-from emulator.web.openapi.views import DocumentViews
-from emulator.web.task_api.api import TaskApi
-from emulator.web.task_api.api_functions import FunctionResponse
-from emulator.web.task_api.status import Report, ServerViews
+from taskdock.base.errors import CallerError, TaskdockError
+from taskdock.base.notices import Notices
+from taskdock.base.strict_json import Json
+from taskdock.web.access import authentication, elsewhere
+from taskdock.web.access.admission import OURS
+from taskdock.web.access.authentication import Guard
+from taskdock.web.common import problems
+from taskdock.web.common.endpoint import DeclaredRule, serve
+from taskdock.web.common.notices import RequestBroke
+from taskdock.web.identity_api.roles import RoleViews
+from taskdock.web.identity_api.tokens import TokenViews
+from taskdock.web.identity_api.users import UserViews
+from taskdock.web.lambda_api.app import LambdaApi
+from taskdock.web.openapi.views import DocumentViews
+from taskdock.web.task_api.api import TaskApi
+from taskdock.web.task_api.api_functions import FunctionResponse
+from taskdock.web.task_api.status import Report, ServerViews
 
 
 class PublicApplication(Flask):
@@ -32,9 +34,16 @@ class PublicApplication(Flask):
 
 
 def create_app(
-    *, report: Report, tasks: TaskApi, aws: LambdaApi, guard: Guard, notices: Notices
+    *,
+    report: Report,
+    tasks: TaskApi,
+    aws: LambdaApi,
+    guard: Guard,
+    harness: Sequence[object],
+    notices: Notices,
 ) -> Flask:
-    """Raises `TaskdockError` when an endpoint has no declaration."""
+    """`harness`: objects whose methods are declared as endpoints of the test harness. Raises
+    `TaskdockError` when an endpoint has no declaration."""
     app = PublicApplication("taskdock", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
@@ -46,6 +55,8 @@ def create_app(
     serve(app, RoleViews(guard.directory))
     serve(app, TokenViews(guard.directory))
     tasks.serve_api_functions(app)
+    for views in harness:
+        serve(app, views)
     app.register_blueprint(aws.blueprint(notices))
 
     @app.before_request

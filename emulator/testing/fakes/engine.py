@@ -1,7 +1,7 @@
 """FakeEngine: an `Engine` without Docker. Its programs are threads that call the Runtime API.
 
 A fake program is what runs in a container: a function that gets a `FakeRuntime`, the handle to
-everything that a process can do there. `fake_runtime.serve` makes one of a Lambda handler.
+everything that a process can do there. `fakes.runtime.serve` makes one of a Lambda handler.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from emulator.base import ids
-from emulator.base.errors import EngineUnreachable, StartFailed
-from emulator.base.timing.reactor import Reactor
-from emulator.engines.ending import ProgramExit, StartFault, Step
-from emulator.engines.engine import Capabilities, ContainerSpec, Observer, Program
-from emulator.engines.images import Found
-from emulator.engines.launcher.lines import LineSplitter
-from emulator.lambdas.functions.function import Function
-from emulator.testing.fake_runtime import PATIENCE, FakeProgram, FakeRuntime
+from taskdock.base import ids
+from taskdock.base.errors import EngineUnreachable, StartFailed
+from taskdock.base.timing.reactor import Reactor
+from taskdock.engines.ending import ProgramExit, StartFault, Step
+from taskdock.engines.engine import Capabilities, ContainerSpec, Observer, Program
+from taskdock.engines.images import Found
+from taskdock.engines.launcher.lines import LineSplitter
+from taskdock.lambdas.functions.function import Function
+from taskdock.testing.fakes.runtime import PATIENCE, FakeProgram, FakeRuntime
 
 PEAK = 40 * 1024 * 1024  # bytes that every fake container says it used
 _KILLED = ProgramExit()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from emulator.base.errors import EngineError, EngineUnreachable, ImageNotAvailable
-from emulator.engines import references
-from emulator.engines.images import (
+from taskdock.base.errors import EngineError, EngineUnreachable, ImageNotAvailable
+from taskdock.engines import references
+from taskdock.engines.images import (
     STANDIN_PREFIX,
     Found,
     ImageRequest,
