@@ -20,13 +20,13 @@ _SCRIPT = r"""
 set -e
 bound=$1 groups=$2 id=$3 python=$4
 shift 4
-for source in python project packages; do
+for source in python project packages names/taskdock; do
   mkdir -p "$bound/$source"
   mount --bind "$1" "$bound/$source"
   shift
 done
 cd "$HOME"
-export PYTHONPATH="$bound/project:$bound/packages" PYTHONDONTWRITEBYTECODE=1
+export PYTHONPATH="$bound/names:$bound/project:$bound/packages" PYTHONDONTWRITEBYTECODE=1
 exec setpriv --reuid "$id" --regid "$id" --groups "$groups" --no-new-privs --bounding-set=-all \
     env PATH="$PATH" LD_LIBRARY_PATH="$bound/python/lib" "$bound/python/bin/$python" "$@"
 """
@@ -47,6 +47,7 @@ def python(bound: Path, *words: str, groups: Sequence[int] = (ID,)) -> list[str]
         *("unshare", "--mount", "sh", "-c", _SCRIPT, "another"),
         *(str(bound), ",".join(map(str, groups)), str(ID), name),
         *(sys.base_prefix, str(REPOSITORY), sysconfig.get_path("purelib")),
+        str(REPOSITORY / "emulator"),
         *words,
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from taskdock.testing.fakes.engine import FakeEngine, fake_image_of
 from taskdock.testing.running import PASSWORD_COST
 from taskdock.web.access.admission import Openness
 from taskdock.web.access.authentication import Guard
+from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.lambda_api.app import LambdaApi
 from taskdock.web.public.app import create_app
 from taskdock.web.task_api.api import TaskApi
@@ -168,6 +169,7 @@ def app_of(directory: Any) -> Flask:
         tasks=TaskApi(unused, unused, unused, unused, unused),
         aws=LambdaApi(unused, unused, "x86_64", 1),
         guard=Guard(directory, Openness(strict=True)),
+        harness=HarnessApi(**{field.name: unused for field in fields(HarnessApi)}),
         notices=Notices(),
     )
 

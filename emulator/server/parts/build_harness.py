@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
+from taskdock.web.harness_api.api import HarnessApi
 
 
-def build_harness(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> Sequence[object]:
-    """The objects whose methods are declared as endpoints of the harness."""
-    return []
+def build_harness(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> HarnessApi:
+    return HarnessApi()

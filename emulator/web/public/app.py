@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
@@ -17,6 +15,7 @@ from taskdock.web.access.authentication import Guard
 from taskdock.web.common import problems
 from taskdock.web.common.endpoint import DeclaredRule, serve
 from taskdock.web.common.notices import RequestBroke
+from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.identity_api.roles import RoleViews
 from taskdock.web.identity_api.tokens import TokenViews
 from taskdock.web.identity_api.users import UserViews
@@ -39,11 +38,10 @@ def create_app(
     tasks: TaskApi,
     aws: LambdaApi,
     guard: Guard,
-    harness: Sequence[object],
+    harness: HarnessApi,
     notices: Notices,
 ) -> Flask:
-    """`harness`: objects whose methods are declared as endpoints of the test harness. Raises
-    `TaskdockError` when an endpoint has no declaration."""
+    """Raises `TaskdockError` when an endpoint has no declaration."""
     app = PublicApplication("taskdock", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
@@ -55,7 +53,7 @@ def create_app(
     serve(app, RoleViews(guard.directory))
     serve(app, TokenViews(guard.directory))
     tasks.serve_api_functions(app)
-    for views in harness:
+    for views in harness.views:
         serve(app, views)
     app.register_blueprint(aws.blueprint(notices))
 
