@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from taskdock.base import ids
-from taskdock.base.timing.clock import Clock, to_epoch
+from taskdock.base.timing.clock import Clock, SystemClock, to_epoch
 from taskdock.base.timing.limits import Limits
 from taskdock.engines.ending import ProgramExit
 from taskdock.lambdas.environment.environment import Environment
@@ -69,7 +69,7 @@ class Invocation:
         self._limits = limits
         self._answered = answered
         self._limit = environment.function.time_limit  # seconds
-        self._deadline = clock.now() + timedelta(seconds=self._limit)
+        self._deadline = SystemClock().now() + timedelta(seconds=self._limit)
         self._begun = clock.monotonic()
         self._handed_over = False
         self._vanished = False

@@ -40,6 +40,7 @@ class Poller(Loop, Generic[Work, Result]):
         self._held = held
         self._ended: deque[Result] = deque()  # filled by other threads
         self._busy = 0  # places of work that was begun and has not been taken from `_ended`
+        self._on_turn: Callable[[], object] = lambda: None
 
     # For subclasses
 
@@ -85,6 +86,7 @@ class Poller(Loop, Generic[Work, Result]):
             free = 0 if self._held() else self._places - self._busy  # with the places of these
             claimed = self._turn(ended, free)
             self._begin_all(claimed)
+            self._on_turn()
             if not self._ended or self._stopping.is_set():
                 return self._pause(all_claimed=len(claimed) < free)
 
@@ -106,6 +108,10 @@ class Poller(Loop, Generic[Work, Result]):
         """Also writes the endings up to then."""
         super().stop()
         self._turn(self._take_ended(), 0)
+
+    def on_turn(self, told: Callable[[], object]) -> None:
+        """Has `told` called on this loop's thread after each turn; it may not block."""
+        self._on_turn = told
 
     @property
     def is_busy(self) -> bool:
