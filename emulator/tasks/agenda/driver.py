@@ -68,6 +68,11 @@ class Driver:
     def mode(self) -> Mode:
         return self._clock.mode if isinstance(self._clock, HarnessClock) else Mode.REAL
 
+    @property
+    def is_movable(self) -> bool:
+        """Whether the server was started with a clock that has modes."""
+        return isinstance(self._clock, HarnessClock)
+
     def switch(self, mode: Mode) -> None:
         """Raises `ClockIsReal` where the server was started with the machine's own clock."""
         if not isinstance(self._clock, HarnessClock):
