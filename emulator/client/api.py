@@ -29,7 +29,7 @@ Json = dict[str, Any]
 DEFAULT_URL = "http://localhost:8080"
 
 RESOURCE_UNKNOWN = 16
-MALFORMED = frozenset({12, 13, 14, 15, 19, 20, 22})
+MALFORMED = frozenset({12, 13, 14, 15, 19, 20, 22, 1901, 1904})
 ILLEGAL_STATE = 27
 SIGN_IN = frozenset({104, 107, 108})
 FUNCTION_FAILED = 1406
@@ -68,6 +68,14 @@ class TaskService:
 
     def status(self) -> Json:
         return self._call("GET", "/status")
+
+    def clock(self) -> Json:
+        """The time of tasks and schedules, and what is due when."""
+        return self._call("GET", "/taskdock/clock")
+
+    def move_clock(self, move: Json) -> Json:
+        """The clock, after it was moved; `move` has one of its verbs."""
+        return self._call("POST", "/taskdock/clock", move)
 
     def functions(self) -> list[Json]:
         return _data(self._call("GET", "/tasks/v1/functions"))
