@@ -24,10 +24,12 @@ def build_harness(
     doubles = _doubles(base, lambdas)
     parts: Mapping[str, Clear] = {  # what a reset empties beside the database: by its name
         "doubles": doubles.doubles.clear,
+        "faults": lambdas.faults.clear,
     }
     return HarnessApi(
         reset=_reset(base, lambdas, tasks, parts),
         doubles=doubles,
+        faults=lambdas.faults,
         driver=agenda.driver,
         waits=agenda.waits,
     )
