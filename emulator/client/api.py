@@ -131,6 +131,10 @@ class TaskService:
             raise NotSubscribed(f"{value} is not subscribed to {event_type}")
         return self.call("DELETE", f"/events/v1/subscriptions/{found[0]['id']}")
 
+    def call(self, method: str, path: str, body: Json | None = None) -> Json:
+        """Any other endpoint of the server."""
+        return self._call(method, path, body)
+
     def _log_page(self, task_id: str, skip: int) -> list[Json]:
         path = f"/tasks/v1/{quote(task_id, safe='')}/logs?limit({_LINES_PER_PAGE},{skip})"
         try:

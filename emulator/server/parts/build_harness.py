@@ -21,8 +21,11 @@ def build_harness(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> H
     doubles = _doubles(base, lambdas)
     parts: Mapping[str, Clear] = {  # what a reset empties beside the database: by its name
         "doubles": doubles.doubles.clear,
+        "faults": lambdas.faults.clear,
     }
-    return HarnessApi(reset=_reset(base, lambdas, tasks, parts), doubles=doubles)
+    return HarnessApi(
+        reset=_reset(base, lambdas, tasks, parts), doubles=doubles, faults=lambdas.faults
+    )
 
 
 def _reset(

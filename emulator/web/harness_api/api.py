@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from taskdock.lambdas.invoke.fault_list import FaultList
 from taskdock.tasks.retention.reset import Reset
 from taskdock.web.doubles.fall_through import DoubleParts
 from taskdock.web.harness_api.doubles import DoubleViews
+from taskdock.web.harness_api.faults import FaultViews
 from taskdock.web.harness_api.reset import ResetViews
 
 
@@ -17,10 +19,15 @@ class HarnessApi:
 
     reset: Reset
     doubles: DoubleParts
+    faults: FaultList
     switch_clock: Callable[[str], object] | None = None
     """Gives the server's clock a mode; None: it has only one."""
 
     @property
     def views(self) -> Sequence[object]:
         """The objects whose methods are declared as endpoints."""
-        return [ResetViews(self.reset, self.switch_clock), DoubleViews(self.doubles)]
+        return [
+            ResetViews(self.reset, self.switch_clock),
+            DoubleViews(self.doubles),
+            FaultViews(self.faults),
+        ]
