@@ -41,8 +41,6 @@ class TaskService:
         """`signature` signs each call. None: calls carry no credentials."""
         self._connection = ServerConnection(url, signature)
         self.url = self._connection.url
-        self.call = self._connection.call
-        """Any other endpoint of the server: see `ServerConnection.call`."""
 
     def close(self) -> None:
         self._connection.close()
@@ -131,9 +129,12 @@ class TaskService:
             raise NotSubscribed(f"{value} is not subscribed to {event_type}")
         return self.call("DELETE", f"/events/v1/subscriptions/{found[0]['id']}")
 
-    def call(self, method: str, path: str, body: Json | None = None) -> Json:
-        """Any other endpoint of the server."""
-        return self._call(method, path, body)
+    def call(
+        self, method: str, path: str, body: Json | None = None, *, also: int | None = None
+    ) -> Json:
+        """Any other endpoint of the server. `also`: an HTTP status beside 2xx whose answer may be a
+        result, not an error."""
+        return self._connection.call(method, path, body, also=also)
 
     def _log_page(self, task_id: str, skip: int) -> list[Json]:
         path = f"/tasks/v1/{quote(task_id, safe='')}/logs?limit({_LINES_PER_PAGE},{skip})"
