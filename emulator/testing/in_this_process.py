@@ -13,8 +13,9 @@ from typing import Any
 
 from taskdock.base.errors import StartupError
 from taskdock.base.settings import Settings
-from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.clock import Clock, SystemClock
 from taskdock.base.timing.limits import Limits
+from taskdock.client.execution import folders
 from taskdock.engines.engine import Engine
 from taskdock.lambdas.functions.images_in_use import ImageOf
 from taskdock.server.app import Emulator
@@ -62,7 +63,7 @@ def running(
         is_first_start = "data_dir" not in settings.model_fields_set
         if is_first_start and limits.password_cost == Limits().password_cost:
             limits = replace(limits, password_cost=PASSWORD_COST)
-        settings = _of_its_own(settings, at_end)
+        settings = _of_its_own(settings, at_end, for_engine=engine is None)
         if engine is None:
             emulator, _ = build_here(settings, lambda _: None, clock=clock, limits=limits)
         else:
@@ -91,15 +92,21 @@ def changed(settings: Settings, changes: Mapping[str, object]) -> Settings:
     return Settings.load({**given, **changes}, {})
 
 
-def _of_its_own(settings: Settings, at_end: ExitStack) -> Settings:
+def _of_its_own(settings: Settings, at_end: ExitStack, *, for_engine: bool) -> Settings:
+    """`for_engine`: whether an engine of this machine has to see the data folder. Some, such as
+    Docker's snap, do not see folders of temporary files."""
     changes: dict[str, object] = {}
     if "harness" not in settings.model_fields_set:
         changes["harness"] = "on"
     if "port" not in settings.model_fields_set:
         changes["port"] = 0
     if "data_dir" not in settings.model_fields_set:
-        folder = at_end.enter_context(tempfile.TemporaryDirectory(prefix="taskdock-"))
-        changes["data_dir"] = Path(folder) / "data"
+        if for_engine:
+            passing = folders.passing(os.environ, SystemClock().now())
+            changes["data_dir"] = at_end.enter_context(passing)
+        else:
+            folder = at_end.enter_context(tempfile.TemporaryDirectory(prefix="taskdock-"))
+            changes["data_dir"] = Path(folder) / "data"
     return settings.model_copy(update=changes)
 
 

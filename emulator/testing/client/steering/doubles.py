@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, TypedDict
 from urllib.parse import parse_qsl, quote, urlencode
 
-from taskdock.client.connection import Json
+from taskdock.client.api import Json
 from taskdock.testing.client.access import HarnessAccess
 from taskdock.testing.values.times import Length, moment_of, seconds_of
 from taskdock.testing.zips import base64_of
 
-_PATH = "/taskdock/doubles"
+_PATH = "/doubles"
 NOTHING: Any = object()
 """Stands for a JSON body that a test does not give: None is JSON's null."""
 
