@@ -117,14 +117,19 @@ class Own:
         return self.contender.serve(name, function)
 
     def post(self, path: str, body: object) -> Any:
+        return self._call("POST", path, json.dumps(body).encode())
+
+    def get(self, path: str) -> Any:
+        return self._call("GET", path)
+
+    def _call(self, method: str, path: str, body: bytes | None = None) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT)
         with closing(connection):
-            kind = {"Content-Type": "application/json"}
-            connection.request("POST", path, json.dumps(body).encode(), kind)
+            connection.request(method, path, body, {"Content-Type": "application/json"})
             reply = connection.getresponse()
             content = json.loads(reply.read())
         if reply.status >= 300:
-            raise TooSlow(f"POST {path}: {reply.status} {content}")
+            raise TooSlow(f"{method} {path}: {reply.status} {content}")
         return content
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:

@@ -15,6 +15,9 @@ from taskdock.base.errors import StartupError
 LIFELINE = "TASKDOCK_ENDS_WITH_STDIN"
 """A variable, but no setting. A program that starts a server of its own sets the variable, so that
 the server ends when its standard input does."""
+EPHEMERAL = "TASKDOCK_REMOVES_DATA"
+"""Another such variable: the server removes its data folder when it has ended in order. So the
+folder goes also when the program that made it was killed."""
 
 
 class ImageChoice(str, Enum):
@@ -162,6 +165,12 @@ class Settings(BaseModel):
     )
     coverage: Path | None = Field(
         None, description="folder that functions write the lines into that they have run"
+    )
+    coverage_detail: str = Field(
+        "branches",
+        pattern="^(branches|lines)$",
+        description="count the branches between lines too, or lines alone, which from Python 3.12 on"
+        " costs functions no time",
     )
     stop_grace: float = Field(10.0, ge=0, description="seconds that running tasks get at a stop")
     log_level: str = Field(

@@ -34,7 +34,7 @@ def test_the_state_charts_are_the_tables():
 def test_every_setting_is_in_the_readme_with_its_variable_and_default(name):
     default = Settings.model_fields[name].default
     shown = f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
-    shown = "" if default in (None, ()) else f"{shown} "
+    shown = "" if default in (None, (), "") else f"{shown} "
 
     row = f"| `{name}` | `TASKDOCK_{name.upper()}` | {shown}|"
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
+from taskdock.tasks.retention.reset import Clear, Reset
 from taskdock.web.doubles import reading
 from taskdock.web.doubles.doubles import Doubles
 from taskdock.web.doubles.fall_through import DoubleParts
@@ -15,7 +18,26 @@ from taskdock.web.harness_api.api import HarnessApi
 
 def build_harness(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> HarnessApi:
     """Raises `StartupError`."""
-    return HarnessApi(doubles=_doubles(base, lambdas))
+    doubles = _doubles(base, lambdas)
+    parts: Mapping[str, Clear] = {  # what a reset empties beside the database: by its name
+        "doubles": doubles.doubles.clear,
+    }
+    return HarnessApi(reset=_reset(base, lambdas, tasks, parts), doubles=doubles)
+
+
+def _reset(
+    base: Foundation, lambdas: LambdaParts, tasks: TaskParts, parts: Mapping[str, Clear]
+) -> Reset:
+    return Reset(
+        store=base.store,
+        log_store=tasks.log_store,
+        pollers=[tasks.scheduler, tasks.worker, tasks.dispatcher],
+        webhook_sender=tasks.webhook_sender,
+        hang_up=tasks.webhook_sender.hang_up,
+        invoker=lambdas.invoker,
+        parts=parts,
+        notices=base.notices,
+    )
 
 
 def _doubles(base: Foundation, lambdas: LambdaParts) -> DoubleParts:

@@ -17,9 +17,9 @@ from taskdock.base.errors import BadQuery
 from taskdock.base.strict_json import Json
 from taskdock.base.timing.clock import to_iso
 from taskdock.web.common.rql import documents, parser
-from taskdock.web.doubles.call import Call
+from taskdock.web.doubles.call import ServiceCall
 from taskdock.web.doubles.rules import answer as answers
-from taskdock.web.doubles.rules.answer import Answer
+from taskdock.web.doubles.rules.answer import DoubleAnswer
 from taskdock.web.doubles.rules.path_pattern import PathPattern
 
 MOST_ITEMS = 10_000
@@ -31,10 +31,10 @@ Items = dict[str, Json]
 """By id, in the order in which they were made."""
 
 
-class Refused(Exception):
-    """What was asked for cannot be done; `answer` says why."""
+class CollectionRefusal(Exception):
+    """A call asks for something that cannot be done; `answer` says why."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: DoubleAnswer) -> None:
         super().__init__()
         self.answer = answer
 
@@ -48,7 +48,7 @@ class Collection:
     defaults: Json = field(default_factory=dict)
     """Further fields of new items."""
     given: dict[Key, Items] = field(default_factory=dict)
-    """What is there from the beginning."""
+    """The items that are there from the beginning."""
     times: None = None
 
     def __post_init__(self) -> None:
@@ -67,20 +67,20 @@ class Collection:
         """Whether it has an answer to calls by this method of this path."""
         return self._verb(method, path) is not None
 
-    def why_not(self, call: Call) -> str | None:
+    def why_not(self, call: ServiceCall) -> str | None:
         """None: it answers all its calls, and refusals are answers."""
         return None
 
-    def reply(self, call: Call, used: int) -> Answer:
+    def reply(self, call: ServiceCall, used: int) -> DoubleAnswer:
         """Does what the call asks for."""
         verb = self._verb(call.method, call.path)
         assert verb is not None, "`could` has said so"
         try:
             return answers.of_json(verb(call))
-        except Refused as refused:
+        except CollectionRefusal as refused:
             return refused.answer
 
-    def _verb(self, method: str, path: str) -> Callable[[Call], Json] | None:
+    def _verb(self, method: str, path: str) -> Callable[[ServiceCall], Json] | None:
         base, rest = path.rstrip("/"), list[str]()
         for _ in range(3):
             variables = self.path.match(base)
@@ -91,7 +91,7 @@ class Collection:
             rest.insert(0, last)
         return None
 
-    def _verbs_of(self, key: Key, rest: list[str]) -> dict[str, Callable[[Call], Json]]:
+    def _verbs_of(self, key: Key, rest: list[str]) -> dict[str, Callable[[ServiceCall], Json]]:
         if not rest:
             return {
                 "GET": lambda call: self._find(key, call),
@@ -109,7 +109,7 @@ class Collection:
             return {"POST": lambda call: self._remove_fields(key, id, call)}
         return {}
 
-    def _find(self, key: Key, call: Call) -> Json:
+    def _find(self, key: Key, call: ServiceCall) -> Json:
         try:
             query = parser.parse(call.query)
         except BadQuery as error:
@@ -118,7 +118,7 @@ class Collection:
         page = {"total": total, "offset": query.offset, "limit": query.limit}
         return {"query": call.query, "page": page, "data": found}
 
-    def _create(self, key: Key, call: Call) -> Json:
+    def _create(self, key: Key, call: ServiceCall) -> Json:
         sent, items, now = _object(call), self._of(key), to_iso(call.at)
         if len(items) >= MOST_ITEMS:
             raise _refused(
@@ -142,7 +142,7 @@ class Collection:
             )
         return found
 
-    def _update(self, key: Key, id: str, call: Call) -> Json:
+    def _update(self, key: Key, id: str, call: ServiceCall) -> Json:
         item, sent = self._get(key, id), _object(call)
         inner = item if self.wrap is None else item.setdefault(self.wrap, {})
         inner.update(sent)
@@ -155,7 +155,7 @@ class Collection:
         del self._of(key)[id]
         return {"affectedRecords": 1}
 
-    def _remove_fields(self, key: Key, id: str, call: Call) -> Json:
+    def _remove_fields(self, key: Key, id: str, call: ServiceCall) -> Json:
         item, names = self._get(key, id), _object(call).get("fields")
         if not isinstance(names, list):
             raise _refused(
@@ -177,11 +177,11 @@ def _forget(inside: Any, path: list[str]) -> None:
         inside.pop(path[-1], None)
 
 
-def _object(call: Call) -> Json:
+def _object(call: ServiceCall) -> Json:
     if not isinstance(call.json, dict):
         raise _refused(400, 22, "BODY_FORMAT_EXCEPTION", "the body has to be a JSON object")
     return call.json
 
 
-def _refused(status: int, code: int, name: str, message: str) -> Refused:
-    return Refused(answers.of_error(status, code, name, message))
+def _refused(status: int, code: int, name: str, message: str) -> CollectionRefusal:
+    return CollectionRefusal(answers.of_error(status, code, name, message))

@@ -20,8 +20,8 @@ _KEYS = ("collection", "path", "wrap", "defaults", "items", "description")
 
 
 def reader(read_file: ReadFile, now: Callable[[], datetime]) -> Callable[[Any], Behaviour]:
-    """What reads doubles. `read_file`: gives the file that an answer names. `now`: the time of
-    items that a collection has from the beginning."""
+    """A function that reads doubles. `read_file`: gives the file that an answer names. `now`: the
+    time of items that a collection has from the beginning."""
 
     def read(source: Any) -> Behaviour:
         if isinstance(source, dict) and "collection" in source:
