@@ -132,7 +132,6 @@ class Mailbox:
     def state(self) -> RuntimeState:
         return self._state
 
-    @property
     def task_id(self) -> str | None:
         return getattr(self._event, "task_id", None)  # at one moment: for any thread
 

@@ -43,7 +43,7 @@ def _reset(
 def _doubles(base: Foundation, lambdas: LambdaParts) -> DoubleParts:
     def task_of(environment: str) -> str | None:
         mailbox = lambdas.pool.mailbox(environment)
-        return None if mailbox is None else mailbox.task_id
+        return None if mailbox is None else mailbox.task_id()
 
     folder, now = base.settings.doubles, base.clock.now
     files = None

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from taskdock.base.strict_json import IsoTime, Json, present
 from taskdock.base.timing.clock import to_iso
@@ -26,7 +26,7 @@ class CallJson(TypedDict):
     path: str
     query: str
     headers: Json
-    json: object
+    json: Any
     text: str | None
     base64: str | None
     truncated: bool | None
