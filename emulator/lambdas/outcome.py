@@ -108,9 +108,10 @@ def function_error(body: bytes, error_type: str | None = None) -> Failure:
 def _text(value: object) -> str:
     """`value` as text that can be stored: JSON's escapes can hold half a character."""
     try:
-        return str(value or "").encode(errors="replace").decode()
+        text = str(value or "")
     except RecursionError:
-        return ""  # nested as deeply as can just be read
+        text = ""  # nested as deeply as can just be read
+    return text.encode(errors="replace").decode()
 
 
 def known_error_type(error_type: str | None) -> str:
@@ -124,9 +125,8 @@ def known_error_type(error_type: str | None) -> str:
 
 def timed_out(request_id: str, limit: float) -> Failure:
     """`limit` in seconds."""
-    return _platform(
-        Cause.TIMEOUT, "Sandbox.Timedout", request_id, f"Task timed out after {limit:.2f} seconds"
-    )
+    why = f"Task timed out after {limit:.2f} seconds"
+    return _platform(Cause.TIMEOUT, "Sandbox.Timedout", request_id, why)
 
 
 _KILLED = "Runtime exited with error: signal: killed"
@@ -151,9 +151,8 @@ def ended(request_id: str, end: ProgramExit) -> Failure:
 
 def _start_failed(request_id: str, fault: StartFault) -> Failure:
     if fault.step is Step.WORKING_DIRECTORY:
-        return _platform(
-            Cause.CRASH, "Runtime.InvalidWorkingDir", request_id, _why_no_folder(fault)
-        )
+        why = _why_no_folder(fault)
+        return _platform(Cause.CRASH, "Runtime.InvalidWorkingDir", request_id, why)
     return _platform(Cause.CRASH, "Runtime.InvalidEntrypoint", request_id, _why_no_program(fault))
 
 
@@ -218,17 +217,11 @@ def unavailable(name: str, message: str) -> Failure:
 def vanished(begun: bool) -> Failure:
     """The container has ended, and taskdock did not end it. `begun`: the function had got the
     event."""
+    what = "the container was removed, or the engine stopped,"
     if begun:
-        return _failure(
-            Cause.LOST,
-            "ContainerLost",
-            "the container was removed, or the engine stopped, while the function ran: nobody"
-            " knows what it did",
-        )
-    return unavailable(
-        "ContainerLost",
-        "the container was removed, or the engine stopped, before the function got its event",
-    )
+        why = f"{what} while the function ran: nobody knows what it did"
+        return _failure(Cause.LOST, "ContainerLost", why)
+    return unavailable("ContainerLost", f"{what} before the function got its event")
 
 
 def not_started(name: str, message: str) -> Failure:
