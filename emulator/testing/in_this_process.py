@@ -52,8 +52,8 @@ def running(
     `engine`: a `FakeEngine`; None: the engine of this machine, with images that are pulled or built
     as for `taskdock serve`. `image_of`: the image of each function, for any other engine. `clock`:
     "real", "manual" or "auto"; or a clock of the test's own. `work_clock`: by which environments
-    idle and calls wait for them; None: the machine's time passes. `limits`: other delays than the usual
-    ones. `functions`: the folders of functions to deploy, see `Taskdock.deploy`.
+    idle and calls wait for them; None: the machine's time passes. `limits`: other delays than the
+    usual ones. `functions`: the folders of functions to deploy, see `Taskdock.deploy`.
 
     Raises `StartupError` or `EngineError` where no server can be started, and what
     `Taskdock.deploy` raises.
