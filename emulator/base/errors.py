@@ -8,6 +8,7 @@ TaskdockError
 │   ├── BodyNotJson
 │   ├── MissingFields
 │   ├── BadField
+│   │   └── BadDouble
 │   ├── BadId
 │   ├── BadQuery
 │   ├── EmptyQuery
@@ -46,6 +47,11 @@ TaskdockError
 │   ├── ApiTimeLimitTooLong
 │   ├── RequestTooLarge
 │   ├── BadApiResult
+│   ├── ClockIsReal
+│   ├── ClockSetBack
+│   ├── ClockStandsStill
+│   ├── ClockRunsOn
+│   ├── TooManyWaits
 │   ├── InvocationFailed
 │   │   └── Unavailable
 │   └── FunctionFailed
@@ -100,6 +106,15 @@ class MissingFields(CallerError):
 
 class BadField(CallerError):
     """A field has the wrong type or a value outside its range."""
+
+
+class BadDouble(BadField):
+    """A double is not written as one."""
+
+    def __init__(self, message: str | None = None, *, key: str = "") -> None:
+        """`key`: of the double, the one whose value is wrong; "": no single one is."""
+        super().__init__(message)
+        self.key = key
 
 
 class BadId(CallerError):
@@ -271,6 +286,26 @@ class FunctionFailed(CallerError):
         self.task_id = task_id
         self.error_name = error_name
         self.error_message = error_message
+
+
+class ClockIsReal(CallerError):
+    """This server's clock is the machine's; start it with --clock manual or --clock auto."""
+
+
+class ClockSetBack(CallerError):
+    """That moment has passed, and time never goes back."""
+
+
+class ClockStandsStill(CallerError):
+    """The clock stands still, so that this can never happen."""
+
+
+class ClockRunsOn(CallerError):
+    """Work is due again and again, so that a move of the clock does not come to its end."""
+
+
+class TooManyWaits(CallerError):
+    """Too many calls wait for tasks already; try again when one has ended."""
 
 
 class EngineError(TaskdockError):

@@ -30,6 +30,7 @@ def running(
     engine: Engine | None = None,
     image_of: ImageOf | None = None,
     clock: Clock | None = None,
+    work_clock: Clock | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Iterator[Dock]:
     """A server that serves until the end of the block, and leaves nothing then: no container, no
@@ -39,7 +40,8 @@ def running(
     folder a new one that is removed at the end. `engine`: a `FakeEngine`; None: the engine of
     this machine, with images that are pulled or built as for `taskdock serve`. `image_of`: the
     image of each function, for any other engine. `clock`: a `ManualClock` stands still until the
-    test moves it. `limits`: other delays than the usual ones.
+    test moves it; None: as the settings say. `work_clock`: by which environments idle and calls
+    wait for them; None: the machine's time passes. `limits`: other delays than the usual ones.
 
     Raises `StartupError` or `EngineError` where no server can be started.
     """
@@ -50,13 +52,16 @@ def running(
             limits = replace(limits, password_cost=PASSWORD_COST)
         settings = _of_its_own(settings, at_end)
         if engine is None:
-            emulator, _ = build_here(settings, lambda _: None, clock=clock, limits=limits)
+            emulator, _ = build_here(
+                settings, lambda _: None, clock=clock, work_clock=work_clock, limits=limits
+            )
         else:
             emulator = Emulator(
                 settings,
                 engine=engine,
                 image_of=image_of or _image_of(engine),
                 clock=clock,
+                work_clock=work_clock,
                 limits=limits,
             )
         dock = Dock(emulator)

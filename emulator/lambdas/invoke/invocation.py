@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from taskdock.base import ids
-from taskdock.base.timing.clock import Clock, to_epoch
+from taskdock.base.timing.clock import Clock, SystemClock, to_epoch
 from taskdock.base.timing.limits import Limits
 from taskdock.engines.ending import ProgramExit
 from taskdock.lambdas.environment.environment import Environment
@@ -41,6 +41,8 @@ class Call:
     client_context: str | None = None  # JSON text
     arn: str | None = None  # as the caller named the function; None: without a qualifier
     trace_id: str = field(default_factory=ids.trace_id)
+    task_id: str | None = None
+    """The task that this is done for; its runtime gets it in the event alone."""
 
 
 class Invocation:
@@ -69,7 +71,7 @@ class Invocation:
         self._limits = limits
         self._answered = answered
         self._limit = environment.function.time_limit  # seconds
-        self._deadline = clock.now() + timedelta(seconds=self._limit)
+        self._deadline = SystemClock().now() + timedelta(seconds=self._limit)
         self._begun = clock.monotonic()
         self._handed_over = False
         self._vanished = False
@@ -127,6 +129,7 @@ class Invocation:
                 function_arn=self._arn,
                 client_context=self._call.client_context,
                 trace_id=self._call.trace_id,
+                task_id=self._call.task_id,
             ),
             replied,
         )
@@ -152,7 +155,7 @@ class Invocation:
         """Why the runtime has ended without an answer, or was not started."""
         environment, request_id = self._environment, self._call.request_id
         if environment.retired:
-            return stopped()
+            return stopped(by_reset=environment.reset)
         if environment.runtime.overdue:
             return timed_out(request_id, self._limit)
         if environment.runtime.init_failure is not None:

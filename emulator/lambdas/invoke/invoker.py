@@ -66,10 +66,29 @@ class Invoker:
                 "the server is stopping; nothing has begun: try again when it is back"
             )
 
+    @property
+    def under_way(self) -> int:
+        """The number of invocations that have not ended, whoever began them."""
+        return self._under_way
+
     def await_idle(self, limit: float) -> bool:
         """Waits `limit` seconds at most until no invocation is under way, whoever began it."""
         with self._idle:
             return self._idle.wait_for(lambda: not self._under_way, limit)
+
+    def settle(self, limit: float) -> bool:
+        """As `await_idle`. It counts all that was begun before the call, and what was idle when it
+        returns True has been told of its end."""
+        self._reactor.run(_nothing())
+        idle = self.await_idle(limit)
+        self._reactor.run(_nothing())
+        return idle
+
+    def end_all(self) -> int:
+        """Has what is under way end, as by a reset; how many invocations that is."""
+        count = self._under_way
+        self._pool.end_running()
+        return count
 
     def begin(
         self,
@@ -197,3 +216,7 @@ class Invoker:
         if failure.cause is Cause.START and failure.name == _NO_ROOM and trouble is not None:
             return could_not_start(EngineUnreachable(trouble))
         return failure
+
+
+async def _nothing() -> None:
+    """Done on the reactor's thread behind all that waits there."""

@@ -67,14 +67,14 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
             pool=pool,
             freeze_after=settings.freeze_after,
             retire_after=settings.retire_after,
-            clock=base.clock,
+            clock=base.work_clock,
             limits=base.limits,
             notices=notices,
         ),
         invoker=Invoker(
             pool=pool,
             watch=watch,
-            clock=base.clock,
+            clock=base.work_clock,
             limits=base.limits,
             region=settings.region,
         ),
@@ -124,7 +124,7 @@ def _provisioner(base: Foundation, directory: Directory, find_image: ImageOf) ->
             session_token=settings.aws_session_token,
         ),
         platform=platform(settings.architecture),
-        clock=base.clock,
+        clock=base.work_clock,
         coverage=_coverage(settings),
     )
 
@@ -160,7 +160,7 @@ def _pool(
         prewarm=settings.prewarm,
         freeze_after=settings.freeze_after,
         cpus=spec.cpus if settings.cpu == "lambda" else None,
-        clock=base.clock,
+        clock=base.work_clock,
         notices=base.notices,
         limits=base.limits,
     )

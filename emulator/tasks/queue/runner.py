@@ -13,6 +13,7 @@ from taskdock.base.timing.clock import Clock
 from taskdock.base.timing.limits import Limits
 from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.functions.function import Function, RetryPolicy
+from taskdock.lambdas.invoke.invocation import Call
 from taskdock.lambdas.outcome import Outcome
 from taskdock.tasks.logs.log_store import LogBuffer, LogStore
 from taskdock.tasks.model import task_json
@@ -108,6 +109,7 @@ class Runner:
             task_json.to_json(task),
             run.log,
             name=task.function_name,
+            call=Call(task_id=task.id),
             patience=self._limits.task_patience,
             turn=self._waiting.turn(task),
             ended=lambda outcome: ended(EndedRun(run, outcome)),
@@ -125,7 +127,7 @@ class Runner:
             yield
         for each, (_, notice) in zip(ended, notices, strict=True):
             self._running.discard(each.run.task.id)
-            self._notices.publish(notice)
+            self._tell(notice, each.run.log)
 
     def keep(self, ended: EndedRun, problem: Exception) -> None:
         """Keeps an ending that cannot be written now, because of `problem`. Until the ending is
@@ -133,14 +135,18 @@ class Runner:
         self._unwritten.keep(ended.run.task.id, partial(self._settle, ended), problem)
 
     def run_directly(
-        self, task: Task, function: Function, patience: float
+        self, task: Task, function: Function, log: LogBuffer, patience: float
     ) -> tuple[Outcome, Task | None]:
         """Runs a task whose caller waits; also the task as it ended, None if its claim was lost, or
         while that cannot be written: the caller has the result all the same."""
-        log = self._log_store.open(task.id)
         self._running.add(task.id)
         outcome = self._invoker.invoke(
-            task.id, function, task_json.to_json(task), log, patience=patience
+            task.id,
+            function,
+            task_json.to_json(task),
+            log,
+            call=Call(task_id=task.id),
+            patience=patience,
         )
         ending, now = endings.of_direct(outcome), self._clock.now()
         ended: Task | None = None
@@ -150,10 +156,14 @@ class Runner:
             with self._log_store.writing([log]):
                 ended, notice = self._end(task, ending, now)
             self._running.discard(task.id)
-            self._notices.publish(notice)
+            self._tell(notice, log)
 
         self._unwritten.write_or_keep(task.id, write)
         return outcome, ended
+
+    def _tell(self, notice: Notice, log: LogBuffer) -> None:
+        if not log.is_void:  # else a reset has removed the task
+            self._notices.publish(notice)
 
     def _settle(self, ended: EndedRun) -> None:
         with self.settling([ended]):

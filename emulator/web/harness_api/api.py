@@ -5,12 +5,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from taskdock.base.timing.harness_clock import Mode
+from taskdock.tasks.agenda.driver import Driver
+from taskdock.tasks.agenda.task_waits import TaskWaits
+from taskdock.tasks.retention.reset import Reset
+from taskdock.web.doubles.fall_through import DoubleParts
+from taskdock.web.harness_api.clock import ClockViews
+from taskdock.web.harness_api.doubles import DoubleViews
+from taskdock.web.harness_api.reset import ResetViews
+from taskdock.web.harness_api.waits import WaitViews
+
 
 @dataclass(frozen=True, kw_only=True)
 class HarnessApi:
     """The parts of a server that tests steer, one field for each subject."""
 
+    reset: Reset
+    doubles: DoubleParts
+    driver: Driver
+    waits: TaskWaits
+
     @property
     def views(self) -> Sequence[object]:
         """The objects whose methods are declared as endpoints."""
-        return []
+        return [
+            ResetViews(self.reset, self._switch_clock if self._is_movable else None),
+            DoubleViews(self.doubles),
+            ClockViews(self.driver),
+            WaitViews(self.waits),
+        ]
+
+    @property
+    def _is_movable(self) -> bool:
+        return self.driver is not None and self.driver.is_movable
+
+    def _switch_clock(self, mode: str) -> None:
+        self.driver.switch(Mode(mode))
