@@ -25,7 +25,7 @@ COMMANDS = {
     "env": Entry("server:env", "Print a running server's address and credentials, for the shell."),
     "events": Entry("events:events", "List service events, and choose who is told of them."),
     "exec": Entry(
-        "exec:exec_command", "Run a command with a server of its own, such as a test runner."
+        "exec:exec_command", "Run COMMAND with a server of its own, and its functions deployed."
     ),
     "faults": Entry("faults:faults", "Have the next invocations of a function fail, for tests."),
     "functions": Entry("functions:functions", "List, show and delete functions."),
