@@ -17,6 +17,7 @@ from taskdock.lambdas.environment.mailbox import NextEvent
 from taskdock.lambdas.environment.operations import Operations
 from taskdock.lambdas.invoke.log_formats import Usage
 from taskdock.lambdas.invoke.platform_log import InvocationLog
+from taskdock.lambdas.invoke.run_record import RunKind, RunRecord
 from taskdock.lambdas.lifecycle import State
 from taskdock.lambdas.outcome import (
     Cause,
@@ -41,6 +42,10 @@ class Call:
     client_context: str | None = None  # JSON text
     arn: str | None = None  # as the caller named the function; None: without a qualifier
     trace_id: str = field(default_factory=ids.trace_id)
+    kind: RunKind = RunKind.INVOCATION
+    """Who asks."""
+    record: RunRecord | None = field(default=None, repr=False)
+    """The record that the invoker has begun for it; callers leave it out."""
     task_id: str | None = None
     """The task that this is done for; its runtime gets it in the event alone."""
 
@@ -96,8 +101,11 @@ class Invocation:
                 self._log.init_report(self._environment.runtime.age_milliseconds, outcome, "invoke")
             self._log.start()
             self._answered(outcome)
+        usage = self._usage(outcome, duration, init)
         self._log.explain(outcome)
-        self._log.end(outcome, self._usage(outcome, duration, init))
+        self._log.end(outcome, usage)
+        if self._call.record is not None:
+            self._call.record.used(usage, cold=cold)
         return outcome
 
     async def _init_again(self, cold: bool) -> bool:

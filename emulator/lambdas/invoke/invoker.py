@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from taskdock.base.errors import EngineUnreachable, Unavailable
@@ -17,6 +18,7 @@ from taskdock.lambdas.environment.environment import Environment
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.invoke.invocation import Call, Invocation, OnOutcome
 from taskdock.lambdas.invoke.platform_log import InvocationLog
+from taskdock.lambdas.invoke.run_record import Recorder, RunRecord
 from taskdock.lambdas.invoke.waiting import Turn, Waiting
 from taskdock.lambdas.log_line import Sink
 from taskdock.lambdas.outcome import (
@@ -54,6 +56,11 @@ class Invoker:
         self._under_way = 0
         self._idle = threading.Condition()
         self._closed = False
+        self._recorder: Recorder | None = None
+
+    def record_by(self, recorder: Recorder) -> None:
+        """Has each run recorded, before the first one."""
+        self._recorder = recorder
 
     def close(self) -> None:
         """From now on, callers are refused by `check_open`."""
@@ -109,7 +116,7 @@ class Invoker:
         reactor's thread, and may not block. Should taskdock itself fail, `ended` is called all the
         same, and alone.
         """
-        work = self._run(
+        work = self._recorded(
             function,
             event,
             sink,
@@ -133,7 +140,7 @@ class Invoker:
     ) -> Outcome:
         """The outcome of an invocation, once its log is complete; for other threads, which wait."""
         return self._reactor.run(
-            self._run(
+            self._recorded(
                 function, event, sink, patience=patience, max_event=max_event, call=call or Call()
             )
         )
@@ -148,6 +155,31 @@ class Invoker:
             )
             outcome = broken(error)
         ended(outcome)
+
+    async def _recorded(
+        self, function: Function, event: bytes, sink: Sink, *, call: Call, **options: Any
+    ) -> Outcome:
+        """Runs it, with a record for whoever keeps the runs."""
+        record = self._record(function, event, call)
+        if record is None:
+            return await self._run(function, event, sink, call=call, **options)
+        call, sink = replace(call, record=record), record.recording(sink)
+        try:
+            record.outcome = await self._run(function, event, sink, call=call, **options)
+        except Exception as error:
+            record.outcome = broken(error)
+            raise
+        finally:
+            if self._recorder is not None and record.outcome is not None:
+                self._recorder.end(record)
+        return record.outcome
+
+    def _record(self, function: Function, event: bytes, call: Call) -> RunRecord | None:
+        if self._recorder is None:
+            return None
+        return self._recorder.begin(
+            function, event, kind=call.kind, request_id=call.request_id, task_id=call.task_id
+        )
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

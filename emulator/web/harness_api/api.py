@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from taskdock.tasks.retention.reset import Reset
+from taskdock.tasks.runs.history import RunHistory
+from taskdock.tasks.runs.replay import Replay
 from taskdock.web.doubles.fall_through import DoubleParts
 from taskdock.web.harness_api.doubles import DoubleViews
 from taskdock.web.harness_api.reset import ResetViews
+from taskdock.web.harness_api.runs import RunViews
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,10 +20,16 @@ class HarnessApi:
 
     reset: Reset
     doubles: DoubleParts
+    history: RunHistory
+    replay: Replay
     switch_clock: Callable[[str], object] | None = None
     """Gives the server's clock a mode; None: it has only one."""
 
     @property
     def views(self) -> Sequence[object]:
         """The objects whose methods are declared as endpoints."""
-        return [ResetViews(self.reset, self.switch_clock), DoubleViews(self.doubles)]
+        return [
+            ResetViews(self.reset, self.switch_clock),
+            DoubleViews(self.doubles),
+            RunViews(self.history, self.replay),
+        ]
