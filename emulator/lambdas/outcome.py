@@ -31,6 +31,8 @@ class Cause(str, Enum):
     """The runtime ended by itself, or its answer cannot be used."""
     START = "start"
     """The function could not be started: no image, no room."""
+    THROTTLED = "throttled"
+    """Nothing has begun, since too many invocations ran."""
     UNAVAILABLE = "unavailable"
     """Nothing has begun, for a fault of the engine or the machine."""
     LOST = "lost"
@@ -41,7 +43,7 @@ class Cause(str, Enum):
     @property
     def is_of_invocation(self) -> bool:
         """Whether the failure says nothing about the function's code."""
-        return self in (Cause.START, Cause.UNAVAILABLE, Cause.LOST, Cause.STOPPED)
+        return self not in (Cause.FUNCTION, Cause.TIMEOUT, Cause.MEMORY, Cause.CRASH)
 
 
 @dataclass(frozen=True)
@@ -181,9 +183,8 @@ TOO_LARGE = "Function.ResponseSizeTooLarge"
 
 def response_too_large(limit: int = MAX_RESPONSE) -> Failure:
     """`limit` in bytes. Here AWS gives the message first."""
-    message = f"Response payload size exceeded maximum allowed payload size ({limit} bytes)."
-    body = _compact({"errorMessage": message, "errorType": TOO_LARGE})
-    return Failure(Cause.CRASH, TOO_LARGE, message, body)
+    why = f"Response payload size exceeded maximum allowed payload size ({limit} bytes)."
+    return Failure(Cause.CRASH, TOO_LARGE, why, _compact(errorMessage=why, errorType=TOO_LARGE))
 
 
 def bad_response_mode() -> Failure:
@@ -228,8 +229,12 @@ def not_started(name: str, message: str) -> Failure:
     return _failure(Cause.START, name, message)
 
 
+def throttled() -> Failure:
+    return _failure(Cause.THROTTLED, "TooManyRequestsException", "Rate Exceeded.")
+
+
 def _failure(cause: Cause, name: str, message: str) -> Failure:
-    return Failure(cause, name, message, _compact({"errorType": name, "errorMessage": message}))
+    return Failure(cause, name, message, _compact(errorType=name, errorMessage=message))
 
 
 def broken(error: Exception) -> Failure:
@@ -241,5 +246,5 @@ def _platform(cause: Cause, name: str, request_id: str, why: str) -> Failure:
     return _failure(cause, name, f"RequestId: {request_id} Error: {why}")
 
 
-def _compact(value: dict[str, str]) -> bytes:
+def _compact(**value: str) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()

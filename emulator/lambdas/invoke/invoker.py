@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from taskdock.base.errors import EngineUnreachable, Unavailable
@@ -16,9 +15,12 @@ from taskdock.engines.watch import EngineWatch
 from taskdock.lambdas import arns
 from taskdock.lambdas.environment.environment import Environment
 from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.invoke.fault_list import FaultList
+from taskdock.lambdas.invoke.injection import Injection, LastImage
 from taskdock.lambdas.invoke.invocation import Call, Invocation, OnOutcome
 from taskdock.lambdas.invoke.platform_log import InvocationLog
-from taskdock.lambdas.invoke.run_record import Recorder, RunRecord
+from taskdock.lambdas.invoke.run_record import NoRecorder, Recorder
+from taskdock.lambdas.invoke.under_way import UnderWay
 from taskdock.lambdas.invoke.waiting import Turn, Waiting
 from taskdock.lambdas.log_line import Sink
 from taskdock.lambdas.outcome import (
@@ -46,17 +48,22 @@ class Invoker:
         clock: Clock,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         region: str = arns.REGION,
+        faults: FaultList | None = None,
+        image_of: LastImage = lambda _: "",
     ) -> None:
+        """`faults`: those to inject. `image_of`: the image that a function ran in last, "" where
+        that is not known; for the log of an invocation in which nothing runs."""
+        self._faults = faults or FaultList(clock)
+        self._injection = Injection(pool=pool, clock=clock, limits=limits, image_of=image_of)
         self._pool = pool
         self._reactor = pool.reactor
         self._watch = watch
         self._region = region
         self._clock = clock
         self._limits = limits
-        self._under_way = 0
-        self._idle = threading.Condition()
+        self._under_way = UnderWay()
         self._closed = False
-        self._recorder: Recorder | None = None
+        self._recorder: Recorder = NoRecorder()
 
     def record_by(self, recorder: Recorder) -> None:
         """Has each run recorded, before the first one."""
@@ -73,10 +80,14 @@ class Invoker:
                 "the server is stopping; nothing has begun: try again when it is back"
             )
 
+    @property
+    def under_way(self) -> int:
+        """The number of invocations that have not ended, whoever began them."""
+        return self._under_way.count
+
     def await_idle(self, limit: float) -> bool:
         """Waits `limit` seconds at most until no invocation is under way, whoever began it."""
-        with self._idle:
-            return self._idle.wait_for(lambda: not self._under_way, limit)
+        return self._under_way.await_none(limit)
 
     def settle(self, limit: float) -> bool:
         """As `await_idle`. It counts all that was begun before the call, and what was idle when it
@@ -88,7 +99,7 @@ class Invoker:
 
     def end_all(self) -> int:
         """Has what is under way end, as by a reset; how many invocations that is."""
-        count = self._under_way
+        count = self._under_way.count
         self._pool.end_running()
         return count
 
@@ -160,37 +171,15 @@ class Invoker:
         self, function: Function, event: bytes, sink: Sink, *, call: Call, **options: Any
     ) -> Outcome:
         """Runs it, with a record for whoever keeps the runs."""
-        record = self._record(function, event, call)
+        record = self._recorder.begin(
+            function, event, kind=call.kind, request_id=call.request_id, task_id=call.task_id
+        )
         if record is None:
             return await self._run(function, event, sink, call=call, **options)
         call, sink = replace(call, record=record), record.recording(sink)
-        try:
+        with record.ending(self._recorder):
             record.outcome = await self._run(function, event, sink, call=call, **options)
-        except Exception as error:
-            record.outcome = broken(error)
-            raise
-        finally:
-            if self._recorder is not None and record.outcome is not None:
-                self._recorder.end(record)
         return record.outcome
-
-    def _record(self, function: Function, event: bytes, call: Call) -> RunRecord | None:
-        if self._recorder is None:
-            return None
-        return self._recorder.begin(
-            function, event, kind=call.kind, request_id=call.request_id, task_id=call.task_id
-        )
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        with self._idle:
-            self._under_way += 1
-        try:
-            yield
-        finally:
-            with self._idle:
-                self._under_way -= 1
-                self._idle.notify_all()
 
     async def _run(
         self,
@@ -211,12 +200,18 @@ class Invoker:
             )
             answered(outcome)
             return outcome
-        with self._counted(), Waiting(turn, self._watch) as waiting:
-            async with self._pool.lease(function, patience) as leased:
+        lease = self._pool.lease
+        fault = self._faults.take(function.name) if self._faults.armed else None
+        if fault is not None:
+            call = call.with_fault(fault)
+            lease = partial(self._injection.lease, fault.fault)
+        with self._under_way, Waiting(turn, self._watch) as waiting:
+            async with lease(function, patience) as leased:
                 waiting.end()
                 if not isinstance(leased, Failure) and await waiting.may_begin():
                     return await self._invoke(leased, event, sink, call, answered)
                 failure = self._blamed(leased) if isinstance(leased, Failure) else _NOT_KEPT
+                self._log(function, sink, call).mark()
                 answered(failure)
                 return failure
 
@@ -224,7 +219,7 @@ class Invoker:
         self, environment: Environment, event: bytes, sink: Sink, call: Call, answered: OnOutcome
     ) -> Outcome:
         function = environment.function
-        log = InvocationLog(call.request_id, function, sink, self._clock, self._region)
+        log = self._log(function, sink, call)
         return await Invocation(
             environment=environment,
             event=event,
@@ -236,6 +231,11 @@ class Invoker:
             limits=self._limits,
             answered=answered,
         ).run()
+
+    def _log(self, function: Function, sink: Sink, call: Call) -> InvocationLog:
+        return InvocationLog(
+            call.request_id, function, sink, self._clock, self._region, fault=call.fault
+        )
 
     def _blamed(self, failure: Failure) -> Failure:
         """Blames the engine where there was no room: while it is in trouble, it removes nothing."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
 from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.invoke.fault_list import InjectedFault
 from taskdock.lambdas.invoke.log_formats import Usage
 from taskdock.lambdas.log_line import LogLine, Sink
-from taskdock.lambdas.outcome import Outcome
+from taskdock.lambdas.outcome import Outcome, broken
 
 
 class RunKind(str, Enum):
@@ -43,11 +46,23 @@ class RunRecord:
     cold: bool = False
     usage: Usage | None = None
     """None: no environment has had the event."""
-    fault: object | None = None
+    fault: InjectedFault | None = None
     """The fault that was injected, if any."""
     outcome: Outcome | None = None
     number: int = 0
     """Grows with each run that ends; 0: it is not kept."""
+
+    @contextmanager
+    def ending(self, recorder: Recorder) -> Iterator[None]:
+        """A context at whose end the record is complete, and handed to `recorder`."""
+        try:
+            yield
+        except Exception as error:
+            self.outcome = broken(error)
+            raise
+        finally:
+            if self.outcome is not None:  # else the server has cut it off
+                recorder.end(self)
 
     def used(self, usage: Usage, *, cold: bool) -> None:
         self.usage, self.cold = usage, cold
@@ -79,3 +94,12 @@ class Recorder(Protocol):
 
     def end(self, record: RunRecord) -> None:
         """Takes a record that is complete."""
+
+
+class NoRecorder:
+    """A recorder that wants none."""
+
+    def begin(self, *_: object, **__: object) -> None:
+        return None
+
+    def end(self, record: RunRecord) -> None: ...

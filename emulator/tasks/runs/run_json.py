@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 from taskdock.base import strict_json
 from taskdock.base.strict_json import IsoTime, ObjectId, present
 from taskdock.base.timing.clock import to_iso
+from taskdock.lambdas.invoke.fault_list import InjectedFaultJson
 from taskdock.lambdas.invoke.run_record import RunRecord
 from taskdock.lambdas.outcome import Answer, Failure
 
@@ -49,7 +50,7 @@ class RunJson(TypedDict):
     """Milliseconds, as in the line REPORT; absent where nothing has begun."""
     memoryUsed: int | None
     """MB."""
-    fault: dict[str, Any] | None
+    fault: InjectedFaultJson | None
     """The fault that was injected."""
 
 
@@ -82,7 +83,7 @@ def to_row(record: RunRecord) -> dict[str, Any]:
         "cold": record.cold,
         "duration": None if usage is None else round(usage.duration, 2),
         "memory_used": None if usage is None else usage.max_memory,
-        "fault": _fault(record.fault),
+        "fault": None if record.fault is None else record.fault.to_json(),
         "size": weight(record),
     }
 
@@ -131,14 +132,6 @@ def _trace(body: bytes) -> list[str] | None:
     if not isinstance(found, Sequence) or isinstance(found, str) or not found:
         return None
     return [str(line) for line in found]
-
-
-def _fault(fault: object) -> dict[str, Any] | None:
-    """A fault as its own `to_json` has it."""
-    if fault is None:
-        return None
-    shown = getattr(fault, "to_json", None)
-    return shown() if callable(shown) else {"fault": str(fault)}
 
 
 def _value(text: str) -> Any:
