@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
+from taskdock.base.errors import StartupError
 from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
@@ -12,6 +14,8 @@ from taskdock.web.doubles import reading
 from taskdock.web.doubles.doubles import Doubles
 from taskdock.web.doubles.fall_through import DoubleParts
 from taskdock.web.doubles.files.folder import DoublesFolder, anywhere, inside
+from taskdock.web.doubles.recording.cluster import Cluster
+from taskdock.web.doubles.recording.recorder import Recorder
 from taskdock.web.doubles.rules.answer_reading import no_files
 from taskdock.web.harness_api.api import HarnessApi
 
@@ -46,6 +50,7 @@ def _doubles(base: Foundation, lambdas: LambdaParts) -> DoubleParts:
         return None if mailbox is None else mailbox.task_id()
 
     folder, now = base.settings.doubles, base.clock.now
+    hand_on = _recorder(base)
     files = None
     if folder is not None:
         files = DoublesFolder(folder, reading.reader(anywhere(folder), now), base.health)
@@ -54,4 +59,17 @@ def _doubles(base: Foundation, lambdas: LambdaParts) -> DoubleParts:
         doubles=Doubles(clock=base.clock, read=read, files=files),
         clock=base.clock,
         task_of=task_of,
+        hand_on=hand_on,
     )
+
+
+def _recorder(base: Foundation) -> Recorder | None:
+    """Raises `StartupError`."""
+    address, folder = base.settings.doubles_record, base.settings.doubles
+    if not address:
+        return None
+    if folder is None:
+        raise StartupError(
+            "--doubles-record needs --doubles DIR, the folder that answers are written into"
+        )
+    return Recorder(Cluster(address, os.environ, base.port), folder, base.health)
