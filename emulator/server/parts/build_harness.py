@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
-from taskdock.base.errors import StartupError
+from taskdock.server.parts.build_agenda import AgendaParts
+from taskdock.server.parts.build_doubles import build_doubles
 from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
 from taskdock.tasks.retention.reset import Clear, Reset
-from taskdock.web.doubles import reading
-from taskdock.web.doubles.doubles import Doubles
-from taskdock.web.doubles.fall_through import DoubleParts
-from taskdock.web.doubles.files.folder import DoublesFolder, anywhere, inside
-from taskdock.web.doubles.recording.cluster import Cluster
-from taskdock.web.doubles.recording.recorder import Recorder
-from taskdock.web.doubles.rules.answer_reading import no_files
 from taskdock.web.harness_api.api import HarnessApi
 
 
-def build_harness(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> HarnessApi:
+def build_harness(
+    base: Foundation, lambdas: LambdaParts, tasks: TaskParts, agenda: AgendaParts
+) -> HarnessApi:
     """Raises `StartupError`."""
-    doubles = _doubles(base, lambdas)
+    doubles = build_doubles(base, lambdas)
     parts: Mapping[str, Clear] = {  # what a reset empties beside the database: by its name
         "doubles": doubles.doubles.clear,
+        "faults": lambdas.faults.clear,
     }
-    return HarnessApi(reset=_reset(base, lambdas, tasks, parts), doubles=doubles)
+    return HarnessApi(
+        reset=_reset(base, lambdas, tasks, parts),
+        doubles=doubles,
+        faults=lambdas.faults,
+        driver=agenda.driver,
+        waits=agenda.waits,
+    )
 
 
 def _reset(
@@ -42,34 +44,3 @@ def _reset(
         parts=parts,
         notices=base.notices,
     )
-
-
-def _doubles(base: Foundation, lambdas: LambdaParts) -> DoubleParts:
-    def task_of(environment: str) -> str | None:
-        mailbox = lambdas.pool.mailbox(environment)
-        return None if mailbox is None else mailbox.task_id()
-
-    folder, now = base.settings.doubles, base.clock.now
-    hand_on = _recorder(base)
-    files = None
-    if folder is not None:
-        files = DoublesFolder(folder, reading.reader(anywhere(folder), now), base.health)
-    read = reading.reader(no_files if folder is None else inside(folder), now)
-    return DoubleParts(
-        doubles=Doubles(clock=base.clock, read=read, files=files),
-        clock=base.clock,
-        task_of=task_of,
-        hand_on=hand_on,
-    )
-
-
-def _recorder(base: Foundation) -> Recorder | None:
-    """Raises `StartupError`."""
-    address, folder = base.settings.doubles_record, base.settings.doubles
-    if not address:
-        return None
-    if folder is None:
-        raise StartupError(
-            "--doubles-record needs --doubles DIR, the folder that answers are written into"
-        )
-    return Recorder(Cluster(address, os.environ, base.port), folder, base.health)

@@ -18,13 +18,13 @@ from taskdock.web.access.authentication import BODY_TO_COME
 from taskdock.web.common.endpoint import DeclaredRule, Endpoint, Gate
 from taskdock.web.doubles.call import CallSender, ServiceCall
 from taskdock.web.doubles.doubles import Doubles
-from taskdock.web.doubles.rules.answer import DoubleAnswer
+from taskdock.web.doubles.rules.answer import ServiceAnswer
 from taskdock.web.doubles.staged import STAGED, Staging
 from taskdock.web.http.wsgi import HEADERS, JUDGED, PEER
 
 TaskOf = Callable[[str], "str | None"]
 """The id of the task that runs in the environment of this id."""
-HandOn = Callable[[ServiceCall], "DoubleAnswer | None"]
+HandOn = Callable[[ServiceCall], "ServiceAnswer | None"]
 """Has a call answered by a cluster, and the answer written down; None: it may not be."""
 
 _OURS = re.compile(r"/(?:tasks|taskdock|docs|health|openapi\.json|\d{4}-\d\d-\d\d)(?:/.*)?", re.S)

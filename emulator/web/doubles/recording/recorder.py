@@ -21,7 +21,7 @@ from taskdock.web.doubles.files.folder import RECORDED
 from taskdock.web.doubles.recording.cluster import Cluster, ClusterAnswer, NotReached
 from taskdock.web.doubles.recording.masking import Masks
 from taskdock.web.doubles.rules import answer as answers
-from taskdock.web.doubles.rules.answer import DoubleAnswer
+from taskdock.web.doubles.rules.answer import ServiceAnswer
 from taskdock.web.doubles.rules.yaml_writing import block, flow, text
 
 _TROUBLE = "recording"
@@ -50,7 +50,7 @@ class Recorder:
         host = re.sub(r"[^a-z0-9.-]", "-", cluster.host)
         self._file = folder / f"{RECORDED}{host}.yaml"
 
-    def __call__(self, call: ServiceCall) -> DoubleAnswer | None:
+    def __call__(self, call: ServiceCall) -> ServiceAnswer | None:
         """The cluster's answer; None: the call may not be handed on."""
         if not self._cluster.takes(call):
             return None
@@ -65,7 +65,7 @@ class Recorder:
         if call.method not in _NOT_WRITTEN and not _is_passing(found.status):
             self._keep(call, found)
         headers = tuple(_headers_of(found))
-        return DoubleAnswer(status=found.status, headers=headers, body=found.body)
+        return ServiceAnswer(status=found.status, headers=headers, body=found.body)
 
     def _keep(self, call: ServiceCall, found: ClusterAnswer) -> None:
         """Writes the answer down. Where it cannot be written, its caller has it all the same."""
@@ -163,8 +163,7 @@ class Recorder:
             _replace(self._file, f"{known}\n\n{rule}".encode())
 
 
-_HEAD = "# Recorded by taskdock: secrets and tokens are masked, all else is as it was answered.
-"
+_HEAD = "# Recorded by taskdock: secrets and tokens are masked, all else is as it was answered.\n"
 
 
 def _headers_of(found: ClusterAnswer) -> list[tuple[str, str]]:
