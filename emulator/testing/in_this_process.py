@@ -36,6 +36,7 @@ def running(
     engine: Engine | None = None,
     image_of: ImageOf | None = None,
     clock: str | Clock | None = None,
+    work_clock: Clock | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     functions: Source | Sequence[Source] = (),
     **changes: Any,
@@ -50,8 +51,9 @@ def running(
 
     `engine`: a `FakeEngine`; None: the engine of this machine, with images that are pulled or built
     as for `taskdock serve`. `image_of`: the image of each function, for any other engine. `clock`:
-    "real", "manual" or "auto"; or a clock of the test's own. `limits`: other delays than the usual
-    ones. `functions`: the folders of functions to deploy, see `Taskdock.deploy`.
+    "real", "manual" or "auto"; or a clock of the test's own. `work_clock`: by which environments
+    idle and calls wait for them; None: the machine's time passes. `limits`: other delays than the
+    usual ones. `functions`: the folders of functions to deploy, see `Taskdock.deploy`.
 
     Raises `StartupError` or `EngineError` where no server can be started, and what
     `Taskdock.deploy` raises.
@@ -65,13 +67,16 @@ def running(
             limits = replace(limits, password_cost=PASSWORD_COST)
         settings = _of_its_own(settings, at_end, for_engine=engine is None)
         if engine is None:
-            emulator, _ = build_here(settings, lambda _: None, clock=clock, limits=limits)
+            emulator, _ = build_here(
+                settings, lambda _: None, clock=clock, work_clock=work_clock, limits=limits
+            )
         else:
             emulator = Emulator(
                 settings,
                 engine=engine,
                 image_of=image_of or _image_of(engine),
                 clock=clock,
+                work_clock=work_clock,
                 limits=limits,
             )
         dock = Dock(emulator)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from taskdock.base import ids
-from taskdock.base.timing.clock import Clock, to_epoch
+from taskdock.base.timing.clock import Clock, SystemClock, to_epoch
 from taskdock.base.timing.limits import Limits
 from taskdock.engines.ending import ProgramExit
 from taskdock.lambdas.environment.environment import Environment
@@ -80,7 +80,7 @@ class Invocation:
         self._answered = answered
         self._limit = environment.function.time_limit  # seconds
         spent = self._limit if call.fault_kind is FaultType.TIMEOUT else 0
-        self._deadline = clock.now() + timedelta(seconds=self._limit - spent)
+        self._deadline = SystemClock().now() + timedelta(seconds=self._limit - spent)
         self._begun = clock.monotonic() - spent
         self._handed_over = False
         self._vanished = False

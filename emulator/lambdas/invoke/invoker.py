@@ -76,6 +76,11 @@ class Invoker:
                 "the server is stopping; nothing has begun: try again when it is back"
             )
 
+    @property
+    def under_way(self) -> int:
+        """The number of invocations that have not ended, whoever began them."""
+        return self._under_way
+
     def await_idle(self, limit: float) -> bool:
         """Waits `limit` seconds at most until no invocation is under way, whoever began it."""
         with self._idle:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from taskdock.server.parts.build_agenda import AgendaParts
 from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
@@ -16,7 +17,9 @@ from taskdock.web.doubles.rules.answer_reading import no_files
 from taskdock.web.harness_api.api import HarnessApi
 
 
-def build_harness(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> HarnessApi:
+def build_harness(
+    base: Foundation, lambdas: LambdaParts, tasks: TaskParts, agenda: AgendaParts
+) -> HarnessApi:
     """Raises `StartupError`."""
     doubles = _doubles(base, lambdas)
     parts: Mapping[str, Clear] = {  # what a reset empties beside the database: by its name
@@ -24,7 +27,11 @@ def build_harness(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> H
         "faults": lambdas.faults.clear,
     }
     return HarnessApi(
-        reset=_reset(base, lambdas, tasks, parts), doubles=doubles, faults=lambdas.faults
+        reset=_reset(base, lambdas, tasks, parts),
+        doubles=doubles,
+        faults=lambdas.faults,
+        driver=agenda.driver,
+        waits=agenda.waits,
     )
 
 

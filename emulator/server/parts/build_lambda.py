@@ -71,7 +71,7 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
             pool=pool,
             freeze_after=settings.freeze_after,
             retire_after=settings.retire_after,
-            clock=base.clock,
+            clock=base.work_clock,
             limits=base.limits,
             notices=notices,
         ),
@@ -79,7 +79,7 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
         invoker=Invoker(
             pool=pool,
             watch=watch,
-            clock=base.clock,
+            clock=base.work_clock,
             limits=base.limits,
             region=settings.region,
             faults=faults,
@@ -131,7 +131,7 @@ def _provisioner(base: Foundation, directory: Directory, find_image: ImageOf) ->
             session_token=settings.aws_session_token,
         ),
         platform=platform(settings.architecture),
-        clock=base.clock,
+        clock=base.work_clock,
         coverage=_coverage(settings),
     )
 
@@ -167,7 +167,7 @@ def _pool(
         prewarm=settings.prewarm,
         freeze_after=settings.freeze_after,
         cpus=spec.cpus if settings.cpu == "lambda" else None,
-        clock=base.clock,
+        clock=base.work_clock,
         notices=base.notices,
         limits=base.limits,
     )
