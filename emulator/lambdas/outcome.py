@@ -110,9 +110,10 @@ def function_error(body: bytes, error_type: str | None = None) -> Failure:
 def _text(value: object) -> str:
     """`value` as text that can be stored: JSON's escapes can hold half a character."""
     try:
-        return str(value or "").encode(errors="replace").decode()
+        text = str(value or "")
     except RecursionError:
-        return ""  # nested as deeply as can just be read
+        text = ""  # nested as deeply as can just be read
+    return text.encode(errors="replace").decode()
 
 
 def known_error_type(error_type: str | None) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
@@ -13,6 +14,8 @@ from taskdock.base.errors import NotFound
 from taskdock.base.strict_json import present
 from taskdock.base.timing.clock import Clock
 from taskdock.lambdas.invoke.faults import Fault, FaultType, Odds
+
+_SHOWN = 10  # names of functions in a message
 
 
 class InjectedFaultJson(TypedDict):
@@ -76,10 +79,10 @@ class FaultList:
     a test can read how often it was used, until it is removed.
     """
 
-    def __init__(self, clock: Clock, *, find: Callable[[str], object]) -> None:
-        """`find` raises `NotFound` for a name of no function."""
+    def __init__(self, clock: Clock, *, functions: Collection[str] = ()) -> None:
+        """`functions`: the names of all that there are; they may change at any time."""
         self._clock = clock
-        self._find = find
+        self._functions = functions
         self._lock = threading.Lock()
         self._faults: dict[str, InjectedFault] = {}  # by id, the oldest first
         self._random: dict[str, random.Random] = {}  # by id
@@ -89,7 +92,7 @@ class FaultList:
     def add(self, function_name: str, fault: Fault, odds: Odds = Odds()) -> InjectedFault:  # noqa: B008 - frozen
         """The fault waits for the next invocations from now on. Raises `NotFound` for an unknown
         function."""
-        self._find(function_name)
+        self._check(function_name)
         if odds.probability is not None and odds.seed is None:
             odds = replace(odds, seed=int(ids.word(8), 16))
         id = ids.object_id(self._clock.now())
@@ -135,6 +138,18 @@ class FaultList:
                     return taken
         return None
 
+    def _check(self, name: str) -> None:
+        if name in self._functions:
+            return
+        known = sorted(self._functions)
+        close = difflib.get_close_matches(name, known)
+        advice = "none is deployed yet; deploy one with: taskdock deploy PATH"
+        if known:
+            advice = (
+                f"did you mean {' or '.join(close)}?" if close else f"there is {_listed(known)}"
+            )
+        raise NotFound(f"there is no function '{name[:64]}'; {advice}")
+
     def _applies(self, waiting: InjectedFault) -> bool:
         if waiting.used_up:
             return False
@@ -143,3 +158,8 @@ class FaultList:
 
     def _look(self) -> None:
         self.armed = any(not waiting.used_up for waiting in self._faults.values())
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"

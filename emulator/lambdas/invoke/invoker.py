@@ -53,7 +53,7 @@ class Invoker:
     ) -> None:
         """`faults`: those to inject. `image_of`: the image that a function ran in last, "" where
         that is not known; for the log of an invocation in which nothing runs."""
-        self._faults = faults or FaultList(clock, find=lambda _: None)
+        self._faults = faults or FaultList(clock)
         self._injection = Injection(pool=pool, clock=clock, limits=limits, image_of=image_of)
         self._pool = pool
         self._reactor = pool.reactor

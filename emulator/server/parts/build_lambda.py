@@ -59,7 +59,7 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
 
     provisioner = _provisioner(base, directory, find_image)
     pool = _pool(base, watch, catalog, provisioner, lead)
-    faults = FaultList(base.clock, find=catalog.get)
+    faults = FaultList(base.clock, functions=catalog.live.keys())
     changes = _FunctionWatch(catalog, pool, find_image, notices)
     catalog.subscribe(changes.follow)
     return LambdaParts(
