@@ -18,9 +18,9 @@ import coverage as coverage_py
 import pytest
 
 from taskdock.base.errors import StartupError
-from taskdock.engines.engine import Mount
+from taskdock.engines.engine import ContainerSpec, Mount
 from taskdock.lambdas.environment import spec
-from taskdock.lambdas.environment.coverage import Coverage, prepare
+from taskdock.lambdas.environment.provision.coverage import Coverage, prepare
 from taskdock.testing.coverage import collect, javascript
 from tests.support.live import REPOSITORY
 
@@ -159,7 +159,7 @@ def digest(file: Path) -> int:
 # What containers are given
 
 
-def a_spec(coverage: Coverage | None = None):
+def a_spec(more: tuple[Mount, ...] = ()) -> ContainerSpec:
     return spec.spec(
         name="n",
         environment_id="e",
@@ -167,7 +167,7 @@ def a_spec(coverage: Coverage | None = None):
         memory=128,
         code=Path("/code"),
         server="s",
-        coverage=coverage,
+        more=more,
     )
 
 
@@ -176,7 +176,7 @@ def test_without_coverage_a_container_is_as_it_was() -> None:
 
 
 def test_with_coverage_a_container_sees_hooks_that_it_reads_and_a_folder_that_it_writes() -> None:
-    counted = a_spec(Coverage(folder=Path("/counted")))
+    counted = a_spec(Coverage(folder=Path("/counted")).mounts)
 
     assert counted.mounts[0] == a_spec().mounts[0]
     assert [(str(mount.source), mount.read_only) for mount in counted.mounts[1:]] == [
