@@ -21,6 +21,7 @@ from taskdock.base.errors import StartupError
 from taskdock.engines.engine import ContainerSpec, Mount
 from taskdock.lambdas.environment import spec
 from taskdock.lambdas.environment.provision.coverage import Coverage, prepare
+from taskdock.testing import FakeEngine, Settings, running
 from taskdock.testing.coverage import collect, javascript
 from tests.support.live import REPOSITORY
 
@@ -208,6 +209,25 @@ def test_a_functions_own_wrapper_is_handed_to_ours() -> None:
 
     assert variables["AWS_LAMBDA_EXEC_WRAPPER"] == "/dev/taskdock-coverage/wrapper"
     assert variables["TASKDOCK_EXEC_WRAPPER"] == "/var/task/wrapper"
+
+
+@pytest.mark.parametrize("prewarm", [0, 1])
+def test_a_server_gives_all_this_to_its_functions_only_if_it_is_asked(
+    tmp_path: Path, prewarm: int
+) -> None:
+    seen = {}
+    for coverage in (None, tmp_path / "counted"):
+        settings = Settings(coverage=coverage, prewarm=prewarm)
+        with running(settings, engine=FakeEngine()) as dock:
+            dock.deploy(lambda event, runtime: None)
+            dock.service.warm_up("walnut-table")
+            targets = {mount.target for made in dock.fake.started for mount in made.mounts}
+            names = {name for program in dock.fake.ran for name in program.environment}
+        seen[coverage is not None] = targets, names
+
+    assert seen[False][0] == {"/var/task"}
+    assert seen[True][0] == {"/var/task", "/dev/taskdock-coverage", "/dev/taskdock-lines"}
+    assert seen[True][1] - seen[False][1] == {"AWS_LAMBDA_EXEC_WRAPPER", "TASKDOCK_COUNT"}
 
 
 def test_the_folder_is_closed_to_others_and_the_lines_in_it_open_to_functions(
