@@ -21,7 +21,7 @@ from taskdock.engines.watch import EngineWatch
 from taskdock.lambdas.environment.environment import Environment, Lead
 from taskdock.lambdas.environment.mailbox import Mailbox
 from taskdock.lambdas.environment.operations import Operations
-from taskdock.lambdas.environment.provisioner import Provisioner
+from taskdock.lambdas.environment.provision.provisioner import Provisioner
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.lifecycle import State
 from taskdock.lambdas.notices import EnvironmentMoved

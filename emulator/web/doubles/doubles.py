@@ -19,7 +19,7 @@ from taskdock.base.timing.clock import Clock
 from taskdock.web.doubles.call import ServiceCall
 from taskdock.web.doubles.call_log import AnsweredCall, CallLog
 from taskdock.web.doubles.rules import hint
-from taskdock.web.doubles.rules.answer import DoubleAnswer
+from taskdock.web.doubles.rules.answer import ServiceAnswer
 from taskdock.web.doubles.rules.path_pattern import PathPattern
 
 MOST = 10_000
@@ -47,7 +47,7 @@ class Behaviour(Protocol):
 
     def why_not(self, call: ServiceCall) -> str | None: ...
 
-    def reply(self, call: ServiceCall, used: int) -> DoubleAnswer: ...
+    def reply(self, call: ServiceCall, used: int) -> ServiceAnswer: ...
 
     def reset(self) -> None:
         """Forgets what calls have changed."""
@@ -164,7 +164,7 @@ class Doubles:
                 for each in self._in_order()
             )
 
-    def answer(self, call: ServiceCall) -> DoubleAnswer | None:
+    def answer(self, call: ServiceCall) -> ServiceAnswer | None:
         """The answer of the first double that is for this call; None: there is none. An answer is
         recorded."""
         with self._lock:
@@ -176,7 +176,7 @@ class Doubles:
         self.record(call, answer, found.id)
         return answer
 
-    def record(self, call: ServiceCall, answer: DoubleAnswer, double: str | None) -> None:
+    def record(self, call: ServiceCall, answer: ServiceAnswer, double: str | None) -> None:
         failure = answer.failure.value if answer.failure else None
         status = None if failure else answer.status
         self.calls.add(AnsweredCall(call=call, double=double, status=status, failure=failure))
