@@ -35,6 +35,7 @@ COMMANDS = {
     "images": Entry("images:images", "Pull or build the images of these runtimes ahead."),
     "logs": Entry("run:logs", "Print the log of a task."),
     "run": Entry("run:run", "Execute a function at once and print its result."),
+    "runs": Entry("harness.runs:runs", "List, show, save and replay the runs of functions."),
     "runtimes": Entry("images:runtimes", "List the runtimes and the state of their images."),
     "schedules": Entry("schedules:schedules", "Create, list and delete schedules."),
     "serve": Entry("server:serve", "Run the server until Ctrl-C."),

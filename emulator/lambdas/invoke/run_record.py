@@ -17,7 +17,7 @@ from taskdock.lambdas.outcome import Outcome, broken
 
 
 class RunKind(str, Enum):
-    """Who asked for a run."""
+    """The kinds of those who ask for a run."""
 
     TASK = "task"
     EXECUTION = "execution"
