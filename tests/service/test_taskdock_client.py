@@ -29,7 +29,8 @@ from taskdock.testing import (
     matching,
     running,
     serve,
-)from taskdock.testing.client.access import HarnessAccess
+)
+from taskdock.testing.client.access import HarnessAccess
 from taskdock.testing.client.steering.runs import RunControl
 
 POLICY = {"enabled": True}
