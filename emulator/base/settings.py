@@ -15,6 +15,9 @@ from taskdock.base.errors import StartupError
 LIFELINE = "TASKDOCK_ENDS_WITH_STDIN"
 """A variable, but no setting. A program that starts a server of its own sets the variable, so that
 the server ends when its standard input does."""
+EPHEMERAL = "TASKDOCK_REMOVES_DATA"
+"""Another such variable: the server removes its data folder when it has ended in order. So the
+folder goes also when the program that made it was killed."""
 
 
 class ImageChoice(str, Enum):

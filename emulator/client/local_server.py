@@ -11,14 +11,16 @@ import os
 import queue
 import re
 import subprocess
+import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import sleep
 from types import TracebackType
 from typing import IO
 
+import taskdock
 from taskdock.base.errors import ForeignFile
 from taskdock.base.files import own_files
 from taskdock.base.files.own_folder import LOCK
@@ -34,7 +36,21 @@ _SECONDS_FOR_ANOTHER = 600  # to wait for another server of the same data folder
 _SECONDS_BETWEEN = 5
 _PAUSE = 0.1
 
+# The current folder is on Python's path first, and it is the user's: a module of any name there
+# would take the place of Python's own.
+_MAIN = (
+    "import sys; sys.path[:] = [*filter(None, sys.path), sys.argv.pop(1)];"
+    " from taskdock.commands import main; main(prog_name='taskdock')"
+)
+_OF_A_DEMO = ("--log-level", "WARNING", "--auth", "open")
+"""Options of a server whose callers carry no credentials."""
+
 Take = Callable[[str], object]
+
+
+def own_command() -> list[str]:
+    """The command that runs this very `taskdock` in another process, in any current folder."""
+    return [sys.executable, "-c", _MAIN, str(Path(taskdock.__file__).parents[1])]
 
 
 class LocalServer:
@@ -51,18 +67,23 @@ class LocalServer:
         data_dir: Path,
         clock: Clock,
         on_line: Take,
+        options: Sequence[str] = _OF_A_DEMO,
+        variables: Mapping[str, str] | None = None,
         stop_limit: float = _SECONDS_TO_STOP,
     ) -> None:
         """`on_line` is called with each line of the server's stderr, on a thread of this object.
-        `stop_limit`: seconds that the server has to stop before it is killed."""
-        options = ["--port", "0", "--data-dir", str(data_dir), "--log-level", "WARNING"]
-        options += ["--auth", "open"]  # the calls to this server carry no credentials
-        self._command = [*command, "serve", *options]
+        `options`: those of `taskdock serve`, beside port and data folder. `variables`: further
+        ones of the server's environment. `stop_limit`: seconds that the server has to stop before
+        it is killed."""
+        own = ["--port", "0", "--data-dir", str(data_dir)]
+        self._command = [*command, "serve", *own, *options]
+        self._variables = {"PYTHONUNBUFFERED": "1", LIFELINE: "1", **(variables or {})}
         self._lock = data_dir / LOCK  # a server holds this lock as long as it lives
         self._clock = clock
         self._on_line = on_line
         self._stop_limit = stop_limit
         self._readers: list[threading.Thread] = []
+        self._hurry: Callable[[], object] = lambda: None
         self.url = ""
         self.exit_code: int | None = None
 
@@ -77,8 +98,9 @@ class LocalServer:
             text=True,
             errors="replace",
             start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", LIFELINE: "1"},
+            env={**os.environ, **self._variables},
         )
+        self._hurry = self._process.terminate
         try:
             self._start(self._clock.monotonic() + _SECONDS_TO_START)
         except BaseException:
@@ -93,6 +115,16 @@ class LocalServer:
         traceback: TracebackType | None,
     ) -> None:
         self._stop()
+
+    def hurry(self) -> None:
+        """Has the server end what still runs, where it is being stopped already. It may be called
+        from a handler of a signal."""
+        self._hurry()
+
+    @property
+    def runs(self) -> bool:
+        """Whether the server, once started, has not ended by itself."""
+        return self._process.poll() is None
 
     def _await_another(self) -> None:
         """Waits for a server of an earlier call that was killed, while that server stops."""

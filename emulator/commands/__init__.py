@@ -23,6 +23,9 @@ COMMANDS = {
     ),
     "env": Entry("server:env", "Print a running server's address and credentials, for the shell."),
     "events": Entry("events:events", "List service events, and choose who is told of them."),
+    "exec": Entry(
+        "exec:exec_command", "Run a command with a server of its own, such as a test runner."
+    ),
     "functions": Entry("functions:functions", "List, show and delete functions."),
     "images": Entry("images:images", "Pull or build the images of these runtimes ahead."),
     "logs": Entry("run:logs", "Print the log of a task."),

@@ -9,18 +9,13 @@ from pathlib import Path
 
 import click
 
-import taskdock
 from taskdock.base.files import user_folders
 from taskdock.base.settings import ImageChoice
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client import demo as demonstration
 from taskdock.client.console import exits, options
+from taskdock.client.local_server import own_command
 from taskdock.server import provision
-
-_MAIN = "import sys; sys.path.append(sys.argv.pop(1)); from taskdock.commands import main;"
-_MAIN += " main(prog_name='taskdock')"
-"""A program that runs `taskdock` in another process. Its first argument is the folder of the
-package `emulator`, so that it works in any current folder."""
 
 
 @click.command()
@@ -37,7 +32,7 @@ def demo(*, url: str | None, data_dir: Path | None, choice: ImageChoice) -> None
         url=url,
         server_command=[
             *("env", f"TASKDOCK_IMAGES={choice.value}"),
-            *(sys.executable, "-c", _MAIN, str(Path(taskdock.__file__).parents[1])),
+            *own_command(),
         ],
         data_dir=data_dir
         or user_folders.cache(os.environ) / "demo",  # the server reports a fallback

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -17,9 +16,10 @@ from taskdock.client import images as image_of
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import exits, options, output
 from taskdock.client.deployment import task_config
+from taskdock.client.deployment.allowed import allow_variables
 from taskdock.client.deployment.deploy import Deployment
 from taskdock.client.deployment.deploy import deploy as deploy_function
-from taskdock.client.errors import ServerUnreachable, ServiceError, VariablesRefused
+from taskdock.client.errors import ServerUnreachable, ServiceError
 
 
 @click.command()
@@ -93,23 +93,8 @@ def _deploy_one(
         given=given,
         environment=environment,
         caller_environment=os.environ,
-        allow=partial(_allow_variables, yes=yes),
+        allow=partial(allow_variables, yes=yes),
     )
     if config.execution_credentials is not None:
         output.note(f"warning: {file}: executionCredentials are not set up by this command yet")
     return deploy_function(service, config.to_request(file.parent if file else Path()))
-
-
-def _allow_variables(source: str, taken: Mapping[str, str], *, yes: bool) -> None:
-    """Asks the caller whether the function may have these variables of the caller's environment.
-
-    `taken`: the function's name of a variable to the caller's. `yes`: agreed without a question.
-    Raises `VariablesRefused` when the caller refuses or there is no terminal to ask at.
-    """
-    named = ", ".join(f"{variable} (as {name})" for name, variable in taken.items())
-    output.note(f"{source} takes of your environment: {named}")
-    if yes:
-        return
-    asked = sys.stdin.isatty() and sys.stderr.isatty()
-    if not asked or not output.agreed("Give the function their values?"):
-        raise VariablesRefused(source, list(taken.values()), asked=asked)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -19,7 +20,7 @@ from collections.abc import Callable
 from taskdock.base import terminal
 from taskdock.base.errors import DataFolderLost
 from taskdock.base.machine import memory
-from taskdock.base.settings import LIFELINE, Settings
+from taskdock.base.settings import EPHEMERAL, LIFELINE, Settings
 from taskdock.server.app import Emulator
 from taskdock.server.doctor.shortfalls import shortfalls
 from taskdock.server.on_this_machine import build_here
@@ -49,9 +50,12 @@ def serve(settings: Settings) -> None:
     _listen_to_signals(sent)
     if os.environ.pop(LIFELINE, ""):
         threading.Thread(target=_end_with_stdin, daemon=True).start()
+    is_ephemeral = bool(os.environ.pop(EPHEMERAL, ""))
     life = _Life(settings, over=lambda: sent.send(_OVER))
     threading.Thread(target=life.live, name="server", daemon=True).start()
     _wait(life, heard)
+    if is_ephemeral:
+        shutil.rmtree(settings.data_dir, ignore_errors=True)
     threading.Thread(target=_leave, args=(bool(life.error),), daemon=True).start()
     if life.error is not None:
         raise life.error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import IO, Any, TypeVar
 
@@ -93,9 +93,12 @@ def start_time(command: Command) -> Command:
     )(command)
 
 
-def settings(command: Command) -> Command:
-    """One option for each field of `Settings`, as text; `Settings` checks the values."""
+def settings(command: Command, *, without: Sequence[str] = ()) -> Command:
+    """One option for each field of `Settings` but those of `without`, as text; `Settings` checks
+    the values."""
     for name, field in reversed(Settings.model_fields.items()):
+        if name in without:
+            continue
         default = field.default
         shape: dict[str, Any]
         if isinstance(default, bool):

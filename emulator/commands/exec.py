@@ -1,0 +1,136 @@
+"""The command exec: runs a command with a server of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from taskdock.base.errors import StartupError
+from taskdock.base.settings import Settings
+from taskdock.base.timing.clock import SystemClock
+from taskdock.client.api import Json
+from taskdock.client.console import options, output
+from taskdock.client.deployment import task_config
+from taskdock.client.deployment.allowed import allow_variables
+from taskdock.client.errors import WrongCall
+from taskdock.client.execution import program
+from taskdock.client.execution import run as execution
+from taskdock.client.local_server import own_command
+
+_OF_ITS_OWN = ("port", "data_dir")
+"""Settings of the server that are not the caller's to choose."""
+_UNLESS_GIVEN = {"log_level": "WARNING", "stop_grace": "0", "harness": "on"}
+"""Nobody waits for a task once the tests are over, and who starts a server for tests wants what
+tests need, also where callers have to sign in."""
+
+
+@click.command(context_settings={"allow_interspersed_args": False})
+@click.option(
+    "--functions",
+    "folders",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Deploy these functions first: a folder with a task-config.json, or a folder of such"
+    " folders; repeat for more.",
+)
+@options.environment
+@click.option(
+    "--yes", is_flag=True, help="Let the files take the variables of this environment they name."
+)
+@click.option(
+    "--server-log",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write what the server logs into this file.",
+)
+@partial(options.settings, without=_OF_ITS_OWN)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND...")
+def exec_command(
+    *,
+    folders: tuple[Path, ...],
+    environment: dict[str, str],
+    yes: bool,
+    server_log: Path | None,
+    command: tuple[str, ...],
+    **given: Any,
+) -> None:
+    """Run COMMAND with a server of its own: taskdock exec --functions tasks -- pytest
+
+    The server has a free port and an empty data folder. Once the functions are deployed, COMMAND
+    runs with TASKDOCK_URL, API_HOST, the API_OAUTH_ variables and AWS_ENDPOINT_URL_LAMBDA set, and
+    with a region and credentials for AWS's SDKs where there are none. When COMMAND ends, all of
+    that goes, and its exit code is the one of this command: 128 plus the number of a signal that
+    ended it, 127 where there is no such command. Signals are handed on to it.
+    """
+    if not command:
+        raise click.UsageError("give the COMMAND to run: taskdock exec --functions DIR -- COMMAND")
+    try:
+        settings = Settings.load(given)
+    except StartupError as error:
+        raise click.UsageError(error.message) from None
+    functions = _functions(folders, environment, yes=yes)
+    plan = execution.Plan(
+        words=command,
+        server=own_command(),
+        options=_as_options(given),
+        functions=functions,
+        region=settings.region,
+        environment=os.environ,
+    )
+    with ExitStack() as stack:
+        try:
+            log = None if server_log is None else stack.enter_context(server_log.open("w"))
+        except OSError as error:
+            raise WrongCall(f"{server_log} cannot be written: {error.strerror}") from None
+        try:
+            code = execution.run(plan, SystemClock(), log)
+        except program.NotRun as error:
+            output.note(f"Error: {error.message}")
+            sys.exit(error.exit_code)
+    sys.exit(code)
+
+
+def _as_options(given: dict[str, Any]) -> list[str]:
+    """The words for `taskdock serve` that mean the same as ours."""
+    words = []
+    for name, value in given.items():
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        elif isinstance(value, tuple):
+            words += [word for one in value for word in (option, one)]
+        elif value is not None:
+            words += [option, value]
+        elif name in _UNLESS_GIVEN and not os.environ.get(f"TASKDOCK_{name.upper()}"):
+            words += [option, _UNLESS_GIVEN[name]]
+    return words
+
+
+def _functions(
+    folders: tuple[Path, ...], environment: dict[str, str], *, yes: bool
+) -> dict[str, Json]:
+    """The requests that make the functions, by file. Raises `WrongCall`."""
+    found: dict[str, Json] = {}
+    files: dict[str, Path] = {}
+    for file in dict.fromkeys(file for folder in folders for file in task_config.find(folder)):
+        config = task_config.read(
+            file,
+            given={},
+            environment=environment,
+            caller_environment=os.environ,
+            allow=partial(allow_variables, yes=yes),
+        )
+        if config.name in files:
+            raise WrongCall(
+                f"{files[config.name]} and {file} both describe the function {config.name}; name"
+                " only one of them, or give one another name"
+            )
+        files[config.name] = file
+        found[str(file)] = config.to_request(file.parent)
+    return found
