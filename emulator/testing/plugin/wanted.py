@@ -34,6 +34,8 @@ class Wanted:
 
     kind: Kind
     clock: str
+    is_clock_asked: bool
+    """Whether a marker says so; otherwise a server that runs already may have another clock."""
     functions: tuple[Path, ...]
     """Folders of functions, the general ones first; of two that have one name, the later counts."""
 
@@ -63,7 +65,12 @@ def wanted(
                 values[name] = _folder(root, value, f"{source}doubles")
             else:
                 values[name] = _choice(name, value, f"{source}{name}")
-    return Wanted(Kind(values["auth"], values["doubles"]), values["clock"], tuple(folders))
+    return Wanted(
+        kind=Kind(values["auth"], values["doubles"]),
+        clock=values["clock"],
+        is_clock_asked=any("clock" in each for each in given),
+        functions=tuple(folders),
+    )
 
 
 def _marker(positional: tuple[Any, ...], named: Mapping[str, Any]) -> Mapping[str, Any]:
