@@ -70,6 +70,7 @@ def exec_command(
     """
     if not command:
         raise click.UsageError("give the COMMAND to run: taskdock exec --functions DIR -- COMMAND")
+    given = _with_ours(given)
     try:
         settings = Settings.load(given)
     except StartupError as error:
@@ -81,6 +82,7 @@ def exec_command(
         options=_as_options(given),
         functions=functions,
         region=settings.region,
+        grace=settings.stop_grace,
         environment=os.environ,
     )
     with ExitStack() as stack:
@@ -96,6 +98,15 @@ def exec_command(
     sys.exit(code)
 
 
+def _with_ours(given: dict[str, Any]) -> dict[str, Any]:
+    ours = {
+        name: value
+        for name, value in _UNLESS_GIVEN.items()
+        if given[name] is None and not os.environ.get(f"TASKDOCK_{name.upper()}")
+    }
+    return {**given, **ours}
+
+
 def _as_options(given: dict[str, Any]) -> list[str]:
     """The words for `taskdock serve` that mean the same as ours."""
     words = []
@@ -107,8 +118,6 @@ def _as_options(given: dict[str, Any]) -> list[str]:
             words += [word for one in value for word in (option, one)]
         elif value is not None:
             words += [option, value]
-        elif name in _UNLESS_GIVEN and not os.environ.get(f"TASKDOCK_{name.upper()}"):
-            words += [option, _UNLESS_GIVEN[name]]
     return words
 
 

@@ -108,10 +108,9 @@ def function_error(body: bytes, error_type: str | None = None) -> Failure:
 def _text(value: object) -> str:
     """`value` as text that can be stored: JSON's escapes can hold half a character."""
     try:
-        text = str(value or "")
+        return str(value or "").encode(errors="replace").decode()
     except RecursionError:
-        text = ""  # nested as deeply as can just be read
-    return text.encode(errors="replace").decode()
+        return ""  # nested as deeply as can just be read
 
 
 def known_error_type(error_type: str | None) -> str:
@@ -193,8 +192,11 @@ def bad_response_mode() -> Failure:
     return _failure(Cause.CRASH, _BAD_MODE, "Invalid function response mode")
 
 
-def stopped() -> Failure:
-    return Failure(Cause.STOPPED, "ServerStopped", "the server was stopped", b"")
+def stopped(by_reset: bool = False) -> Failure:
+    name, message = "ServerStopped", "the server was stopped"
+    if by_reset:
+        name, message = "ServerReset", "a reset of the server has ended it"
+    return Failure(Cause.STOPPED, name, message, b"")
 
 
 _CAUSES: dict[type[EngineError], Cause] = {

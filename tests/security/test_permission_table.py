@@ -218,7 +218,7 @@ def test_a_header_of_proxies_changes_neither_the_path_nor_who_is_asking(
 def test_every_endpoint_but_those_for_anyone_refuses_nobody(strict: Dock) -> None:
     for endpoint, declared in ENDPOINTS.items():
         method, _, path = endpoint.partition(" ")
-        if declared.permission in (Gate.ANYONE, Gate.MACHINE):
+        if declared.permission in (Gate.ANYONE, Gate.MACHINE, Gate.HARNESS):
             continue
         filled = path.replace("/api/*", f"/api/{HIDDEN}").replace(
             "/functions/*", f"/functions/{HIDDEN}"

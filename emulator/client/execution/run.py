@@ -19,6 +19,7 @@ from taskdock.client.errors import NotStarted, ServerUnreachable
 from taskdock.client.execution import folders, program, variables
 from taskdock.client.local_server import LocalServer
 
+_SECONDS_TO_STOP = 30  # once nothing runs any more
 _LINES_KEPT = 200  # of the server's log, to be shown should it fail
 
 
@@ -35,6 +36,8 @@ class Plan:
     functions: Mapping[str, Json]
     """The bodies of requests that make the functions, by the file or folder of each."""
     region: str
+    grace: float
+    """Seconds that tasks get that still run when the command has ended."""
     environment: Mapping[str, str]
 
 
@@ -62,6 +65,7 @@ def run(plan: Plan, clock: Clock, log: TextIO | None) -> int:
             on_line=hear,
             options=plan.options,
             variables={EPHEMERAL: "1"},
+            stop_limit=plan.grace + _SECONDS_TO_STOP,
         )
         ours.hurry = server.hurry
         try:

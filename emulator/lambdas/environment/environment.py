@@ -60,6 +60,7 @@ class Environment:
         """The number of the environment's latest lease. The holder names it when giving the lease
         back, since the next lease may have begun."""
         self.retired = False
+        self.reset = False  # retired by a reset, whatever ran in it
         self.peak = 0  # bytes of memory, as far as measured
         self.image = ""
         self.program = Program()
@@ -98,6 +99,11 @@ class Environment:
     @property
     def idle(self) -> bool:
         return is_idle(self.state, self._reserved)
+
+    @property
+    def is_leased(self) -> bool:
+        """Whether a call has it: its invocation, or the log of that, has still to end."""
+        return self._reserved or self.state in (State.BUSY, State.SETTLING)
 
     def move(self, by: Transition) -> bool:
         """Makes the move if the table has it, and says so to whoever waits for a change."""

@@ -152,7 +152,7 @@ class Invocation:
         """Why the runtime has ended without an answer, or was not started."""
         environment, request_id = self._environment, self._call.request_id
         if environment.retired:
-            return stopped()
+            return stopped(by_reset=environment.reset)
         if environment.runtime.overdue:
             return timed_out(request_id, self._limit)
         if environment.runtime.init_failure is not None:

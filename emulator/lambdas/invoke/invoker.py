@@ -71,6 +71,20 @@ class Invoker:
         with self._idle:
             return self._idle.wait_for(lambda: not self._under_way, limit)
 
+    def settle(self, limit: float) -> bool:
+        """As `await_idle`. It counts all that was begun before the call, and what was idle when it
+        returns True has been told of its end."""
+        self._reactor.run(_nothing())
+        idle = self.await_idle(limit)
+        self._reactor.run(_nothing())
+        return idle
+
+    def end_all(self) -> int:
+        """Has what is under way end, as by a reset; how many invocations that is."""
+        count = self._under_way
+        self._pool.end_running()
+        return count
+
     def begin(
         self,
         function: Function,
@@ -197,3 +211,7 @@ class Invoker:
         if failure.cause is Cause.START and failure.name == _NO_ROOM and trouble is not None:
             return could_not_start(EngineUnreachable(trouble))
         return failure
+
+
+async def _nothing() -> None:
+    """Done on the reactor's thread behind all that waits there."""

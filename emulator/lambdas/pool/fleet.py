@@ -62,6 +62,13 @@ class Fleet:
         for environment in self.values():
             environment.move(Transition.RETIRED)
 
+    def retire_busy(self) -> None:
+        """Retires those that a call has, for a reset."""
+        for environment in self.values():
+            if environment.is_leased:
+                environment.reset = True
+                environment.move(Transition.RETIRED)
+
     def retire_idle(self, after: float) -> None:
         """Retires stale ones, and those that have idled for `after` seconds but for `keep_warm`."""
         now = self._clock.monotonic()

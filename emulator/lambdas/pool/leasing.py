@@ -126,6 +126,10 @@ class Leasing:
         """Something has changed: it may be that a waiting call can be served."""
         self._waiters.serve_soon()
 
+    def refuse_waiting(self, failure: Failure) -> None:
+        """Ends the wait of all that wait now."""
+        self._waiters.refuse(failure)
+
     def close(self) -> None:
         """Refuses all that wait, and all that come."""
         self._closed = True

@@ -25,7 +25,7 @@ from taskdock.lambdas.environment.provisioner import Provisioner
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.lifecycle import State
 from taskdock.lambdas.notices import EnvironmentMoved
-from taskdock.lambdas.outcome import Failure
+from taskdock.lambdas.outcome import Failure, stopped
 from taskdock.lambdas.pool.fleet import Fleet
 from taskdock.lambdas.pool.leasing import Leasing, MemoryBudget
 from taskdock.lambdas.pool.prewarm.plan import PrewarmPlan
@@ -164,6 +164,11 @@ class Pool:
         one serves a call that is made from now on."""
         self.reactor.call(self._fleet.retire_others, name, fingerprints)
 
+    def end_running(self) -> None:
+        """Has all invocations end that are under way, as by a reset. Their environments are
+        retired; those that idle stay."""
+        self.reactor.run(self._end_running())
+
     def stop(self) -> None:
         """Removes every container; invocations under way end as `stopped`.
 
@@ -217,6 +222,10 @@ class Pool:
                     id=environment.id, function=environment.function.name, from_=before, to=state
                 )
             )
+
+    async def _end_running(self) -> None:
+        self._leasing.refuse_waiting(stopped(by_reset=True))
+        self._fleet.retire_busy()
 
     async def _freeze_idle(self, after: float) -> None:
         self._fleet.freeze_idle(after)

@@ -162,6 +162,13 @@ class Waiters:
 
         self._visit(serve)
 
+    def refuse(self, failure: Failure) -> None:
+        """Ends the wait of all that wait now."""
+        for waiter in [waiter for queue in self._queues.values() for waiter in queue]:
+            self._leave(waiter)
+            if not waiter.turn.done():
+                waiter.turn.set_result(failure)
+
     def _give_up(self, waiter: Waiter, patience: float) -> None:
         if not waiter.turn.done():
             self._leave(waiter)

@@ -181,7 +181,8 @@ class ApiRequests:
 
         def write() -> None:
             with self._log_store.writing([call.log]):
-                self._store.change(_INSERT, sql.to_row(ApiRequestRow, _values(request)))
+                if not call.log.is_void:
+                    self._store.change(_INSERT, sql.to_row(ApiRequestRow, _values(request)))
             self._notices.publish(answered)
 
         self._unwritten.write_or_keep(request.id, write)

@@ -73,6 +73,10 @@ class WebhookSender(Poller[Delivery, CallMade]):
         self._caller.hang_up()
         super().stop()
 
+    def hang_up(self) -> None:
+        """The call that is under way, if there is one, fails now."""
+        self._caller.hang_up()
+
     def claim(self, now: datetime, limit: int) -> Sequence[Delivery]:
         return self._outbox.claim(now, limit)
 

@@ -2,6 +2,7 @@
 
 Lines wait in buffers until they are written: with the ending of their owner, in its transaction, or
 by the flusher, which writes all buffers every moment. So lines can be read while their owners run.
+A buffer that was opened before a reset is void: nothing of its owner is written any more.
 """
 
 from __future__ import annotations
@@ -46,6 +47,12 @@ class LogBuffer:
         self.invocation = invocation
         self.lines: list[LogLine] = []
         self._log_store = log_store
+        self._resets = log_store.resets
+
+    @property
+    def is_void(self) -> bool:
+        """Whether a reset has come since it was opened; none comes within `writing`."""
+        return self._resets < self._log_store.resets
 
     def __call__(self, line: LogLine) -> None:
         self.lines.append(line)
@@ -71,12 +78,19 @@ class LogStore:
         self._max_waiting = max_waiting
         self._waiting: dict[LogBuffer, None] = {}  # those that hold something, the longest first
         self._writing = threading.RLock()
+        self.resets = 0
         self.hurry: Callable[[], object] = lambda: None
         """Has the flusher write soon; for any thread."""
 
     def open(self, owner_id: str) -> LogBuffer:
         """The buffer of an owner whose row is written by others."""
         return LogBuffer(self, owner_id)
+
+    @contextmanager
+    def opening(self, owner_id: str) -> Iterator[LogBuffer]:
+        """The buffer of an owner whose row is written inside: no reset comes between the two."""
+        with self._store.turn():
+            yield self.open(owner_id)
 
     def open_invocation(self, invocation: InvocationRecord) -> LogBuffer:
         """The buffer of an invocation. The flusher's next turn writes its row, before its lines.
@@ -102,15 +116,32 @@ class LogStore:
         """
         with self._writing:  # until they have forgotten it: nobody may write it twice
             held = [(buffer, buffer.lines[:]) for buffer in buffers]
+            kept = [(buffer, lines) for buffer, lines in held if not buffer.is_void]
             with self._store.transaction():
-                write_invocations(self._store, [r.invocation for r in buffers if r.invocation])
-                self._store.change_many(_INSERT, _rows(held))
+                write_invocations(self._store, [r.invocation for r, _ in kept if r.invocation])
+                self._store.change_many(_INSERT, _rows(kept))
                 yield
             for buffer, lines in held:
                 self._waiting.pop(buffer, None)
                 buffer.forget(len(lines))
                 if buffer.lines:  # that came meanwhile; the buffer may have said so too early
                     self.await_writing(buffer)
+
+    @contextmanager
+    def resetting(self) -> Iterator[None]:
+        """A transaction for a reset: when it is committed, all buffers are void."""
+        with self._writing:
+            before = self.resets
+            try:
+                with self._store.transaction():
+                    yield
+                    self.resets = before + 1  # while nobody else can write: see `opening`
+            except BaseException:
+                self.resets = before
+                raise
+            for buffer in list(self._waiting):
+                if buffer.is_void:
+                    self._waiting.pop(buffer, None)
 
     def relieve(self) -> int:
         """Drops the oldest lines when too many wait for the memory; how many lines.

@@ -170,6 +170,18 @@ class ApiRequestAnswered(Notice):
     status: int
 
 
+# The server as a whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerReset(Notice):
+    """Tasks and all that goes with them were removed for a test."""
+
+    tasks: int
+    ended: int
+    """The number of invocations that were ended for it."""
+
+
 # Webhooks
 
 

@@ -125,7 +125,7 @@ class Runner:
             yield
         for each, (_, notice) in zip(ended, notices, strict=True):
             self._running.discard(each.run.task.id)
-            self._notices.publish(notice)
+            self._tell(notice, each.run.log)
 
     def keep(self, ended: EndedRun, problem: Exception) -> None:
         """Keeps an ending that cannot be written now, because of `problem`. Until the ending is
@@ -133,11 +133,10 @@ class Runner:
         self._unwritten.keep(ended.run.task.id, partial(self._settle, ended), problem)
 
     def run_directly(
-        self, task: Task, function: Function, patience: float
+        self, task: Task, function: Function, log: LogBuffer, patience: float
     ) -> tuple[Outcome, Task | None]:
         """Runs a task whose caller waits; also the task as it ended, None if its claim was lost, or
         while that cannot be written: the caller has the result all the same."""
-        log = self._log_store.open(task.id)
         self._running.add(task.id)
         outcome = self._invoker.invoke(
             task.id, function, task_json.to_json(task), log, patience=patience
@@ -150,10 +149,14 @@ class Runner:
             with self._log_store.writing([log]):
                 ended, notice = self._end(task, ending, now)
             self._running.discard(task.id)
-            self._notices.publish(notice)
+            self._tell(notice, log)
 
         self._unwritten.write_or_keep(task.id, write)
         return outcome, ended
+
+    def _tell(self, notice: Notice, log: LogBuffer) -> None:
+        if not log.is_void:  # else a reset has removed the task
+            self._notices.publish(notice)
 
     def _settle(self, ended: EndedRun) -> None:
         with self.settling([ended]):

@@ -14,6 +14,7 @@ from taskdock.base.errors import (
     IllegalState,
     InvocationFailed,
     NoLogs,
+    NotFound,
     TimeLimitTooLong,
     TooManyExecutions,
     Unavailable,
@@ -27,7 +28,7 @@ from taskdock.lambdas.functions.function import DIRECT_TIME_LIMIT
 from taskdock.lambdas.log_line import LogLine
 from taskdock.lambdas.outcome import Answer, Cause
 from taskdock.store.query.model import Query
-from taskdock.tasks.logs.log_store import LogStore
+from taskdock.tasks.logs.log_store import LogBuffer, LogStore
 from taskdock.tasks.model import checks
 from taskdock.tasks.model.notices import TaskCanceled, TaskCreated
 from taskdock.tasks.model.task import Task, new_task
@@ -117,12 +118,12 @@ class Service:
             raise TooManyExecutions
         try:
             task = self._new_task(function_name, data, priority=0, by=by)
-            task = self._queue.enqueue_claimed(task, self._clock.now())
-            outcome, ended = self._runner.run_directly(task, function, self._patience)
+            task, log = self._enqueue_claimed(task)
+            outcome, ended = self._runner.run_directly(task, function, log, self._patience)
         finally:
             self._direct.release()
         if isinstance(outcome, Answer):
-            return Executed(ended or self._queue.get(task.id), _result(outcome.body))
+            return Executed(ended or self._stored(task), _result(outcome.body))
         if outcome.cause in (Cause.STOPPED, Cause.UNAVAILABLE):
             raise Unavailable(f"{outcome.name}: {outcome.message}")
         if outcome.cause.is_of_invocation:
@@ -154,6 +155,18 @@ class Service:
         return self._log_store.read_function(
             name, since=since, until=until, limit=limit, offset=offset
         )
+
+    def _enqueue_claimed(self, task: Task) -> tuple[Task, LogBuffer]:
+        """The task and its log are of one time: a reset comes before both, or behind both."""
+        with self._log_store.opening(task.id) as log:
+            return self._queue.enqueue_claimed(task, self._clock.now()), log
+
+    def _stored(self, task: Task) -> Task:
+        """The task as it is now, or as it was where a reset has removed it."""
+        try:
+            return self._queue.get(task.id)
+        except NotFound:
+            return task
 
     def _new_task(
         self,

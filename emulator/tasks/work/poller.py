@@ -7,6 +7,7 @@ once. Nothing is claimed while all places are taken, or while the work is held.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -40,6 +41,8 @@ class Poller(Loop, Generic[Work, Result]):
         self._held = held
         self._ended: deque[Result] = deque()  # filled by other threads
         self._busy = 0  # places of work that was begun and has not been taken from `_ended`
+        self._turns = threading.RLock()  # of who claims and begins, or writes endings
+        self._on_hold = False
 
     # For subclasses
 
@@ -81,10 +84,12 @@ class Poller(Loop, Generic[Work, Result]):
 
     def run_once(self) -> float:
         while True:
-            ended = self._take_ended()
-            free = 0 if self._held() else self._places - self._busy  # with the places of these
-            claimed = self._turn(ended, free)
-            self._begin_all(claimed)
+            with self._turns:
+                ended = self._take_ended()
+                held = self._on_hold or self._held()
+                free = 0 if held else self._places - self._busy  # with the places of these
+                claimed = self._turn(ended, free)
+                self._begin_all(claimed)
             if not self._ended or self._stopping.is_set():
                 return self._pause(all_claimed=len(claimed) < free)
 
@@ -106,6 +111,24 @@ class Poller(Loop, Generic[Work, Result]):
         """Also writes the endings up to then."""
         super().stop()
         self._turn(self._take_ended(), 0)
+
+    def hold(self, limit: float) -> bool:
+        """From now on nothing is claimed until `go_on`; what was claimed has begun when this
+        returns. False: a turn has not ended within `limit` seconds, and is its last."""
+        self._on_hold = True
+        if not self._turns.acquire(timeout=limit):
+            return False
+        self._turns.release()
+        return True
+
+    def go_on(self) -> None:
+        self._on_hold = False
+        self.wake()
+
+    def write_ended(self) -> None:
+        """Writes the endings up to now, on the caller's thread."""
+        with self._turns:
+            self._turn(self._take_ended(), 0)
 
     @property
     def is_busy(self) -> bool:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from taskdock.tasks.retention.reset import Reset
+from taskdock.web.harness_api.reset import ResetViews
 
 
 @dataclass(frozen=True, kw_only=True)
 class HarnessApi:
     """The parts of a server that tests steer, one field for each subject."""
 
+    reset: Reset
+    switch_clock: Callable[[str], object] | None = None
+    """Gives the server's clock a mode; None: it has only one."""
+
     @property
     def views(self) -> Sequence[object]:
         """The objects whose methods are declared as endpoints."""
-        return []
+        return [ResetViews(self.reset, self.switch_clock)]

@@ -28,6 +28,7 @@ _WHO = {
     Gate.ANYONE: "anyone",
     Gate.USER: "any user who is signed in",
     Gate.VIEW: "depends on what is asked for",
+    Gate.HARNESS: "a program on this machine",
 }
 _RUN = "`{0}` or `{0}:NAME`, by the function's permission mode"
 _RQL = (
@@ -176,6 +177,8 @@ def _request_body(endpoint: Endpoint, model: str) -> Json:
 
 def _security(endpoint: Endpoint, *, strict: bool) -> list[Json]:
     """Any one of these; {} is none at all."""
+    if endpoint.permission is Gate.HARNESS:
+        return [{}]
     open_to_all = not strict or endpoint.permission in (Gate.ANYONE, Gate.VIEW)
     own: list[Json] = [{"client": []}] if endpoint.form else []
     return [*([{}] if open_to_all else []), *own, {"oauth1": []}, {"bearer": []}]

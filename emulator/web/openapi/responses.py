@@ -86,14 +86,15 @@ def _errors(method: str, path: str, endpoint: Endpoint) -> Json:
 
 def _kinds(method: str, path: str, endpoint: Endpoint) -> Iterable[type[TaskdockError]]:
     yield TaskdockError
-    yield from _CREDENTIALS
+    if endpoint.permission is not Gate.HARNESS:
+        yield from _CREDENTIALS
     yield errors.StorageError
     if method != "GET" and not endpoint.is_function:  # a call of an API function is kept later
         yield errors.DiskFull
     yield from endpoint.errors
-    if endpoint.permission is not Gate.ANYONE:
+    if endpoint.permission not in (Gate.ANYONE, Gate.HARNESS):
         yield errors.NotSignedIn
-    if isinstance(endpoint.permission, str) or endpoint.permission is Gate.VIEW:
+    if isinstance(endpoint.permission, str) or endpoint.permission in (Gate.VIEW, Gate.HARNESS):
         yield errors.NoPermission
     if endpoint.query is not None:
         yield errors.BadQuery
