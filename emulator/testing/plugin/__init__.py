@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     import requests
 
-    from taskdock.testing.client.steering.clock import ServerClock
+    from taskdock.testing.client.steering.clock import ClockControl
     from taskdock.testing.client.steering.doubles import DoubleControl
     from taskdock.testing.client.steering.faults import FaultControl
     from taskdock.testing.client.taskdock import Taskdock
@@ -89,7 +89,7 @@ def taskdock(request: pytest.FixtureRequest, _taskdock_suite: Suite) -> Taskdock
 
 
 @pytest.fixture
-def taskdock_clock(taskdock: Taskdock) -> ServerClock:
+def taskdock_clock(taskdock: Taskdock) -> ClockControl:
     """The time of the server: `advance(days=7)`, `move_to(...)`, `run_until_idle()`."""
     return taskdock.clock
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 _IN_CONTAINER = re.compile(r"(?:file://)?/var/task/([^\s\"'()<>:,;\\]+)")
 _PYTHON_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
-_NODE_FRAME = re.compile(r"\bat (?:.*?\()?([^\s()]+?):(\d+):\d+\)?\s*$", re.MULTILINE)
+_NODE_FRAME = re.compile(r"\bat (?:async )?(?:.*?\()?([^\s()]+?):(\d+):\d+\)?\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ def test_the_mean_of_all_measurements(taskdock):
 
 
 def test_a_week_of_reports(taskdock, taskdock_clock):
-    taskdock.schedules.create("report", every="1d", start=taskdock_clock.now)
+    taskdock.schedules.create("report", every="1d")
 
-    taskdock_clock.advance(days=6)
+    taskdock_clock.advance(days=7)
 
     assert [task.status for task in taskdock.tasks.of("report")] == ["complete"] * 7
 
