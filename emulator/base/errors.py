@@ -8,6 +8,7 @@ TaskdockError
 │   ├── BodyNotJson
 │   ├── MissingFields
 │   ├── BadField
+│   │   └── BadDouble
 │   ├── BadId
 │   ├── BadQuery
 │   ├── EmptyQuery
@@ -100,6 +101,15 @@ class MissingFields(CallerError):
 
 class BadField(CallerError):
     """A field has the wrong type or a value outside its range."""
+
+
+class BadDouble(BadField):
+    """A double is not written as one."""
+
+    def __init__(self, message: str | None = None, *, key: str = "") -> None:
+        """`key`: of the double, the one whose value is wrong; "": no single one is."""
+        super().__init__(message)
+        self.key = key
 
 
 class BadId(CallerError):

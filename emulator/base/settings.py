@@ -169,6 +169,12 @@ class Settings(BaseModel):
     coverage: Path | None = Field(
         None, description="folder that functions write the lines into that they have run"
     )
+    coverage_detail: str = Field(
+        "branches",
+        pattern="^(branches|lines)$",
+        description="count the branches between lines too, or lines alone, which from Python 3.12 on"
+        " costs functions no time",
+    )
     stop_grace: float = Field(10.0, ge=0, description="seconds that running tasks get at a stop")
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="how much is logged"

@@ -42,6 +42,7 @@ class NextEvent:
     function_arn: str
     trace_id: str
     client_context: str | None = None  # JSON text
+    task_id: str | None = None
 
 
 class Receipt(Enum):
@@ -130,6 +131,12 @@ class Mailbox:
     @property
     def state(self) -> RuntimeState:
         return self._state
+
+    @property
+    def task_id(self) -> str | None:
+        """The task of the event that the runtime has, if it is a task's; for any thread."""
+        event = self._event
+        return None if event is None else event.task_id
 
     def next(self, deliver: Deliver) -> Cancel | None:
         """The runtime asks for work: `deliver` is called with it once, at once or later.

@@ -6,6 +6,7 @@ The provisioner gathers what `spec` needs to know. All of it may take long, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from taskdock.base.errors import EngineUnreachable, ForeignFile, StartFailed
@@ -13,6 +14,7 @@ from taskdock.base.files.disk import SHORTAGES
 from taskdock.base.timing.clock import Clock
 from taskdock.engines.engine import ContainerSpec, Program
 from taskdock.lambdas.environment import spec as launch
+from taskdock.lambdas.environment.coverage import Coverage
 from taskdock.lambdas.functions import runtimes
 from taskdock.lambdas.functions.code import CodeStore
 from taskdock.lambdas.functions.function import Function
@@ -33,9 +35,11 @@ class Provisioner:
         aws: launch.Aws,
         platform: str | None,
         clock: Clock,
+        coverage: Coverage | None = None,
     ) -> None:
         """`port`: the Task Service's. `credentials`: variables for a function that brings none of
-        them. `server`: the value of the label that names this server's containers."""
+        them. `server`: the value of the label that names this server's containers. `coverage`: where the
+        lines that functions run are counted; None: they are not."""
         self._image_of = image_of
         self._code = code
         self._port = port
@@ -44,6 +48,7 @@ class Provisioner:
         self._aws = aws
         self._platform = platform
         self._clock = clock
+        self._coverage = coverage
 
     def provision(self, function: Function, id: str) -> tuple[ContainerSpec, Program]:
         """A container for the environment `id` of a function. Raises `EngineError`."""
@@ -55,6 +60,7 @@ class Provisioner:
             code=self._code_of(function),
             server=self._server,
             platform=self._platform,
+            coverage=self._coverage,
         )
         return spec, self._program(function, id)
 
@@ -78,6 +84,7 @@ class Provisioner:
             code=self._code.stage(id),
             server=self._server,
             platform=self._platform,
+            coverage=self._coverage,
         )
 
     def assign(self, function: Function, id: str) -> Program:
@@ -105,7 +112,7 @@ class Provisioner:
 
     def _program(self, function: Function, id: str) -> Program:
         runtime = None if function.runtime is None else runtimes.find(function.runtime)
-        return launch.program(
+        program = launch.program(
             function,
             environment_id=id,
             custom_runtime=runtime is not None and runtime.brings_bootstrap,
@@ -114,3 +121,8 @@ class Provisioner:
             now=self._clock.now(),
             aws=self._aws,
         )
+        if self._coverage is None:
+            return program
+        family = None if runtime is None else runtime.family
+        counting = self._coverage.variables(family, program.environment)
+        return replace(program, environment={**program.environment, **counting})

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from taskdock.engines.engine import ContainerSpec, Mount, Program
 from taskdock.lambdas.arns import REGION, log_stream
+from taskdock.lambdas.environment.coverage import Coverage
 from taskdock.lambdas.functions.function import Function, ImageConfig
 from taskdock.lambdas.functions.reference import LATEST
 
@@ -70,8 +71,10 @@ def spec(
     code: Path | None,
     server: str,
     platform: str | None = None,
+    coverage: Coverage | None = None,
 ) -> ContainerSpec:
-    """`memory`: MB. `server`: whose container it is."""
+    """`memory`: MB. `server`: whose container it is. `coverage`: None: lines are not counted."""
+    mounts = () if code is None else (Mount(source=code, target=TASK_ROOT),)
     return ContainerSpec(
         image=image,
         name=name,
@@ -79,7 +82,7 @@ def spec(
         platform=platform,
         labels={f"{LABEL}.server": server, f"{LABEL}.environment": environment_id},
         forwards=_FORWARDS,
-        mounts=() if code is None else (Mount(source=code, target=TASK_ROOT),),
+        mounts=mounts if coverage is None else (*mounts, *coverage.mounts),
     )
 
 

@@ -41,6 +41,8 @@ class Call:
     client_context: str | None = None  # JSON text
     arn: str | None = None  # as the caller named the function; None: without a qualifier
     trace_id: str = field(default_factory=ids.trace_id)
+    task_id: str | None = None
+    """The task that this is done for; its runtime gets it in the event alone."""
 
 
 class Invocation:
@@ -127,6 +129,7 @@ class Invocation:
                 function_arn=self._arn,
                 client_context=self._call.client_context,
                 trace_id=self._call.trace_id,
+                task_id=self._call.task_id,
             ),
             replied,
         )

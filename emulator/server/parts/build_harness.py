@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
 from taskdock.tasks.retention.reset import Clear, Reset
+from taskdock.web.doubles.doubles import Doubles
+from taskdock.web.doubles.fall_through import DoubleParts
+from taskdock.web.doubles.rules import reading
+from taskdock.web.doubles.rules.answer_reading import no_files
 from taskdock.web.harness_api.api import HarnessApi
 
 
 def build_harness(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> HarnessApi:
+    """Raises `StartupError`."""
+    doubles = _doubles(base, lambdas)
     parts: Mapping[str, Clear] = {  # what a reset empties beside the database: by its name
+        "doubles": doubles.doubles.clear,
     }
-    return HarnessApi(reset=_reset(base, lambdas, tasks, parts))
+    return HarnessApi(reset=_reset(base, lambdas, tasks, parts), doubles=doubles)
 
 
 def _reset(
@@ -29,4 +37,16 @@ def _reset(
         invoker=lambdas.invoker,
         parts=parts,
         notices=base.notices,
+    )
+
+
+def _doubles(base: Foundation, lambdas: LambdaParts) -> DoubleParts:
+    def task_of(environment: str) -> str | None:
+        mailbox = lambdas.pool.mailbox(environment)
+        return None if mailbox is None else mailbox.task_id
+
+    return DoubleParts(
+        doubles=Doubles(clock=base.clock, read=partial(reading.read, read_file=no_files)),
+        clock=base.clock,
+        task_of=task_of,
     )

@@ -12,7 +12,7 @@ from taskdock.engines.images import Found, platform
 from taskdock.engines.watch import EngineWatch, WatchedEngine
 from taskdock.identity.directory import Directory
 from taskdock.identity.function_credentials import Choice
-from taskdock.lambdas.environment import spec
+from taskdock.lambdas.environment import coverage, spec
 from taskdock.lambdas.environment.environment import Lead
 from taskdock.lambdas.environment.provisioner import Provisioner
 from taskdock.lambdas.functions.catalog import Catalog
@@ -41,7 +41,8 @@ class LambdaParts:
 
 
 def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
-    """`lead` serves what calls from an environment's container. Raises `StorageError`."""
+    """`lead` serves what calls from an environment's container. Raises `StorageError`, and
+    `StartupError` where the folder for coverage cannot be used."""
     settings, health, notices = base.settings, base.health, base.notices
     catalog = Catalog(store=base.store, code=base.code, clock=base.clock)
     directory = _directory(base, catalog)
@@ -124,7 +125,13 @@ def _provisioner(base: Foundation, directory: Directory, find_image: ImageOf) ->
         ),
         platform=platform(settings.architecture),
         clock=base.clock,
+        coverage=_coverage(settings),
     )
+
+
+def _coverage(settings: Settings) -> coverage.Coverage | None:
+    folder = settings.coverage
+    return None if folder is None else coverage.prepare(folder, settings.coverage_detail)
 
 
 def _budget(base: Foundation) -> int:

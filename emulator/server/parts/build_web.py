@@ -19,6 +19,7 @@ from taskdock.server.parts.foundation import Foundation
 from taskdock.web.access import admission, early
 from taskdock.web.access.admission import HeaderCheck, Hosts, Openness
 from taskdock.web.access.authentication import Guard
+from taskdock.web.doubles.fall_through import own_path
 from taskdock.web.http.connection_limit import Crowd
 from taskdock.web.http.listeners import Listener
 from taskdock.web.http.site import Site
@@ -109,6 +110,7 @@ def _router(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> tuple[P
     """Leads Invoke to the event loop and all else to the threads of `Wsgi`."""
     names = Names(lambdas.catalog, partial(arns.function_arn, region=base.settings.region))
     openness, report = _openness(base.settings, lambdas), _report(base, lambdas, tasks)
+    harness = build_harness(base, lambdas, tasks)
     application = create_app(
         report=report,
         tasks=TaskApi(
@@ -121,9 +123,10 @@ def _router(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> tuple[P
             base.settings.direct_concurrency,
         ),
         guard=Guard(lambdas.directory, openness, base.nonces),
-        harness=build_harness(base, lambdas, tasks),
+        harness=harness,
         notices=base.notices,
     )
+    harness.doubles.doubles.begin(partial(own_path, application))
     invoke = InvokeApi(
         names=names,
         invocations=tasks.invocations,

@@ -13,6 +13,7 @@ from taskdock.base.timing.clock import Clock
 from taskdock.base.timing.limits import Limits
 from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.functions.function import Function, RetryPolicy
+from taskdock.lambdas.invoke.invocation import Call
 from taskdock.lambdas.outcome import Outcome
 from taskdock.tasks.logs.log_store import LogBuffer, LogStore
 from taskdock.tasks.model import task_json
@@ -108,6 +109,7 @@ class Runner:
             task_json.to_json(task),
             run.log,
             name=task.function_name,
+            call=Call(task_id=task.id),
             patience=self._limits.task_patience,
             turn=self._waiting.turn(task),
             ended=lambda outcome: ended(EndedRun(run, outcome)),
@@ -139,7 +141,12 @@ class Runner:
         while that cannot be written: the caller has the result all the same."""
         self._running.add(task.id)
         outcome = self._invoker.invoke(
-            task.id, function, task_json.to_json(task), log, patience=patience
+            task.id,
+            function,
+            task_json.to_json(task),
+            log,
+            call=Call(task_id=task.id),
+            patience=patience,
         )
         ending, now = endings.of_direct(outcome), self._clock.now()
         ended: Task | None = None

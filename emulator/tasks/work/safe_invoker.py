@@ -69,6 +69,7 @@ class SafeInvoker:
         *,
         patience: float,
         max_event: int = MAX_EVENT,
+        call: Call | None = None,
     ) -> Outcome:
         """Invokes a function and waits for its outcome. `max_event`: bytes; the rest is as with
         `begin`."""
@@ -76,7 +77,7 @@ class SafeInvoker:
             return _disabled(function)
         try:
             return self._invoker.invoke(
-                function, _text(event), sink, patience=patience, max_event=max_event
+                function, _text(event), sink, patience=patience, max_event=max_event, call=call
             )
         except Exception as error:
             return self._broken(id, error)

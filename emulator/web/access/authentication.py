@@ -83,7 +83,8 @@ def protect(app: Flask, guard: Guard) -> None:
         if CALLER not in known:
             if request.environ.get(BODY_TO_COME) and _signs_its_body(request):
                 return
-            known[CALLER] = _sign_in(request, directory, verifier, unsigned)
+            foreign = unsigned if needs is Gate.DOUBLE else NOBODY
+            known[CALLER] = _sign_in(request, directory, verifier, unsigned, foreign)
         g.caller = known[CALLER]
         if g.why_nobody == _WEBSITE and _is_open_door(request, needs):
             raise NotSignedIn
@@ -134,8 +135,11 @@ def _peer(sent: Request) -> Peer:
     return sent.environ.get(PEER) or Peer(sent.remote_addr or "")
 
 
-def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: Account) -> Account:
-    """The account of the request's credentials; `unsigned` when it has none.
+def _sign_in(
+    sent: Request, directory: Directory, verifier: Verifier, unsigned: Account, foreign: Account
+) -> Account:
+    """The account of the request's credentials; `unsigned` when it has none, `foreign` when they
+    are of another kind, for a function or a double to judge.
 
     Raises `NotAllowed` for credentials that are not right.
     """
@@ -157,7 +161,7 @@ def _sign_in(sent: Request, directory: Directory, verifier: Verifier, unsigned: 
     if scheme.lower() == "bearer":
         token = directory.tokens.bearer(credentials.strip())
         return directory.account_of(token)
-    return NOBODY  # credentials of another kind, for a function to judge
+    return foreign
 
 
 def check_machine(headers: Headers, address: str, openness: Openness) -> None:

@@ -1,4 +1,5 @@
-"""The endpoints of the real service that taskdock has not. A call of one is refused as that.
+"""The endpoints of the real service that taskdock has not. Doubles answer calls of them, and one
+without a double is refused as that.
 
 Otherwise `/users/v1/staff` would be taken for the user with the id `staff`.
 
@@ -106,11 +107,20 @@ _ENDPOINT = re.compile("|".join(re.escape(each).replace(r"\*", "[^/]+") for each
 
 def check(method: str, path: str) -> None:
     """Raises `NoSuchEndpoint` for an endpoint of the real service alone. `path` is decoded."""
+    if has(method, path):
+        raise NoSuchEndpoint(f"{told(method, path)}; /docs lists all")
+
+
+def has(method: str, path: str) -> bool:
+    """Whether only the real service has this endpoint. `path` is decoded."""
     if path.startswith("/tasks/"):
-        return  # no more endpoints there, and most calls are
+        return False  # no more endpoints there, and most calls are
     asked = f"{'GET' if method == 'HEAD' else method} {path.rstrip('/')}"
-    if _SERVICE.fullmatch(path) or _ENDPOINT.fullmatch(asked):
-        raise NoSuchEndpoint(
-            f"Extra Horizon has {method} {path[:200]}, and taskdock has not: it serves the Task"
-            " Service, and of events, users and auth what working with tasks needs; /docs lists all"
-        )
+    return bool(_SERVICE.fullmatch(path) or _ENDPOINT.fullmatch(asked))
+
+
+def told(method: str, path: str) -> str:
+    return (
+        f"Extra Horizon has {method} {path[:200]}, and taskdock has not: it serves the Task"
+        " Service, and of events, users and auth what working with tasks needs"
+    )

@@ -35,6 +35,8 @@ class Gate(Enum):
     """The view asks for the permission, because it depends on which function or user is named."""
     MACHINE = "machine"
     """Callers on this machine. Credentials do not count; see `authentication.check_machine`."""
+    DOUBLE = "double"
+    """Whoever is known: a service that is not here would judge by permissions of its own."""
     HARNESS = "harness"
     """Programs on this machine that test: neither functions nor pages, and no credentials count;
     see `authentication.check_harness`."""

@@ -140,6 +140,10 @@ class Reply:
         return b"".join(lines)
 
 
+class Broken(Exception):
+    """In place of a reply: the connection is reset."""
+
+
 class PendingReply:
     """A reply that is given later. It is sent where it is given, without a turn of the loop.
 
@@ -154,22 +158,22 @@ class PendingReply:
     def of(cls, future: asyncio.Future[Reply]) -> PendingReply:
         """The future's result, or the exception that it raises, with its type."""
         pending = cls()
-
-        def give(done: asyncio.Future[Reply]) -> None:
-            if not done.cancelled():
-                error = done.exception()
-                pending.give(done.result() if error is None else _an_exception(error))
-
-        future.add_done_callback(give)
+        future.add_done_callback(pending.settle)
         return pending
 
     @property
     def given(self) -> bool:
         return self._reply is not None
 
+    def settle(self, done: asyncio.Future[Reply]) -> None:
+        """Sets what a future has come to; one that was cancelled gives nothing."""
+        if not done.cancelled():
+            error = done.exception()
+            self.give(done.result() if error is None else _an_exception(error))
+
     def give(self, reply: Reply | Exception) -> None:
         """Sets the reply; a second call does nothing. An exception is answered as a fault of the
-        server's, a `BodyError` as the refusal that it says."""
+        server's, a `BodyError` as the refusal that it says, and `Broken` by no reply."""
         if self._reply is None:
             self._reply = reply
             if self._send is not None:

@@ -8,7 +8,7 @@ import struct
 from collections.abc import AsyncIterator, Callable
 
 from taskdock.web.http.body import BodyError
-from taskdock.web.http.messages import Reply, Request
+from taskdock.web.http.messages import Broken, Reply, Request
 from taskdock.web.http.site import Site
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends a reset, and nothing that still waits
@@ -63,6 +63,9 @@ class Outgoing:
         `close`: no reply follows it. `gone`: the client sends no more, so it gets no streamed body.
         """
         old, head_only = request.version == "1.0", request.method == "HEAD"
+        if isinstance(reply, Broken):
+            self.break_off(old=True)
+            return True
         if isinstance(reply, Exception):
             reply = self._reply_of(request, reply)
         body = reply.body
@@ -134,7 +137,8 @@ class Outgoing:
 
     def break_off(self, *, old: bool) -> None:
         """Closes the connection so that the client sees that the body is not complete: its last
-        chunk is missing. `old`: a client of HTTP/1.0 gets no chunks, but a reset."""
+        chunk is missing. `old`: a client of HTTP/1.0 gets no chunks, but a reset, as does one that
+        gets no reply at all."""
         if not old:
             self._transport.close()
             return

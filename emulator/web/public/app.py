@@ -9,12 +9,13 @@ from werkzeug.routing import Rule
 from taskdock.base.errors import CallerError, TaskdockError
 from taskdock.base.notices import Notices
 from taskdock.base.strict_json import Json
-from taskdock.web.access import authentication, elsewhere
+from taskdock.web.access import authentication
 from taskdock.web.access.admission import OURS
 from taskdock.web.access.authentication import Guard
 from taskdock.web.common import problems
 from taskdock.web.common.endpoint import DeclaredRule, serve
 from taskdock.web.common.notices import RequestBroke
+from taskdock.web.doubles.fall_through import FallThrough
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.identity_api.roles import RoleViews
 from taskdock.web.identity_api.tokens import TokenViews
@@ -57,11 +58,10 @@ def create_app(
         serve(app, views)
     app.register_blueprint(aws.blueprint(notices))
 
-    @app.before_request
-    def refuse_what_is_elsewhere() -> None:
-        elsewhere.check(request.method, request.path)
-
+    fall_through = FallThrough(app, harness.doubles)
+    app.before_request(fall_through.lead)
     authentication.protect(app, guard)
+    app.before_request(fall_through.admit)
     app.after_request(_as_ours)
     _answer_errors(app, notices)
     return app

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from taskdock.web.access.admission import OURS
 from taskdock.web.access.authentication import knows
 from taskdock.web.common import problems
+from taskdock.web.doubles import staged
 from taskdock.web.http.budget import Budget
 from taskdock.web.http.messages import PendingReply, Reply, Request
 from taskdock.web.http.site import Judgement
@@ -51,7 +52,7 @@ class PublicRouter:
             return self._invoke.reply(request)
         if request.truncated:
             return refuse(request.path, 400, "the body is shorter than its headers say")
-        return PendingReply.of(self._wsgi.reply(request))
+        return staged.reply_to(request, self._wsgi.reply(request))
 
     def judge(self, request: Request, decide: Callable[[Judgement], None]) -> None:
         """See `Site.judge`. A request that signs in needs the database, and so a thread."""

@@ -1,0 +1,37 @@
+"""Replies that come late, or not at all, because a double says so."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from taskdock.web.doubles.rules.answer import Failure
+from taskdock.web.http.messages import Broken, PendingReply, Reply, Request
+
+STAGED = "taskdock.staged"
+"""The key of a request's `Stage` among its facts: see `wsgi.JUDGED`."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    delay: float  # seconds of real time: a function's own waits are real
+    failure: Failure | None = None
+
+
+def reply_to(request: Request, made: asyncio.Future[Reply]) -> PendingReply:
+    """The reply that is being made, as the request's stage has it. On the reactor's thread."""
+    pending = PendingReply()
+
+    def perform(done: asyncio.Future[Reply]) -> None:
+        stage = request.known.get(STAGED)
+        if not isinstance(stage, Stage) or done.cancelled() or done.exception() is not None:
+            pending.settle(done)
+            return
+        if stage.failure is Failure.NO_ANSWER:
+            request.at_end = lambda: pending.give(Broken())
+            return
+        outcome = Broken() if stage.failure else done.result()
+        asyncio.get_running_loop().call_later(stage.delay, pending.give, outcome)
+
+    made.add_done_callback(perform)
+    return pending
