@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import requests
+from requests.auth import AuthBase
 
 from taskdock.testing.waiting import eventually
 from taskdock.testing.zips import base64_of, zip_of
@@ -31,17 +32,20 @@ class TaskClient:
         url: str,
         *,
         seen: Callable[[requests.Response], requests.Response] = lambda answer: answer,
+        signature: AuthBase | None = None,
     ) -> None:
         """`url`: of the server, such as `http://localhost:8080`. `seen`: is handed each answer, and
-        returns it or another in its place."""
+        returns it or another in its place. `signature`: signs each call."""
         self.url = url
         self._seen = seen
+        self._signature = signature
 
     def call(self, method: str, path: str, body: Json | None = None) -> requests.Response:
         """Any answer. `path` follows /tasks/v1; `body` is sent as JSON."""
         url = f"{self.url}/tasks/v1{path}"
         with requests.Session() as session:
             session.trust_env = False  # no proxy, no .netrc
+            session.auth = self._signature
             return self._seen(session.request(method, url, json=body, timeout=_SECONDS_TO_ANSWER))
 
     def get(self, path: str) -> Json:

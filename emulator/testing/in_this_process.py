@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from taskdock.base.errors import StartupError
 from taskdock.base.settings import Settings
 from taskdock.base.timing.clock import Clock
 from taskdock.base.timing.limits import Limits
@@ -15,6 +19,7 @@ from taskdock.engines.engine import Engine
 from taskdock.lambdas.functions.images_in_use import ImageOf
 from taskdock.server.app import Emulator
 from taskdock.server.on_this_machine import build_here
+from taskdock.testing.client.deploying import Source
 from taskdock.testing.dock import Dock
 from taskdock.testing.fakes.engine import FakeEngine, fake_image_of
 
@@ -29,22 +34,31 @@ def running(
     *,
     engine: Engine | None = None,
     image_of: ImageOf | None = None,
-    clock: Clock | None = None,
+    clock: str | Clock | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    functions: Source | Sequence[Source] = (),
+    **changes: Any,
 ) -> Iterator[Dock]:
     """A server that serves until the end of the block, and leaves nothing then: no container, no
     thread, no file.
 
-    `settings`: without a `port` or a `data_dir` of their own, the port is a free one, and the data
-    folder a new one that is removed at the end. `engine`: a `FakeEngine`; None: the engine of
-    this machine, with images that are pulled or built as for `taskdock serve`. `image_of`: the
-    image of each function, for any other engine. `clock`: a `ManualClock` stands still until the
-    test moves it. `limits`: other delays than the usual ones.
+    `settings`, and `changes` of them by their names, such as `port=8080`, `data_dir=folder`,
+    `auth="strict"`, `doubles="tests/doubles"`: without a `port` or a `data_dir` of their own, the
+    port is a free one, and the data folder a new one that is removed at the end. The harness is
+    served with `auth="strict"`, too.
 
-    Raises `StartupError` or `EngineError` where no server can be started.
+    `engine`: a `FakeEngine`; None: the engine of this machine, with images that are pulled or built
+    as for `taskdock serve`. `image_of`: the image of each function, for any other engine. `clock`:
+    "real", "manual" or "auto"; or a clock of the test's own. `limits`: other delays than the usual
+    ones. `functions`: the folders of functions to deploy, see `Taskdock.deploy`.
+
+    Raises `StartupError` or `EngineError` where no server can be started, and what
+    `Taskdock.deploy` raises.
     """
     with ExitStack() as at_end:
-        settings = settings or Settings()
+        if isinstance(clock, str):
+            changes["clock"], clock = clock, None
+        settings = changed(settings or Settings(), changes)
         is_first_start = "data_dir" not in settings.model_fields_set
         if is_first_start and limits.password_cost == Limits().password_cost:
             limits = replace(limits, password_cost=PASSWORD_COST)
@@ -62,11 +76,25 @@ def running(
         dock = Dock(emulator)
         dock.start()
         at_end.callback(dock.stop)
+        dock.deploy([functions] if isinstance(functions, str | os.PathLike) else functions)
         yield dock
+
+
+def changed(settings: Settings, changes: Mapping[str, object]) -> Settings:
+    """`settings` with these values in place of their own, checked. Raises `StartupError`."""
+    given = {name: getattr(settings, name) for name in settings.model_fields_set}
+    for name in changes:
+        if name not in Settings.model_fields:
+            close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+            advice = f"did you mean {close[0]}?" if close else "taskdock serve --help lists them"
+            raise StartupError(f"there is no setting {name}; {advice}")
+    return Settings.load({**given, **changes}, {})
 
 
 def _of_its_own(settings: Settings, at_end: ExitStack) -> Settings:
     changes: dict[str, object] = {}
+    if "harness" not in settings.model_fields_set:
+        changes["harness"] = "on"
     if "port" not in settings.model_fields_set:
         changes["port"] = 0
     if "data_dir" not in settings.model_fields_set:
