@@ -21,11 +21,11 @@ before = set(sys.modules)
 import taskdock.testing.plugin
 print(sorted(set(sys.modules) - before))
 """
-FAILING = '''\
+FAILING = """\
 def test_fails(taskdock):
     done = taskdock.execute("walnut-table", {"wood": "oak"})
     assert done.result == {"wood": "ash"}
-'''
+"""
 
 
 @pytest.fixture
@@ -118,7 +118,10 @@ def test_options_that_cannot_be_are_refused_before_any_test(
 @pytest.mark.parametrize(
     ("marker", "said"),
     [
-        ("function=['a']", "the marker taskdock has no argument 'function'; did you mean functions?"),
+        (
+            "function=['a']",
+            "the marker taskdock has no argument 'function'; did you mean functions?",
+        ),
         ("functions=['nowhere']", "has 'nowhere', but there is no folder "),
         ("functions=['empty']", "there is no task-config.json in "),
         ("auth='lax'", "the marker's auth is 'lax'; it can be open or strict"),
@@ -148,7 +151,9 @@ def test_a_server_that_is_not_there_is_one_sentence_for_each_test(project: Pytes
     ran = project.run("--taskdock-url", "http://localhost:1")
 
     assert ran.outcomes() == "2 errors"
-    shown = [line for line in ran.output.splitlines() if line.startswith("taskdock: --taskdock-url")]
+    shown = [
+        line for line in ran.output.splitlines() if line.startswith("taskdock: --taskdock-url")
+    ]
     assert len(shown) == 2
     assert "http://localhost:1" in shown[0]
 
@@ -253,9 +258,7 @@ def test_without_boto3_such_a_test_is_skipped(project: PytestProject, url: str) 
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "0"]])
-def test_its_report_has_what_has_run(
-    project: PytestProject, url: str, workers: list[str]
-) -> None:
+def test_its_report_has_what_has_run(project: PytestProject, url: str, workers: list[str]) -> None:
     project.write("test_one.py", "def test_before(taskdock): pass\n" + FAILING)
 
     ran = project.run("--taskdock-url", url, *workers)

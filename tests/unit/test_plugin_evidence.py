@@ -163,3 +163,25 @@ def test_of_many_sections_those_with_a_failure_are_shown() -> None:
     assert [section.title for section in kept[:2]] == ["run 3", "run 89"]
     assert len(kept) == MOST_SECTIONS + 1
     assert kept[-1].text.startswith(f"{100 - MOST_SECTIONS} more ")
+
+
+def test_calls_without_a_double_are_shown_with_the_double_to_add() -> None:
+    call = {"method": "POST", "path": "/mail/v1/", "query": "", "functionName": "report"}
+
+    (section,) = evidence.unmatched([call | {"status": 404}])
+
+    assert section.title == "taskdock: calls that no double has answered"
+    assert section.text.splitlines() == [
+        "POST /mail/v1/ by report: 404",
+        '  taskdock.doubles.add("POST", "/mail/v1/", json=...)',
+    ]
+    assert evidence.unmatched([]) == []
+
+
+def test_of_many_calls_without_a_double_the_first_are_shown() -> None:
+    call = {"method": "GET", "path": "/x", "query": "eq(a,1)", "functionName": None, "status": 404}
+
+    (section,) = evidence.unmatched([call] * 100)
+
+    assert section.text.startswith("GET /x?eq(a,1) by no function: 404\n")
+    assert section.text.endswith(f"and {100 - MOST_SECTIONS} more: taskdock doubles calls --unmatched")

@@ -55,6 +55,23 @@ def sections(
     return [section for _, section in sorted(found, key=lambda each: each[0])]
 
 
+def unmatched(calls: Sequence[Json]) -> list[Section]:
+    """One section of the calls to other services that no double has answered; none where there
+    are none. `calls`: JSON of the calls."""
+    if not calls:
+        return []
+    lines = []
+    for call in calls[:MOST_SECTIONS]:
+        method, path, query = call["method"], call["path"], call.get("query")
+        caller = call.get("functionName") or "no function"
+        asked = f"{path}?{query}" if query else path
+        lines.append(_short(f"{method} {asked} by {caller}: {call.get('status')}"))
+        lines.append(_short(f'{_MARGIN}taskdock.doubles.add("{method}", "{path}", json=...)'))
+    if left := len(calls) - MOST_SECTIONS:
+        lines += [f"and {left} more: taskdock doubles calls --unmatched"] if left > 0 else []
+    return [Section("taskdock: calls that no double has answered", "\n".join(lines))]
+
+
 def bounded(sections: Sequence[Section]) -> list[Section]:
     """At most `MOST_SECTIONS`, those with a failure rather than others; and a last one that says
     how many were left out."""
@@ -81,6 +98,7 @@ def _of_task(task: Json, runs: Sequence[Json], paths: SourcePaths) -> Section:
         lines.append(f"retried by {task['retriedByTaskId']}")
     for run in runs:
         lines += _details(run, paths)
+    lines += _log(task.get("log") or (), paths)
     return Section(
         title=f"taskdock: {task['functionName']}, task {task['id']}, {task['status']}",
         text="\n".join(lines),
@@ -111,22 +129,29 @@ def _details(run: Json, paths: SourcePaths) -> list[str]:
     if error:
         lines.append(f"error: {_error(error)}")
     if trace := _trace(error):
-        lines += ["stack trace:", *_shown(paths.shown("\n".join(trace)).splitlines())]
-    log = [part for line in run.get("log", ()) for part in _parts(str(line))]
-    if log:
-        lines += ["log:", *_shown(paths.shown("\n".join(log)).splitlines())]
-    return lines
+        lines += ["stack trace:", *_shown(paths.shown("\n".join(trace)).split("\n"))]
+    return lines + _log(run.get("log") or (), paths)
+
+
+def _log(lines: Sequence[str], paths: SourcePaths) -> list[str]:
+    parts = _lines(lines)
+    return ["log:", *_shown(paths.shown("\n".join(parts)).split("\n"))] if parts else []
 
 
 def _place(runs: Sequence[Json], paths: SourcePaths) -> Place | None:
     for run in reversed(runs):
-        if place := paths.place(_trace(run.get("error") or {})):
-            return place
+        for trace in (_trace(run.get("error") or {}), _lines(run.get("log"))):
+            if run.get("error") and (place := paths.place(trace)):
+                return place
     return None
 
 
 def _trace(error: Mapping[str, Any]) -> list[str]:
-    return [line for entry in error.get("stackTrace") or () for line in _parts(str(entry))]
+    return _lines(error.get("stackTrace"))
+
+
+def _lines(entries: Sequence[Any] | None) -> list[str]:
+    return [line for entry in entries or () for line in _parts(str(entry))]
 
 
 def _parts(line: str) -> list[str]:

@@ -47,7 +47,7 @@ class SourcePaths:
         repository. Python names that line last, Node.js first."""
         if self._code is None:
             return None
-        text = "\n".join(trace)
+        text = "\n".join(trace).replace('","', "\n")  # Node.js logs a stack as JSON
         python = [place for match in _PYTHON_FRAME.finditer(text) if (place := self._of(match))]
         node = [place for match in _NODE_FRAME.finditer(text) if (place := self._of(match))]
         return python[-1] if python else node[0] if node else None

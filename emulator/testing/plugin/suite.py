@@ -37,37 +37,40 @@ class Suite:
         try:
             return self._server(wanted(self._config.rootpath, self._settings, ()).kind)
         except WrongTestSetting as error:
-            pytest.fail(f"taskdock: {error}", pytrace=False)
+            reason = str(error)
+        raise _failure(reason)
 
     def begin(self, item: pytest.Item) -> SuiteServer:
         """The server of a test, made ready for it. Fails or skips the test where it cannot have
         what it wants."""
         markers = [(marker.args, marker.kwargs) for marker in item.iter_markers("taskdock")]
+        reason, is_asked_too_much = "", False
         try:
             asked = wanted(self._config.rootpath, self._settings, markers)
             server = self._server(asked.kind)
-            item.stash[BEGINNING] = Beginning(server)
             server.prepare(asked)
             item.stash[BEGINNING] = Beginning(server, server.last_run() if server.not_reset else 0)
+            return server
         except NotSupported as error:
-            pytest.skip(f"{self._url}: {error}")
+            reason, is_asked_too_much = str(error), bool(self._url)
         except (WrongTestSetting, TaskdockError) as error:
-            pytest.fail(f"taskdock: {error}", pytrace=False)
-        return server
+            reason = str(error)
+        if is_asked_too_much:
+            pytest.skip(f"{self._url}: {reason}")
+        raise _failure(reason)
 
     def lambda_client(self, url: str) -> Any:
         """boto3's, the same one for each test of a server: its making takes 80 ms."""
         if url not in self._clients:
             boto3 = pytest.importorskip("boto3", reason="boto3 is not installed: pip install boto3")
-            from botocore.config import Config  # noqa: PLC0415 - it comes with boto3
-
+            config = pytest.importorskip("botocore.config")  # it comes with boto3
             self._clients[url] = boto3.session.Session().client(
                 "lambda",
                 endpoint_url=url,
                 region_name="us-east-1",
                 aws_access_key_id="taskdock",
                 aws_secret_access_key="taskdock",  # noqa: S106 - any will do
-                config=Config(retries={"max_attempts": 0}, proxies={}, read_timeout=900),
+                config=config.Config(retries={"max_attempts": 0}, proxies={}, read_timeout=900),
             )
         return self._clients[url]
 
@@ -124,3 +127,8 @@ class Suite:
         for server in self._servers.values():
             server.close()
         self._servers.clear()
+
+
+def _failure(reason: str) -> BaseException:
+    """To be raised outside of any `except`, so that pytest shows the reason alone."""
+    return pytest.fail.Exception(f"taskdock: {reason}", pytrace=False)

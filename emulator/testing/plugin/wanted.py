@@ -75,7 +75,9 @@ def wanted(
 
 def _marker(positional: tuple[Any, ...], named: Mapping[str, Any]) -> Mapping[str, Any]:
     if positional:
-        raise WrongTestSetting(f"the marker taskdock takes named arguments, not {positional[0]!r}: {_LATER}")
+        raise WrongTestSetting(
+            f"the marker taskdock takes named arguments, not {positional[0]!r}: {_LATER}"
+        )
     for name in named:
         if name not in NAMES:
             close = difflib.get_close_matches(name, NAMES, n=1)
@@ -96,7 +98,7 @@ def _choice(name: str, value: Any, source: str) -> str:
 def _folder(root: Path, value: Any, source: str) -> Path | None:
     if value in (None, ""):
         return None
-    folder = root / value
+    folder = root / str(value)
     if not folder.is_dir():
         raise WrongTestSetting(f"{source} is {str(value)!r}, but there is no folder {folder}")
     return folder
@@ -122,5 +124,7 @@ def _folders(root: Path, value: Any, source: str) -> list[Path]:
         elif (root / each).exists():
             found.append(root / each)
         else:
-            raise WrongTestSetting(f"{source} has {str(each)!r}, but there is no folder {root / each}")
+            raise WrongTestSetting(
+                f"{source} has {str(each)!r}, but there is no folder {root / each}"
+            )
     return found

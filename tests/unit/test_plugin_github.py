@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from taskdock.testing.plugin.annotations import annotation, is_on
+from taskdock.testing.plugin.github import annotation, is_on
 from taskdock.testing.plugin.source_paths import Place
 
 ROOT = Path("/home/ada/shop")
