@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +28,16 @@ class Ran:
 
 
 class PytestProject:
-    def __init__(self, folder: Path, python: str = sys.executable) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        python: str = sys.executable,
+        plugins: Sequence[str] | None = ("taskdock", "xdist"),
+    ) -> None:
+        """`plugins`: those that are loaded, by the names of their entry points; None: all that are
+        installed, which takes seconds where those of our own tests are."""
         self.folder = folder
+        self.plugins = plugins
         self._python = python
 
     def write(self, path: str, text: str) -> None:
@@ -53,8 +61,12 @@ class PytestProject:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(_OURS)
         }
+        loaded = [word for plugin in self.plugins or () for word in ("-p", plugin)]
+        if self.plugins is not None:
+            environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        command = [self._python, "-m", "pytest", "--color=no", "-p", "no:cacheprovider"]
         return subprocess.Popen(
-            [self._python, "-m", "pytest", "--color=no", "-p", "no:cacheprovider", *options],
+            [*command, *loaded, *options],
             cwd=self.folder,
             env={**environment, "COLUMNS": "120", **(variables or {})},
             stdout=subprocess.PIPE,

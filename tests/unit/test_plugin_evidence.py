@@ -184,4 +184,6 @@ def test_of_many_calls_without_a_double_the_first_are_shown() -> None:
     (section,) = evidence.unmatched([call] * 100)
 
     assert section.text.startswith("GET /x?eq(a,1) by no function: 404\n")
-    assert section.text.endswith(f"and {100 - MOST_SECTIONS} more: taskdock doubles calls --unmatched")
+    assert section.text.endswith(
+        f"and {100 - MOST_SECTIONS} more: taskdock doubles calls --unmatched"
+    )
