@@ -47,6 +47,11 @@ TaskdockError
 │   ├── ApiTimeLimitTooLong
 │   ├── RequestTooLarge
 │   ├── BadApiResult
+│   ├── ClockIsReal
+│   ├── ClockSetBack
+│   ├── ClockStandsStill
+│   ├── ClockRunsOn
+│   ├── TooManyWaits
 │   ├── InvocationFailed
 │   │   └── Unavailable
 │   └── FunctionFailed
@@ -281,6 +286,26 @@ class FunctionFailed(CallerError):
         self.task_id = task_id
         self.error_name = error_name
         self.error_message = error_message
+
+
+class ClockIsReal(CallerError):
+    """This server's clock is the machine's; start it with --clock manual or --clock auto."""
+
+
+class ClockSetBack(CallerError):
+    """That moment has passed, and time never goes back."""
+
+
+class ClockStandsStill(CallerError):
+    """The clock stands still, so that this can never happen."""
+
+
+class ClockRunsOn(CallerError):
+    """Work is due again and again, so that a move of the clock does not come to its end."""
+
+
+class TooManyWaits(CallerError):
+    """Too many calls wait for tasks already; try again when one has ended."""
 
 
 class EngineError(TaskdockError):

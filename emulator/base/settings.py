@@ -172,8 +172,8 @@ class Settings(BaseModel):
     coverage_detail: str = Field(
         "branches",
         pattern="^(branches|lines)$",
-        description="count the branches between lines too, or lines alone, which from Python 3.12 on"
-        " costs functions no time",
+        description="count branches between lines too, or lines alone, which costs functions next"
+        " to no time from Python 3.12 on",
     )
     stop_grace: float = Field(10.0, ge=0, description="seconds that running tasks get at a stop")
     log_level: str = Field(

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from requests.auth import AuthBase
 
-from taskdock.client.connection import ServerConnection
+from taskdock.client.connection import SECONDS_TO_ANSWER, ServerConnection
 from taskdock.client.errors import NotSubscribed, ServiceError, UnknownFunction, UnknownTask
 
 Json = dict[str, Any]
@@ -41,8 +41,6 @@ class TaskService:
         """`signature` signs each call. None: calls carry no credentials."""
         self._connection = ServerConnection(url, signature)
         self.url = self._connection.url
-        self.call = self._connection.call
-        """Any other endpoint of the server: see `ServerConnection.call`."""
 
     def close(self) -> None:
         self._connection.close()
@@ -130,6 +128,18 @@ class TaskService:
         if not found:
             raise NotSubscribed(f"{value} is not subscribed to {event_type}")
         return self.call("DELETE", f"/events/v1/subscriptions/{found[0]['id']}")
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        also: int | None = None,
+        seconds: float = SECONDS_TO_ANSWER,
+    ) -> Json:
+        """Any other endpoint of the server: see `ServerConnection.call`."""
+        return self._connection.call(method, path, body, also=also, seconds=seconds)
 
     def _log_page(self, task_id: str, skip: int) -> list[Json]:
         path = f"/tasks/v1/{quote(task_id, safe='')}/logs?limit({_LINES_PER_PAGE},{skip})"

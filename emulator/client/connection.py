@@ -22,7 +22,7 @@ SIGN_IN = frozenset({104, 107, 108})
 
 _SECONDS_TO_CONNECT = 5
 # Longer than any direct execution, because the function's image may be pulled or built first.
-_SECONDS_TO_ANSWER = 900
+SECONDS_TO_ANSWER = 900
 
 
 class ServerConnection:
@@ -43,15 +43,12 @@ class ServerConnection:
         self._session.close()
 
     def request(
-        self, method: str, path: str, body: object = None, *, seconds: float = _SECONDS_TO_ANSWER
+        self, method: str, path: str, body: object = None, *, seconds: float = SECONDS_TO_ANSWER
     ) -> requests.Response:
         """Any answer, be it a refusal. `path` begins with a slash; `body` is sent as JSON, None: no
-        body. `seconds`: the most that the server may take. Raises `ServerUnreachable`."""
+        body. `seconds`: the most that the server may take. Raises `requests.RequestException`."""
         limits = (_SECONDS_TO_CONNECT, seconds)
-        try:
-            return self._session.request(method, self.url + path, json=body, timeout=limits)
-        except requests.RequestException as error:
-            raise ServerUnreachable(_explain(error, self.url, seconds)) from None
+        return self._session.request(method, self.url + path, json=body, timeout=limits)
 
     def call(
         self,
@@ -60,12 +57,15 @@ class ServerConnection:
         body: object = None,
         *,
         also: int | None = None,
-        seconds: float = _SECONDS_TO_ANSWER,
+        seconds: float = SECONDS_TO_ANSWER,
     ) -> Json:
         """The JSON object of the answer. `also`: an HTTP status beside 2xx whose answer may be a
         result, not an error. Raises `ServerUnreachable`, and `ServiceError` (or a subclass) for a
         refusal."""
-        answer = self.request(method, path, body, seconds=seconds)
+        try:
+            answer = self.request(method, path, body, seconds=seconds)
+        except requests.RequestException as error:
+            raise ServerUnreachable(_explain(error, self.url, seconds)) from None
         try:
             content = answer.json()
             is_error = not answer.ok and (answer.status_code != also or "code" in content)

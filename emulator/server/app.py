@@ -12,7 +12,7 @@ from taskdock.base.files.lookout import Lookout
 from taskdock.base.health import Health
 from taskdock.base.notices import Notices
 from taskdock.base.settings import Settings
-from taskdock.base.timing.clock import Clock, SystemClock
+from taskdock.base.timing.clock import Clock
 from taskdock.base.timing.closing import close_all
 from taskdock.base.timing.limits import Limits
 from taskdock.engines.engine import Engine
@@ -21,7 +21,8 @@ from taskdock.lambdas.environment.environment import Environment
 from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.functions.images_in_use import ImageOf, ImagesInUse
 from taskdock.lambdas.pool.pool import Pool
-from taskdock.server.parts import order
+from taskdock.server.parts import clocks, order
+from taskdock.server.parts.build_agenda import build_agenda
 from taskdock.server.parts.build_lambda import build_lambda
 from taskdock.server.parts.build_tasks import build_tasks
 from taskdock.server.parts.build_web import build_web
@@ -34,8 +35,8 @@ from taskdock.web.http.connection_limit import Peer
 class Emulator:
     """One server: `with Emulator(settings, engine=..., image_of=...) as emulator:`.
 
-    `foundation`, `lambdas`, `tasks` and `web` are its parts. They are for tests, and for a program
-    that has the server in its own process; their content may change with each release.
+    `foundation`, `lambdas`, `tasks`, `agenda` and `web` are its parts. They are for tests, and for
+    a program that has the server in its own process; their content may change with each release.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Emulator:
         engine: Engine,
         image_of: ImageOf,
         clock: Clock | None = None,
+        work_clock: Clock | None = None,
         notices: Notices | None = None,
         health: Health | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
@@ -53,13 +55,15 @@ class Emulator:
         """Opens the data folder and the ports; nothing runs yet.
 
         `image_of`: finds the image that a function runs in. `clock`: the time of tasks and
-        schedules; work is timed by the machine's. `give_up` is called once, on another thread, with
-        the reason why this server can serve no more; whoever made the server has to stop it then.
+        schedules; None: as the settings say. `work_clock`: by which environments idle and calls
+        wait for them; None: the machine's time passes. `give_up` is called once, on another thread,
+        with the reason why this server can serve no more; whoever made the server has to stop it
+        then.
 
         Raises `StartupError`, and holds nothing then.
         """
         self.settings = settings
-        clock = clock or SystemClock()
+        clock = clock or clocks.service_clock(settings)
         self.notices = notices or Notices()
         self.health = health or Health(clock=clock, notices=self.notices, limits=limits)
         given = Given(
@@ -67,6 +71,7 @@ class Emulator:
             engine=engine,
             images=ImagesInUse(image_of),
             clock=clock,
+            work_clock=work_clock or clocks.work_clock(clock),
             notices=self.notices,
             health=self.health,
             limits=limits,
@@ -78,7 +83,8 @@ class Emulator:
             try:
                 self.lambdas = build_lambda(self.foundation, self._lead)
                 self.tasks = build_tasks(self.foundation, self.lambdas)
-                self.web = build_web(self.foundation, self.lambdas, self.tasks)
+                self.agenda = build_agenda(self.foundation, self.lambdas, self.tasks)
+                self.web = build_web(self.foundation, self.lambdas, self.tasks, self.agenda)
             except StorageError as error:
                 raise StartupError(error.message) from None
             undo.pop_all()

@@ -11,12 +11,13 @@ from taskdock.base.health import Health
 from taskdock.base.machine.descriptors import raise_limit
 from taskdock.base.notices import Notices
 from taskdock.base.settings import Settings
-from taskdock.base.timing.clock import Clock, SystemClock
+from taskdock.base.timing.clock import Clock
 from taskdock.base.timing.limits import Limits
 from taskdock.engines.connect import connect
 from taskdock.engines.engine import Engine
 from taskdock.engines.images import Progress
 from taskdock.server.app import Emulator
+from taskdock.server.parts.clocks import service_clock
 from taskdock.server.provision import announcer, image_request
 
 
@@ -25,6 +26,7 @@ def build_here(
     give_up: Callable[[str], object],
     *,
     clock: Clock | None = None,
+    work_clock: Clock | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> tuple[Emulator, Engine]:
     """A server on this machine's engine, and that engine. The server's messages before it serves,
@@ -33,7 +35,7 @@ def build_here(
     Raises `EngineUnreachable` or `StartupError`.
     """
     notices = Notices()
-    clock = clock or SystemClock()
+    clock = clock or service_clock(settings)
     health = Health(clock=clock, notices=notices, limits=limits)
     connection = connect(os.environ)
     announce = announcer(sys.stderr)
@@ -46,6 +48,7 @@ def build_here(
         engine=opened.engine,
         image_of=lambda function: opened.images.find(image_request(function)),
         clock=clock,
+        work_clock=work_clock,
         notices=notices,
         health=health,
         limits=limits,

@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from taskdock.testing.fakes.engine import FakeContainer, FakeEngine
     from taskdock.testing.fakes.runtime import FakeProgram, FakeRuntime, Handler, serve
     from taskdock.testing.in_this_process import running
-    from taskdock.testing.task_client import TaskClient
     from taskdock.testing.values.errors import (
         BadRecording,
         ClockStandsStill,
@@ -86,7 +85,6 @@ _MODULES = {
     "taskdock.testing.fakes.engine": ("FakeContainer", "FakeEngine"),
     "taskdock.testing.fakes.runtime": ("FakeProgram", "FakeRuntime", "Handler", "serve"),
     "taskdock.testing.in_this_process": ("running",),
-    "taskdock.testing.task_client": ("TaskClient",),
     "taskdock.testing.values.errors": (
         "BadRecording",
         "ClockStandsStill",
@@ -134,7 +132,6 @@ __all__ = [
     "ServerUnreachable",
     "ServiceError",
     "Settings",
-    "TaskClient",
     "TaskHandle",
     "Taskdock",
     "UnknownFunction",

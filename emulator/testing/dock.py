@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 from taskdock.base.errors import StorageError
 from taskdock.base.notices import Notice
+from taskdock.base.timing.harness_clock import HarnessClock
 from taskdock.client import credentials
 from taskdock.engines.engine import Engine
 from taskdock.lambdas.pool.pool import Pool
 from taskdock.server.app import Emulator
 from taskdock.testing.client.deploying import Files, Source
 from taskdock.testing.client.taskdock import Taskdock
-from taskdock.testing.clock import ManualClock
 from taskdock.testing.fakes.engine import FakeEngine
 from taskdock.testing.fakes.runtime import FakeProgram, Handler, serve
 from taskdock.testing.task_client import Json, TaskClient
@@ -100,11 +100,12 @@ class ServerHere:
 
     # Time and waiting
 
-    def advance(self, seconds: float) -> None:
-        """Lets time pass on the manual clock. Returns when each loop has done what was due then."""
+    def jump(self, seconds: float) -> None:
+        """Lets time pass at one stroke: see `HarnessClock.jump`. Returns when each loop has done
+        what was due then."""
         clock = self.emulator.foundation.clock
-        assert isinstance(clock, ManualClock), "this needs a ManualClock"
-        clock.advance(seconds)
+        assert isinstance(clock, HarnessClock), "this needs a HarnessClock"
+        clock.jump(seconds)
 
     def eventually(self, condition: Callable[[], T | None], what: str = "") -> T:
         """The first true value of `condition`; a failure shows the server's state."""

@@ -13,8 +13,9 @@ from typing import Any
 
 from taskdock.base.errors import StartupError
 from taskdock.base.settings import Settings
-from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.clock import Clock, SystemClock
 from taskdock.base.timing.limits import Limits
+from taskdock.client.execution import folders
 from taskdock.engines.engine import Engine
 from taskdock.lambdas.functions.images_in_use import ImageOf
 from taskdock.server.app import Emulator
@@ -35,6 +36,7 @@ def running(
     engine: Engine | None = None,
     image_of: ImageOf | None = None,
     clock: str | Clock | None = None,
+    work_clock: Clock | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     functions: Source | Sequence[Source] = (),
     **changes: Any,
@@ -49,8 +51,9 @@ def running(
 
     `engine`: a `FakeEngine`; None: the engine of this machine, with images that are pulled or built
     as for `taskdock serve`. `image_of`: the image of each function, for any other engine. `clock`:
-    "real", "manual" or "auto"; or a clock of the test's own. `limits`: other delays than the usual
-    ones. `functions`: the folders of functions to deploy, see `Taskdock.deploy`.
+    "real", "manual" or "auto"; or a clock of the test's own. `work_clock`: by which environments
+    idle and calls wait for them; None: the machine's time passes. `limits`: other delays than the
+    usual ones. `functions`: the folders of functions to deploy, see `Taskdock.deploy`.
 
     Raises `StartupError` or `EngineError` where no server can be started, and what
     `Taskdock.deploy` raises.
@@ -62,15 +65,18 @@ def running(
         is_first_start = "data_dir" not in settings.model_fields_set
         if is_first_start and limits.password_cost == Limits().password_cost:
             limits = replace(limits, password_cost=PASSWORD_COST)
-        settings = _of_its_own(settings, at_end)
+        settings = _of_its_own(settings, at_end, for_engine=engine is None)
         if engine is None:
-            emulator, _ = build_here(settings, lambda _: None, clock=clock, limits=limits)
+            emulator, _ = build_here(
+                settings, lambda _: None, clock=clock, work_clock=work_clock, limits=limits
+            )
         else:
             emulator = Emulator(
                 settings,
                 engine=engine,
                 image_of=image_of or _image_of(engine),
                 clock=clock,
+                work_clock=work_clock,
                 limits=limits,
             )
         dock = Dock(emulator)
@@ -91,15 +97,21 @@ def changed(settings: Settings, changes: Mapping[str, object]) -> Settings:
     return Settings.load({**given, **changes}, {})
 
 
-def _of_its_own(settings: Settings, at_end: ExitStack) -> Settings:
+def _of_its_own(settings: Settings, at_end: ExitStack, *, for_engine: bool) -> Settings:
+    """`for_engine`: whether an engine of this machine has to see the data folder. Some, such as
+    Docker's snap, do not see folders of temporary files."""
     changes: dict[str, object] = {}
     if "harness" not in settings.model_fields_set:
         changes["harness"] = "on"
     if "port" not in settings.model_fields_set:
         changes["port"] = 0
     if "data_dir" not in settings.model_fields_set:
-        folder = at_end.enter_context(tempfile.TemporaryDirectory(prefix="taskdock-"))
-        changes["data_dir"] = Path(folder) / "data"
+        if for_engine:
+            passing = folders.passing(os.environ, SystemClock().now())
+            changes["data_dir"] = at_end.enter_context(passing)
+        else:
+            folder = at_end.enter_context(tempfile.TemporaryDirectory(prefix="taskdock-"))
+            changes["data_dir"] = Path(folder) / "data"
     return settings.model_copy(update=changes)
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from typing import Any
 
 import requests
 from requests.auth import AuthBase
 
+from taskdock.client.connection import ServerConnection
+from taskdock.client.follow import ENDED
 from taskdock.testing.waiting import eventually
 from taskdock.testing.zips import base64_of, zip_of
 
 Json = dict[str, Any]
 
-ENDED = ("complete", "failed", "retried", "canceled")
-"""The statuses in which a task stays."""
 _NO_LINE_YET = ("NO_TASK_LOGS_FOUND", "ILLEGAL_STATE_EXCEPTION")  # the second of one that is new
 _PAGE = 1000  # log lines
 _SECONDS_TO_ANSWER = 120
@@ -42,11 +43,11 @@ class TaskClient:
 
     def call(self, method: str, path: str, body: Json | None = None) -> requests.Response:
         """Any answer. `path` follows /tasks/v1; `body` is sent as JSON."""
-        url = f"{self.url}/tasks/v1{path}"
-        with requests.Session() as session:
-            session.trust_env = False  # no proxy, no .netrc
-            session.auth = self._signature
-            return self._seen(session.request(method, url, json=body, timeout=_SECONDS_TO_ANSWER))
+        with closing(ServerConnection(self.url, self._signature)) as connection:
+            answer = connection.request(
+                method, f"/tasks/v1{path}", body, seconds=_SECONDS_TO_ANSWER
+            )
+            return self._seen(answer)
 
     def get(self, path: str) -> Json:
         return accepted(self.call("GET", path))

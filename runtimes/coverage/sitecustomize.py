@@ -1,16 +1,22 @@
-"""Counts the lines of a function's code that run, in its container: https://docs.python.org/3/library/site.html
+"""Counts the lines of a function's code that run, in its container.
 
-Python imports this module before anything else. Each step from line to line is written down the first
-time that it is taken, and at once: the process may be frozen or killed at any moment, and there is no
-end at which to save. So nothing of AWS's runtime client has to be known here.
+Python imports a module of this name before anything else:
+https://docs.python.org/3/library/site.html#module-sitecustomize
 
-A step is (line before, line), as coverage.py has them: the line before is minus the code's first line
-at a call, and so is the line at a return. The syntax is that of Python 3.6.
+Each step from line to line is written down the first time that it is taken, and at once: the
+process may be frozen or killed at any moment, and there is no end at which to save. So nothing of
+AWS's runtime client has to be known here.
+
+A step is (line before, line), as coverage.py has them: at a call, the line before is minus the
+first line of the code, and so is the line at a return. The syntax is that of Python 3.6.
 """
 
+import fcntl
 import opcode
 import os
 import sys
+import threading
+import zlib
 
 _LINES = os.environ.get("TASKDOCK_LINES", "/dev/taskdock-lines")
 """The folder to write into."""
@@ -26,13 +32,11 @@ _HIGH = 200
 
 
 class _Record:
-    """One process's file: a line for each file of code, and one for each step."""
+    """A file: a line for each file of code, and one for each step. A fork writes into it, too."""
 
     def __init__(self):
         self.seen = {}  # by file name: its steps, or None where it is not counted
-        self.process = None
-        self.file = -1
-        self.headers = []
+        self.file = None
         self.others = None
 
     def steps(self, name):
@@ -45,25 +49,23 @@ class _Record:
 
     def add(self, name, steps, step):
         steps.add(step)
-        self._write("%s\tstep\t%d\t%d\n" % (name, step[0], step[1]))
+        self._write(f"{name}\tstep\t{step[0]}\t{step[1]}\n")
 
     def add_line(self, name, line):
-        self._write("%s\tline\t%d\n" % (name, line))
+        self._write(f"{name}\tline\t{line}\n")
 
     def _begin(self, name):
         if not name.startswith(_TASK_ROOT) or "\t" in name or "\n" in name:
             return None
-        if any(part in name for part in _VENDORED) or self._is_others(name):
+        if any(part in name for part in _VENDORED):
             return None
         try:
-            import zlib
-
+            if self._is_others(name):
+                return None
             with open(name, "rb") as source:
-                header = "%s\tcrc32\t%d\n" % (name, zlib.crc32(source.read()) & 0xFFFFFFFF)
-        except (ImportError, OSError):
+                self._write(f"{name}\tcrc32\t{zlib.crc32(source.read())}\n")
+        except OSError:
             return None  # code without a file, such as of a template
-        self._write(header)
-        self.headers.append(header)
         return set()
 
     def _is_others(self, name):
@@ -74,28 +76,22 @@ class _Record:
 
     def _write(self, line):
         try:
-            if self.process != os.getpid():  # a fork writes a file of its own
+            if self.file is None:
                 self._open()
             os.write(self.file, line.encode("utf-8", "surrogateescape"))
         except OSError:  # a full disk is no matter of the function's
             pass
 
     def _open(self):
-        import fcntl
-
         function = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "function")
-        self.process = os.getpid()
-        token = "".join("%02x" % byte for byte in bytearray(os.urandom(8)))
-        name = os.path.join(_LINES, "%s.%s.python" % (function, token))
+        name = os.path.join(_LINES, f"{function}.{os.urandom(8).hex()}.python")
         first = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
         self.file = fcntl.fcntl(first, fcntl.F_DUPFD_CLOEXEC, _HIGH)
         os.close(first)
-        for header in self.headers:
-            self._write(header)
 
 
 def _installed(folder):
-    """Files of packages that were installed into the folder, but for one from a folder of the user's."""
+    """Files of packages in the folder, but for packages made from a folder of the user's."""
     for entry in os.listdir(folder):
         if not entry.endswith(".dist-info"):
             continue
@@ -103,8 +99,7 @@ def _installed(folder):
             with open(os.path.join(folder, entry, "RECORD"), encoding="utf-8") as record:
                 names = [line.rsplit(",", 2)[0].strip('"') for line in record]
             if not os.path.exists(os.path.join(folder, entry, "direct_url.json")):
-                for name in names:
-                    yield name
+                yield from names
         except (OSError, ValueError):
             pass
 
@@ -190,13 +185,9 @@ def _monitor():
 
 
 def _start():
-    if sys.version_info < (3, 6):
-        return
     if os.environ.get("TASKDOCK_COUNT") == "lines" and sys.version_info >= (3, 12):
         _monitor()
         return
-    import threading
-
     threading.settrace(_call)
     sys.settrace(_call)
 
@@ -207,7 +198,7 @@ def _hand_over():
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
     ours = sys.modules.pop("sitecustomize")
     try:
-        import sitecustomize  # noqa: F401
+        import sitecustomize  # noqa: F401, PLC0415 - late: ours has to be off its way
     except ImportError as error:
         if error.name != "sitecustomize":
             raise
@@ -217,5 +208,5 @@ def _hand_over():
 try:
     _start()
 except Exception as error:  # a function runs, counted or not
-    sys.stderr.write("taskdock: lines are not counted: %r\n" % (error,))
+    sys.stderr.write(f"taskdock: lines are not counted: {error!r}\n")
 _hand_over()

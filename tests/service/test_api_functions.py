@@ -508,7 +508,7 @@ def test_a_request_is_recorded(timed_dock: Dock, clock: ManualClock) -> None:
     dock = timed_dock
 
     def handler(event: Any, runtime: FakeRuntime) -> Json:
-        clock.advance(1.5)
+        clock.jump(1.5)
         return {"statusCode": 201, "body": event["requestContext"]["requestId"]}
 
     dock.deploy(handler)
@@ -657,7 +657,7 @@ def test_a_functions_logs_are_those_of_its_tasks_and_requests(
     dock.deploy(saying(lambda event: "another"), "oak-chair")
     dock.finish(dock.create_task())
     dock.get("/api/oak-chair")
-    dock.advance(3600)
+    dock.jump(3600)
     dock.get("/api/walnut-table/request")
 
     task = ["INIT_START", "START", "task", "END", "REPORT"]

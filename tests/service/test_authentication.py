@@ -342,7 +342,7 @@ def test_an_expired_token_is_told_from_an_unknown_one_after_another_was_bought(
     timed: Dock, clock: ManualClock
 ) -> None:
     pair = grant(timed).json()
-    clock.advance(300)
+    clock.jump(300)
     refresh(timed, pair["refresh_token"])
 
     assert refusal(ask(timed, Bearer(pair["access_token"]))) == EXPIRED_ACCESS
@@ -350,7 +350,7 @@ def test_an_expired_token_is_told_from_an_unknown_one_after_another_was_bought(
 
 def test_an_access_token_expires_and_is_refreshed(timed: Dock, clock: ManualClock) -> None:
     pair = grant(timed).json()
-    clock.advance(300)
+    clock.jump(300)
     assert refusal(ask(timed, Bearer(pair["access_token"]))) == EXPIRED_ACCESS
 
     again = refresh(timed, pair["refresh_token"]).json()

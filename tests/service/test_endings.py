@@ -539,7 +539,7 @@ def test_a_task_whose_ending_waits_to_be_written_is_not_rescued(
     dock.deploy(lambda event, runtime: gate.pass_(runtime))
     task_id = dock.create_task()
     dock.eventually(lambda: gate.waiting)
-    clock.advance(301)  # claimed so long ago that the rescuer would have it
+    clock.jump(301)  # claimed so long ago that the rescuer would have it
     with monkeypatch.context() as patch:
         patch.setattr(dock.emulator.tasks.queue, "end", full)
         gate.open()

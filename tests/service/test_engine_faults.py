@@ -366,7 +366,7 @@ def test_an_event_whose_containers_vanish_each_time_is_not_tried_without_a_pause
     dock.eventually(lambda: count(dock, "invocation_postponed"))
     for tries in (2, 3):
         dock.eventually(lambda: not dock.emulator.tasks.dispatcher.is_busy)
-        dock.advance(60)
+        dock.jump(60)
         dock.eventually(lambda tries=tries: count(dock, "invocation_postponed") == tries)  # type: ignore[misc]
     assert len(inits) == 3
     assert count(dock, "invocation_retried") == 0

@@ -128,7 +128,7 @@ class Scene:
             "client_secret": local.application.client_secret,
         }
         pair = nobody(self.dock).post("/auth/v2/oauth2/tokens", body)
-        self.clock.advance(301)
+        self.clock.jump(301)
         return self.with_auth(Bearer(pair["access_token"]))
 
     def logs_of_request(self, query: str) -> Response:

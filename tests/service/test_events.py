@@ -116,7 +116,7 @@ def test_only_the_last_attempt_is_published(timed_dock: Dock) -> None:
 
     for delay in (2, 5, 10):
         last = timed_dock.finish(last)["retriedByTaskId"]
-        timed_dock.advance(delay)
+        timed_dock.jump(delay)
 
     timed_dock.finish(last)
     assert [event["content"]["id"] for event in events(timed_dock)] == [last]
@@ -195,7 +195,7 @@ def test_events_are_found_and_paged_by_rql(timed_dock: Dock) -> None:
     ids = []
     for _ in range(3):
         ids.append(timed_dock.finish(timed_dock.create_task())["id"])
-        timed_dock.advance(1)
+        timed_dock.jump(1)
 
     page = call(
         timed_dock,
@@ -216,7 +216,7 @@ def test_the_oldest_events_are_forgotten_unless_a_webhook_waits_for_them(
     ids = [timed_dock.finish(timed_dock.create_task())["id"]]
     subscribe(timed_dock, url=hook.url)
     for _ in range(3):
-        timed_dock.advance(0.1)
+        timed_dock.jump(0.1)
         ids.append(timed_dock.finish(timed_dock.create_task())["id"])
     timed_dock.eventually(lambda: len(hook.calls) == 3)
 
@@ -287,11 +287,11 @@ def test_subscribed_functions_that_fail_do_not_call_themselves_or_each_other_for
     first = timed_dock.create_task()
     for delay in (2, 5, 10) if policy else ():
         first = timed_dock.finish(first)["retriedByTaskId"]
-        timed_dock.advance(delay)
+        timed_dock.jump(delay)
     timed_dock.finish(first)
     for delay in (2, 5, 10) if policy else ():
         timed_dock.eventually(lambda: not _unfinished(timed_dock, to_iso(timed_dock.clock.now())))
-        timed_dock.advance(delay)
+        timed_dock.jump(delay)
 
     timed_dock.eventually(lambda: not _unfinished(timed_dock, "9999-12-31"))
     assert len(events(timed_dock)) == 3  # the task's own, and one for each subscriber
@@ -328,7 +328,7 @@ def test_a_webhook_is_tried_three_times_and_no_more(timed_dock: Dock, hook: Hook
 
     calls = []
     for delay in (0, 0.999, 0.001, 4.999, 0.001, 3600):
-        timed_dock.advance(delay)
+        timed_dock.jump(delay)
         webhook_sender.run_once()
         calls.append(len(hook.calls))
 
@@ -357,10 +357,10 @@ def test_a_webhook_that_answers_after_all_is_told_once(timed_dock: Dock, hook: H
     timed_dock.finish(timed_dock.create_task())
     timed_dock.eventually(lambda: "delivery_failed" in names_of(timed_dock))
 
-    timed_dock.advance(1)
+    timed_dock.jump(1)
 
     timed_dock.eventually(lambda: "event_delivered" in names_of(timed_dock))
-    timed_dock.advance(3600)
+    timed_dock.jump(3600)
     assert len(hook.calls) == 2
     assert hook.calls[0] == hook.calls[1]
 

@@ -85,7 +85,7 @@ def test_a_failed_event_is_tried_again_after_one_minute_and_after_two(timed_dock
     attempts(dock, 1)
 
     for seconds, expected in ((59, 1), (1, 2), (119, 2), (1, 3), (600, 3)):
-        dock.advance(seconds)
+        dock.jump(seconds)
         attempts(dock, expected)
         dock.eventually(lambda: not dock.emulator.tasks.dispatcher.is_busy)
         assert len(seen) == expected
@@ -144,7 +144,7 @@ def test_an_event_that_succeeds_at_last_is_done(timed_dock: Dock) -> None:
     timed_client(dock).invoke(FunctionName=NAME, InvocationType="Event")
     attempts(dock, 1)
 
-    dock.advance(60)
+    dock.jump(60)
     attempts(dock, 2)
 
     assert len(facts(dock, "invocation_completed")) == 1
@@ -160,10 +160,10 @@ def test_what_could_not_be_started_spends_no_attempt_and_expires_after_six_hours
     timed_client(dock).invoke(FunctionName=NAME, InvocationType="Event")
     for number in range(1, 6):
         dock.eventually(lambda: len(facts(dock, "invocation_postponed")) >= number)  # noqa: B023
-        dock.advance(300)
+        dock.jump(300)
     dock.eventually(lambda: len(facts(dock, "invocation_postponed")) >= 6)
 
-    dock.advance(6 * 3600)
+    dock.jump(6 * 3600)
 
     dock.eventually(lambda: facts(dock, "invocation_given_up"))
     assert facts(dock, "invocation_given_up")[0]["error"] == "it is too old"
@@ -218,7 +218,7 @@ def test_a_retry_is_due_also_when_the_clock_is_set_back_far(timed_dock: Dock) ->
         raise ValueError("no legs")
 
     dock.deploy(fail)
-    dock.advance(3600)
+    dock.jump(3600)
     timed_client(dock).invoke(FunctionName=NAME, InvocationType="Event")
     attempts(dock, 1)
 
@@ -237,7 +237,7 @@ def test_an_event_whose_function_is_gone_is_given_up(timed_dock: Dock) -> None:
     attempts(dock, 1)
 
     client.delete_function(FunctionName=NAME)
-    dock.advance(60)
+    dock.jump(60)
 
     dock.eventually(lambda: facts(dock, "invocation_given_up"))
 

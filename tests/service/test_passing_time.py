@@ -22,7 +22,7 @@ def test_a_task_starts_when_its_time_has_come(timed_dock: Dock) -> None:
     timed_dock.deploy(answer)
     task = timed_dock.create_task(startTimestamp=to_iso(NOON.replace(hour=13)))
 
-    timed_dock.advance(3600)
+    timed_dock.jump(3600)
 
     assert timed_dock.status(task) != "new"
     assert timed_dock.finish(task)["status"] == "complete"
@@ -35,7 +35,7 @@ def test_a_task_of_a_server_that_is_gone_fails_by_itself(timed_dock: Dock) -> No
         "UPDATE task SET status = 'inProgress' WHERE id = ?", (task,)
     )
 
-    timed_dock.advance(5 * 60 + 1)
+    timed_dock.jump(5 * 60 + 1)
 
     assert timed_dock.task(task)["error"]["name"] == "zombieTaskCleaned"
 
@@ -46,9 +46,9 @@ def test_what_has_ended_is_forgotten_after_the_days_to_keep(timed_dock: Dock) ->
     for task in tasks:
         timed_dock.finish(task)
 
-    timed_dock.advance(29 * DAY)
+    timed_dock.jump(29 * DAY)
     before = timed_dock.get("/").json()["page"]["total"]
-    timed_dock.advance(2 * DAY)
+    timed_dock.jump(2 * DAY)
 
     assert before == 3
     assert timed_dock.get("/").json()["page"]["total"] == 0
@@ -57,13 +57,13 @@ def test_what_has_ended_is_forgotten_after_the_days_to_keep(timed_dock: Dock) ->
 def test_an_environment_that_idles_is_frozen_and_then_removed(
     start_dock: StartDock, clock: ManualClock
 ) -> None:
-    dock = start_dock(clock=clock, freeze_after=5, retire_after=600)
+    dock = start_dock(clock=clock, work_clock=clock, freeze_after=5, retire_after=600)
     dock.deploy(answer)
     dock.execute()
 
-    dock.advance(6)
+    dock.jump(6)
     frozen = dock.states()
-    dock.advance(600)
+    dock.jump(600)
 
     assert frozen == ["frozen"]
     dock.eventually(lambda: dock.states() == [])
@@ -72,16 +72,16 @@ def test_an_environment_that_idles_is_frozen_and_then_removed(
 def test_a_prewarmed_container_that_ended_is_replaced_after_its_pause(
     start_dock: StartDock, clock: ManualClock
 ) -> None:
-    dock = start_dock(clock=clock, prewarm=1)
+    dock = start_dock(clock=clock, work_clock=clock, prewarm=1)
     dock.deploy(answer)
     dock.eventually(lambda: dock.pool.prewarm_levels()[0].count == 1)
     (first,) = dock.engine.containers.values()
     first.kill()
     dock.eventually(lambda: dock.pool.prewarm_levels()[0].count == 0)
 
-    dock.advance(59)
+    dock.jump(59)
     before = dock.pool.prewarm_levels()[0].count
-    dock.advance(2)
+    dock.jump(2)
 
     dock.eventually(lambda: dock.pool.prewarm_levels()[0].count == 1)
     assert before == 0
@@ -95,9 +95,9 @@ def test_a_trouble_that_nobody_sees_end_counts_as_over_after_a_while(timed_dock:
         health.report_passing("descriptors", "there are none left", reactor.loop)
 
     reactor.run(meet())
-    timed_dock.advance(Limits().trouble_over - 0.001)
+    timed_dock.jump(Limits().trouble_over - 0.001)
     before = [trouble.name for trouble in health.troubles()]
-    timed_dock.advance(0.001)
+    timed_dock.jump(0.001)
 
     assert before == ["descriptors"]
     assert health.troubles() == []
@@ -109,7 +109,7 @@ def test_a_jump_of_the_clock_ends_no_function_that_runs(timed_dock: Dock) -> Non
     task = timed_dock.create_task()
     timed_dock.eventually(lambda: gate.waiting)
 
-    timed_dock.advance(3600)
+    timed_dock.jump(3600)
     gate.open()
 
     assert timed_dock.finish(task)["status"] == "complete"

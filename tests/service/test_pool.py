@@ -357,15 +357,15 @@ def limits(dock: Dock) -> list[float | None]:
 def test_an_idle_environment_is_frozen_and_thawed_before_it_is_offered_an_event(
     start_dock: StartDock, clock: ManualClock
 ) -> None:
-    dock = start_dock(clock=clock, freeze_after=5)
+    dock = start_dock(clock=clock, work_clock=clock, freeze_after=5)
     dock.deploy(lambda event, runtime: len(dock.engine.calls))
     dock.execute()
     (id,) = dock.engine.containers
 
-    clock.advance(4.9)
+    clock.jump(4.9)
     dock.emulator.lambdas.reaper.run_once()
     before = dock.states()
-    clock.advance(0.1)
+    clock.jump(0.1)
     dock.emulator.lambdas.reaper.run_once()
     frozen = dock.states()
     dock.eventually(lambda: dock.engine.calls)  # the server's own reaper may have come first
@@ -404,7 +404,10 @@ def test_a_call_that_follows_at_once_finds_its_environment_awake(start_dock: Sta
 def test_as_many_environments_as_are_kept_warm_do_not_expire(
     start_dock: StartDock, clock: ManualClock
 ) -> None:
-    dock, gate = start_dock(clock=clock, keep_warm=2, freeze_after=5, retire_after=600), Gate()
+    dock, gate = (
+        start_dock(clock=clock, work_clock=clock, keep_warm=2, freeze_after=5, retire_after=600),
+        Gate(),
+    )
     dock.deploy(lambda event, runtime: gate.pass_(runtime))
     tasks = [dock.create_task() for _ in range(3)]
     dock.eventually(lambda: gate.waiting == 3)
@@ -413,7 +416,7 @@ def test_as_many_environments_as_are_kept_warm_do_not_expire(
         dock.finish(task)
     dock.eventually(lambda: dock.states() == ["ready"] * 3)  # from now on they idle
 
-    clock.advance(6000)
+    clock.jump(6000)
     dock.emulator.lambdas.reaper.run_once()
 
     dock.eventually(lambda: len(dock.engine.containers) == 2)
@@ -433,12 +436,12 @@ def test_no_more_environments_run_than_there_may_be(start_dock: StartDock) -> No
 
 
 def test_an_environment_that_works_is_not_frozen(start_dock: StartDock, clock: ManualClock) -> None:
-    dock, gate = start_dock(clock=clock, freeze_after=5), Gate()
+    dock, gate = start_dock(clock=clock, work_clock=clock, freeze_after=5), Gate()
     dock.deploy(lambda event, runtime: gate.pass_(runtime))
     dock.create_task()
     dock.eventually(lambda: gate.waiting)
 
-    clock.advance(60)
+    clock.jump(60)
     dock.emulator.lambdas.reaper.run_once()
 
     assert dock.states() == ["busy"]
@@ -449,15 +452,15 @@ def test_an_environment_that_works_is_not_frozen(start_dock: StartDock, clock: M
 def test_an_environment_that_idles_for_long_is_removed(
     start_dock: StartDock, clock: ManualClock
 ) -> None:
-    dock = start_dock(clock=clock, freeze_after=5, retire_after=600)
+    dock = start_dock(clock=clock, work_clock=clock, freeze_after=5, retire_after=600)
     dock.deploy(lambda event, runtime: None)
     dock.execute()
 
     for seconds in (5, 594):
-        clock.advance(seconds)
+        clock.jump(seconds)
         dock.emulator.lambdas.reaper.run_once()
     before = dock.states()
-    clock.advance(6)
+    clock.jump(6)
     dock.emulator.lambdas.reaper.run_once()
 
     assert before == ["frozen"]
@@ -585,7 +588,10 @@ def test_who_waits_for_one_that_works_on_after_its_answer_gets_another(
     start_dock: StartDock, clock: ManualClock
 ) -> None:
     """Also when a second one has answered by the time that the first one's has run out."""
-    dock, over = start_dock(limits=Limits(almost_free=0.1, settle=60.0), clock=clock), Event()
+    dock, over = (
+        start_dock(limits=Limits(almost_free=0.1, settle=60.0), clock=clock, work_clock=clock),
+        Event(),
+    )
     answers = {"first": Event(), "second": Event()}
 
     def handler(event: Json, runtime: FakeRuntime) -> str:
@@ -603,12 +609,12 @@ def test_who_waits_for_one_that_works_on_after_its_answer_gets_another(
     with ThreadPoolExecutor() as executor:
         call = executor.submit(dock.execute)
         dock.eventually(dock.pool.waiting)
-        clock.advance(0.06)
+        clock.jump(0.06)
         answers["second"].set()
         dock.eventually(lambda: dock.states() == ["settling", "settling"])
-        clock.advance(0.06)  # the call looks again, in vain
+        clock.jump(0.06)  # the call looks again, in vain
         assert dock.pool.waiting()
-        clock.advance(0.08)
+        clock.jump(0.08)
 
         assert call.result(LIMIT).json()["result"] == "done"
 

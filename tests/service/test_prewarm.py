@@ -210,7 +210,7 @@ def test_a_shape_that_nobody_wants_any_more_is_given_up(prewarming: Dock) -> Non
 def test_one_that_ends_while_it_waits_is_told_of_and_replaced_but_not_at_once(
     start_dock: StartDock, clock: ManualClock
 ) -> None:
-    dock = start_dock(prewarm=1, clock=clock)
+    dock = start_dock(prewarm=1, clock=clock, work_clock=clock)
     dock.deploy(lambda event, runtime: "done")
     (first,) = await_prewarmed(dock)
 
@@ -218,7 +218,7 @@ def test_one_that_ends_while_it_waits_is_told_of_and_replaced_but_not_at_once(
     dock.eventually(lambda: any(name == "prewarm_failed" for name, _ in dock.notices))
     prewarm_all(dock)
     at_once = counts(dock)
-    clock.advance(61)
+    clock.jump(61)
     prewarm_all(dock)
 
     assert at_once == {("python3.11", MEMORY): 0}

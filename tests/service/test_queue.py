@@ -295,7 +295,7 @@ def test_what_is_claimed_while_a_rescue_waits_for_the_database_is_not_taken_for_
     with ThreadPoolExecutor(1) as rescuer, store.transaction():
         reclaimed = rescuer.submit(queue.reclaim, clock, after=timedelta(minutes=5))
         asked.wait(0.3)  # it may look at the clock too early: before it is its turn
-        clock.advance(1)
+        clock.jump(1)
         (claimed,) = queue.claim(1, NOON + timedelta(seconds=1))
 
     assert reclaimed.result() == []

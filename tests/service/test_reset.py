@@ -230,7 +230,7 @@ def test_nothing_that_was_due_later_comes(start_dock: StartDock) -> None:
 
     ran.clear()
     assert clock.now() == before
-    dock.advance(3600)
+    dock.jump(3600)
     assert (ran, rows(dock)) == ([], {})
 
 

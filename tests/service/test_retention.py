@@ -99,7 +99,7 @@ def test_what_ended_before_the_days_to_keep_is_forgotten_with_all_that_is_its(
     (request,) = dock.get("/apiRequests").json()["data"]
     assert set(count(dock, *OWNED)) == set(OWNED) - {"event"}
 
-    dock.advance(31 * DAY)
+    dock.jump(31 * DAY)
     tidy(dock)
 
     assert count(dock, *OWNED) == {}
@@ -112,7 +112,7 @@ def test_what_ended_within_the_days_to_keep_stays(timed_dock: Dock) -> None:
     task = one_of_each(timed_dock)
     before = count(timed_dock, *OWNED)
 
-    timed_dock.advance(29 * DAY)
+    timed_dock.jump(29 * DAY)
     tidy(timed_dock)
 
     assert count(timed_dock, *OWNED) == before
@@ -122,12 +122,12 @@ def test_what_ended_within_the_days_to_keep_stays(timed_dock: Dock) -> None:
 def test_a_task_counts_from_its_end_not_from_its_creation(timed_dock: Dock) -> None:
     timed_dock.deploy(echo)
     task = timed_dock.create_task(startTimestamp=to_iso(NOON + timedelta(days=40)))
-    timed_dock.advance(40 * DAY)
+    timed_dock.jump(40 * DAY)
     timed_dock.finish(task)
 
     tidy(timed_dock)
     assert known(timed_dock, task)
-    timed_dock.advance(31 * DAY)
+    timed_dock.jump(31 * DAY)
     tidy(timed_dock)
 
     assert not known(timed_dock, task)
@@ -143,8 +143,8 @@ def test_what_has_not_ended_stays_however_old_it_is(
     invoke(dock, "Event")
     dock.eventually(lambda: gate.waiting == 3)
 
-    clock.advance(5 * 60 * 60)  # an accepted event is given up after six hours
-    clock.advance(DAY)
+    clock.jump(5 * 60 * 60)  # an accepted event is given up after six hours
+    clock.jump(DAY)
     tidy(dock)
 
     assert [dock.status(task) for task in running] == ["inProgress"] * 2
@@ -168,17 +168,17 @@ def test_the_attempts_before_a_task_go_with_it_and_not_earlier(timed_dock: Dock)
     dock.deploy(once, retryPolicy={"enabled": True})
     first = dock.create_task()
     second = dock.reach(first, "retried")["retriedByTaskId"]
-    dock.advance(3)
+    dock.jump(3)
     dock.eventually(lambda: gate.waiting == 1)
 
-    dock.clock.advance(31 * DAY)  # type: ignore[union-attr]
+    dock.clock.jump(31 * DAY)  # type: ignore[union-attr]
     tidy(dock)
     assert dock.task(first)["retriedByTaskId"] == second
     gate.open()
     assert dock.finish(second)["retryForTaskIds"] == [first]
     tidy(dock)
     assert known(dock, first)
-    dock.advance(31 * DAY)
+    dock.jump(31 * DAY)
     tidy(dock)
 
     assert count(dock, *OWNED) == {}
@@ -189,7 +189,7 @@ def test_events_go_with_their_time(timed_dock: Dock) -> None:
     timed_dock.finish(timed_dock.create_task())
     assert count(timed_dock, "event") == {"event": 1}
 
-    timed_dock.advance(31 * DAY)
+    timed_dock.jump(31 * DAY)
     tidy(timed_dock)
 
     assert count(timed_dock, "event", "task") == {}
@@ -200,7 +200,7 @@ def test_zero_days_keep_everything(start_dock: StartDock, clock: ManualClock) ->
     one_of_each(dock)
     before = count(dock, *OWNED)
 
-    dock.advance(10_000 * DAY)
+    dock.jump(10_000 * DAY)
     tidy(dock)
 
     assert count(dock, *OWNED) == before
@@ -217,7 +217,7 @@ def test_a_clock_that_jumps_ahead_is_believed_only_after_a_while(
     clock.set(NOON + timedelta(days=365))
     tidy(timed_dock)
     assert known(timed_dock, task)
-    clock.advance(11 * 60)
+    clock.jump(11 * 60)
     tidy(timed_dock)
 
     assert not known(timed_dock, task)
@@ -240,14 +240,14 @@ def fill(dock: Dock, tasks: int) -> list[str]:
     for _ in range(tasks):
         ids.append(dock.create_task(data={"wood": "x" * 100_000}))
         dock.finish(ids[-1])
-        dock.advance(1)
+        dock.jump(1)
     return ids
 
 
 def test_of_too_large_a_database_the_oldest_are_forgotten(small: Dock) -> None:
     small.emulator.tasks.retention.stop()  # what is too much waits until it is tidied
     ids = fill(small, 30)
-    small.advance(60)
+    small.jump(60)
     assert stored(small)["size"] > stored(small)["limit"] == 1024 * 1024
 
     tidy(small)
@@ -271,7 +271,7 @@ def test_what_ended_a_moment_ago_stays_and_the_server_says_that_it_holds_too_muc
     assert (health.status_code, trouble["name"]) == (200, "retention")
     assert "more than the 1 MB of --keep-mb" in trouble["reason"]
 
-    small.advance(61)
+    small.jump(61)
     tidy(small)
 
     assert small.call("GET", "/health", base="").json()["troubles"] == []
@@ -280,13 +280,13 @@ def test_what_ended_a_moment_ago_stays_and_the_server_says_that_it_holds_too_muc
 
 def test_the_room_of_what_was_removed_is_used_again(small: Dock) -> None:
     fill(small, 20)
-    small.advance(61)
+    small.jump(61)
     tidy(small)
     size = stored(small)["fileSize"]
 
     for _ in range(2):
         fill(small, 12)
-        small.advance(61)
+        small.jump(61)
         tidy(small)
 
     assert stored(small)["fileSize"] <= size
@@ -302,13 +302,13 @@ def test_an_invocation_that_may_still_run_stays_as_long_as_a_function_may_run(
     dock.eventually(lambda: gate.waiting == 1)
     dock.emulator.service._log_store.write_waiting()
 
-    clock.advance(299)
+    clock.jump(299)
     tidy(dock)
 
     assert count(dock, "invocation") == {"invocation": 1}
     gate.open()
     caller.join()
-    clock.advance(600)
+    clock.jump(600)
     tidy(dock)
     assert count(dock, "invocation") == {}
 
@@ -328,7 +328,7 @@ def test_a_piece_is_short_and_a_long_log_takes_many(timed_dock: Dock) -> None:
     dock.finish(task)
     dock.eventually(lambda: len(dock.logs(task)) >= 3000)
     dock.emulator.tasks.retention.stop()
-    dock.advance(31 * DAY)
+    dock.jump(31 * DAY)
 
     tidy(dock, pieces=1)
 
@@ -350,7 +350,7 @@ def test_lines_that_a_crash_has_left_without_their_owner_go_too(
 
     again = start_dock(clock=clock)
     owned = count(again, "task_log")["task_log"]
-    again.advance(DAY)
+    again.jump(DAY)
     tidy(again)
 
     ((lines,),) = again.emulator.foundation.store.rows(
@@ -415,7 +415,7 @@ def test_lines_of_what_cannot_be_written_yet_are_not_taken_for_lost(
         caller.join()
         dock.eventually(lambda: dock.emulator.tasks.unwritten.owners)
         for _ in range(3):  # hours, and not all at once: that would be a clock that was set
-            dock.advance(40 * 60.0)
+            dock.jump(40 * 60.0)
             tidy(dock)
 
     (request,) = dock.eventually(lambda: dock.get("/apiRequests").json()["data"])
@@ -443,7 +443,7 @@ def test_lines_of_what_runs_while_the_machine_sleeps_are_not_taken_for_lost(
 def test_a_log_whose_task_is_forgotten_while_it_is_read_is_not_found(timed_dock: Dock) -> None:
     dock = timed_dock
     task = one_of_each(dock)
-    dock.advance(31 * DAY)
+    dock.jump(31 * DAY)
     log_store = dock.emulator.service._log_store
     read = log_store.read
 
@@ -461,7 +461,7 @@ def test_it_works_by_itself_while_the_server_serves(
 ) -> None:
     dock = start_dock(clock=clock)
     task = one_of_each(dock)
-    clock.advance(31 * DAY)
+    clock.jump(31 * DAY)
 
     dock.emulator.tasks.retention.wake()
 
@@ -475,7 +475,7 @@ def test_a_database_that_refuses_is_told_and_works_again_later(
     dock = timed_dock
     one_of_each(dock)
     dock.emulator.tasks.retention.stop()
-    dock.advance(31 * DAY)
+    dock.jump(31 * DAY)
     with monkeypatch.context() as patch:
         patch.setattr(Retention, "_remove", _refuse)
         with pytest.raises(OSError, match="full"):
@@ -504,10 +504,10 @@ def test_code_of_before_an_update_is_removed_an_hour_later(timed_dock: Dock) -> 
     code = base64_of(zip_of({"index.py": "def handler(event, context): return 2\n"}))
     assert dock.put(f"/functions/{NAME}", {"code": code}).status_code == 200
     tidy(dock)
-    dock.advance(3599)
+    dock.jump(3599)
     tidy(dock)
     assert old.is_dir()
-    dock.advance(1)
+    dock.jump(1)
     tidy(dock)
 
     assert not old.exists()
@@ -563,7 +563,7 @@ def test_the_status_says_what_is_kept_and_what_was_removed(timed_dock: Dock) -> 
     lines = count(dock, "task_log")["task_log"]
 
     before = stored(dock)
-    dock.advance(31 * DAY)
+    dock.jump(31 * DAY)
     tidy(dock)
     after = stored(dock)
 
@@ -589,7 +589,7 @@ def test_the_rest_after_a_piece_is_as_long_as_the_disk_took_whatever_the_clock_s
     retention._stopping.clear()
 
     def remove_piece(_: Any) -> bool:
-        timed_dock.advance(3600)
+        timed_dock.jump(3600)
         return True
 
     monkeypatch.setattr(retention, "_remove_piece", remove_piece)

@@ -78,7 +78,7 @@ def test_three_retries_follow_after_2_5_and_10_seconds_and_then_the_task_fails(
         started += timedelta(seconds=delay)
         assert task["status"] == "retried"
         assert timed_dock.task(chain[-1])["startTimestamp"] == to_iso(started)
-        timed_dock.advance(delay)
+        timed_dock.jump(delay)
 
     last = timed_dock.finish(chain[-1])
     assert last["status"] == "failed"
@@ -90,7 +90,7 @@ def test_the_delay_is_counted_from_the_failure_and_not_from_the_tasks_start(
     timed_dock: Dock, clock: ManualClock
 ) -> None:
     def handler(event: Json, runtime: FakeRuntime) -> None:
-        clock.advance(60)
+        clock.jump(60)
         raise Splinter
 
     timed_dock.deploy(handler, retryPolicy=ALWAYS)
@@ -106,7 +106,7 @@ def test_each_retry_lists_all_the_earlier_tasks(timed_dock: Dock) -> None:
 
     for delay in (2, 5, 10):
         chain.append(timed_dock.finish(chain[-1])["retriedByTaskId"])
-        timed_dock.advance(delay)
+        timed_dock.jump(delay)
 
     timed_dock.finish(chain[-1])
     lists = [timed_dock.task(task_id).get("retryForTaskIds") for task_id in chain]
@@ -124,7 +124,7 @@ def test_a_retry_has_the_properties_of_the_first_task(timed_dock: Dock) -> None:
 
     first = timed_dock.create_task(data={"legs": 4}, tags=["wood"], priority=-3)
     second = timed_dock.finish(first)["retriedByTaskId"]
-    timed_dock.advance(2)
+    timed_dock.jump(2)
     timed_dock.finish(second)
 
     kept = ("functionName", "data", "tags", "priority")
@@ -139,10 +139,10 @@ def test_a_retry_does_not_start_before_its_time(timed_dock: Dock) -> None:
     timed_dock.deploy(lambda event, runtime: None, "oak-chair")
     again = timed_dock.finish(timed_dock.create_task())["retriedByTaskId"]
 
-    timed_dock.advance(1.999)
+    timed_dock.jump(1.999)
     timed_dock.finish(timed_dock.create_task("oak-chair"))
     before = timed_dock.status(again)
-    timed_dock.advance(0.001)
+    timed_dock.jump(0.001)
 
     assert before == "new"
     assert timed_dock.finish(again)["status"] == "retried"
@@ -156,7 +156,7 @@ def test_a_retry_that_succeeds_is_complete(timed_dock: Dock) -> None:
     timed_dock.deploy(handler, retryPolicy=ALWAYS)
 
     first = timed_dock.finish(timed_dock.create_task())
-    timed_dock.advance(2)
+    timed_dock.jump(2)
     second = timed_dock.finish(first["retriedByTaskId"])
 
     assert (first["status"], second["status"]) == ("retried", "complete")
@@ -180,7 +180,7 @@ def test_each_attempt_has_its_own_log(timed_dock: Dock) -> None:
     timed_dock.deploy(handler, retryPolicy=ALWAYS)
     first = timed_dock.create_task()
     second = timed_dock.finish(first)["retriedByTaskId"]
-    timed_dock.advance(2)
+    timed_dock.jump(2)
     timed_dock.finish(second)
 
     logs = [timed_dock.logs(first), timed_dock.logs(second)]

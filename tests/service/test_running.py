@@ -20,6 +20,7 @@ from taskdock.server.app import Emulator
 from taskdock.tasks.model.notices import TaskCompleted
 from taskdock.testing import FakeEngine, ManualClock, Settings, eventually, running
 from taskdock.testing.fakes.engine import fake_image_of
+from taskdock.testing.task_client import TaskClient
 
 
 def echo(event: Any, runtime: testing.FakeRuntime) -> Any:
@@ -112,9 +113,9 @@ def test_time_passes_when_the_test_says_so() -> None:
         dock.deploy(echo)
         start = to_iso(clock.now() + timedelta(hours=1))
         task = dock.service.create("walnut-table", startTimestamp=start)
-        dock.advance(3599)
+        dock.jump(3599)
         assert dock.service.task(task)["status"] == "new"
-        dock.advance(1)
+        dock.jump(1)
         dock.service.reach(task, "complete")
 
 
@@ -155,7 +156,7 @@ def test_an_engine_of_ones_own_needs_to_know_its_images() -> None:
 def test_an_emulator_is_a_context_manager(tmp_path: Path) -> None:
     settings = Settings(port=0, data_dir=tmp_path / "data")
     with Emulator(settings, engine=FakeEngine(), image_of=fake_image_of) as emulator:
-        assert testing.TaskClient(emulator.url).get("/")["data"] == []
+        assert TaskClient(emulator.url).get("/")["data"] == []
 
     with Emulator(settings, engine=FakeEngine(), image_of=fake_image_of):
         pass

@@ -57,7 +57,7 @@ def runs(dock: Dock) -> list[str]:
 
 def pass_by(dock: Dock, seconds: float) -> None:
     """Time passes, and the scheduler has seen it."""
-    dock.advance(seconds)
+    dock.jump(seconds)
 
 
 # What callers see
@@ -246,7 +246,7 @@ def test_schedules_of_deleted_and_disabled_functions_disturb_no_other(timed_dock
     timed_dock.call("DELETE", "/functions/walnut-table")
     timed_dock.post("/functions/oak-chair/disable")
 
-    timed_dock.advance(10)
+    timed_dock.jump(10)
 
     timed_dock.eventually(lambda: len(runs(timed_dock)) == 3)
     ended = {
@@ -270,7 +270,7 @@ def set_clock(dock: Dock, seconds: float) -> None:
     assert isinstance(dock.clock, ManualClock)
     dock.clock.set(NOON + timedelta(seconds=seconds))
     dock.emulator.tasks.scheduler.wake()
-    dock.advance(0)
+    dock.jump(0)
 
 
 def test_schedules_go_on_when_the_clock_is_set_back(timed_dock: Dock) -> None:
@@ -356,7 +356,7 @@ def test_after_a_long_stop_only_the_latest_missed_run_is_made(
     first.eventually(lambda: runs(first) == [iso(0)])
     first.stop()
 
-    clock.advance(3600 * 24 + 3)
+    clock.jump(3600 * 24 + 3)
     second = start_dock(clock=clock)
 
     second.eventually(lambda: runs(second) == [iso(0), iso(3600 * 24)])
@@ -527,7 +527,7 @@ def test_a_chain_ends_when_its_next_task_is_canceled(
     (coming,) = dock.get("/?eq(status,new)").json()["data"]
 
     canceled = dock.post(f"/{coming['id']}/cancel")
-    dock.advance(3600)
+    dock.jump(3600)
     dock.finish(dock.create_task(data={"remaining": 0}))
 
     assert canceled.json() == {"affectedRecords": 1}

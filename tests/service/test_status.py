@@ -54,13 +54,13 @@ def test_what_works_and_what_waits_is_counted(timed_dock: Dock) -> None:
 def test_what_waits_for_an_environment_is_told_with_the_reason(
     start_dock: StartDock, clock: ManualClock
 ) -> None:
-    dock, gate = start_dock(clock=clock, memory_budget=300), Gate()
+    dock, gate = start_dock(clock=clock, work_clock=clock, memory_budget=300), Gate()
     dock.deploy(lambda _, runtime: gate.pass_(runtime), memoryLimit=256)
     tasks = [dock.create_task()]
     dock.eventually(lambda: gate.waiting)
     tasks += [dock.create_task() for _ in range(2)]
     dock.eventually(lambda: status(dock)["waiting"])
-    dock.advance(60)
+    dock.jump(60)
     dock.eventually(lambda: status(dock)["waiting"][0]["calls"] == 2)
 
     (waiting,) = status(dock)["waiting"]
@@ -78,12 +78,12 @@ def test_what_waits_for_an_environment_is_told_with_the_reason(
     assert status(dock)["waiting"] == []
 
 
-def test_an_idle_environment_says_since_when(timed_dock: Dock) -> None:
-    dock = timed_dock
+def test_an_idle_environment_says_since_when(start_dock: StartDock, clock: ManualClock) -> None:
+    dock = start_dock(clock=clock, work_clock=clock)
     dock.deploy(lambda *_: None)
     dock.finish(dock.create_task())
     dock.eventually(lambda: dock.states() in (["ready"], ["frozen"]))
-    dock.advance(60)
+    dock.jump(60)
 
     (environment,) = status(dock)["environments"]
 

@@ -181,7 +181,7 @@ def test_a_new_task_can_be_canceled_once_and_never_runs(timed_dock: Dock) -> Non
 
     first = timed_dock.post(f"/{task_id}/cancel")
     second = timed_dock.post(f"/{task_id}/cancel")
-    timed_dock.advance(60)
+    timed_dock.jump(60)
 
     assert first.json() == {"affectedRecords": 1}
     assert summary(second) == (400, 27)
@@ -302,9 +302,9 @@ def test_the_statuses_of_a_task_and_their_times_can_be_seen(
     start, end = NOON + timedelta(seconds=60), NOON + timedelta(seconds=65)
 
     task_id = timed_dock.create_task(startTimestamp=to_iso(start))
-    timed_dock.advance(60)
+    timed_dock.jump(60)
     running = timed_dock.reach(task_id, "inProgress")
-    timed_dock.advance(5)
+    timed_dock.jump(5)
     gate.open()
     done = timed_dock.finish(task_id)
 
@@ -319,10 +319,10 @@ def test_a_task_waits_until_its_start_time_has_come(timed_dock: Dock) -> None:
     timed_dock.deploy(lambda event, runtime: None)
     later = timed_dock.create_task(startTimestamp=to_iso(NOON + timedelta(seconds=60)))
 
-    timed_dock.advance(59.999)
+    timed_dock.jump(59.999)
     timed_dock.finish(timed_dock.create_task())
     before = timed_dock.status(later)
-    timed_dock.advance(0.001)
+    timed_dock.jump(0.001)
 
     assert before == "new"
     assert timed_dock.finish(later)["status"] == "complete"

@@ -65,6 +65,7 @@ class Dock(ServerHere):
         engine: FakeEngine | None = None,
         image_of: ImageOf = fake_image_of,
         clock: Clock | None = None,
+        work_clock: Clock | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         give_up: Callable[[str], object] = lambda _: None,
         **settings: Any,
@@ -80,6 +81,7 @@ class Dock(ServerHere):
             engine=engine or FakeEngine(),
             image_of=image_of,
             clock=clock,
+            work_clock=work_clock,
             limits=limits,
             give_up=give_up,
         )

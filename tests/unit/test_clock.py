@@ -13,6 +13,7 @@ from taskdock.base.notices import Notices
 from taskdock.base.timing.clock import Clock, SystemClock
 from taskdock.base.timing.loop import Loop
 from taskdock.base.timing.reactor import Reactor
+from taskdock.base.timing.signal import Signal
 from taskdock.testing.clock import NOON, ManualClock
 from taskdock.testing.waiting import eventually
 
@@ -60,14 +61,14 @@ def call_later(reactor: Reactor, seconds: float, called: list[str], name: str) -
 
 
 def test_time_passes_when_it_is_told_to_and_by_as_much(clock: ManualClock) -> None:
-    clock.advance(1.5)
+    clock.jump(1.5)
 
     assert (clock.now(), clock.monotonic()) == (NOON + timedelta(seconds=1.5), 1.5)
 
 
 def test_many_small_steps_are_as_long_as_a_large_one(clock: ManualClock, minutely: Every) -> None:
     for _ in range(600):
-        clock.advance(0.1)
+        clock.jump(0.1)
 
     assert clock.monotonic() == 60.0
     assert minutely.turns == [0.0, 60.0]
@@ -86,20 +87,20 @@ def test_a_loop_has_done_what_was_due_when_the_clock_has_moved(
     clock: ManualClock, minutely: Every
 ) -> None:
     for minute in range(1, 100):
-        clock.advance(60)
+        clock.jump(60)
         assert minutely.turns[-1] == minute * 60.0
 
     assert len(minutely.turns) == 100
 
 
 def test_a_loop_that_is_not_due_does_nothing(clock: ManualClock, minutely: Every) -> None:
-    clock.advance(59.999)
+    clock.jump(59.999)
 
     assert minutely.turns == [0.0]
 
 
 def test_a_jump_over_many_pauses_is_one_turn(clock: ManualClock, minutely: Every) -> None:
-    clock.advance(3600)
+    clock.jump(3600)
 
     assert minutely.turns == [0.0, 3600.0]
 
@@ -117,7 +118,7 @@ def test_a_loop_that_another_one_wakes_has_had_its_turn_too(
     clock.settle()
     before = len(minutely.turns)
 
-    clock.advance(10)
+    clock.jump(10)
 
     assert len(minutely.turns) == before + 1
     other.stop()
@@ -135,7 +136,7 @@ def test_a_loop_that_is_woken_does_not_wait_for_the_clock(
 def test_a_loop_that_has_stopped_is_not_waited_for(clock: ManualClock, minutely: Every) -> None:
     minutely.stop()
 
-    clock.advance(60)
+    clock.jump(60)
 
     assert minutely.turns == [0.0]
 
@@ -156,7 +157,7 @@ def test_a_thread_that_does_not_wait_again_is_named() -> None:
     eventually(lambda: stuck.turns)
 
     with pytest.raises(TimeoutError, match="stuck"):
-        clock.advance(1)
+        clock.jump(1)
 
     gate.set()
     stuck.stop()
@@ -164,7 +165,7 @@ def test_a_thread_that_does_not_wait_again_is_named() -> None:
 
 @pytest.mark.parametrize("make", [ManualClock, SystemClock])
 def test_a_wait_says_whether_the_event_is_set(make: type[ManualClock | SystemClock]) -> None:
-    event, clock = threading.Event(), make()
+    event, clock = Signal(), make()
 
     assert clock.wait(event, 0.0) is False
     event.set()
@@ -173,12 +174,12 @@ def test_a_wait_says_whether_the_event_is_set(make: type[ManualClock | SystemClo
 
 
 def test_a_wait_that_the_clock_ends_leaves_the_event_as_it_is(clock: ManualClock) -> None:
-    event, found = threading.Event(), []
+    event, found = Signal(), []
     thread = threading.Thread(target=lambda: found.append(clock.wait(event, 10.0)))
     thread.start()
     eventually(lambda: thread in clock.waiting)
 
-    clock.advance(10)
+    clock.jump(10)
 
     thread.join(30)
     assert found == [False]
@@ -194,7 +195,7 @@ def test_timers_are_called_on_the_thread_of_their_loop_in_the_order_of_their_tim
     call_later(reactor, 2, called, "2, begun later")
     call_later(reactor, 4, called, "4")
 
-    clock.advance(3)
+    clock.jump(3)
 
     assert called == ["1", "2", "2, begun later", "3"]
 
@@ -212,7 +213,7 @@ def test_a_timer_that_begins_another_sees_its_own_time(
         reactor.call_later(10, again)
 
     reactor.run(begin())
-    clock.advance(35)
+    clock.jump(35)
 
     assert called == [10.0, 20.0, 30.0]
 
@@ -224,7 +225,7 @@ def test_a_cancelled_timer_is_not_called(clock: ManualClock, reactor: Reactor) -
         reactor.call_later(1, called.append, "never").cancel()
 
     reactor.run(begin())
-    clock.advance(1)
+    clock.jump(1)
 
     assert called == []
 
@@ -236,7 +237,7 @@ def test_a_timer_of_a_loop_that_is_closed_holds_nobody_up(
     call_later(reactor, 1, called, "never")
     reactor.stop()
 
-    clock.advance(1)
+    clock.jump(1)
 
     assert called == []
 
@@ -246,7 +247,7 @@ def test_a_loop_of_the_caller_s_own_may_be_moved_from_inside(clock: ManualClock)
 
     async def work() -> None:
         clock.call_later(asyncio.get_running_loop(), 1, called.append, "called")
-        clock.advance(1)
+        clock.jump(1)
 
     asyncio.run(work())
 

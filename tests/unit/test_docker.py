@@ -552,7 +552,7 @@ def test_disks_that_failed_are_told_and_tried_again_after_a_while(
     shop.create(engine)
     assert not engine.capabilities.limits_storage  # not at once
 
-    clock.advance(REST)
+    clock.jump(REST)
     shop.create(engine)
 
     assert engine.capabilities.limits_storage
@@ -573,7 +573,7 @@ def test_what_an_engine_cannot_do_by_its_nature_is_not_tried_again(
         clock=clock,
     )
 
-    clock.advance(REST)
+    clock.jump(REST)
     shop.create(engine)
 
     (trouble,) = health.troubles()
@@ -614,7 +614,7 @@ def test_a_transport_that_was_a_way_out_is_told_and_left_when_a_better_one_works
     assert trouble.reason.startswith("containers come by TCP")
     assert "in use" in trouble.reason
 
-    clock.advance(MAKESHIFT)
+    clock.jump(MAKESHIFT)
     shop.create(engine)
 
     assert engine.transport is crowded

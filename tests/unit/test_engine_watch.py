@@ -90,7 +90,7 @@ def test_one_that_answers_and_fails_again_and_again_is_given_longer_and_longer_r
         watched.watch.failed("no space left on device")
         rest = 0.0
         while watched.watch.run_once() and watched.watch.trouble is not None:
-            watched.clock.advance(0.5)
+            watched.clock.jump(0.5)
             rest += 0.5
         rests.append(rest)
 
@@ -100,9 +100,9 @@ def test_one_that_answers_and_fails_again_and_again_is_given_longer_and_longer_r
 def test_an_earlier_fault_is_forgotten(watched: Watched) -> None:
     for _ in range(2):
         watched.watch.failed("it broke")
-        watched.clock.advance(100)
+        watched.clock.jump(100)
         watched.watch.run_once()
-    watched.clock.advance(100)
+    watched.clock.jump(100)
 
     watched.watch.failed("it broke")
     watched.watch.run_once()

@@ -42,7 +42,7 @@ def test_what_is_reported_again_is_told_once(
 ) -> None:
     for _ in range(3):
         health.report("engine", "it does not answer")
-        clock.advance(1)
+        clock.jump(1)
     assert told == [("trouble_began", {"what": "engine", "reason": "it does not answer"})]
 
 
@@ -51,7 +51,7 @@ def test_another_reason_is_told_and_began_when_the_trouble_did(
 ) -> None:
     began = clock.now()
     health.report("engine", "it does not answer")
-    clock.advance(60)
+    clock.jump(60)
     health.report("engine", "it refuses us")
     assert [facts["reason"] for _, facts in told] == ["it does not answer", "it refuses us"]
     assert health.troubles() == [Trouble("engine", "it refuses us", began, False)]
@@ -69,7 +69,7 @@ def test_what_is_cleared_is_told_once_and_can_begin_again(
 
 def test_the_oldest_trouble_comes_first(health: Health, clock: ManualClock) -> None:
     health.report("disk", "it is full", degraded=True)
-    clock.advance(1)
+    clock.jump(1)
     health.report("engine", "it does not answer")
     health.report("disk", "it is very full", degraded=True)
     assert [trouble.name for trouble in health.troubles()] == ["disk", "engine"]
@@ -82,9 +82,9 @@ def test_what_is_met_now_and_then_is_told_once_and_is_over_after_a_while(
         loop = asyncio.get_running_loop()
         for _ in range(5):
             health.report_passing("descriptors", "there are none left", loop)
-            clock.advance(Limits().trouble_over - 0.001)
+            clock.jump(Limits().trouble_over - 0.001)
         assert health.troubles()
-        clock.advance(0.001)
+        clock.jump(0.001)
 
     asyncio.run(meet())
 

@@ -31,7 +31,7 @@ def test_a_failure_that_stays_the_same_is_told_once() -> None:
 
     unsteady.start()
     while unsteady.turns <= 20:
-        clock.advance(AFTER_FAILURE)
+        clock.jump(AFTER_FAILURE)
     unsteady.stop()
 
     same, another = ("RuntimeError('the same')", "RuntimeError('another')")

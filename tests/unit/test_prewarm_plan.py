@@ -40,9 +40,9 @@ def test_a_shape_is_in_use_once_a_function_of_it_is_expected(plan):
 
 def test_the_shape_that_was_wanted_last_comes_first(plan, clock):
     plan.expect(LARGE)
-    clock.advance(1)
+    clock.jump(1)
     plan.expect(OAK)
-    clock.advance(1)
+    clock.jump(1)
     plan.expect(ELM)
 
     assert plan.next({}) is ELM
@@ -65,7 +65,7 @@ def test_nothing_is_prewarmed_while_something_starts_and_for_a_moment_after_that
     calm.append(plan.is_calm)
     plan.started(OAK)
     calm.append(plan.is_calm)
-    clock.advance(LIMITS.prewarm_calm)
+    clock.jump(LIMITS.prewarm_calm)
     calm.append(plan.is_calm)
 
     assert calm == [True, False, False, True]
@@ -75,9 +75,9 @@ def test_a_failure_is_not_repeated_for_a_while_whatever_starts_meanwhile(plan, c
     plan.back_off()
     plan.starts(OAK)
     plan.started(OAK)
-    clock.advance(LIMITS.prewarm_retry - 1)
+    clock.jump(LIMITS.prewarm_retry - 1)
     before = plan.is_calm
-    clock.advance(1)
+    clock.jump(1)
 
     assert (before, plan.is_calm) == (False, True)
 
@@ -85,7 +85,7 @@ def test_a_failure_is_not_repeated_for_a_while_whatever_starts_meanwhile(plan, c
 def test_a_shape_that_nobody_wants_is_forgotten_unless_something_starts_in_it(plan, clock):
     plan.expect(LARGE)
     plan.starts(OAK)
-    clock.advance(600)
+    clock.jump(600)
 
     early, late = plan.expire(601), plan.expire(600)
 

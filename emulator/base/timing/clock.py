@@ -8,11 +8,12 @@ the Task Service.
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
+
+from taskdock.base.timing.signal import Signal
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -30,13 +31,13 @@ class Clock(Protocol):
 
     All that a caller would wait for goes by this clock: starts of tasks, retries, schedules,
     asynchronous events and their age, webhooks, the rescue of lost tasks, retention, the life of
-    tokens, how long a trouble counts, how long an environment idles, and how long a call waits for
-    an environment.
+    tokens, and how long a trouble counts. The times in records and log lines are this clock's.
 
     Real time is kept for work that another program does meanwhile, whatever this clock says: a
-    function's time limit, its init, starts and stops of containers, an HTTP connection, a client's
-    signature, the stop of a server, and pauses for a disk or for the engine. Such code uses a
-    `SystemClock` of its own, or the timers of the reactor's event loop.
+    function's own time, its time limit and its deadline, its init, starts and stops of containers,
+    how long an environment idles, how long a call waits for room in memory, an HTTP connection, a
+    client's signature, the stop of a server, and pauses for a disk or for the engine. Such code
+    uses a `SystemClock` of its own, a `WorkClock`, or the timers of the reactor's event loop.
     """
 
     def now(self) -> datetime:
@@ -55,7 +56,7 @@ class Clock(Protocol):
         """Calls `callback(*arguments)` on the thread of `loop` after so many seconds. To be called
         on the thread of `loop`."""
 
-    def wait(self, event: threading.Event, seconds: float) -> bool:
+    def wait(self, event: Signal, seconds: float) -> bool:
         """Returns when `event` is set, or after so many seconds; whether `event` is set. For any
         thread but those of event loops."""
 
@@ -78,8 +79,19 @@ class SystemClock:
     ) -> Timer:
         return loop.call_later(seconds, callback, *arguments)
 
-    def wait(self, event: threading.Event, seconds: float) -> bool:
+    def wait(self, event: Signal, seconds: float) -> bool:
         return event.wait(seconds)
+
+
+class WorkClock(SystemClock):
+    """The clock of environments: the time of the service is written into records and log lines,
+    and the machine's time passes."""
+
+    def __init__(self, service: Clock) -> None:
+        self._service = service
+
+    def now(self) -> datetime:
+        return self._service.now()
 
 
 def to_milliseconds(moment: datetime) -> datetime:

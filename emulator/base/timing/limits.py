@@ -131,3 +131,9 @@ class Limits:
     server_silence: float = 300.0
     """A server that has not said for so long that it is alive has lost its claims: as long as the
     Task Service waits for a worker's report."""
+
+    clock_jumps: int = 10_000
+    """Due moments that a clock which tests move stops at in one move: a task that queues itself for
+    ever would never let it come to an end."""
+    waits: int = 32
+    """Calls that wait for tasks to end: each holds one of the threads that answer."""

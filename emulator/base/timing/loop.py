@@ -10,6 +10,7 @@ from datetime import datetime
 
 from taskdock.base.notices import LoopFailed, Notices
 from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.signal import Signal
 
 LONGEST_PAUSE = 5.0  # seconds, so that a clock that was set forward is noticed
 AFTER_FAILURE = 1.0  # seconds until a failed piece of work is tried again
@@ -27,7 +28,7 @@ class Loop:
         """The pauses go by `clock`."""
         self._clock = clock
         self._notices = notices
-        self._wake = threading.Event()
+        self._wake = Signal()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 

@@ -8,7 +8,6 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -78,11 +77,10 @@ def _copy(source: Path, target: Path) -> None:
         if not file.is_file():
             continue
         copy, text = target / file.name, file.read_bytes()
-        if not copy.is_file() or copy.read_bytes() != text:
+        if not os.access(copy, os.X_OK) or copy.read_bytes() != text:
             partial = target / f".{file.name}.{os.getpid()}"
             partial.write_bytes(text)
-            shutil.copymode(file, partial)
-            partial.chmod(stat.S_IMODE(partial.stat().st_mode) | 0o444)
+            partial.chmod(0o755)  # installers may have lost the mode of the wrapper
             partial.replace(copy)
 
 

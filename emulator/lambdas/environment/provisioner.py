@@ -38,8 +38,8 @@ class Provisioner:
         coverage: Coverage | None = None,
     ) -> None:
         """`port`: the Task Service's. `credentials`: variables for a function that brings none of
-        them. `server`: the value of the label that names this server's containers. `coverage`: where the
-        lines that functions run are counted; None: they are not."""
+        them. `server`: the value of the label that names this server's containers. `coverage`:
+        counts the lines that functions run; None: nothing does."""
         self._image_of = image_of
         self._code = code
         self._port = port

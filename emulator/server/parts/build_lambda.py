@@ -19,6 +19,7 @@ from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.functions.images_in_use import ImageOf
 from taskdock.lambdas.functions.sweeper import Sweeper
+from taskdock.lambdas.invoke.fault_list import FaultList
 from taskdock.lambdas.invoke.invoker import Invoker
 from taskdock.lambdas.pool.idle_reaper import IdleReaper
 from taskdock.lambdas.pool.leasing import MemoryBudget
@@ -34,6 +35,8 @@ class LambdaParts:
     watch: EngineWatch
     pool: Pool
     reaper: IdleReaper
+    faults: FaultList
+    """Those that tests inject."""
     invoker: Invoker
     sweeper: Sweeper
     budget: int
@@ -56,6 +59,7 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
 
     provisioner = _provisioner(base, directory, find_image)
     pool = _pool(base, watch, catalog, provisioner, lead)
+    faults = FaultList(base.clock, functions=catalog.live.keys())
     changes = _FunctionWatch(catalog, pool, find_image, notices)
     catalog.subscribe(changes.follow)
     return LambdaParts(
@@ -67,16 +71,19 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
             pool=pool,
             freeze_after=settings.freeze_after,
             retire_after=settings.retire_after,
-            clock=base.clock,
+            clock=base.work_clock,
             limits=base.limits,
             notices=notices,
         ),
+        faults=faults,
         invoker=Invoker(
             pool=pool,
             watch=watch,
-            clock=base.clock,
+            clock=base.work_clock,
             limits=base.limits,
             region=settings.region,
+            faults=faults,
+            image_of=base.images.last,
         ),
         sweeper=Sweeper(code=base.code, health=health, notices=notices),
         budget=_budget(base),
@@ -124,7 +131,7 @@ def _provisioner(base: Foundation, directory: Directory, find_image: ImageOf) ->
             session_token=settings.aws_session_token,
         ),
         platform=platform(settings.architecture),
-        clock=base.clock,
+        clock=base.work_clock,
         coverage=_coverage(settings),
     )
 
@@ -162,7 +169,7 @@ def _pool(
         prewarm=settings.prewarm,
         freeze_after=settings.freeze_after,
         cpus=spec.cpus if settings.cpu == "lambda" else None,
-        clock=base.clock,
+        clock=base.work_clock,
         notices=base.notices,
         limits=base.limits,
     )

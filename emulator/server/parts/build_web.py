@@ -12,6 +12,7 @@ from taskdock.base.settings import Settings
 from taskdock.base.timing.limits import Limits
 from taskdock.lambdas import arns
 from taskdock.lambdas.environment import spec
+from taskdock.server.parts.build_agenda import AgendaParts
 from taskdock.server.parts.build_harness import build_harness
 from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
@@ -52,10 +53,12 @@ class WebParts:
     """Serves what calls from containers."""
 
 
-def build_web(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> WebParts:
+def build_web(
+    base: Foundation, lambdas: LambdaParts, tasks: TaskParts, agenda: AgendaParts
+) -> WebParts:
     """Raises `StartupError` for a setting that means nothing."""
     limits, turns = base.limits, Turns()
-    router, wsgi = _router(base, lambdas, tasks)
+    router, wsgi = _router(base, lambdas, tasks, agenda)
     public = Site(
         answer=router,
         refuse=public_router.refuse,
@@ -106,11 +109,13 @@ def _crowd(limits: Limits) -> Crowd:
     )
 
 
-def _router(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> tuple[PublicRouter, Wsgi]:
+def _router(
+    base: Foundation, lambdas: LambdaParts, tasks: TaskParts, agenda: AgendaParts
+) -> tuple[PublicRouter, Wsgi]:
     """Leads Invoke to the event loop and all else to the threads of `Wsgi`."""
     names = Names(lambdas.catalog, partial(arns.function_arn, region=base.settings.region))
     openness, report = _openness(base.settings, lambdas), _report(base, lambdas, tasks)
-    harness = build_harness(base, lambdas, tasks)
+    harness = build_harness(base, lambdas, tasks, agenda)
     application = create_app(
         report=report,
         tasks=TaskApi(
@@ -151,7 +156,7 @@ def _report(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> Report:
         images=base.images.report,
         troubles=base.health.troubles,
         stored=tasks.retention.report,
-        clock=base.clock,
+        clock=base.work_clock,
     )
 
 

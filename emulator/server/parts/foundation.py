@@ -38,6 +38,9 @@ class Given:
     engine: Engine
     images: ImagesInUse
     clock: Clock
+    """The time of tasks and schedules."""
+    work_clock: Clock
+    """The time of environments: the same in records, but it passes with the machine's."""
     notices: Notices
     health: Health
     limits: Limits
@@ -82,7 +85,7 @@ def open_foundation(given: Given, undo: contextlib.ExitStack) -> Foundation:
     undo.callback(folder.close)
     for sentence in folder.closed:
         given.notices.publish(DataFolderClosed(reason=sentence))
-    reactor = Reactor(given.clock)
+    reactor = Reactor(given.work_clock)
     undo.callback(reactor.stop)
     sockets = open_public(settings.host, settings.port)
     for opened in sockets:

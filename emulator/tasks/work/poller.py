@@ -41,6 +41,7 @@ class Poller(Loop, Generic[Work, Result]):
         self._held = held
         self._ended: deque[Result] = deque()  # filled by other threads
         self._busy = 0  # places of work that was begun and has not been taken from `_ended`
+        self._on_turn: Callable[[], object] = lambda: None
         self._turns = threading.RLock()  # of who claims and begins, or writes endings
         self._on_hold = False
 
@@ -90,6 +91,7 @@ class Poller(Loop, Generic[Work, Result]):
                 free = 0 if held else self._places - self._busy  # with the places of these
                 claimed = self._turn(ended, free)
                 self._begin_all(claimed)
+            self._on_turn()
             if not self._ended or self._stopping.is_set():
                 return self._pause(all_claimed=len(claimed) < free)
 
@@ -111,6 +113,10 @@ class Poller(Loop, Generic[Work, Result]):
         """Also writes the endings up to then."""
         super().stop()
         self._turn(self._take_ended(), 0)
+
+    def on_turn(self, told: Callable[[], object]) -> None:
+        """Has `told` called on this loop's thread after each turn; it may not block."""
+        self._on_turn = told
 
     def hold(self, limit: float) -> bool:
         """From now on nothing is claimed until `go_on`; what was claimed has begun when this

@@ -8,7 +8,7 @@ from typing import Any
 import requests
 from requests.auth import AuthBase
 
-from taskdock.client.connection import Json, ServerConnection
+from taskdock.client.api import Json, TaskService
 from taskdock.client.errors import ServiceError
 from taskdock.testing.values.errors import ClockStandsStill, NotSupported
 
@@ -16,36 +16,37 @@ NO_SUCH_ENDPOINT = 11
 NO_PERMISSION = 10
 _CLOCK_IS_REAL = "CLOCK_IS_REAL_EXCEPTION"
 _CLOCK_STANDS_STILL = "CLOCK_STANDS_STILL_EXCEPTION"
-_SECONDS_TO_ANSWER = 120.0
+SECONDS = 120.0
+"""Seconds that a server may take to answer a short call."""
+
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 class HarnessAccess:
     """One server over HTTP, with connections that are kept."""
 
-    def __init__(self, url: str, signature: AuthBase | None = None, *, signs: bool = True) -> None:
+    def __init__(self, url: str, signature: AuthBase | None, *, signs: bool) -> None:
         """`signs`: whether the harness' own calls are signed. Where not, sessions alone are."""
         self._signature = signature
-        self._connection = ServerConnection(url, signature if signs else None)
         self._sessions: dict[str, ServerSession] = {}
-        self.url = self._connection.url
+        self.service = TaskService(url, signature if signs else None)
+        """The Task Service."""
+        self.url = self.service.url
 
     def close(self) -> None:
-        self._connection.close()
+        self.service.close()
         for session in self._sessions.values():
             session.close()
 
     def call(
-        self, method: str, path: str, body: object = None, *, seconds: float = _SECONDS_TO_ANSWER
+        self, method: str, path: str, body: Json | None = None, *, seconds: float = SECONDS
     ) -> Json:
-        """The JSON object of the answer. Raises `ServerUnreachable`, `ServiceError` for a refusal,
-        and where `path` is of the harness also `NotSupported` and `ClockStandsStill`."""
+        """The JSON object of an answer of the harness; `path` follows /taskdock. Raises
+        `ServerUnreachable`, `ServiceError`, `NotSupported` and `ClockStandsStill`."""
         try:
-            return self._connection.call(method, path, body, seconds=seconds)
+            return self.service.call(method, f"/taskdock{path}", body, seconds=seconds)
         except ServiceError as error:
-            if not path.startswith("/taskdock/"):
-                raise
-            refusal = _of_harness(error, f"{method} {path.partition('?')[0]}")
+            refusal = _of_harness(error, f"{method} /taskdock{path.partition('?')[0]}")
             raise (refusal or error) from None
 
     def session(self, below: str = "") -> ServerSession:
@@ -88,7 +89,7 @@ class ServerSession(requests.Session):
             text = f"{self.base}/{text.lstrip('/')}"
         elif not f"{text}/".startswith(f"{self.base}/"):
             raise ValueError(f"{text} is not below {self.base}, the server of this session")
-        options.setdefault("timeout", _SECONDS_TO_ANSWER)
+        options.setdefault("timeout", SECONDS)
         return super().request(method, text, *args, **options)
 
 

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from taskdock.client.api import TaskService
-from taskdock.client.connection import Json
+from taskdock.client.api import Json, TaskService
 from taskdock.client.deployment import task_config
 from taskdock.client.deployment.deploy import deploy
 from taskdock.client.errors import BadTaskConfig

@@ -9,9 +9,10 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
+from taskdock.base.timing.clock import SystemClock
 from taskdock.testing.client.steering.clock import ClockControl
 from taskdock.testing.client.tasks import TaskControl, TaskHandle
 from taskdock.testing.values.times import Length, in_words, seconds_of
@@ -132,7 +133,7 @@ class EnqueuedTasks:
         return AssertionError("\n".join(lines))
 
     def _nows(self, expected: ExpectedTask) -> list[datetime]:
-        here = datetime.now(timezone.utc)
+        here = SystemClock().now()
         return [here] if expected.start_in is None else [self._clock.here_or_there(), here]
 
 

@@ -25,12 +25,12 @@ class EventControl:
     """The events of one server, and who gets them."""
 
     def __init__(self, access: HarnessAccess) -> None:
-        self._access = access
+        self._service = access.service
 
     def all(self, type: str = "") -> list[PublishedEvent]:
         """The last 50 events, of one type if one is given, the oldest first."""
         of_type = f"{equals('type', type)}&" if type else ""
-        path = f"/events/v1/?{of_type}sort(-creationTimestamp)&limit(50)"
+        latest = self._service.events(f"{of_type}sort(-creationTimestamp)&limit(50)")
         return [
             PublishedEvent(
                 id=one["id"],
@@ -38,10 +38,9 @@ class EventControl:
                 content=one["content"],
                 at=moment_of(one["creationTimestamp"]),
             )
-            for one in reversed(self._access.call("GET", path)["data"])
+            for one in reversed(latest)
         ]
 
     def subscribe(self, function: str, type: str = "task_failed") -> None:
         """Each event of this type makes a task of the function."""
-        body = {"eventTypes": [type], "functionName": function}
-        self._access.call("POST", "/events/v1/subscriptions", body)
+        self._service.subscribe(type, {"functionName": function})

@@ -6,15 +6,13 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
-from taskdock.client.errors import ServiceError, UnknownFunction
+from taskdock.client.errors import ServiceError
 from taskdock.testing.client.access import HarnessAccess
 from taskdock.testing.client.tasks import TaskControl
 from taskdock.testing.values.errors import ExecutionFailed, FunctionError
 
-_RESOURCE_UNKNOWN = 16
-_SECONDS_TO_ANSWER = 900.0  # an image may have to be pulled or built
+_NOT_STARTED = (1403, 1405)  # too many at once; no environment for it
 _FIELD = re.compile(r"(?:^|\t)(Duration|Max Memory Used|Init Duration): ([0-9.]+)")
 
 
@@ -50,22 +48,17 @@ def execute(
     access: HarnessAccess, tasks: TaskControl, function: str, data: Any, check: bool
 ) -> ExecutionResult:
     """See `Taskdock.execute`."""
-    path = f"/tasks/v1/functions/{quote(function, safe='')}/execute"
-    body = None if data is None else {"data": data}
-    answer, error = {}, None
+    error = None
     try:
-        answer = access.call("POST", path, body, seconds=_SECONDS_TO_ANSWER)
+        answer = access.service.execute(function, data)
     except ServiceError as refusal:
-        if refusal.code == _RESOURCE_UNKNOWN:
-            known = access.call("GET", "/tasks/v1/functions/")["data"]
-            raise UnknownFunction(function, [one["name"] for one in known]) from None
         answer = refusal.answer
-        if "taskId" not in answer:
+        if "taskId" not in answer and refusal.code not in _NOT_STARTED:
             raise
         told = answer.get("runtimeError") or answer
         error = FunctionError(told["name"], told["message"])
     task_id = str(answer.get("taskId") or answer.get("id", ""))
-    log = tasks.log(task_id)
+    log = tasks.log(task_id) if task_id else ""
     if error is not None and check:
         raise ExecutionFailed(function, error.name, error.message, log)
     report = report_of(log)

@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
-from taskdock.client.api import equals
-from taskdock.client.connection import Json
+from taskdock.client.api import Json, equals
 from taskdock.testing.client.access import HarnessAccess
 from taskdock.testing.client.steering.clock import ClockControl
 from taskdock.testing.values.times import Length, Moment, moment_of, seconds_of
-
-_PATH = "/tasks/v1/schedules/"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +34,7 @@ class ScheduleControl:
     """The schedules of one server."""
 
     def __init__(self, access: HarnessAccess, clock: ClockControl) -> None:
-        self._access = access
+        self._service = access.service
         self._clock = clock
 
     def create(
@@ -62,7 +58,7 @@ class ScheduleControl:
             "priority": priority,
         }
         given = {name: value for name, value in body.items() if value is not None}
-        return self._schedule(self._access.call("POST", _PATH, given))
+        return self._schedule(self._service.create_schedule(given))
 
     def of(self, function: str) -> list[ScheduleHandle]:
         """The first 50 schedules of a function."""
@@ -73,10 +69,10 @@ class ScheduleControl:
         return self._find("limit(50)")
 
     def delete(self, schedule_id: str) -> None:
-        self._access.call("DELETE", f"{_PATH}{quote(schedule_id, safe='')}")
+        self._service.delete_schedule(schedule_id)
 
     def _find(self, rql: str) -> list[ScheduleHandle]:
-        return [self._schedule(one) for one in self._access.call("GET", f"{_PATH}?{rql}")["data"]]
+        return [self._schedule(one) for one in self._service.schedules(rql)]
 
     def _schedule(self, one: Json) -> ScheduleHandle:
         return ScheduleHandle(

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from requests.auth import AuthBase
 
 from taskdock.client import credentials
-from taskdock.client.api import TaskService
 from taskdock.testing.client.access import HarnessAccess, ServerSession
 from taskdock.testing.client.deploying import Files, FunctionDeployer, Source
 from taskdock.testing.client.enqueued import ANY, DELTA, EnqueuedTasks, expected_of
@@ -43,8 +42,7 @@ class Taskdock:
 
     def _connect(self, url: str, signature: AuthBase | None, *, signs: bool) -> None:
         self._access = HarnessAccess(url, signature, signs=signs)
-        self._service = TaskService(url, signature if signs else None)
-        self._deployer = FunctionDeployer(self._service)
+        self._deployer = FunctionDeployer(self._access.service)
         self.clock = ClockControl(self._access)
         """The server's time."""
         self.tasks = TaskControl(self._access, self.clock)
@@ -69,7 +67,6 @@ class Taskdock:
     def close(self) -> None:
         """Gives up the connections; the server goes on."""
         self._access.close()
-        self._service.close()
 
     def __enter__(self: _T) -> _T:
         return self
@@ -97,7 +94,7 @@ class Taskdock:
         `code`: a folder with a task-config.json, a folder of such folders, a pattern of such paths
         ("tasks/*"), several of these; or the files of one function by their paths, which takes a
         `name`, and as `fields` its properties by the Task Service's names:
-        `deploy({"main.py": ...}, "hello", entryPoint="main.handler", runtime="python3.12")`.
+        `deploy({"main.py": ...}, "hello", entryPoint="main.handler", runtime="python3.11")`.
         `environment`: variables of the functions, which win over those of the files.
 
         Code that this object has sent before, and that is the same, is not sent again. Raises
@@ -109,7 +106,7 @@ class Taskdock:
             if environment:
                 variables = {key: {"value": value} for key, value in environment.items()}
                 fields["environmentVariables"] = variables
-            defaults = {"runtime": "python3.12", "entryPoint": "main.handler"}
+            defaults = {"runtime": "python3.11", "entryPoint": "main.handler"}
             return [self._deployer.deploy_files(name, code, {**defaults, **fields})]
         if name or fields:
             given = ", ".join((*(["name"] if name else []), *fields))
@@ -205,7 +202,7 @@ class Taskdock:
         """
         wish = {"keep": list(keep) or None, "grace": grace, "mode": mode}
         given = {name: value for name, value in wish.items() if value is not None}
-        return dict(self._access.call("POST", "/taskdock/reset", given))
+        return dict(self._access.call("POST", "/reset", given))
 
     def replay(self, run: RecordedRun | str | os.PathLike[str] | Mapping[str, Any]) -> ReplayResult:
         """Gives the event of a run to the newest code of its function, and compares the answers.

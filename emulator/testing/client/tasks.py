@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
-from taskdock.client.api import equals
-from taskdock.client.connection import Json
-from taskdock.client.errors import ServiceError, UnknownTask
+from taskdock.client.api import ILLEGAL_STATE, Json, equals
+from taskdock.client.errors import ServiceError
+from taskdock.client.follow import ENDED
 from taskdock.testing.client.access import HarnessAccess
 from taskdock.testing.client.steering.clock import ClockControl
 from taskdock.testing.values.errors import FunctionError, NotInTime, NotSupported
@@ -19,11 +18,8 @@ from taskdock.testing.waiting import eventually
 
 TIMEOUT = 30.0
 """Seconds that anything is waited for, unless a test says otherwise."""
-ENDED = ("complete", "failed", "retried", "canceled")
-"""The statuses in which a task stays."""
 
-_PAGE, _LINES = 50, 100
-_HAS_NONE = ("NO_TASK_LOGS_FOUND", "ILLEGAL_STATE_EXCEPTION")  # the second of one that is new
+_PAGE = 50
 _SECONDS_TO_ANSWER = 15.0  # more than the wait itself
 
 
@@ -83,6 +79,7 @@ class TaskControl:
 
     def __init__(self, access: HarnessAccess, clock: ClockControl) -> None:
         self._access = access
+        self._service = access.service
         self._clock = clock
 
     def create(
@@ -105,11 +102,11 @@ class TaskControl:
             "tags": None if tags is None else list(tags),
         }
         given = {name: value for name, value in body.items() if value is not None}
-        return self._task(self._access.call("POST", "/tasks/v1/", given))
+        return self._task(self._service.create_task(given))
 
     def get(self, task_id: str) -> TaskHandle:
         """Raises `UnknownTask`."""
-        return self._task(self._json(task_id))
+        return self._task(self._service.task(task_id))
 
     def of(self, function: str) -> list[TaskHandle]:
         """All tasks of a function, retries too, by their start."""
@@ -127,7 +124,7 @@ class TaskControl:
 
     def wait(self, task: TaskHandle, timeout: float = TIMEOUT) -> TaskHandle:
         """See `TaskHandle.wait`."""
-        path = f"/taskdock/tasks/{task.id}/wait?timeout={timeout:g}"
+        path = f"/tasks/{task.id}/wait?timeout={timeout:g}"
         try:
             answer = self._access.call("GET", path, seconds=timeout + _SECONDS_TO_ANSWER)
             attempts, ended = answer["attempts"], answer["ended"]
@@ -141,27 +138,21 @@ class TaskControl:
         return self.chain(attempts)[-1]
 
     def cancel(self, task_id: str) -> None:
-        self._access.call("POST", f"/tasks/v1/{quote(task_id, safe='')}/cancel")
+        self._service.cancel_task(task_id)
 
     def log(self, task_id: str) -> str:
-        lines: list[str] = []
-        while True:
-            path = f"/tasks/v1/{quote(task_id, safe='')}/logs?limit({_LINES},{len(lines)})"
-            try:
-                page = self._access.call("GET", path)["data"]
-            except ServiceError as error:
-                if error.name not in _HAS_NONE:
-                    raise
-                page = []
-            lines += [line["message"] for line in page]
-            if len(page) < _LINES:
-                return "\n".join(lines)
+        try:
+            return "\n".join(line["message"] for line in self._service.logs(task_id))
+        except ServiceError as error:
+            if error.code != ILLEGAL_STATE:  # it is new
+                raise
+            return ""
 
     def attempts(self, task: Json) -> list[Json]:
         """The task and its earlier and later attempts, as they are now, the oldest first."""
-        last = self._json(task["id"])
+        last = self._service.task(task["id"])
         while next_id := last.get("retriedByTaskId"):
-            last = self._json(next_id)
+            last = self._service.task(next_id)
         ids = last.get("retryForTaskIds") or []
         earlier = {one["id"]: one for one in self._pages(f"in(id,{','.join(ids)})")} if ids else {}
         return [*(earlier[id] for id in ids if id in earlier), last]
@@ -186,17 +177,11 @@ class TaskControl:
         skip = 0
         while True:
             query = f"sort(startTimestamp,creationTimestamp,id)&limit({_PAGE},{skip})"
-            path = f"/tasks/v1/?{rql}&{query}" if rql else f"/tasks/v1/?{query}"
-            page = self._access.call("GET", path)["data"]
+            page = self._service.tasks(f"{rql}&{query}" if rql else query)
             yield from page
             skip += len(page)
             if len(page) < _PAGE:
                 return
-
-    def _json(self, task_id: str) -> Json:
-        for found in self._access.call("GET", f"/tasks/v1/?{equals('id', task_id)}")["data"]:
-            return dict(found)
-        raise UnknownTask(task_id)
 
     def _task(
         self,
@@ -208,7 +193,7 @@ class TaskControl:
         """`before`: JSON of other tasks by their ids, among them perhaps the earlier attempt."""
         start, delay = moment_of(one["startTimestamp"]), 0.0
         if earlier_ids := one.get("retryForTaskIds"):
-            earlier = (before or {}).get(earlier_ids[-1]) or self._json(earlier_ids[-1])
+            earlier = (before or {}).get(earlier_ids[-1]) or self._service.task(earlier_ids[-1])
             end = moment_of(earlier["statusChangedTimestamp"])
             delay = round((start - end).total_seconds(), 3)
         error, status = one.get("error"), one["status"]

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from taskdock.base.timing.harness_clock import Mode
+from taskdock.lambdas.invoke.fault_list import FaultList
+from taskdock.tasks.agenda.driver import Driver
+from taskdock.tasks.agenda.task_waits import TaskWaits
 from taskdock.tasks.retention.reset import Reset
 from taskdock.web.doubles.fall_through import DoubleParts
+from taskdock.web.harness_api.clock import ClockViews
 from taskdock.web.harness_api.doubles import DoubleViews
+from taskdock.web.harness_api.faults import FaultViews
 from taskdock.web.harness_api.reset import ResetViews
+from taskdock.web.harness_api.waits import WaitViews
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,10 +24,24 @@ class HarnessApi:
 
     reset: Reset
     doubles: DoubleParts
-    switch_clock: Callable[[str], object] | None = None
-    """Gives the server's clock a mode; None: it has only one."""
+    faults: FaultList
+    driver: Driver
+    waits: TaskWaits
 
     @property
     def views(self) -> Sequence[object]:
         """The objects whose methods are declared as endpoints."""
-        return [ResetViews(self.reset, self.switch_clock), DoubleViews(self.doubles)]
+        return [
+            ResetViews(self.reset, self._switch_clock if self._is_movable else None),
+            DoubleViews(self.doubles),
+            FaultViews(self.faults),
+            ClockViews(self.driver),
+            WaitViews(self.waits),
+        ]
+
+    @property
+    def _is_movable(self) -> bool:
+        return self.driver is not None and self.driver.is_movable
+
+    def _switch_clock(self, mode: str) -> None:
+        self.driver.switch(Mode(mode))

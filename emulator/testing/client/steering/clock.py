@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
-from taskdock.client.connection import Json
+from taskdock.base.timing.clock import SystemClock, to_iso
+from taskdock.client.api import Json
 from taskdock.testing.client.access import HarnessAccess
 from taskdock.testing.values.errors import NotSupported
 from taskdock.testing.values.times import Length, Moment, moment_of, seconds_of
 
-_PATH = "/taskdock/clock"
+_PATH = "/clock"
 _SECONDS_TO_MOVE = 300.0  # a move of years runs all that is due in them
 
 
@@ -78,7 +79,7 @@ class ClockControl:
 
     def move_to(self, moment: Moment) -> None:
         """Lets time pass until this moment."""
-        self._move({"moveTo": in_iso(moment_of(moment))})
+        self._move({"moveTo": to_iso(moment_of(moment))})
 
     def run_until_idle(self) -> None:
         """Lets time pass until nothing but schedules waits."""
@@ -99,23 +100,18 @@ class ClockControl:
                 return moment_of(str(state["now"]))
             except NotSupported:
                 self._is_real = True
-        return datetime.now(timezone.utc)
+        return SystemClock().now()
 
     def starting(self, start_in: Length | None, start: Moment | None) -> str | None:
         """The start of a task, in ISO 8601; None where neither is given."""
         if start_in is not None and start is not None:
             raise ValueError("give start_in or start, not both")
         if start_in is not None:
-            return in_iso(self.here_or_there() + timedelta(seconds=seconds_of(start_in)))
-        return None if start is None else in_iso(moment_of(start))
+            return to_iso(self.here_or_there() + timedelta(seconds=seconds_of(start_in)))
+        return None if start is None else to_iso(moment_of(start))
 
     def _state(self) -> Json:
         return self._access.call("GET", _PATH)
 
     def _move(self, verb: Json) -> None:
         self._access.call("POST", _PATH, verb, seconds=_SECONDS_TO_MOVE)
-
-
-def in_iso(moment: datetime) -> str:
-    """As the service writes it: with milliseconds and Z."""
-    return moment.isoformat(timespec="milliseconds")[:23] + "Z"

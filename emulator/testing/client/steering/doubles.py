@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import mimetypes
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypedDict
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
-from taskdock.client.connection import Json
+from taskdock.client.api import Json
 from taskdock.testing.client.access import HarnessAccess
 from taskdock.testing.values.times import Length, moment_of, seconds_of
+from taskdock.testing.zips import base64_of
 
-_PATH = "/taskdock/doubles"
+_PATH = "/doubles"
 NOTHING: Any = object()
 """Stands for a JSON body that a test does not give: None is JSON's null."""
 
@@ -27,7 +31,7 @@ class DoubleAnswer(TypedDict, total=False):
     headers: Mapping[str, str]
     file: str | os.PathLike[str]
     delay: Length
-    failure: str
+    failure: str | int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +40,18 @@ class RecordedCall:
 
     method: str
     path: str
-    query: Any
+    query: str
+    """As it was sent, without its question mark."""
     headers: Mapping[str, str]
+    """By their names in lower case; credentials are shown as ***."""
     json: Any
     """The body where it is JSON, else None."""
     text: str | None
-    """The body where it is no JSON, else None."""
-    status: int
-    """Of the answer."""
+    """The body where it is other text, else None."""
+    content: bytes | None
+    """The body where it is no text, else None."""
+    status: int | None
+    """Of the answer; None where there was none."""
     double: str | None
     """The id of the double that has answered; None: none has."""
     function: str | None
@@ -51,6 +59,11 @@ class RecordedCall:
     task: str | None
     """The id of the task that it was running."""
     at: datetime
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The parameters of the query, decoded; the last of several of one name."""
+        return dict(parse_qsl(self.query, keep_blank_values=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +83,7 @@ class DoubleHandle:
     @property
     def used(self) -> int:
         """How often it has answered."""
-        return len(self.calls)
+        return sum(rule["used"] for rule in self._doubles.all() if rule["id"] == self.id)
 
     def remove(self) -> None:
         self._doubles.remove(self)
@@ -93,7 +106,7 @@ class DoubleControl:
         headers: Mapping[str, str] | None = None,
         file: str | os.PathLike[str] | None = None,
         delay: Length | None = None,
-        failure: str | None = None,
+        failure: str | int | None = None,
         sequence: Sequence[DoubleAnswer] | None = None,
         query: Mapping[str, str] | None = None,
         rql: str | None = None,
@@ -103,8 +116,9 @@ class DoubleControl:
     ) -> DoubleHandle:
         """Answers calls of this method and path; the newest rule that matches answers.
 
-        `json`, `text`, `status`, `headers`, `file`, `delay`, `failure`: the answer. `sequence`:
-        several, one for each call, the last one from then on: `[{"status": 503}, {"json": {}}]`.
+        `json`, `text`, `status`, `headers`, `file`, `delay`, `failure`: the answer; `file` is one
+        of this machine, and is read now. `sequence`: several answers, one for each call, the last
+        one from then on: `[{"status": 503}, {"json": {}}]`.
         `query`, `rql`, `body`, `request_headers`: what a call has to have. `times`: how often it
         answers; None: always. Raises `ServiceError` for a rule that can never match.
         """
@@ -166,12 +180,15 @@ class DoubleControl:
 
 def _wire(answer: DoubleAnswer) -> Json:
     wire: Json = dict(answer)
-    if "file" in answer:
-        wire["file"] = os.path.abspath(answer["file"])
+    if "file" in answer:  # the server may be another machine's, and knows only its own folder
+        file = Path(wire.pop("file"))
+        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        wire["base64"] = base64_of(file.read_bytes())
+        wire["headers"] = {"content-type": kind, **answer.get("headers", {})}
+    elif "headers" in answer:
+        wire["headers"] = dict(answer["headers"])
     if "delay" in answer:
         wire["delay"] = seconds_of(answer["delay"])
-    if "headers" in answer:
-        wire["headers"] = dict(answer["headers"])
     return wire
 
 
@@ -179,11 +196,12 @@ def _call(one: Json) -> RecordedCall:
     return RecordedCall(
         method=one["method"],
         path=one["path"],
-        query=one.get("query"),
+        query=one.get("query") or "",
         headers=one.get("headers") or {},
         json=one.get("json"),
         text=one.get("text"),
-        status=one["status"],
+        content=base64.b64decode(one["base64"]) if one.get("base64") else None,
+        status=one.get("status"),
         double=one.get("double"),
         function=one.get("functionName"),
         task=one.get("taskId"),

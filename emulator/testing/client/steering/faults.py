@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from taskdock.client.connection import Json
+from taskdock.client.api import Json
 from taskdock.testing.client.access import HarnessAccess
 
 if TYPE_CHECKING:
     from taskdock.lambdas.invoke.faults import Fault
 
-_PATH = "/taskdock/faults"
+_PATH = "/faults"
 
 
 @dataclass(frozen=True, kw_only=True)

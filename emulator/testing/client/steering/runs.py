@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from taskdock.client.connection import Json
+from taskdock.client.api import Json
 from taskdock.testing.client.access import HarnessAccess
 from taskdock.testing.values.errors import BadRecording, FunctionError
 from taskdock.testing.values.times import moment_of
@@ -86,7 +86,7 @@ class RunControl:
         """Those after that sequence number, the oldest first."""
         asked = {"since": sequence, "functionName": function, "limit": limit or ""}
         query = urlencode({name: value for name, value in asked.items() if value != ""})
-        return [_run(one) for one in self._access.call("GET", f"/taskdock/runs?{query}")["data"]]
+        return [_run(one) for one in self._access.call("GET", f"/runs?{query}")["data"]]
 
     def of(self, function: str) -> list[RecordedRun]:
         """All kept runs of a function, the oldest first."""
@@ -95,10 +95,10 @@ class RunControl:
     @property
     def last(self) -> int:
         """The sequence number of the latest run."""
-        return int(self._access.call("GET", "/taskdock/runs?limit=1")["last"])
+        return int(self._access.call("GET", "/runs?limit=1")["last"])
 
     def get(self, run_id: str) -> RecordedRun:
-        return _run(self._access.call("GET", f"/taskdock/runs/{quote(run_id, safe='')}"))
+        return _run(self._access.call("GET", f"/runs/{quote(run_id, safe='')}"))
 
     def save(self, run: RecordedRun | str, file: str | os.PathLike[str]) -> None:
         """Writes a recording, which `replay` takes."""
@@ -109,7 +109,7 @@ class RunControl:
     def replay(self, run: RecordedRun | str | os.PathLike[str] | Mapping[str, Any]) -> ReplayResult:
         """See `Taskdock.replay`."""
         answer = self._access.call(
-            "POST", "/taskdock/runs/replay", _replayed(run), seconds=_SECONDS_TO_ANSWER
+            "POST", "/runs/replay", _replayed(run), seconds=_SECONDS_TO_ANSWER
         )
         return ReplayResult(
             before=answer["before"],
