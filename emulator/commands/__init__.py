@@ -26,6 +26,7 @@ COMMANDS = {
     "exec": Entry(
         "exec:exec_command", "Run a command with a server of its own, such as a test runner."
     ),
+    "faults": Entry("faults:faults", "Have the next invocations of a function fail, for tests."),
     "functions": Entry("functions:functions", "List, show and delete functions."),
     "images": Entry("images:images", "Pull or build the images of these runtimes ahead."),
     "logs": Entry("run:logs", "Print the log of a task."),

@@ -134,7 +134,7 @@ def test_what_runs_may_finish(dock: Dock) -> None:
 
     with ThreadPoolExecutor(1) as thread:
         answer = thread.submit(reset, dock, grace=60)
-        dock.eventually(lambda: dock.emulator.tasks.worker._on_hold)
+        dock.eventually(lambda: dock.emulator.tasks.worker._holds)
         gate.open()
         removed = answer.result(30)
 

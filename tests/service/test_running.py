@@ -20,6 +20,7 @@ from taskdock.server.app import Emulator
 from taskdock.tasks.model.notices import TaskCompleted
 from taskdock.testing import FakeEngine, ManualClock, Settings, eventually, running
 from taskdock.testing.fakes.engine import fake_image_of
+from taskdock.testing.task_client import TaskClient
 
 
 def echo(event: Any, runtime: testing.FakeRuntime) -> Any:
@@ -155,7 +156,7 @@ def test_an_engine_of_ones_own_needs_to_know_its_images() -> None:
 def test_an_emulator_is_a_context_manager(tmp_path: Path) -> None:
     settings = Settings(port=0, data_dir=tmp_path / "data")
     with Emulator(settings, engine=FakeEngine(), image_of=fake_image_of) as emulator:
-        assert testing.TaskClient(emulator.url).get("/")["data"] == []
+        assert TaskClient(emulator.url).get("/")["data"] == []
 
     with Emulator(settings, engine=FakeEngine(), image_of=fake_image_of):
         pass

@@ -13,7 +13,6 @@ from typing import Any
 import requests
 from flask import Flask
 
-from taskdock import testing
 from taskdock.base.notices import Notice, Notices
 from taskdock.base.settings import Settings
 from taskdock.base.timing.clock import Clock
@@ -21,8 +20,9 @@ from taskdock.base.timing.limits import Limits
 from taskdock.lambdas.functions.images_in_use import ImageOf
 from taskdock.server.app import Emulator
 from taskdock.store.database import Store
+from taskdock.testing.dock import ServerHere
 from taskdock.testing.fakes.engine import FakeEngine, fake_image_of
-from taskdock.testing.running import PASSWORD_COST
+from taskdock.testing.in_this_process import PASSWORD_COST
 from taskdock.web.access.admission import Openness
 from taskdock.web.access.authentication import Guard
 from taskdock.web.harness_api.api import HarnessApi
@@ -54,7 +54,7 @@ def recorded(notices: Notices) -> list[tuple[str, Json]]:
     return found
 
 
-class Dock(testing.Dock):
+class Dock(ServerHere):
     """One server on a FakeEngine, by default with a place for every task, and nothing frozen or
     prewarmed. It serves already."""
 
@@ -89,6 +89,8 @@ class Dock(testing.Dock):
         self.clock = clock
         self.notices = recorded(emulator.notices)
         self.start()
+
+    deploy = ServerHere.deploy_handler
 
     # What callers do
 

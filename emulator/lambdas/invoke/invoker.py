@@ -6,6 +6,8 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from taskdock.base.errors import EngineUnreachable, Unavailable
@@ -15,6 +17,8 @@ from taskdock.engines.watch import EngineWatch
 from taskdock.lambdas import arns
 from taskdock.lambdas.environment.environment import Environment
 from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.invoke.fault_list import FaultList
+from taskdock.lambdas.invoke.injection import Injection, LastImage
 from taskdock.lambdas.invoke.invocation import Call, Invocation, OnOutcome
 from taskdock.lambdas.invoke.platform_log import InvocationLog
 from taskdock.lambdas.invoke.waiting import Turn, Waiting
@@ -44,7 +48,13 @@ class Invoker:
         clock: Clock,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         region: str = arns.REGION,
+        faults: FaultList | None = None,
+        image_of: LastImage = lambda _: "",
     ) -> None:
+        """`faults`: those to inject. `image_of`: the image that a function ran in last, "" where
+        that is not known; for the log of an invocation in which nothing runs."""
+        self._faults = faults or FaultList(clock)
+        self._injection = Injection(pool=pool, clock=clock, limits=limits, image_of=image_of)
         self._pool = pool
         self._reactor = pool.reactor
         self._watch = watch
@@ -184,12 +194,18 @@ class Invoker:
             )
             answered(outcome)
             return outcome
+        lease = self._pool.lease
+        fault = self._faults.take(function.name) if self._faults.armed else None
+        if fault is not None:
+            call = replace(call, fault=fault)
+            lease = partial(self._injection.lease, fault.fault)
         with self._counted(), Waiting(turn, self._watch) as waiting:
-            async with self._pool.lease(function, patience) as leased:
+            async with lease(function, patience) as leased:
                 waiting.end()
                 if not isinstance(leased, Failure) and await waiting.may_begin():
                     return await self._invoke(leased, event, sink, call, answered)
                 failure = self._blamed(leased) if isinstance(leased, Failure) else _NOT_KEPT
+                self._log(function, sink, call).mark()
                 answered(failure)
                 return failure
 
@@ -197,7 +213,7 @@ class Invoker:
         self, environment: Environment, event: bytes, sink: Sink, call: Call, answered: OnOutcome
     ) -> Outcome:
         function = environment.function
-        log = InvocationLog(call.request_id, function, sink, self._clock, self._region)
+        log = self._log(function, sink, call)
         return await Invocation(
             environment=environment,
             event=event,
@@ -209,6 +225,11 @@ class Invoker:
             limits=self._limits,
             answered=answered,
         ).run()
+
+    def _log(self, function: Function, sink: Sink, call: Call) -> InvocationLog:
+        return InvocationLog(
+            call.request_id, function, sink, self._clock, self._region, fault=call.fault
+        )
 
     def _blamed(self, failure: Failure) -> Failure:
         """Blames the engine where there was no room: while it is in trouble, it removes nothing."""

@@ -73,7 +73,7 @@ class Leasing:
             loop=loop,
             clock=clock,
             look=self._look,
-            too_late=self._too_late,
+            too_late=self.too_late,
             give_back=self._give_back,
         )
 
@@ -181,7 +181,8 @@ class Leasing:
             self._starts.give_up(environment)
         environment.release(environment.turn)
 
-    def _too_late(self, function: Function, patience: float) -> Failure:
+    def too_late(self, function: Function, patience: float) -> Failure:
+        """The failure of a call for which there was no room within `patience` seconds."""
         return room.too_late(function, patience, self.held(), self._budget.memory)
 
     def _look(self) -> Take:

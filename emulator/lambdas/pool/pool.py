@@ -196,6 +196,10 @@ class Pool:
         """An environment for one invocation: see `Leasing.lease`."""
         return self._leasing.lease(function, patience)
 
+    def too_late(self, function: Function, patience: float) -> Failure:
+        """The failure of an invocation for which there was no room within `patience` seconds."""
+        return self._leasing.too_late(function, patience)
+
     # The life of an environment
 
     def _new_environment(self, id: str, function: Function) -> Environment:

@@ -126,6 +126,8 @@ class Service:
             return Executed(ended or self._stored(task), _result(outcome.body))
         if outcome.cause in (Cause.STOPPED, Cause.UNAVAILABLE):
             raise Unavailable(f"{outcome.name}: {outcome.message}")
+        if outcome.cause is Cause.THROTTLED:
+            raise TooManyExecutions
         if outcome.cause.is_of_invocation:
             raise InvocationFailed(f"{outcome.name}: {outcome.message}")
         raise FunctionFailed(

@@ -1,8 +1,8 @@
 """Reset: forgets what a test has had done, so that the next test finds the server as new.
 
-Nothing is claimed while it lasts. What runs may finish for a while, then it is ended, and only then
-everything is removed, in one transaction: so nothing that ran before leaves a trace behind it.
-Functions, their warm environments, users and credentials stay.
+Nothing is claimed while a reset lasts. Functions that run may finish for a while, then they are
+ended, and only then everything is removed, in one transaction: so nothing that ran before leaves a
+trace behind it. Functions, their warm environments, users and credentials stay.
 """
 
 from __future__ import annotations

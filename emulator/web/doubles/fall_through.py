@@ -16,15 +16,15 @@ from taskdock.identity.account import NOBODY
 from taskdock.web.access import elsewhere
 from taskdock.web.access.authentication import BODY_TO_COME
 from taskdock.web.common.endpoint import DeclaredRule, Endpoint, Gate
-from taskdock.web.doubles.call import Call, Sender
+from taskdock.web.doubles.call import CallSender, ServiceCall
 from taskdock.web.doubles.doubles import Doubles
-from taskdock.web.doubles.rules.answer import Answer
-from taskdock.web.doubles.staged import STAGED, Stage
+from taskdock.web.doubles.rules.answer import DoubleAnswer
+from taskdock.web.doubles.staged import STAGED, Staging
 from taskdock.web.http.wsgi import HEADERS, JUDGED, PEER
 
 TaskOf = Callable[[str], "str | None"]
 """The id of the task that runs in the environment of this id."""
-HandOn = Callable[[Call], Answer]
+HandOn = Callable[[ServiceCall], DoubleAnswer]
 """Has a call answered by a cluster, and the answer written down."""
 
 _OURS = re.compile(r"/(?:tasks|taskdock|docs|health|openapi\.json|\d{4}-\d\d-\d\d)(?:/.*)?", re.S)
@@ -34,7 +34,7 @@ _NAME = "doubles"
 
 @dataclass(frozen=True, kw_only=True)
 class DoubleParts:
-    """What answers in place of services that are not here."""
+    """The parts that answer in place of services that are not here."""
 
     doubles: Doubles
     clock: Clock
@@ -87,20 +87,20 @@ class FallThrough:
             self._parts.doubles.record(call, answer, None)
         if answer.delay or answer.failure:
             facts = request.environ.get(JUDGED, {})
-            facts[STAGED] = Stage(answer.delay, answer.failure)
+            facts[STAGED] = Staging(answer.delay, answer.failure)
         response = Response(answer.content(), answer.status)
         response.headers.clear()
         for name, value in answer.headers:
             response.headers.add(name, value)
         return response
 
-    def _call(self, *, body_to_come: bool = False) -> Call:
+    def _call(self, *, body_to_come: bool = False) -> ServiceCall:
         peer = request.environ.get(PEER)
-        sender = Sender()
+        sender = CallSender()
         if peer is not None and peer.environment:
-            sender = Sender(peer.function or None, self._parts.task_of(peer.environment))
+            sender = CallSender(peer.function or None, self._parts.task_of(peer.environment))
         headers = request.environ.get(HEADERS, ())
-        return Call(
+        return ServiceCall(
             method=request.method,
             path=request.path,
             query=request.query_string.decode("latin-1"),

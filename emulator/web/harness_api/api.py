@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from taskdock.base.timing.harness_clock import Mode
+from taskdock.lambdas.invoke.fault_list import FaultList
 from taskdock.tasks.agenda.driver import Driver
 from taskdock.tasks.agenda.task_waits import TaskWaits
 from taskdock.tasks.retention.reset import Reset
 from taskdock.web.doubles.fall_through import DoubleParts
 from taskdock.web.harness_api.clock import ClockViews
 from taskdock.web.harness_api.doubles import DoubleViews
+from taskdock.web.harness_api.faults import FaultViews
 from taskdock.web.harness_api.reset import ResetViews
 from taskdock.web.harness_api.waits import WaitViews
 
@@ -22,6 +24,7 @@ class HarnessApi:
 
     reset: Reset
     doubles: DoubleParts
+    faults: FaultList
     driver: Driver
     waits: TaskWaits
 
@@ -31,6 +34,7 @@ class HarnessApi:
         return [
             ResetViews(self.reset, self._switch_clock if self._is_movable else None),
             DoubleViews(self.doubles),
+            FaultViews(self.faults),
             ClockViews(self.driver),
             WaitViews(self.waits),
         ]

@@ -7,14 +7,14 @@ import re
 
 from taskdock.base.errors import BadQuery
 from taskdock.web.common.rql import meaning
-from taskdock.web.doubles.call import Call
+from taskdock.web.doubles.call import ServiceCall
 
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9/_.-]*")
 _WORDS = frozenset({"null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE"})
 _LONGEST = 300  # characters of a line
 
 
-def rule_for(call: Call) -> str:
+def rule_for(call: ServiceCall) -> str:
     """A double for this call, with an answer to be filled in."""
     lines = [f"- method: {'GET' if call.method == 'HEAD' else call.method}"]
     lines.append(f"  path: {_path(call.path)}")
@@ -27,7 +27,7 @@ def rule_for(call: Call) -> str:
 
 def _path(path: str) -> str:
     """Escapes what means something in a pattern: a pattern is decoded as a path is."""
-    safe = re.sub(r"[{}*<>?#%]", lambda found: f"%{ord(found[0]):02X}", path[:_LONGEST])
+    safe = re.sub(r"[{}*<>?#%:]", lambda found: f"%{ord(found[0]):02X}", path[:_LONGEST])
     return _text(safe)
 
 
