@@ -96,8 +96,10 @@ class Counting:
             append=measured,
         )
         if counted.data_file is not None and not measured:
-            number, file_name = len(counted.python), counted.data_file.name
-            self._said.append(f"Python: {number} files, in {file_name}; see `coverage report -m`")
+            files = f"{len(counted.python)} file{'s' * (len(counted.python) != 1)}"
+            self._said.append(
+                f"Python: {files}, in {counted.data_file.name}; see `coverage report -m`"
+            )
         self._said += counted.summary
 
     def _chosen_detail(self) -> str:
