@@ -42,6 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="leave the server up when the tests have ended, until Ctrl-C",
     )
+    group.addoption(
+        "--taskdock-cov",
+        action="store_true",
+        help="count the lines that functions run: Python's in the data of coverage.py and so in the"
+        " report of pytest-cov, those of Node.js in taskdock.lcov",
+    )
     parser.addini("taskdock_functions", "folders of functions that all tests have", "linelist", [])
     parser.addini("taskdock_auth", "sign-in at the server: open or strict", default="open")
     parser.addini("taskdock_clock", "time at the server: auto, manual or real", default="auto")
@@ -50,10 +56,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _MARKER)
-    if config.getoption("taskdock_url") or config.getoption("taskdock_keep"):
+    if any(config.getoption(f"taskdock_{name}") for name in ("url", "keep", "cov")):
         from taskdock.testing.plugin import options  # noqa: PLC0415 - late: few runs need it
 
         options.check(config)
+    if config.getoption("taskdock_cov"):
+        from taskdock.testing.plugin import counting  # noqa: PLC0415 - late: it is heavy
+
+        config.pluginmanager.register(counting.Counting(config), counting.NAME)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -20,6 +20,11 @@ def check(config: pytest.Config) -> None:
         raise pytest.UsageError(
             "--taskdock-keep: the server at --taskdock-url is not ended anyway: leave one away"
         )
+    if url and config.getoption("taskdock_cov"):
+        raise pytest.UsageError(
+            "--taskdock-cov: the server at --taskdock-url runs already and counts no lines: leave"
+            " one of the two away"
+        )
     if not _has_workers(config):
         return
     if url:

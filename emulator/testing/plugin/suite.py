@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +15,9 @@ from taskdock.testing.plugin.own_server import OwnServer
 from taskdock.testing.plugin.suite_server import SuiteServer
 from taskdock.testing.plugin.wanted import Kind, WrongTestSetting, wanted
 from taskdock.testing.values.errors import NotSupported
+
+if TYPE_CHECKING:
+    from taskdock.testing.plugin.counting import Counting
 
 _LOOK = 0.5  # seconds between two looks at whether a server that is kept still runs
 
@@ -29,6 +32,7 @@ class Suite:
         self._servers: dict[Kind, SuiteServer] = {}
         self._refusals: dict[Kind, str] = {}
         self._clients: dict[str, Any] = {}
+        self._counting: Counting | None = config.pluginmanager.getplugin("taskdock-counting")
         self._failures = Failures(config)
         config.pluginmanager.register(self._failures, "taskdock-failures")
 
@@ -49,6 +53,7 @@ class Suite:
             asked = wanted(self._config.rootpath, self._settings, markers)
             server = self._server(asked.kind)
             server.prepare(asked)
+            self._remember(server)
             item.stash[BEGINNING] = Beginning(server, server.last_run() if server.not_reset else 0)
             return server
         except NotSupported as error:
@@ -76,10 +81,17 @@ class Suite:
 
     def end(self) -> None:
         """Ends the servers, or lets them be until Ctrl-C if they are to be kept."""
+        for server in self._servers.values():
+            self._remember(server)
         if self._config.getoption("taskdock_keep") and self._servers:
             self._config.add_cleanup(self._keep)
         else:
             self._close()
+
+    def _remember(self, server: SuiteServer) -> None:
+        """Where the functions come from whose lines are counted."""
+        if self._counting is not None:
+            self._counting.remember(server.taskdock.folders)
 
     def _server(self, kind: Kind) -> SuiteServer:
         """Raises `WrongTestSetting` where there can be none, the same each time."""
@@ -99,7 +111,8 @@ class Suite:
 
     def _made(self, kind: Kind) -> SuiteServer:
         if not self._url:
-            return OwnServer(kind, (), os.environ)
+            counting = self._counting
+            return OwnServer(kind, counting.server_options if counting else (), os.environ)
         if self._servers:  # it is what it is
             return next(iter(self._servers.values()))
         server = SuiteServer(self._url, os.environ)
