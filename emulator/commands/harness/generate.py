@@ -11,14 +11,13 @@ import click
 from taskdock.base import strict_json
 from taskdock.base.timing.clock import SystemClock, to_milliseconds
 from taskdock.client.console import output
-from taskdock.client.sample_events import messages, notifications, storage
-from taskdock.client.sample_events.sample import Kind, Option, Sample, Values
-from taskdock.commands.harness import own_events
+from taskdock.commands.harness.sample_events import messages, notifications, storage, task_service
+from taskdock.commands.harness.sample_events.sample import Kind, Option, Sample, Values
 
 SAMPLES: Mapping[str, Sample] = {
-    "api-request": own_events.API_REQUEST,
-    "task": own_events.TASK,
-    "task-failed": own_events.TASK_FAILED,
+    "api-request": task_service.API_REQUEST,
+    "task": task_service.TASK,
+    "task-failed": task_service.TASK_FAILED,
     "s3": storage.S3,
     "sqs": messages.SQS,
     "sns": messages.SNS,

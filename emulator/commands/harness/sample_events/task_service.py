@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from taskdock.base import ids
 from taskdock.base.timing.clock import to_milliseconds
-from taskdock.client.sample_events.notifications import REQUEST, headers_of
-from taskdock.client.sample_events.sample import Json, Kind, Option, Sample, Values
+from taskdock.commands.harness.sample_events.notifications import REQUEST, headers_of
+from taskdock.commands.harness.sample_events.sample import Json, Kind, Option, Sample, Values
 from taskdock.identity.account import Account
 from taskdock.tasks.api_functions import gateway_event
 from taskdock.tasks.api_functions.gateway_event import GatewayRequest

@@ -10,7 +10,14 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from taskdock.client.sample_events.sample import ACCOUNT, Json, Kind, Option, Sample, Values
+from taskdock.commands.harness.sample_events.sample import (
+    ACCOUNT,
+    Json,
+    Kind,
+    Option,
+    Sample,
+    Values,
+)
 
 _SEQUENCE = 49590338271490256608559692538361571095921575989136588898
 _FIFO_SEQUENCE = 18849496460467696128

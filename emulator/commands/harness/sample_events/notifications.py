@@ -13,7 +13,14 @@ import json
 from typing import Any
 from urllib.parse import parse_qsl
 
-from taskdock.client.sample_events.sample import ACCOUNT, Json, Kind, Option, Sample, Values
+from taskdock.commands.harness.sample_events.sample import (
+    ACCOUNT,
+    Json,
+    Kind,
+    Option,
+    Sample,
+    Values,
+)
 
 
 def _eventbridge(values: Values) -> Json:

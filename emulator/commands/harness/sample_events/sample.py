@@ -1,4 +1,4 @@
-"""What samples of events are made of: their options, and values that are new for each."""
+"""Samples of events: their options, and the values of one that is made."""
 
 from __future__ import annotations
 
