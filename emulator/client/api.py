@@ -52,6 +52,14 @@ class TaskService:
     def status(self) -> Json:
         return self.call("GET", "/status")
 
+    def clock(self) -> Json:
+        """The time of tasks and schedules, and what is due when."""
+        return self.call("GET", "/taskdock/clock")
+
+    def move_clock(self, move: Json) -> Json:
+        """The clock, after it was moved; `move` has one of its verbs."""
+        return self.call("POST", "/taskdock/clock", move)
+
     def functions(self) -> list[Json]:
         return _data(self.call("GET", "/tasks/v1/functions"))
 

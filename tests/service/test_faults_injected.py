@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from taskdock.base.timing.limits import Limits
+from taskdock.commands import main
 from taskdock.engines.ending import ProgramExit
 from taskdock.testing.clock import ManualClock
 from taskdock.testing.fakes.runtime import FakeRuntime
@@ -217,7 +219,7 @@ def test_an_event_that_is_throttled_waits_and_spends_no_attempt(
             lambda count=count: facts(dock, "invocation_postponed")[count - 1 : count]
         )
         assert told[0]["error"] == "Rate Exceeded."
-        dock.advance(300)
+        dock.jump(300)
     assert done.wait(LIMIT)
     assert not facts(dock, "invocation_retried")
     aws.close()
@@ -309,9 +311,9 @@ def test_injected_errors_are_retried_as_real_ones(timed_dock: Dock) -> None:
 
     first = dock.create_task()
     dock.reach(first, "retried")
-    dock.advance(2)
+    dock.jump(2)
     dock.eventually(lambda: len(dock.service.tasks("eq(status,retried)")) == 2)
-    dock.advance(5)
+    dock.jump(5)
     done = dock.eventually(lambda: dock.service.tasks("eq(status,complete)"))
 
     assert len(done[0]["retryForTaskIds"]) == 2
@@ -332,7 +334,7 @@ def test_an_asynchronous_invocation_is_retried_after_an_injected_error(
     aws.invoke(FunctionName=NAME, InvocationType="Event", Payload=b"{}")
 
     dock.eventually(lambda: facts(dock, "invocation_retried"), "the first attempt has failed")
-    dock.advance(60)
+    dock.jump(60)
     assert done.wait(LIMIT)
     aws.close()
 
@@ -546,3 +548,57 @@ def test_an_unknown_fault_cannot_be_removed(shared: Dock) -> None:
     answer = shared.call("DELETE", "/faults/6b0b6cae6a015e24d30089fa", base="/taskdock")
 
     assert summary(answer) == (404, 16)
+
+
+# The command
+
+
+@pytest.fixture
+def taskdock(dock: Dock) -> Callable[..., Result]:
+    dock.deploy(lambda *_: {})
+
+    def call(*words: str) -> Result:
+        return CliRunner().invoke(main, ["faults", *words], env={"TASKDOCK_URL": dock.url})
+
+    return call
+
+
+def test_the_command_adds_lists_and_clears(dock: Dock, taskdock: Callable[..., Result]) -> None:
+    first = taskdock("add", NAME, "error", "--name", "SmtpDown", "--times", "2").stdout.strip()
+    second = taskdock("add", NAME, "delay", "--seconds", "0.2", "--probability", "0.5", "--seed=7")
+    assert dock.execute().status_code == 400
+
+    rows = [line.split() for line in taskdock("list").stdout.splitlines()]
+    assert rows[0] == ["ID", "FUNCTION", "FAULT", "USED", "OF"]
+    assert rows[1] == [first, NAME, "error", "SmtpDown", "1", "2"]
+    assert rows[2][1:] == [
+        NAME,
+        *["delay", "of", "0.2", "s", "0", "0.5", "of", "all,", "seed", "7"],
+    ]
+    as_json = json.loads(taskdock("list", "--json").stdout)
+    assert [each["id"] for each in as_json] == [first, second.stdout.strip()]
+
+    assert taskdock("clear", first).stdout == f"removed  {first}\n"
+    assert taskdock("clear").stdout == "removed  1 fault\n"
+    assert "no faults; inject one with" in taskdock("list").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("add", "walnut-tabel", "crash"), "there is no function walnut-tabel; did you mean"),
+        (("add", NAME, "crahs"), "there is no fault 'crahs'; did you mean crash?"),
+        (("add", NAME, "crash", "--times", "0"), "times is 0; write 1 or more"),
+        (("add", NAME, "crash", "--probability", "2"), "probability is 2; write more than 0"),
+        (("add", NAME, "crash", "--probability", "nan"), "probability is nan; write more than 0"),
+        (("clear", "6b0b6cae6a015e24d30089fa"), "there is no fault 6b0b6cae6a015e24d30089fa"),
+    ],
+)
+def test_the_command_refuses_in_a_sentence(
+    taskdock: Callable[..., Result], words: tuple[str, ...], message: str
+) -> None:
+    refused = taskdock(*words)
+
+    assert refused.exit_code in (1, 2)
+    assert message in refused.stderr
+    assert "Traceback" not in refused.output

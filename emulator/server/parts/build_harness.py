@@ -10,6 +10,7 @@ from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
 from taskdock.tasks.retention.reset import Clear, Reset
+from taskdock.tasks.runs.replay import Replay
 from taskdock.web.harness_api.api import HarnessApi
 
 
@@ -20,11 +21,14 @@ def build_harness(
     doubles = build_doubles(base, lambdas)
     parts: Mapping[str, Clear] = {  # what a reset empties beside the database: by its name
         "doubles": doubles.doubles.clear,
+        "runs": tasks.history.clear,
         "faults": lambdas.faults.clear,
     }
     return HarnessApi(
         reset=_reset(base, lambdas, tasks, parts),
         doubles=doubles,
+        history=tasks.history,
+        replay=_replay(base, lambdas, tasks),
         faults=lambdas.faults,
         driver=agenda.driver,
         waits=agenda.waits,
@@ -43,4 +47,14 @@ def _reset(
         invoker=lambdas.invoker,
         parts=parts,
         notices=base.notices,
+    )
+
+
+def _replay(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> Replay:
+    return Replay(
+        history=tasks.history,
+        catalog=lambdas.catalog,
+        invoker=lambdas.invoker,
+        places=tasks.direct,
+        patience=base.limits.patience,
     )

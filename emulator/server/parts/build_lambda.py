@@ -12,9 +12,10 @@ from taskdock.engines.images import Found, platform
 from taskdock.engines.watch import EngineWatch, WatchedEngine
 from taskdock.identity.directory import Directory
 from taskdock.identity.function_credentials import Choice
-from taskdock.lambdas.environment import coverage, spec
+from taskdock.lambdas.environment import spec
 from taskdock.lambdas.environment.environment import Lead
-from taskdock.lambdas.environment.provisioner import Provisioner
+from taskdock.lambdas.environment.provision import coverage
+from taskdock.lambdas.environment.provision.provisioner import Provisioner
 from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.functions.images_in_use import ImageOf

@@ -28,7 +28,7 @@ class Counted:
     lcov: Path | None = None
     """None: no JavaScript ran."""
     remarks: list[str] = field(default_factory=list)
-    """What could not be counted, and why: sentences."""
+    """Sentences that say what could not be counted, and why."""
 
     @property
     def summary(self) -> list[str]:
