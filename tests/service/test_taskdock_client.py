@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,10 @@ from taskdock.testing import (
     eventually,
     matching,
     running,
+    serve,
 )
+from taskdock.testing.client.access import HarnessAccess
+from taskdock.testing.client.steering.runs import RunControl
 
 POLICY = {"enabled": True}
 
@@ -635,14 +639,80 @@ def test_a_folder_without_a_function_is_refused(dock: Dock, tmp_path: Path) -> N
         dock.deploy(function(tmp_path / "a", "a"), timeLimit=9)
 
 
-# Recordings
+# Runs
 
 
-def test_a_file_that_is_no_recording_is_refused(dock: Dock, tmp_path: Path) -> None:
+def test_runs_are_kept_with_their_event_answer_and_log(dock: Dock) -> None:
+    before = dock.runs.last
+    task = dock.tasks.create("report", {"name": "Ada"}).wait()
+    dock.execute("welcome-mail", {"fail": "boom"}, check=False)
+
+    first, second = dock.runs.since(before)
+
+    assert (first.function, first.kind, first.task_id) == ("report", "task", task.id)
+    assert (first.event["data"], first.answer, first.error) == ({"name": "Ada"}, first.answer, None)
+    assert first.answer == {"name": "Ada"}
+    assert "hello Ada" in first.log
+    assert first.memory_used > 0
+    assert (second.kind, second.error and second.error.message) == ("execution", "boom")
+    assert second.sequence > first.sequence > before
+    assert [first] == dock.runs.of("report") == [dock.runs.get(first.id)]
+
+
+def test_all_runs_are_found_however_many(dock: Dock) -> None:
+    with closing(HarnessAccess(dock.url, None, signs=False)) as access:
+        for _ in range(4):
+            dock.execute("report")
+
+        for size in (1, 3, 4, 5):
+            assert len(RunControl(access, page=size).of("report")) == 4
+
+
+def test_a_run_is_replayed_by_the_newest_code(dock: Dock, tmp_path: Path) -> None:
+    dock.deploy(lambda event, runtime: {"total": 1}, "counts")
+    dock.execute("counts")
+    (run,) = dock.runs.of("counts")
+    dock.runs.save(run, tmp_path / "run.json")
+
+    again = dock.replay(run)
+    dock.fake.programs["counts"] = serve(lambda event, runtime: {"total": 2})
+    dock.emulator.pool.retire_others("counts", frozenset())
+    changed = dock.replay(tmp_path / "run.json")
+
+    assert (again.same, again.difference, again.result) == (True, [], {"total": 1})
+    assert (changed.same, changed.difference) == (False, ["/total: 1 -> 2"])
+    assert (changed.before["answer"], changed.result) == ({"total": 1}, {"total": 2})
+    assert changed.error is None
+    assert "REPORT" in changed.log
+
+
+def test_a_failure_is_replayed_too(dock: Dock) -> None:
+    dock.execute("report", {"fail": "boom"}, check=False)
+
+    replay = dock.replay(dock.runs.of("report")[0].id)
+
+    assert replay.error is not None
+    assert (replay.error.name, replay.result, replay.same) == ("ValueError", None, True)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("hello", "is no recording of a run, for it is not JSON"),
+        ("{}", "no recording of a run"),
+        ("[1]", "no recording of a run"),
+        ('{"taskdock": "run", "version": 1, "run": {"functionName": "a"}}', "has no event"),
+        (None, "cannot be read: No such file"),
+    ],
+)
+def test_a_file_that_is_no_recording_is_refused(
+    dock: Dock, tmp_path: Path, content: str | None, sentence: str
+) -> None:
     file = tmp_path / "run.json"
-    file.write_text("hello")
+    if content is not None:
+        file.write_text(content)
 
-    with pytest.raises(BadRecording, match="is no recording of a run, for it is not JSON"):
+    with pytest.raises(BadRecording, match=sentence) as caught:
         dock.replay(file)
-    with pytest.raises(BadRecording, match="cannot be read: No such file"):
-        dock.replay(tmp_path / "other.json")
+
+    assert str(file) in str(caught.value)
