@@ -219,7 +219,7 @@ def test_an_event_that_is_throttled_waits_and_spends_no_attempt(
             lambda count=count: facts(dock, "invocation_postponed")[count - 1 : count]
         )
         assert told[0]["error"] == "Rate Exceeded."
-        dock.advance(300)
+        dock.jump(300)
     assert done.wait(LIMIT)
     assert not facts(dock, "invocation_retried")
     aws.close()
@@ -311,9 +311,9 @@ def test_injected_errors_are_retried_as_real_ones(timed_dock: Dock) -> None:
 
     first = dock.create_task()
     dock.reach(first, "retried")
-    dock.advance(2)
+    dock.jump(2)
     dock.eventually(lambda: len(dock.service.tasks("eq(status,retried)")) == 2)
-    dock.advance(5)
+    dock.jump(5)
     done = dock.eventually(lambda: dock.service.tasks("eq(status,complete)"))
 
     assert len(done[0]["retryForTaskIds"]) == 2
@@ -334,7 +334,7 @@ def test_an_asynchronous_invocation_is_retried_after_an_injected_error(
     aws.invoke(FunctionName=NAME, InvocationType="Event", Payload=b"{}")
 
     dock.eventually(lambda: facts(dock, "invocation_retried"), "the first attempt has failed")
-    dock.advance(60)
+    dock.jump(60)
     assert done.wait(LIMIT)
     aws.close()
 

@@ -21,7 +21,7 @@ def build_doubles(base: Foundation, lambdas: LambdaParts) -> DoubleParts:
     folder, now = base.settings.doubles, base.clock.now
     read = reading.reader(no_files if folder is None else inside(folder), now)
     return DoubleParts(
-        doubles=Doubles(clock=base.clock, read=read, files=_files(base)),
+        doubles=Doubles(clock=base.clock, notices=base.notices, read=read, files=_files(base)),
         clock=base.clock,
         task_of=lambda environment: _task_of(lambdas, environment),
         hand_on=_recorder(base),

@@ -14,8 +14,10 @@ from typing import Any, Protocol
 
 from taskdock.base import ids
 from taskdock.base.errors import BadDouble, IllegalState, NoSuchEndpoint, NotFound
+from taskdock.base.notices import Notices
 from taskdock.base.strict_json import Json
 from taskdock.base.timing.clock import Clock
+from taskdock.web.common.notices import DoubleMissing
 from taskdock.web.doubles.call import ServiceCall
 from taskdock.web.doubles.call_log import AnsweredCall, CallLog
 from taskdock.web.doubles.rules import hint
@@ -82,10 +84,16 @@ class Doubles:
     """For any thread."""
 
     def __init__(
-        self, *, clock: Clock, read: Callable[[Any], Behaviour], files: Files | None = None
+        self,
+        *,
+        clock: Clock,
+        notices: Notices,
+        read: Callable[[Any], Behaviour],
+        files: Files | None = None,
     ) -> None:
         """`read`: reads a double from its JSON, and raises `BadDouble`."""
         self._clock = clock
+        self._notices = notices
         self._read = read
         self._files = files
         self._own: OwnPaths = lambda method, path: None
@@ -184,6 +192,14 @@ class Doubles:
     def refuse(self, call: ServiceCall, why: str) -> NoSuchEndpoint:
         """The refusal of a call that no double is for; it is recorded. `why` is a sentence."""
         self.calls.add(AnsweredCall(call=call, double=None, status=404))
+        sender = call.sender
+        self._notices.publish(
+            DoubleMissing(
+                call=f"{call.method} {call.path[:200]}",
+                function=sender.function_name,
+                task=sender.task_id,
+            )
+        )
         near = self._near(call)
         return NoSuchEndpoint(
             f"{why}. No double matches this call{near}. To answer it, add one: put this into a file"
