@@ -129,7 +129,7 @@ def test_limits_and_notices_are_the_tests() -> None:
     limits = Limits(init=0.05)
 
     with running(engine=FakeEngine(), limits=limits) as dock:
-        dock.deploy_program(lambda runtime: runtime.hang())
+        dock.deploy_program(lambda runtime: runtime.hang(), timeLimit=3)
         dock.service.execute("walnut-table")
         dock.deploy(echo, "oak-chair")
         dock.service.finish([dock.service.create("oak-chair")])
