@@ -6,15 +6,15 @@ from urllib.parse import quote
 
 import click
 
+from taskdock.base.errors import BadField
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import options, output
 from taskdock.client.console.groups import Group
+from taskdock.client.errors import WrongCall
+from taskdock.lambdas.invoke.faults import FaultType, Odds, fault_of
 
 _PATH = "/taskdock/faults"
-_KINDS = (
-    *("error", "delay", "timeout", "out_of_memory", "crash", "throttle", "cold_start"),
-    *("init_error", "no_capacity"),
-)
+_KINDS = ", ".join(kind.value for kind in FaultType)
 
 
 @click.group(cls=Group)
@@ -22,7 +22,7 @@ def faults() -> None:
     """Have the next invocations of a function fail, to see what its callers do about it."""
 
 
-@faults.command("add", epilog=f"Kinds of faults: {', '.join(_KINDS)}.")
+@faults.command("add", epilog=f"Kinds of faults: {_KINDS}.")
 @click.argument("function")
 @click.argument("kind")
 @click.option("--name", help="Of an error: its type, such as SmtpDown.")
@@ -57,6 +57,11 @@ def add_fault(
         "probability": probability,
         "seed": seed,
     }
+    try:
+        fault_of(kind, name=name, message=message, seconds=seconds)
+        Odds(times=times, probability=probability, seed=seed)
+    except BadField as error:
+        raise WrongCall(error.message) from None
     service.function(function)  # it knows the name that may be meant
     given = {key: value for key, value in body.items() if value is not None}
     added = service.call("POST", _PATH, given)

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from taskdock.base.timing.limits import Limits
+from taskdock.commands import main
 from taskdock.engines.ending import ProgramExit
 from taskdock.testing.clock import ManualClock
 from taskdock.testing.fakes.runtime import FakeRuntime
@@ -302,7 +304,7 @@ def test_a_refusal_leaves_the_mark_alone_in_the_log(dock: Dock) -> None:
     assert dock.logs(task["id"]) == [f"{MARK}no_capacity ({added['id']}, use 1)"]
 
 
-def test_injected_errors_are_retried_as_real_ones(timed_dock: Dock) -> None:
+def test_injected_errors_are_retried_as_real_ones(timed_dock: Dock, clock: ManualClock) -> None:
     dock = timed_dock
     dock.deploy(lambda *_: {}, retryPolicy={"enabled": True})
     fault(dock, "error", name="SmtpDown", times=2)
@@ -322,7 +324,7 @@ def test_injected_errors_are_retried_as_real_ones(timed_dock: Dock) -> None:
 
 
 def test_an_asynchronous_invocation_is_retried_after_an_injected_error(
-    timed_dock: Dock,
+    timed_dock: Dock, clock: ManualClock
 ) -> None:
     dock, aws = timed_dock, lambda_client(timed_dock.url)
     done = threading.Event()
@@ -393,6 +395,7 @@ def test_a_stop_does_not_wait_for_a_delay(start_dock: StartDock) -> None:
 
 def test_an_environment_that_ends_during_a_delay_is_told(dock: Dock) -> None:
     dock.deploy(lambda *_: {}, timeLimit=300)
+    dock.finish(dock.create_task())  # an environment that is warm begins with the delay at once
     fault(dock, "delay", seconds=250)
     task = dock.create_task()
     dock.eventually(lambda: "busy" in dock.states(), "the delay has begun")
@@ -546,3 +549,57 @@ def test_an_unknown_fault_cannot_be_removed(shared: Dock) -> None:
     answer = shared.call("DELETE", "/faults/6b0b6cae6a015e24d30089fa", base="/taskdock")
 
     assert summary(answer) == (404, 16)
+
+
+# The command
+
+
+@pytest.fixture
+def taskdock(dock: Dock) -> Callable[..., Result]:
+    dock.deploy(lambda *_: {})
+
+    def call(*words: str) -> Result:
+        return CliRunner().invoke(main, ["faults", *words], env={"TASKDOCK_URL": dock.url})
+
+    return call
+
+
+def test_the_command_adds_lists_and_clears(dock: Dock, taskdock: Callable[..., Result]) -> None:
+    first = taskdock("add", NAME, "error", "--name", "SmtpDown", "--times", "2").stdout.strip()
+    second = taskdock("add", NAME, "delay", "--seconds", "0.2", "--probability", "0.5", "--seed=7")
+    assert dock.execute().status_code == 400
+
+    rows = [line.split() for line in taskdock("list").stdout.splitlines()]
+    assert rows[0] == ["ID", "FUNCTION", "FAULT", "USED", "OF"]
+    assert rows[1] == [first, NAME, "error", "SmtpDown", "1", "2"]
+    assert rows[2][1:] == [
+        NAME,
+        *["delay", "of", "0.2", "s", "0", "0.5", "of", "all,", "seed", "7"],
+    ]
+    as_json = json.loads(taskdock("list", "--json").stdout)
+    assert [each["id"] for each in as_json] == [first, second.stdout.strip()]
+
+    assert taskdock("clear", first).stdout == f"removed  {first}\n"
+    assert taskdock("clear").stdout == "removed  1 fault\n"
+    assert "no faults; inject one with" in taskdock("list").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("add", "walnut-tabel", "crash"), "there is no function walnut-tabel; did you mean"),
+        (("add", NAME, "crahs"), "there is no fault 'crahs'; did you mean crash?"),
+        (("add", NAME, "crash", "--times", "0"), "times is 0; write 1 or more"),
+        (("add", NAME, "crash", "--probability", "2"), "probability is 2; write more than 0"),
+        (("add", NAME, "crash", "--probability", "nan"), "probability is nan; write more than 0"),
+        (("clear", "6b0b6cae6a015e24d30089fa"), "there is no fault 6b0b6cae6a015e24d30089fa"),
+    ],
+)
+def test_the_command_refuses_in_a_sentence(
+    taskdock: Callable[..., Result], words: tuple[str, ...], message: str
+) -> None:
+    refused = taskdock(*words)
+
+    assert refused.exit_code in (1, 2)
+    assert message in refused.stderr
+    assert "Traceback" not in refused.output

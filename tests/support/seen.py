@@ -23,7 +23,7 @@ _JSON_MARK = '"type":"taskdock.injectedFault"'
 _PLAIN = (
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<request>"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
-    (r"\b[0-9a-f]{24}\b", "<id>"),
+    (r"\b([0-9a-f]{24}|[0-9a-f]{32})\b", "<id>"),
     (r"Duration: [\d.]+ ms", "Duration: <ms>"),
     (r"Max Memory Used: \d+ MB", "Max Memory Used: <MB>"),
     (r'"(billedD|d|initD)urationMs":[\d.]+', '"<ms>"'),

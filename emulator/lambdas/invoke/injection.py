@@ -139,7 +139,7 @@ class _PretendedContainer(NoContainer):
         self._environment.exited(_EXITED)
 
     def _error(self, request_id: str | None) -> PostedError:
-        """The error of the fault, whose line is printed."""
+        """The error of the fault, whose lines are printed."""
         error = runtime_error(
             self._environment.function,
             self._fault.name or "",
@@ -147,6 +147,6 @@ class _PretendedContainer(NoContainer):
             request_id=request_id,
             now=self._clock.now(),
         )
-        if error.line is not None:
-            self._environment.output(error.line)
+        for line in error.lines:
+            self._environment.output(line.encode(errors="replace"))
         return error

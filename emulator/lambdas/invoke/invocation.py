@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from taskdock.base import ids
@@ -19,6 +19,7 @@ from taskdock.lambdas.invoke.fault_list import InjectedFault
 from taskdock.lambdas.invoke.faults import FaultType
 from taskdock.lambdas.invoke.log_formats import Usage
 from taskdock.lambdas.invoke.platform_log import InvocationLog
+from taskdock.lambdas.invoke.run_record import RunKind, RunRecord
 from taskdock.lambdas.lifecycle import State
 from taskdock.lambdas.outcome import (
     Cause,
@@ -43,10 +44,19 @@ class Call:
     client_context: str | None = None  # JSON text
     arn: str | None = None  # as the caller named the function; None: without a qualifier
     trace_id: str = field(default_factory=ids.trace_id)
+    kind: RunKind = RunKind.INVOCATION
+    """The kind of whoever asks."""
+    record: RunRecord | None = field(default=None, repr=False)
+    """The record that the invoker has begun for it; callers leave it out."""
     task_id: str | None = None
     """The task that this is done for; its runtime gets it in the event alone."""
     fault: InjectedFault | None = None
     """The fault that the invoker has chosen for it; callers leave it out."""
+
+    def with_fault(self, fault: InjectedFault) -> Call:
+        if self.record is not None:
+            self.record.fault = fault
+        return replace(self, fault=fault)
 
     @property
     def fault_kind(self) -> FaultType | None:
@@ -105,8 +115,11 @@ class Invocation:
                 self._log.init_report(self._environment.runtime.age_milliseconds, outcome, "invoke")
             self._log.start()
             self._answered(outcome)
+        usage = self._usage(outcome, duration, init)
         self._log.explain(outcome)
-        self._log.end(outcome, self._usage(outcome, duration, init))
+        self._log.end(outcome, usage)
+        if self._call.record is not None:
+            self._call.record.used(usage, cold=cold)
         return outcome
 
     async def _init_again(self, cold: bool) -> bool:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -21,6 +19,8 @@ from taskdock.lambdas.invoke.fault_list import FaultList
 from taskdock.lambdas.invoke.injection import Injection, LastImage
 from taskdock.lambdas.invoke.invocation import Call, Invocation, OnOutcome
 from taskdock.lambdas.invoke.platform_log import InvocationLog
+from taskdock.lambdas.invoke.run_record import NoRunRecorder, RunRecorder
+from taskdock.lambdas.invoke.under_way import UnderWay
 from taskdock.lambdas.invoke.waiting import Turn, Waiting
 from taskdock.lambdas.log_line import Sink
 from taskdock.lambdas.outcome import (
@@ -61,9 +61,10 @@ class Invoker:
         self._region = region
         self._clock = clock
         self._limits = limits
-        self._under_way = 0
-        self._idle = threading.Condition()
+        self._under_way = UnderWay()
         self._closed = False
+        self.recorder: RunRecorder = NoRunRecorder()
+        """Keeps each run; it is set before the first one."""
 
     def close(self) -> None:
         """From now on, callers are refused by `check_open`."""
@@ -72,31 +73,28 @@ class Invoker:
     def check_open(self) -> None:
         """For those whose caller waits. Raises `Unavailable` once it is closed."""
         if self._closed:
-            raise Unavailable(
-                "the server is stopping; nothing has begun: try again when it is back"
-            )
+            why = "the server is stopping; nothing has begun: try again when it is back"
+            raise Unavailable(why)
 
     @property
     def under_way(self) -> int:
         """The number of invocations that have not ended, whoever began them."""
-        return self._under_way
+        return self._under_way.count
 
     def await_idle(self, limit: float) -> bool:
         """Waits `limit` seconds at most until no invocation is under way, whoever began it."""
-        with self._idle:
-            return self._idle.wait_for(lambda: not self._under_way, limit)
+        return self._under_way.await_none(limit)
 
     def settle(self, limit: float) -> bool:
-        """As `await_idle`. It counts all that was begun before the call, and what was idle when it
-        returns True has been told of its end."""
+        """As `await_idle`; what was begun before counts, and whoever waits for an end has it."""
         self._reactor.run(_nothing())
         idle = self.await_idle(limit)
         self._reactor.run(_nothing())
         return idle
 
     def end_all(self) -> int:
-        """Has what is under way end, as by a reset; how many invocations that is."""
-        count = self._under_way
+        """Has what is under way end soon, as by a reset; how many invocations that is."""
+        count = self._under_way.count
         self._pool.end_running()
         return count
 
@@ -124,7 +122,7 @@ class Invoker:
         reactor's thread, and may not block. Should taskdock itself fail, `ended` is called all the
         same, and alone.
         """
-        work = self._run(
+        work = self._recorded(
             function,
             event,
             sink,
@@ -148,7 +146,7 @@ class Invoker:
     ) -> Outcome:
         """The outcome of an invocation, once its log is complete; for other threads, which wait."""
         return self._reactor.run(
-            self._run(
+            self._recorded(
                 function, event, sink, patience=patience, max_event=max_event, call=call or Call()
             )
         )
@@ -164,16 +162,19 @@ class Invoker:
             outcome = broken(error)
         ended(outcome)
 
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        with self._idle:
-            self._under_way += 1
-        try:
-            yield
-        finally:
-            with self._idle:
-                self._under_way -= 1
-                self._idle.notify_all()
+    async def _recorded(
+        self, function: Function, event: bytes, sink: Sink, *, call: Call, **options: Any
+    ) -> Outcome:
+        """Runs it, with a record for whoever keeps the runs."""
+        record = self.recorder.begin(
+            function, event, kind=call.kind, request_id=call.request_id, task_id=call.task_id
+        )
+        if record is None:
+            return await self._run(function, event, sink, call=call, **options)
+        call, sink = replace(call, record=record), record.recording(sink)
+        with record.ending(self.recorder):
+            record.outcome = await self._run(function, event, sink, call=call, **options)
+        return record.outcome
 
     async def _run(
         self,
@@ -197,9 +198,9 @@ class Invoker:
         lease = self._pool.lease
         fault = self._faults.take(function.name) if self._faults.armed else None
         if fault is not None:
-            call = replace(call, fault=fault)
+            call = call.with_fault(fault)
             lease = partial(self._injection.lease, fault.fault)
-        with self._counted(), Waiting(turn, self._watch) as waiting:
+        with self._under_way, Waiting(turn, self._watch) as waiting:
             async with lease(function, patience) as leased:
                 waiting.end()
                 if not isinstance(leased, Failure) and await waiting.may_begin():

@@ -17,6 +17,18 @@ from taskdock.base.timing.clock import to_iso
 from taskdock.lambdas.functions import runtimes
 from taskdock.lambdas.functions.function import LOG_FORMAT, Function
 
+_WARNING = (
+    "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code."
+    " However, in rare cases, a Lambda runtime update can cause unexpected function behavior. For"
+    " functions using managed runtimes, runtime updates can be triggered by a function change, or"
+    " can be applied automatically. To determine if the runtime has been updated, check the runtime"
+    " version in the INIT_START log entry. If this error correlates with a change in the runtime"
+    " version, you may be able to mitigate this error by temporarily rolling back to the previous"
+    " runtime version. For more information, see"
+    " https://docs.aws.amazon.com/lambda/latest/dg/runtimes-update.html\r"
+)
+"""Python's, before an error of the init: `lambda_literals.py` of its client."""
+
 
 @dataclass(frozen=True)
 class PostedError:
@@ -24,8 +36,8 @@ class PostedError:
 
     body: bytes
     """The body of its post to the Runtime API."""
-    line: bytes | None
-    """The line that it prints; None: it prints nothing."""
+    lines: tuple[str, ...] = ()
+    """The lines that it prints."""
 
 
 def runtime_error(
@@ -35,54 +47,73 @@ def runtime_error(
     family = "" if function.runtime is None else runtimes.find(function.runtime).family
     as_json = function.environment.get(LOG_FORMAT) == "JSON"
     if family == "python":
-        return _of_python(name, message, request_id or "", now, as_json)
+        return _of_python(name, message, request_id, now, as_json=as_json)
     if family == "nodejs":
-        return _of_node(name, message, request_id, now, as_json)
-    return PostedError(_compact({"errorType": name, "errorMessage": message}), None)
+        return _of_node(name, message, request_id, now, as_json=as_json)
+    return PostedError(_bytes(_compact({"errorType": name, "errorMessage": message})))
 
 
 def _of_python(
-    name: str, message: str, request_id: str, now: datetime, as_json: bool
+    name: str, message: str, request_id: str | None, now: datetime, *, as_json: bool
 ) -> PostedError:
     error = {
         "errorMessage": message,
         "errorType": name,
-        "requestId": request_id,
+        "requestId": request_id or "",
         "stackTrace": [],
     }
-    if as_json:
-        line = json.dumps(
-            {"timestamp": f"{now:%Y-%m-%dT%H:%M:%SZ}", "level": "ERROR", **error},
-            ensure_ascii=False,
-        )
-    else:
-        title = f"[ERROR] {name}: {message}" if message else f"[ERROR] {name}"
-        line = f"{title}\nTraceback (most recent call last):".replace("\n", "\r")
-    return PostedError(json.dumps(error, ensure_ascii=False).encode(), line.encode())
+    warning, line = (_python_json if as_json else _python_text)(error, now)
+    return PostedError(_bytes(_spaced(error)), (line,) if request_id else (warning, line))
 
 
 def _of_node(
-    name: str, message: str, request_id: str | None, now: datetime, as_json: bool
+    name: str, message: str, request_id: str | None, now: datetime, *, as_json: bool
 ) -> PostedError:
     error = {"errorType": name, "errorMessage": message}
     trace = [f"{name}: {message}" if message else name]
-    if as_json:
-        message_of_log = {**error, "stackTrace": trace, "name": name}
-        line = _compact(
-            {
-                "timestamp": to_iso(now),
-                "level": "ERROR",
-                "requestId": request_id or "undefined",
-                "message": message_of_log,
-            }
-        )
-    else:
-        what = "Invoke Error" if request_id else "Uncaught Exception"
-        words = [to_iso(now), request_id or "undefined", "ERROR", f"{what} "]
-        shown = _compact({**error, "name": name, "stack": trace})
-        line = "\t".join([*words, shown.decode()]).encode()
-    return PostedError(_compact({**error, "trace": trace}), line)
+    line = (_node_json if as_json else _node_text)(error, trace, request_id, now)
+    return PostedError(_bytes(_compact({**error, "trace": trace})), (line,))
 
 
-def _compact(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+def _python_text(error: dict[str, Any], now: datetime) -> tuple[str, str]:
+    title = f"[ERROR] {error['errorType']}"
+    if error["errorMessage"]:
+        title += f": {error['errorMessage']}"
+    text = f"{title}\nTraceback (most recent call last):".replace("\n", "\r")
+    return f"[WARNING]\t{to_iso(now)}\t\t{_WARNING}", text
+
+
+def _python_json(error: dict[str, Any], now: datetime) -> tuple[str, str]:
+    time = f"{now:%Y-%m-%dT%H:%M:%SZ}"
+    of_log = {"message": _WARNING, "logger": "root", "requestId": error["requestId"]}
+    warning = {"timestamp": time, "level": "WARNING", **of_log}
+    return _spaced(warning), _spaced({"timestamp": time, "level": "ERROR", **error})
+
+
+def _node_text(
+    error: dict[str, str], trace: list[str], request_id: str | None, now: datetime
+) -> str:
+    what = "Invoke Error" if request_id else "Uncaught Exception"
+    shown = _compact({**error, "name": error["errorType"], "stack": trace})
+    return "\t".join([to_iso(now), request_id or "undefined", "ERROR", f"{what} ", shown])
+
+
+def _node_json(
+    error: dict[str, str], trace: list[str], request_id: str | None, now: datetime
+) -> str:
+    call = {"requestId": request_id} if request_id else {}
+    shown = {**error, "stackTrace": trace, "name": error["errorType"]}
+    return _compact({"timestamp": to_iso(now), "level": "ERROR", **call, "message": shown})
+
+
+def _compact(value: dict[str, Any]) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _spaced(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _bytes(text: str) -> bytes:
+    """JSON's escapes can hold half a character."""
+    return text.encode(errors="replace")

@@ -22,6 +22,7 @@ from taskdock.tasks.invocations.invocations import Invocations
 from taskdock.tasks.model.notices import ScheduleCreated, TaskFailed
 from taskdock.tasks.queue.rescuer import Rescuer
 from taskdock.tasks.retention.retention import Retention
+from taskdock.tasks.runs.history import RunFlusher, RunHistory
 from taskdock.tasks.schedules.scheduler import Scheduler
 from taskdock.tasks.schedules.schedules import Schedules
 from taskdock.tasks.work.unwritten import Unwritten
@@ -40,6 +41,8 @@ class TaskParts(QueueParts):
     outbox: Outbox
     webhook_sender: WebhookSender
     retention: Retention
+    history: RunHistory
+    run_flusher: RunFlusher
 
 
 def build_tasks(base: Foundation, lambdas: LambdaParts) -> TaskParts:
@@ -50,6 +53,8 @@ def build_tasks(base: Foundation, lambdas: LambdaParts) -> TaskParts:
     dispatcher = _dispatcher(base, lambdas, queue, event_queue)
     outbox = Outbox(store=base.store, server=server)
     schedules = _schedules(base, lambdas, queue)
+    history = _history(base)
+    lambdas.invoker.recorder = history
     parts = TaskParts(
         **vars(queue),
         rescuer=_rescuer(base, queue, event_queue, outbox, schedules),
@@ -62,6 +67,8 @@ def build_tasks(base: Foundation, lambdas: LambdaParts) -> TaskParts:
         outbox=outbox,
         webhook_sender=_webhook_sender(base, queue, outbox),
         retention=_retention(base, lambdas, queue.unwritten),
+        history=history,
+        run_flusher=RunFlusher(history=history, notices=base.notices),
     )
     _wake_by_notices(base, parts)
     return parts
@@ -185,6 +192,15 @@ def _keep_days(base: Foundation) -> float:
     if isinstance(base.clock, HarnessClock) and not is_given:
         return 0.0
     return base.settings.keep_days
+
+
+def _history(base: Foundation) -> RunHistory:
+    return RunHistory(
+        store=base.store,
+        clock=base.clock,
+        most=base.settings.history,
+        most_bytes=base.limits.history_bytes,
+    )
 
 
 def _retention(base: Foundation, lambdas: LambdaParts, unwritten: Unwritten) -> Retention:

@@ -14,6 +14,7 @@ from taskdock.base.timing.limits import Limits
 from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.functions.function import Function, RetryPolicy
 from taskdock.lambdas.invoke.invocation import Call
+from taskdock.lambdas.invoke.run_record import RunKind
 from taskdock.lambdas.outcome import Outcome
 from taskdock.tasks.logs.log_store import LogBuffer, LogStore
 from taskdock.tasks.model import task_json
@@ -120,7 +121,7 @@ class Runner:
             task_json.to_json(task),
             run.log,
             name=task.function_name,
-            call=Call(task_id=task.id),
+            call=Call(kind=RunKind.TASK, task_id=task.id),
             patience=self._limits.task_patience,
             turn=self._waiting.turn(task),
             ended=lambda outcome: ended(EndedRun(run, outcome)),
@@ -156,7 +157,7 @@ class Runner:
             function,
             task_json.to_json(task),
             log,
-            call=Call(task_id=task.id),
+            call=Call(kind=RunKind.EXECUTION, task_id=task.id),
             patience=patience,
         )
         ending, now = endings.of_direct(outcome), self._clock.now()
