@@ -71,6 +71,18 @@ def test_a_change_a_new_file_and_one_that_has_gone_count_at_the_next_call(
     os.utime(file, ns=(1, 1))
     assert text_of(dock) == "two"
 
+    before = file.stat()
+    with file.open("r+") as same:  # of the same length, within one step of the disk's clock
+        same.write(SHOP.replace("TEXT", "six"))
+    os.utime(file)
+    stamp = file.stat().st_mtime_ns
+    assert text_of(dock) == "six"
+    with file.open("r+") as same:
+        same.write(SHOP.replace("TEXT", "ten"))
+    os.utime(file, ns=(stamp, stamp))
+    assert (file.stat().st_size, file.stat().st_ino) == (before.st_size, before.st_ino)
+    assert text_of(dock) == "ten"
+
     (folder / "b.yaml").write_text(SHOP.replace("TEXT", "b").replace("/shop", "/b"))
     assert text_of(dock, "/b") == "b"
 
