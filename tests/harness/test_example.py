@@ -116,6 +116,7 @@ def test_each_of_its_tests_fails_once_it_is_broken_and_says_why(
     broken = {name.partition("[")[0] for name in parts}
     assert broken == names_of_tests(EXAMPLE)
     assert "\n::error file=functions/welcome-mail/src/index.js,line=10::" in ran.output
+    assert "\n::error file=functions/report/src/main.py,line=20::" in ran.output
     assert properties(project.folder / "report.xml") >= len(BREAKS)
     assert machine.left() == []
 

@@ -21,6 +21,8 @@ before = set(sys.modules)
 import taskdock.testing.plugin
 print(sorted(set(sys.modules) - before))
 """
+WITHOUT_OTHERS = ("-p", "no:schemathesis", "-p", "no:hypothesispytest", "-p", "no:anyio")
+"""Plugins of our own tests, which take seconds to load."""
 FAILING = """\
 def test_fails(taskdock):
     done = taskdock.execute("walnut-table", {"wood": "oak"})
@@ -72,7 +74,7 @@ def test_a_suite_that_does_not_use_it_loads_no_more_of_it(project: PytestProject
     )
 
     project.plugins = None  # it is registered by its entry point
-    ran = project.run("-s")
+    ran = project.run("-s", *WITHOUT_OTHERS)
 
     assert "['taskdock', 'taskdock.testing', 'taskdock.testing.plugin']" in ran.output
 
@@ -81,7 +83,7 @@ def test_it_can_be_turned_off(project: PytestProject) -> None:
     project.write("test_one.py", "def test_one(taskdock): pass\n")
 
     project.plugins = None
-    ran = project.run("-p", "no:taskdock")
+    ran = project.run("-p", "no:taskdock", *WITHOUT_OTHERS)
 
     assert "fixture 'taskdock' not found" in ran.output
 
@@ -117,32 +119,30 @@ def test_options_that_cannot_be_are_refused_before_any_test(
     assert "Traceback" not in ran.output
 
 
-@pytest.mark.parametrize(
-    ("marker", "said"),
-    [
-        (
-            "function=['a']",
-            "the marker taskdock has no argument 'function'; did you mean functions?",
-        ),
-        ("functions=['nowhere']", "has 'nowhere', but there is no folder "),
-        ("functions=['empty']", "there is no task-config.json in "),
-        ("auth='lax'", "the marker's auth is 'lax'; it can be open or strict"),
-    ],
-)
-def test_a_wrong_marker_is_one_sentence(
-    project: PytestProject, url: str, marker: str, said: str
-) -> None:
+def test_a_wrong_marker_is_one_sentence(project: PytestProject, url: str) -> None:
     (project.folder / "empty").mkdir()
+    said = {
+        "function=['a']": "has no argument 'function'; did you mean functions?",
+        "functions=['nowhere']": "has 'nowhere', but there is no folder ",
+        "functions=['empty']": "there is no task-config.json in ",
+        "auth='lax'": "the marker's auth is 'lax'; it can be open or strict",
+    }
     project.write(
-        "test_one.py",
-        f"import pytest\n@pytest.mark.taskdock({marker})\ndef test_one(taskdock): pass\n",
+        "test_all.py",
+        "import pytest\n"
+        + "".join(
+            f"@pytest.mark.taskdock({marker})\ndef test_{number}(taskdock): pass\n"
+            for number, marker in enumerate(said)
+        ),
     )
 
     ran = project.run("--taskdock-url", url)
 
-    assert ran.outcomes() == "1 error"
-    (shown,) = [line for line in ran.output.splitlines() if line.startswith("taskdock: ")]
-    assert said in shown
+    assert ran.outcomes() == "4 errors"
+    shown = [line for line in ran.output.splitlines() if line.startswith("taskdock: ")]
+    assert len(shown) == len(said)
+    for line, part in zip(shown, said.values(), strict=True):
+        assert part in line
     assert "Traceback" not in ran.output
     assert "emulator/" not in ran.output
 
