@@ -10,6 +10,7 @@ import fcntl
 import os
 import queue
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -223,5 +224,11 @@ def _reader(stream: IO[str] | None, take: Take) -> threading.Thread:
                 take(line.rstrip())
 
     thread = threading.Thread(target=read, daemon=True)
-    thread.start()
+    # The thread inherits the mask. A signal that the kernel gave it would not wake the main thread,
+    # whose handlers have to run.
+    usual = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        thread.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
     return thread

@@ -60,7 +60,9 @@ def exec_command(
     command: tuple[str, ...],
     **given: Any,
 ) -> None:
-    """Run COMMAND with a server of its own: taskdock exec --functions tasks -- pytest
+    """Run COMMAND with a server of its own, and its functions deployed.
+
+    An example: taskdock exec --functions tasks -- pytest
 
     The server has a free port and an empty data folder. Once the functions are deployed, COMMAND
     runs with TASKDOCK_URL, API_HOST, the API_OAUTH_ variables and AWS_ENDPOINT_URL_LAMBDA set, and

@@ -31,6 +31,8 @@ class Cause(str, Enum):
     """The runtime ended by itself, or its answer cannot be used."""
     START = "start"
     """The function could not be started: no image, no room."""
+    THROTTLED = "throttled"
+    """Nothing has begun, since too many invocations ran."""
     UNAVAILABLE = "unavailable"
     """Nothing has begun, for a fault of the engine or the machine."""
     LOST = "lost"
@@ -41,7 +43,7 @@ class Cause(str, Enum):
     @property
     def is_of_invocation(self) -> bool:
         """Whether the failure says nothing about the function's code."""
-        return self in (Cause.START, Cause.UNAVAILABLE, Cause.LOST, Cause.STOPPED)
+        return self not in (Cause.FUNCTION, Cause.TIMEOUT, Cause.MEMORY, Cause.CRASH)
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,10 @@ def function_error(body: bytes, error_type: str | None = None) -> Failure:
 def _text(value: object) -> str:
     """`value` as text that can be stored: JSON's escapes can hold half a character."""
     try:
-        return str(value or "").encode(errors="replace").decode()
+        text = str(value or "")
     except RecursionError:
-        return ""  # nested as deeply as can just be read
+        text = ""  # nested as deeply as can just be read
+    return text.encode(errors="replace").decode()
 
 
 def known_error_type(error_type: str | None) -> str:
@@ -124,9 +127,8 @@ def known_error_type(error_type: str | None) -> str:
 
 def timed_out(request_id: str, limit: float) -> Failure:
     """`limit` in seconds."""
-    return _platform(
-        Cause.TIMEOUT, "Sandbox.Timedout", request_id, f"Task timed out after {limit:.2f} seconds"
-    )
+    why = f"Task timed out after {limit:.2f} seconds"
+    return _platform(Cause.TIMEOUT, "Sandbox.Timedout", request_id, why)
 
 
 _KILLED = "Runtime exited with error: signal: killed"
@@ -151,9 +153,8 @@ def ended(request_id: str, end: ProgramExit) -> Failure:
 
 def _start_failed(request_id: str, fault: StartFault) -> Failure:
     if fault.step is Step.WORKING_DIRECTORY:
-        return _platform(
-            Cause.CRASH, "Runtime.InvalidWorkingDir", request_id, _why_no_folder(fault)
-        )
+        why = _why_no_folder(fault)
+        return _platform(Cause.CRASH, "Runtime.InvalidWorkingDir", request_id, why)
     return _platform(Cause.CRASH, "Runtime.InvalidEntrypoint", request_id, _why_no_program(fault))
 
 
@@ -182,9 +183,8 @@ TOO_LARGE = "Function.ResponseSizeTooLarge"
 
 def response_too_large(limit: int = MAX_RESPONSE) -> Failure:
     """`limit` in bytes. Here AWS gives the message first."""
-    message = f"Response payload size exceeded maximum allowed payload size ({limit} bytes)."
-    body = _compact({"errorMessage": message, "errorType": TOO_LARGE})
-    return Failure(Cause.CRASH, TOO_LARGE, message, body)
+    why = f"Response payload size exceeded maximum allowed payload size ({limit} bytes)."
+    return Failure(Cause.CRASH, TOO_LARGE, why, _compact(errorMessage=why, errorType=TOO_LARGE))
 
 
 def bad_response_mode() -> Failure:
@@ -218,25 +218,23 @@ def unavailable(name: str, message: str) -> Failure:
 def vanished(begun: bool) -> Failure:
     """The container has ended, and taskdock did not end it. `begun`: the function had got the
     event."""
+    what = "the container was removed, or the engine stopped,"
     if begun:
-        return _failure(
-            Cause.LOST,
-            "ContainerLost",
-            "the container was removed, or the engine stopped, while the function ran: nobody"
-            " knows what it did",
-        )
-    return unavailable(
-        "ContainerLost",
-        "the container was removed, or the engine stopped, before the function got its event",
-    )
+        why = f"{what} while the function ran: nobody knows what it did"
+        return _failure(Cause.LOST, "ContainerLost", why)
+    return unavailable("ContainerLost", f"{what} before the function got its event")
 
 
 def not_started(name: str, message: str) -> Failure:
     return _failure(Cause.START, name, message)
 
 
+def throttled() -> Failure:
+    return _failure(Cause.THROTTLED, "TooManyRequestsException", "Rate Exceeded.")
+
+
 def _failure(cause: Cause, name: str, message: str) -> Failure:
-    return Failure(cause, name, message, _compact({"errorType": name, "errorMessage": message}))
+    return Failure(cause, name, message, _compact(errorType=name, errorMessage=message))
 
 
 def broken(error: Exception) -> Failure:
@@ -248,5 +246,5 @@ def _platform(cause: Cause, name: str, request_id: str, why: str) -> Failure:
     return _failure(cause, name, f"RequestId: {request_id} Error: {why}")
 
 
-def _compact(value: dict[str, str]) -> bytes:
+def _compact(**value: str) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()

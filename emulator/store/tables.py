@@ -273,6 +273,32 @@ class DeliveryRow(Table):
 DeliveryRow.add_index(DeliveryRow.index(DeliveryRow.due_timestamp, name="delivery_due"))
 
 
+class RunRow(Table):
+    """A run of a function that has ended, to be looked at and replayed."""
+
+    sequence = IntegerField(primary_key=True)  # grows with each run
+    id = CharField(max_length=24, unique=True)
+    at = MomentField()
+    kind = CharField(max_length=16)
+    task_id = CharField(max_length=24, null=True)
+    request_id = CharField(max_length=36)
+    function_name = CharField(max_length=64)
+    runtime = CharField(max_length=32, null=True)
+    version = TextField(null=True)  # digest of the zip, or the image
+    event = TextField()  # JSON, as the function got it
+    answer = TextField(null=True)  # JSON nearly always
+    error = JsonField(null=True)
+    log = JsonField()
+    cold = BooleanField()
+    duration = FloatField(null=True)  # milliseconds
+    memory_used = IntegerField(null=True)  # MB
+    fault = JsonField(null=True)
+    size = IntegerField()  # bytes, about
+
+    class Meta:
+        table_name = "run"
+
+
 class ServerRow(Table):
     """A server that works on this database, and how often it has said that it is alive."""
 
@@ -375,6 +401,7 @@ TABLES: tuple[type[Table], ...] = (
     ApiRequestRow,
     InvocationRow,
     BacklogRow,
+    RunRow,
     ServerRow,
     *IDENTITY,
 )

@@ -1,16 +1,22 @@
-"""Dock: a server in this process, and what a test does with it."""
+"""Dock: a server in this process, and what a test does with it.
+
+`ServerHere` has the parts that only a server in this process has; `Dock` is that, and a `Taskdock`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from taskdock.base.errors import StorageError
 from taskdock.base.notices import Notice
 from taskdock.base.timing.harness_clock import HarnessClock
+from taskdock.client import credentials
 from taskdock.engines.engine import Engine
 from taskdock.lambdas.pool.pool import Pool
 from taskdock.server.app import Emulator
+from taskdock.testing.client.deploying import Files, Source
+from taskdock.testing.client.taskdock import Taskdock
 from taskdock.testing.fakes.engine import FakeEngine
 from taskdock.testing.fakes.runtime import FakeProgram, Handler, serve
 from taskdock.testing.task_client import Json, TaskClient
@@ -19,11 +25,12 @@ from taskdock.testing.zips import base64_of, zip_of
 
 T = TypeVar("T")
 
+_NAME = "walnut-table"
 _NEVER_RUN = zip_of({"index.py": "def handler(event, context): ...\n"})
 
 
-class Dock:
-    """`running` makes one, and ends it."""
+class ServerHere:
+    """A server in this process, with its parts."""
 
     def __init__(self, emulator: Emulator, client: TaskClient | None = None) -> None:
         """`emulator` is not started yet. `client`: another one than plain HTTP to the server."""
@@ -79,15 +86,14 @@ class Dock:
 
     # Functions on a fake engine
 
-    def deploy(self, handler: Handler, name: str = "walnut-table", **fields: Any) -> None:
+    def deploy_handler(self, handler: Handler, name: str = _NAME, **fields: Any) -> list[str]:
         """Makes a function whose fake containers answer each event with what
         `handler(event, runtime)` returns or raises. `fields`: of the function, by the Task
         Service's names; one of None is left out."""
         self.deploy_program(serve(handler), name, **fields)
+        return [name]
 
-    def deploy_program(
-        self, program: FakeProgram, name: str = "walnut-table", **fields: Any
-    ) -> None:
+    def deploy_program(self, program: FakeProgram, name: str = _NAME, **fields: Any) -> None:
         """Makes a function of a whole program, which polls the Runtime API itself."""
         self.fake.programs[name] = program
         self.service.post("/functions/", new_function(name, entryPoint=name, **fields))
@@ -114,7 +120,39 @@ class Dock:
         }
 
 
-def new_function(name: str = "walnut-table", **fields: Any) -> Json:
+class Dock(ServerHere, Taskdock):
+    """A `Taskdock` whose server is in this process. `running` makes one, and ends it."""
+
+    def start(self) -> None:
+        super().start()
+        settings, data = self.emulator.settings, self.emulator.foundation.data
+        signature = credentials.signature(self.url, credentials.read(data))
+        signs = settings.auth == "strict"
+        self._connect(self.url, signature, signs=signs)
+        if signs:
+            self.service = TaskClient(self.url, signature=signature)
+
+    def stop(self, grace: float = 0.0) -> None:
+        self.close()
+        super().stop(grace)
+
+    def deploy(
+        self,
+        code: Handler | Source | Files | Sequence[Source],
+        name: str = "",
+        *,
+        environment: Mapping[str, str] | None = None,
+        **fields: Any,
+    ) -> list[str]:
+        """As `Taskdock.deploy`. On a `FakeEngine`, `code` may also be a function of this process:
+        `handler(event, runtime)` answers each event with what it returns or raises; without a
+        `name`, it is walnut-table."""
+        if callable(code):
+            return self.deploy_handler(code, name or _NAME, **fields)
+        return super().deploy(code, name, environment=environment, **fields)
+
+
+def new_function(name: str = _NAME, **fields: Any) -> Json:
     """The body that creates a function, whose code nobody runs; a field of None is left out."""
     body = {
         "name": name,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from typing import Any
 
 import requests
+from requests.auth import AuthBase
 
+from taskdock.client.connection import ServerConnection
+from taskdock.client.follow import ENDED
 from taskdock.testing.waiting import eventually
 from taskdock.testing.zips import base64_of, zip_of
 
 Json = dict[str, Any]
 
-ENDED = ("complete", "failed", "retried", "canceled")
-"""The statuses in which a task stays."""
 _NO_LINE_YET = ("NO_TASK_LOGS_FOUND", "ILLEGAL_STATE_EXCEPTION")  # the second of one that is new
 _PAGE = 1000  # log lines
 _SECONDS_TO_ANSWER = 120
@@ -31,18 +33,21 @@ class TaskClient:
         url: str,
         *,
         seen: Callable[[requests.Response], requests.Response] = lambda answer: answer,
+        signature: AuthBase | None = None,
     ) -> None:
         """`url`: of the server, such as `http://localhost:8080`. `seen`: is handed each answer, and
-        returns it or another in its place."""
+        returns it or another in its place. `signature`: signs each call."""
         self.url = url
         self._seen = seen
+        self._signature = signature
 
     def call(self, method: str, path: str, body: Json | None = None) -> requests.Response:
         """Any answer. `path` follows /tasks/v1; `body` is sent as JSON."""
-        url = f"{self.url}/tasks/v1{path}"
-        with requests.Session() as session:
-            session.trust_env = False  # no proxy, no .netrc
-            return self._seen(session.request(method, url, json=body, timeout=_SECONDS_TO_ANSWER))
+        with closing(ServerConnection(self.url, self._signature)) as connection:
+            answer = connection.request(
+                method, f"/tasks/v1{path}", body, seconds=_SECONDS_TO_ANSWER
+            )
+            return self._seen(answer)
 
     def get(self, path: str) -> Json:
         return accepted(self.call("GET", path))

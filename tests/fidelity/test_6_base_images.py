@@ -30,7 +30,7 @@ from taskdock.lambdas.environment.spec import LABEL
 from taskdock.lambdas.functions import runtimes
 from taskdock.lambdas.functions.function import Function, ImageConfig
 from taskdock.server.app import Emulator
-from taskdock.testing.running import running
+from taskdock.testing.in_this_process import running
 from taskdock.testing.task_client import Json
 from tests.support.live import TaskService, make_images, zipped
 from tests.support.live_dock import LiveDock

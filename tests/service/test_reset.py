@@ -24,7 +24,7 @@ NOTHING = dict.fromkeys(
 )
 TABLES = (
     *("task", "task_tag", "task_log", "schedule", "schedule_run", "event", "subscription"),
-    *("delivery", "api_request", "invocation", "backlog"),
+    *("delivery", "api_request", "invocation", "backlog", "run"),
 )
 
 
@@ -43,6 +43,12 @@ def rows(dock: Dock) -> dict[str, int]:
     store = dock.emulator.foundation.store
     counts = {table: store.rows(f"SELECT COUNT(*) FROM {table}")[0][0] for table in TABLES}
     return {table: count for table, count in counts.items() if count}
+
+
+def write_waiting(dock: Dock) -> None:
+    """Log lines and runs that the server would write a moment later."""
+    dock.emulator.tasks.log_store.write_waiting()
+    dock.emulator.tasks.history.write_waiting()
 
 
 def invoke(dock: Dock, kind: str = "RequestResponse") -> requests.Response:
@@ -78,9 +84,10 @@ def fill(dock: Dock) -> None:
     assert dock.get("/api/walnut-table/items").status_code == 200
     assert invoke(dock).status_code == 200
     assert invoke(dock, "Event").status_code == 202
-    dock.eventually(
-        lambda: not dock.emulator.tasks.dispatcher.is_busy and not rows(dock).get("backlog")
-    )
+    parts = dock.emulator.tasks
+    dock.eventually(lambda: not rows(dock).get("backlog"))
+    dock.eventually(lambda: not (parts.dispatcher.is_busy or parts.worker.is_busy))
+    write_waiting(dock)
 
 
 def test_everything_but_functions_and_their_environments_is_gone(dock: Dock) -> None:
@@ -95,7 +102,7 @@ def test_everything_but_functions_and_their_environments_is_gone(dock: Dock) -> 
     assert removed["logLines"] >= 4
     assert {name for name, count in removed.items() if count} == {
         *("tasks", "schedules", "events", "subscriptions", "invocations", "apiRequests"),
-        "logLines",
+        *("logLines", "runs"),
     }
     assert [slot.id for slot in dock.pool.snapshot()] == warm
     assert dock.execute().status_code == 200
@@ -114,6 +121,7 @@ def test_a_server_with_nothing_to_forget_says_so(dock: Dock) -> None:
         (["events", "subscriptions"], {"event", "subscription"}),
         (["invocations"], {"invocation", "task_log"}),
         (["apiRequests"], {"api_request", "task_log"}),
+        (["runs"], {"run"}),
     ],
 )
 def test_what_is_to_be_kept_stays_with_its_log(dock: Dock, keep: list[str], stay: set[str]) -> None:
@@ -134,7 +142,7 @@ def test_what_runs_may_finish(dock: Dock) -> None:
 
     with ThreadPoolExecutor(1) as thread:
         answer = thread.submit(reset, dock, grace=60)
-        dock.eventually(lambda: dock.emulator.tasks.worker._on_hold)
+        dock.eventually(lambda: dock.emulator.tasks.worker._holds)
         gate.open()
         removed = answer.result(30)
 
@@ -162,7 +170,7 @@ def test_what_does_not_finish_in_time_is_ended_and_leaves_nothing(dock: Dock) ->
     gate.open()
     assert (removed["tasks"], removed["ended"]) == (1, 1)
     dock.eventually(lambda: not dock.emulator.tasks.worker.is_busy)
-    dock.emulator.tasks.log_store.write_waiting()
+    write_waiting(dock)
     assert rows(dock) == {}
     assert dock.service.tasks() == []
     assert "claim_lost" not in [name for name, _ in dock.notices]
@@ -184,7 +192,7 @@ def test_whoever_waits_for_an_ended_run_is_told_why(dock: Dock) -> None:
     assert [answer.status_code for answer in answers] == [503, 503, 503]
     for answer in answers:
         assert "a reset of the server has ended it" in answer.text
-    dock.emulator.tasks.log_store.write_waiting()
+    write_waiting(dock)
     assert rows(dock) == {}
 
 

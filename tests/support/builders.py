@@ -13,7 +13,6 @@ from typing import Any
 import requests
 from flask import Flask
 
-from taskdock import testing
 from taskdock.base.notices import Notice, Notices
 from taskdock.base.settings import Settings
 from taskdock.base.timing.clock import Clock
@@ -21,8 +20,9 @@ from taskdock.base.timing.limits import Limits
 from taskdock.lambdas.functions.images_in_use import ImageOf
 from taskdock.server.app import Emulator
 from taskdock.store.database import Store
+from taskdock.testing.dock import ServerHere
 from taskdock.testing.fakes.engine import FakeEngine, fake_image_of
-from taskdock.testing.running import PASSWORD_COST
+from taskdock.testing.in_this_process import PASSWORD_COST
 from taskdock.web.access.admission import Openness
 from taskdock.web.access.authentication import Guard
 from taskdock.web.harness_api.api import HarnessApi
@@ -54,7 +54,7 @@ def recorded(notices: Notices) -> list[tuple[str, Json]]:
     return found
 
 
-class Dock(testing.Dock):
+class Dock(ServerHere):
     """One server on a FakeEngine, by default with a place for every task, and nothing frozen or
     prewarmed. It serves already."""
 
@@ -75,7 +75,13 @@ class Dock(testing.Dock):
             (data_dir / DATABASE).write_bytes(_new_database())
         if limits.password_cost == Limits().password_cost:
             limits = replace(limits, password_cost=PASSWORD_COST)
-        settings = {"freeze_after": 3600.0, "stop_grace": 5.0, "prewarm": 0, **settings}
+        settings = {
+            "keep_days": 30.0,
+            "freeze_after": 3600.0,
+            "stop_grace": 5.0,
+            "prewarm": 0,
+            **settings,
+        }
         emulator = Emulator(
             Settings(port=0, data_dir=data_dir, **settings),
             engine=engine or FakeEngine(),
@@ -89,6 +95,8 @@ class Dock(testing.Dock):
         self.clock = clock
         self.notices = recorded(emulator.notices)
         self.start()
+
+    deploy = ServerHere.deploy_handler
 
     # What callers do
 

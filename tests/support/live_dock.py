@@ -26,7 +26,7 @@ from taskdock.lambdas.invoke.invoker import Invoker
 from taskdock.lambdas.lifecycle import State
 from taskdock.lambdas.outcome import Answer, Failure, Outcome
 from taskdock.server.app import Emulator
-from taskdock.testing.running import running
+from taskdock.testing.in_this_process import running
 from taskdock.testing.waiting import eventually
 from tests.support.live import TaskService, zipped
 

@@ -19,7 +19,7 @@ from taskdock.base.settings import Settings
 from taskdock.engines.docker.facts import EngineFacts, EngineKind
 from taskdock.engines.docker.images import inquiries
 from taskdock.engines.docker.images.inquiries import Asked
-from taskdock.engines.docker.images.registry import Fault
+from taskdock.engines.docker.images.registry import PullFault
 from taskdock.engines.ending import ProgramExit
 from taskdock.engines.engine import Capabilities
 from taskdock.server.doctor import machine
@@ -525,9 +525,9 @@ def test_a_registry() -> None:
     near = judge_images.registry(Asked(host, 0.12), "", "")
     far = judge_images.registry(Asked(host, 2.1), "http://me:secret@proxy:3128", "")
     gone = judge_images.registry(
-        Asked(host, 0.1, Fault.UNREACHABLE, "no such host"), "", "http://u:p@proxy:1"
+        Asked(host, 0.1, PullFault.UNREACHABLE, "no such host"), "", "http://u:p@proxy:1"
     )
-    slow = judge_images.registry(Asked(host, 20.0, Fault.SLOW, "no answer"), "", "")
+    slow = judge_images.registry(Asked(host, 20.0, PullFault.SLOW, "no answer"), "", "")
 
     assert judge_images.registry(None, "", "").status is CheckStatus.UNCHECKED
     assert near == ok("public.ecr.aws answers in 120 ms, without a proxy")
@@ -572,14 +572,14 @@ def test_where_no_registry_could_be_asked_nobody_knows_what_can_be_pulled() -> N
         (403, '{"message": "denied"}', None, ""),
         (404, '{"message": "manifest unknown"}', None, ""),
         (404, "Not Found\n", None, None),  # as Podman has it
-        (500, '{"message": "no such host"}', Fault.UNREACHABLE, "no such host"),
-        (500, "out of order", Fault.BROKEN, "out of order"),
-        (502, "", Fault.BROKEN, "HTTP status 502"),
-        (500, '{"message": "%s"}' % ("x" * 300), Fault.BROKEN, "x" * 200),
+        (500, '{"message": "no such host"}', PullFault.UNREACHABLE, "no such host"),
+        (500, "out of order", PullFault.BROKEN, "out of order"),
+        (502, "", PullFault.BROKEN, "HTTP status 502"),
+        (500, '{"message": "%s"}' % ("x" * 300), PullFault.BROKEN, "x" * 200),
     ],
 )
 def test_what_an_engine_says_of_a_registry(
-    status: int, body: str, fault: Fault | None, words: str | None
+    status: int, body: str, fault: PullFault | None, words: str | None
 ) -> None:
     reply = requests.Response()
     reply.status_code, reply._content = status, body.encode()
@@ -611,7 +611,7 @@ def test_a_registry_that_does_not_answer_in_time_is_told_so() -> None:
 
     found = inquiries.ask_registry(client, "public.ecr.aws/lambda/python:3.11")
 
-    assert found == Asked("public.ecr.aws", 20.0, Fault.SLOW, "no answer within 20 s")
+    assert found == Asked("public.ecr.aws", 20.0, PullFault.SLOW, "no answer within 20 s")
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_what_a_stop_has_cut_off_is_given_back_unless_a_caller_waits():
 def test_only_what_could_not_be_started_or_was_cut_off_is_an_invocation_error(cause):
     error = ending.error_of(replace(GLUE, cause=cause))
 
-    of_invocation = cause.name in ("START", "UNAVAILABLE", "LOST", "STOPPED")
+    of_invocation = cause.name in ("START", "THROTTLED", "UNAVAILABLE", "LOST", "STOPPED")
     assert error.type is (ErrorType.INVOCATION if of_invocation else ErrorType.RUNTIME)
 
 

@@ -16,7 +16,12 @@ from taskdock.base.errors import EngineError, EngineUnreachable, ImageNotAvailab
 from taskdock.base.settings import ImageChoice
 from taskdock.engines.docker.images.builds import StandinBuilder
 from taskdock.engines.docker.images.images import Images
-from taskdock.engines.docker.images.registry import FIRST_WAIT, LONGEST_WAIT, Fault, PullRefusal
+from taskdock.engines.docker.images.registry import (
+    FIRST_WAIT,
+    LONGEST_WAIT,
+    PullFault,
+    PullRefusal,
+)
 from taskdock.engines.images import Found, ImageRequest, Progress
 from taskdock.engines.standins.standins import Standins
 from taskdock.testing.waiting import eventually
@@ -26,9 +31,11 @@ STANDIN = "taskdock/standin-tiny:1"
 
 
 FAULTS = {
-    "refuses": PullRefusal(Fault.UNREACHABLE, "public.ecr.aws cannot be reached (no such host)"),
-    "crawls": PullRefusal(Fault.SLOW, "public.ecr.aws does not answer in time (60 s)"),
-    "lacks": PullRefusal(Fault.DENIED, "public.ecr.aws does not give it (manifest unknown)"),
+    "refuses": PullRefusal(
+        PullFault.UNREACHABLE, "public.ecr.aws cannot be reached (no such host)"
+    ),
+    "crawls": PullRefusal(PullFault.SLOW, "public.ecr.aws does not answer in time (60 s)"),
+    "lacks": PullRefusal(PullFault.DENIED, "public.ecr.aws does not give it (manifest unknown)"),
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from taskdock.engines.docker.images.registry import (
-    Fault,
+    PullFault,
     SilentRegistries,
     fault_of,
     pause,
@@ -26,49 +26,52 @@ HOST = "public.ecr.aws"
         (
             'Get "https://public.ecr.aws/v2/": dial tcp: lookup public.ecr.aws on 10.0.0.1:53:'
             " no such host",
-            Fault.UNREACHABLE,
+            PullFault.UNREACHABLE,
         ),
         (
             'Get "https://public.ecr.aws/v2/": dial tcp: lookup public.ecr.aws on 8.8.8.8:53: read'
             " udp 10.0.0.2:41641->8.8.8.8:53: i/o timeout",
-            Fault.UNREACHABLE,
+            PullFault.UNREACHABLE,
         ),
         (
             "dial tcp: lookup public.ecr.aws: Temporary failure in name resolution",
-            Fault.UNREACHABLE,
+            PullFault.UNREACHABLE,
         ),
-        ("dial tcp 127.0.0.1:5000: connect: connection refused", Fault.UNREACHABLE),
-        ("dial tcp 1.2.3.4:443: connect: network is unreachable", Fault.UNREACHABLE),
-        ("dial tcp 1.2.3.4:443: connect: no route to host", Fault.UNREACHABLE),
-        ("dial tcp 1.2.3.4:443: i/o timeout", Fault.UNREACHABLE),
+        ("dial tcp 127.0.0.1:5000: connect: connection refused", PullFault.UNREACHABLE),
+        ("dial tcp 1.2.3.4:443: connect: network is unreachable", PullFault.UNREACHABLE),
+        ("dial tcp 1.2.3.4:443: connect: no route to host", PullFault.UNREACHABLE),
+        ("dial tcp 1.2.3.4:443: i/o timeout", PullFault.UNREACHABLE),
         (
             'Get "https://public.ecr.aws/v2/": net/http: request canceled while waiting for'
             " connection (Client.Timeout exceeded while awaiting headers)",
-            Fault.UNREACHABLE,
+            PullFault.UNREACHABLE,
         ),
-        ("x509: certificate signed by unknown authority", Fault.UNREACHABLE),
-        ("http: server gave HTTP response to HTTPS client", Fault.UNREACHABLE),
-        ("proxyconnect tcp: dial tcp 127.0.0.1:3128: connect: refused", Fault.UNREACHABLE),
+        ("x509: certificate signed by unknown authority", PullFault.UNREACHABLE),
+        ("http: server gave HTTP response to HTTPS client", PullFault.UNREACHABLE),
+        ("proxyconnect tcp: dial tcp 127.0.0.1:3128: connect: refused", PullFault.UNREACHABLE),
         (
             'Get "https://public.ecr.aws/v2/": net/http: request canceled (Client.Timeout exceeded'
             " while awaiting headers)",
-            Fault.SLOW,
+            PullFault.SLOW,
         ),
-        ("net/http: TLS handshake timeout", Fault.SLOW),
-        ("context deadline exceeded", Fault.SLOW),
-        ("received unexpected HTTP status: 503 Service Unavailable", Fault.SLOW),
-        ("manifest for a/b:1 not found: manifest unknown: manifest unknown", Fault.DENIED),
-        ("pull access denied for a/b, repository does not exist", Fault.DENIED),
-        ("denied: Your authorization token has expired. Reauthenticate", Fault.DENIED),
-        ("toomanyrequests: You have reached your pull rate limit", Fault.DENIED),
-        ("no matching manifest for linux/arm64/v8 in the manifest list entries", Fault.DENIED),
-        ("unexpected EOF", Fault.BROKEN),
-        ("read tcp 1.2.3.4:1->5.6.7.8:443: read: connection reset by peer", Fault.BROKEN),
-        ("filesystem layer verification failed for digest sha256:00", Fault.BROKEN),
-        ("write /var/lib/docker/tmp/GetImageBlob1: no space left on device", Fault.NO_ROOM),
+        ("net/http: TLS handshake timeout", PullFault.SLOW),
+        ("context deadline exceeded", PullFault.SLOW),
+        ("received unexpected HTTP status: 503 Service Unavailable", PullFault.SLOW),
+        ("manifest for a/b:1 not found: manifest unknown: manifest unknown", PullFault.DENIED),
+        ("pull access denied for a/b, repository does not exist", PullFault.DENIED),
+        ("denied: Your authorization token has expired. Reauthenticate", PullFault.DENIED),
+        ("toomanyrequests: You have reached your pull rate limit", PullFault.DENIED),
+        (
+            "no matching manifest for linux/arm64/v8 in the manifest list entries",
+            PullFault.DENIED,
+        ),
+        ("unexpected EOF", PullFault.BROKEN),
+        ("read tcp 1.2.3.4:1->5.6.7.8:443: read: connection reset by peer", PullFault.BROKEN),
+        ("filesystem layer verification failed for digest sha256:00", PullFault.BROKEN),
+        ("write /var/lib/docker/tmp/GetImageBlob1: no space left on device", PullFault.NO_ROOM),
     ],
 )
-def test_an_engines_words_are_told_apart(text: str, fault: Fault) -> None:
+def test_an_engines_words_are_told_apart(text: str, fault: PullFault) -> None:
     assert fault_of(text) is fault
 
 

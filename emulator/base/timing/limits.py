@@ -128,6 +128,9 @@ class Limits:
     """Bytes of log lines that may wait for a database that cannot be written; then the oldest are
     dropped."""
 
+    history_bytes: int = 64 * 1024 * 1024
+    """Bytes of runs that are kept together, whatever their number; the oldest go first."""
+
     server_silence: float = 300.0
     """A server that has not said for so long that it is alive has lost its claims: as long as the
     Task Service waits for a worker's report."""

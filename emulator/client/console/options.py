@@ -134,12 +134,26 @@ def _assignment(text: str) -> tuple[str, str]:
     return name, value
 
 
+def moment(_: click.Context, __: click.Parameter, text: str) -> str:
+    """The callback of an ISO 8601 time: a timestamp of the Task Service."""
+    try:
+        return _timestamp(text)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"{text} is no ISO 8601 time such as 2027-01-01T00:00:00Z"
+        ) from None
+
+
 def _parse_time(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
     if text is None:
         return None
     try:
         if text.startswith("+"):
             return to_iso(SystemClock().now() + timedelta(seconds=float(text)))
-        return to_iso(datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone())
+        return _timestamp(text)
     except (ValueError, OverflowError):
         raise click.BadParameter(f"{text} is neither an ISO 8601 time nor +SECONDS") from None
+
+
+def _timestamp(text: str) -> str:
+    return to_iso(datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone())

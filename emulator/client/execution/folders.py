@@ -23,7 +23,7 @@ def passing(environment: Mapping[str, str], now: datetime) -> Iterator[Path]:
     """A new folder for the time of the block.
 
     It is in the user's cache: an engine may not see the folder of temporary files, as Docker's
-    snap does not. What earlier ones left that were killed together with their server is removed.
+    snap does not. Folders whose command was killed together with its server are removed.
     """
     cache = user_folders.cache(environment)
     for left in cache.glob(f"{_PREFIX}*"):

@@ -13,7 +13,7 @@ _AWS_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE")
 def of_server(
     credentials: Mapping[str, str], environment: Mapping[str, str], *, region: str | None = None
 ) -> dict[str, str]:
-    """What a command's environment gets beside `environment`, by name.
+    """The variables that a command gets beside `environment`, by name.
 
     `credentials`: API_HOST and the API_OAUTH_ variables, which the service's SDK reads. AWS's SDKs
     insist on a region and on credentials; those that the caller has set are left as they are.

@@ -100,11 +100,6 @@ class Environment:
     def idle(self) -> bool:
         return is_idle(self.state, self._reserved)
 
-    @property
-    def is_leased(self) -> bool:
-        """Whether a call has it: its invocation, or the log of that, has still to end."""
-        return self._reserved or self.state in (State.BUSY, State.SETTLING)
-
     def move(self, by: Transition) -> bool:
         """Makes the move if the table has it, and says so to whoever waits for a change."""
         before = self.state

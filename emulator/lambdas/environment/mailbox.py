@@ -132,11 +132,8 @@ class Mailbox:
     def state(self) -> RuntimeState:
         return self._state
 
-    @property
     def task_id(self) -> str | None:
-        """The task of the event that the runtime has, if it is a task's; for any thread."""
-        event = self._event
-        return None if event is None else event.task_id
+        return getattr(self._event, "task_id", None)  # at one moment: for any thread
 
     def next(self, deliver: Deliver) -> Cancel | None:
         """The runtime asks for work: `deliver` is called with it once, at once or later.

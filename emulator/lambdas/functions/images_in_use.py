@@ -54,6 +54,13 @@ class ImagesInUse:
         self._note(ImageUse(name, ImageState.READY, found))
         return found
 
+    def last(self, function: Function) -> str:
+        """The reference of the image in which a function like this one ran last, "" where none has
+        been found yet. It looks for none."""
+        with self._lock:
+            use = self._uses.get(function.image or function.runtime or "")
+        return "" if use is None or use.found is None else use.found.reference
+
     def report(self) -> list[ImageUse]:
         with self._lock:
             return list(self._uses.values())

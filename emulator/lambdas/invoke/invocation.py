@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from taskdock.base import ids
@@ -15,8 +15,11 @@ from taskdock.engines.ending import ProgramExit
 from taskdock.lambdas.environment.environment import Environment
 from taskdock.lambdas.environment.mailbox import NextEvent
 from taskdock.lambdas.environment.operations import Operations
+from taskdock.lambdas.invoke.fault_list import InjectedFault
+from taskdock.lambdas.invoke.faults import FaultType
 from taskdock.lambdas.invoke.log_formats import Usage
 from taskdock.lambdas.invoke.platform_log import InvocationLog
+from taskdock.lambdas.invoke.run_record import RunKind, RunRecord
 from taskdock.lambdas.lifecycle import State
 from taskdock.lambdas.outcome import (
     Cause,
@@ -41,8 +44,23 @@ class Call:
     client_context: str | None = None  # JSON text
     arn: str | None = None  # as the caller named the function; None: without a qualifier
     trace_id: str = field(default_factory=ids.trace_id)
+    kind: RunKind = RunKind.INVOCATION
+    """The kind of whoever asks."""
+    record: RunRecord | None = field(default=None, repr=False)
+    """The record that the invoker has begun for it; callers leave it out."""
     task_id: str | None = None
     """The task that this is done for; its runtime gets it in the event alone."""
+    fault: InjectedFault | None = None
+    """The fault that the invoker has chosen for it; callers leave it out."""
+
+    def with_fault(self, fault: InjectedFault) -> Call:
+        if self.record is not None:
+            self.record.fault = fault
+        return replace(self, fault=fault)
+
+    @property
+    def fault_kind(self) -> FaultType | None:
+        return None if self.fault is None else self.fault.kind
 
 
 class Invocation:
@@ -71,8 +89,9 @@ class Invocation:
         self._limits = limits
         self._answered = answered
         self._limit = environment.function.time_limit  # seconds
-        self._deadline = SystemClock().now() + timedelta(seconds=self._limit)
-        self._begun = clock.monotonic()
+        spent = self._limit if call.fault_kind is FaultType.TIMEOUT else 0
+        self._deadline = SystemClock().now() + timedelta(seconds=self._limit - spent)
+        self._begun = clock.monotonic() - spent
         self._handed_over = False
         self._vanished = False
 
@@ -96,8 +115,11 @@ class Invocation:
                 self._log.init_report(self._environment.runtime.age_milliseconds, outcome, "invoke")
             self._log.start()
             self._answered(outcome)
+        usage = self._usage(outcome, duration, init)
         self._log.explain(outcome)
-        self._log.end(outcome, self._usage(outcome, duration, init))
+        self._log.end(outcome, usage)
+        if self._call.record is not None:
+            self._call.record.used(usage, cold=cold)
         return outcome
 
     async def _init_again(self, cold: bool) -> bool:
@@ -120,7 +142,12 @@ class Invocation:
                 if isinstance(result, Outcome):
                     self._answered(result)
 
-        limit = loop.call_later(max(self._limit - self._milliseconds / 1000, 0), replied, None)
+        seconds = max(self._limit - self._milliseconds / 1000, 0)
+        if self._call.fault_kind is FaultType.DELAY:
+            ended, seconds = await self._delay(seconds)
+            if ended or not seconds:
+                return ProgramExit() if ended else None
+        limit = loop.call_later(seconds, replied, None)
         mailbox.offer(
             NextEvent(
                 request_id=self._call.request_id,
@@ -139,6 +166,14 @@ class Invocation:
         if answered is None:
             mailbox.withdraw()
         return answered
+
+    async def _delay(self, limit: float) -> tuple[bool, float]:
+        """Waits as long as the fault says, of `limit` seconds. Whether the environment has ended
+        meanwhile, and the seconds that are left. They are real, as a function's own time is."""
+        fault = self._call.fault
+        delay = min(limit, 0.0 if fault is None else fault.fault.seconds or 0.0)
+        ended = await self._environment.left(State.BUSY, delay)
+        return ended, limit - delay
 
     async def _finish(self, answered: Outcome | ProgramExit | None) -> Outcome:
         """Waits for the rest of the log. Where there is no outcome yet, finds out why."""

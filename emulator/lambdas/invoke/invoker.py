@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from taskdock.base.errors import EngineUnreachable, Unavailable
@@ -15,8 +15,12 @@ from taskdock.engines.watch import EngineWatch
 from taskdock.lambdas import arns
 from taskdock.lambdas.environment.environment import Environment
 from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.invoke.fault_list import FaultList
+from taskdock.lambdas.invoke.injection import Injection, LastImage
 from taskdock.lambdas.invoke.invocation import Call, Invocation, OnOutcome
 from taskdock.lambdas.invoke.platform_log import InvocationLog
+from taskdock.lambdas.invoke.run_record import NoRunRecorder, RunRecorder
+from taskdock.lambdas.invoke.under_way import UnderWay
 from taskdock.lambdas.invoke.waiting import Turn, Waiting
 from taskdock.lambdas.log_line import Sink
 from taskdock.lambdas.outcome import (
@@ -44,16 +48,23 @@ class Invoker:
         clock: Clock,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         region: str = arns.REGION,
+        faults: FaultList | None = None,
+        image_of: LastImage = lambda _: "",
     ) -> None:
+        """`faults`: those to inject. `image_of`: the image that a function ran in last, "" where
+        that is not known; for the log of an invocation in which nothing runs."""
+        self._faults = faults or FaultList(clock)
+        self._injection = Injection(pool=pool, clock=clock, limits=limits, image_of=image_of)
         self._pool = pool
         self._reactor = pool.reactor
         self._watch = watch
         self._region = region
         self._clock = clock
         self._limits = limits
-        self._under_way = 0
-        self._idle = threading.Condition()
+        self._under_way = UnderWay()
         self._closed = False
+        self.recorder: RunRecorder = NoRunRecorder()
+        """Keeps each run; it is set before the first one."""
 
     def close(self) -> None:
         """From now on, callers are refused by `check_open`."""
@@ -62,31 +73,28 @@ class Invoker:
     def check_open(self) -> None:
         """For those whose caller waits. Raises `Unavailable` once it is closed."""
         if self._closed:
-            raise Unavailable(
-                "the server is stopping; nothing has begun: try again when it is back"
-            )
+            why = "the server is stopping; nothing has begun: try again when it is back"
+            raise Unavailable(why)
 
     @property
     def under_way(self) -> int:
         """The number of invocations that have not ended, whoever began them."""
-        return self._under_way
+        return self._under_way.count
 
     def await_idle(self, limit: float) -> bool:
         """Waits `limit` seconds at most until no invocation is under way, whoever began it."""
-        with self._idle:
-            return self._idle.wait_for(lambda: not self._under_way, limit)
+        return self._under_way.await_none(limit)
 
     def settle(self, limit: float) -> bool:
-        """As `await_idle`. It counts all that was begun before the call, and what was idle when it
-        returns True has been told of its end."""
+        """As `await_idle`; what was begun before counts, and whoever waits for an end has it."""
         self._reactor.run(_nothing())
         idle = self.await_idle(limit)
         self._reactor.run(_nothing())
         return idle
 
     def end_all(self) -> int:
-        """Has what is under way end, as by a reset; how many invocations that is."""
-        count = self._under_way
+        """Has what is under way end soon, as by a reset; how many invocations that is."""
+        count = self._under_way.count
         self._pool.end_running()
         return count
 
@@ -114,7 +122,7 @@ class Invoker:
         reactor's thread, and may not block. Should taskdock itself fail, `ended` is called all the
         same, and alone.
         """
-        work = self._run(
+        work = self._recorded(
             function,
             event,
             sink,
@@ -138,7 +146,7 @@ class Invoker:
     ) -> Outcome:
         """The outcome of an invocation, once its log is complete; for other threads, which wait."""
         return self._reactor.run(
-            self._run(
+            self._recorded(
                 function, event, sink, patience=patience, max_event=max_event, call=call or Call()
             )
         )
@@ -154,16 +162,19 @@ class Invoker:
             outcome = broken(error)
         ended(outcome)
 
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        with self._idle:
-            self._under_way += 1
-        try:
-            yield
-        finally:
-            with self._idle:
-                self._under_way -= 1
-                self._idle.notify_all()
+    async def _recorded(
+        self, function: Function, event: bytes, sink: Sink, *, call: Call, **options: Any
+    ) -> Outcome:
+        """Runs it, with a record for whoever keeps the runs."""
+        record = self.recorder.begin(
+            function, event, kind=call.kind, request_id=call.request_id, task_id=call.task_id
+        )
+        if record is None:
+            return await self._run(function, event, sink, call=call, **options)
+        call, sink = replace(call, record=record), record.recording(sink)
+        with record.ending(self.recorder):
+            record.outcome = await self._run(function, event, sink, call=call, **options)
+        return record.outcome
 
     async def _run(
         self,
@@ -184,12 +195,18 @@ class Invoker:
             )
             answered(outcome)
             return outcome
-        with self._counted(), Waiting(turn, self._watch) as waiting:
-            async with self._pool.lease(function, patience) as leased:
+        lease = self._pool.lease
+        fault = self._faults.take(function.name) if self._faults.armed else None
+        if fault is not None:
+            call = call.with_fault(fault)
+            lease = partial(self._injection.lease, fault.fault)
+        with self._under_way, Waiting(turn, self._watch) as waiting:
+            async with lease(function, patience) as leased:
                 waiting.end()
                 if not isinstance(leased, Failure) and await waiting.may_begin():
                     return await self._invoke(leased, event, sink, call, answered)
                 failure = self._blamed(leased) if isinstance(leased, Failure) else _NOT_KEPT
+                self._log(function, sink, call).mark()
                 answered(failure)
                 return failure
 
@@ -197,7 +214,7 @@ class Invoker:
         self, environment: Environment, event: bytes, sink: Sink, call: Call, answered: OnOutcome
     ) -> Outcome:
         function = environment.function
-        log = InvocationLog(call.request_id, function, sink, self._clock, self._region)
+        log = self._log(function, sink, call)
         return await Invocation(
             environment=environment,
             event=event,
@@ -209,6 +226,11 @@ class Invoker:
             limits=self._limits,
             answered=answered,
         ).run()
+
+    def _log(self, function: Function, sink: Sink, call: Call) -> InvocationLog:
+        return InvocationLog(
+            call.request_id, function, sink, self._clock, self._region, fault=call.fault
+        )
 
     def _blamed(self, failure: Failure) -> Failure:
         """Blames the engine where there was no room: while it is in trouble, it removes nothing."""

@@ -18,6 +18,7 @@ from taskdock.engines.images import is_standin
 from taskdock.lambdas import arns
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.functions.reference import LATEST
+from taskdock.lambdas.invoke.fault_list import InjectedFault
 from taskdock.lambdas.outcome import Cause, Failure, known_error_type
 
 
@@ -57,6 +58,7 @@ class LogFormat(Protocol):
     def init_start(self, start: Start, time: datetime) -> str: ...
     def init_report(self, milliseconds: float, failure: Failure, phase: str) -> str: ...
     def start(self) -> str: ...
+    def injected(self, fault: InjectedFault) -> str: ...
     def fault(self, failure: Failure) -> list[str]: ...
     def end(self) -> str | None: ...
     def report(self, usage: Usage, failure: Failure | None) -> str: ...
@@ -84,6 +86,9 @@ class TextFormat:
 
     def start(self) -> str:
         return f"START RequestId: {self._request_id} Version: {LATEST}"
+
+    def injected(self, fault: InjectedFault) -> str:
+        return f"taskdock: injected fault {fault}"
 
     def fault(self, failure: Failure) -> list[str]:
         if failure.cause is Cause.TIMEOUT:
@@ -145,6 +150,10 @@ class JsonFormat:
         arn = arns.function_arn(self._function.name, self._region)
         record = {"requestId": self._request_id, "functionArn": arn, "version": LATEST}
         return self._event("platform.start", record)
+
+    def injected(self, fault: InjectedFault) -> str:
+        record = {"requestId": self._request_id, "fault": str(fault)}
+        return self._event("taskdock.injectedFault", record)
 
     def fault(self, failure: Failure) -> list[str]:
         return []  # the report names it

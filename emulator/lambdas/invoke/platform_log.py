@@ -13,6 +13,7 @@ from datetime import datetime
 from taskdock.base.timing.clock import Clock
 from taskdock.lambdas.functions import runtimes
 from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.invoke.fault_list import InjectedFault
 from taskdock.lambdas.invoke.log_formats import JsonFormat, LogFormat, Start, TextFormat, Usage
 from taskdock.lambdas.log_line import LogLine, Sink
 from taskdock.lambdas.outcome import Cause, Failure, Outcome
@@ -22,14 +23,23 @@ class InvocationLog:
     """Writes one invocation's lines to a sink, in order."""
 
     def __init__(
-        self, request_id: str, function: Function, sink: Sink, clock: Clock, region: str
+        self,
+        request_id: str,
+        function: Function,
+        sink: Sink,
+        clock: Clock,
+        region: str,
+        *,
+        fault: InjectedFault | None = None,
     ) -> None:
+        """`fault`: one that is injected, which a line behind START marks."""
         as_json = function.environment.get("AWS_LAMBDA_LOG_FORMAT") == "JSON"
         chosen = JsonFormat if as_json else TextFormat
         self._format: LogFormat = chosen(request_id, function, clock, region)
         self._function = function
         self._sink = sink
         self._clock = clock
+        self._fault = fault
 
     def line(self, message: str) -> None:
         self._sink(LogLine(self._clock.now(), message))
@@ -53,6 +63,12 @@ class InvocationLog:
 
     def start(self) -> None:
         self.line(self._format.start())
+        self.mark()
+
+    def mark(self) -> None:
+        """Says which fault is injected, if any."""
+        if self._fault is not None:
+            self.line(self._format.injected(self._fault))
 
     def explain(self, outcome: Outcome) -> None:
         """Writes the platform's lines for a failure: a time-out, a crash, too little memory. Errors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from taskdock.base.timing.clock import Clock
 from taskdock.lambdas.environment.environment import Environment
-from taskdock.lambdas.lifecycle import Transition
+from taskdock.lambdas.lifecycle import State, Transition
 from taskdock.lambdas.pool import placement
 from taskdock.lambdas.slot import Slot
 
@@ -65,7 +65,8 @@ class Fleet:
     def retire_busy(self) -> None:
         """Retires those that a call has, for a reset."""
         for environment in self.values():
-            if environment.is_leased:
+            slot = environment.slot
+            if slot.reserved or slot.state in (State.BUSY, State.SETTLING):
                 environment.reset = True
                 environment.move(Transition.RETIRED)
 

@@ -73,7 +73,7 @@ class Leasing:
             loop=loop,
             clock=clock,
             look=self._look,
-            too_late=self._too_late,
+            too_late=self.too_late,
             give_back=self._give_back,
         )
 
@@ -126,9 +126,10 @@ class Leasing:
         """Something has changed: it may be that a waiting call can be served."""
         self._waiters.serve_soon()
 
-    def refuse_waiting(self, failure: Failure) -> None:
-        """Ends the wait of all that wait now."""
-        self._waiters.refuse(failure)
+    def end_running(self) -> None:
+        """Ends all calls that wait now, and retires the environments of all others."""
+        self._waiters.refuse(stopped(by_reset=True))
+        self._fleet.retire_busy()
 
     def close(self) -> None:
         """Refuses all that wait, and all that come."""
@@ -181,7 +182,8 @@ class Leasing:
             self._starts.give_up(environment)
         environment.release(environment.turn)
 
-    def _too_late(self, function: Function, patience: float) -> Failure:
+    def too_late(self, function: Function, patience: float) -> Failure:
+        """The failure of a call for which there was no room within `patience` seconds."""
         return room.too_late(function, patience, self.held(), self._budget.memory)
 
     def _look(self) -> Take:

@@ -25,7 +25,7 @@ from taskdock.lambdas.environment.provision.provisioner import Provisioner
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.lifecycle import State
 from taskdock.lambdas.notices import EnvironmentMoved
-from taskdock.lambdas.outcome import Failure, stopped
+from taskdock.lambdas.outcome import Failure
 from taskdock.lambdas.pool.fleet import Fleet
 from taskdock.lambdas.pool.leasing import Leasing, MemoryBudget
 from taskdock.lambdas.pool.prewarm.plan import PrewarmPlan
@@ -167,7 +167,7 @@ class Pool:
     def end_running(self) -> None:
         """Has all invocations end that are under way, as by a reset. Their environments are
         retired; those that idle stay."""
-        self.reactor.run(self._end_running())
+        self.reactor.call(self._leasing.end_running)
 
     def stop(self) -> None:
         """Removes every container; invocations under way end as `stopped`.
@@ -196,6 +196,10 @@ class Pool:
         """An environment for one invocation: see `Leasing.lease`."""
         return self._leasing.lease(function, patience)
 
+    def too_late(self, function: Function, patience: float) -> Failure:
+        """The failure of an invocation for which there was no room within `patience` seconds."""
+        return self._leasing.too_late(function, patience)
+
     # The life of an environment
 
     def _new_environment(self, id: str, function: Function) -> Environment:
@@ -222,10 +226,6 @@ class Pool:
                     id=environment.id, function=environment.function.name, from_=before, to=state
                 )
             )
-
-    async def _end_running(self) -> None:
-        self._leasing.refuse_waiting(stopped(by_reset=True))
-        self._fleet.retire_busy()
 
     async def _freeze_idle(self, after: float) -> None:
         self._fleet.freeze_idle(after)

@@ -10,6 +10,7 @@ from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
 from taskdock.tasks.agenda.agenda import Agenda, Work
 from taskdock.tasks.agenda.driver import Driver
+from taskdock.tasks.agenda.mover import Mover
 from taskdock.tasks.agenda.task_waits import TaskWaits
 from taskdock.tasks.model.notices import (
     ApiRequestAnswered,
@@ -29,7 +30,7 @@ class AgendaParts:
 
 
 def build_agenda(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> AgendaParts:
-    driver = Driver(
+    mover = Mover(
         clock=base.clock,
         agenda=Agenda(
             store=base.store,
@@ -47,7 +48,8 @@ def build_agenda(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> Ag
         jumps=base.limits.clock_jumps,
     )
     for kind in _ENDED:
-        base.notices.subscribe(kind, lambda _: driver.changed())
-    base.notices.subscribe(TaskCreated, lambda _: driver.task_made())
+        base.notices.subscribe(kind, lambda _: mover.listeners.tell())
+    base.notices.subscribe(TaskCreated, lambda _: mover.task_made())
+    driver = Driver(clock=base.clock, mover=mover)
     waits = TaskWaits(queue=tasks.queue, driver=driver, places=base.limits.waits)
     return AgendaParts(driver=driver, waits=waits)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 
 from taskdock.server.parts.build_agenda import AgendaParts
+from taskdock.server.parts.build_doubles import build_doubles
 from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
 from taskdock.tasks.retention.reset import Clear, Reset
-from taskdock.web.doubles.doubles import Doubles
-from taskdock.web.doubles.fall_through import DoubleParts
-from taskdock.web.doubles.rules import reading
-from taskdock.web.doubles.rules.answer_reading import no_files
+from taskdock.tasks.runs.replay import Replay
 from taskdock.web.harness_api.api import HarnessApi
 
 
@@ -21,13 +18,18 @@ def build_harness(
     base: Foundation, lambdas: LambdaParts, tasks: TaskParts, agenda: AgendaParts
 ) -> HarnessApi:
     """Raises `StartupError`."""
-    doubles = _doubles(base, lambdas)
+    doubles = build_doubles(base, lambdas)
     parts: Mapping[str, Clear] = {  # what a reset empties beside the database: by its name
         "doubles": doubles.doubles.clear,
+        "runs": tasks.history.clear,
+        "faults": lambdas.faults.clear,
     }
     return HarnessApi(
         reset=_reset(base, lambdas, tasks, parts),
         doubles=doubles,
+        history=tasks.history,
+        replay=_replay(base, lambdas, tasks),
+        faults=lambdas.faults,
         driver=agenda.driver,
         waits=agenda.waits,
     )
@@ -48,13 +50,11 @@ def _reset(
     )
 
 
-def _doubles(base: Foundation, lambdas: LambdaParts) -> DoubleParts:
-    def task_of(environment: str) -> str | None:
-        mailbox = lambdas.pool.mailbox(environment)
-        return None if mailbox is None else mailbox.task_id
-
-    return DoubleParts(
-        doubles=Doubles(clock=base.clock, read=partial(reading.read, read_file=no_files)),
-        clock=base.clock,
-        task_of=task_of,
+def _replay(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> Replay:
+    return Replay(
+        history=tasks.history,
+        catalog=lambdas.catalog,
+        invoker=lambdas.invoker,
+        places=tasks.direct,
+        patience=base.limits.patience,
     )

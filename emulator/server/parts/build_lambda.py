@@ -20,6 +20,7 @@ from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.functions.images_in_use import ImageOf
 from taskdock.lambdas.functions.sweeper import Sweeper
+from taskdock.lambdas.invoke.fault_list import FaultList
 from taskdock.lambdas.invoke.invoker import Invoker
 from taskdock.lambdas.pool.idle_reaper import IdleReaper
 from taskdock.lambdas.pool.leasing import MemoryBudget
@@ -35,6 +36,8 @@ class LambdaParts:
     watch: EngineWatch
     pool: Pool
     reaper: IdleReaper
+    faults: FaultList
+    """Those that tests inject."""
     invoker: Invoker
     sweeper: Sweeper
     budget: int
@@ -57,6 +60,7 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
 
     provisioner = _provisioner(base, directory, find_image)
     pool = _pool(base, watch, catalog, provisioner, lead)
+    faults = FaultList(base.clock, functions=catalog.live.keys())
     changes = _FunctionWatch(catalog, pool, find_image, notices)
     catalog.subscribe(changes.follow)
     return LambdaParts(
@@ -72,12 +76,15 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
             limits=base.limits,
             notices=notices,
         ),
+        faults=faults,
         invoker=Invoker(
             pool=pool,
             watch=watch,
             clock=base.work_clock,
             limits=base.limits,
             region=settings.region,
+            faults=faults,
+            image_of=base.images.last,
         ),
         sweeper=Sweeper(code=base.code, health=health, notices=notices),
         budget=_budget(base),
@@ -137,7 +144,9 @@ def _coverage(settings: Settings) -> coverage.Coverage | None:
 
 def _budget(base: Foundation) -> int:
     """MB for all environments together."""
-    return base.settings.memory_budget or base.engine.memory * 3 // 4
+    settings = base.settings
+    together = settings.memory_budget or base.engine.memory * 3 // 4
+    return max(together // settings.memory_shared_by, 1)
 
 
 def _pool(
@@ -153,7 +162,7 @@ def _pool(
         watch=watch,
         budget=MemoryBudget(
             memory=_budget(base),
-            lone=settings.memory_budget == 0,
+            lone=settings.memory_budget == 0 or settings.memory_shared_by > 1,
             max_environments=settings.max_environments,
         ),
         health=base.health,

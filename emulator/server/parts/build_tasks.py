@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from taskdock.base.notices import TroubleEnded
+from taskdock.base.timing.harness_clock import HarnessClock
 from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_queue import QueueParts, build_queue
 from taskdock.server.parts.foundation import Foundation
@@ -21,6 +22,7 @@ from taskdock.tasks.invocations.invocations import Invocations
 from taskdock.tasks.model.notices import ScheduleCreated, TaskFailed
 from taskdock.tasks.queue.rescuer import Rescuer
 from taskdock.tasks.retention.retention import Retention
+from taskdock.tasks.runs.history import RunFlusher, RunHistory
 from taskdock.tasks.schedules.scheduler import Scheduler
 from taskdock.tasks.schedules.schedules import Schedules
 from taskdock.tasks.work.unwritten import Unwritten
@@ -39,6 +41,8 @@ class TaskParts(QueueParts):
     outbox: Outbox
     webhook_sender: WebhookSender
     retention: Retention
+    history: RunHistory
+    run_flusher: RunFlusher
 
 
 def build_tasks(base: Foundation, lambdas: LambdaParts) -> TaskParts:
@@ -49,6 +53,8 @@ def build_tasks(base: Foundation, lambdas: LambdaParts) -> TaskParts:
     dispatcher = _dispatcher(base, lambdas, queue, event_queue)
     outbox = Outbox(store=base.store, server=server)
     schedules = _schedules(base, lambdas, queue)
+    history = _history(base)
+    lambdas.invoker.recorder = history
     parts = TaskParts(
         **vars(queue),
         rescuer=_rescuer(base, queue, event_queue, outbox, schedules),
@@ -61,6 +67,8 @@ def build_tasks(base: Foundation, lambdas: LambdaParts) -> TaskParts:
         outbox=outbox,
         webhook_sender=_webhook_sender(base, queue, outbox),
         retention=_retention(base, lambdas, queue.unwritten),
+        history=history,
+        run_flusher=RunFlusher(history=history, notices=base.notices),
     )
     _wake_by_notices(base, parts)
     return parts
@@ -177,10 +185,28 @@ def _invocations(
     )
 
 
+def _keep_days(base: Foundation) -> float:
+    """The setting. A clock that tests move reaches the default of days in milliseconds, and a test
+    of a year wants to see all of its runs, so without the setting that keeps everything."""
+    is_given = "keep_days" in base.settings.model_fields_set
+    if isinstance(base.clock, HarnessClock) and not is_given:
+        return 0.0
+    return base.settings.keep_days
+
+
+def _history(base: Foundation) -> RunHistory:
+    return RunHistory(
+        store=base.store,
+        clock=base.clock,
+        most=base.settings.history,
+        most_bytes=base.limits.history_bytes,
+    )
+
+
 def _retention(base: Foundation, lambdas: LambdaParts, unwritten: Unwritten) -> Retention:
     return Retention(
         store=base.store,
-        days=base.settings.keep_days,
+        days=_keep_days(base),
         megabytes=base.settings.keep_mb,
         longest=lambdas.catalog.longest_time_limit,
         unwritten=lambda: unwritten.owners,

@@ -49,6 +49,7 @@ def opened(
         Stage("tasks that are left", tasks.rescuer.begin, None),
         Stage("lookout", lookout.start, lookout.stop),
         Stage("log flusher", flusher.start, flusher.stop, writing),
+        Stage("run flusher", tasks.run_flusher.start, tasks.run_flusher.stop, writing),
         Stage("reactor", reactor.start, reactor.stop),
         Stage("sockets", None, base.close_sockets),
     ]

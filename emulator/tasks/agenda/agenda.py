@@ -69,6 +69,8 @@ class Look:
     """The agenda at one moment. `first`: when the earliest work of each kind is or was due."""
 
     running: int
+    making: bool
+    """Whether a schedule's run is made."""
     first: Mapping[Work, datetime]
 
     @property
@@ -84,6 +86,10 @@ class Look:
     def due(self, now: datetime) -> list[Work]:
         """The kinds of work that wait at `now` and could be begun."""
         return [work for work, moment in self.first.items() if moment <= now]
+
+    def makes_runs(self, now: datetime) -> bool:
+        """Whether runs of schedules are made at `now`, or will be."""
+        return self.making or Work.SCHEDULE in self.due(now)
 
     def is_busy(self, now: datetime) -> bool:
         """Whether something runs, or would if it had been begun already."""
@@ -106,6 +112,7 @@ class Agenda:
         first = zip(Work, row[len(Work) :], strict=True)
         return Look(
             max(sum(row[: len(Work)]), calls),
+            row[len(Work) - 1] > 0,
             {work: from_epoch(moment) for work, moment in first if moment is not None},
         )
 

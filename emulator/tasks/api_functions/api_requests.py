@@ -27,6 +27,8 @@ from taskdock.base.timing.limits import Limits
 from taskdock.identity.account import Account
 from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.functions.function import DIRECT_TIME_LIMIT, Function
+from taskdock.lambdas.invoke.invocation import Call
+from taskdock.lambdas.invoke.run_record import RunKind
 from taskdock.lambdas.log_line import LogLine
 from taskdock.lambdas.outcome import Failure, Outcome
 from taskdock.store import sql
@@ -154,6 +156,7 @@ class ApiRequests:
                 call.log,
                 patience=self._patience,
                 max_event=_MAX_EVENT,
+                call=Call(kind=RunKind.API),
             )
         finally:
             self._places.release()

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from taskdock.base import strict_json
-from taskdock.base.errors import BadApiResult, FunctionFailed, InvocationFailed, Unavailable
+from taskdock.base.errors import (
+    BadApiResult,
+    FunctionFailed,
+    InvocationFailed,
+    TooManyApiRequests,
+    Unavailable,
+)
 from taskdock.lambdas.outcome import Cause, Failure, Outcome
 
 STATUSES = range(200, 500)
@@ -44,7 +50,8 @@ class GatewayResponse:
 
 
 def to_response(outcome: Outcome) -> GatewayResponse:
-    """Raises `InvocationFailed`, `Unavailable`, `FunctionFailed`, or `BadApiResult`."""
+    """Raises `InvocationFailed`, `Unavailable`, `TooManyApiRequests`, `FunctionFailed`, or
+    `BadApiResult`."""
     if isinstance(outcome, Failure):
         _refuse(outcome)
     result = _result(outcome.body)
@@ -62,6 +69,8 @@ def to_response(outcome: Outcome) -> GatewayResponse:
 def _refuse(failure: Failure) -> NoReturn:
     if failure.cause in (Cause.STOPPED, Cause.UNAVAILABLE):
         raise Unavailable(f"{failure.name}: {failure.message}")
+    if failure.cause is Cause.THROTTLED:
+        raise TooManyApiRequests
     if failure.cause.is_of_invocation:
         raise InvocationFailed(f"{failure.name}: {failure.message}")
     raise FunctionFailed(error_name=failure.name, error_message=failure.message)

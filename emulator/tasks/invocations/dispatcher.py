@@ -128,7 +128,7 @@ class Dispatcher(Poller[Accepted, Attempt]):
             return events.remove(accepted), InvocationCompleted, None
         if end.cause is Cause.STOPPED or (end.cause is Cause.UNAVAILABLE and self._held()):
             return events.release(accepted), InvocationReleased, None
-        if end.cause in (Cause.START, Cause.UNAVAILABLE, Cause.LOST):
+        if end.cause.is_of_invocation:
             due = now + delays.of_refused_event(now - accepted.record.timestamp)
             postponed = events.postpone(accepted, due, attempts=attempts)
             return postponed, InvocationPostponed, end.message

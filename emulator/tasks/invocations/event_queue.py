@@ -14,6 +14,7 @@ from peewee import fn
 
 from taskdock.base.timing.clock import Clock
 from taskdock.lambdas.invoke.invocation import Call
+from taskdock.lambdas.invoke.run_record import RunKind
 from taskdock.store import sql
 from taskdock.store.database import Store
 from taskdock.store.tables import BacklogRow, InvocationRow
@@ -122,7 +123,12 @@ def _from_row(row: Any, claim: Claim) -> Accepted:
     return Accepted(
         record=record,
         event=row.event.encode(),
-        call=Call(request_id=record.request_id, client_context=row.client_context, arn=row.arn),
+        call=Call(
+            kind=RunKind.EVENT,
+            request_id=record.request_id,
+            client_context=row.client_context,
+            arn=row.arn,
+        ),
         attempts=row.attempts,
         claim=claim,
     )

@@ -18,7 +18,7 @@ from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.invoke.invocation import Call
 from taskdock.lambdas.invoke.invoker import Invoker
 from taskdock.lambdas.log_line import LogLine, Sink
-from taskdock.lambdas.outcome import Outcome
+from taskdock.lambdas.outcome import Outcome, throttled
 from taskdock.tasks.invocations.event_queue import EventQueue
 from taskdock.tasks.logs.invocation_record import InvocationRecord
 from taskdock.tasks.logs.log_store import LogStore
@@ -78,7 +78,7 @@ class Invocations:
         self._invoker.check_open()
         _check_enabled(function)
         if not self._places.acquire(blocking=False):
-            raise TooManyExecutions("Rate Exceeded.")
+            raise TooManyExecutions(throttled().message)
         sink = self._log_store.open_invocation(self._new_record(function, call))
         tail = _Tail(sink) if with_log else None
         has_answer = False

@@ -6,7 +6,7 @@ says so, and the caller drops its result. Inside another transaction, a change i
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -46,8 +46,14 @@ class Queue:
         self._insert(claimed, claimed_by=self._server)
         return claimed
 
-    def claim(self, limit: int, now: datetime) -> list[Task]:
+    def claim(
+        self,
+        limit: int,
+        now: datetime,
+        taken: Callable[[Collection[str]], object] = lambda _: None,
+    ) -> list[Task]:
         """Claims up to `limit` tasks that are due: by priority, then start time, then creation.
+        `taken` is called with their ids before anybody can see that they are claimed.
 
         Neither many that are due nor many that are not make it slow: few are sorted, and of many
         the first ones are read in their order.
@@ -63,6 +69,7 @@ class Queue:
             if not tasks:  # others were first
                 return []
             claimed = [_moved(task, TaskMove.CLAIMED, now, claim=task.claim + 1) for task in tasks]
+            taken([task.id for task in tasks])
             self._store.change(
                 statements.CLAIM.format(sql.placeholders(len(tasks))),
                 (Status.IN_PROGRESS.value, moment, moment, self._server, *[t.id for t in tasks]),
@@ -142,7 +149,7 @@ class Queue:
         clock: Clock,
         *,
         after: timedelta,
-        running: Collection[str] = (),
+        running: Callable[[], Collection[str]] = tuple,
         servers: Collection[str] = (),
     ) -> list[Task]:
         """Ends tasks that are in progress and run nowhere: fails them, or gives them back where
@@ -153,15 +160,15 @@ class Queue:
         tasks, these are those whose server is not in `servers`.
         """
         since, held_by = TaskRow.status_changed_timestamp, TaskRow.claimed_by
-        with self._store.transaction():
-            now = clock.now()  # when nobody can claim: what others just have is not ahead of it
+        with self._store.transaction():  # nobody can claim: see `taken` for what others just have
+            now = clock.now()
             overdue = (since <= now - after) | (since > now)
             query = TaskRow.select().where(
                 TaskRow.status == Status.IN_PROGRESS.value,
                 held_by.is_null()
                 | held_by.not_in([self._server, *servers])
                 | (held_by == self._server) & overdue,
-                TaskRow.id.not_in(list(running)),
+                TaskRow.id.not_in(list(running())),
             )
             ended = [_reclaimed(row, now) for row in list(query.execute(self._store.db))]
             for task in ended:

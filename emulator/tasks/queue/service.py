@@ -126,6 +126,8 @@ class Service:
             return Executed(ended or self._stored(task), _result(outcome.body))
         if outcome.cause in (Cause.STOPPED, Cause.UNAVAILABLE):
             raise Unavailable(f"{outcome.name}: {outcome.message}")
+        if outcome.cause is Cause.THROTTLED:
+            raise TooManyExecutions
         if outcome.cause.is_of_invocation:
             raise InvocationFailed(f"{outcome.name}: {outcome.message}")
         raise FunctionFailed(
@@ -158,6 +160,7 @@ class Service:
 
     def _enqueue_claimed(self, task: Task) -> tuple[Task, LogBuffer]:
         """The task and its log are of one time: a reset comes before both, or behind both."""
+        self._runner.expect([task.id])
         with self._log_store.opening(task.id) as log:
             return self._queue.enqueue_claimed(task, self._clock.now()), log
 

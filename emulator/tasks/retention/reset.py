@@ -1,8 +1,8 @@
 """Reset: forgets what a test has had done, so that the next test finds the server as new.
 
-Nothing is claimed while it lasts. What runs may finish for a while, then it is ended, and only then
-everything is removed, in one transaction: so nothing that ran before leaves a trace behind it.
-Functions, their warm environments, users and credentials stay.
+Nothing is claimed while a reset lasts. Functions that run may finish for a while, then they are
+ended, and only then everything is removed, in one transaction: so nothing that ran before leaves a
+trace behind it. Functions, their warm environments, users and credentials stay.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FOR_A_TURN = 15.0  # seconds that a poller may wait for the database, and then 
 _FOR_ENDS = 5.0  # seconds for what was ended, as a runtime has
 
 Clear = Callable[[], int]
-"""Empties a part that is not in the database; how many there were."""
+"""Empties a part, inside the reset's transaction; how many there were."""
 
 
 class Reset:
@@ -81,8 +81,8 @@ class Reset:
             ended = self._await_idle(grace)
             with self._log_store.resetting():
                 removed = wipe(self._store, keep)
-            for name, clear in self._parts.items():
-                removed[name] = 0 if name in keep else clear()
+                for name, clear in self._parts.items():
+                    removed[name] = 0 if name in keep else clear()
         self._notices.publish(ServerReset(tasks=removed["tasks"], ended=ended))
         return {**removed, ENDED: ended}
 

@@ -1,6 +1,6 @@
-"""Wipe: removes what callers have had done, whatever state it is in, for a reset of the server.
+"""Wipe: removes all work, whatever state it is in, for a reset of the server.
 
-What they have made to stay is not touched: functions, users, roles, applications, tokens.
+Functions, users, roles, applications and tokens are not touched.
 """
 
 from __future__ import annotations

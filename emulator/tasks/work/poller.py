@@ -43,7 +43,8 @@ class Poller(Loop, Generic[Work, Result]):
         self._busy = 0  # places of work that was begun and has not been taken from `_ended`
         self._on_turn: Callable[[], object] = lambda: None
         self._turns = threading.RLock()  # of who claims and begins, or writes endings
-        self._on_hold = False
+        self._holds = 0
+        self._holding = threading.Lock()
 
     # For subclasses
 
@@ -87,7 +88,7 @@ class Poller(Loop, Generic[Work, Result]):
         while True:
             with self._turns:
                 ended = self._take_ended()
-                held = self._on_hold or self._held()
+                held = self._holds > 0 or self._held()
                 free = 0 if held else self._places - self._busy  # with the places of these
                 claimed = self._turn(ended, free)
                 self._begin_all(claimed)
@@ -119,16 +120,19 @@ class Poller(Loop, Generic[Work, Result]):
         self._on_turn = told
 
     def hold(self, limit: float) -> bool:
-        """From now on nothing is claimed until `go_on`; what was claimed has begun when this
-        returns. False: a turn has not ended within `limit` seconds, and is its last."""
-        self._on_hold = True
+        """From now on nothing is claimed until `go_on`, which is to follow each hold; what was
+        claimed has begun when this returns. False: a turn has not ended within `limit` seconds, and
+        is its last."""
+        with self._holding:
+            self._holds += 1
         if not self._turns.acquire(timeout=limit):
             return False
         self._turns.release()
         return True
 
     def go_on(self) -> None:
-        self._on_hold = False
+        with self._holding:
+            self._holds -= 1
         self.wake()
 
     def write_ended(self) -> None:

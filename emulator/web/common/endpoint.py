@@ -36,7 +36,7 @@ class Gate(Enum):
     MACHINE = "machine"
     """Callers on this machine. Credentials do not count; see `authentication.check_machine`."""
     DOUBLE = "double"
-    """Whoever is known: a service that is not here would judge by permissions of its own."""
+    """Any caller who is known: a service that is not here has permissions of its own."""
     HARNESS = "harness"
     """Programs on this machine that test: neither functions nor pages, and no credentials count;
     see `authentication.check_harness`."""

@@ -7,11 +7,11 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from taskdock.base.strict_json import IsoTime, Json, present
 from taskdock.base.timing.clock import to_iso
-from taskdock.web.doubles.call import Call, Nothing
+from taskdock.web.doubles.call import Absent, ServiceCall
 
 MOST_CALLS = 1000
 MOST_BYTES = 64 * 1024 * 1024  # of all bodies
@@ -26,7 +26,7 @@ class CallJson(TypedDict):
     path: str
     query: str
     headers: Json
-    json: object
+    json: Any
     text: str | None
     base64: str | None
     truncated: bool | None
@@ -40,7 +40,7 @@ class CallJson(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class AnsweredCall:
-    call: Call
+    call: ServiceCall
     double: str | None
     """The id of what has answered; None: nothing matched."""
     status: int | None = None
@@ -110,7 +110,7 @@ def to_json(answered: AnsweredCall) -> CallJson:
     return kept | _body(call)  # type: ignore[return-value]
 
 
-def _headers(call: Call) -> Json:
+def _headers(call: ServiceCall) -> Json:
     shown: dict[str, str] = {}
     for name, value in call.headers:
         kept = HIDDEN if name in SECRET else value
@@ -118,10 +118,10 @@ def _headers(call: Call) -> Json:
     return shown
 
 
-def _body(call: Call) -> Json:
+def _body(call: ServiceCall) -> Json:
     if not call.body:
         return {}
-    if not isinstance(call.json, Nothing):
+    if not isinstance(call.json, Absent):
         return {"json": call.json}
     try:
         return {"text": call.body.decode()}

@@ -14,12 +14,15 @@ from typing import Any, Protocol
 
 from taskdock.base import ids
 from taskdock.base.errors import BadDouble, IllegalState, NoSuchEndpoint, NotFound
+from taskdock.base.notices import Notices
 from taskdock.base.strict_json import Json
 from taskdock.base.timing.clock import Clock
-from taskdock.web.doubles.call import Call
+from taskdock.web.common.notices import DoubleMissing
+from taskdock.web.doubles.call import ServiceCall
 from taskdock.web.doubles.call_log import AnsweredCall, CallLog
 from taskdock.web.doubles.rules import hint
-from taskdock.web.doubles.rules.answer import Answer
+from taskdock.web.doubles.rules.answer import ServiceAnswer
+from taskdock.web.doubles.rules.path_pattern import PathPattern
 
 MOST = 10_000
 """Doubles that are added by code."""
@@ -29,7 +32,10 @@ OwnPaths = Callable[[str, str], "str | None"]
 
 
 class Behaviour(Protocol):
-    """What a double does: a rule, or a collection."""
+    """The part of a double that answers: a rule, or a collection."""
+
+    @property
+    def path(self) -> PathPattern: ...
 
     @property
     def times(self) -> int | None: ...
@@ -41,9 +47,9 @@ class Behaviour(Protocol):
 
     def could(self, method: str, path: str) -> bool: ...
 
-    def why_not(self, call: Call) -> str | None: ...
+    def why_not(self, call: ServiceCall) -> str | None: ...
 
-    def reply(self, call: Call, used: int) -> Answer: ...
+    def reply(self, call: ServiceCall, used: int) -> ServiceAnswer: ...
 
     def reset(self) -> None:
         """Forgets what calls have changed."""
@@ -78,10 +84,16 @@ class Doubles:
     """For any thread."""
 
     def __init__(
-        self, *, clock: Clock, read: Callable[[Any], Behaviour], files: Files | None = None
+        self,
+        *,
+        clock: Clock,
+        notices: Notices,
+        read: Callable[[Any], Behaviour],
+        files: Files | None = None,
     ) -> None:
         """`read`: reads a double from its JSON, and raises `BadDouble`."""
         self._clock = clock
+        self._notices = notices
         self._read = read
         self._files = files
         self._own: OwnPaths = lambda method, path: None
@@ -114,8 +126,9 @@ class Doubles:
     def check(self, behaviour: Behaviour) -> None:
         """Raises `BadDouble` for a rule that can never match."""
         why = [self._own(method, path) for method, path in behaviour.samples]
-        if why and all(each is not None for each in why):
-            raise BadDouble(f"a rule that can never match: {why[0]}", key="path")
+        if why and why[0] is not None and None not in why:
+            told = behaviour.path.named(why[0])
+            raise BadDouble(f"a rule that can never match: {told}", key="path")
 
     def list(self) -> list[Double]:
         """In the order in which they are asked."""
@@ -159,7 +172,7 @@ class Doubles:
                 for each in self._in_order()
             )
 
-    def answer(self, call: Call) -> Answer | None:
+    def answer(self, call: ServiceCall) -> ServiceAnswer | None:
         """The answer of the first double that is for this call; None: there is none. An answer is
         recorded."""
         with self._lock:
@@ -171,14 +184,22 @@ class Doubles:
         self.record(call, answer, found.id)
         return answer
 
-    def record(self, call: Call, answer: Answer, double: str | None) -> None:
+    def record(self, call: ServiceCall, answer: ServiceAnswer, double: str | None) -> None:
         failure = answer.failure.value if answer.failure else None
         status = None if failure else answer.status
         self.calls.add(AnsweredCall(call=call, double=double, status=status, failure=failure))
 
-    def refuse(self, call: Call, why: str) -> NoSuchEndpoint:
+    def refuse(self, call: ServiceCall, why: str) -> NoSuchEndpoint:
         """The refusal of a call that no double is for; it is recorded. `why` is a sentence."""
         self.calls.add(AnsweredCall(call=call, double=None, status=404))
+        sender = call.sender
+        self._notices.publish(
+            DoubleMissing(
+                call=f"{call.method} {call.path[:200]}",
+                function=sender.function_name,
+                task=sender.task_id,
+            )
+        )
         near = self._near(call)
         return NoSuchEndpoint(
             f"{why}. No double matches this call{near}. To answer it, add one: put this into a file"
@@ -186,8 +207,9 @@ class Doubles:
             f"{hint.rule_for(call)}\n"
         )
 
-    def _near(self, call: Call) -> str:
-        """What keeps the first double of the same path from matching."""
+    def _near(self, call: ServiceCall) -> str:
+        """The reason why the first double of the same path does not match, to be put behind a
+        sentence."""
         with self._lock:
             for each in self._in_order():
                 if each.behaviour.could(call.method, call.path):
@@ -203,7 +225,7 @@ class Doubles:
             yield from self._files.current()
 
 
-def _is_for(double: Double, call: Call) -> bool:
+def _is_for(double: Double, call: ServiceCall) -> bool:
     behaviour = double.behaviour
     return (
         behaviour.could(call.method, call.path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from taskdock.web.doubles.rules.answer import Failure
+from taskdock.web.doubles.rules.answer import DoubleFailure
 from taskdock.web.http.messages import Broken, PendingReply, Reply, Request
 
 STAGED = "taskdock.staged"
@@ -13,9 +13,9 @@ STAGED = "taskdock.staged"
 
 
 @dataclass(frozen=True)
-class Stage:
+class Staging:
     delay: float  # seconds of real time: a function's own waits are real
-    failure: Failure | None = None
+    failure: DoubleFailure | None = None
 
 
 def reply_to(request: Request, made: asyncio.Future[Reply]) -> PendingReply:
@@ -24,10 +24,10 @@ def reply_to(request: Request, made: asyncio.Future[Reply]) -> PendingReply:
 
     def perform(done: asyncio.Future[Reply]) -> None:
         stage = request.known.get(STAGED)
-        if not isinstance(stage, Stage) or done.cancelled() or done.exception() is not None:
+        if not isinstance(stage, Staging) or done.cancelled() or done.exception() is not None:
             pending.settle(done)
             return
-        if stage.failure is Failure.NO_ANSWER:
+        if stage.failure is DoubleFailure.NO_ANSWER:
             request.at_end = lambda: pending.give(Broken())
             return
         outcome = Broken() if stage.failure else done.result()

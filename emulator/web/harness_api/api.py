@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from taskdock.base.timing.harness_clock import Mode
+from taskdock.lambdas.invoke.fault_list import FaultList
 from taskdock.tasks.agenda.driver import Driver
 from taskdock.tasks.agenda.task_waits import TaskWaits
 from taskdock.tasks.retention.reset import Reset
+from taskdock.tasks.runs.history import RunHistory
+from taskdock.tasks.runs.replay import Replay
 from taskdock.web.doubles.fall_through import DoubleParts
 from taskdock.web.harness_api.clock import ClockViews
 from taskdock.web.harness_api.doubles import DoubleViews
+from taskdock.web.harness_api.faults import FaultViews
 from taskdock.web.harness_api.reset import ResetViews
+from taskdock.web.harness_api.runs import RunViews
 from taskdock.web.harness_api.waits import WaitViews
 
 
@@ -22,6 +27,9 @@ class HarnessApi:
 
     reset: Reset
     doubles: DoubleParts
+    history: RunHistory
+    replay: Replay
+    faults: FaultList
     driver: Driver
     waits: TaskWaits
 
@@ -31,6 +39,8 @@ class HarnessApi:
         return [
             ResetViews(self.reset, self._switch_clock if self._is_movable else None),
             DoubleViews(self.doubles),
+            FaultViews(self.faults),
+            RunViews(self.history, self.replay),
             ClockViews(self.driver),
             WaitViews(self.waits),
         ]

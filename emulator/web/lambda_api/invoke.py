@@ -36,7 +36,6 @@ from taskdock.web.lambda_api.model import json_words, validation
 from taskdock.web.lambda_api.problems import Refusal
 
 FUNCTIONS = "/2015-03-31/functions"
-_DEFAULT_TYPE = "RequestResponse"
 INVOCATIONS = re.compile(rf"{FUNCTIONS}/([^/]+)/invocations/?")
 _VERSION = ("X-Amz-Executed-Version", LATEST)
 _LONG = 64 * 1024  # bytes of JSON that take too long to look through on the reactor's thread
@@ -94,10 +93,9 @@ class InvokeApi:
         request.release()  # how many events there are at a time is bounded behind this
         pending, call_id = PendingReply(), ids.request_id()
         trace_id = trace_id_of(request.header("x-amzn-trace-id"))
-        known = _known(call_id, trace_id)
 
         def respond(reply: Reply) -> None:
-            pending.give(replace(reply, headers=(*reply.headers, *known)))
+            pending.give(replace(reply, headers=(*reply.headers, *_known(call_id, trace_id))))
 
         try:
             self._take(request, self._read(request, call_id, trace_id), respond)
@@ -110,7 +108,7 @@ class InvokeApi:
         authentication.check_machine(request.headers, request.peer.address, self._openness)
         found = INVOCATIONS.fullmatch(request.path)
         assert found is not None, "it serves this path"
-        kind = request.header("x-amz-invocation-type") or _DEFAULT_TYPE
+        kind = request.header("x-amz-invocation-type") or "RequestResponse"
         log_type = request.header("x-amz-log-type") or None
         asked = {
             "FunctionName": found[1],
@@ -182,6 +180,8 @@ def _answer(invoked: Invoked) -> Reply:
     if not isinstance(outcome, Answer):
         if outcome.cause in (Cause.STOPPED, Cause.UNAVAILABLE):
             return _refused("ServiceUnavailableException", outcome.message)
+        if outcome.cause is Cause.THROTTLED:
+            return _refused(outcome.name, outcome.message)
         if outcome.cause in (Cause.START, Cause.LOST):
             return _refused("ServiceException", f"{outcome.name}: {outcome.message}")
         headers.append(("X-Amz-Function-Error", "Unhandled"))

@@ -23,7 +23,7 @@ from taskdock.web.openapi.schemas import ERROR, Schemas, ref
 _VARIABLE = re.compile(r"<(?:[^:>]*:)?([^>]*)>")
 _NAMED = re.compile(r"\{([^}]*)\}")
 _FORM = "application/x-www-form-urlencoded"
-_ID_VARIABLES = ("taskId", "requestId", "scheduleId", "subscriptionId")
+_ID_VARIABLES = ("taskId", "requestId", "scheduleId", "subscriptionId", "runId")
 _WHO = {
     Gate.ANYONE: "anyone",
     Gate.USER: "any user who is signed in",

@@ -18,7 +18,7 @@ from requests.exceptions import ReadTimeout, RequestException
 from taskdock.base.errors import EngineUnreachable
 from taskdock.base.timing.clock import Clock, SystemClock
 from taskdock.engines.docker.facts import text
-from taskdock.engines.docker.images.registry import Fault, fault_of, registry_of
+from taskdock.engines.docker.images.registry import PullFault, fault_of, registry_of
 
 REGISTRY_LIMIT = 20.0  # seconds that a registry has for its answer
 _CLOCK = SystemClock()  # a registry takes real time
@@ -32,7 +32,7 @@ class Asked:
 
     registry: str
     seconds: float
-    fault: Fault | None = None
+    fault: PullFault | None = None
     words: str = ""  # the engine's own, of the fault
 
 
@@ -55,7 +55,7 @@ def ask_registry(client: docker.DockerClient, reference: str) -> Asked | None:
         reply = api.get(url, timeout=REGISTRY_LIMIT)
     except ReadTimeout:
         words = f"no answer within {REGISTRY_LIMIT:g} s"
-        return Asked(host, REGISTRY_LIMIT, Fault.SLOW, words)
+        return Asked(host, REGISTRY_LIMIT, PullFault.SLOW, words)
     except RequestException as error:
         raise EngineUnreachable(f"the Docker Engine does not answer: {error}") from None
     seconds = _CLOCK.monotonic() - begun

@@ -19,7 +19,12 @@ from requests.exceptions import ReadTimeout
 
 from taskdock.engines.docker import logins
 from taskdock.engines.docker.images.inquiries import message
-from taskdock.engines.docker.images.registry import Fault, PullRefusal, refusal_of, registry_of
+from taskdock.engines.docker.images.registry import (
+    PullFault,
+    PullRefusal,
+    refusal_of,
+    registry_of,
+)
 from taskdock.engines.images import Announce, Progress
 
 STALL = 60.0  # seconds without a byte after which a pull is ended
@@ -78,8 +83,8 @@ class Puller:
         except Stalled:
             came = f", after {layers.fetched / 1e6:.1f} MB" if layers.fetched else ""
             return PullRefusal(
-                Fault.SLOW,
-                f"{registry_of(reference)} {Fault.SLOW.value}"
+                PullFault.SLOW,
+                f"{registry_of(reference)} {PullFault.SLOW.value}"
                 f" (nothing came for {self._stall:g} s{came})",
             )
         return None
@@ -217,9 +222,9 @@ def awaited(
 
 def _is_passing(refusal: PullRefusal, layers: Layers) -> bool:
     """Whether another attempt may bring what this one did not."""
-    if refusal.fault is Fault.UNREACHABLE:
+    if refusal.fault is PullFault.UNREACHABLE:
         return layers.fetched > 0  # it was there a moment ago
-    return refusal.fault in (Fault.SLOW, Fault.BROKEN)
+    return refusal.fault in (PullFault.SLOW, PullFault.BROKEN)
 
 
 def _parsed(line: bytes) -> Json:

@@ -20,7 +20,7 @@ FIRST_WAIT = 5.0
 LONGEST_WAIT = 300.0
 
 
-class Fault(Enum):
+class PullFault(Enum):
     UNREACHABLE = "cannot be reached"
     SLOW = "does not answer in time"
     DENIED = "does not give it"
@@ -32,7 +32,7 @@ class Fault(Enum):
 class PullRefusal:
     """Why there is no image from a registry. `message` is a part of a sentence."""
 
-    fault: Fault
+    fault: PullFault
     message: str
 
 
@@ -40,37 +40,37 @@ _SIGNS = (
     # Order matters: a name that is not resolved in time is not a slow registry, and neither is one
     # to which there is no connection.
     (
-        Fault.UNREACHABLE,
+        PullFault.UNREACHABLE,
         r"no such host|server misbehaving|\blookup \S+|connection refused|network is unreachable"
         r"|no route to host|host is down|proxyconnect|dial tcp \S+ i/o timeout|dial tcp \S+: i/o"
         r"|while waiting for connection|x509:|\btls: |HTTP response to HTTPS client"
         r"|temporary failure in name resolution",
     ),
-    (Fault.NO_ROOM, r"no space left|disk quota exceeded|read-only file system"),
+    (PullFault.NO_ROOM, r"no space left|disk quota exceeded|read-only file system"),
     (
-        Fault.DENIED,
+        PullFault.DENIED,
         r"manifest unknown|not found|denied|unauthorized|authentication required|toomanyrequests"
         r"|no matching manifest|does not exist|forbidden|does not match the specified platform",
     ),
-    (Fault.SLOW, r"timeout|deadline exceeded|\b50[34]\b"),
+    (PullFault.SLOW, r"timeout|deadline exceeded|\b50[34]\b"),
 )
 
 
-def fault_of(text: str) -> Fault:
+def fault_of(text: str) -> PullFault:
     """The meaning of the engine's words."""
     for fault, signs in _SIGNS:
         if re.search(signs, text, re.IGNORECASE):
             return fault
-    return Fault.BROKEN
+    return PullFault.BROKEN
 
 
 def refusal_of(reference: str, text: str) -> PullRefusal:
     """`text`: the engine's words."""
     fault = fault_of(text)
     registry = registry_of(reference)
-    if fault is Fault.BROKEN:
+    if fault is PullFault.BROKEN:
         return PullRefusal(fault, f"pulling it from {registry} broke off ({text})")
-    if fault is Fault.NO_ROOM:
+    if fault is PullFault.NO_ROOM:
         return PullRefusal(fault, f"what {registry} gives {fault.value} ({text})")
     message = f"{registry} {fault.value} ({text})"
     if "authorization token has expired" in text:  # of a sign-in that public images do not need

@@ -7,7 +7,7 @@ from docker import DockerClient
 from taskdock.engines.docker.images.inquiries import ask_registry
 from taskdock.engines.docker.images.local import LocalImages
 from taskdock.engines.docker.images.pull import Puller
-from taskdock.engines.docker.images.registry import Fault, SilentRegistries, registry_of
+from taskdock.engines.docker.images.registry import PullFault, SilentRegistries, registry_of
 from taskdock.engines.images import Announce, Progress
 
 
@@ -48,7 +48,7 @@ class RemoteImages:
             return f"{self._silent.reason(host)}, a moment ago; it is asked again in {wait:.0f} s"
         refusal = self._puller.pull(reference, self._platform)
         if refusal is not None:
-            if refusal.fault is Fault.UNREACHABLE:
+            if refusal.fault is PullFault.UNREACHABLE:
                 self._silent.failed(host, refusal.message)
             return refusal.message
         self._silent.answered(host)
@@ -67,4 +67,4 @@ class RemoteImages:
             return True
         if asked.fault is None:
             self._silent.answered(host)
-        return asked.fault is not Fault.UNREACHABLE
+        return asked.fault is not PullFault.UNREACHABLE

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from taskdock.engines.docker.images.inquiries import Asked
-from taskdock.engines.docker.images.registry import Fault
+from taskdock.engines.docker.images.registry import PullFault
 from taskdock.server.doctor.judges.finding import (
     Finding,
     broken,
@@ -25,7 +25,7 @@ def registry(asked: Asked | None, proxy: str, own_proxy: str) -> Finding:
     if asked is None:
         return unchecked("this engine does not ask a registry unless it pulls")
     by = f"through the engine's proxy {without_password(proxy)}" if proxy else "without a proxy"
-    if asked.fault is Fault.SLOW:
+    if asked.fault is PullFault.SLOW:
         return degraded(
             f"{asked.registry} {asked.fault.value}, {by}: {asked.words}",
             "pulls are waited for, so get the images ahead: taskdock images",

@@ -20,8 +20,8 @@ def read(query_string: str) -> Query:
 
 
 def difference(wanted: Query, asked: Query) -> str | None:
-    """What is asked otherwise than wanted, as a sentence; None: both mean the same. Queries are
-    as by `read`."""
+    """The first thing that is asked otherwise than wanted, as a sentence; None: both mean the same.
+    Queries are as by `read`."""
     if normal(wanted.where) != normal(asked.where):
         return "the RQL has other conditions"
     if wanted.limit != _UNNAMED and (wanted.limit, wanted.offset) != (asked.limit, asked.offset):

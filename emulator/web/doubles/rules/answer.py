@@ -14,7 +14,7 @@ Headers = tuple[tuple[str, str], ...]
 JSON: Headers = (("Content-Type", "application/json"),)
 
 
-class Failure(Enum):
+class DoubleFailure(Enum):
     """No answer at all."""
 
     CONNECTION_RESET = "connection_reset"
@@ -24,13 +24,13 @@ class Failure(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class ServiceAnswer:
     status: int = 200
     headers: Headers = ()
     body: bytes | Callable[[], bytes] = b""
     """A body that is called is read anew for each answer; it raises `OSError` where it cannot."""
     delay: float = 0.0  # seconds
-    failure: Failure | None = None
+    failure: DoubleFailure | None = None
 
     def content(self) -> bytes:
         """Raises `TaskdockError` where the file of the answer has gone."""
@@ -42,10 +42,12 @@ class Answer:
             raise TaskdockError(f"the file of a double's answer cannot be read: {error}") from None
 
 
-def of_json(value: Any, status: int = 200) -> Answer:
-    return Answer(status=status, headers=JSON, body=json.dumps(value, ensure_ascii=False).encode())
+def of_json(value: Any, status: int = 200) -> ServiceAnswer:
+    return ServiceAnswer(
+        status=status, headers=JSON, body=json.dumps(value, ensure_ascii=False).encode()
+    )
 
 
-def of_error(status: int, code: int, name: str, message: str) -> Answer:
+def of_error(status: int, code: int, name: str, message: str) -> ServiceAnswer:
     """An error as the service writes it."""
     return of_json({"code": code, "name": name, "message": message}, status)

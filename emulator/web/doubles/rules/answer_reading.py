@@ -12,7 +12,7 @@ from typing import Any
 
 from taskdock.base.errors import BadDouble
 from taskdock.web.doubles.rules import answer as answers
-from taskdock.web.doubles.rules.answer import JSON, Answer, Failure, Headers
+from taskdock.web.doubles.rules.answer import JSON, DoubleFailure, Headers, ServiceAnswer
 
 ReadFile = Callable[[str], Callable[[], bytes]]
 """Finds the file of this name, and gives what reads it. Raises `BadDouble` where there is none."""
@@ -20,7 +20,7 @@ ReadFile = Callable[[str], Callable[[], bytes]]
 KEYS = ("status", "headers", "json", "text", "file", "base64", "delay", "failure")
 LONGEST_DELAY = 900.0  # seconds: no function runs longer
 _BODIES = ("json", "text", "file", "base64")
-_FAILURES = tuple(each.value for each in Failure)
+_FAILURES = tuple(each.value for each in DoubleFailure)
 _NO_BODY = (204, 304)
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 _NO_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
@@ -35,7 +35,7 @@ def no_files(name: str) -> Callable[[], bytes]:
     )
 
 
-def read_answer(given: Any, key: str, read_file: ReadFile) -> Answer:
+def read_answer(given: Any, key: str, read_file: ReadFile) -> ServiceAnswer:
     """`key`: of the double, which has this answer. Raises `BadDouble`."""
     try:
         return _read(given, read_file)
@@ -43,7 +43,7 @@ def read_answer(given: Any, key: str, read_file: ReadFile) -> Answer:
         raise BadDouble(error.message, key=key) from None
 
 
-def _read(given: Any, read_file: ReadFile) -> Answer:
+def _read(given: Any, read_file: ReadFile) -> ServiceAnswer:
     if not isinstance(given, dict):
         raise BadDouble(f"an answer is an object, as in {{status: 200, json: {{}}}}: {given!r:.60}")
     unknown = [name for name in given if name not in KEYS]
@@ -62,21 +62,23 @@ def _read(given: Any, read_file: ReadFile) -> Answer:
     kind, body = _body(bodies[0], given, read_file) if bodies else ((), b"")
     if any(name.lower() == "content-type" for name, _ in headers):
         kind = ()
-    return Answer(status=status, headers=(*kind, *headers), body=body, delay=delay)
+    return ServiceAnswer(status=status, headers=(*kind, *headers), body=body, delay=delay)
 
 
-def _failing(given: dict[str, Any], delay: float) -> Answer:
+def _failing(given: dict[str, Any], delay: float) -> ServiceAnswer:
     beside = [name for name in given if name not in ("failure", "delay")]
     if beside:
         raise BadDouble(f"an answer that fails has only a `delay` beside it, not {beside[0]}")
     failure = given["failure"]
     if failure in _FAILURES:
-        return Answer(delay=delay, failure=Failure(failure))
+        return ServiceAnswer(delay=delay, failure=DoubleFailure(failure))
     if type(failure) is int and 500 <= failure <= 599:
         whole = answers.of_error(
             failure, 1, "SERVER_EXCEPTION", f"a double fails with {failure}, as it was told to"
         )
-        return Answer(status=failure, headers=whole.headers, body=whole.content(), delay=delay)
+        return ServiceAnswer(
+            status=failure, headers=whole.headers, body=whole.content(), delay=delay
+        )
     raise BadDouble(
         f"`failure` is {', '.join(_FAILURES)} or a status from 500 to 599, not {failure!r:.40}"
     )

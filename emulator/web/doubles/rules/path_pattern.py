@@ -10,6 +10,7 @@ from taskdock.base.errors import BadDouble
 
 _VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(:path)?\}")
 _FOREIGN = re.compile(r"<[^<>]*>|\*|/:[A-Za-z_]\w*")
+SAMPLE = "0123456789abcdef01234567"
 _HOW = "write {name} for one part of a path, and {name:path} at its end for all that follows"
 
 
@@ -29,7 +30,11 @@ class PathPattern:
     @property
     def sample(self) -> str:
         """A path that matches, with an id for each variable."""
-        return _VARIABLE.sub("0123456789abcdef01234567", self.text)
+        return _VARIABLE.sub(SAMPLE, unquote(self.text))
+
+    def named(self, sentence: str) -> str:
+        """A sentence about `sample` as one about the pattern."""
+        return sentence.replace(self.sample, self.text)
 
 
 def read(text: object) -> PathPattern:
@@ -47,7 +52,8 @@ def read(text: object) -> PathPattern:
         )
     if _FOREIGN.search(text):
         raise BadDouble(f"the path {text[:80]!r} can never match as it is: {_HOW}", key="path")
-    return PathPattern(text, re.compile(_expression(text), re.DOTALL), _names(text))
+    names = _names(text)
+    return PathPattern(text, re.compile(_expression(text), re.DOTALL), names)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -9,9 +9,9 @@ from typing import Any
 from taskdock.base.errors import BadDouble, BadQuery
 from taskdock.store.query.model import Query
 from taskdock.web.common.rql import meaning
-from taskdock.web.doubles.call import NOTHING
+from taskdock.web.doubles.call import ABSENT
 from taskdock.web.doubles.rules import path_pattern
-from taskdock.web.doubles.rules.answer import Answer
+from taskdock.web.doubles.rules.answer import ServiceAnswer
 from taskdock.web.doubles.rules.answer_reading import ReadFile, read_answer
 from taskdock.web.doubles.rules.rule import ANY, METHODS, Rule
 
@@ -103,7 +103,7 @@ def _headers(given: Any) -> dict[str, str]:
 
 def _body(source: dict[str, Any], method: str) -> Any:
     if "body" not in source:
-        return NOTHING
+        return ABSENT
     if method in _BODILESS:
         raise BadDouble(
             f"a rule that can never match: a {method} has no body; leave `body` out", key="body"
@@ -111,7 +111,7 @@ def _body(source: dict[str, Any], method: str) -> Any:
     return source["body"]
 
 
-def _answers(source: dict[str, Any], read_file: ReadFile) -> tuple[Answer, ...]:
+def _answers(source: dict[str, Any], read_file: ReadFile) -> tuple[ServiceAnswer, ...]:
     if ("answer" in source) == ("answers" in source):
         raise BadDouble(
             "a double has `answer`, as in {status: 200, json: {}}, or `answers`, a list of them",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from taskdock.base.strict_json import Json
-from taskdock.web.doubles.call import Nothing
+from taskdock.web.doubles.call import Absent
 
 _SHOWN = 60  # characters of a value
 
@@ -17,7 +17,7 @@ def difference(wanted: Any, found: Any, at: str = "") -> str | None:
 
     Of an object, the wanted keys count. An array has as many elements as is wanted, in that order.
     """
-    if isinstance(found, Nothing):
+    if isinstance(found, Absent):
         return "the body is not there, or is no JSON"
     if isinstance(wanted, dict) and isinstance(found, dict):
         return _first(_of_object(wanted, found, at))

@@ -1,0 +1,104 @@
+"""Access to a server: its endpoints, with refusals as the harness' own exceptions; sessions."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import requests
+from requests.auth import AuthBase
+
+from taskdock.client.api import Json, TaskService
+from taskdock.client.errors import ServiceError
+from taskdock.testing.values.errors import ClockStandsStill, NotSupported
+
+NO_SUCH_ENDPOINT = 11
+NO_PERMISSION = 10
+_CLOCK_IS_REAL = "CLOCK_IS_REAL_EXCEPTION"
+_CLOCK_STANDS_STILL = "CLOCK_STANDS_STILL_EXCEPTION"
+SECONDS = 120.0
+"""Seconds that a server may take to answer a short call."""
+
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+class HarnessAccess:
+    """One server over HTTP, with connections that are kept."""
+
+    def __init__(self, url: str, signature: AuthBase | None, *, signs: bool) -> None:
+        """`signs`: whether the harness' own calls are signed. Where not, sessions alone are."""
+        self._signature = signature
+        self._sessions: dict[str, ServerSession] = {}
+        self.service = TaskService(url, signature if signs else None)
+        """The Task Service."""
+        self.url = self.service.url
+
+    def close(self) -> None:
+        self.service.close()
+        for session in self._sessions.values():
+            session.close()
+
+    def call(
+        self, method: str, path: str, body: Json | None = None, *, seconds: float = SECONDS
+    ) -> Json:
+        """The JSON object of an answer of the harness; `path` follows /taskdock. Raises
+        `ServerUnreachable`, `ServiceError`, `NotSupported` and `ClockStandsStill`."""
+        try:
+            return self.service.call(method, f"/taskdock{path}", body, seconds=seconds)
+        except ServiceError as error:
+            refusal = _of_harness(error, f"{method} /taskdock{path.partition('?')[0]}")
+            raise (refusal or error) from None
+
+    def session(self, below: str = "") -> ServerSession:
+        """A session for paths below this one; the same one each time. Raises `NotSupported` where
+        the harness has no credentials of the server."""
+        if self._signature is None:
+            raise NotSupported(
+                f"no credentials of {self.url} are known: set API_HOST={self.url} and the four"
+                ' API_OAUTH_ variables, which a server prints (eval "$(taskdock env)"), or hand in'
+                " signature="
+            )
+        return self._session(below, self._signature)
+
+    def open_session(self, below: str) -> ServerSession:
+        """As `session`, and unsigned where the harness has no credentials."""
+        return self._session(below, self._signature)
+
+    def _session(self, below: str, signature: AuthBase | None) -> ServerSession:
+        if below not in self._sessions:
+            self._sessions[below] = ServerSession(self.url + below, signature)
+        return self._sessions[below]
+
+
+class ServerSession(requests.Session):
+    """A `requests.Session` whose relative URLs follow a base URL: `session.get("/tasks/v1/")`.
+
+    Absolute URLs of other servers are refused: they would get credentials that are not theirs.
+    """
+
+    def __init__(self, base: str, signature: AuthBase | None) -> None:
+        super().__init__()
+        self.base = base
+        self.trust_env = False  # a server of this machine: no proxy, no .netrc
+        self.auth = signature
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> Any:
+        """As `requests.Session.request`, with a limit of 120 s unless another one is given."""
+        text = url.decode() if isinstance(url, bytes) else url
+        if not _ABSOLUTE.match(text):
+            text = f"{self.base}/{text.lstrip('/')}"
+        elif not f"{text}/".startswith(f"{self.base}/"):
+            raise ValueError(f"{text} is not below {self.base}, the server of this session")
+        options.setdefault("timeout", SECONDS)
+        return super().request(method, text, *args, **options)
+
+
+def _of_harness(error: ServiceError, asked: str) -> Exception | None:
+    sentence = str(error.answer.get("message", ""))
+    if error.name == _CLOCK_STANDS_STILL:
+        return ClockStandsStill(sentence)
+    if error.name == _CLOCK_IS_REAL or error.code == NO_PERMISSION:
+        return NotSupported(sentence)
+    if error.code == NO_SUCH_ENDPOINT:
+        return NotSupported(f"this server has no {asked}: {sentence}")
+    return None

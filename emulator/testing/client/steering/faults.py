@@ -1,0 +1,83 @@
+"""Faults: what goes wrong with a function because a test wants it to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from taskdock.client.api import Json
+from taskdock.testing.client.access import HarnessAccess
+
+if TYPE_CHECKING:
+    from taskdock.lambdas.invoke.faults import Fault
+
+_PATH = "/faults"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaultHandle:
+    """A fault that the server injects into runs of a function."""
+
+    id: str
+    function: str
+    json: Json = field(repr=False, compare=False)
+    """The fault in the words of the server."""
+    _faults: FaultControl = field(repr=False, compare=False)
+
+    @property
+    def used(self) -> int:
+        """How often it was injected until now."""
+        found = [one for one in self._faults.all() if one["id"] == self.id]
+        return int((found or [self.json])[0]["used"])
+
+    def remove(self) -> None:
+        self._faults.remove(self)
+
+
+class FaultControl:
+    """The faults of one server."""
+
+    def __init__(self, access: HarnessAccess) -> None:
+        self._access = access
+
+    def add(
+        self,
+        function: str,
+        fault: Fault,
+        *,
+        times: int | None = None,
+        probability: float | None = None,
+        seed: int | None = None,
+    ) -> FaultHandle:
+        """`add("welcome-mail", Fault.error("SmtpDown"), times=2)`.
+
+        `times`: how many runs it is injected into; None: all. `probability`: above 0 and up to 1,
+        of each run; the same `seed` gives the same runs. Raises `ServiceError` for an unknown
+        function and for values that no fault has.
+        """
+        wish = {
+            "functionName": function,
+            "fault": str(fault.kind.value),
+            "name": fault.name,
+            "message": fault.message,
+            "seconds": fault.seconds,
+            "times": times,
+            "probability": probability,
+            "seed": seed,
+        }
+        given = {name: value for name, value in wish.items() if value is not None}
+        added = self._access.call("POST", _PATH, given)
+        return FaultHandle(id=added["id"], function=function, json=added, _faults=self)
+
+    def all(self) -> list[Json]:
+        """The faults, as the server shows them."""
+        return list(self._access.call("GET", _PATH)["data"])
+
+    def remove(self, fault: FaultHandle | str) -> None:
+        id = fault.id if isinstance(fault, FaultHandle) else fault
+        self._access.call("DELETE", f"{_PATH}/{quote(id, safe='')}")
+
+    def clear(self) -> None:
+        """Removes all of them."""
+        self._access.call("DELETE", _PATH)

@@ -1,0 +1,145 @@
+"""/taskdock/runs: the runs of functions that are kept, and their replay."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from flask import request
+from pydantic import StrictStr
+
+from taskdock.base import errors
+from taskdock.base.errors import BadField, MissingFields
+from taskdock.base.strict_json import Json
+from taskdock.tasks.runs.history import MOST, RunHistory
+from taskdock.tasks.runs.recording import read_recording
+from taskdock.tasks.runs.replay import Replay
+from taskdock.tasks.runs.run_json import RunJson
+from taskdock.web.common import requests
+from taskdock.web.common.descriptions import BY_ID
+from taskdock.web.common.requests import Wire
+from taskdock.web.harness_api.endpoint import endpoint
+
+_USUAL = 100  # runs in an answer
+_LARGEST = 2**63 - 1  # a number that SQLite keeps
+
+
+def _parameter(name: str, kind: str, about: str) -> Json:
+    return {"name": name, "in": "query", "schema": {"type": kind}, "description": about}
+
+
+class RunsJson(TypedDict):
+    data: list[RunJson]
+    """In the order in which they ended."""
+    last: int
+    """To go on from, as `since`."""
+
+
+class ReplayRequest(Wire):
+    """Either a run that is kept, or the content of a file that `taskdock runs save` wrote."""
+
+    run: StrictStr | None = None
+    recording: dict[str, Any] | None = None
+
+    def check(self) -> None:
+        """Raises `MissingFields` or `BadField`."""
+        if self.run is None and self.recording is None:
+            raise MissingFields("required and missing: run (an id), or recording (a saved run)")
+        if self.run is not None and self.recording is not None:
+            raise BadField("give run or recording, not both")
+
+
+class ReplayedJson(TypedDict):
+    before: dict[str, Any]
+    """The run that was replayed."""
+    after: dict[str, Any]
+    """The run by which it was."""
+    same: bool
+    """Whether both have the same answer, or the same error."""
+    difference: list[str]
+    """A line for each place that differs: `/legs/0: 4 -> 5`."""
+
+
+class RunViews:
+    def __init__(self, history: RunHistory, replay: Replay) -> None:
+        self._history = history
+        self._replay = replay
+
+    @endpoint(
+        "GET",
+        "/taskdock/runs",
+        summary="List the runs of functions: event, answer, error and log of each",
+        answer=RunsJson,
+        parameters=(
+            _parameter("since", "integer", "runs with a higher sequence alone; else the newest"),
+            _parameter("functionName", "string", "runs of this function alone"),
+            _parameter("taskId", "string", "runs of this task alone"),
+            _parameter("failed", "boolean", "runs with an error alone"),
+            _parameter("limit", "integer", f"{_USUAL} unless given, {MOST} at most"),
+        ),
+        errors=(errors.BadField,),
+    )
+    def find(self) -> RunsJson:
+        given = request.args
+        found, last = self._history.find(
+            since=_whole("since", least=0, most=_LARGEST),
+            function=given.get("functionName"),
+            task=given.get("taskId"),
+            failed=_truth("failed"),
+            limit=_whole("limit", least=1, most=MOST) or _USUAL,
+        )
+        return {"data": found, "last": last}
+
+    @endpoint(
+        "GET",
+        "/taskdock/runs/<run_id>",
+        summary="One run",
+        answer=RunJson,
+        errors=BY_ID,
+    )
+    def get(self, run_id: str) -> RunJson:
+        return self._history.get(run_id)
+
+    @endpoint(
+        "POST",
+        "/taskdock/runs/replay",
+        summary="Give the event of a run to its function as that is now, and compare the results",
+        answer=ReplayedJson,
+        body=ReplayRequest,
+        example={"run": "67a1f0c2d3e4f5a6b7c8d9e0"},
+        errors=(
+            *(errors.BadId, errors.NotFound, errors.BadFunctionName, errors.IllegalState),
+            *(errors.TooManyExecutions, errors.Unavailable),
+        ),
+    )
+    def replay(self) -> ReplayedJson:
+        asked = requests.read(ReplayRequest, request.get_data())
+        asked.check()
+        if asked.run is not None:
+            before: Any = self._history.get(asked.run)
+        else:
+            before = read_recording(asked.recording)
+        replayed = self._replay.run(before)
+        return {
+            "before": replayed.before,
+            "after": replayed.after,
+            "same": not replayed.difference,
+            "difference": replayed.difference,
+        }
+
+
+def _whole(name: str, *, least: int, most: int) -> int | None:
+    """A parameter of the query. Raises `BadField`."""
+    text = request.args.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
+        raise BadField(f"{name}: '{text[:40]}' is no whole number from {least} to {most}")
+    return int(text)
+
+
+def _truth(name: str) -> bool:
+    """A parameter of the query, true or false. Raises `BadField`."""
+    text = request.args.get(name, "false").lower()
+    if text not in ("true", "false", "1", "0"):
+        raise BadField(f"{name}: '{text[:40]}' is neither true nor false")
+    return text in ("true", "1")
