@@ -16,7 +16,7 @@ from taskdock import __version__
 from taskdock.client.console.groups import Entry, LazyGroup
 
 COMMANDS = {
-    "clock": Entry("clock:clock", "Show or move the time of tasks and schedules."),
+    "clock": Entry("harness.clock:clock", "Show or move the time of tasks and schedules."),
     "demo": Entry("demo:demo", "Run three hello-world functions, from nothing to their results."),
     "deploy": Entry("deploy:deploy", "Create or update functions."),
     "doctor": Entry(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from taskdock.base import resources
 from taskdock.base.errors import StartupError
 from tests.support.builders import Dock, StartDock
 from tests.support.doubles import add, ask, calls, refused
+from tests.support.live import REPOSITORY
 from tests.support.people import nobody, refusal
 
 SHOP = "- {method: GET, path: /shop, answer: {text: TEXT}}\n"
@@ -70,6 +72,18 @@ def test_a_change_a_new_file_and_one_that_has_gone_count_at_the_next_call(
     file.write_text(SHOP.replace("TEXT", "two"))
     os.utime(file, ns=(1, 1))
     assert text_of(dock) == "two"
+
+    before = file.stat()
+    with file.open("r+") as same:  # of the same length, within one step of the disk's clock
+        same.write(SHOP.replace("TEXT", "six"))
+    os.utime(file)
+    stamp = file.stat().st_mtime_ns
+    assert text_of(dock) == "six"
+    with file.open("r+") as same:
+        same.write(SHOP.replace("TEXT", "ten"))
+    os.utime(file, ns=(stamp, stamp))
+    assert (file.stat().st_size, file.stat().st_ino) == (before.st_size, before.st_ino)
+    assert text_of(dock) == "ten"
 
     (folder / "b.yaml").write_text(SHOP.replace("TEXT", "b").replace("/shop", "/b"))
     assert text_of(dock, "/b") == "b"
@@ -226,6 +240,25 @@ def test_a_double_of_a_file_is_taken_out_of_the_file_and_starts_anew_at_a_reset(
     assert nobody(dock).ask("DELETE", "/taskdock/doubles").json() == {"affectedRecords": 0}
 
     assert text_of(dock) == "once"
+
+
+def test_the_doubles_of_the_documentation_work(start_dock: StartDock, folder: Path) -> None:
+    page = (REPOSITORY / "docs/doubles.md").read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.M | re.S)
+    for number, block in enumerate(blocks):
+        (folder / f"{number}.yaml").write_text(block)
+    (folder / "letter.pdf").write_bytes(b"%PDF")
+    dock = start_dock(doubles=folder)
+
+    assert len(blocks) == 2
+    assert found(dock, "limit(10)&data.patient=7", "/data/v1/shoes/documents")["data"] == []
+    assert ask(dock, "GET", "/files/v1/7/file").content == b"%PDF"
+    mail = {"recipients": {"to": ["ada@example.org"]}, "subject": "Hi"}
+    sent = [ask(dock, "POST", "/mail/v1?draft=false", mail, headers={"X-Tenant": "oak"})]
+    assert sent[0].status_code == 503
+    assert found(dock, "", "/data/v1/blood-pressure/documents")["page"]["total"] == 1
+    for path in re.findall(r"\]\(([^)#:]+)\)", page):
+        assert (REPOSITORY / "docs" / path).exists()
 
 
 # The samples

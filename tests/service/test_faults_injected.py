@@ -304,7 +304,7 @@ def test_a_refusal_leaves_the_mark_alone_in_the_log(dock: Dock) -> None:
     assert dock.logs(task["id"]) == [f"{MARK}no_capacity ({added['id']}, use 1)"]
 
 
-def test_injected_errors_are_retried_as_real_ones(timed_dock: Dock) -> None:
+def test_injected_errors_are_retried_as_real_ones(timed_dock: Dock, clock: ManualClock) -> None:
     dock = timed_dock
     dock.deploy(lambda *_: {}, retryPolicy={"enabled": True})
     fault(dock, "error", name="SmtpDown", times=2)
@@ -324,7 +324,7 @@ def test_injected_errors_are_retried_as_real_ones(timed_dock: Dock) -> None:
 
 
 def test_an_asynchronous_invocation_is_retried_after_an_injected_error(
-    timed_dock: Dock,
+    timed_dock: Dock, clock: ManualClock
 ) -> None:
     dock, aws = timed_dock, lambda_client(timed_dock.url)
     done = threading.Event()
@@ -395,6 +395,7 @@ def test_a_stop_does_not_wait_for_a_delay(start_dock: StartDock) -> None:
 
 def test_an_environment_that_ends_during_a_delay_is_told(dock: Dock) -> None:
     dock.deploy(lambda *_: {}, timeLimit=300)
+    dock.finish(dock.create_task())  # an environment that is warm begins with the delay at once
     fault(dock, "delay", seconds=250)
     task = dock.create_task()
     dock.eventually(lambda: "busy" in dock.states(), "the delay has begun")

@@ -161,7 +161,7 @@ def test_an_event_of_null_is_one(dock: Dock) -> None:
 
     aws.invoke(FunctionName=NAME, Payload=b"null")
 
-    (run,) = runs(dock)
+    (run,) = dock.eventually(lambda: runs(dock), "its log is complete")
     assert (run["event"], run["answer"]) == (None, None)
     aws.close()
 
@@ -290,7 +290,7 @@ def test_what_cannot_be_written_yet_is_kept_in_bounds(start_dock: StartDock) -> 
         other.submit(hold).result(30)
 
     assert len(history._waiting) <= 3
-    assert [run["event"]["legs"] for run in runs(dock)] == [2, 3, 4]
+    dock.eventually(lambda: [run["event"]["legs"] for run in runs(dock)] == [2, 3, 4])
     aws.close()
 
 

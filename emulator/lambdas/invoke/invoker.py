@@ -19,7 +19,7 @@ from taskdock.lambdas.invoke.fault_list import FaultList
 from taskdock.lambdas.invoke.injection import Injection, LastImage
 from taskdock.lambdas.invoke.invocation import Call, Invocation, OnOutcome
 from taskdock.lambdas.invoke.platform_log import InvocationLog
-from taskdock.lambdas.invoke.run_record import NoRecorder, Recorder
+from taskdock.lambdas.invoke.run_record import NoRunRecorder, RunRecorder
 from taskdock.lambdas.invoke.under_way import UnderWay
 from taskdock.lambdas.invoke.waiting import Turn, Waiting
 from taskdock.lambdas.log_line import Sink
@@ -63,7 +63,7 @@ class Invoker:
         self._limits = limits
         self._under_way = UnderWay()
         self._closed = False
-        self.recorder: Recorder = NoRecorder()
+        self.recorder: RunRecorder = NoRunRecorder()
         """Keeps each run; it is set before the first one."""
 
     def close(self) -> None:

@@ -144,7 +144,9 @@ def _coverage(settings: Settings) -> coverage.Coverage | None:
 
 def _budget(base: Foundation) -> int:
     """MB for all environments together."""
-    return base.settings.memory_budget or base.engine.memory * 3 // 4
+    settings = base.settings
+    together = settings.memory_budget or base.engine.memory * 3 // 4
+    return max(together // settings.memory_shared_by, 1)
 
 
 def _pool(
@@ -160,7 +162,7 @@ def _pool(
         watch=watch,
         budget=MemoryBudget(
             memory=_budget(base),
-            lone=settings.memory_budget == 0,
+            lone=settings.memory_budget == 0 or settings.memory_shared_by > 1,
             max_environments=settings.max_environments,
         ),
         health=base.health,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from flask import Flask, Response, g, request
@@ -24,6 +24,8 @@ from taskdock.web.http.wsgi import HEADERS, JUDGED, PEER
 
 TaskOf = Callable[[str], "str | None"]
 """The id of the task that runs in the environment of this id."""
+Guarded = Callable[[Iterable[tuple[str, str]]], Iterable[tuple[str, str]]]
+"""The headers of an answer, as they are sent."""
 HandOn = Callable[[ServiceCall], "ServiceAnswer | None"]
 """Has a call answered by a cluster, and the answer written down; None: it may not be."""
 
@@ -44,10 +46,11 @@ class DoubleParts:
 
 
 class FallThrough:
-    def __init__(self, app: Flask, parts: DoubleParts) -> None:
+    def __init__(self, app: Flask, parts: DoubleParts, guarded: Guarded) -> None:
         """Adds the view of doubles to `app`. `lead` has to be called ahead of signing in, and
-        `admit` behind it."""
+        `admit` behind it. `guarded` keeps pages apart from this server's own."""
         self._parts = parts
+        self._guarded = guarded
         self._rule = DeclaredRule(
             "/<path:path>",
             endpoint=_NAME,
@@ -90,7 +93,7 @@ class FallThrough:
             facts[STAGED] = Staging(answer.delay, answer.failure)
         response = Response(answer.content(), answer.status)
         response.headers.clear()
-        for name, value in answer.headers:
+        for name, value in self._guarded(answer.headers):
             response.headers.add(name, value)
         return response
 

@@ -7,6 +7,7 @@ import re
 from taskdock.base.errors import BadQuery
 from taskdock.web.common.rql import meaning
 from taskdock.web.doubles.call import ServiceCall
+from taskdock.web.doubles.rules.rule import ANY, METHODS
 from taskdock.web.doubles.rules.yaml_writing import flow, text
 
 _LONGEST = 300  # characters of a line
@@ -14,7 +15,8 @@ _LONGEST = 300  # characters of a line
 
 def rule_for(call: ServiceCall) -> str:
     """A double for this call, with an answer to be filled in."""
-    lines = [f"- method: {'GET' if call.method == 'HEAD' else call.method}"]
+    method = "GET" if call.method == "HEAD" else call.method
+    lines = [f"- method: {method if method in METHODS else ANY}"]
     lines.append(f"  path: {_path(call.path)}")
     lines += _query(call.query)
     if isinstance(call.json, dict) and call.method not in ("GET", "HEAD", "OPTIONS"):

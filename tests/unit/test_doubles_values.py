@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,24 +33,47 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
-@given(JSON)
-def test_yaml_that_is_written_is_read_as_the_same_value(value: Any) -> None:
+@pytest.mark.parametrize("base", [yaml.SafeLoader, yaml_text.BASE])
+@settings(max_examples=80, deadline=None)
+@given(value=JSON)
+def test_yaml_that_is_written_is_read_as_the_same_value(base: Any, value: Any) -> None:
     lines = f"- one: {flow(value)}\n  many: {block(value, 2)}\n"
 
-    [found] = yaml_text.load(lines.encode())
+    [found] = yaml_text.read_by(base, lines.encode())
 
     assert json.dumps(found["one"]) == json.dumps(value)
     assert json.dumps(found["many"]) == json.dumps(value)
 
 
-@settings(max_examples=300, deadline=None)
-@given(TEXT)
-def test_text_that_is_written_into_yaml_is_read_as_the_same_text(value: str) -> None:
-    assert yaml_text.load(f"a: {text(value)}".encode()) == {"a": value}
+@pytest.mark.parametrize("base", [yaml.SafeLoader, yaml_text.BASE])
+@settings(max_examples=80, deadline=None)
+@given(value=TEXT)
+def test_text_that_is_written_into_yaml_is_read_as_the_same_text(base: Any, value: str) -> None:
+    assert yaml_text.read_by(base, f"a: {text(value)}".encode()) == {"a": value}
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.parametrize(
+    ("yaml_of", "line", "told"),
+    [
+        ("a: [", 1, "it is no YAML"),
+        ("a: 1\nb: {c: 1,\n  c: 2}", 3, "the key 'c' comes twice"),
+        ("\na: &x\n  b: *x", 2, "it is no YAML"),
+        ("a: !!binary aaaa", 1, "it is no YAML"),
+        ("[1]: 2", 1, "a key is text"),
+        ("a: \0", 0, "it is no YAML in UTF-8"),
+        (f"a: {'9' * 5000}", 1, "too large a number"),
+        ("a: 1e999", 1, "too large a number"),
+        ("[\n" * 6000, 0, "nested too deeply"),
+    ],
+)
+def test_text_that_is_no_yaml_is_told_with_its_line(yaml_of: str, line: int, told: str) -> None:
+    with pytest.raises(yaml_text.NotYaml, match=told) as error:
+        yaml_text.load(yaml_of.encode())
+
+    assert error.value.line == line
+
+
+@settings(max_examples=80, deadline=None)
 @given(JSON)
 def test_a_value_has_all_of_itself(value: Any) -> None:
     assert difference(value, json.loads(json.dumps(value))) is None

@@ -1,0 +1,3 @@
+const { globalSetup } = require('@taskdock/test/jest');
+
+module.exports = globalSetup({ functions: ['functions'] });

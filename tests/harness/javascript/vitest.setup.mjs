@@ -1,0 +1,3 @@
+import { globalSetup } from '@taskdock/test/vitest';
+
+export default globalSetup({ functions: 'functions' });
