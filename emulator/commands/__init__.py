@@ -30,7 +30,9 @@ COMMANDS = {
     "exec": Entry(
         "exec:exec_command", "Run COMMAND with a server of its own, and its functions deployed."
     ),
-    "faults": Entry("faults:faults", "Have the next invocations of a function fail, for tests."),
+    "faults": Entry(
+        "harness.faults:faults", "Have the next invocations of a function fail, for tests."
+    ),
     "functions": Entry("functions:functions", "List, show and delete functions."),
     "images": Entry("images:images", "Pull or build the images of these runtimes ahead."),
     "logs": Entry("run:logs", "Print the log of a task."),
