@@ -191,6 +191,11 @@ class SuiteServer:
         except NotSupported:
             return 0
 
+    def last_task(self) -> str:
+        """When the latest task was made; empty where there is none."""
+        found = self._ask("/tasks/v1/?sort(-creationTimestamp,-id)&limit(1)")
+        return str(found[0]["creationTimestamp"]) if found else ""
+
     def tasks_and_runs(self, since: int) -> tuple[list[Json], list[Json]]:
         """The newest tasks, and the runs after that number, as the server shows them. A task whose
         run is not kept has its `log`, a list of lines."""
