@@ -79,6 +79,9 @@ class Settings(BaseModel):
     memory_budget: int = Field(
         0, ge=0, description="MB that all environments may hold together; 0: 3/4 of the engine's"
     )
+    memory_shared_by: int = Field(
+        1, ge=1, le=1000, description="servers side by side that share the memory budget evenly"
+    )
     cpu: str = Field(
         "host",
         pattern="^(host|lambda)$",

@@ -7,11 +7,18 @@ import click
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import options, output
 from taskdock.client.console.groups import Group
+from taskdock.commands.harness.generate import generate
 
 
 @click.group(cls=Group)
 def events() -> None:
-    """List service events such as task_failed, and choose who is told of them."""
+    """List service events such as task_failed, and choose who is told of them.
+
+    "generate" prints samples of events of all kinds, for functions to be tried with.
+    """
+
+
+events.add_command(generate)
 
 
 @events.command("list")

@@ -301,6 +301,25 @@ def test_the_rule_to_write_matches_whatever_was_asked(shared: Dock, method: str,
     assert ask(shared, method, path, {"a": "no", "b": [None, "x: y # z"]}).status_code == 200
 
 
+def test_the_rule_to_write_is_for_any_method_where_it_has_no_name(shared: Dock) -> None:
+    answer = ask(shared, "PROPFIND", "/dav")
+    [rule] = yaml.safe_load(answer.json()["message"].partition("\n\n")[2])
+
+    nobody(shared).post("/taskdock/doubles", rule)
+
+    assert ask(shared, "PROPFIND", "/dav").status_code == 200
+
+
+def test_a_body_as_deep_as_json_may_be_is_compared(shared: Dock) -> None:
+    deep: Any = "walnut"
+    for _ in range(990):
+        deep = {"a": deep}
+    add(shared, "POST", "/deep", body=deep)
+
+    assert ask(shared, "POST", "/deep", deep).status_code == 200
+    assert ask(shared, "POST", "/deep", {"a": 1}).status_code == 404
+
+
 def test_it_is_told_what_keeps_the_nearest_rule_from_matching(shared: Dock) -> None:
     mail = add(shared, "POST", "/mail/v1", body={"recipients": {"to": ["ada@example.org"]}})
     other = {"recipients": {"to": ["bob@example.org"]}}
@@ -532,6 +551,19 @@ def test_a_page_of_another_site_gets_nothing_and_leaves_nothing(shared: Dock) ->
     assert refusal(known)[:2] == (401, 104)
     assert refusal(unknown)[:2] == (404, 11)
     assert calls(shared) == []
+
+
+@pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", ""])
+def test_a_page_of_a_double_is_kept_apart_from_this_servers_own(shared: Dock, kind: str) -> None:
+    headers = {"Content-Type": kind, "Service-Worker-Allowed": "/"}
+    add(shared, "GET", "/page", {"text": "<script>", "headers": headers})
+
+    answer = ask(shared, "GET", "/page")
+
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("sandbox ")
+    assert "allow-same-origin" not in policy
+    assert "Service-Worker-Allowed" not in answer.headers
 
 
 def test_with_strict_signing_in_who_is_signed_in_may_call(start_dock: StartDock) -> None:

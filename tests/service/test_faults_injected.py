@@ -219,7 +219,7 @@ def test_an_event_that_is_throttled_waits_and_spends_no_attempt(
             lambda count=count: facts(dock, "invocation_postponed")[count - 1 : count]
         )
         assert told[0]["error"] == "Rate Exceeded."
-        dock.advance(300)
+        dock.jump(300)
     assert done.wait(LIMIT)
     assert not facts(dock, "invocation_retried")
     aws.close()
@@ -304,16 +304,16 @@ def test_a_refusal_leaves_the_mark_alone_in_the_log(dock: Dock) -> None:
     assert dock.logs(task["id"]) == [f"{MARK}no_capacity ({added['id']}, use 1)"]
 
 
-def test_injected_errors_are_retried_as_real_ones(timed_dock: Dock) -> None:
+def test_injected_errors_are_retried_as_real_ones(timed_dock: Dock, clock: ManualClock) -> None:
     dock = timed_dock
     dock.deploy(lambda *_: {}, retryPolicy={"enabled": True})
     fault(dock, "error", name="SmtpDown", times=2)
 
     first = dock.create_task()
     dock.reach(first, "retried")
-    dock.advance(2)
+    dock.jump(2)
     dock.eventually(lambda: len(dock.service.tasks("eq(status,retried)")) == 2)
-    dock.advance(5)
+    dock.jump(5)
     done = dock.eventually(lambda: dock.service.tasks("eq(status,complete)"))
 
     assert len(done[0]["retryForTaskIds"]) == 2
@@ -324,7 +324,7 @@ def test_injected_errors_are_retried_as_real_ones(timed_dock: Dock) -> None:
 
 
 def test_an_asynchronous_invocation_is_retried_after_an_injected_error(
-    timed_dock: Dock,
+    timed_dock: Dock, clock: ManualClock
 ) -> None:
     dock, aws = timed_dock, lambda_client(timed_dock.url)
     done = threading.Event()
@@ -334,7 +334,7 @@ def test_an_asynchronous_invocation_is_retried_after_an_injected_error(
     aws.invoke(FunctionName=NAME, InvocationType="Event", Payload=b"{}")
 
     dock.eventually(lambda: facts(dock, "invocation_retried"), "the first attempt has failed")
-    dock.advance(60)
+    dock.jump(60)
     assert done.wait(LIMIT)
     aws.close()
 
@@ -395,6 +395,7 @@ def test_a_stop_does_not_wait_for_a_delay(start_dock: StartDock) -> None:
 
 def test_an_environment_that_ends_during_a_delay_is_told(dock: Dock) -> None:
     dock.deploy(lambda *_: {}, timeLimit=300)
+    dock.finish(dock.create_task())  # an environment that is warm begins with the delay at once
     fault(dock, "delay", seconds=250)
     task = dock.create_task()
     dock.eventually(lambda: "busy" in dock.states(), "the delay has begun")
@@ -589,7 +590,7 @@ def test_the_command_adds_lists_and_clears(dock: Dock, taskdock: Callable[..., R
         (("add", "walnut-tabel", "crash"), "there is no function walnut-tabel; did you mean"),
         (("add", NAME, "crahs"), "there is no fault 'crahs'; did you mean crash?"),
         (("add", NAME, "crash", "--times", "0"), "times is 0; write 1 or more"),
-        (("add", NAME, "crash", "--probability", "2"), "probability is 2; write more than 0"),
+        (("add", NAME, "crash", "--probability", "2"), "probability is 2.0; write more than 0"),
         (("add", NAME, "crash", "--probability", "nan"), "probability is nan; write more than 0"),
         (("clear", "6b0b6cae6a015e24d30089fa"), "there is no fault 6b0b6cae6a015e24d30089fa"),
     ],

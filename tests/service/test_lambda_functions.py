@@ -10,12 +10,14 @@ import json
 import random
 import re
 import zipfile
+from contextlib import closing
 from typing import Any
 
 import pytest
 import requests
 
 from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.testing import ManualClock
 from taskdock.testing.dock import new_function
 from taskdock.testing.fakes.runtime import serve
 from taskdock.testing.zips import base64_of, zip_of
@@ -29,11 +31,12 @@ from tests.support.aws import (
     ZIP,
     echo,
     facts,
+    lambda_client,
     post,
     refused,
     zip_function,
 )
-from tests.support.builders import Dock
+from tests.support.builders import Dock, StartDock
 
 Json = dict[str, Any]
 
@@ -165,6 +168,23 @@ def test_each_change_has_a_revision_that_can_be_asked_for(dock: Dock, aws: Any) 
 
     assert second["RevisionId"] != first
     assert (error["status"], error["Code"]) == (412, "PreconditionFailedException")
+
+
+def test_a_change_has_a_revision_of_its_own_while_the_clock_stands_still(
+    start_dock: StartDock,
+) -> None:
+    """A test's clock does; the policy of retries is none of the environment's properties."""
+    dock = start_dock(clock=ManualClock())
+    dock.deploy(lambda *_: None)
+    with closing(lambda_client(dock.emulator.url)) as aws:
+        before = aws.get_function_configuration(FunctionName=NAME)
+
+        changed = dock.put(f"/functions/{NAME}", {"retryPolicy": {"enabled": True}})
+
+        assert changed.status_code == 200
+        after = aws.get_function_configuration(FunctionName=NAME)
+    assert after["RevisionId"] != before["RevisionId"]
+    assert after["LastModified"] > before["LastModified"]
 
 
 def test_the_log_format_is_a_variable_that_is_not_shown(dock: Dock, aws: Any) -> None:

@@ -523,3 +523,18 @@ def test_what_is_retired_while_it_is_made_keeps_no_other_from_being_removed(
     dock.engine.starting.set()
     assert {call.result(LIMIT).status_code for call in calls} == {503}
     dock.eventually(lambda: dock.states() == [])
+
+
+def test_of_servers_side_by_side_each_has_its_share_of_the_budget(start_dock: StartDock) -> None:
+    dock = start_dock(memory_budget=1024, memory_shared_by=4)
+
+    status = dock.call("GET", "/status", base="")
+
+    assert status.json()["memory"]["budget"] == 256
+
+
+def test_a_function_that_is_larger_than_a_share_runs_alone(start_dock: StartDock) -> None:
+    dock = start_dock(memory_budget=256, memory_shared_by=2)
+    dock.deploy(lambda *_: "done", memoryLimit=512)
+
+    assert dock.execute().status_code == 200

@@ -207,7 +207,7 @@ def test_what_runs_here_is_not_reclaimed(queue: Queue) -> None:
         queue.enqueue(task(NOON))
     runs, lost = queue.claim(2, NOON)
 
-    reclaimed = queue.reclaim(ManualClock(LATER), after=AT_ONCE, running=[runs.id])
+    reclaimed = queue.reclaim(ManualClock(LATER), after=AT_ONCE, running=lambda: [runs.id])
 
     assert [each.id for each in reclaimed] == [lost.id]
     assert queue.get(runs.id) == runs

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import subprocess
+import sys
 import textwrap
 import threading
+import unittest
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,13 +17,14 @@ from typing import Any
 import pytest
 
 from taskdock import testing
-from taskdock.base.errors import EngineUnreachable
+from taskdock.base.errors import EngineUnreachable, StartupError
 from taskdock.base.notices import Notice
 from taskdock.base.timing.clock import to_iso
 from taskdock.base.timing.limits import Limits
+from taskdock.client.errors import BadTaskConfig
 from taskdock.server.app import Emulator
 from taskdock.tasks.model.notices import TaskCompleted
-from taskdock.testing import FakeEngine, ManualClock, Settings, eventually, running
+from taskdock.testing import FakeEngine, ManualClock, Settings, eventually, in_this_process, running
 from taskdock.testing.fakes.engine import fake_image_of
 from taskdock.testing.task_client import TaskClient
 
@@ -123,7 +129,7 @@ def test_limits_and_notices_are_the_tests() -> None:
     limits = Limits(init=0.05)
 
     with running(engine=FakeEngine(), limits=limits) as dock:
-        dock.deploy_program(lambda runtime: runtime.hang())
+        dock.deploy_program(lambda runtime: runtime.hang(), timeLimit=3)
         dock.service.execute("walnut-table")
         dock.deploy(echo, "oak-chair")
         dock.service.finish([dock.service.create("oak-chair")])
@@ -160,3 +166,155 @@ def test_an_emulator_is_a_context_manager(tmp_path: Path) -> None:
 
     with Emulator(settings, engine=FakeEngine(), image_of=fake_image_of):
         pass
+
+
+# Settings, functions, and other test frameworks
+
+
+def write_function(folder: Path, name: str) -> None:
+    folder.mkdir()
+    config = {"name": name, "path": ".", "runtime": "python3.11", "entryPoint": "main.handler"}
+    (folder / "task-config.json").write_text(json.dumps(config))
+
+
+def test_functions_are_deployed_at_the_start(tmp_path: Path) -> None:
+    write_function(tmp_path / "one", "one")
+    write_function(tmp_path / "two", "two")
+
+    with running(engine=FakeEngine(), functions=tmp_path / "*") as dock:
+        names = [function["name"] for function in dock.service.get("/functions/")["data"]]
+    with running(engine=FakeEngine(), functions=[tmp_path / "two"]) as dock:
+        (only,) = dock.service.get("/functions/")["data"]
+
+    assert sorted(names) == ["one", "two"]
+    assert only["name"] == "two"
+
+
+def test_a_deployment_that_fails_ends_the_server(tmp_path: Path) -> None:
+    before = threads()
+
+    with (
+        pytest.raises(BadTaskConfig, match=r"no task-config\.json"),
+        running(engine=FakeEngine(), functions=tmp_path),
+    ):
+        pass
+
+    eventually(lambda: threads() <= before, "its threads have ended", state=threading.enumerate)
+
+
+def test_settings_are_keywords_and_win_over_those_that_are_given(tmp_path: Path) -> None:
+    given = Settings(auth="strict", memory_budget=1024, data_dir=tmp_path / "data")
+
+    with running(given, engine=FakeEngine(), memory_budget=2048) as dock:
+        settings = dock.emulator.settings
+
+    assert (settings.auth, settings.memory_budget, settings.port) == ("strict", 2048, 0)
+    assert settings.data_dir == tmp_path / "data"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"memory_buget": 1}, "there is no setting memory_buget; did you mean memory_budget?"),
+        ({"xyzzy": 1}, "there is no setting xyzzy; taskdock serve --help lists them"),
+        ({"auth": "closed"}, "the setting auth .* is not valid"),
+        ({"clock": "fast"}, "the setting clock .* is not valid"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused(change: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(StartupError, match=sentence), running(engine=FakeEngine(), **change):
+        pass
+
+
+def test_a_fixed_port_is_served() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    with running(engine=FakeEngine(), port=port) as dock:
+        assert dock.url == f"http://localhost:{port}"
+
+
+def test_the_variables_of_the_surroundings_change_no_server_of_a_test(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TASKDOCK_AUTH", "strict")
+    monkeypatch.setenv("TASKDOCK_PORT", "1")
+
+    with running(engine=FakeEngine()) as dock:
+        assert dock.emulator.settings.auth == "open"
+
+
+def test_it_serves_a_class_of_unittest() -> None:
+    folders: list[Path] = []
+
+    class WelcomeMail(unittest.TestCase):
+        dock: testing.Dock
+
+        @classmethod
+        def setUpClass(cls) -> None:
+            at_end = ExitStack()
+            cls.addClassCleanup(at_end.close)
+            cls.dock = at_end.enter_context(running(engine=FakeEngine()))
+            cls.dock.deploy(echo)
+            folders.append(cls.dock.emulator.foundation.data)
+
+        def setUp(self) -> None:
+            self.dock.reset()
+
+        def test_once(self) -> None:
+            self.dock.execute("walnut-table", {"wood": "oak"})
+            assert len(self.dock.tasks.all()) == 1
+
+        def test_again(self) -> None:
+            self.test_once()
+
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(WelcomeMail).run(result)
+
+    assert (result.testsRun, result.failures, result.errors) == (2, [], [])
+    assert len(folders) == 1
+    assert not folders[0].exists()
+
+
+def test_a_client_of_a_test_leaves_no_connection() -> None:
+    """Python warns of sockets that nobody has closed, and a warning fails this process."""
+    code = """
+from taskdock.testing import in_this_process
+from taskdock.testing import FakeEngine, Taskdock, running
+
+with running(engine=FakeEngine()) as dock:
+    dock.deploy(lambda event, runtime: 1)
+    dock.execute("walnut-table")
+    dock.session.get("/tasks/v1/")
+    dock.api("walnut-table").get("/")
+    with Taskdock(dock.url) as other:
+        other.tasks.all()
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-X", "dev", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert "Warning" not in done.stderr, done.stderr
+
+
+def test_a_server_on_a_real_engine_has_its_data_where_engines_see_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Docker's snap does not see folders of temporary files."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    seen: list[Path] = []
+
+    def here(settings: Settings, *_: Any, **__: Any) -> Any:
+        seen.append(settings.data_dir)
+        raise EngineUnreachable("nobody is there")
+
+    monkeypatch.setattr(in_this_process, "build_here", here)
+    with pytest.raises(EngineUnreachable), running():
+        pass
+
+    assert seen[0].is_relative_to(tmp_path / "cache")
+    assert not seen[0].exists()

@@ -75,7 +75,13 @@ class Dock(ServerHere):
             (data_dir / DATABASE).write_bytes(_new_database())
         if limits.password_cost == Limits().password_cost:
             limits = replace(limits, password_cost=PASSWORD_COST)
-        settings = {"freeze_after": 3600.0, "stop_grace": 5.0, "prewarm": 0, **settings}
+        settings = {
+            "keep_days": 30.0,
+            "freeze_after": 3600.0,
+            "stop_grace": 5.0,
+            "prewarm": 0,
+            **settings,
+        }
         emulator = Emulator(
             Settings(port=0, data_dir=data_dir, **settings),
             engine=engine or FakeEngine(),

@@ -18,9 +18,10 @@ import coverage as coverage_py
 import pytest
 
 from taskdock.base.errors import StartupError
-from taskdock.engines.engine import Mount
+from taskdock.engines.engine import ContainerSpec, Mount
 from taskdock.lambdas.environment import spec
-from taskdock.lambdas.environment.coverage import Coverage, prepare
+from taskdock.lambdas.environment.provision.coverage import Coverage, prepare
+from taskdock.testing import FakeEngine, Settings, running
 from taskdock.testing.coverage import collect, javascript
 from tests.support.live import REPOSITORY
 
@@ -83,7 +84,69 @@ def handler(event):
     return total
 
 
+async def ticks():
+    for tick in range(3):
+        await asyncio.sleep(0)
+        yield tick
+
+
+class Door:
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *error):
+        return False
+
+
+async def through():
+    async for tick in ticks():
+        pass
+    async with Door():
+        pass
+    return [tick async for tick in ticks()]
+
+
+def thrown_into():
+    try:
+        yield 1
+    except KeyError:
+        raise
+    finally:
+        os.getpid()
+
+
+def closed():
+    begun = numbers(10)
+    next(begun)
+    begun.close()
+    other = thrown_into()
+    next(other)
+    try:
+        other.throw(KeyError("oak"))
+    except KeyError:
+        return 1
+
+
+def plain(function):
+    return function
+
+
+@plain
+def decorated(fast, many=(
+    1
+)):
+    if fast: return many
+    return [
+        fast,
+        many,
+    ]
+
+
 handler(0)
+asyncio.run(through())
+closed()
+decorated(0)
+decorated(1)
 """
 BRANCHES = "[run]\nbranch = true\n"
 
@@ -159,7 +222,7 @@ def digest(file: Path) -> int:
 # What containers are given
 
 
-def a_spec(coverage: Coverage | None = None):
+def a_spec(more: tuple[Mount, ...] = ()) -> ContainerSpec:
     return spec.spec(
         name="n",
         environment_id="e",
@@ -167,7 +230,7 @@ def a_spec(coverage: Coverage | None = None):
         memory=128,
         code=Path("/code"),
         server="s",
-        coverage=coverage,
+        more=more,
     )
 
 
@@ -176,7 +239,7 @@ def test_without_coverage_a_container_is_as_it_was() -> None:
 
 
 def test_with_coverage_a_container_sees_hooks_that_it_reads_and_a_folder_that_it_writes() -> None:
-    counted = a_spec(Coverage(folder=Path("/counted")))
+    counted = a_spec(Coverage(folder=Path("/counted")).mounts)
 
     assert counted.mounts[0] == a_spec().mounts[0]
     assert [(str(mount.source), mount.read_only) for mount in counted.mounts[1:]] == [
@@ -208,6 +271,25 @@ def test_a_functions_own_wrapper_is_handed_to_ours() -> None:
 
     assert variables["AWS_LAMBDA_EXEC_WRAPPER"] == "/dev/taskdock-coverage/wrapper"
     assert variables["TASKDOCK_EXEC_WRAPPER"] == "/var/task/wrapper"
+
+
+@pytest.mark.parametrize("prewarm", [0, 1])
+def test_a_server_gives_all_this_to_its_functions_only_if_it_is_asked(
+    tmp_path: Path, prewarm: int
+) -> None:
+    seen = {}
+    for coverage in (None, tmp_path / "counted"):
+        settings = Settings(coverage=coverage, prewarm=prewarm)
+        with running(settings, engine=FakeEngine()) as dock:
+            dock.deploy(lambda event, runtime: None)
+            dock.service.warm_up("walnut-table")
+            targets = {mount.target for made in dock.fake.started for mount in made.mounts}
+            names = {name for program in dock.fake.ran for name in program.environment}
+        seen[coverage is not None] = targets, names
+
+    assert seen[False][0] == {"/var/task"}
+    assert seen[True][0] == {"/var/task", "/dev/taskdock-coverage", "/dev/taskdock-lines"}
+    assert seen[True][1] - seen[False][1] == {"AWS_LAMBDA_EXEC_WRAPPER", "TASKDOCK_COUNT"}
 
 
 def test_the_folder_is_closed_to_others_and_the_lines_in_it_open_to_functions(

@@ -337,7 +337,7 @@ def test_where_the_engine_cannot_see_the_data_folder_that_is_said(shop: Shop) ->
     error = shop.refusal(shop.engine(StubClient(), transports=lambda *_: [transport]))
 
     assert error.message.startswith(f"the engine cannot see {shop.doors}/")
-    assert "give it one for its data folder, with -v" in error.message
+    assert "give it one for that folder or one above, with -v" in error.message
     assert shop.left() == []
 
 

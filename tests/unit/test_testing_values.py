@@ -1,4 +1,4 @@
-"""The plain values of the harness: lengths and points of time, patterns, reports, source folders."""
+"""The plain values of the harness: times, patterns, the figures of a run, folders of functions."""
 
 from __future__ import annotations
 
@@ -20,8 +20,15 @@ TIMES = "Duration: 6.88 ms\tBilled Duration: 144 ms\tMemory Size: 128 MB\tMax Me
 
 @pytest.mark.parametrize(
     ("length", "seconds"),
-    [(90, 90), (0.5, 0.5), ("10s", 10), ("1h30m", 5400), ("7d", 604_800), ("250ms", 0.25)]
-    + [(timedelta(hours=2), 7200)],
+    [
+        (90, 90),
+        (0.5, 0.5),
+        ("10s", 10),
+        ("1h30m", 5400),
+        ("7d", 604_800),
+        ("250ms", 0.25),
+        (timedelta(hours=2), 7200),
+    ],
 )
 def test_a_length_of_time_is_seconds(length: Any, seconds: float) -> None:
     assert seconds_of(length) == seconds
@@ -138,5 +145,5 @@ def test_a_folder_whose_name_is_a_pattern_is_taken_as_it_is(tmp_path: Path) -> N
 
 
 def test_a_pattern_that_finds_no_function_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadTaskConfig, match="has a task-config.json"):
+    with pytest.raises(BadTaskConfig, match=r"has a task-config\.json"):
         files_of(tmp_path / "*")

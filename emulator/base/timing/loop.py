@@ -9,7 +9,7 @@ import threading
 from datetime import datetime
 
 from taskdock.base.notices import LoopFailed, Notices
-from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.clock import Clock, SystemClock
 from taskdock.base.timing.signal import Signal
 
 LONGEST_PAUSE = 5.0  # seconds, so that a clock that was set forward is noticed
@@ -24,9 +24,13 @@ def until(due: datetime | None, now: datetime, longest: float = LONGEST_PAUSE) -
 class Loop:
     name = "loop"
 
-    def __init__(self, clock: Clock, notices: Notices) -> None:
-        """The pauses go by `clock`."""
+    def __init__(
+        self, clock: Clock, notices: Notices, *, after_failure: float = AFTER_FAILURE
+    ) -> None:
+        """The pauses go by `clock`; that of `after_failure` seconds is real time, because what has
+        failed works again or not, whatever `clock` says."""
         self._clock = clock
+        self._after_failure = after_failure
         self._notices = notices
         self._wake = Signal()
         self._stopping = threading.Event()
@@ -34,7 +38,7 @@ class Loop:
 
     def run_once(self) -> float:
         """Does the work that is due. Returns the seconds until the next call. Where it raises, the
-        failure is published and the next call comes after `AFTER_FAILURE`."""
+        failure is published and the next call comes after a pause."""
         raise NotImplementedError
 
     def start(self) -> None:
@@ -56,17 +60,18 @@ class Loop:
 
     def _run(self) -> None:
         pause, published = 0.0, ""
+        clock, machine = self._clock, SystemClock()
         while True:
             # A clock that a test moves knows this thread from its first wait on: before that,
             # the thread has not read the time.
-            self._clock.wait(self._wake, pause)
+            clock.wait(self._wake, pause)
             if self._stopping.is_set():
                 return
             self._wake.clear()
             try:
-                pause, failure = self.run_once(), ""
+                clock, pause, failure = self._clock, self.run_once(), ""
             except Exception as error:
-                pause, failure = AFTER_FAILURE, repr(error)
+                clock, pause, failure = machine, self._after_failure, repr(error)
             if failure and failure != published:  # not again each second, however long it lasts
                 self._notices.publish(LoopFailed(loop=self.name, error=failure))
             published = failure

@@ -19,7 +19,7 @@ from taskdock.engines.engine import Container, ContainerSpec, Engine, Observer
 from taskdock.engines.watch import EngineWatch, ignore
 from taskdock.lambdas.environment import spec
 from taskdock.lambdas.environment.environment import Environment
-from taskdock.lambdas.environment.provisioner import Provisioner
+from taskdock.lambdas.environment.provision.provisioner import Provisioner
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.lifecycle import State, Transition
 from taskdock.lambdas.notices import EnvironmentFailed, EnvironmentSilent

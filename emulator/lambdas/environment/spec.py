@@ -13,7 +13,6 @@ from pathlib import Path
 
 from taskdock.engines.engine import ContainerSpec, Mount, Program
 from taskdock.lambdas.arns import REGION, log_stream
-from taskdock.lambdas.environment.coverage import Coverage
 from taskdock.lambdas.functions.function import Function, ImageConfig
 from taskdock.lambdas.functions.reference import LATEST
 
@@ -71,9 +70,9 @@ def spec(
     code: Path | None,
     server: str,
     platform: str | None = None,
-    coverage: Coverage | None = None,
+    more: tuple[Mount, ...] = (),
 ) -> ContainerSpec:
-    """`memory`: MB. `server`: whose container it is. `coverage`: None: lines are not counted."""
+    """`memory`: MB. `server`: whose container it is. `more`: mounts beside the code's."""
     mounts = () if code is None else (Mount(source=code, target=TASK_ROOT),)
     return ContainerSpec(
         image=image,
@@ -82,7 +81,7 @@ def spec(
         platform=platform,
         labels={f"{LABEL}.server": server, f"{LABEL}.environment": environment_id},
         forwards=_FORWARDS,
-        mounts=mounts if coverage is None else (*mounts, *coverage.mounts),
+        mounts=(*mounts, *more),
     )
 
 

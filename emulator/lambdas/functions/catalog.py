@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,10 @@ from taskdock.store.tables import FunctionRow
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # typing has it from Python 3.11 on
+
+_MOMENT = timedelta(milliseconds=1)
+"""The least that a change is later than the one before: a test's clock stands still, and the time
+says whether a function was changed."""
 
 
 class Catalog:
@@ -119,7 +124,7 @@ class Catalog:
                 before = replace(before, image=None, image_config=None, code=code)
             after = replace(
                 before,
-                update_timestamp=self._clock.now(),
+                update_timestamp=max(self._clock.now(), before.update_timestamp + _MOMENT),
                 annotations=replace(before.annotations, **annotated or AnnotationChanges()),
                 **properties,
             )

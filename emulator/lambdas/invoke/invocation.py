@@ -45,7 +45,7 @@ class Call:
     arn: str | None = None  # as the caller named the function; None: without a qualifier
     trace_id: str = field(default_factory=ids.trace_id)
     kind: RunKind = RunKind.INVOCATION
-    """Who asks."""
+    """The kind of whoever asks."""
     record: RunRecord | None = field(default=None, repr=False)
     """The record that the invoker has begun for it; callers leave it out."""
     task_id: str | None = None

@@ -19,7 +19,7 @@ from taskdock.lambdas.invoke.fault_list import FaultList
 from taskdock.lambdas.invoke.injection import Injection, LastImage
 from taskdock.lambdas.invoke.invocation import Call, Invocation, OnOutcome
 from taskdock.lambdas.invoke.platform_log import InvocationLog
-from taskdock.lambdas.invoke.run_record import NoRecorder, Recorder
+from taskdock.lambdas.invoke.run_record import NoRunRecorder, RunRecorder
 from taskdock.lambdas.invoke.under_way import UnderWay
 from taskdock.lambdas.invoke.waiting import Turn, Waiting
 from taskdock.lambdas.log_line import Sink
@@ -63,11 +63,8 @@ class Invoker:
         self._limits = limits
         self._under_way = UnderWay()
         self._closed = False
-        self._recorder: Recorder = NoRecorder()
-
-    def record_by(self, recorder: Recorder) -> None:
-        """Has each run recorded, before the first one."""
-        self._recorder = recorder
+        self.recorder: RunRecorder = NoRunRecorder()
+        """Keeps each run; it is set before the first one."""
 
     def close(self) -> None:
         """From now on, callers are refused by `check_open`."""
@@ -76,9 +73,8 @@ class Invoker:
     def check_open(self) -> None:
         """For those whose caller waits. Raises `Unavailable` once it is closed."""
         if self._closed:
-            raise Unavailable(
-                "the server is stopping; nothing has begun: try again when it is back"
-            )
+            why = "the server is stopping; nothing has begun: try again when it is back"
+            raise Unavailable(why)
 
     @property
     def under_way(self) -> int:
@@ -90,15 +86,14 @@ class Invoker:
         return self._under_way.await_none(limit)
 
     def settle(self, limit: float) -> bool:
-        """As `await_idle`. It counts all that was begun before the call, and what was idle when it
-        returns True has been told of its end."""
+        """As `await_idle`; what was begun before counts, and whoever waits for an end has it."""
         self._reactor.run(_nothing())
         idle = self.await_idle(limit)
         self._reactor.run(_nothing())
         return idle
 
     def end_all(self) -> int:
-        """Has what is under way end, as by a reset; how many invocations that is."""
+        """Has what is under way end soon, as by a reset; how many invocations that is."""
         count = self._under_way.count
         self._pool.end_running()
         return count
@@ -171,13 +166,13 @@ class Invoker:
         self, function: Function, event: bytes, sink: Sink, *, call: Call, **options: Any
     ) -> Outcome:
         """Runs it, with a record for whoever keeps the runs."""
-        record = self._recorder.begin(
+        record = self.recorder.begin(
             function, event, kind=call.kind, request_id=call.request_id, task_id=call.task_id
         )
         if record is None:
             return await self._run(function, event, sink, call=call, **options)
         call, sink = replace(call, record=record), record.recording(sink)
-        with record.ending(self._recorder):
+        with record.ending(self.recorder):
             record.outcome = await self._run(function, event, sink, call=call, **options)
         return record.outcome
 

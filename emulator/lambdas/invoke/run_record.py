@@ -17,7 +17,7 @@ from taskdock.lambdas.outcome import Outcome, broken
 
 
 class RunKind(str, Enum):
-    """Who asked for a run."""
+    """The kinds of those who ask for a run."""
 
     TASK = "task"
     EXECUTION = "execution"
@@ -53,7 +53,7 @@ class RunRecord:
     """Grows with each run that ends; 0: it is not kept."""
 
     @contextmanager
-    def ending(self, recorder: Recorder) -> Iterator[None]:
+    def ending(self, recorder: RunRecorder) -> Iterator[None]:
         """A context at whose end the record is complete, and handed to `recorder`."""
         try:
             yield
@@ -78,7 +78,7 @@ class RunRecord:
         return write
 
 
-class Recorder(Protocol):
+class RunRecorder(Protocol):
     """Keeps runs. On the reactor's thread; no call may block."""
 
     def begin(
@@ -96,7 +96,7 @@ class Recorder(Protocol):
         """Takes a record that is complete."""
 
 
-class NoRecorder:
+class NoRunRecorder:
     """A recorder that wants none."""
 
     def begin(self, *_: object, **__: object) -> None:

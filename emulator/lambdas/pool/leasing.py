@@ -126,9 +126,10 @@ class Leasing:
         """Something has changed: it may be that a waiting call can be served."""
         self._waiters.serve_soon()
 
-    def refuse_waiting(self, failure: Failure) -> None:
-        """Ends the wait of all that wait now."""
-        self._waiters.refuse(failure)
+    def end_running(self) -> None:
+        """Ends all calls that wait now, and retires the environments of all others."""
+        self._waiters.refuse(stopped(by_reset=True))
+        self._fleet.retire_busy()
 
     def close(self) -> None:
         """Refuses all that wait, and all that come."""

@@ -21,11 +21,11 @@ from taskdock.engines.watch import EngineWatch
 from taskdock.lambdas.environment.environment import Environment, Lead
 from taskdock.lambdas.environment.mailbox import Mailbox
 from taskdock.lambdas.environment.operations import Operations
-from taskdock.lambdas.environment.provisioner import Provisioner
+from taskdock.lambdas.environment.provision.provisioner import Provisioner
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.lifecycle import State
 from taskdock.lambdas.notices import EnvironmentMoved
-from taskdock.lambdas.outcome import Failure, stopped
+from taskdock.lambdas.outcome import Failure
 from taskdock.lambdas.pool.fleet import Fleet
 from taskdock.lambdas.pool.leasing import Leasing, MemoryBudget
 from taskdock.lambdas.pool.prewarm.plan import PrewarmPlan
@@ -167,7 +167,7 @@ class Pool:
     def end_running(self) -> None:
         """Has all invocations end that are under way, as by a reset. Their environments are
         retired; those that idle stay."""
-        self.reactor.run(self._end_running())
+        self.reactor.call(self._leasing.end_running)
 
     def stop(self) -> None:
         """Removes every container; invocations under way end as `stopped`.
@@ -226,10 +226,6 @@ class Pool:
                     id=environment.id, function=environment.function.name, from_=before, to=state
                 )
             )
-
-    async def _end_running(self) -> None:
-        self._leasing.refuse_waiting(stopped(by_reset=True))
-        self._fleet.retire_busy()
 
     async def _freeze_idle(self, after: float) -> None:
         self._fleet.freeze_idle(after)

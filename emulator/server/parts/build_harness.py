@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from taskdock.server.parts.build_agenda import AgendaParts
+from taskdock.server.parts.build_doubles import build_doubles
 from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
 from taskdock.tasks.retention.reset import Clear, Reset
 from taskdock.tasks.runs.replay import Replay
-from taskdock.web.doubles import reading
-from taskdock.web.doubles.doubles import Doubles
-from taskdock.web.doubles.fall_through import DoubleParts
-from taskdock.web.doubles.files.folder import DoublesFolder, anywhere, inside
-from taskdock.web.doubles.rules.answer_reading import no_files
 from taskdock.web.harness_api.api import HarnessApi
 
 
@@ -22,7 +18,7 @@ def build_harness(
     base: Foundation, lambdas: LambdaParts, tasks: TaskParts, agenda: AgendaParts
 ) -> HarnessApi:
     """Raises `StartupError`."""
-    doubles = _doubles(base, lambdas)
+    doubles = build_doubles(base, lambdas)
     parts: Mapping[str, Clear] = {  # what a reset empties beside the database: by its name
         "doubles": doubles.doubles.clear,
         "runs": tasks.history.clear,
@@ -61,21 +57,4 @@ def _replay(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> Replay:
         invoker=lambdas.invoker,
         places=tasks.direct,
         patience=base.limits.patience,
-    )
-
-
-def _doubles(base: Foundation, lambdas: LambdaParts) -> DoubleParts:
-    def task_of(environment: str) -> str | None:
-        mailbox = lambdas.pool.mailbox(environment)
-        return None if mailbox is None else mailbox.task_id()
-
-    folder, now = base.settings.doubles, base.clock.now
-    files = None
-    if folder is not None:
-        files = DoublesFolder(folder, reading.reader(anywhere(folder), now), base.health)
-    read = reading.reader(no_files if folder is None else inside(folder), now)
-    return DoubleParts(
-        doubles=Doubles(clock=base.clock, read=read, files=files),
-        clock=base.clock,
-        task_of=task_of,
     )

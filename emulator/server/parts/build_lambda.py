@@ -12,9 +12,10 @@ from taskdock.engines.images import Found, platform
 from taskdock.engines.watch import EngineWatch, WatchedEngine
 from taskdock.identity.directory import Directory
 from taskdock.identity.function_credentials import Choice
-from taskdock.lambdas.environment import coverage, spec
+from taskdock.lambdas.environment import spec
 from taskdock.lambdas.environment.environment import Lead
-from taskdock.lambdas.environment.provisioner import Provisioner
+from taskdock.lambdas.environment.provision import coverage
+from taskdock.lambdas.environment.provision.provisioner import Provisioner
 from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.functions.images_in_use import ImageOf
@@ -143,7 +144,9 @@ def _coverage(settings: Settings) -> coverage.Coverage | None:
 
 def _budget(base: Foundation) -> int:
     """MB for all environments together."""
-    return base.settings.memory_budget or base.engine.memory * 3 // 4
+    settings = base.settings
+    together = settings.memory_budget or base.engine.memory * 3 // 4
+    return max(together // settings.memory_shared_by, 1)
 
 
 def _pool(
@@ -159,7 +162,7 @@ def _pool(
         watch=watch,
         budget=MemoryBudget(
             memory=_budget(base),
-            lone=settings.memory_budget == 0,
+            lone=settings.memory_budget == 0 or settings.memory_shared_by > 1,
             max_environments=settings.max_environments,
         ),
         health=base.health,

@@ -54,7 +54,7 @@ def build_tasks(base: Foundation, lambdas: LambdaParts) -> TaskParts:
     outbox = Outbox(store=base.store, server=server)
     schedules = _schedules(base, lambdas, queue)
     history = _history(base)
-    lambdas.invoker.record_by(history)
+    lambdas.invoker.recorder = history
     parts = TaskParts(
         **vars(queue),
         rescuer=_rescuer(base, queue, event_queue, outbox, schedules),

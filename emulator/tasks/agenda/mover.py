@@ -62,7 +62,7 @@ class Mover:
         worker = self._pollers[Work.TASK]
         worker.hold(_FOR_A_TURN)
         try:
-            # Nobody writes meanwhile: what is made is made before the move, or at the new time.
+            # Nobody writes meanwhile: work that is made is seen here, or by the next look.
             with self._store.transaction():
                 look, now = self.agenda.look(), clock.now()
                 moment = choose(look)

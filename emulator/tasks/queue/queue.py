@@ -6,7 +6,7 @@ says so, and the caller drops its result. Inside another transaction, a change i
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -46,8 +46,14 @@ class Queue:
         self._insert(claimed, claimed_by=self._server)
         return claimed
 
-    def claim(self, limit: int, now: datetime) -> list[Task]:
+    def claim(
+        self,
+        limit: int,
+        now: datetime,
+        taken: Callable[[Collection[str]], object] = lambda _: None,
+    ) -> list[Task]:
         """Claims up to `limit` tasks that are due: by priority, then start time, then creation.
+        `taken` is called with their ids before anybody can see that they are claimed.
 
         Neither many that are due nor many that are not make it slow: few are sorted, and of many
         the first ones are read in their order.
@@ -63,6 +69,7 @@ class Queue:
             if not tasks:  # others were first
                 return []
             claimed = [_moved(task, TaskMove.CLAIMED, now, claim=task.claim + 1) for task in tasks]
+            taken([task.id for task in tasks])
             self._store.change(
                 statements.CLAIM.format(sql.placeholders(len(tasks))),
                 (Status.IN_PROGRESS.value, moment, moment, self._server, *[t.id for t in tasks]),
@@ -142,7 +149,7 @@ class Queue:
         clock: Clock,
         *,
         after: timedelta,
-        running: Collection[str] = (),
+        running: Callable[[], Collection[str]] = tuple,
         servers: Collection[str] = (),
     ) -> list[Task]:
         """Ends tasks that are in progress and run nowhere: fails them, or gives them back where
@@ -161,7 +168,7 @@ class Queue:
                 held_by.is_null()
                 | held_by.not_in([self._server, *servers])
                 | (held_by == self._server) & overdue,
-                TaskRow.id.not_in(list(running)),
+                TaskRow.id.not_in(list(running())),
             )
             ended = [_reclaimed(row, now) for row in list(query.execute(self._store.db))]
             for task in ended:

@@ -34,7 +34,7 @@ class Worker(Poller[Task, EndedRun]):
         self._runner = runner
 
     def claim(self, now: datetime, limit: int) -> Sequence[Task]:
-        return self._queue.claim(limit, now)
+        return self._queue.claim(limit, now, self._runner.expect)
 
     def begin(self, work: Task, ended: Callable[[EndedRun], None]) -> None:
         self._notices.publish(TaskClaimed(task=work.id, function=work.function_name))

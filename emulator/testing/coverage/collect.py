@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class Counted:
     lcov: Path | None = None
     """None: no JavaScript ran."""
     remarks: list[str] = field(default_factory=list)
-    """What could not be counted, and why: sentences."""
+    """Sentences that say what could not be counted, and why."""
 
     @property
     def summary(self) -> list[str]:
@@ -46,7 +46,7 @@ class Counted:
 
 def collect(
     folder: Path,
-    functions: Mapping[str, Path],
+    functions: Mapping[str, Path | Sequence[Path]],
     into: Path | None = None,
     *,
     lcov: Path | None = None,
@@ -55,11 +55,11 @@ def collect(
     """Leads what was counted back to files of the repository, and writes it where reports look.
 
     `folder`: of `--coverage`, or one with several of those in it, as test workers have them.
-    `functions`: by name, the folder whose content was deployed. `into`: coverage.py's data file,
-    by default the one of its settings; while coverage.py measures this process (pytest-cov,
-    `coverage run`), the lines count as if this process had run them. `lcov`: the file for
-    JavaScript, by default `taskdock.lcov` beside `into`. `append`: to what the data file has;
-    False: it is begun anew.
+    `functions`: by name, the folder whose content was deployed, or several of one name. `into`:
+    coverage.py's data file, by default the one of its settings; while coverage.py measures this
+    process (pytest-cov, `coverage run`), the lines count as if this process had run them. `lcov`:
+    the file for JavaScript, by default `taskdock.lcov` beside `into`. `append`: to what the data
+    file has; False: it is begun anew.
 
     A file counts if it is what the container ran, by its digest. Raises `StartupError` where Python
     ran and coverage.py is not installed, after what can be written was written.

@@ -24,6 +24,14 @@ def check() -> None:
         raise StartupError(MISSING) from None
 
 
+def wants_branches() -> bool:
+    """Whether coverage.py counts branches, by its settings or those of the one that measures this
+    process. It is installed."""
+    from coverage import Coverage  # noqa: PLC0415 - late: few use it
+
+    return bool((Coverage.current() or Coverage()).get_option("run:branch"))
+
+
 def hand_over(
     files: Mapping[Path, list[Record]], into: Path | None, *, append: bool
 ) -> tuple[Path, bool]:

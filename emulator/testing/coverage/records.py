@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from taskdock.lambdas.environment.coverage import LINES
+from taskdock.lambdas.environment.provision.coverage import LINES
 
 MOST = 64 * 2**20
 """Bytes that are read of one file."""
@@ -27,7 +27,7 @@ Range = tuple[int, int]
 
 @dataclass
 class Record:
-    """What one process ran of one file."""
+    """The part of one file that one process ran."""
 
     function: str
     path: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -14,8 +14,9 @@ from taskdock.testing.coverage.records import Record
 
 @dataclass
 class Repository:
-    functions: Mapping[str, Path]
-    """By function: the folder whose content is deployed as /var/task."""
+    functions: Mapping[str, Path | Sequence[Path]]
+    """By function: the folder whose content is deployed as /var/task. One name may have had
+    several: of their files, the one that ran counts."""
     unlike: dict[Path, str] = field(default_factory=dict)
     """Files that are not what ran, and the function that ran another one."""
     unknown: set[str] = field(default_factory=set)
@@ -23,23 +24,25 @@ class Repository:
 
     def file(self, record: Record) -> Path | None:
         """None: the container ran something else than a file that is there."""
-        folder = self.functions.get(record.function)
-        if folder is None:
+        known = self.functions.get(record.function, ())
+        folders = [known] if isinstance(known, Path) else list(known)
+        if not folders:
             self.unknown.add(record.function)
-            return None
         inside = PurePosixPath(record.path)
         if not inside.is_relative_to(TASK_ROOT) or ".." in inside.parts:
             return None
-        file = folder.resolve() / inside.relative_to(TASK_ROOT)
-        try:
-            if not file.is_file():  # made by a build, or at run time
-                return None
-            if _digest(file, record.digest[0]) != record.digest[1]:
-                self.unlike[file] = record.function
-                return None
-        except (OSError, ValueError):
-            return None
-        return file
+        files = [folder.resolve() / inside.relative_to(TASK_ROOT) for folder in folders]
+        unlike = []
+        for file in files:
+            try:
+                if file.is_file():  # else it was made by a build, or at run time
+                    if _digest(file, record.digest[0]) == record.digest[1]:
+                        return file
+                    unlike.append(file)
+            except (OSError, ValueError):
+                continue
+        self.unlike.update(dict.fromkeys(unlike, record.function))
+        return None
 
 
 def _digest(file: Path, kind: str) -> str:

@@ -34,6 +34,8 @@ def fake_image_of(function: Function) -> Found:
 
 
 class FakeContainer:
+    """A container of a `FakeEngine`: a thread that runs the program."""
+
     def __init__(
         self, spec: ContainerSpec, listener: Observer, reactor: Reactor, engine: FakeEngine
     ) -> None:

@@ -22,7 +22,9 @@ class matching:
         task.data == {"name": "Ada", "at": matching(re.compile("^2027-"))}
     """
 
-    def __init__(self, pattern: Mapping[str, Any] | re.Pattern[str] | Callable[[Any], object]):
+    def __init__(
+        self, pattern: Mapping[str, Any] | re.Pattern[str] | Callable[[Any], object]
+    ) -> None:
         self._pattern: Any = pattern
 
     def __eq__(self, value: object) -> bool:

@@ -5,28 +5,19 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, timezone
 
+from taskdock.base.timing import durations
+
 Length = float | str | timedelta
 """A length of time: seconds, a `timedelta`, or words such as "10s", "1h", "1h30m", "7d"."""
 Moment = datetime | str
 """A point of time: a `datetime` with a time zone, or ISO 8601 such as "2027-01-01T00:00:00Z"."""
 
-_UNITS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
+_UNITS = {"d": 86_400.0, "h": 3600.0, "m": 60.0}
 
 
 def seconds_of(length: Length) -> float:
-    """Raises `ValueError` for what is no length of time."""
-    if isinstance(length, timedelta):
-        return length.total_seconds()
-    if isinstance(length, str):
-        parts = _PART.findall(length)
-        if not parts or "".join(number + unit for number, unit in parts) != length:
-            raise ValueError(
-                f"{length!r} is no length of time: write seconds, a timedelta, or words such as"
-                ' "10s", "1h", "1h30m", "7d"'
-            )
-        return sum(float(number) * _UNITS[unit] for number, unit in parts)
-    return float(length)
+    """In whole milliseconds. Raises `ValueError` for what is no length of time, or is negative."""
+    return durations.parse(length).total_seconds()
 
 
 def moment_of(moment: Moment) -> datetime:

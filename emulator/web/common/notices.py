@@ -9,6 +9,15 @@ from taskdock.base.notices import Notice
 
 
 @dataclass(frozen=True, kw_only=True)
+class DoubleMissing(Notice):
+    """A call of a service that is not here was refused: no double is for it."""
+
+    call: str
+    function: str | None
+    task: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RequestBroke(Notice):
     """taskdock itself has failed at a request; its caller got a 5xx."""
 

@@ -32,6 +32,8 @@ class ServiceCall:
     """Decoded, without the query."""
     query: str = ""
     """As it was sent."""
+    target: str = ""
+    """Path and query as they were sent."""
     headers: tuple[tuple[str, str], ...] = ()
     """Names in lower case, in the order and as often as sent."""
     body: bytes = b""

@@ -19,7 +19,7 @@ from taskdock.base.timing.clock import to_iso
 from taskdock.web.common.rql import documents, parser
 from taskdock.web.doubles.call import ServiceCall
 from taskdock.web.doubles.rules import answer as answers
-from taskdock.web.doubles.rules.answer import DoubleAnswer
+from taskdock.web.doubles.rules.answer import ServiceAnswer
 from taskdock.web.doubles.rules.path_pattern import PathPattern
 
 MOST_ITEMS = 10_000
@@ -34,7 +34,7 @@ Items = dict[str, Json]
 class CollectionRefusal(Exception):
     """A call asks for something that cannot be done; `answer` says why."""
 
-    def __init__(self, answer: DoubleAnswer) -> None:
+    def __init__(self, answer: ServiceAnswer) -> None:
         super().__init__()
         self.answer = answer
 
@@ -71,7 +71,7 @@ class Collection:
         """None: it answers all its calls, and refusals are answers."""
         return None
 
-    def reply(self, call: ServiceCall, used: int) -> DoubleAnswer:
+    def reply(self, call: ServiceCall, used: int) -> ServiceAnswer:
         """Does what the call asks for."""
         verb = self._verb(call.method, call.path)
         assert verb is not None, "`could` has said so"

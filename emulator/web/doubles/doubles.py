@@ -14,12 +14,14 @@ from typing import Any, Protocol
 
 from taskdock.base import ids
 from taskdock.base.errors import BadDouble, IllegalState, NoSuchEndpoint, NotFound
+from taskdock.base.notices import Notices
 from taskdock.base.strict_json import Json
 from taskdock.base.timing.clock import Clock
+from taskdock.web.common.notices import DoubleMissing
 from taskdock.web.doubles.call import ServiceCall
 from taskdock.web.doubles.call_log import AnsweredCall, CallLog
 from taskdock.web.doubles.rules import hint
-from taskdock.web.doubles.rules.answer import DoubleAnswer
+from taskdock.web.doubles.rules.answer import ServiceAnswer
 from taskdock.web.doubles.rules.path_pattern import PathPattern
 
 MOST = 10_000
@@ -47,7 +49,7 @@ class Behaviour(Protocol):
 
     def why_not(self, call: ServiceCall) -> str | None: ...
 
-    def reply(self, call: ServiceCall, used: int) -> DoubleAnswer: ...
+    def reply(self, call: ServiceCall, used: int) -> ServiceAnswer: ...
 
     def reset(self) -> None:
         """Forgets what calls have changed."""
@@ -82,10 +84,16 @@ class Doubles:
     """For any thread."""
 
     def __init__(
-        self, *, clock: Clock, read: Callable[[Any], Behaviour], files: Files | None = None
+        self,
+        *,
+        clock: Clock,
+        notices: Notices,
+        read: Callable[[Any], Behaviour],
+        files: Files | None = None,
     ) -> None:
         """`read`: reads a double from its JSON, and raises `BadDouble`."""
         self._clock = clock
+        self._notices = notices
         self._read = read
         self._files = files
         self._own: OwnPaths = lambda method, path: None
@@ -164,7 +172,7 @@ class Doubles:
                 for each in self._in_order()
             )
 
-    def answer(self, call: ServiceCall) -> DoubleAnswer | None:
+    def answer(self, call: ServiceCall) -> ServiceAnswer | None:
         """The answer of the first double that is for this call; None: there is none. An answer is
         recorded."""
         with self._lock:
@@ -176,7 +184,7 @@ class Doubles:
         self.record(call, answer, found.id)
         return answer
 
-    def record(self, call: ServiceCall, answer: DoubleAnswer, double: str | None) -> None:
+    def record(self, call: ServiceCall, answer: ServiceAnswer, double: str | None) -> None:
         failure = answer.failure.value if answer.failure else None
         status = None if failure else answer.status
         self.calls.add(AnsweredCall(call=call, double=double, status=status, failure=failure))
@@ -184,6 +192,14 @@ class Doubles:
     def refuse(self, call: ServiceCall, why: str) -> NoSuchEndpoint:
         """The refusal of a call that no double is for; it is recorded. `why` is a sentence."""
         self.calls.add(AnsweredCall(call=call, double=None, status=404))
+        sender = call.sender
+        self._notices.publish(
+            DoubleMissing(
+                call=f"{call.method} {call.path[:200]}",
+                function=sender.function_name,
+                task=sender.task_id,
+            )
+        )
         near = self._near(call)
         return NoSuchEndpoint(
             f"{why}. No double matches this call{near}. To answer it, add one: put this into a file"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from flask import Flask, Response, g, request
@@ -18,14 +18,16 @@ from taskdock.web.access.authentication import BODY_TO_COME
 from taskdock.web.common.endpoint import DeclaredRule, Endpoint, Gate
 from taskdock.web.doubles.call import CallSender, ServiceCall
 from taskdock.web.doubles.doubles import Doubles
-from taskdock.web.doubles.rules.answer import DoubleAnswer
+from taskdock.web.doubles.rules.answer import ServiceAnswer
 from taskdock.web.doubles.staged import STAGED, Staging
 from taskdock.web.http.wsgi import HEADERS, JUDGED, PEER
 
 TaskOf = Callable[[str], "str | None"]
 """The id of the task that runs in the environment of this id."""
-HandOn = Callable[[ServiceCall], DoubleAnswer]
-"""Has a call answered by a cluster, and the answer written down."""
+Guarded = Callable[[Iterable[tuple[str, str]]], Iterable[tuple[str, str]]]
+"""The headers of an answer, as they are sent."""
+HandOn = Callable[[ServiceCall], "ServiceAnswer | None"]
+"""Has a call answered by a cluster, and the answer written down; None: it may not be."""
 
 _OURS = re.compile(r"/(?:tasks|taskdock|docs|health|openapi\.json|\d{4}-\d\d-\d\d)(?:/.*)?", re.S)
 """Paths below which nothing is a double's: what is not there is a mistake of the caller's."""
@@ -44,10 +46,11 @@ class DoubleParts:
 
 
 class FallThrough:
-    def __init__(self, app: Flask, parts: DoubleParts) -> None:
+    def __init__(self, app: Flask, parts: DoubleParts, guarded: Guarded) -> None:
         """Adds the view of doubles to `app`. `lead` has to be called ahead of signing in, and
-        `admit` behind it."""
+        `admit` behind it. `guarded` keeps pages apart from this server's own."""
         self._parts = parts
+        self._guarded = guarded
         self._rule = DeclaredRule(
             "/<path:path>",
             endpoint=_NAME,
@@ -81,16 +84,16 @@ class FallThrough:
         call = self._call()
         answer = self._parts.doubles.answer(call)
         if answer is None:
-            if self._parts.hand_on is None:
+            answer = None if self._parts.hand_on is None else self._parts.hand_on(call)
+            if answer is None:
                 raise self._parts.doubles.refuse(call, _told())
-            answer = self._parts.hand_on(call)
             self._parts.doubles.record(call, answer, None)
         if answer.delay or answer.failure:
             facts = request.environ.get(JUDGED, {})
             facts[STAGED] = Staging(answer.delay, answer.failure)
         response = Response(answer.content(), answer.status)
         response.headers.clear()
-        for name, value in answer.headers:
+        for name, value in self._guarded(answer.headers):
             response.headers.add(name, value)
         return response
 
@@ -104,6 +107,7 @@ class FallThrough:
             method=request.method,
             path=request.path,
             query=request.query_string.decode("latin-1"),
+            target=re.sub(r"^[^/]+://[^/]*", "", request.environ.get("REQUEST_URI", "")),
             headers=tuple((n.decode("latin-1"), v.decode("latin-1")) for n, v in headers),
             body=b"" if body_to_come else request.get_data(),
             body_to_come=body_to_come,

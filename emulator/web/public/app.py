@@ -22,6 +22,7 @@ from taskdock.web.identity_api.tokens import TokenViews
 from taskdock.web.identity_api.users import UserViews
 from taskdock.web.lambda_api.app import LambdaApi
 from taskdock.web.openapi.views import DocumentViews
+from taskdock.web.task_api import sandbox
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.api_functions import FunctionResponse
 from taskdock.web.task_api.status import Report, ServerViews
@@ -58,7 +59,7 @@ def create_app(
         serve(app, views)
     app.register_blueprint(aws.blueprint(notices))
 
-    fall_through = FallThrough(app, harness.doubles)
+    fall_through = FallThrough(app, harness.doubles, sandbox.guarded)
     app.before_request(fall_through.lead)
     authentication.protect(app, guard)
     app.before_request(fall_through.admit)

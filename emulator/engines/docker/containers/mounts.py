@@ -18,7 +18,7 @@ def bind(mount: Mount, paths: EnginePaths) -> DockerMount:
     if there is None:
         raise StartFailed(
             f"the engine cannot see {mount.source}: this taskdock runs in a container, where that"
-            " is no volume; give it one for its data folder, with -v"
+            " is no volume; give it one for that folder or one above, with -v"
         )
     return DockerMount(mount.target, str(there), type="bind", read_only=mount.read_only)
 

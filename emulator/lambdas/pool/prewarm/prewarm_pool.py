@@ -20,7 +20,7 @@ from taskdock.base.notices import Notices
 from taskdock.base.timing.clock import Clock
 from taskdock.base.timing.reactor import Reactor
 from taskdock.engines.engine import Container, ContainerSpec, Observer
-from taskdock.lambdas.environment.provisioner import Provisioner
+from taskdock.lambdas.environment.provision.provisioner import Provisioner
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.lifecycle import State
 from taskdock.lambdas.notices import PrewarmFailed

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from taskdock.client.api import Json
+from taskdock.client.errors import MalformedCall
 from taskdock.testing.client.access import HarnessAccess
 from taskdock.testing.values.errors import BadRecording, FunctionError
 from taskdock.testing.values.times import moment_of
@@ -77,16 +78,20 @@ class ReplayResult:
 class RunControl:
     """The runs of one server that are kept."""
 
-    def __init__(self, access: HarnessAccess) -> None:
+    def __init__(self, access: HarnessAccess, page: int = 1000) -> None:
+        """`page`: how many runs one call asks for."""
         self._access = access
+        self._size = page
 
-    def since(
-        self, sequence: int = 0, function: str = "", limit: int | None = None
-    ) -> list[RecordedRun]:
+    def since(self, sequence: int = 0, function: str = "") -> list[RecordedRun]:
         """Those after that sequence number, the oldest first."""
-        asked = {"since": sequence, "functionName": function, "limit": limit or ""}
-        query = urlencode({name: value for name, value in asked.items() if value != ""})
-        return [_run(one) for one in self._access.call("GET", f"/runs?{query}")["data"]]
+        found: list[RecordedRun] = []
+        while page := self._page(sequence, function):
+            found += page
+            sequence = page[-1].sequence
+            if len(page) < self._size:
+                break
+        return found
 
     def of(self, function: str) -> list[RecordedRun]:
         """All kept runs of a function, the oldest first."""
@@ -94,7 +99,7 @@ class RunControl:
 
     @property
     def last(self) -> int:
-        """The sequence number of the latest run."""
+        """The sequence number of the latest run, to go on from with `since`."""
         return int(self._access.call("GET", "/runs?limit=1")["last"])
 
     def get(self, run_id: str) -> RecordedRun:
@@ -108,15 +113,25 @@ class RunControl:
 
     def replay(self, run: RecordedRun | str | os.PathLike[str] | Mapping[str, Any]) -> ReplayResult:
         """See `Taskdock.replay`."""
-        answer = self._access.call(
-            "POST", "/runs/replay", _replayed(run), seconds=_SECONDS_TO_ANSWER
-        )
+        wish = _replayed(run)
+        try:
+            answer = self._access.call("POST", "/runs/replay", wish, seconds=_SECONDS_TO_ANSWER)
+        except MalformedCall as error:
+            if "recording" not in wish:
+                raise
+            where = "" if isinstance(run, Mapping | RecordedRun) else f"{os.fspath(run)}: "
+            raise BadRecording(f"{where}{error.answer['message']}") from None
         return ReplayResult(
             before=answer["before"],
             after=answer["after"],
             same=answer["same"],
             difference=list(answer["difference"]),
         )
+
+    def _page(self, since: int, function: str) -> list[RecordedRun]:
+        asked = {"since": str(since), "limit": str(self._size), "functionName": function}
+        query = urlencode({name: value for name, value in asked.items() if value})
+        return [_run(one) for one in self._access.call("GET", f"/runs?{query}")["data"]]
 
 
 def _replayed(run: RecordedRun | str | os.PathLike[str] | Mapping[str, Any]) -> Json:
@@ -135,6 +150,11 @@ def _replayed(run: RecordedRun | str | os.PathLike[str] | Mapping[str, Any]) -> 
             f"{os.fspath(run)} is no recording of a run, for it is not JSON: {error};"
             " write one with: taskdock runs save ID FILE"
         ) from None
+    if not isinstance(recording, dict):
+        raise BadRecording(
+            f"{os.fspath(run)} is no recording of a run, for it is no JSON object; write one with:"
+            " taskdock runs save ID FILE"
+        )
     return {"recording": recording}
 
 

@@ -5,6 +5,7 @@ A file that cannot be read any more keeps the doubles that it had, and is report
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 
 from taskdock.base.errors import BadDouble, StartupError
 from taskdock.base.health import Health
+from taskdock.base.timing.clock import SystemClock, to_epoch
 from taskdock.web.doubles.doubles import Behaviour, Double
 from taskdock.web.doubles.files import yaml_text
 from taskdock.web.doubles.files.yaml_text import NotYaml, Object
@@ -21,6 +23,7 @@ ENDINGS = (".yaml", ".yml", ".json")
 RECORDED = "recorded-"
 """How the names of the files begin that a recording writes: their doubles come last."""
 _TROUBLE = "doubles"
+_COARSE = 3000  # ms; file systems such as FAT count a file's changes in steps of two seconds
 
 Read = Callable[[Any], Behaviour]
 
@@ -36,6 +39,7 @@ class _Stamp(NamedTuple):
 @dataclass
 class _File:
     stamp: _Stamp
+    content: bytes
     doubles: list[Double]
     fault: str | None = None
 
@@ -81,32 +85,45 @@ class DoublesFolder:
         except OSError as error:
             self._health.report(_TROUBLE, f"{self._folder}: {error.strerror}", degraded=True)
             return
-        if found == {name: file.stamp for name, file in self._files.items()}:
+        changed = [name for name, stamp in found.items() if self._is_new(name, stamp)]
+        gone = self._files.keys() - found.keys()
+        if not changed and not gone:
             return
-        for name in self._files.keys() - found.keys():
+        for name in gone:
             del self._files[name]
-        for name, stamp in found.items():
-            if name not in self._files or self._files[name].stamp != stamp:
-                self._load(name, stamp)
+        for name in changed:
+            self._load(name, found[name])
         fault = self._fault()
         if fault is None:
             self._health.clear(_TROUBLE)
         else:
             self._health.report(_TROUBLE, f"{fault}; the doubles before hold", degraded=True)
 
-    def _load(self, name: str, stamp: _Stamp) -> None:
+    def _is_new(self, name: str, stamp: _Stamp) -> bool:
         known = self._files.get(name)
+        if known is None or known.stamp != stamp:
+            return True
+        age = to_epoch(SystemClock().now()) - stamp.changed // 1_000_000
+        if age > _COARSE:
+            return False
+        with contextlib.suppress(OSError):
+            return (self._folder / name).read_bytes() != known.content
+        return True
+
+    def _load(self, name: str, stamp: _Stamp) -> None:
+        known, content = self._files.get(name), b""
         try:
-            self._files[name] = _File(stamp, self._doubles(name))
-        except (BadDouble, NotYaml, OSError) as error:
+            content = (self._folder / name).read_bytes()
+            self._files[name] = _File(stamp, content, self._doubles(name, content))
+        except (BadDouble, OSError) as error:
             line = f", line {error.line}" if isinstance(error, _At) and error.line else ""
             why = error.strerror if isinstance(error, OSError) else error.args[0]
             fault = f"{self._folder / name}{line}: {why}"
-            self._files[name] = _File(stamp, known.doubles if known else [], fault)
+            self._files[name] = _File(stamp, content, known.doubles if known else [], fault)
 
-    def _doubles(self, name: str) -> list[Double]:
+    def _doubles(self, name: str, content: bytes) -> list[Double]:
         try:
-            sources = yaml_text.load((self._folder / name).read_bytes())
+            sources = yaml_text.load(content)
         except NotYaml as error:
             raise _At(error.args[0], error.line) from None
         if sources is None:

@@ -7,7 +7,11 @@ null. A key that comes twice is an error, and tags are.
 
 from __future__ import annotations
 
+import contextlib
+import math
 import re
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import yaml
@@ -20,6 +24,8 @@ _RESOLVED = {
     "float": (rf"{_NUMBER}(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", "-0123456789"),
 }
 _TAG = "tag:yaml.org,2002:"
+BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The loader in C, where PyYAML was built with it: that in Python reads 50 KB in a second."""
 
 
 class NotYaml(ValueError):
@@ -41,12 +47,10 @@ class Object(dict[str, Any]):
 
 def load(text: bytes) -> Any:
     """The value of the text; objects are `Object`s. Raises `NotYaml`."""
+    with contextlib.suppress(yaml.YAMLError, UnicodeDecodeError, RecursionError):
+        return read_by(BASE, text)
     try:
-        loader = _Loader(text)
-        try:
-            return loader.get_single_data()
-        finally:
-            loader.dispose()
+        return read_by(yaml.SafeLoader, text)  # what is wrong is told alike on every machine
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise NotYaml(_sentence(error), mark.line + 1 if mark else 0) from None
@@ -56,13 +60,43 @@ def load(text: bytes) -> Any:
         raise NotYaml("it is nested too deeply") from None
 
 
+def read_by(base: Any, text: bytes) -> Any:
+    """The value of the text, by a loader of PyYAML's. Raises what that raises."""
+    loader = _loader_on(base)(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
+
+
 def _sentence(error: yaml.MarkedYAMLError) -> str:
     parts = [part for part in (error.context, error.problem) if part]
     return f"it is no YAML: {', '.join(parts)}"
 
 
-class _Loader(yaml.SafeLoader):
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - as in the base class
+@cache
+def _loader_on(base: Any) -> Any:
+    """A loader that resolves and constructs as JSON does."""
+    loader: Any = type("_Loader", (_Construction, base), {"yaml_implicit_resolvers": {}})
+    for kind, (pattern, first) in _RESOLVED.items():
+        loader.add_implicit_resolver(
+            _TAG + kind,
+            re.compile(f"(?:{pattern})$"),
+            ["" if character == "\0" else character for character in first],
+        )
+    loader.yaml_constructors = {
+        **{f"{_TAG}{kind}": _Construction.scalar for kind in (*_RESOLVED, "str")},
+        f"{_TAG}map": _Construction.object,
+        f"{_TAG}seq": _Construction.array,
+        None: yaml.constructor.SafeConstructor.construct_undefined,
+    }
+    return loader
+
+
+class _Construction:
+    """The constructors; each gets the loader that it is a part of."""
+
+    construct_object: Callable[..., Any]
 
     def scalar(self, node: yaml.Node) -> Any:
         assert isinstance(node, yaml.ScalarNode), "the tag of a scalar"
@@ -77,8 +111,11 @@ class _Loader(yaml.SafeLoader):
             return None
         if kind == "bool":
             return text.lower() == "true"
-        number = int(text) if kind == "int" else float(text)
-        if number in (float("inf"), float("-inf")):
+        try:
+            number = int(text) if kind == "int" else float(text)
+        except ValueError:  # of very many digits
+            number = math.inf
+        if math.isinf(number):
             raise yaml.constructor.ConstructorError(
                 None, None, f"{text[:40]} is too large a number", node.start_mark
             )
@@ -105,17 +142,3 @@ class _Loader(yaml.SafeLoader):
     def array(self, node: yaml.Node) -> list[Any]:
         assert isinstance(node, yaml.SequenceNode), "the tag of a sequence"
         return [self.construct_object(each, deep=True) for each in node.value]
-
-
-for _kind, (_pattern, _first) in _RESOLVED.items():
-    _Loader.add_implicit_resolver(
-        _TAG + _kind,
-        re.compile(f"(?:{_pattern})$"),
-        ["" if first == "\0" else first for first in _first],
-    )
-_Loader.yaml_constructors = {
-    **{f"{_TAG}{kind}": _Loader.scalar for kind in (*_RESOLVED, "str")},
-    f"{_TAG}map": _Loader.object,
-    f"{_TAG}seq": _Loader.array,
-    None: yaml.constructor.SafeConstructor.construct_undefined,
-}

@@ -24,7 +24,7 @@ class DoubleFailure(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DoubleAnswer:
+class ServiceAnswer:
     status: int = 200
     headers: Headers = ()
     body: bytes | Callable[[], bytes] = b""
@@ -42,12 +42,12 @@ class DoubleAnswer:
             raise TaskdockError(f"the file of a double's answer cannot be read: {error}") from None
 
 
-def of_json(value: Any, status: int = 200) -> DoubleAnswer:
-    return DoubleAnswer(
+def of_json(value: Any, status: int = 200) -> ServiceAnswer:
+    return ServiceAnswer(
         status=status, headers=JSON, body=json.dumps(value, ensure_ascii=False).encode()
     )
 
 
-def of_error(status: int, code: int, name: str, message: str) -> DoubleAnswer:
+def of_error(status: int, code: int, name: str, message: str) -> ServiceAnswer:
     """An error as the service writes it."""
     return of_json({"code": code, "name": name, "message": message}, status)

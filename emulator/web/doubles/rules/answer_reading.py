@@ -12,7 +12,7 @@ from typing import Any
 
 from taskdock.base.errors import BadDouble
 from taskdock.web.doubles.rules import answer as answers
-from taskdock.web.doubles.rules.answer import JSON, DoubleAnswer, DoubleFailure, Headers
+from taskdock.web.doubles.rules.answer import JSON, DoubleFailure, Headers, ServiceAnswer
 
 ReadFile = Callable[[str], Callable[[], bytes]]
 """Finds the file of this name, and gives what reads it. Raises `BadDouble` where there is none."""
@@ -35,7 +35,7 @@ def no_files(name: str) -> Callable[[], bytes]:
     )
 
 
-def read_answer(given: Any, key: str, read_file: ReadFile) -> DoubleAnswer:
+def read_answer(given: Any, key: str, read_file: ReadFile) -> ServiceAnswer:
     """`key`: of the double, which has this answer. Raises `BadDouble`."""
     try:
         return _read(given, read_file)
@@ -43,7 +43,7 @@ def read_answer(given: Any, key: str, read_file: ReadFile) -> DoubleAnswer:
         raise BadDouble(error.message, key=key) from None
 
 
-def _read(given: Any, read_file: ReadFile) -> DoubleAnswer:
+def _read(given: Any, read_file: ReadFile) -> ServiceAnswer:
     if not isinstance(given, dict):
         raise BadDouble(f"an answer is an object, as in {{status: 200, json: {{}}}}: {given!r:.60}")
     unknown = [name for name in given if name not in KEYS]
@@ -62,21 +62,21 @@ def _read(given: Any, read_file: ReadFile) -> DoubleAnswer:
     kind, body = _body(bodies[0], given, read_file) if bodies else ((), b"")
     if any(name.lower() == "content-type" for name, _ in headers):
         kind = ()
-    return DoubleAnswer(status=status, headers=(*kind, *headers), body=body, delay=delay)
+    return ServiceAnswer(status=status, headers=(*kind, *headers), body=body, delay=delay)
 
 
-def _failing(given: dict[str, Any], delay: float) -> DoubleAnswer:
+def _failing(given: dict[str, Any], delay: float) -> ServiceAnswer:
     beside = [name for name in given if name not in ("failure", "delay")]
     if beside:
         raise BadDouble(f"an answer that fails has only a `delay` beside it, not {beside[0]}")
     failure = given["failure"]
     if failure in _FAILURES:
-        return DoubleAnswer(delay=delay, failure=DoubleFailure(failure))
+        return ServiceAnswer(delay=delay, failure=DoubleFailure(failure))
     if type(failure) is int and 500 <= failure <= 599:
         whole = answers.of_error(
             failure, 1, "SERVER_EXCEPTION", f"a double fails with {failure}, as it was told to"
         )
-        return DoubleAnswer(
+        return ServiceAnswer(
             status=failure, headers=whole.headers, body=whole.content(), delay=delay
         )
     raise BadDouble(

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from taskdock.base.errors import BadQuery
 from taskdock.web.common.rql import meaning
 from taskdock.web.doubles.call import ServiceCall
+from taskdock.web.doubles.rules.rule import ANY, METHODS
+from taskdock.web.doubles.rules.yaml_writing import flow, text
 
-_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9/_.-]*")
-_WORDS = frozenset({"null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE"})
 _LONGEST = 300  # characters of a line
 
 
 def rule_for(call: ServiceCall) -> str:
     """A double for this call, with an answer to be filled in."""
-    lines = [f"- method: {'GET' if call.method == 'HEAD' else call.method}"]
+    method = "GET" if call.method == "HEAD" else call.method
+    lines = [f"- method: {method if method in METHODS else ANY}"]
     lines.append(f"  path: {_path(call.path)}")
     lines += _query(call.query)
     if isinstance(call.json, dict) and call.method not in ("GET", "HEAD", "OPTIONS"):
-        whole = json.dumps(call.json, ensure_ascii=False)
+        whole = flow(call.json)
         lines += [f"  body: {whole}"] if len(whole) <= _LONGEST else []
     return "\n".join([*lines, "  answer:", "    status: 200", "    json: {}"])
 
@@ -28,7 +28,7 @@ def rule_for(call: ServiceCall) -> str:
 def _path(path: str) -> str:
     """Escapes what means something in a pattern: a pattern is decoded as a path is."""
     safe = re.sub(r"[{}*<>?#%:]", lambda found: f"%{ord(found[0]):02X}", path[:_LONGEST])
-    return _text(safe)
+    return text(safe)
 
 
 def _query(query: str) -> list[str]:
@@ -38,9 +38,4 @@ def _query(query: str) -> list[str]:
         meaning.read(query)
     except BadQuery:
         return []
-    return [f"  rql: {_text(query)}"]
-
-
-def _text(text: str) -> str:
-    is_plain = _PLAIN.fullmatch(text) and text not in _WORDS
-    return text if is_plain else json.dumps(text, ensure_ascii=False)
+    return [f"  rql: {text(query)}"]

@@ -11,7 +11,7 @@ from taskdock.store.query.model import Query
 from taskdock.web.common.rql import meaning
 from taskdock.web.doubles.call import ABSENT
 from taskdock.web.doubles.rules import path_pattern
-from taskdock.web.doubles.rules.answer import DoubleAnswer
+from taskdock.web.doubles.rules.answer import ServiceAnswer
 from taskdock.web.doubles.rules.answer_reading import ReadFile, read_answer
 from taskdock.web.doubles.rules.rule import ANY, METHODS, Rule
 
@@ -111,7 +111,7 @@ def _body(source: dict[str, Any], method: str) -> Any:
     return source["body"]
 
 
-def _answers(source: dict[str, Any], read_file: ReadFile) -> tuple[DoubleAnswer, ...]:
+def _answers(source: dict[str, Any], read_file: ReadFile) -> tuple[ServiceAnswer, ...]:
     if ("answer" in source) == ("answers" in source):
         raise BadDouble(
             "a double has `answer`, as in {status: 200, json: {}}, or `answers`, a list of them",

@@ -11,7 +11,7 @@ from taskdock.base.errors import BadQuery
 from taskdock.store.query.model import Query
 from taskdock.web.common.rql import meaning
 from taskdock.web.doubles.call import ABSENT, Absent, ServiceCall
-from taskdock.web.doubles.rules.answer import DoubleAnswer
+from taskdock.web.doubles.rules.answer import ServiceAnswer
 from taskdock.web.doubles.rules.path_pattern import PathPattern
 from taskdock.web.doubles.rules.subset import difference, shown
 
@@ -31,7 +31,7 @@ class Rule:
     """Names are in lower case; a call may have more."""
     body: Any = ABSENT
     """Text is the whole body; other JSON is a part of it: see `subset`."""
-    answers: tuple[DoubleAnswer, ...]
+    answers: tuple[ServiceAnswer, ...]
     """One after another; the last one stays."""
     times: int | None = None
     """How many calls it answers."""
@@ -50,7 +50,7 @@ class Rule:
         """The first thing of a call of its path that is not as the rule says; None: all is."""
         return self._wrong_query(call) or self._wrong_headers(call) or self._wrong_body(call)
 
-    def reply(self, call: ServiceCall, used: int) -> DoubleAnswer:
+    def reply(self, call: ServiceCall, used: int) -> ServiceAnswer:
         """`used`: how many calls it has answered before."""
         return self.answers[min(used, len(self.answers) - 1)]
 

@@ -14,7 +14,7 @@ from taskdock.base.files.disk import SHORTAGES
 from taskdock.base.timing.clock import Clock
 from taskdock.engines.engine import ContainerSpec, Program
 from taskdock.lambdas.environment import spec as launch
-from taskdock.lambdas.environment.coverage import Coverage
+from taskdock.lambdas.environment.provision.coverage import Coverage
 from taskdock.lambdas.functions import runtimes
 from taskdock.lambdas.functions.code import CodeStore
 from taskdock.lambdas.functions.function import Function
@@ -49,6 +49,7 @@ class Provisioner:
         self._platform = platform
         self._clock = clock
         self._coverage = coverage
+        self._mounts = () if coverage is None else coverage.mounts
 
     def provision(self, function: Function, id: str) -> tuple[ContainerSpec, Program]:
         """A container for the environment `id` of a function. Raises `EngineError`."""
@@ -60,7 +61,7 @@ class Provisioner:
             code=self._code_of(function),
             server=self._server,
             platform=self._platform,
-            coverage=self._coverage,
+            more=self._mounts,
         )
         return spec, self._program(function, id)
 
@@ -84,7 +85,7 @@ class Provisioner:
             code=self._code.stage(id),
             server=self._server,
             platform=self._platform,
-            coverage=self._coverage,
+            more=self._mounts,
         )
 
     def assign(self, function: Function, id: str) -> Program:

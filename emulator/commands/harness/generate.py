@@ -1,0 +1,109 @@
+"""The command events generate: samples of events, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+import click
+
+from taskdock.base import strict_json
+from taskdock.base.timing.clock import SystemClock, to_milliseconds
+from taskdock.client.console import output
+from taskdock.commands.harness.sample_events import messages, notifications, storage, task_service
+from taskdock.commands.harness.sample_events.sample import Kind, Option, Sample, Values
+
+SAMPLES: Mapping[str, Sample] = {
+    "api-request": task_service.API_REQUEST,
+    "task": task_service.TASK,
+    "task-failed": task_service.TASK_FAILED,
+    "s3": storage.S3,
+    "sqs": messages.SQS,
+    "sns": messages.SNS,
+    "dynamodb": storage.DYNAMODB,
+    "kinesis": messages.KINESIS,
+    "eventbridge": notifications.EVENTBRIDGE,
+    "schedule": notifications.SCHEDULE,
+    "cloudwatch-logs": notifications.CLOUDWATCH_LOGS,
+    "api-gateway-rest": notifications.API_GATEWAY_REST,
+}
+
+
+@click.group("generate", invoke_without_command=True)
+@click.option("--list", "listed", is_flag=True, help="List the kinds of events.")
+@click.pass_context
+def generate(context: click.Context, listed: bool) -> None:
+    """Print a sample of an event as JSON, with the fields that you choose.
+
+    For example: taskdock events generate s3 --bucket photos --key a.jpg > event.json
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if not listed:
+        raise click.UsageError(f"which event? There are {', '.join(SAMPLES)}")
+    rows = [(name, sample.about) for name, sample in SAMPLES.items()]
+    output.table(("Event", "Sent when"), rows, empty="")
+
+
+def _command(name: str, sample: Sample) -> click.Command:
+    by_key = {option.name.replace("-", "_"): option for option in sample.options}
+
+    def make(time: str | None, region: str, **given: Any) -> None:
+        try:
+            now = _moment(time)
+            values = {key: _value(option, given[key]) for key, option in by_key.items()}
+            made = sample.make(Values(values, now, region))
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        output.document(made)
+
+    parameters: list[click.Parameter] = [_parameter(option) for option in sample.options]
+    parameters += [
+        click.Option(["--time"], metavar="TIME", help="When it happens, in ISO 8601.  [now]"),
+        click.Option(["--region"], default="us-east-1", show_default=True, help="AWS's region."),
+    ]
+    return click.Command(name, callback=make, params=parameters, help=sample.about)
+
+
+def _parameter(option: Option) -> click.Option:
+    shape: dict[str, Any] = {"default": option.default, "show_default": option.default is not None}
+    if option.kind is Kind.TEXTS:
+        shape["multiple"] = True
+    elif option.kind is Kind.NUMBER:
+        shape["type"] = int
+    elif option.kind is Kind.CHOICE:
+        shape["type"] = click.Choice(option.choices, case_sensitive=False)
+    elif option.kind is Kind.JSON:
+        shape |= {"default": output.as_text(option.default), "metavar": "JSON"}
+    return click.Option([f"--{option.name}"], help=option.about, **shape)
+
+
+def _value(option: Option, given: Any) -> Any:
+    """Raises `ValueError`."""
+    if option.kind is not Kind.JSON:
+        return given
+    try:
+        value = strict_json.loads(given)
+    except ValueError as error:
+        raise ValueError(f"--{option.name} was given no valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError(f'--{option.name} takes a JSON object, such as {{"id": 1}}')
+    return value
+
+
+def _moment(text: str | None) -> datetime:
+    """Raises `ValueError`."""
+    if text is None:
+        return SystemClock().now()
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        return to_milliseconds(moment.astimezone(timezone.utc))
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f"--time: '{text}' is no ISO 8601 time such as 2026-01-02T03:04:05Z"
+        ) from None
+
+
+for _name, _sample in SAMPLES.items():
+    generate.add_command(_command(_name, _sample))
