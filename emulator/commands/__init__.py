@@ -23,7 +23,7 @@ COMMANDS = {
         "doctor:doctor", "Look at this machine: what works, what does not, and what mends it."
     ),
     "doubles": Entry(
-        "doubles:doubles", "Answer calls of services that are not here, and list them."
+        "harness.doubles:doubles", "Answer calls of services that are not here, and list them."
     ),
     "env": Entry("server:env", "Print a running server's address and credentials, for the shell."),
     "events": Entry("events:events", "List service events, and choose who is told of them."),
