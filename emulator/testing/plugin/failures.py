@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,8 @@ class Beginning:
     server: SuiteServer
     last_run: int = 0
     """The number of the latest run; 0: no earlier one is there."""
+    last_task: str = ""
+    """When the latest task was made; empty: no earlier one is there."""
 
 
 BEGINNING = pytest.StashKey[Beginning]()
@@ -36,6 +39,8 @@ class Failures:
 
     def __init__(self, config: pytest.Config) -> None:
         self._root = config.rootpath
+        self.remarks: list[str] = []
+        """Sentences for the end of the run."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
@@ -60,6 +65,10 @@ class Failures:
             item.stash[_TOLD] = True
             self._tell(item, report, beginning)
         return report
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        for remark in dict.fromkeys(self.remarks):
+            terminalreporter.write_line(f"taskdock: {remark}", yellow=True)
 
     def _tell(self, item: pytest.Item, report: pytest.TestReport, beginning: Beginning) -> None:
         """Into the report, and that as plain values: a worker of pytest-xdist sends them."""
@@ -88,9 +97,7 @@ class Failures:
             calls = [] if server.not_reset else server.unmatched_calls()
         except TaskdockError as error:
             return [Section("taskdock: tasks and runs are not known", str(error))]
-        if server.not_reset:  # other tests' tasks are there too
-            own = {run.get("taskId") for run in runs}
-            tasks = [task for task in tasks if task["id"] in own]
+        tasks = [task for task in tasks if task["creationTimestamp"] > beginning.last_task]
         found = evidence.sections(tasks, runs, lambda name: server.paths(self._root, name))
         return [*evidence.bounded(found), *evidence.unmatched(calls)]
 
