@@ -49,7 +49,7 @@ TaskdockError
 │   ├── BadApiResult
 │   ├── ClockIsReal
 │   ├── ClockSetBack
-│   ├── ClockStandsStill
+│   ├── EndlessWait
 │   ├── ClockRunsOn
 │   ├── TooManyWaits
 │   ├── InvocationFailed
@@ -296,7 +296,7 @@ class ClockSetBack(CallerError):
     """That moment has passed, and time never goes back."""
 
 
-class ClockStandsStill(CallerError):
+class EndlessWait(CallerError):
     """The clock stands still, so that this can never happen."""
 
 

@@ -40,7 +40,7 @@ def create_schedule(
         "functionName": name,
         "interval": interval,
         "data": options.parse_data(text, file),
-        "startTimestamp": start_at,
+        "startTimestamp": options.starting(start_at, service),
         "priority": priority,
     }
     service.function(name)  # fails for an unknown function; the service itself would not

@@ -52,7 +52,7 @@ def create_task(
     body = {
         "functionName": name,
         "data": options.parse_data(text, file),
-        "startTimestamp": start_at,
+        "startTimestamp": options.starting(start_at, service),
         "priority": priority,
         "tags": list(tags) or None,
     }

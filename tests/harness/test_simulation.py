@@ -18,7 +18,7 @@ import requests
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from taskdock.base.errors import ClockStandsStill
+from taskdock.base.errors import EndlessWait
 from taskdock.base.settings import Settings
 from taskdock.base.timing.clock import from_epoch
 from taskdock.base.timing.harness_clock import Mode
@@ -321,7 +321,7 @@ def wait(task: str, simulated: SimTask, mode: Mode, server: Server, simulation: 
         server.wait(task)
         simulation.wait(simulated)
         return
-    with pytest.raises(ClockStandsStill):
+    with pytest.raises(EndlessWait):
         server.wait(task)
 
 

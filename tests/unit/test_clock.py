@@ -11,11 +11,13 @@ import pytest
 
 from taskdock.base.notices import Notices
 from taskdock.base.timing.clock import Clock, SystemClock
+from taskdock.base.timing.harness_clock import HarnessClock, Mode
 from taskdock.base.timing.loop import Loop
 from taskdock.base.timing.reactor import Reactor
 from taskdock.base.timing.signal import Signal
 from taskdock.testing.clock import NOON, ManualClock
 from taskdock.testing.waiting import eventually
+from tests.support.builders import LIMIT
 
 
 @pytest.fixture
@@ -265,3 +267,134 @@ def test_the_timers_of_a_reactor_without_a_clock_are_real() -> None:
 
     assert called.wait(30)
     reactor.stop()
+
+
+# Modes
+
+
+def test_a_clock_in_mode_real_ticks_with_the_machine() -> None:
+    clock = HarnessClock(Mode.REAL)
+    before = (clock.now(), clock.monotonic())
+
+    eventually(lambda: clock.monotonic() > before[1] and clock.now() > before[0])
+    assert abs((clock.now() - SystemClock().now()).total_seconds()) < LIMIT
+
+
+def test_a_change_of_mode_moves_a_clock_by_nothing(clock: ManualClock) -> None:
+    clock.jump(100)
+    still = (clock.now(), clock.monotonic())
+
+    clock.mode = Mode.REAL
+    ticking = (clock.now(), clock.monotonic())
+    clock.mode = Mode.MANUAL
+    stopped = (clock.now(), clock.monotonic())
+
+    assert still <= ticking <= stopped
+    assert stopped[0] - still[0] < timedelta(seconds=LIMIT)
+    assert (clock.now(), clock.monotonic()) == stopped
+
+
+def test_a_thread_that_waits_goes_on_in_real_time_once_the_clock_ticks(
+    clock: ManualClock, minutely: Every
+) -> None:
+    clock.settle()
+    clock.jump(59.95)
+
+    clock.mode = Mode.REAL
+
+    eventually(lambda: len(minutely.turns) == 2)
+    assert minutely.turns[1] >= 60.0
+
+
+def test_a_thread_that_waits_in_real_time_stops_with_the_clock() -> None:
+    clock = HarnessClock(Mode.REAL)
+    loop = Every(clock, 0.2)
+    loop.start()
+    eventually(lambda: loop.turns)
+
+    clock.mode = Mode.MANUAL
+    clock.settle()
+    seen = len(loop.turns)
+    passed = clock.monotonic()
+    clock.jump(0.2)
+
+    assert clock.monotonic() == pytest.approx(passed + 0.2)
+    assert len(loop.turns) == seen + 1
+    loop.stop()
+
+
+def test_a_timer_is_called_in_real_time_once_the_clock_ticks(
+    clock: ManualClock, reactor: Reactor
+) -> None:
+    called: list[str] = []
+    call_later(reactor, 0.05, called, "called")
+    call_later(reactor, 3600, called, "never")
+
+    clock.mode = Mode.REAL
+
+    eventually(lambda: called == ["called"])
+
+
+def test_a_timer_in_real_time_stops_with_the_clock_and_comes_when_that_is_moved(
+    reactor: Reactor,
+) -> None:
+    clock, called = HarnessClock(Mode.REAL), []
+
+    async def begin() -> None:
+        clock.call_later(reactor.loop, 0.05, called.append, "called")
+        clock.mode = Mode.AUTO
+
+    async def later() -> None:
+        await asyncio.sleep(0.1)
+
+    reactor.run(begin())
+    reactor.run(later())  # the machine's timer comes meanwhile
+    before = list(called)
+    clock.jump(0.05)
+
+    assert (before, called) == ([], ["called"])
+
+
+def test_a_move_returns_at_once_and_wakes_whoever_is_due(
+    clock: ManualClock, minutely: Every
+) -> None:
+    clock.settle()
+
+    clock.move_to(NOON + timedelta(seconds=60))
+
+    eventually(lambda: minutely.turns == [0.0, 60.0])
+
+
+def test_nobody_hears_of_a_quiet_move_until_it_is_announced(
+    clock: ManualClock, minutely: Every, reactor: Reactor
+) -> None:
+    called: list[str] = []
+    call_later(reactor, 30, called, "called")
+    clock.settle()
+
+    for minute in range(1, 11):
+        clock.move_to(NOON + timedelta(minutes=minute), quietly=True)
+    quiet = (list(minutely.turns), list(called))
+    clock.announce()
+
+    eventually(lambda: minutely.turns == [0.0, 600.0] and called == ["called"])
+    assert quiet == ([0.0], [])
+
+
+def test_a_clock_is_not_moved_back(clock: ManualClock) -> None:
+    clock.jump(1)
+
+    with pytest.raises(ValueError, match="has passed"):
+        clock.move_to(NOON)
+
+    assert clock.now() == NOON + timedelta(seconds=1)
+
+
+def test_cancelled_timers_are_forgotten(clock: ManualClock, reactor: Reactor) -> None:
+    async def begin() -> None:
+        for _ in range(1000):
+            reactor.call_later(3600, print).cancel()
+
+    reactor.run(begin())
+
+    assert clock._timers.due(timedelta.max) == []

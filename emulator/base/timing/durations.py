@@ -8,8 +8,8 @@ from datetime import timedelta
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
 _PART = r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*"
-_PARTS = re.compile(f"(?:{_PART})+")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_PARTS = re.compile(f"(?:{_PART})+", re.ASCII)
+_NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 
 HOW = 'write seconds, or a text such as "90s", "1h30m" or "7d" (ms, s, m, h, d, w)'
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import IO, Any, TypeVar
 
 import click
 
 from taskdock.base import strict_json
+from taskdock.base.errors import TaskdockError
 from taskdock.base.settings import ImageChoice, Settings
 from taskdock.base.timing.clock import SystemClock, to_iso
 from taskdock.client import credentials
@@ -84,7 +86,7 @@ def parse_data(text: str | None, file: IO[bytes] | None) -> Any:
 
 
 def start_time(command: Command) -> Command:
-    """--start-at, handed to the command as `start_at`, a timestamp of the Task Service or None."""
+    """--start-at, handed to the command as `start_at`, for `starting`."""
     return click.option(
         "--start-at",
         metavar="TIME",
@@ -149,10 +151,27 @@ def _parse_time(_: click.Context, __: click.Parameter, text: str | None) -> str 
         return None
     try:
         if text.startswith("+"):
-            return to_iso(SystemClock().now() + timedelta(seconds=float(text)))
+            to_iso(SystemClock().now() + timedelta(seconds=float(text)))  # it can be
+            return text
         return _timestamp(text)
     except (ValueError, OverflowError):
         raise click.BadParameter(f"{text} is neither an ISO 8601 time nor +SECONDS") from None
+
+
+def starting(start_at: str | None, service: TaskService) -> str | None:
+    """A timestamp of the Task Service, or None where no start was given. +SECONDS count from the
+    time of the server, whose clock may have been moved."""
+    if start_at is None or not start_at.startswith("+"):
+        return start_at
+    return to_iso(_now(service) + timedelta(seconds=float(start_at)))
+
+
+def _now(service: TaskService) -> datetime:
+    with suppress(TaskdockError):  # such as a server that does not serve the harness
+        shown = service.clock()
+        if shown["mode"] != "real":
+            return datetime.fromisoformat(shown["now"].replace("Z", "+00:00"))
+    return SystemClock().now()
 
 
 def _timestamp(text: str) -> str:

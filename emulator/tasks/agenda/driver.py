@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from taskdock.base.errors import ClockIsReal, ClockSetBack, ClockStandsStill
+from taskdock.base.errors import ClockIsReal, ClockSetBack, EndlessWait
 from taskdock.base.timing.clock import Clock, SystemClock
 from taskdock.base.timing.harness_clock import HarnessClock, Mode
 from taskdock.tasks.agenda import sentences
@@ -55,6 +55,10 @@ class Driver:
         self._mover.wake()
         self._mover.listeners.tell()
 
+    def close(self) -> None:
+        """Ends all moves and waits, which raise `Unavailable`: the server stops."""
+        self._mover.close()
+
     def advance(self, time: timedelta) -> None:
         """Lets so much time pass; see `move_to`."""
         with self._move() as clock:
@@ -84,13 +88,15 @@ class Driver:
         """Waits until `condition` holds, `limit` seconds of real time at most; whether it does.
 
         In mode auto the clock is moved meanwhile, to one due moment after the other. `condition` is
-        asked again after each change. Raises `ClockStandsStill`, with `what` is waited for, where
-        that can never come true because nothing happens until the clock is moved.
+        asked again after each change. Raises `EndlessWait`, with `what` is waited for, where
+        that can never come true because nothing happens until the clock is moved, and `Unavailable`
+        when the server stops.
         """
         give_up, jumps = self._machine.monotonic() + limit, 0
         with self._mover.listeners.listen() as signal:
             try:
                 while not condition():
+                    self._mover.check_open()
                     left = give_up - self._machine.monotonic()
                     if left <= 0:
                         return False
@@ -134,7 +140,7 @@ class Driver:
         raise self._mover.runs_on()
 
     def _step(self, condition: Callable[[], bool], what: str) -> bool:
-        """For someone who waits: whether the clock was moved. Raises `ClockStandsStill`."""
+        """For someone who waits: whether the clock was moved. Raises `EndlessWait`."""
         clock = self._clock
         if not isinstance(clock, HarnessClock) or not self._moving.acquire(blocking=False):
             return False  # somebody else moves it, if anybody does
@@ -146,6 +152,6 @@ class Driver:
                 return False
             if clock.mode is Mode.AUTO and look.next is not None:
                 return self._mover.jump(clock, lambda look: look.next)
-            raise ClockStandsStill(sentences.stands_still(what, now, self.agenda.due()))
+            raise EndlessWait(sentences.stands_still(what, now, self.agenda.due()))
         finally:
             self._moving.release()

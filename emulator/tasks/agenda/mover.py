@@ -49,6 +49,7 @@ class Mover:
         self._pollers = pollers
         self._trouble = trouble
         self._made = 0  # tasks, so far
+        self._closed = False
         for poller in pollers.values():
             poller.on_turn(self.listeners.tell)
 
@@ -56,13 +57,23 @@ class Mover:
         """For any thread."""
         self._made += 1
 
+    def close(self) -> None:
+        """Ends all moves and waits; for any thread."""
+        self._closed = True
+        self.listeners.tell()
+
+    def check_open(self) -> None:
+        """Raises `Unavailable` once it is closed."""
+        if self._closed:
+            raise Unavailable("the server is stopping, and its clock is not moved any more")
+
     def jump(self, clock: HarnessClock, choose: Callable[[Look], datetime | None]) -> bool:
         """Moves the clock to the moment that `choose` says; False: there is none, or something has
         begun in between. Nobody hears of the move but whose work is due."""
         worker = self._pollers[Work.TASK]
         worker.hold(_FOR_A_TURN)
         try:
-            # Nobody writes meanwhile: what is made is made before the move, or at the new time.
+            # Nobody writes meanwhile: work that is made is seen here, or by the next look.
             with self._store.transaction():
                 look, now = self.agenda.look(), clock.now()
                 moment = choose(look)
@@ -103,6 +114,7 @@ class Mover:
         made = self._made
         with self.listeners.listen() as signal:
             while not condition(look := self.agenda.look()):
+                self.check_open()
                 if self._made - made > self.jumps:
                     raise self.runs_on()
                 if not signal.wait(GLANCE):

@@ -32,7 +32,7 @@ class TaskWaits:
     def wait(self, task_id: str, limit: float) -> Waited:
         """Waits `limit` seconds of real time at most. In mode auto the clock moves meanwhile.
 
-        Raises `BadId`, `NotFound`, `TooManyWaits`, and `ClockStandsStill` where the task cannot end
+        Raises `BadId`, `NotFound`, `TooManyWaits`, and `EndlessWait` where the task cannot end
         because the clock stands still.
         """
         attempts = self._earlier(self._queue.get(checks.object_id(task_id)))

@@ -160,8 +160,8 @@ class Queue:
         tasks, these are those whose server is not in `servers`.
         """
         since, held_by = TaskRow.status_changed_timestamp, TaskRow.claimed_by
-        with self._store.transaction():  # nobody can claim: see `taken` for what others just have
-            now = clock.now()
+        with self._store.transaction():
+            now = clock.now()  # when nobody can claim: what others just have is not ahead of it
             overdue = (since <= now - after) | (since > now)
             query = TaskRow.select().where(
                 TaskRow.status == Status.IN_PROGRESS.value,

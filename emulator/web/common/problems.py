@@ -68,7 +68,7 @@ PROBLEMS: dict[type[errors.TaskdockError], Problem] = {
     errors.TooManyApiRequests: Problem(400, 1412, "CONCURRENT_API_FUNCTION_LIMIT_EXCEPTION"),
     errors.NoApiRequestLogs: Problem(400, 1413, "NO_API_REQUEST_LOGS_FOUND"),
     errors.ClockIsReal: Problem(409, 1901, "CLOCK_IS_REAL_EXCEPTION"),
-    errors.ClockStandsStill: Problem(409, 1902, "CLOCK_STANDS_STILL_EXCEPTION"),
+    errors.EndlessWait: Problem(409, 1902, "CLOCK_STANDS_STILL_EXCEPTION"),
     errors.ClockRunsOn: Problem(409, 1903, "CLOCK_RUNS_ON_EXCEPTION"),
     errors.ClockSetBack: Problem(400, 1904, "CLOCK_SET_BACK_EXCEPTION"),
     errors.TooManyWaits: Problem(429, 1905, "TOO_MANY_WAITS_EXCEPTION"),

@@ -7,7 +7,7 @@ from typing import Annotated, TypedDict
 
 from flask import request
 
-from taskdock.base.errors import BadField, ClockRunsOn, ClockStandsStill, TooManyWaits
+from taskdock.base.errors import BadField, ClockRunsOn, EndlessWait, TooManyWaits
 from taskdock.base.strict_json import Json, SchemaPart
 from taskdock.tasks.agenda.task_waits import TaskWaits
 from taskdock.tasks.model import task_json
@@ -40,7 +40,7 @@ class WaitViews:
         summary="Wait until a task and all its retries have ended",
         answer=WaitedJson,
         parameters=(_TIMEOUT,),
-        errors=(*BY_ID, BadField, ClockRunsOn, ClockStandsStill, TooManyWaits),
+        errors=(*BY_ID, BadField, ClockRunsOn, EndlessWait, TooManyWaits),
     )
     def wait(self, task_id: str) -> WaitedJson:
         waited = self._waits.wait(task_id, _timeout(request.args.get("timeout")))
