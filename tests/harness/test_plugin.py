@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -192,6 +193,40 @@ def test_each_test_begins_as_on_a_new_server(project: PytestProject, url: str) -
     )
 
     assert project.run("--taskdock-url", url).outcomes() == "3 passed"
+
+
+def test_functions_are_as_they_were_deployed_whatever_a_test_did_to_them(
+    project: PytestProject,
+) -> None:
+    for folder, limit in (("functions/a", 10), ("other/b", 20)):
+        config = {"name": "oak", "path": "src", "entryPoint": "main.handler"}
+        config |= {"runtime": "python3.13", "timeLimit": limit}
+        project.write(f"{folder}/task-config.json", json.dumps(config))
+        project.write(f"{folder}/src/main.py", "")
+    project.write(
+        "test_limits.py",
+        "import pytest, requests\n"
+        "@pytest.fixture\n"
+        "def oak(taskdock): return f'{taskdock.url}/tasks/v1/functions/oak'\n"
+        "def limit(oak): return requests.get(oak).json()['timeLimit']\n"
+        "def change(oak): assert requests.put(oak, json={'timeLimit': 30}).ok\n"
+        "def test_1(oak): assert (limit(oak), requests.delete(oak).status_code) == (10, 200)\n"
+        "def test_2(oak): assert (limit(oak), change(oak)) == (10, None)\n"
+        "def test_3(oak): assert limit(oak) == 10\n"
+        "@pytest.mark.taskdock(functions=['other/*'])\n"
+        "def test_4(oak): assert limit(oak) == 20\n"
+        "def test_5(oak): assert limit(oak) == 10\n"
+        "def test_6(oak): assert limit(oak) == 10\n",
+    )
+    changes: list[str] = []
+    with running(engine=FakeEngine(), clock=ManualClock()) as dock:
+        dock.emulator.catalog.subscribe(changes.append)
+
+        ran = project.run("--taskdock-url", dock.url, "-o", "taskdock_functions=functions/*")
+
+    assert ran.outcomes() == "6 passed", ran.output
+    by_tests, deployments = 2, 5
+    assert len(changes) == by_tests + deployments
 
 
 def test_other_programs_find_the_server_by_its_variables(project: PytestProject, url: str) -> None:
