@@ -171,7 +171,9 @@ class Emulator:
 
     def _running(self, grace: float | None = None) -> list[Stage]:
         grace = self.settings.stop_grace if grace is None else grace
-        return order.running(self.foundation, self.lambdas, self.tasks, self.web, grace)
+        return order.running(
+            self.foundation, self.lambdas, self.tasks, self.agenda, self.web, grace=grace
+        )
 
     def _look_out(self, give_up: Callable[[str], object]) -> Lookout:
         store = self.foundation.store

@@ -56,19 +56,26 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.fixture(scope="module")
+def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shared: the second pipeline finds what the first has installed."""
+    folder = tmp_path_factory.mktemp("python") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    return folder
+
+
 @pytest.fixture
-def shell(tmp_path: Path, wheel: Path) -> Shell:
+def shell(tmp_path: Path, wheel: Path, venv: Path) -> Shell:
     make_images("python3.13", "nodejs20.x")
-    return Shell(tmp_path, wheel)
+    return Shell(tmp_path, wheel, venv)
 
 
 class Shell:
-    """bash, as a runner has it, in a checkout of the example and with a Python of its own."""
+    """bash, as a runner has it, in a checkout of the example and with another Python than ours."""
 
-    def __init__(self, folder: Path, wheel: Path) -> None:
+    def __init__(self, folder: Path, wheel: Path, venv: Path) -> None:
         self.checkout = folder / "checkout"
         shutil.copytree(EXAMPLE, self.checkout, ignore=shutil.ignore_patterns("__pycache__"))
-        subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
         # "taskdock" is this one, whatever an index has by that name.
         constraint = folder / "constraint.txt"
         constraint.write_text(f"taskdock @ {wheel.as_uri()}\n")
@@ -76,7 +83,7 @@ class Shell:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
         self.variables = {
             **kept,
-            "PATH": f"{folder / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "PIP_CONSTRAINT": str(constraint),
             "CI_PROJECT_DIR": str(self.checkout),
             "CI": "true",

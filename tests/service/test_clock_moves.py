@@ -318,6 +318,19 @@ def test_a_jump_of_days_between_claim_and_begin_has_no_task_look_lost(
     assert timed_dock.finish(task)["status"] == "complete"
 
 
+def test_the_clock_is_not_moved_over_what_has_just_become_due(timed_dock: Dock) -> None:
+    mover, clock = driver_of(timed_dock)._mover, timed_dock.emulator.foundation.clock
+    timed_dock.deploy(nothing)
+    timed_dock.emulator.tasks.worker.hold(LIMIT)
+    timed_dock.create_task()
+
+    has_moved = mover.jump(clock, lambda look: NOON + timedelta(days=1))
+
+    assert not has_moved
+    assert clock.now() == NOON
+    timed_dock.emulator.tasks.worker.go_on()
+
+
 # Waiting
 
 
@@ -457,6 +470,36 @@ def test_only_so_many_calls_wait_at_a_time(start_dock: StartDock) -> None:
     assert summary(refusal) == (429, 1905)
     assert found.result()["ended"] is True
     assert waited(dock, second)["ended"] is True
+
+
+def test_a_stop_ends_whoever_waits(start_dock: StartDock) -> None:
+    dock = start_dock()
+    dock.deploy(nothing)
+    task = dock.create_task(startTimestamp="2090-01-01")
+
+    with ThreadPoolExecutor(1) as threads:
+        found = threads.submit(wait, dock, task)
+        dock.eventually(lambda: dock.emulator.agenda.driver._mover.listeners._signals)
+        dock.stop()
+        refusal = found.result()
+
+    assert summary(refusal) == (503, 1405)
+    assert "the server is stopping" in refusal.json()["message"]
+
+
+def test_a_stop_ends_a_move(timed_dock: Dock) -> None:
+    gate = Gate()
+    timed_dock.deploy(lambda event, runtime: gate.pass_(runtime))
+    timed_dock.create_task(startTimestamp=iso(1))
+
+    with ThreadPoolExecutor(1) as threads:
+        found = threads.submit(move, timed_dock, advance=5)
+        timed_dock.eventually(lambda: gate.waiting)
+        timed_dock.emulator.agenda.driver.close()
+        refusal = found.result()
+    gate.open()
+
+    assert summary(refusal) == (503, 1405)
 
 
 # Modes

@@ -42,6 +42,7 @@ def test_files_are_asked_by_name_and_from_the_top_behind_what_code_adds(
 ) -> None:
     (folder / "b.yml").write_text(SHOP.replace("TEXT", "b"))
     (folder / "recorded-a.yaml").write_text(SHOP.replace("TEXT", "recorded") * 2)
+    (folder / "z.yaml").write_text(SHOP.replace("TEXT", "z"))
     (folder / "notes.txt").write_text("- {")
     (folder / ".b.yaml.swp").write_text("- {")
     (folder / "a.yaml").write_text(SHOP.replace("TEXT", "first") + SHOP.replace("TEXT", "second"))
@@ -51,7 +52,15 @@ def test_files_are_asked_by_name_and_from_the_top_behind_what_code_adds(
     listed = nobody(dock).get("/taskdock/doubles")["data"]
 
     assert [each["id"] for each in listed] == [
-        *("a.json:1", "a.yaml:1", "a.yaml:2", "b.yml:1", "recorded-a.yaml:1", "recorded-a.yaml:2"),
+        *(
+            "a.json:1",
+            "a.yaml:1",
+            "a.yaml:2",
+            "b.yml:1",
+            "z.yaml:1",
+            "recorded-a.yaml:1",
+            "recorded-a.yaml:2",
+        ),
     ]
     assert listed[1]["file"] == "a.yaml"
     assert text_of(dock) == "first"
@@ -266,7 +275,7 @@ def test_the_doubles_of_the_documentation_work(start_dock: StartDock, folder: Pa
 
 @pytest.fixture
 def samples(start_dock: StartDock) -> Dock:
-    return start_dock(doubles=resources.folder("sample_doubles"))
+    return start_dock(doubles=resources.folder("sample_functions") / "doubles")
 
 
 DOCUMENTS = "/data/v1/rooms/documents"

@@ -177,8 +177,9 @@ def test_a_poller_on_hold_claims_nothing_and_writes_what_has_ended() -> None:
     assert numbers.hold(1)
     numbers.end(1)
     numbers.write_ended()
+    assert numbers.settled == [1]
     numbers.run_once()
-    assert (numbers.begun, numbers.settled) == ([1, 2], [1])
+    assert numbers.begun == [1, 2]
 
     numbers.go_on()
     numbers.run_once()

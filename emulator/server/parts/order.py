@@ -15,6 +15,7 @@ from taskdock.base.files.own_folder import CREDENTIALS
 from taskdock.base.timing.clock import SystemClock
 from taskdock.base.timing.closing import Part
 from taskdock.lambdas.environment import spec
+from taskdock.server.parts.build_agenda import AgendaParts
 from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.build_web import WebParts
@@ -56,7 +57,13 @@ def opened(
 
 
 def running(
-    base: Foundation, lambdas: LambdaParts, tasks: TaskParts, web: WebParts, grace: float
+    base: Foundation,
+    lambdas: LambdaParts,
+    tasks: TaskParts,
+    agenda: AgendaParts,
+    web: WebParts,
+    *,
+    grace: float,
 ) -> list[Stage]:
     """Started from the first to the last, and ended from the last to the first: all of them, where
     one was started. `grace`: seconds that what runs has to finish.
@@ -80,6 +87,7 @@ def running(
         Stage("idle reaper", lambdas.reaper.start, lambdas.reaper.stop),
         Stage("what ran", None, lambda: await_idle(settle), settle + writing),
         Stage("containers", None, lambdas.pool.stop, limits.stop_removing),
+        Stage("who waits", None, agenda.driver.close),
         Stage("what runs", None, lambda: await_idle(grace), grace + writing),
         Stage("invocations", None, lambdas.invoker.close),
         Stage("dispatcher", tasks.dispatcher.start, tasks.dispatcher.stop, writing),

@@ -55,6 +55,10 @@ class Driver:
         self._mover.wake()
         self._mover.listeners.tell()
 
+    def close(self) -> None:
+        """Ends all moves and waits, which raise `Unavailable`: the server stops."""
+        self._mover.close()
+
     def advance(self, time: timedelta) -> None:
         """Lets so much time pass; see `move_to`."""
         with self._move() as clock:
@@ -85,12 +89,14 @@ class Driver:
 
         In mode auto the clock is moved meanwhile, to one due moment after the other. `condition` is
         asked again after each change. Raises `EndlessWait`, with `what` is waited for, where
-        that can never come true because nothing happens until the clock is moved.
+        that can never come true because nothing happens until the clock is moved, and `Unavailable`
+        when the server stops.
         """
         give_up, jumps = self._machine.monotonic() + limit, 0
         with self._mover.listeners.listen() as signal:
             try:
                 while not condition():
+                    self._mover.check_open()
                     left = give_up - self._machine.monotonic()
                     if left <= 0:
                         return False

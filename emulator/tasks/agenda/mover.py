@@ -49,12 +49,23 @@ class Mover:
         self._pollers = pollers
         self._trouble = trouble
         self._made = 0  # tasks, so far
+        self._closed = False
         for poller in pollers.values():
             poller.on_turn(self.listeners.tell)
 
     def task_made(self) -> None:
         """For any thread."""
         self._made += 1
+
+    def close(self) -> None:
+        """Ends all moves and waits; for any thread."""
+        self._closed = True
+        self.listeners.tell()
+
+    def check_open(self) -> None:
+        """Raises `Unavailable` once it is closed."""
+        if self._closed:
+            raise Unavailable("the server is stopping, and its clock is not moved any more")
 
     def jump(self, clock: HarnessClock, choose: Callable[[Look], datetime | None]) -> bool:
         """Moves the clock to the moment that `choose` says; False: there is none, or something has
@@ -103,6 +114,7 @@ class Mover:
         made = self._made
         with self.listeners.listen() as signal:
             while not condition(look := self.agenda.look()):
+                self.check_open()
                 if self._made - made > self.jumps:
                     raise self.runs_on()
                 if not signal.wait(GLANCE):
