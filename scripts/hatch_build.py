@@ -13,7 +13,6 @@ from typing import Any
 from editables import EditableProject
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-
 _NOT_FOR_PYTEST = '"""Finds an editable package. PYTEST_DONT_REWRITE"""\n'
 """pytest would rewrite the modules of whoever brings a plugin, and warns where one was imported
 before, as Python itself imports this one at its start."""

@@ -13,7 +13,13 @@ from urllib.parse import quote
 from requests.auth import AuthBase
 
 from taskdock.client.connection import SECONDS_TO_ANSWER, ServerConnection
-from taskdock.client.errors import NotSubscribed, ServiceError, UnknownFunction, UnknownTask
+from taskdock.client.errors import (
+    NotSubscribed,
+    ServerUnreachable,
+    ServiceError,
+    UnknownFunction,
+    UnknownTask,
+)
 
 Json = dict[str, Any]
 
@@ -59,6 +65,20 @@ class TaskService:
     def move_clock(self, move: Json) -> Json:
         """The clock, after it was moved; `move` has one of its verbs."""
         return self.call("POST", "/taskdock/clock", move)
+
+    def has_moved_clock(self) -> bool:
+        """Whether time passes only when somebody moves it, or waits."""
+        try:
+            return bool(self.clock()["mode"] != "real")
+        except (ServiceError, ServerUnreachable):  # the harness is off, or the server has none
+            return False
+
+    def await_task(self, task_id: str, seconds: float) -> None:
+        """Waits so long at most for a task and its retries; meanwhile, a clock in mode auto moves.
+        Raises `ServiceError` where the clock stands still, so that the task cannot end."""
+        path = f"/taskdock/tasks/{quote(task_id, safe='')}/wait?timeout={seconds:g}"
+        with self._about(task_id):
+            self.call("GET", path)
 
     def functions(self) -> list[Json]:
         return _data(self.call("GET", "/tasks/v1/functions"))

@@ -1,4 +1,7 @@
-"""Following a task: polls the Task Service until the task has ended."""
+"""Following a task: polls the Task Service until the task has ended.
+
+A server whose clock is moved is told that somebody waits, since nothing would happen otherwise.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +29,11 @@ def until_final(
     """Waits until the task is final, and returns it; after retries, the last of them.
 
     `on_change` is called with the task at each new status. After `timeout` seconds the task is
-    returned as it is; None waits without limit.
+    returned as it is; None waits without limit. Raises `ServiceError` where the clock of the server
+    stands still, so that the task cannot end.
     """
     deadline = None if timeout is None else clock.monotonic() + timeout
-    seen = None
+    pause, seen = _pause(service), None
     while True:
         task = service.task(task_id)
         if (task_id, task["status"]) != seen:
@@ -40,12 +44,12 @@ def until_final(
         if task["status"] == "retried":
             task_id = task["retriedByTaskId"]
         else:
-            sleep(_PAUSE)
+            pause(task_id)
 
 
 def log_lines(service: TaskService, task_id: str) -> Iterator[Json]:
     """The task's log lines as they are written, until the task has ended."""
-    seen = 0
+    pause, seen = _pause(service), 0
     while True:
         # The status is read before the lines, so that an ended task's lines are all there.
         ended = service.task(task_id)["status"] in ENDED
@@ -54,7 +58,14 @@ def log_lines(service: TaskService, task_id: str) -> Iterator[Json]:
             yield line
         if ended:
             return
-        sleep(_PAUSE)
+        pause(task_id)
+
+
+def _pause(service: TaskService) -> Callable[[str], object]:
+    """A function that takes a moment, in which a task may go on."""
+    if service.has_moved_clock():
+        return lambda task_id: service.await_task(task_id, _PAUSE)
+    return lambda task_id: sleep(_PAUSE)
 
 
 def _lines_so_far(service: TaskService, task_id: str, skip: int) -> Iterator[Json]:

@@ -23,14 +23,17 @@ COMMANDS = {
         "doctor:doctor", "Look at this machine: what works, what does not, and what mends it."
     ),
     "doubles": Entry(
-        "doubles:doubles", "Answer calls of services that are not here, and list them."
+        "harness.doubles:doubles", "Answer calls of services that are not here, and list them."
     ),
     "env": Entry("server:env", "Print a running server's address and credentials, for the shell."),
     "events": Entry("events:events", "List service events, and choose who is told of them."),
     "exec": Entry(
-        "exec:exec_command", "Run COMMAND with a server of its own, and its functions deployed."
+        "harness.exec:exec_command",
+        "Run COMMAND with a server of its own, and its functions deployed.",
     ),
-    "faults": Entry("faults:faults", "Have the next invocations of a function fail, for tests."),
+    "faults": Entry(
+        "harness.faults:faults", "Have the next invocations of a function fail, for tests."
+    ),
     "functions": Entry("functions:functions", "List, show and delete functions."),
     "images": Entry("images:images", "Pull or build the images of these runtimes ahead."),
     "logs": Entry("run:logs", "Print the log of a task."),

@@ -23,7 +23,7 @@ from taskdock.base.files import own_files
 from taskdock.base.files.disk import Disk
 from taskdock.base.health import Health
 from taskdock.store import schema
-from taskdock.store.faults import Faults, SqliteConnection, damaged, is_empty
+from taskdock.store.faults import Faults, SqliteConnection, damaged, is_empty, locked
 
 PATIENCE = 10.0  # seconds for a lock, be it a thread's of ours or another program's
 _IMPATIENCE = 1.0  # seconds, once another program was met that holds it for longer
@@ -182,6 +182,8 @@ class Store:
         patience = self._patience if patience is None else patience
         began = time.monotonic()
         if not self._writing.acquire(timeout=patience):
+            if self._faults.is_locked:  # whoever has the turn waits for another program
+                raise locked(self.path)
             raise DatabaseLocked(f"the database {self.path} was busy for {patience:g} s")
         try:
             waited = time.monotonic() - began

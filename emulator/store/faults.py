@@ -129,10 +129,7 @@ def _explain(kind: _FaultKind, path: Path, error: sqlite3.Error) -> StorageError
     if kind is _FaultKind.FULL:
         return DiskFull()
     if kind is _FaultKind.LOCKED:
-        return DatabaseLocked(
-            f"another program holds the lock of the database {path}, such as an sqlite3 that has"
-            " begun a transaction: end that; nothing that was accepted is lost"
-        )
+        return locked(path)
     if kind is _FaultKind.READ_ONLY:
         return StorageError(
             f"the database {path} may only be read: give this user the right to write it, and the"
@@ -220,6 +217,14 @@ class _Cursor(sqlite3.Cursor):
             return super().fetchall()
         except sqlite3.Error as error:
             raise self.connection.faults.explained(error) from error
+
+
+def locked(path: Path) -> DatabaseLocked:
+    """Another program has begun a transaction, and does not end it."""
+    return DatabaseLocked(
+        f"another program holds the lock of the database {path}, such as an sqlite3 that has"
+        " begun a transaction: end that; nothing that was accepted is lost"
+    )
 
 
 def is_empty(path: Path) -> bool:

@@ -153,8 +153,9 @@ def _is_paused(frame, code):
     if not code.co_flags & _RESUMED:
         return False
     text, at = code.co_code, frame.f_lasti
-    if sys.version_info >= (3, 11):  # where it goes on is here or next, by the version
-        return _RESUME in text[at : at + 3 : 2]
+    if sys.version_info >= (3, 11):
+        at += 0 if sys.version_info[:2] == (3, 13) else 2  # github.com/python/cpython/issues/113728
+        return at < len(text) and text[at] == _RESUME
     return text[at] == _YIELD or text[at + 2 : at + 3] == _YIELD_FROM
 
 

@@ -22,7 +22,7 @@ from taskdock.engines.docker.images.pull import ATTEMPTS, Puller
 from taskdock.engines.images import Found, ImageRequest, Progress
 from tests.engines.rows import record
 from tests.support.parts import missing
-from tests.support.registry import Line, PullFault, Registry, engine_behind_proxy, free_port
+from tests.support.registry import Fault, Line, Registry, engine_behind_proxy, free_port
 
 pytestmark = pytest.mark.docker
 
@@ -57,7 +57,7 @@ class Site:
         self._references: list[str] = []
 
     def line(self, **fault: Any) -> Line:
-        return self._lines.enter_context(Line(self.registry.port, PullFault(**fault)))
+        return self._lines.enter_context(Line(self.registry.port, Fault(**fault)))
 
     def reference(self, host: str, rest: str = ":1") -> str:
         reference = f"{host}/{self.name}{rest}"

@@ -104,7 +104,7 @@ def test_lines_count_beside_those_of_the_tests(project: PytestProject) -> None:
     options = ["-q", "-p", "no:cacheprovider", "-p", "taskdock.testing.plugin", "--taskdock-cov"]
 
     subprocess.run(
-        [*COVERAGE, "run", "--branch", "--include=*.py", "-m", "pytest", *options],
+        [*COVERAGE, "run", "--branch", "--source=.", "-m", "pytest", *options],
         cwd=project.folder,
         check=True,
         timeout=120,

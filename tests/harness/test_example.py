@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,6 +117,7 @@ def test_each_of_its_tests_fails_once_it_is_broken_and_says_why(
     broken = {name.partition("[")[0] for name in parts}
     assert broken == names_of_tests(EXAMPLE)
     assert "\n::error file=functions/welcome-mail/src/index.js,line=10::" in ran.output
+    assert "\n::error file=functions/report/src/main.py,line=20::" in ran.output
     assert properties(project.folder / "report.xml") >= len(BREAKS)
     assert machine.left() == []
 
@@ -146,6 +148,38 @@ def test_a_worker_that_is_killed_leaves_nothing(
     eventually(lambda: not machine.left(), state=machine.left)
 
 
+def test_after_a_server_was_killed_the_next_test_has_another(
+    project: PytestProject, machine: Machine
+) -> None:
+    project.write(
+        "tests/test_killed.py",
+        "import os, signal\n"
+        "def test_killed(taskdock):\n"
+        "    os.kill(int(os.environ['PID']), signal.SIGKILL)\n"
+        "    taskdock.execute('report')\n"
+        "def test_next(taskdock):\n"
+        "    assert taskdock.execute('report').result == {'mean': 125}\n",
+    )
+    project.write(
+        "conftest.py",
+        "import os, pytest\n"
+        "from pathlib import Path\n"
+        "@pytest.fixture(autouse=True)\n"
+        "def pid(taskdock_server):\n"
+        "    cache = os.environ['XDG_CACHE_HOME'].encode()\n"
+        "    for path in Path('/proc').glob('[0-9]*/cmdline'):\n"
+        "        words = path.read_bytes().split(b'\\0')\n"
+        "        if b'serve' in words and any(word.startswith(cache) for word in words):\n"
+        "            os.environ['PID'] = path.parent.name\n",
+    )
+
+    ran = run(project, machine, "tests/test_killed.py")
+
+    assert ran.outcomes() == "1 failed, 1 passed", ran.output
+    assert "- taskdock: the server has ended -" in ran.output
+    eventually(lambda: not machine.left(), state=machine.left)
+
+
 def test_a_server_that_is_kept_serves_until_ctrl_c(
     project: PytestProject, machine: Machine
 ) -> None:
@@ -167,6 +201,25 @@ def test_a_server_that_is_kept_serves_until_ctrl_c(
     ran.communicate(timeout=60)
     assert ran.returncode == 0
     assert machine.left() == []
+
+
+def test_a_program_that_has_imported_the_package_may_start_pytest(
+    python: str, tmp_path: Path
+) -> None:
+    """pytest rewrites the modules of whoever brings a plugin, and warns where it comes too late."""
+    (tmp_path / "test_one.py").write_text("def test_one(): pass\n")
+    program = "import sys, taskdock, pytest; sys.exit(pytest.main(['-W', 'error']))"
+
+    done = subprocess.run(
+        [python, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
 
 
 def parts_of(output: str) -> dict[str, str]:

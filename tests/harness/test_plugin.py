@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from taskdock.testing import FakeEngine, running
+from taskdock.client import credentials
+from taskdock.testing import FakeEngine, ManualClock, Settings, running
 from tests.support.pytest_project import PytestProject
 
 HEAVY = ("flask", "requests", "docker", "pydantic", "peewee", "click", "boto3", "taskdock.server")
@@ -21,6 +25,9 @@ before = set(sys.modules)
 import taskdock.testing.plugin
 print(sorted(set(sys.modules) - before))
 """
+NOON = datetime(2026, 1, 2, 12, 0, tzinfo=timezone.utc)
+WITHOUT_OTHERS = ("-p", "no:schemathesis", "-p", "no:hypothesispytest", "-p", "no:anyio")
+"""Plugins of our own tests, which take seconds to load."""
 FAILING = """\
 def test_fails(taskdock):
     done = taskdock.execute("walnut-table", {"wood": "oak"})
@@ -72,7 +79,7 @@ def test_a_suite_that_does_not_use_it_loads_no_more_of_it(project: PytestProject
     )
 
     project.plugins = None  # it is registered by its entry point
-    ran = project.run("-s")
+    ran = project.run("-s", *WITHOUT_OTHERS)
 
     assert "['taskdock', 'taskdock.testing', 'taskdock.testing.plugin']" in ran.output
 
@@ -81,7 +88,7 @@ def test_it_can_be_turned_off(project: PytestProject) -> None:
     project.write("test_one.py", "def test_one(taskdock): pass\n")
 
     project.plugins = None
-    ran = project.run("-p", "no:taskdock")
+    ran = project.run("-p", "no:taskdock", *WITHOUT_OTHERS)
 
     assert "fixture 'taskdock' not found" in ran.output
 
@@ -117,32 +124,30 @@ def test_options_that_cannot_be_are_refused_before_any_test(
     assert "Traceback" not in ran.output
 
 
-@pytest.mark.parametrize(
-    ("marker", "said"),
-    [
-        (
-            "function=['a']",
-            "the marker taskdock has no argument 'function'; did you mean functions?",
-        ),
-        ("functions=['nowhere']", "has 'nowhere', but there is no folder "),
-        ("functions=['empty']", "there is no task-config.json in "),
-        ("auth='lax'", "the marker's auth is 'lax'; it can be open or strict"),
-    ],
-)
-def test_a_wrong_marker_is_one_sentence(
-    project: PytestProject, url: str, marker: str, said: str
-) -> None:
+def test_a_wrong_marker_is_one_sentence(project: PytestProject, url: str) -> None:
     (project.folder / "empty").mkdir()
+    said = {
+        "function=['a']": "has no argument 'function'; did you mean functions?",
+        "functions=['nowhere']": "has 'nowhere', but there is no folder ",
+        "functions=['empty']": "there is no task-config.json in ",
+        "auth='lax'": "the marker's auth is 'lax'; it can be open or strict",
+    }
     project.write(
-        "test_one.py",
-        f"import pytest\n@pytest.mark.taskdock({marker})\ndef test_one(taskdock): pass\n",
+        "test_all.py",
+        "import pytest\n"
+        + "".join(
+            f"@pytest.mark.taskdock({marker})\ndef test_{number}(taskdock): pass\n"
+            for number, marker in enumerate(said)
+        ),
     )
 
     ran = project.run("--taskdock-url", url)
 
-    assert ran.outcomes() == "1 error"
-    (shown,) = [line for line in ran.output.splitlines() if line.startswith("taskdock: ")]
-    assert said in shown
+    assert ran.outcomes() == "4 errors"
+    shown = [line for line in ran.output.splitlines() if line.startswith("taskdock: ")]
+    assert len(shown) == len(said)
+    for line, part in zip(shown, said.values(), strict=True):
+        assert part in line
     assert "Traceback" not in ran.output
     assert "emulator/" not in ran.output
 
@@ -190,6 +195,40 @@ def test_each_test_begins_as_on_a_new_server(project: PytestProject, url: str) -
     assert project.run("--taskdock-url", url).outcomes() == "3 passed"
 
 
+def test_functions_are_as_they_were_deployed_whatever_a_test_did_to_them(
+    project: PytestProject,
+) -> None:
+    for folder, limit in (("functions/a", 10), ("other/b", 20)):
+        config = {"name": "oak", "path": "src", "entryPoint": "main.handler"}
+        config |= {"runtime": "python3.13", "timeLimit": limit}
+        project.write(f"{folder}/task-config.json", json.dumps(config))
+        project.write(f"{folder}/src/main.py", "")
+    project.write(
+        "test_limits.py",
+        "import pytest, requests\n"
+        "@pytest.fixture\n"
+        "def oak(taskdock): return f'{taskdock.url}/tasks/v1/functions/oak'\n"
+        "def limit(oak): return requests.get(oak).json()['timeLimit']\n"
+        "def change(oak): assert requests.put(oak, json={'timeLimit': 30}).ok\n"
+        "def test_1(oak): assert (limit(oak), requests.delete(oak).status_code) == (10, 200)\n"
+        "def test_2(oak): assert (limit(oak), change(oak)) == (10, None)\n"
+        "def test_3(oak): assert limit(oak) == 10\n"
+        "@pytest.mark.taskdock(functions=['other/*'])\n"
+        "def test_4(oak): assert limit(oak) == 20\n"
+        "def test_5(oak): assert limit(oak) == 10\n"
+        "def test_6(oak): assert limit(oak) == 10\n",
+    )
+    changes: list[str] = []
+    with running(engine=FakeEngine(), clock=ManualClock()) as dock:
+        dock.emulator.catalog.subscribe(changes.append)
+
+        ran = project.run("--taskdock-url", dock.url, "-o", "taskdock_functions=functions/*")
+
+    assert ran.outcomes() == "6 passed", ran.output
+    by_tests, deployments = 2, 5
+    assert len(changes) == by_tests + deployments
+
+
 def test_other_programs_find_the_server_by_its_variables(project: PytestProject, url: str) -> None:
     project.write(
         "test_one.py",
@@ -217,6 +256,26 @@ def test_the_clock_can_be_moved_and_chosen(project: PytestProject, url: str) -> 
     assert project.run("--taskdock-url", url).outcomes() == "2 passed"
 
 
+def test_a_clock_that_stood_still_catches_up_with_the_machines_before_a_test(
+    project: PytestProject,
+) -> None:
+    """Functions read the machine's: one that starts a task an hour from now means its own now."""
+    project.write(
+        "test_clock.py",
+        "from datetime import datetime, timedelta, timezone\n"
+        "def test_behind(taskdock_clock):\n"
+        "    assert abs(taskdock_clock.now - datetime.now(timezone.utc)) < timedelta(seconds=60)\n"
+        "    taskdock_clock.advance(days=7)\n"
+        "def test_ahead(taskdock_clock):\n"
+        "    assert taskdock_clock.now - datetime.now(timezone.utc) > timedelta(days=6)\n",
+    )
+
+    with running(engine=FakeEngine(), clock=ManualClock(NOON)) as dock:
+        ran = project.run("--taskdock-url", dock.url)
+
+    assert ran.outcomes() == "2 passed", ran.output
+
+
 def test_what_the_server_cannot_do_is_skipped_with_its_reason(project: PytestProject) -> None:
     project.write(
         "test_clock.py",
@@ -234,6 +293,31 @@ def test_what_the_server_cannot_do_is_skipped_with_its_reason(project: PytestPro
     skipped = [line for line in ran.output.splitlines() if line.startswith("SKIPPED")]
     assert all("start it with --clock manual or --clock auto" in line for line in skipped)
     assert [line.split(":")[0] for line in skipped] == ["SKIPPED [1] test_clock.py"] * 2
+
+
+def test_a_server_without_the_harness_runs_what_it_can(
+    project: PytestProject, tmp_path: Path
+) -> None:
+    project.write(
+        "test_strict.py",
+        "def test_before(taskdock):\n"
+        "    taskdock.execute('walnut-table', {'number': 1})\n"
+        "def test_fault(taskdock_faults): taskdock_faults.clear()\n"
+        "def test_fails(taskdock):\n"
+        "    taskdock.execute('walnut-table', {'number': 2})\n"
+        "    assert len(taskdock.tasks.all()) == 1\n",
+    )
+    settings = Settings(auth="strict", harness="off", data_dir=tmp_path / "data")
+    with running(settings, engine=FakeEngine()) as dock:
+        dock.deploy(echo, "walnut-table")
+        signed_in = credentials.read(tmp_path / "data")
+
+        ran = project.run("--taskdock-url", dock.url, "-rs", variables=signed_in)
+
+    assert ran.outcomes() == "1 failed, 1 passed, 1 skipped", ran.output
+    assert re.search(r"SKIPPED \[1\] test_strict.py:\d+: http://\S+: .*--harness on", ran.output)
+    assert re.search("^taskdock: tests see each other's tasks at .*--harness on", ran.output, re.M)
+    assert ran.output.count("- taskdock: walnut-table, task ") == 1  # of the test that fails
 
 
 def test_boto3_calls_functions_of_the_server(project: PytestProject, url: str) -> None:
@@ -270,6 +354,18 @@ def test_its_report_has_what_has_run(project: PytestProject, url: str, workers: 
     assert ran.outcomes() == "1 failed, 1 passed"
     assert "- taskdock: walnut-table, task " in ran.output
     assert "REPORT RequestId: " in ran.output
+
+
+def test_a_failure_inside_of_taskdock_is_shown_at_the_line_of_the_test(
+    project: PytestProject, url: str
+) -> None:
+    project.write("test_one.py", "def test_one(taskdock):\n    taskdock.execute('nowhere')\n")
+
+    ran, full = (project.run("--taskdock-url", url, *more) for more in ((), ("--full-trace",)))
+
+    assert re.search(r"^test_one.py:2: \w+$", ran.output, re.M), ran.output
+    assert "executions.py" not in ran.output
+    assert "executions.py" in full.output
 
 
 def test_a_test_that_passes_shows_nothing(project: PytestProject, url: str) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner, Result
 
 from taskdock.base.timing.clock import to_iso
+from taskdock.client.api import TaskService
 from taskdock.commands import main
 from taskdock.testing.clock import NOON
 from tests.support.builders import Dock
@@ -124,3 +126,25 @@ def test_a_start_in_seconds_counts_from_the_time_of_the_server(
 
     due = json.loads(shown(daily, "clock", "--json"))["due"]
     assert due[0]["at"] == iso(1800 + 60)
+
+
+def test_a_wait_for_a_task_has_a_clock_of_mode_auto_move(timed_dock: Dock) -> None:
+    timed_dock.deploy(lambda event, runtime: runtime.print("walnut"))
+    with closing(TaskService(timed_dock.url)) as service:
+        service.move_clock({"mode": "auto"})
+
+    result = run(timed_dock, "tasks", "create", NAME, "--start-at", iso(DAY), "--wait")
+
+    assert result.exit_code == 0, result.output
+    assert "complete" in result.stderr
+    assert iso(DAY) in result.stderr
+
+
+def test_a_wait_that_cannot_end_fails_and_says_what_is_due(timed_dock: Dock) -> None:
+    timed_dock.deploy(lambda event, runtime: None)
+
+    result = run(timed_dock, "tasks", "create", NAME, "--start-at", iso(DAY), "--wait")
+
+    assert result.exit_code not in (0, 2)
+    assert "stands still" in result.stderr
+    assert f"{NAME} in 86400 s" in result.stderr

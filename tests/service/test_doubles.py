@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import time
 from typing import Any
@@ -498,6 +499,19 @@ def test_a_call_names_the_function_and_the_task_that_made_it(dock: Dock) -> None
         ("walnut-table", None, {"to": "ada"}),
         ("walnut-table", None, {"to": "ada"}),
     ]
+
+
+def test_a_function_sees_its_connection_break(dock: Dock) -> None:
+    add(dock, "GET", "/broken", {"failure": "connection_reset"})
+
+    def handler(event: Any, runtime: FakeRuntime) -> Any:
+        with pytest.raises((http.client.HTTPException, ConnectionError)):
+            from_container(runtime, "GET", "/broken")
+        return "broken"
+
+    dock.deploy(handler)
+
+    assert dock.execute().json()["result"] == "broken"
 
 
 def test_the_oldest_calls_are_forgotten(dock: Dock) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from taskdock.base import resources
 from taskdock.base.errors import StartupError
 from tests.support.builders import Dock, StartDock
 from tests.support.doubles import add, ask, calls, refused
+from tests.support.live import REPOSITORY
 from tests.support.people import nobody, refusal
 
 SHOP = "- {method: GET, path: /shop, answer: {text: TEXT}}\n"
@@ -40,6 +42,7 @@ def test_files_are_asked_by_name_and_from_the_top_behind_what_code_adds(
 ) -> None:
     (folder / "b.yml").write_text(SHOP.replace("TEXT", "b"))
     (folder / "recorded-a.yaml").write_text(SHOP.replace("TEXT", "recorded") * 2)
+    (folder / "z.yaml").write_text(SHOP.replace("TEXT", "z"))
     (folder / "notes.txt").write_text("- {")
     (folder / ".b.yaml.swp").write_text("- {")
     (folder / "a.yaml").write_text(SHOP.replace("TEXT", "first") + SHOP.replace("TEXT", "second"))
@@ -49,7 +52,15 @@ def test_files_are_asked_by_name_and_from_the_top_behind_what_code_adds(
     listed = nobody(dock).get("/taskdock/doubles")["data"]
 
     assert [each["id"] for each in listed] == [
-        *("a.json:1", "a.yaml:1", "a.yaml:2", "b.yml:1", "recorded-a.yaml:1", "recorded-a.yaml:2"),
+        *(
+            "a.json:1",
+            "a.yaml:1",
+            "a.yaml:2",
+            "b.yml:1",
+            "z.yaml:1",
+            "recorded-a.yaml:1",
+            "recorded-a.yaml:2",
+        ),
     ]
     assert listed[1]["file"] == "a.yaml"
     assert text_of(dock) == "first"
@@ -240,12 +251,31 @@ def test_a_double_of_a_file_is_taken_out_of_the_file_and_starts_anew_at_a_reset(
     assert text_of(dock) == "once"
 
 
+def test_the_doubles_of_the_documentation_work(start_dock: StartDock, folder: Path) -> None:
+    page = (REPOSITORY / "docs/doubles.md").read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.M | re.S)
+    for number, block in enumerate(blocks):
+        (folder / f"{number}.yaml").write_text(block)
+    (folder / "letter.pdf").write_bytes(b"%PDF")
+    dock = start_dock(doubles=folder)
+
+    assert len(blocks) == 2
+    assert found(dock, "limit(10)&data.patient=7", "/data/v1/shoes/documents")["data"] == []
+    assert ask(dock, "GET", "/files/v1/7/file").content == b"%PDF"
+    mail = {"recipients": {"to": ["ada@example.org"]}, "subject": "Hi"}
+    sent = [ask(dock, "POST", "/mail/v1?draft=false", mail, headers={"X-Tenant": "oak"})]
+    assert sent[0].status_code == 503
+    assert found(dock, "", "/data/v1/blood-pressure/documents")["page"]["total"] == 1
+    for path in re.findall(r"\]\(([^)#:]+)\)", page):
+        assert (REPOSITORY / "docs" / path).exists()
+
+
 # The samples
 
 
 @pytest.fixture
 def samples(start_dock: StartDock) -> Dock:
-    return start_dock(doubles=resources.folder("sample_doubles"))
+    return start_dock(doubles=resources.folder("sample_functions") / "doubles")
 
 
 DOCUMENTS = "/data/v1/rooms/documents"

@@ -197,6 +197,8 @@ def test_secrets_and_tokens_are_masked_the_same_wherever_they_are(
         listed = ask(dock, "GET", "/files/v1/").json()
         token = listed["data"][0]["tokens"][0]["token"]
         assert ask(dock, "GET", f"/files/v1/{token}/file").text == "hello"
+    cluster.answer(f"GET /files/v1/{TOKEN}/details", {"size": 5})
+    assert ask(recording, "GET", f"/files/v1/{token}/details").json() == {"size": 5}
     assert ask(
         recording,
         "POST",

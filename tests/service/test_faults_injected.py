@@ -590,7 +590,7 @@ def test_the_command_adds_lists_and_clears(dock: Dock, taskdock: Callable[..., R
         (("add", "walnut-tabel", "crash"), "there is no function walnut-tabel; did you mean"),
         (("add", NAME, "crahs"), "there is no fault 'crahs'; did you mean crash?"),
         (("add", NAME, "crash", "--times", "0"), "times is 0; write 1 or more"),
-        (("add", NAME, "crash", "--probability", "2"), "probability is 2; write more than 0"),
+        (("add", NAME, "crash", "--probability", "2"), "probability is 2.0; write more than 0"),
         (("add", NAME, "crash", "--probability", "nan"), "probability is nan; write more than 0"),
         (("clear", "6b0b6cae6a015e24d30089fa"), "there is no fault 6b0b6cae6a015e24d30089fa"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 import requests
 
 from taskdock.base.timing.limits import Limits
+from taskdock.tasks.events.webhook_client import WebhookClient
+from taskdock.tasks.retention.wipe import wipe
 from taskdock.testing.clock import ManualClock
 from tests.support.builders import Dock, Gate, Json, StartDock, summary
 
@@ -142,7 +145,7 @@ def test_what_runs_may_finish(dock: Dock) -> None:
 
     with ThreadPoolExecutor(1) as thread:
         answer = thread.submit(reset, dock, grace=60)
-        dock.eventually(lambda: dock.emulator.tasks.worker._holds)
+        dock.eventually(lambda: dock.emulator.tasks.webhook_sender._holds)
         gate.open()
         removed = answer.result(30)
 
@@ -276,7 +279,78 @@ class _Silent(BaseHTTPRequestHandler):
         pass
 
 
+def passes_while_it_runs(dock: Dock, ask: Callable[[], requests.Response]) -> None:
+    """A call that the server answers although a reset has come while it ran: so does one that
+    begins during a reset."""
+    parts = dock.emulator.tasks
+
+    def work(event: Any, runtime: Any) -> Any:
+        runtime.print("before")
+        with parts.log_store.resetting():
+            wipe(dock.emulator.foundation.store, ())
+            parts.history.clear()
+        runtime.print("behind")
+        return {"statusCode": 200}
+
+    dock.deploy(work)
+
+    answer = ask()
+
+    assert answer.status_code == 200, answer.text
+    assert dock.emulator.lambdas.invoker.await_idle(30)
+    write_waiting(dock)
+    assert rows(dock) == {}
+    assert "claim_lost" not in [name for name, _ in dock.notices]
+
+
+def test_an_execution_during_a_reset_leaves_nothing(dock: Dock) -> None:
+    passes_while_it_runs(dock, dock.execute)
+
+
+def test_an_api_request_during_a_reset_leaves_nothing(dock: Dock) -> None:
+    passes_while_it_runs(dock, lambda: dock.get("/api/walnut-table/items"))
+
+
+def test_an_invocation_during_a_reset_leaves_nothing(dock: Dock) -> None:
+    passes_while_it_runs(dock, lambda: invoke(dock))
+
+
+def is_held(lock: Any) -> bool:
+    """Whether another thread has it."""
+    if not lock.acquire(blocking=False):
+        return True
+    lock.release()
+    return False
+
+
+def test_no_reset_comes_between_a_row_and_its_log(dock: Dock) -> None:
+    """Else the lines of a task that is gone would stay."""
+    parts, store = dock.emulator.tasks, dock.emulator.foundation.store
+    with ThreadPoolExecutor(1) as thread, parts.log_store.opening("0" * 24) as log:
+        resetting = thread.submit(reset, dock)
+        dock.eventually(lambda: resetting.done() or is_held(parts.log_store._writing))
+        store.change("INSERT INTO task_tag VALUES (?, 0, 'a')", ("0" * 24,))
+        assert not log.is_void
+        assert not resetting.done()
+
+    assert resetting.result(30)["ended"] == 0
+    assert log.is_void
+    assert rows(dock) == {}
+
+
+def test_two_resets_at_a_time_come_one_after_the_other(dock: Dock) -> None:
+    dock.deploy(lambda event, runtime: 1)
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(5):
+            dock.finish(dock.create_task())
+            removed = list(threads.map(lambda _: reset(dock), range(4)))
+            assert sum(each["tasks"] for each in removed) == 1
+
+    assert dock.finish(dock.create_task())["status"] == "complete"
+
+
 def test_a_webhook_that_does_not_answer_holds_up_no_reset(dock: Dock) -> None:
+    dock.emulator.tasks.webhook_sender._caller = WebhookClient(limit=120)
     server = HTTPServer(("127.0.0.1", 0), _Silent)
     server.met, server.over = threading.Event(), threading.Event()  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
-import sys
 import textwrap
 import threading
 import unittest
@@ -24,7 +22,15 @@ from taskdock.base.timing.limits import Limits
 from taskdock.client.errors import BadTaskConfig
 from taskdock.server.app import Emulator
 from taskdock.tasks.model.notices import TaskCompleted
-from taskdock.testing import FakeEngine, ManualClock, Settings, eventually, in_this_process, running
+from taskdock.testing import (
+    FakeEngine,
+    ManualClock,
+    Settings,
+    Taskdock,
+    eventually,
+    in_this_process,
+    running,
+)
 from taskdock.testing.fakes.engine import fake_image_of
 from taskdock.testing.task_client import TaskClient
 
@@ -277,28 +283,25 @@ def test_it_serves_a_class_of_unittest() -> None:
 
 
 def test_a_client_of_a_test_leaves_no_connection() -> None:
-    """Python warns of sockets that nobody has closed, and a warning fails this process."""
-    code = """
-from taskdock.testing import in_this_process
-from taskdock.testing import FakeEngine, Taskdock, running
+    def sockets() -> int:
+        return sum(link.readlink().name.startswith("socket:") for link in links())
 
-with running(engine=FakeEngine()) as dock:
-    dock.deploy(lambda event, runtime: 1)
-    dock.execute("walnut-table")
-    dock.session.get("/tasks/v1/")
-    dock.api("walnut-table").get("/")
-    with Taskdock(dock.url) as other:
-        other.tasks.all()
-"""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-X", "dev", "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    def links() -> list[Path]:
+        return [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
 
-    assert "Warning" not in done.stderr, done.stderr
+    before = sockets()
+
+    with running(engine=FakeEngine()) as dock:
+        dock.deploy(echo)
+        with Taskdock(dock.url) as other:
+            for each in (dock, other):
+                each.execute("walnut-table", {})
+                assert each.api("walnut-table").get("/").status_code == 400
+        assert dock.session.get("/tasks/v1/").ok
+        assert sockets() > before
+
+    eventually(lambda: sockets() == before, "its sockets are closed", within=10, state=sockets)
+    assert other.url == dock.url  # both are still there, so that nothing else has closed them
 
 
 def test_a_server_on_a_real_engine_has_its_data_where_engines_see_it(

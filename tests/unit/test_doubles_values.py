@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from taskdock.store.query.model import Query
 from taskdock.web.common.rql import documents, meaning, parser
+from taskdock.web.doubles.call import ServiceCall
 from taskdock.web.doubles.files import yaml_text
+from taskdock.web.doubles.recording.cluster import Cluster
 from taskdock.web.doubles.recording.masking import Masks
 from taskdock.web.doubles.rules import path_pattern
 from taskdock.web.doubles.rules.subset import difference
@@ -63,7 +65,7 @@ def test_text_that_is_written_into_yaml_is_read_as_the_same_text(base: Any, valu
         ("a: \0", 0, "it is no YAML in UTF-8"),
         (f"a: {'9' * 5000}", 1, "too large a number"),
         ("a: 1e999", 1, "too large a number"),
-        ("[" * 6000, 0, "nested too deeply"),
+        ("[\n" * 6000, 0, "nested too deeply"),
     ],
 )
 def test_text_that_is_no_yaml_is_told_with_its_line(yaml_of: str, line: int, told: str) -> None:
@@ -167,6 +169,31 @@ def test_meaning_tells_dates_and_texts_apart() -> None:
         where=meaning.read("eq(a,date:2026-01-02)").where, limit=0
     )
     assert datetime(2026, 1, 2, tzinfo=timezone.utc) in meaning.read("a=2026-01-02").where.values  # type: ignore[union-attr]
+
+
+# Recording
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "is_taken"),
+    [
+        ("/data/v1?eq(a,1)", (), True),
+        ("//evil.example/x", (), True),
+        ("@evil.example/", (), False),
+        ("*", (), False),
+        ("", (), False),
+        ("/data/v1", (("x-taskdock-recording", "1"),), False),
+    ],
+)
+def test_a_call_is_handed_on_once_and_to_the_cluster_alone(
+    target: str, headers: tuple[tuple[str, str], ...], is_taken: bool
+) -> None:
+    cluster = Cluster("https://api.example.com", {}, own_port=8080)
+    now = datetime(2026, 1, 2, tzinfo=timezone.utc)
+
+    call = ServiceCall(method="GET", path="/", target=target, headers=headers, at=now)
+
+    assert cluster.takes(call) is is_taken
 
 
 # Masks

@@ -81,13 +81,13 @@ def test_a_kind_is_known_in_other_spellings(text: str):
     assert kind_of(text) is FaultType.OUT_OF_MEMORY
 
 
-@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 901])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 901, 10**400])
 def test_a_delay_that_cannot_be_is_refused(seconds: float):
     with pytest.raises(BadField, match="more than 0, 900 at most"):
         Fault.delay(seconds)
 
 
-@pytest.mark.parametrize("probability", [0, -0.1, 1.01, float("nan")])
+@pytest.mark.parametrize("probability", [0, -0.1, 1.01, float("nan"), 10**400])
 def test_a_probability_that_cannot_be_is_refused(probability: float):
     with pytest.raises(BadField, match="more than 0 and up to 1"):
         Odds(probability=probability)

@@ -168,3 +168,19 @@ def test_what_a_clock_that_was_set_back_keeps_waiting_is_brought_forward_and_loo
 
     assert poller.run_once() == 0.0
     assert poller.run_once() == LONGEST_PAUSE
+
+
+def test_a_poller_on_hold_claims_nothing_and_writes_what_has_ended() -> None:
+    numbers = Numbers(2, [1, 2, 3])
+    numbers.run_once()
+
+    assert numbers.hold(1)
+    numbers.end(1)
+    numbers.write_ended()
+    assert numbers.settled == [1]
+    numbers.run_once()
+    assert numbers.begun == [1, 2]
+
+    numbers.go_on()
+    numbers.run_once()
+    assert numbers.begun == [1, 2, 3]

@@ -12,7 +12,7 @@ from taskdock.base import strict_json
 from taskdock.base.timing.clock import SystemClock, to_milliseconds
 from taskdock.client.console import output
 from taskdock.commands.harness.sample_events import messages, notifications, storage, task_service
-from taskdock.commands.harness.sample_events.sample import Kind, Option, Sample, Values
+from taskdock.commands.harness.sample_events.sample import Option, OptionType, Sample, Values
 
 SAMPLES: Mapping[str, Sample] = {
     "api-request": task_service.API_REQUEST,
@@ -68,20 +68,20 @@ def _command(name: str, sample: Sample) -> click.Command:
 
 def _parameter(option: Option) -> click.Option:
     shape: dict[str, Any] = {"default": option.default, "show_default": option.default is not None}
-    if option.kind is Kind.TEXTS:
+    if option.type is OptionType.TEXTS:
         shape["multiple"] = True
-    elif option.kind is Kind.NUMBER:
+    elif option.type is OptionType.NUMBER:
         shape["type"] = int
-    elif option.kind is Kind.CHOICE:
+    elif option.type is OptionType.CHOICE:
         shape["type"] = click.Choice(option.choices, case_sensitive=False)
-    elif option.kind is Kind.JSON:
+    elif option.type is OptionType.JSON:
         shape |= {"default": output.as_text(option.default), "metavar": "JSON"}
     return click.Option([f"--{option.name}"], help=option.about, **shape)
 
 
 def _value(option: Option, given: Any) -> Any:
     """Raises `ValueError`."""
-    if option.kind is not Kind.JSON:
+    if option.type is not OptionType.JSON:
         return given
     try:
         value = strict_json.loads(given)

@@ -142,7 +142,7 @@ class FaultList:
         if name in self._functions:
             return
         known = sorted(self._functions)
-        close = difflib.get_close_matches(name, known)
+        close = difflib.get_close_matches(name[:64], known)
         advice = "none is deployed yet; deploy one with: taskdock deploy PATH"
         if known:
             advice = (

@@ -6,7 +6,6 @@ The server and `taskdock.testing` both import it, so it imports nothing heavy.
 from __future__ import annotations
 
 import difflib
-import math
 from dataclasses import dataclass
 from enum import Enum
 
@@ -67,7 +66,7 @@ class Fault:
                 raise BadField(f"seconds go with the fault delay{self._not}")
         elif self.seconds is None:
             raise BadField("a delay needs seconds, such as 0.2")
-        elif not (math.isfinite(self.seconds) and 0 < self.seconds <= LONGEST_DELAY):
+        elif not 0 < self.seconds <= LONGEST_DELAY:
             raise BadField(f"seconds are more than 0, {LONGEST_DELAY:g} at most")
 
     @property
@@ -151,7 +150,7 @@ def kind_of(text: str) -> FaultType:
     names = [kind.value for kind in FaultType]
     if plain in names:
         return FaultType(plain)
-    close = difflib.get_close_matches(plain, names, n=1)
+    close = difflib.get_close_matches(plain[:40], names, n=1)
     advice = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
     raise BadField(f"there is no fault '{text[:40]}'; {advice}")
 
@@ -173,7 +172,7 @@ class Odds:
             raise BadField(f"times is {self.times}; write 1 or more, or leave it out for always")
         if self.probability is not None and not 0 < self.probability <= 1:
             raise BadField(
-                f"probability is {self.probability:g}; write more than 0 and up to 1, such as 0.1"
+                f"probability is {self.probability}; write more than 0 and up to 1, such as 0.1"
             )
         if self.seed is not None and self.probability is None:
             raise BadField("a seed goes with a probability, such as 0.1")

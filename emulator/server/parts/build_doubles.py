@@ -12,7 +12,7 @@ from taskdock.web.doubles.doubles import Doubles
 from taskdock.web.doubles.fall_through import DoubleParts
 from taskdock.web.doubles.files.folder import DoublesFolder, anywhere, inside
 from taskdock.web.doubles.recording.cluster import Cluster
-from taskdock.web.doubles.recording.recorder import Recorder
+from taskdock.web.doubles.recording.recorder import AnswerRecorder
 from taskdock.web.doubles.rules.answer_reading import no_files
 
 
@@ -40,7 +40,7 @@ def _task_of(lambdas: LambdaParts, environment: str) -> str | None:
     return None if mailbox is None else mailbox.task_id()
 
 
-def _recorder(base: Foundation) -> Recorder | None:
+def _recorder(base: Foundation) -> AnswerRecorder | None:
     address, folder = base.settings.doubles_record, base.settings.doubles
     if not address:
         return None
@@ -48,4 +48,4 @@ def _recorder(base: Foundation) -> Recorder | None:
         raise StartupError(
             "--doubles-record needs --doubles DIR, the folder that answers are written into"
         )
-    return Recorder(Cluster(address, os.environ, base.port), folder, base.health)
+    return AnswerRecorder(Cluster(address, os.environ, base.port), folder, base.health)

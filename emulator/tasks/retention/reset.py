@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from taskdock.base.errors import BadField, DatabaseLocked
 from taskdock.base.notices import Notices
+from taskdock.base.timing.clock import SystemClock
 from taskdock.lambdas.invoke.invoker import Invoker
 from taskdock.store.database import Store
 from taskdock.tasks.logs.log_store import LogStore
@@ -55,6 +56,7 @@ class Reset:
         self._parts = parts
         self._notices = notices
         self._one = threading.Lock()
+        self._clock = SystemClock()  # what runs does so in real time
 
     @property
     def names(self) -> list[str]:
@@ -77,8 +79,9 @@ class Reset:
         then nothing has been removed.
         """
         self.check(keep)
+        give_up = self._clock.monotonic() + grace
         with self._one, self._held(grace):
-            ended = self._await_idle(grace)
+            ended = self._await_idle(max(give_up - self._clock.monotonic(), 0.0))
             with self._log_store.resetting():
                 removed = wipe(self._store, keep)
                 for name, clear in self._parts.items():
@@ -89,17 +92,16 @@ class Reset:
     @contextmanager
     def _held(self, grace: float) -> Iterator[None]:
         """A context in which nothing is claimed, and all that was claimed before has begun."""
-        every = [*self._pollers, self._sender]
-        try:
+        with ExitStack() as at_end:
             for poller in self._pollers:
+                at_end.callback(poller.go_on)
                 _hold(poller)
+            at_end.callback(self._sender.go_on)
             if not self._sender.hold(grace):  # its turn is as long as the call to a webhook
                 self._hang_up()
+                at_end.callback(self._sender.go_on)
                 _hold(self._sender)
             yield
-        finally:
-            for poller in every:
-                poller.go_on()
 
     def _await_idle(self, grace: float) -> int:
         """Returns when nothing runs, and all endings are written; how many had to be ended."""

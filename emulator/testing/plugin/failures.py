@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from taskdock.testing.plugin.evidence import Section
 from taskdock.testing.plugin.suite_server import SuiteServer
 from taskdock.testing.values.errors import NotSupported
 
+_HIDE = "__tracebackhide__"
 PROPERTY = "taskdock.task_id"
 
 
@@ -25,6 +28,8 @@ class Beginning:
     server: SuiteServer
     last_run: int = 0
     """The number of the latest run; 0: no earlier one is there."""
+    last_task: str = ""
+    """When the latest task was made; empty: no earlier one is there."""
 
 
 BEGINNING = pytest.StashKey[Beginning]()
@@ -36,6 +41,8 @@ class Failures:
 
     def __init__(self, config: pytest.Config) -> None:
         self._root = config.rootpath
+        self.remarks: list[str] = []
+        """Sentences for the end of the run."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
@@ -53,13 +60,18 @@ class Failures:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         beginning = item.stash.get(BEGINNING, None)
-        if call.excinfo is not None and beginning is not None:
-            _hide_our_frames()
-        report = yield
+        with ExitStack() as stack:
+            if call.excinfo is not None and beginning is not None:
+                stack.enter_context(_without_our_frames(call.excinfo, item))
+            report = yield
         if report.failed and beginning is not None and not item.stash.get(_TOLD, False):
             item.stash[_TOLD] = True
             self._tell(item, report, beginning)
         return report
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        for remark in dict.fromkeys(self.remarks):
+            terminalreporter.write_line(f"taskdock: {remark}", yellow=True)
 
     def _tell(self, item: pytest.Item, report: pytest.TestReport, beginning: Beginning) -> None:
         """Into the report, and that as plain values: a worker of pytest-xdist sends them."""
@@ -88,16 +100,38 @@ class Failures:
             calls = [] if server.not_reset else server.unmatched_calls()
         except TaskdockError as error:
             return [Section("taskdock: tasks and runs are not known", str(error))]
-        if server.not_reset:  # other tests' tasks are there too
-            own = {run.get("taskId") for run in runs}
-            tasks = [task for task in tasks if task["id"] in own]
+        tasks = [task for task in tasks if task["creationTimestamp"] > beginning.last_task]
         found = evidence.sections(tasks, runs, lambda name: server.paths(self._root, name))
         return [*evidence.bounded(found), *evidence.unmatched(calls)]
 
 
-def _hide_our_frames() -> None:
+@contextmanager
+def _without_our_frames(
+    excinfo: pytest.ExceptionInfo[BaseException], item: pytest.Item
+) -> Iterator[None]:
     """Of a failure inside of taskdock, its author wants to see the line of the test; with
-    `--full-trace` pytest shows all."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith("taskdock."):
-            vars(module)["__tracebackhide__"] = True
+    `--full-trace` pytest shows all. pytest leaves frames out whose module says so."""
+    frames = list(excinfo.traceback)
+    of_test = next((i for i, frame in enumerate(frames) if Path(frame.path) == item.path), 0)
+    begin = next((i for i in range(of_test, len(frames)) if _is_ours(frames[i])), len(frames))
+    hidden = [frame.frame.f_globals for frame in frames[begin:]]
+    if any(_is_theirs(frame, item.config.rootpath) for frame in frames[begin:]):
+        hidden = []
+    for module in hidden:
+        module[_HIDE] = True
+    try:
+        yield
+    finally:
+        for module in hidden:
+            module.pop(_HIDE, None)
+
+
+def _is_ours(frame: Any) -> bool:
+    return str(frame.frame.f_globals.get("__name__")).startswith("taskdock.")
+
+
+def _is_theirs(frame: Any, root: Path) -> bool:
+    """Of the repository: it was called from inside of taskdock."""
+    path = Path(frame.path)
+    is_installed = "site-packages" in path.parts
+    return not _is_ours(frame) and not is_installed and path.is_relative_to(root)

@@ -49,7 +49,8 @@ class OwnServer(SuiteServer):
             )
             try:
                 stack.enter_context(self._server)
-                super().__init__(self._server.url, credentials.read(folder))
+                found = credentials.read(folder)
+                super().__init__(self._server.url, found, signs=kind.auth == "strict")
             except TaskdockError as error:
                 raise WrongTestSetting(self._why(error)) from None
             stack.callback(super().close)

@@ -54,7 +54,7 @@ class Suite:
             server = self._server(asked.kind)
             server.prepare(asked)
             self._remember(server)
-            item.stash[BEGINNING] = Beginning(server, server.last_run() if server.not_reset else 0)
+            item.stash[BEGINNING] = self._beginning(server)
             return server
         except NotSupported as error:
             reason, is_asked_too_much = str(error), bool(self._url)
@@ -63,6 +63,14 @@ class Suite:
         if is_asked_too_much:
             raise pytest.skip.Exception(f"{self._url}: {reason}", _use_item_location=True)
         raise _failure(reason)
+
+    def _beginning(self, server: SuiteServer) -> Beginning:
+        if not server.not_reset:
+            return Beginning(server)
+        self._failures.remarks.append(
+            f"tests see each other's tasks at {server.url}, which is not reset: {server.not_reset}"
+        )
+        return Beginning(server, server.last_run(), server.last_task())
 
     def lambda_client(self, url: str) -> Any:
         """boto3's, the same one for each test of a server: its making takes 80 ms."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+
+from requests.auth import AuthBase
 
 from taskdock.base.errors import TaskdockError
 from taskdock.client import credentials
@@ -25,6 +28,15 @@ _MOST_RUNS = 200
 _MOST_TASKS = 50
 _MOST_LOGS = 10
 _MOST_LINES = 100
+_MOST_BEHIND = timedelta(seconds=1)
+
+
+class _Open(Taskdock):
+    """Of a server that takes calls without credentials: a signature would cost time, and be refused
+    where a test has frozen its own."""
+
+    def __init__(self, url: str, signature: AuthBase | None) -> None:
+        self._connect(url, signature, signs=False)
 
 
 class SuiteServer:
@@ -33,15 +45,19 @@ class SuiteServer:
     is_own = False
     """Whether this session has started it."""
 
-    def __init__(self, url: str, found: Mapping[str, str]) -> None:
-        """`found`: API_HOST and the API_OAUTH_ variables, as far as they are known."""
-        self.taskdock = Taskdock(url, signature=credentials.signature(url, found))
+    def __init__(self, url: str, found: Mapping[str, str], *, signs: bool = True) -> None:
+        """`found`: API_HOST and the API_OAUTH_ variables, as far as they are known. `signs`: each
+        call is signed by them, not sessions alone."""
+        signature = credentials.signature(url, found)
+        self.taskdock = Taskdock(url, signature=signature) if signs else _Open(url, signature)
         self._found = dict(found)
-        self._service = TaskService(url, credentials.signature(url, found))
+        self._service = TaskService(url, signature if signs else None)
         self._deployed: dict[Path, list[str]] = {}
         self._deployed_from: dict[str, Path] = {}
         self._revisions: dict[str, str] = {}
-        self._clock_stays = False
+        self._clock_stays: str | None = None
+        """Why the clock cannot be switched; empty where it can, None: it was not tried."""
+        self._caught_up = datetime.min.replace(tzinfo=timezone.utc)
         self.not_reset = ""
         """Why this server cannot be reset; empty where it can."""
 
@@ -85,30 +101,43 @@ class SuiteServer:
         self._provide(wanted.functions)
 
     def _reset(self, wanted: Wanted) -> None:
-        mode = None if self._clock_stays and not wanted.is_clock_asked else wanted.clock
-        if mode is not None and not self.is_own:
-            mode = self._switched(mode, wanted)
-        if self.not_reset:
+        mode = self._mode(wanted)
+        if not self.not_reset:
+            try:
+                self.taskdock.reset(mode=mode)
+            except NotSupported as error:
+                if self.is_own:
+                    raise
+                self.not_reset = str(error)
+        if mode not in (None, "real"):
+            self._catch_up()
+
+    def _mode(self, wanted: Wanted) -> str | None:
+        """Of the clock; None: it stays as it is, because a test that did not ask for a clock gets
+        the one that is there. Raises `NotSupported` where a test did ask."""
+        if self._clock_stays is None:
+            try:
+                self.taskdock.clock.switch(wanted.clock)
+                self._clock_stays = ""
+            except NotSupported as error:
+                self._clock_stays = str(error)
+        if not self._clock_stays:
+            return wanted.clock
+        if wanted.is_clock_asked:
+            raise NotSupported(self._clock_stays)
+        return None
+
+    def _catch_up(self) -> None:
+        """A clock that stands still falls behind the machine's, which functions read. Tests that
+        compare the two would fail late in a long session."""
+        now = datetime.now(timezone.utc)
+        if now - self._caught_up < _MOST_BEHIND:
             return
         try:
-            self.taskdock.reset(mode=mode)
-        except NotSupported as error:
-            if self.is_own:
-                raise
-            self.not_reset = str(error)
-
-    def _switched(self, mode: str, wanted: Wanted) -> str | None:
-        """The mode, if the clock of a server that is not ours has it now. A test that did not ask
-        for a clock gets the one that is there."""
-        try:
-            if self.taskdock.clock.mode != mode:
-                self.taskdock.clock.switch(mode)
-        except NotSupported:
-            if wanted.is_clock_asked:
-                raise
-            self._clock_stays = True
-            return None
-        return mode
+            self.taskdock.clock.move_to(now)
+        except ServiceError:  # a test has moved it, and it is ahead
+            now = self.taskdock.clock.now
+        self._caught_up = now
 
     def _provide(self, sources: Sequence[Path]) -> None:
         """Deploys the functions that are not there as they were deployed: a test may have changed
@@ -161,6 +190,11 @@ class SuiteServer:
             return self.taskdock.runs.last
         except NotSupported:
             return 0
+
+    def last_task(self) -> str:
+        """When the latest task was made; empty where there is none."""
+        found = self._ask("/tasks/v1/?sort(-creationTimestamp,-id)&limit(1)")
+        return str(found[0]["creationTimestamp"]) if found else ""
 
     def tasks_and_runs(self, since: int) -> tuple[list[Json], list[Json]]:
         """The newest tasks, and the runs after that number, as the server shows them. A task whose

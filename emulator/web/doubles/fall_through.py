@@ -6,9 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import HTTPException, NotFound
-from werkzeug.routing import RequestRedirect
 
 from taskdock.base.errors import NoSuchEndpoint, NotSignedIn
 from taskdock.base.timing.clock import Clock
@@ -60,14 +59,13 @@ class FallThrough:
 
     def lead(self) -> None:
         """Has the current request answered by doubles where it is for nothing that is here."""
-        if elsewhere.has(request.method, request.path) or (
-            isinstance(request.routing_exception, NotFound)
-            and not isinstance(request.routing_exception, RequestRedirect)
-            and not _OURS.fullmatch(request.path)
+        sent: Request = request._get_current_object()  # type: ignore[attr-defined]
+        if elsewhere.has(sent.method, sent.path) or (
+            isinstance(sent.routing_exception, NotFound) and not _OURS.fullmatch(sent.path)
         ):
-            request.url_rule = self._rule
-            request.view_args = {}
-            request.routing_exception = None
+            sent.url_rule = self._rule
+            sent.view_args = {}
+            sent.routing_exception = None
 
     def admit(self) -> None:
         """Raises `NotSignedIn` or `NoSuchEndpoint` where no double will answer, whatever the body

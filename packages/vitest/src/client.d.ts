@@ -290,8 +290,9 @@ export class TaskdockError extends Error {
   answer?: any;
 }
 
-/** A function has failed. `name`: of its error. */
+/** A function that was executed has failed. */
 export class ExecutionFailed extends TaskdockError {
+  error: { name: string; message: string };
   functionName: string;
   log: string;
 }

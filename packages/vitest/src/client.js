@@ -15,19 +15,22 @@ class TaskdockError extends Error {
   constructor(message, { name = 'TaskdockError', code, status, answer } = {}) {
     super(message);
     Object.assign(this, { name, code, status, answer });
+    // The reader looks for the line of the test, not for ours.
+    this.stack = this.stack.split('\n').filter(line => !line.includes(__dirname)).join('\n');
   }
 }
 
-/** A function that was executed has failed: `name` is its error's, `log` has the stack trace. */
+/** A function that was executed has failed. */
 class ExecutionFailed extends TaskdockError {
   constructor(functionName, error, log, answer) {
     const shown = log ? `\nits log:\n${log.replace(/^/gm, '  ')}` : '';
     super(`${functionName} has failed: ${error.name}: ${error.message}${shown}`, {
-      name: error.name,
+      name: 'ExecutionFailed',
       code: answer.code,
       answer,
     });
-    Object.assign(this, { functionName, log });
+    const { name, message } = error;
+    Object.assign(this, { functionName, log, error: { name, message } });
   }
 }
 
@@ -52,7 +55,8 @@ function connect(server = process.env.TASKDOCK_URL) {
     faults: faultsOf(http),
     doubles: doublesOf(http),
     runs: runsOf(http),
-    api: name => (path, init) => http.fetch(`/tasks/v1/api/${part(name)}/${path.replace(/^\//, '')}`, init),
+    api: name => (path, init) =>
+      http.fetch(`/tasks/v1/api/${part(name)}/${path.replace(/^\//, '')}`, init),
     reset: options => http.harness('POST', '/reset', options ?? {}),
   };
 }
@@ -72,7 +76,9 @@ class Http {
       return await fetch(url, { ...init, headers });
     } catch (error) {
       const why = error.cause?.code ?? error.cause?.message ?? error.message;
-      throw new TaskdockError(`no taskdock server answers at ${this.url} (${why}); has it been stopped?`);
+      throw new TaskdockError(
+        `no taskdock server answers at ${this.url} (${why}); has it been stopped?`,
+      );
     }
   }
 
@@ -94,8 +100,8 @@ class Http {
     if (answer.ok) return content;
     const { code, name, message } = content;
     const words = message ?? text;
-    const advice = code === NO_SUCH_ENDPOINT ? `${method} ${path}: this server cannot do that: ` : '';
-    throw new TaskdockError(advice + words, { name, code, status: answer.status, answer: content });
+    const cannot = code === NO_SUCH_ENDPOINT ? `this server has no ${method} ${path}: ` : '';
+    throw new TaskdockError(cannot + words, { name, code, status: answer.status, answer: content });
   }
 
   harness(method, path, body) {
@@ -125,7 +131,8 @@ const withoutUndefined = object =>
   Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
 
 function tasksOf(http) {
-  const find = rql => http.all('/tasks/v1/', [rql, 'sort(startTimestamp,creationTimestamp,id)'].filter(Boolean).join('&'), TASKS);
+  const order = 'sort(startTimestamp,creationTimestamp,id)';
+  const find = rql => http.all('/tasks/v1/', [rql, order].filter(Boolean).join('&'), TASKS);
 
   async function log(id) {
     try {
@@ -141,9 +148,12 @@ function tasksOf(http) {
     const path = `/tasks/${part(id)}/wait?timeout=${timeout}`;
     const { attempts, ended } = await http.harness('GET', path);
     if (!ended) {
-      const states = attempts.map(({ id, status, startTimestamp }) => `${id} ${status}, to start at ${startTimestamp}`);
+      const states = attempts.map(
+        task => `${task.id} ${task.status}, to start at ${task.startTimestamp}`,
+      );
+      const name = attempts[0].functionName;
       throw new TaskdockError(
-        `the task ${id} of ${attempts[0].functionName} has not ended within ${timeout} s: ${states.join('; ')}`,
+        `the task ${id} of ${name} has not ended within ${timeout} s: ${states.join('; ')}`,
         { name: 'NotInTime' },
       );
     }
@@ -173,8 +183,9 @@ function tasksOf(http) {
 
 /** `delay`: seconds from the end of the attempt before this one until its start. */
 function withDelay(task, before) {
-  const [start, end] = [task.startTimestamp, before?.statusChangedTimestamp].map(each => Date.parse(each));
-  return { ...task, delay: before ? (start - end) / 1000 : 0 };
+  if (!before) return { ...task, delay: 0 };
+  const [start, end] = [Date.parse(task.startTimestamp), Date.parse(before.statusChangedTimestamp)];
+  return { ...task, delay: (start - end) / 1000 };
 }
 
 async function execute(http, tasks, functionName, data) {
@@ -203,8 +214,10 @@ async function execute(http, tasks, functionName, data) {
 
 function schedulesOf(http) {
   return {
-    create: (functionName, interval, { startTimestamp, ...options } = {}) =>
-      http.call('POST', '/tasks/v1/schedules', withoutUndefined({ functionName, interval, startTimestamp: moment(startTimestamp), ...options })),
+    create(functionName, interval, { startTimestamp, ...options } = {}) {
+      const body = { functionName, interval, startTimestamp: moment(startTimestamp), ...options };
+      return http.call('POST', '/tasks/v1/schedules', withoutUndefined(body));
+    },
     find: (rql = '') => http.all('/tasks/v1/schedules', rql, TASKS),
     remove: id => http.call('DELETE', `/tasks/v1/schedules/${part(id)}`),
   };
@@ -247,14 +260,15 @@ function faultsOf(http) {
 
 function doublesOf(http) {
   async function calls({ double, unmatched } = {}) {
-    const query = new URLSearchParams(withoutUndefined({ double, unmatched: unmatched ? 'true' : undefined }));
-    return (await http.harness('GET', `/doubles/calls?${query}`)).data;
+    const asked = withoutUndefined({ double, unmatched: unmatched ? 'true' : undefined });
+    return (await http.harness('GET', `/doubles/calls?${new URLSearchParams(asked)}`)).data;
   }
 
   return {
     async add(method, path, answer = {}, conditions = {}) {
       const answers = Array.isArray(answer) ? { answers: answer } : { answer };
-      const added = await http.harness('POST', '/doubles', { method, path, ...conditions, ...answers });
+      const rule = { method, path, ...conditions, ...answers };
+      const added = await http.harness('POST', '/doubles', rule);
       return {
         ...added,
         calls: () => calls({ double: added.id }),
@@ -269,8 +283,12 @@ function doublesOf(http) {
 
 function runsOf(http) {
   return {
-    find: async (options = {}) => (await http.harness('GET', `/runs?${new URLSearchParams(withoutUndefined(options))}`)).data,
-    replay: run => http.harness('POST', '/runs/replay', typeof run === 'string' ? { run } : { recording: run }),
+    async find(options = {}) {
+      const query = new URLSearchParams(withoutUndefined(options));
+      return (await http.harness('GET', `/runs?${query}`)).data;
+    },
+    replay: run =>
+      http.harness('POST', '/runs/replay', typeof run === 'string' ? { run } : { recording: run }),
   };
 }
 

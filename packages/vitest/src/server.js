@@ -36,7 +36,8 @@ async function start(options = {}) {
 }
 
 /** The options of `taskdock exec`, and its command. */
-function wordsOf({ functions = [], clock = 'auto', auth, doubles, env = {}, args = [], ...others }) {
+function wordsOf(options) {
+  const { functions = [], clock = 'auto', auth, doubles, env = {}, args = [], ...others } = options;
   const unknown = Object.keys(others).filter(name => name !== 'cwd');
   if (unknown.length)
     throw new TypeError(

@@ -13,8 +13,8 @@ import hashlib
 from taskdock.commands.harness.sample_events.sample import (
     ACCOUNT,
     Json,
-    Kind,
     Option,
+    OptionType,
     Sample,
     Values,
 )
@@ -114,7 +114,7 @@ SQS = Sample(
             name="body",
             about="A message; repeat for more.",
             default=("Hello from SQS!",),
-            kind=Kind.TEXTS,
+            type=OptionType.TEXTS,
         ),
         Option(name="queue", about="The queue; one that ends in .fifo is one.", default="my-queue"),
         Option(name="group", about="The message group of a FIFO queue."),
@@ -137,7 +137,7 @@ KINESIS = Sample(
             name="data",
             about="A record's data, as text; repeat for more.",
             default=("Hello from Kinesis!",),
-            kind=Kind.TEXTS,
+            type=OptionType.TEXTS,
         ),
         Option(name="stream", about="The stream.", default="my-stream"),
         Option(name="partition-key", about="The partition key.", default="1"),

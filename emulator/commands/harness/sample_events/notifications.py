@@ -16,8 +16,8 @@ from urllib.parse import parse_qsl
 from taskdock.commands.harness.sample_events.sample import (
     ACCOUNT,
     Json,
-    Kind,
     Option,
+    OptionType,
     Sample,
     Values,
 )
@@ -124,7 +124,7 @@ REQUEST = (
         name="header",
         about="A header, as NAME: VALUE; repeat for more.",
         default=(),
-        kind=Kind.TEXTS,
+        type=OptionType.TEXTS,
     ),
     Option(name="body", about="Its body, as text."),
 )
@@ -133,7 +133,7 @@ EVENTBRIDGE = Sample(
     options=(
         Option(name="source", about="Who sends it.", default="com.example.shop"),
         Option(name="detail-type", about="Its type.", default="order placed"),
-        Option(name="detail", about="What it says.", default={"id": "1"}, kind=Kind.JSON),
+        Option(name="detail", about="What it says.", default={"id": "1"}, type=OptionType.JSON),
     ),
     make=_eventbridge,
 )
@@ -149,7 +149,7 @@ CLOUDWATCH_LOGS = Sample(
             name="message",
             about="A line; repeat for more.",
             default=("ERROR a leg is missing",),
-            kind=Kind.TEXTS,
+            type=OptionType.TEXTS,
         ),
         Option(name="log-group", about="The log group.", default="/aws/lambda/example"),
         Option(name="log-stream", about="The log stream.", default="example-stream"),

@@ -15,8 +15,8 @@ ACCOUNT = "123456789012"
 """The account number in AWS's own examples."""
 
 
-class Kind(Enum):
-    """The kinds of values that options have."""
+class OptionType(Enum):
+    """The types of values that options have."""
 
     TEXT = "text"
     TEXTS = "texts"
@@ -33,7 +33,7 @@ class Option:
     name: str
     about: str
     default: Any = None
-    kind: Kind = Kind.TEXT
+    type: OptionType = OptionType.TEXT
     choices: tuple[str, ...] = ()
 
 

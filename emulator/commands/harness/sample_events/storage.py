@@ -11,7 +11,7 @@ import json
 from typing import Any
 from urllib.parse import quote_plus
 
-from taskdock.commands.harness.sample_events.sample import Json, Kind, Option, Sample, Values
+from taskdock.commands.harness.sample_events.sample import Json, Option, OptionType, Sample, Values
 
 _SEQUENCE = "4421584500000000017450439091"
 
@@ -108,7 +108,7 @@ S3 = Sample(
     options=(
         Option(name="bucket", about="The bucket.", default="example-bucket"),
         Option(name="key", about="The object's key, as it is.", default="test/key.txt"),
-        Option(name="size", about="Its bytes.", default=1024, kind=Kind.NUMBER),
+        Option(name="size", about="Its bytes.", default=1024, type=OptionType.NUMBER),
         Option(
             name="event-name",
             about="Such as ObjectCreated:Put or ObjectRemoved:Delete.",
@@ -125,14 +125,19 @@ DYNAMODB = Sample(
             name="operation",
             about="What has happened to the item.",
             default="INSERT",
-            kind=Kind.CHOICE,
+            type=OptionType.CHOICE,
             choices=("INSERT", "MODIFY", "REMOVE"),
         ),
-        Option(name="key", about="The item's key.", default={"id": "101"}, kind=Kind.JSON),
+        Option(name="key", about="The item's key.", default={"id": "101"}, type=OptionType.JSON),
         Option(
-            name="new", about="The item's other fields now.", default={"legs": 4}, kind=Kind.JSON
+            name="new",
+            about="The item's other fields now.",
+            default={"legs": 4},
+            type=OptionType.JSON,
         ),
-        Option(name="old", about="The other fields before.", default={"legs": 3}, kind=Kind.JSON),
+        Option(
+            name="old", about="The other fields before.", default={"legs": 3}, type=OptionType.JSON
+        ),
     ),
     make=_dynamodb,
 )

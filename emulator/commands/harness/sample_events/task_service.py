@@ -7,7 +7,7 @@ from dataclasses import replace
 from taskdock.base import ids
 from taskdock.base.timing.clock import to_milliseconds
 from taskdock.commands.harness.sample_events.notifications import REQUEST, headers_of
-from taskdock.commands.harness.sample_events.sample import Json, Kind, Option, Sample, Values
+from taskdock.commands.harness.sample_events.sample import Json, Option, OptionType, Sample, Values
 from taskdock.identity.account import Account
 from taskdock.tasks.api_functions import gateway_event
 from taskdock.tasks.api_functions.gateway_event import GatewayRequest
@@ -85,9 +85,9 @@ TASK = Sample(
     about="A task, by a call or a schedule: its function gets it as it is.",
     options=(
         _FUNCTION,
-        Option(name="data", about="What the task is about.", default={}, kind=Kind.JSON),
-        Option(name="tag", about="A tag; repeat for more.", default=(), kind=Kind.TEXTS),
-        Option(name="priority", about="Higher goes first.", default=0, kind=Kind.NUMBER),
+        Option(name="data", about="What the task is about.", default={}, type=OptionType.JSON),
+        Option(name="tag", about="A tag; repeat for more.", default=(), type=OptionType.TEXTS),
+        Option(name="priority", about="Higher goes first.", default=0, type=OptionType.NUMBER),
         *_CALLER,
     ),
     make=_task,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
@@ -12,6 +11,7 @@ import requests
 from oauthlib import oauth1
 
 from taskdock.base.errors import StartupError
+from taskdock.base.timing.clock import SystemClock
 from taskdock.web.doubles.call import ServiceCall
 
 VARIABLES = "TASKDOCK_RECORD_"
@@ -56,8 +56,9 @@ class Cluster:
         self._client = _client(given)
 
     def takes(self, call: ServiceCall) -> bool:
-        """Whether the call may be handed on: not one that comes from here."""
-        return call.header(_MARK) is None
+        """Whether the call may be handed on: not one that was handed on, and no target that would
+        change the host."""
+        return call.header(_MARK) is None and call.target.startswith("/")
 
     def answer(self, call: ServiceCall, target: str, body: bytes) -> ClusterAnswer:
         """`target`: path and query, percent-encoded. Raises `NotReached`."""
@@ -96,7 +97,8 @@ class Cluster:
     def _send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes
     ) -> ClusterAnswer:
-        give_up = time.monotonic() + _LIMIT  # a function's own waits are real
+        clock = SystemClock()  # a function's own waits are real
+        give_up = clock.monotonic() + _LIMIT
         with requests.Session() as session:
             session.trust_env = False  # a .netrc would sign, too
             session.proxies.update(requests.utils.get_environ_proxies(url))
@@ -116,7 +118,7 @@ class Cluster:
                     content += piece
                     if len(content) > _MOST:
                         raise OSError(f"its answer has more than {_MOST} bytes")
-                    if time.monotonic() > give_up:
+                    if clock.monotonic() > give_up:
                         raise OSError(f"its answer took more than {_LIMIT:g} s")
                 found = {name.lower(): value for name, value in answer.headers.items()}
                 return ClusterAnswer(answer.status_code, found, content)

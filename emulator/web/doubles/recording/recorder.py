@@ -37,7 +37,7 @@ _FILE_TOKEN = re.compile(r"/files/v\d+/([^/]{16,})(?:/|$)")
 """In a path of the files service, the part that gives access to a file."""
 
 
-class Recorder:
+class AnswerRecorder:
     """For any thread."""
 
     def __init__(self, cluster: Cluster, folder: Path, health: Health) -> None:

@@ -3,5 +3,10 @@ import { inject, test } from 'vitest';
 
 const taskdock = connect(inject('taskdock'));
 
-test('a function fails', () => taskdock.execute('count', {}));
-test('there is no such function', () => taskdock.execute('cuont'));
+test('a function fails', async () => {
+  await taskdock.execute('count', {});
+});
+
+test('there is no such function', async () => {
+  await taskdock.execute('cuont');
+});

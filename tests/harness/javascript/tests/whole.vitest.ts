@@ -15,7 +15,7 @@ test('a function is executed', async () => {
 
 test('a function that fails rejects with its error', async () => {
   await expect(taskdock.execute('count', {})).rejects.toMatchObject({
-    name: 'TypeError',
+    error: { name: 'TypeError' },
     log: expect.stringContaining('/var/task/index.js:2'),
   });
 });

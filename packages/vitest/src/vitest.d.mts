@@ -1,4 +1,4 @@
-import type { ProvidedServer, ServerOptions } from './options';
+import type { ProvidedServer, ServerOptions } from './options.js';
 
 export type { ProvidedServer, ServerOptions };
 
