@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,8 +39,10 @@ class Example:
             return Use.PROJECT
         if self.language in ("yaml", "js") and _NAMED.match(self.text.replace("// ", "# ", 1)):
             return Use.FILE
-        if self.language == "python":
-            return Use.TESTS if _TEST.search(self.text) else Use.SCRIPT
+        if self.language == "python" and _TEST.search(self.text):
+            return Use.TESTS
+        if self.language == "python" and (self.is_unittest or _does_something(self.text)):
+            return Use.SCRIPT
         if self.language == "sh":
             return Use.SHELL
         if self.language == "text":
@@ -70,6 +73,12 @@ def examples(page: Path) -> list[Example]:
         Example(found[1], found[2], text.count("\n", 0, found.start()) + 1)
         for found in _FENCE.finditer(text)
     ]
+
+
+def _does_something(script: str) -> bool:
+    """False: it only names things, and passes whatever they are."""
+    names = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+    return any(not isinstance(each, names) for each in ast.parse(script).body)
 
 
 def not_shown(expected: str, output: str) -> str | None:
