@@ -22,7 +22,7 @@ _MARGIN = "  "
 
 @dataclass(frozen=True)
 class Section:
-    """What a report shows of one task or invocation."""
+    """A part of a report: all that there is to see of one task or invocation."""
 
     title: str
     text: str

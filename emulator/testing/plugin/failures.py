@@ -1,4 +1,4 @@
-"""What pytest shows of a test that has failed: the tasks and invocations of that test."""
+"""The report of a test that has failed: pytest shows the tasks and invocations of that test."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROPERTY = "taskdock.task_id"
 
 @dataclass(frozen=True)
 class Beginning:
-    """What there was when a test began."""
+    """The state of a server when a test began."""
 
     server: SuiteServer
     last_run: int = 0

@@ -146,6 +146,9 @@ class Suite:
             self._close()
 
     def _close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
         for server in self._servers.values():
             server.close()
         self._servers.clear()

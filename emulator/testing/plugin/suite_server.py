@@ -20,10 +20,12 @@ from taskdock.testing.client.taskdock import Taskdock
 from taskdock.testing.plugin.source_paths import SourcePaths
 from taskdock.testing.plugin.wanted import Wanted, WrongTestSetting
 from taskdock.testing.values.errors import NotSupported
+from taskdock.testing.waiting import eventually
 
 Json = dict[str, Any]
 
 _SECONDS_FOR_EVIDENCE = 10.0
+_SECONDS_TO_SETTLE = 1.0
 _MOST_RUNS = 200
 _MOST_TASKS = 50
 _MOST_LOGS = 10
@@ -31,7 +33,7 @@ _MOST_LINES = 100
 _MOST_BEHIND = timedelta(seconds=1)
 
 
-class _Open(Taskdock):
+class _UnsignedTaskdock(Taskdock):
     """Of a server that takes calls without credentials: a signature would cost time, and be refused
     where a test has frozen its own."""
 
@@ -49,7 +51,9 @@ class SuiteServer:
         """`found`: API_HOST and the API_OAUTH_ variables, as far as they are known. `signs`: each
         call is signed by them, not sessions alone."""
         signature = credentials.signature(url, found)
-        self.taskdock = Taskdock(url, signature=signature) if signs else _Open(url, signature)
+        self.taskdock = (
+            Taskdock(url, signature=signature) if signs else _UnsignedTaskdock(url, signature)
+        )
         self._found = dict(found)
         self._service = TaskService(url, signature if signs else None)
         self._deployed: dict[Path, list[str]] = {}
@@ -199,6 +203,7 @@ class SuiteServer:
     def tasks_and_runs(self, since: int) -> tuple[list[Json], list[Json]]:
         """The newest tasks, and the runs after that number, as the server shows them. A task whose
         run is not kept has its `log`, a list of lines."""
+        self._settle()
         query = f"sort(-creationTimestamp,-id)&limit({_MOST_TASKS})"
         tasks = self._ask(f"/tasks/v1/?{query}")[::-1]
         try:
@@ -212,6 +217,15 @@ class SuiteServer:
                 lines = self._ask(f"/tasks/v1/{task['id']}/logs?limit({_MOST_LINES})")
                 task["log"] = [line["message"] for line in lines]
         return tasks, runs
+
+    def _settle(self) -> None:
+        """Waits for what has answered already and still writes its log. A task that runs on
+        for longer is shown as it is."""
+        with suppress(ServiceError, AssertionError):
+            eventually(
+                lambda: not self._service.call("GET", "/taskdock/clock")["running"],
+                within=_SECONDS_TO_SETTLE,
+            )
 
     def unmatched_calls(self) -> list[Json]:
         """The calls to other services that no double has answered."""

@@ -1,4 +1,4 @@
-"""What a test wants of its server: by its markers, and by the settings of its repository. Pure."""
+"""The wishes of a test: by its markers, and by the settings of its repository. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class WrongTestSetting(Exception):
 
 @dataclass(frozen=True)
 class Kind:
-    """What two servers differ in; a session has one server of each kind that its tests want."""
+    """The difference between two servers; a session has one of each kind that its tests want."""
 
     auth: str = "open"
     doubles: Path | None = None
