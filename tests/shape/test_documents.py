@@ -113,6 +113,26 @@ def test_what_these_documents_link_to_is_there(path):
     assert (ROOT / "docs" / path).exists()
 
 
+# The pages on tests
+
+
+def anchors(file):
+    """The names by which a page's headings are linked to, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("page", ["ci.md", "doubles.md", "testing.md"])
+def test_what_a_page_on_tests_links_to_is_there(page):
+    file = ROOT / "docs" / page
+    links = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]+))?\)", file.read_text())
+
+    for path, anchor in links:
+        linked = file.parent / path if path else file
+        assert linked.exists(), path
+        assert not anchor or anchor in anchors(linked), f"{path}#{anchor}"
+
+
 # SECURITY.md
 
 SECURITY = (ROOT / "SECURITY.md").read_text()
