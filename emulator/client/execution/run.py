@@ -53,7 +53,8 @@ def run(plan: Plan, clock: Clock, log: TextIO | None) -> int:
     def hear(line: str) -> None:
         said.append(line)
         if log is not None:
-            print(line, file=log, flush=True)
+            log.write(f"{line}\n")
+            log.flush()
 
     with ExitStack() as stack:
         ours = stack.enter_context(program.Foreground())

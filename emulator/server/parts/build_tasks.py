@@ -21,7 +21,7 @@ from taskdock.tasks.invocations.event_queue import EventQueue
 from taskdock.tasks.invocations.invocations import Invocations
 from taskdock.tasks.model.notices import ScheduleCreated, TaskFailed
 from taskdock.tasks.queue.rescuer import Rescuer
-from taskdock.tasks.retention.retention import Retention
+from taskdock.tasks.retention.retention import MIB, Retention
 from taskdock.tasks.runs.history import RunFlusher, RunHistory
 from taskdock.tasks.schedules.scheduler import Scheduler
 from taskdock.tasks.schedules.schedules import Schedules
@@ -194,12 +194,18 @@ def _keep_days(base: Foundation) -> float:
     return base.settings.keep_days
 
 
+def _history_bytes(base: Foundation) -> int:
+    """A quarter of a database whose size is bounded: the rest is for tasks and their logs."""
+    quarter = base.settings.keep_mb * MIB // 4
+    return min(base.limits.history_bytes, quarter) if quarter else base.limits.history_bytes
+
+
 def _history(base: Foundation) -> RunHistory:
     return RunHistory(
         store=base.store,
         clock=base.clock,
         most=base.settings.history,
-        most_bytes=base.limits.history_bytes,
+        most_bytes=_history_bytes(base),
     )
 
 

@@ -4,7 +4,8 @@ Each table has its bound (`store/tables.py`):
 
 - task, task_tag, api_request, invocation, event and task_log: the retention, by what is here.
 - backlog: an entry goes with its ending, after six hours at the latest (`work/delays.py`).
-- run: as many as the setting `history` says, and `Limits.history_bytes` (`runs/history.py`).
+- run: as many as the setting `history` says, and bytes (`runs/history.py`): `Limits.history_bytes`,
+  or a quarter of the size that the database may have.
 - delivery: an entry goes when it is accepted, or after its third failure (`events/outbox.py`). They
   go one by one, so those for a webhook that hangs can pile up; then the size is told as a trouble.
 - schedule_run: one row for each schedule (`schedules/schedules.py`).
