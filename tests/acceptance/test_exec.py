@@ -19,7 +19,7 @@ import docker
 import pytest
 
 from taskdock.base.files.data_folder import label_of
-from taskdock.client.execution import folders, variables
+from taskdock.client.execution import folders, program, variables
 from taskdock.lambdas.environment.spec import LABEL
 from taskdock.testing.waiting import eventually
 from tests.support.live import COMMAND, REPOSITORY
@@ -80,12 +80,12 @@ class Execution:
     def begin(
         self,
         *words: str,
-        program: Sequence[str] = COMMAND,
+        command: Sequence[str] = COMMAND,
         stdin: int = subprocess.PIPE,
         **more: str,
     ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [*program, "exec", *words],
+            [*command, "exec", *words],
             cwd=self.cwd,
             env=self.variables(**more),
             stdin=stdin,
@@ -274,7 +274,7 @@ def test_ctrl_c_at_a_terminal_reaches_the_command_once(execution: Execution) -> 
     adopt = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
     adopt += "os.execv(sys.argv[1], sys.argv[1:])"
     process = execution.begin(
-        "--", *python(WAIT, str(execution.ready)), program=python(adopt, *COMMAND), stdin=its
+        "--", *python(WAIT, str(execution.ready)), command=python(adopt, *COMMAND), stdin=its
     )
     os.close(its)
     execution.runs()
@@ -452,6 +452,18 @@ def alone(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess
         timeout=SECONDS,
         check=False,
     )
+
+
+def test_a_signal_that_comes_just_after_the_end_of_the_command_is_not_lost() -> None:
+    heard: list[str] = []
+    with program.Foreground() as ours, subprocess.Popen(["true"]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # it has ended, unknown to Popen
+        ours._program = ended  # type: ignore[assignment]
+        ours.hurry = lambda: heard.append("hurry")
+
+        signal.raise_signal(signal.SIGTERM)
+
+    assert heard == ["hurry"]
 
 
 OWN = {"API_HOST": "http://localhost:1", "API_OAUTH_TOKEN": "t"}

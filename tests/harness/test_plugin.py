@@ -356,6 +356,18 @@ def test_its_report_has_what_has_run(project: PytestProject, url: str, workers: 
     assert "REPORT RequestId: " in ran.output
 
 
+def test_a_failure_inside_of_taskdock_is_shown_at_the_line_of_the_test(
+    project: PytestProject, url: str
+) -> None:
+    project.write("test_one.py", "def test_one(taskdock):\n    taskdock.execute('nowhere')\n")
+
+    ran, full = (project.run("--taskdock-url", url, *more) for more in ((), ("--full-trace",)))
+
+    assert re.search(r"^test_one.py:2: \w+$", ran.output, re.M), ran.output
+    assert "executions.py" not in ran.output
+    assert "executions.py" in full.output
+
+
 def test_a_test_that_passes_shows_nothing(project: PytestProject, url: str) -> None:
     project.write("test_one.py", FAILING.replace("ash", "oak"))
 

@@ -57,7 +57,9 @@ def test_each_service_that_is_not_here_is_told_the_rule_to_write(
 def test_documents_mails_and_files_work_by_the_samples(
     start_dock: StartDock, sdk: Sdk, signature: str
 ) -> None:
-    dock = start_dock(auth="strict", harness="on", doubles=resources.folder("sample_doubles"))
+    dock = start_dock(
+        auth="strict", harness="on", doubles=resources.folder("sample_functions") / "doubles"
+    )
     upload = {"name": "a.txt", "size": 5, "tokens": [{"token": "f-1", "accessLevel": "full"}]}
     add(dock, "POST", "/files/v1/", {"json": upload})
     add(dock, "GET", "/files/v1/{token}/file", {"base64": "AP8="})

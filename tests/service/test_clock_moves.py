@@ -244,9 +244,11 @@ def test_environments_stay_warm_over_years(start_dock: StartDock, clock: ManualC
     dock.execute()
     schedule(dock, startTimestamp=iso(100 * DAY), interval=100 * DAY)
 
-    moved(dock, advance="1000d")
+    moved(dock, advance="1099d")
+    dock.emulator.lambdas.reaper.run_once()  # 99 days after the last run
+    dock.execute()
 
-    assert len(dock.service.tasks("limit(50)")) == 11
+    assert len(dock.service.tasks("limit(50)")) == 12
     assert len(dock.fake.started) == 1
     assert dock.states() in (["ready"], ["frozen"])
 
@@ -293,6 +295,18 @@ def test_many_days_that_pass_have_no_task_look_lost(
 
     assert {future.result().status_code for future in executed} == {200}
     assert {dock.finish(future.result())["status"] for future in made} == {"complete"}
+
+
+def test_housekeeping_hears_of_a_move_at_its_end(timed_dock: Dock) -> None:
+    timed_dock.deploy(nothing)
+    task = timed_dock.create_task(startTimestamp=iso(DAY))
+    timed_dock.emulator.foundation.store.change(
+        "UPDATE task SET status = 'inProgress', claimed_by = 'gone' WHERE id = ?", (task,)
+    )  # as a server that is gone has left it
+
+    moved(timed_dock, advance="10m")
+
+    assert timed_dock.finish(task)["error"]["name"] == "zombieTaskCleaned"
 
 
 def test_a_jump_of_days_between_claim_and_begin_has_no_task_look_lost(

@@ -304,7 +304,7 @@ def test_the_doubles_of_the_documentation_work(start_dock: StartDock, folder: Pa
 
 @pytest.fixture
 def samples(start_dock: StartDock) -> Dock:
-    return start_dock(doubles=resources.folder("sample_doubles"))
+    return start_dock(doubles=resources.folder("sample_functions") / "doubles")
 
 
 DOCUMENTS = "/data/v1/rooms/documents"

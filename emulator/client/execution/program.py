@@ -106,7 +106,7 @@ class Foreground:
         return exits.OF_SIGNAL - code if code < 0 else code
 
     def _hear(self, number: int, _: FrameType | None) -> None:
-        if self._is_over:
+        if self._is_over or self._has_ended():
             self.hurry()
         elif self._program is not None:
             self._hand_on(number)
@@ -115,6 +115,18 @@ class Foreground:
         else:
             self._is_over = True
             raise SystemExit(exits.OF_SIGNAL + number)
+
+    def _has_ended(self) -> bool:
+        """Whether the program has just ended, so that a signal to it would be lost.
+
+        `poll` cannot say that to a handler that runs in the middle of `wait`."""
+        if self._program is None or not hasattr(os, "waitid"):  # macOS has it with Python 3.13
+            return False
+        try:
+            how = os.WEXITED | os.WNOHANG | os.WNOWAIT
+            return os.waitid(os.P_PID, self._program.pid, how) is not None
+        except ChildProcessError:  # it was waited for
+            return True
 
     def _hand_on(self, number: int) -> None:
         """A terminal has sent its signal to the program, too, which must not get it twice: the

@@ -35,7 +35,7 @@ def copy_samples(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for sample in sorted(resources.folder("sample_doubles").glob("*.yaml")):
+        for sample in sorted((resources.folder("sample_functions") / "doubles").glob("*.yaml")):
             copy = folder / sample.name
             try:
                 with copy.open("x", encoding="utf-8") as made:

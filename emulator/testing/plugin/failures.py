@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from taskdock.testing.plugin.evidence import Section
 from taskdock.testing.plugin.suite_server import SuiteServer
 from taskdock.testing.values.errors import NotSupported
 
+_HIDE = "__tracebackhide__"
 PROPERTY = "taskdock.task_id"
 
 
@@ -58,9 +60,10 @@ class Failures:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         beginning = item.stash.get(BEGINNING, None)
-        if call.excinfo is not None and beginning is not None:
-            _hide_our_frames()
-        report = yield
+        with ExitStack() as stack:
+            if call.excinfo is not None and beginning is not None:
+                stack.enter_context(_without_our_frames(call.excinfo, item))
+            report = yield
         if report.failed and beginning is not None and not item.stash.get(_TOLD, False):
             item.stash[_TOLD] = True
             self._tell(item, report, beginning)
@@ -102,9 +105,33 @@ class Failures:
         return [*evidence.bounded(found), *evidence.unmatched(calls)]
 
 
-def _hide_our_frames() -> None:
+@contextmanager
+def _without_our_frames(
+    excinfo: pytest.ExceptionInfo[BaseException], item: pytest.Item
+) -> Iterator[None]:
     """Of a failure inside of taskdock, its author wants to see the line of the test; with
-    `--full-trace` pytest shows all."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith("taskdock."):
-            vars(module)["__tracebackhide__"] = True
+    `--full-trace` pytest shows all. pytest leaves frames out whose module says so."""
+    frames = list(excinfo.traceback)
+    of_test = next((i for i, frame in enumerate(frames) if Path(frame.path) == item.path), 0)
+    begin = next((i for i in range(of_test, len(frames)) if _is_ours(frames[i])), len(frames))
+    hidden = [frame.frame.f_globals for frame in frames[begin:]]
+    if any(_is_theirs(frame, item.config.rootpath) for frame in frames[begin:]):
+        hidden = []
+    for module in hidden:
+        module[_HIDE] = True
+    try:
+        yield
+    finally:
+        for module in hidden:
+            module.pop(_HIDE, None)
+
+
+def _is_ours(frame: Any) -> bool:
+    return str(frame.frame.f_globals.get("__name__")).startswith("taskdock.")
+
+
+def _is_theirs(frame: Any, root: Path) -> bool:
+    """Of the repository: it was called from inside of taskdock."""
+    path = Path(frame.path)
+    is_installed = "site-packages" in path.parts
+    return not _is_ours(frame) and not is_installed and path.is_relative_to(root)

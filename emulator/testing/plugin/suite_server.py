@@ -55,7 +55,8 @@ class SuiteServer:
         self._deployed: dict[Path, list[str]] = {}
         self._deployed_from: dict[str, Path] = {}
         self._revisions: dict[str, str] = {}
-        self._clock_stays = False
+        self._clock_stays: str | None = None
+        """Why the clock cannot be switched; empty where it can, None: it was not tried."""
         self._caught_up = datetime.min.replace(tzinfo=timezone.utc)
         self.not_reset = ""
         """Why this server cannot be reset; empty where it can."""
@@ -100,19 +101,31 @@ class SuiteServer:
         self._provide(wanted.functions)
 
     def _reset(self, wanted: Wanted) -> None:
-        mode = None if self._clock_stays and not wanted.is_clock_asked else wanted.clock
-        if mode is not None and not self.is_own:
-            mode = self._switched(mode, wanted)
-        if self.not_reset:
-            return
-        try:
-            self.taskdock.reset(mode=mode)
-        except NotSupported as error:
-            if self.is_own:
-                raise
-            self.not_reset = str(error)
+        mode = self._mode(wanted)
+        if not self.not_reset:
+            try:
+                self.taskdock.reset(mode=mode)
+            except NotSupported as error:
+                if self.is_own:
+                    raise
+                self.not_reset = str(error)
         if mode not in (None, "real"):
             self._catch_up()
+
+    def _mode(self, wanted: Wanted) -> str | None:
+        """Of the clock; None: it stays as it is, because a test that did not ask for a clock gets
+        the one that is there. Raises `NotSupported` where a test did ask."""
+        if self._clock_stays is None:
+            try:
+                self.taskdock.clock.switch(wanted.clock)
+                self._clock_stays = ""
+            except NotSupported as error:
+                self._clock_stays = str(error)
+        if not self._clock_stays:
+            return wanted.clock
+        if wanted.is_clock_asked:
+            raise NotSupported(self._clock_stays)
+        return None
 
     def _catch_up(self) -> None:
         """A clock that stands still falls behind the machine's, which functions read. Tests that
@@ -125,19 +138,6 @@ class SuiteServer:
         except ServiceError:  # a test has moved it, and it is ahead
             now = self.taskdock.clock.now
         self._caught_up = now
-
-    def _switched(self, mode: str, wanted: Wanted) -> str | None:
-        """The mode, if the clock of a server that is not ours has it now. A test that did not ask
-        for a clock gets the one that is there."""
-        try:
-            if self.taskdock.clock.mode != mode:
-                self.taskdock.clock.switch(mode)
-        except NotSupported:
-            if wanted.is_clock_asked:
-                raise
-            self._clock_stays = True
-            return None
-        return mode
 
     def _provide(self, sources: Sequence[Path]) -> None:
         """Deploys the functions that are not there as they were deployed: a test may have changed

@@ -153,6 +153,12 @@ def of_website(headers: Headers, *, everybody: bool = False) -> bool:
     return silent and (name in OF_CONTAINERS or is_local(name) or not everybody)
 
 
+def of_page(headers: Headers) -> bool:
+    """Whether a browser makes the request for a page, be it one of this machine."""
+    told = any(name == b"origin" or name.startswith(b"sec-fetch-") for name, _ in headers)
+    return told or of_website(headers, everybody=True)
+
+
 def host_of(authority: str) -> str | None:
     """The name or address in it, in its one spelling: without port, brackets and last dot."""
     found = _AUTHORITY.fullmatch(authority)

@@ -14,7 +14,7 @@ from taskdock.identity.account import NOBODY, Account
 from taskdock.identity.directory import Directory
 from taskdock.identity.function_credentials import Choice
 from taskdock.web.access import permissions
-from taskdock.web.access.admission import Openness, of_website
+from taskdock.web.access.admission import Openness, of_page, of_website
 from taskdock.web.access.nonces import Nonces
 from taskdock.web.access.oauth1 import Verifier
 from taskdock.web.common import problems
@@ -191,8 +191,8 @@ def check_harness(headers: Headers, address: str, openness: Openness) -> None:
             "the test harness is off: --harness on (TASKDOCK_HARNESS) serves it, with --auth strict"
             " too"
         )
-    if of_website(headers, everybody=True):
-        raise NoPermission("a website may not call the test harness")
+    if of_page(headers):
+        raise NoPermission("a web page may not call the test harness")
     if address == "":
         raise NoPermission("a function may not call the test harness")
     if not is_loopback(address):

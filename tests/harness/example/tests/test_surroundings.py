@@ -1,4 +1,5 @@
 import pytest
+import requests
 
 from taskdock.testing import Fault
 
@@ -26,8 +27,6 @@ def test_a_report_that_fails_says_why(taskdock, taskdock_faults, fault, error):
 
 @pytest.mark.taskdock(auth="strict")
 def test_a_stranger_may_not_see_tasks(taskdock, taskdock_session):
-    import requests
-
     signed = taskdock_session.get("/tasks/v1/")
     unsigned = requests.get(f"{taskdock.url}/tasks/v1/", timeout=10)
 
