@@ -213,3 +213,17 @@ def test_a_mask_is_one_word_for_one_secret_and_leads_back_to_it() -> None:
     assert masked["tokens"] != ["x"]
     assert masks.revealed(f"/files/{masked['token']}") == "/files/abcdef"
     assert masks.json(masked) == masked
+
+
+def test_what_is_said_of_a_secret_is_none_and_a_short_one_is_left_where_it_is_another_word() -> (
+    None
+):
+    masks = Masks()
+    grant = {"token_type": "bearer", "tokenExpiry": 3600, "passwordPolicy": "strict"}
+    masks.learn({**grant, "password": "data", "accessToken": "walnut"})
+    masks.learn_query("tokenType=bearer")
+
+    assert masks.json(grant) == grant
+    assert masks.json({"password": "data"}) != {"password": "data"}
+    assert masks.text("/data/v1/bearer") == "/data/v1/bearer"
+    assert "walnut" not in masks.text("/data/v1/walnut")
