@@ -124,6 +124,15 @@ def test_a_pattern_gives_the_variables_of_its_paths(
     assert path_pattern.read(pattern).match(path) == variables
 
 
+def test_no_path_takes_a_pattern_long() -> None:
+    """Python compares them in one go, in which nothing else in the process is done."""
+    pattern = path_pattern.read("/files/{a}-{b}-{c}-{d}-{e}.{f}/meta")
+
+    assert pattern.match(f"/files/{'a-' * 5_000}/meta") is None
+    found = pattern.match("/files/1-2-3-4-5.6.7/meta")
+    assert found == {"a": "1", "b": "2", "c": "3", "d": "4", "e": "5", "f": "6.7"}
+
+
 # RQL in memory
 
 DOCUMENTS: list[dict[str, Any]] = [
