@@ -77,9 +77,18 @@ function note({ url, functions }) {
   const before = left.get(place);
   const now = before === undefined ? bare : common(before.ranges, bare);
   if (before !== undefined && JSON.stringify(now) === JSON.stringify(before.ranges)) return;
-  const sha256 = before ? before.sha256 : createHash('sha256').update(fs.readFileSync(place)).digest('hex');
+  const sha256 = before ? before.sha256 : digest(place);
+  if (sha256 === undefined) return; // code without a file, such as of a template
   left.set(place, { ranges: now, sha256 });
   fs.appendFileSync(file, JSON.stringify({ path: place, sha256, left: now }) + '\n');
+}
+
+function digest(place) {
+  try {
+    return createHash('sha256').update(fs.readFileSync(place)).digest('hex');
+  } catch (error) {
+    return undefined;
+  }
 }
 
 /**

@@ -375,6 +375,7 @@ def test_an_endpoint_of_a_service_that_is_here_in_part_has_a_double(shared: Dock
         ({"method": "GET", "path": "/a/{}"}, "a brace without a name"),
         ({"method": "GET", "path": "/a/{x}/{x}"}, "has {x} twice"),
         ({"method": "GET", "path": "/a/{x:path}/b"}, "takes all that follows"),
+        ({"method": "GET", "path": "/a/{x}{y}"}, "nothing tells where {x} ends"),
         ({"method": "GET", "path": "/a", "body": {}}, "a GET has no body"),
         ({"method": "GET", "path": "/a", "rql": "eq(name"}, "`rql` is no RQL"),
         ({"method": "GET", "path": "/a", "rql": {}}, "`rql` is text"),

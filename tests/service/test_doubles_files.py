@@ -122,6 +122,35 @@ def test_a_file_that_is_no_yaml_any_more_keeps_its_doubles_and_is_reported(
     assert troubles(dock) == ""
 
 
+def test_a_folder_that_is_back_is_no_trouble_any_more(start_dock: StartDock, folder: Path) -> None:
+    (folder / "a.yaml").write_text(SHOP.replace("TEXT", "one"))
+    dock = start_dock(doubles=folder)
+
+    elsewhere = folder.rename(folder.with_name("elsewhere"))
+    assert text_of(dock) == "one"
+    assert f"{folder}: No such file or directory" in troubles(dock)
+
+    elsewhere.rename(folder)
+    assert text_of(dock) == "one"
+    assert troubles(dock) == ""
+
+
+def test_a_link_that_leads_nowhere_keeps_no_other_file_from_being_read(
+    start_dock: StartDock, folder: Path
+) -> None:
+    dock = start_dock(doubles=folder)
+    link = folder / "a.yaml"
+    link.symlink_to("nowhere")
+    (folder / "b.yaml").write_text(SHOP.replace("TEXT", "one"))
+
+    assert text_of(dock) == "one"
+    assert f"{link}: No such file or directory" in troubles(dock)
+
+    link.unlink()
+    assert text_of(dock) == "one"
+    assert troubles(dock) == ""
+
+
 @pytest.mark.parametrize(
     ("text", "line", "told"),
     [

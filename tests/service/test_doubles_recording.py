@@ -145,6 +145,24 @@ def test_a_double_comes_before_the_cluster(recording: Dock, cluster: Cluster) ->
     assert cluster.seen == []
 
 
+def test_what_somebody_has_written_into_the_file_stays_whatever_its_bytes(
+    recording: Dock, cluster: Cluster, folder: Path
+) -> None:
+    note = b"# f\xfcr Ada"  # in an encoding of its own, as an editor of another locale writes it
+    cluster.answer("GET /one", {"wood": "\u00c9iche"})
+    cluster.answer("GET /two", {})
+    assert ask(recording, "GET", "/one").ok
+    [file] = folder.glob("*.yaml")
+    file.write_bytes(file.read_bytes() + note + b"\n")
+
+    assert ask(recording, "GET", "/two").json() == {}
+
+    text = file.read_bytes()
+    assert note in text
+    assert "\u00c9iche".encode() in text
+    assert b"path: /two" in text
+
+
 def test_content_of_any_kind_is_replayed(
     recording: Dock, cluster: Cluster, folder: Path, offline: Callable[[], Dock]
 ) -> None:

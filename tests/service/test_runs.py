@@ -294,6 +294,26 @@ def test_what_cannot_be_written_yet_is_kept_in_bounds(start_dock: StartDock) -> 
     aws.close()
 
 
+def test_large_runs_that_cannot_be_written_yet_wait_as_far_as_there_is_room(
+    start_dock: StartDock,
+) -> None:
+    limits = Limits(lock_patience=0.2, history_bytes=100_000)
+    dock = start_dock(limits=limits)
+    dock.deploy(work)
+    history = dock.emulator.tasks.history
+    aws = lambda_client(dock.url)
+    with dock.emulator.foundation.store.transaction():
+        for legs in range(4):
+            event = json.dumps({"legs": legs, "wood": "x" * 40_000})
+            aws.invoke(FunctionName=NAME, Payload=event)
+        dock.eventually(
+            lambda: [json.loads(record.event)["legs"] for record in history._waiting] == [2, 3]
+        )
+
+    assert [run["event"]["legs"] for run in runs(dock)] == [2, 3]
+    aws.close()
+
+
 # Replay
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from taskdock.lambdas.environment.provision.coverage import Coverage, prepare
 from taskdock.testing import FakeEngine, Settings, running
 from taskdock.testing.coverage import collect, javascript
 from tests.support.live import REPOSITORY
+from tests.support.parts import missing
 
 HOOKS = REPOSITORY / "runtimes" / "coverage"
 PROGRAM = """
@@ -314,6 +316,33 @@ def test_a_folder_that_cannot_be_used_is_refused_with_a_sentence(tmp_path: Path)
 
     with pytest.raises(StartupError, match=r"folder for coverage.*--coverage \(TASKDOCK_COVERAGE"):
         prepare(tmp_path / "file", "branches")
+
+
+# The hook of Node.js
+
+
+def test_code_without_a_file_keeps_no_other_file_from_being_counted(tmp_path: Path) -> None:
+    node = shutil.which("node") or missing("node")
+    code, written = tmp_path / "task", tmp_path / "lines"
+    code.mkdir()
+    written.mkdir()
+    (code / "index.js").write_text(
+        "require('vm').runInThisContext('1 + 1', { filename: __dirname + '/made-up.js' });\n"
+        "require('./later.js');\n"
+    )
+    (code / "later.js").write_text("module.exports = 1;\n")
+    variables = {"TASKDOCK_LINES": str(written), "LAMBDA_TASK_ROOT": str(code)}
+
+    subprocess.run(
+        [node, "--require", HOOKS / "count.cjs", code / "index.js"],
+        env={**os.environ, **variables},
+        check=True,
+        timeout=60,
+    )
+
+    [file] = written.iterdir()
+    counted = [json.loads(line)["path"] for line in file.read_text().splitlines()]
+    assert sorted(counted) == [str(code / "index.js"), str(code / "later.js")]
 
 
 # The wrapper

@@ -124,6 +124,15 @@ def test_a_pattern_gives_the_variables_of_its_paths(
     assert path_pattern.read(pattern).match(path) == variables
 
 
+def test_no_path_takes_a_pattern_long() -> None:
+    """Python compares them in one go, in which nothing else in the process is done."""
+    pattern = path_pattern.read("/files/{a}-{b}-{c}-{d}-{e}.{f}/meta")
+
+    assert pattern.match(f"/files/{'a-' * 5_000}/meta") is None
+    found = pattern.match("/files/1-2-3-4-5.6.7/meta")
+    assert found == {"a": "1", "b": "2", "c": "3", "d": "4", "e": "5", "f": "6.7"}
+
+
 # RQL in memory
 
 DOCUMENTS: list[dict[str, Any]] = [
@@ -213,3 +222,17 @@ def test_a_mask_is_one_word_for_one_secret_and_leads_back_to_it() -> None:
     assert masked["tokens"] != ["x"]
     assert masks.revealed(f"/files/{masked['token']}") == "/files/abcdef"
     assert masks.json(masked) == masked
+
+
+def test_what_is_said_of_a_secret_is_none_and_a_short_one_is_left_where_it_is_another_word() -> (
+    None
+):
+    masks = Masks()
+    grant = {"token_type": "bearer", "tokenExpiry": 3600, "passwordPolicy": "strict"}
+    masks.learn({**grant, "password": "data", "accessToken": "walnut"})
+    masks.learn_query("tokenType=bearer")
+
+    assert masks.json(grant) == grant
+    assert masks.json({"password": "data"}) != {"password": "data"}
+    assert masks.text("/data/v1/bearer") == "/data/v1/bearer"
+    assert "walnut" not in masks.text("/data/v1/walnut")

@@ -56,6 +56,7 @@ class RunHistory:
         self._writing = threading.Lock()  # never taken inside a transaction
         self._adding = threading.Lock()  # held for a moment
         self._waiting: deque[RunRecord] = deque()
+        self._waiting_bytes = 0
         self._last = 0  # number of the newest run
         self._resets = 0
         self._counted = 0  # the resets of `_sizes`
@@ -98,8 +99,11 @@ class RunHistory:
                 return
             self._last = record.number = self._last + 1
             self._waiting.append(record)
-            if len(self._waiting) > self._most:  # they cannot be written
-                self._waiting.popleft()
+            self._waiting_bytes += run_json.weight(record)
+            while len(self._waiting) > self._most or (
+                self._waiting_bytes > self._most_bytes and len(self._waiting) > 1
+            ):  # they cannot be written, and would only be forgotten then
+                self._forget_first()
 
     # For readers
 
@@ -153,6 +157,7 @@ class RunHistory:
             self._resets += 1
             count = len(self._waiting)
             self._waiting.clear()
+            self._waiting_bytes = 0
         return count + self._store.change(_FORGET_ALL)
 
     def write_waiting(self) -> None:
@@ -175,7 +180,10 @@ class RunHistory:
                 raise
             with self._adding:
                 while self._waiting and self._waiting[0].number <= waiting[-1].number:
-                    self._waiting.popleft()
+                    self._forget_first()
+
+    def _forget_first(self) -> None:
+        self._waiting_bytes -= run_json.weight(self._waiting.popleft())
 
     def _trim(self, written: Iterable[tuple[int, int]]) -> None:
         """Forgets the oldest that are too many, but for one, however large that is. Only inside a

@@ -21,6 +21,13 @@ class Staging:
 def reply_to(request: Request, made: asyncio.Future[Reply]) -> PendingReply:
     """The reply that is being made, as the request's stage has it. On the reactor's thread."""
     pending = PendingReply()
+    has_ended = False
+
+    def end() -> None:  # the client has gone, or sends no more: maybe ahead of its reply
+        nonlocal has_ended
+        has_ended = True
+
+    request.at_end = end
 
     def perform(done: asyncio.Future[Reply]) -> None:
         stage = request.known.get(STAGED)
@@ -29,6 +36,8 @@ def reply_to(request: Request, made: asyncio.Future[Reply]) -> PendingReply:
             return
         if stage.failure is DoubleFailure.NO_ANSWER:
             request.at_end = lambda: pending.give(Broken())
+            if has_ended:
+                request.at_end()
             return
         outcome = Broken() if stage.failure else done.result()
         asyncio.get_running_loop().call_later(stage.delay, pending.give, outcome)

@@ -179,7 +179,8 @@ export interface DoubleAnswer {
   headers?: Record<string, string>;
   json?: Json;
   text?: string;
-  delay?: Length;
+  /** Seconds. */
+  delay?: number;
   failure?: string | number;
 }
 

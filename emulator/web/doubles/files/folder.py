@@ -54,6 +54,7 @@ class DoublesFolder:
         self._health = health
         self._check: Callable[[Behaviour], None] = lambda _: None
         self._files: dict[str, _File] = {}
+        self._is_gone = False  # the folder, when it was last looked at
 
     def begin(self, check: Callable[[Behaviour], None]) -> None:
         """Reads all files. `check` raises `BadDouble`. Raises `StartupError`."""
@@ -77,18 +78,16 @@ class DoublesFolder:
 
     def _look(self) -> None:
         try:
-            found = {
-                entry.name: _stamp(entry)
-                for entry in os.scandir(self._folder)
-                if entry.name.endswith(ENDINGS) and not entry.name.startswith(".")
-            }
+            found = self._found()
         except OSError as error:
+            self._is_gone = True
             self._health.report(_TROUBLE, f"{self._folder}: {error.strerror}", degraded=True)
             return
         changed = [name for name, stamp in found.items() if self._is_new(name, stamp)]
         gone = self._files.keys() - found.keys()
-        if not changed and not gone:
+        if not changed and not gone and not self._is_gone:
             return
+        self._is_gone = False
         for name in gone:
             del self._files[name]
         for name in changed:
@@ -98,6 +97,15 @@ class DoublesFolder:
             self._health.clear(_TROUBLE)
         else:
             self._health.report(_TROUBLE, f"{fault}; the doubles before hold", degraded=True)
+
+    def _found(self) -> dict[str, _Stamp]:
+        """The files and their states. Raises `OSError` where the folder cannot be read."""
+        found = {}
+        with os.scandir(self._folder) as entries:
+            for entry in entries:
+                if entry.name.endswith(ENDINGS) and not entry.name.startswith("."):
+                    found[entry.name] = _stamp(entry)
+        return found
 
     def _is_new(self, name: str, stamp: _Stamp) -> bool:
         known = self._files.get(name)
@@ -155,7 +163,11 @@ class _At(BadDouble):
 
 
 def _stamp(entry: os.DirEntry[str]) -> _Stamp:
-    state = entry.stat()
+    """One that no file has, for a link that leads nowhere: reading it says what is wrong."""
+    try:
+        state = entry.stat()
+    except FileNotFoundError:
+        return _Stamp(0, 0, 0)
     return _Stamp(state.st_mtime_ns, state.st_size, state.st_ino)
 
 

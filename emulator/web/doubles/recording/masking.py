@@ -18,11 +18,16 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 """Fields that hold secrets, by a part of their name."""
+_ABOUT_SECRETS = re.compile(
+    r"(?:type|kind|policy|expiry|expires?|expires_?(?:in|at)|expiration|lifetime|length|count)$",
+    re.IGNORECASE,
+)
+"""Fields that say something of a secret, by the end of their name: RFC 6749, 5.1 has token_type."""
 _IN_QUERY = re.compile(
     rf"([\w.-]*(?:{_SECRET.pattern})[\w.-]*)(=|%3D|,|%2C)([^&),]+)", re.IGNORECASE
 )
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*")  # RFC 7519, 3.1
-_SHORTEST = 4  # characters: a shorter secret is in too much else to be replaced everywhere
+_SHORTEST = 6  # characters: a shorter secret is in too much else to be replaced everywhere
 
 
 class Masks:
@@ -38,13 +43,14 @@ class Masks:
     def learn(self, value: Any) -> None:
         """Finds the secrets in a JSON value."""
         for name, inner in _leaves(value, ""):
-            if _SECRET.search(name) and isinstance(inner, str) and inner:
+            if self.has(name) and isinstance(inner, str) and inner:
                 self._word(inner)
 
     def learn_query(self, query: str) -> None:
         """Finds the secrets in a query string."""
         for found in _IN_QUERY.finditer(query):
-            self._word(found[3])
+            if self.has(found[1]):
+                self._word(found[3])
 
     def json(self, value: Any, name: str = "") -> Any:
         """The value without secrets. `name`: of the field that has it."""
@@ -53,8 +59,8 @@ class Masks:
         if isinstance(value, list):
             return [self.json(inner, name) for inner in value]
         if not isinstance(value, str):
-            return 0 if _SECRET.search(name) and type(value) is int else value
-        return self._word(value) if _SECRET.search(name) and value else self.text(value)
+            return 0 if self.has(name) and type(value) is int else value
+        return self._word(value) if self.has(name) and value else self.text(value)
 
     def text(self, text: str) -> str:
         """The text without secrets that are known, and without JSON web tokens."""
@@ -76,7 +82,7 @@ class Masks:
 
     def has(self, name: str) -> bool:
         """Whether a field of this name holds secrets."""
-        return _SECRET.search(name) is not None
+        return bool(_SECRET.search(name)) and not _ABOUT_SECRETS.search(name)
 
     def _word(self, secret: str) -> str:
         with self._lock:

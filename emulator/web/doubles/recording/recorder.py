@@ -158,11 +158,13 @@ class AnswerRecorder:
 
     def _write(self, rule: str) -> None:
         with self._lock:
-            before = self._file.read_text() if self._file.exists() else _HEAD
+            before = self._file.read_bytes().decode(*_AS_IT_IS) if self._file.exists() else _HEAD
             known = self._masks.text(before.rstrip())  # with what is known to be a secret since
-            _replace(self._file, f"{known}\n\n{rule}".encode())
+            _replace(self._file, f"{known}\n\n{rule}".encode(*_AS_IT_IS))
 
 
+_AS_IT_IS = ("utf-8", "surrogateescape")
+"""Whatever the locale is, and whatever somebody has written into the file."""
 _HEAD = "# Recorded by taskdock: secrets and tokens are masked, all else is as it was answered.\n"
 
 

@@ -70,9 +70,23 @@ def _expression(text: str) -> str:
         expression += _literal(text[at : found.start()])
         if found[2] and found.end() < len(text.rstrip("/")):
             raise BadDouble(f"{found[0]} takes all that follows, so it ends a path", key="path")
-        expression += f"(?P<{found[1]}>{'.+' if found[2] else '[^/]+'})"
+        expression += f"(?P<{found[1]}>{'.+' if found[2] else _part(text, found)})"
         at = found.end()
     return expression + _literal(text.rstrip("/")[at:])
+
+
+def _part(text: str, found: re.Match[str]) -> str:
+    """The expression of a variable. Where another one comes in the same part of the path, it ends
+    at the first letter in between: each place to end at would be tried with each of the others."""
+    following = _VARIABLE.search(text, found.end())
+    between = text[found.end() : following.start()] if following else "/"
+    if not between:
+        raise BadDouble(
+            f"nothing tells where {found[0]} ends, since another variable follows at once: make one"
+            " of both, or write text in between",
+            key="path",
+        )
+    return "[^/]+" if "/" in between else f"[^/{re.escape(unquote(between)[0])}]+"
 
 
 def _literal(text: str) -> str:
