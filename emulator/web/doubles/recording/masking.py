@@ -24,8 +24,10 @@ _ABOUT_SECRETS = re.compile(
 )
 """Fields that say something of a secret, by the end of their name: RFC 6749, 5.1 has token_type."""
 _IN_QUERY = re.compile(
-    rf"([\w.-]*(?:{_SECRET.pattern})[\w.-]*)(=|%3D|,|%2C)([^&),]+)", re.IGNORECASE
+    rf"(?<![\w.-])([\w.-]{{0,64}}(?:{_SECRET.pattern})[\w.-]{{0,64}})(=|%3D|,|%2C)([^&),]+)",
+    re.IGNORECASE,
 )
+"""Names are bounded: a long text without an end of a name would be read over and over."""
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*")  # RFC 7519, 3.1
 _SHORTEST = 6  # characters: a shorter secret is in too much else to be replaced everywhere
 
