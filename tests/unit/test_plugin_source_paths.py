@@ -63,6 +63,8 @@ def test_the_place_of_a_failure_is_the_innermost_line_of_the_function(
     assert paths.place(NODE) == Place(code / "index.js", 7)
     assert paths.place(NODE[3:]) == Place(code / "index.js", 12)
     assert paths.place(["Error: none"]) is None
+    printed = "look at that " * 250_000  # a page, in one line; without a bound it takes hours
+    assert paths.place([printed, *NODE]) == Place(code / "index.js", 7)
 
 
 def test_without_the_code_nothing_is_led_back(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 _IN_CONTAINER = re.compile(r"(?:file://)?/var/task/([^\s\"'()<>:,;\\]+)")
 _PYTHON_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 _NODE_FRAME = re.compile(r"\bat (?:async )?(?:.*?\()?([^\s()]+?):(\d+):\d+\)?\s*$", re.MULTILINE)
+_LONGEST_FRAME = 2000
+"""Letters of a line; a longer one is no frame, and may be megabytes that take minutes to search."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class SourcePaths:
         if self._code is None:
             return None
         text = "\n".join(trace).replace('","', "\n")  # Node.js logs a stack as JSON
+        text = "\n".join(line for line in text.split("\n") if len(line) <= _LONGEST_FRAME)
         python = [place for match in _PYTHON_FRAME.finditer(text) if (place := self._of(match))]
         node = [place for match in _NODE_FRAME.finditer(text) if (place := self._of(match))]
         return python[-1] if python else node[0] if node else None
