@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from enum import Enum
 from ipaddress import ip_network
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 
 from taskdock.base.errors import StartupError
 
@@ -18,6 +20,14 @@ the server ends when its standard input does."""
 EPHEMERAL = "TASKDOCK_REMOVES_DATA"
 """Another such variable: the server removes its data folder when it has ended in order. So the
 folder goes also when the program that made it was killed."""
+
+_CHOICES = re.compile(r"\^\(([\w|]+)\)\$")
+_BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most"}
+_ADVICE = {
+    str(bool): "write true or false",
+    **dict.fromkeys((str(Path), str(Path | None)), "write a path"),
+    str(tuple[str, ...]): "write texts, or one text with commas between them",
+}
 
 
 class ImageChoice(str, Enum):
@@ -217,5 +227,22 @@ class Settings(BaseModel):
             first = error.errors()[0]
             name = str(first["loc"][0])
             raise StartupError(
-                f"the setting {name} (TASKDOCK_{name.upper()}) is not valid: {first['msg']}"
+                f"the setting {name} (TASKDOCK_{name.upper()}) is {str(values[name])!r};"
+                f" {_advice(cls.model_fields[name], first['msg'])}"
             ) from None
+
+
+def _advice(field: FieldInfo, told: str) -> str:
+    """What to write. `told`: what pydantic says, such as "Value error, 'here' is no network"."""
+    limits = [one for one in field.metadata if not hasattr(one, "pattern")]
+    pattern = next((one.pattern for one in field.metadata if hasattr(one, "pattern")), "")
+    if choices := _CHOICES.fullmatch(pattern):
+        *words, last = choices[1].split("|")
+        return f"write {', '.join(words)} or {last}"
+    if pattern:
+        return f"write one such as {field.default}"
+    if field.annotation in (int, float):
+        kind = "a whole number" if field.annotation is int else "a number"
+        bounds = [f"{_BOUNDS[key]} {getattr(one, key)}" for one in limits for key in one.__slots__]
+        return f"write {kind}, {' and '.join(bounds)}"
+    return told.partition("Value error, ")[2] or _ADVICE.get(str(field.annotation), told)

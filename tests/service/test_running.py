@@ -223,8 +223,8 @@ def test_settings_are_keywords_and_win_over_those_that_are_given(tmp_path: Path)
     [
         ({"memory_buget": 1}, "there is no setting memory_buget; did you mean memory_budget?"),
         ({"xyzzy": 1}, "there is no setting xyzzy; taskdock serve --help lists them"),
-        ({"auth": "closed"}, "the setting auth .* is not valid"),
-        ({"clock": "fast"}, "the setting clock .* is not valid"),
+        ({"auth": "closed"}, "the setting auth .* is 'closed'; write open or strict"),
+        ({"clock": "fast"}, "the setting clock .* is 'fast'; write real, manual or auto"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused(change: dict[str, Any], sentence: str) -> None:

@@ -180,7 +180,7 @@ def test_the_exit_code_tells_how_a_function_failed(
         (["deploy", "/nowhere"], "/nowhere does not exist"),
         (["deploy", "--image", "a", "--name", "b", "--env", "C"], "C is not NAME=VALUE"),
         (["functions", "list", "--url", "nowhere"], "nowhere cannot be called"),
-        (["serve", "--port", "http"], "the setting port (TASKDOCK_PORT) is not valid"),
+        (["serve", "--port", "http"], "the setting port (TASKDOCK_PORT) is 'http'"),
     ],
 )
 def test_a_wrong_call_exits_with_2_and_says_why(

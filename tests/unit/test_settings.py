@@ -33,6 +33,39 @@ def test_a_bad_value_is_named_with_its_variable(name, value):
         Settings.load({name: value}, {})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "advice"),
+    [
+        *(
+            ("clock", "x", "is 'x'; write real, manual or auto"),
+            ("auth", 7, "write open or strict"),
+        ),
+        ("port", "http", "write a whole number, at least 0 and at most 65535"),
+        ("retire_after", 0, "write a number, more than 0"),
+        ("region", "here", "write one such as us-east-1"),
+        ("open_beyond_loopback", "maybe", "write true or false"),
+        *(("doubles", 5, "write a path"), ("data_dir", 5, "write a path")),
+        ("allowed_host", 5, "write texts"),
+        ("container_callers", "here", "; 'here' does not appear to be an IPv4 or IPv6 network"),
+    ],
+)
+def test_a_bad_value_is_shown_with_what_to_write(name, value, advice):
+    with pytest.raises(StartupError, match=advice):
+        Settings.load({name: value}, {})
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_no_word_of_the_validator_reaches_the_user(name):
+    if Settings.model_fields[name].annotation is str and not Settings.model_fields[name].metadata:
+        return  # any text will do
+
+    with pytest.raises(StartupError) as caught:
+        Settings.load({name: object()}, {})
+
+    assert "Input" not in str(caught.value)
+    assert "should" not in str(caught.value)
+
+
 def test_names_that_are_allowed_are_given_one_by_one_or_with_commas():
     given = Settings.load({"allowed_host": ("a.example", "b.example")}, {})
     set_ = Settings.load({"allowed_host": ()}, {"TASKDOCK_ALLOWED_HOST": "a.example, b.example,"})
