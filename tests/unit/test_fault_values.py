@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -85,6 +87,29 @@ def test_a_kind_is_known_in_other_spellings(text: str):
 def test_a_delay_that_cannot_be_is_refused(seconds: float):
     with pytest.raises(BadField, match="more than 0, 900 at most"):
         Fault.delay(seconds)
+
+
+@pytest.mark.parametrize("length", [60, "60", "1m", timedelta(minutes=1)])
+def test_a_delay_takes_lengths_of_time(length: Any):
+    assert Fault.delay(length) == Fault(FaultType.DELAY, seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: Fault.delay("soon"), "1h30m"),
+        (lambda: Fault.delay("-1m"), "negative"),
+        (lambda: Fault.delay(None), "no length of time"),
+        (lambda: Fault.delay(True), "no length of time"),
+        (lambda: Fault.delay("1h"), "900 at most"),
+        (lambda: Fault("timeout"), r"write Fault\.timeout\(\), not Fault\('timeout'\)"),
+        (lambda: Fault.error(ValueError), "name and message are texts"),
+        (lambda: Fault.error("SmtpDown", 5), "name and message are texts"),
+    ],
+)
+def test_what_is_no_fault_is_a_sentence(make: Callable[[], Fault], sentence: str):
+    with pytest.raises(BadField, match=sentence):
+        make()
 
 
 @pytest.mark.parametrize("probability", [0, -0.1, 1.01, float("nan"), 10**400])

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 
 from taskdock.base.errors import BadField
+from taskdock.base.timing import durations
 
 LONGEST_DELAY = 900.0  # seconds: the longest time limit of AWS Lambda
 _DEFAULT_NAME, _DEFAULT_MESSAGE = "InjectedError", "injected by taskdock"
@@ -55,6 +57,13 @@ class Fault:
     seconds: float | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.kind, FaultType):
+            raise BadField(
+                f"write Fault.{kind_of(str(self.kind)).value}(), not Fault({self.kind!r})"
+            )
+        for text in (self.name, self.message):
+            if text is not None and not isinstance(text, str):
+                raise BadField(f'name and message are texts, such as "SmtpDown", not {text!r}')
         if self.kind not in _NAMED and (self.name is not None or self.message is not None):
             raise BadField(f"name and message go with the faults error and init_error{self._not}")
         if self.kind is FaultType.INIT_ERROR and self.message is not None and self.name is None:
@@ -84,9 +93,14 @@ class Fault:
         return cls(FaultType.ERROR, name, message)
 
     @classmethod
-    def delay(cls, seconds: float) -> Fault:
-        """The function gets its event so many real seconds late. A delay that is longer than its
-        time limit ends in a time-out."""
+    def delay(cls, seconds: float | str | timedelta) -> Fault:
+        """The function gets its event so much real time late: seconds, a `timedelta`, or a text
+        such as "1m30s". A delay that is longer than its time limit ends in a time-out."""
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            try:
+                seconds = durations.parse(seconds).total_seconds()
+            except ValueError as error:
+                raise BadField(str(error)) from None
         return cls(FaultType.DELAY, seconds=seconds)
 
     @classmethod
