@@ -20,11 +20,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from taskdock.base.errors import BadField, EngineError, StartupError
     from taskdock.base.settings import Settings
     from taskdock.base.timing.limits import Limits
     from taskdock.client.errors import (
         BadPackage,
         BadTaskConfig,
+        MalformedCall,
         ServerUnreachable,
         ServiceError,
         UnknownFunction,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from taskdock.testing.fakes.runtime import FakeProgram, FakeRuntime, Handler, serve
     from taskdock.testing.in_this_process import running
     from taskdock.testing.values.errors import (
+        BadData,
         BadRecording,
         ClockStandsStill,
         ExecutionFailed,
@@ -59,11 +62,13 @@ if TYPE_CHECKING:
     from taskdock.testing.zips import zip_of
 
 _MODULES = {
+    "taskdock.base.errors": ("BadField", "EngineError", "StartupError"),
     "taskdock.base.settings": ("Settings",),
     "taskdock.base.timing.limits": ("Limits",),
     "taskdock.client.errors": (
         "BadPackage",
         "BadTaskConfig",
+        "MalformedCall",
         "ServerUnreachable",
         "ServiceError",
         "UnknownFunction",
@@ -86,6 +91,7 @@ _MODULES = {
     "taskdock.testing.fakes.runtime": ("FakeProgram", "FakeRuntime", "Handler", "serve"),
     "taskdock.testing.in_this_process": ("running",),
     "taskdock.testing.values.errors": (
+        "BadData",
         "BadRecording",
         "ClockStandsStill",
         "ExecutionFailed",
@@ -100,6 +106,8 @@ _MODULES = {
 _PLACES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "BadData",
+    "BadField",
     "BadPackage",
     "BadRecording",
     "BadTaskConfig",
@@ -109,6 +117,7 @@ __all__ = [
     "DoubleAnswer",
     "DoubleHandle",
     "DueMoment",
+    "EngineError",
     "ExecutionFailed",
     "ExecutionResult",
     "FakeContainer",
@@ -120,6 +129,7 @@ __all__ = [
     "FunctionError",
     "Handler",
     "Limits",
+    "MalformedCall",
     "ManualClock",
     "NotInTime",
     "NotSupported",
@@ -132,6 +142,7 @@ __all__ = [
     "ServerUnreachable",
     "ServiceError",
     "Settings",
+    "StartupError",
     "TaskHandle",
     "Taskdock",
     "UnknownFunction",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from taskdock.client.errors import ServiceError, UnknownFunction, UnknownTask
 from taskdock.testing import (
+    BadData,
+    BadField,
     BadRecording,
     BadTaskConfig,
     ClockStandsStill,
@@ -21,10 +22,14 @@ from taskdock.testing import (
     ExecutionFailed,
     FakeEngine,
     Fault,
+    MalformedCall,
     NotInTime,
     NotSupported,
     ServerUnreachable,
+    ServiceError,
     Taskdock,
+    UnknownFunction,
+    UnknownTask,
     eventually,
     matching,
     running,
@@ -208,9 +213,193 @@ def test_an_execution_that_does_not_begin_has_failed_too(dock: Dock, fault: Faul
     assert error.name.endswith("_EXCEPTION")
 
 
-def test_an_unknown_function_is_refused_with_those_there_are(dock: Dock) -> None:
+TYPOS: dict[str, Callable[[Dock], object]] = {
+    "execute": lambda dock: dock.execute("reprot"),
+    "faults.add": lambda dock: dock.faults.add("reprot", Fault.timeout()),
+    "tasks.of": lambda dock: dock.tasks.of("reprot"),
+    "schedules.of": lambda dock: dock.schedules.of("reprot"),
+    "runs.of": lambda dock: dock.runs.of("reprot"),
+    "runs.since": lambda dock: dock.runs.since(0, "reprot"),
+    "assert_enqueued": lambda dock: dock.assert_enqueued("reprot", within="1h"),
+    "refute_enqueued": lambda dock: dock.refute_enqueued("reprot", within="1h"),
+    "all_enqueued": lambda dock: dock.all_enqueued("reprot"),
+}
+
+
+@pytest.mark.parametrize("verb", TYPOS)
+def test_an_unknown_function_is_refused_with_those_there_are(dock: Dock, verb: str) -> None:
+    dock.tasks.create("report", start_in="1h")
+
     with pytest.raises(UnknownFunction, match="no function reprot; did you mean report"):
-        dock.execute("reprot")
+        TYPOS[verb](dock)
+
+
+def test_tasks_of_a_function_that_is_not_there_are_found_all_the_same(dock: Dock) -> None:
+    task = dock.tasks.create("reprot", start_in="1h")
+    schedule = dock.schedules.create("reprot", every="1d")
+
+    assert dock.tasks.of("reprot") == dock.all_enqueued("reprot") == [task]
+    assert dock.assert_enqueued("reprot") == task
+    assert dock.schedules.of("reprot") == [schedule]
+    dock.refute_enqueued("reprot", data={"for": "Ada"})
+
+
+def test_whether_there_is_a_function_is_asked_once_and_only_where_nothing_is_found(
+    dock: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(HarnessAccess, "require_function", lambda _, name: asked.append(name))
+
+    dock.refute_enqueued("report", within=0.1)
+    assert asked == ["report"]
+
+    dock.tasks.create("report", start_in="1h")
+    dock.assert_enqueued("report")
+    dock.all_enqueued()
+    assert dock.tasks.of("report")
+    assert asked == ["report"]
+
+
+# What a newcomer writes
+
+NAN = float("nan")
+NO_JSON: dict[str, Callable[[Dock], object]] = {
+    "data/a: nan": lambda dock: dock.execute("report", {"a": NAN}),
+    r"data/a/1: \{3\}": lambda dock: dock.tasks.create("report", {"a": [0, {3}]}),
+    "data/b: <object": lambda dock: dock.schedules.create("report", "1d", data={"b": object()}),
+    r"data/c: matching\(int\)": lambda dock: dock.tasks.create("report", {"c": matching(int)}),
+    r"body: matching\(": lambda dock: dock.doubles.add("POST", "/m", body=matching({"a": 1})),
+    "answer/json/a: nan": lambda dock: dock.doubles.add("GET", "/m", json={"a": NAN}),
+    "answers/0/json: b'x'": lambda dock: dock.doubles.add("GET", "/m", sequence=[{"json": b"x"}]),
+    "probability: nan": lambda dock: dock.faults.add("report", Fault.crash(), probability=NAN),
+    "recording/run: nan": lambda dock: dock.replay({"run": NAN}),
+    "timeLimit: nan": lambda dock: dock.deploy({"main.py": "x"}, "by-files", timeLimit=NAN),
+    "tags: {'a'}": lambda dock: dock.deploy({"main.py": "x"}, "by-files", tags={"a"}),
+}
+
+
+@pytest.mark.parametrize("sentence", NO_JSON)
+def test_data_that_is_no_json_is_refused_with_its_place(dock: Dock, sentence: str) -> None:
+    with pytest.raises(BadData, match=sentence):
+        NO_JSON[sentence](dock)
+
+    assert dock.tasks.all() == dock.schedules.all() == dock.doubles.all() == []
+
+
+def test_a_verb_takes_the_handle_or_the_id(dock: Dock, tmp_path: Path) -> None:
+    done = dock.tasks.create("report", {"name": "Ada"}).wait()
+    (run,) = dock.runs.of("report")
+    for task in (done, done.id):
+        assert dock.tasks.get(task) == dock.tasks.wait(task) == done
+        assert "hello Ada" in dock.tasks.log(task)
+    for kept in (run, run.id):
+        assert dock.runs.get(kept) == run
+        dock.runs.save(kept, tmp_path / "run.json")
+        assert dock.runs.replay(kept).same
+    for by in (lambda handle: handle, lambda handle: handle.id):
+        waits = dock.tasks.create("report", start_in="1h")
+        dock.tasks.cancel(by(waits))
+        assert waits.reload().status == "canceled"
+        dock.schedules.delete(by(dock.schedules.create("report", every="1d")))
+        dock.faults.remove(by(dock.faults.add("report", Fault.timeout())))
+        dock.doubles.remove(by(dock.doubles.add("GET", "/m")))
+    assert dock.schedules.all() == dock.faults.all() == dock.doubles.all() == []
+
+
+WITH_IDS: dict[str, Callable[[Dock, Any], object]] = {
+    "no task: give the TaskHandle": lambda dock, it: dock.tasks.get(it),
+    "no task: give the TaskHandle, or the task's id": lambda dock, it: dock.tasks.wait(it),
+    "no task: give": lambda dock, it: dock.tasks.cancel(it),
+    "no task": lambda dock, it: dock.tasks.log(it),
+    "no schedule: give the ScheduleHandle": lambda dock, it: dock.schedules.delete(it),
+    "no fault: give the FaultHandle": lambda dock, it: dock.faults.remove(it),
+    "no double: give the DoubleHandle": lambda dock, it: dock.doubles.remove(it),
+    "no double: give": lambda dock, it: dock.doubles.calls(it),
+    "no run: give the RecordedRun": lambda dock, it: dock.runs.get(it),
+    "no run: give": lambda dock, it: dock.runs.save(it, "run.json"),
+    "no run": lambda dock, it: dock.runs.replay(it),
+}
+
+
+@pytest.mark.parametrize("sentence", WITH_IDS)
+def test_what_is_neither_is_refused_by_a_sentence(dock: Dock, sentence: str) -> None:
+    with pytest.raises(TypeError, match=f"7 is {sentence}"):
+        WITH_IDS[sentence](dock, 7)
+    if "run" not in sentence:
+        with pytest.raises(ValueError, match=r"the id of the .* is empty"):
+            WITH_IDS[sentence](dock, "")
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("timeout", r"'timeout' is no Fault; write Fault\.timeout\(\)"),
+        ("out-of-memory", r"write Fault\.out_of_memory\(\)"),
+        ("delay", r"write Fault\.delay\(0\.2\)"),
+        (Fault.crash, r"write Fault\.crash\(\)"),
+        ("timeuot", "did you mean timeout"),
+        (ValueError, "there is no fault 'ValueError'"),
+        (7, r"write such as Fault\.timeout\(\)"),
+    ],
+)
+def test_what_is_no_fault_is_said_with_what_to_write(dock: Dock, fault: Any, sentence: str) -> None:
+    with pytest.raises(BadField, match=sentence):
+        dock.faults.add("report", fault)
+
+
+@pytest.mark.parametrize(
+    ("rule", "sentence"),
+    [
+        ({"file": "nope.json"}, "the file nope.json cannot be read: No such .* looked for in /"),
+        ({"sequence": [{"file": "/"}]}, "the file / cannot be read: Is a directory$"),
+        ({"sequence": [503]}, "an answer is a dict, such as .* not 503"),
+        ({"headers": "a: b"}, "headers is a dict of texts"),
+        ({"query": "a=b"}, "query is a dict of texts"),
+        ({"request_headers": ["a"]}, "request_headers is a dict of texts"),
+    ],
+)
+def test_what_is_no_double_is_a_sentence(dock: Dock, rule: Any, sentence: str) -> None:
+    with pytest.raises(BadField, match=sentence):
+        dock.doubles.add("GET", "/m", **rule)
+
+
+@pytest.mark.parametrize(
+    ("length", "units", "sentence"),
+    [
+        (None, {}, r'advance takes the time that passes, such as advance\("7d"\)'),
+        (None, {"days": "7"}, "days='7' is no length of time; write"),
+        (None, {"weeks": NAN}, "weeks=nan is no length of time"),
+        (None, {"weeks": 1e300}, "weeks=1e.300 is no length of time"),
+        ("soon", {}, "'soon' is no length of time"),
+    ],
+)
+def test_an_advance_by_nothing_is_refused(
+    dock: Dock, length: Any, units: dict[str, Any], sentence: str
+) -> None:
+    before = dock.clock.now
+
+    with pytest.raises(ValueError, match=sentence):
+        dock.clock.advance(length, **units)
+
+    assert dock.clock.now == before
+
+
+def test_the_clock_advances_by_weeks_and_by_zero(dock: Dock) -> None:
+    before = dock.clock.now
+
+    dock.clock.advance("1d", weeks=1)
+    dock.clock.advance(0)
+    dock.clock.advance(days=0)
+
+    assert dock.clock.now - before == timedelta(days=8)
+
+
+def test_a_limit_is_a_length_of_time_as_any_other(dock: Dock) -> None:
+    assert dock.tasks.create("report").wait(timeout="30s").status == "complete"
+    dock.refute_enqueued("report", within="10ms")
+    dock.reset(grace="1s")
+    with pytest.raises(ValueError, match="'soon' is no length of time"):
+        dock.tasks.create("report").wait(timeout="soon")
 
 
 # Enqueued
@@ -348,7 +537,7 @@ def test_a_clock_that_is_set_back_is_refused(dock: Dock) -> None:
 def test_a_clock_that_is_real_is_not_moved() -> None:
     with running(engine=FakeEngine()) as dock:
         assert dock.clock.mode == "real"
-        with pytest.raises(NotSupported, match="--clock manual"):
+        with pytest.raises(NotSupported, match=r'--clock manual .*: running\(clock="auto"\), or'):
             dock.clock.advance(1)
 
 
@@ -380,14 +569,12 @@ def test_a_fault_that_is_removed_is_over(dock: Dock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "times", "sentence"),
-    [("reprot", 1, "no function"), ("report", 0, "times is 0; write 1 or more")],
+    ("odds", "sentence"),
+    [({"times": 0}, "times is 0; write 1 or more"), ({"seed": 7}, "a seed goes with a prob")],
 )
-def test_a_fault_that_cannot_be_is_refused(
-    dock: Dock, function: str, times: int, sentence: str
-) -> None:
-    with pytest.raises(ServiceError, match=sentence):
-        dock.faults.add(function, Fault.timeout(), times=times)
+def test_a_fault_that_cannot_be_is_refused(dock: Dock, odds: Any, sentence: str) -> None:
+    with pytest.raises(MalformedCall, match=sentence):
+        dock.faults.add("report", Fault.timeout(), **odds)
 
 
 def test_a_double_answers_and_its_calls_are_kept(dock: Dock) -> None:

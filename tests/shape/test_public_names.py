@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import re
 import subprocess
@@ -116,6 +117,23 @@ def test_what_a_user_calls_has_its_types(name: str) -> None:
 
     assert [each for each in untyped if each not in ("self", "cls")] == []
     assert "return" in hints
+
+
+def test_what_is_said_to_be_raised_is_a_public_name_or_one_of_pythons() -> None:
+    rooms = ("taskdock.testing.client", "taskdock.testing.in_", "taskdock.lambdas.invoke.faults")
+    users = [*typed().values(), testing.Fault, testing.Taskdock, testing.ClockControl]
+    said = {
+        name
+        for each in users
+        if each.__module__.startswith(rooms)
+        for told in re.findall(
+            r"[Rr]aises? (.+?)(?:\.\s|\.?$)", inspect.getdoc(each) or "", re.DOTALL
+        )
+        for name in re.findall(r"`([A-Z]\w+)`", told)
+    }
+
+    assert said > {"UnknownFunction", "BadField", "StartupError"}
+    assert [name for name in said if not {name} & {*testing.__all__, *dir(builtins)}] == []
 
 
 def test_verbs_of_a_taskdock_are_explained() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -12,9 +14,13 @@ import pytest
 from taskdock.client.errors import BadTaskConfig
 from taskdock.testing.client.deploying import files_of
 from taskdock.testing.client.executions import RunReport, report_of
+from taskdock.testing.values.data import check_json
+from taskdock.testing.values.errors import BadData
 from taskdock.testing.values.matching import matching
 from taskdock.testing.values.times import in_words, moment_of, seconds_of
 
+HOLDS_ITSELF: list[Any] = []
+HOLDS_ITSELF.append(HOLDS_ITSELF)
 TIMES = "Duration: 6.88 ms\tBilled Duration: 144 ms\tMemory Size: 128 MB\tMax Memory Used: 7 MB\t"
 
 
@@ -51,6 +57,7 @@ def test_a_moment_is_in_utc() -> None:
 @pytest.mark.parametrize(
     ("moment", "sentence"),
     [
+        (7, "is no point of time"),
         ("tomorrow", "is no time in ISO 8601"),
         ("2027-01-01T12:00:00", "has no time zone"),
         (datetime(2027, 1, 1), "has no time zone"),
@@ -59,6 +66,50 @@ def test_a_moment_is_in_utc() -> None:
 def test_what_is_no_moment_is_said_to_be_none(moment: Any, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         moment_of(moment)
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ({"data": {"a": float("nan")}}, "data/a: nan is no number of JSON"),
+        ([0, {"b": float("-inf")}], "1/b: -inf is no number"),
+        ({"a": [{1, 2}]}, "a/0: {1, 2} is no JSON, which has .*; write a list"),
+        ({"a": object()}, "a: <object object at .*> is no JSON"),
+        ({"a": b"x"}, "a: b'x' is no JSON, .*; write a text, such as base64"),
+        ({"at": datetime(2027, 1, 1)}, r"at: datetime.* is no JSON, .*isoformat\(\)"),
+        ({"a": matching(int)}, r"a: matching\(int\) is no JSON, .*; matching compares"),
+        ({"a": MappingProxyType({})}, "a: mappingproxy.* is no JSON, .*; write a dict"),
+        ({"a": {(1, 2): 3}}, r"a: \(1, 2\) is a key; the keys of JSON are texts"),
+        ({float("nan"): 3}, "what is sent: nan is no number"),
+        (HOLDS_ITSELF, "nested too deeply, or holds itself"),
+        (float("nan"), "what is sent: nan"),
+        ({"a": {"x" * 10_000}}, r"a: \{'x{75}\.\.\. is no JSON"),
+    ],
+)
+def test_what_is_no_json_is_named_with_its_place(value: Any, sentence: str) -> None:
+    with pytest.raises(BadData, match=sentence):
+        check_json(value)
+    with pytest.raises((TypeError, ValueError, RecursionError)):
+        json.dumps(value, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        "a",
+        1,
+        1.5,
+        10**400,
+        (1, [2]),
+        {"a": {"b": None}, 1: 2, None: 3, 0.5: 5},
+    ],
+)
+def test_what_json_has_passes(value: Any) -> None:
+    check_json(value)
+
+    assert json.dumps(value, allow_nan=False)
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 
 import requests
 from requests.auth import AuthBase
 
 from taskdock.client.api import Json, TaskService
+from taskdock.client.connection import SECONDS_TO_ANSWER
 from taskdock.client.errors import ServiceError
+from taskdock.testing.values.data import check_json
 from taskdock.testing.values.errors import ClockStandsStill, NotSupported
 
 NO_SUCH_ENDPOINT = 11
@@ -22,6 +25,26 @@ SECONDS = 120.0
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
+_IN_A_TEST = ', in a test: running(clock="auto"), or @pytest.mark.taskdock(clock="auto")'
+
+
+class CheckedService(TaskService):
+    """The Task Service; what it is sent is checked first, and named where it is no JSON."""
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        also: int | None = None,
+        seconds: float = SECONDS_TO_ANSWER,
+    ) -> Json:
+        """As `TaskService.call`. Raises `BadData`, too; then nothing was sent."""
+        check_json(body)
+        return super().call(method, path, body, also=also, seconds=seconds)
+
+
 class HarnessAccess:
     """One server over HTTP, with connections that are kept."""
 
@@ -29,7 +52,7 @@ class HarnessAccess:
         """`signs`: whether the harness' own calls are signed. Where not, sessions alone are."""
         self._signature = signature
         self._sessions: dict[str, ServerSession] = {}
-        self.service = TaskService(url, signature if signs else None)
+        self.service = CheckedService(url, signature if signs else None)
         """The Task Service."""
         self.url = self.service.url
 
@@ -42,12 +65,18 @@ class HarnessAccess:
         self, method: str, path: str, body: Json | None = None, *, seconds: float = SECONDS
     ) -> Json:
         """The JSON object of an answer of the harness; `path` follows /taskdock. Raises
-        `ServerUnreachable`, `ServiceError`, `NotSupported` and `ClockStandsStill`."""
+        `BadData`, `ServerUnreachable`, `ServiceError`, `NotSupported`, `ClockStandsStill`."""
         try:
             return self.service.call(method, f"/taskdock{path}", body, seconds=seconds)
         except ServiceError as error:
             refusal = _of_harness(error, f"{method} /taskdock{path.partition('?')[0]}")
             raise (refusal or error) from None
+
+    def require_function(self, name: str) -> None:
+        """Raises `UnknownFunction` where there is none of this name. For where nothing was found:
+        a name that is written wrong would find nothing either."""
+        with suppress(ServiceError):  # who may not read functions may read the rest
+            self.service.function(name)
 
     def session(self, below: str = "") -> ServerSession:
         """A session for paths below this one; the same one each time. Raises `NotSupported` where
@@ -97,7 +126,9 @@ def _of_harness(error: ServiceError, asked: str) -> Exception | None:
     sentence = str(error.answer.get("message", ""))
     if error.name == _CLOCK_STANDS_STILL:
         return ClockStandsStill(sentence)
-    if error.name == _CLOCK_IS_REAL or error.code == NO_PERMISSION:
+    if error.name == _CLOCK_IS_REAL:
+        return NotSupported(f"{sentence.rstrip('.')}{_IN_A_TEST}")
+    if error.code == NO_PERMISSION:
         return NotSupported(sentence)
     if error.code == NO_SUCH_ENDPOINT:
         return NotSupported(f"this server has no {asked}: {sentence}")

@@ -14,6 +14,7 @@ from taskdock.client.api import Json, TaskService
 from taskdock.client.deployment import task_config
 from taskdock.client.deployment.deploy import deploy
 from taskdock.client.errors import BadTaskConfig
+from taskdock.testing.values.data import check_json
 from taskdock.testing.zips import base64_of, zip_of
 
 Source = str | os.PathLike[str]
@@ -63,6 +64,7 @@ class FunctionDeployer:
         return self._send({"name": name, "code": code, **fields})
 
     def _send(self, body: Json) -> str:
+        check_json(body)
         name = str(body["name"])
         digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         known = self._sent.get(name)

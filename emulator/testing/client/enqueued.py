@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from taskdock.base.timing.clock import SystemClock
+from taskdock.testing.client.access import HarnessAccess
 from taskdock.testing.client.steering.clock import ClockControl
 from taskdock.testing.client.tasks import TaskControl, TaskHandle
 from taskdock.testing.values.times import Length, in_words, seconds_of
@@ -79,42 +80,57 @@ class ExpectedTask:
 class EnqueuedTasks:
     """The tasks of one server that wait to be run: those that are new."""
 
-    def __init__(self, tasks: TaskControl, clock: ClockControl) -> None:
+    def __init__(self, access: HarnessAccess, tasks: TaskControl, clock: ClockControl) -> None:
+        self._access = access
         self._tasks = tasks
         self._clock = clock
 
     def all(self, expected: ExpectedTask | None = None) -> list[TaskHandle]:
-        """Those that are as expected, by their start."""
+        """Those that are as expected, by their start. Raises `UnknownFunction` where no task of a
+        function waits, and there is no such function."""
         waiting = self._tasks.find("eq(status,new)")
         if expected is None:
             return waiting
-        nows = self._nows(expected)
-        return [task for task in waiting if not expected.differences(task, nows)]
+        return self._like(expected, waiting, may_be_unknown=True)
 
-    def require(self, expected: ExpectedTask, *, count: int | None, within: float) -> TaskHandle:
+    def require(self, expected: ExpectedTask, *, count: int | None, within: Length) -> TaskHandle:
         """The first of those that are as expected. See `Taskdock.assert_enqueued`."""
         if count is not None and count < 1:
             raise ValueError(f"count is {count}; for none, use refute_enqueued")
-        deadline = time.monotonic() + within
-        while True:
-            found = self.all(expected)
+        found: list[TaskHandle] = []
+        for found in self._looks(expected, within):
             if found and count in (None, len(found)):
                 return found[0]
-            if time.monotonic() >= deadline:
-                number = f"{len(found)} tasks, not {count}, are" if found else "no task is"
-                raise self._failure(f"{number} enqueued as {expected}", expected, within)
-            time.sleep(_PAUSE)
+        number = f"{len(found)} tasks, not {count}, are" if found else "no task is"
+        raise self._failure(f"{number} enqueued as {expected}", expected, seconds_of(within))
 
-    def refute(self, expected: ExpectedTask, *, within: float) -> None:
+    def refute(self, expected: ExpectedTask, *, within: Length) -> None:
         """See `Taskdock.refute_enqueued`."""
-        deadline = time.monotonic() + within
-        while True:
-            if found := self.all(expected):
+        for found in self._looks(expected, within):
+            if found:
                 shown = "\n".join(f"  {described(task, self._nows(expected)[0])}" for task in found)
                 raise AssertionError(f"no task should be enqueued as {expected}, but:\n{shown}")
-            if time.monotonic() >= deadline:
-                return
-            time.sleep(_PAUSE)
+
+    def _like(
+        self, expected: ExpectedTask, waiting: list[TaskHandle], *, may_be_unknown: bool
+    ) -> list[TaskHandle]:
+        if may_be_unknown and not any(task.function == expected.function for task in waiting):
+            self._access.require_function(expected.function)
+        nows = self._nows(expected)
+        return [task for task in waiting if not expected.differences(task, nows)]
+
+    def _looks(self, expected: ExpectedTask, within: Length) -> Iterator[list[TaskHandle]]:
+        """The tasks that are as expected, again and again until the time is over. The first look
+        alone asks whether there is such a function."""
+        deadline = time.monotonic() + seconds_of(within)
+        may_be_unknown, is_last = True, False
+        while not is_last:
+            is_last = time.monotonic() >= deadline
+            waiting = self._tasks.find("eq(status,new)")
+            yield self._like(expected, waiting, may_be_unknown=may_be_unknown)
+            may_be_unknown = False
+            if not is_last:
+                time.sleep(_PAUSE)
 
     def _failure(self, what: str, expected: ExpectedTask, within: float) -> AssertionError:
         everything = self._tasks.find()

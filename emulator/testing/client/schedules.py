@@ -9,6 +9,7 @@ from typing import Any
 from taskdock.client.api import Json, equals
 from taskdock.testing.client.access import HarnessAccess
 from taskdock.testing.client.steering.clock import ClockControl
+from taskdock.testing.values.ids import id_of
 from taskdock.testing.values.times import Length, Moment, moment_of, seconds_of
 
 
@@ -34,6 +35,7 @@ class ScheduleControl:
     """The schedules of one server."""
 
     def __init__(self, access: HarnessAccess, clock: ClockControl) -> None:
+        self._access = access
         self._service = access.service
         self._clock = clock
 
@@ -48,7 +50,7 @@ class ScheduleControl:
     ) -> ScheduleHandle:
         """Runs the function every so often: `every="1d"`. `start`: of the first run; None: the
         first run comes when `every` has passed for the first time. Raises `ServiceError` where the
-        service refuses it."""
+        service refuses it; a function that does not exist yet it accepts."""
         interval = seconds_of(every)
         body = {
             "functionName": function,
@@ -61,15 +63,19 @@ class ScheduleControl:
         return self._schedule(self._service.create_schedule(given))
 
     def of(self, function: str) -> list[ScheduleHandle]:
-        """The first 50 schedules of a function."""
-        return self._find(f"{equals('functionName', function)}&limit(50)")
+        """The first 50 schedules of a function. Raises `UnknownFunction`."""
+        found = self._find(f"{equals('functionName', function)}&limit(50)")
+        if not found:
+            self._access.require_function(function)
+        return found
 
     def all(self) -> list[ScheduleHandle]:
         """The first 50 schedules of the server."""
         return self._find("limit(50)")
 
-    def delete(self, schedule_id: str) -> None:
-        self._service.delete_schedule(schedule_id)
+    def delete(self, schedule: ScheduleHandle | str) -> None:
+        """The schedule, or its id. The tasks that it has made stay."""
+        self._service.delete_schedule(id_of(schedule, ScheduleHandle, "schedule"))
 
     def _find(self, rql: str) -> list[ScheduleHandle]:
         return [self._schedule(one) for one in self._service.schedules(rql)]

@@ -22,7 +22,7 @@ from taskdock.testing.client.steering.doubles import DoubleControl
 from taskdock.testing.client.steering.faults import FaultControl
 from taskdock.testing.client.steering.runs import RecordedRun, ReplayResult, RunControl
 from taskdock.testing.client.tasks import TaskControl, TaskHandle
-from taskdock.testing.values.times import Length
+from taskdock.testing.values.times import Length, seconds_of
 
 _T = TypeVar("_T", bound="Taskdock")
 
@@ -30,8 +30,10 @@ _T = TypeVar("_T", bound="Taskdock")
 class Taskdock:
     """A server that runs, by its URL. For one thread at a time; close it, or use `with`.
 
-    Every call raises `ServerUnreachable` where no server answers, and `ServiceError` for what the
-    server refuses. `NotSupported` says that a server cannot do this at all.
+    Every call raises `ServerUnreachable` where no server answers, `ServiceError` for what the
+    server refuses (`MalformedCall`: it is wrong in itself), and `BadData` for what is no JSON.
+    `NotSupported` says that a server cannot do this at all. What takes a length of time, takes
+    seconds, a `timedelta`, or a text such as "1h30m".
     """
 
     def __init__(self, url: str, *, signature: AuthBase | None = None) -> None:
@@ -57,7 +59,7 @@ class Taskdock:
         """Doubles: what is answered in place of other services."""
         self.runs = RunControl(self._access)
         """Runs: what was invoked, and what came of it."""
-        self._enqueued = EnqueuedTasks(self.tasks, self.clock)
+        self._enqueued = EnqueuedTasks(self._access, self.tasks, self.clock)
 
     @property
     def url(self) -> str:
@@ -153,14 +155,15 @@ class Taskdock:
         tags: Sequence[str] | None = None,
         priority: int | None = None,
         count: int | None = None,
-        within: float = 0,
+        within: Length = 0,
     ) -> TaskHandle:
         """Such a task waits to be run; returns the first one.
 
         `data`: the task's data are equal; for a part of them, `matching({...})`. `start_in`: it
         starts so long from now, `delta` earlier or later. `tags`: it has these, and perhaps others.
-        `count`: there are exactly so many. `within`: seconds of real time until it has to be there.
-        Raises `AssertionError`, which lists what is enqueued and what is different about it.
+        `count`: there are exactly so many. `within`: real time until it has to be there.
+        Raises `AssertionError`, which lists what is enqueued and what is different about it, and
+        `UnknownFunction`.
         """
         expected = expected_of(
             function, data=data, start_in=start_in, delta=delta, tags=tags, priority=priority
@@ -176,31 +179,36 @@ class Taskdock:
         delta: Length = DELTA,
         tags: Sequence[str] | None = None,
         priority: int | None = None,
-        within: float = 0,
+        within: Length = 0,
     ) -> None:
-        """No such task waits to be run; see `assert_enqueued`. `within`: seconds of real
-        time in which none may come."""
+        """No such task waits to be run; see `assert_enqueued`. `within`: real time
+        in which none may come. Raises `AssertionError`, and `UnknownFunction`."""
         expected = expected_of(
             function, data=data, start_in=start_in, delta=delta, tags=tags, priority=priority
         )
         self._enqueued.refute(expected, within=within)
 
     def all_enqueued(self, function: str = "", data: Any = ANY) -> list[TaskHandle]:
-        """The tasks that wait to be run, by their start; those of one function if it is named."""
+        """The tasks that wait to be run, by their start; those of one function if it is named.
+        Raises `UnknownFunction`."""
         return self._enqueued.all(expected_of(function, data=data) if function else None)
 
     # The server as a whole
 
     def reset(
-        self, *, keep: Sequence[str] = (), grace: float | None = None, mode: str | None = None
+        self, *, keep: Sequence[str] = (), grace: Length | None = None, mode: str | None = None
     ) -> dict[str, int]:
         """Removes tasks, schedules, events, doubles, faults and logs, and returns their numbers.
         Functions and warm environments stay.
 
-        `keep`: what stays too, such as "doubles". `grace`: seconds that what runs may take to end;
+        `keep`: what stays too, such as "doubles". `grace`: the time that what runs may take to end;
         then it is ended. `mode`: of the clock from then on.
         """
-        wish = {"keep": list(keep) or None, "grace": grace, "mode": mode}
+        wish = {
+            "keep": list(keep) or None,
+            "grace": None if grace is None else seconds_of(grace),
+            "mode": mode,
+        }
         given = {name: value for name, value in wish.items() if value is not None}
         return dict(self._access.call("POST", "/reset", given))
 

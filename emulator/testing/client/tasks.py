@@ -13,7 +13,8 @@ from taskdock.client.follow import ENDED
 from taskdock.testing.client.access import HarnessAccess
 from taskdock.testing.client.steering.clock import ClockControl
 from taskdock.testing.values.errors import FunctionError, NotInTime, NotSupported
-from taskdock.testing.values.times import Length, Moment, moment_of
+from taskdock.testing.values.ids import id_of
+from taskdock.testing.values.times import Length, Moment, moment_of, seconds_of
 from taskdock.testing.waiting import eventually
 
 TIMEOUT = 30.0
@@ -57,10 +58,10 @@ class TaskHandle:
         """All attempts: the first one, and a task for each retry, the oldest first."""
         return self._tasks.chain(self._attempts or self._tasks.attempts(self.json))
 
-    def wait(self, timeout: float = TIMEOUT) -> TaskHandle:
+    def wait(self, timeout: Length = TIMEOUT) -> TaskHandle:
         """Waits until it has ended, with all its retries. Returns the last attempt.
 
-        Raises `NotInTime` after `timeout` seconds of real time, and `ClockStandsStill` at once
+        Raises `NotInTime` after `timeout` of real time, and `ClockStandsStill` at once
         where nothing can end while the manual clock is not moved.
         """
         return self._tasks.wait(self, timeout)
@@ -93,7 +94,8 @@ class TaskControl:
         tags: Sequence[str] | None = None,
     ) -> TaskHandle:
         """Queues a task. `start_in`, `start`: it may not run earlier; it is `start_in` from the
-        server's now. Raises `ServiceError` where the service refuses it."""
+        server's now. Raises `ServiceError` where the service refuses it; a function that does not
+        exist yet it accepts, and the task fails."""
         body = {
             "functionName": function,
             "data": data,
@@ -104,13 +106,16 @@ class TaskControl:
         given = {name: value for name, value in body.items() if value is not None}
         return self._task(self._service.create_task(given))
 
-    def get(self, task_id: str) -> TaskHandle:
-        """Raises `UnknownTask`."""
-        return self._task(self._service.task(task_id))
+    def get(self, task: TaskHandle | str) -> TaskHandle:
+        """The task of this id, or this one, as it is now. Raises `UnknownTask`."""
+        return self._task(self._service.task(_id(task)))
 
     def of(self, function: str) -> list[TaskHandle]:
-        """All tasks of a function, retries too, by their start."""
-        return self.find(equals("functionName", function))
+        """All tasks of a function, retries too, by their start. Raises `UnknownFunction`."""
+        found = self.find(equals("functionName", function))
+        if not found:
+            self._access.require_function(function)
+        return found
 
     def all(self) -> list[TaskHandle]:
         """All tasks, by their start."""
@@ -122,25 +127,30 @@ class TaskControl:
         by_id = {one["id"]: one for one in found}
         return [self._task(one, before=by_id) for one in found]
 
-    def wait(self, task: TaskHandle, timeout: float = TIMEOUT) -> TaskHandle:
-        """See `TaskHandle.wait`."""
-        path = f"/tasks/{task.id}/wait?timeout={timeout:g}"
+    def wait(self, task: TaskHandle | str, timeout: Length = TIMEOUT) -> TaskHandle:
+        """See `TaskHandle.wait`. Raises `UnknownTask` for an id of none."""
+        seconds = seconds_of(timeout)
+        task = task if isinstance(task, TaskHandle) else self.get(task)
+        path = f"/tasks/{task.id}/wait?timeout={seconds:g}"
         try:
-            answer = self._access.call("GET", path, seconds=timeout + _SECONDS_TO_ANSWER)
+            answer = self._access.call("GET", path, seconds=seconds + _SECONDS_TO_ANSWER)
             attempts, ended = answer["attempts"], answer["ended"]
         except NotSupported:
-            attempts, ended = self._poll(task, timeout)
+            attempts, ended = self._poll(task, seconds)
         if not ended:
             shown = "; ".join(_state(attempt) for attempt in attempts)
             raise NotInTime(
-                f"task {task.id} of {task.function} has not ended within {timeout:g} s: {shown}"
+                f"task {task.id} of {task.function} has not ended within {seconds:g} s: {shown}"
             )
         return self.chain(attempts)[-1]
 
-    def cancel(self, task_id: str) -> None:
-        self._service.cancel_task(task_id)
+    def cancel(self, task: TaskHandle | str) -> None:
+        """Raises `ServiceError` where it is not new any more, and `UnknownTask`."""
+        self._service.cancel_task(_id(task))
 
-    def log(self, task_id: str) -> str:
+    def log(self, task: TaskHandle | str) -> str:
+        """See `TaskHandle.log`. Raises `UnknownTask`."""
+        task_id = _id(task)
         try:
             return "\n".join(line["message"] for line in self._service.logs(task_id))
         except ServiceError as error:
@@ -213,6 +223,10 @@ class TaskControl:
             _tasks=self,
             _attempts=attempts or [],
         )
+
+
+def _id(task: TaskHandle | str) -> str:
+    return id_of(task, TaskHandle, "task")
 
 
 def _state(task: Json) -> str:

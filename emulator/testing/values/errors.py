@@ -20,7 +20,7 @@ class FunctionError:
 class NotSupported(Exception):
     """The server cannot do this: its harness is off, its clock is real, or it is older.
 
-    The message is the server's own sentence.
+    The message is the server's own sentence, and what to write in a test where that differs.
     """
 
 
@@ -50,3 +50,7 @@ class ClockStandsStill(AssertionError):
 
 class BadRecording(ValueError):
     """The file is no recording of a run."""
+
+
+class BadData(ValueError):
+    """What should be sent is no JSON. The message names the place: `data/items/0`."""

@@ -29,6 +29,8 @@ def moment_of(moment: Moment) -> datetime:
             raise ValueError(
                 f"{moment!r} is no time in ISO 8601, such as 2027-01-01T00:00:00Z"
             ) from None
+    if not isinstance(moment, datetime):
+        raise ValueError(f"{moment!r} is no point of time; write a datetime, or a text in ISO 8601")
     if moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone: add Z, or tzinfo=timezone.utc")
     return moment.astimezone(timezone.utc)

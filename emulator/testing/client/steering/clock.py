@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from taskdock.base.timing.clock import SystemClock, to_iso
+from taskdock.base.timing.durations import HOW
 from taskdock.client.api import Json
 from taskdock.testing.client.access import HarnessAccess
 from taskdock.testing.values.errors import NotSupported
@@ -65,17 +67,19 @@ class ClockControl:
 
     def advance(
         self,
-        length: Length = 0,
+        length: Length | None = None,
         *,
-        days: float = 0,
-        hours: float = 0,
-        minutes: float = 0,
-        seconds: float = 0,
+        weeks: float | None = None,
+        days: float | None = None,
+        hours: float | None = None,
+        minutes: float | None = None,
+        seconds: float | None = None,
     ) -> None:
         """Lets time pass: `advance(90)`, `advance("7d")`, `advance(days=7)`. All that is due on
-        the way runs at its own time, one after the other."""
-        more = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-        self._move({"advance": seconds_of(length) + more.total_seconds()})
+        the way runs at its own time, one after the other. Raises `ValueError` for what is no length
+        of time."""
+        units = {"weeks": weeks, "days": days, "hours": hours, "minutes": minutes}
+        self._move({"advance": _sum(length, {**units, "seconds": seconds})})
 
     def move_to(self, moment: Moment) -> None:
         """Lets time pass until this moment."""
@@ -115,3 +119,16 @@ class ClockControl:
 
     def _move(self, verb: Json) -> None:
         self._access.call("POST", _PATH, verb, seconds=_SECONDS_TO_MOVE)
+
+
+def _sum(length: Length | None, units: Mapping[str, float | None]) -> float:
+    """In seconds; `units` are those of `timedelta`, None: it is not given."""
+    given = {unit: number for unit, number in units.items() if number is not None}
+    if length is None and not given:
+        raise ValueError('advance takes the time that passes, such as advance("7d") or (days=7)')
+    try:
+        more = timedelta(**given)
+    except (TypeError, ValueError, OverflowError):
+        shown = ", ".join(f"{unit}={number!r}" for unit, number in given.items())
+        raise ValueError(f"{shown} is no length of time; {HOW}") from None
+    return more.total_seconds() + (0 if length is None else seconds_of(length))

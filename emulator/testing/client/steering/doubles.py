@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, TypedDict
 from urllib.parse import parse_qsl, quote, urlencode
 
+from taskdock.base.errors import BadField
 from taskdock.client.api import Json
 from taskdock.testing.client.access import HarnessAccess
+from taskdock.testing.values.ids import id_of
 from taskdock.testing.values.times import Length, moment_of, seconds_of
 from taskdock.testing.zips import base64_of
 
@@ -120,7 +122,8 @@ class DoubleControl:
         of this machine, and is read now. `sequence`: several answers, one for each call, the last
         one from then on: `[{"status": 503}, {"json": {}}]`.
         `query`, `rql`, `body`, `request_headers`: what a call has to have. `times`: how often it
-        answers; None: always. Raises `ServiceError` for a rule that can never match.
+        answers; None: always. Raises `BadField` for a file that cannot be read, and for what has
+        another form than said here, and `ServiceError` for a rule that can never match.
         """
         answer = DoubleAnswer()
         if json is not NOTHING:
@@ -139,9 +142,11 @@ class DoubleControl:
         rule = {
             "method": method,
             "path": path,
-            "query": None if query is None else dict(query),
+            "query": None if query is None else _texts("query", query),
             "rql": rql,
-            "headers": None if request_headers is None else dict(request_headers),
+            "headers": None
+            if request_headers is None
+            else _texts("request_headers", request_headers),
             "body": body,
             "times": times,
         }
@@ -159,7 +164,7 @@ class DoubleControl:
         """The calls to doubles, the oldest first. `unmatched`: only those without a double."""
         asked = {}
         if double is not None:
-            asked["double"] = double.id if isinstance(double, DoubleHandle) else double
+            asked["double"] = id_of(double, DoubleHandle, "double")
         if unmatched:
             asked["unmatched"] = "true"
         found = self._access.call("GET", f"{_PATH}/calls?{urlencode(asked)}".rstrip("?"))["data"]
@@ -170,7 +175,8 @@ class DoubleControl:
         return list(self._access.call("GET", _PATH)["data"])
 
     def remove(self, double: DoubleHandle | str) -> None:
-        id = double.id if isinstance(double, DoubleHandle) else double
+        """The double, or its id."""
+        id = id_of(double, DoubleHandle, "double")
         self._access.call("DELETE", f"{_PATH}/{quote(id, safe='')}")
 
     def clear(self) -> None:
@@ -179,17 +185,33 @@ class DoubleControl:
 
 
 def _wire(answer: DoubleAnswer) -> Json:
+    if not isinstance(answer, Mapping):
+        raise BadField(f'an answer is a dict, such as {{"status": 503}}, not {answer!r}')
     wire: Json = dict(answer)
+    if "headers" in answer:
+        wire["headers"] = _texts("headers", answer["headers"])
     if "file" in answer:  # the server may be another machine's, and knows only its own folder
         file = Path(wire.pop("file"))
         kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        wire["base64"] = base64_of(file.read_bytes())
-        wire["headers"] = {"content-type": kind, **answer.get("headers", {})}
-    elif "headers" in answer:
-        wire["headers"] = dict(answer["headers"])
+        wire["base64"] = base64_of(_content(file))
+        wire["headers"] = {"content-type": kind, **wire.get("headers", {})}
     if "delay" in answer:
         wire["delay"] = seconds_of(answer["delay"])
     return wire
+
+
+def _texts(name: str, given: Mapping[str, str]) -> dict[str, str]:
+    if not isinstance(given, Mapping):
+        raise BadField(f'{name} is a dict of texts, such as {{"name": "value"}}, not {given!r}')
+    return dict(given)
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        where = "" if file.is_absolute() else f"; it is looked for in {Path.cwd()}"
+        raise BadField(f"the file {file} cannot be read: {error.strerror}{where}") from None
 
 
 def _call(one: Json) -> RecordedCall:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from taskdock.client.api import Json
+from taskdock.base.errors import BadField
+from taskdock.client.api import RESOURCE_UNKNOWN, Json
+from taskdock.client.errors import ServiceError
+from taskdock.lambdas.invoke.faults import Fault, FaultType, kind_of
 from taskdock.testing.client.access import HarnessAccess
-
-if TYPE_CHECKING:
-    from taskdock.lambdas.invoke.faults import Fault
+from taskdock.testing.values.ids import id_of
 
 _PATH = "/faults"
 
@@ -53,9 +53,11 @@ class FaultControl:
         """`add("welcome-mail", Fault.error("SmtpDown"), times=2)`.
 
         `times`: how many runs it is injected into; None: all. `probability`: above 0 and up to 1,
-        of each run; the same `seed` gives the same runs. Raises `ServiceError` for an unknown
-        function and for values that no fault has.
+        of each run; the same `seed` gives the same runs. Raises `UnknownFunction`, `BadField` for
+        what is no `Fault`, and `ServiceError` for values that none has.
         """
+        if not isinstance(fault, Fault):
+            raise BadField(_advice(fault))
         wish = {
             "functionName": function,
             "fault": str(fault.kind.value),
@@ -67,7 +69,12 @@ class FaultControl:
             "seed": seed,
         }
         given = {name: value for name, value in wish.items() if value is not None}
-        added = self._access.call("POST", _PATH, given)
+        try:
+            added = self._access.call("POST", _PATH, given)
+        except ServiceError as error:
+            if error.code == RESOURCE_UNKNOWN:
+                self._access.require_function(function)
+            raise
         return FaultHandle(id=added["id"], function=function, json=added, _faults=self)
 
     def all(self) -> list[Json]:
@@ -75,9 +82,19 @@ class FaultControl:
         return list(self._access.call("GET", _PATH)["data"])
 
     def remove(self, fault: FaultHandle | str) -> None:
-        id = fault.id if isinstance(fault, FaultHandle) else fault
+        """The fault, or its id."""
+        id = id_of(fault, FaultHandle, "fault")
         self._access.call("DELETE", f"{_PATH}/{quote(id, safe='')}")
 
     def clear(self) -> None:
         """Removes all of them."""
         self._access.call("DELETE", _PATH)
+
+
+def _advice(given: object) -> str:
+    """What to write in place of what is no fault: a kind as text, or a constructor not called."""
+    name = given if isinstance(given, str) else getattr(given, "__name__", "")
+    kind = kind_of(name) if name else FaultType.TIMEOUT
+    arguments = "0.2" if kind is FaultType.DELAY else ""
+    such = "" if name else "such as "
+    return f"{given!r} is no Fault; write {such}Fault.{kind.value}({arguments})"

@@ -15,6 +15,7 @@ from taskdock.client.api import Json
 from taskdock.client.errors import MalformedCall
 from taskdock.testing.client.access import HarnessAccess
 from taskdock.testing.values.errors import BadRecording, FunctionError
+from taskdock.testing.values.ids import id_of
 from taskdock.testing.values.times import moment_of
 
 _SECONDS_TO_ANSWER = 900.0  # an image may have to be pulled or built
@@ -84,17 +85,20 @@ class RunControl:
         self._size = page
 
     def since(self, sequence: int = 0, function: str = "") -> list[RecordedRun]:
-        """Those after that sequence number, the oldest first."""
+        """Those after the run of that sequence number, the oldest first; of one function if it is
+        named. 0: all that are kept. Raises `UnknownFunction`."""
         found: list[RecordedRun] = []
         while page := self._page(sequence, function):
             found += page
             sequence = page[-1].sequence
             if len(page) < self._size:
                 break
+        if function and not found:
+            self._access.require_function(function)
         return found
 
     def of(self, function: str) -> list[RecordedRun]:
-        """All kept runs of a function, the oldest first."""
+        """All kept runs of a function, the oldest first. Raises `UnknownFunction`."""
         return self.since(function=function)
 
     @property
@@ -102,8 +106,10 @@ class RunControl:
         """The sequence number of the latest run, to go on from with `since`."""
         return int(self._access.call("GET", "/runs?limit=1")["last"])
 
-    def get(self, run_id: str) -> RecordedRun:
-        return _run(self._access.call("GET", f"/runs/{quote(run_id, safe='')}"))
+    def get(self, run: RecordedRun | str) -> RecordedRun:
+        """The run of this id, or this one again. Raises `ServiceError` where it is not kept."""
+        id = id_of(run, RecordedRun, "run")
+        return _run(self._access.call("GET", f"/runs/{quote(id, safe='')}"))
 
     def save(self, run: RecordedRun | str, file: str | os.PathLike[str]) -> None:
         """Writes a recording, which `replay` takes."""
@@ -139,6 +145,8 @@ def _replayed(run: RecordedRun | str | os.PathLike[str] | Mapping[str, Any]) -> 
         return {"run": run.id}
     if isinstance(run, Mapping):
         return {"recording": dict(run)}
+    if not isinstance(run, str | os.PathLike):
+        id_of(run, RecordedRun, "run")
     if isinstance(run, str) and not os.path.exists(run) and not run.endswith(".json"):
         return {"run": run}
     try:
