@@ -305,7 +305,7 @@ class ClockRunsOn(CallerError):
 
 
 class TooManyWaits(CallerError):
-    """Too many calls wait for tasks already; try again when one has ended."""
+    """Too many calls wait for a task, the clock or a reset; try again when one has ended."""
 
 
 class EngineError(TaskdockError):

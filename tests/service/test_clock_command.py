@@ -81,6 +81,7 @@ def test_its_mode_is_chosen(timed_dock: Dock) -> None:
     [
         (("advance", "soon"), "no length of time; write seconds, or a text such as"),
         (("advance", "-7d"), "time never goes back"),
+        (("advance", "-1h"), "time never goes back"),
         (("set", "tomorrow"), "no ISO 8601 time such as 2027-01-01T00:00:00Z"),
         (("set", "2020-01-01T00:00:00Z"), "time never goes back"),
         (("set", "2200-01-01T00:00:00Z"), "beyond the year 2099"),

@@ -6,16 +6,19 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 import requests
 
+from taskdock.base.timing.clock import SystemClock, to_iso
+from taskdock.base.timing.harness_clock import HarnessClock, Mode
 from taskdock.base.timing.limits import Limits
 from taskdock.tasks.events.webhook_client import WebhookClient
 from taskdock.tasks.retention.wipe import wipe
-from taskdock.testing.clock import ManualClock
+from taskdock.testing.clock import NOON, ManualClock
 from tests.support.builders import Dock, Gate, Json, StartDock, summary
 
 NOTHING = dict.fromkeys(
@@ -408,3 +411,82 @@ def test_a_database_that_another_program_holds_is_not_half_reset(start_dock: Sta
     assert answer.status_code == 503
     assert rows(dock) == had
     assert reset(dock)["tasks"] == had["task"]
+
+
+def now(dock: Dock) -> datetime:
+    shown = dock.call("GET", "/clock", base="/taskdock").json()["now"]
+    return datetime.fromisoformat(shown.replace("Z", "+00:00"))
+
+
+def machine() -> datetime:
+    return SystemClock().now()
+
+
+@pytest.mark.parametrize("mode", ["auto", "manual", "real"])
+def test_a_clock_that_was_moved_begins_anew_at_the_machines_time(
+    start_dock: StartDock, mode: str
+) -> None:
+    dock = start_dock(clock=HarnessClock(Mode.MANUAL))
+    dock.call("POST", "/clock", base="/taskdock", json={"advance": "365d"})
+    before = machine()
+
+    reset(dock, mode=mode)
+
+    assert before <= now(dock) <= machine()
+
+
+def test_what_a_moved_clock_has_left_harms_no_test_after_it(start_dock: StartDock) -> None:
+    dock = start_dock(clock=HarnessClock(Mode.AUTO))
+    dock.deploy(lambda event, runtime: runtime.print("walnut"))
+    dock.service.post("/schedules/", {"functionName": "walnut-table", "interval": 86_400})
+    dock.call("POST", "/clock", base="/taskdock", json={"advance": "30d"})
+
+    reset(dock)
+    soon = to_iso(machine() + timedelta(hours=1))
+    task = dock.service.create("walnut-table", startTimestamp=soon)
+    attempts = dock.call("GET", f"/tasks/{task}/wait", base="/taskdock").json()["attempts"]
+
+    assert [(each["status"], each["statusChangedTimestamp"]) for each in attempts] == [
+        ("complete", soon)
+    ]
+
+
+def test_a_clock_stays_where_something_with_a_time_is_kept(start_dock: StartDock) -> None:
+    dock = start_dock(clock=HarnessClock(Mode.MANUAL))
+    dock.call("POST", "/clock", base="/taskdock", json={"advance": "365d"})
+    moved = now(dock)
+
+    reset(dock, keep=["tasks"])
+    assert now(dock) == moved
+
+    reset(dock, keep=["doubles", "faults"])
+    assert now(dock) < moved
+
+
+def test_a_clock_of_a_tests_own_begins_anew_where_it_began(timed_dock: Dock) -> None:
+    timed_dock.call("POST", "/clock", base="/taskdock", json={"advance": "365d"})
+
+    reset(timed_dock)
+
+    assert now(timed_dock) == NOON
+
+
+def test_many_moves_and_resets_leave_threads_for_others(timed_dock: Dock) -> None:
+    gate = Gate()
+    timed_dock.deploy(lambda event, runtime: gate.pass_(runtime))
+    timed_dock.service.create("walnut-table")
+    moves = [("/clock", {"advance": 1}), ("/reset", {"grace": 60})]
+
+    def call(number: int) -> int:
+        path, body = moves[number % 2]
+        return timed_dock.call("POST", path, base="/taskdock", json=body).status_code
+
+    with ThreadPoolExecutor(40) as threads:
+        answers = [threads.submit(call, number) for number in range(40)]
+        timed_dock.eventually(lambda: sum(each.done() for each in answers) >= 40 - 2 * 8)
+        assert timed_dock.call("GET", "/status", base="").status_code == 200
+        gate.opened.set()
+
+    codes = [each.result() for each in answers]
+    assert set(codes) == {200, 429}
+    assert codes.count(429) == 40 - 2 * 8

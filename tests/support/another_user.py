@@ -20,11 +20,13 @@ _SCRIPT = r"""
 set -e
 bound=$1 groups=$2 id=$3 python=$4
 shift 4
-for source in python project packages names/taskdock; do
+for source in python project packages; do
   mkdir -p "$bound/$source"
   mount --bind "$1" "$bound/$source"
   shift
 done
+mkdir -p "$bound/names"
+ln -sfn ../project/emulator "$bound/names/taskdock"
 cd "$HOME"
 export PYTHONPATH="$bound/names:$bound/project:$bound/packages" PYTHONDONTWRITEBYTECODE=1
 exec setpriv --reuid "$id" --regid "$id" --groups "$groups" --no-new-privs --bounding-set=-all \
@@ -47,7 +49,6 @@ def python(bound: Path, *words: str, groups: Sequence[int] = (ID,)) -> list[str]
         *("unshare", "--mount", "sh", "-c", _SCRIPT, "another"),
         *(str(bound), ",".join(map(str, groups)), str(ID), name),
         *(sys.base_prefix, str(REPOSITORY), sysconfig.get_path("purelib")),
-        str(REPOSITORY / "emulator"),
         *words,
     ]
 

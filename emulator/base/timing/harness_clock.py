@@ -35,8 +35,8 @@ class _Time(NamedTuple):
 class HarnessClock:
     """A `Clock` whose mode may change at any time; for any thread.
 
-    It never goes back, but by `set`. A change of mode moves it by nothing: one that has stood still
-    ticks on from where it stood.
+    It never goes back, but by `set` and `begin_anew`. A change of mode moves it by nothing: a clock
+    that has stood still ticks on from where it stood.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class HarnessClock:
         """`now`: where it begins; None: at the machine's time. `limit`: seconds of real time that
         `jump` gives to what was due."""
         self._machine = SystemClock()
+        self._start = now
         self._limit = limit
         self._mode = mode
         self._changed = threading.Condition()
@@ -130,6 +131,11 @@ class HarnessClock:
         """Changes the wall clock alone, as people do; nobody's wait is over by that."""
         with self._changed:
             self._time = self._read()._replace(now=now)
+
+    def begin_anew(self) -> None:
+        """Changes the wall clock alone: back to where it began, or forward to the machine's time.
+        For a server that has just forgotten all that has a time."""
+        self.set(self._start or self._machine.now())
 
     # For those who test loops and timers, without a server's agenda
 

@@ -32,7 +32,11 @@ def clock(context: click.Context, as_json: bool, service: TaskService) -> None:
             raise click.UsageError(f"{name} belongs behind the command: {command} ... {name}")
 
 
-@clock.command("advance", context_settings={"ignore_unknown_options": True})  # such as -7d
+# -7d is a length of time, and no option, nor is the h of -1h one for help.
+_LENGTHS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+
+
+@clock.command("advance", context_settings=_LENGTHS)
 @click.argument("time")
 @options.as_json
 @options.service

@@ -46,6 +46,7 @@ def _reset(
         hang_up=tasks.webhook_sender.hang_up,
         invoker=lambdas.invoker,
         parts=parts,
+        clock=base.clock,
         notices=base.notices,
     )
 

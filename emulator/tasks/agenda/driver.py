@@ -15,9 +15,12 @@ from datetime import datetime, timedelta
 from taskdock.base.errors import ClockIsReal, ClockSetBack, EndlessWait
 from taskdock.base.timing.clock import Clock, SystemClock
 from taskdock.base.timing.harness_clock import HarnessClock, Mode
+from taskdock.base.timing.places import place
 from taskdock.tasks.agenda import sentences
 from taskdock.tasks.agenda.agenda import Agenda
 from taskdock.tasks.agenda.mover import GLANCE, Mover
+
+_AT_A_TIME = 8  # moves that wait for each other: each holds a thread that answers
 
 
 class Driver:
@@ -28,6 +31,7 @@ class Driver:
         self._mover = mover
         self._machine = SystemClock()
         self._moving = threading.Lock()
+        self._places = threading.BoundedSemaphore(_AT_A_TIME)
 
     @property
     def agenda(self) -> Agenda:
@@ -68,8 +72,9 @@ class Driver:
         """Lets time pass until `moment`. Returns when all that was due by then has ended.
 
         Raises `ClockIsReal` while the clock ticks by itself, `ClockSetBack` for a moment that has
-        passed, `ClockRunsOn` after too many due moments, where the clock stands at one of them, and
-        `Unavailable` where what is due cannot be run.
+        passed, `ClockRunsOn` after too many due moments, where the clock stands at one of them,
+        `TooManyWaits` when many others wait for their move, and `Unavailable` where what is due
+        cannot be run.
         """
         with self._move() as clock:
             self._move_to(clock, moment)
@@ -119,7 +124,7 @@ class Driver:
         clock = self._clock
         if not isinstance(clock, HarnessClock):
             raise ClockIsReal
-        with self._moving:
+        with place(self._places), self._moving:
             if clock.mode is Mode.REAL:
                 raise ClockIsReal(sentences.TICKS)
             try:

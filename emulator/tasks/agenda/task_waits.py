@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from taskdock.base.errors import NotFound, TooManyWaits
+from taskdock.base.errors import NotFound
+from taskdock.base.timing.places import place
 from taskdock.tasks.agenda.driver import Driver
 from taskdock.tasks.model import checks
 from taskdock.tasks.model.task import FINAL, Task
@@ -42,13 +43,9 @@ class TaskWaits:
 
         if has_ended():
             return Waited(attempts, ended=True)
-        if not self._places.acquire(blocking=False):
-            raise TooManyWaits
-        try:
+        with place(self._places):
             what = f"the task {task_id} of {attempts[-1].function_name}"
             ended = self._driver.until(has_ended, limit, what)
-        finally:
-            self._places.release()
         return Waited(attempts, ended)
 
     def _earlier(self, task: Task) -> list[Task]:

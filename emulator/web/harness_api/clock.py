@@ -14,6 +14,7 @@ from taskdock.base.errors import (
     ClockRunsOn,
     ClockSetBack,
     MissingFields,
+    TooManyWaits,
     Unavailable,
 )
 from taskdock.base.strict_json import IsoTime, SchemaPart, one_of, present
@@ -77,7 +78,7 @@ class ClockViews:
         answer=ClockJson,
         body=ClockMove,
         example={"advance": "7d"},
-        errors=(ClockIsReal, ClockRunsOn, ClockSetBack, Unavailable),
+        errors=(ClockIsReal, ClockRunsOn, ClockSetBack, TooManyWaits, Unavailable),
     )
     def move(self) -> ClockJson:
         asked = requests.read(ClockMove, request.get_data())

@@ -25,7 +25,7 @@ class NewReset(Wire):
     grace: Annotated[float, Field(ge=0, le=900, allow_inf_nan=False)] = GRACE
     """Seconds that what runs has to finish; then it is ended."""
     mode: StrictStr | None = None
-    """The mode of the clock from then on; its time is never moved back."""
+    """The mode of the clock from then on."""
 
 
 class ResetJson(TypedDict):
@@ -59,7 +59,7 @@ class ResetViews:
         body=NewReset,
         body_optional=True,
         example={"grace": 5},
-        errors=(errors.BadField,),
+        errors=(errors.BadField, errors.TooManyWaits),
     )
     def reset(self) -> ResetJson:
         asked = requests.read(NewReset, request.get_data(), optional=True)
