@@ -113,7 +113,7 @@ class Failures:
 
 
 def skipped(url: str, reason: str) -> BaseException:
-    """What skips a test, for a server that was not started for it. Both say which one it is."""
+    """The exception that skips a test, with the server's URL once."""
     told = reason if url in reason else f"{url}: {reason}"
     return pytest.skip.Exception(told, _use_item_location=True)
 

@@ -37,8 +37,8 @@ class GivenServer(SuiteServer):
             raise
 
     def prepare(self, wanted: Wanted) -> None:
-        """As for any server. What a marker asks for and this server is not raises `NotSupported`;
-        what the settings ask for is used where it can be."""
+        """As for any server. Raises `NotSupported` also where a marker asks for another server
+        than this one; the settings count where they can."""
         if "auth" in wanted.asked and wanted.kind.auth != self._auth:
             does = "have to" if self._auth == "strict" else "need not"
             raise NotSupported(
