@@ -45,15 +45,10 @@ class Failures:
         """Sentences for the end of the run."""
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
-        with _skipping(item):
-            yield
-
-    @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(
         self, request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        """In the setup of the first test, this plugin is there for the last fixtures alone."""
+        """Not the setup of a test: that of the first one has begun before this plugin is there."""
         with _skipping(request.node):
             return (yield)
 
