@@ -8,7 +8,6 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ before = set(sys.modules)
 import taskdock.testing.plugin
 print(sorted(set(sys.modules) - before))
 """
-NOON = datetime(2026, 1, 2, 12, 0, tzinfo=timezone.utc)
 WITHOUT_OTHERS = ("-p", "no:schemathesis", "-p", "no:hypothesispytest", "-p", "no:anyio")
 """Plugins of our own tests, which take seconds to load."""
 FAILING = """\
@@ -254,26 +252,6 @@ def test_the_clock_can_be_moved_and_chosen(project: PytestProject, url: str) -> 
     )
 
     assert project.run("--taskdock-url", url).outcomes() == "2 passed"
-
-
-def test_a_clock_that_stood_still_catches_up_with_the_machines_before_a_test(
-    project: PytestProject,
-) -> None:
-    """Functions read the machine's: one that starts a task an hour from now means its own now."""
-    project.write(
-        "test_clock.py",
-        "from datetime import datetime, timedelta, timezone\n"
-        "def test_behind(taskdock_clock):\n"
-        "    assert abs(taskdock_clock.now - datetime.now(timezone.utc)) < timedelta(seconds=60)\n"
-        "    taskdock_clock.advance(days=7)\n"
-        "def test_ahead(taskdock_clock):\n"
-        "    assert taskdock_clock.now - datetime.now(timezone.utc) > timedelta(days=6)\n",
-    )
-
-    with running(engine=FakeEngine(), clock=ManualClock(NOON)) as dock:
-        ran = project.run("--taskdock-url", dock.url)
-
-    assert ran.outcomes() == "2 passed", ran.output
 
 
 def test_what_the_server_cannot_do_is_skipped_with_its_reason(project: PytestProject) -> None:

@@ -35,6 +35,19 @@ def test_a_program_on_this_machine_needs_no_credentials(dock: Dock) -> None:
     assert nobody(dock).ask("POST", "/taskdock/reset", {}).status_code == 200
 
 
+def test_a_program_of_node_is_no_page(dock: Dock) -> None:
+    """The headers that its `fetch` sends (Node.js 18 to 24)."""
+    sent = {
+        "Accept": "*/*",
+        "Accept-Language": "*",
+        "Sec-Fetch-Mode": "cors",
+        "User-Agent": "node",
+        "Accept-Encoding": "gzip, deflate",
+    }
+
+    assert nobody(dock).ask("POST", "/taskdock/reset", {}, headers=sent).status_code == 200
+
+
 def test_a_strict_server_serves_it_to_nobody(start_dock: StartDock) -> None:
     strict = start_dock(auth="strict")
     for method, path in calls():

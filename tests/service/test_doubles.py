@@ -333,6 +333,9 @@ def test_it_is_told_what_keeps_the_nearest_rule_from_matching(shared: Dock) -> N
     assert ask(shared, "PUT", "/shop").status_code == 200
     told = ask(shared, "PUT", "/shop").json()["message"]
     assert f"{once['id']} is used up after 1 calls" in told
+    body, used_up = (each["nearest"] for each in calls(shared, "?unmatched=true"))
+    assert body.startswith(f'the nearest is {mail["id"]}: the body has "bob@example.org"')
+    assert used_up == f"{once['id']} is used up after 1 calls"
 
 
 @pytest.mark.parametrize("path", ["/tasks/v1/a/b", "/taskdock/clocks", "/docs/x/y", "/tasks"])

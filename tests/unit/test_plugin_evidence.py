@@ -178,6 +178,15 @@ def test_calls_without_a_double_are_shown_with_the_double_to_add() -> None:
     assert evidence.unmatched([]) == []
 
 
+def test_a_double_that_nearly_matched_is_named_with_its_reason() -> None:
+    call = {"method": "POST", "path": "/mail/v1/", "functionName": "report", "status": 404}
+    nearest = 'the nearest is 17: the body has "bob@example.org"'
+
+    (section,) = evidence.unmatched([call | {"nearest": nearest}])
+
+    assert section.text.splitlines()[1] == f"  {nearest}"
+
+
 def test_of_many_calls_without_a_double_the_first_are_shown() -> None:
     call = {"method": "GET", "path": "/x", "query": "eq(a,1)", "functionName": None, "status": 404}
 

@@ -29,13 +29,14 @@ def wanted_by(root: Path, *markers: dict[str, Any], **settings: Any) -> Wanted:
 def test_without_markers_and_settings_a_test_gets_an_open_server_with_the_clock_auto(
     root: Path,
 ) -> None:
-    assert wanted_by(root) == Wanted(Kind("open", None), "auto", is_clock_asked=False, functions=())
+    assert wanted_by(root) == Wanted(Kind("open", None), "auto")
 
 
 def test_of_settings_and_markers_the_nearest_counts(root: Path) -> None:
     found = wanted_by(root, {"clock": "manual"}, {"clock": "real", "auth": "strict"}, clock="auto")
 
-    assert (found.kind.auth, found.clock, found.is_clock_asked) == ("strict", "manual", True)
+    assert (found.kind.auth, found.clock) == ("strict", "manual")
+    assert found.asked == {"auth", "clock"}
 
 
 def test_the_functions_of_all_are_there_and_those_of_the_nearest_last(root: Path) -> None:

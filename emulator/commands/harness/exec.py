@@ -62,7 +62,9 @@ def exec_command(
 ) -> None:
     """Run COMMAND with a server of its own, and its functions deployed.
 
-    An example: taskdock exec --functions tasks -- pytest
+    An example: taskdock exec --functions tasks -- npm test
+
+    pytest needs no exec: its plugin starts servers of its own, one for each worker.
 
     The server has a free port and an empty data folder. Once the functions are deployed, COMMAND
     runs with TASKDOCK_URL, API_HOST, the API_OAUTH_ variables and AWS_ENDPOINT_URL_LAMBDA set, and

@@ -83,9 +83,8 @@ class HarnessAccess:
         the harness has no credentials of the server."""
         if self._signature is None:
             raise NotSupported(
-                f"no credentials of {self.url} are known: set API_HOST={self.url} and the four"
-                ' API_OAUTH_ variables, which a server prints (eval "$(taskdock env)"), or hand in'
-                " signature="
+                f"no credentials of {self.url} are known: API_HOST and the four API_OAUTH_"
+                ' variables have to be those of this server; eval "$(taskdock env)" sets them'
             )
         return self._session(below, self._signature)
 

@@ -67,6 +67,7 @@ class Counting:
     def pytest_runtestloop(self) -> Generator[None, object, object]:
         """The innermost: lines are there before pytest-cov saves its own and reports."""
         result = yield
+        python_data.expect_no_lines_of_tests()
         if not self._is_worker:
             try:
                 self._collect()

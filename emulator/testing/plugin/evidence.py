@@ -66,6 +66,8 @@ def unmatched(calls: Sequence[Json]) -> list[Section]:
         caller = call.get("functionName") or "no function"
         asked = f"{path}?{query}" if query else path
         lines.append(_short(f"{method} {asked} by {caller}: {call.get('status')}"))
+        if call.get("nearest"):
+            lines.append(_short(f"{_MARGIN}{call['nearest']}"))
         lines.append(_short(f'{_MARGIN}taskdock.doubles.add("{method}", "{path}", json=...)'))
     if left := len(calls) - MOST_SECTIONS:
         lines += [f"and {left} more: taskdock doubles calls --unmatched"] if left > 0 else []

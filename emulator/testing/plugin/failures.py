@@ -45,15 +45,17 @@ class Failures:
         """Sentences for the end of the run."""
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        """Not the setup of a test: that of the first one has begun before this plugin is there."""
+        with _skipping(request.node):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
-        try:
+        with _skipping(item):
             yield
-        except NotSupported as error:
-            beginning = item.stash.get(BEGINNING, None)
-            if beginning is None or beginning.server.is_own:
-                raise
-            reason = f"{beginning.server.url}: {error}"
-            raise pytest.skip.Exception(reason, _use_item_location=True) from None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -61,7 +63,7 @@ class Failures:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         beginning = item.stash.get(BEGINNING, None)
         with ExitStack() as stack:
-            if call.excinfo is not None and beginning is not None:
+            if call.excinfo is not None and beginning is not None and not _is_skip(call.excinfo):
                 stack.enter_context(_without_our_frames(call.excinfo, item))
             report = yield
         if report.failed and beginning is not None and not item.stash.get(_TOLD, False):
@@ -105,6 +107,24 @@ class Failures:
         return [*evidence.bounded(found), *evidence.unmatched(calls)]
 
 
+def skipped(url: str, reason: str) -> BaseException:
+    """The exception that skips a test, with the server's URL once."""
+    told = reason if url in reason else f"{url}: {reason}"
+    return pytest.skip.Exception(told, _use_item_location=True)
+
+
+@contextmanager
+def _skipping(node: Any) -> Iterator[None]:
+    """Skips a test that asks a server of somebody else for what that cannot do."""
+    try:
+        yield
+    except NotSupported as error:
+        beginning = node.stash.get(BEGINNING, None)
+        if beginning is None or beginning.server.is_own:
+            raise
+        raise skipped(beginning.server.url, str(error)) from None
+
+
 @contextmanager
 def _without_our_frames(
     excinfo: pytest.ExceptionInfo[BaseException], item: pytest.Item
@@ -126,8 +146,14 @@ def _without_our_frames(
             module.pop(_HIDE, None)
 
 
+def _is_skip(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+    return isinstance(excinfo.value, pytest.skip.Exception)
+
+
 def _is_ours(frame: Any) -> bool:
-    return str(frame.frame.f_globals.get("__name__")).startswith("taskdock.")
+    """Not those of this module, through which all that a test raises passes."""
+    name = str(frame.frame.f_globals.get("__name__"))
+    return name.startswith("taskdock.") and name != __name__
 
 
 def _is_theirs(frame: Any, root: Path) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from taskdock.base.errors import TaskdockError
 from taskdock.testing.plugin import options
-from taskdock.testing.plugin.failures import BEGINNING, Beginning, Failures
+from taskdock.testing.plugin.failures import BEGINNING, Beginning, Failures, skipped
 from taskdock.testing.plugin.own_server import OwnServer
 from taskdock.testing.plugin.suite_server import SuiteServer
 from taskdock.testing.plugin.wanted import Kind, WrongTestSetting, wanted
@@ -61,10 +61,11 @@ class Suite:
         except (WrongTestSetting, TaskdockError) as error:
             reason = str(error)
         if is_asked_too_much:
-            raise pytest.skip.Exception(f"{self._url}: {reason}", _use_item_location=True)
+            raise skipped(self._url, reason)
         raise _failure(reason)
 
     def _beginning(self, server: SuiteServer) -> Beginning:
+        self._failures.remarks += server.remarks
         if not server.not_reset:
             return Beginning(server)
         self._failures.remarks.append(
@@ -123,13 +124,14 @@ class Suite:
             return OwnServer(kind, counting.server_options if counting else (), os.environ)
         if self._servers:  # it is what it is
             return next(iter(self._servers.values()))
-        server = SuiteServer(self._url, os.environ)
+        from taskdock.testing.plugin.given_server import (  # noqa: PLC0415 - late: few runs need it
+            GivenServer,
+        )
+
         try:
-            server.check()
+            return GivenServer(self._url, os.environ)
         except TaskdockError as error:
-            server.close()
             raise WrongTestSetting(f"--taskdock-url: {error}") from None
-        return server
 
     def _keep(self) -> None:
         reporter = self._config.pluginmanager.getplugin("terminalreporter")

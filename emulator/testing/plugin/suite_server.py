@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,6 @@ _MOST_RUNS = 200
 _MOST_TASKS = 50
 _MOST_LOGS = 10
 _MOST_LINES = 100
-_MOST_BEHIND = timedelta(seconds=1)
 
 
 class _UnsignedTaskdock(Taskdock):
@@ -61,9 +59,10 @@ class SuiteServer:
         self._revisions: dict[str, str] = {}
         self._clock_stays: str | None = None
         """Why the clock cannot be switched; empty where it can, None: it was not tried."""
-        self._caught_up = datetime.min.replace(tzinfo=timezone.utc)
         self.not_reset = ""
         """Why this server cannot be reset; empty where it can."""
+        self.remarks: list[str] = []
+        """Sentences for the end of the session."""
 
     @property
     def url(self) -> str:
@@ -83,10 +82,6 @@ class SuiteServer:
     def last_words(self) -> str:
         """The lines that its process wrote last; empty for a server that is not of this session."""
         return ""
-
-    def check(self) -> None:
-        """Raises `ServerUnreachable` or `ServiceError` where it does not answer."""
-        self._service.health()
 
     def close(self) -> None:
         self.taskdock.close()
@@ -113,8 +108,6 @@ class SuiteServer:
                 if self.is_own:
                     raise
                 self.not_reset = str(error)
-        if mode not in (None, "real"):
-            self._catch_up()
 
     def _mode(self, wanted: Wanted) -> str | None:
         """Of the clock; None: it stays as it is, because a test that did not ask for a clock gets
@@ -127,21 +120,9 @@ class SuiteServer:
                 self._clock_stays = str(error)
         if not self._clock_stays:
             return wanted.clock
-        if wanted.is_clock_asked:
+        if "clock" in wanted.asked:
             raise NotSupported(self._clock_stays)
         return None
-
-    def _catch_up(self) -> None:
-        """A clock that stands still falls behind the machine's, which functions read. Tests that
-        compare the two would fail late in a long session."""
-        now = datetime.now(timezone.utc)
-        if now - self._caught_up < _MOST_BEHIND:
-            return
-        try:
-            self.taskdock.clock.move_to(now)
-        except ServiceError:  # a test has moved it, and it is ahead
-            now = self.taskdock.clock.now
-        self._caught_up = now
 
     def _provide(self, sources: Sequence[Path]) -> None:
         """Deploys the functions that are not there as they were deployed: a test may have changed

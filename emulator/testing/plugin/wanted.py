@@ -34,10 +34,10 @@ class Wanted:
 
     kind: Kind
     clock: str
-    is_clock_asked: bool
-    """Whether a marker says so; otherwise a server that runs already may have another clock."""
-    functions: tuple[Path, ...]
+    functions: tuple[Path, ...] = ()
     """Folders of functions, the general ones first; of two that have one name, the later counts."""
+    asked: frozenset[str] = frozenset()
+    """The names of what a marker says; in the rest, a server that runs already may be another."""
 
 
 def wanted(
@@ -68,8 +68,8 @@ def wanted(
     return Wanted(
         kind=Kind(values["auth"], values["doubles"]),
         clock=values["clock"],
-        is_clock_asked=any("clock" in each for each in given),
         functions=tuple(folders),
+        asked=frozenset(name for each in given for name in each),
     )
 
 

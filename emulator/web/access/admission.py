@@ -39,6 +39,7 @@ _ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")  # RFC 9112, 3.2
 _CERTAIN = re.compile(r"(?:(?:[a-z0-9_-]+\.)*localhost|127\.0\.0\.1|\[::1\])(?::\d*)?")
 """Values of Host with which all browsers say whose a request is. With others, such as localhost. in
 Firefox, they do so only where the request has an Origin; an image has none."""
+_OF_PAGES = (b"origin", b"sec-fetch-site", b"sec-fetch-dest")
 _RESERVED = frozenset({"internal", "local", "localhost", "test"})
 """Names that nobody can have on the internet, nor one below them."""
 _ORIGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#@\\\s]*)/?")
@@ -154,8 +155,12 @@ def of_website(headers: Headers, *, everybody: bool = False) -> bool:
 
 
 def of_page(headers: Headers) -> bool:
-    """Whether a browser makes the request for a page, be it one of this machine."""
-    told = any(name == b"origin" or name.startswith(b"sec-fetch-") for name, _ in headers)
+    """Whether a browser makes the request for a page, be it one of this machine.
+
+    `Sec-Fetch-Mode` alone is no sign of it: the `fetch` of Node.js sends that header, and browsers
+    send `Sec-Fetch-Site` with it (Fetch Metadata Request Headers, 2).
+    """
+    told = any(name in _OF_PAGES for name, _ in headers)
     return told or of_website(headers, everybody=True)
 
 

@@ -33,6 +33,7 @@ class CallJson(TypedDict):
     status: int | None
     failure: str | None
     double: str | None
+    nearest: str | None
     functionName: str | None
     taskId: str | None
     at: IsoTime
@@ -45,6 +46,8 @@ class AnsweredCall:
     """The id of what has answered; None: nothing matched."""
     status: int | None = None
     failure: str | None = None
+    nearest: str | None = None
+    """Why the double that nearly matched does not, as part of a sentence; None: there is none."""
 
 
 class CallLog:
@@ -95,6 +98,7 @@ def to_json(answered: AnsweredCall) -> CallJson:
         "status": answered.status,
         "failure": answered.failure,
         "double": answered.double,
+        "nearest": answered.nearest,
         "functionName": call.sender.function_name,
         "taskId": call.sender.task_id,
         "at": to_iso(call.at),

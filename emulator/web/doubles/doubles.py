@@ -191,7 +191,8 @@ class Doubles:
 
     def refuse(self, call: ServiceCall, why: str) -> NoSuchEndpoint:
         """The refusal of a call that no double is for; it is recorded. `why` is a sentence."""
-        self.calls.add(AnsweredCall(call=call, double=None, status=404))
+        nearest = self._nearest(call)
+        self.calls.add(AnsweredCall(call=call, double=None, status=404, nearest=nearest))
         sender = call.sender
         self._notices.publish(
             DoubleMissing(
@@ -200,24 +201,23 @@ class Doubles:
                 task=sender.task_id,
             )
         )
-        near = self._near(call)
+        near = f"; {nearest}" if nearest else ""
         return NoSuchEndpoint(
             f"{why}. No double matches this call{near}. To answer it, add one: put this into a file"
             " of the folder of --doubles, or POST it to /taskdock/doubles:\n\n"
             f"{hint.rule_for(call)}\n"
         )
 
-    def _near(self, call: ServiceCall) -> str:
-        """The reason why the first double of the same path does not match, to be put behind a
-        sentence."""
+    def _nearest(self, call: ServiceCall) -> str | None:
+        """The reason why the first double of the same path does not match."""
         with self._lock:
             for each in self._in_order():
                 if each.behaviour.could(call.method, call.path):
                     if each.is_used_up:
-                        return f"; {each.id} is used up after {each.used} calls"
+                        return f"{each.id} is used up after {each.used} calls"
                     why = each.behaviour.why_not(call)
-                    return f"; the nearest is {each.id}: {why}"
-        return ""
+                    return f"the nearest is {each.id}: {why}"
+        return None
 
     def _in_order(self) -> Iterator[Double]:
         yield from reversed(self._added)

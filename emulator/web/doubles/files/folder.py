@@ -71,7 +71,7 @@ class DoublesFolder:
 
     def current(self) -> list[Double]:
         self._look()
-        return [double for name in sorted(self._files, key=_place) for double in self._of(name)]
+        return [double for name in sorted(self._files, key=by_place) for double in self._of(name)]
 
     def _of(self, name: str) -> list[Double]:
         return self._files[name].doubles
@@ -171,7 +171,7 @@ def _stamp(entry: os.DirEntry[str]) -> _Stamp:
     return _Stamp(state.st_mtime_ns, state.st_size, state.st_ino)
 
 
-def _place(name: str) -> tuple[bool, str]:
+def by_place(name: str) -> tuple[bool, str]:
     return name.startswith(RECORDED), name
 
 

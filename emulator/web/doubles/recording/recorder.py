@@ -164,7 +164,7 @@ class AnswerRecorder:
 
 
 _AS_IT_IS = ("utf-8", "surrogateescape")
-"""Whatever the locale is, and whatever somebody has written into the file."""
+"""The locale does not count, and bytes that are no UTF-8 stay as they are."""
 _HEAD = "# Recorded by taskdock: secrets and tokens are masked, all else is as it was answered.\n"
 
 
