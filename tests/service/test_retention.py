@@ -240,6 +240,7 @@ def fill(dock: Dock, tasks: int) -> list[str]:
     for _ in range(tasks):
         ids.append(dock.create_task(data={"wood": "x" * 100_000}))
         dock.finish(ids[-1])
+        dock.emulator.tasks.history.write_waiting()  # its run as well, at no other moment
         dock.jump(1)
     return ids
 
