@@ -233,7 +233,7 @@ class Settings(BaseModel):
 
 
 def _advice(field: FieldInfo, told: str) -> str:
-    """What to write. `told`: what pydantic says, such as "Value error, 'here' is no network"."""
+    """The advice. `told`: what pydantic says, such as "Value error, 'here' is no network"."""
     limits = [one for one in field.metadata if not hasattr(one, "pattern")]
     pattern = next((one.pattern for one in field.metadata if hasattr(one, "pattern")), "")
     if choices := _CHOICES.fullmatch(pattern):

@@ -32,7 +32,7 @@ class Taskdock:
 
     Every call raises `ServerUnreachable` where no server answers, `ServiceError` for what the
     server refuses (`MalformedCall`: it is wrong in itself), and `BadData` for what is no JSON.
-    `NotSupported` says that a server cannot do this at all. What takes a length of time, takes
+    `NotSupported` says that a server cannot do this at all. Each length of time may be
     seconds, a `timedelta`, or a text such as "1h30m".
     """
 

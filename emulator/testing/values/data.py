@@ -1,4 +1,4 @@
-"""Whether what a test sends is JSON, and the place of what is none. Pure."""
+"""Checks that the data of a test are JSON, and names the place of a value that is none. Pure."""
 
 from __future__ import annotations
 

@@ -53,4 +53,4 @@ class BadRecording(ValueError):
 
 
 class BadData(ValueError):
-    """What should be sent is no JSON. The message names the place: `data/items/0`."""
+    """The data that should be sent is no JSON. The message names the place: `data/items/0`."""

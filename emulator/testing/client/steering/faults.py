@@ -92,7 +92,7 @@ class FaultControl:
 
 
 def _advice(given: object) -> str:
-    """What to write in place of what is no fault: a kind as text, or a constructor not called."""
+    """The advice for a value that is no fault: a kind as text, or a constructor not called."""
     name = given if isinstance(given, str) else getattr(given, "__name__", "")
     kind = kind_of(name) if name else FaultType.TIMEOUT
     arguments = "0.2" if kind is FaultType.DELAY else ""
