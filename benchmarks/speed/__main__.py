@@ -1,7 +1,7 @@
 """Measures taskdock and its peers in turn, and writes table and plot into docs/performance.
 
 A run of some rows or some contenders only prints the table. `--profile` writes the profile of
-taskdock instead: the time of each part.
+taskdock instead: the time of each part. `--harness` writes the rows of the test harness alone.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from benchmarks.rie import Rie
 from benchmarks.sam import Sam
 from benchmarks.signals import heed
 from benchmarks.speed.clients import Clients
+from benchmarks.speed.harness import LINES as HARNESS_LINES
 from benchmarks.speed.moto import Moto
 from benchmarks.speed.plot import svg
 from benchmarks.speed.profile import profile
@@ -51,13 +52,16 @@ def main() -> None:
         for each in all_contenders(machine)
         if not chosen.contender or each.name in chosen.contender
     }
-    if chosen.profile:
+    if chosen.profile or chosen.harness:
         contenders = {OURS: contenders[OURS]}
     install_peers(each.package for each in contenders.values() if each.package)
     with tempfile.TemporaryDirectory(prefix="taskdock-speed-") as folder, Clients() as clients:
         world = World(machine, clients, contenders, chosen.quick, Path(folder))
         if chosen.profile:
             write_profile(world, busy)
+            return
+        if chosen.harness:
+            write_harness(world, busy)
             return
         rows = all_rows(f"{rows_of(world):,}")
         if chosen.only:
@@ -92,11 +96,24 @@ def write_profile(world: World, busy: float) -> None:
     print(f"{found}\nwritten into {DOCUMENT}")
 
 
+def write_harness(world: World, busy: float) -> None:
+    try:
+        samples, notes = measure(world, {"harness": all_rows("")["harness"]})
+        about = describe(world, "A run", busy, notes)
+    finally:
+        world.close()
+    table = markdown(HARNESS_LINES, samples, {OURS: world.contenders[OURS].title})
+    found = f"{about}\n\n{table}"
+    DOCUMENT.write_text(replaced(DOCUMENT.read_text(), found, "harness"))
+    print(f"{found}\nwritten into {DOCUMENT}")
+
+
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer samples, in 3 minutes")
     parser.add_argument("--only", action="append", choices=[*all_rows("")])
     parser.add_argument("--profile", action="store_true", help="where taskdock's time goes")
+    parser.add_argument("--harness", action="store_true", help="the test harness alone")
     names = [OURS, "rie", "sam-eager", "sam", "ministack", "moto"]
     parser.add_argument("--contender", action="append", choices=names)
     return parser.parse_args()
