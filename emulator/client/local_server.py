@@ -21,10 +21,10 @@ from time import sleep
 from types import TracebackType
 from typing import IO
 
-import taskdock
 from taskdock.base.errors import ForeignFile
 from taskdock.base.files import own_files
 from taskdock.base.files.own_folder import LOCK
+from taskdock.base.resources import IMPORT, PACKAGE
 from taskdock.base.settings import LIFELINE
 from taskdock.base.timing.clock import Clock
 from taskdock.client.api import FAILING, Json, TaskService
@@ -37,12 +37,7 @@ _SECONDS_FOR_ANOTHER = 600  # to wait for another server of the same data folder
 _SECONDS_BETWEEN = 5
 _PAUSE = 0.1
 
-# The current folder is on Python's path first, and it is the user's: a module of any name there
-# would take the place of Python's own.
-_MAIN = (
-    "import sys; sys.path[:] = [*filter(None, sys.path), sys.argv.pop(1)];"
-    " from taskdock.commands import main; main(prog_name='taskdock')"
-)
+_MAIN = f"{IMPORT} from taskdock.commands import main; main(prog_name='taskdock')"
 _OF_A_DEMO = ("--log-level", "WARNING", "--auth", "open")
 """Options of a server whose callers carry no credentials."""
 
@@ -51,7 +46,7 @@ Take = Callable[[str], object]
 
 def own_command() -> list[str]:
     """The command that runs this very `taskdock` in another process, in any current folder."""
-    return [sys.executable, "-c", _MAIN, str(Path(taskdock.__file__).parents[1])]
+    return [sys.executable, "-c", _MAIN, PACKAGE]
 
 
 class LocalServer:

@@ -20,12 +20,12 @@ import sys
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from time import sleep
 from typing import NamedTuple
 from urllib.parse import quote
 
 from taskdock.base.health import Health
+from taskdock.base.resources import IMPORT, PACKAGE
 from taskdock.base.timing.clock import SystemClock
 from taskdock.engines.docker.locate import connection
 
@@ -48,11 +48,7 @@ _FAULTS = (OSError, http.client.HTTPException, ValueError, TypeError, KeyError)
 
 _WAIT = "trap '' INT TERM HUP; read -r over || exec \"$@\""
 """A line ends it; the end of the input without one lets it begin."""
-_BEGIN = (
-    "import sys; sys.path.append(sys.argv[1]);"
-    " from taskdock.engines.docker.reaper import reap; reap(*sys.argv[2:])"
-)
-_PACKAGES = str(Path(__file__).parents[3])
+_BEGIN = f"{IMPORT} from taskdock.engines.docker.reaper import reap; reap(*sys.argv[1:])"
 
 
 class Reaper:
@@ -64,7 +60,7 @@ class Reaper:
         """The labels of all containers that the reaper is to remove."""
         self._command = (
             *("/bin/sh", "-c", _WAIT, "taskdock-reaper"),
-            *(sys.executable, "-I", "-S", "-B", "-c", _BEGIN, _PACKAGES),
+            *(sys.executable, "-I", "-S", "-B", "-c", _BEGIN, PACKAGE),
             *(address, f"{LABEL}={run}"),
         )
         self._process: subprocess.Popen[bytes] | None = None
