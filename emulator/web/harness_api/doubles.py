@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, TypedDict, cast
 
 from flask import request
 from pydantic import Field
@@ -51,11 +51,25 @@ class NewDouble(Wire):
 
 
 class DoubleJson(TypedDict):
-    """Beside these keys it has those that it was written with."""
+    """The other keys are those that it was written with."""
 
     id: str
     used: int
     file: str | None
+    path: str | None
+    method: str | None
+    query: Any | None
+    rql: str | None
+    headers: Any | None
+    body: Any | None
+    answer: Any | None
+    answers: list[Any] | None
+    times: int | None
+    description: str | None
+    collection: str | None
+    wrap: str | None
+    defaults: Any | None
+    items: Any | None
 
 
 class DoublesJson(TypedDict):
@@ -156,5 +170,5 @@ def _read() -> Json:
 
 
 def _to_json(double: Double) -> DoubleJson:
-    shown: DoubleJson = {"id": double.id, "used": double.used, "file": double.file}
-    return {**double.source, **present(shown)}  # type: ignore[typeddict-item]
+    shown = {"id": double.id, "used": double.used, "file": double.file}
+    return cast(DoubleJson, {**double.source, **present(shown)})
