@@ -23,6 +23,7 @@ from taskdock.client.execution import folders, program, variables
 from taskdock.lambdas.environment.spec import LABEL
 from taskdock.testing.waiting import eventually
 from tests.support.live import COMMAND, REPOSITORY
+from tests.support.signals import AS_IN_THE_FOREGROUND
 
 SAMPLE = REPOSITORY / "sample_functions" / "hello-world-python"
 SECONDS = 60.0
@@ -85,7 +86,7 @@ class Execution:
         **more: str,
     ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [*command, "exec", *words],
+            [*AS_IN_THE_FOREGROUND, *command, "exec", *words],
             cwd=self.cwd,
             env=self.variables(**more),
             stdin=stdin,

@@ -32,4 +32,4 @@ def test_a_server_in_the_tests_process_runs_real_containers_and_leaves_none(
     assert done["result"] == "oak"
     assert "hello" in log
     assert engine.containers.list(all=True, filters=of_ours) == []
-    eventually(lambda: not data.parent.exists(), "the data folder has gone", within=5)
+    eventually(lambda: not data.exists(), "the data folder has gone", within=5)

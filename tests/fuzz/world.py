@@ -92,6 +92,8 @@ class World:
         case.path_parameters = {
             name: self._known(name, value) for name, value in (case.path_parameters or {}).items()
         }
+        if "timeout" in (case.query or {}):  # nobody waits here for a task that is never due
+            case.query["timeout"] = self._short(case.query["timeout"])
         response = case.call(
             base_url=self.dock.emulator.url,
             session=self.session,
@@ -103,6 +105,14 @@ class World:
         case.validate_response(response, checks=CHECKS)
         if self.cases % FRESH == 0:
             self.fill()
+
+    @staticmethod
+    def _short(timeout: object) -> object:
+        """As it is, where that is no time to wait, or refused."""
+        try:
+            return 0.2 if 0.2 < float(str(timeout)) <= 900 else timeout
+        except ValueError:
+            return timeout
 
     def fill(self) -> None:
         """Some of everything, whatever the cases before have removed."""

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.signals import AS_IN_THE_FOREGROUND
+
 _SECONDS = 240
 _OURS = ("PYTEST_", "TASKDOCK_", "GITHUB_", "API_", "CI", "COV_")
 """How variables of this process begin that would change what a project's tests do."""
@@ -64,11 +66,18 @@ class PytestProject:
         loaded = [word for plugin in self.plugins or () for word in ("-p", plugin)]
         if self.plugins is not None:
             environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        temporary = self.folder.parent / "temporary"  # else it would tidy up after this run of ours
+        temporary.mkdir(exist_ok=True)
         command = [self._python, "-m", "pytest", "--color=no", "-p", "no:cacheprovider"]
         return subprocess.Popen(
-            [*command, *loaded, *options],
+            [*AS_IN_THE_FOREGROUND, *command, *loaded, *options],
             cwd=self.folder,
-            env={**environment, "COLUMNS": "120", **(variables or {})},
+            env={
+                **environment,
+                "COLUMNS": "120",
+                "PYTEST_DEBUG_TEMPROOT": str(temporary),
+                **(variables or {}),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
