@@ -28,7 +28,7 @@ from taskdock.tasks.runs import run_json
 from taskdock.tasks.runs.run_json import RunJson
 
 MOST = 1000  # runs in one answer
-_WRITE_EVERY = 1.0  # seconds
+_WRITE_EVERY = 10.0  # seconds; under load, most runs are forgotten again before they cost a write
 _INSERT = sql.insert(RunRow)
 _SIZES = "SELECT sequence, size FROM run ORDER BY sequence"
 _FORGET = "DELETE FROM run WHERE sequence <= ?"
