@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from functools import cached_property
 from typing import Protocol
 
 from taskdock.lambdas.functions.function import Function
@@ -14,6 +15,9 @@ from taskdock.lambdas.invoke.fault_list import InjectedFault
 from taskdock.lambdas.invoke.log_formats import Usage
 from taskdock.lambdas.log_line import LogLine, Sink
 from taskdock.lambdas.outcome import Outcome, broken
+
+_OVERHEAD = 1000  # bytes that a run takes beside its event, its answer and its log, about
+_PER_LINE = 8  # bytes
 
 
 class RunKind(str, Enum):
@@ -51,6 +55,13 @@ class RunRecord:
     outcome: Outcome | None = None
     number: int = 0
     """Grows with each run that ends; 0: it is not kept."""
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes that it takes, about; only once it has ended."""
+        answer = 0 if self.outcome is None else len(self.outcome.body)
+        lines = sum(len(line.message) + _PER_LINE for line in self.lines)
+        return _OVERHEAD + len(self.event) + answer + lines
 
     @contextmanager
     def ending(self, recorder: RunRecorder) -> Iterator[None]:

@@ -61,7 +61,7 @@ class RunHistory:
         self._resets = 0
         self._counted = 0  # the resets of `_sizes`
         self._catches: dict[str, Catch] = {}  # by request id
-        self._sizes: deque[tuple[int, int]] | None = None  # numbers and weights of what is written
+        self._sizes: deque[tuple[int, int]] | None = None  # numbers and sizes of what is written
         self._bytes = 0  # of these
         self._go_on()
 
@@ -99,7 +99,7 @@ class RunHistory:
                 return
             self._last = record.number = self._last + 1
             self._waiting.append(record)
-            self._waiting_bytes += run_json.weight(record)
+            self._waiting_bytes += record.size
             while len(self._waiting) > self._most or (
                 self._waiting_bytes > self._most_bytes and len(self._waiting) > 1
             ):  # they cannot be written, and would only be forgotten then
@@ -174,7 +174,7 @@ class RunHistory:
                         self._sizes = None
                         return
                     self._store.change_many(_INSERT, rows)
-                    self._trim((record.number, run_json.weight(record)) for record in waiting)
+                    self._trim((record.number, record.size) for record in waiting)
             except BaseException:
                 self._sizes = None  # they are read again
                 raise
@@ -183,7 +183,7 @@ class RunHistory:
                     self._forget_first()
 
     def _forget_first(self) -> None:
-        self._waiting_bytes -= run_json.weight(self._waiting.popleft())
+        self._waiting_bytes -= self._waiting.popleft().size
 
     def _trim(self, written: Iterable[tuple[int, int]]) -> None:
         """Forgets the oldest that are too many, but for one, however large that is. Only inside a
@@ -221,7 +221,7 @@ def _shown(row: tuple[Any, ...]) -> RunJson:
 
 
 class RunFlusher(Loop):
-    """Writes every moment the runs that have ended."""
+    """Writes the runs that have ended, now and then."""
 
     name = "run-flusher"
 

@@ -13,9 +13,6 @@ from taskdock.lambdas.invoke.fault_list import InjectedFaultJson
 from taskdock.lambdas.invoke.run_record import RunRecord
 from taskdock.lambdas.outcome import Answer, Failure
 
-_OVERHEAD = 1000  # bytes that a run takes beside its event, its answer and its log, about
-_PER_LINE = 8  # bytes
-
 
 class RunErrorJson(TypedDict):
     name: str
@@ -54,14 +51,6 @@ class RunJson(TypedDict):
     """The fault that was injected."""
 
 
-def weight(record: RunRecord) -> int:
-    """Bytes that it takes, about."""
-    outcome = record.outcome
-    answer = 0 if outcome is None else len(outcome.body)
-    lines = sum(len(line.message) + _PER_LINE for line in record.lines)
-    return _OVERHEAD + len(record.event) + answer + lines
-
-
 def to_row(record: RunRecord) -> dict[str, Any]:
     """The values of the table's columns. Events and answers are text that is JSON already."""
     outcome, usage, function = record.outcome, record.usage, record.function
@@ -84,7 +73,7 @@ def to_row(record: RunRecord) -> dict[str, Any]:
         "duration": None if usage is None else round(usage.duration, 2),
         "memory_used": None if usage is None else usage.max_memory,
         "fault": None if record.fault is None else record.fault.to_json(),
-        "size": weight(record),
+        "size": record.size,
     }
 
 
