@@ -15,6 +15,7 @@ from taskdock.base import resources, strict_json
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import options, output
 from taskdock.client.console.groups import Failed, Group
+from taskdock.commands.harness.removing import remove
 
 _PATH = "/taskdock/doubles"
 _CONDITIONS = ("query", "rql", "headers", "body")
@@ -140,11 +141,7 @@ def list_calls(double_id: str | None, unmatched: bool, as_json: bool, service: T
 @options.service
 def clear_doubles(double_id: str | None, as_json: bool, service: TaskService) -> None:
     """Remove the double with this ID; or all but those of files, and forget the calls."""
-    path = _PATH if double_id is None else f"{_PATH}/{quote(double_id, safe='')}"
-    answer = service.call("DELETE", path)
-    count = answer["affectedRecords"]
-    text = double_id or f"{count} double{'' if count == 1 else 's'}"
-    output.done(answer, f"removed  {text}", as_json=as_json)
+    remove(service, _PATH, double_id, "double", as_json=as_json)
 
 
 def _answer(given: dict[str, Any]) -> Json:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 import click
 
 from taskdock.base.errors import BadField
@@ -11,6 +9,7 @@ from taskdock.client.api import Json, TaskService
 from taskdock.client.console import options, output
 from taskdock.client.console.groups import Group
 from taskdock.client.errors import WrongCall
+from taskdock.commands.harness.removing import remove
 from taskdock.lambdas.invoke.faults import FaultType, Odds, fault_of
 
 _PATH = "/taskdock/faults"
@@ -88,11 +87,7 @@ def list_faults(as_json: bool, service: TaskService) -> None:
 @options.service
 def clear_faults(fault_id: str | None, as_json: bool, service: TaskService) -> None:
     """Remove the fault with this ID, or all of them."""
-    path = _PATH if fault_id is None else f"{_PATH}/{quote(fault_id, safe='')}"
-    answer = service.call("DELETE", path)
-    count = answer["affectedRecords"]
-    text = fault_id or f"{count} fault{'' if count == 1 else 's'}"
-    output.done(answer, f"removed  {text}", as_json=as_json)
+    remove(service, _PATH, fault_id, "fault", as_json=as_json)
 
 
 def _words(one: Json) -> str:
