@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from taskdock.base.timing.harness_clock import Mode
 from taskdock.lambdas.invoke.fault_list import FaultList
 from taskdock.tasks.agenda.driver import Driver
 from taskdock.tasks.agenda.task_waits import TaskWaits
@@ -37,17 +36,10 @@ class HarnessApi:
     def views(self) -> Sequence[object]:
         """The objects whose methods are declared as endpoints."""
         return [
-            ResetViews(self.reset, self._switch_clock if self._is_movable else None),
+            ResetViews(self.reset, self.driver),
             DoubleViews(self.doubles),
             FaultViews(self.faults),
             RunViews(self.history, self.replay),
             ClockViews(self.driver),
             WaitViews(self.waits),
         ]
-
-    @property
-    def _is_movable(self) -> bool:
-        return self.driver is not None and self.driver.is_movable
-
-    def _switch_clock(self, mode: str) -> None:
-        self.driver.switch(Mode(mode))

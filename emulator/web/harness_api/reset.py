@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, TypedDict, cast
 
 from flask import request
@@ -10,13 +9,14 @@ from pydantic import Field, StrictStr
 
 from taskdock.base import errors
 from taskdock.base.errors import BadField
+from taskdock.base.timing.harness_clock import Mode
+from taskdock.tasks.agenda.driver import Driver
 from taskdock.tasks.retention.reset import Reset
 from taskdock.web.common import requests
 from taskdock.web.common.requests import Wire
 from taskdock.web.harness_api.endpoint import endpoint
 
 GRACE = 5.0  # seconds
-MODES = ("real", "manual", "auto")
 
 
 class NewReset(Wire):
@@ -46,10 +46,10 @@ class ResetJson(TypedDict):
 
 
 class ResetViews:
-    def __init__(self, reset: Reset, switch_clock: Callable[[str], object] | None = None) -> None:
-        """`switch_clock` gives the clock a mode; None: this server's cannot be switched."""
+    def __init__(self, reset: Reset, driver: Driver) -> None:
+        """`driver`: of the clock, to give that a mode."""
         self._reset = reset
-        self._switch_clock = switch_clock
+        self._driver = driver
 
     @endpoint(
         "POST",
@@ -63,18 +63,21 @@ class ResetViews:
     )
     def reset(self) -> ResetJson:
         asked = requests.read(NewReset, request.get_data(), optional=True)
-        self._check_mode(asked.mode)
+        mode = None if asked.mode is None else self._mode(asked.mode)
         removed = self._reset.run(keep=asked.keep, grace=asked.grace)
-        if asked.mode is not None and self._switch_clock is not None:
-            self._switch_clock(asked.mode)
+        if mode is not None and self._driver.is_movable:
+            self._driver.switch(mode)
         return cast(ResetJson, {name: removed.get(name, 0) for name in ResetJson.__annotations__})
 
-    def _check_mode(self, mode: str | None) -> None:
-        if mode is None:
-            return
-        if mode not in MODES:
-            raise BadField(f"mode: there is no '{mode[:40]}'; there are {', '.join(MODES)}")
-        if self._switch_clock is None and mode != "real":
+    def _mode(self, name: str) -> Mode:
+        """Raises `BadField` for no mode, and for one that this server's clock cannot have."""
+        try:
+            mode = Mode(name)
+        except ValueError:
+            modes = ", ".join(mode.value for mode in Mode)
+            raise BadField(f"mode: there is no '{name[:40]}'; there are {modes}") from None
+        if mode is not Mode.REAL and not self._driver.is_movable:
             raise BadField(
-                f"mode: this server's clock is real and stays so; start it with --clock {mode}"
+                f"mode: this server's clock is real and stays so; start it with --clock {name}"
             )
+        return mode
