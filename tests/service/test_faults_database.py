@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from taskdock.base.errors import StartupError
+from taskdock.base.errors import StartupError, StorageError
 from taskdock.base.settings import Settings
 from taskdock.base.timing.limits import Limits
 from taskdock.server.app import Emulator
@@ -141,3 +141,16 @@ def test_damage_that_is_met_while_the_server_runs_is_told_and_nothing_is_removed
     assert troubles(dock) == ["database"]
     assert ".recover" in reason(dock)
     assert sorted((dock.emulator.foundation.data / "code").iterdir()) == code
+
+
+def test_an_execution_that_cannot_be_written_does_not_count_as_running(
+    start_dock: StartDock,
+) -> None:
+    dock = start_dock()
+    dock.deploy(lambda event, runtime: None)
+    dock.emulator.foundation.store.refuse(StorageError("this disk is gone"))
+
+    refusal = dock.call("POST", "/functions/walnut-table/execute", json={})
+
+    assert refusal.status_code >= 500, refusal.text
+    assert dock.emulator.tasks.runner.running() == set()

@@ -94,8 +94,8 @@ class Runner:
         return self._running.copy()
 
     def expect(self, ids: Collection[str]) -> None:
-        """These tasks are about to be claimed, and to be begun: they run from now on for the
-        rescuer, though a clock that tests move may jump by days before they begin."""
+        """These tasks are claimed, though nobody can see it yet, and about to begin: they run from
+        now on for the rescuer. A clock that tests move may jump by days before they begin."""
         self._running.update(ids)
 
     def begin(self, task: Task, ended: Callable[[EndedRun], None]) -> None:
@@ -114,7 +114,6 @@ class Runner:
         function = self._catalog.find(task.function_name)
         policy = _NO_RETRY if function is None else function.retry_policy
         run = Run(task, policy, self._log_store.open(task.id))
-        self._running.add(task.id)
         self._invoker.begin(
             task.id,
             function,
@@ -151,7 +150,6 @@ class Runner:
     ) -> tuple[Outcome, Task | None]:
         """Runs a task whose caller waits; also the task as it ended, None if its claim was lost, or
         while that cannot be written: the caller has the result all the same."""
-        self._running.add(task.id)
         outcome = self._invoker.invoke(
             task.id,
             function,

@@ -160,9 +160,10 @@ class Service:
 
     def _enqueue_claimed(self, task: Task) -> tuple[Task, LogBuffer]:
         """The task and its log are of one time: a reset comes before both, or behind both."""
-        self._runner.expect([task.id])
         with self._log_store.opening(task.id) as log:
-            return self._queue.enqueue_claimed(task, self._clock.now()), log
+            task = self._queue.enqueue_claimed(task, self._clock.now())
+            self._runner.expect([task.id])  # before the rescuer can have its turn
+            return task, log
 
     def _stored(self, task: Task) -> Task:
         """The task as it is now, or as it was where a reset has removed it."""
