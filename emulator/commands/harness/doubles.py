@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import mimetypes
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +14,7 @@ from taskdock.client.api import Json, TaskService
 from taskdock.client.console import options, output
 from taskdock.client.console.groups import Failed, Group
 from taskdock.commands.harness.removing import remove
+from taskdock.web.doubles.rules.file_content import with_content
 
 _PATH = "/taskdock/doubles"
 _CONDITIONS = ("query", "rql", "headers", "body")
@@ -154,9 +153,7 @@ def _answer(given: dict[str, Any]) -> Json:
     }
     file = given["file"]
     if file is not None:
-        kind = mimetypes.guess_type(str(getattr(file, "name", "")))[0] or "application/octet-stream"
-        answer["base64"] = base64.b64encode(file.read()).decode()
-        answer["headers"] = {"Content-Type": kind}
+        answer = with_content(answer, str(getattr(file, "name", "")), file.read())
     return {name: value for name, value in answer.items() if value is not None}
 
 

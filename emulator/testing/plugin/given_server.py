@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import mimetypes
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +15,7 @@ from taskdock.testing.plugin.wanted import Wanted, WrongTestSetting
 from taskdock.testing.values.errors import NotSupported
 from taskdock.web.doubles.files import yaml_text
 from taskdock.web.doubles.files.folder import ENDINGS, by_place
+from taskdock.web.doubles.rules.file_content import with_content
 
 _OF_SERVER = ("id", "used", "file")
 """Keys that a double has beside those that it was written with."""
@@ -126,7 +125,4 @@ def _answer(answer: Any, folder: Path) -> Any:
         content = (folder / name).read_bytes()
     except OSError as error:
         raise WrongTestSetting(f"{folder / name} cannot be read: {error.strerror}") from None
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    others = {key: value for key, value in answer.items() if key != "file"}
-    headers = {"content-type": kind, **{k.lower(): v for k, v in others.get("headers", {}).items()}}
-    return {**others, "base64": base64.b64encode(content).decode(), "headers": headers}
+    return with_content(answer, name, content)

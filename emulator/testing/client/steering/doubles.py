@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import mimetypes
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from taskdock.client.api import Json
 from taskdock.testing.client.access import HarnessAccess
 from taskdock.testing.values.ids import id_of
 from taskdock.testing.values.times import Length, moment_of, seconds_of
-from taskdock.testing.zips import base64_of
+from taskdock.web.doubles.rules.file_content import with_content
 
 _PATH = "/doubles"
 NOTHING: Any = object()
@@ -191,10 +190,8 @@ def _wire(answer: DoubleAnswer) -> Json:
     if "headers" in answer:
         wire["headers"] = _texts("headers", answer["headers"])
     if "file" in answer:  # the server may be another machine's, and knows only its own folder
-        file = Path(wire.pop("file"))
-        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        wire["base64"] = base64_of(_content(file))
-        wire["headers"] = {"content-type": kind, **wire.get("headers", {})}
+        file = Path(answer["file"])
+        wire = with_content(wire, file.name, _content(file))
     if "delay" in answer:
         wire["delay"] = seconds_of(answer["delay"])
     return wire

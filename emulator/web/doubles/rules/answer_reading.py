@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-import mimetypes
 import re
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from taskdock.base.errors import BadDouble
 from taskdock.web.doubles.rules import answer as answers
 from taskdock.web.doubles.rules.answer import JSON, DoubleFailure, Headers, ServiceAnswer
+from taskdock.web.doubles.rules.file_content import type_of
 
 ReadFile = Callable[[str], Callable[[], bytes]]
 """Finds the file of this name, and gives what reads it. Raises `BadDouble` where there is none."""
@@ -127,8 +127,7 @@ def _body(
     if name == "text":
         return (("Content-Type", "text/plain; charset=utf-8"),), value.encode()
     if name == "file":
-        kind = mimetypes.guess_type(value)[0] or "application/octet-stream"
-        return (("Content-Type", kind),), read_file(value)
+        return (("Content-Type", type_of(value)),), read_file(value)
     try:
         return (("Content-Type", "application/octet-stream"),), base64.b64decode(
             value, validate=True
