@@ -22,13 +22,14 @@ import click
 from taskdock.base import resources
 from taskdock.base.errors import EngineError, TaskdockError
 from taskdock.base.timing.clock import Clock
-from taskdock.client import credentials, follow
+from taskdock.client import follow
 from taskdock.client.api import FUNCTION_FAILED, Json, TaskService
 from taskdock.client.console import output, progress
 from taskdock.client.deployment import task_config
 from taskdock.client.deployment.deploy import deploy
 from taskdock.client.errors import NotStarted, ServerUnreachable, ServiceError
-from taskdock.client.local_server import LocalServer
+from taskdock.client.servers import credentials
+from taskdock.client.servers.local_server import LocalServer
 
 SAMPLES = ("hello-world-javascript", "hello-world-python", "hello-world-docker")
 DATA = {"name": "Ada"}

@@ -17,16 +17,21 @@ from taskdock.client.console.groups import Entry, LazyGroup
 
 COMMANDS = {
     "clock": Entry("harness.clock:clock", "Show or move the time of tasks and schedules."),
-    "demo": Entry("demo:demo", "Run three hello-world functions, from nothing to their results."),
-    "deploy": Entry("deploy:deploy", "Create or update functions."),
+    "demo": Entry(
+        "machine.demo:demo", "Run three hello-world functions, from nothing to their results."
+    ),
+    "deploy": Entry("functions.deploy:deploy", "Create or update functions."),
     "doctor": Entry(
-        "doctor:doctor", "Look at this machine: what works, what does not, and what mends it."
+        "machine.doctor:doctor",
+        "Look at this machine: what works, what does not, and what mends it.",
     ),
     "doubles": Entry(
         "harness.doubles:doubles", "Answer calls of services that are not here, and list them."
     ),
-    "env": Entry("server:env", "Print a running server's address and credentials, for the shell."),
-    "events": Entry("events:events", "List service events, and choose who is told of them."),
+    "env": Entry(
+        "server.env:env", "Print a running server's address and credentials, for the shell."
+    ),
+    "events": Entry("tasks.events:events", "List service events, and choose who is told of them."),
     "exec": Entry(
         "harness.exec:exec_command",
         "Run COMMAND with a server of its own, and its functions deployed.",
@@ -34,17 +39,21 @@ COMMANDS = {
     "faults": Entry(
         "harness.faults:faults", "Have the next invocations of a function fail, for tests."
     ),
-    "functions": Entry("functions:functions", "List, show and delete functions."),
-    "images": Entry("images:images", "Pull or build the images of these runtimes ahead."),
-    "logs": Entry("run:logs", "Print the log of a task."),
-    "run": Entry("run:run", "Execute a function at once and print its result."),
+    "functions": Entry("functions.functions:functions", "List, show and delete functions."),
+    "images": Entry("machine.images:images", "Pull or build the images of these runtimes ahead."),
+    "logs": Entry("tasks.logs:logs", "Print the log of a task."),
+    "run": Entry("functions.run:run", "Execute a function at once and print its result."),
     "runs": Entry("harness.runs:runs", "List, show, save and replay the runs of functions."),
-    "runtimes": Entry("images:runtimes", "List the runtimes and the state of their images."),
-    "schedules": Entry("schedules:schedules", "Create, list and delete schedules."),
-    "serve": Entry("server:serve", "Run the server until Ctrl-C."),
-    "status": Entry("server:status", "Show the running server: environments, queue, memory."),
-    "tasks": Entry("tasks:tasks", "Create, list, show and cancel tasks."),
-    "version": Entry("server:version", "Print the version."),
+    "runtimes": Entry(
+        "machine.images:runtimes", "List the runtimes and the state of their images."
+    ),
+    "schedules": Entry("tasks.schedules:schedules", "Create, list and delete schedules."),
+    "serve": Entry("server.serve:serve", "Run the server until Ctrl-C."),
+    "status": Entry(
+        "server.status:status", "Show the running server: environments, queue, memory."
+    ),
+    "tasks": Entry("tasks.tasks:tasks", "Create, list, show and cancel tasks."),
+    "version": Entry("server.status:version", "Print the version."),
 }
 
 

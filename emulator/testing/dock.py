@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from taskdock.base.errors import StorageError
 from taskdock.base.notices import Notice
 from taskdock.base.timing.harness_clock import HarnessClock
-from taskdock.client import credentials
+from taskdock.client.servers import credentials
 from taskdock.engines.engine import Engine
 from taskdock.lambdas.pool.pool import Pool
 from taskdock.server.app import Emulator

@@ -11,7 +11,7 @@ import pytest
 import requests
 from requests_oauthlib import OAuth1
 
-from taskdock.client import credentials
+from taskdock.client.servers import credentials
 from taskdock.identity.directory import ADMINISTRATOR
 from taskdock.testing.task_client import Json
 from tests.acceptance.conftest import StartServer

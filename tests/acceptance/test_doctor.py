@@ -54,7 +54,7 @@ SECONDS = 120
 # As another user: what Python has yet to read of its own may be readable for this one alone.
 AS_SOMEBODY = f"""
 import encodings.idna, os, sys
-import taskdock.commands.doctor
+import taskdock.commands.machine.doctor
 from taskdock.commands import main
 os.setgroups([])
 os.setresgid(*[{SOMEBODY}] * 3)

@@ -25,7 +25,7 @@ import pytest
 from requests_oauthlib import OAuth1
 
 from taskdock.base.timing.limits import Limits
-from taskdock.client import credentials
+from taskdock.client.servers import credentials
 from taskdock.engines.launcher.lines import MAX_LINE
 from taskdock.lambdas.environment.spec import LABEL
 from taskdock.lambdas.outcome import MAX_RESPONSE

@@ -17,7 +17,7 @@ from threading import Thread
 import pytest
 
 from taskdock.base.timing.clock import SystemClock
-from taskdock.client.local_server import LocalServer, own_command
+from taskdock.client.servers.local_server import LocalServer, own_command
 from tests.harness.page import Example, Use, examples, not_shown
 from tests.support.checkout import ROOT
 from tests.support.live import make_images

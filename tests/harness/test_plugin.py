@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from taskdock.client import credentials
+from taskdock.client.servers import credentials
 from taskdock.testing import FakeEngine, ManualClock, Settings, running
 from tests.support.pytest_project import PytestProject
 

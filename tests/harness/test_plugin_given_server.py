@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from taskdock.client import credentials
+from taskdock.client.servers import credentials
 from taskdock.testing import FakeEngine, Settings, running
 from tests.support.doubles import from_container
 from tests.support.pytest_project import PytestProject

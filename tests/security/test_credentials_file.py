@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from taskdock.client import credentials
 from taskdock.client.errors import NotWritten
+from taskdock.client.servers import credentials
 from taskdock.commands import main
 from tests.support.foreign_folder import Trap, hard_link, link, mode, pipe
 from tests.support.live import REPOSITORY

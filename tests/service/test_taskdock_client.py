@@ -726,7 +726,7 @@ def test_a_server_whose_harness_is_off_says_so_and_tasks_are_waited_for_still() 
 
         with pytest.raises(NotSupported, match="--harness on"):
             dock.reset()
-        chain = dock.tasks.create("welcome-mail", {"fail": "x"}).chain
+        chain = dock.tasks.create("welcome-mail", {"name": "Ada"}, start_in="1h").chain
         done = dock.tasks.create("welcome-mail", {"name": "Ada"}, start_in="10ms").wait()
 
     assert len(chain) == 1

@@ -20,10 +20,11 @@ from taskdock import __file__ as package
 from taskdock.base.errors import TaskdockError
 from taskdock.base.settings import ImageChoice
 from taskdock.base.timing.clock import SystemClock
-from taskdock.client import demo, images
+from taskdock.client import demo
 from taskdock.client.api import TaskService
+from taskdock.client.deployment import images
 from taskdock.client.errors import NotStarted
-from taskdock.client.local_server import LocalServer
+from taskdock.client.servers.local_server import LocalServer
 from taskdock.commands import COMMANDS, main
 from taskdock.engines.images import Found, ImageStatus, RuntimeStatus
 from tests.support.live import REPOSITORY
@@ -727,9 +728,9 @@ def test_a_command_imports_nothing_of_another() -> None:
     )
 
     loaded = told.stdout.split()
-    assert "taskdock.commands.server" in loaded
+    assert "taskdock.commands.server.status" in loaded
     assert not [name for name in loaded if name.startswith("taskdock.server")]
-    assert "taskdock.commands.tasks" not in loaded
+    assert "taskdock.commands.tasks.tasks" not in loaded
 
 
 def test_what_is_installed_has_one_package_at_its_top() -> None:

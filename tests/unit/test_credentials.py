@@ -9,7 +9,7 @@ import pytest
 import requests
 from click.testing import CliRunner, Result
 
-from taskdock.client import credentials
+from taskdock.client.servers import credentials
 from taskdock.commands import main
 from tests.support.stub_service import StubService
 

@@ -15,8 +15,8 @@ from taskdock.base import strict_json
 from taskdock.base.errors import TaskdockError
 from taskdock.base.settings import ImageChoice, Settings
 from taskdock.base.timing.clock import SystemClock, to_iso
-from taskdock.client import credentials
 from taskdock.client.api import DEFAULT_URL, TaskService
+from taskdock.client.servers import credentials
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -11,13 +11,13 @@ from typing import TextIO
 from taskdock.base.errors import TaskdockError
 from taskdock.base.settings import EPHEMERAL
 from taskdock.base.timing.clock import Clock
-from taskdock.client import credentials
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import output
 from taskdock.client.deployment.deploy import deploy
 from taskdock.client.errors import NotStarted, ServerUnreachable
 from taskdock.client.execution import folders, program, variables
-from taskdock.client.local_server import LocalServer
+from taskdock.client.servers import credentials
+from taskdock.client.servers.local_server import LocalServer
 
 _SECONDS_TO_STOP = 30  # once nothing runs any more
 _LINES_KEPT = 200  # of the server's log, to be shown should it fail

@@ -21,7 +21,7 @@ from taskdock.client.deployment.allowed import allow_variables
 from taskdock.client.errors import WrongCall
 from taskdock.client.execution import program
 from taskdock.client.execution import run as execution
-from taskdock.client.local_server import own_command
+from taskdock.client.servers.local_server import own_command
 
 _OF_ITS_OWN = ("port", "data_dir")
 """Settings of the server that are not the caller's to choose."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from requests.auth import AuthBase
 
-from taskdock.client import credentials
+from taskdock.client.servers import credentials
 from taskdock.testing.client.access import HarnessAccess, ServerSession
 from taskdock.testing.client.deploying import Files, FunctionDeployer, Source
 from taskdock.testing.client.enqueued import ANY, DELTA, EnqueuedTasks, expected_of

@@ -14,9 +14,9 @@ from contextlib import ExitStack
 from taskdock.base.errors import TaskdockError
 from taskdock.base.settings import EPHEMERAL
 from taskdock.base.timing.clock import SystemClock
-from taskdock.client import credentials
 from taskdock.client.execution import folders
-from taskdock.client.local_server import LocalServer, own_command
+from taskdock.client.servers import credentials
+from taskdock.client.servers.local_server import LocalServer, own_command
 from taskdock.testing.plugin.suite_server import SuiteServer
 from taskdock.testing.plugin.wanted import Kind, WrongTestSetting
 

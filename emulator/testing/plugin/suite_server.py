@@ -11,10 +11,10 @@ from typing import Any
 from requests.auth import AuthBase
 
 from taskdock.base.errors import TaskdockError
-from taskdock.client import credentials
 from taskdock.client.api import TaskService
 from taskdock.client.errors import ServerUnreachable, ServiceError
 from taskdock.client.execution import variables
+from taskdock.client.servers import credentials
 from taskdock.testing.client.taskdock import Taskdock
 from taskdock.testing.plugin.source_paths import SourcePaths
 from taskdock.testing.plugin.wanted import Wanted, WrongTestSetting

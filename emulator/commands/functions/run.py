@@ -1,4 +1,4 @@
-"""The commands run, which executes a function directly, and logs."""
+"""The command run: executes a function directly."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import IO
 
 import click
 
-from taskdock.client import follow
 from taskdock.client.api import FUNCTION_FAILED, TaskService
 from taskdock.client.console import exits, options, output
 from taskdock.client.errors import ServiceError
@@ -41,22 +40,3 @@ def run(*, name: str, text: str | None, file: IO[bytes] | None, service: TaskSer
 def _show_log(service: TaskService, task_id: str) -> None:
     for line in service.logs(task_id):
         output.note(output.message(line["message"], terminal=sys.stderr.isatty()))
-
-
-@click.command()
-@click.argument("task_id")
-@click.option("-f", "--follow", "following", is_flag=True, help="Go on until the task has ended.")
-@options.as_json
-@options.service
-def logs(task_id: str, following: bool, as_json: bool, service: TaskService) -> None:
-    """Print the log of a task. With -f and --json: a JSON object a line, as they come."""
-    lines = follow.log_lines(service, task_id) if following else service.logs(task_id)
-    if as_json and not following:
-        output.document(list(lines))
-        return
-    for line in lines:
-        if as_json:
-            output.line(line)
-        else:
-            message = output.message(line["message"], terminal=sys.stdout.isatty())
-            output.plain(f"{line['timestamp']}  {message}")

@@ -14,7 +14,7 @@ from taskdock.base.settings import ImageChoice
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client import demo as demonstration
 from taskdock.client.console import exits, options
-from taskdock.client.local_server import own_command
+from taskdock.client.servers.local_server import own_command
 from taskdock.server import provision
 
 

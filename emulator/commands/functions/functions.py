@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from taskdock.client import images as image_of
 from taskdock.client.api import TaskService
 from taskdock.client.console import options, output
 from taskdock.client.console.groups import Group
+from taskdock.client.deployment import images as image_of
 
 
 @click.group(cls=Group)

@@ -12,9 +12,9 @@ import click
 
 from taskdock.base.errors import TaskdockError
 from taskdock.base.timing.clock import SystemClock
-from taskdock.client import images as image_of
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import exits, options, output
+from taskdock.client.deployment import images as image_of
 from taskdock.client.deployment import task_config
 from taskdock.client.deployment.allowed import allow_variables
 from taskdock.client.deployment.deploy import Deployment
