@@ -41,6 +41,7 @@ COMMANDS = {
     ),
     "functions": Entry("functions.functions:functions", "List, show and delete functions."),
     "images": Entry("machine.images:images", "Pull or build the images of these runtimes ahead."),
+    "init": Entry("functions.init:init", "Make a folder with a small function of your own."),
     "logs": Entry("tasks.logs:logs", "Print the log of a task."),
     "run": Entry("functions.run:run", "Execute a function at once and print its result."),
     "runs": Entry("harness.runs:runs", "List, show, save and replay the runs of functions."),
