@@ -1,4 +1,4 @@
-# taskdock in a container, beside the engine of the machine or one of its own: README.md, "In a container".
+# taskdock in a container, beside the engine of the machine or one of its own: docs/in-a-container.md.
 ARG BASE=python:3.12-slim
 FROM ${BASE}
 

@@ -51,9 +51,8 @@ format: venv-dev ## rewrite the code in the house format
 test: venv-dev engine ## every check and every test; options in PYTEST, as in PYTEST="-k retry"
 	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 4 --make-images $(PYTEST)
 
-test-fast: venv-dev ## the tests that need no Docker, but for the made-up requests; under a minute
-	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 3 -p no:schemathesis \
-	    -m "not docker and not fuzz" --ignore tests/fuzz $(PYTEST)
+test-fast: venv-dev ## unit tests and the rules of the house, without a server; under a minute
+	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 3 -p no:schemathesis tests/unit tests/shape $(PYTEST)
 
 test-bounds: venv-dev ## unit, service and SDK tests with the lowest versions that pyproject.toml allows; under 4 minutes
 	@scripts/make-bounds-venv

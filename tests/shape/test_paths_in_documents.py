@@ -10,10 +10,14 @@ DOCUMENTS = (
     "CONTRIBUTING.md",
     "README.md",
     "SECURITY.md",
+    "docs/clients.md",
+    "docs/commands.md",
     "docs/decisions.md",
     "docs/doctor.md",
     "docs/engines.md",
+    "docs/glossary.md",
     "docs/launcher.md",
+    "docs/settings.md",
 )
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 FOLDERS = "benchmarks|constraints|docs|emulator|runtimes|sample_functions|scripts|tests"
