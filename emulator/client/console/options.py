@@ -13,7 +13,6 @@ import click
 
 from taskdock.base import strict_json
 from taskdock.base.errors import TaskdockError
-from taskdock.base.settings import ImageChoice, Settings
 from taskdock.base.timing.clock import SystemClock, to_iso
 from taskdock.client.api import DEFAULT_URL, TaskService
 from taskdock.client.servers import credentials
@@ -43,6 +42,8 @@ def service(command: Command) -> Command:
 
 def images(command: Command) -> Command:
     """--images, handed to the command as `choice`."""
+    from taskdock.base.settings import ImageChoice  # noqa: PLC0415 - late: pydantic is slow
+
     return click.option(
         "--images",
         "choice",
@@ -98,6 +99,8 @@ def start_time(command: Command) -> Command:
 def settings(command: Command, *, without: Sequence[str] = ()) -> Command:
     """One option for each field of `Settings` but those of `without`, as text; `Settings` checks
     the values."""
+    from taskdock.base.settings import Settings  # noqa: PLC0415 - late: pydantic is slow
+
     for name, field in reversed(Settings.model_fields.items()):
         if name in without:
             continue

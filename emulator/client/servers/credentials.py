@@ -14,14 +14,12 @@ import socket
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-
-import requests
-from oauthlib import oauth1
-from requests.auth import AuthBase
+from typing import Any
 
 from taskdock.base.errors import ForeignFile
 from taskdock.base.files import own_files, own_folder
 from taskdock.base.machine.addresses import is_of_this_machine
+from taskdock.client.connection import Sign
 from taskdock.client.errors import ForeignCredentials, NoServer, NotWritten
 
 FILE = own_folder.CREDENTIALS  # in the data folder, while the server runs
@@ -135,7 +133,7 @@ def write_exh(file: Path, variables: Mapping[str, str]) -> None:
         raise NotWritten(f"{file} cannot be written: {error.strerror or error}") from None
 
 
-def signature(url: str, environment: Mapping[str, str]) -> AuthBase | None:
+def signature(url: str, environment: Mapping[str, str]) -> Sign | None:
     """A signature by the credentials in `environment`, or None if they are not for `url`.
 
     So credentials are never sent to another server than their own.
@@ -146,11 +144,15 @@ def signature(url: str, environment: Mapping[str, str]) -> AuthBase | None:
     return _Signature(*values) if all(values) else None
 
 
-class _Signature(AuthBase):
+class _Signature:
+    """OAuth1, as the service's SDK signs."""
+
     def __init__(self, key: str, secret: str, token: str, token_secret: str) -> None:
+        from oauthlib import oauth1  # noqa: PLC0415 - late: most calls are not signed
+
         self._client = oauth1.Client(key, secret, token, token_secret)
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def __call__(self, request: Any) -> Any:
         _, headers, _ = self._client.sign(request.url, request.method)
         request.headers.update(headers)
         return request
