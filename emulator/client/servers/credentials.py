@@ -26,7 +26,9 @@ FILE = own_folder.CREDENTIALS  # in the data folder, while the server runs
 _KEYS = ("CONSUMER_KEY", "CONSUMER_SECRET", "TOKEN", "TOKEN_SECRET")
 _NAMES = ("API_HOST", *(f"API_OAUTH_{key}" for key in _KEYS))
 _VALUE = re.compile(r"[A-Za-z0-9._~+/=-]{1,200}")
-_HOST = re.compile(r"http://(?P<host>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+_HOST = re.compile(
+    r"http://(?P<host>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?P<port>:[0-9]{1,5})?"
+)
 
 
 def read(data_dir: Path) -> dict[str, str]:
@@ -55,7 +57,7 @@ def read(data_dir: Path) -> dict[str, str]:
     host = _HOST.fullmatch(variables["API_HOST"])
     if host is None:
         raise _refusal(file, "API_HOST is no http://HOST:PORT")
-    if not is_here(host["host"]) and not _is_held(folder / own_folder.LOCK):
+    if not is_here(host["host"]) and not is_held(folder / own_folder.LOCK):
         raise _refusal(file, f"API_HOST {variables['API_HOST']} is no address of this machine")
     return variables
 
@@ -72,7 +74,23 @@ def is_here(host: str) -> bool:
     return is_of_this_machine(name)
 
 
-def _is_held(lock: Path) -> bool:
+def is_url_here(url: str) -> bool:
+    """Whether a URL is certainly of this machine."""
+    found = _HOST.fullmatch(url.rstrip("/"))
+    return found is not None and is_here(found["host"])
+
+
+def is_same_place(one: str, other: str) -> bool:
+    """Whether two URLs are of one server: the same, or two names of this machine with one port."""
+    if one.rstrip("/") == other.rstrip("/"):
+        return True
+    found = [_HOST.fullmatch(url.rstrip("/")) for url in (one, other)]
+    hosts = {match and match["host"] for match in found}
+    ports = {match and (match["port"] or ":80") for match in found}
+    return len(ports) == 1 and all(host and is_here(host) for host in hosts)
+
+
+def is_held(lock: Path) -> bool:
     """Whether a server of this machine holds the data folder's lock, and so wrote its files."""
     try:
         with open(own_files.open_file(lock)) as file:
