@@ -10,9 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
-from requests.auth import AuthBase
-
-from taskdock.client.connection import SECONDS_TO_ANSWER, ServerConnection
+from taskdock.client.connection import SECONDS_TO_ANSWER, ServerConnection, Sign
 from taskdock.client.errors import (
     NotSubscribed,
     ServerUnreachable,
@@ -43,9 +41,12 @@ class TaskService:
     subclass) when the service refuses the call. Calls block, for up to 900 s.
     """
 
-    def __init__(self, url: str = DEFAULT_URL, signature: AuthBase | None = None) -> None:
-        """`signature` signs each call. None: calls carry no credentials."""
-        self._connection = ServerConnection(url, signature)
+    def __init__(
+        self, url: str = DEFAULT_URL, signature: Sign | None = None, *, named: str = ""
+    ) -> None:
+        """`signature` signs each call. None: calls carry no credentials. `named`: who has named
+        this URL, for the message when nobody answers there."""
+        self._connection = ServerConnection(url, signature, named)
         self.url = self._connection.url
 
     def close(self) -> None:

@@ -15,13 +15,18 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from taskdock.base import terminal
-from taskdock.base.errors import DataFolderLost
+from taskdock.base.errors import DataFolderLost, StartupError
+from taskdock.base.files import registry
+from taskdock.base.files.own_folder import SERVER_LOG
 from taskdock.base.machine import memory
 from taskdock.base.settings import EPHEMERAL, LIFELINE, Settings
+from taskdock.server import port_file as port_files
+from taskdock.server import stop_requests
 from taskdock.server.app import Emulator
+from taskdock.server.detached import Teller, log_handler
 from taskdock.server.doctor.shortfalls import shortfalls
 from taskdock.server.on_this_machine import build_here
 from taskdock.server.welcome import made_at_first, openness, red, say, welcome
@@ -32,7 +37,7 @@ _LEAVE_LIMIT = 2.0  # seconds for threads that hang, once all is stopped
 _OVER = b"\0"  # among the numbers of signals
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, port_file: Path | None = None) -> None:
     """Serves until SIGINT, SIGTERM or SIGHUP: then what runs may finish.
 
     A second signal ends what still runs, and the process within two seconds; so does the first
@@ -40,18 +45,30 @@ def serve(settings: Settings) -> None:
     its exit code is 128 and the signal's number. Containers that are left are the reaper's
     (`engines/docker/reaper.py`), and all else is the next start's: it is as after a crash.
 
+    `taskdock stop` is as good as a SIGTERM. `port_file`: has the port while the server serves.
+
     Raises `DataFolderLost` when there was nothing to serve from any more, and what keeps a server
     from starting: `EngineError` or `StartupError`.
     """
-    logging.basicConfig(level=settings.log_level, handlers=[_log_handler()])
+    teller = Teller()
+    log = settings.data_dir.absolute() / SERVER_LOG if teller.is_detached else None
+    logging.basicConfig(level=settings.log_level, handlers=[log_handler(log)])
     for noisy in ("urllib3", "docker", "peewee", "oauthlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     heard, sent = socket.socketpair()
     _listen_to_signals(sent)
-    if os.environ.pop(LIFELINE, ""):
+    is_ours_alone = bool(os.environ.pop(LIFELINE, ""))
+    if is_ours_alone:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
     is_ephemeral = bool(os.environ.pop(EPHEMERAL, ""))
-    life = _Life(settings, over=lambda: sent.send(_OVER))
+    life = _Life(
+        settings,
+        over=lambda: sent.send(_OVER),
+        port_file=port_file,
+        is_findable=not is_ours_alone,
+        tell=teller.tell,
+        log=log,
+    )
     threading.Thread(target=life.live, name="server", daemon=True).start()
     _wait(life, heard)
     if is_ephemeral:
@@ -64,10 +81,25 @@ def serve(settings: Settings) -> None:
 class _Life:
     """A server from its start to its end."""
 
-    def __init__(self, settings: Settings, *, over: Callable[[], object]) -> None:
-        """`over` is called at the end of the server, whatever has led to it."""
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        over: Callable[[], object],
+        port_file: Path | None,
+        is_findable: bool,
+        tell: Callable[[str], object],
+        log: Path | None,
+    ) -> None:
+        """`over` is called at the end of the server, whatever has led to it. `is_findable`: for the
+        commands of the user, in any folder. `tell` is called with the banner once it serves. `log`:
+        the file that stdout and stderr lead to, where there is no terminal."""
         self._settings = settings
         self._over = over
+        self._port_file = port_file
+        self._is_findable = is_findable
+        self._tell = tell
+        self._log = log
         self._enough = threading.Event()
         self._lost = ""
         self._emulator: Emulator | None = None
@@ -79,7 +111,11 @@ class _Life:
     def live(self) -> None:
         """Starts the server, waits until it is to end, and stops it. On a thread of its own."""
         try:
+            if self._port_file is not None:
+                port_files.clear(self._port_file)
             emulator, engine = build_here(self._settings, self._give_up)
+            folder = emulator.foundation.folder
+            stop_requests.listen(folder.path, folder.run, stop_requests.end_this_process)
             memory.keep()
             try:
                 emulator.start()
@@ -95,15 +131,38 @@ class _Life:
             else:
                 if warning := openness(self._settings):
                     say(red(warning), sys.stderr)
-                welcome(emulator, shortfalls(engine, self._settings.data_dir))
+                self._show(emulator, shortfalls(engine, self._settings.data_dir))
             self._enough.wait()
-            emulator.stop(0.0 if self._lost else None)
+            try:
+                emulator.stop(0.0 if self._lost else None)
+            finally:
+                self._hide(emulator)
             if self._lost:
                 raise DataFolderLost(self._lost)
         except BaseException as error:
             self.error = error
         finally:
             self._over()
+
+    def _show(self, emulator: Emulator, degraded: Sequence[str]) -> None:
+        """Says that the server serves, to whoever may want to know."""
+        if self._is_findable:
+            registry.enter(emulator.foundation.data, os.environ)
+        if self._port_file is not None:
+            try:
+                port_files.write(self._port_file, emulator.port)
+            except OSError as error:
+                emulator.stop(0.0)
+                raise StartupError(
+                    f"the port cannot be written to {self._port_file}: {error.strerror or error}"
+                ) from None
+        self._tell(welcome(emulator, degraded, self._log))
+
+    def _hide(self, emulator: Emulator) -> None:
+        if self._is_findable:
+            registry.leave(emulator.foundation.data, os.environ)
+        if self._port_file is not None:
+            port_files.remove(self._port_file, emulator.port)
 
     def end(self) -> None:
         """Ends the server as soon as its start is over. Functions that run may finish."""
@@ -187,15 +246,3 @@ def _end_with_stdin() -> None:
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _log_handler() -> logging.Handler:
-    """Writes lines to stderr, without orders to the terminal: functions have said much of them."""
-
-    class HarmlessLines(logging.Formatter):
-        def format(self, record: logging.LogRecord) -> str:
-            return terminal.shown(super().format(record), sys.stderr)
-
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(HarmlessLines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    return handler

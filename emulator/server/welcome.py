@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TextIO
 
 from taskdock import __version__
@@ -45,8 +46,9 @@ def openness(settings: Settings) -> str:
     )
 
 
-def welcome(emulator: Emulator, degraded: Sequence[str]) -> None:
-    """Writes the banner. `degraded`: what works worse here, in a few words each."""
+def welcome(emulator: Emulator, degraded: Sequence[str], log: Path | None = None) -> str:
+    """Writes the banner, and returns it. `degraded`: what works worse here, in a few words each.
+    `log`: the file that a detached server logs into."""
     made = made_at_first(emulator, is_terminal=sys.stdout.isatty())  # before anybody reads on
     strict = emulator.settings.auth == "strict"
     sign_in = "strict, as the real service" if strict else "open, no credentials needed"
@@ -63,9 +65,13 @@ def welcome(emulator: Emulator, degraded: Sequence[str]) -> None:
     ]
     if degraded:
         lines.append(f"  Degraded      {', '.join(degraded)}; more: taskdock doctor")
-    lines.append("  Stop          Ctrl-C")
+    if log is not None:
+        lines.append(f"  Log           {log}")
+    lines.append(f"  Stop          {f'taskdock stop --data-dir {folder}' if log else 'Ctrl-C'}")
+    banner = "\n".join(lines)
     # In one piece: tasks that were queued run already, and each has its line in the log.
-    terminal.write_line("\n".join(lines), sys.stdout)
+    terminal.write_line(banner, sys.stdout)
+    return banner
 
 
 def made_at_first(emulator: Emulator, *, is_terminal: bool) -> list[str]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
 from typing import Any
 
 import requests
-from requests.auth import AuthBase
 
-from taskdock.client.connection import ServerConnection
+from taskdock.client.connection import Sign
 from taskdock.client.follow import ENDED
 from taskdock.testing.waiting import eventually
 from taskdock.testing.zips import base64_of, zip_of
@@ -33,7 +31,7 @@ class TaskClient:
         url: str,
         *,
         seen: Callable[[requests.Response], requests.Response] = lambda answer: answer,
-        signature: AuthBase | None = None,
+        signature: Sign | None = None,
     ) -> None:
         """`url`: of the server, such as `http://localhost:8080`. `seen`: is handed each answer, and
         returns it or another in its place. `signature`: signs each call."""
@@ -43,9 +41,11 @@ class TaskClient:
 
     def call(self, method: str, path: str, body: Json | None = None) -> requests.Response:
         """Any answer. `path` follows /tasks/v1; `body` is sent as JSON."""
-        with closing(ServerConnection(self.url, self._signature)) as connection:
-            answer = connection.request(
-                method, f"/tasks/v1{path}", body, seconds=_SECONDS_TO_ANSWER
+        with requests.Session() as session:
+            session.trust_env = False  # without a proxy, and without a .netrc
+            session.auth = self._signature
+            answer = session.request(
+                method, f"{self.url}/tasks/v1{path}", json=body, timeout=_SECONDS_TO_ANSWER
             )
             return self._seen(answer)
 

@@ -33,7 +33,8 @@ class DataFolder:
 
     def __init__(self, path: Path) -> None:
         """Makes the folder where there is none. Raises `StartupError`."""
-        self._run = ids.word()  # the content of our lock file, and of no other
+        self.run = ids.word()
+        """The content of our lock file, and of no other."""
         self.closed: list[str] = []
         """A sentence for each file and folder that other users could read until now."""
         self.path = made(path)
@@ -65,7 +66,7 @@ class DataFolder:
                 return None
             what = "removed or moved away"
         else:
-            if content == self._run:
+            if content == self.run:
                 return None
             what = "replaced by another"
         return (
@@ -87,7 +88,7 @@ class DataFolder:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if _is_still(lock, file):
                     lock.truncate(0)
-                    lock.write(self._run)
+                    lock.write(self.run)
                     lock.flush()
                     return lock
             except BlockingIOError:
@@ -109,8 +110,8 @@ class DataFolder:
         with contextlib.suppress(FileNotFoundError):
             if known := own_files.read(file).strip():
                 return known
-        own_files.write(file, f"{self._run}\n")
-        return self._run
+        own_files.write(file, f"{self.run}\n")
+        return self.run
 
     def _close_to_others(self) -> None:
         """Takes other users' rights to the folder away, whatever the umask was. Containers get

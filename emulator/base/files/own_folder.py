@@ -21,9 +21,15 @@ from taskdock.base.files.tracked import tracker
 DEFAULT = Path(".taskdock")
 LOCK, IDENTITY, CREDENTIALS, ADMINISTRATOR = "lock", "id", "credentials", "administrator"
 NONCES = "nonces"
+STOP = "stop"  # a request of `taskdock stop`
+SERVER_LOG, OLDER_LOG = "server.log", "server.log.1"  # of `taskdock serve --detach`
 DATABASE = "taskdock.db"
 DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal")
-FILES = (LOCK, IDENTITY, CREDENTIALS, ADMINISTRATOR, NONCES, *DATABASE_FILES, ".gitignore")
+FILES = (
+    *(LOCK, IDENTITY, CREDENTIALS, ADMINISTRATOR, NONCES, STOP, SERVER_LOG, OLDER_LOG),
+    *DATABASE_FILES,
+    ".gitignore",
+)
 FOLDERS = ("code", "doors")
 
 

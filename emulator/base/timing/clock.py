@@ -7,13 +7,15 @@ the Task Service.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from taskdock.base.timing.signal import Signal
+
+if TYPE_CHECKING:  # not for commands, which start in a fraction of the time without it
+    import asyncio
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND = timedelta(milliseconds=1)

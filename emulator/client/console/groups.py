@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ import click
 
 from taskdock.base import terminal
 from taskdock.base.errors import TaskdockError
-from taskdock.client.console import exits
-from taskdock.client.errors import WrongCall
+from taskdock.client.console import exits, server_option
+from taskdock.client.errors import ServerUnreachable, WrongCall
 
 
 class Failed(click.ClickException):
@@ -31,15 +32,40 @@ class WrongUse(Failed):
 
 
 class Group(click.Group):
-    """A group whose commands may raise `TaskdockError`: shown as a message, without a traceback."""
+    """A group whose commands may raise `TaskdockError`: shown as a message, without a traceback.
+
+    It has the option --url for all of its commands, before their names.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.params.append(server_option.before_the_command())
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        found = super().resolve_command(ctx, args)
+        server_option.check_use(ctx, found[1])
+        return found
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except ServerUnreachable as error:
+            raise WrongUse(f"{error.message}{_other_servers(error.message)}") from error
         except WrongCall as error:
             raise WrongUse(error.message) from error
         except TaskdockError as error:
             raise Failed(error.message) from error
+
+
+def _other_servers(told: str) -> str:
+    """A hint at servers of this user that run elsewhere; empty where `told` names them."""
+    from taskdock.client.servers import running  # noqa: PLC0415 - late: only for this message
+
+    found = running.all_of_this_user(os.environ)
+    others = [f"{one.url} (of {one.folder})" for one in found if one.url not in told]
+    return f"\nRunning: {', '.join(others)}; choose one by --url" if others else ""
 
 
 @dataclass(frozen=True)

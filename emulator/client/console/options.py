@@ -4,45 +4,76 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import IO, Any, TypeVar
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from taskdock.base import strict_json
 from taskdock.base.errors import TaskdockError
-from taskdock.base.settings import ImageChoice, Settings
 from taskdock.base.timing.clock import SystemClock, to_iso
-from taskdock.client.api import DEFAULT_URL, TaskService
-from taskdock.client.servers import credentials
+from taskdock.client.console import server_option
+
+if TYPE_CHECKING:
+    from taskdock.client.api import TaskService
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+_SERVER = (
+    "The server to talk to, such as :9000.  [TASKDOCK_URL; else the server of ./.taskdock or of a"
+    " folder above; else http://localhost:8080]"
+)
 
 
 def service(command: Command) -> Command:
     """--url, handed to the command as `service`."""
 
-    def connect(context: click.Context, _: click.Parameter, url: str) -> TaskService:
-        service = TaskService(url, credentials.signature(url, os.environ))
+    def connect(context: click.Context, option: click.Parameter, given: str | None) -> TaskService:
+        from taskdock.client.api import TaskService  # noqa: PLC0415 - late: not to show the help
+        from taskdock.client.servers import address  # noqa: PLC0415
+
+        meant = address.choose(server_option.heard(context, option, given), os.environ)
+        signature = None
+        if os.environ.get("API_HOST"):
+            from taskdock.client.servers import credentials  # noqa: PLC0415 - late: most need none
+
+            signature = credentials.signature(meant.url, os.environ)
+        service = TaskService(meant.url, signature, named=meant.named)
         context.call_on_close(service.close)
         return service
 
+    return click.option("--url", "service", metavar="URL", callback=connect, help=_SERVER)(command)
+
+
+def url(command: Command) -> Command:
+    """--url, handed to the command as `url`: as it was written, or None."""
+    return click.option("--url", metavar="URL", callback=server_option.heard, help=_SERVER)(command)
+
+
+def data_dir(command: Command) -> Command:
+    """--data-dir, handed to the command as `data_dir`, for a server that runs already."""
     return click.option(
-        "--url",
-        "service",
-        envvar="TASKDOCK_URL",
-        default=DEFAULT_URL,
-        show_default=True,
-        show_envvar=True,
-        callback=connect,
-        help="The server to talk to.",
+        "--data-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="FOLDER",
+        help="The data folder of the server, in place of its URL.",
     )(command)
+
+
+def folder_or_url(data_dir: Path | None, url: str | None) -> Path | None:
+    """The data folder, where that names the server. Raises `click.UsageError` for both at once."""
+    if data_dir is not None and url is not None:
+        raise click.UsageError("give --url or --data-dir, not both: each names a server")
+    return data_dir
 
 
 def images(command: Command) -> Command:
     """--images, handed to the command as `choice`."""
+    from taskdock.base.settings import ImageChoice  # noqa: PLC0415 - late: pydantic is slow
+
     return click.option(
         "--images",
         "choice",
@@ -98,6 +129,8 @@ def start_time(command: Command) -> Command:
 def settings(command: Command, *, without: Sequence[str] = ()) -> Command:
     """One option for each field of `Settings` but those of `without`, as text; `Settings` checks
     the values."""
+    from taskdock.base.settings import Settings  # noqa: PLC0415 - late: pydantic is slow
+
     for name, field in reversed(Settings.model_fields.items()):
         if name in without:
             continue
@@ -115,6 +148,20 @@ def settings(command: Command, *, without: Sequence[str] = ()) -> Command:
             **shape,
         )(command)
     return command
+
+
+def as_words(given: Mapping[str, Any]) -> list[str]:
+    """The words for `taskdock serve` that mean these settings, which `settings` has handed over."""
+    words: list[str] = []
+    for name, value in given.items():
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        elif isinstance(value, tuple):
+            words += [word for one in value for word in (option, one)]
+        elif value is not None:
+            words += [option, value]
+    return words
 
 
 def environment(command: Command) -> Command:

@@ -14,21 +14,21 @@ import socket
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-
-import requests
-from oauthlib import oauth1
-from requests.auth import AuthBase
+from typing import Any
 
 from taskdock.base.errors import ForeignFile
 from taskdock.base.files import own_files, own_folder
 from taskdock.base.machine.addresses import is_of_this_machine
+from taskdock.client.connection import Sign
 from taskdock.client.errors import ForeignCredentials, NoServer, NotWritten
 
 FILE = own_folder.CREDENTIALS  # in the data folder, while the server runs
 _KEYS = ("CONSUMER_KEY", "CONSUMER_SECRET", "TOKEN", "TOKEN_SECRET")
 _NAMES = ("API_HOST", *(f"API_OAUTH_{key}" for key in _KEYS))
 _VALUE = re.compile(r"[A-Za-z0-9._~+/=-]{1,200}")
-_HOST = re.compile(r"http://(?P<host>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+_HOST = re.compile(
+    r"http://(?P<host>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?P<port>:[0-9]{1,5})?"
+)
 
 
 def read(data_dir: Path) -> dict[str, str]:
@@ -57,7 +57,7 @@ def read(data_dir: Path) -> dict[str, str]:
     host = _HOST.fullmatch(variables["API_HOST"])
     if host is None:
         raise _refusal(file, "API_HOST is no http://HOST:PORT")
-    if not is_here(host["host"]) and not _is_held(folder / own_folder.LOCK):
+    if not is_here(host["host"]) and not is_held(folder / own_folder.LOCK):
         raise _refusal(file, f"API_HOST {variables['API_HOST']} is no address of this machine")
     return variables
 
@@ -74,7 +74,23 @@ def is_here(host: str) -> bool:
     return is_of_this_machine(name)
 
 
-def _is_held(lock: Path) -> bool:
+def is_url_here(url: str) -> bool:
+    """Whether a URL is certainly of this machine."""
+    found = _HOST.fullmatch(url.rstrip("/"))
+    return found is not None and is_here(found["host"])
+
+
+def is_same_place(one: str, other: str) -> bool:
+    """Whether two URLs are of one server: the same, or two names of this machine with one port."""
+    if one.rstrip("/") == other.rstrip("/"):
+        return True
+    found = [_HOST.fullmatch(url.rstrip("/")) for url in (one, other)]
+    hosts = {match and match["host"] for match in found}
+    ports = {match and (match["port"] or ":80") for match in found}
+    return len(ports) == 1 and all(host and is_here(host) for host in hosts)
+
+
+def is_held(lock: Path) -> bool:
     """Whether a server of this machine holds the data folder's lock, and so wrote its files."""
     try:
         with open(own_files.open_file(lock)) as file:
@@ -135,7 +151,7 @@ def write_exh(file: Path, variables: Mapping[str, str]) -> None:
         raise NotWritten(f"{file} cannot be written: {error.strerror or error}") from None
 
 
-def signature(url: str, environment: Mapping[str, str]) -> AuthBase | None:
+def signature(url: str, environment: Mapping[str, str]) -> Sign | None:
     """A signature by the credentials in `environment`, or None if they are not for `url`.
 
     So credentials are never sent to another server than their own.
@@ -146,11 +162,15 @@ def signature(url: str, environment: Mapping[str, str]) -> AuthBase | None:
     return _Signature(*values) if all(values) else None
 
 
-class _Signature(AuthBase):
+class _Signature:
+    """OAuth1, as the service's SDK signs."""
+
     def __init__(self, key: str, secret: str, token: str, token_secret: str) -> None:
+        from oauthlib import oauth1  # noqa: PLC0415 - late: most calls are not signed
+
         self._client = oauth1.Client(key, secret, token, token_secret)
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def __call__(self, request: Any) -> Any:
         _, headers, _ = self._client.sign(request.url, request.method)
         request.headers.update(headers)
         return request

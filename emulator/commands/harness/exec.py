@@ -83,7 +83,7 @@ def exec_command(
     plan = execution.Plan(
         words=command,
         server=own_command(),
-        options=_as_options(given),
+        options=options.as_words(given),
         functions=functions,
         region=settings.region,
         grace=settings.stop_grace,
@@ -109,20 +109,6 @@ def _with_ours(given: dict[str, Any]) -> dict[str, Any]:
         if given[name] is None and not os.environ.get(f"TASKDOCK_{name.upper()}")
     }
     return {**given, **ours}
-
-
-def _as_options(given: dict[str, Any]) -> list[str]:
-    """The words for `taskdock serve` that mean the same as ours."""
-    words = []
-    for name, value in given.items():
-        option = f"--{name.replace('_', '-')}"
-        if value is True:
-            words.append(option)
-        elif isinstance(value, tuple):
-            words += [word for one in value for word in (option, one)]
-        elif value is not None:
-            words += [option, value]
-    return words
 
 
 def _functions(

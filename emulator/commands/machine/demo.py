@@ -13,13 +13,19 @@ from taskdock.base.files import user_folders
 from taskdock.base.settings import ImageChoice
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client import demo as demonstration
-from taskdock.client.console import exits, options
+from taskdock.client.console import exits, options, server_option
+from taskdock.client.servers import address
 from taskdock.client.servers.local_server import own_command
 from taskdock.server import provision
 
 
 @click.command()
-@click.option("--url", help="Use the server at this URL instead of starting one.")
+@click.option(
+    "--url",
+    metavar="URL",
+    callback=server_option.heard,
+    help="Use the server at this URL instead of starting one.",
+)
 @click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -29,7 +35,7 @@ from taskdock.server import provision
 def demo(*, url: str | None, data_dir: Path | None, choice: ImageChoice) -> None:
     """Run three hello-world functions, from nothing to their results."""
     complete = demonstration.run(
-        url=url,
+        url=url and address.parse(url, "--url"),
         server_command=[
             *("env", f"TASKDOCK_IMAGES={choice.value}"),
             *own_command(),

@@ -7,10 +7,9 @@ from contextlib import suppress
 from typing import Any
 
 import requests
-from requests.auth import AuthBase
 
 from taskdock.client.api import Json, TaskService
-from taskdock.client.connection import SECONDS_TO_ANSWER
+from taskdock.client.connection import SECONDS_TO_ANSWER, Sign
 from taskdock.client.errors import ServiceError
 from taskdock.testing.values.data import check_json
 from taskdock.testing.values.errors import ClockStandsStill, NotSupported
@@ -48,7 +47,7 @@ class CheckedService(TaskService):
 class HarnessAccess:
     """One server over HTTP, with connections that are kept."""
 
-    def __init__(self, url: str, signature: AuthBase | None, *, signs: bool) -> None:
+    def __init__(self, url: str, signature: Sign | None, *, signs: bool) -> None:
         """`signs`: whether the harness' own calls are signed. Where not, sessions alone are."""
         self._signature = signature
         self._sessions: dict[str, ServerSession] = {}
@@ -92,7 +91,7 @@ class HarnessAccess:
         """As `session`, and unsigned where the harness has no credentials."""
         return self._session(below, self._signature)
 
-    def _session(self, below: str, signature: AuthBase | None) -> ServerSession:
+    def _session(self, below: str, signature: Sign | None) -> ServerSession:
         if below not in self._sessions:
             self._sessions[below] = ServerSession(self.url + below, signature)
         return self._sessions[below]
@@ -104,7 +103,7 @@ class ServerSession(requests.Session):
     Absolute URLs of other servers are refused: they would get credentials that are not theirs.
     """
 
-    def __init__(self, base: str, signature: AuthBase | None) -> None:
+    def __init__(self, base: str, signature: Sign | None) -> None:
         super().__init__()
         self.base = base
         self.trust_env = False  # a server of this machine: no proxy, no .netrc

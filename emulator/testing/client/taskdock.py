@@ -8,8 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from requests.auth import AuthBase
-
+from taskdock.client.connection import Sign
 from taskdock.client.servers import credentials
 from taskdock.testing.client.access import HarnessAccess, ServerSession
 from taskdock.testing.client.deploying import Files, FunctionDeployer, Source
@@ -36,13 +35,13 @@ class Taskdock:
     seconds, a `timedelta`, or a text such as "1h30m".
     """
 
-    def __init__(self, url: str, *, signature: AuthBase | None = None) -> None:
+    def __init__(self, url: str, *, signature: Sign | None = None) -> None:
         """`url`: such as http://localhost:8080. `signature`: signs each call; None: by the
         variables API_OAUTH_..., where API_HOST names this server."""
         signature = signature or credentials.signature(url, os.environ)
         self._connect(url, signature, signs=signature is not None)
 
-    def _connect(self, url: str, signature: AuthBase | None, *, signs: bool) -> None:
+    def _connect(self, url: str, signature: Sign | None, *, signs: bool) -> None:
         self._access = HarnessAccess(url, signature, signs=signs)
         self._deployer = FunctionDeployer(self._access.service)
         self.clock = ClockControl(self._access)

@@ -8,10 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from requests.auth import AuthBase
-
 from taskdock.base.errors import TaskdockError
 from taskdock.client.api import TaskService
+from taskdock.client.connection import Sign
 from taskdock.client.errors import ServerUnreachable, ServiceError
 from taskdock.client.execution import variables
 from taskdock.client.servers import credentials
@@ -35,7 +34,7 @@ class _UnsignedTaskdock(Taskdock):
     """Of a server that takes calls without credentials: a signature would cost time, and be refused
     where a test has frozen its own."""
 
-    def __init__(self, url: str, signature: AuthBase | None) -> None:
+    def __init__(self, url: str, signature: Sign | None) -> None:
         self._connect(url, signature, signs=False)
 
 
