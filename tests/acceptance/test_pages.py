@@ -6,29 +6,27 @@ tests/harness.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
-from taskdock.client.servers.local_server import LocalServer, own_command
-from taskdock.base.timing.clock import SystemClock
-from tests.harness.page import Example, examples
+from tests.harness.page import Example, Use, examples
 from tests.support.checkout import ROOT
 from tests.support.live import make_images
-from tests.support.parts import missing
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
-SERVER_PAGES = ("docs/clients.md", "docs/lambda-api.md", "sample_functions/README.md")
-"""Pages whose lines are for a server that runs at http://localhost:8080 and has all samples."""
+README = examples(ROOT / "README.md")
+PAGES = ("docs/clients.md", "docs/lambda-api.md", "docs/doctor.md", "docs/doubles.md")
+"""Pages whose lines are for a server at http://localhost:8080 that has the samples."""
 SECONDS = 120
 OURS = ("API_", "AWS_", "TASKDOCK_")
 """How variables of this process begin that would change what the lines do."""
@@ -37,18 +35,19 @@ ADDRESS = "localhost:8080"
 
 
 class Reader:
-    """Runs lines of a page in a folder of its own."""
+    """A reader, who runs lines of a page in a folder of their own."""
 
-    def __init__(self, folder: Path, variables: dict[str, str]) -> None:
+    def __init__(self, folder: Path, **variables: str) -> None:
         self.folder = folder
         kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         self.variables = {**kept, "PATH": path, "NO_PROXY": "localhost", **variables}
+        self.address = ADDRESS
 
     def run(self, lines: str) -> str:
-        """What lines for a shell print; the first that fails fails the test."""
+        """What lines for a shell print. The first line that fails fails the test."""
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", lines],
+            self.command(lines),
             cwd=self.folder,
             env=self.variables,
             stdin=subprocess.DEVNULL,
@@ -60,3 +59,95 @@ class Reader:
         )
         assert done.returncode == 0, f"exit code {done.returncode}\n{lines}\n{done.stdout}"
         return done.stdout
+
+    def command(self, lines: str) -> list[str]:
+        """A server in another terminal is one that is detached here."""
+        here = lines.replace(ADDRESS, self.address).replace("--port 8080", "--port 0")
+        here = re.sub(r"^taskdock serve (?!--detach)", "taskdock serve --detach ", here, flags=re.M)
+        return ["bash", "-euo", "pipefail", "-c", here]
+
+
+# A function of one's own
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path) -> Iterator[Reader]:
+    """A reader in an empty folder, who has installed the command, and ends what was started."""
+    make_images("nodejs22.x", "python3.13")
+    reader = Reader(tmp_path, TASKDOCK_PORT="0", HOME=str(tmp_path / "home"))
+    yield reader
+    reader.run("taskdock stop")
+
+
+@pytest.mark.parametrize(("name", "day"), [("hello", 86400000), ("greet", "a day")])
+def test_five_commands_lead_from_an_empty_folder_to_a_first_result(
+    newcomer: Reader, name: str, day: object
+) -> None:
+    blocks = [each for each in README if name in each.text]
+    first = next(n for n, each in enumerate(blocks) if f"init {name}" in each.text)
+    prepare, code, use = blocks[first : first + 3]
+    assert len((prepare.text + use.text).splitlines()) == 5
+
+    newcomer.run(prepare.text)
+    (newcomer.folder / name / "src" / Path(code.path).name).write_text(code.text)
+    printed = newcomer.run(use.text)
+
+    assert '"greeting": "Hello Ada!"' in printed
+    assert f'"day": {json.dumps(day)}' in printed
+
+
+def test_a_new_function_is_tested_in_ci_as_the_readme_says(newcomer: Reader) -> None:
+    newcomer.run("taskdock init functions/hello")
+    (workflow,) = [each for each in README if each.language == "yaml"]
+    (test,) = [each for each in README if each.path == "tests/test_hello.py"]
+    (newcomer.folder / "tests").mkdir()
+    (newcomer.folder / test.path).write_text(test.text)
+
+    steps = [step["run"] for step in yaml.safe_load(workflow.text)["jobs"]["test"]["steps"][1:]]
+
+    assert steps.pop(0) == "pip install taskdock pytest"
+    printed = [newcomer.run(step) for step in steps]
+    assert "1 passed" in printed[-1]
+
+
+# Pages for a server that is there
+
+
+@pytest.fixture(scope="module")
+def visitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """A reader who has done what the page of the samples says, with a server of their own."""
+    make_images("python3.11", "nodejs20.x")
+    folder = tmp_path_factory.mktemp("pages")
+    ignored = shutil.ignore_patterns("node_modules", "__pycache__")
+    shutil.copytree(ROOT / "sample_functions", folder / "sample_functions", ignore=ignored)
+    reader = Reader(folder, TASKDOCK_PORT="0", HOME=str(folder / "home"))
+    started = reader.run("taskdock serve --detach --port-file port")
+    try:
+        reader.address = f"localhost:{(folder / 'port').read_text().strip()}"
+        for example in examples(ROOT / "sample_functions" / "README.md"):
+            reader.run(example.text)
+        reader.run("taskdock deploy sample_functions/hello-world-python")
+        reader.run("taskdock deploy sample_functions/hello-world-javascript")
+        yield reader
+    finally:
+        print(started, reader.run("taskdock stop"))
+
+
+def lines_for_a_server() -> list[tuple[str, Example]]:
+    return [
+        (page, example)
+        for page in PAGES
+        for example in examples(ROOT / page)
+        if example.language in ("sh", "python") and example.use is not Use.TESTS
+    ]
+
+
+@pytest.mark.parametrize(
+    ("page", "example"),
+    [pytest.param(*each, id=f"{each[0]}-{each[1].line}") for each in lines_for_a_server()],
+)
+def test_the_lines_of_a_page_work(visitor: Reader, page: str, example: Example) -> None:
+    if example.language == "python":
+        visitor.run(f"python3 - <<'END'\n{example.text}END")
+    else:
+        visitor.run(example.text)

@@ -37,7 +37,9 @@ class Example:
         """Raises `ValueError` for a block that cannot be run."""
         if self.language == "toml":
             return Use.PROJECT
-        if self.language in ("yaml", "js") and _NAMED.match(self.text.replace("// ", "# ", 1)):
+        if self.language in ("yaml", "js", "python") and _NAMED.match(
+            self.text.replace("// ", "# ", 1)
+        ):
             return Use.FILE
         if self.language == "python" and _TEST.search(self.text):
             return Use.TESTS

@@ -114,13 +114,14 @@ def anchors(file):
     return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        *("README.md", "SECURITY.md", "CONTRIBUTING.md", "runtimes/README.md"),
-        *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")),
-    ],
-)
+PAGES = [
+    *("README.md", "SECURITY.md", "CONTRIBUTING.md"),
+    *("packages/vitest/README.md", "runtimes/README.md", "sample_functions/README.md"),
+    *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")),
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_links_to_is_there(page):
     file = ROOT / page
     links = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]+))?\)", file.read_text())
@@ -202,3 +203,36 @@ def test_what_was_seen_is_written_and_the_rest_is_kept():
     text = engines.written(ENGINES, seen)
 
     assert engines.kept(text) == {**engines.kept(ENGINES), **seen}
+
+
+# Lines for a shell
+
+RUN_BY = {
+    "README.md": "acceptance/test_pages.py",
+    "docs/ci.md": "harness/test_pipelines.py",
+    "docs/clients.md": "acceptance/test_pages.py",
+    "docs/doctor.md": "acceptance/test_pages.py",
+    "docs/doubles.md": "acceptance/test_pages.py",
+    "docs/in-a-container.md": "engines/systems/test_in_a_container.py",
+    "docs/lambda-api.md": "acceptance/test_pages.py",
+    "docs/testing.md": "harness/test_docs_examples.py",
+    "packages/vitest/README.md": "harness/test_javascript.py",
+    "sample_functions/README.md": "acceptance/test_pages.py",
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_line_for_a_shell_is_run_by_a_test_or_names_a_target_that_is_there(page):
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S)
+    lines = [line for kind, text in blocks if kind == "sh" for line in text.splitlines()]
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+    for line in lines:
+        words = line.split()
+        if words[:1] == ["make"]:
+            assert words[1] in targets
+        elif words[:2] == [".venv/bin/python", "-m"]:
+            assert (ROOT / words[2].replace(".", "/")).exists()
+        else:
+            assert (ROOT / "tests" / RUN_BY[page]).is_file()
+    assert page == "docs/architecture.md" or "" not in dict(blocks), "a block names no language"
