@@ -37,7 +37,13 @@ def run(here: Path, environment: dict[str, str]) -> Iterator[Run]:
 
     def run(*words: str, cwd: Path = here) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*COMMAND, *words], cwd=cwd, env=environment, capture_output=True, text=True, timeout=90
+            [*COMMAND, *words],
+            cwd=cwd,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
         )
 
     yield run
