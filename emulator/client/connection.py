@@ -10,6 +10,7 @@ import http.client
 import json
 import select
 import socket
+import weakref
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -58,10 +59,10 @@ class ServerConnection:
         self._signature = signature
         self._named = f" ({named})" if named else ""
         self._idle: deque[http.client.HTTPConnection] = deque()
+        weakref.finalize(self, _close, self._idle)  # where nobody has called `close`
 
     def close(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
+        _close(self._idle)
 
     def call(
         self,
@@ -91,9 +92,9 @@ class ServerConnection:
             ) from None
         raise failure
 
-    def _request(self, method: str, path: str, body: object) -> _Request:
+    def _request(self, method: str, path: str, body: object) -> _Signable:
         target = quote(self._below + path, safe=_AS_IT_IS)
-        request = _Request(method, target, f"{self.url}{target[len(self._below) :]}")
+        request = _Signable(method, target, f"{self.url}{target[len(self._below) :]}")
         request.headers["Accept"] = "application/json"
         if body is not None:
             try:
@@ -105,7 +106,7 @@ class ServerConnection:
             self._signature(request)
         return request
 
-    def _exchange(self, request: _Request, seconds: float) -> tuple[int, bytes]:
+    def _exchange(self, request: _Signable, seconds: float) -> tuple[int, bytes]:
         """Status and body of the answer. Raises `ServerUnreachable`."""
         connection = self._connected()
         try:
@@ -148,7 +149,13 @@ class ServerConnection:
             return f"{where} does not speak https: {error.args[-1]}; taskdock does not: {plain}"
         if isinstance(error, socket.gaierror):
             return f"no machine is known by the name in {where}: {error.strerror}"
-        return f"no taskdock server answers at {where}; start one with: taskdock serve"
+        return f"no taskdock server answers at {where}; {self._advice()}"
+
+    def _advice(self) -> str:
+        host, _, port = self._authority.rpartition(":")
+        if host not in ("localhost", "127.0.0.1", "[::1]"):
+            return "is this the right address, and does the server listen there (--host)?"
+        return f"start one with: taskdock serve{'' if port == '8080' else f' --port {port}'}"
 
     def _explain(self, error: Exception, seconds: float) -> str:
         where = f"{self.url}{self._named}"
@@ -162,7 +169,7 @@ class ServerConnection:
 
 
 @dataclass
-class _Request:
+class _Signable:
     """A request that is about to be sent. `target`: what follows the method, in HTTP's words."""
 
     method: str
@@ -172,8 +179,13 @@ class _Request:
     body: bytes | None = None
 
 
+def _close(idle: deque[http.client.HTTPConnection]) -> None:
+    while idle:
+        idle.pop().close()
+
+
 def _is_open(connected: socket.socket | None) -> bool:
-    """Whether a connection that nobody uses is still open. What can be read from it is its end."""
+    """Whether an idle connection is still open. Nothing can be read from it but its end."""
     if connected is None:
         return False
     poll = select.poll()

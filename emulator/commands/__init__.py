@@ -50,7 +50,7 @@ COMMANDS = {
     ),
     "schedules": Entry("tasks.schedules:schedules", "Create, list and delete schedules."),
     "serve": Entry("server.serve:serve", "Run the server until Ctrl-C, or detached."),
-    "stop": Entry("server.stop:stop", "Stop a server that runs, once running tasks have finished."),
+    "stop": Entry("server.stop:stop", "Stop a server of yours, once running tasks have finished."),
     "status": Entry(
         "server.status:status", "Show the running server: environments, queue, memory."
     ),

@@ -1,6 +1,6 @@
 """A server without a terminal: started in a session of its own, with its log in the data folder.
 
-The one who starts it waits until it serves, or has ended. The server says that by a pipe: its
+The process that starts it waits until it serves, or has ended. The server says that by a pipe: its
 banner once it serves, and nothing where it ends before.
 """
 
@@ -24,8 +24,8 @@ from taskdock.base.settings import EPHEMERAL, LIFELINE
 from taskdock.base.timing.clock import SystemClock
 
 TELLS = "TASKDOCK_TELLS"
-"""A variable, but no setting: the number of the descriptor by which a server tells the one who has
-started it that it serves. A server that has it is detached."""
+"""A variable, but no setting: the number of the descriptor by which a server tells the process that
+has started it that it serves. A server that has it is detached."""
 _SECONDS_TO_START = 120
 _SECONDS_TO_GIVE_UP = 5
 _MOST = 8 * 1024 * 1024  # bytes of a log, after which a new one is begun
@@ -81,7 +81,7 @@ def start(command: Sequence[str], data_dir: Path) -> str:
 
 
 def _hear(heard: int, limit: float) -> str | None:
-    """What the server tells, to its end; None where that does not come within `limit` seconds."""
+    """All that the server tells; None where that does not come within `limit` seconds."""
     clock = SystemClock()
     parts: list[bytes] = []
     deadline = clock.monotonic() + limit
@@ -129,7 +129,7 @@ class Teller:
     def tell(self, banner: str) -> None:
         if self._told is None:
             return
-        with suppress(OSError), open(self._told, "wb") as told:  # who has started us may be gone
+        with suppress(OSError), open(self._told, "wb") as told:  # nobody may hear it any more
             told.write(banner.encode("utf-8", "replace"))
 
 

@@ -1,6 +1,6 @@
 """The file of `serve --port-file`: the port of the server, while the server serves.
 
-Whoever waits for the file never sees half of it, nor the port of an earlier server.
+A script that waits for the file never sees half of it, nor the port of an earlier server.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _MOST = 6  # characters: five digits and a newline
 
 
 def clear(file: Path) -> None:
-    """Removes what an earlier server has left. Raises `StartupError` where the file has other
+    """Removes the file of an earlier server. Raises `StartupError` where the file has other
     content, or none could be written there."""
     try:
         if file.is_dir():

@@ -54,7 +54,9 @@ def welcome(emulator: Emulator, degraded: Sequence[str], log: Path | None = None
     sign_in = "strict, as the real service" if strict else "open, no credentials needed"
     if not (strict or emulator.settings.open_beyond_loopback or is_local(emulator.settings.host)):
         sign_in = "open to loopback, no credentials needed; who calls from elsewhere signs in"
-    folder = shlex.quote(str(emulator.settings.data_dir))
+    # A detached server is called from other folders.
+    data = emulator.settings.data_dir if log is None else emulator.settings.data_dir.resolve()
+    folder = shlex.quote(str(data))
     lines = [
         f"taskdock {__version__}",
         f"  Task Service  {emulator.url}",

@@ -106,9 +106,9 @@ def test_a_shell_runs_nothing_of_a_file_that_no_server_has_written(
         file.write_text(text + (f"{right}{line}\n" if place == "besides" else ""))
 
         result = env(data)
-        subprocess.run(["bash", "-c", result.stdout], cwd=tmp_path, timeout=60, check=True)
+        subprocess.run(["bash", "-c", result.stdout], cwd=tmp_path, timeout=60, check=False)
 
-    assert (result.exit_code, result.stdout) == (2, "")
+    assert (result.exit_code, result.stdout) == (2, "false\n")
     assert f"{file} was not written by a taskdock server of this machine" in result.stderr
     assert not (tmp_path / "PWNED").exists()
     assert stub.calls == []
@@ -162,7 +162,7 @@ def test_requests_never_go_to_another_machine(data: Path, host: str) -> None:
 
     result = env(data)
 
-    assert (result.exit_code, result.stdout) == (2, "")
+    assert (result.exit_code, result.stdout) == (2, "false\n")
     assert f"API_HOST {host} is no address of this machine" in result.stderr
 
 
@@ -183,7 +183,7 @@ def test_what_is_no_plain_url_is_no_servers(data: Path, host: str) -> None:
 
     result = env(data)
 
-    assert (result.exit_code, result.stdout) == (2, "")
+    assert (result.exit_code, result.stdout) == (2, "false\n")
     assert "API_HOST is no http://HOST:PORT" in result.stderr
 
 
@@ -216,7 +216,7 @@ def test_a_file_that_is_none_of_a_servers_is_not_read(
 
         result = env(data)
 
-    assert (result.exit_code, result.stdout) == (2, "")
+    assert (result.exit_code, result.stdout) == (2, "false\n")
     assert str(data / credentials.FILE) in result.stderr
 
 
@@ -230,7 +230,7 @@ def test_a_folder_of_the_default_name_that_is_a_link_is_not_read(
 
         result = CliRunner().invoke(main, ["env"])
 
-    assert (result.exit_code, result.stdout) == (2, "")
+    assert (result.exit_code, result.stdout) == (2, "false\n")
     assert "is a symbolic link" in result.stderr
 
 

@@ -180,7 +180,7 @@ def test_the_exit_code_tells_how_a_function_failed(
         (["deploy"], "give the PATH"),
         (["deploy", "/nowhere"], "/nowhere does not exist"),
         (["deploy", "--image", "a", "--name", "b", "--env", "C"], "C is not NAME=VALUE"),
-        (["functions", "list", "--url", "nowhere"], "nowhere cannot be called"),
+        (["functions", "list", "--url", "nowhere"], "known by the name in http://nowhere:8080"),
         (["serve", "--port", "http"], "the setting port (TASKDOCK_PORT) is 'http'"),
     ],
 )
@@ -204,7 +204,11 @@ def test_without_a_server_the_command_says_how_to_start_one(taskdock: Taskdock) 
     result = taskdock("functions", "list", url=url)
 
     assert result.exit_code == 2
-    assert f"answers at {url}; start one with: taskdock serve" in result.stderr
+    port = url.rpartition(":")[2]
+    assert result.stderr.splitlines()[0] == (
+        f"Error: no taskdock server answers at {url} (from TASKDOCK_URL);"
+        f" start one with: taskdock serve --port {port}"
+    )
 
 
 def test_waiting_goes_on_with_the_retries_of_a_task(taskdock: Taskdock, stub: StubService) -> None:

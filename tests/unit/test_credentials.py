@@ -62,7 +62,7 @@ def test_the_variables_are_printed_for_the_shell(data: Path) -> None:
 def test_without_a_server_nothing_is_printed_but_why(data: Path) -> None:
     result = run(data)
 
-    assert (result.exit_code, result.stdout) == (2, "")
+    assert (result.exit_code, result.stdout) == (2, "false\n")
     assert f"no taskdock server runs on the data folder {data}" in result.stderr
 
 
@@ -72,7 +72,7 @@ def test_a_server_that_was_killed_does_not_run(data: Path) -> None:
 
     result = run(data)
 
-    assert (result.exit_code, result.stdout) == (2, "")
+    assert (result.exit_code, result.stdout) == (2, "false\n")
     assert "no taskdock server answers" in result.stderr
 
 

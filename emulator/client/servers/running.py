@@ -35,6 +35,11 @@ def nearest(environment: Mapping[str, str]) -> Running | None:
     return None
 
 
+def nearest_held(environment: Mapping[str, str]) -> Path | None:
+    """The nearest data folder that a server has, be it one that starts or stops."""
+    return next((folder for folder in _near(environment) if is_held(folder)), None)
+
+
 def on(folder: Path) -> Running | None:
     """The server that runs on this data folder."""
     from taskdock.client.servers import credentials  # noqa: PLC0415 - late: see `nearest`

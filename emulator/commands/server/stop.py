@@ -30,9 +30,11 @@ from taskdock.client.servers import address, running, stopping
     help="Wait no longer than this until it has ended.",
 )
 def stop(*, url: str | None, data_dir: Path | None, at_once: bool, seconds: float) -> None:
-    """Stop a server of yours: one that was detached, or one in another terminal.
+    """Stop a server of yours, once running tasks have finished.
 
-    Running tasks may finish first, and others stay queued; the server's --stop-grace says how long.
+    It may be detached, or in another terminal. Tasks that have not begun stay queued. The server's
+    --stop-grace says how long running tasks may take.
+
     Exit code: 0 when the server has ended, or none runs; 1 when it has not ended in time.
     """
     data_dir = options.folder_or_url(data_dir, url)
@@ -41,11 +43,15 @@ def stop(*, url: str | None, data_dir: Path | None, at_once: bool, seconds: floa
     else:
         meant = address.choose(url, os.environ)
         found = running.at(meant.url, os.environ)
-        if found is None:
+        starting = running.nearest_held(os.environ) if meant.is_default else None
+        if found is not None:
+            folder, where = found.folder, f"at {found.url}"
+        elif starting is not None:
+            folder, where = starting, f"on the data folder {starting}"
+        else:
             _require_none(meant)
             output.plain(f"no server of yours runs at {meant.shown}")
             return
-        folder, where = found.folder, f"at {found.url}"
     if stopping.stop(folder, at_once=at_once, seconds=seconds, clock=SystemClock()):
         output.plain(f"stopped  the server {where}, data in {shlex.quote(str(folder))}")
     else:
