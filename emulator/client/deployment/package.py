@@ -19,6 +19,7 @@ __all__ = ["MEGABYTE", "Package", "PackageLimits", "pack", "selected", "zip_fold
 # folder, the code.
 _OF_CONTAINERS = ("/opt", "/tmp", "/var/task")  # noqa: S108 - a name, nothing is written there
 _LIMITS = PackageLimits()
+_NEARLY = 1.05  # the most that the best compression saves, as a factor
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,10 @@ def pack(
         entries = _entries(selection, limits)
     except OSError as error:
         raise _unreadable(error) from None
-    for level in (archive.QUICK, archive.SMALL):
-        zipped = archive.zip_of(entries, level, limits.zipped)
-        if zipped is not None:
-            return Package(zipped, selection)
-    raise selection.too_big(f"{in_megabytes(limits.zipped)} when zipped")
+    zipped = _zip(entries, limits.zipped)
+    if zipped is None:
+        raise selection.too_big(f"{in_megabytes(limits.zipped)} when zipped")
+    return Package(zipped, selection)
 
 
 def selected(
@@ -74,6 +74,16 @@ def selected(
         return select(folder, limits, within=within, entry_point=entry_point)
     except OSError as error:
         raise _unreadable(error) from None
+
+
+def _zip(entries: list[Entry], most_bytes: int) -> bytes | None:
+    """The zip, packed as quickly as it fits into `most_bytes`. None: it does not."""
+    zipped = archive.zip_of(entries, archive.QUICK, most_bytes)
+    if zipped is None:
+        zipped = archive.zip_of(entries, archive.USUAL, round(most_bytes * _NEARLY))
+        if zipped is not None and len(zipped) > most_bytes:
+            zipped = archive.zip_of(entries, archive.SMALLEST, most_bytes)
+    return zipped
 
 
 def _unreadable(error: OSError) -> BadPackage:

@@ -26,8 +26,9 @@ _STORED, _DEFLATED = 0, 8
 _BATCH = 32  # entries that a thread takes at a time
 _DATE = 33  # 1 January 1980, when the time of zips begins
 
-QUICK, SMALL = 1, 9
-"""Levels of compression. QUICK takes a fifth of SMALL's time, or less, for a fifth more bytes."""
+QUICK, USUAL, SMALLEST = 1, 6, 9
+"""Levels of compression. For a fifth of the bytes, USUAL takes three times as long as QUICK, and
+SMALLEST up to four times as long as USUAL for a hundredth of them."""
 
 # Files of these kinds are compressed already.
 _COMPRESSED = (
@@ -53,8 +54,8 @@ def zip_of(entries: Sequence[Entry], level: int, most_bytes: int) -> bytes | Non
     for packed in _compressed(entries, level):
         name = packed.entry.path.encode()
         flags = 0 if packed.entry.path.isascii() else _UTF_8
-        about = (flags, packed.packing, 0, _DATE, packed.checksum, len(packed.content))
-        about += (len(packed.entry.content), len(name), 0)
+        sizes = (len(packed.content), len(packed.entry.content), len(name), 0)
+        about = (flags, packed.packing, 0, _DATE, packed.checksum, *sizes)
         index += _CENTRAL.pack(
             *(b"PK\1\2", _UNIX << 8 | _VERSION, _VERSION, *about, 0, 0, 0),
             *(packed.entry.mode << 16, len(body)),

@@ -128,7 +128,7 @@ def _line(source: str, number: int, text: str) -> IgnoreLine | None:
             (pattern,) = GitIgnoreSpec.from_lines([text]).patterns
     except (ValueError, re.error):
         raise _bad(source, number, text, "look at its brackets and backslashes") from None
-    if pattern.include is None:
+    if pattern.include is None or pattern.regex is None:
         raise _bad(source, number, text, "look at its brackets and backslashes")
     return IgnoreLine(source, number, text.rstrip(), bool(pattern.include), pattern.regex)
 

@@ -39,12 +39,13 @@ _EVERYWHERE = {
     "desktop.ini": _SYSTEM,
     "__MACOSX": _SYSTEM,
 }
-_PYTHONS_CACHES = (".pytest_cache", ".mypy_cache", ".ruff_cache", ".pytype", ".tox", ".nox")
-_PYTHONS_CACHES += (".hypothesis", ".ipynb_checkpoints", ".coverage")
-_NODES_CACHES = (".npm", ".cache", ".parcel-cache", ".turbo", ".nyc_output", ".sass-cache")
-_NODES_CACHES += (".eslintcache", ".stylelintcache")
+_CACHES = (
+    *(".pytest_cache", ".mypy_cache", ".ruff_cache", ".pytype", ".tox", ".nox", ".hypothesis"),
+    *(".ipynb_checkpoints", ".coverage", ".npm", ".cache", ".parcel-cache", ".turbo"),
+    *(".nyc_output", ".sass-cache", ".eslintcache", ".stylelintcache", ".gradle"),
+)
 _OUTSIDE_DEPENDENCIES = {
-    **dict.fromkeys((*_PYTHONS_CACHES, *_NODES_CACHES, ".gradle"), _CACHE),
+    **dict.fromkeys(_CACHES, _CACHE),
     **dict.fromkeys((".aws-sam", ".serverless", "cdk.out"), _BUILD),
     **dict.fromkeys((".idea", ".vscode", ".vs", ".fleet", ".zed", ".history"), _EDITOR),
     **dict.fromkeys((".AppleDouble", ".Spotlight-V100", ".Trashes", "$RECYCLE.BIN"), _SYSTEM),
