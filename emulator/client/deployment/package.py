@@ -13,7 +13,7 @@ from taskdock.client.deployment.packing.limits import MEGABYTE, PackageLimits, i
 from taskdock.client.deployment.packing.selection import PackedFile, Selection, select
 from taskdock.client.errors import BadPackage
 
-__all__ = ["MEGABYTE", "Package", "PackageLimits", "pack", "selected", "zip_folder"]
+__all__ = ["MEGABYTE", "Package", "PackageLimits", "pack", "selected", "zip_folder", "zipped_size"]
 
 # Folders that only a function's container has, and that a link may lead to: layers, the writable
 # folder, the code.
@@ -74,6 +74,21 @@ def selected(
         return select(folder, limits, within=within, entry_point=entry_point)
     except OSError as error:
         raise _unreadable(error) from None
+
+
+def zipped_size(selection: Selection, limits: PackageLimits = _LIMITS) -> int | None:
+    """Bytes of the zip that `pack` would make, were there no limit for it. None: the files are over
+    their limit. Raises `BadPackage`."""
+    if selection.size > limits.unpacked:
+        return None
+    try:
+        entries = _entries(selection, limits)
+    except OSError as error:
+        raise _unreadable(error) from None
+    zipped = _zip(entries, limits.zipped)
+    if zipped is None:
+        zipped = archive.zip_of(entries, archive.USUAL, limits.unpacked * 2)
+    return None if zipped is None else len(zipped)
 
 
 def _zip(entries: list[Entry], most_bytes: int) -> bytes | None:

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from taskdock.client.deployment.packing import dependencies, rules
 from taskdock.client.deployment.packing.handler import Handler
@@ -35,8 +35,9 @@ class PackedFile:
     """Bytes; of a link those of its target's name."""
     mode: int
     """As `os.lstat` gives it."""
-    dependency: bool = False
-    """An installer has put it there."""
+    installed: str | None = None
+    """The path of what an installer has made, such as `lib/node_modules`, and the file is or is in;
+    None: the file is the function's own."""
 
     @property
     def is_link(self) -> bool:
@@ -92,12 +93,10 @@ def select(
     overruled: list[IgnoreLine] = []
     while True:
         walk = _Walk(folder, limits, within, Handler(entry_point), overruled)
-        mistaken = walk.through()
+        walk.through()
+        mistaken = walk.mistaken()
         if mistaken is None:
-            found = walk.selection
-            found.files.sort(key=lambda file: file.path)
-            found.left_out.sort(key=lambda one: one.path)
-            return found
+            return walk.selection
         overruled.append(mistaken)
 
 
@@ -116,32 +115,48 @@ class _Walk:
         self._limits = limits
         self._handler = handler
         self._ignoring = Ignoring(folder, within)
+        self._lost: list[LeftOut] = []  # by lines, and the handler may be there
         self._size = 0
-        self._waiting: list[tuple[str, bool]] = [("", False)]  # paths; whether dependencies
+        self._waiting: list[tuple[str, str | None]] = [("", None)]  # as in `PackedFile`
         for line in overruled:
             self._ignoring.overrule(line)
 
-    def through(self) -> IgnoreLine | None:
-        """Returns a line that leaves out the handler and is to be overruled; None: it is done."""
+    def through(self) -> None:
         while self._waiting:
-            path, dependency = self._waiting.pop()
+            path, installed = self._waiting.pop()
             folder = os.path.join(self.selection.folder, path)
             with os.scandir(folder) as found:
                 entries = list(islice(found, self._limits.files + 1))
             self._check_count(len(entries))
             names = {entry.name for entry in entries}
-            if self._is_left_out(path, names, dependency):
+            if self._is_left_out(path, names, dependency=installed is not None):
                 continue
-            if not dependency:
+            made: Collection[str] = ()
+            if installed is None:
                 self._ignoring.enter(folder, path, names)
-            installed = names if dependency else dependencies.installed(folder, names)
+                made = dependencies.installed(folder, names)
             for entry in entries:
-                mistaken = self._take(entry, path, entry.name in installed)
-                if mistaken is not None:
-                    return mistaken
-        return None
+                below = f"{path}/{entry.name}" if path else entry.name
+                self._take(entry, below, below if entry.name in made else installed)
+        self.selection.files.sort(key=lambda file: file.path)
+        self.selection.left_out.sort(key=lambda one: one.path)
+        self.selection.closed.sort()
 
-    def _is_left_out(self, path: str, names: Collection[str], dependency: bool) -> bool:
+    def mistaken(self) -> IgnoreLine | None:
+        """A line that leaves out the handler and is to be overruled; None: there is none. Raises
+        `BadPackage` for a line that was written for this package."""
+        if not self._lost or any(self._handler.is_at(file.path) for file in self.selection.files):
+            return None
+        line, path = self._lost[0].line, self._lost[0].path
+        if line is not None and line.is_own:
+            name = f"{PurePosixPath(path).name}{'/' * path.endswith('/')}"
+            raise BadPackage(
+                f"{line.place}: {line.text} leaves out {path}, where the function's handler is;"
+                f" take the line out, or write !{name} below it"
+            )
+        return line
+
+    def _is_left_out(self, path: str, names: Collection[str], *, dependency: bool) -> bool:
         """Whether a folder is left out because of what is in it."""
         if not path:
             if rules.of_data(names):
@@ -151,41 +166,37 @@ class _Walk:
                     " into a folder of its own"
                 )
             return False
-        rule = rules.of_folder(path, names, dependency=dependency)
+        rule = rules.of_contents(path, names, dependency=dependency)
         return rule is not None and self._apply(rule, path, is_folder=True, dependency=dependency)
 
-    def _take(self, entry: os.DirEntry[str], above: str, dependency: bool) -> IgnoreLine | None:
-        """Takes a file or a link in, notes a folder for later, or leaves either out; returns as
-        `through`."""
-        path = f"{above}/{entry.name}" if above else entry.name
+    def _take(self, entry: os.DirEntry[str], path: str, installed: str | None) -> None:
+        """Takes a file or a link in, notes a folder for later, or leaves either out."""
         _check_name(path)
+        dependency = installed is not None
         found = entry.stat(follow_symlinks=False)
         is_folder = stat.S_ISDIR(found.st_mode)
         if is_folder:
-            rule = rules.of_folder(path, (), dependency=dependency)
+            rule = rules.of_folder(path, dependency=dependency)
         elif stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode):
             rule = rules.of_file(entry.name, dependency=dependency)
         else:
             rule = _NO_FILE
         if rule is not None and self._apply(rule, path, is_folder=is_folder, dependency=dependency):
-            return None
+            return
         line = self._ignoring.line_for(path, is_folder=is_folder, dependency=dependency)
         if line is not None and line.leaves_out:
-            if self._handler.is_at(path) or (is_folder and self._handler.is_in(path)):
-                return _overruled(line, path)
             self._leave_out(path, f"{line.place}: {line.text}", line, is_folder=is_folder)
-            return None
+            return
         self._note_mode(path, found.st_mode)
         if is_folder:
-            self._waiting.append((path, dependency))
+            self._waiting.append((path, installed))
         else:
-            self._add(PackedFile(path, found.st_size, found.st_mode, dependency))
-        return None
+            self._add(PackedFile(path, found.st_size, found.st_mode, installed))
 
     def _apply(self, rule: Rule, path: str, *, is_folder: bool, dependency: bool) -> bool:
         """Leaves a path out by a rule, unless the user wants it all the same."""
         line = self._ignoring.line_for(path, is_folder=is_folder, dependency=dependency)
-        if not rule.firm and line is not None and line.is_own and not line.leaves_out:
+        if not rule.firm and line is not None and line.takes_back(path):
             return False
         self._leave_out(path, rule.reason, None, is_folder=is_folder)
         return True
@@ -193,7 +204,10 @@ class _Walk:
     def _leave_out(
         self, path: str, reason: str, line: IgnoreLine | None, *, is_folder: bool
     ) -> None:
-        self.selection.left_out.append(LeftOut(f"{path}/" if is_folder else path, reason, line))
+        left_out = LeftOut(f"{path}/" if is_folder else path, reason, line)
+        self.selection.left_out.append(left_out)
+        if line is not None and (self._handler.is_in if is_folder else self._handler.is_at)(path):
+            self._lost.append(left_out)
 
     def _add(self, file: PackedFile) -> None:
         files = self.selection.files
@@ -214,16 +228,6 @@ class _Walk:
         needed = _ALL_MAY_ENTER if stat.S_ISDIR(mode) else _ALL_MAY_READ
         if not stat.S_ISLNK(mode) and mode & needed != needed:
             self.selection.closed.append((path, stat.S_IMODE(mode)))
-
-
-def _overruled(line: IgnoreLine, path: str) -> IgnoreLine:
-    """Raises `BadPackage` for a line that was written for this."""
-    if line.is_own:
-        raise BadPackage(
-            f"{line.place}: {line.text} leaves out {path}, which has the function's handler; take"
-            f" the line out, or write !/{path} below it"
-        )
-    return line
 
 
 def _check_name(path: str) -> None:
