@@ -6,12 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from taskdock.client.api import Json
-from taskdock.client.deployment.packing.limits import MEGABYTE, PackageLimits
+from taskdock.client.deployment.packing.limits import PackageLimits, in_words
 from taskdock.client.deployment.packing.remarks import secret_hint
-from taskdock.client.deployment.packing.rules import INSTALLED
-from taskdock.client.deployment.packing.selection import PackedFile, Selection
-
-_KILOBYTE = 1024
+from taskdock.client.deployment.packing.selection import PackedFile, Selection, by_package
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +24,8 @@ class PackageList:
         """Lines for people: the largest first, a package of dependencies on one line."""
         selection = self.selection
         yield f"{self.name}: {_counted(len(selection.files))} of {selection.folder}"
-        for line in _lines(selection.files):
-            yield f"{in_words(line.size):>10}  {line.text}"
+        for size, text in _lines(selection.files):
+            yield f"{in_words(size):>10}  {text}"
         yield self._total()
         if selection.left_out:
             yield "left out:"
@@ -60,39 +57,14 @@ class PackageList:
         }
 
 
-def in_words(size: int) -> str:
-    if size < _KILOBYTE:
-        return f"{size} B"
-    unit, name = (_KILOBYTE, "kB") if size < MEGABYTE else (MEGABYTE, "MB")
-    return f"{size / unit:.1f}".removesuffix(".0") + f" {name}"
-
-
-@dataclass(frozen=True)
-class _Line:
-    size: int
-    text: str
-
-
-def _lines(files: Sequence[PackedFile]) -> list[_Line]:
-    own = [_Line(file.size, _own_text(file)) for file in files if file.installed is None]
-    groups: dict[str, list[PackedFile]] = {}
-    for file in files:
-        if file.installed is not None:
-            groups.setdefault(_package(file.path, file.installed), []).append(file)
-    for path, members in groups.items():
-        alone = len(members) == 1 and members[0].path == path
-        text = path if alone else f"{path}/  ({_counted(len(members))})"
-        own.append(_Line(sum(file.size for file in members), text))
-    return sorted(own, key=lambda line: (-line.size, line.text))
-
-
-def _package(path: str, installed: str) -> str:
-    """The folder of the package that a dependency's file belongs to."""
-    if installed.rpartition("/")[2] not in INSTALLED:
-        return installed
-    steps = path[len(installed) + 1 :].split("/")
-    count = 2 if steps[0].startswith("@") or steps[0] == ".pnpm" else 1
-    return "/".join((installed, *steps[:count]))
+def _lines(files: Sequence[PackedFile]) -> list[tuple[int, str]]:
+    """Sizes and texts, the largest first."""
+    lines = []
+    for path, members in by_package(files).items():
+        alone = members[0].path == path
+        text = _own_text(members[0]) if alone else f"{path}/  ({_counted(len(members))})"
+        lines.append((sum(file.size for file in members), text))
+    return sorted(lines, key=lambda line: (-line[0], line[1]))
 
 
 def _own_text(file: PackedFile) -> str:

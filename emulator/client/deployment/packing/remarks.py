@@ -29,7 +29,7 @@ def secret_hint(path: str) -> str | None:
 
 
 def _left_out(left_out: Sequence[LeftOut]) -> Iterator[str]:
-    """What is left out by a file that was written for git or npm."""
+    """A sentence for each file that was written for git or npm and leaves something out."""
     by_file: dict[str, list[str]] = {}
     for one in left_out:
         if one.line is not None and not one.line.is_own:
