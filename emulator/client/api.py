@@ -48,6 +48,7 @@ class TaskService:
         this URL, for the message when nobody answers there."""
         self._connection = ServerConnection(url, signature, named)
         self.url = self._connection.url
+        self.is_signed = signature is not None
 
     def close(self) -> None:
         self._connection.close()

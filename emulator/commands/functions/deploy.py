@@ -15,7 +15,7 @@ from taskdock.base.timing.clock import SystemClock
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import exits, options, output
 from taskdock.client.deployment import images as image_of
-from taskdock.client.deployment import task_config
+from taskdock.client.deployment import package_lists, task_config
 from taskdock.client.deployment.allowed import allow_variables
 from taskdock.client.deployment.deploy import Deployment
 from taskdock.client.deployment.deploy import deploy as deploy_function
@@ -35,6 +35,7 @@ from taskdock.client.errors import ServerUnreachable, ServiceError
 @click.option(
     "--yes", is_flag=True, help="Let the file take the variables of this environment that it names."
 )
+@click.option("--list", "listed", is_flag=True, help="Only show what goes in, and what does not.")
 @options.as_json
 @options.service
 def deploy(
@@ -42,6 +43,7 @@ def deploy(
     path: Path | None,
     environment: dict[str, str],
     yes: bool,
+    listed: bool,
     as_json: bool,
     service: TaskService,
     **given: str | int | None,
@@ -59,6 +61,9 @@ def deploy(
     files = [None] if path is None else task_config.find(path)
     if len(files) > 1 and given["name"]:
         raise click.UsageError(f"--name is for one function, and {path} has {len(files)}")
+    if listed:
+        package_lists.show(files, given, as_json=as_json)
+        return
     deployed = []
     for file in files:
         try:
@@ -97,4 +102,5 @@ def _deploy_one(
     )
     if config.execution_credentials is not None:
         output.note(f"warning: {file}: executionCredentials are not set up by this command yet")
-    return deploy_function(service, config.to_request(file.parent if file else Path()))
+    body = config.to_request(file.parent if file else Path(), output.note)
+    return deploy_function(service, body)
