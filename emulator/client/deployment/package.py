@@ -52,6 +52,15 @@ def zip_folder(folder: Path, limits: PackageLimits = PackageLimits()) -> bytes:
         raise BadPackage(f"{error.filename} cannot be read: {error.strerror}") from None
 
 
+def packed_names(folder: Path, limits: PackageLimits = PackageLimits()) -> list[str]:
+    """The names of all that `zip_folder` packs, relative to the folder, with slashes; empty where
+    `zip_folder` would refuse the folder."""
+    try:
+        return [file.relative_to(folder).as_posix() for file in _bounded(folder, limits)]
+    except (OSError, BadPackage):
+        return []
+
+
 def _zip(folder: Path, files: list[Path], limits: PackageLimits) -> bytes:
     if not files:
         raise BadPackage(f"{folder} holds no files")
