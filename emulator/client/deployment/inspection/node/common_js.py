@@ -139,6 +139,7 @@ def _take_use(script: Script, target: Node, user: Node) -> None:
         _note_common(script, user)
     elif user.type == "assignment_expression" and _is(user, "left", target):
         _take_whole(script, user.child_by_field_name("right"))
+        script.open = script.open or _has_another_name(user)
         _note_common(script, user)
     elif user.type == "assignment_expression" and _is_module_exports(user):
         return  # module.exports = exports: they are each other already
@@ -146,6 +147,18 @@ def _take_use(script: Script, target: Node, user: Node) -> None:
         script.exports.add(key)
     else:
         script.open = True
+
+
+def _has_another_name(assignment: Node) -> bool:
+    """Whether the exports get a variable too: `const app = module.exports = {}`."""
+    above = assignment.parent
+    while above is not None and above.type in ("parenthesized_expression", "binary_expression"):
+        above = above.parent
+    if above is None or above.type in ("expression_statement", "sequence_expression"):
+        return False
+    if above.type == "assignment_expression" and _is_module_exports(above):
+        return _has_another_name(above)
+    return True
 
 
 def _key(user: Node, target: Node) -> str | None:

@@ -151,9 +151,8 @@ class NodeCode:
 
     def _judge_script(self, file: str, script: Script) -> None:
         if script.error is not None:
-            self._say(
-                "syntax", "syntax error: Node.js cannot read this", None, (file, script.error)
-            )
+            message = f"syntax error {script.error_near}".rstrip()
+            self._say("syntax", message, None, (file, script.error))
         elif self._modern:
             return
         elif self._is_module(file):
