@@ -14,7 +14,9 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from taskdock.base import strict_json
-from taskdock.client.deployment.package import zip_folder
+from taskdock.client.deployment.package import PackageLimits, pack, selected
+from taskdock.client.deployment.packing.remarks import remarks
+from taskdock.client.deployment.packing.selection import Selection
 from taskdock.client.errors import BadTaskConfig
 
 FILE_NAME = "task-config.json"
@@ -65,8 +67,12 @@ class TaskConfig(_ConfigModel):
             raise ValueError(f"{', '.join(missing)} missing (or give image, for a container image)")
         return self
 
-    def to_request(self, folder: Path) -> dict[str, Any]:
-        """The body that creates this function; `path` is relative to `folder`."""
+    def to_request(
+        self, folder: Path, remark: Callable[[str], object] = lambda _: None
+    ) -> dict[str, Any]:
+        """The body that creates this function; `path` is relative to `folder`. `remark` gets
+        sentences about the package that its author should know. Raises `BadTaskConfig` and
+        `BadPackage`."""
         options = {
             "permissionMode": self.execution_permission,
             "defaultPriority": self.default_priority,
@@ -88,8 +94,19 @@ class TaskConfig(_ConfigModel):
                 name: {"value": value} for name, value in self.environment.items()
             }
         if self.path is not None:
-            fields["code"] = base64.b64encode(zip_folder(_inside(folder, self.path))).decode()
+            code = _inside(folder, self.path)
+            packed = pack(code, within=folder, entry_point=self.entry_point)
+            for sentence in remarks(packed.selection):
+                remark(f"{self.name}: {sentence}")
+            fields["code"] = base64.b64encode(packed.zipped).decode()
         return _without_none(fields)
+
+    def selection(self, folder: Path, limits: PackageLimits) -> Selection | None:
+        """The files that `to_request` packs; None for an image. Raises as `to_request` does."""
+        if self.path is None:
+            return None
+        code = _inside(folder, self.path)
+        return selected(code, within=folder, entry_point=self.entry_point, limits=limits)
 
 
 VALID_NAMES = sorted(

@@ -97,4 +97,5 @@ def _deploy_one(
     )
     if config.execution_credentials is not None:
         output.note(f"warning: {file}: executionCredentials are not set up by this command yet")
-    return deploy_function(service, config.to_request(file.parent if file else Path()))
+    body = config.to_request(file.parent if file else Path(), output.note)
+    return deploy_function(service, body)

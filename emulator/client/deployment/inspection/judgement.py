@@ -19,8 +19,9 @@ from taskdock.client.deployment.inspection.node.handler import NodeCode
 from taskdock.client.deployment.inspection.python import handler as python_handler
 from taskdock.client.deployment.inspection.python import packages as python_packages
 from taskdock.client.deployment.inspection.python.reader import Reader
-from taskdock.client.deployment.package import packed_names
+from taskdock.client.deployment.packing.limits import PackageLimits
 from taskdock.client.deployment.task_config import TaskConfig
+from taskdock.client.errors import BadPackage, BadTaskConfig
 
 _DIRECT = 30
 """Seconds: the longest time limit of a direct execution (error 1404 of the Task Service)."""
@@ -42,18 +43,27 @@ def inspect(config: TaskConfig, folder: Path, machine: str | None = None) -> lis
             findings.append(wrong)
         if config.path is not None:
             code = Path(os.path.normpath(folder / config.path))
-            findings += _code(config, code, binaries.machine(machine or platform.machine()))
+            contents = Contents(code, _names(config, folder))
+            if contents.names:
+                theirs = binaries.machine(machine or platform.machine())
+                findings += _code(config, contents, theirs, code)
     if config.time_limit is not None and config.time_limit > _DIRECT:
         findings.append(_long(config))
     return findings
 
 
-def _code(config: TaskConfig, code: Path, machine: str) -> list[Finding]:
+def _names(config: TaskConfig, folder: Path) -> list[str]:
+    """What is packed; nothing where packing will say what is wrong."""
+    try:
+        chosen = config.selection(folder, PackageLimits())
+    except (BadPackage, BadTaskConfig):
+        return []
+    return [] if chosen is None else [file.path for file in chosen.files]
+
+
+def _code(config: TaskConfig, contents: Contents, machine: str, code: Path) -> list[Finding]:
     family = runtime_ids.family(config.runtime or "")
     version = runtime_ids.version(config.runtime or "")
-    contents = Contents(code, packed_names(code))
-    if not contents.names:
-        return []  # packing says that
     prefix = "" if code == Path() else f"{shlex.quote(code.as_posix())}/"
     if family == runtime_ids.PROVIDED:
         return provided.inspect(contents, machine, prefix)
