@@ -42,6 +42,7 @@ class TaskConfig(_ConfigModel):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
     description: str | None = None
     path: str | None = None
+    build: str | None = None
     entry_point: str | None = None
     runtime: str | None = None
     image: str | None = None

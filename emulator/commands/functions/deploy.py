@@ -14,9 +14,9 @@ from taskdock.base.errors import TaskdockError
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import exits, options, output
+from taskdock.client.deployment import build, task_config
 from taskdock.client.deployment import images as image_of
-from taskdock.client.deployment import task_config
-from taskdock.client.deployment.allowed import allow_variables
+from taskdock.client.deployment.allowed import allow_build, allow_variables
 from taskdock.client.deployment.deploy import Deployment
 from taskdock.client.deployment.deploy import deploy as deploy_function
 from taskdock.client.errors import ServerUnreachable, ServiceError
@@ -33,7 +33,9 @@ from taskdock.client.errors import ServerUnreachable, ServiceError
 @click.option("--description")
 @options.environment
 @click.option(
-    "--yes", is_flag=True, help="Let the file take the variables of this environment that it names."
+    "--yes",
+    is_flag=True,
+    help="Let the file take the variables of this environment, and run the build, that it names.",
 )
 @options.as_json
 @options.service
@@ -52,7 +54,8 @@ def deploy(
     what the file says. Without PATH, --image and --name describe a container image.
 
     A value of "environment" such as "$KEY" is that of your own variable KEY. Which ones a file
-    takes is printed, and asked for; where nobody can be asked, --yes is needed.
+    takes is printed, and asked for; where nobody can be asked, --yes is needed. The same goes for
+    the command "build" of the file, which is run in the file's folder before anything is packed.
     """
     if path is None and not (given["image"] and given["name"]):
         raise click.UsageError("give the PATH of a task-config.json, or --image and --name")
@@ -95,6 +98,14 @@ def _deploy_one(
         caller_environment=os.environ,
         allow=partial(allow_variables, yes=yes),
     )
+    _build(config, file, yes=yes)
     if config.execution_credentials is not None:
         output.note(f"warning: {file}: executionCredentials are not set up by this command yet")
     return deploy_function(service, config.to_request(file.parent if file else Path()))
+
+
+def _build(config: task_config.TaskConfig, file: Path | None, *, yes: bool) -> None:
+    named = None if file is None else build.of(config, file)
+    if named is not None:
+        allow_build(named, yes=yes)
+        build.run(named, output.note)
