@@ -135,7 +135,9 @@ def _is_exports(member: Node) -> bool:
 def _take_use(script: Script, target: Node, user: Node) -> None:
     """Reads one use of the exports; any other than the usual ones opens them."""
     if user.type == "member_expression" and _is(user, "object", target):
-        script.exports.add(text_of(user.child_by_field_name("property")))
+        name = text_of(user.child_by_field_name("property"))
+        script.exports.add(name)
+        script.open = script.open or name.startswith("__define")
         _note_common(script, user)
     elif user.type == "assignment_expression" and _is(user, "left", target):
         _take_whole(script, user.child_by_field_name("right"))
