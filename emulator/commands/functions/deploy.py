@@ -21,7 +21,7 @@ from taskdock.client.deployment import build, task_config
 from taskdock.client.deployment import images as image_of
 from taskdock.client.deployment.allowed import allow_build, allow_variables
 from taskdock.client.deployment.deploy import deploy as deploy_function
-from taskdock.client.deployment.inspection import Finding, inspect, report
+from taskdock.client.deployment.inspection import PackageFinding, inspect, report
 from taskdock.client.deployment.task_config import TaskConfig
 from taskdock.client.errors import ServerUnreachable, ServiceError
 from taskdock.client.servers.credentials import is_here
@@ -112,7 +112,7 @@ class _Chosen:
     config: TaskConfig
     folder: Path
     """The folder of its task-config.json."""
-    findings: list[Finding]
+    findings: list[PackageFinding]
 
     @property
     def code(self) -> Path | None:
@@ -167,11 +167,11 @@ def _check(
     return exits.FAILED if found or failed else exits.OK
 
 
-def _count(findings: Sequence[Finding]) -> str:
+def _count(findings: Sequence[PackageFinding]) -> str:
     return {0: "nothing found", 1: "1 warning"}.get(len(findings), f"{len(findings)} warnings")
 
 
-def _warn(findings: Iterable[Finding], chosen: _Chosen) -> None:
+def _warn(findings: Iterable[PackageFinding], chosen: _Chosen) -> None:
     for finding in findings:
         for line in report.lines(finding, chosen.config.name, chosen.code):
             output.note(line)
@@ -187,7 +187,7 @@ def _warn_of_all(ready: Iterable[_Chosen], service: TaskService) -> bool:
     return any_found
 
 
-def _of_image(chosen: _Chosen, service: TaskService) -> list[Finding]:
+def _of_image(chosen: _Chosen, service: TaskService) -> list[PackageFinding]:
     """The finding for a function whose image cannot be had, before the server is asked for it."""
     config = chosen.config
     if any(one.kind == "runtime" for one in chosen.findings):
@@ -204,7 +204,9 @@ def _of_image(chosen: _Chosen, service: TaskService) -> list[Finding]:
     except TaskdockError as error:
         output.note(f"not checked: the image of {config.name}, because {error.message}")
         return []
-    return [] if gone is None else [Finding(kind="image", message=gone, remedy=_IMAGE_REMEDY)]
+    return (
+        [] if gone is None else [PackageFinding(kind="image", message=gone, remedy=_IMAGE_REMEDY)]
+    )
 
 
 def _warn_of_image(service: TaskService, function: Json) -> None:

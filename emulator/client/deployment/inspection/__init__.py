@@ -6,7 +6,9 @@ would be worse than one that is missing.
 
 from __future__ import annotations
 
-from taskdock.client.deployment.inspection.finding import Finding
+from taskdock.client.deployment.inspection.finding import PackageFinding
 from taskdock.client.deployment.inspection.judgement import inspect
 
-__all__ = ["Finding", "inspect"]
+Finding = PackageFinding
+
+__all__ = ["Finding", "PackageFinding", "inspect"]

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from taskdock.client.deployment.inspection.contents import Contents
-from taskdock.client.deployment.inspection.finding import Finding
+from taskdock.client.deployment.inspection.finding import PackageFinding
 from taskdock.client.deployment.inspection.node.handler import package_json
 
 _HEADER = 20
@@ -49,7 +49,7 @@ def system_of(header: bytes) -> tuple[str, str | None] | None:
 
 def inspect_python(
     contents: Contents, version: tuple[int, int], machine: str, install: str
-) -> list[Finding]:
+) -> list[PackageFinding]:
     modules: defaultdict[str, list[tuple[str, str | None]]] = defaultdict(list)
     for name in sorted(contents.names):
         if name.endswith((".so", ".pyd")):
@@ -86,7 +86,7 @@ def _trouble(header: bytes | None, machine: str) -> str | None:
     return f"Linux {its_machine}" if its_machine and its_machine != machine else None
 
 
-def inspect_node(contents: Contents, machine: str, install: str) -> list[Finding]:
+def inspect_node(contents: Contents, machine: str, install: str) -> list[PackageFinding]:
     groups: defaultdict[str, list[str | None]] = defaultdict(list)
     for name in sorted(contents.names):
         if not name.endswith(".node"):
@@ -165,7 +165,7 @@ def _needed(contents: Contents) -> set[str] | None:
     return seen
 
 
-def _findings(wrong: dict[str, str], runtime: str, install: str) -> Iterator[Finding]:
+def _findings(wrong: dict[str, str], runtime: str, install: str) -> Iterator[PackageFinding]:
     for name, system in sorted(wrong.items())[:_MOST_NAMED]:
         message = f"{name} was built for {system}, and the function runs with {runtime}"
-        yield Finding(kind="platform", message=message, remedy=install)
+        yield PackageFinding(kind="platform", message=message, remedy=install)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class PackageFinding:
     """`kind` is one word for programs: `runtime`, `image`, `handler`, `typescript`, `module`,
     `syntax`, `dependency`, `platform` or `time_limit`."""
 

@@ -13,12 +13,12 @@ from taskdock.client.deployment.inspection import (
     runtime_ids,
 )
 from taskdock.client.deployment.inspection.contents import Contents
-from taskdock.client.deployment.inspection.finding import Finding
+from taskdock.client.deployment.inspection.finding import PackageFinding
 from taskdock.client.deployment.inspection.node import packages as node_packages
 from taskdock.client.deployment.inspection.node.handler import NodeCode
 from taskdock.client.deployment.inspection.python import handler as python_handler
 from taskdock.client.deployment.inspection.python import packages as python_packages
-from taskdock.client.deployment.inspection.python.reader import Reader
+from taskdock.client.deployment.inspection.python.reader import ImportReader
 from taskdock.client.deployment.packing.limits import PackageLimits
 from taskdock.client.deployment.task_config import TaskConfig
 from taskdock.client.errors import BadPackage, BadTaskConfig
@@ -29,14 +29,14 @@ _ELSEWHERE = frozenset({"AWS_LAMBDA_EXEC_WRAPPER"})
 """With these variables another program may load the handler, or another handler."""
 
 
-def inspect(config: TaskConfig, folder: Path, machine: str | None = None) -> list[Finding]:
+def inspect(config: TaskConfig, folder: Path, machine: str | None = None) -> list[PackageFinding]:
     """The findings of a function, the worst first; empty where nothing is known to be wrong.
 
     `folder`: the folder of the task-config.json, which `config.path` is relative to. `machine`:
     the processor that functions run on, None for this machine's. A file that cannot be read is
     passed over, because packing it says so.
     """
-    findings: list[Finding] = []
+    findings: list[PackageFinding] = []
     if config.runtime is not None:
         wrong = runtime_ids.judge(config.runtime)
         if wrong is not None:
@@ -53,7 +53,7 @@ def inspect(config: TaskConfig, folder: Path, machine: str | None = None) -> lis
 
 
 def _names(config: TaskConfig, folder: Path) -> list[str]:
-    """What is packed; nothing where packing will say what is wrong."""
+    """The names of all that is packed; none where packing will say what is wrong."""
     try:
         chosen = config.selection(folder, PackageLimits())
     except (BadPackage, BadTaskConfig):
@@ -61,7 +61,7 @@ def _names(config: TaskConfig, folder: Path) -> list[str]:
     return [] if chosen is None else [file.path for file in chosen.files]
 
 
-def _code(config: TaskConfig, contents: Contents, machine: str, code: Path) -> list[Finding]:
+def _code(config: TaskConfig, contents: Contents, machine: str, code: Path) -> list[PackageFinding]:
     family = runtime_ids.family(config.runtime or "")
     version = runtime_ids.version(config.runtime or "")
     prefix = "" if code == Path() else f"{shlex.quote(code.as_posix())}/"
@@ -76,7 +76,7 @@ def _code(config: TaskConfig, contents: Contents, machine: str, code: Path) -> l
 
 def _node(
     config: TaskConfig, contents: Contents, version: tuple[int, int], machine: str, code: Path
-) -> list[Finding]:
+) -> list[PackageFinding]:
     variables = config.environment or {}
     install = "npm install --omit=dev"
     if code != Path():
@@ -92,14 +92,14 @@ def _node(
 
 def _python(
     config: TaskConfig, contents: Contents, version: tuple[int, int], machine: str, code: Path
-) -> list[Finding]:
+) -> list[PackageFinding]:
     variables = config.environment or {}
     install = (
         f"pip install --target {shlex.quote(code.as_posix())} --platform manylinux2014_"
         f"{'aarch64' if machine == 'arm64' else machine} --only-binary=:all:"
         f" --python-version {version[0]}.{version[1]}"
     )
-    reader = Reader(contents, version)
+    reader = ImportReader(contents, version)
     elsewhere = bool(_ELSEWHERE & variables.keys()) or "PYTHONPATH" in variables
     findings = [] if elsewhere else python_handler.inspect(reader, config.entry_point or "")
     listed = f"{install} -r {shlex.quote((code / 'requirements.txt').as_posix())}"
@@ -109,9 +109,9 @@ def _python(
     return findings + binaries.inspect_python(contents, version, machine, line)
 
 
-def _long(config: TaskConfig) -> Finding:
+def _long(config: TaskConfig) -> PackageFinding:
     message = f"a time limit of {config.time_limit} s is too long to execute the function directly"
-    return Finding(
+    return PackageFinding(
         kind="time_limit",
         message=message,
         remedy=f'"timeLimit": {_DIRECT}, or a task: taskdock tasks create {config.name} --wait',

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from taskdock.client.deployment.inspection.finding import Finding
+from taskdock.client.deployment.inspection.finding import PackageFinding
 
 
-def lines(finding: Finding, function: str, code: Path | None) -> list[str]:
+def lines(finding: PackageFinding, function: str, code: Path | None) -> list[str]:
     """One line, or two with a remedy. `code`: the folder of the function's code, so that a file is
     named as the reader finds it."""
     place = _place(finding, code)
@@ -18,7 +18,7 @@ def lines(finding: Finding, function: str, code: Path | None) -> list[str]:
     return said if finding.remedy is None else [*said, f"  {finding.remedy}"]
 
 
-def document(finding: Finding, function: str, code: Path | None) -> dict[str, Any]:
+def document(finding: PackageFinding, function: str, code: Path | None) -> dict[str, Any]:
     """The finding as JSON, for programs."""
     return {
         "function": function,
@@ -30,7 +30,7 @@ def document(finding: Finding, function: str, code: Path | None) -> dict[str, An
     }
 
 
-def _place(finding: Finding, code: Path | None) -> str:
+def _place(finding: PackageFinding, code: Path | None) -> str:
     if finding.place is None or code is None:
         return finding.place or ""
     return os.path.normpath(code / finding.place)

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from taskdock.base import resources
-from taskdock.client.deployment.inspection.finding import Finding
+from taskdock.client.deployment.inspection.finding import PackageFinding
 
 NODE, PYTHON, PROVIDED = "nodejs", "python", "provided"
 
@@ -44,17 +44,17 @@ def version(id: str) -> tuple[int, int] | None:
     return (numbers[0], numbers[1] if len(numbers) > 1 else 0)
 
 
-def judge(id: str) -> Finding | None:
+def judge(id: str) -> PackageFinding | None:
     """The finding for an id that no image can be had for."""
     row = known().get(id)
     if row is None:
         close = difflib.get_close_matches(id.lower().replace(" ", ""), list(known()), n=1)
         guess = f"did you mean {close[0]}?" if close else "every one: taskdock runtimes"
-        return Finding(kind="runtime", message=f"there is no runtime {id}", remedy=guess)
+        return PackageFinding(kind="runtime", message=f"there is no runtime {id}", remedy=guess)
     if row["image"]:
         return None
     newest = next(name for name, one in known().items() if _replaces(one, row))
-    return Finding(
+    return PackageFinding(
         kind="runtime",
         message=f"{id} cannot run: AWS retired it and never published an image of it",
         remedy=f'"runtime": "{newest}"',

@@ -12,7 +12,7 @@ import posixpath
 from collections.abc import Iterator
 
 from taskdock.client.deployment.inspection.contents import Contents
-from taskdock.client.deployment.inspection.finding import Finding
+from taskdock.client.deployment.inspection.finding import PackageFinding
 from taskdock.client.deployment.inspection.node import parser
 from taskdock.client.deployment.inspection.node.script import Script
 
@@ -32,7 +32,7 @@ class NodeCode:
         self._handler = handler
         self.scripts: dict[str, Script] = {}
         """Every own file that was read, the handler's first."""
-        self.findings: list[Finding] = []
+        self.findings: list[PackageFinding] = []
 
     def inspect(self) -> None:
         folder, base = posixpath.split(self._handler)
@@ -57,7 +57,9 @@ class NodeCode:
         at: tuple[str, int | None] = ("", None),
     ) -> None:
         file, line = at
-        finding = Finding(kind=kind, message=message, file=file or None, line=line, remedy=remedy)
+        finding = PackageFinding(
+            kind=kind, message=message, file=file or None, line=line, remedy=remedy
+        )
         self.findings.append(finding)
 
     def _find(self, path: str) -> str | None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 
 from taskdock.client.deployment.inspection.contents import Contents
-from taskdock.client.deployment.inspection.finding import Finding
+from taskdock.client.deployment.inspection.finding import PackageFinding
 from taskdock.client.deployment.inspection.node.handler import package_json
 from taskdock.client.deployment.inspection.node.script import Script
 
@@ -24,7 +24,7 @@ _MOST_NAMED = 3
 
 def inspect(
     contents: Contents, scripts: Mapping[str, Script], version: tuple[int, int], install: str
-) -> list[Finding]:
+) -> list[PackageFinding]:
     """`scripts`: the files that the handler loads. `install`: the line that installs what the
     package's own package.json names."""
     if any(posixpath.basename(name) in (".pnp.cjs", ".pnp.js") for name in contents.names):
@@ -58,7 +58,7 @@ def _package_of(wanted: str) -> str | None:
 
 
 def _named(contents: Contents) -> list[str]:
-    """What the package's package.json has to have, less what may be missing."""
+    """The dependencies that package.json names, less those that may be missing."""
     found = package_json(contents, "package.json")
     needed, optional = found.get("dependencies"), found.get("optionalDependencies")
     if not isinstance(needed, dict):
@@ -84,8 +84,8 @@ def _is_of_runtime(name: str, version: tuple[int, int]) -> bool:
     return name.startswith(("@aws-sdk/", "@smithy/"))
 
 
-def _loaded(name: str, place: tuple[str, int], install: str) -> Finding:
-    return Finding(
+def _loaded(name: str, place: tuple[str, int], install: str) -> PackageFinding:
+    return PackageFinding(
         kind="dependency",
         message=f"{name} is not in the package",
         file=place[0],
@@ -94,10 +94,10 @@ def _loaded(name: str, place: tuple[str, int], install: str) -> Finding:
     )
 
 
-def _not_installed(names: list[str], install: str) -> Finding:
+def _not_installed(names: list[str], install: str) -> PackageFinding:
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     verb = "is" if len(names) == 1 else "are"
-    return Finding(
+    return PackageFinding(
         kind="dependency",
         message=f"{', '.join(names[:_MOST_NAMED])}{more} {verb} not in the package",
         file="package.json",

@@ -34,12 +34,14 @@ def _tools() -> tuple[Parser, Query]:
     return Parser(language), Query(language, _QUERY)
 
 
-# What the grammar refuses and Node.js takes, each found in packages of npm: names that are words of
-# the language elsewhere, and line ends that end a statement. A change keeps every line's number.
+# The grammar refuses some code that Node.js takes; each of these was found in packages of npm: names
+# that are words of the language elsewhere, and line ends that end a statement. A change keeps every
+# line's number.
+_RENAMED = re.compile(rb"\bas(\s+)[a-z]+\b")
 _REPAIRS = [
     (re.compile(rb"[\0-\x08\x0e-\x1f]"), b" "),
     (re.compile(rb"\busing\b"), b"usinG"),
-    (re.compile(rb"\bas(\s+)[a-z]+\b"), rb"as\1x"),
+    (_RENAMED, rb"as\1x"),
     (re.compile(rb"^(\s*)in(?!stanceof\b)(?=[\w$])", re.MULTILINE), rb"\1xn"),
     (
         re.compile(rb"\b(let\s+[\w$]+|var\s+[\w$]+|continue|break)([ \t\r]*\n)(?=\s*[(\[])"),
@@ -58,8 +60,8 @@ def read(source: bytes) -> Script:
 
     parser, query = _tools()
     tree = parser.parse(source)
+    repaired = source
     if tree.root_node.has_error:
-        repaired = source
         for pattern, replacement in _REPAIRS:
             repaired = pattern.sub(replacement, repaired)
         tree = parser.parse(repaired)
@@ -68,6 +70,7 @@ def read(source: bytes) -> Script:
         wrong = _first_error(tree.root_node)
         script.error, script.error_near = line_of(wrong), _described(wrong)
         return script
+    script.open = repaired is not source and _RENAMED.search(source) is not None
     found = QueryCursor(query).captures(tree.root_node)
     for node in found.get("import", []):
         es_modules.take_import(script, node)

@@ -1,4 +1,4 @@
-"""What reading one JavaScript file has shown, and the parser's nodes as text."""
+"""The facts that reading one JavaScript file shows, and the parser's nodes as text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Script:
-    """What reading one file has shown. Lines count from 1."""
+    """The facts of one file. Lines count from 1."""
 
     error: int | None = None
     """The line of the first syntax error."""
@@ -23,7 +23,7 @@ class Script:
     """The line of the first top-level `require`, `exports` or `module.exports`, in a statement
     that runs when the file is loaded; only CommonJS has these names."""
     common_name: str = ""
-    """What `is_common` is about: `require` or `module.exports`."""
+    """The name that `is_common` is about: `require` or `module.exports`."""
     own_names: set[str] = field(default_factory=set)
     """Variables of CommonJS that the file makes for itself, or looks for before it uses them."""
     exports: set[str] = field(default_factory=set)

@@ -12,14 +12,14 @@ import re
 import sys
 
 from taskdock.client.deployment.inspection.contents import Contents
-from taskdock.client.deployment.inspection.finding import Finding
-from taskdock.client.deployment.inspection.python.reader import Reader, file_of
+from taskdock.client.deployment.inspection.finding import PackageFinding
+from taskdock.client.deployment.inspection.python.reader import ImportReader, file_of
 
 _COMPILED = re.compile(r"\.(cpython-\d+[^.]*|abi3)?\.?(so|pyc)$")
 _DYNAMIC = frozenset({"globals", "setattr", "exec", "vars", "__import__", "eval"})
 
 
-def inspect(reader: Reader, handler: str) -> list[Finding]:
+def inspect(reader: ImportReader, handler: str) -> list[PackageFinding]:
     contents = reader.contents
     module, dot, function = handler.rpartition(".")
     if not dot or not module or not function:
@@ -34,15 +34,15 @@ def inspect(reader: Reader, handler: str) -> list[Finding]:
     return reader.findings
 
 
-def _malformed(handler: str) -> Finding:
-    return Finding(
+def _malformed(handler: str) -> PackageFinding:
+    return PackageFinding(
         kind="handler",
         message=f'entryPoint "{handler}" names no function: it is FILE.FUNCTION',
         remedy=f'"entryPoint": "{handler.strip(".") or "app"}.handler"',
     )
 
 
-def _missing(contents: Contents, handler: str, path: str) -> list[Finding]:
+def _missing(contents: Contents, handler: str, path: str) -> list[PackageFinding]:
     """The finding for a module without a source file, unless it may still come from elsewhere."""
     top = path.split("/", 1)[0]
     if top in sys.stdlib_module_names or contents.has_folder(path):
@@ -52,7 +52,7 @@ def _missing(contents: Contents, handler: str, path: str) -> list[Finding]:
         return []
     if path.endswith("/py") and contents.has(handler):
         return [
-            Finding(
+            PackageFinding(
                 kind="handler",
                 message=f'entryPoint "{handler}" names a file, and no function in it',
                 file=handler,
@@ -61,7 +61,11 @@ def _missing(contents: Contents, handler: str, path: str) -> list[Finding]:
         ]
     wanted = f"{path}.py"
     message = f'{wanted} is not in the package; entryPoint is "{handler}"'
-    return [Finding(kind="handler", message=message, remedy=_elsewhere(contents, wanted, handler))]
+    return [
+        PackageFinding(
+            kind="handler", message=message, remedy=_elsewhere(contents, wanted, handler)
+        )
+    ]
 
 
 def _elsewhere(contents: Contents, wanted: str, handler: str) -> str | None:
@@ -76,7 +80,7 @@ def _elsewhere(contents: Contents, wanted: str, handler: str) -> str | None:
     return f'"entryPoint": "{shortest.removesuffix(".py")}.{function}"'
 
 
-def _no_function(file: str, function: str, tree: ast.Module) -> Finding:
+def _no_function(file: str, function: str, tree: ast.Module) -> PackageFinding:
     made = sorted(
         node.name
         for node in tree.body
@@ -84,7 +88,7 @@ def _no_function(file: str, function: str, tree: ast.Module) -> Finding:
     )
     has = f"it has {', '.join(made[:3])}" if made else "it has no function"
     stem = file.removesuffix("/__init__.py").removesuffix(".py")
-    return Finding(
+    return PackageFinding(
         kind="handler",
         message=f"{file} has no {function}; {has}",
         file=file,

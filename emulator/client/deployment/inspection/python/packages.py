@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from taskdock.client.deployment.inspection.contents import Contents
-from taskdock.client.deployment.inspection.finding import Finding
+from taskdock.client.deployment.inspection.finding import PackageFinding
 
 # AWS's SDK and what it brings: https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
 _SDK = """boto3 botocore s3transfer jmespath python-dateutil dateutil six urllib3 awslambdaric
@@ -48,7 +48,7 @@ def inspect(
     imports: Mapping[str, tuple[str, int]],
     version: tuple[int, int],
     install: tuple[str, str],
-) -> list[Finding]:
+) -> list[PackageFinding]:
     """`imports`: the modules that the handler imports at once, by their top name, each with file
     and line. `install`: the line that installs what is named behind it into the package, and the
     line that installs requirements.txt."""
@@ -71,7 +71,7 @@ def inspect(
             continue
         listed = any(_may_be(name, module) for name in required)
         findings.append(
-            Finding(
+            PackageFinding(
                 kind="dependency",
                 message=f"{module} is not in the package",
                 file=file,
@@ -201,10 +201,10 @@ def _has_module(contents: Contents, top: str) -> bool:
     return any("/" not in name and name.split(".", 1)[0] == top for name in contents.names)
 
 
-def _not_installed(names: list[str], install: str) -> Finding:
+def _not_installed(names: list[str], install: str) -> PackageFinding:
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     verb = "is" if len(names) == 1 else "are"
-    return Finding(
+    return PackageFinding(
         kind="dependency",
         message=f"{', '.join(names[:_MOST_NAMED])}{more} {verb} not in the package",
         file="requirements.txt",

@@ -9,7 +9,7 @@ import sys
 import warnings
 
 from taskdock.client.deployment.inspection.contents import Contents
-from taskdock.client.deployment.inspection.finding import Finding
+from taskdock.client.deployment.inspection.finding import PackageFinding
 from taskdock.client.deployment.inspection.python import age
 
 _MOST_FILES = 200
@@ -24,7 +24,7 @@ def file_of(contents: Contents, path: str) -> str | None:
     return None
 
 
-class Reader:
+class ImportReader:
     """Parses a module and the modules of the package that it surely imports."""
 
     def __init__(self, contents: Contents, version: tuple[int, int]) -> None:
@@ -34,11 +34,11 @@ class Reader:
         self._seen: set[str] = set()
         self._searches_more = False
         self._imports: dict[str, tuple[str, int]] = {}
-        self.findings: list[Finding] = []
+        self.findings: list[PackageFinding] = []
 
     @property
     def imports(self) -> dict[str, tuple[str, int]]:
-        """What is imported as soon as the function starts, by the first part of its name, each
+        """The modules that are imported as soon as the function starts, by the first part of its name, each
         with file and line; empty where the code itself adds to the folders that are searched."""
         return {} if self._searches_more else self._imports
 
@@ -153,5 +153,5 @@ def _from_paths(node: ast.ImportFrom, file: str) -> list[str]:
     return [base, *(posixpath.join(base, alias.name) for alias in node.names)]
 
 
-def _syntax(file: str, line: int | None, message: str) -> Finding:
-    return Finding(kind="syntax", message=f"syntax error: {message}", file=file, line=line)
+def _syntax(file: str, line: int | None, message: str) -> PackageFinding:
+    return PackageFinding(kind="syntax", message=f"syntax error: {message}", file=file, line=line)
