@@ -59,7 +59,7 @@ def inspect_python(
     wrong = {files[0][0]: files[0][1] for files in modules.values() if all(why for _, why in files)}
     tops = {name.split("/", 1)[0].split(".", 1)[0]: why for name, why in reversed(wrong.items())}
     runtime = f"Python {version[0]}.{version[1]} on Linux {machine}"
-    line = f"{install} -r requirements.txt" if contents.has("requirements.txt") else install
+    line = install if contents.has("requirements.txt") else f"{install} {' '.join(sorted(tops))}"
     return list(_findings({f"{top}": str(why) for top, why in tops.items()}, runtime, line))
 
 

@@ -105,7 +105,7 @@ def _python(
     listed = f"{install} -r {shlex.quote((code / 'requirements.txt').as_posix())}"
     imports = {} if elsewhere else reader.imports
     findings += python_packages.inspect(contents, imports, version, (install, listed))
-    line = listed if contents.has("requirements.txt") else f"{install} PACKAGE"
+    line = listed if contents.has("requirements.txt") else install
     return findings + binaries.inspect_python(contents, version, machine, line)
 
 

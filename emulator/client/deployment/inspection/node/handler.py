@@ -187,7 +187,7 @@ class NodeCode:
         if names is None or wanted in names:
             return
         shown = sorted(name for name in names if name not in ("default", "__esModule"))
-        has = f"it exports {', '.join(shown[:3])}" if shown else "it exports nothing"
+        has = f"it exports {', '.join(shown[:3])}" if shown else "it exports nothing by name"
         if names == {"default"}:
             has = "its only export is the default"
         remedy = None

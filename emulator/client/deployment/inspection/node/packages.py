@@ -36,10 +36,13 @@ def inspect(
         if (name := _package_of(wanted)) and not _is_here(contents, name, version)
     }
     named = [name for name in _named(contents) if not _is_here(contents, name, version)]
-    if any(script.bundled for script in scripts.values()):
-        named = []  # they may be in the bundle
-    findings = [_loaded(name, place, install) for name, place in sorted(loaded.items())]
+    findings = [
+        _loaded(name, place, install if name in named else _alone(install, name))
+        for name, place in sorted(loaded.items())
+    ]
     rest = [name for name in named if name not in loaded]
+    if any(script.bundled for script in scripts.values()):
+        rest = []  # they may be in the bundle
     if rest:
         findings.append(_not_installed(rest, install))
     if len(findings) > _MOST_NAMED:
@@ -82,6 +85,11 @@ def _is_of_runtime(name: str, version: tuple[int, int]) -> bool:
     if version[0] < 18:
         return name == "aws-sdk"
     return name.startswith(("@aws-sdk/", "@smithy/"))
+
+
+def _alone(install: str, name: str) -> str:
+    """The line that installs one package, which package.json does not name."""
+    return install.replace("--omit=dev", name)
 
 
 def _loaded(name: str, place: tuple[str, int], install: str) -> PackageFinding:

@@ -34,8 +34,8 @@ def _tools() -> tuple[Parser, Query]:
     return Parser(language), Query(language, _QUERY)
 
 
-# The grammar refuses some code that Node.js takes; each of these was found in packages of npm: names
-# that are words of the language elsewhere, and line ends that end a statement. A change keeps every
+# The grammar refuses some code that Node.js takes; each of these was found in packages of npm:
+# names that are words of the language elsewhere, and line ends that end a statement. A change keeps every
 # line's number.
 _RENAMED = re.compile(rb"\bas(\s+)[a-z]+\b")
 _REPAIRS = [

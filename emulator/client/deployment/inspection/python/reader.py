@@ -38,8 +38,8 @@ class ImportReader:
 
     @property
     def imports(self) -> dict[str, tuple[str, int]]:
-        """The modules that are imported as soon as the function starts, by the first part of its name, each
-        with file and line; empty where the code itself adds to the folders that are searched."""
+        """The modules that are imported as soon as the function starts, by the first part of each
+        name, with file and line; empty where the code itself adds to the folders that are searched."""
         return {} if self._searches_more else self._imports
 
     def read(self, file: str) -> ast.Module | None:
