@@ -153,7 +153,7 @@ class NodeCode:
 
     def _judge_script(self, file: str, script: Script) -> None:
         if script.error is not None:
-            message = f"syntax error {script.error_near}".rstrip()
+            message = f"syntax error{script.error_near}"
             self._say("syntax", message, None, (file, script.error))
         elif self._modern:
             return

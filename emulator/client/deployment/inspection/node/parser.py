@@ -35,8 +35,8 @@ def _tools() -> tuple[Parser, Query]:
 
 
 # The grammar refuses some code that Node.js takes; each of these was found in packages of npm:
-# names that are words of the language elsewhere, and line ends that end a statement. A change keeps every
-# line's number.
+# names that are words of the language elsewhere, and line ends that end a statement. A change
+# keeps every line's number.
 _RENAMED = re.compile(rb"\bas(\s+)[a-z]+\b")
 _REPAIRS = [
     (re.compile(rb"[\0-\x08\x0e-\x1f]"), b" "),
@@ -85,9 +85,9 @@ def read(source: bytes) -> Script:
 
 def _described(node: Node) -> str:
     if node.is_missing:
-        return f"{node.type} is missing"
+        return f": {node.type} is missing"
     text = text_of(node).strip().split("\n", 1)[0]
-    return f"at {text[:_SHOWN]}" if text else ""
+    return f" at {text[:_SHOWN]}" if text else ""
 
 
 def _first_error(node: Node) -> Node:

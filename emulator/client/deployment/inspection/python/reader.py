@@ -39,7 +39,8 @@ class ImportReader:
     @property
     def imports(self) -> dict[str, tuple[str, int]]:
         """The modules that are imported as soon as the function starts, by the first part of each
-        name, with file and line; empty where the code itself adds to the folders that are searched."""
+        name, with file and line. They are none where the code itself changes the folders that are
+        searched."""
         return {} if self._searches_more else self._imports
 
     def read(self, file: str) -> ast.Module | None:
