@@ -98,7 +98,7 @@ def said(findings: list[Finding]) -> Found:
         (
             "index.handler",
             {
-                "index.mjs": "import { createRequire } from 'module'\nconst require = createRequire("
+                "index.mjs": "import { createRequire } from 'module'\nconst require = create("
                 "import.meta.url)\nconst fs = require('fs')\nexport const handler = fs"
             },
         ),

@@ -13,7 +13,7 @@ from taskdock.client.api import Json, TaskService
 from taskdock.client.deployment.credentials import with_credentials
 from taskdock.client.errors import UnknownFunction
 
-# What the service makes of these fields where only a part of each is given.
+# The service fills in what is not given of these fields.
 _DEFAULTS: Json = {
     "retryPolicy": {"enabled": False, "errorsToRetry": []},
     "executionOptions": {"permissionMode": "permissionRequired"},

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskdock.client.deployment.packing import archive
-from taskdock.client.deployment.packing.archive import Entry
+from taskdock.client.deployment.packing.archive import ZipEntry
 from taskdock.client.deployment.packing.limits import MEGABYTE, PackageLimits, in_megabytes
-from taskdock.client.deployment.packing.selection import PackedFile, Selection, select
+from taskdock.client.deployment.packing.selection import PackedFile, Selection
+from taskdock.client.deployment.packing.walk import select
 from taskdock.client.errors import BadPackage
 
-__all__ = ["MEGABYTE", "Package", "PackageLimits", "pack", "selected", "zip_folder"]
+__all__ = ["MEGABYTE", "Package", "PackageLimits", "pack", "selected", "zip_folder", "zipped_size"]
 
 # Folders that only a function's container has, and that a link may lead to: layers, the writable
 # folder, the code.
@@ -76,7 +77,22 @@ def selected(
         raise _unreadable(error) from None
 
 
-def _zip(entries: list[Entry], most_bytes: int) -> bytes | None:
+def zipped_size(selection: Selection, limits: PackageLimits = _LIMITS) -> int | None:
+    """Bytes of the zip that `pack` would make, were there no limit for it. None: the files are over
+    their limit. Raises `BadPackage`."""
+    if selection.size > limits.unpacked:
+        return None
+    try:
+        entries = _entries(selection, limits)
+    except OSError as error:
+        raise _unreadable(error) from None
+    zipped = _zip(entries, limits.zipped)
+    if zipped is None:
+        zipped = archive.zip_of(entries, archive.USUAL, limits.unpacked * 2)
+    return None if zipped is None else len(zipped)
+
+
+def _zip(entries: list[ZipEntry], most_bytes: int) -> bytes | None:
     """The zip, packed as quickly as it fits into `most_bytes`. None: it does not."""
     zipped = archive.zip_of(entries, archive.QUICK, most_bytes)
     if zipped is None:
@@ -94,7 +110,7 @@ def _named(selection: Selection) -> str:
     return ", ".join(f"{one.path} ({one.rule})" for one in selection.left_out[:3])
 
 
-def _entries(selection: Selection, limits: PackageLimits) -> list[Entry]:
+def _entries(selection: Selection, limits: PackageLimits) -> list[ZipEntry]:
     entries, left = [], limits.unpacked
     for file in selection.files:
         entry = (_link if file.is_link else _file)(file, selection.folder, left)
@@ -105,20 +121,20 @@ def _entries(selection: Selection, limits: PackageLimits) -> list[Entry]:
     return entries
 
 
-def _file(file: PackedFile, folder: Path, limit: int) -> Entry:
+def _file(file: PackedFile, folder: Path, limit: int) -> ZipEntry:
     """The file with its content up to one byte beyond `limit`."""
     # No link is followed, nor is anything waited for that has taken the file's place meanwhile.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
     with open(os.open(folder / file.path, flags), "rb") as opened:
         executable = os.fstat(opened.fileno()).st_mode & stat.S_IXUSR
         mode = stat.S_IFREG | (0o755 if executable else 0o644)
-        return Entry(file.path, mode, opened.read(limit + 1))
+        return ZipEntry(file.path, mode, opened.read(limit + 1))
 
 
-def _link(file: PackedFile, folder: Path, limit: int) -> Entry:
+def _link(file: PackedFile, folder: Path, limit: int) -> ZipEntry:
     del limit
     link = folder / file.path
-    return Entry(file.path, stat.S_IFLNK | 0o777, os.fsencode(_target(link, folder)))
+    return ZipEntry(file.path, stat.S_IFLNK | 0o777, os.fsencode(_target(link, folder)))
 
 
 def _target(link: Path, folder: Path) -> str:

@@ -17,7 +17,7 @@ from taskdock.base.errors import TaskdockError
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import exits, options, output
-from taskdock.client.deployment import build, task_config
+from taskdock.client.deployment import build, package_lists, task_config
 from taskdock.client.deployment import images as image_of
 from taskdock.client.deployment.allowed import allow_build, allow_variables
 from taskdock.client.deployment.deploy import deploy as deploy_function
@@ -46,6 +46,7 @@ _IMAGE_REMEDY = "every runtime and whether its image can be had: taskdock runtim
 )
 @click.option("--strict", is_flag=True, help="Deploy nothing where anything is warned of.")
 @click.option("--check", is_flag=True, help="Only say what would be warned of; needs no server.")
+@click.option("--list", "listed", is_flag=True, help="Only show what goes in, and what does not.")
 @options.as_json
 @options.service
 def deploy(
@@ -55,6 +56,7 @@ def deploy(
     yes: bool,
     strict: bool,
     check: bool,
+    listed: bool,
     as_json: bool,
     service: TaskService,
     **given: str | int | None,
@@ -75,6 +77,11 @@ def deploy(
     files = [None] if path is None else task_config.find(path)
     if len(files) > 1 and given["name"]:
         raise click.UsageError(f"--name is for one function, and {path} has {len(files)}")
+    if listed and (check or strict):
+        raise click.UsageError("--list shows what goes in, and --check and --strict what is wrong")
+    if listed:
+        package_lists.show(files, given, as_json=as_json)
+        return
     prepare = partial(_prepared, given=given, environment=environment, yes=yes)
     if check:
         sys.exit(_check(files, prepare, service, as_json=as_json))

@@ -38,7 +38,7 @@ _COMPRESSED = (
 
 
 @dataclass(frozen=True)
-class Entry:
+class ZipEntry:
     """A file or a link of a zip."""
 
     path: str
@@ -48,7 +48,7 @@ class Entry:
     """Of a link: its target."""
 
 
-def zip_of(entries: Sequence[Entry], level: int, most_bytes: int) -> bytes | None:
+def zip_of(entries: Sequence[ZipEntry], level: int, most_bytes: int) -> bytes | None:
     """The zip. None: it has more than `most_bytes`; the work ends as soon as that is known."""
     body, index, count = bytearray(), bytearray(), 0
     for packed in _compressed(entries, level):
@@ -84,13 +84,13 @@ def _end(count: int, size: int, start: int) -> bytes:
 
 @dataclass(frozen=True)
 class _Packed:
-    entry: Entry
+    entry: ZipEntry
     packing: int
     content: bytes
     checksum: int
 
 
-def _compressed(entries: Sequence[Entry], level: int) -> Iterator[_Packed]:
+def _compressed(entries: Sequence[ZipEntry], level: int) -> Iterator[_Packed]:
     """In the order of the entries."""
     batches = [entries[first : first + _BATCH] for first in range(0, len(entries), _BATCH)]
     with ThreadPoolExecutor(os.cpu_count() or 1) as executor:
@@ -101,7 +101,7 @@ def _compressed(entries: Sequence[Entry], level: int) -> Iterator[_Packed]:
             executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _pack(entry: Entry, level: int) -> _Packed:
+def _pack(entry: ZipEntry, level: int) -> _Packed:
     content, checksum = entry.content, zlib.crc32(entry.content)
     if level == QUICK and entry.path.lower().endswith(_COMPRESSED):
         return _Packed(entry, _STORED, content, checksum)

@@ -5,6 +5,10 @@ https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html and python-hand
 
 from __future__ import annotations
 
+import os.path
+
+_LANGUAGES = (".js", ".mjs", ".cjs", ".py", ".rb")
+
 
 class Handler:
     """The paths that an entry point may mean."""
@@ -20,7 +24,8 @@ class Handler:
 
     def is_at(self, path: str) -> bool:
         """Whether the file at a path may be the handler's."""
-        return path == "bootstrap" or path.rpartition(".")[0] in self._stems
+        stem, suffix = os.path.splitext(path)
+        return path == "bootstrap" or (suffix in _LANGUAGES and stem in self._stems)
 
     def is_in(self, folder: str) -> bool:
         """Whether the handler's file lies in a folder, or further down in it."""

@@ -19,6 +19,8 @@ NAMES = (OWN, ".npmignore", ".gitignore")
 """The first of these that is in the package's folder counts, and its like in folders below."""
 
 _MOST_BYTES = 1024 * 1024
+_CLOSED = re.compile(r"\\.|\[[!^]?\]?[^\]]*\]")  # escaped characters, and sets of characters
+_HINT = "look at its brackets and backslashes"
 
 
 @dataclass(frozen=True)
@@ -41,21 +43,26 @@ class IgnoreLine:
     def is_own(self) -> bool:
         return self.source.rpartition("/")[2] == OWN
 
+    def takes_back(self, path: str) -> bool:
+        """Whether the line, one that means the path, takes it back by its very name."""
+        named = self.text.lstrip("!").rstrip("/").rpartition("/")[2]
+        return self.is_own and not self.leaves_out and named == path.rpartition("/")[2]
+
     def matches(self, path: str, *, is_folder: bool) -> bool:
         """Whether the line means the path itself, not a folder above it. Folders above are asked
         for before, as git does, because what is in a folder that is left out is left out."""
         if is_folder:
-            marked = self.regex.search(f"{path}/")
-            if marked is not None and _end_of_folder(marked) == len(path) + 1:
+            end = len(path) + 1
+            if any(_end_of_folder(one) == end for one in self.regex.finditer(f"{path}/")):
                 return True
         found = self.regex.search(path)
         return found is not None and _end_of_folder(found) is None
 
 
 def _end_of_folder(found: re.Match[str]) -> int | None:
-    """The end of the folder that the pattern means; None: it means no folder only."""
-    groups = found.groupdict()
-    return found.end("ps_d") if groups.get("ps_d") is not None else None
+    """The end of the folder that the pattern means, as pathspec marks it; None: it means more than
+    a folder."""
+    return found.end("ps_d") if found.groupdict().get("ps_d") is not None else None
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,8 @@ def _line(source: str, number: int, text: str) -> IgnoreLine | None:
         if text.strip() in ("!", "!!"):
             raise _bad(source, number, text, 'nothing follows the "!"')
         return None
+    if "[" in _CLOSED.sub("", text):
+        raise _bad(source, number, text, _HINT)
     if "[:" in text:
         raise _bad(source, number, text, "classes such as [:digit:] are not known; write [0-9]")
     from pathspec import GitIgnoreSpec  # noqa: PLC0415 - late: most packages have no ignore file
@@ -127,9 +136,9 @@ def _line(source: str, number: int, text: str) -> IgnoreLine | None:
             warnings.simplefilter("ignore")  # of regular expressions, which nobody has written
             (pattern,) = GitIgnoreSpec.from_lines([text]).patterns
     except (ValueError, re.error):
-        raise _bad(source, number, text, "look at its brackets and backslashes") from None
+        raise _bad(source, number, text, _HINT) from None
     if pattern.include is None or pattern.regex is None:
-        raise _bad(source, number, text, "look at its brackets and backslashes")
+        raise _bad(source, number, text, _HINT)
     return IgnoreLine(source, number, text.rstrip(), bool(pattern.include), pattern.regex)
 
 

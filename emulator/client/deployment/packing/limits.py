@@ -1,10 +1,11 @@
-"""The limits of a package, and the sentences about what passes them."""
+"""The limits of a package, and sizes in words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-MEGABYTE = 1024 * 1024
+KILOBYTE = 1024
+MEGABYTE = 1024 * KILOBYTE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,3 +24,11 @@ class PackageLimits:
 
 def in_megabytes(size: int) -> str:
     return f"{size // MEGABYTE} MB"
+
+
+def in_words(size: int) -> str:
+    """With one decimal, unless it is 0."""
+    if size < KILOBYTE:
+        return f"{size} B"
+    unit, name = (KILOBYTE, "kB") if size < MEGABYTE else (MEGABYTE, "MB")
+    return f"{size / unit:.1f}".removesuffix(".0") + f" {name}"

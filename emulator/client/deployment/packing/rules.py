@@ -1,6 +1,7 @@
 """Rules of what is no part of a function's code, by names and places. Pure.
 
-A rule that is not firm gives way to a line such as `!.vscode/` of a .taskdockignore. Folders of
+A rule that is not firm gives way to a line of a .taskdockignore that names the file or folder, such
+as `!.vscode/`; `!*/` takes nothing of this back. Folders of
 dependencies are left as they were installed, but for what no program reads.
 """
 
@@ -14,21 +15,21 @@ from taskdock.base.files.own_folder import CREDENTIALS, DATABASE, DATABASE_FILES
 
 
 @dataclass(frozen=True)
-class Rule:
+class PlaceRule:
     reason: str
     """The words for people."""
     firm: bool = False
 
 
-_DATA_FOLDER = Rule("a server's data folder, with its credentials", firm=True)
-_DATABASE = Rule("a server's database, with its credentials", firm=True)
-_REPOSITORY = Rule("version control", firm=True)
-_ENVIRONMENT = Rule("a virtual environment, for this machine only")
-_CACHE = Rule("a cache")
-_BUILD = Rule("another tool's packages")
-_EDITOR = Rule("an editor's")
-_SYSTEM = Rule("the operating system's")
-_IGNORE_FILE = Rule("says what is packed")
+_DATA_FOLDER = PlaceRule("a server's data folder, with its credentials", firm=True)
+_DATABASE = PlaceRule("a server's database, with its credentials", firm=True)
+_REPOSITORY = PlaceRule("version control", firm=True)
+_ENVIRONMENT = PlaceRule("a virtual environment, for this machine only")
+_CACHE = PlaceRule("a cache")
+_BUILD = PlaceRule("another tool's packages")
+_EDITOR = PlaceRule("an editor's own")
+_SYSTEM = PlaceRule("the operating system's own")
+_IGNORE_FILE = PlaceRule("an ignore file")
 
 DATA_FOLDER = ".taskdock"
 _REPOSITORIES = {".git", ".hg", ".svn", ".bzr", ".jj", "_darcs"}
@@ -68,17 +69,21 @@ def of_data(names: Collection[str]) -> bool:
     return DATABASE in names or {LOCK, IDENTITY} <= {*names} or {LOCK, CREDENTIALS} <= {*names}
 
 
-def of_folder(path: str, names: Collection[str], *, dependency: bool) -> Rule | None:
-    """The rule that leaves out a folder. `path`: in the package, with slashes; `names`: of what is
-    in the folder; `dependency`: it was installed, or lies in one that was."""
+def of_folder(path: str, *, dependency: bool) -> PlaceRule | None:
+    """The rule that leaves out a folder, whatever is in it. `path`: in the package, with slashes;
+    `dependency`: it was installed, or lies in one that was."""
     above, _, name = path.rpartition("/")
-    if name == DATA_FOLDER or of_data(names):
+    if name == DATA_FOLDER:
         return _DATA_FOLDER
-    rule = of_name(name, dependency=dependency)
-    if rule is not None:
-        return rule
     if name in _IN_NODE_MODULES and above.rpartition("/")[2] == "node_modules":
         return _CACHE
+    return of_name(name, dependency=dependency)
+
+
+def of_contents(path: str, names: Collection[str], *, dependency: bool) -> PlaceRule | None:
+    """The rule that leaves out a folder with these names in it; as `of_folder`."""
+    if of_data(names):
+        return _DATA_FOLDER
     if dependency:
         return None
     if "pyvenv.cfg" in names or "conda-meta" in names:
@@ -87,7 +92,7 @@ def of_folder(path: str, names: Collection[str], *, dependency: bool) -> Rule | 
     return _ENVIRONMENT if path == "venv" and "__init__.py" not in names else None
 
 
-def of_file(name: str, *, dependency: bool) -> Rule | None:
+def of_file(name: str, *, dependency: bool) -> PlaceRule | None:
     """The rule that leaves out a file or a link; as `of_folder`."""
     if name == DATA_FOLDER or name in DATABASE_FILES:
         return _DATABASE
@@ -97,7 +102,7 @@ def of_file(name: str, *, dependency: bool) -> Rule | None:
     return next((rule for pattern, rule in _FILES if pattern.fullmatch(name)), None)
 
 
-def of_name(name: str, *, dependency: bool) -> Rule | None:
+def of_name(name: str, *, dependency: bool) -> PlaceRule | None:
     """The rule for anything of that name."""
     if name in _REPOSITORIES:
         return _REPOSITORY
