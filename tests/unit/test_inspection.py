@@ -98,8 +98,9 @@ def said(findings: list[Finding]) -> Found:
         (
             "index.handler",
             {
-                "index.mjs": "import { createRequire } from 'module'\nconst require = create("
-                "import.meta.url)\nconst fs = require('fs')\nexport const handler = fs"
+                "index.mjs": "import { createRequire } from 'module'\n"
+                "const require = createRequire(import.meta.url)\n"
+                "export const handler = require('fs').stat"
             },
         ),
         ("index.handler", {"index.js": "if (0) f()\nlet x\n[x] = y\nexports.handler = x"}),
