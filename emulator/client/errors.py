@@ -4,6 +4,7 @@ TaskdockError
 ├── ServiceError                the Task Service refused the call and said why
 │   ├── CredentialsRefused      the call has no valid credentials
 │   └── MalformedCall           (a WrongCall too)
+├── BuildFailed                 the function's build command failed
 ├── NotStarted                  a server that the command started did not start
 └── WrongCall                   nothing was done: the call has to be changed
     ├── ServerUnreachable
@@ -15,6 +16,8 @@ TaskdockError
     ├── NotSubscribed
     ├── BadTaskConfig
     ├── VariablesRefused
+    ├── CredentialsTaken
+    ├── BuildRefused
     └── BadPackage
 
 `emulator/client/console/groups.py` maps these classes to exit codes.
@@ -47,6 +50,16 @@ class CredentialsRefused(ServiceError):
     def __init__(self, answer: dict[str, Any]) -> None:
         super().__init__(answer)
         self.args = (f'{self.message}; in a shell: eval "$(taskdock env --data-dir DIR)"',)
+
+
+class BuildFailed(TaskdockError):
+    """The command that builds a function has failed, so nothing was sent."""
+
+    def __init__(self, command: str, how: str) -> None:
+        """`how`: the end of a sentence that the command begins."""
+        super().__init__(
+            f"the build {how}: {command}; nothing was sent, and the version that is deployed stays"
+        )
 
 
 class NotStarted(TaskdockError):
@@ -123,6 +136,22 @@ class VariablesRefused(WrongCall):
             f"{source}: it would give the function {named} of your environment, and {why}; nothing"
             " of it is deployed. Let it have them with --yes, or set its own with --env NAME=VALUE"
         )
+
+
+class BuildRefused(WrongCall):
+    """The file of a function names a build command that may not be run."""
+
+    def __init__(self, source: str, command: str, *, asked: bool) -> None:
+        """`asked`: whether the caller was asked and refused. False: there was no terminal."""
+        why = "this was not allowed" if asked else "there is no terminal to ask at"
+        super().__init__(
+            f"{source}: it would run the command {command}, and {why}; nothing of it is deployed."
+            " Let it run with --yes"
+        )
+
+
+class CredentialsTaken(WrongCall):
+    """The user of a function's executionCredentials is somebody else's."""
 
 
 class BadPackage(WrongCall):

@@ -122,7 +122,7 @@ def test_an_override_needs_no_variable_of_the_caller(folder: Path) -> None:
     [
         (
             {**SMALLEST, "timelimit": 3},
-            r"timelimit is unknown; did you mean timeLimit\? valid: def",
+            r"timelimit is unknown; did you mean timeLimit\? valid: bui",
         ),
         ({**SMALLEST, "timeLimit": "30"}, 'timeLimit should be a valid integer; it is "30"'),
         ({**SMALLEST, "environment": {"A": 1}}, r"environment.A should be a valid string; it is 1"),

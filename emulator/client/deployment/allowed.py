@@ -1,4 +1,5 @@
-"""Asks the caller whether a task-config.json may take variables of the caller's environment."""
+"""Asks the caller what a task-config.json may do: take variables of the caller's environment, and
+run a command."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import sys
 from collections.abc import Mapping
 
 from taskdock.client.console import output
-from taskdock.client.errors import VariablesRefused
+from taskdock.client.deployment.build import Build
+from taskdock.client.errors import BuildRefused, VariablesRefused
 
 
 def allow_variables(source: str, taken: Mapping[str, str], *, yes: bool) -> None:
@@ -19,6 +21,24 @@ def allow_variables(source: str, taken: Mapping[str, str], *, yes: bool) -> None
     output.note(f"{source} takes of your environment: {named}")
     if yes:
         return
-    asked = sys.stdin.isatty() and sys.stderr.isatty()
+    asked = _is_at_terminal()
     if not asked or not output.agreed("Give the function their values?"):
         raise VariablesRefused(source, list(taken.values()), asked=asked)
+
+
+def allow_build(build: Build, *, yes: bool) -> None:
+    """Asks the caller whether the command may be run: the file may be a stranger's.
+
+    `yes`: agreed without a question. Raises `BuildRefused` when the caller refuses or there is no
+    terminal to ask at.
+    """
+    output.note(f"{build.source} runs in {build.folder}: {build.command}")
+    if yes:
+        return
+    asked = _is_at_terminal()
+    if not asked or not output.agreed("Run this command?"):
+        raise BuildRefused(str(build.source), build.command, asked=asked)
+
+
+def _is_at_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()

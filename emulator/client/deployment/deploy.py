@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from taskdock.base.errors import TaskdockError
 from taskdock.client.api import Json, TaskService
+from taskdock.client.deployment.credentials import with_credentials
 from taskdock.client.errors import UnknownFunction
 
 # The service fills in what is not given of these fields.
@@ -28,10 +30,12 @@ class Deployment:
 def deploy(service: TaskService, body: Json, *, always: bool = False) -> Deployment:
     """Creates the function of a request body, or updates the existing function of that name.
 
-    Nothing is sent where the function is as the body says. A caller with credentials sends the body
+    The user and the role of its executionCredentials are set up before. Nothing is sent where the
+    function is as the body says. A caller with credentials sends the body
     all the same: a function acts for the users who have deployed it, and this one may be new.
     `always`: any caller does.
     """
+    body = with_credentials(service, body, os.environ)
     name = body["name"]
     try:
         known = service.function(name)

@@ -7,13 +7,22 @@ import difflib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from taskdock.base import strict_json
+from taskdock.client.deployment.execution_config import (
+    CREDENTIALS,
+    ConfigModel,
+    ExecutionCredentialsConfig,
+    ExecutionOptionsConfig,
+    PermissionMode,
+    check_credentials,
+    options_of,
+)
 from taskdock.client.deployment.package import PackageLimits, pack, selected
 from taskdock.client.deployment.packing.remarks import remarks
 from taskdock.client.deployment.packing.selection import Selection
@@ -26,34 +35,36 @@ Allow = Callable[[str, Mapping[str, str]], object]
 caller's variable whose value it takes. Raises if the caller refuses."""
 
 
-class _ConfigModel(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel, extra="forbid", frozen=True, strict=True, populate_by_name=False
-    )
-
-
-class RetryPolicyConfig(_ConfigModel):
+class RetryPolicyConfig(ConfigModel):
     enabled: bool | None = None
     errors_to_retry: list[str] | None = None
 
 
-class TaskConfig(_ConfigModel):
+class TaskConfig(ConfigModel):
     """One function as its author describes it. The service checks the ranges of the numbers."""
 
     schema_: Annotated[str | None, Field(alias="$schema")] = None
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
     description: str | None = None
     path: str | None = None
+    build: str | None = None
     entry_point: str | None = None
     runtime: str | None = None
     image: str | None = None
     time_limit: int | None = None
     memory_limit: int | None = None
     environment: dict[str, str] | None = None
-    execution_permission: Literal["permissionRequired", "allUsers", "public"] | None = None
+    execution_permission: PermissionMode | None = None
     default_priority: int | None = None
     retry_policy: RetryPolicyConfig | None = None
-    execution_credentials: dict[str, Any] | None = None
+    execution_options: ExecutionOptionsConfig | None = None
+    execution_credentials: ExecutionCredentialsConfig | None = None
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> TaskConfig:
+        self._options()
+        check_credentials(self.execution_credentials, self.environment)
+        return self
 
     @model_validator(mode="after")
     def _has_code(self) -> TaskConfig:
@@ -73,10 +84,6 @@ class TaskConfig(_ConfigModel):
         """The body that creates this function; `path` is relative to `folder`. `remark` gets
         sentences about the package that its author should know. Raises `BadTaskConfig` and
         `BadPackage`."""
-        options = {
-            "permissionMode": self.execution_permission,
-            "defaultPriority": self.default_priority,
-        }
         fields = {
             "name": self.name,
             "description": self.description,
@@ -85,9 +92,9 @@ class TaskConfig(_ConfigModel):
             "image": self.image,
             "timeLimit": self.time_limit,
             "memoryLimit": self.memory_limit,
-            "retryPolicy": self.retry_policy
-            and self.retry_policy.model_dump(by_alias=True, exclude_none=True),
-            "executionOptions": _without_none(options) or None,
+            "retryPolicy": self.retry_policy and self.retry_policy.written(),
+            "executionOptions": self._options() or None,
+            CREDENTIALS: self.execution_credentials and self.execution_credentials.written(),
         }
         if self.environment is not None:
             fields["environmentVariables"] = {
@@ -100,6 +107,9 @@ class TaskConfig(_ConfigModel):
                 remark(f"{self.name}: {sentence}")
             fields["code"] = base64.b64encode(packed.zipped).decode()
         return _without_none(fields)
+
+    def _options(self) -> dict[str, Any]:
+        return options_of(self.execution_options, self.execution_permission, self.default_priority)
 
     def selection(self, folder: Path, limits: PackageLimits) -> Selection | None:
         """The files that `to_request` packs; None for an image. Raises as `to_request` does."""

@@ -16,8 +16,8 @@ from taskdock.base.settings import Settings
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.api import Json
 from taskdock.client.console import options, output
-from taskdock.client.deployment import task_config
-from taskdock.client.deployment.allowed import allow_variables
+from taskdock.client.deployment import build, task_config
+from taskdock.client.deployment.allowed import allow_build, allow_variables
 from taskdock.client.errors import WrongCall
 from taskdock.client.execution import program
 from taskdock.client.execution import run as execution
@@ -42,7 +42,9 @@ tests need, also where callers have to sign in."""
 )
 @options.environment
 @click.option(
-    "--yes", is_flag=True, help="Let the files take the variables of this environment they name."
+    "--yes",
+    is_flag=True,
+    help="Let the files take the variables of this environment, and run the builds, they name.",
 )
 @click.option(
     "--server-log",
@@ -131,5 +133,9 @@ def _functions(
                 " only one of them, or give one another name"
             )
         files[config.name] = file
+        named = build.of(config, file)
+        if named is not None:
+            allow_build(named, yes=yes)
+            build.run(named, output.note)
         found[str(file)] = config.to_request(file.parent)
     return found

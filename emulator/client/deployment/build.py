@@ -1,0 +1,129 @@
+"""The build of a function: the command that its author names, run before its folder is packed.
+
+A task-config.json names it, `"build": "npm run build"`. The service's own `exh` command refuses
+a task-config.json with a key that it does not know (ExtraHorizon/exh-cli,
+src/commands/tasks/taskConfig.ts), so the package.json beside that file may name it instead, where
+npm and `exh` ignore it: `"taskdock": {"build": "npm run build"}`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from taskdock.base import strict_json
+from taskdock.client.deployment.task_config import TaskConfig
+from taskdock.client.errors import BadTaskConfig, BuildFailed
+
+PACKAGE_FILE = "package.json"
+
+_NO_COMMAND = 127  # the shell's code
+_SECONDS_FOR_LAST_LINES = 1.0
+_SECONDS_TO_END = 5.0
+
+OnLine = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Build:
+    """A command of the shell, and the folder that it runs in."""
+
+    command: str
+    folder: Path
+    source: Path
+    """The file that names the command."""
+
+
+def of(config: TaskConfig, file: Path) -> Build | None:
+    """The build of the function that a task-config.json describes. None: it needs none.
+
+    Raises `BadTaskConfig` where package.json cannot be read.
+    """
+    if config.build is not None and config.build.strip():
+        return Build(config.build.strip(), file.parent, file)
+    beside = file.parent / PACKAGE_FILE
+    command = _named_in(beside)
+    return None if command is None else Build(command, file.parent, beside)
+
+
+def _named_in(package_file: Path) -> str | None:
+    try:
+        fields = strict_json.loads(package_file.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BadTaskConfig(f"{package_file} cannot be read: {error.strerror}") from None
+    except ValueError:
+        return None  # npm and the function's runtime say so in better words
+    ours = fields.get("taskdock") if isinstance(fields, dict) else None
+    command = ours.get("build") if isinstance(ours, dict) else None
+    if command is None:
+        return None
+    if not isinstance(command, str) or not command.strip():
+        raise BadTaskConfig(f'{package_file}: taskdock.build is no command such as "npm run build"')
+    return command.strip()
+
+
+def run(build: Build, on_line: OnLine) -> None:
+    """Runs the command to its end; `on_line` gets each line that it prints.
+
+    The command gets no input, and no signal of the terminal: it is ended when the caller is
+    interrupted. Raises `BuildFailed`.
+    """
+    try:
+        process = subprocess.Popen(  # noqa: S602 - a line for the shell, which the caller has allowed
+            build.command,
+            shell=True,
+            cwd=build.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:  # the folder has gone; a NUL character
+        raise BuildFailed(build.command, f"cannot be started in {build.folder}: {error}") from None
+    assert process.stdout is not None
+    reader = threading.Thread(target=_read, args=(process.stdout, on_line), daemon=True)
+    try:
+        reader.start()
+        code = process.wait()
+    except BaseException:
+        _end(process)
+        raise
+    # A program that the command has left running may hold the pipe open, so nobody waits for that.
+    reader.join(_SECONDS_FOR_LAST_LINES)
+    if code != 0:
+        raise BuildFailed(build.command, _explained(code, build))
+
+
+def _read(stream: IO[str], on_line: OnLine) -> None:
+    with stream:
+        for line in stream:
+            on_line(line.rstrip())
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ends the command with all programs that it has started."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_SECONDS_TO_END)
+            return
+
+
+def _explained(code: int, build: Build) -> str:
+    if code < 0:
+        return f"was ended by signal {-code}"
+    if code == _NO_COMMAND:
+        return f"failed with exit code 127: a command is missing; it runs in {build.folder}"
+    return f"failed with exit code {code}"
