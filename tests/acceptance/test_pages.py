@@ -34,6 +34,19 @@ ADDRESS = "localhost:8080"
 """The server's address on the pages; here it has a free port."""
 
 
+EXH = """#!/usr/bin/env python3
+import os, sys
+import requests
+from requests_oauthlib import OAuth1
+keys = ("CONSUMER_KEY", "CONSUMER_SECRET", "TOKEN", "TOKEN_SECRET")
+signed = OAuth1(*(os.environ[f"API_OAUTH_{key}"] for key in keys))
+assert requests.get(os.environ["API_HOST"] + "/users/v1/me", auth=signed).ok
+assert open(sys.argv[sys.argv.index("--path") + 1]).read()
+"""
+"""In place of the service's command, which is on no public registry: its first request, signed as
+it signs. tests/service/test_execution_credentials.py has all of its requests."""
+
+
 class Reader:
     """A reader, who runs lines of a page in a folder of their own."""
 
@@ -121,6 +134,10 @@ def visitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     ignored = shutil.ignore_patterns("node_modules", "__pycache__")
     shutil.copytree(ROOT / "sample_functions", folder / "sample_functions", ignore=ignored)
     reader = Reader(folder, TASKDOCK_PORT="0", HOME=str(folder / "home"))
+    (folder / "bin").mkdir()
+    (folder / "bin" / "exh").write_text(EXH)
+    (folder / "bin" / "exh").chmod(0o755)
+    reader.variables["PATH"] += f"{os.pathsep}{folder / 'bin'}"
     started = reader.run("taskdock serve --detach --port-file port")
     try:
         reader.address = f"localhost:{(folder / 'port').read_text().strip()}"
