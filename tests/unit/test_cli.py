@@ -643,7 +643,7 @@ def test_the_status_is_a_few_lines_and_a_table(taskdock: Taskdock, stub: StubSer
         "",
         "FUNCTION  STATE   MB   IDLE SINCE (UTC)",
         "hello     frozen  128  2026-01-02 12:00:07",
-        "other     busy    256",
+        "other     busy    256  -",
     ]
 
 

@@ -163,10 +163,11 @@ def starting(start_at: str | None, service: TaskService) -> str | None:
     time of the server, whose clock may have been moved."""
     if start_at is None or not start_at.startswith("+"):
         return start_at
-    return to_iso(_now(service) + timedelta(seconds=float(start_at)))
+    return to_iso(now(service) + timedelta(seconds=float(start_at)))
 
 
-def _now(service: TaskService) -> datetime:
+def now(service: TaskService) -> datetime:
+    """The time of the server, whose clock may have been moved; this machine's otherwise."""
     with suppress(TaskdockError):  # such as a server that does not serve the harness
         shown = service.clock()
         if shown["mode"] != "real":

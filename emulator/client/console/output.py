@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
@@ -15,6 +16,8 @@ from typing import Any, TextIO
 import click
 
 from taskdock.base import terminal
+from taskdock.client.console.tables import cells, layout
+from taskdock.client.console.tables.layout import Cell, Column
 
 _MIB = 1024 * 1024  # bytes; the unit of the server's limits
 
@@ -64,8 +67,13 @@ def say(text: str = "") -> None:
     It is written to sys.stdout, which progress bars replace to stay below the printed lines;
     click.echo() would bypass that replacement.
     """
-    styled = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    terminal.write_line(text if styled else click.unstyle(text), sys.stdout)
+    terminal.write_line(text if has_colours(sys.stdout) else click.unstyle(text), sys.stdout)
+
+
+def has_colours(stream: TextIO) -> bool:
+    """Whether coloured text is wanted there: https://no-color.org, and terminfo's "dumb"."""
+    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return stream.isatty() and wanted
 
 
 def message(text: str, *, terminal: bool) -> str:
@@ -81,22 +89,44 @@ def message(text: str, *, terminal: bool) -> str:
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
-    """Prints the rows under their column names. Without rows, prints the note `empty`."""
-    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
-    if not texts:
+def table(columns: Sequence[str | Column], rows: Sequence[Sequence[object]], *, empty: str) -> None:
+    """Prints the rows under their column names. Without rows, prints the note `empty`.
+
+    A terminal gets what fits its width: see `taskdock.client.console.tables.layout`. A file or a
+    pipe gets every column whole, with "-" for an empty cell, so that scripts can count columns.
+    """
+    if not rows:
         note(empty)
-    elif sys.stdout.isatty():
-        _drawn(columns, texts)
-    else:
-        _aligned([[column.upper() for column in columns], *texts])
+        return
+    drawn = [
+        column if isinstance(column, Column) else Column(column, rank=rank)
+        for rank, column in enumerate(columns)
+    ]
+    if sys.stdout.isatty():
+        for line in table_lines(drawn, rows):
+            say(line)
+        return
+    texts = [[cells.one_line(_cell(cell).text) or "-" for cell in row] for row in rows]
+    _aligned([[column.name.upper() for column in drawn], *texts])
+
+
+def table_lines(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> list[str]:
+    """The lines of a table for the terminal that stdout is, with colours."""
+    shown = [[_harmless(_cell(cell)) for cell in row] for row in rows]
+    lines = layout.laid_out(columns, shown, width=screen_size().columns, ellipsis=_ellipsis())
+    return ["".join(_styled(text, style) for text, style in line).rstrip() for line in lines]
+
+
+def screen_size() -> os.terminal_size:
+    """Columns and lines of the terminal; 80 and 24 where it does not say."""
+    return shutil.get_terminal_size()
 
 
 def listing(
     found: Sequence[dict[str, Any]],
     *,
     as_json: bool,
-    columns: Sequence[str],
+    columns: Sequence[str | Column],
     row: Callable[[dict[str, Any]], Sequence[object]],
     empty: str,
 ) -> None:
@@ -150,20 +180,33 @@ def megabytes(size: int | None) -> str:
     return "" if size is None else f"{size / 1_000_000:.0f} MB"
 
 
-def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich import console, table, text  # noqa: PLC0415 - late: only a terminal needs it
+def _cell(value: object) -> Cell:
+    return value if isinstance(value, Cell) else Cell("" if value is None else str(value))
 
-    drawing = table.Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for number, column in enumerate(columns):
-        drawing.add_column(column, overflow="fold", no_wrap=number == 0)  # ids are copied from it
-    for row in rows:
-        safe = (terminal.printable(cell, colours=False) for cell in row)
-        drawing.add_row(*(text.Text(cell) for cell in safe))
-    console.Console().print(drawing)
+
+def _harmless(cell: Cell) -> Cell:
+    text, short = (
+        terminal.printable(cells.one_line(text), colours=False) for text in (cell.text, cell.short)
+    )
+    return Cell(text, short, cell.style)
+
+
+def _styled(text: str, style: str) -> str:
+    if not style:
+        return text
+    return click.style(text, bold=True) if style == "bold" else click.style(text, fg=style)
+
+
+def _ellipsis() -> str:
+    try:
+        "…".encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return ".."
+    return "…"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(cells.width, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        plain("  ".join(cells).rstrip())
+        texts = (cells.padded(cell, width) for cell, width in zip(row, widths, strict=True))
+        plain("  ".join(texts).rstrip())

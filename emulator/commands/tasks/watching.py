@@ -1,0 +1,118 @@
+"""Watching a list of tasks: drawn in place on a terminal, a line for each change anywhere else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from time import sleep
+
+from taskdock.base import terminal
+from taskdock.client.api import Json, TaskService
+from taskdock.client.console import options, output
+from taskdock.client.console.attempts import Patience, until_interrupted
+from taskdock.client.console.tables import task_table
+
+_PAUSE = 1.0  # seconds between two looks, so that a server hardly notices
+_PAGE = 50  # tasks, the most that the service gives at once
+
+
+def watch(service: TaskService, conditions: Sequence[str], limit: int, *, as_json: bool) -> None:
+    """Watches the newest `limit` tasks of these RQL conditions until Ctrl-C, which exits with 0."""
+    drawn = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not as_json
+    with until_interrupted():
+        if drawn:
+            _draw(service, conditions, limit)
+        else:
+            _tell(service, conditions, as_json=as_json)
+
+
+def rows(service: TaskService, tasks: Sequence[Json]) -> list[Sequence[object]]:
+    """The rows of the table of tasks."""
+    took = service.durations([task["id"] for task in tasks]) if tasks else {}
+    now = options.now(service)
+    return [task_table.row(task, milliseconds=took.get(task["id"]), now=now) for task in tasks]
+
+
+def _draw(service: TaskService, conditions: Sequence[str], limit: int) -> None:
+    query = "&".join([*conditions, "sort(-creationTimestamp)", f"limit({limit})"])
+    patience = Patience(service.url, lambda _: None)
+    lines: list[str] = []
+    shown: object = None
+    try:
+        with patience.attempt():  # before the screen is taken: a wrong address is an error
+            lines = _table(service, query)
+        with terminal.own_screen(sys.stdout) as draw:
+            while True:
+                state = (lines, patience.lost, output.screen_size())
+                if state != shown:
+                    shown = state
+                    draw(_fitting(lines, patience.lost))
+                sleep(_PAUSE)
+                with patience.attempt():
+                    lines = _table(service, query)
+    finally:
+        for line in lines:  # what was seen last stays on the screen of before
+            output.say(line)
+
+
+def _table(service: TaskService, query: str) -> list[str]:
+    found = service.tasks(query)
+    if not found:
+        return ["no such tasks yet; create one with: taskdock tasks create NAME"]
+    return output.table_lines(task_table.COLUMNS, rows(service, found))
+
+
+def _fitting(lines: Sequence[str], lost: str) -> list[str]:
+    """The lines that the screen has room for, and a last one that says how to end."""
+    room = max(output.screen_size().lines - 2, 1)
+    left = len(lines) - room
+    last = (lost and f"{lost}; tried again every second") or "Ctrl-C ends this"
+    if left > 0:
+        last = f"{left} more lines; {last}"
+    return [*lines[:room], "", last][-output.screen_size().lines :]
+
+
+def _tell(service: TaskService, conditions: Sequence[str], *, as_json: bool) -> None:
+    patience, tell = Patience(service.url, output.note), _json if as_json else _line
+    seen: dict[str, str] = {}
+    while True:
+        with patience.attempt():
+            for task in _changes(service, conditions, seen):
+                tell(task)
+        sleep(_PAUSE)
+
+
+def _changes(
+    service: TaskService, conditions: Sequence[str], seen: dict[str, str]
+) -> Sequence[Json]:
+    """The tasks with a status that is not in `seen`, which gets it, the oldest change first. The
+    first time, those of one page."""
+    is_first, changed = not seen, dict[str, Json]()
+    for page in _pages(service, conditions):
+        new = [task for task in page if seen.get(task["id"]) != task["status"]]
+        seen.update((task["id"], task["status"]) for task in new)
+        changed.update((task["id"], task) for task in new)
+        if is_first or len(new) < len(page):
+            break
+    return sorted(changed.values(), key=lambda task: str(task["statusChangedTimestamp"]))
+
+
+def _pages(service: TaskService, conditions: Sequence[str]) -> Iterator[list[Json]]:
+    offset = 0
+    while True:
+        query = [*conditions, "sort(-updateTimestamp)", f"limit({_PAGE},{offset})"]
+        page = service.tasks("&".join(query))
+        yield page
+        offset += len(page)
+        if len(page) < _PAGE:
+            return
+
+
+_json: Callable[[Json], None] = output.line
+
+
+def _line(task: Json) -> None:
+    error = (task.get("error") or {}).get("name", "")
+    words = [task["statusChangedTimestamp"], task["id"], task["functionName"], task["status"]]
+    output.plain("  ".join([*words, *([error] if error else [])]))
