@@ -72,7 +72,7 @@ def own_screen(stream: TextIO) -> Iterator[Callable[[Sequence[str]], None]]:
     """
 
     def draw(lines: Sequence[str]) -> None:
-        shown_lines = "\r\n".join(f"{shown(line, stream)}\x1b[K" for line in lines)
+        shown_lines = "\n".join(f"{shown(line, stream)}\x1b[K" for line in lines)
         stream.write(f"\x1b[H{shown_lines}\x1b[J")
         stream.flush()
 

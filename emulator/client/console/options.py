@@ -62,6 +62,13 @@ def as_json(command: Command) -> Command:
     )
 
 
+def show_secrets(command: Command) -> Command:
+    """--show-secrets, handed to the command as `show_secrets`."""
+    return click.option(
+        "--show-secrets", is_flag=True, help="Show what is secret, too; --json always has it."
+    )(command)
+
+
 def event_data(command: Command) -> Command:
     """-d and -e, handed to the command as `text` and `file` for `parse_data`."""
     command = click.option(
@@ -173,6 +180,11 @@ def now(service: TaskService) -> datetime:
         if shown["mode"] != "real":
             return datetime.fromisoformat(shown["now"].replace("Z", "+00:00"))
     return SystemClock().now()
+
+
+def today(service: TaskService) -> str:
+    """The date of the server's clock in UTC, such as 2026-01-02."""
+    return f"{now(service):%Y-%m-%d}"
 
 
 def _timestamp(text: str) -> str:

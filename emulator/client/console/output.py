@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import click
 
 from taskdock.base import terminal
+from taskdock.client.console import secrets
 from taskdock.client.console.tables import cells, layout
 from taskdock.client.console.tables.layout import Cell, Column
 
@@ -146,13 +147,41 @@ def done(answer: object, text: str, *, as_json: bool) -> None:
 
 
 def fields(thing: Mapping[str, object]) -> None:
-    """Prints one name and value on each line; a value of None is left out."""
-    rows = [
-        [name, value if isinstance(value, str) else as_text(value)]
-        for name, value in thing.items()
-        if value is not None
-    ]
-    _aligned(rows)
+    """Prints one name and value on each line; a value of None is left out.
+
+    A terminal gets a value that is too wide for it in lines below each other: text broken between
+    words, JSON indented.
+    """
+    given = {name: value for name, value in thing.items() if value is not None}
+    if not sys.stdout.isatty():
+        _aligned([[name, _one_value(value)] for name, value in given.items()])
+        return
+    names = max((cells.width(name) for name in given), default=0)
+    for name, value in given.items():
+        first, *others = _value_lines(value, screen_size().columns - names - 2)
+        plain(f"{cells.padded(name, names)}  {first}")
+        for other in others:
+            plain(f"{'':{names}}  {other}")
+
+
+def secret_fields(thing: Mapping[str, object], shown: Mapping[str, object]) -> None:
+    """Prints `shown`, which is `thing` without what is secret, and says so where they differ."""
+    fields(shown)
+    if shown != thing:
+        note(f"{secrets.HIDDEN} is in place of what may be secret; to see it: --show-secrets")
+
+
+def _one_value(value: object) -> str:
+    return value if isinstance(value, str) else as_text(value)
+
+
+def _value_lines(value: object, width: int) -> list[str]:
+    text = _one_value(value)
+    if cells.width(terminal.printable(text)) <= width and "\n" not in text:
+        return [text]
+    if not isinstance(value, str):
+        return as_text(value, indent=2).split("\n")
+    return [line for part in text.split("\n") for line in cells.wrapped(part, width)]
 
 
 def limits(function: Mapping[str, object]) -> str:

@@ -13,12 +13,13 @@ from taskdock.base import resources, strict_json
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import options, output
 from taskdock.client.console.groups import Failed, Group
+from taskdock.client.console.tables import values
+from taskdock.client.console.tables.layout import Column, Fit
 from taskdock.commands.harness.removing import remove
 from taskdock.web.doubles.rules.file_content import with_content
 
 _PATH = "/taskdock/doubles"
 _CONDITIONS = ("query", "rql", "headers", "body")
-_WIDEST = 60  # characters of a cell
 
 
 @click.group(cls=Group)
@@ -90,7 +91,14 @@ def list_doubles(as_json: bool, service: TaskService) -> None:
     output.listing(
         service.call("GET", _PATH)["data"],
         as_json=as_json,
-        columns=("Id", "Method", "Path", "Asks for", "Answers", "Used"),
+        columns=(
+            Column("Id"),
+            Column("Method", rank=1, fit=Fit.WHOLE),
+            Column("Path"),
+            Column("Asks for", rank=4, fit=Fit.END),
+            Column("Answers", rank=3, fit=Fit.END),
+            Column("Used", rank=2, fit=Fit.WHOLE),
+        ),
         row=lambda one: [
             one["id"],
             one.get("method", ""),
@@ -121,10 +129,17 @@ def list_calls(double_id: str | None, unmatched: bool, as_json: bool, service: T
     output.listing(
         service.call("GET", f"{_PATH}/calls?{query}".rstrip("?"))["data"],
         as_json=as_json,
-        columns=("Time (UTC)", "Call", "Status", "Double", "Function", "Task"),
+        columns=(
+            Column("Time (UTC)", rank=2, fit=Fit.WHOLE),
+            Column("Call"),
+            Column("Status", fit=Fit.WHOLE),
+            Column("Double", rank=1),
+            Column("Function", rank=3),
+            Column("Task", rank=4),
+        ),
         row=lambda one: [
-            output.moment(one["at"]),
-            _short(f"{one['method']} {one['path']}{'?' if one['query'] else ''}{one['query']}"),
+            values.moment(one["at"]),
+            f"{one['method']} {one['path']}{'?' if one['query'] else ''}{one['query']}",
             one["status"] or one.get("failure", ""),
             one["double"] or "none",
             one["functionName"] or "",
@@ -176,19 +191,15 @@ def _conditions(one: Json) -> str:
         for name in _CONDITIONS
         if one.get(name) is not None
     ]
-    return _short(", ".join(parts))
+    return ", ".join(parts)
 
 
 def _answers(one: Json) -> str:
     if "collection" in one:
         return f"collection {one['collection']}"
     answers = one.get("answers") or [one["answer"]]
-    return _short(", ".join(str(each.get("failure", each.get("status", 200))) for each in answers))
+    return ", ".join(str(each.get("failure", each.get("status", 200))) for each in answers)
 
 
 def _used(one: Json) -> str:
     return f"{one['used']} of {one['times']}" if one.get("times") else str(one["used"])
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 3]}..."

@@ -10,7 +10,7 @@ import click
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client import follow
 from taskdock.client.api import Json, TaskService, encoded, equals
-from taskdock.client.console import exits, options, output, periods
+from taskdock.client.console import exits, options, output, periods, secrets
 from taskdock.client.console.groups import Group
 from taskdock.client.console.tables import task_table
 from taskdock.commands.tasks import watching as watch
@@ -141,12 +141,8 @@ def list_tasks(
     if as_json:
         output.document(found)
         return
-    empty = "no such tasks" if conditions else "no tasks yet"
-    output.table(
-        task_table.COLUMNS,
-        watch.rows(service, found),
-        empty=f"{empty}; create one with: taskdock tasks create NAME",
-    )
+    rows = watch.rows(service, found)
+    output.table(task_table.COLUMNS, rows, empty=watch.empty(not conditions))
 
 
 def _one_of(field: str, values: tuple[str, ...]) -> list[str]:
@@ -158,12 +154,20 @@ def _one_of(field: str, values: tuple[str, ...]) -> list[str]:
 
 @tasks.command("show")
 @click.argument("task_id")
+@options.show_secrets
 @options.as_json
 @options.service
-def show_task(task_id: str, as_json: bool, service: TaskService) -> None:
-    """Show one task in full."""
+def show_task(task_id: str, show_secrets: bool, as_json: bool, service: TaskService) -> None:
+    """Show one task in full.
+
+    Texts in its data with names such as "password" or "token" are hidden; --show-secrets shows
+    them. --json is for programs, and has them.
+    """
     found = service.task(task_id)
-    (output.document if as_json else output.fields)(found)
+    if as_json:
+        output.document(found)
+    else:
+        output.secret_fields(found, found if show_secrets else secrets.hidden(found))
 
 
 @tasks.command("cancel")

@@ -34,6 +34,12 @@ def rows(service: TaskService, tasks: Sequence[Json]) -> list[Sequence[object]]:
     return [task_table.row(task, milliseconds=took.get(task["id"]), now=now) for task in tasks]
 
 
+def empty(all_tasks: bool) -> str:
+    """The advice where there is no task; `all_tasks`: of whatever kind."""
+    found = "no tasks yet" if all_tasks else "no such tasks"
+    return f"{found}; create one with: taskdock tasks create NAME"
+
+
 def _draw(service: TaskService, conditions: Sequence[str], limit: int) -> None:
     query = "&".join([*conditions, "sort(-creationTimestamp)", f"limit({limit})"])
     patience = Patience(service.url, lambda _: None)
@@ -59,7 +65,7 @@ def _draw(service: TaskService, conditions: Sequence[str], limit: int) -> None:
 def _table(service: TaskService, query: str) -> list[str]:
     found = service.tasks(query)
     if not found:
-        return ["no such tasks yet; create one with: taskdock tasks create NAME"]
+        return [empty(query.startswith("sort("))]
     return output.table_lines(task_table.COLUMNS, rows(service, found))
 
 

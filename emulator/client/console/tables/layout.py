@@ -1,8 +1,9 @@
 """Layout of tables: which columns a terminal of some width gets, and how wide each is. Pure.
 
 Where a table is too wide, these steps are taken until it fits: prose is cut; headings and cells
-take their short forms; names are cut in the middle, and columns stand closer; the column with the
-highest rank is left out. An id is never cut, because people copy it.
+take their short forms; columns stand closer; empty columns of prose are left out; names are cut in
+the middle; the column with the highest rank is left out. An id is never cut, because people copy
+it.
 """
 
 from __future__ import annotations
@@ -106,6 +107,11 @@ def laid_out(
 
 def _planned(columns: Sequence[Column], rows: Sequence[Row], width: int) -> _Widths:
     shown = list(range(len(columns)))
+    for level in _LEVELS[:-1]:
+        widths = _widths(columns, rows, shown, level, width)
+        if widths is not None:
+            return _Widths(shown, widths, level)
+    shown = [number for number in shown if not _is_bare(columns[number], rows, number)]
     while True:
         for level in _LEVELS:
             widths = _widths(columns, rows, shown, level, width)
@@ -116,6 +122,11 @@ def _planned(columns: Sequence[Column], rows: Sequence[Row], width: int) -> _Wid
             least = [_least(columns[n], _texts(columns, rows, n, _LEVELS[-1])) for n in shown]
             return _Widths(shown, least, _LEVELS[-1])
         shown.remove(last)
+
+
+def _is_bare(column: Column, rows: Sequence[Row], number: int) -> bool:
+    """Whether a column of texts that few rows have is empty."""
+    return column.fit in (Fit.END, Fit.BELOW) and not any(row[number].text for row in rows)
 
 
 def _texts(columns: Sequence[Column], rows: Sequence[Row], number: int, level: _Level) -> list[str]:
