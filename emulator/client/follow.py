@@ -129,7 +129,8 @@ class FunctionRuns:
     def new_lines(self) -> Iterator[tuple[FunctionRun, Json | None]]:
         """The lines that came since the last call, run by run; None for a run that has ended
         without any."""
-        for run in sorted(self._new(), key=lambda run: (run.at, run.id)):
+        new = {run.id: run for run in self._new()}  # one may move to the next page meanwhile
+        for run in sorted(new.values(), key=lambda run: (run.at, run.id)):
             for line in run.lines(self._printed.get(run.id, 0)):
                 self._printed[run.id] = self._printed.get(run.id, 0) + 1
                 yield run, line

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
+import signal
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,8 +15,7 @@ from taskdock.client.console.tables import cells
 from taskdock.commands import main
 from tests.support.at_terminal import OpenTerminal
 from tests.support.builders import Dock, Gate, StartDock
-from tests.support.live import REPOSITORY
-from tests.support.registry import free_port as any_port
+from tests.support.piped import StartPiped
 
 LONG = "a-function-with-a-name-that-is-longer-than-anyone-would-type"
 HELLO = "hello-world-python"
@@ -38,11 +35,6 @@ def work(event: Any, runtime: Any) -> Any:
 
 def call(url: str, *words: str) -> Result:
     return CliRunner().invoke(main, words, env={"TASKDOCK_URL": url})
-
-
-@pytest.fixture
-def free_port() -> int:
-    return any_port()
 
 
 @pytest.fixture(scope="module")
@@ -294,55 +286,7 @@ def test_a_watched_list_is_as_high_and_as_wide_as_its_terminal(full: Dock) -> No
     assert max(map(cells.width, drawn)) <= 60
 
 
-class Piped:
-    """`taskdock` with its output in a pipe, which is read line by line."""
-
-    def __init__(self, url: str, *words: str) -> None:
-        self.lines: list[str] = []
-        self.notes: list[str] = []
-        self.process = subprocess.Popen(
-            [sys.executable, str(REPOSITORY / "cli.py"), *words, "--url", url],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self._readers = [
-            threading.Thread(target=self._read, args=one, daemon=True)
-            for one in ((self.process.stdout, self.lines), (self.process.stderr, self.notes))
-        ]
-        for reader in self._readers:
-            reader.start()
-
-    @staticmethod
-    def _read(stream: Any, lines: list[str]) -> None:
-        for line in stream:
-            lines.append(line.rstrip("\n"))
-
-    def interrupt(self) -> int:
-        self.process.send_signal(2)
-        code = self.process.wait(30)
-        for reader in self._readers:
-            reader.join(30)
-        return code
-
-
-@pytest.fixture
-def piped() -> Iterator[Callable[..., Piped]]:
-    begun: list[Piped] = []
-
-    def start(url: str, *words: str) -> Piped:
-        begun.append(Piped(url, *words))
-        return begun[-1]
-
-    yield start
-    for each in begun:
-        each.process.kill()
-        each.process.wait()
-
-
-def test_a_pipe_gets_a_line_for_each_change(
-    dock: Dock, gate: Gate, piped: Callable[..., Piped]
-) -> None:
+def test_a_pipe_gets_a_line_for_each_change(dock: Dock, gate: Gate, piped: StartPiped) -> None:
     old = dock.create_task(HELLO, **LATER)
     watched = piped(dock.url, "tasks", "list", "--watch")
     dock.eventually(lambda: len(watched.lines) == 1)
@@ -358,7 +302,7 @@ def test_a_pipe_gets_a_line_for_each_change(
     assert watched.notes == []
 
 
-def test_more_changes_than_a_page_has_are_all_told(dock: Dock, piped: Callable[..., Piped]) -> None:
+def test_more_changes_than_a_page_has_are_all_told(dock: Dock, piped: StartPiped) -> None:
     dock.deploy(work, HELLO)
     watched = piped(dock.url, "tasks", "list", "--watch", "--json", "--status", "complete")
     first = dock.create_task(HELLO)
@@ -373,7 +317,7 @@ def test_more_changes_than_a_page_has_are_all_told(dock: Dock, piped: Callable[.
 
 
 def test_a_watch_outlives_its_server(
-    start_dock: StartDock, piped: Callable[..., Piped], free_port: int
+    start_dock: StartDock, piped: StartPiped, free_port: int
 ) -> None:
     first = start_dock(port=free_port)
     first.deploy(work, HELLO)
@@ -405,3 +349,32 @@ def test_a_watch_of_no_server_is_a_wrong_call(free_port: int) -> None:
     assert seen.code == 2
     assert "no taskdock server answers at" in seen.text
     assert "\x1b[?1049h" not in seen.text
+
+
+def test_a_watch_that_is_terminated_gives_the_screen_back(full: Dock) -> None:
+    with OpenTerminal("tasks", "list", "--watch", "--url", full.url) as terminal:
+        terminal.until("Ctrl-C ends this")
+        seen = terminal.end(signal.SIGTERM)
+
+    assert seen.code == 143
+    assert "\x1b[?25h\x1b[?1049l" in seen.text
+
+
+def test_a_dumb_terminal_gets_lines_and_no_sequences(full: Dock) -> None:
+    words = ("tasks", "list", "--watch", "--url", full.url)
+    with OpenTerminal(*words, variables={"TERM": "dumb"}) as terminal:
+        terminal.until("complete")
+        seen = terminal.end()
+
+    assert seen.code == 0
+    assert "\x1b" not in seen.text
+
+
+def test_a_watched_list_takes_the_new_size_of_its_terminal(full: Dock) -> None:
+    words = ("tasks", "list", "--watch", "--url", full.url)
+    with OpenTerminal(*words, columns=60) as terminal:
+        terminal.until("Ctrl-C ends this")
+        before = len(terminal.seen)
+        terminal.resize(columns=200, lines=24)
+        terminal.until("Attempt", after=before)
+        terminal.end()

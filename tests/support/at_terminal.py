@@ -94,7 +94,7 @@ class OpenTerminal:
         self.seen = ""
         """The text that the terminal has received."""
         self._ours, its = pty.openpty()
-        fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.resize(columns=columns, lines=lines)
         usual = {name: value for name, value in _usual_variables().items() if name != "COLUMNS"}
         self._process = subprocess.Popen(
             [sys.executable, str(REPOSITORY / "cli.py"), *words],
@@ -115,6 +115,9 @@ class OpenTerminal:
         self._process.kill()
         self._process.wait()
         os.close(self._ours)
+
+    def resize(self, *, columns: int, lines: int) -> None:
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def until(self, text: str, *, after: int = 0) -> str:
         """All that it has received, once `text` is in what came behind the first `after`."""

@@ -249,3 +249,34 @@ def test_a_pipe_gets_whole_columns_that_can_be_counted(capsys: pytest.CaptureFix
         f"関数{'':296}  -     {ID}",
         f"{'a' * 300}  b     -",
     ]
+
+
+def test_a_value_that_is_too_wide_goes_on_below_its_beginning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    thing = {
+        "id": ID,
+        "error": "a leg of the table is missing",
+        "data": {"name": "walnut", "legs": [1, 2]},
+    }
+    screen = Screen()
+    monkeypatch.setenv("COLUMNS", "32")
+    monkeypatch.setattr(sys, "stdout", screen)
+
+    output.fields(thing)
+    monkeypatch.undo()
+    output.fields(thing)
+
+    assert screen.getvalue().splitlines() == [
+        f"id     {ID}",
+        "error  a leg of the table is",
+        "       missing",
+        "data   {",
+        '         "name": "walnut",',
+        '         "legs": [',
+        "           1,",
+        "           2",
+        "         ]",
+        "       }",
+    ]
+    assert len(capsys.readouterr().out.splitlines()) == 3

@@ -17,6 +17,7 @@ _SECRET = re.compile(
     r"|authorization|cookie|credential|signature",
     re.IGNORECASE,
 )
+_PARAMETER = re.compile(r"([?&][^=&]*=)[^&]+")
 
 
 def without_values(variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,6 +37,14 @@ def hidden(value: Any) -> Any:
             for name, one in value.items()
         }
     return [hidden(one) for one in value] if isinstance(value, list) else value
+
+
+def hidden_in_query(path: str) -> str:
+    """A path with its query, without the values of parameters whose names tell that they are
+    secret."""
+    return _PARAMETER.sub(
+        lambda found: f"{found[1]}{HIDDEN}" if _SECRET.search(found[1]) else found[0], path
+    )
 
 
 def _all_hidden(value: Any) -> Any:

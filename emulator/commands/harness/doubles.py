@@ -11,7 +11,7 @@ import click
 
 from taskdock.base import resources, strict_json
 from taskdock.client.api import Json, TaskService
-from taskdock.client.console import options, output
+from taskdock.client.console import options, output, secrets
 from taskdock.client.console.groups import Failed, Group
 from taskdock.client.console.tables import values
 from taskdock.client.console.tables.layout import Column, Fit
@@ -139,7 +139,7 @@ def list_calls(double_id: str | None, unmatched: bool, as_json: bool, service: T
         ),
         row=lambda one: [
             values.moment(one["at"]),
-            f"{one['method']} {one['path']}{'?' if one['query'] else ''}{one['query']}",
+            f"{one['method']} {one['path']}{_query(one)}",
             one["status"] or one.get("failure", ""),
             one["double"] or "none",
             one["functionName"] or "",
@@ -156,6 +156,10 @@ def list_calls(double_id: str | None, unmatched: bool, as_json: bool, service: T
 def clear_doubles(double_id: str | None, as_json: bool, service: TaskService) -> None:
     """Remove the double with this ID; or all but those of files, and forget the calls."""
     remove(service, _PATH, double_id, "double", as_json=as_json)
+
+
+def _query(call: Json) -> str:
+    return secrets.hidden_in_query(f"?{call['query']}") if call["query"] else ""
 
 
 def _answer(given: dict[str, Any]) -> Json:

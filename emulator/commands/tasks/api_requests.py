@@ -9,7 +9,7 @@ import click
 
 from taskdock.base import ids
 from taskdock.client.api import Json, TaskService, encoded, equals
-from taskdock.client.console import options, output, periods
+from taskdock.client.console import options, output, periods, secrets
 from taskdock.client.console.groups import Group
 from taskdock.client.console.tables import values
 from taskdock.client.console.tables.layout import Cell, Column, Fit
@@ -72,12 +72,23 @@ def list_api_requests(
 
 @api_requests.command("show")
 @click.argument("request_id", metavar="ID")
+@options.show_secrets
 @options.as_json
 @options.service
-def show_api_request(request_id: str, as_json: bool, service: TaskService) -> None:
-    """Show one API request in full."""
+def show_api_request(
+    request_id: str, show_secrets: bool, as_json: bool, service: TaskService
+) -> None:
+    """Show one API request in full.
+
+    Parameters of the query with names such as "token" are hidden; --show-secrets shows them.
+    --json is for programs, and has them.
+    """
     found = _api_request(service, request_id)
-    (output.document if as_json else output.fields)(found)
+    if as_json:
+        output.document(found)
+    else:
+        hidden = {**found, "path": secrets.hidden_in_query(found["path"])}
+        output.secret_fields(found, found if show_secrets else hidden)
 
 
 @api_requests.command("logs")
@@ -110,7 +121,7 @@ def _row(request: Json, today: str) -> Sequence[Cell]:
         Cell(request["id"]),
         Cell(request["functionName"]),
         Cell(request["method"]),
-        Cell(f"/{request['path']}"),
+        Cell(secrets.hidden_in_query(f"/{request['path']}")),
         values.http_status(request["statusCode"]),
         values.moment(request["timestamp"], today),
         values.duration(request["duration"]),

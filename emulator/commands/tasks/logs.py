@@ -151,7 +151,11 @@ def _of_function(
     found = runs.latest(since)
     if not found:
         service.function(name)
-        advice = "its runs are awaited until Ctrl-C" if following else "see: taskdock run --help"
+        advice = (
+            "its runs are awaited until Ctrl-C"
+            if following
+            else f"run it with: taskdock run {name}"
+        )
         output.note(f"{name} has not run{' in that time' if since else ' yet'}; {advice}")
     if tail is None and since is None:
         found = found[-1:]
