@@ -349,6 +349,7 @@ def test_a_watch_of_no_server_is_a_wrong_call(free_port: int) -> None:
     assert seen.code == 2
     assert "no taskdock server answers at" in seen.text
     assert "\x1b[?1049h" not in seen.text
+    assert "no tasks yet" not in seen.text
 
 
 def test_a_watch_that_is_terminated_gives_the_screen_back(full: Dock) -> None:

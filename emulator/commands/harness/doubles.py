@@ -145,7 +145,7 @@ def list_calls(double_id: str | None, unmatched: bool, as_json: bool, service: T
             one["functionName"] or "",
             one["taskId"] or "",
         ],
-        empty="no calls yet",
+        empty="no calls yet: no function has called a service that is not here",
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from time import sleep
 
 from taskdock.base import terminal
@@ -15,6 +16,7 @@ from taskdock.client.console.tables import task_table
 
 _PAUSE = 1.0  # seconds between two looks, so that a server hardly notices
 _PAGE = 50  # tasks, the most that the service gives at once
+_ALL = sys.maxsize  # pages
 
 
 def watch(service: TaskService, conditions: Sequence[str], limit: int, *, as_json: bool) -> None:
@@ -41,32 +43,50 @@ def empty(all_tasks: bool) -> str:
 
 
 def _draw(service: TaskService, conditions: Sequence[str], limit: int) -> None:
-    query = "&".join([*conditions, "sort(-creationTimestamp)", f"limit({limit})"])
+    list_ = _WatchedList(service, conditions, limit)
     patience = Patience(service.url, lambda _: None)
-    lines: list[str] = []
     shown: object = None
+    with patience.attempt():  # before the screen is taken: a wrong address is an error
+        list_.look()
     try:
-        with patience.attempt():  # before the screen is taken: a wrong address is an error
-            lines = _table(service, query)
         with terminal.own_screen(sys.stdout) as draw:
             while True:
+                lines = list_.lines()
                 state = (lines, patience.lost, output.screen_size())
                 if state != shown:
                     shown = state
                     draw(_fitting(lines, patience.lost))
                 sleep(_PAUSE)
                 with patience.attempt():
-                    lines = _table(service, query)
+                    list_.look()
     finally:
-        for line in lines:  # what was seen last stays on the screen of before
+        for line in list_.lines():  # what was seen last stays on the screen of before
             output.say(line)
 
 
-def _table(service: TaskService, query: str) -> list[str]:
-    found = service.tasks(query)
-    if not found:
-        return [empty(query.startswith("sort("))]
-    return output.table_lines(task_table.COLUMNS, rows(service, found))
+class _WatchedList:
+    """A list of tasks as it was seen last."""
+
+    def __init__(self, service: TaskService, conditions: Sequence[str], limit: int) -> None:
+        self._service = service
+        self._query = "&".join([*conditions, "sort(-creationTimestamp)", f"limit({limit})"])
+        self._empty = empty(not conditions)
+        self._tasks: list[Json] = []
+        self._rows: list[Sequence[object]] = []
+
+    def look(self) -> None:
+        """Asks the server: for the tasks, and for no more where they are as before and none runs,
+        whose duration would grow."""
+        found = self._service.tasks(self._query)
+        if found != self._tasks or any(task["status"] == "inProgress" for task in found):
+            self._rows = rows(self._service, found)
+        self._tasks = found
+
+    def lines(self) -> list[str]:
+        """As many lines as there are, as wide as the terminal is now."""
+        if not self._rows:
+            return [self._empty]
+        return output.table_lines(task_table.COLUMNS, self._rows)
 
 
 def _fitting(lines: Sequence[str], lost: str) -> list[str]:
@@ -82,24 +102,24 @@ def _fitting(lines: Sequence[str], lost: str) -> list[str]:
 def _tell(service: TaskService, conditions: Sequence[str], *, as_json: bool) -> None:
     patience, tell = Patience(service.url, output.note), _json if as_json else _line
     seen: dict[str, str] = {}
+    pages = 1  # at first; then as many as have changes
     while True:
         with patience.attempt():
-            for task in _changes(service, conditions, seen):
+            changed = _changes(islice(_pages(service, conditions), pages), seen)
+            pages = _ALL
+            seen.update((task["id"], task["status"]) for task in changed)
+            for task in changed:
                 tell(task)
         sleep(_PAUSE)
 
 
-def _changes(
-    service: TaskService, conditions: Sequence[str], seen: dict[str, str]
-) -> Sequence[Json]:
-    """The tasks with a status that is not in `seen`, which gets it, the oldest change first. The
-    first time, those of one page."""
-    is_first, changed = not seen, dict[str, Json]()
-    for page in _pages(service, conditions):
+def _changes(pages: Iterable[list[Json]], seen: Mapping[str, str]) -> Sequence[Json]:
+    """The tasks with a status that is not in `seen`, the oldest change first."""
+    changed: dict[str, Json] = {}
+    for page in pages:
         new = [task for task in page if seen.get(task["id"]) != task["status"]]
-        seen.update((task["id"], task["status"]) for task in new)
         changed.update((task["id"], task) for task in new)
-        if is_first or len(new) < len(page):
+        if len(new) < len(page):
             break
     return sorted(changed.values(), key=lambda task: str(task["statusChangedTimestamp"]))
 
