@@ -25,6 +25,7 @@ Json = dict[str, Any]
 
 DEFAULT_URL = "http://localhost:8080"
 
+NO_PERMISSION = 10
 RESOURCE_UNKNOWN = 16
 ILLEGAL_STATE = 27
 FUNCTION_FAILED = 1406

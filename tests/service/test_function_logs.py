@@ -122,6 +122,9 @@ def test_all_kinds_of_runs_are_followed_with_their_ids(
         *(f"==> invocation {listed[-1]['id']} <==", "invoked"),
     ]
     assert followed.notes == []
+    invoked = call(telling, "logs", listed[-1]["id"], "--tail", "4").stdout.splitlines()
+    assert own(invoked) == ["invoked"]
+    assert len(invoked) == 4
 
 
 def test_a_log_is_followed_while_its_task_runs(dock: Dock, piped: StartPiped) -> None:

@@ -280,3 +280,16 @@ def test_a_value_that_is_too_wide_goes_on_below_its_beginning(
         "       }",
     ]
     assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_what_to_type_is_on_a_line_of_its_own_where_it_would_be_broken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for columns in ("40", "80"):
+        screen = Screen()
+        monkeypatch.setenv("COLUMNS", columns)
+        monkeypatch.setattr(sys, "stderr", screen)
+        output.table(("Id",), [], empty="no tasks yet; create one with: taskdock tasks create NAME")
+
+        command = "taskdock tasks create NAME\n"
+        assert screen.getvalue().endswith(f":\n{command}" if columns == "40" else f": {command}")

@@ -17,8 +17,8 @@ import click
 
 from taskdock.base import terminal
 from taskdock.client.console import secrets
-from taskdock.client.console.tables import cells, layout
-from taskdock.client.console.tables.layout import Cell, Column
+from taskdock.client.console.tables import cells, drawing
+from taskdock.client.console.tables.layout import Column
 
 _MIB = 1024 * 1024  # bytes; the unit of the server's limits
 
@@ -97,25 +97,19 @@ def table(columns: Sequence[str | Column], rows: Sequence[Sequence[object]], *, 
     pipe gets every column whole, with "-" for an empty cell, so that scripts can count columns.
     """
     if not rows:
-        note(empty)
+        note(_advice(empty))
         return
-    drawn = [
-        column if isinstance(column, Column) else Column(column, rank=rank)
-        for rank, column in enumerate(columns)
-    ]
     if sys.stdout.isatty():
-        for line in table_lines(drawn, rows):
+        for line in table_lines(columns, rows):
             say(line)
-        return
-    texts = [[cells.one_line(_cell(cell).text) or "-" for cell in row] for row in rows]
-    _aligned([[column.name.upper() for column in drawn], *texts])
+    else:
+        _aligned(drawing.whole(columns, rows))
 
 
-def table_lines(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> list[str]:
+def table_lines(columns: Sequence[str | Column], rows: Sequence[Sequence[object]]) -> list[str]:
     """The lines of a table for the terminal that stdout is, with colours."""
-    shown = [[_harmless(_cell(cell)) for cell in row] for row in rows]
-    lines = layout.laid_out(columns, shown, width=screen_size().columns, ellipsis=_ellipsis())
-    return ["".join(_styled(text, style) for text, style in line).rstrip() for line in lines]
+    width, encoding = screen_size().columns, sys.stdout.encoding or "ascii"
+    return drawing.fitted(columns, rows, width=width, encoding=encoding)
 
 
 def screen_size() -> os.terminal_size:
@@ -209,29 +203,12 @@ def megabytes(size: int | None) -> str:
     return "" if size is None else f"{size / 1_000_000:.0f} MB"
 
 
-def _cell(value: object) -> Cell:
-    return value if isinstance(value, Cell) else Cell("" if value is None else str(value))
-
-
-def _harmless(cell: Cell) -> Cell:
-    text, short = (
-        terminal.printable(cells.one_line(text), colours=False) for text in (cell.text, cell.short)
-    )
-    return Cell(text, short, cell.style)
-
-
-def _styled(text: str, style: str) -> str:
-    if not style:
+def _advice(text: str) -> str:
+    """`text`, in which the command to type is on a line of its own where a terminal would break it
+    otherwise."""
+    if not sys.stderr.isatty() or cells.width(text) <= screen_size().columns:
         return text
-    return click.style(text, bold=True) if style == "bold" else click.style(text, fg=style)
-
-
-def _ellipsis() -> str:
-    try:
-        "…".encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return ".."
-    return "…"
+    return text.replace(": ", ":\n", 1)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> None:

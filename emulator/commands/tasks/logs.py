@@ -51,8 +51,8 @@ def logs(
 ) -> None:
     """Print the log of a task, of an API request, or of a function.
 
-    24 hexadecimal digits are an id, of a task or of an API request; anything else is the name of a
-    function, as are such digits where nothing has that id.
+    24 hexadecimal digits are an id, of a task, an API request or a run; anything else is the name
+    of a function, as are such digits where nothing has that id.
 
     Of a function, the log of its latest run is printed, be that a task, a direct execution, an API
     request or an invocation by AWS's Lambda API; with --since all of that time, and with --tail as
@@ -128,7 +128,7 @@ def _lines(
 def _of_id(
     service: TaskService, id: str, following: bool, tail: int | None
 ) -> Iterator[Json] | None:
-    """The log lines of a task or an API request; None: there is none with this id."""
+    """The log lines of a task, an API request or a run; None: there is none with this id."""
     if service.tasks(equals("id", id)):
         if not following:
             return _last(service.logs(id), tail)
@@ -136,7 +136,8 @@ def _of_id(
         return islice(follow.log_lines(service, id), max(skipped, 0), None)
     if service.api_requests(equals("id", id)):
         return _last(service.api_request_logs(id), tail)
-    return None
+    lines = follow.run_log(service, id)
+    return None if lines is None else _last(lines, tail)
 
 
 def _last(lines: Iterator[Json], tail: int | None) -> Iterator[Json]:
