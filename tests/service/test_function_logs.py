@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from taskdock.client.api import TaskService
+from taskdock.client.follow import FunctionRuns
 from taskdock.commands import main
 from tests.support.at_terminal import OpenTerminal
 from tests.support.builders import Dock, Gate, StartDock
@@ -162,6 +165,20 @@ def test_no_line_is_told_twice_or_lost_where_many_run(telling: Dock, piped: Star
     assert len(said) == len(set(said)) == 130
     assert {id for id, _ in said} == made
     assert {line["kind"] for line in lines} == {"task"}
+
+
+def test_more_invocations_than_a_page_has_are_told_once_each(telling: Dock, aws: Any) -> None:
+    aws.invoke(FunctionName=NAME, Payload=b'{"say": "old"}')
+    with closing(TaskService(telling.url)) as service:
+        runs = FunctionRuns(service, NAME)
+        (old,) = runs.latest()
+        for number in range(60):
+            aws.invoke(FunctionName=NAME, Payload=json.dumps({"say": str(number)}))
+
+        told = [line["message"] for run, line in runs.new_lines() if line and run.id != old.id]
+
+        assert [each for each in told if "said" in each] == [f"said {n}" for n in range(60)]
+        assert list(runs.new_lines()) == []
 
 
 def test_a_run_without_a_log_is_told_with_its_error(telling: Dock, piped: StartPiped) -> None:
