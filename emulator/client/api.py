@@ -5,7 +5,7 @@ It knows nothing of the command line.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
@@ -125,16 +125,6 @@ class TaskService:
         `ILLEGAL_STATE` when the task has not run yet."""
         with self._about(task_id):
             yield from self._lines(f"/tasks/v1/{quote(task_id, safe='')}/logs", NO_TASK_LOGS, skip)
-
-    def durations(self, task_ids: Sequence[str]) -> dict[str, float]:
-        """Milliseconds that the runs of tasks took, by the ids of those that are known; none where
-        the server does not say."""
-        query = "&".join(f"taskId={quote(task_id, safe='')}" for task_id in task_ids)
-        try:
-            answer = self.call("GET", f"/taskdock/runs/durations?{query}")
-            return dict(answer["durations"])
-        except (ServiceError, ServerUnreachable, KeyError):  # no harness, or an older server
-            return {}
 
     def api_requests(self, rql: str = "") -> list[Json]:
         return _data(self.call("GET", f"/tasks/v1/apiRequests?{rql}"))

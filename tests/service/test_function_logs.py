@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from taskdock.client.api import TaskService
-from taskdock.client.follow import FunctionRuns
 from taskdock.commands import main
+from taskdock.commands.tasks.function_runs import FunctionRuns
 from tests.support.at_terminal import OpenTerminal
 from tests.support.builders import Dock, Gate, StartDock
 from tests.support.piped import Piped, StartPiped

@@ -17,7 +17,8 @@ from taskdock.client.api import Json, TaskService, equals
 from taskdock.client.console import options, output, periods
 from taskdock.client.console.attempts import Patience, until_interrupted
 from taskdock.client.errors import UnknownFunction, UnknownTask
-from taskdock.client.follow import FunctionRun, FunctionRuns
+from taskdock.commands.tasks import function_runs
+from taskdock.commands.tasks.function_runs import FunctionRun, FunctionRuns
 
 _PAUSE = 0.5  # seconds between two looks at the runs of a function
 
@@ -136,7 +137,7 @@ def _of_id(
         return islice(follow.log_lines(service, id), max(skipped, 0), None)
     if service.api_requests(equals("id", id)):
         return _last(service.api_request_logs(id), tail)
-    lines = follow.run_log(service, id)
+    lines = function_runs.run_log(service, id)
     return None if lines is None else _last(lines, tail)
 
 
