@@ -11,6 +11,8 @@ A file or a pipe gets every byte unchanged.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TextIO
 
 _COLOUR = r"\x1b\[[0-9;:]{0,64}m"
@@ -58,3 +60,25 @@ def write_line(text: str, stream: TextIO) -> None:
     """
     stream.write(f"{shown(text, stream)}\n")
     stream.flush()
+
+
+@contextmanager
+def own_screen(stream: TextIO) -> Iterator[Callable[[Sequence[str]], None]]:
+    """A screen of its own on a terminal: the function that draws lines on it, in place of the lines
+    before. Afterwards the terminal is as it was.
+
+    The sequences are xterm's, which other terminals keep to: its "ctlseqs", private modes 1049
+    (the alternate screen) and 25 (the cursor), and ECMA-48's CUP, EL and ED.
+    """
+
+    def draw(lines: Sequence[str]) -> None:
+        shown_lines = "\n".join(f"{shown(line, stream)}\x1b[K" for line in lines)
+        stream.write(f"\x1b[H{shown_lines}\x1b[J")
+        stream.flush()
+
+    stream.write("\x1b[?1049h\x1b[?25l\x1b[H\x1b[J")
+    try:
+        yield draw
+    finally:
+        stream.write("\x1b[?25h\x1b[?1049l")
+        stream.flush()

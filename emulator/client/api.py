@@ -23,10 +23,12 @@ Json = dict[str, Any]
 
 DEFAULT_URL = "http://localhost:8080"
 
+NO_PERMISSION = 10
 RESOURCE_UNKNOWN = 16
 ILLEGAL_STATE = 27
 FUNCTION_FAILED = 1406
 NO_TASK_LOGS = 1408
+NO_API_REQUEST_LOGS = 1413
 FAILING = "failing"
 """The `status` in /health of a server that cannot work, and the `severity` of such a trouble."""
 
@@ -123,12 +125,16 @@ class TaskService:
     def logs(self, task_id: str, *, skip: int = 0) -> Iterator[Json]:
         """The task's log lines from line `skip` on. Raises `ServiceError` with the code
         `ILLEGAL_STATE` when the task has not run yet."""
-        while True:
-            page = self._log_page(task_id, skip)
-            yield from page
-            skip += len(page)
-            if len(page) < _LINES_PER_PAGE:
-                return
+        with self._about(task_id):
+            yield from self._lines(f"/tasks/v1/{quote(task_id, safe='')}/logs", NO_TASK_LOGS, skip)
+
+    def api_requests(self, rql: str = "") -> list[Json]:
+        return _data(self.call("GET", f"/tasks/v1/apiRequests?{rql}"))
+
+    def api_request_logs(self, request_id: str, *, skip: int = 0) -> Iterator[Json]:
+        """The log lines of an API request from line `skip` on."""
+        path = f"/tasks/v1/apiRequests/{quote(request_id, safe='')}/logs"
+        return self._lines(path, NO_API_REQUEST_LOGS, skip)
 
     def schedules(self, rql: str = "") -> list[Json]:
         return _data(self.call("GET", f"/tasks/v1/schedules?{rql}"))
@@ -171,15 +177,20 @@ class TaskService:
         """Any other endpoint of the server: see `ServerConnection.call`."""
         return self._connection.call(method, path, body, also=also, seconds=seconds)
 
-    def _log_page(self, task_id: str, skip: int) -> list[Json]:
-        path = f"/tasks/v1/{quote(task_id, safe='')}/logs?limit({_LINES_PER_PAGE},{skip})"
-        try:
-            with self._about(task_id):
-                return _data(self.call("GET", path))
-        except ServiceError as error:
-            if error.code == NO_TASK_LOGS:
-                return []
-            raise
+    def _lines(self, path: str, no_lines: int, skip: int) -> Iterator[Json]:
+        """Log lines, page by page. `no_lines`: the code of a refusal that means that there are
+        none."""
+        while True:
+            try:
+                page = _data(self.call("GET", f"{path}?limit({_LINES_PER_PAGE},{skip})"))
+            except ServiceError as error:
+                if error.code != no_lines:
+                    raise
+                return
+            yield from page
+            skip += len(page)
+            if len(page) < _LINES_PER_PAGE:
+                return
 
     @contextmanager
     def _naming(self, name: str) -> Iterator[None]:
@@ -202,8 +213,13 @@ class TaskService:
 
 
 def equals(field: str, value: str) -> str:
-    """The RQL condition. The value is percent-encoded twice, as the service's SDK encodes it."""
-    return f"eq({field},{quote(quote(value, safe=''), safe='')})"
+    """The RQL condition."""
+    return f"eq({field},{encoded(value)})"
+
+
+def encoded(value: str) -> str:
+    """A value in RQL: percent-encoded twice, as the service's SDK encodes it."""
+    return quote(quote(value, safe=""), safe="")
 
 
 def _function(name: str) -> str:

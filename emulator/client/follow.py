@@ -53,7 +53,7 @@ def log_lines(service: TaskService, task_id: str) -> Iterator[Json]:
     while True:
         # The status is read before the lines, so that an ended task's lines are all there.
         ended = service.task(task_id)["status"] in ENDED
-        for line in _lines_so_far(service, task_id, seen):
+        for line in lines_so_far(service, task_id, seen):
             seen += 1
             yield line
         if ended:
@@ -68,7 +68,8 @@ def _pause(service: TaskService) -> Callable[[str], object]:
     return lambda task_id: sleep(_PAUSE)
 
 
-def _lines_so_far(service: TaskService, task_id: str, skip: int) -> Iterator[Json]:
+def lines_so_far(service: TaskService, task_id: str, skip: int = 0) -> Iterator[Json]:
+    """The task's log lines from line `skip` on; none where it has not run yet."""
     try:
         yield from service.logs(task_id, skip=skip)
     except ServiceError as error:

@@ -16,6 +16,9 @@ from taskdock import __version__
 from taskdock.client.console.groups import Entry, LazyGroup
 
 COMMANDS = {
+    "api-requests": Entry(
+        "tasks.api_requests:api_requests", "List and show the API requests that functions have had."
+    ),
     "clock": Entry("harness.clock:clock", "Show or move the time of tasks and schedules."),
     "demo": Entry(
         "machine.demo:demo", "Run three hello-world functions, from nothing to their results."
@@ -42,7 +45,9 @@ COMMANDS = {
     "functions": Entry("functions.functions:functions", "List, show and delete functions."),
     "images": Entry("machine.images:images", "Pull or build the images of these runtimes ahead."),
     "init": Entry("functions.init:init", "Make a folder with a small function of your own."),
-    "logs": Entry("tasks.logs:logs", "Print the log of a task."),
+    "logs": Entry(
+        "tasks.logs:logs", "Print the log of a task, of an API request, or of a function."
+    ),
     "run": Entry("functions.run:run", "Execute a function at once and print its result."),
     "runs": Entry("harness.runs:runs", "List, show, save and replay the runs of functions."),
     "runtimes": Entry(

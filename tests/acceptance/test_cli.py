@@ -88,7 +88,9 @@ def test_functions_are_listed_shown_and_deleted(
     shown = taskdock.succeed("functions", "show", "cli-mayfly")
     deleted = taskdock.succeed("functions", "delete", "cli-mayfly")
 
-    assert re.search(r"^cli-mayfly +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +short of life$", listed, re.M)
+    limits = r"python3\.\d+ +\d+ s +\d+ MB +yes"
+    updated = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    assert re.search(rf"^cli-mayfly +{limits} +{updated} +short of life$", listed, re.M)
     assert re.search(r"^entryPoint +main\.handler$", shown, re.M)
     assert deleted == "deleted  cli-mayfly\n"
     assert "cli-mayfly" not in taskdock.succeed("functions", "list")

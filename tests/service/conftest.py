@@ -11,8 +11,10 @@ import pytest
 
 from taskdock.store.database import Store
 from taskdock.testing.clock import ManualClock
+from tests.support import registry
 from tests.support.aws import echo, lambda_client
 from tests.support.builders import Dock, StartDock
+from tests.support.piped import Piped, StartPiped
 
 StopLater = Callable[[Dock], None]
 
@@ -80,6 +82,26 @@ def clock() -> ManualClock:
 def timed_dock(start_dock: StartDock, clock: ManualClock) -> Dock:
     """A server whose time stands still until it is told to pass."""
     return start_dock(clock=clock)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of this machine, for a server that comes again at the same address."""
+    return registry.free_port()
+
+
+@pytest.fixture
+def piped() -> Iterator[StartPiped]:
+    """Starts commands that go on; each is ended with the test."""
+    started: list[Piped] = []
+
+    def start(url: str, *words: str) -> Piped:
+        started.append(Piped(*words, "--url", url))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.close()
 
 
 @pytest.fixture

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import select
+import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import TracebackType
 
 from tests.support.live import REPOSITORY
 
@@ -74,3 +79,70 @@ def _read(terminal: int) -> str:
         if not piece:
             return read.decode()
         read += piece
+
+
+class OpenTerminal:
+    """`taskdock` at a terminal of a real size, seen while it runs; it is interrupted in the end."""
+
+    def __init__(
+        self,
+        *words: str,
+        columns: int = 80,
+        lines: int = 24,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        self.seen = ""
+        """The text that the terminal has received."""
+        self._ours, its = pty.openpty()
+        self.resize(columns=columns, lines=lines)
+        usual = {name: value for name, value in _usual_variables().items() if name != "COLUMNS"}
+        self._process = subprocess.Popen(
+            [sys.executable, str(REPOSITORY / "cli.py"), *words],
+            stdin=its,
+            stdout=its,
+            stderr=its,
+            start_new_session=True,
+            env={**usual, **(variables or {})},
+        )
+        os.close(its)
+
+    def __enter__(self) -> OpenTerminal:
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._ours)
+
+    def resize(self, *, columns: int, lines: int) -> None:
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def until(self, text: str, *, after: int = 0) -> str:
+        """All that it has received, once `text` is in what came behind the first `after`."""
+        give_up = time.monotonic() + _SECONDS
+        while text not in self.seen[after:]:
+            assert self._more(give_up), f"it has ended without {text!r}: {self.seen!r}"
+        return self.seen
+
+    def end(self, number: int = signal.SIGINT) -> Seen:
+        """Interrupts it as Ctrl-C does, and waits for its end."""
+        self._process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> Seen:
+        give_up = time.monotonic() + _SECONDS
+        while self._more(give_up):
+            pass
+        return Seen(self.seen.replace("\r\n", "\n"), self._process.wait(_SECONDS))
+
+    def _more(self, give_up: float) -> bool:
+        ready, _, _ = select.select([self._ours], [], [], max(give_up - time.monotonic(), 0.0))
+        assert ready, f"nothing more came within {_SECONDS:g} s: {self.seen!r}"
+        try:
+            piece = os.read(self._ours, 65536)
+        except OSError:  # EIO: nobody holds the other end any more
+            return False
+        self.seen += piece.decode(errors="replace")
+        return bool(piece)

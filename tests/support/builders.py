@@ -76,6 +76,7 @@ class Dock(ServerHere):
         if limits.password_cost == Limits().password_cost:
             limits = replace(limits, password_cost=PASSWORD_COST)
         settings = {
+            "port": 0,
             "keep_days": 30.0,
             "freeze_after": 3600.0,
             "stop_grace": 5.0,
@@ -83,7 +84,7 @@ class Dock(ServerHere):
             **settings,
         }
         emulator = Emulator(
-            Settings(port=0, data_dir=data_dir, **settings),
+            Settings(data_dir=data_dir, **settings),
             engine=engine or FakeEngine(),
             image_of=image_of,
             clock=clock,

@@ -73,6 +73,7 @@ class StubService:
             ("/functions/<name>", ["GET", "PUT", "DELETE"], self._function),
             ("/functions/<name>/execute", ["POST"], self._execute),
             ("/", ["GET", "POST"], self._tasks),
+            ("/apiRequests", ["GET"], lambda: jsonify(data=[])),
             ("/<task_id>/cancel", ["POST"], self._cancel),
             ("/<task_id>/logs", ["GET"], self._logs),
         ]:

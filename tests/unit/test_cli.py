@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -27,6 +28,7 @@ from taskdock.client.errors import NotStarted
 from taskdock.client.servers.local_server import LocalServer
 from taskdock.commands import COMMANDS, main
 from taskdock.engines.images import Found, ImageStatus, RuntimeStatus
+from tests.support.at_terminal import OpenTerminal
 from tests.support.live import REPOSITORY
 from tests.support.stub_service import StubService
 
@@ -259,6 +261,22 @@ def test_tasks_are_listed_by_a_query(taskdock: Taskdock, stub: StubService) -> N
         ["ID", "FUNCTION", "STATUS"],
         [f"{1:024x}", "hello", "new"],
     ]
+
+
+def test_a_watched_list_asks_for_the_tasks_alone_while_nothing_changes(stub: StubService) -> None:
+    stub.add_task("hello", status="complete")
+
+    with OpenTerminal("tasks", "list", "--watch", "--url", stub.url) as terminal:
+        terminal.until("complete")
+        give_up = time.monotonic() + 30
+        while sum("/tasks/v1/?" in path for _, path, _ in stub.calls) < 3:
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+        terminal.end()
+
+    asked = [path.partition("?")[0] for _, path, _ in stub.calls]
+    assert asked[:3] == ["/tasks/v1/", "/taskdock/runs/durations", "/taskdock/clock"]
+    assert set(asked[3:]) == {"/tasks/v1/"}
 
 
 def test_only_a_new_task_is_canceled(taskdock: Taskdock, stub: StubService) -> None:
@@ -638,7 +656,7 @@ def test_the_status_is_a_few_lines_and_a_table(taskdock: Taskdock, stub: StubSer
         "",
         "FUNCTION  STATE   MB   IDLE SINCE (UTC)",
         "hello     frozen  128  2026-01-02 12:00:07",
-        "other     busy    256",
+        "other     busy    256  -",
     ]
 
 

@@ -93,6 +93,13 @@ def as_json(command: Command) -> Command:
     )
 
 
+def show_secrets(command: Command) -> Command:
+    """--show-secrets, handed to the command as `show_secrets`."""
+    return click.option(
+        "--show-secrets", is_flag=True, help="Show what is secret, too; --json always has it."
+    )(command)
+
+
 def event_data(command: Command) -> Command:
     """-d and -e, handed to the command as `text` and `file` for `parse_data`."""
     command = click.option(
@@ -210,15 +217,21 @@ def starting(start_at: str | None, service: TaskService) -> str | None:
     time of the server, whose clock may have been moved."""
     if start_at is None or not start_at.startswith("+"):
         return start_at
-    return to_iso(_now(service) + timedelta(seconds=float(start_at)))
+    return to_iso(now(service) + timedelta(seconds=float(start_at)))
 
 
-def _now(service: TaskService) -> datetime:
+def now(service: TaskService) -> datetime:
+    """The time of the server, whose clock may have been moved; this machine's otherwise."""
     with suppress(TaskdockError):  # such as a server that does not serve the harness
         shown = service.clock()
         if shown["mode"] != "real":
             return datetime.fromisoformat(shown["now"].replace("Z", "+00:00"))
     return SystemClock().now()
+
+
+def today(service: TaskService) -> str:
+    """The date of the server's clock in UTC, such as 2026-01-02."""
+    return f"{now(service):%Y-%m-%d}"
 
 
 def _timestamp(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
@@ -15,6 +16,9 @@ from typing import Any, TextIO
 import click
 
 from taskdock.base import terminal
+from taskdock.client.console import secrets
+from taskdock.client.console.tables import cells, drawing
+from taskdock.client.console.tables.layout import Column
 
 _MIB = 1024 * 1024  # bytes; the unit of the server's limits
 
@@ -64,8 +68,13 @@ def say(text: str = "") -> None:
     It is written to sys.stdout, which progress bars replace to stay below the printed lines;
     click.echo() would bypass that replacement.
     """
-    styled = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    terminal.write_line(text if styled else click.unstyle(text), sys.stdout)
+    terminal.write_line(text if has_colours(sys.stdout) else click.unstyle(text), sys.stdout)
+
+
+def has_colours(stream: TextIO) -> bool:
+    """Whether coloured text is wanted there: https://no-color.org, and terminfo's "dumb"."""
+    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return stream.isatty() and wanted
 
 
 def message(text: str, *, terminal: bool) -> str:
@@ -81,22 +90,38 @@ def message(text: str, *, terminal: bool) -> str:
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
-    """Prints the rows under their column names. Without rows, prints the note `empty`."""
-    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
-    if not texts:
-        note(empty)
-    elif sys.stdout.isatty():
-        _drawn(columns, texts)
+def table(columns: Sequence[str | Column], rows: Sequence[Sequence[object]], *, empty: str) -> None:
+    """Prints the rows under their column names. Without rows, prints the note `empty`.
+
+    A terminal gets what fits its width: see `taskdock.client.console.tables.layout`. A file or a
+    pipe gets every column whole, with "-" for an empty cell, so that scripts can count columns.
+    """
+    if not rows:
+        note(_advice(empty))
+        return
+    if sys.stdout.isatty():
+        for line in table_lines(columns, rows):
+            say(line)
     else:
-        _aligned([[column.upper() for column in columns], *texts])
+        _aligned(drawing.whole(columns, rows))
+
+
+def table_lines(columns: Sequence[str | Column], rows: Sequence[Sequence[object]]) -> list[str]:
+    """The lines of a table for the terminal that stdout is, with colours."""
+    width, encoding = screen_size().columns, sys.stdout.encoding or "ascii"
+    return drawing.fitted(columns, rows, width=width, encoding=encoding)
+
+
+def screen_size() -> os.terminal_size:
+    """Columns and lines of the terminal; 80 and 24 where it does not say."""
+    return shutil.get_terminal_size()
 
 
 def listing(
     found: Sequence[dict[str, Any]],
     *,
     as_json: bool,
-    columns: Sequence[str],
+    columns: Sequence[str | Column],
     row: Callable[[dict[str, Any]], Sequence[object]],
     empty: str,
 ) -> None:
@@ -116,13 +141,41 @@ def done(answer: object, text: str, *, as_json: bool) -> None:
 
 
 def fields(thing: Mapping[str, object]) -> None:
-    """Prints one name and value on each line; a value of None is left out."""
-    rows = [
-        [name, value if isinstance(value, str) else as_text(value)]
-        for name, value in thing.items()
-        if value is not None
-    ]
-    _aligned(rows)
+    """Prints one name and value on each line; a value of None is left out.
+
+    A terminal gets a value that is too wide for it in lines below each other: text broken between
+    words, JSON indented.
+    """
+    given = {name: value for name, value in thing.items() if value is not None}
+    if not sys.stdout.isatty():
+        _aligned([[name, _one_value(value)] for name, value in given.items()])
+        return
+    names = max((cells.width(name) for name in given), default=0)
+    for name, value in given.items():
+        first, *others = _value_lines(value, screen_size().columns - names - 2)
+        plain(f"{cells.padded(name, names)}  {first}")
+        for other in others:
+            plain(f"{'':{names}}  {other}")
+
+
+def secret_fields(thing: Mapping[str, object], shown: Mapping[str, object]) -> None:
+    """Prints `shown`, which is `thing` without what is secret, and says so where they differ."""
+    fields(shown)
+    if shown != thing:
+        note(f"{secrets.HIDDEN} is in place of what may be secret; to see it: --show-secrets")
+
+
+def _one_value(value: object) -> str:
+    return value if isinstance(value, str) else as_text(value)
+
+
+def _value_lines(value: object, width: int) -> list[str]:
+    text = _one_value(value)
+    if cells.width(terminal.printable(text)) <= width and "\n" not in text:
+        return [text]
+    if not isinstance(value, str):
+        return as_text(value, indent=2).split("\n")
+    return [line for part in text.split("\n") for line in cells.wrapped(part, width)]
 
 
 def limits(function: Mapping[str, object]) -> str:
@@ -150,20 +203,16 @@ def megabytes(size: int | None) -> str:
     return "" if size is None else f"{size / 1_000_000:.0f} MB"
 
 
-def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich import console, table, text  # noqa: PLC0415 - late: only a terminal needs it
-
-    drawing = table.Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for number, column in enumerate(columns):
-        drawing.add_column(column, overflow="fold", no_wrap=number == 0)  # ids are copied from it
-    for row in rows:
-        safe = (terminal.printable(cell, colours=False) for cell in row)
-        drawing.add_row(*(text.Text(cell) for cell in safe))
-    console.Console().print(drawing)
+def _advice(text: str) -> str:
+    """`text`, in which the command to type is on a line of its own where a terminal would break it
+    otherwise."""
+    if not sys.stderr.isatty() or cells.width(text) <= screen_size().columns:
+        return text
+    return text.replace(": ", ":\n", 1)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(cells.width, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        plain("  ".join(cells).rstrip())
+        texts = (cells.padded(cell, width) for cell, width in zip(row, widths, strict=True))
+        plain("  ".join(texts).rstrip())

@@ -9,6 +9,15 @@ from taskdock.base.timing import durations
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import options, output
 from taskdock.client.console.groups import Group
+from taskdock.client.console.tables import values
+from taskdock.client.console.tables.layout import Column, Fit
+
+_COLUMNS = (
+    Column("Due (UTC)", fit=Fit.WHOLE),
+    Column("Kind", rank=2),
+    Column("Function", rank=1),
+    Column("Id"),
+)
 
 
 @click.group(cls=Group, invoke_without_command=True)
@@ -82,9 +91,14 @@ def _show(found: Json, *, as_json: bool) -> None:
     running = f", {found['running']} running" if found["running"] else ""
     output.plain(f"{found['now']}  {found['mode']}{running}")
     output.table(
-        ("Due (UTC)", "Kind", "Function", "Id"),
+        _COLUMNS,
         [
-            [output.moment(due["at"]), due["kind"], due.get("functionName"), due["id"]]
+            [
+                values.moment(due["at"], found["now"][:10]),
+                due["kind"],
+                due.get("functionName"),
+                due["id"],
+            ]
             for due in found["due"]
         ],
         empty="nothing is due at any time",

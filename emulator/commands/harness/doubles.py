@@ -11,14 +11,15 @@ import click
 
 from taskdock.base import resources, strict_json
 from taskdock.client.api import Json, TaskService
-from taskdock.client.console import options, output
+from taskdock.client.console import options, output, secrets
 from taskdock.client.console.groups import Failed, Group
+from taskdock.client.console.tables import values
+from taskdock.client.console.tables.layout import Column, Fit
 from taskdock.commands.harness.removing import remove
 from taskdock.web.doubles.rules.file_content import with_content
 
 _PATH = "/taskdock/doubles"
 _CONDITIONS = ("query", "rql", "headers", "body")
-_WIDEST = 60  # characters of a cell
 
 
 @click.group(cls=Group)
@@ -90,7 +91,14 @@ def list_doubles(as_json: bool, service: TaskService) -> None:
     output.listing(
         service.call("GET", _PATH)["data"],
         as_json=as_json,
-        columns=("Id", "Method", "Path", "Asks for", "Answers", "Used"),
+        columns=(
+            Column("Id"),
+            Column("Method", rank=1, fit=Fit.WHOLE),
+            Column("Path"),
+            Column("Asks for", rank=4, fit=Fit.END),
+            Column("Answers", rank=3, fit=Fit.END),
+            Column("Used", rank=2, fit=Fit.WHOLE),
+        ),
         row=lambda one: [
             one["id"],
             one.get("method", ""),
@@ -121,16 +129,23 @@ def list_calls(double_id: str | None, unmatched: bool, as_json: bool, service: T
     output.listing(
         service.call("GET", f"{_PATH}/calls?{query}".rstrip("?"))["data"],
         as_json=as_json,
-        columns=("Time (UTC)", "Call", "Status", "Double", "Function", "Task"),
+        columns=(
+            Column("Time (UTC)", rank=2, fit=Fit.WHOLE),
+            Column("Call"),
+            Column("Status", fit=Fit.WHOLE),
+            Column("Double", rank=1),
+            Column("Function", rank=3),
+            Column("Task", rank=4),
+        ),
         row=lambda one: [
-            output.moment(one["at"]),
-            _short(f"{one['method']} {one['path']}{'?' if one['query'] else ''}{one['query']}"),
+            values.moment(one["at"]),
+            f"{one['method']} {one['path']}{_query(one)}",
             one["status"] or one.get("failure", ""),
             one["double"] or "none",
             one["functionName"] or "",
             one["taskId"] or "",
         ],
-        empty="no calls yet",
+        empty="no calls yet: no function has called a service that is not here",
     )
 
 
@@ -141,6 +156,10 @@ def list_calls(double_id: str | None, unmatched: bool, as_json: bool, service: T
 def clear_doubles(double_id: str | None, as_json: bool, service: TaskService) -> None:
     """Remove the double with this ID; or all but those of files, and forget the calls."""
     remove(service, _PATH, double_id, "double", as_json=as_json)
+
+
+def _query(call: Json) -> str:
+    return secrets.hidden_in_query(f"?{call['query']}") if call["query"] else ""
 
 
 def _answer(given: dict[str, Any]) -> Json:
@@ -176,19 +195,15 @@ def _conditions(one: Json) -> str:
         for name in _CONDITIONS
         if one.get(name) is not None
     ]
-    return _short(", ".join(parts))
+    return ", ".join(parts)
 
 
 def _answers(one: Json) -> str:
     if "collection" in one:
         return f"collection {one['collection']}"
     answers = one.get("answers") or [one["answer"]]
-    return _short(", ".join(str(each.get("failure", each.get("status", 200))) for each in answers))
+    return ", ".join(str(each.get("failure", each.get("status", 200))) for each in answers)
 
 
 def _used(one: Json) -> str:
     return f"{one['used']} of {one['times']}" if one.get("times") else str(one["used"])
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 3]}..."

@@ -11,6 +11,7 @@ import click
 from taskdock.base import strict_json
 from taskdock.base.timing.clock import SystemClock, to_milliseconds
 from taskdock.client.console import output
+from taskdock.client.console.tables.layout import Column, Fit
 from taskdock.commands.harness.sample_events import messages, notifications, storage, task_service
 from taskdock.commands.harness.sample_events.sample import Option, OptionType, Sample, Values
 
@@ -43,7 +44,7 @@ def generate(context: click.Context, listed: bool) -> None:
     if not listed:
         raise click.UsageError(f"which event? There are {', '.join(SAMPLES)}")
     rows = [(name, sample.about) for name, sample in SAMPLES.items()]
-    output.table(("Event", "Sent when"), rows, empty="")
+    output.table((Column("Event"), Column("Sent when", rank=1, fit=Fit.WRAP)), rows, empty="")
 
 
 def _command(name: str, sample: Sample) -> click.Command:

@@ -13,11 +13,21 @@ import click
 
 from taskdock.base import ids
 from taskdock.client.api import RESOURCE_UNKNOWN, Json, TaskService
-from taskdock.client.console import exits, options, output
+from taskdock.client.console import exits, options, output, secrets
 from taskdock.client.console.groups import Group
+from taskdock.client.console.tables import values
+from taskdock.client.console.tables.layout import Column, Fit
 from taskdock.client.errors import NotWritten, ServiceError, WrongCall
 
 _RECORDING = {"taskdock": "run", "version": 1}
+_COLUMNS = (
+    Column("Id"),
+    Column("Function"),
+    Column("Kind", rank=3),
+    Column("Time (UTC)", rank=2),
+    Column("Milliseconds", "ms", rank=1, right=True),
+    Column("Error", rank=4, fit=Fit.BELOW),
+)
 
 
 @click.group(cls=Group)
@@ -48,14 +58,14 @@ def list_runs(
     output.listing(
         found[::-1],
         as_json=as_json,
-        columns=("Id", "Function", "Kind", "Time (UTC)", "Milliseconds", "Error"),
+        columns=_COLUMNS,
         row=lambda run: [
             run["id"],
             run["functionName"],
             run["kind"],
-            output.moment(run["at"]),
+            values.moment(run["at"]),
             run.get("duration"),
-            (run.get("error") or {}).get("name"),
+            values.error(run.get("error")),
         ],
         empty="no such runs; make one with: taskdock run NAME",
     )
@@ -63,16 +73,21 @@ def list_runs(
 
 @runs.command("show")
 @click.argument("run_id", metavar="ID")
+@options.show_secrets
 @options.as_json
 @options.service
-def show_run(run_id: str, as_json: bool, service: TaskService) -> None:
-    """Show one run in full."""
+def show_run(run_id: str, show_secrets: bool, as_json: bool, service: TaskService) -> None:
+    """Show one run in full.
+
+    Texts in the event and the answer with names such as "authorization" or "token" are hidden;
+    --show-secrets shows them. --json is for programs, and has them.
+    """
     run = _run(service, run_id)
     if as_json:
         output.document(run)
         return
     lines = run.pop("log")
-    output.fields(run)
+    output.secret_fields(run, run if show_secrets else secrets.hidden(run))
     output.plain()
     for line in lines:
         output.plain(output.message(line, terminal=sys.stdout.isatty()))

@@ -7,7 +7,17 @@ import click
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import options, output
 from taskdock.client.console.groups import Group
+from taskdock.client.console.tables import values
+from taskdock.client.console.tables.layout import Column, Fit
 from taskdock.commands.harness.generate import generate
+
+_COLUMNS = (
+    Column("Type", rank=3),
+    Column("Time (UTC)", rank=1, fit=Fit.WHOLE),
+    Column("Function", rank=2),
+    Column("Task"),
+    Column("Error", rank=4, fit=Fit.BELOW),
+)
 
 
 @click.group(cls=Group)
@@ -28,16 +38,17 @@ events.add_command(generate)
 def list_events(limit: int, as_json: bool, service: TaskService) -> None:
     """List service events, the newest first."""
     found = service.events(f"sort(-creationTimestamp)&limit({limit})")
+    today = options.today(service) if found and not as_json else ""
     output.listing(
         found,
         as_json=as_json,
-        columns=("Type", "Time (UTC)", "Function", "Task", "Error"),
+        columns=_COLUMNS,
         row=lambda one: [
             one["type"],
-            output.moment(one["creationTimestamp"]),
+            values.moment(one["creationTimestamp"], today),
             one["content"]["functionName"],
             one["content"]["id"],
-            one["content"]["error"]["name"],
+            values.error(one["content"].get("error")),
         ],
         empty="no events yet: no task has failed",
     )

@@ -9,6 +9,15 @@ import click
 from taskdock.client.api import TaskService
 from taskdock.client.console import options, output
 from taskdock.client.console.groups import Group
+from taskdock.client.console.tables import values
+from taskdock.client.console.tables.layout import Column, Fit
+
+_COLUMNS = (
+    Column("Id"),
+    Column("Function"),
+    Column("Every (s)", rank=2, fit=Fit.WHOLE, right=True),
+    Column("Next (UTC)", rank=1, fit=Fit.WHOLE),
+)
 
 
 @click.group(cls=Group)
@@ -55,15 +64,16 @@ def create_schedule(
 def list_schedules(limit: int, as_json: bool, service: TaskService) -> None:
     """List schedules, those that are due first at the top."""
     found = service.schedules(f"sort(nextTimestamp)&limit({limit})")
+    today = options.today(service) if found and not as_json else ""
     output.listing(
         found,
         as_json=as_json,
-        columns=("Id", "Function", "Every (s)", "Next (UTC)"),
+        columns=_COLUMNS,
         row=lambda one: [
             one["id"],
             one["functionName"],
             one["interval"],
-            output.moment(one["nextTimestamp"]),
+            values.moment(one["nextTimestamp"], today),
         ],
         empty="no schedules; create one with: taskdock schedules create NAME --every SECONDS",
     )

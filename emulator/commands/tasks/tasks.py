@@ -9,9 +9,11 @@ import click
 
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client import follow
-from taskdock.client.api import Json, TaskService, equals
-from taskdock.client.console import exits, options, output
+from taskdock.client.api import Json, TaskService, encoded, equals
+from taskdock.client.console import exits, options, output, periods, secrets
 from taskdock.client.console.groups import Group
+from taskdock.client.console.tables import task_table
+from taskdock.commands.tasks import watching as watch
 
 STATUSES = ["new", "inProgress", "complete", "failed", "retried", "canceled"]
 
@@ -90,41 +92,82 @@ def _exit_code(task: Json, timeout: float | None) -> int:
 
 
 @tasks.command("list")
-@click.option("--status", type=click.Choice(STATUSES))
-@click.option("--function", "function_name", metavar="NAME")
+@click.option(
+    "--status",
+    "statuses",
+    type=click.Choice(STATUSES),
+    multiple=True,
+    help="Tasks with this status alone; repeat for more.",
+)
+@click.option("--function", "function_name", metavar="NAME", help="Tasks of this function alone.")
+@click.option("--tag", "tags", multiple=True, help="Tasks with this tag alone; repeat for more.")
+@periods.since
 @click.option("--limit", type=click.IntRange(1, 50), default=20, show_default=True)
+@click.option("--watch", "watching", is_flag=True, help="Go on until Ctrl-C.")
 @options.as_json
 @options.service
 def list_tasks(
-    status: str | None, function_name: str | None, limit: int, as_json: bool, service: TaskService
+    *,
+    statuses: tuple[str, ...],
+    function_name: str | None,
+    tags: tuple[str, ...],
+    since: str | None,
+    limit: int,
+    watching: bool,
+    as_json: bool,
+    service: TaskService,
 ) -> None:
-    """List tasks, the newest first."""
-    filters = {"status": status, "functionName": function_name}
-    conditions = [equals(field, value) for field, value in filters.items() if value is not None]
+    """List tasks, the newest first.
+
+    Start is the time from which on the task may run, duration the time that its run took, and
+    attempt its place in a chain of retries. A terminal gets the columns that it has room for; a
+    pipe, a file and --json get all.
+
+    With --watch the list is drawn anew when something changes. A pipe or a file gets a line for
+    each change instead: time, id, function, status and error, or with --json the task.
+    """
+    conditions = [
+        *_one_of("status", statuses),
+        *([] if function_name is None else [equals("functionName", function_name)]),
+        *(equals("tags", f"string:{tag}") for tag in tags),
+    ]
+    beginning = periods.beginning(since, service)
+    if beginning is not None:
+        conditions.append(f"ge(creationTimestamp,{encoded(beginning)})")
+    if watching:
+        watch.watch(service, conditions, limit, as_json=as_json)
+        return
     found = service.tasks("&".join([*conditions, "sort(-creationTimestamp)", f"limit({limit})"]))
-    output.listing(
-        found,
-        as_json=as_json,
-        columns=("Id", "Function", "Status", "Created (UTC)", "Error"),
-        row=lambda task: [
-            task["id"],
-            task["functionName"],
-            task["status"],
-            output.moment(task.get("creationTimestamp")),
-            (task.get("error") or {}).get("name"),
-        ],
-        empty="no such tasks; create one with: taskdock tasks create NAME",
-    )
+    if as_json:
+        output.document(found)
+        return
+    rows = watch.rows(service, found)
+    output.table(task_table.COLUMNS, rows, empty=watch.empty(not conditions))
+
+
+def _one_of(field: str, values: tuple[str, ...]) -> list[str]:
+    """The RQL condition, if any, that a field has one of these values."""
+    if len(values) < 2:
+        return [equals(field, value) for value in values]
+    return [f"in({','.join([field, *values])})"]
 
 
 @tasks.command("show")
 @click.argument("task_id")
+@options.show_secrets
 @options.as_json
 @options.service
-def show_task(task_id: str, as_json: bool, service: TaskService) -> None:
-    """Show one task in full."""
+def show_task(task_id: str, show_secrets: bool, as_json: bool, service: TaskService) -> None:
+    """Show one task in full.
+
+    Texts in its data with names such as "password" or "token" are hidden; --show-secrets shows
+    them. --json is for programs, and has them.
+    """
     found = service.task(task_id)
-    (output.document if as_json else output.fields)(found)
+    if as_json:
+        output.document(found)
+    else:
+        output.secret_fields(found, found if show_secrets else secrets.hidden(found))
 
 
 @tasks.command("cancel")

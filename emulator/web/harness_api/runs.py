@@ -20,6 +20,7 @@ from taskdock.web.common.requests import Wire
 from taskdock.web.harness_api.endpoint import endpoint
 
 _USUAL = 100  # runs in an answer
+_MOST_TASKS = 100
 _LARGEST = 2**63 - 1  # a number that SQLite keeps
 
 
@@ -32,6 +33,11 @@ class RunsJson(TypedDict):
     """In the order in which they ended."""
     last: int
     """To go on from, as `since`."""
+
+
+class DurationsJson(TypedDict):
+    durations: dict[str, float]
+    """Milliseconds by the task's id; a task whose run is not kept is left out."""
 
 
 class ReplayRequest(Wire):
@@ -88,6 +94,22 @@ class RunViews:
             limit=_whole("limit", least=1, most=MOST) or _USUAL,
         )
         return {"data": found, "last": last}
+
+    @endpoint(
+        "GET",
+        "/taskdock/runs/durations",
+        summary="How long the runs of tasks took, for lists of tasks",
+        answer=DurationsJson,
+        parameters=(
+            _parameter("taskId", "string", f"repeat it for more tasks, {_MOST_TASKS} at most"),
+        ),
+        errors=(errors.BadField,),
+    )
+    def durations(self) -> DurationsJson:
+        tasks = request.args.getlist("taskId")
+        if len(tasks) > _MOST_TASKS:
+            raise BadField(f"taskId: {len(tasks)} of them are given, over {_MOST_TASKS}")
+        return {"durations": self._history.durations(tasks)}
 
     @endpoint(
         "GET",
