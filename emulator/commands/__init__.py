@@ -44,7 +44,10 @@ COMMANDS = {
     ),
     "functions": Entry("functions.functions:functions", "List, show and delete functions."),
     "images": Entry("machine.images:images", "Pull or build the images of these runtimes ahead."),
-    "init": Entry("functions.init:init", "Make a folder with a small function of your own."),
+    "init": Entry(
+        "functions.init:init",
+        "Make a FOLDER with a small function of your own, ready to be deployed.",
+    ),
     "logs": Entry(
         "tasks.logs:logs", "Print the log of a task, of an API request, or of a function."
     ),

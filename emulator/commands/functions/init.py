@@ -24,7 +24,7 @@ def init(folder: Path, name: str | None, runtime: str) -> None:
     The folder gets a task-config.json and the function's code in src. Nothing that is there already
     is replaced.
     """
-    from taskdock.client.deployment import new_function  # noqa: PLC0415 - late: it is slow
+    from taskdock.client.development import new_function  # noqa: PLC0415 - late: it is slow
 
     chosen = name or folder.resolve().name
     if not re.fullmatch(r"[A-Za-z0-9-]+", chosen):
