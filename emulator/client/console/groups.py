@@ -39,7 +39,8 @@ class Group(click.Group):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.params.append(server_option.before_the_command())
+        if not any("--url" in option.opts for option in self.params):
+            self.params.append(server_option.before_the_command())
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
