@@ -53,7 +53,8 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except ServerUnreachable as error:
-            raise WrongUse(f"{error.message}{_other_servers(error.message)}") from error
+            others = "" if server_option.was_asked_for(ctx) else _other_servers(error.message)
+            raise WrongUse(f"{error.message}{others}") from error
         except WrongCall as error:
             raise WrongUse(error.message) from error
         except TaskdockError as error:
