@@ -104,7 +104,7 @@ def test_a_fixture_of_the_project_takes_the_place_of_ours(project: PytestProject
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--taskdock-url", "localhost:8080"], "write the server's whole address"),
+        (["--taskdock-url", "localhost:http"], "--taskdock-url localhost:http: http is no port"),
         (["--taskdock-url", "http://localhost:1", "--taskdock-keep"], "leave one away"),
         (["--taskdock-url", "http://localhost:1", "-n", "2"], "run without -n"),
         (["--taskdock-keep", "-n", "2"], "each worker has a server of its own"),
@@ -379,10 +379,11 @@ def test_a_server_that_has_no_runs_costs_no_failure_its_own_report(project: Pyte
     """A plain HTTP server stands in for one that cannot answer."""
     project.write(
         "test_one.py",
+        "from taskdock.client.connection import ServerConnection\n"
         "def test_fails(taskdock, taskdock_server):\n"
         "    taskdock_server.close()\n"
-        "    taskdock_server.taskdock._access.url = taskdock_server._service._connection.url = (\n"
-        "        'http://localhost:1')\n"
+        "    taskdock_server.taskdock._access.url = 'http://localhost:1'\n"
+        "    taskdock_server._service._connection = ServerConnection('http://localhost:1')\n"
         "    assert 'mine' == 'shown'\n",
     )
     with running(engine=FakeEngine()) as dock:

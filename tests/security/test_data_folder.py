@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -241,3 +244,21 @@ def test_a_user_is_not_served_from_a_folder_of_roots(tmp_path_factory: object) -
 
     assert f"belongs to root, and not to user {another_user.ID}" in said
     assert f"sudo chown -R {another_user.ID} {data}" in said
+
+
+def test_a_command_that_looks_whether_a_server_runs_keeps_none_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look is a shared lock, held for a moment."""
+    looks: list[TextIO] = []
+
+    def look_away(_: float) -> None:
+        while looks:
+            looks.pop().close()
+
+    DataFolder(tmp_path / "data").close()
+    looks.append((tmp_path / "data" / "lock").open())
+    fcntl.flock(looks[0], fcntl.LOCK_SH)
+    monkeypatch.setattr(time, "sleep", look_away)
+
+    DataFolder(tmp_path / "data").close()

@@ -20,7 +20,7 @@ from taskdock.base.notices import Notices
 from taskdock.client.console import progress
 from taskdock.engines.images import Progress as Pulling
 from taskdock.server import provision
-from taskdock.server.serve import _log_handler
+from taskdock.server.detached import log_handler
 from taskdock.tasks.model.notices import TaskFailed
 from taskdock.testing.fakes.runtime import FakeRuntime
 from tests.support.at_terminal import at_terminal
@@ -135,12 +135,12 @@ def test_the_servers_own_log_gives_no_order_to_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record = logging.LogRecord("taskdock", logging.INFO, "", 0, "%s", (EVIL,), None)
-    plain = _log_handler().format(record)
+    plain = log_handler(None).format(record)
 
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
 
     assert EVIL in plain
-    assert _log_handler().format(record).endswith(HARMLESS)
+    assert log_handler(None).format(record).endswith(HARMLESS)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\v", "\f", "\x85", "\u2028"])

@@ -248,12 +248,18 @@ def test_without_a_server_the_others_of_this_user_are_named(
     data = serve(tmp_path / "else where" / ".taskdock", stub.url, holding)
     registry.enter(data, {"XDG_CACHE_HOME": str(tmp_path / "cache")})
 
-    result = call("functions", "list", "--url", ":1")
+    result = call("functions", "list", API_HOST="http://localhost:1", **KEYS)
+    named = call("functions", "list", "--url", ":1")
 
-    assert result.exit_code == 2
+    assert (result.exit_code, named.exit_code) == (2, 2)
     assert result.stderr == (
+        "Error: no taskdock server answers at http://localhost:1 (from API_HOST, as taskdock env"
+        " has set it); start one with: taskdock serve --port 1\n"
+        f"Running: {stub.url} (of {data}); choose one by --url\n"
+    )
+    assert named.stderr == (
         "Error: no taskdock server answers at http://localhost:1; start one with: taskdock serve"
-        f" --port 1\nRunning: {stub.url} (of {data}); choose one by --url\n"
+        " --port 1\n"
     )
 
 

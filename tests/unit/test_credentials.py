@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from taskdock.client.servers import credentials
 from taskdock.commands import main
+from tests.support.live import REPOSITORY
 from tests.support.stub_service import StubService
 
 KEYS = {
@@ -131,3 +135,16 @@ def test_no_other_call_is_signed(changes: dict[str, str]) -> None:
     environment = {"API_HOST": "http://localhost:8080", **KEYS, **changes}
 
     assert credentials.signature("http://localhost:8080", environment) is None
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_a_shell_that_evaluates_nothing_hears_of_it(data: Path, shell: str) -> None:
+    command = f"{shlex.quote(sys.executable)} {shlex.quote(str(REPOSITORY / 'cli.py'))} env"
+    script = f'set -e; eval "$({command} --data-dir {shlex.quote(str(data))})"; echo reached'
+
+    done = subprocess.run(
+        [shell, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no taskdock server runs on the data folder" in done.stderr

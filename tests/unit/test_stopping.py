@@ -184,6 +184,7 @@ def test_an_entry_that_names_no_folder_is_passed_over(
     (tmp_path / "cache" / "taskdock" / "servers" / "0").write_text(content)
 
     assert registry.folders(ours) == [data]
+    assert not (tmp_path / "cache" / "taskdock" / "servers" / "0").exists()
 
 
 # The log of a detached server

@@ -15,7 +15,7 @@ import pytest
 from taskdock.base.settings import Settings
 from taskdock.base.terminal import printable, shown
 from taskdock.client.console import output
-from taskdock.server import serve, welcome
+from taskdock.server import detached, welcome
 
 
 class Terminal(io.StringIO):
@@ -97,7 +97,7 @@ def welcome_of(_: str) -> None:
 
 
 def log(text: str) -> None:
-    handler = serve._log_handler()
+    handler = detached.log_handler(None)
     handler.handle(logging.LogRecord("taskdock", logging.INFO, "", 0, text, (), None))
 
 

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import stat
+import time
 from pathlib import Path
 from typing import TextIO
 
@@ -20,6 +21,8 @@ from taskdock.base.files import own_files
 from taskdock.base.files.own_folder import FILES, FOLDERS, IDENTITY, LOCK, check
 
 _TRIES = 5  # to lock a file that others remove at the same moment
+_LOOKS = 5  # at a lock that others hold: commands hold it for a moment, to see if a server runs
+_PAUSE = 0.02  # seconds between two looks
 _GONE = (errno.ENOENT, errno.ENOTDIR)
 _OTHERS = 0o077
 _PASSING = (".", "tmp", "doctor-")  # names that begin so are of what is half done
@@ -85,7 +88,7 @@ class DataFolder:
             # The file is emptied only once it is locked: until then it says who holds it.
             lock = open(own_files.open_file(file, os.O_RDWR | os.O_CREAT), "r+")  # noqa: SIM115
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock(lock)
                 if _is_still(lock, file):
                     lock.truncate(0)
                     lock.write(self.run)
@@ -137,6 +140,16 @@ class DataFolder:
         now = stat.S_IMODE(path.stat().st_mode)
         end = "is closed to them" if not now & _OTHERS else "cannot be closed to them"
         self.closed.append(f"{path} was open to other users (mode {mode:04o}), and {end} now")
+
+
+def _lock(file: TextIO) -> None:
+    """Raises `BlockingIOError` where another server holds the lock, and `OSError`."""
+    for _ in range(_LOOKS - 1):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(_PAUSE)
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def made(path: Path) -> Path:

@@ -44,6 +44,8 @@ def folders(environment: Mapping[str, str]) -> list[Path]:
                 folder = Path(own_files.read(entry).rstrip("\n"))
                 if folder.is_absolute() and folder.is_dir():
                     found.append(folder)
+                else:  # it was removed without its server, such as a passing one of tests
+                    entry.unlink()
     return found
 
 

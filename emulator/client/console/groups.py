@@ -39,7 +39,8 @@ class Group(click.Group):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.params.append(server_option.before_the_command())
+        if not any("--url" in option.opts for option in self.params):
+            self.params.append(server_option.before_the_command())
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -52,7 +53,8 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except ServerUnreachable as error:
-            raise WrongUse(f"{error.message}{_other_servers(error.message)}") from error
+            others = "" if server_option.was_asked_for(ctx) else _other_servers(error.message)
+            raise WrongUse(f"{error.message}{others}") from error
         except WrongCall as error:
             raise WrongUse(error.message) from error
         except TaskdockError as error:

@@ -36,6 +36,7 @@ def service(command: Command) -> Command:
         from taskdock.client.servers import address  # noqa: PLC0415
 
         meant = address.choose(server_option.heard(context, option, given), os.environ)
+        server_option.remember(meant)
         signature = None
         if os.environ.get("API_HOST"):
             from taskdock.client.servers import credentials  # noqa: PLC0415 - late: most need none

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-_HEARD = "taskdock.url"
+if TYPE_CHECKING:
+    from taskdock.client.servers.address import Address
+
+_HEARD, _MEANT = "taskdock.url", "taskdock.address"
 """In a context's `meta`, which a command shares with its groups."""
 
 
@@ -35,6 +40,17 @@ def heard(context: click.Context, option: click.Parameter, given: str | None) ->
         )
     context.meta[_HEARD] = given
     return given
+
+
+def remember(meant: Address) -> None:
+    """Keeps the server that the command talks to, for the message where nobody answers there."""
+    click.get_current_context().meta[_MEANT] = meant
+
+
+def was_asked_for(context: click.Context) -> bool:
+    """Whether the command talks to a server that its caller has named, or to none."""
+    meant: Address | None = context.meta.get(_MEANT)
+    return meant is None or meant.is_asked_for
 
 
 def check_use(context: click.Context, command: click.Command | None) -> None:

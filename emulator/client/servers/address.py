@@ -22,7 +22,7 @@ _WHOLE = re.compile(
 _AUTHORITY = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>[^:]*))?")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _ANY = ("0.0.0.0", "::")  # noqa: S104 - what servers listen on, and nobody can call
-_DEFAULT = "the default"
+_DEFAULT, _BY_VARIABLE = "the default", "from TASKDOCK_URL"
 _HOW = "write one such as http://localhost:8080, localhost:8080 or :8080"
 
 
@@ -37,6 +37,11 @@ class Address:
     def shown(self) -> str:
         """The URL, and who has named it."""
         return f"{self.url} ({self.named})" if self.named else self.url
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether the caller has named this server, for this call or by TASKDOCK_URL."""
+        return self.named in ("", _BY_VARIABLE)
 
     @property
     def is_default(self) -> bool:
@@ -69,7 +74,7 @@ def _named(given: str | None, environment: Mapping[str, str]) -> Address | None:
     if given is not None:
         return Address(parse(given, "--url"))
     if url := environment.get("TASKDOCK_URL"):
-        return Address(parse(url, "TASKDOCK_URL"), "from TASKDOCK_URL")
+        return Address(parse(url, "TASKDOCK_URL"), _BY_VARIABLE)
     return None
 
 

@@ -35,10 +35,9 @@ def clock(context: click.Context, as_json: bool, service: TaskService) -> None:
     if context.invoked_subcommand is None:
         _show(service.clock(), as_json=as_json)
         return
-    for option, name in (("service", "--url"), ("as_json", "--json")):
-        if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
-            command = f"taskdock clock {context.invoked_subcommand}"
-            raise click.UsageError(f"{name} belongs behind the command: {command} ... {name}")
+    if context.get_parameter_source("as_json") is ParameterSource.COMMANDLINE:
+        command = f"taskdock clock {context.invoked_subcommand}"
+        raise click.UsageError(f"--json belongs behind the command: {command} ... --json")
 
 
 # -7d is a length of time, and no option, nor is the h of -1h one for help.

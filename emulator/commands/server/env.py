@@ -12,7 +12,7 @@ import click
 
 from taskdock.base.files import own_folder, user_folders
 from taskdock.client.api import TaskService
-from taskdock.client.console import options, output
+from taskdock.client.console import options, output, server_option
 from taskdock.client.errors import NoServer, WrongCall
 from taskdock.client.servers import address, credentials, running
 
@@ -72,6 +72,7 @@ def _variables(url: str | None, data_dir: Path | None) -> Mapping[str, str]:
     # The shell may still have the variables of an earlier server: they are what is asked for.
     others = {name: value for name, value in os.environ.items() if name != "API_HOST"}
     meant = address.choose(url, others)
+    server_option.remember(meant)
     found = running.at(meant.url, os.environ)
     if found is None and meant.is_default:
         _refuse_foreign_folder()

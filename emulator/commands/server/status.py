@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from taskdock import __version__
-from taskdock.client.api import FAILING, Json, TaskService
 from taskdock.client.console import options, output
+
+if TYPE_CHECKING:  # `version` is there without any HTTP
+    from taskdock.client.api import Json, TaskService
 
 
 @click.command()
@@ -47,6 +51,8 @@ def status(as_json: bool, service: TaskService) -> None:
 
 
 def _show_trouble(trouble: Json) -> None:
+    from taskdock.client.api import FAILING  # noqa: PLC0415 - late, as above
+
     failing = trouble["severity"] == FAILING
     what = click.style(
         "does not work" if failing else "degraded", fg="red" if failing else "yellow"

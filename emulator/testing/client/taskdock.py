@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from taskdock.client.connection import Sign
-from taskdock.client.servers import credentials
+from taskdock.client.errors import WrongCall
+from taskdock.client.servers import address, credentials
 from taskdock.testing.client.access import HarnessAccess, ServerSession
 from taskdock.testing.client.deploying import Files, FunctionDeployer, Source
 from taskdock.testing.client.enqueued import ANY, DELTA, EnqueuedTasks, expected_of
@@ -36,8 +37,13 @@ class Taskdock:
     """
 
     def __init__(self, url: str, *, signature: Sign | None = None) -> None:
-        """`url`: such as http://localhost:8080. `signature`: signs each call; None: by the
-        variables API_OAUTH_..., where API_HOST names this server."""
+        """`url`: such as http://localhost:8080, or localhost:8080. `signature`: signs each call;
+        None: by the variables API_OAUTH_..., where API_HOST names this server. Raises `ValueError`
+        for a URL that is none."""
+        try:
+            url = address.parse(url, "url")
+        except WrongCall as error:
+            raise ValueError(error.message) from None
         signature = signature or credentials.signature(url, os.environ)
         self._connect(url, signature, signs=signature is not None)
 

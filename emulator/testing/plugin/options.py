@@ -12,10 +12,8 @@ NAMES = ("functions", "auth", "clock", "doubles")
 def check(config: pytest.Config) -> None:
     """Raises `pytest.UsageError` for options that do not go together."""
     url, keeps = config.getoption("taskdock_url"), config.getoption("taskdock_keep")
-    if url and not url.startswith(("http://", "https://")):
-        raise pytest.UsageError(
-            f"--taskdock-url {url}: write the server's whole address, such as http://localhost:8080"
-        )
+    if url:
+        given_url(config)
     if url and keeps:
         raise pytest.UsageError(
             "--taskdock-keep: the server at --taskdock-url is not ended anyway: leave one away"
@@ -37,6 +35,20 @@ def check(config: pytest.Config) -> None:
             "--taskdock-keep: each worker has a server of its own: run without -n, best with the"
             " test that fails alone"
         )
+
+
+def given_url(config: pytest.Config) -> str:
+    """The URL that --taskdock-url means; empty without it. Raises `pytest.UsageError`."""
+    url = config.getoption("taskdock_url")
+    if not url:
+        return ""
+    from taskdock.client.errors import WrongCall  # noqa: PLC0415 - late: most runs need none of it
+    from taskdock.client.servers import address  # noqa: PLC0415
+
+    try:
+        return address.parse(url, "--taskdock-url")
+    except WrongCall as error:
+        raise pytest.UsageError(error.message) from None
 
 
 def settings(config: pytest.Config) -> dict[str, Any]:

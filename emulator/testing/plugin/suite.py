@@ -28,7 +28,7 @@ class Suite:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._settings = options.settings(config)
-        self._url: str = (config.getoption("taskdock_url") or "").rstrip("/")
+        self._url: str = options.given_url(config)
         self._servers: dict[Kind, SuiteServer] = {}
         self._refusals: dict[Kind, str] = {}
         self._clients: dict[str, Any] = {}
