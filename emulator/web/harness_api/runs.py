@@ -84,7 +84,7 @@ class RunViews:
             since=_whole("since", least=0, most=_LARGEST),
             function=given.get("functionName"),
             task=given.get("taskId"),
-            failed=_truth("failed"),
+            failed=requests.truth("failed", given.get("failed")),
             limit=_whole("limit", least=1, most=MOST) or _USUAL,
         )
         return {"data": found, "last": last}
@@ -135,11 +135,3 @@ def _whole(name: str, *, least: int, most: int) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
         raise BadField(f"{name}: '{text[:40]}' is no whole number from {least} to {most}")
     return int(text)
-
-
-def _truth(name: str) -> bool:
-    """A parameter of the query, true or false. Raises `BadField`."""
-    text = request.args.get(name, "false").lower()
-    if text not in ("true", "false", "1", "0"):
-        raise BadField(f"{name}: '{text[:40]}' is neither true nor false")
-    return text in ("true", "1")
