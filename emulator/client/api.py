@@ -19,6 +19,7 @@ from taskdock.client.errors import (
     ServiceError,
     UnknownFunction,
     UnknownTask,
+    WrongCall,
 )
 
 Json = dict[str, Any]
@@ -76,7 +77,7 @@ class TaskService:
     def await_task(self, task_id: str, seconds: float) -> None:
         """Waits so long at most for a task and its retries; meanwhile, a clock in mode auto moves.
         Raises `ServiceError` where the clock stands still, so that the task cannot end."""
-        path = f"/taskdock/tasks/{quote(task_id, safe='')}/wait?timeout={seconds:g}"
+        path = f"/taskdock/tasks/{path_part(task_id)}/wait?timeout={seconds:g}"
         with self._about(task_id):
             self.call("GET", path)
 
@@ -116,7 +117,7 @@ class TaskService:
 
     def cancel_task(self, task_id: str) -> Json:
         with self._about(task_id):
-            return self.call("POST", f"/tasks/v1/{quote(task_id, safe='')}/cancel")
+            return self.call("POST", f"/tasks/v1/{path_part(task_id)}/cancel")
 
     def logs(self, task_id: str, *, skip: int = 0) -> Iterator[Json]:
         """The task's log lines from line `skip` on. Raises `ServiceError` with the code
@@ -135,7 +136,7 @@ class TaskService:
         return self.call("POST", "/tasks/v1/schedules", body)
 
     def delete_schedule(self, schedule_id: str) -> Json:
-        return self.call("DELETE", f"/tasks/v1/schedules/{quote(schedule_id, safe='')}")
+        return self.call("DELETE", f"/tasks/v1/schedules/{path_part(schedule_id)}")
 
     def events(self, rql: str = "") -> list[Json]:
         return _data(self.call("GET", f"/events/v1/?{rql}"))
@@ -170,7 +171,7 @@ class TaskService:
         return self._connection.call(method, path, body, also=also, seconds=seconds)
 
     def _log_page(self, task_id: str, skip: int) -> list[Json]:
-        path = f"/tasks/v1/{quote(task_id, safe='')}/logs?limit({_LINES_PER_PAGE},{skip})"
+        path = f"/tasks/v1/{path_part(task_id)}/logs?limit({_LINES_PER_PAGE},{skip})"
         try:
             with self._about(task_id):
                 return _data(self.call("GET", path))
@@ -199,13 +200,25 @@ class TaskService:
             raise UnknownTask(task_id) from None
 
 
+def path_part(text: str) -> str:
+    """A name or an id as one part of a path. Raises `WrongCall` for what no path can have there:
+    without a name, a call of one thing would be a call of all of them."""
+    if text.strip(".") == "":
+        advice = "" if text else "; is a variable of the shell empty?"
+        raise WrongCall(f"{text!r} is neither a name nor an id{advice}")
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError:
+        raise WrongCall(f"{text!a} is no text in UTF-8, as names and ids are") from None
+
+
 def equals(field: str, value: str) -> str:
     """The RQL condition. The value is percent-encoded twice, as the service's SDK encodes it."""
     return f"eq({field},{quote(quote(value, safe=''), safe='')})"
 
 
 def _function(name: str) -> str:
-    return f"/tasks/v1/functions/{quote(name, safe='')}"
+    return f"/tasks/v1/functions/{path_part(name)}"
 
 
 def _data(page: Json) -> list[Json]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,6 +20,22 @@ from taskdock.client.api import DEFAULT_URL, TaskService
 from taskdock.client.servers import credentials
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+_IN_A_SHELL = """; in a shell JSON stands in single quotes: -d '{"name": "Ada"}'"""
+
+
+class Number(click.types.FloatParamType):
+    """A number that JSON has: neither NaN nor infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number", param, ctx)
+        return number
+
+
+NUMBER = Number()
 
 
 def service(command: Command) -> Command:
@@ -82,7 +99,10 @@ def parse_data(text: str | None, file: IO[bytes] | None) -> Any:
             given = given.decode(json.detect_encoding(given))
         return strict_json.loads(given)
     except ValueError as error:
-        raise click.UsageError(f"{option} was given no valid JSON: {error}") from None
+        why = strict_json.explained(error)
+        if option == "-d" and text and '"' not in text and isinstance(error, json.JSONDecodeError):
+            why += _IN_A_SHELL
+        raise click.UsageError(f"{option} was given no valid JSON: {why}") from None
 
 
 def start_time(command: Command) -> Command:
@@ -132,7 +152,7 @@ def environment(command: Command) -> Command:
 def _assignment(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not name or not sign:
-        raise click.BadParameter(f"{text} is not NAME=VALUE")
+        raise click.BadParameter(f"{text[:80]} is not NAME=VALUE")
     return name, value
 
 
@@ -142,7 +162,7 @@ def moment(_: click.Context, __: click.Parameter, text: str) -> str:
         return _timestamp(text)
     except (ValueError, OverflowError):
         raise click.BadParameter(
-            f"{text} is no ISO 8601 time such as 2027-01-01T00:00:00Z"
+            f"{text[:80]} is no ISO 8601 time such as 2027-01-01T00:00:00Z"
         ) from None
 
 
@@ -155,7 +175,10 @@ def _parse_time(_: click.Context, __: click.Parameter, text: str | None) -> str 
             return text
         return _timestamp(text)
     except (ValueError, OverflowError):
-        raise click.BadParameter(f"{text} is neither an ISO 8601 time nor +SECONDS") from None
+        raise click.BadParameter(
+            f"{text[:80]} is neither an ISO 8601 time nor +SECONDS, such as 2027-01-01T00:00:00Z"
+            " or +90"
+        ) from None
 
 
 def starting(start_at: str | None, service: TaskService) -> str | None:

@@ -7,12 +7,12 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import click
 
 from taskdock.base import ids
-from taskdock.client.api import RESOURCE_UNKNOWN, Json, TaskService
+from taskdock.client.api import RESOURCE_UNKNOWN, Json, TaskService, path_part
 from taskdock.client.console import exits, options, output
 from taskdock.client.console.groups import Group
 from taskdock.client.errors import NotWritten, ServiceError, WrongCall
@@ -162,7 +162,7 @@ def _recording(file: Path) -> Json:
 
 def _run(service: TaskService, run_id: str) -> Json:
     try:
-        return service.call("GET", f"/taskdock/runs/{quote(run_id, safe='')}")
+        return service.call("GET", f"/taskdock/runs/{path_part(run_id)}")
     except ServiceError as error:
         if error.code != RESOURCE_UNKNOWN:
             raise
