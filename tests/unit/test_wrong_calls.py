@@ -15,8 +15,9 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from taskdock.client.deployment.config_words import names
 from taskdock.client.deployment.task_config import TaskConfig
@@ -450,6 +451,70 @@ def test_a_wrong_call_does_nothing_and_says_what_to_change(
     assert (result.exit_code, result.stdout) == (2, "")
     assert not LIBRARY_WORDS.search(said)
     assert (stub.functions, stub.tasks, sorted(folder.rglob("*"))) == before
+
+
+def every_command(
+    group: click.Group, words: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from every_command(command, (*words, name))
+        yield (*words, name), command
+
+
+COMMANDS = dict(every_command(main))
+WRONG_VALUES = ("walnut", "", "-1e999", "\udcff", "a" * 5000)
+
+
+@pytest.mark.parametrize("words", list(COMMANDS), ids=" ".join)
+def test_no_option_of_any_command_is_refused_in_a_librarys_words(
+    stub: StubService, folder: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(folder)
+
+    for param in COMMANDS[words].params:
+        if not isinstance(param, click.Option) or is_text(param):
+            continue
+        option = max(param.opts, key=len)
+        values = ([option, value] for value in WRONG_VALUES)
+        for more in [[f"{option}=walnut"]] if param.is_flag else [[option], *values]:
+            result = call_wrongly(stub, [*words, "--pine", *more])
+
+            assert option in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize("words", list(COMMANDS), ids=" ".join)
+def test_no_command_takes_an_option_or_words_that_it_does_not_have(
+    stub: StubService, folder: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(folder)
+
+    result = call_wrongly(stub, [*words, "--walnut", "pine"])
+
+    assert "has no option --walnut" in result.stderr or "--" in TAKES_ALL.get(words, "")
+
+
+TAKES_ALL = {("clock", "advance"): "-- a length of time may begin with a minus"}
+
+
+def is_text(param: click.Option) -> bool:
+    """Whether any text, or nearly any, is a value of the option as far as its type goes."""
+    kind = (click.types.StringParamType, click.types.UnprocessedParamType)
+    return not param.is_flag and isinstance(param.type, (*kind, click.Path))
+
+
+def call_wrongly(stub: StubService, words: list[str]) -> Result:
+    variables = {**NONE_OF_OURS, "TASKDOCK_URL": stub.url}
+    result = CliRunner().invoke(main, words, env=variables, prog_name="taskdock", input="")
+
+    assert (result.exit_code, result.stdout) == (2, ""), result.output
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    assert not LIBRARY_WORDS.search(result.stderr), result.stderr
+    return result
 
 
 NONE_OF_OURS = {

@@ -78,7 +78,7 @@ def _is_use(word: str, option: str) -> bool:
     """Whether the word is this option, which stands alone, with its value, or among short ones."""
     short = not option.startswith("--") and not word.startswith("--")
     return word.partition("=")[0] == option or (
-        short and word.startswith("-") and option.lstrip("-") in word
+        short and word[:1] == "-" and word[1:2].isalpha() and option.lstrip("-") in word
     )
 
 
