@@ -206,15 +206,20 @@ def path_part(text: str) -> str:
     if text.strip(".") == "":
         advice = "" if text else "; is a variable of the shell empty?"
         raise WrongCall(f"{text!r} is neither a name nor an id{advice}")
-    try:
-        return quote(text, safe="")
-    except UnicodeEncodeError:
-        raise WrongCall(f"{text!a} is no text in UTF-8, as names and ids are") from None
+    return _encoded(text)
 
 
 def equals(field: str, value: str) -> str:
     """The RQL condition. The value is percent-encoded twice, as the service's SDK encodes it."""
-    return f"eq({field},{quote(quote(value, safe=''), safe='')})"
+    return f"eq({field},{quote(_encoded(value), safe='')})"
+
+
+def _encoded(text: str) -> str:
+    """`text`, percent-encoded. Raises `WrongCall` for bytes that no text has."""
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError:
+        raise WrongCall(f"{text!a} is no text in UTF-8, as names and ids are") from None
 
 
 def _function(name: str) -> str:
