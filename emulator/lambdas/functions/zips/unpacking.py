@@ -45,9 +45,8 @@ def unpack(
         with zip_index.opened(zipped, limits) as archive:
             _write(archive, lay_out(archive.infolist(), limits), folder, go_on, limits)
     except _DAMAGED as error:
-        raise BadFunctionCode(
-            f"there was an error while unzipping the code: {_why(error)}"
-        ) from None
+        why = _why(error)
+        raise BadFunctionCode(f"there was an error while unzipping the code: {why}") from None
 
 
 def _why(error: Exception) -> str:
