@@ -22,6 +22,7 @@ from click.testing import CliRunner, Result
 from taskdock.client.deployment.config_words import names
 from taskdock.client.deployment.task_config import TaskConfig
 from taskdock.commands import main
+from tests.support.at_terminal import at_terminal
 from tests.support.stub_service import StubService
 
 GOOD = {"name": "hello", "path": "src", "entryPoint": "index.handler", "runtime": "python3.12"}
@@ -194,6 +195,8 @@ WRONG_CALLS: list[tuple[str, str]] = [
         " here, not 'a'",
     ),
     ("run hello -e latin.json", "-e was given no valid JSON: byte 10 is not UTF-8"),
+    ("run hello -e huge.json", "-e was given over 64 MB; AWS Lambda takes events of 6 MB"),
+    ("run hello -e /proc/self/mem", "-e: the file cannot be read: Input/output error"),
     ("run hello -e void.json", "-e was given no valid JSON: it is empty"),
     ("run helo", "there is no function helo; did you mean hello?"),
     ("run ''", "'' is neither a name nor an id; is a variable of the shell empty?"),
@@ -391,6 +394,10 @@ WRONG_CALLS: list[tuple[str, str]] = [
     ("env --data-dir bad.json", "--data-dir: 'bad.json' is a file, not a folder"),
     ("runs show", "ID is missing; the call is: taskdock runs show [OPTIONS] ID"),
     ("runs save", "ID and FILE are missing; the call is: taskdock runs save [OPTIONS] ID FILE"),
+    (
+        "runs replay nofolder",
+        "nofolder is a folder; give the file of a recording, or the id of a run",
+    ),
     ("runs replay walnut", "there is no file walnut, and ids of runs have 24 hexadecimal digits"),
     (
         "runs replay bad.json",
@@ -428,6 +435,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, content in FILES.items():
         (folder / name).write_bytes(content)
     (folder / "nofolder").mkdir()
+    (folder / "huge.json").touch()
+    os.truncate(folder / "huge.json", 65 * 1024 * 1024)
     return folder
 
 
@@ -451,6 +460,24 @@ def test_a_wrong_call_does_nothing_and_says_what_to_change(
     assert (result.exit_code, result.stdout) == (2, "")
     assert not LIBRARY_WORDS.search(said)
     assert (stub.functions, stub.tasks, sorted(folder.rglob("*"))) == before
+
+
+def test_a_terminal_gets_lines_of_whole_words_and_each_command_in_one_line() -> None:
+    narrow = {"COLUMNS": "48"}
+
+    seen = at_terminal("env", "--data-dir", "no/such/folder", variables=narrow)
+    listed = at_terminal("tasks", "list", "--status", "ended", variables=narrow)
+
+    assert seen.text == (
+        "Error: no taskdock server runs on the data\n"
+        "folder no/such/folder; start one with:\n"
+        "taskdock serve --data-dir no/such/folder\n"
+    )
+    assert listed.text == (
+        "Error: --status has to be new, inProgress,\n"
+        "complete, failed, retried or canceled, not\n"
+        "'ended'\n"
+    )
 
 
 def every_command(

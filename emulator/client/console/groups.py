@@ -37,7 +37,7 @@ class WrongUse(Failed):
 
 
 _PREFIX = len("Error: ")
-_COMMAND = re.compile(r"\btaskdock [^;\n]+")
+_COMMAND = re.compile(r"(?:(?<=: )|(?<=with ))taskdock [^;\n]+")
 
 
 def _wrapped(text: str, width: int) -> str:

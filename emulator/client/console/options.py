@@ -25,6 +25,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _IN_A_SHELL = """; in a shell JSON stands in single quotes: -d '{"name": "Ada"}'"""
 
 
+_LARGEST = 64 * 1024 * 1024  # bytes of an event; a device such as /dev/zero has no end
+
+
 class Number(click.types.FloatParamType):
     """A number that JSON has: neither NaN nor infinity."""
 
@@ -90,10 +93,17 @@ def event_data(command: Command) -> Command:
 def parse_data(text: str | None, file: IO[bytes] | None) -> Any:
     if text is not None and file is not None:
         raise click.UsageError("give -d or -e, not both")
-    given = text if file is None else file.read()
+    option = "-d" if file is None else "-e"
+    try:
+        given = text if file is None else file.read(_LARGEST + 1)
+    except OSError as error:
+        raise click.UsageError(f"{option}: the file cannot be read: {error.strerror}") from None
     if given is None:
         return None
-    option = "-d" if file is None else "-e"
+    if len(given) > _LARGEST:
+        raise click.UsageError(
+            f"{option} was given over {_LARGEST // 1024 // 1024} MB; AWS Lambda takes events of 6 MB"
+        )
     try:
         if isinstance(given, bytes):  # PowerShell writes files in UTF-16
             given = given.decode(json.detect_encoding(given))

@@ -132,6 +132,8 @@ def _replay(service: TaskService, source: str) -> Json:
     file = Path(source)
     if file.is_file():
         return service.call("POST", "/taskdock/runs/replay", {"recording": _recording(file)})
+    if file.is_dir():
+        raise WrongCall(f"{source} is a folder; give the file of a recording, or the id of a run")
     if not ids.is_object_id(source):
         raise WrongCall(f"there is no file {source}, and ids of runs have 24 hexadecimal digits")
     try:
