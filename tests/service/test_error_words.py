@@ -235,9 +235,10 @@ def test_everything_that_is_wrong_with_a_body_is_told_at_once(shared: Dock) -> N
     answer = administrator(shared).ask("POST", "/tasks/v1/functions", body)
 
     assert answer.json()["message"] == (
-        'timeLimit has to be a whole number from 3 to 300, not "30"; memoryLimit has to be a whole'
-        " number from 128 to 10240, not 5; environmentVariables.A has to be an object with value,"
-        " not text of 6 characters; environmentVariables.B.value has to be text, not a number;"
+        "required and missing: code, entryPoint, runtime; timeLimit has to be a whole number from 3"
+        ' to 300, not "30"; memoryLimit has to be a whole number from 128 to 10240, not 5;'
+        " environmentVariables.A has to be an object with value, not text of 6 characters;"
+        " environmentVariables.B.value has to be text, not a number;"
         " executionOptions.permissionMode has to be permissionRequired, allUsers or public, not"
         ' "everyone"; name has to be text, not 3'
     )
@@ -253,6 +254,22 @@ def test_missing_fields_do_not_hide_wrong_ones(shared: Dock) -> None:
         "message": "required and missing: functionName; interval has to be a number from 0.1 to"
         " 315360000, not 0",
     }
+
+
+def test_fields_that_are_missing_because_others_are_do_not_hide_either(shared: Dock) -> None:
+    boss = administrator(shared)
+
+    function = boss.ask("POST", "/tasks/v1/functions", {"timeLimit": 1, "runtime": "python3.11"})
+    subscription = boss.ask("POST", "/events/v1/subscriptions", {"eventTypes": []})
+
+    assert function.json()["message"] == (
+        "required and missing: name, code, entryPoint; timeLimit has to be a whole number from 3 to"
+        " 300, not 1"
+    )
+    assert subscription.json()["message"] == (
+        "required and missing: functionName, or url for a webhook; eventTypes has to be a list of"
+        " one or more texts, not an empty list"
+    )
 
 
 def test_no_secret_is_repeated(shared: Dock) -> None:

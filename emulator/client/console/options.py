@@ -102,7 +102,7 @@ def parse_data(text: str | None, file: IO[bytes] | None) -> Any:
         return None
     if len(given) > _LARGEST:
         raise click.UsageError(
-            f"{option} was given over {_LARGEST // 1024 // 1024} MB; AWS Lambda takes events of 6 MB"
+            f"{option} was given over {_LARGEST >> 20} MB; AWS Lambda takes events of 6 MB"
         )
     try:
         if isinstance(given, bytes):  # PowerShell writes files in UTF-16

@@ -33,6 +33,10 @@ class Complaints(NamedTuple):
     bad: list[str]
     """A sentence for each other field that is wrong."""
 
+    def beside(self, others: Complaints) -> Complaints:
+        """These after the others."""
+        return Complaints([*others.missing, *self.missing], [*others.bad, *self.bad])
+
     def __str__(self) -> str:
         missing = [f"required and missing: {', '.join(self.missing)}"] if self.missing else []
         more = len(self.bad) - _MOST
@@ -123,7 +127,9 @@ def _detail(schema: Json, member: Json, kind: str) -> str:
         return _length(member.get("minLength", 0), member.get("maxLength"), "character")
     if kind == "array":
         inner = _of_many(schema, member.get("items", {}))
-        return inner + (", not an empty one" if member.get("minItems") else "")
+        if not member.get("minItems"):
+            return inner
+        return inner.replace(" of ", " of one or more ") or " that is not empty"
     if member.get("required"):
         return f" with {' and '.join(member['required'])}"
     more = member.get("additionalProperties")

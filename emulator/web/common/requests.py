@@ -51,6 +51,12 @@ Priority = Annotated[int, Field(strict=True, ge=PRIORITY.start, lt=PRIORITY.stop
 class Wire(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
 
+    @classmethod
+    def also_missing(cls, given: strict_json.Json) -> list[str]:
+        """Names of fields that are missing beside the required ones, because of what else is
+        `given` or not: a body as it came, whose values need not be right."""
+        return []
+
 
 Model = TypeVar("Model", bound=Wire)
 
@@ -61,10 +67,14 @@ def read(model: type[Model], body: bytes, *, optional: bool = False) -> Model:
     Raises `EmptyBody` (unless it is `optional`), `BodyNotJson`, `MissingFields` or `BadField`.
     """
     value = {} if optional and not body.strip() else read_object(body)
+    found = complaints.Complaints(missing=model.also_missing(value), bad=[])
     try:
-        return model.model_validate(value)
+        body_read = model.model_validate(value)
     except Invalid as invalid:
-        raise _problem(model, invalid) from None
+        found = found.beside(complaints.of(model, invalid.errors(include_url=False)))
+    if found.missing or found.bad:
+        raise (MissingFields if found.missing else BadField)(str(found))
+    return body_read
 
 
 def read_object(body: bytes) -> strict_json.Json:
@@ -86,8 +96,3 @@ def truth(name: str, text: str | None) -> bool:
     if word not in ("true", "false", "1", "0"):
         raise BadField(f"{name}: '{word[:40]}' is neither true nor false")
     return word in ("true", "1")
-
-
-def _problem(model: type[Wire], invalid: Invalid) -> MissingFields | BadField:
-    found = complaints.of(model, invalid.errors(include_url=False))
-    return (MissingFields if found.missing else BadField)(str(found))

@@ -8,7 +8,7 @@ from flask import request
 from pydantic import StrictStr
 
 from taskdock.base import errors
-from taskdock.base.errors import BadField, MissingFields
+from taskdock.base.errors import BadField
 from taskdock.base.strict_json import Json
 from taskdock.tasks.runs.history import MOST, RunHistory
 from taskdock.tasks.runs.recording import read_recording
@@ -40,10 +40,13 @@ class ReplayRequest(Wire):
     run: StrictStr | None = None
     recording: dict[str, Any] | None = None
 
+    @classmethod
+    def also_missing(cls, given: Json) -> list[str]:
+        has_one = given.get("run") is not None or given.get("recording") is not None
+        return [] if has_one else ["run (an id), or recording (a saved run)"]
+
     def check(self) -> None:
-        """Raises `MissingFields` or `BadField`."""
-        if self.run is None and self.recording is None:
-            raise MissingFields("required and missing: run (an id), or recording (a saved run)")
+        """Raises `BadField`."""
         if self.run is not None and self.recording is not None:
             raise BadField("give run or recording, not both")
 
