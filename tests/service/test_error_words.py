@@ -6,8 +6,10 @@ The requests are made of the declarations of the endpoints, so that a new endpoi
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -221,6 +223,37 @@ def test_a_path_or_a_method_that_there_is_not_is_told_what_there_is(
 
     assert answer.status_code == status
     assert answer.json()["message"] == f"{method} {path}: {said}"
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        ("WALNUT", "it does not begin with a method, such as GET, and a path"),
+        (
+            "GET /a b HTTP/1.1",
+            "its first line does not end in HTTP/1.1; a space in the path is written as %20",
+        ),
+        ("GET / HTTP/1.1\r\nTransfer-Encoding: walnut", "its Transfer-Encoding is not chunked"),
+        ("GET /\xff HTTP/1.1", "its path has a character that has to be percent-encoded"),
+        (
+            "GET / HTTP/1.1\r\nContent-Length: walnut",
+            "its Content-Length is no number, or stands beside a Transfer-Encoding",
+        ),
+        (
+            "GET / HTTP/1.1\r\nA wood: oak",
+            "one of its headers has a character that no header has there",
+        ),
+    ],
+    ids=["method", "version", "coding", "path", "length", "header"],
+)
+def test_what_is_hardly_http_is_told_why(shared: Dock, head: str, said: str) -> None:
+    with socket.create_connection(("127.0.0.1", shared.emulator.port), 10) as connection:
+        connection.sendall(head.encode("latin-1") + b"\r\nHost: localhost\r\n\r\n")
+        with http.client.HTTPResponse(connection) as response:
+            response.begin()
+            answer = json.loads(response.read())
+
+    assert answer["message"] == f"the request cannot be read: {said}"
 
 
 def test_everything_that_is_wrong_with_a_body_is_told_at_once(shared: Dock) -> None:

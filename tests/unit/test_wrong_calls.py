@@ -21,6 +21,7 @@ from click.testing import CliRunner, Result
 
 from taskdock.client.deployment.config_words import names
 from taskdock.client.deployment.task_config import TaskConfig
+from taskdock.client.errors import UnknownFunction
 from taskdock.commands import main
 from tests.support.at_terminal import at_terminal
 from tests.support.stub_service import StubService
@@ -199,6 +200,7 @@ WRONG_CALLS: list[tuple[str, str]] = [
     ("run hello -e /proc/self/mem", "-e: the file cannot be read: Input/output error"),
     ("run hello -e void.json", "-e was given no valid JSON: it is empty"),
     ("run helo", "there is no function helo; did you mean hello?"),
+    ("run HELLO", "there is no function HELLO; did you mean hello?"),
     ("run ''", "'' is neither a name nor an id; is a variable of the shell empty?"),
     ("run hello -x", "taskdock run has no option -x; see: taskdock run --help"),
     ("run ..", "'..' is neither a name nor an id"),
@@ -460,6 +462,14 @@ def test_a_wrong_call_does_nothing_and_says_what_to_change(
     assert (result.exit_code, result.stdout) == (2, "")
     assert not LIBRARY_WORDS.search(said)
     assert (stub.functions, stub.tasks, sorted(folder.rglob("*"))) == before
+
+
+def test_of_many_functions_none_is_listed_in_a_message() -> None:
+    names = [f"walnut-{number}" for number in range(500)]
+
+    error = UnknownFunction("oak", names)
+
+    assert error.message == "there is no function oak; there are 500; see: taskdock functions list"
 
 
 def test_a_terminal_gets_lines_of_whole_words_and_each_command_in_one_line() -> None:

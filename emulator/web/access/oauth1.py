@@ -85,8 +85,8 @@ class Verifier:
 
 
 _UNREADABLE = (
-    "the OAuth1 signature cannot be checked: the query, the form or the Authorization header is not"
-    " percent-encoded as RFC 5849, 3.6 has it"
+    "the OAuth1 signature cannot be checked: the Authorization header has to be a list of"
+    ' name="value" (RFC 5849, 3.5.1), and header, query and form percent-encoded (3.6)'
 )
 _INCOMPLETE = (
     "the Authorization header is not a complete OAuth1 one: it needs oauth_consumer_key,"
