@@ -26,6 +26,8 @@ Json = dict[str, Any]
 
 DEFAULT_URL = "http://localhost:8080"
 
+NO_ENDPOINT = 11  # of a name or an id with a slash, too
+ID_FORMAT = 12
 RESOURCE_UNKNOWN = 16
 ILLEGAL_STATE = 27
 FUNCTION_FAILED = 1406
@@ -185,7 +187,7 @@ class TaskService:
         try:
             yield
         except ServiceError as error:
-            if error.code != RESOURCE_UNKNOWN:
+            if error.code not in (NO_ENDPOINT, RESOURCE_UNKNOWN):
                 raise
             known = [str(function["name"]) for function in self.functions()]
             raise UnknownFunction(name, known) from None
@@ -195,7 +197,7 @@ class TaskService:
         try:
             yield
         except ServiceError as error:
-            if error.code != RESOURCE_UNKNOWN:
+            if error.code not in (NO_ENDPOINT, ID_FORMAT, RESOURCE_UNKNOWN):
                 raise
             raise UnknownTask(task_id) from None
 

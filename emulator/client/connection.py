@@ -17,7 +17,7 @@ from taskdock.client.errors import (
 
 Json = dict[str, Any]
 
-MALFORMED = frozenset({12, 13, 14, 15, 19, 20, 22, 1901, 1904})
+MALFORMED = frozenset({11, 12, 13, 14, 15, 16, 19, 20, 22, 1901, 1904})
 SIGN_IN = frozenset({104, 107, 108})
 
 _SECONDS_TO_CONNECT = 5
