@@ -464,6 +464,26 @@ def test_a_wrong_call_does_nothing_and_says_what_to_change(
     assert (stub.functions, stub.tasks, sorted(folder.rglob("*"))) == before
 
 
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [("taskdock walnut ", ["plain,tasks"]), ("taskdock tasks ca", ["plain,cancel"])],
+)
+def test_the_shell_completes_what_there_is_and_is_told_nothing_else(
+    line: str, offered: list[str]
+) -> None:
+    words = line.split(" ")
+    variables = {
+        "_TASKDOCK_COMPLETE": "bash_complete",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+    }
+
+    result = CliRunner().invoke(main, [], env=variables, prog_name="taskdock")
+
+    assert set(offered) <= set(result.stdout.split())
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
 def test_of_many_functions_none_is_listed_in_a_message() -> None:
     names = [f"walnut-{number}" for number in range(500)]
 

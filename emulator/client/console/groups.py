@@ -84,7 +84,8 @@ class Group(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+        is_word = not ctx.resilient_parsing and not args[0].startswith("-")
+        if is_word and self.get_command(ctx, args[0]) is None:
             from taskdock.client.console import wrong_calls  # noqa: PLC0415 - late: it is rare
 
             known = self.list_commands(ctx)
