@@ -36,37 +36,6 @@ class WrongUse(Failed):
     exit_code = exits.WRONG_CALL
 
 
-_PREFIX = len("Error: ")
-_COMMAND = re.compile(r"(?:(?<=: )|(?<=with ))taskdock [^;\n]+")
-
-
-def _wrapped(text: str, width: int) -> str:
-    """The text of an error in lines of a terminal, broken between words. A command stays on one
-    line, so that it can be copied whole."""
-    kept = _COMMAND.sub(lambda found: found[0].replace(" ", "\0"), text)
-    lines: list[str] = []
-    for line in kept.split("\n"):
-        indent = " " * (0 if lines else _PREFIX)
-        filled = textwrap.fill(
-            line, width, initial_indent=indent, break_long_words=False, break_on_hyphens=False
-        )
-        lines.append(filled[len(indent) :])
-    return "\n".join(lines).replace("\0", " ")
-
-
-@dataclass(frozen=True)
-class _TypedCommand:
-    """A command with the words that it was called with."""
-
-    command: click.Command
-    name: str | None
-    words: list[str]
-    parent: click.Context | None
-
-
-_CALL = f"{__name__}.call"  # in a context's `meta`
-
-
 class Group(click.Group):
     """A group whose commands may raise `TaskdockError`: shown as a message, without a traceback."""
 
@@ -104,6 +73,37 @@ class Group(click.Group):
             raise WrongUse(error.message) from error
         except TaskdockError as error:
             raise Failed(error.message) from error
+
+
+_PREFIX = len("Error: ")
+_COMMAND = re.compile(r"(?:(?<=: )|(?<=with ))taskdock [^;\n]+")
+
+
+def _wrapped(text: str, width: int) -> str:
+    """The text of an error in lines of a terminal, broken between words. A command stays on one
+    line, so that it can be copied whole."""
+    kept = _COMMAND.sub(lambda found: found[0].replace(" ", "\0"), text)
+    lines: list[str] = []
+    for line in kept.split("\n"):
+        indent = " " * (0 if lines else _PREFIX)
+        filled = textwrap.fill(
+            line, width, initial_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+        lines.append(filled[len(indent) :])
+    return "\n".join(lines).replace("\0", " ")
+
+
+@dataclass(frozen=True)
+class _TypedCommand:
+    """A command with the words that it was called with."""
+
+    command: click.Command
+    name: str | None
+    words: list[str]
+    parent: click.Context | None
+
+
+_CALL = f"{__name__}.call"  # in a context's `meta`
 
 
 def _told(error: click.UsageError, call: _TypedCommand | None) -> click.ClickException:
