@@ -33,7 +33,7 @@ REFUSED = [
         " (12 ID_FORMAT_EXCEPTION)",
     ),
     ("tasks cancel walnut", "there is no task walnut; find its id with: taskdock tasks list"),
-    ("logs walnut/..", "there is no task walnut/..; find its id with: taskdock tasks list"),
+    ("tasks cancel a/..", "there is no task a/..; find its id with: taskdock tasks list"),
     ("functions show ../walnut", "there is no function ../walnut; there is hello"),
     (
         "deploy --image a --name hello --time-limit 999 --memory-limit 1",

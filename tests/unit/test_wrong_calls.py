@@ -204,12 +204,14 @@ WRONG_CALLS: list[tuple[str, str]] = [
     ("run ''", "'' is neither a name nor an id; is a variable of the shell empty?"),
     ("run hello -x", "taskdock run has no option -x; see: taskdock run --help"),
     ("run ..", "'..' is neither a name nor an id"),
-    ("logs", "TASK_ID is missing; the call is: taskdock logs [OPTIONS] TASK_ID"),
     (
         "logs ffffffffffffffffffffffff",
         "there is no task ffffffffffffffffffffffff; find its id with: taskdock tasks list",
     ),
-    ("logs walnut -f", "there is no task walnut; find its id with: taskdock tasks list"),
+    (
+        "logs ffffffffffffffffffffffff -f",
+        "there is no task ffffffffffffffffffffffff; find its id with: taskdock tasks list",
+    ),
     ("logs ''", "'' is neither a name nor an id; is a variable of the shell empty?"),
     ("functions show helo", "there is no function helo; did you mean hello?"),
     ("functions delete walnut", "there is no function walnut; there is hello"),
