@@ -165,9 +165,15 @@ NOUNS = {
 }
 """The words for JSON's types, by the names that JSON Schema has for these."""
 _MOST_SHOWN = 40  # characters of a value
-_SECRET = re.compile(
-    r"pass(?:word|wd|phrase)|secret|token|api_?key|private_?key|credential|environment", re.I
-)
+_SECRET = re.compile(r"pass(?:word|wd|phrase)|secret|token|api_?key|private_?key|credential", re.I)
+
+
+def _is_secret(field: str) -> bool:
+    """Whether a field may hold a secret: by its name, or as a variable of an environment."""
+    names = [name for name in field.split(".") if not name.isdigit()]
+    return bool(names) and (
+        bool(_SECRET.search(names[-1])) or any("environment" in name.lower() for name in names)
+    )
 
 
 def shown(value: Any, field: str = "") -> str:
@@ -177,8 +183,8 @@ def shown(value: Any, field: str = "") -> str:
         return NOUNS["array"] if value else "an empty list"
     if isinstance(value, dict):
         return NOUNS["object"]
-    if _SECRET.search(field) and type(value) in (str, int, float):
-        return f"text of {len(value)} characters" if isinstance(value, str) else "a number"
+    if type(value) in (str, int, float) and _is_secret(field):
+        return f"text of length {len(value)}" if isinstance(value, str) else "a number"
     text = json.dumps(value, ensure_ascii=False, default=str)
     if len(text) <= _MOST_SHOWN:
         return text

@@ -270,7 +270,7 @@ def test_everything_that_is_wrong_with_a_body_is_told_at_once(shared: Dock) -> N
     assert answer.json()["message"] == (
         "required and missing: code, entryPoint, runtime; timeLimit has to be a whole number from 3"
         ' to 300, not "30"; memoryLimit has to be a whole number from 128 to 10240, not 5;'
-        " environmentVariables.A has to be an object with value, not text of 6 characters;"
+        " environmentVariables.A has to be an object with value, not text of length 6;"
         " environmentVariables.B.value has to be text, not a number;"
         " executionOptions.permissionMode has to be permissionRequired, allUsers or public, not"
         ' "everyone"; name has to be text, not 3'

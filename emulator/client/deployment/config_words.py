@@ -11,6 +11,8 @@ from pydantic_core import ErrorDetails
 from taskdock.base import strict_json
 
 _ALLOWED = {
+    "string_too_short": "text that is not empty",
+    "too_short": "a list that is not empty",
     "string": "text",
     "int": "a whole number",
     "bool": "true or false",
@@ -18,7 +20,8 @@ _ALLOWED = {
     "dict": "an object",
     "model": "an object",
 }
-"""The values that a field may have, by the beginning of the validator's name for its complaint."""
+"""The values that a field may have, by the validator's name for its complaint, or by how that name
+begins."""
 
 
 def sentence(problem: ErrorDetails, model: type[BaseModel]) -> str:
@@ -32,10 +35,11 @@ def sentence(problem: ErrorDetails, model: type[BaseModel]) -> str:
         return str(problem["ctx"]["error"])
     if problem["type"] == "string_pattern_mismatch":
         allowed = "letters, digits and hyphens, such as send-mail"
-    elif problem["type"] == "literal_error":
+    elif problem["type"] in ("literal_error", "enum"):
         allowed = str(problem["ctx"]["expected"]).replace("'", "")
     else:
-        allowed = _ALLOWED.get(problem["type"].partition("_")[0], "another value")
+        kind = problem["type"]
+        allowed = _ALLOWED.get(kind) or _ALLOWED.get(kind.partition("_")[0], "another value")
     return f"{place} has to be {allowed}, not {strict_json.shown(problem['input'], place)}"
 
 
