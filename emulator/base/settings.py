@@ -1,4 +1,7 @@
-"""All settings: name, default, unit. The variable of each is TASKDOCK_ and its name in capitals."""
+"""All settings: name, default, unit. The variable of each is TASKDOCK_ and its name in capitals.
+
+This module has over 250 lines because it is one table, of the settings with their bounds.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,7 @@ class NetworkChoice(str, Enum):
 class Settings(BaseModel):
     """The settings of one server. They are frozen: other settings need a new server."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     host: str = Field("localhost", description="address to serve the API on")
     allowed_host: tuple[str, ...] = Field(
@@ -201,7 +204,10 @@ class Settings(BaseModel):
     @classmethod
     def _are_networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
         for network in given:
-            ip_network(network, strict=False)
+            try:
+                ip_network(network, strict=False)
+            except ValueError:
+                raise ValueError(f"{network!r} is no network such as 192.0.2.0/24") from None
         return given
 
     @classmethod
@@ -211,7 +217,7 @@ class Settings(BaseModel):
         """The settings by `given` values, then TASKDOCK_* variables, then defaults.
 
         A `given` value of None, or an empty tuple, counts as not given. Raises `StartupError`,
-        which names the bad setting.
+        which names the bad settings.
         """
         environment = os.environ if environment is None else environment
         values: dict[str, object] = {}
@@ -224,16 +230,22 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            first = error.errors()[0]
-            name = str(first["loc"][0])
+            told = {str(one["loc"][0]): one["msg"] for one in error.errors()}
             raise StartupError(
-                f"the setting {name} (TASKDOCK_{name.upper()}) is {str(values[name])!r};"
-                f" {_advice(cls.model_fields[name], first['msg'])}"
+                "; ".join(
+                    f"the setting {name} (TASKDOCK_{name.upper()}) is {_shown(values[name])!r};"
+                    f" {_advice(cls.model_fields[name], message)}"
+                    for name, message in told.items()
+                )
             ) from None
 
 
+def _shown(value: object) -> str:
+    return (", ".join(map(str, value)) if isinstance(value, tuple) else str(value))[:100]
+
+
 def _advice(field: FieldInfo, told: str) -> str:
-    """The advice. `told`: what pydantic says, such as "Value error, 'here' is no network"."""
+    """The advice. `told`: by pydantic, such as "Value error, 'here' is no network"."""
     limits = [one for one in field.metadata if not hasattr(one, "pattern")]
     pattern = next((one.pattern for one in field.metadata if hasattr(one, "pattern")), "")
     if choices := _CHOICES.fullmatch(pattern):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Mapping
 from typing import Annotated, Any, NoReturn, TypeVar, cast
@@ -65,6 +66,50 @@ def _finite(digits: str) -> float:
     return number
 
 
+def explained(error: ValueError) -> str:
+    """Why a text is no JSON, in our words, for an error of `loads` or `check`: the place, and what
+    belongs there. Python's own words differ between its versions."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start + 1} is not UTF-8"
+    if not isinstance(error, json.JSONDecodeError):
+        return str(error)
+    text, at = error.doc, error.pos
+    if not text.strip():
+        return "it is empty"
+    if at >= len(text.rstrip()):
+        return f"it ends too early, at {_place(text, len(text.rstrip()))}"
+    found = text[at]
+    before = text[:at].rstrip()
+    if found in "]}" and before.endswith(","):  # Python 3.13 and later name the comma itself
+        return f"{_place(text, len(before) - 1)}: the last comma has nothing after it"
+    word = re.match(r"\w{1,30}|.", text[at:], re.DOTALL)
+    shown_word = repr(word[0] if word else found)
+    sentence = next((ours for theirs, ours in _COMPLAINTS if error.msg.startswith(theirs)), None)
+    return f"{_place(text, at)}: {(sentence or _NO_VALUE).format(shown_word)}"
+
+
+_NO_VALUE = "{} is no value; text needs double quotes"
+_COMPLAINTS = (
+    ("Expecting property name", "a name in double quotes belongs here, not {}"),
+    ("Expecting ':'", "a colon belongs here, not {}"),
+    ("Expecting ','", "a comma belongs here, not {}"),
+    ("Extra data", "the JSON has ended, but there is more: {}"),
+    ("Unterminated string", "a text begins here and has no closing quote"),
+    (
+        "Invalid control character",
+        "a line break or the like in a text is written as \\n or the like",
+    ),
+    ("Invalid \\", "there is no such escape; a backslash itself is written twice"),
+    ("Illegal trailing comma", "the last comma has nothing after it"),
+)
+"""The beginnings of Python's complaints, and ours. {}: the word at that place."""
+
+
+def _place(text: str, at: int) -> str:
+    line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+    return f"line {line}, column {column}"
+
+
 def check(text: bytes) -> None:
     """Raises `ValueError` for text that is not JSON: `json.JSONDecodeError` where the position is
     known, `TooDeep` for text that is nested too deeply.
@@ -105,6 +150,45 @@ def _check_depth(text: str, value: Any) -> None:
         ]
     if level:
         raise TooDeep
+
+
+# JSON in messages for people
+
+NOUNS = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+"""The words for JSON's types, by the names that JSON Schema has for these."""
+_MOST_SHOWN = 40  # characters of a value
+_SECRET = re.compile(r"pass(?:word|wd|phrase)|secret|token|api_?key|private_?key|credential", re.I)
+
+
+def _is_secret(field: str) -> bool:
+    """Whether a field may hold a secret: by its name, or as a variable of an environment."""
+    names = [name for name in field.split(".") if not name.isdigit()]
+    return bool(names) and (
+        bool(_SECRET.search(names[-1])) or any("environment" in name.lower() for name in names)
+    )
+
+
+def shown(value: Any, field: str = "") -> str:
+    """A value in a message: as JSON, shortened, and lists and objects by their noun alone. `field`:
+    the path of the field that has the value; a secret's value is not shown."""
+    if isinstance(value, (list, tuple)):
+        return NOUNS["array"] if value else "an empty list"
+    if isinstance(value, dict):
+        return NOUNS["object"]
+    if type(value) in (str, int, float) and _is_secret(field):
+        return f"text of length {len(value)}" if isinstance(value, str) else "a number"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    if len(text) <= _MOST_SHOWN:
+        return text
+    return text[:_MOST_SHOWN] + ('..."' if isinstance(value, str) else "...")
 
 
 # The types that this server's own JSON is made of

@@ -17,6 +17,7 @@ from taskdock.client.errors import (
     ServiceError,
     UnknownFunction,
     UnknownTask,
+    WrongCall,
 )
 
 Json = dict[str, Any]
@@ -24,6 +25,8 @@ Json = dict[str, Any]
 DEFAULT_URL = "http://localhost:8080"
 
 NO_PERMISSION = 10
+NO_ENDPOINT = 11  # of a name or an id with a slash, too
+ID_FORMAT = 12
 RESOURCE_UNKNOWN = 16
 ILLEGAL_STATE = 27
 FUNCTION_FAILED = 1406
@@ -80,7 +83,7 @@ class TaskService:
     def await_task(self, task_id: str, seconds: float) -> None:
         """Waits so long at most for a task and its retries; meanwhile, a clock in mode auto moves.
         Raises `ServiceError` where the clock stands still, so that the task cannot end."""
-        path = f"/taskdock/tasks/{quote(task_id, safe='')}/wait?timeout={seconds:g}"
+        path = f"/taskdock/tasks/{path_part(task_id)}/wait?timeout={seconds:g}"
         with self._about(task_id):
             self.call("GET", path)
 
@@ -120,20 +123,20 @@ class TaskService:
 
     def cancel_task(self, task_id: str) -> Json:
         with self._about(task_id):
-            return self.call("POST", f"/tasks/v1/{quote(task_id, safe='')}/cancel")
+            return self.call("POST", f"/tasks/v1/{path_part(task_id)}/cancel")
 
     def logs(self, task_id: str, *, skip: int = 0) -> Iterator[Json]:
         """The task's log lines from line `skip` on. Raises `ServiceError` with the code
         `ILLEGAL_STATE` when the task has not run yet."""
         with self._about(task_id):
-            yield from self._lines(f"/tasks/v1/{quote(task_id, safe='')}/logs", NO_TASK_LOGS, skip)
+            yield from self._lines(f"/tasks/v1/{path_part(task_id)}/logs", NO_TASK_LOGS, skip)
 
     def api_requests(self, rql: str = "") -> list[Json]:
         return _data(self.call("GET", f"/tasks/v1/apiRequests?{rql}"))
 
     def api_request_logs(self, request_id: str, *, skip: int = 0) -> Iterator[Json]:
         """The log lines of an API request from line `skip` on."""
-        path = f"/tasks/v1/apiRequests/{quote(request_id, safe='')}/logs"
+        path = f"/tasks/v1/apiRequests/{path_part(request_id)}/logs"
         return self._lines(path, NO_API_REQUEST_LOGS, skip)
 
     def schedules(self, rql: str = "") -> list[Json]:
@@ -143,7 +146,7 @@ class TaskService:
         return self.call("POST", "/tasks/v1/schedules", body)
 
     def delete_schedule(self, schedule_id: str) -> Json:
-        return self.call("DELETE", f"/tasks/v1/schedules/{quote(schedule_id, safe='')}")
+        return self.call("DELETE", f"/tasks/v1/schedules/{path_part(schedule_id)}")
 
     def events(self, rql: str = "") -> list[Json]:
         return _data(self.call("GET", f"/events/v1/?{rql}"))
@@ -197,7 +200,7 @@ class TaskService:
         try:
             yield
         except ServiceError as error:
-            if error.code != RESOURCE_UNKNOWN:
+            if error.code not in (NO_ENDPOINT, RESOURCE_UNKNOWN):
                 raise
             known = [str(function["name"]) for function in self.functions()]
             raise UnknownFunction(name, known) from None
@@ -207,9 +210,18 @@ class TaskService:
         try:
             yield
         except ServiceError as error:
-            if error.code != RESOURCE_UNKNOWN:
+            if error.code not in (NO_ENDPOINT, ID_FORMAT, RESOURCE_UNKNOWN):
                 raise
             raise UnknownTask(task_id) from None
+
+
+def path_part(text: str) -> str:
+    """A name or an id as one part of a path. Raises `WrongCall` for what no path can have there:
+    without a name, a call of one thing would be a call of all of them."""
+    if text.strip(".") == "":
+        advice = "" if text else "; is a variable of the shell empty?"
+        raise WrongCall(f"{text!r} is neither a name nor an id{advice}")
+    return _encoded(text)
 
 
 def equals(field: str, value: str) -> str:
@@ -219,11 +231,19 @@ def equals(field: str, value: str) -> str:
 
 def encoded(value: str) -> str:
     """A value in RQL: percent-encoded twice, as the service's SDK encodes it."""
-    return quote(quote(value, safe=""), safe="")
+    return quote(_encoded(value), safe="")
+
+
+def _encoded(text: str) -> str:
+    """`text`, percent-encoded. Raises `WrongCall` for bytes that no text has."""
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError:
+        raise WrongCall(f"{text!a} is no text in UTF-8, as names and ids are") from None
 
 
 def _function(name: str) -> str:
-    return f"/tasks/v1/functions/{quote(name, safe='')}"
+    return f"/tasks/v1/functions/{path_part(name)}"
 
 
 def _data(page: Json) -> list[Json]:

@@ -31,7 +31,7 @@ Sign = Callable[[Any], Any]
 """Signs a request: an object with `method`, `url` and `headers`, to which it adds some. Those of
 `requests` are such objects, and so are ours, so that one signature serves both."""
 
-MALFORMED = frozenset({12, 13, 14, 15, 19, 20, 22, 1901, 1904})
+MALFORMED = frozenset({11, 12, 13, 14, 15, 16, 19, 20, 22, 1901, 1904})
 SIGN_IN = frozenset({104, 107, 108})
 
 _SECONDS_TO_CONNECT = 5

@@ -33,6 +33,8 @@ from typing import Any
 
 from taskdock.base.errors import TaskdockError
 
+_FEW = 10  # names that a message lists
+
 
 class ServiceError(TaskdockError):
     """The Task Service refused the call."""
@@ -100,9 +102,12 @@ class UnknownFunction(WrongCall):
     """There is no function of this name."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
-        close = difflib.get_close_matches(name, known)
+        by_lower = {each.lower(): each for each in known}
+        close = [by_lower[each] for each in difflib.get_close_matches(name.lower(), by_lower)]
         if close:
             advice = f"did you mean {' or '.join(close)}?"
+        elif len(known) > _FEW:
+            advice = f"there are {len(known)}; see: taskdock functions list"
         elif known:
             advice = f"there is {', '.join(sorted(known))}"
         else:

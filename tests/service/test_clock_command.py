@@ -85,7 +85,7 @@ def test_its_mode_is_chosen(timed_dock: Dock) -> None:
         (("set", "tomorrow"), "no ISO 8601 time such as 2027-01-01T00:00:00Z"),
         (("set", "2020-01-01T00:00:00Z"), "time never goes back"),
         (("set", "2200-01-01T00:00:00Z"), "beyond the year 2099"),
-        (("mode", "fast"), "'fast' is not one of 'real', 'manual', 'auto'"),
+        (("mode", "fast"), "MODE has to be real, manual or auto, not 'fast'"),
     ],
     ids=" ".join,
 )

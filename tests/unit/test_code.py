@@ -120,7 +120,7 @@ def test_of_entries_that_lie_no_more_is_written_than_they_say(
     archive = lying(zipped(*entries, packing=packing), size)
     monkeypatch.setattr(code.tree, "remove", lambda _: None)
 
-    with pytest.raises(BadFunctionCode, match="while unzipping"):
+    with pytest.raises(BadFunctionCode, match="while unzipping the code: 'a' is damaged"):
         store.add(archive)
 
     assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) <= 2 * size

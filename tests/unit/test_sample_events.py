@@ -214,10 +214,10 @@ def test_a_rest_api_has_each_value_of_a_parameter() -> None:
         (("task", "--data", "{"), "--data was given no valid JSON"),
         (("task", "--data", "[1]"), "--data takes a JSON object"),
         (("task", "--time", "soon"), "--time: 'soon' is no ISO 8601 time"),
-        (("task", "--priority", "high"), "is not a valid integer"),
+        (("task", "--priority", "high"), "has to be a whole number"),
         (("api-request", "--header", "no colon"), "is no header such as 'accept: text/html'"),
-        (("dynamodb", "--operation", "drop"), "is not one of"),
-        (("s4",), "No such command 's4'"),
+        (("dynamodb", "--operation", "drop"), "not 'drop'"),
+        (("s4",), "there is no command 's4'"),
     ],
 )
 def test_what_makes_no_event_is_told(words: tuple[str, ...], message: str) -> None:

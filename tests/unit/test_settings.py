@@ -46,7 +46,7 @@ def test_a_bad_value_is_named_with_its_variable(name, value):
         ("open_beyond_loopback", "maybe", "write true or false"),
         *(("doubles", 5, "write a path"), ("data_dir", 5, "write a path")),
         ("allowed_host", 5, "write texts"),
-        ("container_callers", "here", "; 'here' does not appear to be an IPv4 or IPv6 network"),
+        ("container_callers", ("here",), "is 'here'; 'here' is no network such as 192.0.2.0/24"),
     ],
 )
 def test_a_bad_value_is_shown_with_what_to_write(name, value, advice):
@@ -64,6 +64,17 @@ def test_no_word_of_the_validator_reaches_the_user(name):
 
     assert "Input" not in str(caught.value)
     assert "should" not in str(caught.value)
+
+
+def test_all_bad_values_are_told_at_once():
+    with pytest.raises(StartupError) as caught:
+        Settings.load({"port": "http", "keep_days": "inf"}, {"TASKDOCK_AUTH": "maybe"})
+
+    assert str(caught.value) == (
+        "the setting port (TASKDOCK_PORT) is 'http'; write a whole number, at least 0 and at most"
+        " 65535; the setting auth (TASKDOCK_AUTH) is 'maybe'; write open or strict; the setting"
+        " keep_days (TASKDOCK_KEEP_DAYS) is 'inf'; write a number, at least 0 and at most 36500"
+    )
 
 
 def test_names_that_are_allowed_are_given_one_by_one_or_with_commas():

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -12,7 +15,7 @@ from typing import Any
 import click
 
 from taskdock.base import terminal
-from taskdock.base.errors import TaskdockError
+from taskdock.base.errors import CallerError, TaskdockError
 from taskdock.client.console import exits, server_option
 from taskdock.client.errors import ServerUnreachable, WrongCall
 
@@ -22,7 +25,10 @@ class Failed(click.ClickException):
     are made harmless for a terminal."""
 
     def format_message(self) -> str:
-        return terminal.shown(super().format_message(), sys.stderr)
+        text = terminal.shown(super().format_message(), sys.stderr)
+        if not sys.stderr.isatty():
+            return text
+        return _wrapped(text, shutil.get_terminal_size().columns)
 
 
 class WrongUse(Failed):
@@ -42,20 +48,41 @@ class Group(click.Group):
         if not any("--url" in option.opts for option in self.params):
             self.params.append(server_option.before_the_command())
 
+    def make_context(
+        self, info_name: str | None, args: list[str], *more: Any, **extra: Any
+    ) -> click.Context:
+        words = list(args)  # the parser takes words out of `args`
+        try:
+            return super().make_context(info_name, args, *more, **extra)
+        except click.UsageError as error:
+            raise _told(
+                error, _TypedCommand(self, info_name, words, extra.get("parent"))
+            ) from error
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        found = super().resolve_command(ctx, args)
-        server_option.check_use(ctx, found[1])
-        return found
+        is_word = not ctx.resilient_parsing and not args[0].startswith("-")
+        if is_word and self.get_command(ctx, args[0]) is None:
+            from taskdock.client.console import wrong_calls  # noqa: PLC0415 - late: it is rare
+
+            known = self.list_commands(ctx)
+            raise WrongUse(wrong_calls.unknown_command(ctx, args[0], known))
+        name, command, words = super().resolve_command(ctx, args)
+        server_option.check_use(ctx, command)
+        if command is not None:
+            ctx.meta[_CALL] = _TypedCommand(command, name, list(words), ctx)
+        return name, command, words
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            raise _told(error, ctx.meta.get(_CALL)) from error
         except ServerUnreachable as error:
             others = "" if server_option.was_asked_for(ctx) else _other_servers(error.message)
             raise WrongUse(f"{error.message}{others}") from error
-        except WrongCall as error:
+        except (WrongCall, CallerError) as error:
             raise WrongUse(error.message) from error
         except TaskdockError as error:
             raise Failed(error.message) from error
@@ -68,6 +95,54 @@ def _other_servers(told: str) -> str:
     found = running.all_of_this_user(os.environ)
     others = [f"{one.url} (of {one.folder})" for one in found if one.url not in told]
     return f"\nRunning: {', '.join(others)}; choose one by --url" if others else ""
+
+
+_PREFIX = len("Error: ")
+_COMMAND = re.compile(r"(?:(?<=: )|(?<=with ))taskdock [^;\n]+")
+
+
+def _wrapped(text: str, width: int) -> str:
+    """The text of an error in lines of a terminal, broken between words. A command stays on one
+    line, so that it can be copied whole."""
+    kept = _COMMAND.sub(lambda found: found[0].replace(" ", "\0"), text)
+    lines: list[str] = []
+    for line in kept.split("\n"):
+        indent = " " * (0 if lines else _PREFIX)
+        filled = textwrap.fill(
+            line, width, initial_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+        lines.append(filled[len(indent) :])
+    return "\n".join(lines).replace("\0", " ")
+
+
+@dataclass(frozen=True)
+class _TypedCommand:
+    """A command with the words that it was called with."""
+
+    command: click.Command
+    name: str | None
+    words: list[str]
+    parent: click.Context | None
+
+
+_CALL = f"{__name__}.call"  # in a context's `meta`
+
+
+def _told(error: click.UsageError, call: _TypedCommand | None) -> click.ClickException:
+    """The error in our words."""
+    if call is None or isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error
+    from taskdock.client.console import wrong_calls  # noqa: PLC0415 - late: it is rare
+
+    context = error.ctx
+    if context is None:  # the parser itself refuses
+        context = call.command.make_context(
+            call.name, [], parent=call.parent, resilient_parsing=True
+        )
+        context.resilient_parsing = False
+    if context.command is not call.command:
+        return WrongUse(error.message)
+    return WrongUse(wrong_calls.explained(error, context, call.words))
 
 
 @dataclass(frozen=True)

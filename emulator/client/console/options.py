@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -26,6 +27,25 @@ _SERVER = (
     "The server to talk to, such as :9000.  [TASKDOCK_URL; else the server of ./.taskdock or of a"
     " folder above; else http://localhost:8080]"
 )
+
+
+_IN_A_SHELL = """; in a shell JSON stands in single quotes: -d '{"name": "Ada"}'"""
+
+
+_LARGEST = 64 * 1024 * 1024  # bytes of an event; a device such as /dev/zero has no end
+
+
+class Number(click.types.FloatParamType):
+    """A number that JSON has: neither NaN nor infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number", param, ctx)
+        return number
+
+
+NUMBER = Number()
 
 
 def service(command: Command) -> Command:
@@ -112,16 +132,26 @@ def event_data(command: Command) -> Command:
 def parse_data(text: str | None, file: IO[bytes] | None) -> Any:
     if text is not None and file is not None:
         raise click.UsageError("give -d or -e, not both")
-    given = text if file is None else file.read()
+    option = "-d" if file is None else "-e"
+    try:
+        given = text if file is None else file.read(_LARGEST + 1)
+    except OSError as error:
+        raise click.UsageError(f"{option}: the file cannot be read: {error.strerror}") from None
     if given is None:
         return None
-    option = "-d" if file is None else "-e"
+    if len(given) > _LARGEST:
+        raise click.UsageError(
+            f"{option} was given over {_LARGEST >> 20} MB; AWS Lambda takes events of 6 MB"
+        )
     try:
         if isinstance(given, bytes):  # PowerShell writes files in UTF-16
             given = given.decode(json.detect_encoding(given))
         return strict_json.loads(given)
     except ValueError as error:
-        raise click.UsageError(f"{option} was given no valid JSON: {error}") from None
+        why = strict_json.explained(error)
+        if option == "-d" and text and '"' not in text and isinstance(error, json.JSONDecodeError):
+            why += _IN_A_SHELL
+        raise click.UsageError(f"{option} was given no valid JSON: {why}") from None
 
 
 def start_time(command: Command) -> Command:
@@ -187,7 +217,7 @@ def environment(command: Command) -> Command:
 def _assignment(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not name or not sign:
-        raise click.BadParameter(f"{text} is not NAME=VALUE")
+        raise click.BadParameter(f"{text[:80]} is not NAME=VALUE")
     return name, value
 
 
@@ -197,7 +227,7 @@ def moment(_: click.Context, __: click.Parameter, text: str) -> str:
         return _timestamp(text)
     except (ValueError, OverflowError):
         raise click.BadParameter(
-            f"{text} is no ISO 8601 time such as 2027-01-01T00:00:00Z"
+            f"{text[:80]} is no ISO 8601 time such as 2027-01-01T00:00:00Z"
         ) from None
 
 
@@ -210,7 +240,10 @@ def _parse_time(_: click.Context, __: click.Parameter, text: str | None) -> str 
             return text
         return _timestamp(text)
     except (ValueError, OverflowError):
-        raise click.BadParameter(f"{text} is neither an ISO 8601 time nor +SECONDS") from None
+        raise click.BadParameter(
+            f"{text[:80]} is neither an ISO 8601 time nor +SECONDS, such as 2027-01-01T00:00:00Z"
+            " or +90"
+        ) from None
 
 
 def starting(start_at: str | None, service: TaskService) -> str | None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import base64
-import difflib
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails
 
 from taskdock.base import strict_json
+from taskdock.client.deployment import config_words
 from taskdock.client.deployment.execution_config import (
     CREDENTIALS,
     ConfigModel,
@@ -29,6 +27,7 @@ from taskdock.client.deployment.packing.selection import Selection
 from taskdock.client.errors import BadTaskConfig
 
 FILE_NAME = "task-config.json"
+_LARGEST = 1024 * 1024  # bytes; such a file has some hundred
 
 Allow = Callable[[str, Mapping[str, str]], object]
 """Called with the file's path, and a mapping of the function's variable name to the name of the
@@ -68,14 +67,9 @@ class TaskConfig(ConfigModel):
 
     @model_validator(mode="after")
     def _has_code(self) -> TaskConfig:
-        if self.image is not None:
-            if self.path is not None or self.runtime is not None:
-                raise ValueError("a container image takes the place of path and runtime")
-            return self
-        needed = {"path": self.path, "entryPoint": self.entry_point, "runtime": self.runtime}
-        missing = [name for name, value in needed.items() if value is None]
-        if missing:
-            raise ValueError(f"{', '.join(missing)} missing (or give image, for a container image)")
+        fault = _code_fault(self.model_dump(by_alias=True))
+        if fault is not None:
+            raise ValueError(fault)
         return self
 
     def to_request(
@@ -119,18 +113,35 @@ class TaskConfig(ConfigModel):
         return selected(code, within=folder, entry_point=self.entry_point, limits=limits)
 
 
-VALID_NAMES = sorted(
-    str(field.alias) for name, field in TaskConfig.model_fields.items() if name != "schema_"
-)
+def _code_fault(fields: Mapping[str, object]) -> str | None:
+    """Why the fields name no code that can run, or more than one. None: they name one."""
+    given = {name for name in ("path", "entryPoint", "runtime") if fields.get(name) is not None}
+    if fields.get("image") is not None:
+        both = given & {"path", "runtime"}
+        told = "a container image takes the place of path and runtime: leave out those, or image"
+        return told if both else None
+    missing = [name for name in ("path", "entryPoint", "runtime") if name not in given]
+    return (
+        f"{', '.join(missing)} missing (or give image, for a container image)" if missing else None
+    )
 
 
 def find(path: Path) -> list[Path]:
     """The task-config.json files of a path: the file itself, the file in the folder, or the files
     one folder below. Raises `BadTaskConfig`."""
+    try:
+        return _find(path)
+    except OSError as error:  # a folder without rights, or a name that is too long
+        raise BadTaskConfig(f"{str(path)[:200]} cannot be read: {error.strerror}") from None
+
+
+def _find(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
-    if not path.is_dir():
+    if not path.exists():
         raise BadTaskConfig(f"{path} does not exist")
+    if not path.is_dir():
+        raise BadTaskConfig(f"{path} is neither a file nor a folder")
     if (path / FILE_NAME).is_file():
         return [path / FILE_NAME]
     found = sorted(path.glob(f"*/{FILE_NAME}"))
@@ -168,19 +179,23 @@ def read(
     try:
         return TaskConfig.model_validate(fields)
     except ValidationError as error:
-        problems = "; ".join(_word(problem) for problem in error.errors())
-        raise BadTaskConfig(f"{source}: {problems}") from None
+        told = [config_words.sentence(problem, TaskConfig) for problem in error.errors()]
+        code = _code_fault(fields)  # the model looks for it only where all else is right
+        problems = [*told, code] if code and code not in told else told
+        raise BadTaskConfig(f"{source}: {'; '.join(problems)}") from None
 
 
 def _parse(file: Path) -> dict[str, object]:
     try:
+        if file.stat().st_size > _LARGEST:
+            raise BadTaskConfig(f"{file} is over {_LARGEST // 1024} KB; it describes one function")
         fields = strict_json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BadTaskConfig(f"{file} cannot be read: {error.strerror}") from None
     except ValueError as error:
-        raise BadTaskConfig(f"{file} is not JSON: {error}") from None
+        raise BadTaskConfig(f"{file} is not JSON: {strict_json.explained(error)}") from None
     if not isinstance(fields, dict):
-        raise BadTaskConfig(f"{file} is not a JSON object")
+        raise BadTaskConfig(f"{file} is not a JSON object, but {strict_json.shown(fields)}")
     return fields
 
 
@@ -193,8 +208,11 @@ def _inside(folder: Path, path: str) -> Path:
     """
     try:
         code, own = (folder / path).resolve(), folder.resolve()
-    except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a NUL character
-        raise BadTaskConfig(f"path {path!r} in {folder} leads nowhere: {error}") from None
+    except (OSError, RuntimeError, ValueError):
+        raise BadTaskConfig(
+            f"path {path[:80]!r} in {folder} leads nowhere: it has a loop of links, or is no name"
+            " that a folder can have"
+        ) from None
     if not code.is_relative_to(own):
         raise BadTaskConfig(
             f"path {path!r} leads out of {folder}, to {code}; only code in the folder of its"
@@ -222,20 +240,6 @@ def _resolve(
         allow(source, taken)
     values = {name: caller_environment[variable] for name, variable in taken.items()}
     return {**stated, **values}
-
-
-def _word(problem: ErrorDetails) -> str:
-    place = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "missing":
-        return f"{place} missing"
-    if problem["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(place, VALID_NAMES, n=1)
-        advice = f"did you mean {close[0]}? " if close else ""
-        return f"{place} is unknown; {advice}valid: {', '.join(VALID_NAMES)}"
-    if problem["type"] == "value_error":
-        return problem["msg"].removeprefix("Value error, ")
-    complaint = problem["msg"].replace("Input should", "should").replace("String should", "should")
-    return f"{place} {complaint}; it is {json.dumps(problem['input'])}"
 
 
 def _without_none(fields: Mapping[str, object]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def copy_samples(folder: Path) -> None:
 @click.option("--text", help="The body of the answer, as text.")
 @click.option("--file", "file", type=click.File("rb"), help="The body of the answer; - is stdin.")
 @click.option("--status", type=int, help="Of the answer.  [default: 200]")
-@click.option("--delay", type=float, help="Seconds until the answer.")
+@click.option("--delay", type=options.NUMBER, help="Seconds until the answer.")
 @click.option("--failure", help="connection_reset, no_answer, or a status such as 503.")
 @click.option("--rql", help="RQL that a call has to have, whatever its spelling.")
 @click.option("--body", metavar="JSON", help="A part that the body of a call has to have.")
@@ -186,7 +186,9 @@ def _parsed(text: str | None, option: str) -> Any:
     try:
         return strict_json.loads(text)
     except ValueError as error:
-        raise click.UsageError(f"{option} was given no valid JSON: {error}") from None
+        raise click.UsageError(
+            f"{option} was given no valid JSON: {strict_json.explained(error)}"
+        ) from None
 
 
 def _conditions(one: Json) -> str:

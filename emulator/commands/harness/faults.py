@@ -26,9 +26,9 @@ def faults() -> None:
 @click.argument("kind")
 @click.option("--name", help="Of an error: its type, such as SmtpDown.")
 @click.option("--message", help="Of an error.")
-@click.option("--seconds", type=float, help="Of a delay.")
+@click.option("--seconds", type=options.NUMBER, help="Of a delay.")
 @click.option("--times", type=int, help="How many invocations get it.  [default: all]")
-@click.option("--probability", type=float, help="The share of invocations, such as 0.1.")
+@click.option("--probability", type=options.NUMBER, help="The share of invocations, such as 0.1.")
 @click.option("--seed", type=int, help="The same seed gives the same sequence of random faults.")
 @options.as_json
 @options.service

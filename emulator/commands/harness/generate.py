@@ -11,6 +11,7 @@ import click
 from taskdock.base import strict_json
 from taskdock.base.timing.clock import SystemClock, to_milliseconds
 from taskdock.client.console import output
+from taskdock.client.console.groups import Group
 from taskdock.client.console.tables.layout import Column, Fit
 from taskdock.commands.harness.sample_events import messages, notifications, storage, task_service
 from taskdock.commands.harness.sample_events.sample import Option, OptionType, Sample, Values
@@ -31,7 +32,7 @@ SAMPLES: Mapping[str, Sample] = {
 }
 
 
-@click.group("generate", invoke_without_command=True)
+@click.group("generate", cls=Group, invoke_without_command=True)
 @click.option("--list", "listed", is_flag=True, help="List the kinds of events.")
 @click.pass_context
 def generate(context: click.Context, listed: bool) -> None:
@@ -87,7 +88,9 @@ def _value(option: Option, given: Any) -> Any:
     try:
         value = strict_json.loads(given)
     except ValueError as error:
-        raise ValueError(f"--{option.name} was given no valid JSON: {error}") from None
+        raise ValueError(
+            f"--{option.name} was given no valid JSON: {strict_json.explained(error)}"
+        ) from None
     if not isinstance(value, dict):
         raise ValueError(f'--{option.name} takes a JSON object, such as {{"id": 1}}')
     return value

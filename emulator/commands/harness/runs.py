@@ -7,12 +7,12 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import click
 
 from taskdock.base import ids
-from taskdock.client.api import RESOURCE_UNKNOWN, Json, TaskService
+from taskdock.client.api import RESOURCE_UNKNOWN, Json, TaskService, path_part
 from taskdock.client.console import exits, options, output, secrets
 from taskdock.client.console.groups import Group
 from taskdock.client.console.tables import values
@@ -147,6 +147,8 @@ def _replay(service: TaskService, source: str) -> Json:
     file = Path(source)
     if file.is_file():
         return service.call("POST", "/taskdock/runs/replay", {"recording": _recording(file)})
+    if file.is_dir():
+        raise WrongCall(f"{source} is a folder; give the file of a recording, or the id of a run")
     if not ids.is_object_id(source):
         raise WrongCall(f"there is no file {source}, and ids of runs have 24 hexadecimal digits")
     try:
@@ -177,7 +179,7 @@ def _recording(file: Path) -> Json:
 
 def _run(service: TaskService, run_id: str) -> Json:
     try:
-        return service.call("GET", f"/taskdock/runs/{quote(run_id, safe='')}")
+        return service.call("GET", f"/taskdock/runs/{path_part(run_id)}")
     except ServiceError as error:
         if error.code != RESOURCE_UNKNOWN:
             raise

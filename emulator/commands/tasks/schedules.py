@@ -27,7 +27,7 @@ def schedules() -> None:
 
 @schedules.command("create")
 @click.argument("name")
-@click.option("--every", "interval", type=float, required=True, metavar="SECONDS")
+@click.option("--every", "interval", type=options.NUMBER, required=True, metavar="SECONDS")
 @options.event_data
 @options.start_time
 @click.option("--priority", type=int, help="Higher goes first.")

@@ -30,7 +30,7 @@ def tasks() -> None:
 @click.option("--priority", type=int, help="Higher goes first.")
 @click.option("--tag", "tags", multiple=True, help="A tag of the task; repeat for more.")
 @click.option("--wait", is_flag=True, help="Wait until it has ended, retries included.")
-@click.option("--timeout", type=float, metavar="SECONDS", help="Wait no longer than this.")
+@click.option("--timeout", type=options.NUMBER, metavar="SECONDS", help="Wait no longer than this.")
 @options.as_json
 @options.service
 def create_task(

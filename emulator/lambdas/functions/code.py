@@ -41,8 +41,8 @@ def decode(text: str, limit: int = MAX_ZIPPED) -> bytes:
         raise BadFunctionCode(f"the zip is over {limit // 1024 // 1024} MB")
     try:
         return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise BadFunctionCode(f"code is not base64: {error}") from None
+    except (binascii.Error, ValueError):
+        raise BadFunctionCode("code is not base64, which a zip is sent as") from None
 
 
 @dataclass

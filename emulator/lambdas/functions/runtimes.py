@@ -6,6 +6,7 @@ that image is here, can be pulled or must be built is for the engine side to fin
 
 from __future__ import annotations
 
+import difflib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -60,7 +61,9 @@ def known() -> Mapping[str, Runtime]:
 def find(id: str) -> Runtime:
     runtime = known().get(id)
     if runtime is None:
-        raise UnknownRuntime(f"{id!r} is not a runtime that AWS Lambda has or had")
+        close = difflib.get_close_matches(id[:80], known(), n=1)
+        advice = f"did you mean {close[0]}?" if close else "see: taskdock runtimes"
+        raise UnknownRuntime(f"{id[:80]!r} is not a runtime that AWS Lambda has or had; {advice}")
     return runtime
 
 

@@ -76,7 +76,9 @@ class Fault:
         elif self.seconds is None:
             raise BadField("a delay needs seconds, such as 0.2")
         elif not 0 < self.seconds <= LONGEST_DELAY:
-            raise BadField(f"seconds are more than 0, {LONGEST_DELAY:g} at most")
+            raise BadField(
+                f"seconds are more than 0, {LONGEST_DELAY:g} at most, not {str(self.seconds)[:40]}"
+            )
 
     @property
     def _not(self) -> str:

@@ -119,4 +119,5 @@ def _open_nonces(folder: DataFolder, health: Health) -> Nonces:
     except ForeignFile as error:
         raise StartupError(error.message) from None
     except OSError as error:
-        raise StartupError(f"the nonces of signed requests cannot be kept: {error}") from None
+        why = error.strerror or error
+        raise StartupError(f"the nonces of signed requests cannot be kept: {why}") from None

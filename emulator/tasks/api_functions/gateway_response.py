@@ -80,7 +80,8 @@ def _result(answer: bytes) -> dict[str, Any]:
     try:
         result = strict_json.loads(answer)
     except ValueError as error:
-        raise BadApiResult(f"an API function has to return JSON: {error}") from None
+        why = strict_json.explained(error)
+        raise BadApiResult(f"an API function has to return JSON: {why}") from None
     if not isinstance(result, dict):
         raise BadApiResult("an API function has to return an object with a statusCode")
     return result

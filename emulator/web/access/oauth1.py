@@ -73,8 +73,8 @@ class Verifier:
                 valid, signed = self._with_token.validate_protected_resource_request(*sent)
             else:
                 valid, signed = self._without_token.validate_request(*sent)
-        except ValueError as error:
-            raise BadSignature(f"the OAuth1 signature cannot be checked: {error}") from None
+        except ValueError:
+            raise BadSignature(_UNREADABLE) from None
         if not valid:
             raise BadSignature(None if signed and signed.validator_log else _INCOMPLETE)
         token: Token | FunctionToken | None = getattr(signed, "found_token", None)
@@ -84,6 +84,10 @@ class Verifier:
         return Signer(signed.found_application, token)
 
 
+_UNREADABLE = (
+    "the OAuth1 signature cannot be checked: the Authorization header has to be a list of"
+    ' name="value" (RFC 5849, 3.5.1), and header, query and form percent-encoded (3.6)'
+)
 _INCOMPLETE = (
     "the Authorization header is not a complete OAuth1 one: it needs oauth_consumer_key,"
     " oauth_nonce, oauth_timestamp, oauth_signature_method HMAC-SHA1 and oauth_signature"

@@ -6,6 +6,7 @@ base; a test checks that every class has an answer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -93,6 +94,25 @@ def answer(error: errors.TaskdockError) -> tuple[Json, int]:
             body["taskId"] = error.task_id
         body["runtimeError"] = {"name": error.error_name, "message": error.error_message}
     return body, problem.status
+
+
+_REFUSALS: dict[int, str] = {
+    HTTPStatus.NOT_FOUND: "there is no such endpoint; GET /docs lists those that there are",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger than this endpoint takes",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "the body is not of a type that this endpoint takes",
+    HTTPStatus.BAD_REQUEST: "the request cannot be read",
+}
+
+
+def refusal(method: str, path: str, status: int, allowed: Sequence[str] = ()) -> str:
+    """The sentence of a refusal by the web framework. `allowed`: the methods that the path has."""
+    if allowed:
+        *most, last = allowed
+        others = f"{', '.join(most)} or {last}" if most else last
+        why = f"this path is called by {others}, not by {method[:40]}"
+    else:
+        why = _REFUSALS.get(status, f"it is refused with HTTP {status}")
+    return f"{method[:40]} {path[:200]}: {why}"
 
 
 def http_answer(status: int, why: str) -> tuple[Json, int]:

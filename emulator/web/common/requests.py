@@ -24,6 +24,7 @@ from taskdock.base import strict_json
 from taskdock.base.errors import BadField, BodyNotJson, EmptyBody, MissingFields
 from taskdock.base.timing.clock import to_milliseconds
 from taskdock.tasks.model.task import PRIORITY
+from taskdock.web.common import complaints
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -50,6 +51,12 @@ Priority = Annotated[int, Field(strict=True, ge=PRIORITY.start, lt=PRIORITY.stop
 class Wire(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
 
+    @classmethod
+    def also_missing(cls, given: strict_json.Json) -> list[str]:
+        """Names of fields that are missing beside the required ones, because of what else is
+        `given` or not: a body as it came, whose values need not be right."""
+        return []
+
 
 Model = TypeVar("Model", bound=Wire)
 
@@ -59,33 +66,33 @@ def read(model: type[Model], body: bytes, *, optional: bool = False) -> Model:
 
     Raises `EmptyBody` (unless it is `optional`), `BodyNotJson`, `MissingFields` or `BadField`.
     """
+    value = {} if optional and not body.strip() else read_object(body)
+    found = complaints.Complaints(missing=model.also_missing(value), bad=[])
+    try:
+        body_read = model.model_validate(value)
+    except Invalid as invalid:
+        found = found.beside(complaints.of(model, invalid.errors(include_url=False)))
+    if found.missing or found.bad:
+        raise (MissingFields if found.missing else BadField)(str(found))
+    return body_read
+
+
+def read_object(body: bytes) -> strict_json.Json:
+    """The body as a JSON object. Raises `EmptyBody` or `BodyNotJson`."""
     if not body.strip():
-        if not optional:
-            raise EmptyBody
-        body = b"{}"
+        raise EmptyBody
     try:
         value = strict_json.loads(body)
     except ValueError as error:
-        raise BodyNotJson(f"the body is not JSON: {error}") from None
+        raise BodyNotJson(f"the body is not JSON: {strict_json.explained(error)}") from None
     if not isinstance(value, dict):
-        raise BodyNotJson("the body has to be a JSON object")
-    try:
-        return model.model_validate(value)
-    except Invalid as invalid:
-        raise _problem(invalid) from None
+        raise BodyNotJson(f"the body has to be a JSON object, not {strict_json.shown(value)}")
+    return value
 
 
-def _problem(invalid: Invalid) -> MissingFields | BadField:
-    found = invalid.errors(include_url=False)
-    missing = [
-        _path(error["loc"])
-        for error in found
-        if error["type"] == "missing" or error.get("input", ...) is None
-    ]
-    if missing:
-        return MissingFields(f"required and missing: {', '.join(missing)}")
-    return BadField("; ".join(f"{_path(error['loc'])}: {error['msg']}" for error in found[:5]))
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location)
+def truth(name: str, text: str | None) -> bool:
+    """A parameter of the query, true or false; None: it was not given. Raises `BadField`."""
+    word = (text or "false").lower()
+    if word not in ("true", "false", "1", "0"):
+        raise BadField(f"{name}: '{word[:40]}' is neither true nor false")
+    return word in ("true", "1")

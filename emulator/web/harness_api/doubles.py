@@ -7,10 +7,9 @@ from typing import Annotated, Any, TypedDict, cast
 from flask import request
 from pydantic import Field
 
-from taskdock.base import strict_json
-from taskdock.base.errors import BadDouble, BodyNotJson, EmptyBody, IllegalState, NotFound
+from taskdock.base.errors import BadDouble, BadField, IllegalState, NotFound
 from taskdock.base.strict_json import Json, present
-from taskdock.web.common import listing
+from taskdock.web.common import listing, requests
 from taskdock.web.common.listing import AffectedRecordsJson
 from taskdock.web.common.requests import Wire
 from taskdock.web.doubles.call_log import AnsweredCall, CallJson, to_json
@@ -108,7 +107,7 @@ class DoubleViews:
         errors=(BadDouble,),
     )
     def add(self) -> DoubleJson:
-        return _to_json(self._parts.doubles.add(_read()))
+        return _to_json(self._parts.doubles.add(requests.read_object(request.get_data())))
 
     @endpoint(
         "DELETE",
@@ -125,9 +124,11 @@ class DoubleViews:
         summary="List the latest calls of services that are not here, the oldest first",
         answer=CallsJson,
         parameters=(_DOUBLE, _UNMATCHED),
+        errors=(BadField,),
     )
     def calls(self) -> CallsJson:
-        double, unmatched = request.args.get("double"), request.args.get("unmatched") == "true"
+        double = request.args.get("double")
+        unmatched = requests.truth("unmatched", request.args.get("unmatched"))
 
         def wanted(each: AnsweredCall) -> bool:
             return double in (None, each.double) and (not unmatched or each.double is None)
@@ -154,19 +155,6 @@ class DoubleViews:
     def remove(self, double_id: str) -> AffectedRecordsJson:
         self._parts.doubles.remove(double_id)
         return listing.affected()
-
-
-def _read() -> Json:
-    body = request.get_data()
-    if not body.strip():
-        raise EmptyBody
-    try:
-        source = strict_json.loads(body)
-    except ValueError as error:
-        raise BodyNotJson(f"the body is not JSON: {error}") from None
-    if not isinstance(source, dict):
-        raise BodyNotJson("the body has to be a JSON object")
-    return source
 
 
 def _to_json(double: Double) -> DoubleJson:

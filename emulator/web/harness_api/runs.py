@@ -8,7 +8,7 @@ from flask import request
 from pydantic import StrictStr
 
 from taskdock.base import errors
-from taskdock.base.errors import BadField, MissingFields
+from taskdock.base.errors import BadField
 from taskdock.base.strict_json import Json
 from taskdock.tasks.runs.history import MOST, RunHistory
 from taskdock.tasks.runs.recording import read_recording
@@ -46,10 +46,13 @@ class ReplayRequest(Wire):
     run: StrictStr | None = None
     recording: dict[str, Any] | None = None
 
+    @classmethod
+    def also_missing(cls, given: Json) -> list[str]:
+        has_one = given.get("run") is not None or given.get("recording") is not None
+        return [] if has_one else ["run (an id), or recording (a saved run)"]
+
     def check(self) -> None:
-        """Raises `MissingFields` or `BadField`."""
-        if self.run is None and self.recording is None:
-            raise MissingFields("required and missing: run (an id), or recording (a saved run)")
+        """Raises `BadField`."""
         if self.run is not None and self.recording is not None:
             raise BadField("give run or recording, not both")
 
@@ -90,7 +93,7 @@ class RunViews:
             since=_whole("since", least=0, most=_LARGEST),
             function=given.get("functionName"),
             task=given.get("taskId"),
-            failed=_truth("failed"),
+            failed=requests.truth("failed", given.get("failed")),
             limit=_whole("limit", least=1, most=MOST) or _USUAL,
         )
         return {"data": found, "last": last}
@@ -157,11 +160,3 @@ def _whole(name: str, *, least: int, most: int) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
         raise BadField(f"{name}: '{text[:40]}' is no whole number from {least} to {most}")
     return int(text)
-
-
-def _truth(name: str) -> bool:
-    """A parameter of the query, true or false. Raises `BadField`."""
-    text = request.args.get(name, "false").lower()
-    if text not in ("true", "false", "1", "0"):
-        raise BadField(f"{name}: '{text[:40]}' is neither true nor false")
-    return text in ("true", "1")

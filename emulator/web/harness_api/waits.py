@@ -58,5 +58,5 @@ def _timeout(given: str | None) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds <= _LONGEST:
-        raise BadField(f"timeout: {given!r} is no number of seconds from 0 to {_LONGEST:g}")
+        raise BadField(f"timeout: '{given[:40]}' is no number of seconds from 0 to {_LONGEST:g}")
     return seconds

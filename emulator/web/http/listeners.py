@@ -175,7 +175,7 @@ def _bind(address: str, port: int) -> socket.socket:
         info = socket.getaddrinfo(address, port, family, socket.SOCK_STREAM)[0]
         bound = socket.socket(info[0], info[1], info[2])
     except OSError as error:
-        raise StartupError(f"cannot serve on {address}: {error}") from None
+        raise StartupError(f"cannot serve on {address}: {error.strerror or error}") from None
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Accepted connections inherit it: else an answer of two pieces waits 40 ms for the first.

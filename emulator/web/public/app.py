@@ -84,10 +84,10 @@ def _answer_errors(app: Flask, notices: Notices) -> None:
 
     @app.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> tuple[Json, int, Json]:
-        why = f"{request.method} {request.path}: {error.description or error.name}"
-        allowed = getattr(error, "valid_methods", None)  # of a 405, which has to name them
-        headers = {"Allow": ", ".join(sorted(allowed))} if allowed else {}
-        return *problems.http_answer(error.code or 500, why), headers
+        status = error.code or 500
+        allowed = sorted(getattr(error, "valid_methods", None) or ())  # of a 405, which names them
+        why = problems.refusal(request.method, request.path, status, allowed)
+        return *problems.http_answer(status, why), {"Allow": ", ".join(allowed)} if allowed else {}
 
     @app.errorhandler(Exception)
     def break_down(error: Exception) -> tuple[Json, int]:

@@ -12,7 +12,7 @@ from flask import request
 from pydantic import ConfigDict, Field, StrictStr
 
 from taskdock.base import errors
-from taskdock.base.errors import BadField, MissingFields
+from taskdock.base.errors import BadField
 from taskdock.base.machine.addresses import is_loopback
 from taskdock.base.strict_json import IsoTime, Json, ObjectId, present
 from taskdock.base.timing.clock import to_iso
@@ -41,14 +41,18 @@ class NewSubscription(Wire):
     function_name: StrictStr | None = None
     url: StrictStr | None = None
 
+    @classmethod
+    def also_missing(cls, given: Json) -> list[str]:
+        names = ("functionName", "function_name", "url")
+        has_one = any(given.get(name) is not None for name in names)
+        return [] if has_one else ["functionName, or url for a webhook"]
+
     def check(self) -> None:
-        """Raises `MissingFields`, `BadField` or `BadFunctionName`."""
+        """Raises `BadField` or `BadFunctionName`."""
         unknown = sorted(set(self.event_types) - set(subscription.TYPES))
         if unknown:
             known = ", ".join(subscription.TYPES)
             raise BadField(f"eventTypes: there is no {', '.join(unknown)[:80]}; known: {known}")
-        if self.function_name is None and self.url is None:
-            raise MissingFields("required and missing: functionName, or url for a webhook")
         if self.function_name is not None and self.url is not None:
             raise BadField("give functionName or url, not both")
         if self.function_name is not None:

@@ -6,8 +6,7 @@ from typing import Annotated, Any, TypedDict, cast
 
 from pydantic import Field, StrictBool, StrictStr
 
-from taskdock.base.errors import MissingFields
-from taskdock.base.strict_json import IsoTime, one_of, present
+from taskdock.base.strict_json import IsoTime, Json, one_of, present
 from taskdock.base.timing.clock import to_iso
 from taskdock.lambdas.functions.changes import FunctionProperties
 from taskdock.lambdas.functions.function import (
@@ -83,14 +82,12 @@ class FunctionBody(Wire):
 class NewFunction(FunctionBody):
     name: StrictStr
 
-    def check_complete(self) -> None:
-        """Raises `MissingFields`: code needs an entry point and a runtime, an image neither."""
-        if self.image is not None:
-            return
-        needed = {"code": self.code, "entryPoint": self.entry_point, "runtime": self.runtime}
-        missing = [name for name, value in needed.items() if value is None]
-        if missing:
-            raise MissingFields(f"required and missing: {', '.join(missing)}")
+    @classmethod
+    def also_missing(cls, given: Json) -> list[str]:
+        """Code needs an entry point and a runtime, an image neither."""
+        if given.get("image") is not None:
+            return []
+        return [name for name in ("code", "entryPoint", "runtime") if given.get(name) is None]
 
 
 class VariableJson(TypedDict):

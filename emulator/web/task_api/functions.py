@@ -94,7 +94,6 @@ class FunctionViews:
     )
     def create(self) -> FunctionDetailsJson:
         asked = requests.read(NewFunction, request.get_data())
-        asked.check_complete()
         zipped = None if asked.code is None else code.decode(asked.code)
         properties = registries.checked(asked.properties(), request.remote_addr)
         made = self._catalog.deploy(asked.name, zipped=zipped, by=caller().authors, **properties)

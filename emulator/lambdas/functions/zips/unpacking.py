@@ -45,7 +45,16 @@ def unpack(
         with zip_index.opened(zipped, limits) as archive:
             _write(archive, lay_out(archive.infolist(), limits), folder, go_on, limits)
     except _DAMAGED as error:
-        raise BadFunctionCode(f"there was an error while unzipping the code: {error}") from None
+        why = _why(error)
+        raise BadFunctionCode(f"there was an error while unzipping the code: {why}") from None
+
+
+def _why(error: Exception) -> str:
+    text = str(error)
+    if "not a zip file" in text:
+        return "it is no zip file, or an incomplete one"
+    damaged = text.removeprefix("Bad CRC-32 for file ")
+    return "the zip is damaged" if damaged == text else f"{damaged} is damaged"
 
 
 def _write(

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypedDict
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from taskdock.base.errors import BadField
-from taskdock.client.api import Json
+from taskdock.client.api import Json, path_part
 from taskdock.testing.client.access import HarnessAccess
 from taskdock.testing.values.ids import id_of
 from taskdock.testing.values.times import Length, moment_of, seconds_of
@@ -176,7 +176,7 @@ class DoubleControl:
     def remove(self, double: DoubleHandle | str) -> None:
         """The double, or its id."""
         id = id_of(double, DoubleHandle, "double")
-        self._access.call("DELETE", f"{_PATH}/{quote(id, safe='')}")
+        self._access.call("DELETE", f"{_PATH}/{path_part(id)}")
 
     def clear(self) -> None:
         """Removes all of them."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from urllib.parse import quote
 
 from taskdock.base.errors import BadField
-from taskdock.client.api import RESOURCE_UNKNOWN, Json
+from taskdock.client.api import RESOURCE_UNKNOWN, Json, path_part
 from taskdock.client.errors import ServiceError
 from taskdock.lambdas.invoke.faults import Fault, FaultType, kind_of
 from taskdock.testing.client.access import HarnessAccess
@@ -84,7 +83,7 @@ class FaultControl:
     def remove(self, fault: FaultHandle | str) -> None:
         """The fault, or its id."""
         id = id_of(fault, FaultHandle, "fault")
-        self._access.call("DELETE", f"{_PATH}/{quote(id, safe='')}")
+        self._access.call("DELETE", f"{_PATH}/{path_part(id)}")
 
     def clear(self) -> None:
         """Removes all of them."""

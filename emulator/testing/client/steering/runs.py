@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
-from taskdock.client.api import Json
+from taskdock.base import strict_json
+from taskdock.client.api import Json, path_part
 from taskdock.client.errors import MalformedCall
 from taskdock.testing.client.access import HarnessAccess
 from taskdock.testing.values.errors import BadRecording, FunctionError
@@ -109,7 +110,7 @@ class RunControl:
     def get(self, run: RecordedRun | str) -> RecordedRun:
         """The run of this id, or this one again. Raises `ServiceError` where it is not kept."""
         id = id_of(run, RecordedRun, "run")
-        return _run(self._access.call("GET", f"/runs/{quote(id, safe='')}"))
+        return _run(self._access.call("GET", f"/runs/{path_part(id)}"))
 
     def save(self, run: RecordedRun | str, file: str | os.PathLike[str]) -> None:
         """Writes a recording, which `replay` takes."""
@@ -155,7 +156,8 @@ def _replayed(run: RecordedRun | str | os.PathLike[str] | Mapping[str, Any]) -> 
         raise BadRecording(f"{os.fspath(run)} cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise BadRecording(
-            f"{os.fspath(run)} is no recording of a run, for it is not JSON: {error};"
+            f"{os.fspath(run)} is no recording of a run, for it is not JSON:"
+            f" {strict_json.explained(error)};"
             " write one with: taskdock runs save ID FILE"
         ) from None
     if not isinstance(recording, dict):

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 
 from taskdock.base.errors import BadQuery
 from taskdock.store.query.model import (
@@ -112,7 +113,9 @@ def _condition(call: OperatorCall) -> Condition:
     if call.name in _PAGING:
         call.fail(f"{call.name}(...) can only stand at the top")
     if call.name not in _OPERATORS:
-        call.fail(f"unknown operator {call.name[:40]!r}")
+        close = get_close_matches(call.name[:40], known := [*_OPERATORS, *_PAGING], n=1)
+        advice = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+        call.fail(f"unknown operator {call.name[:40]!r}", advice)
     return _OPERATORS[call.name](call)
 
 

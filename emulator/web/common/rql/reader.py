@@ -28,8 +28,14 @@ _SIGNS = {"=": "eq", "==": "eq", "!=": "ne", ">": "gt", ">=": "ge", "<": "lt", "
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-def _fail(problem: str, at: int) -> NoReturn:
-    raise BadQuery(f"RQL: {problem} (at character {at + 1})")
+def _fail(problem: str, at: int, advice: str = "") -> NoReturn:
+    raise BadQuery(f"RQL: {problem} (at character {at + 1})" + (f"; {advice}" if advice else ""))
+
+
+def _count(minimum: int, maximum: int | None) -> str:
+    if maximum is None:
+        return f"{minimum} or more"
+    return f"{minimum} to {maximum}" if minimum < maximum else str(maximum or "none")
 
 
 @dataclass(frozen=True)
@@ -40,8 +46,9 @@ class OperatorCall:
     arguments: list[str | OperatorCall]
     at: int
 
-    def fail(self, problem: str) -> NoReturn:
-        _fail(problem, self.at)
+    def fail(self, problem: str, advice: str = "") -> NoReturn:
+        """`advice`: what is right in its place."""
+        _fail(problem, self.at, advice)
 
     def words(self, minimum: int, maximum: int | None = None) -> list[str]:
         """The arguments: `minimum` to `maximum` of them, and none of them a call."""
@@ -49,7 +56,8 @@ class OperatorCall:
         if len(words) < len(self.arguments):
             self.fail(f"{self.name}(...) takes no operators inside")
         if len(words) < minimum or (maximum is not None and len(words) > maximum):
-            self.fail(f"{self.name}(...) cannot have {len(words)} arguments")
+            problem = f"{self.name}(...) cannot have {len(words)} arguments"
+            self.fail(problem, f"it takes {_count(minimum, maximum)}")
         return words
 
     def calls(self, arguments: Iterable[str | OperatorCall]) -> Iterator[OperatorCall]:
@@ -87,7 +95,7 @@ class OperatorCall:
             return value
         guess = guessed(text)
         if ":" in word and guess == text:
-            self.fail(f"unknown cast {cast[:40]!r}")
+            self.fail(f"unknown cast {cast[:40]!r}", f"known: {', '.join(CASTS)}")
         return guess
 
 

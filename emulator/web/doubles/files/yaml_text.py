@@ -54,8 +54,10 @@ def load(text: bytes) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise NotYaml(_sentence(error), mark.line + 1 if mark else 0) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise NotYaml(f"it is no YAML in UTF-8: {str(error).splitlines()[0]}") from None
+    except UnicodeDecodeError as error:
+        raise NotYaml(f"it is no YAML in UTF-8: byte {error.start + 1} is not UTF-8") from None
+    except yaml.YAMLError:
+        raise NotYaml("it is no YAML in UTF-8: it has a character that no text has") from None
     except RecursionError:
         raise NotYaml("it is nested too deeply") from None
 
@@ -69,9 +71,36 @@ def read_by(base: Any, text: bytes) -> Any:
         loader.dispose()
 
 
+_COMPLAINTS = (
+    ("expected the node content, but found '<stream end>'", "the text ends in the middle"),
+    ("expected the node content", "a value is missing here"),
+    ("but found another document", "there is more than one document; leave out the ---"),
+    ("found unknown escape character", "there is no such escape; in single quotes a \\ is a \\"),
+    ("found unconstructable recursive node", "an alias leads into itself"),
+    ("expected ',' or ']'", "a list in brackets needs a comma or its ] here"),
+    ("expected ',' or '}'", "an object in braces needs a comma or its } here"),
+    (
+        "mapping values are not allowed",
+        "there is no key before this colon; put a text with a colon into quotes",
+    ),
+    ("could not find expected ':'", "a colon is missing after a key"),
+    ("found character '\\t'", "a tab indents a line; indent by spaces"),
+    ("found character", "a text cannot begin with this character; put it into quotes"),
+    ("expected <block end>", "the indentation is not that of the lines before"),
+    ("found unexpected end of stream", "a text in quotes is not closed"),
+    ("found undefined alias", "there is no anchor for this alias; put a text with * into quotes"),
+    ("could not determine a constructor", "tags such as !this have no meaning here"),
+)
+"""The beginnings of PyYAML's complaints, and ours."""
+
+
 def _sentence(error: yaml.MarkedYAMLError) -> str:
-    parts = [part for part in (error.context, error.problem) if part]
-    return f"it is no YAML: {', '.join(parts)}"
+    problem = str(error.problem or "")
+    for theirs, ours in _COMPLAINTS:
+        if problem.startswith(theirs):
+            return f"it is no YAML: {ours}"
+    is_ours = isinstance(error, yaml.constructor.ConstructorError) and error.context is None
+    return f"it is no YAML: {problem if is_ours else 'the line is not written as YAML is'}"
 
 
 @cache

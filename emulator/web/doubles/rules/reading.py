@@ -90,7 +90,8 @@ def _rql(given: Any) -> Query | None:
     try:
         return meaning.read(given.removeprefix("?"))
     except BadQuery as error:
-        raise BadDouble(f"`rql` is no RQL: {error.message}", key="rql") from None
+        told = error.message.removeprefix("RQL: ")
+        raise BadDouble(f"`rql` is no RQL: {told}", key="rql") from None
 
 
 def _headers(given: Any) -> dict[str, str]:

@@ -15,7 +15,7 @@ import httptools
 
 from taskdock.web.http.body import BodyCutOff, BodyStream, WholeBody
 from taskdock.web.http.connection_limit import Peer
-from taskdock.web.http.incoming.unreadable import Stop, Unreadable
+from taskdock.web.http.incoming.unreadable import Stop, Unreadable, in_our_words
 from taskdock.web.http.messages import Headers, Reply, Request
 from taskdock.web.http.site import SizeLimits
 
@@ -88,12 +88,12 @@ class Reader:
         except httptools.HttpParserInvalidMethodError as error:
             if _METHOD.match(piece):
                 raise Unreadable(405, "No endpoint has this method.") from None
-            raise Unreadable(400, f"Invalid HTTP request received: {error}") from None
+            raise Unreadable(400, in_our_words(str(error))) from None
         except httptools.HttpParserError as error:
             cause = error.__context__
             if isinstance(cause, Stop):
                 raise cause.unreadable from None
-            raise Unreadable(400, f"Invalid HTTP request received: {error}") from None
+            raise Unreadable(400, in_our_words(str(error))) from None
         rest = b"" if piece is data else data[size:]
         return again + bytes(rest) if again else rest
 
