@@ -11,6 +11,7 @@ from requests.auth import AuthBase
 from taskdock.client.errors import (
     CredentialsRefused,
     MalformedCall,
+    ServerLost,
     ServerUnreachable,
     ServiceError,
 )
@@ -65,7 +66,8 @@ class ServerConnection:
         try:
             answer = self.request(method, path, body, seconds=seconds)
         except requests.RequestException as error:
-            raise ServerUnreachable(_explain(error, self.url, seconds)) from None
+            kind = ServerLost if _was_there(error) else ServerUnreachable
+            raise kind(_explain(error, self.url, seconds)) from None
         try:
             content = answer.json()
             is_error = not answer.ok and (answer.status_code != also or "code" in content)
@@ -84,6 +86,13 @@ def _failure(answer: Json) -> ServiceError:
     if answer["code"] in SIGN_IN:
         return CredentialsRefused(answer)
     return (MalformedCall if answer["code"] in MALFORMED else ServiceError)(answer)
+
+
+def _was_there(error: requests.RequestException) -> bool:
+    """Whether the server had taken the call before it failed."""
+    if isinstance(error, requests.ReadTimeout | requests.exceptions.ChunkedEncodingError):
+        return True
+    return bool(error.args) and isinstance(error.args[0], urllib3.exceptions.ProtocolError)
 
 
 def _explain(error: requests.RequestException, url: str, seconds: float) -> str:

@@ -7,6 +7,7 @@ TaskdockError
 ├── NotStarted                  a server that the command started did not start
 └── WrongCall                   nothing was done: the call has to be changed
     ├── ServerUnreachable
+    │   └── ServerLost          (no WrongCall: something may have been done)
     ├── NoServer
     ├── ForeignCredentials
     ├── NotWritten
@@ -17,7 +18,7 @@ TaskdockError
     ├── VariablesRefused
     └── BadPackage
 
-`emulator/client/console/groups.py` maps these classes to exit codes.
+`emulator/client/console/exits.py` maps these classes to exit codes.
 """
 
 from __future__ import annotations
@@ -63,6 +64,10 @@ class MalformedCall(ServiceError, WrongCall):
 
 class ServerUnreachable(WrongCall):
     """No taskdock server answers."""
+
+
+class ServerLost(ServerUnreachable):
+    """The server went away, or fell silent, in the middle of a call: what it did is not known."""
 
 
 class NoServer(WrongCall):

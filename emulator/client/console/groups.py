@@ -13,21 +13,28 @@ import click
 from taskdock.base import terminal
 from taskdock.base.errors import TaskdockError
 from taskdock.client.console import exits
-from taskdock.client.errors import WrongCall
 
 
 class Failed(click.ClickException):
     """A command failed. The message may contain text from a server or a file, so control characters
-    are made harmless for a terminal."""
+    are made harmless for a terminal. Unlike click's usage error, it is shown without the command's
+    options."""
 
     def format_message(self) -> str:
         return terminal.shown(super().format_message(), sys.stderr)
 
 
 class WrongUse(Failed):
-    """The call was wrong. Unlike click's usage error, it is shown without the command's options."""
-
     exit_code = exits.WRONG_CALL
+
+
+class CouldNotRun(Failed):
+    """What was asked for is in order, and taskdock or the engine cannot do it."""
+
+    exit_code = exits.NOT_RUN
+
+
+_BY_EXIT_CODE = {exits.WRONG_CALL: WrongUse, exits.NOT_RUN: CouldNotRun}
 
 
 class Group(click.Group):
@@ -36,10 +43,9 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except WrongCall as error:
-            raise WrongUse(error.message) from error
         except TaskdockError as error:
-            raise Failed(error.message) from error
+            kind = _BY_EXIT_CODE.get(exits.of_refusal(error), Failed)
+            raise kind(error.message) from error
 
 
 @dataclass(frozen=True)
