@@ -17,7 +17,9 @@ _PYTHON = re.compile(r'^\s*File "([^"]+)",? [Ll]ine (\d+)(?:, in (.+))?$')
 _NODE = re.compile(r"^\s*at (?:async )?(?:(.*?) \()?((?:file://)?/[^()]*?):(\d+):\d+\)?$")
 _NODE_HEAD = re.compile(r"^((?:file://)?/[^\s:]*(?: [^\s:]+)*):(\d+)$")
 """The first line of what Node.js prints of a syntax error."""
-_REPORT = re.compile(r"\tERROR\t(?:Invoke Error|Uncaught Exception|Unhandled Promise Rejection) \t")
+_REPORT = re.compile(
+    r"\tERROR\t(?:Invoke Error|Init Error|Uncaught Exception|Unhandled Promise Rejection) \t"
+)
 _BAD_JSON = re.compile(r"SyntaxError: /var/task/(\S+?\.json): (?:.*\(line (\d+) )?")
 _FROM = re.compile(r"^- (/\S.*)$|imported from (/\S.*?)$", re.MULTILINE)
 

@@ -11,14 +11,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 from taskdock.base.errors import TaskdockError
 from taskdock.client.api import Json, TaskService
-from taskdock.client.failures.failed_run import NOTHING, CodeFiles, FailedRun, UnknownFiles
+from taskdock.client.failures.code_files import LateCode, LocalCode
+from taskdock.client.failures.failed_run import NOTHING, FailedRun, UnknownFiles
 
-_LARGEST_CODE = 30_000_000  # bytes, of a package that is worth fetching
-_LARGEST_FILE = 1_000_000  # bytes
 _SECONDS = 5.0
 _CONFIG = "task-config.json"
 _MACHINES = {"amd64": "x86_64", "aarch64": "arm64"}
@@ -38,7 +36,6 @@ def gather(
     the function; None: the current one."""
     function = _function(service, function_name)
     folder = code_folder(here or Path.cwd(), function_name)
-    machine = platform.machine().lower()
     return FailedRun(
         name=str(error["name"]),
         message=str(error["message"]),
@@ -50,11 +47,48 @@ def gather(
         memory_limit=function.get("memoryLimit"),
         data=data,
         unmatched=_unmatched(service, task_id),
-        code=_code(service, function_name),
-        local=lambda name: _local(folder, name),
-        folder="DIR" if folder is None else _shown(folder),
-        machine=_MACHINES.get(machine, machine),
+        code=LateCode(service, function_name),
+        local=lambda name: _local(folder, name, Path.cwd()),
+        folder="DIR" if folder is None else _shown(folder, Path.cwd()),
+        machine=_machine(),
     )
+
+
+def gather_of_run(
+    service: TaskService,
+    run: Json,
+    unmatched: Sequence[Json],
+    *,
+    folder: Path | None,
+    root: Path,
+) -> FailedRun:
+    """Of a run with an error, as /taskdock/runs has it. `unmatched`: calls that no double has
+    answered. `folder`: where the function's code was taken from. `root`: what paths are shown
+    from."""
+    error, function = run["error"], _function(service, run["functionName"])
+    event = run.get("event")
+    return FailedRun(
+        name=str(error["name"]),
+        message=str(error.get("message", "")),
+        log=tuple(run.get("log") or ()),
+        trace=tuple(error.get("stackTrace") or ()),
+        runtime=run.get("runtime"),
+        handler=function.get("entryPoint"),
+        time_limit=function.get("timeLimit"),
+        memory_limit=function.get("memoryLimit"),
+        data=event.get("data", NOTHING) if isinstance(event, dict) else NOTHING,
+        unmatched=_calls_of(unmatched, run.get("taskId")),
+        code=UnknownFiles() if folder is None else LocalCode(folder),
+        local=lambda name: _local(folder, name, root),
+        folder="DIR" if folder is None else _shown(folder, root),
+        machine=_machine(),
+    )
+
+
+def _machine() -> str:
+    """The processor of this machine, on which the engine runs nearly always."""
+    machine = platform.machine().lower()
+    return _MACHINES.get(machine, machine)
 
 
 def _function(service: TaskService, name: str) -> Json:
@@ -69,91 +103,12 @@ def _unmatched(service: TaskService, task_id: str) -> tuple[tuple[str, str], ...
         calls = service.call("GET", "/taskdock/doubles/calls?unmatched=true", seconds=_SECONDS)
     except TaskdockError:  # the harness is off, or the server is older
         return ()
-    found = [call for call in calls["data"] if call.get("taskId") == task_id]
+    return _calls_of(calls["data"], task_id)
+
+
+def _calls_of(calls: Iterable[Json], task_id: str | None) -> tuple[tuple[str, str], ...]:
+    found = (call for call in calls if task_id and call.get("taskId") == task_id)
     return tuple((str(call["method"]), str(call["path"])) for call in found)
-
-
-# The code that the server has
-
-
-class FetchedCode:
-    """The files of a zip, which is read once somebody asks."""
-
-    def __init__(self, content: bytes) -> None:
-        import io  # noqa: PLC0415 - late, as the next: only what has failed needs them
-        import zipfile  # noqa: PLC0415
-
-        self._zip = zipfile.ZipFile(io.BytesIO(content))
-        self._names = [name for name in self._zip.namelist() if not name.endswith("/")]
-
-    def names(self) -> Sequence[str]:
-        return self._names
-
-    def text(self, name: str) -> str | None:
-        try:
-            if self._zip.getinfo(name).file_size > _LARGEST_FILE:
-                return None
-            return self._zip.read(name).decode()
-        except (KeyError, ValueError, OSError):
-            return None
-
-
-class LateCode:
-    """The files of a function's package, fetched from the server when they are first asked for."""
-
-    def __init__(self, service: TaskService, function_name: str) -> None:
-        self._service = service
-        self._path = f"/2015-03-31/functions/{quote(function_name, safe='')}"
-        self._found: CodeFiles | None = None
-
-    def names(self) -> Sequence[str]:
-        return self._code().names()
-
-    def text(self, name: str) -> str | None:
-        return self._code().text(name)
-
-    def _code(self) -> CodeFiles:
-        if self._found is None:
-            self._found = UnknownFiles()
-            with suppress(TaskdockError, OSError, ValueError, KeyError):
-                self._found = self._fetched()
-        return self._found
-
-    def _fetched(self) -> CodeFiles:
-        import zipfile  # noqa: PLC0415 - late: only what has failed needs it
-
-        configuration = self._service.call("GET", self._path, seconds=_SECONDS)["Configuration"]
-        if configuration.get("PackageType") == "Image":
-            return UnknownFiles()
-        if configuration["CodeSize"] > _LARGEST_CODE:
-            return UnknownFiles()
-        try:
-            return FetchedCode(_fetch(self._service.url, f"{self._path}/code"))
-        except zipfile.BadZipFile as error:
-            raise ValueError(str(error)) from None
-
-
-def _code(service: TaskService, function_name: str) -> CodeFiles:
-    return LateCode(service, function_name)
-
-
-def _fetch(url: str, path: str) -> bytes:
-    """The body of an answer. Raises `OSError`, and `ValueError` for any other status than 200."""
-    from http import client  # noqa: PLC0415 - late: only what has failed needs it
-
-    parts = urlsplit(url)
-    kind = client.HTTPSConnection if parts.scheme == "https" else client.HTTPConnection
-    connection = kind(parts.hostname or "localhost", parts.port, timeout=_SECONDS * 4)
-    try:
-        connection.request("GET", parts.path.rstrip("/") + path)
-        answer = connection.getresponse()
-        if answer.status != 200:
-            raise ValueError(f"HTTP {answer.status}")
-        return answer.read()
-    except client.HTTPException as error:
-        raise OSError(str(error)) from None
-    finally:
-        connection.close()
 
 
 # The folder here
@@ -180,15 +135,15 @@ def _configs(here: Path) -> Iterable[Path]:
             yield from sorted(here.glob(pattern))
 
 
-def _local(folder: Path | None, name: str) -> str | None:
+def _local(folder: Path | None, name: str, root: Path) -> str | None:
     if folder is None or ".." in Path(name).parts:
         return None
     file = folder / name
-    return _shown(file) if file.is_file() else None
+    return _shown(file, root) if file.is_file() else None
 
 
-def _shown(path: Path) -> str:
+def _shown(path: Path, root: Path) -> str:
     try:
-        return os.path.relpath(path)
+        return os.path.relpath(path, root)
     except (ValueError, OSError):
         return str(path)

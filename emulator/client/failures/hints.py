@@ -26,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     answers.too_large,
     answers.not_json,
     handlers.malformed,
+    handlers.callback,
     handlers.no_file,
     handlers.no_function,
     platforms.native,

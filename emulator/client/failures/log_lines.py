@@ -7,7 +7,8 @@ https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from taskdock.client.failures.frames import reported
 
@@ -22,7 +23,7 @@ _FAULT = re.compile(
     r"(?:Runtime|Function|Sandbox|Extension)\.[A-Z]\w+$|"
     r"Response payload size exceeded maximum allowed payload size "
 )
-_STAMP = re.compile(rf"{_TIME}\t(?:{_ID}|undefined)\t(\w+)\t")
+_STAMP = re.compile(rf"{_TIME}\t(?:{_ID}|undefined|-)\t(\w+)\t")
 """Of Node.js's client: time, request, level."""
 _PYTHON_STAMP = re.compile(rf"\[(\w+)\]\t{_TIME}\t(?:{_ID})?\t")
 _PYTHON_ERROR = re.compile(r"\[ERROR\] ([A-Za-z_][\w.]*)(?:: (.*))?(?:[\n\r]|$)")
@@ -30,6 +31,12 @@ _POST = re.compile(r"\[ERROR\] \[\d+\] LAMBDA_RUNTIME Failed to post ")
 _END_OF_POST = "RuntimeError: Failed to post invocation response"
 _TRACEBACK = "Traceback (most recent call last):"
 _WARNING = re.compile(r"LAMBDA_WARNING: |\(node:\d+\) ")
+_PLACE = re.compile(r"(?:file://)?/var/task/\S+:\d+$")
+"""The first line of what `runtimes/syntax` prints."""
+_TOO_LARGE = "Function.ResponseSizeTooLarge"
+_SYNTAX_ERROR = "Runtime.UserCodeSyntaxError"
+_LONGEST = 2000  # letters of such a line
+_LINES_OF_PLACE = 3
 _MOST_MESSAGE = 100  # lines of an error's message
 
 
@@ -42,34 +49,64 @@ class ShortLog:
 
     def __init__(self) -> None:
         self._warned: set[str] = set()
-        self._held: list[tuple[str, str]] = []  # the error's name, and the report
+        self._held: list[tuple[str, str, str]] = []  # the error's name and message, the report
         self._in_message = 0  # lines that may still come until the trace of a report begins
         self._in_post = False
+        self._place: list[str] = []  # what has come of the place of a syntax error
 
     def take(self, line: str) -> str | None:
         """The line as it is shown; None: it is not shown now."""
-        if self._is_rest(line) or _PLATFORM.match(line):
+        if self._place:
+            shown = self._after_place(line)
+            if self._place or shown is not None:
+                return shown
+        if self._is_rest(line) or _PLATFORM.match(line) or _FAULT.match(line):
             return None
-        if _POST.match(line):
-            self._in_post = True
-            self._held.append(("", line))
+        if _PLACE.match(line[:_LONGEST]):
+            self._place = [line]
             return None
-        if _FAULT.match(line):
-            return None
-        error = reported(line)
+        error = self._error_of(line)
         if error is not None:
-            self._held.append((str(error.get("errorType")), line))
-            return None
-        if match := _PYTHON_ERROR.match(line):
-            self._in_message = 0 if _TRACEBACK in line else _MOST_MESSAGE
-            self._held.append((match[1], line))
+            self._held.append((*error, line))
             return None
         return None if self._is_repeated(line) else unstamped(line)
 
-    def rest(self, error: str | None) -> list[str]:
-        """The reports that were held back, but those of the error of this name; None: the function
-        has not failed."""
-        return [unstamped(line) for name, line in self._held if error is None or name != error]
+    def _error_of(self, line: str) -> tuple[str, str] | None:
+        """Name and message of the error that this line reports, or begins to; None for any other
+        line."""
+        error = reported(line)
+        if error is not None:
+            return str(error.get("errorType")), str(error.get("errorMessage"))
+        if match := _PYTHON_ERROR.match(line):
+            self._in_message = 0 if _TRACEBACK in line else _MOST_MESSAGE
+            return match[1], match[2] or ""
+        self._in_post = bool(_POST.match(line))
+        return (_TOO_LARGE, "") if self._in_post else None
+
+    def _after_place(self, line: str) -> str | None:
+        """A place has three lines: file, source, and what points at a part of it. Where Node.js
+        itself ends by an error, the error follows behind an empty line; that is shown."""
+        if len(self._place) < _LINES_OF_PLACE:
+            self._place.append(line)
+            return None
+        place, self._place = self._place, []
+        if line:
+            self._held.append((_SYNTAX_ERROR, "", "\n".join(place)))
+            return None
+        return "\n".join([*place, line])
+
+    def rest(self, error: Mapping[str, Any] | None) -> list[str]:
+        """The reports that were held back, but those of this error, by its name or its message;
+        None: the function has not failed."""
+        if self._place:
+            self._held.append((_SYNTAX_ERROR, "", "\n".join(self._place)))
+            self._place = []
+        shown = None if error is None else (error["name"], error["message"])
+        return [
+            unstamped(line)
+            for name, message, line in self._held
+            if shown is None or (name != shown[0] and message != shown[1])
+        ]
 
     def _is_rest(self, line: str) -> bool:
         """Whether it belongs to a report whose first line was held back: an error's message may
@@ -84,8 +121,8 @@ class ShortLog:
         if _PLATFORM.match(line):
             self._in_message = 0
             return False
-        name, before = self._held[-1]
-        self._held[-1] = name, f"{before}\n{line}"
+        name, message, before = self._held[-1]
+        self._held[-1] = name, message, f"{before}\n{line}"
         if _TRACEBACK in line:
             self._in_message = 0
         return True
@@ -100,9 +137,9 @@ class ShortLog:
         return repeated
 
 
-def short(lines: Iterable[str], *, error: str | None = None) -> list[str]:
-    """The function's own lines of a log that is complete. `error`: the name of the error that is
-    shown apart; None: there is none, and reports of errors stay."""
+def short(lines: Iterable[str], *, error: Mapping[str, Any] | None = None) -> list[str]:
+    """The function's own lines of a log that is complete. `error`: name and message of the one that
+    is shown apart; None: there is none, and reports of errors stay."""
     log = ShortLog()
     shown = [taken for line in lines if (taken := log.take(line)) is not None]
     return shown + log.rest(error)

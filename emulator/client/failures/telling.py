@@ -58,8 +58,7 @@ def show_log(
         shown = log.take(line)
         if shown is not None:
             _note(shown)
-    failed = error()
-    for line in log.rest(None if failed is None else str(failed["name"])):
+    for line in log.rest(error()):
         _note(line)
 
 

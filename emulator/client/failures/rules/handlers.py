@@ -23,6 +23,16 @@ def malformed(failed: FailedRun) -> str | None:
     return f"the handler {given!r} cannot be used: it has to be {shape}, with / between folders"
 
 
+def callback(failed: FailedRun) -> str | None:
+    """A handler with a third argument; from Node.js 24 on there is none."""
+    if failed.name != "Runtime.CallbackHandlerDeprecated":
+        return None
+    return (
+        "write the handler as async (event) => { return ...; }, or take an older runtime"
+        ' ("runtime": "nodejs22.x" in task-config.json)'
+    )
+
+
 def no_file(failed: FailedRun) -> str | None:
     """The handler's file is not in the package."""
     if failed.name != "Runtime.ImportModuleError" or failed.handler is None:

@@ -11,6 +11,7 @@ _LONGEST_DIRECT = 30  # seconds
 _LONGEST = 300  # seconds
 _MOST_MEMORY = 10240  # MB
 _USED = re.compile(r"Max Memory Used: (\d+) MB|\"maxMemoryUsedMB\":(\d+)")
+_NEARLY = 0.9
 _LINE = 120  # letters
 _OUT_OF_HEAP = "JavaScript heap out of memory"
 
@@ -35,7 +36,8 @@ def _direct(limit: int) -> str:
 
 
 def _last(failed: FailedRun) -> str:
-    own = [line for line in short(failed.log, error=failed.name) if line.strip()]
+    error = {"name": failed.name, "message": failed.message}
+    own = [line for line in short(failed.log, error=error) if line.strip()]
     if not own:
         return "it had printed nothing"
     last = own[-1].strip().splitlines()[-1]
@@ -50,8 +52,9 @@ def memory(failed: FailedRun) -> str | None:
     if limit is None:
         return "it needs more memory than its memory limit"
     used = [int(a or b) for line in failed.log for a, b in _USED.findall(line)]
-    figures = f"{used[-1]} MB of {limit} MB" if used else f"more than its {limit} MB"
-    text = f"its memory is used up: {figures}"
+    is_full = bool(used) and used[-1] >= limit * _NEARLY
+    figures = f"{used[-1]} MB of {limit} MB" if is_full else f"its memory limit is {limit} MB"
+    text = f"it has used up its memory: {figures}"
     if limit >= _MOST_MEMORY:
         return text
     more = min(_MOST_MEMORY, limit * 2)

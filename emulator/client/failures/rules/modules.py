@@ -149,19 +149,19 @@ def built_in(failed: FailedRun) -> str | None:
     if failed.is_node and failed.message.startswith(_UNKNOWN_BUILT_IN):
         name = failed.message[len(_UNKNOWN_BUILT_IN) :]
         return f"{runtime} has no {name}: it takes a newer runtime ({_configure('nodejs24.x')})"
-    name = missing_name(failed.message) if failed.is_python else None
+    module = missing_name(failed.message) if failed.is_python else None
     minor = re.fullmatch(r"python3\.(\d+)", runtime)
-    if name is None or minor is None:
+    if module is None or minor is None:
         return None
-    gone, came = _GONE.get(name), _CAME.get(name)
+    gone, came = _GONE.get(module), _CAME.get(module)
     if gone is not None and int(minor[1]) >= gone:
         return (
-            f"Python has no {name} from 3.{gone} on, and this is {runtime}: use what took its"
+            f"Python has no {module} from 3.{gone} on, and this is {runtime}: use what took its"
             f" place, or an older runtime ({_configure(f'python3.{gone - 1}')})"
         )
     if came is not None and int(minor[1]) < came:
         return (
-            f"Python has {name} from 3.{came} on, and this is {runtime}:"
+            f"Python has {module} from 3.{came} on, and this is {runtime}:"
             f" {_configure(f'python3.{came}')}"
         )
     return None
@@ -178,13 +178,15 @@ def missing(failed: FailedRun) -> str | None:
         return None
     if failed.is_python:
         return _pip(failed, name.partition(".")[0])
-    if failed.is_node and not name.startswith((".", "/", "node:", "#")):
+    is_handler = "Require stack:\n- /var/runtime/" in failed.message
+    if failed.is_node and not is_handler and not name.startswith((".", "/", "node:", "#")):
         return _npm(failed, name)
     return None
 
 
 def _pip(failed: FailedRun, module: str) -> str | None:
-    if module == failed.handler_module.partition("/")[0] or failed.has(module):
+    handlers = (failed.handler_module.partition("/")[0], _imported_by_client(failed.message))
+    if module in handlers or failed.has(module):
         return None
     folder, project = shlex.quote(failed.folder), _PROJECTS.get(module, module)
     listed = _normal(project) in map(_normal, _requirements(failed))
@@ -193,6 +195,12 @@ def _pip(failed: FailedRun, module: str) -> str | None:
     return _line(
         failed, said or f"the package has no {module}", f"pip install --target {folder} {what}"
     )
+
+
+def _imported_by_client(message: str) -> str:
+    """The top of the handler's module, as Python's client names it."""
+    match = re.match(r"Unable to import module '([^'.]+)", message)
+    return match[1] if match else ""
 
 
 def _requirements(failed: FailedRun) -> list[str]:

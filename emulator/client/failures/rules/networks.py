@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from taskdock.client.failures.failed_run import FailedRun
 from taskdock.client.failures.frames import own_frame
 
@@ -22,9 +24,11 @@ def service(failed: FailedRun) -> str | None:
         return None
     calls = [f"{method} {path}" for method, path in dict.fromkeys(failed.unmatched)]
     more = f" and {len(calls) - _MOST} more" if len(calls) > _MOST else ""
+    method, path = failed.unmatched[0]
     return (
-        f"it called {', '.join(calls[:_MOST])}{more}, a service that is not here, and no double"
-        " answered: taskdock doubles init DIR writes examples, taskdock doubles add adds one"
+        f"it called {', '.join(calls[:_MOST])}{more}, a service that is not here\n"
+        f"to answer it: taskdock doubles add {method} {shlex.quote(path)} --answer '{{}}'\n"
+        "or: taskdock doubles init, which writes samples for taskdock serve --doubles"
     )
 
 

@@ -8,6 +8,8 @@ from taskdock.client.failures.failed_run import FailedRun
 
 _STATUS = re.compile(r"Runtime exited with error: exit status (\d+)")
 _NO_REASON = "Runtime exited without providing a reason"
+_CRASH = re.compile(r"Node\.js v\d")
+"""The last line of a Node.js that an error has ended."""
 _BOOTSTRAP = "/var/task/bootstrap"
 
 
@@ -17,7 +19,8 @@ def bootstrap(failed: FailedRun) -> str | None:
     if failed.name != "Runtime.InvalidEntrypoint":
         return None
     if "valid bootstrap" in text:
-        return f"{failed.runtime} runs the file bootstrap of the package, and there is none"
+        runtime = failed.runtime or "the runtime"
+        return f"{runtime} runs the file bootstrap of the package, and there is none"
     if _BOOTSTRAP not in text:
         return None
     reasons = {
@@ -39,9 +42,14 @@ def _first_line(failed: FailedRun) -> str:
 def exited(failed: FailedRun) -> str | None:
     if failed.name != "Runtime.ExitError" or not (failed.is_python or failed.is_node):
         return None
-    call = "sys.exit() or os._exit()" if failed.is_python else "process.exit()"
     match = _STATUS.search(failed.message)
     if match is None and _NO_REASON not in failed.message:
         return None
     how = f"with exit code {match[1]}" if match else "without an error"
-    return f"the function's process ended {how} before it had answered; {call} does that"
+    said = f"the function's process ended {how} before it had answered"
+    if any(_CRASH.match(line) for line in failed.log):
+        return f"{said}: nothing caught an error, which its log shows"
+    if failed.is_python:
+        return f"{said}; sys.exit() and os._exit() do that"
+    unsettled = "" if match else ", and so does an await that nothing ends"
+    return f"{said}; process.exit() does that{unsettled}"
