@@ -13,6 +13,7 @@ from taskdock.client.failures.failed_run import TASK_ROOT, FailedRun
 
 _LONGEST = 2000
 """Letters of a line; a longer one is no frame, and may be megabytes that take minutes to search."""
+_MOST_FRAMES = 50
 _PYTHON = re.compile(r'^\s*File "([^"]+)",? [Ll]ine (\d+)(?:, in (.+))?$')
 _NODE = re.compile(r"^\s*at (?:async )?(?:(.*?) \()?((?:file://)?/[^()]*?):(\d+):\d+\)?$")
 _NODE_HEAD = re.compile(r"^((?:file://)?/[^\s:]*(?: [^\s:]+)*):(\d+)$")
@@ -40,14 +41,20 @@ def own_frame(failed: FailedRun) -> Frame | None:
 
     Python names the innermost frame last, Node.js first.
     """
+    frames = own_frames(failed)
+    return frames[0] if frames else _importing(failed)
+
+
+def own_frames(failed: FailedRun) -> list[Frame]:
+    """All frames of the author's, the innermost first; none where there is no trace."""
     for lines in (_lines(failed.trace), *_traces(failed.log)):
-        frame = _innermost(failed, lines)
-        if frame is not None:
-            return _with_source(failed, frame)
-    return _importing(failed)
+        frames = _frames(failed, lines)
+        if frames:
+            return [_with_source(failed, frame) for frame in frames[:_MOST_FRAMES]]
+    return []
 
 
-def _innermost(failed: FailedRun, lines: Sequence[str]) -> Frame | None:
+def _frames(failed: FailedRun, lines: Sequence[str]) -> list[Frame]:
     found: list[Frame] = []
     for number, line in enumerate(lines):
         if len(line) > _LONGEST:
@@ -62,12 +69,12 @@ def _innermost(failed: FailedRun, lines: Sequence[str]) -> Frame | None:
         elif match := _NODE.match(line):
             function = (match[1] or "").replace("<anonymous>", "").rstrip(".")
             found.append(Frame(_path(match[2]), int(match[3]), _named(function)))
-    own = (frame for frame in found if frame.path.startswith(TASK_ROOT))
-    for frame in own:
-        path = frame.path[len(TASK_ROOT) :]
-        if failed.is_own(path):
-            return replace(frame, path=path)
-    return None
+    inside = [
+        replace(frame, path=frame.path[len(TASK_ROOT) :])
+        for frame in found
+        if frame.path.startswith(TASK_ROOT)
+    ]
+    return [frame for frame in inside if failed.is_own(frame.path)]
 
 
 def _path(text: str) -> str:

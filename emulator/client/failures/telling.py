@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from enum import Enum
@@ -79,7 +80,10 @@ def show_failure(
     lines = messages(service, task_id)
     if not log_is_shown:
         show_log(lines, choice, error=lambda: error)
-    for line in block(gather(service, function_name, task_id, error, lines, data=data)):
+    if lines and choice is not LogChoice.NONE:
+        output.note("")
+    first, *rest = block(gather(service, function_name, task_id, error, lines, data=data))
+    for line in (_bold(first), *rest):
         output.note(line)
     if choice is not LogChoice.FULL and lines:
         output.note(f"its log: taskdock logs {task_id}")
@@ -91,6 +95,11 @@ def messages(service: TaskService, task_id: str) -> list[str]:
         return [line["message"] for line in service.logs(task_id)]
     except ServiceError:  # it has not run, or the server keeps no log of it
         return []
+
+
+def _bold(line: str) -> str:
+    styled = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    return click.style(line, fg="red", bold=True) if styled else line
 
 
 def _note(line: str) -> None:

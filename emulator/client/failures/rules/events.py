@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from taskdock.client.failures.failed_run import NOTHING, FailedRun
-from taskdock.client.failures.frames import own_frame
+from taskdock.client.failures.frames import own_frame, own_frames
 
 _KEY = re.compile(r"'([^']+)'")
 _UNDEFINED = re.compile(
@@ -35,10 +35,12 @@ def no_data(failed: FailedRun) -> str | None:
     """Nothing was given with -d, and the function fails on that."""
     if failed.data is not NOTHING and failed.data is not None:
         return None
-    frame = own_frame(failed)
-    if frame is None or not _is_of_nothing(failed):
+    frames = own_frames(failed)
+    if not frames or not _is_of_nothing(failed):
         return None
-    if failed.message != "'data'" and not _OF_DATA.search(frame.source):
+    # The data may have been handed on before something was read of it.
+    of_data = any(_OF_DATA.search(frame.source) for frame in frames)
+    if failed.message != "'data'" and not of_data:
         return None
     return "the function was given no data: give it some with -d JSON or -e FILE"
 
