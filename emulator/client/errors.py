@@ -5,6 +5,7 @@ TaskdockError
 │   ├── CredentialsRefused      the call has no valid credentials
 │   └── MalformedCall           (a WrongCall too)
 ├── NotStarted                  a server that the command started did not start
+├── NotDeployed                 functions that the command needs could not be deployed
 └── WrongCall                   nothing was done: the call has to be changed
     ├── ServerUnreachable
     │   └── ServerLost          (no WrongCall: something may have been done)
@@ -52,6 +53,10 @@ class CredentialsRefused(ServiceError):
 
 class NotStarted(TaskdockError):
     """The server did not start."""
+
+
+class NotDeployed(TaskdockError):
+    """Functions could not be deployed, so what needs them was not run."""
 
 
 class WrongCall(TaskdockError):

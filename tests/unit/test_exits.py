@@ -45,6 +45,7 @@ def refusal(code: int) -> ServiceError:
         (refusal(1902), 3),
         (errors.ServerLost("gone"), 3),
         (errors.NotStarted("no"), 3),
+        (errors.NotDeployed("no"), 3),
         (EngineUnreachable(), 3),
         (ImageNotAvailable(), 3),
     ],

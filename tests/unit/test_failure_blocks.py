@@ -31,7 +31,7 @@ def test_at_most_one_rule_is_sure_of_another_kind_of_failure(name: str) -> None:
     assert len(sure) <= 1 or set(sure) in ALIKE, sure
 
 
-ALIKE = ({"memory", "exited"}, {"built_in", "missing"})
+ALIKE = ({"memory", "exited"}, {"built_in", "not_installed"})
 """The first of the two knows more."""
 
 

@@ -8,7 +8,7 @@ its time limit, or the task was not done within `--timeout`. 137: the function r
 
 `exec` has the exit code of its command, or 128 plus the number of the signal that ended that.
 126: the command could not be run. 127: there is no such command. Where the server could not be
-started, or the functions not be deployed, the command was not run, and that is 2 or 3.
+started or the functions not be deployed, the command was not run: 3.
 
 `serve` has these: 0: the server stopped in order. 1: the server could not start or could not go
 on. 128 plus the number of a signal: a second signal ended the server, or a signal that came before
@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from taskdock.base.errors import EngineError, TaskdockError
-from taskdock.client.errors import NotStarted, ServerLost, ServiceError, WrongCall
+from taskdock.client.errors import NotDeployed, NotStarted, ServerLost, ServiceError, WrongCall
 
 OK = 0
 FAILED = 1
@@ -71,7 +71,7 @@ def of_task(task: Mapping[str, Any]) -> int:
 
 def of_refusal(error: TaskdockError) -> int:
     """The exit code for a command that an error has ended."""
-    if isinstance(error, ServerLost | NotStarted | EngineError):
+    if isinstance(error, ServerLost | NotStarted | NotDeployed | EngineError):
         return NOT_RUN
     if isinstance(error, WrongCall):
         return WRONG_CALL

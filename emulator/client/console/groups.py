@@ -29,7 +29,7 @@ class WrongUse(Failed):
 
 
 class CouldNotRun(Failed):
-    """What was asked for is in order, and taskdock or the engine cannot do it."""
+    """The call was right, and taskdock or the engine cannot do it."""
 
     exit_code = exits.NOT_RUN
 

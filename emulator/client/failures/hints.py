@@ -14,6 +14,7 @@ from taskdock.client.failures.rules import (
     limits,
     modules,
     networks,
+    packages,
     platforms,
     programs,
 )
@@ -35,8 +36,8 @@ RULES: tuple[Rule, ...] = (
     es_modules.commonjs_in_module,
     es_modules.required,
     modules.relative,
-    modules.built_in,
-    modules.missing,
+    packages.built_in,
+    packages.not_installed,
     files.not_readable,
     files.read_only,
     files.disk_full,

@@ -167,9 +167,8 @@ class Environment:
         if self.state is not State.STARTING:
             return
         self._settling.restart()
-        program = telling(self.program, self.function.runtime, self.runtime.init_failure)
-        self.runtime = self._new_runtime()
-        self.container.run(program)
+        failed, self.runtime = self.runtime.init_failure, self._new_runtime()
+        self.container.run(telling(self.program, self.function.runtime, failed))
 
     def freeze(self) -> None:
         """Does nothing unless it is ready."""

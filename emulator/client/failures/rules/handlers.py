@@ -89,7 +89,7 @@ def no_function(failed: FailedRun) -> str | None:
 
 
 def _functions(text: str, *, python: bool) -> list[str]:
-    """What a file defines for others, as far as it can be read without running it."""
+    """The names that a file defines for others, as far as it can be read without running it."""
     if python:
         found = re.findall(r"^(?:async )?def (\w+)|^(\w+) *=", text, re.MULTILINE)
     else:
