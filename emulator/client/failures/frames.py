@@ -102,7 +102,7 @@ def _traces(log: Sequence[str]) -> Iterator[list[str]]:
         if found is not None:
             yield from _stacks(found)
     lines = _lines(log)
-    # What Node.js prints itself, and Python, whose errors of several lines are several entries.
+    # Node.js prints some errors itself, and an error of several lines is several entries of Python.
     starts = [number for number, line in enumerate(lines) if _begins(line)]
     for start in reversed(starts):
         yield lines[start : start + 400]

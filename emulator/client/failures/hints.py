@@ -22,6 +22,7 @@ from taskdock.client.failures.rules import (
 Rule = Callable[[FailedRun], "str | None"]
 
 RULES: tuple[Rule, ...] = (
+    programs.injected,
     limits.time,
     limits.memory,
     answers.too_large,

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import click
 
+from taskdock.base.errors import TaskdockError
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import output
-from taskdock.client.errors import ServiceError
 from taskdock.client.failures.failed_run import NOTHING
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -90,10 +90,11 @@ def show_failure(
 
 
 def messages(service: TaskService, task_id: str) -> list[str]:
-    """The lines of a task that has run; none where there are none."""
+    """The lines of a task that has run; none where they cannot be had: the result, or the error, is
+    shown in any case."""
     try:
         return [line["message"] for line in service.logs(task_id)]
-    except ServiceError:  # it has not run, or the server keeps no log of it
+    except TaskdockError:  # it has not run, or the server has gone meanwhile
         return []
 
 

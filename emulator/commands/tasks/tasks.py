@@ -54,6 +54,8 @@ def create_task(
     was over first. The changes of its status go to stderr, and of a failure the error with its
     place in the code and what helps.
     """
+    if log is not None and not wait:
+        raise click.UsageError("--log shows the log of a task that is waited for: give --wait, too")
     data = options.parse_data(text, file)
     body = {
         "functionName": name,

@@ -8,9 +8,20 @@ from taskdock.client.failures.failed_run import FailedRun
 
 _STATUS = re.compile(r"Runtime exited with error: exit status (\d+)")
 _NO_REASON = "Runtime exited without providing a reason"
+_INJECTED = re.compile(
+    r"(?:taskdock: injected fault |\{.*\"taskdock\.injectedFault\".*\"fault\":\")"
+    r"(?!delay\b|cold_start\b)"  # with these the function runs, and fails by itself
+)
 _CRASH = re.compile(r"Node\.js v\d")
 """The last line of a Node.js that an error has ended."""
 _BOOTSTRAP = "/var/task/bootstrap"
+
+
+def injected(failed: FailedRun) -> str | None:
+    """A fault that a test, or a person, has injected: all else would lead astray."""
+    if not any(_INJECTED.match(line) for line in failed.log):
+        return None
+    return "the fault was injected: taskdock faults list, and taskdock faults clear to end that"
 
 
 def bootstrap(failed: FailedRun) -> str | None:
