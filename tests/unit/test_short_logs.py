@@ -57,6 +57,8 @@ def test_a_warning_of_the_runtime_is_shown_once() -> None:
         ("START the engine", "START the engine"),
         ("REPORT RequestId: none", "REPORT RequestId: none"),
         ("[ERROR] of my own", "[ERROR] of my own"),
+        ("[ERROR] Payment: declined", "[ERROR] Payment: declined"),
+        ("Runtime.Error", "Runtime.Error"),
         ("Traceback (most recent call last):", "Traceback (most recent call last):"),
         ("", ""),
     ],
@@ -77,6 +79,17 @@ def test_an_error_of_several_lines_is_left_out_whole() -> None:
     case = RECORDED["python-custom-error"]
 
     assert short(case["log"], error=case["error"]) == []
+
+
+def test_a_line_that_looks_like_a_report_takes_nothing_with_it() -> None:
+    log = RECORDED["python-error-in-imported-file"]["log"]
+    error = RECORDED["python-error-in-imported-file"]["error"]
+    mine = ["[ERROR] Payment: declined", "trying again"]
+
+    lines = short([*log[:2], *mine, *log[2:]], error=error)
+
+    assert "\n".join(lines) == "loading the order\n[ERROR] Payment: declined\ntrying again"
+    assert not any("ZeroDivisionError" in line for line in lines)
 
 
 def test_a_place_at_the_end_of_a_log_is_not_lost() -> None:

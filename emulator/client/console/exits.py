@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from taskdock.base.errors import EngineError, TaskdockError
+from taskdock.base.errors import TaskdockError
 from taskdock.client.errors import NotDeployed, NotStarted, ServerLost, ServiceError, WrongCall
 
 OK = 0
@@ -71,7 +71,7 @@ def of_task(task: Mapping[str, Any]) -> int:
 
 def of_refusal(error: TaskdockError) -> int:
     """The exit code for a command that an error has ended."""
-    if isinstance(error, ServerLost | NotStarted | NotDeployed | EngineError):
+    if isinstance(error, ServerLost | NotStarted | NotDeployed):
         return NOT_RUN
     if isinstance(error, WrongCall):
         return WRONG_CALL

@@ -11,7 +11,7 @@ from taskdock.base.errors import TaskdockError
 from taskdock.client.api import TaskService
 from taskdock.client.failures.failed_run import CodeFiles, UnknownFiles
 
-_LARGEST_CODE = 30_000_000  # bytes, of a package that is worth fetching
+_LARGEST_CODE = 15_000_000  # bytes, of a package that is worth fetching
 _LARGEST_FILE = 1_000_000  # bytes
 _MOST_FILES = 20_000  # of a folder that is worth reading
 _SECONDS = 5.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
@@ -121,16 +122,14 @@ class FailedRun:
         parts = PurePosixPath(path).parts
         if not parts or {"node_modules", "site-packages"} & set(parts):
             return False
-        return not self._is_installed(parts[0])
+        return parts[0] not in self._installed
 
-    def _is_installed(self, top: str) -> bool:
-        """Whether pip has put this file or folder into the package's own folder. The record of
-        installed files: https://packaging.python.org/specifications/recording-installed-packages"""
+    @cached_property
+    def _installed(self) -> frozenset[str]:
+        """The files and folders that pip has put into the package's own folder. The record of them:
+        https://packaging.python.org/specifications/recording-installed-packages"""
         if not self.is_python:
-            return False
-        records = (n for n in self.code.names() if n.endswith(".dist-info/RECORD"))
-        for record in records:
-            for line in (self.code.text(record) or "").splitlines():
-                if line.partition(",")[0].partition("/")[0] == top:
-                    return True
-        return False
+            return frozenset()
+        records = (name for name in self.code.names() if name.endswith(".dist-info/RECORD"))
+        lines = (line for name in records for line in (self.code.text(name) or "").splitlines())
+        return frozenset(line.partition(",")[0].partition("/")[0] for line in lines)

@@ -20,9 +20,10 @@ _PLATFORM = re.compile(
 )
 _FAULT = re.compile(
     rf"RequestId: {_ID} Error: |{_TIME} {_ID} Task timed out after |"
-    r"(?:Runtime|Function|Sandbox|Extension)\.[A-Z]\w+$|"
     r"Response payload size exceeded maximum allowed payload size "
 )
+_NAME_OF_FAULT = re.compile(r"(?:Runtime|Function|Sandbox|Extension)\.[A-Z]\w+$")
+"""The line behind a fault of the platform."""
 _STAMP = re.compile(rf"{_TIME}\t(?:{_ID}|undefined|-)\t(\w+)\t")
 """Of Node.js's client: time, request, level."""
 _PYTHON_STAMP = re.compile(rf"\[(\w+)\]\t{_TIME}\t(?:{_ID})?\t")
@@ -52,6 +53,7 @@ class ShortLog:
         self._held: list[tuple[str, str, str]] = []  # the error's name and message, the report
         self._in_message = 0  # lines that may still come until the trace of a report begins
         self._in_post = False
+        self._in_fault = False
         self._place: list[str] = []  # what has come of the place of a syntax error
 
     def take(self, line: str) -> str | None:
@@ -60,7 +62,9 @@ class ShortLog:
             shown = self._after_place(line)
             if self._place or shown is not None:
                 return shown
-        if self._is_rest(line) or _PLATFORM.match(line) or _FAULT.match(line):
+        was_fault, self._in_fault = self._in_fault, bool(_FAULT.match(line))
+        is_fault = self._in_fault or (was_fault and _NAME_OF_FAULT.match(line))
+        if self._is_rest(line) or _PLATFORM.match(line) or is_fault:
             return None
         if _PLACE.match(line[:_LONGEST]):
             self._place = [line]
@@ -118,7 +122,7 @@ class ShortLog:
         if not self._in_message:
             return False
         self._in_message -= 1
-        if _PLATFORM.match(line):
+        if _PLATFORM.match(line) or _PYTHON_ERROR.match(line):
             self._in_message = 0
             return False
         name, message, before = self._held[-1]

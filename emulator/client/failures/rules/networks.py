@@ -13,7 +13,7 @@ _NO_WAY = (
     "EAI_AGAIN",
     "Temporary failure in name resolution",
 )
-_REFUSED = ("ECONNREFUSED", "Connection refused", "Cannot assign requested address")
+_REFUSED = ("fetch failed", "ECONNREFUSED", "Connection refused", "Cannot assign requested address")
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 _MOST = 3
 
