@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -209,6 +210,34 @@ def test_a_short_log_of_a_success_is_the_functions_own_lines(
     assert (short.stdout, short.stderr) == ("null\n", "sawing\n")
     assert (none.stdout, none.stderr) == ("null\n", "")
     assert [line.split()[-1] for line in waited.stderr.splitlines()][-2:] == ["sawing", "complete"]
+
+
+def test_a_file_that_is_here_is_named_by_its_path_here(
+    dock: Dock, taskdock: Taskdock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def handler(event: Json, runtime: FakeRuntime) -> None:
+        frames = '  File "/var/task/main.py", line 2, in handler\r    return 1 / 0'
+        runtime.print(
+            f"[ERROR] ZeroDivisionError: no\rTraceback (most recent call last):\r{frames}"
+        )
+        runtime.fail("ZeroDivisionError", "no")
+
+    dock.deploy(handler)
+    (tmp_path / "tables" / "my code").mkdir(parents=True)
+    (tmp_path / "tables" / "my code" / "main.py").touch()
+    config = {"name": NAME, "path": "my code"}
+    (tmp_path / "tables" / "task-config.json").write_text(json.dumps(config))
+    here = taskdock("run", NAME, "--log", "none").stderr.splitlines()
+    monkeypatch.chdir(tmp_path)
+
+    there = taskdock("run", NAME, "--log", "none").stderr.splitlines()
+
+    assert here[:3] == [
+        "ZeroDivisionError: no",
+        "  at main.py:2, in handler",
+        "    return 1 / 0",
+    ]
+    assert there[1] == "  at tables/my code/main.py:2, in handler"
 
 
 def test_a_replay_that_could_not_be_run_is_3(dock: Dock, taskdock: Taskdock) -> None:
