@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from taskdock.base.errors import EngineUnreachable, TaskdockError
+from taskdock.base.errors import BadField, EngineUnreachable, TaskdockError
 from taskdock.client import errors
 from taskdock.client.console import exits
 from taskdock.client.errors import MalformedCall, ServiceError
@@ -46,6 +46,7 @@ def refusal(code: int) -> ServiceError:
         (errors.ServerLost("gone"), 3),
         (errors.NotStarted("no"), 3),
         (errors.NotDeployed("no"), 3),
+        (BadField("no"), 2),
         (EngineUnreachable(), 1),  # of serve, which has codes of its own
     ],
     ids=str,

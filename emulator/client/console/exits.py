@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from taskdock.base.errors import TaskdockError
+from taskdock.base.errors import CallerError, TaskdockError
 from taskdock.client.errors import NotDeployed, NotStarted, ServerLost, ServiceError, WrongCall
 
 OK = 0
@@ -73,7 +73,7 @@ def of_refusal(error: TaskdockError) -> int:
     """The exit code for a command that an error has ended."""
     if isinstance(error, ServerLost | NotStarted | NotDeployed):
         return NOT_RUN
-    if isinstance(error, WrongCall):
+    if isinstance(error, WrongCall | CallerError):
         return WRONG_CALL
     if isinstance(error, ServiceError):
         return WRONG_CALL if error.code in _SIGN_IN else _BY_CODE.get(error.code, FAILED)
