@@ -1,5 +1,6 @@
-// Prints where a syntax error is, as Node.js does it: file, line, source. AWS's runtime client makes an error of its
-// own of a syntax error, and loses the place.
+// Keeps where a syntax error is, as Node.js prints it: file, line, source. AWS's runtime client makes an error of its
+// own of a syntax error, and loses the place. That error gets a property `place`, which the client writes into its line
+// of the log; what it posts has the type, the message and the stack alone, and stays as it is.
 // It is imported before the client, by NODE_OPTIONS, where a runtime is started again after such an error.
 // The syntax is that of Node.js 14.
 import { spawnSync } from 'child_process';
@@ -36,23 +37,44 @@ function handlerFile() {
   return files.find((file) => existsSync(file));
 }
 
-function tell(error) {
+function keep(error) {
   const head = place(error).split(/\n+\w*Error: /)[0];
-  if (PLACE.test(head)) process.stderr.write(`${head}\n`);
+  if (PLACE.test(head)) mark(head.split('\n'));
+}
+
+/** Gives the place to the client's error, which is being made. */
+function mark(lines) {
+  const give = (error) => Object.defineProperty(error, 'place', { value: lines, enumerable: true, configurable: true });
+  // From Node.js 24 on, the client's error gets its name behind its message, and is written down before it is thrown.
+  const before = Object.getOwnPropertyDescriptor(Error.prototype, 'name');
+  Object.defineProperty(Error.prototype, 'name', {
+    configurable: true,
+    get: () => before.value,
+    set(name) {
+      Object.defineProperty(Error.prototype, 'name', before);
+      Object.defineProperty(this, 'name', { value: name, enumerable: true, configurable: true, writable: true });
+      give(this);
+    },
+  });
+  // Before Node.js 24, it is written down when nobody has caught it.
+  process.prependOnceListener('uncaughtException', (error) => {
+    if (error.name === 'Runtime.UserCodeSyntaxError') give(error);
+  });
 }
 
 Object.defineProperty(SyntaxError.prototype, 'toString', {
   configurable: true,
   writable: true,
   value: function toString() {
+    const text = Error.prototype.toString.call(this);
     if (CLIENT.test(new Error().stack)) {
       delete SyntaxError.prototype.toString;
       try {
-        tell(this);
+        keep(this);
       } catch (fault) {
         // The error itself is told in any case.
       }
     }
-    return Error.prototype.toString.call(this);
+    return text;
   },
 });

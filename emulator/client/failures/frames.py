@@ -134,7 +134,10 @@ def _object(text: str) -> dict[str, Any] | None:
 
 
 def _stacks(error: dict[str, Any]) -> Iterator[list[str]]:
-    """Of an unhandled rejection, the reason says where, and not the error itself."""
+    """Of an unhandled rejection, the reason says where, and not the error itself. The place of a
+    syntax error is what `runtimes/syntax` keeps."""
+    if isinstance(error.get("place"), list):
+        yield _lines([str(line) for line in error["place"]])
     for one in (error.get("reason"), error, error.get("cause")):
         stack = one.get("stack") or one.get("stackTrace") if isinstance(one, dict) else None
         if isinstance(stack, list):

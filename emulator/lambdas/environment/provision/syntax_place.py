@@ -3,7 +3,8 @@
 AWS's client for Node.js puts the error into one of its own, so that file and line are lost
 (`UserFunction.js` of https://github.com/aws/aws-lambda-nodejs-runtime-interface-client). AWS starts
 a runtime again whose init has failed. Here that second start imports a module of taskdock's before
-the client, which prints the place. A function whose code can be loaded never meets it.
+the client, which keeps the place; the client's own line in the log has it then. A function whose
+code can be loaded never meets it.
 """
 
 from __future__ import annotations
