@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from taskdock.client.failures.log_lines import ShortLog, short
+from taskdock.client.failures.log_lines import short
 from tests.support.failures import RECORDED
 
 ID = "2263e65f-be4a-4afb-98e4-58757402962f"
@@ -90,12 +90,3 @@ def test_a_line_that_looks_like_a_report_takes_nothing_with_it() -> None:
 
     assert "\n".join(lines) == "loading the order\n[ERROR] Payment: declined\ntrying again"
     assert not any("ZeroDivisionError" in line for line in lines)
-
-
-def test_a_place_at_the_end_of_a_log_is_not_lost() -> None:
-    log = ShortLog()
-
-    taken = [log.take(line) for line in ("/var/task/index.js:3", "  return x +;")]
-
-    assert taken == [None, None]
-    assert log.rest(None) == ["/var/task/index.js:3\n  return x +;"]

@@ -32,12 +32,7 @@ _POST = re.compile(r"\[ERROR\] \[\d+\] LAMBDA_RUNTIME Failed to post ")
 _END_OF_POST = "RuntimeError: Failed to post invocation response"
 _TRACEBACK = "Traceback (most recent call last):"
 _WARNING = re.compile(r"LAMBDA_WARNING: |\(node:\d+\) ")
-_PLACE = re.compile(r"(?:file://)?/var/task/\S+:\d+$")
-"""The first line of what `runtimes/syntax` prints."""
 _TOO_LARGE = "Function.ResponseSizeTooLarge"
-_SYNTAX_ERROR = "Runtime.UserCodeSyntaxError"
-_LONGEST = 2000  # letters of such a line
-_LINES_OF_PLACE = 3
 _MOST_MESSAGE = 100  # lines of an error's message
 
 
@@ -54,20 +49,12 @@ class ShortLog:
         self._in_message = 0  # lines that may still come until the trace of a report begins
         self._in_post = False
         self._in_fault = False
-        self._place: list[str] = []  # what has come of the place of a syntax error
 
     def take(self, line: str) -> str | None:
         """The line as it is shown; None: it is not shown now."""
-        if self._place:
-            shown = self._after_place(line)
-            if self._place or shown is not None:
-                return shown
         was_fault, self._in_fault = self._in_fault, bool(_FAULT.match(line))
         is_fault = self._in_fault or (was_fault and _NAME_OF_FAULT.match(line))
         if self._is_rest(line) or _PLATFORM.match(line) or is_fault:
-            return None
-        if _PLACE.match(line[:_LONGEST]):
-            self._place = [line]
             return None
         error = self._error_of(line)
         if error is not None:
@@ -87,24 +74,9 @@ class ShortLog:
         self._in_post = bool(_POST.match(line))
         return (_TOO_LARGE, "") if self._in_post else None
 
-    def _after_place(self, line: str) -> str | None:
-        """A place has three lines: file, source, and what points at a part of it. Where Node.js
-        itself ends by an error, the error follows behind an empty line; that is shown."""
-        if len(self._place) < _LINES_OF_PLACE:
-            self._place.append(line)
-            return None
-        place, self._place = self._place, []
-        if line:
-            self._held.append((_SYNTAX_ERROR, "", "\n".join(place)))
-            return None
-        return "\n".join([*place, line])
-
     def rest(self, error: Mapping[str, Any] | None) -> list[str]:
         """The reports that were held back, but those of this error, by its name or its message;
         None: the function has not failed."""
-        if self._place:
-            self._held.append((_SYNTAX_ERROR, "", "\n".join(self._place)))
-            self._place = []
         shown = None if error is None else (error["name"], error["message"])
         return [
             unstamped(line)
