@@ -21,6 +21,7 @@ from urllib.parse import quote
 from taskdock.client.errors import (
     CredentialsRefused,
     MalformedCall,
+    ServerLost,
     ServerUnreachable,
     ServiceError,
     WrongCall,
@@ -107,7 +108,8 @@ class ServerConnection:
         return request
 
     def _exchange(self, request: _Signable, seconds: float) -> tuple[int, bytes]:
-        """Status and body of the answer. Raises `ServerUnreachable`."""
+        """Status and body of the answer. Raises `ServerUnreachable`, or `ServerLost` where the
+        server had taken the call."""
         connection = self._connected()
         try:
             if connection.sock is not None:
@@ -119,7 +121,10 @@ class ServerConnection:
             found = answer.status, answer.read()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise ServerUnreachable(self._explain(error, seconds)) from None
+            lost = isinstance(error, (ConnectionError, TimeoutError, http.client.IncompleteRead))
+            raise (ServerLost if lost else ServerUnreachable)(
+                self._explain(error, seconds)
+            ) from None
         except BaseException:
             connection.close()
             raise

@@ -6,8 +6,10 @@ TaskdockError
 │   └── MalformedCall           (a WrongCall too)
 ├── BuildFailed                 the function's build command failed
 ├── NotStarted                  a server that the command started did not start
+├── NotDeployed                 functions that the command needs could not be deployed
 └── WrongCall                   nothing was done: the call has to be changed
     ├── ServerUnreachable
+    │   └── ServerLost          (no WrongCall: something may have been done)
     ├── NoServer
     ├── ForeignCredentials
     ├── NotWritten
@@ -20,7 +22,7 @@ TaskdockError
     ├── BuildRefused
     └── BadPackage
 
-`emulator/client/console/groups.py` maps these classes to exit codes.
+`emulator/client/console/exits.py` maps these classes to exit codes.
 """
 
 from __future__ import annotations
@@ -68,6 +70,10 @@ class NotStarted(TaskdockError):
     """The server did not start."""
 
 
+class NotDeployed(TaskdockError):
+    """Functions could not be deployed, so what needs them was not run."""
+
+
 class WrongCall(TaskdockError):
     """The command cannot be carried out as it was given."""
 
@@ -78,6 +84,10 @@ class MalformedCall(ServiceError, WrongCall):
 
 class ServerUnreachable(WrongCall):
     """No taskdock server answers."""
+
+
+class ServerLost(ServerUnreachable):
+    """The server went away, or fell silent, in the middle of a call: what it did is not known."""
 
 
 class NoServer(WrongCall):

@@ -6,16 +6,31 @@ A server whose clock is moved is told that somebody waits, since nothing would h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import sleep
+from typing import Any
 
 from taskdock.base.timing.clock import Clock
 from taskdock.client.api import ILLEGAL_STATE, Json, TaskService
-from taskdock.client.errors import ServiceError
+from taskdock.client.errors import ServerLost, ServerUnreachable, ServiceError, UnknownTask
 
 FINAL = frozenset({"complete", "failed", "canceled"})
 ENDED = FINAL | {"retried"}
 
 _PAUSE = 0.25
+_LOOKS_FOR_A_RESULT = (
+    20  # with a pause behind each: a run is kept a moment after its task has ended
+)
+
+
+@contextmanager
+def under_way() -> Iterator[None]:
+    """For calls about a task that exists. That the server answers no more, or has the task no more,
+    is not the caller's mistake then: it raises `ServerLost`."""
+    try:
+        yield
+    except (ServerUnreachable, UnknownTask) as error:
+        raise ServerLost(error.message) from None
 
 
 def until_final(
@@ -59,6 +74,21 @@ def log_lines(service: TaskService, task_id: str) -> Iterator[Json]:
         if ended:
             return
         pause(task_id)
+
+
+def result_of(service: TaskService, task_id: str) -> tuple[bool, Any]:
+    """Whether the server has kept the result of a task that is complete, and that result. The task
+    itself has none, and the run has, where the server keeps runs."""
+    path = f"/taskdock/runs?taskId={task_id}&limit=1"
+    try:
+        for _ in range(_LOOKS_FOR_A_RESULT):
+            found = service.call("GET", path)["data"]
+            if found:
+                return "answer" in found[-1], found[-1].get("answer")
+            sleep(_PAUSE)
+    except ServiceError:  # the harness is off
+        pass
+    return False, None
 
 
 def _pause(service: TaskService) -> Callable[[str], object]:

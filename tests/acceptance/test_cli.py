@@ -153,7 +153,7 @@ def test_waiting_for_a_task_may_be_given_up(taskdock: CommandLine) -> None:
 
     done = taskdock("tasks", "create", "cli-echo", *words)
 
-    assert done.returncode == 1
+    assert done.returncode == 124
     assert "still new after 0.5 s" in done.stderr
     taskdock.succeed("tasks", "cancel", done.stdout.strip())
 

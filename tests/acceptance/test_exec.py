@@ -367,7 +367,7 @@ def test_a_function_that_the_server_refuses_keeps_the_command_from_running(
 
     done = execution("--functions", ".", "--", "touch", str(execution.ready))
 
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert "failed   bad/task-config.json: " in done.stderr
     assert "cobol1.0" in done.stderr
     assert done.stderr.endswith(
@@ -433,7 +433,7 @@ def test_a_wrong_call_says_what_is_wrong_and_starts_nothing(
 def test_a_server_that_does_not_start_says_why(project: Path) -> None:
     done = alone(project, "--", "touch", "ran", DOCKER_HOST=f"unix://{project}/no.sock")
 
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert "no.sock" in done.stderr
     assert "the server ended with exit code 1" in done.stderr
     assert not (project / "ran").exists()

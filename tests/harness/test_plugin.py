@@ -334,6 +334,35 @@ def test_its_report_has_what_has_run(project: PytestProject, url: str, workers: 
     assert "REPORT RequestId: " in ran.output
 
 
+def test_its_report_says_where_the_function_failed_and_what_helps(project: PytestProject) -> None:
+    frame = '  File "/var/task/main.py", line 2, in handler\n    import yaml\n'
+    error = {
+        "errorType": "ModuleNotFoundError",
+        "errorMessage": "No module named 'yaml'",
+        "stackTrace": [frame],
+    }
+    project.write(
+        "test_one.py",
+        "def test_fails(taskdock):\n    assert taskdock.execute('oak-chair', check=False).result\n",
+    )
+
+    with running(engine=FakeEngine(), clock="auto") as dock:
+        dock.deploy(
+            lambda event, runtime: runtime.post(f"/invocation/{runtime.request_id}/error", error),
+            "oak-chair",
+        )
+        ran = project.run("--taskdock-url", dock.url)
+
+    lines = ran.output.splitlines()
+    start = lines.index("error: ModuleNotFoundError: No module named 'yaml'")
+    assert lines[start + 1 : start + 4] == [
+        "  at main.py:2, in handler",
+        "    import yaml",
+        "Hint: the package has no yaml: pip install --target DIR PyYAML, where DIR is the folder of"
+        " the function's code; then deploy again",
+    ]
+
+
 def test_a_failure_inside_of_taskdock_is_shown_at_the_line_of_the_test(
     project: PytestProject, url: str
 ) -> None:

@@ -227,7 +227,7 @@ def test_waiting_ends_with_its_timeout(taskdock: Taskdock, stub: StubService) ->
 
     result = taskdock("tasks", "create", "hello", "--wait", "--timeout", "0")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 124
     assert "still new after 0 s" in result.stderr
 
 

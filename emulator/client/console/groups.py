@@ -15,9 +15,9 @@ from typing import Any
 import click
 
 from taskdock.base import terminal
-from taskdock.base.errors import CallerError, TaskdockError
+from taskdock.base.errors import TaskdockError
 from taskdock.client.console import exits, server_option
-from taskdock.client.errors import ServerUnreachable, WrongCall
+from taskdock.client.errors import ServerUnreachable
 
 
 class Failed(click.ClickException):
@@ -80,12 +80,12 @@ class Group(click.Group):
         except click.UsageError as error:
             raise _told(error, ctx.meta.get(_CALL)) from error
         except ServerUnreachable as error:
+            kind = _BY_EXIT_CODE.get(exits.of_refusal(error), Failed)
             others = "" if server_option.was_asked_for(ctx) else _other_servers(error.message)
-            raise WrongUse(f"{error.message}{others}") from error
-        except (WrongCall, CallerError) as error:
-            raise WrongUse(error.message) from error
+            raise kind(f"{error.message}{others}") from error
         except TaskdockError as error:
-            raise Failed(error.message) from error
+            kind = _BY_EXIT_CODE.get(exits.of_refusal(error), Failed)
+            raise kind(error.message) from error
 
 
 def _other_servers(told: str) -> str:
@@ -97,6 +97,13 @@ def _other_servers(told: str) -> str:
     return f"\nRunning: {', '.join(others)}; choose one by --url" if others else ""
 
 
+class CouldNotRun(Failed):
+    """The call was right, and taskdock or the engine cannot do it."""
+
+    exit_code = exits.NOT_RUN
+
+
+_BY_EXIT_CODE = {exits.WRONG_CALL: WrongUse, exits.NOT_RUN: CouldNotRun}
 _PREFIX = len("Error: ")
 _COMMAND = re.compile(r"(?:(?<=: )|(?<=with ))taskdock [^;\n]+")
 

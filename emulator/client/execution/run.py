@@ -14,7 +14,7 @@ from taskdock.base.timing.clock import Clock
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import output
 from taskdock.client.deployment.deploy import deploy
-from taskdock.client.errors import NotStarted, ServerUnreachable
+from taskdock.client.errors import NotDeployed, NotStarted, ServerUnreachable
 from taskdock.client.execution import folders, program, variables
 from taskdock.client.servers import credentials
 from taskdock.client.servers.local_server import LocalServer
@@ -100,4 +100,4 @@ def _deploy(functions: Mapping[str, Json], found: Mapping[str, str]) -> None:
                 failed += 1
     if failed:
         count = f"{failed} of {len(functions)} functions" if len(functions) > 1 else "the function"
-        raise TaskdockError(f"{count} could not be deployed; the command was not run")
+        raise NotDeployed(f"{count} could not be deployed; the command was not run")

@@ -72,7 +72,8 @@ def exec_command(
     runs with TASKDOCK_URL, API_HOST, the API_OAUTH_ variables and AWS_ENDPOINT_URL_LAMBDA set, and
     with a region and credentials for AWS's SDKs where there are none. When COMMAND ends, all of
     that goes, and its exit code is the one of this command: 128 plus the number of a signal that
-    ended it, 127 where there is no such command. Signals are handed on to it.
+    ended it, 127 where there is no such command. Where the server or the functions could not be
+    started, COMMAND is not run: 3. Signals are handed on to it.
     """
     if not command:
         raise click.UsageError("give the COMMAND to run: taskdock exec --functions DIR -- COMMAND")

@@ -116,7 +116,7 @@ def replay_run(source: str, as_json: bool, service: TaskService) -> None:
     """Give the event of a run to its function as it is now, and show where the results differ.
 
     It is a direct invocation: no task is made, and what the function does, it does again. Exit
-    code: 0 when both have the same result, 1 otherwise.
+    code: 0 when both have the same result, 1 otherwise, 3 when it could not be run.
     """
     replayed = _replay(service, source)
     same = bool(replayed["same"])
@@ -128,7 +128,9 @@ def replay_run(source: str, as_json: bool, service: TaskService) -> None:
         output.plain(f"different from the run of {output.moment(replayed['before'].get('at'))}")
         for line in replayed["difference"]:
             output.plain(f"  {line}")
-    sys.exit(exits.OK if same else exits.FAILED)
+    after = replayed["after"]
+    was_run = after.get("error") is None or "duration" in after
+    sys.exit(exits.OK if same else exits.FAILED if was_run else exits.NOT_RUN)
 
 
 def _write(file: Path, text: str) -> None:

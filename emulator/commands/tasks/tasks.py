@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import IO
+from typing import IO, Any
 
 import click
 
@@ -13,6 +13,8 @@ from taskdock.client.api import Json, TaskService, encoded, equals
 from taskdock.client.console import exits, options, output, periods, secrets
 from taskdock.client.console.groups import Group
 from taskdock.client.console.tables import task_table
+from taskdock.client.failures import telling
+from taskdock.client.failures.telling import LogChoice
 from taskdock.commands.tasks import watching as watch
 
 STATUSES = ["new", "inProgress", "complete", "failed", "retried", "canceled"]
@@ -23,7 +25,7 @@ def tasks() -> None:
     """Create, list, show and cancel tasks."""
 
 
-@tasks.command("create")
+@tasks.command("create", epilog=exits.IN_SHORT)
 @click.argument("name")
 @options.event_data
 @options.start_time
@@ -31,6 +33,7 @@ def tasks() -> None:
 @click.option("--tag", "tags", multiple=True, help="A tag of the task; repeat for more.")
 @click.option("--wait", is_flag=True, help="Wait until it has ended, retries included.")
 @click.option("--timeout", type=options.NUMBER, metavar="SECONDS", help="Wait no longer than this.")
+@telling.log_option("none; short when the task fails")
 @options.as_json
 @options.service
 def create_task(
@@ -43,17 +46,26 @@ def create_task(
     tags: tuple[str, ...],
     wait: bool,
     timeout: float | None,
+    log: LogChoice | None,
     as_json: bool,
     service: TaskService,
 ) -> None:
     """Queue a task for a function and print its id.
 
-    With --wait the exit code tells how it ended, as for "taskdock run"; the changes of its status
-    go to stderr.
+    With --wait the exit code tells how it ended, as for "taskdock run": 124 also where --timeout
+    was over first. The changes of its status go to stderr, and of a failure the error with its
+    place in the code and what helps.
     """
+    if log is not None and not wait:
+        raise click.UsageError("--log shows the log of a task that is waited for: give --wait, too")
+    if timeout is not None and (not wait or timeout < 0):
+        raise click.UsageError(
+            "--timeout is the most seconds that --wait waits: give --wait, too, and 0 or more"
+        )
+    data = options.parse_data(text, file)
     body = {
         "functionName": name,
-        "data": options.parse_data(text, file),
+        "data": data,
         "startTimestamp": options.starting(start_at, service),
         "priority": priority,
         "tags": list(tags) or None,
@@ -63,13 +75,25 @@ def create_task(
     if not as_json:
         output.plain(task["id"])
     if wait:
-        task = follow.until_final(
-            service, task["id"], clock=SystemClock(), timeout=timeout, on_change=_note_status
-        )
+        task = _wait(service, task["id"], timeout, log)
     if as_json:
         output.document(task)
     if wait:
-        sys.exit(_exit_code(task, timeout))
+        _tell_end(service, task, data, timeout=timeout, log=log)
+        sys.exit(exits.of_task(task))
+
+
+def _wait(service: TaskService, task_id: str, timeout: float | None, log: LogChoice | None) -> Json:
+    def on_change(task: Json) -> None:
+        if task["status"] == "retried" or (task["status"] == "complete" and log is not None):
+            lines = telling.messages(service, task["id"]) if log is not None else []
+            telling.show_log(lines, log or LogChoice.NONE, error=lambda: task.get("error"))
+        _note_status(task)
+
+    with follow.under_way():
+        return follow.until_final(
+            service, task_id, clock=SystemClock(), timeout=timeout, on_change=on_change
+        )
 
 
 def _note_status(task: Json) -> None:
@@ -77,18 +101,18 @@ def _note_status(task: Json) -> None:
     output.note(f"{task['statusChangedTimestamp']}  {task['status']}{detail}")
 
 
-def _exit_code(task: Json, timeout: float | None) -> int:
-    if task["status"] == "complete":
-        return exits.OK
+def _tell_end(
+    service: TaskService, task: Json, data: Any, *, timeout: float | None, log: LogChoice | None
+) -> None:
     if task["status"] not in follow.FINAL:
-        output.note(f"still {task['status']} after {timeout:g} s")
-        return exits.FAILED
-    error = task.get("error")
-    if not error:
-        return exits.FAILED
-    output.note(f"{error['name']}: {error['message']}")
-    output.note(f"its log: taskdock logs {task['id']}")
-    return exits.of_error(error["name"])
+        output.note(
+            f"still {task['status']} after {timeout:g} s; its log: taskdock logs -f {task['id']}"
+        )
+    elif error := task.get("error"):
+        choice = log or LogChoice.SHORT
+        telling.show_failure(
+            service, task["functionName"], task["id"], error, choice=choice, data=data
+        )
 
 
 @tasks.command("list")

@@ -20,6 +20,7 @@ from taskdock.engines.ending import ProgramExit
 from taskdock.engines.engine import Container, Program
 from taskdock.lambdas import lifecycle
 from taskdock.lambdas.environment.no_container import NoContainer
+from taskdock.lambdas.environment.provision.syntax_place import telling
 from taskdock.lambdas.environment.recording import Recording, Write
 from taskdock.lambdas.environment.runtime_run import RuntimeRun
 from taskdock.lambdas.environment.settling import Settling
@@ -166,8 +167,8 @@ class Environment:
         if self.state is not State.STARTING:
             return
         self._settling.restart()
-        self.runtime = self._new_runtime()
-        self.container.run(self.program)
+        failed, self.runtime = self.runtime.init_failure, self._new_runtime()
+        self.container.run(telling(self.program, self.function.runtime, failed))
 
     def freeze(self) -> None:
         """Does nothing unless it is ready."""

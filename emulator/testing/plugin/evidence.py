@@ -33,8 +33,15 @@ class Section:
     """Name and message of its error."""
 
 
+Advise = Callable[[Json], Sequence[str]]
+"""Of a run that has failed: lines with its place in the author's code, and what helps."""
+
+
 def sections(
-    tasks: Sequence[Json], runs: Sequence[Json], paths_of: Callable[[str], SourcePaths]
+    tasks: Sequence[Json],
+    runs: Sequence[Json],
+    paths_of: Callable[[str], SourcePaths],
+    advise: Advise = lambda run: (),
 ) -> list[Section]:
     """In the order in which they came. `paths_of`: of a function, by its name."""
     by_task = {
@@ -47,11 +54,11 @@ def sections(
     found: list[tuple[str, Section]] = []
     for task in tasks:
         of_task = by_task.pop(task["id"], [])
-        section = _of_task(task, of_task, paths_of(task["functionName"]))
+        section = _of_task(task, of_task, paths_of(task["functionName"]), advise)
         found.append((task["creationTimestamp"], section))
     for rest in by_task.values():  # direct executions, API functions, Invoke, and deleted tasks
         for run in rest:
-            found.append((run["at"], _of_run(run, paths_of(run["functionName"]))))
+            found.append((run["at"], _of_run(run, paths_of(run["functionName"]), advise)))
     return [section for _, section in sorted(found, key=lambda each: each[0])]
 
 
@@ -86,7 +93,7 @@ def bounded(sections: Sequence[Section]) -> list[Section]:
     return [*(section for _, section in kept), Section("taskdock: more", note)]
 
 
-def _of_task(task: Json, runs: Sequence[Json], paths: SourcePaths) -> Section:
+def _of_task(task: Json, runs: Sequence[Json], paths: SourcePaths, advise: Advise) -> Section:
     error = task.get("error") or {}
     lines = [_state("new", task["creationTimestamp"], _due(task))]
     lines += [_state("inProgress", run["at"]) for run in runs]
@@ -99,7 +106,7 @@ def _of_task(task: Json, runs: Sequence[Json], paths: SourcePaths) -> Section:
     if task.get("retriedByTaskId"):
         lines.append(f"retried by {task['retriedByTaskId']}")
     for run in runs:
-        lines += _details(run, paths)
+        lines += _details(run, paths, advise)
     lines += _log(task.get("log") or (), paths)
     return Section(
         title=f"taskdock: {task['functionName']}, task {task['id']}, {task['status']}",
@@ -110,10 +117,10 @@ def _of_task(task: Json, runs: Sequence[Json], paths: SourcePaths) -> Section:
     )
 
 
-def _of_run(run: Json, paths: SourcePaths) -> Section:
+def _of_run(run: Json, paths: SourcePaths, advise: Advise) -> Section:
     ended = "failed" if run.get("error") else "answered"
     lines = [_state("began", run["at"])]
-    lines += _details(run, paths)
+    lines += _details(run, paths, advise)
     return Section(
         title=f"taskdock: {run['functionName']}, {run['kind']} {run['id']}, {ended}",
         text="\n".join(lines),
@@ -123,13 +130,14 @@ def _of_run(run: Json, paths: SourcePaths) -> Section:
     )
 
 
-def _details(run: Json, paths: SourcePaths) -> list[str]:
+def _details(run: Json, paths: SourcePaths, advise: Advise) -> list[str]:
     error = run.get("error") or {}
     lines = []
     if fault := run.get("fault"):
         lines.append(f"injected fault: {_fault(fault)}")
     if error:
         lines.append(f"error: {_error(error)}")
+        lines += [_short(line) for line in advise(run)]
     if trace := _trace(error):
         lines += ["stack trace:", *_shown(paths.shown("\n".join(trace)).split("\n"))]
     return lines + _log(run.get("log") or (), paths)

@@ -103,7 +103,12 @@ class Failures:
         except TaskdockError as error:
             return [Section("taskdock: tasks and runs are not known", str(error))]
         tasks = [task for task in tasks if task["creationTimestamp"] > beginning.last_task]
-        found = evidence.sections(tasks, runs, lambda name: server.paths(self._root, name))
+        found = evidence.sections(
+            tasks,
+            runs,
+            lambda name: server.paths(self._root, name),
+            lambda run: server.advice(self._root, run, calls),
+        )
         return [*evidence.bounded(found), *evidence.unmatched(calls)]
 
 

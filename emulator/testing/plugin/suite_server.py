@@ -218,5 +218,14 @@ class SuiteServer:
         found: list[Json] = self._service.call("GET", path, seconds=_SECONDS_FOR_EVIDENCE)["data"]
         return found
 
+    def advice(self, root: Path, run: Json, unmatched: Sequence[Json]) -> list[str]:
+        """The place of a run's error in the author's code, and what helps, in lines."""
+        from taskdock.client.failures.block import advice, place  # noqa: PLC0415 - late: of failures
+        from taskdock.client.failures.gathering import gather_of_run  # noqa: PLC0415
+
+        folder = self.taskdock.folders.get(run["functionName"])
+        failed = gather_of_run(self._service, run, unmatched, folder=folder, root=root)
+        return [*place(failed), *advice(failed)]
+
     def paths(self, root: Path, function: str) -> SourcePaths:
         return SourcePaths(self.taskdock.folders.get(function), root)
