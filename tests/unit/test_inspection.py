@@ -593,3 +593,20 @@ def test_a_program_between_the_runtime_and_the_handler_may_change_everything(
     wrapper = {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/datadog_wrapper"}
 
     assert look({"any.js": ""}, environment=wrapper) == []
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "file", "remedy"),
+    [
+        ("build/index", "index.js", '"entryPoint": "index.handler"'),
+        ("build/index", "build/index.js", '"entryPoint": "build/index.handler"'),
+        ("build/index.handler", "index.js", '"entryPoint": "index.handler"'),
+        ("../index.handler", "index.js", '"entryPoint": "index.handler"'),
+    ],
+)
+def test_a_handler_is_named_from_the_folder_that_is_packed(
+    look: Inspect, entry_point: str, file: str, remedy: str
+) -> None:
+    (found,) = look({file: "exports.handler = 1"}, entryPoint=entry_point)
+
+    assert (found.kind, found.remedy) == ("handler", remedy)

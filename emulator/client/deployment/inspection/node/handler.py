@@ -38,7 +38,7 @@ class NodeCode:
         folder, base = posixpath.split(self._handler)
         stem, dot, function = base.partition(".")
         if not dot or not function or ".." in self._handler:
-            self._say("handler", *_malformed(self._handler))
+            self._say("handler", *self._malformed())
             return
         path = posixpath.join(folder, stem)
         file = self._find(path)
@@ -61,6 +61,17 @@ class NodeCode:
             kind=kind, message=message, file=file or None, line=line, remedy=remedy
         )
         self.findings.append(finding)
+
+    def _malformed(self) -> tuple[str, str]:
+        handler = self._handler
+        if ".." in handler:
+            remedy = f'"entryPoint": "{handler.lstrip("./")}"'
+            return f'entryPoint "{handler}" may not have ".." in it', remedy
+        whole = handler.strip(".") or "index"
+        base = posixpath.basename(whole)  # "build/index", where the folder packed is build itself
+        stem = base if self._find(whole) is None and self._find(base) else whole
+        message = f'entryPoint "{handler}" names no function: it is FILE.FUNCTION'
+        return message, f'"entryPoint": "{stem}.handler"'
 
     def _find(self, path: str) -> str | None:
         found = (path + end for end in _ENDINGS if self._contents.has(path + end))
@@ -218,15 +229,6 @@ class NodeCode:
 
 
 _COMPILE = 'compile it, and let "path" name the folder of the JavaScript: npx tsc --outDir build'
-
-
-def _malformed(handler: str) -> tuple[str, str]:
-    if ".." in handler:
-        return f'entryPoint "{handler}" may not have ".." in it', f'"{handler.lstrip("./")}"'
-    return (
-        f'entryPoint "{handler}" names no function: it is FILE.FUNCTION',
-        f'"entryPoint": "{handler.strip(".") or "index"}.handler"',
-    )
 
 
 def _is_script(name: str) -> bool:
