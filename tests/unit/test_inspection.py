@@ -390,7 +390,7 @@ def test_an_f_string_of_python_3_12_is_an_error_before(look: Inspect, code: str)
     files: dict[str, str | bytes] = {"app.py": f"handler = lambda a: {code}"}
 
     assert look(files, entryPoint="app.handler", runtime="python3.12") == []
-    (found,) = look(files, entryPoint="app.handler", runtime="python3.11")
+    (found,) = look(files, entryPoint="app.handler", runtime="python3.9")
 
     assert (found.kind, found.file) == ("syntax", "app.py")
 
