@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import docker
 import pytest
 
 from tests.support.live import CommandLine, TaskService
@@ -23,8 +24,10 @@ def test_an_image_that_is_nowhere_is_known_before_it_is_sent(
     assert "nowhere" not in [one["name"] for one in service.get("/functions/")["data"]]
 
 
-def test_check_finds_nothing_where_the_image_is_here(taskdock: CommandLine) -> None:
-    image = "taskdock/standin-python:3.11"
+def test_check_finds_nothing_where_the_image_is_here(
+    taskdock: CommandLine, engine: docker.DockerClient
+) -> None:
+    image = next(tag for image in engine.images.list() for tag in image.tags)
 
     done = taskdock("deploy", "--image", image, "--name", "here", "--check")
 
