@@ -104,6 +104,10 @@ def said(findings: list[Finding]) -> Found:
             },
         ),
         ("index.handler", {"index.js": "if (0) f()\nlet x\n[x] = y\nexports.handler = x"}),
+        (
+            "index.handler",
+            {"index.mjs": "import './a%20b.mjs?x=1#y'\nexport let handler", "a b.mjs": ""},
+        ),
         ("index.handler", {"index": "exports.handler = 1"}),
         ("index.handler", {"index/index.js": "exports.handler = 1"}),
     ],
@@ -256,12 +260,16 @@ def test_dependencies_that_are_not_installed_are_named_with_the_line_to_type(
         ("nodejs20.x", "const later = () => require('maybe')", False),
         ("nodejs20.x", "if (process.env.X) require('maybe')", False),
         ("nodejs20.x", "require(name); require('#inner')", False),
+        ("nodejs20.x", "require('tslib')", False),
+        ("nodejs20.x", "require('lib/own'); require('helper')", False),
     ],
 )
 def test_only_a_package_that_is_loaded_for_sure_has_to_be_there(
     look: Inspect, runtime: str, code: str, missing: bool
 ) -> None:
-    found = look({"index.js": f"{code}\nexports.handler = 1"}, runtime=runtime)
+    own: dict[str, str | bytes] = {"lib/own.js": "", "helper.js": ""}
+
+    found = look({"index.js": f"{code}\nexports.handler = 1", **own}, runtime=runtime)
 
     assert bool(found) is missing
 

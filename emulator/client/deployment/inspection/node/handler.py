@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 from taskdock.client.deployment.inspection.contents import Contents
 from taskdock.client.deployment.inspection.finding import PackageFinding
@@ -128,10 +130,12 @@ class NodeCode:
 
     def _follow(self, file: str, wanted: str, line: int) -> list[str]:
         """The file that a relative import names, if it is there."""
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(file), wanted))
+        is_module = self._is_module(file)
+        # An ES module's imports are URLs.
+        name = unquote(re.split(r"[?#]", wanted)[0]) if is_module else wanted
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(file), name))
         if path.startswith(".."):
             return []
-        is_module = self._is_module(file)
         for end in ("",) if is_module else _RESOLVED:
             if self._contents.has(path + end):
                 return [posixpath.normpath(path + end)]
