@@ -618,3 +618,14 @@ def test_a_handler_is_named_from_the_folder_that_is_packed(
     (found,) = look({file: "exports.handler = 1"}, entryPoint=entry_point)
 
     assert (found.kind, found.remedy) == ("handler", remedy)
+
+
+def test_a_module_may_be_there_for_several_pythons(look: Inspect) -> None:
+    files: dict[str, str | bytes] = {
+        "app.py": "handler = 1",
+        "oak/core.cpython-311-x86_64-linux-gnu.so": ELF,
+        "oak/core.cpython-312-x86_64-linux-gnu.so": ELF,
+        "oak/core.cpython-311-darwin.so": MACHO,
+    }
+
+    assert look(files, entryPoint="app.handler", runtime="python3.11") == []
