@@ -125,7 +125,7 @@ def _file(file: PackedFile, folder: Path, limit: int) -> ZipEntry:
     """The file with its content up to one byte beyond `limit`."""
     # No link is followed, nor is anything waited for that has taken the file's place meanwhile.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-    with open(os.open(folder / file.path, flags), "rb") as opened:
+    with open(os.open(os.path.join(folder, file.path), flags), "rb") as opened:
         executable = os.fstat(opened.fileno()).st_mode & stat.S_IXUSR
         mode = stat.S_IFREG | (0o755 if executable else 0o644)
         return ZipEntry(file.path, mode, opened.read(limit + 1))
