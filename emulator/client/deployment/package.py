@@ -151,7 +151,10 @@ def _target(link: Path, folder: Path) -> str:
         return os.path.relpath(there, os.path.join(root, here))
     if _is_in(target, *_OF_CONTAINERS):
         return target
-    raise BadPackage(f"{link} links out of the folder, to {there}; put a copy in its place")
+    raise BadPackage(
+        f"{link} links out of the folder, to {there}; put a copy in its place, or leave it"
+        " out by a .taskdockignore"
+    )
 
 
 def _stays_inside(target: str, depth: int) -> bool:
