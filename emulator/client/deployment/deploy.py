@@ -11,6 +11,7 @@ from taskdock.base.errors import TaskdockError
 from taskdock.client.api import Json, TaskService
 from taskdock.client.errors import UnknownFunction
 
+_VARIABLES = "environmentVariables"
 # The service fills in what is not given of these fields.
 _DEFAULTS: Json = {
     "retryPolicy": {"enabled": False, "errorsToRetry": []},
@@ -23,6 +24,9 @@ class Deployment:
     action: str
     """`created`, `updated` or `unchanged`."""
     function: Json
+    kept: tuple[str, ...] = ()
+    """Names of variables that the function has and the body says nothing of: the service changes
+    only what is named."""
 
 
 def deploy(service: TaskService, body: Json, *, always: bool = False) -> Deployment:
@@ -38,11 +42,12 @@ def deploy(service: TaskService, body: Json, *, always: bool = False) -> Deploym
     except UnknownFunction:
         service.create_function(body)
         return Deployment("created", service.function(name))
+    kept = () if _VARIABLES in body else tuple(known.get(_VARIABLES, ()))
     same = _is_same(service, known, body)
     if same and not (always or service.is_signed):
-        return Deployment("unchanged", known)
+        return Deployment("unchanged", known, kept)
     service.update_function(name, _changes(known, body))
-    return Deployment("unchanged" if same else "updated", service.function(name))
+    return Deployment("unchanged" if same else "updated", service.function(name), kept)
 
 
 def _changes(known: Json, body: Json) -> Json:

@@ -103,4 +103,10 @@ def _deploy_one(
     if config.execution_credentials is not None:
         output.note(f"warning: {file}: executionCredentials are not set up by this command yet")
     body = config.to_request(file.parent if file else Path(), output.note)
-    return deploy_function(service, body)
+    deployment = deploy_function(service, body)
+    if deployment.kept:
+        output.note(
+            f"{config.name}: keeps the variables {', '.join(deployment.kept)}, of which nothing is"
+            ' said here; to remove them: "environment": {}'
+        )
+    return deployment
