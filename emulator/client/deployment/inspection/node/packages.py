@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from taskdock.client.deployment.inspection.contents import Contents
 from taskdock.client.deployment.inspection.finding import PackageFinding
-from taskdock.client.deployment.inspection.node.handler import package_json
+from taskdock.client.deployment.inspection.node.manifest import package_json
 from taskdock.client.deployment.inspection.node.script import Script
 
 # https://nodejs.org/docs/latest-v24.x/api/modules.html#built-in-modules, with those of older ones
