@@ -26,6 +26,8 @@ from benchmarks.speed import memory
 from benchmarks.speed.clients import Target
 from benchmarks.speed.commands import LINES as COMMAND_LINES
 from benchmarks.speed.commands import commands
+from benchmarks.speed.deploying import LINES as DEPLOYING_LINES
+from benchmarks.speed.deploying import deploying
 from benchmarks.speed.harness import LINES as HARNESS_LINES
 from benchmarks.speed.harness import harness
 from benchmarks.speed.table import OURS, Goal, Line, Samples
@@ -536,4 +538,5 @@ def all_rows(many: str) -> dict[str, Row]:
         ),
         "harness": Row(harness, HARNESS_LINES),
         "commands": Row(commands, COMMAND_LINES),
+        "deploying": Row(deploying, DEPLOYING_LINES),
     }

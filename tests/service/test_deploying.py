@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from requests_oauthlib import OAuth1
 
 from taskdock.commands import main
+from tests.service.conftest import StopLater
 from tests.support.builders import Dock, StartDock
 from tests.support.people import Person, administrator, person
 
@@ -140,6 +141,26 @@ def test_a_function_that_others_have_changed_is_an_update(dock: Dock, folder: Pa
     assert deploy(dock, folder).startswith("created  hello")
 
 
+@pytest.mark.parametrize("name", [".taskdock", "state"])
+def test_a_server_that_was_started_in_the_folder_of_the_code_is_no_part_of_it(
+    folder: Path, stop_later: StopLater, name: str
+) -> None:
+    dock = Dock(folder / name)
+    describe(folder, path=".")
+    sizes = []
+    for number in range(3):
+        (folder / "src" / "app.py").write_text(f"handler = {number}\n")
+        deploy(dock, folder)
+        function = dock.emulator.catalog.get("hello")
+        sizes.append(dock.emulator.catalog.code_size(function))
+    code = dock.emulator.catalog.code_folder(function)
+    stop_later(dock)
+
+    assert code is not None
+    assert sorted(path.name for path in code.iterdir()) == ["src", "task-config.json"]
+    assert len(set(sizes)) == 1
+
+
 def test_another_server_has_functions_of_its_own(dock: Dock, shared: Dock, folder: Path) -> None:
     deploy(dock, folder)
 
@@ -184,6 +205,28 @@ def variables_of(someone: Person) -> dict[str, str]:
 
 
 # Remarks
+
+
+def test_variables_that_the_file_says_nothing_of_any_more_stay_and_are_named(
+    dock: Dock, folder: Path
+) -> None:
+    """As with exh: the service changes only the fields that are named."""
+    describe(folder, environment={"PLACE": "world", "WOOD": "oak"})
+    deploy(dock, folder)
+    describe(folder)
+    words = ["deploy", str(folder), "--url", dock.emulator.url]
+
+    kept = CliRunner().invoke(main, words)
+    describe(folder, environment={})
+    removed = CliRunner().invoke(main, words)
+
+    assert kept.stdout == f"unchanged  {SUMMARY}"
+    assert kept.stderr == (
+        "hello: keeps the variables PLACE, WOOD, of which nothing is said here; to remove them:"
+        ' "environment": {}\n'
+    )
+    assert (removed.stdout, removed.stderr) == (f"updated  {SUMMARY}", "")
+    assert dock.get("/functions/hello").json()["environmentVariables"] == {}
 
 
 def test_what_another_tools_file_leaves_out_is_said_of_each_deployment(

@@ -104,6 +104,10 @@ def said(findings: list[Finding]) -> Found:
             },
         ),
         ("index.handler", {"index.js": "if (0) f()\nlet x\n[x] = y\nexports.handler = x"}),
+        (
+            "index.handler",
+            {"index.mjs": "import './a%20b.mjs?x=1#y'\nexport let handler", "a b.mjs": ""},
+        ),
         ("index.handler", {"index": "exports.handler = 1"}),
         ("index.handler", {"index/index.js": "exports.handler = 1"}),
     ],
@@ -256,12 +260,16 @@ def test_dependencies_that_are_not_installed_are_named_with_the_line_to_type(
         ("nodejs20.x", "const later = () => require('maybe')", False),
         ("nodejs20.x", "if (process.env.X) require('maybe')", False),
         ("nodejs20.x", "require(name); require('#inner')", False),
+        ("nodejs20.x", "require('tslib')", False),
+        ("nodejs20.x", "require('lib/own'); require('helper')", False),
     ],
 )
 def test_only_a_package_that_is_loaded_for_sure_has_to_be_there(
     look: Inspect, runtime: str, code: str, missing: bool
 ) -> None:
-    found = look({"index.js": f"{code}\nexports.handler = 1"}, runtime=runtime)
+    own: dict[str, str | bytes] = {"lib/own.js": "", "helper.js": ""}
+
+    found = look({"index.js": f"{code}\nexports.handler = 1", **own}, runtime=runtime)
 
     assert bool(found) is missing
 
@@ -390,7 +398,7 @@ def test_an_f_string_of_python_3_12_is_an_error_before(look: Inspect, code: str)
     files: dict[str, str | bytes] = {"app.py": f"handler = lambda a: {code}"}
 
     assert look(files, entryPoint="app.handler", runtime="python3.12") == []
-    (found,) = look(files, entryPoint="app.handler", runtime="python3.11")
+    (found,) = look(files, entryPoint="app.handler", runtime="python3.9")
 
     assert (found.kind, found.file) == ("syntax", "app.py")
 
@@ -593,3 +601,31 @@ def test_a_program_between_the_runtime_and_the_handler_may_change_everything(
     wrapper = {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/datadog_wrapper"}
 
     assert look({"any.js": ""}, environment=wrapper) == []
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "file", "remedy"),
+    [
+        ("build/index", "index.js", '"entryPoint": "index.handler"'),
+        ("build/index", "build/index.js", '"entryPoint": "build/index.handler"'),
+        ("build/index.handler", "index.js", '"entryPoint": "index.handler"'),
+        ("../index.handler", "index.js", '"entryPoint": "index.handler"'),
+    ],
+)
+def test_a_handler_is_named_from_the_folder_that_is_packed(
+    look: Inspect, entry_point: str, file: str, remedy: str
+) -> None:
+    (found,) = look({file: "exports.handler = 1"}, entryPoint=entry_point)
+
+    assert (found.kind, found.remedy) == ("handler", remedy)
+
+
+def test_a_module_may_be_there_for_several_pythons(look: Inspect) -> None:
+    files: dict[str, str | bytes] = {
+        "app.py": "handler = 1",
+        "oak/core.cpython-311-x86_64-linux-gnu.so": ELF,
+        "oak/core.cpython-312-x86_64-linux-gnu.so": ELF,
+        "oak/core.cpython-311-darwin.so": MACHO,
+    }
+
+    assert look(files, entryPoint="app.handler", runtime="python3.11") == []

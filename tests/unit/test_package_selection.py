@@ -50,7 +50,8 @@ def test_a_servers_data_folder_is_known_by_its_contents_wherever_it_is(
 
 def test_a_servers_data_folder_is_not_taken_back(tmp_path: Path) -> None:
     write(tmp_path, ["index.py", ".taskdock/lock", ".git/config", "lib/taskdock.db-wal"])
-    (tmp_path / ".taskdockignore").write_text("!.taskdock/\n!.git/\n!*\n!.git/config\n")
+    lines = ("!*", "!.taskdock/", "!.git/", "!.git/config", "!taskdock.db-wal")
+    (tmp_path / ".taskdockignore").write_text("\n".join(lines))
 
     assert packed(tmp_path) == ["index.py"]
 

@@ -13,6 +13,7 @@ from taskdock.client.api import Json, TaskService
 from taskdock.client.deployment.credentials import with_credentials
 from taskdock.client.errors import UnknownFunction
 
+_VARIABLES = "environmentVariables"
 # The service fills in what is not given of these fields.
 _DEFAULTS: Json = {
     "retryPolicy": {"enabled": False, "errorsToRetry": []},
@@ -25,15 +26,17 @@ class Deployment:
     action: str
     """`created`, `updated` or `unchanged`."""
     function: Json
+    kept: tuple[str, ...] = ()
+    """Names of variables that the function has and the body says nothing of: the service changes
+    only what is named."""
 
 
 def deploy(service: TaskService, body: Json, *, always: bool = False) -> Deployment:
     """Creates the function of a request body, or updates the existing function of that name.
 
     The user and the role of its executionCredentials are set up before. Nothing is sent where the
-    function is as the body says. A caller with credentials sends the body
-    all the same: a function acts for the users who have deployed it, and this one may be new.
-    `always`: any caller does.
+    function is as the body says. A caller with credentials sends the body all the same: a function
+    acts for the users who have deployed it, and this one may be new. `always`: any caller does.
     """
     body = with_credentials(service, body, os.environ)
     name = body["name"]
@@ -42,11 +45,12 @@ def deploy(service: TaskService, body: Json, *, always: bool = False) -> Deploym
     except UnknownFunction:
         service.create_function(body)
         return Deployment("created", service.function(name))
+    kept = () if _VARIABLES in body else tuple(known.get(_VARIABLES, ()))
     same = _is_same(service, known, body)
     if same and not (always or service.is_signed):
-        return Deployment("unchanged", known)
+        return Deployment("unchanged", known, kept)
     service.update_function(name, _changes(known, body))
-    return Deployment("unchanged" if same else "updated", service.function(name))
+    return Deployment("unchanged" if same else "updated", service.function(name), kept)
 
 
 def _changes(known: Json, body: Json) -> Json:

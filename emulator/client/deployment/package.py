@@ -125,7 +125,7 @@ def _file(file: PackedFile, folder: Path, limit: int) -> ZipEntry:
     """The file with its content up to one byte beyond `limit`."""
     # No link is followed, nor is anything waited for that has taken the file's place meanwhile.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-    with open(os.open(folder / file.path, flags), "rb") as opened:
+    with open(os.open(os.path.join(folder, file.path), flags), "rb") as opened:
         executable = os.fstat(opened.fileno()).st_mode & stat.S_IXUSR
         mode = stat.S_IFREG | (0o755 if executable else 0o644)
         return ZipEntry(file.path, mode, opened.read(limit + 1))
@@ -151,7 +151,10 @@ def _target(link: Path, folder: Path) -> str:
         return os.path.relpath(there, os.path.join(root, here))
     if _is_in(target, *_OF_CONTAINERS):
         return target
-    raise BadPackage(f"{link} links out of the folder, to {there}; put a copy in its place")
+    raise BadPackage(
+        f"{link} links out of the folder, to {there}; put a copy in its place, or leave it"
+        " out by a .taskdockignore"
+    )
 
 
 def _stays_inside(target: str, depth: int) -> bool:

@@ -20,6 +20,7 @@ from taskdock.client.console import exits, options, output
 from taskdock.client.deployment import build, package_lists, task_config
 from taskdock.client.deployment import images as image_of
 from taskdock.client.deployment.allowed import allow_build, allow_variables
+from taskdock.client.deployment.deploy import Deployment
 from taskdock.client.deployment.deploy import deploy as deploy_function
 from taskdock.client.deployment.inspection import PackageFinding, inspect, report
 from taskdock.client.deployment.task_config import TaskConfig
@@ -95,8 +96,7 @@ def deploy(
             chosen = ready[file] if strict else prepare(file)
             if not strict:
                 _warn(chosen.findings, chosen)
-            body = chosen.config.to_request(chosen.folder, output.note)
-            deployment = deploy_function(service, body)
+            deployment = _send(service, chosen)
         except TaskdockError as error:
             if len(files) == 1 or isinstance(error, ServerUnreachable):
                 raise
@@ -142,6 +142,16 @@ def _prepared(
         build.run(named, output.note)
     folder = Path() if file is None else file.parent
     return _Chosen(config, folder, inspect(config, folder))
+
+
+def _send(service: TaskService, chosen: _Chosen) -> Deployment:
+    deployment = deploy_function(service, chosen.config.to_request(chosen.folder, output.note))
+    if deployment.kept:
+        output.note(
+            f"{chosen.config.name}: keeps the variables {', '.join(deployment.kept)}, of which"
+            ' nothing is said here; to remove them: "environment": {}'
+        )
+    return deployment
 
 
 def _check(

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from taskdock.client.deployment.inspection.contents import Contents
 from taskdock.client.deployment.inspection.finding import PackageFinding
-from taskdock.client.deployment.inspection.node.handler import package_json
+from taskdock.client.deployment.inspection.node.manifest import package_json
 
 _HEADER = 20
 _MACHINES = {62: "x86_64", 183: "arm64", 3: "x86", 40: "arm"}  # e_machine of ELF: elf(5)

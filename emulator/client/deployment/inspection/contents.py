@@ -19,16 +19,12 @@ class Contents:
     A file that vanishes or cannot be read counts as unknown: packing it is what fails.
     """
 
-    def __init__(self, root: Path, names: Iterable[str]) -> None:
-        """`names`: every file and link that is packed."""
+    def __init__(self, root: Path, names: Iterable[str], *, has_links: bool = False) -> None:
+        """`names`: every file and link that is packed. `has_links`: one of them is a link, so that
+        a file may be reached by a name that is not among them."""
         self._root = root
         self.names = frozenset(names)
-
-    @cached_property
-    def has_links(self) -> bool:
-        """Whether anything in the package is a symbolic link, so that a file may be reached by a
-        name that is not among `names`."""
-        return any((self._root / name).is_symlink() for name in self.names)
+        self.has_links = has_links
 
     @cached_property
     def folders(self) -> frozenset[str]:

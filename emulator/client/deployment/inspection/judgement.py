@@ -43,8 +43,8 @@ def inspect(config: TaskConfig, folder: Path, machine: str | None = None) -> lis
             findings.append(wrong)
         if config.path is not None:
             code = Path(os.path.normpath(folder / config.path))
-            contents = Contents(code, _names(config, folder))
-            if contents.names:
+            contents = _contents(config, folder, code)
+            if contents is not None and contents.names:
                 theirs = binaries.machine(machine or platform.machine())
                 findings += _code(config, contents, theirs, code)
     if config.time_limit is not None and config.time_limit > _DIRECT:
@@ -52,13 +52,16 @@ def inspect(config: TaskConfig, folder: Path, machine: str | None = None) -> lis
     return findings
 
 
-def _names(config: TaskConfig, folder: Path) -> list[str]:
-    """The names of all that is packed; none where packing will say what is wrong."""
+def _contents(config: TaskConfig, folder: Path, code: Path) -> Contents | None:
+    """All that is packed; None where packing will say what is wrong."""
     try:
         chosen = config.selection(folder, PackageLimits())
     except (BadPackage, BadTaskConfig):
-        return []
-    return [] if chosen is None else [file.path for file in chosen.files]
+        return None
+    if chosen is None:
+        return None
+    links = any(file.is_link for file in chosen.files)
+    return Contents(code, (file.path for file in chosen.files), has_links=links)
 
 
 def _code(config: TaskConfig, contents: Contents, machine: str, code: Path) -> list[PackageFinding]:

@@ -7,13 +7,14 @@ alone, or with .js, .mjs or .cjs, in this order (aws/aws-lambda-nodejs-runtime-i
 
 from __future__ import annotations
 
-import json
 import posixpath
+import re
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 from taskdock.client.deployment.inspection.contents import Contents
 from taskdock.client.deployment.inspection.finding import PackageFinding
-from taskdock.client.deployment.inspection.node import parser
+from taskdock.client.deployment.inspection.node import manifest, parser
 from taskdock.client.deployment.inspection.node.script import Script
 
 _ENDINGS = ("", ".js", ".mjs", ".cjs")
@@ -38,7 +39,7 @@ class NodeCode:
         folder, base = posixpath.split(self._handler)
         stem, dot, function = base.partition(".")
         if not dot or not function or ".." in self._handler:
-            self._say("handler", *_malformed(self._handler))
+            self._say("handler", *self._malformed())
             return
         path = posixpath.join(folder, stem)
         file = self._find(path)
@@ -61,6 +62,17 @@ class NodeCode:
             kind=kind, message=message, file=file or None, line=line, remedy=remedy
         )
         self.findings.append(finding)
+
+    def _malformed(self) -> tuple[str, str]:
+        handler = self._handler
+        if ".." in handler:
+            remedy = f'"entryPoint": "{handler.lstrip("./")}"'
+            return f'entryPoint "{handler}" may not have ".." in it', remedy
+        whole = handler.strip(".") or "index"
+        base = posixpath.basename(whole)  # "build/index", where the folder packed is build itself
+        stem = base if self._find(whole) is None and self._find(base) else whole
+        message = f'entryPoint "{handler}" names no function: it is FILE.FUNCTION'
+        return message, f'"entryPoint": "{stem}.handler"'
 
     def _find(self, path: str) -> str | None:
         found = (path + end for end in _ENDINGS if self._contents.has(path + end))
@@ -117,10 +129,12 @@ class NodeCode:
 
     def _follow(self, file: str, wanted: str, line: int) -> list[str]:
         """The file that a relative import names, if it is there."""
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(file), wanted))
+        is_module = manifest.is_module(self._contents, file)
+        # An ES module's imports are URLs.
+        name = unquote(re.split(r"[?#]", wanted)[0]) if is_module else wanted
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(file), name))
         if path.startswith(".."):
             return []
-        is_module = self._is_module(file)
         for end in ("",) if is_module else _RESOLVED:
             if self._contents.has(path + end):
                 return [posixpath.normpath(path + end)]
@@ -134,30 +148,13 @@ class NodeCode:
             self._say("handler", f"{wanted} is not in the package", None, (file, line))
         return []
 
-    def _is_module(self, file: str) -> bool:
-        """Whether Node.js loads the file as an ES module: its ending, else the nearest
-        package.json (https://nodejs.org/api/packages.html#determining-module-system)."""
-        if file.endswith((".mjs", ".cjs")):
-            return file.endswith(".mjs")
-        return file.endswith(".js") and self._type_near(file)[1] == "module"
-
-    def _type_near(self, file: str) -> tuple[str, str]:
-        folder = posixpath.dirname(file)
-        while True:
-            name = posixpath.join(folder, "package.json")
-            if self._contents.has(name):
-                return name, str(package_json(self._contents, name).get("type", ""))
-            if not folder:
-                return "", ""
-            folder = posixpath.dirname(folder)
-
     def _judge_script(self, file: str, script: Script) -> None:
         if script.error is not None:
             message = f"syntax error{script.error_near}"
             self._say("syntax", message, None, (file, script.error))
         elif self._modern:
             return
-        elif self._is_module(file):
+        elif manifest.is_module(self._contents, file):
             own = script.common_name.split(".", 1)[0] in script.own_names
             if script.is_common is not None and not own and not script.bundled:
                 self._judge_common_in_module(file, script)
@@ -166,12 +163,17 @@ class NodeCode:
             if file.endswith(".cjs"):
                 remedy = f"rename the file: {posixpath.basename(file)[:-4]}.mjs"
             else:
-                remedy = f'"type": "module" in {self._type_near(file)[0] or "package.json"}'
+                name = manifest.type_near(self._contents, file)[0] or manifest.NAME
+                remedy = f'"type": "module" in {name}'
                 remedy += f", or {posixpath.basename(file).removesuffix('.js')}.mjs as its name"
             self._say("module", message, remedy, (file, script.is_module))
 
     def _judge_common_in_module(self, file: str, script: Script) -> None:
-        because = "by its name" if file.endswith(".mjs") else f"by {self._type_near(file)[0]}"
+        because = (
+            "by its name"
+            if file.endswith(".mjs")
+            else f"by {manifest.type_near(self._contents, file)[0]}"
+        )
         message = f"{script.common_name} is CommonJS, and this file is an ES module {because}"
         renamed = f"{posixpath.splitext(posixpath.basename(file))[0]}.cjs"
         self._say("module", message, f"rename the file: {renamed}", (file, script.is_common))
@@ -194,7 +196,7 @@ class NodeCode:
         if len(shown) == 1:
             stem = posixpath.splitext(file)[0]
             remedy = f'"entryPoint": "{stem}.{shown[0]}"'
-        elif self._is_module(file):
+        elif manifest.is_module(self._contents, file):
             remedy = f"export const {wanted} = ..."
         else:
             remedy = f"exports.{wanted} = ..."
@@ -205,7 +207,7 @@ class NodeCode:
         script = self.scripts.get(file)
         if script is None or script.open or script.error is not None or file in seen:
             return None
-        if not self._is_module(file):
+        if not manifest.is_module(self._contents, file):
             return script.exports
         names = set(script.exports) if script.is_module is not None else set()
         for star in script.stars:
@@ -220,23 +222,5 @@ class NodeCode:
 _COMPILE = 'compile it, and let "path" name the folder of the JavaScript: npx tsc --outDir build'
 
 
-def _malformed(handler: str) -> tuple[str, str]:
-    if ".." in handler:
-        return f'entryPoint "{handler}" may not have ".." in it', f'"{handler.lstrip("./")}"'
-    return (
-        f'entryPoint "{handler}" names no function: it is FILE.FUNCTION',
-        f'"entryPoint": "{handler.strip(".") or "index"}.handler"',
-    )
-
-
 def _is_script(name: str) -> bool:
     return name.endswith((".js", ".mjs", ".cjs")) or "." not in posixpath.basename(name)
-
-
-def package_json(contents: Contents, name: str) -> dict[str, object]:
-    """The object of a package.json; empty if it cannot be read."""
-    try:
-        found = json.loads(contents.text(name) or b"")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from taskdock.client.deployment.inspection.contents import Contents
 from taskdock.client.deployment.inspection.finding import PackageFinding
-from taskdock.client.deployment.inspection.node.handler import package_json
+from taskdock.client.deployment.inspection.node.manifest import package_json
 from taskdock.client.deployment.inspection.node.script import Script
 
 # https://nodejs.org/docs/latest-v24.x/api/modules.html#built-in-modules, with those of older ones
@@ -19,6 +19,8 @@ process punycode querystring readline repl stream string_decoder sys timers tls 
 url util v8 vm wasi worker_threads zlib"""
 _BUILT_IN = frozenset(_MODULES.split())
 _NAME = re.compile(r"(@[a-z0-9-~][a-z0-9-._~]*/)?[a-zA-Z0-9-~_][\w.~-]*")
+# Packages that version 3 of AWS's SDK needs, which lie beside it in /var/runtime/node_modules.
+_OF_SDK = frozenset({"tslib", "bowser", "fast-xml-parser", "strnum", "mnemonist", "obliterator"})
 _MOST_NAMED = 3
 
 
@@ -73,6 +75,10 @@ def _named(contents: Contents) -> list[str]:
 def _is_here(contents: Contents, name: str, version: tuple[int, int]) -> bool:
     if name.startswith("@types/") or _is_of_runtime(name, version):
         return True
+    # Lambda has /var/task itself in NODE_PATH, so that the function's own folders are found.
+    top = name.split("/", 1)[0]
+    if contents.has_folder(top) or any(contents.has(top + end) for end in (".js", ".json", ".cjs")):
+        return True
     inner = f"node_modules/{name}"
     return contents.has_folder(inner) or any(
         folder.endswith(f"/{inner}") for folder in contents.folders
@@ -84,7 +90,7 @@ def _is_of_runtime(name: str, version: tuple[int, int]) -> bool:
     nodejs16.x, version 3 since."""
     if version[0] < 18:
         return name == "aws-sdk"
-    return name.startswith(("@aws-sdk/", "@smithy/"))
+    return name in _OF_SDK or name.startswith(("@aws-sdk/", "@smithy/", "@aws-crypto/", "@aws/"))
 
 
 def _alone(install: str, name: str) -> str:

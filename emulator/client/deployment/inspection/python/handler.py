@@ -16,7 +16,9 @@ from taskdock.client.deployment.inspection.finding import PackageFinding
 from taskdock.client.deployment.inspection.python.reader import ImportReader, file_of
 
 _COMPILED = re.compile(r"\.(cpython-\d+[^.]*|abi3)?\.?(so|pyc)$")
-_DYNAMIC = frozenset({"globals", "setattr", "exec", "vars", "__import__", "eval"})
+# sys.modules[__name__] = ..., and enumerations that make their members names of the module.
+_DYNAMIC_ATTRIBUTES = frozenset({"modules", "__dict__", "_convert_", "_convert", "global_enum"})
+_DYNAMIC = frozenset({"globals", "setattr", "exec", "vars", "__import__", "eval", "global_enum"})
 
 
 def inspect(reader: ImportReader, handler: str) -> list[PackageFinding]:
@@ -101,8 +103,8 @@ def _lacks(tree: ast.Module, name: str) -> bool:
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id in {name, *_DYNAMIC}:
             return False  # assigned, deleted or used in some way; or anything may be made
-        if isinstance(node, ast.Attribute) and node.attr in ("modules", "__dict__"):
-            return False  # sys.modules[__name__] = ...
+        if isinstance(node, ast.Attribute) and node.attr in _DYNAMIC_ATTRIBUTES:
+            return False
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             if node.name in (name, "__getattr__"):
                 return False
