@@ -24,7 +24,7 @@ NONCES = "nonces"
 DATABASE = "taskdock.db"
 DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal")
 FILES = (LOCK, IDENTITY, CREDENTIALS, ADMINISTRATOR, NONCES, *DATABASE_FILES, ".gitignore")
-FOLDERS = ("code", "doors")
+FOLDERS = ("code", "debugger", "doors")
 
 
 def check(path: Path) -> Path:

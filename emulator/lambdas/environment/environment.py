@@ -61,6 +61,8 @@ class Environment:
         back, since the next lease may have begun."""
         self.retired = False
         self.reset = False  # retired by a reset, whatever ran in it
+        self.kept = False
+        """Somebody keeps it: it is not idle, is not frozen, and its init may take any time."""
         self.peak = 0  # bytes of memory, as far as measured
         self.image = ""
         self.program = Program()
@@ -92,13 +94,18 @@ class Environment:
             time_limit=self.function.time_limit,
             since=self.since,
             stale=self.stale,
-            reserved=self._reserved,
+            reserved=self.kept or self._reserved,
             function=self.function.name,
         )
 
     @property
     def idle(self) -> bool:
-        return is_idle(self.state, self._reserved)
+        return is_idle(self.state, self.kept or self._reserved)
+
+    @property
+    def leased(self) -> bool:
+        """A call has it, and it has not answered."""
+        return self._reserved
 
     def move(self, by: Transition) -> bool:
         """Makes the move if the table has it, and says so to whoever waits for a change."""

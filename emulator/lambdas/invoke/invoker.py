@@ -32,6 +32,8 @@ from taskdock.lambdas.outcome import (
     not_started,
     unavailable,
 )
+from taskdock.lambdas.pool.debugging.session import Lease
+from taskdock.lambdas.pool.debugging.sessions import DebugSessions
 from taskdock.lambdas.pool.pool import Pool
 
 MAX_EVENT = 6 * 1024 * 1024  # bytes
@@ -50,12 +52,15 @@ class Invoker:
         region: str = arns.REGION,
         faults: FaultList | None = None,
         image_of: LastImage = lambda _: "",
+        debug_sessions: DebugSessions | None = None,
     ) -> None:
         """`faults`: those to inject. `image_of`: the image that a function ran in last, "" where
-        that is not known; for the log of an invocation in which nothing runs."""
+        that is not known; for the log of an invocation in which nothing runs. `debug_sessions`:
+        those that calls of their functions enter."""
         self._faults = faults or FaultList(clock)
         self._injection = Injection(pool=pool, clock=clock, limits=limits, image_of=image_of)
         self._pool = pool
+        self._debug_sessions = debug_sessions
         self._reactor = pool.reactor
         self._watch = watch
         self._region = region
@@ -195,7 +200,7 @@ class Invoker:
             )
             answered(outcome)
             return outcome
-        lease = self._pool.lease
+        lease = self._lease_of(function)
         fault = self._faults.take(function.name) if self._faults.armed else None
         if fault is not None:
             call = call.with_fault(fault)
@@ -209,6 +214,11 @@ class Invoker:
                 self._log(function, sink, call).mark()
                 answered(failure)
                 return failure
+
+    def _lease_of(self, function: Function) -> Lease:
+        """The pool's, or that of the debug session of the function."""
+        session = self._debug_sessions and self._debug_sessions.of(function.name)
+        return session.lease if session else self._pool.lease
 
     async def _invoke(
         self, environment: Environment, event: bytes, sink: Sink, call: Call, answered: OnOutcome

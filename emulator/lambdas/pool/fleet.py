@@ -65,8 +65,7 @@ class Fleet:
     def retire_busy(self) -> None:
         """Retires those that a call has, for a reset."""
         for environment in self.values():
-            slot = environment.slot
-            if slot.reserved or slot.state in (State.BUSY, State.SETTLING):
+            if environment.leased or environment.state in (State.BUSY, State.SETTLING):
                 environment.reset = True
                 environment.move(Transition.RETIRED)
 

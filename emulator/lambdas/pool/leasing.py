@@ -118,6 +118,14 @@ class Leasing:
             if leased.stale:
                 self._fleet.retire_stale()
 
+    async def make_apart(self, function: Function, patience: float) -> Environment | Failure:
+        """An environment that is kept and not started yet, or a `Failure` as `lease` gives it."""
+        found = self._refusal(function) or await self._waiters.wait(function, patience)
+        if isinstance(found, Failure):
+            return found
+        found[0].kept = True
+        return found[0]
+
     def has_room(self, megabytes: int) -> bool:
         """Whether a container of this size fits without anything giving way, or having to wait."""
         return not (self._waiters or self._closed) and self._room().has(megabytes)

@@ -26,12 +26,13 @@ from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.lifecycle import State
 from taskdock.lambdas.notices import EnvironmentMoved
 from taskdock.lambdas.outcome import Failure
+from taskdock.lambdas.pool.debugging.apart import Apart
 from taskdock.lambdas.pool.fleet import Fleet
 from taskdock.lambdas.pool.leasing import Leasing, MemoryBudget
 from taskdock.lambdas.pool.prewarm.plan import PrewarmPlan
 from taskdock.lambdas.pool.prewarm.prewarm_pool import PrewarmPool
-from taskdock.lambdas.pool.removals import Removals
-from taskdock.lambdas.pool.retirements import Retirements
+from taskdock.lambdas.pool.removal.removals import Removals
+from taskdock.lambdas.pool.removal.retirements import Retirements
 from taskdock.lambdas.pool.starts import Starts
 from taskdock.lambdas.pool.waiters import WaitingCalls
 from taskdock.lambdas.slot import PrewarmLevel, Slot
@@ -123,6 +124,11 @@ class Pool:
             watch=watch,
             budget=budget,
             linger=limits.linger if freeze_after <= 0 else None,
+        )
+        self.apart = Apart(
+            make=self._leasing.make_apart,
+            start=self._starts.start,
+            restart=self.operations.restart,
         )
 
     # For other threads
