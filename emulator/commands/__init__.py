@@ -17,6 +17,7 @@ from taskdock.client.console.groups import Entry, LazyGroup
 
 COMMANDS = {
     "clock": Entry("harness.clock:clock", "Show or move the time of tasks and schedules."),
+    "debug": Entry("functions.debug:debug", "Debug functions in their containers, at breakpoints."),
     "demo": Entry(
         "machine.demo:demo", "Run three hello-world functions, from nothing to their results."
     ),
