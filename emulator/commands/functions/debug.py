@@ -15,7 +15,7 @@ from taskdock.client.api import FUNCTION_FAILED, Json, TaskService
 from taskdock.client.console import exits, options, output
 from taskdock.client.development.debugging import settings_files, sources
 from taskdock.client.development.debugging.session_keeper import SessionKeeper
-from taskdock.client.development.debugging.sources import Source
+from taskdock.client.development.debugging.sources import FunctionSource
 from taskdock.client.errors import ServiceError
 from taskdock.client.follow import until_final
 
@@ -94,7 +94,7 @@ def debug(
     sys.exit(exits.FAILED)
 
 
-def _check(found: Sequence[Source], *, calls: bool) -> None:
+def _check(found: Sequence[FunctionSource], *, calls: bool) -> None:
     names = [source.name for source in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -103,12 +103,12 @@ def _check(found: Sequence[Source], *, calls: bool) -> None:
         raise click.UsageError("-d and -e make a call of one function; name one alone")
 
 
-def _body(source: Source, wish: Json, port: int | None) -> Json:
+def _body(source: FunctionSource, wish: Json, port: int | None) -> Json:
     body = {"functionName": source.name, "port": port, **wish}
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _introduce(debugged: Sequence[tuple[Source, Json]], *, print_only: bool) -> None:
+def _introduce(debugged: Sequence[tuple[FunctionSource, Json]], *, print_only: bool) -> None:
     project = sources.project_of(Path.cwd())
     for source, session in debugged:
         kind = "Python (debugpy)" if session["language"] == "python" else "Node.js (inspector)"

@@ -53,14 +53,14 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Refused:
+class DialRefused:
     """No connection to a port of the container was made for this letter."""
 
     letter: str
     errno: int  # Linux's
 
 
-Message = Hello | Output | Peak | Ended | Refused
+Message = Hello | Output | Peak | Ended | DialRefused
 
 
 def listen(port: int, letter: str) -> bytes:
@@ -68,7 +68,7 @@ def listen(port: int, letter: str) -> bytes:
 
 
 def dial(port: int, letter: str) -> bytes:
-    """`letter`: of Latin-1; the launcher opens a connection with it, or answers `Refused`."""
+    """`letter`: of Latin-1; the launcher opens a connection with it, or answers `DialRefused`."""
     return _frame(b"D", _LISTEN.pack(port, letter.encode("latin-1")))
 
 
@@ -144,7 +144,7 @@ def _read(kind: bytes, program: int, payload: bytes) -> Message:
                 return Ended(program, ProgramExit(fault=StartFault(_STEPS[step], path, errno)))
             case b"D":
                 dialed, errno = _REFUSED.unpack(payload)
-                return Refused(dialed.decode("latin-1"), errno)
+                return DialRefused(dialed.decode("latin-1"), errno)
             case b"H":
                 return Hello(_HELLO.unpack(payload)[0])
     except (struct.error, KeyError):

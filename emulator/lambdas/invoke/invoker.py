@@ -33,7 +33,6 @@ from taskdock.lambdas.outcome import (
     unavailable,
 )
 from taskdock.lambdas.pool.debugging.session import Lease
-from taskdock.lambdas.pool.debugging.sessions import DebugSessions
 from taskdock.lambdas.pool.pool import Pool
 
 MAX_EVENT = 6 * 1024 * 1024  # bytes
@@ -52,15 +51,13 @@ class Invoker:
         region: str = arns.REGION,
         faults: FaultList | None = None,
         image_of: LastImage = lambda _: "",
-        debug_sessions: DebugSessions | None = None,
+        lease: Lease | None = None,
     ) -> None:
-        """`faults`: those to inject. `image_of`: the image that a function ran in last, "" where
-        that is not known; for the log of an invocation in which nothing runs. `debug_sessions`:
-        those that calls of their functions enter."""
+        """`faults`: those to inject. `image_of`: the image that a function ran in last, "" where it
+        is not known, for the log where nothing runs. `lease`: None is the pool's."""
         self._faults = faults or FaultList(clock)
         self._injection = Injection(pool=pool, clock=clock, limits=limits, image_of=image_of)
-        self._pool = pool
-        self._debug_sessions = debug_sessions
+        self._pool, self._lease = pool, lease or pool.lease
         self._reactor = pool.reactor
         self._watch = watch
         self._region = region
@@ -200,7 +197,7 @@ class Invoker:
             )
             answered(outcome)
             return outcome
-        lease = self._lease_of(function)
+        lease = self._lease
         fault = self._faults.take(function.name) if self._faults.armed else None
         if fault is not None:
             call = call.with_fault(fault)
@@ -214,11 +211,6 @@ class Invoker:
                 self._log(function, sink, call).mark()
                 answered(failure)
                 return failure
-
-    def _lease_of(self, function: Function) -> Lease:
-        """The pool's, or that of the debug session of the function."""
-        session = self._debug_sessions and self._debug_sessions.of(function.name)
-        return session.lease if session else self._pool.lease
 
     async def _invoke(
         self, environment: Environment, event: bytes, sink: Sink, call: Call, answered: OnOutcome

@@ -65,7 +65,9 @@ class Fleet:
     def retire_busy(self) -> None:
         """Retires those that a call has, for a reset."""
         for environment in self.values():
-            if environment.leased or environment.state in (State.BUSY, State.SETTLING):
+            slot = environment.slot
+            leased = slot.reserved and not environment.kept
+            if leased or slot.state in (State.BUSY, State.SETTLING):
                 environment.reset = True
                 environment.move(Transition.RETIRED)
 

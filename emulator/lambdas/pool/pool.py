@@ -26,7 +26,7 @@ from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.lifecycle import State
 from taskdock.lambdas.notices import EnvironmentMoved
 from taskdock.lambdas.outcome import Failure
-from taskdock.lambdas.pool.debugging.apart import Apart
+from taskdock.lambdas.pool.debugging.apart import ApartVerbs
 from taskdock.lambdas.pool.fleet import Fleet
 from taskdock.lambdas.pool.leasing import Leasing, MemoryBudget
 from taskdock.lambdas.pool.prewarm.plan import PrewarmPlan
@@ -68,8 +68,7 @@ class Pool:
         """
         self.reactor = reactor
         self._loop = reactor.loop
-        self._clock = clock
-        self._limits = limits
+        self._clock, self._limits = clock, limits
         self._notices = notices
         self._lead = lead
         self._stopped = False
@@ -125,11 +124,8 @@ class Pool:
             budget=budget,
             linger=limits.linger if freeze_after <= 0 else None,
         )
-        self.apart = Apart(
-            make=self._leasing.make_apart,
-            start=self._starts.start,
-            restart=self.operations.restart,
-        )
+        make, start, restart = self._leasing.make_apart, self._starts.start, self.operations.restart
+        self.apart = ApartVerbs(make, start, restart)
 
     # For other threads
 

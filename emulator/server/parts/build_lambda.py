@@ -99,7 +99,7 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
             region=settings.region,
             faults=faults,
             image_of=base.images.last,
-            debug_sessions=debug_sessions,
+            lease=debug_sessions.lease,
         ),
         sweeper=Sweeper(code=base.code, health=health, notices=notices),
         budget=_budget(base),

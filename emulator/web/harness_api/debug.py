@@ -38,13 +38,13 @@ class DebugSessionJson(TypedDict):
     host: str
     port: Annotated[int, SchemaPart(description="where a debugger listens for clients")]
     clients: Annotated[int, SchemaPart(description="debug clients that are attached")]
-    state: Annotated[str, SchemaPart(description="starting, ready, busy, down or failed")]
+    state: Annotated[str, SchemaPart(description="starting, ready, busy, down, failed or ended")]
     calls: Annotated[int, SchemaPart(description="calls that run here, or wait for it")]
     others: Annotated[str, SchemaPart(description="wait or normal")]
     wait: bool
     newCode: Annotated[bool, SchemaPart(description="the function has changed since")]
     timeLimit: Annotated[int, SchemaPart(description="seconds; the limit is off")]
-    failure: Annotated[str | None, SchemaPart(description="why nothing runs")]
+    failure: Annotated[str, SchemaPart(description="why nothing runs; empty: nothing is wrong")]
 
 
 class DebugSessionListJson(TypedDict):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from taskdock.client.development.debugging.sources import Source
+from taskdock.client.development.debugging.sources import FunctionSource
 
 Json = dict[str, Any]
 _REMOTE = "/var/task"
@@ -24,7 +24,7 @@ def title(name: str) -> str:
     return f"taskdock: {name}"
 
 
-def vs_code(source: Source, session: Json, project: Path) -> Json:
+def vs_code(source: FunctionSource, session: Json, project: Path) -> Json:
     """An entry of `configurations` in .vscode/launch.json. `session`: as the server has it."""
     local = _shown(source.folder or project, project, _VS_CODE)
     common = {"name": title(source.name), "request": "attach"}
@@ -60,7 +60,7 @@ def vs_code(source: Source, session: Json, project: Path) -> Json:
     }
 
 
-def jetbrains(source: Source, session: Json, project: Path) -> str:
+def jetbrains(source: FunctionSource, session: Json, project: Path) -> str:
     """The content of a file in .idea/runConfigurations."""
     local = _shown(source.folder or project, project, _JETBRAINS)
     name = quoteattr(title(source.name))

@@ -21,7 +21,7 @@ class NotEditable(ValueError):
     """The text is not such JSON, or has no place for the entry."""
 
 
-class _Reader:
+class _CommentedText:
     """Reads a text, and keeps where each value is."""
 
     def __init__(self, text: str) -> None:
@@ -110,13 +110,13 @@ class _Reader:
 
 def read(text: str) -> Any:
     """The value of a text. Raises `NotEditable`."""
-    return _Reader(text).read()
+    return _CommentedText(text).read()
 
 
 def with_entry(text: str, member: str, entry: dict[str, Any]) -> str:
     """The text of an object, with `entry` in the list that is its `member`. An entry of the same
     `name` is replaced; another one comes last. Raises `NotEditable`."""
-    reader = _Reader(text)
+    reader = _CommentedText(text)
     whole = reader.read()
     if not isinstance(whole, dict) or not isinstance(whole.get(member), list):
         raise NotEditable(f'it has no list "{member}"')
@@ -136,7 +136,7 @@ def with_entry(text: str, member: str, entry: dict[str, Any]) -> str:
     return edited
 
 
-def _appended(reader: _Reader, member: str, count: int, entry: dict[str, Any]) -> str:
+def _appended(reader: _CommentedText, member: str, count: int, entry: dict[str, Any]) -> str:
     text = reader.text
     begin, end = reader.places[(member,)]
     close = end - 1

@@ -12,10 +12,10 @@ from pathlib import Path
 from taskdock.client.development.debugging import editors
 from taskdock.client.development.debugging.editors import Json
 from taskdock.client.development.debugging.json_comments import NotEditable, with_entry
-from taskdock.client.development.debugging.sources import Source
+from taskdock.client.development.debugging.sources import FunctionSource
 
 _EMPTY = '{\n    "version": "0.2.0",\n    "configurations": []\n}\n'
-Debugged = Sequence[tuple[Source, Json]]
+Debugged = Sequence[tuple[FunctionSource, Json]]
 """Functions with their sessions."""
 
 

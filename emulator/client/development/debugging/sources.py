@@ -14,7 +14,7 @@ _PROJECT = (".vscode", ".idea", ".git")
 
 
 @dataclass(frozen=True)
-class Source:
+class FunctionSource:
     """A function with the folder of its code; None: it is not known here."""
 
     name: str
@@ -24,7 +24,7 @@ class Source:
     """The folder of its task-config.json, which also has what the code is built from."""
 
 
-def find(argument: str, here: Path) -> Source:
+def find(argument: str, here: Path) -> FunctionSource:
     """The function that an argument means: its name, or the path of its task-config.json or of the
     folder that has the file. Its code is looked for in `here` and in the folders of that. Raises
     `WrongCall`."""
@@ -37,10 +37,10 @@ def find(argument: str, here: Path) -> Source:
         return found
     candidates = [here / _FILE_NAME, *sorted(here.glob(f"*/{_FILE_NAME}"))]
     known = filter(None, map(_read, candidates))
-    return next((one for one in known if one.name == argument), Source(argument, None))
+    return next((one for one in known if one.name == argument), FunctionSource(argument, None))
 
 
-def _read(file: Path) -> Source | None:
+def _read(file: Path) -> FunctionSource | None:
     try:
         config = json.loads(file.read_text(encoding="utf-8-sig"))
         name, path = config["name"], config.get("path")
@@ -49,7 +49,7 @@ def _read(file: Path) -> Source | None:
         folder = None if path is None else (file.parent / path).resolve()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return Source(name, folder, file.parent.resolve())
+    return FunctionSource(name, folder, file.parent.resolve())
 
 
 def project_of(here: Path) -> Path:

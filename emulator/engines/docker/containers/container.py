@@ -22,7 +22,7 @@ from taskdock.engines.ending import ProgramExit, StartFault, Step
 from taskdock.engines.engine import Dialed, Observer, Program
 from taskdock.engines.launcher import frames
 from taskdock.engines.launcher.door import Door
-from taskdock.engines.launcher.frames import Ended, Hello, Message, Output, Peak, Refused
+from taskdock.engines.launcher.frames import DialRefused, Ended, Hello, Message, Output, Peak
 from taskdock.engines.launcher.lines import LineSplitter
 
 _CPU_PERIOD = 100_000  # microseconds, of which a container has its share
@@ -161,7 +161,7 @@ class DockerContainer:
                 self._peak = exit.peak
                 self._tell(self._lines.end())
                 self._observer.exited(exit if self._has_choice else without_choice(exit))
-            case Refused(letter):
+            case DialRefused(letter):
                 self._dials.answer(letter, None)
             case Hello(version):
                 if version == frames.VERSION:

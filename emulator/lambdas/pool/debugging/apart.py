@@ -10,8 +10,8 @@ from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.outcome import Failure
 
 
-@dataclass(frozen=True, kw_only=True)
-class Apart:
+@dataclass(frozen=True)
+class ApartVerbs:
     """On the reactor's thread."""
 
     make: Callable[[Function, float], Awaitable[Environment | Failure]]

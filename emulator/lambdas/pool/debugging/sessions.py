@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from taskdock.base.errors import IllegalState, NotFound
 from taskdock.base.notices import Notices
 from taskdock.base.timing.limits import Limits
 from taskdock.base.timing.reactor import Reactor
+from taskdock.lambdas.environment.environment import Environment
 from taskdock.lambdas.environment.provision.debugger import DebuggerFiles, Language, language_of
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.notices import DebugSessionBegan, DebugSessionEnded
+from taskdock.lambdas.outcome import Failure
 from taskdock.lambdas.pool.debugging import relay
-from taskdock.lambdas.pool.debugging.apart import Apart
+from taskdock.lambdas.pool.debugging.apart import ApartVerbs
 from taskdock.lambdas.pool.debugging.session import DebugSession, Lease, Others
 
 
@@ -50,14 +53,15 @@ class DebugState:
     waits: bool
     has_new_code: bool
     time_limit: int  # seconds, which is off
-    failure: str | None
+    failure: str
+    """The reason why nothing runs; "": there is none."""
 
 
 class DebugSessions:
     def __init__(
         self,
         *,
-        apart: Apart,
+        apart: ApartVerbs,
         usual: Lease,
         reactor: Reactor,
         find: Callable[[str], Function | None],
@@ -164,9 +168,13 @@ class DebugSessions:
 
     # On the reactor's thread
 
-    def of(self, name: str) -> DebugSession | None:
-        """The session of a function."""
-        return self._by_function.get(name)
+    def lease(
+        self, function: Function, patience: float
+    ) -> AbstractAsyncContextManager[Environment | Failure]:
+        """An environment for one call: that of the function's debug session, or a usual one."""
+        session = self._by_function.get(function.name)
+        lease = self._usual if session is None else session.lease
+        return lease(function, patience)
 
     def _get(self, id: str) -> DebugSession:
         for session in self._by_function.values():
@@ -184,7 +192,7 @@ class DebugSessions:
 
     def _end(self, session: DebugSession, reason: str) -> None:
         self._over.pop(session.id).cancel()
-        name = session.function.name
+        name = session.name
         del self._by_function[name]
         session.close()
         self._notices.publish(
@@ -198,7 +206,7 @@ class DebugSessions:
         if self._find(name) is None:
             self._end(session, "the function was deleted")
         else:
-            session.changed()
+            session.renew()
 
 
 def _taken(name: str, session: DebugSession | None) -> str:
@@ -211,10 +219,10 @@ def _taken(name: str, session: DebugSession | None) -> str:
 
 
 def _state(session: DebugSession) -> DebugState:
-    failure = session.failure
+    environment = session.environment
     return DebugState(
         id=session.id,
-        function=session.function.name,
+        function=session.name,
         language=session.debugger.language,
         port=session.port.number,
         clients=session.port.clients,
@@ -222,7 +230,7 @@ def _state(session: DebugSession) -> DebugState:
         calls=session.calls,
         others=session.others,
         waits=session.debugger.waits,
-        has_new_code=session.has_new_code,
-        time_limit=session.function.time_limit,
-        failure=None if failure is None else failure.message,
+        has_new_code=environment.has_new_code,
+        time_limit=environment.function.time_limit,
+        failure="" if environment.failure is None else environment.failure.message,
     )
