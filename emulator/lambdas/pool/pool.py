@@ -66,8 +66,7 @@ class Pool:
         in use. `cpus`: the processors' time that a function has once its init is over; None: no
         limit.
         """
-        self.reactor = reactor
-        self._loop = reactor.loop
+        self.reactor, self._loop = reactor, reactor.loop
         self._clock, self._limits = clock, limits
         self._notices = notices
         self._lead = lead

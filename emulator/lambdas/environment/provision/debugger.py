@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 
 from taskdock.base import ids, resources
@@ -33,6 +35,8 @@ _INSIDE = "/dev/taskdock-debugger"
 _PACKAGES = "packages"
 """The folder inside that Python finds debugpy in; see `runtimes/debugger/sitecustomize.py`."""
 _OLD_PYTHONS = frozenset({"python2.7", "python3.6", "python3.7"})  # debugpy knows none of them
+_LAST_FOR_OLD = "1.8.21"
+"""The last version of debugpy for Python 3.8 and 3.9."""
 _NEEDED = ("*.py", "*.so", "*.cfg")
 _NOT_INSTALLED = (
     "Python functions are debugged with debugpy, which is not installed where the server runs;"
@@ -117,10 +121,10 @@ class DebuggerFiles:
         """`folder`: of this server alone; it may be missing."""
         self._folder = folder
 
-    def debugger(self, language: Language, *, waits: bool) -> Debugger:
-        """Puts the files into place. Raises `IllegalState` where debugpy is not installed, and
-        `OSError`."""
-        source = _debugpy() if language is Language.PYTHON else None
+    def debugger(self, function: Function, language: Language, *, waits: bool) -> Debugger:
+        """Puts the files into place. Raises `IllegalState` where debugpy is not installed, or not
+        for the function's Python, and `OSError`."""
+        source = _debugpy(function) if language is Language.PYTHON else None
         hooks = self._folder / "hooks"
         _copy(resources.folder("runtimes") / "debugger", hooks, mode=0o755)
         (hooks / _PACKAGES).mkdir(exist_ok=True)  # where the folder below is mounted
@@ -145,12 +149,27 @@ class DebuggerFiles:
         return place
 
 
-def _debugpy() -> Path:
+def _debugpy(function: Function) -> Path:
     importlib.invalidate_caches()  # it may have been installed a moment ago
     spec = importlib.util.find_spec("debugpy")
     if spec is None or not spec.submodule_search_locations:
         raise IllegalState(_NOT_INSTALLED)
+    installed = metadata.metadata("debugpy")
+    needs = _version(installed["Requires-Python"] or "")
+    if needs > (_version(function.runtime or "") or needs):
+        raise IllegalState(
+            f"{function.name} has the runtime {function.runtime}, and debugpy"
+            f" {installed['Version']}, which is installed where the server runs, needs Python"
+            f" {needs[0]}.{needs[1]}; install one there for both, and begin again: pip install"
+            f" 'debugpy=={_LAST_FOR_OLD}'"
+        )
     return Path(spec.submodule_search_locations[0])
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """The first version that a text names, such as `>=3.8` or python3.11; else an empty one."""
+    found = re.search(r"(\d+)\.(\d+)", text)
+    return () if found is None else (int(found[1]), int(found[2]))
 
 
 def _copy(source: Path, target: Path, *, mode: int) -> None:

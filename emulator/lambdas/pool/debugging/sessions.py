@@ -93,7 +93,7 @@ class DebugSessions:
             raise IllegalState(f"the function {name} is disabled, so no call would come")
         language = language_of(function, wish.language)
         try:
-            debugger = self._files.debugger(language, waits=wish.waits)
+            debugger = self._files.debugger(function, language, waits=wish.waits)
         except OSError as error:
             reason = f"the debugger's files cannot be put into the data folder: {error}"
             raise IllegalState(reason) from None
