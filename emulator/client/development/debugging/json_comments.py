@@ -126,7 +126,8 @@ def with_entry(text: str, member: str, entry: dict[str, Any]) -> str:
         raise NotEditable(f'"{entry["name"]}" is there twice')
     if same:
         begin, end = reader.places[(member, same[0])]
-        edited = text[:begin] + _dumped(entry, _indent_at(text, begin), text) + text[end:]
+        outer, inner = (_indent_at(text, place) for place in (reader.places[(member,)][0], begin))
+        edited = text[:begin] + _dumped(entry, inner, _unit(outer, inner), text) + text[end:]
         expected = [*entries[: same[0]], entry, *entries[same[0] + 1 :]]
     else:
         edited = _appended(reader, member, len(entries), entry)
@@ -141,28 +142,28 @@ def _appended(reader: _CommentedText, member: str, count: int, entry: dict[str, 
     begin, end = reader.places[(member,)]
     close = end - 1
     outer = _indent_at(text, begin)
-    inner = outer + (_unit(outer) if not count else "")
+    unit = _unit("", outer)
+    inner = outer + unit
     if count:
         first, _ = reader.places[(member, 0)]
-        inner = _indent_at(text, first)
-        if inner == outer:  # all of it is on one line
-            inner = outer + _unit(outer)
+        unit = _unit(outer, _indent_at(text, first))
+        inner = outer + unit
         _, last = reader.places[(member, count - 1)]
         if "," not in _without_comments(text[last:close]):
             text = f"{text[:last]},{text[last:]}"
             close += 1
     kept = text[:close].rstrip()
     line = _line_end(text)
-    return f"{kept}{line}{inner}{_dumped(entry, inner, text)}{line}{outer}{text[close:]}"
+    return f"{kept}{line}{inner}{_dumped(entry, inner, unit, text)}{line}{outer}{text[close:]}"
 
 
 def _without_comments(text: str) -> str:
     return re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.DOTALL)
 
 
-def _dumped(entry: dict[str, Any], indent: str, text: str) -> str:
+def _dumped(entry: dict[str, Any], indent: str, unit: str, text: str) -> str:
     """The entry, whose first line has its indent already."""
-    lines = json.dumps(entry, indent=_unit(indent), ensure_ascii=False).split("\n")
+    lines = json.dumps(entry, indent=unit, ensure_ascii=False).split("\n")
     return (_line_end(text) + indent).join(lines)
 
 
@@ -171,11 +172,10 @@ def _indent_at(text: str, place: int) -> str:
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
-def _unit(indent: str) -> str:
-    """One step of indentation, of a text that has this indent somewhere in its first levels."""
-    if indent.startswith("\t"):
-        return "\t"
-    return "  " if len(indent) in (2, 6) else _USUAL_INDENT
+def _unit(outer: str, inner: str) -> str:
+    """One step of indentation: from that of a value to that of a value in it, where they are on
+    lines of their own."""
+    return (inner.startswith(outer) and inner.removeprefix(outer)) or _USUAL_INDENT
 
 
 def _line_end(text: str) -> str:

@@ -18,6 +18,9 @@ HOST = "127.0.0.1"
 _TRIED = 20  # ports, from the usual one on, before any free one is taken
 _PIECE = 64 * 1024  # bytes
 _PATIENCE = 10.0  # seconds that a client has for its first word
+_REST = 0.25
+"""Seconds between a client's end and the next one's begin. debugpy 1.8 never answers a client that
+comes while the one before is still taken leave of."""
 _BEGINNINGS = {Language.PYTHON: b"Content-", Language.NODEJS: b"GET /"}
 """The first bytes of a client. Those of the debug adapter protocol are a header, and those of the
 inspector's are a request for a WebSocket or for the list of what can be debugged:
@@ -59,6 +62,7 @@ class DebugPort:
         self.number: int = listening.getsockname()[1]
         self.clients = 0
         """Those that are attached."""
+        self._left_at = loop.time() - _REST  # the latest client
         self._listening = listening
         self._language = language
         self._loop = loop
@@ -92,6 +96,7 @@ class DebugPort:
             beginning = _BEGINNINGS[self._language]
             if not first.startswith(beginning[: len(first)]) or not first:
                 return
+            await asyncio.sleep(self._left_at + _REST - self._loop.time())
             inside = await self._reach()
             if inside is None:
                 return
@@ -112,6 +117,7 @@ class DebugPort:
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
+            self._left_at = self._loop.time()
             self._count(-counts)
 
     def _count(self, more: int) -> None:
