@@ -252,6 +252,7 @@ def test_neither_time_limit_nor_init_limit_end_what_is_debugged_and_the_log_says
     call.set()
     assert dock.finish(task)["status"] == "complete"
     assert "taskdock: debug session: the time limit (1 s) is off" in dock.logs(task)
+    assert len(dock.fake.ran) == 1
 
 
 def test_it_is_neither_frozen_nor_retired_however_long_it_idles(

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from taskdock.base import ids, resources
 from taskdock.base.errors import IllegalState
+from taskdock.base.files import own_files
 from taskdock.engines.engine import Mount
 from taskdock.lambdas.environment.provision.coverage import WRAPPER
 from taskdock.lambdas.functions import runtimes
@@ -123,8 +124,9 @@ class DebuggerFiles:
 
     def debugger(self, function: Function, language: Language, *, waits: bool) -> Debugger:
         """Puts the files into place. Raises `IllegalState` where debugpy is not installed, or not
-        for the function's Python, and `OSError`."""
+        for the function's Python, `ForeignFile` and `OSError`."""
         source = _debugpy(function) if language is Language.PYTHON else None
+        own_files.make_folder(self._folder)
         hooks = self._folder / "hooks"
         _copy(resources.folder("runtimes") / "debugger", hooks, mode=0o755)
         (hooks / _PACKAGES).mkdir(exist_ok=True)  # where the folder below is mounted
@@ -173,7 +175,7 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def _copy(source: Path, target: Path, *, mode: int) -> None:
-    target.mkdir(parents=True, exist_ok=True)
+    target.mkdir(exist_ok=True)
     target.chmod(0o755)
     for file in source.iterdir():
         if not file.is_file():

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from taskdock.base.errors import IllegalState, NotFound
+from taskdock.base.errors import ForeignFile, IllegalState, NotFound
 from taskdock.base.notices import Notices
 from taskdock.base.timing.limits import Limits
 from taskdock.base.timing.reactor import Reactor
@@ -94,7 +94,7 @@ class DebugSessions:
         language = language_of(function, wish.language)
         try:
             debugger = self._files.debugger(function, language, waits=wish.waits)
-        except OSError as error:
+        except (ForeignFile, OSError) as error:
             reason = f"the debugger's files cannot be put into the data folder: {error}"
             raise IllegalState(reason) from None
         listening = relay.listen(language, wish.port)
