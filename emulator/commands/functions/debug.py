@@ -154,8 +154,7 @@ def _call(service: TaskService, name: str, data: Any) -> None:
             _queue(service, {"functionName": name, **body})
         elif error.code == FUNCTION_FAILED:
             _show_log(service, error.answer["taskId"])
-            failure = error.answer["runtimeError"]
-            output.note(f"{failure['name']}: {failure['message']}")
+            _show_failure(error.answer["runtimeError"])
         else:
             output.note(error.message)
 
@@ -169,7 +168,16 @@ def _queue(service: TaskService, body: Json) -> None:
         service, task_id, clock=SystemClock(), timeout=None, on_change=lambda _: None
     )
     _show_log(service, task["id"])
-    output.document(task.get("result") or task.get("error"))
+    if "error" in task:
+        _show_failure(task["error"])
+        return
+    # A task's result is not kept, but for the history of runs.
+    runs = service.call("GET", f"/taskdock/runs?taskId={task['id']}")["data"]
+    output.document(runs[-1].get("answer") if runs else None)
+
+
+def _show_failure(error: Json) -> None:
+    output.note(f"{error['name']}: {error['message']}")
 
 
 def _show_log(service: TaskService, task_id: str) -> None:
