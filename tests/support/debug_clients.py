@@ -32,7 +32,7 @@ class AdapterClient:
         self._source = source
         self.request("initialize", {"adapterID": "test", "pathFormat": "path"})
         mapping = {"localRoot": str(source), "remoteRoot": "/var/task"}
-        attached = self._send("attach", {"justMyCode": False, "pathMappings": [mapping]})
+        attached = self._send("attach", {"justMyCode": True, "pathMappings": [mapping]})
         self.event("initialized")
         for name, lines in breakpoints.items():
             self.set_breakpoints(name, lines)
