@@ -20,6 +20,7 @@ COMMANDS = {
         "tasks.api_requests:api_requests", "List and show the API requests that functions have had."
     ),
     "clock": Entry("harness.clock:clock", "Show or move the time of tasks and schedules."),
+    "debug": Entry("functions.debug:debug", "Debug functions in their containers, at breakpoints."),
     "demo": Entry(
         "machine.demo:demo", "Run three hello-world functions, from nothing to their results."
     ),

@@ -12,7 +12,7 @@ before anybody knows what for.
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -85,12 +85,17 @@ class Observer(Protocol):
         """The container has ended: said once, and nothing follows."""
 
 
+Dialed = Callable[["socket.socket | None"], object]
+"""Called once on the reactor's thread: with a connection, which does not block; or with None, where
+nobody listens, or the container has ended."""
+
+
 class Container(Protocol):
     """A container that was started. Every verb is harmless on one that has ended.
 
-    `run`, `stop`, `flush`, `mute`, `freeze` and `thaw` belong to the reactor's thread and take no
-    time; `kill` takes none either, on any thread. The others are for any thread, and may wait for
-    the engine.
+    `run`, `stop`, `flush`, `mute`, `freeze`, `thaw` and `dial` belong to the reactor's thread and
+    take no time; `kill` takes none either, on any thread. The others are for any thread, and may
+    wait for the engine.
     """
 
     id: str
@@ -111,6 +116,9 @@ class Container(Protocol):
         """The container's processes stand still from the next moment on, until `thaw`."""
 
     def thaw(self) -> None: ...
+
+    def dial(self, port: int, dialed: Dialed) -> None:
+        """Connects to a port of the container's loopback, and gives the connection to `dialed`."""
 
     def rename(self, name: str) -> None:
         """For people who look at containers."""

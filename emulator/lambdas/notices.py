@@ -47,3 +47,36 @@ class PrewarmFailed(Notice):
     level = logging.WARNING
     runtime: str
     error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DebugSessionBegan(Notice):
+    """A function is debugged from now on: its environment has no time limit, and is neither frozen
+    nor retired."""
+
+    function: str
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DebuggerAttached(Notice):
+    function: str
+    port: int
+    clients: int
+    """Those that are attached now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DebuggerDetached(Notice):
+    function: str
+    port: int
+    clients: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DebugSessionEnded(Notice):
+    """The usual limits are back."""
+
+    function: str
+    port: int
+    reason: str

@@ -158,7 +158,7 @@ class Container:
         self.control = self._accept()
         preamble = f"{self._token or ''}!".encode()
         assert self.read(len(preamble)) == preamble
-        assert self.frame() == Frame("H", 0, struct.pack("<I", 1))
+        assert self.frame() == Frame("H", 0, struct.pack("<I", 2))
         return self
 
     def read(self, size: int) -> bytes:
@@ -226,6 +226,10 @@ class Container:
         """Has it listen, and waits until it does."""
         self.send("L", struct.pack("<Hc", port, letter.encode()))
         self.flush()
+
+    def dial(self, port: int, letter: str) -> None:
+        """Asks for a connection to a port in here."""
+        self.send("D", struct.pack("<Hc", port, letter.encode()))
 
     def flush(self) -> int:
         """Waits until everything that was sent was obeyed; returns the peak of memory."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import random
 import select
 import socket
@@ -11,7 +12,7 @@ import threading
 
 import pytest
 
-from tests.launcher.container import ALSO_WATCHED, PORT, Container, wait_for
+from tests.launcher.container import ALSO_WATCHED, PERL, PORT, Container, wait_for
 
 FORWARDS = 64
 
@@ -387,3 +388,52 @@ def test_connections_outlive_programs(listening: Container) -> None:
 
 def _all_of(end: socket.socket) -> bytes:
     return b"".join(iter(lambda: end.recv(1 << 16), b""))
+
+
+# Connections from the server to a port inside
+
+
+_LISTENER = """
+socket(S, PF_INET, SOCK_STREAM, 0);
+bind(S, pack_sockaddr_in($ARGV[0], inet_aton("127.0.0.1"))) or die;
+listen(S, 100); syswrite STDOUT, "listening\n";
+while (accept(C, S)) { while (sysread C, $data, 65536) { syswrite C, uc $data } close C }
+"""
+
+
+def _listens(container: Container, port: int) -> None:
+    container.start(f"c{PERL}", "a-MSocket", "a-e", f"a{_LISTENER}", f"a{port}")
+    wait_for(lambda: b"listening" in container.arrived(), "it listens")
+
+
+@ALSO_WATCHED
+def test_the_server_is_connected_with_a_port_inside(container: Container) -> None:
+    _listens(container, 5678)
+    for letter in "ab":
+        container.dial(5678, letter)
+        said, outer = container.forward()
+        assert said == letter
+        outer.sendall(b"hello")
+        assert outer.recv(100) == b"HELLO"
+        outer.close()
+    container.send("K")
+    container.ended()
+
+
+def test_where_nobody_listens_inside_the_server_is_told_by_the_letter(container: Container) -> None:
+    container.dial(5678, "a")
+    refused = container.until("D")
+    assert struct.unpack("<cI", refused.payload) == (b"a", errno.ECONNREFUSED)
+    _listens(container, 5678)
+    container.dial(5678, "b")
+    assert container.forward()[0] == "b"
+
+
+def test_more_connections_than_there_are_places_for_are_refused(listening: Container) -> None:
+    _listens(listening, 5678)
+    for _ in range(FORWARDS):
+        listening.dial(5678, "a")
+        listening.forward()
+    listening.dial(5678, "b")
+    refused = listening.until("D")
+    assert struct.unpack("<cI", refused.payload) == (b"b", errno.EAGAIN)

@@ -38,8 +38,8 @@ from taskdock.testing.clock import ManualClock
 from taskdock.testing.waiting import eventually
 
 _FOLDER = Path(__file__).parents[1] / "data" / "engines"
-HELLO = b"H\0\0\0\x04\0\0\0\x01\0\0\0"
-OTHER_HELLO = HELLO.replace(b"\x01", b"\x02")
+HELLO = b"H\0\0\0\x04\0\0\0\x02\0\0\0"
+OTHER_HELLO = HELLO.replace(b"\x02", b"\x03")
 REFUSED = 111  # Linux's number
 
 

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from taskdock.engines.ending import ProgramExit, StartFault, Step
 from taskdock.engines.launcher import frames
-from taskdock.engines.launcher.frames import BadFrame, Ended, Frames, Hello, Message, Output, Peak
+from taskdock.engines.launcher.frames import (
+    BadFrame,
+    DialRefused,
+    Ended,
+    Frames,
+    Hello,
+    Message,
+    Output,
+    Peak,
+)
 
 HELLO = b"H\0\0\0\x04\0\0\0\x01\0\0\0"
 
@@ -41,6 +50,15 @@ def test_orders_without_more_are_a_header_alone() -> None:
 
 def test_a_forward_is_a_port_and_a_letter() -> None:
     assert frames.listen(9001, "r") == b"L\0\0\0\x03\0\0\0\x29\x23r"
+
+
+def test_a_dial_is_a_port_and_a_letter_of_its_own() -> None:
+    assert frames.dial(5678, "\x80") == b"D\0\0\0\x03\0\0\0\x2e\x16\x80"
+
+
+def test_a_refused_dial_names_its_letter() -> None:
+    refused = frame(b"D", b"\x80" + (111).to_bytes(4, "little"))
+    assert Frames().feed(refused) == [DialRefused("\x80", 111)]
 
 
 def test_a_start_has_every_item_with_its_letter_in_its_order() -> None:

@@ -30,7 +30,7 @@ FILES = (
     *DATABASE_FILES,
     ".gitignore",
 )
-FOLDERS = ("code", "doors")
+FOLDERS = ("code", "debugger", "doors")
 
 
 def check(path: Path) -> Path:

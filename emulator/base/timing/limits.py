@@ -118,6 +118,8 @@ class Limits:
     patience: float = 30.0
     """A call whose caller waits, such as a direct execution, waits so long for room in memory."""
 
+    debug_silence: float = 10.0
+    """Until a debug session ends whose command is not heard of."""
     task_patience: float = 300.0
     """A task or an asynchronous event waits so long for room in memory once it is claimed."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from taskdock.engines.ending import ProgramExit, StartFault, Step
 
-VERSION = 1
+VERSION = 2
 CONTROL = b"!"
 """The first byte of the connection for frames; others begin with a forward's letter."""
 MAX_OUTPUT = 64 * 1024  # bytes of one frame's output
@@ -21,6 +21,7 @@ _HELLO = struct.Struct("<I")
 _PEAK = struct.Struct("<Q")
 _ENDED = struct.Struct("<IIQ")
 _FAULT = struct.Struct("<cI")
+_REFUSED = struct.Struct("<cI")
 _STEPS = {b"d": Step.WORKING_DIRECTORY, b"p": Step.PROGRAM, b"m": Step.NO_CANDIDATE}
 _SIGKILL = 9
 
@@ -51,11 +52,24 @@ class Ended:
     exit: ProgramExit
 
 
-Message = Hello | Output | Peak | Ended
+@dataclass(frozen=True)
+class DialRefused:
+    """No connection to a port of the container was made for this letter."""
+
+    letter: str
+    errno: int  # Linux's
+
+
+Message = Hello | Output | Peak | Ended | DialRefused
 
 
 def listen(port: int, letter: str) -> bytes:
     return _frame(b"L", _LISTEN.pack(port, letter.encode()))
+
+
+def dial(port: int, letter: str) -> bytes:
+    """`letter`: of Latin-1; the launcher opens a connection with it, or answers `DialRefused`."""
+    return _frame(b"D", _LISTEN.pack(port, letter.encode("latin-1")))
 
 
 def start(
@@ -128,6 +142,9 @@ def _read(kind: bytes, program: int, payload: bytes) -> Message:
                 step, errno = _FAULT.unpack_from(payload)
                 path = payload[_FAULT.size :].decode(errors="replace")
                 return Ended(program, ProgramExit(fault=StartFault(_STEPS[step], path, errno)))
+            case b"D":
+                dialed, errno = _REFUSED.unpack(payload)
+                return DialRefused(dialed.decode("latin-1"), errno)
             case b"H":
                 return Hello(_HELLO.unpack(payload)[0])
     except (struct.error, KeyError):

@@ -1,6 +1,7 @@
 /* The launcher: process 1 of every container. docs/launcher.md says what it does and speaks.
 
-   One thread waits at one place, the loop at the end; nothing blocks but the start of a program.
+   One thread waits at one place, the loop at the end; nothing blocks but the start of a program,
+   and for a moment the connecting to a port in here.
    What cannot be sent is kept, and what it came from is not read meanwhile: so every buffer has a
    limit. As it is process 1, the kernel ends every process of the container with it. */
 
@@ -30,7 +31,7 @@
 #include <unistd.h>
 
 enum {
-    VERSION = 1,
+    VERSION = 2,
     USER = 993,
     GROUP = 990,
     HEADER = 8,                       /* bytes of a frame before its payload */
@@ -42,6 +43,7 @@ enum {
     FORWARDS = 64,
     FLUSHES = 64,                     /* that may wait for their answers */
     DOOR_SECONDS = 3,                 /* for a door to open */
+    CONNECT_MICROSECONDS = 200000,    /* for a port in here to answer */
     INHERITED = 256,                  /* descriptors that an engine could have left open */
 };
 
@@ -421,13 +423,12 @@ static void serve_forward(struct forward *forward, struct end *end) {
     settle(forward);
 }
 
-static void accept_connection(const struct end *listener) {
-    if (forwarding == FORWARDS) return;  /* another listener has just taken the last place */
-    int inner = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+/* Connects `inner` with the server, by a forward of this letter. Both close where it is refused. */
+static bool open_forward(int inner, unsigned char letter) {
     int outer = inner < 0 ? -1 : dial(false);
     if (outer < 0) {
         close(inner);
-        return;
+        return false;
     }
     set_option(inner, IPPROTO_TCP, TCP_NODELAY, 1);
     struct forward *forward = forwards;
@@ -435,10 +436,38 @@ static void accept_connection(const struct end *listener) {
     *forward = (struct forward){.inner = {FORWARD, inner, 0, forward, 0},
                                 .outer = {FORWARD, outer, 0, forward, 0}};
     forwarding++;
-    door.preamble[door.token] = listener->letter;
+    door.preamble[door.token] = letter;
     take_piece(&forward->up, door.preamble, door.token + 1);
     pass_on(&forward->up, outer);
     settle(forward);
+    return true;
+}
+
+static void accept_connection(const struct end *listener) {
+    if (forwarding == FORWARDS) return;  /* another listener has just taken the last place */
+    int inner = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    open_forward(inner, listener->letter);
+}
+
+/* Connects the server with a port in here, or says why not. The kernel answers for a port of
+   loopback at once; the limit is for one whose queue is full. */
+static void connect_inside(uint16_t port, unsigned char letter) {
+    struct sockaddr_in place = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct timeval limit = {.tv_usec = CONNECT_MICROSECONDS};
+    struct __attribute__((packed)) { unsigned char letter; int error; } refused = {letter, EAGAIN};
+    place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (forwarding < FORWARDS) {
+        int inner = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        setsockopt(inner, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+        if (connect(inner, (struct sockaddr *)&place, sizeof place) == 0
+            && fcntl(inner, F_SETFL, O_NONBLOCK) == 0) {
+            if (open_forward(inner, letter)) return;
+        } else {
+            refused.error = errno;
+            close(inner);
+        }
+    }
+    put_frame('D', 0, &refused, sizeof refused);
 }
 
 static void start_listening(uint16_t port, unsigned char letter) {
@@ -664,7 +693,7 @@ static void finish_program(void) {
 /* ---- Frames ---- */
 
 static int64_t limit_of(unsigned char kind) {
-    if (kind == 'L') return 3;
+    if (kind == 'L' || kind == 'D') return 3;
     if (kind == 'S') return LONGEST_START;
     return kind != 0 && strchr("KZWF", kind) != NULL ? 0 : -1;  /* an unknown one is too long */
 }
@@ -682,11 +711,12 @@ static void obey(struct header header, char *payload) {
         output.flush_mark = output.read + unread_output();
         move_output();
     }
-    if (header.kind == 'L') {
+    if (header.kind == 'L' || header.kind == 'D') {
         struct __attribute__((packed)) { uint16_t port; unsigned char letter; } where;
         if (header.size != sizeof where) _exit(EPROTO);
         memcpy(&where, payload, sizeof where);
-        start_listening(where.port, where.letter);
+        if (header.kind == 'L') start_listening(where.port, where.letter);
+        else connect_inside(where.port, where.letter);
     }
 }
 

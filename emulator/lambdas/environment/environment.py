@@ -62,9 +62,9 @@ class Environment:
         back, since the next lease may have begun."""
         self.retired = False
         self.reset = False  # retired by a reset, whatever ran in it
+        self.kept = False  # by a debug session: it never idles, and its init may take any time
         self.peak = 0  # bytes of memory, as far as measured
-        self.image = ""
-        self.program = Program()
+        self.image, self.program = "", Program()
         self.container: Container = NoContainer()
         self.being_made = False  # somebody has its container made, and will call `made`
         self.unmade = True  # it is not known yet whether it has a container
@@ -93,13 +93,13 @@ class Environment:
             time_limit=self.function.time_limit,
             since=self.since,
             stale=self.stale,
-            reserved=self._reserved,
+            reserved=self.kept or self._reserved,
             function=self.function.name,
         )
 
     @property
     def idle(self) -> bool:
-        return is_idle(self.state, self._reserved)
+        return is_idle(self.state, self.kept or self._reserved)
 
     def move(self, by: Transition) -> bool:
         """Makes the move if the table has it, and says so to whoever waits for a change."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taskdock.engines.engine import Program
+from taskdock.engines.engine import Dialed, Program
 
 
 class NoContainer:
@@ -27,6 +27,9 @@ class NoContainer:
 
     def thaw(self) -> None:
         pass
+
+    def dial(self, port: int, dialed: Dialed) -> None:
+        dialed(None)
 
     def rename(self, name: str) -> None:
         pass

@@ -6,6 +6,7 @@ They are called on the reactor's thread. Calls that take the engine long are mad
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -73,7 +74,8 @@ class Operations:
         name = environment.function.name
         try:
             await self._while_it_starts(environment, self._take_container(environment, prewarmed))
-            ready = await self._await_init(environment, self._limits.init)
+            limit = math.inf if environment.kept else self._limits.init
+            ready = await self._await_init(environment, limit)
         except EngineError as error:
             self._give_up(environment)
             self._notices.publish(EnvironmentFailed(function=name, error=error.message))

@@ -15,6 +15,7 @@ from taskdock.engines.ending import ProgramExit
 from taskdock.lambdas.environment.environment import Environment
 from taskdock.lambdas.environment.mailbox import NextEvent
 from taskdock.lambdas.environment.operations import Operations
+from taskdock.lambdas.environment.provision.debugger import DebuggedFunction
 from taskdock.lambdas.invoke.fault_list import InjectedFault
 from taskdock.lambdas.invoke.faults import FaultType
 from taskdock.lambdas.invoke.log_formats import Usage
@@ -32,6 +33,9 @@ from taskdock.lambdas.outcome import (
 )
 
 _MEGABYTE = 1024 * 1024
+_DEBUG_SESSION_ENDED = Failure(
+    Cause.STOPPED, "DebugSessionEnded", "the debug session that this call was in has ended", b""
+)
 
 OnOutcome = Callable[[Outcome], object]
 
@@ -190,6 +194,8 @@ class Invocation:
         """Why the runtime has ended without an answer, or was not started."""
         environment, request_id = self._environment, self._call.request_id
         if environment.retired:
+            if isinstance(environment.function, DebuggedFunction) and not environment.reset:
+                return _DEBUG_SESSION_ENDED
             return stopped(by_reset=environment.reset)
         if environment.runtime.overdue:
             return timed_out(request_id, self._limit)

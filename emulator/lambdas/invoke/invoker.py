@@ -32,6 +32,7 @@ from taskdock.lambdas.outcome import (
     not_started,
     unavailable,
 )
+from taskdock.lambdas.pool.debugging.session import Lease
 from taskdock.lambdas.pool.pool import Pool
 
 MAX_EVENT = 6 * 1024 * 1024  # bytes
@@ -50,12 +51,13 @@ class Invoker:
         region: str = arns.REGION,
         faults: FaultList | None = None,
         image_of: LastImage = lambda _: "",
+        lease: Lease | None = None,
     ) -> None:
-        """`faults`: those to inject. `image_of`: the image that a function ran in last, "" where
-        that is not known; for the log of an invocation in which nothing runs."""
+        """`faults`: those to inject. `image_of`: the image that a function ran in last, "" where it
+        is not known, for the log where nothing runs. `lease`: None is the pool's."""
         self._faults = faults or FaultList(clock)
         self._injection = Injection(pool=pool, clock=clock, limits=limits, image_of=image_of)
-        self._pool = pool
+        self._pool, self._lease = pool, lease or pool.lease
         self._reactor = pool.reactor
         self._watch = watch
         self._region = region
@@ -195,7 +197,7 @@ class Invoker:
             )
             answered(outcome)
             return outcome
-        lease = self._pool.lease
+        lease = self._lease
         fault = self._faults.take(function.name) if self._faults.armed else None
         if fault is not None:
             call = call.with_fault(fault)

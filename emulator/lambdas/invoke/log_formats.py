@@ -59,6 +59,7 @@ class LogFormat(Protocol):
     def init_report(self, milliseconds: float, failure: Failure, phase: str) -> str: ...
     def start(self) -> str: ...
     def injected(self, fault: InjectedFault) -> str: ...
+    def debugged(self, time_limit: int) -> str: ...
     def fault(self, failure: Failure) -> list[str]: ...
     def end(self) -> str | None: ...
     def report(self, usage: Usage, failure: Failure | None) -> str: ...
@@ -89,6 +90,9 @@ class TextFormat:
 
     def injected(self, fault: InjectedFault) -> str:
         return f"taskdock: injected fault {fault}"
+
+    def debugged(self, time_limit: int) -> str:
+        return f"taskdock: debug session: the time limit ({time_limit} s) is off"
 
     def fault(self, failure: Failure) -> list[str]:
         if failure.cause is Cause.TIMEOUT:
@@ -154,6 +158,10 @@ class JsonFormat:
     def injected(self, fault: InjectedFault) -> str:
         record = {"requestId": self._request_id, "fault": str(fault)}
         return self._event("taskdock.injectedFault", record)
+
+    def debugged(self, time_limit: int) -> str:
+        record = {"requestId": self._request_id, "timeLimit": time_limit, "limited": False}
+        return self._event("taskdock.debugSession", record)
 
     def fault(self, failure: Failure) -> list[str]:
         return []  # the report names it

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from taskdock.base.timing.clock import Clock
+from taskdock.lambdas.environment.provision.debugger import DebuggedFunction
 from taskdock.lambdas.functions import runtimes
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.invoke.fault_list import InjectedFault
@@ -66,9 +67,11 @@ class InvocationLog:
         self.mark()
 
     def mark(self) -> None:
-        """Says which fault is injected, if any."""
+        """Says which fault is injected, if any, and that a debug session lifts the time limit."""
         if self._fault is not None:
             self.line(self._format.injected(self._fault))
+        if isinstance(self._function, DebuggedFunction):
+            self.line(self._format.debugged(self._function.original.time_limit))
 
     def explain(self, outcome: Outcome) -> None:
         """Writes the platform's lines for a failure: a time-out, a crash, too little memory. Errors

@@ -66,7 +66,8 @@ class Fleet:
         """Retires those that a call has, for a reset."""
         for environment in self.values():
             slot = environment.slot
-            if slot.reserved or slot.state in (State.BUSY, State.SETTLING):
+            leased = slot.reserved and not environment.kept
+            if leased or slot.state in (State.BUSY, State.SETTLING):
                 environment.reset = True
                 environment.move(Transition.RETIRED)
 

@@ -27,7 +27,7 @@ from taskdock.lambdas.pool.fleet import Fleet
 from taskdock.lambdas.pool.prewarm.prewarm_pool import PrewarmPool
 from taskdock.lambdas.pool.room import Room
 from taskdock.lambdas.pool.starts import Starts
-from taskdock.lambdas.pool.waiters import Found, Take, Wait, Waiters, WaitingCalls
+from taskdock.lambdas.pool.waiters import Found, Wait, Waiters, WaitingCalls
 from taskdock.lambdas.slot import Slot, held
 
 
@@ -39,6 +39,11 @@ class MemoryBudget:
     lone: bool = False
     """A function that is larger than the memory runs, alone, instead of being refused."""
     max_environments: int = 0  # 0: any number
+
+    def refusal(self, function: Function) -> Failure | None:
+        """The reason why there will never be room for this function."""
+        is_too_large = function.memory_limit > self.memory and not self.lone
+        return room.too_large(function, self.memory) if is_too_large else None
 
 
 class Leasing:
@@ -72,7 +77,7 @@ class Leasing:
         self._waiters = Waiters(
             loop=loop,
             clock=clock,
-            look=self._look,
+            look=lambda: partial(self._take, self._room()),
             too_late=self.too_late,
             give_back=self._give_back,
         )
@@ -118,6 +123,14 @@ class Leasing:
             if leased.stale:
                 self._fleet.retire_stale()
 
+    async def make_apart(self, function: Function, patience: float) -> Environment | Failure:
+        """An environment that is kept and not started yet, or a `Failure` as `lease` gives it."""
+        found = self._refusal(function) or await self._waiters.wait(function, patience)
+        if isinstance(found, Failure):
+            return found
+        found[0].kept = True
+        return found[0]
+
     def has_room(self, megabytes: int) -> bool:
         """Whether a container of this size fits without anything giving way, or having to wait."""
         return not (self._waiters or self._closed) and self._room().has(megabytes)
@@ -159,11 +172,7 @@ class Leasing:
 
     def _refusal(self, function: Function) -> Failure | None:
         """The reason why a call of this function cannot be served, now or later."""
-        if self._closed:
-            return stopped()
-        if function.memory_limit > self._budget.memory and not self._budget.lone:
-            return room.too_large(function, self._budget.memory)
-        return None
+        return stopped() if self._closed else self._budget.refusal(function)
 
     def _take_idle(self, function: Function) -> Found | None:
         environment = self._fleet.idle(function.fingerprint)
@@ -185,9 +194,6 @@ class Leasing:
     def too_late(self, function: Function, patience: float) -> Failure:
         """The failure of a call for which there was no room within `patience` seconds."""
         return room.too_late(function, patience, self.held(), self._budget.memory)
-
-    def _look(self) -> Take:
-        return partial(self._take, self._room())
 
     def _room(self) -> Room:
         return Room(

@@ -26,12 +26,13 @@ from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.lifecycle import State
 from taskdock.lambdas.notices import EnvironmentMoved
 from taskdock.lambdas.outcome import Failure
+from taskdock.lambdas.pool.debugging.apart import ApartVerbs
 from taskdock.lambdas.pool.fleet import Fleet
 from taskdock.lambdas.pool.leasing import Leasing, MemoryBudget
 from taskdock.lambdas.pool.prewarm.plan import PrewarmPlan
 from taskdock.lambdas.pool.prewarm.prewarm_pool import PrewarmPool
-from taskdock.lambdas.pool.removals import Removals
-from taskdock.lambdas.pool.retirements import Retirements
+from taskdock.lambdas.pool.removal.removals import Removals
+from taskdock.lambdas.pool.removal.retirements import Retirements
 from taskdock.lambdas.pool.starts import Starts
 from taskdock.lambdas.pool.waiters import WaitingCalls
 from taskdock.lambdas.slot import PrewarmLevel, Slot
@@ -65,10 +66,8 @@ class Pool:
         in use. `cpus`: the processors' time that a function has once its init is over; None: no
         limit.
         """
-        self.reactor = reactor
-        self._loop = reactor.loop
-        self._clock = clock
-        self._limits = limits
+        self.reactor, self._loop = reactor, reactor.loop
+        self._clock, self._limits = clock, limits
         self._notices = notices
         self._lead = lead
         self._stopped = False
@@ -124,6 +123,8 @@ class Pool:
             budget=budget,
             linger=limits.linger if freeze_after <= 0 else None,
         )
+        make, start, restart = self._leasing.make_apart, self._starts.start, self.operations.restart
+        self.apart = ApartVerbs(make, start, restart)
 
     # For other threads
 

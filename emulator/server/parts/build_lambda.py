@@ -14,7 +14,8 @@ from taskdock.identity.directory import Directory
 from taskdock.identity.function_credentials import Choice
 from taskdock.lambdas.environment import spec
 from taskdock.lambdas.environment.environment import Lead
-from taskdock.lambdas.environment.provision import coverage
+from taskdock.lambdas.environment.provision import coverage, debugger
+from taskdock.lambdas.environment.provision.debugger import DebuggerFiles
 from taskdock.lambdas.environment.provision.provisioner import Provisioner
 from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.functions.function import Function
@@ -22,6 +23,7 @@ from taskdock.lambdas.functions.images_in_use import ImageOf
 from taskdock.lambdas.functions.sweeper import Sweeper
 from taskdock.lambdas.invoke.fault_list import FaultList
 from taskdock.lambdas.invoke.invoker import Invoker
+from taskdock.lambdas.pool.debugging.sessions import DebugSessions
 from taskdock.lambdas.pool.idle_reaper import IdleReaper
 from taskdock.lambdas.pool.leasing import MemoryBudget
 from taskdock.lambdas.pool.pool import Pool
@@ -36,6 +38,7 @@ class LambdaParts:
     watch: EngineWatch
     pool: Pool
     reaper: IdleReaper
+    debug_sessions: DebugSessions
     faults: FaultList
     """Those that tests inject."""
     invoker: Invoker
@@ -62,7 +65,17 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
     pool = _pool(base, watch, catalog, provisioner, lead)
     faults = FaultList(base.clock, functions=catalog.live.keys())
     changes = _FunctionWatch(catalog, pool, find_image, notices)
+    debug_sessions = DebugSessions(
+        apart=pool.apart,
+        usual=pool.lease,
+        reactor=base.reactor,
+        find=catalog.find,
+        files=DebuggerFiles(base.data / debugger.FOLDER),
+        notices=notices,
+        limits=base.limits,
+    )
     catalog.subscribe(changes.follow)
+    catalog.subscribe(debug_sessions.changed)
     return LambdaParts(
         catalog=catalog,
         directory=directory,
@@ -76,6 +89,7 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
             limits=base.limits,
             notices=notices,
         ),
+        debug_sessions=debug_sessions,
         faults=faults,
         invoker=Invoker(
             pool=pool,
@@ -85,6 +99,7 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
             region=settings.region,
             faults=faults,
             image_of=base.images.last,
+            lease=debug_sessions.lease,
         ),
         sweeper=Sweeper(code=base.code, health=health, notices=notices),
         budget=_budget(base),

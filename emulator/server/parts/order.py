@@ -89,6 +89,7 @@ def running(
         Stage("containers", None, lambdas.pool.stop, limits.stop_removing),
         Stage("who waits", None, agenda.driver.close),
         Stage("what runs", None, lambda: await_idle(grace), grace + writing),
+        Stage("debug sessions", None, lambdas.debug_sessions.close),
         Stage("invocations", None, lambdas.invoker.close),
         Stage("dispatcher", tasks.dispatcher.start, tasks.dispatcher.stop, writing),
         Stage("worker", tasks.worker.start, tasks.worker.stop, writing),

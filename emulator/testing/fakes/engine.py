@@ -16,7 +16,7 @@ from taskdock.base import ids
 from taskdock.base.errors import EngineUnreachable, StartFailed
 from taskdock.base.timing.reactor import Reactor
 from taskdock.engines.ending import ProgramExit, StartFault, Step
-from taskdock.engines.engine import Capabilities, ContainerSpec, Observer, Program
+from taskdock.engines.engine import Capabilities, ContainerSpec, Dialed, Observer, Program
 from taskdock.engines.images import Found
 from taskdock.engines.launcher.lines import LineSplitter
 from taskdock.lambdas.functions.function import Function
@@ -82,6 +82,17 @@ class FakeContainer:
         self._engine.calls.append(("thaw", self.id))
         if self.runtime is not None:
             self.runtime.freeze(False)
+
+    def dial(self, port: int, dialed: Dialed) -> None:
+        """A fake program listens on this machine's own loopback, at a port of `engine.ports`."""
+        there = self._engine.ports.get(port)
+        try:
+            connection = socket.create_connection(("127.0.0.1", there)) if there else None
+        except OSError:
+            connection = None
+        if connection is not None:
+            connection.setblocking(False)
+        dialed(connection)
 
     def rename(self, name: str) -> None:
         self.name = name
@@ -157,6 +168,8 @@ class FakeEngine:
         """Every run of a program."""
         self.calls: list[tuple[str, str]] = []
         """Every freeze and thaw, with the container's id."""
+        self.ports: dict[int, int] = {}
+        """Ports of this machine's loopback, by the port inside containers that leads to each."""
         self.refusal: str | None = None
         """The reason why no container starts; None: they start."""
         self.silence: str | None = None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from taskdock.lambdas.invoke.fault_list import FaultList
+from taskdock.lambdas.pool.debugging.sessions import DebugSessions
 from taskdock.tasks.agenda.driver import Driver
 from taskdock.tasks.agenda.task_waits import TaskWaits
 from taskdock.tasks.retention.reset import Reset
@@ -13,6 +14,7 @@ from taskdock.tasks.runs.history import RunHistory
 from taskdock.tasks.runs.replay import Replay
 from taskdock.web.doubles.fall_through import DoubleParts
 from taskdock.web.harness_api.clock import ClockViews
+from taskdock.web.harness_api.debug import DebugViews
 from taskdock.web.harness_api.doubles import DoubleViews
 from taskdock.web.harness_api.faults import FaultViews
 from taskdock.web.harness_api.reset import ResetViews
@@ -31,6 +33,7 @@ class HarnessApi:
     faults: FaultList
     driver: Driver
     waits: TaskWaits
+    debug_sessions: DebugSessions
 
     @property
     def views(self) -> Sequence[object]:
@@ -42,4 +45,5 @@ class HarnessApi:
             RunViews(self.history, self.replay),
             ClockViews(self.driver),
             WaitViews(self.waits),
+            DebugViews(self.debug_sessions),
         ]

@@ -14,14 +14,15 @@ import docker
 from docker.errors import APIError, DockerException
 
 from taskdock.engines.docker import faults
+from taskdock.engines.docker.containers.dials import Dials
 from taskdock.engines.docker.containers.launcher_connection import LauncherConnection
 from taskdock.engines.docker.containers.removal import is_running, remove
 from taskdock.engines.docker.facts import ImageFacts
 from taskdock.engines.ending import ProgramExit, StartFault, Step
-from taskdock.engines.engine import Observer, Program
+from taskdock.engines.engine import Dialed, Observer, Program
 from taskdock.engines.launcher import frames
 from taskdock.engines.launcher.door import Door
-from taskdock.engines.launcher.frames import Ended, Hello, Message, Output, Peak
+from taskdock.engines.launcher.frames import DialRefused, Ended, Hello, Message, Output, Peak
 from taskdock.engines.launcher.lines import LineSplitter
 
 _CPU_PERIOD = 100_000  # microseconds, of which a container has its share
@@ -57,6 +58,7 @@ class DockerContainer:
         self._loop = loop
         self._connection: LauncherConnection | None = None
         self._lines = LineSplitter()
+        self._dials = Dials(loop)
         self._peak = 0  # bytes
         self._muted = False
         self._program = 0  # the number of the latest
@@ -76,7 +78,7 @@ class DockerContainer:
     def called(self, letter: str, connection: socket.socket) -> None:
         if self._gone:
             connection.close()
-        else:
+        elif not self._dials.answer(letter, connection):
             self._observer.called(letter, connection)
 
     # On the reactor's thread: verbs
@@ -127,6 +129,13 @@ class DockerContainer:
     def thaw(self) -> None:
         self._say(frames.THAW)
 
+    def dial(self, port: int, dialed: Dialed) -> None:
+        letter = None if self._gone else self._dials.begin(dialed)
+        if letter is None:
+            dialed(None)
+        else:
+            self._say(frames.dial(port, letter))
+
     def _say(self, frame: bytes) -> None:
         if not self._gone:
             self._launcher.send(frame)
@@ -152,6 +161,8 @@ class DockerContainer:
                 self._peak = exit.peak
                 self._tell(self._lines.end())
                 self._observer.exited(exit if self._has_choice else without_choice(exit))
+            case DialRefused(letter):
+                self._dials.answer(letter, None)
             case Hello(version):
                 if version == frames.VERSION:
                     self.arrived.set()
@@ -175,6 +186,7 @@ class DockerContainer:
         if self._connection is not None:
             self._connection.close()
         self._tell(self._lines.end())
+        self._dials.close()
         if self._running:
             self._observer.exited(ProgramExit())
         self._observer.gone()

@@ -12,9 +12,10 @@ from pathlib import Path
 from taskdock.base.errors import EngineUnreachable, ForeignFile, StartFailed
 from taskdock.base.files.disk import SHORTAGES
 from taskdock.base.timing.clock import Clock
-from taskdock.engines.engine import ContainerSpec, Program
+from taskdock.engines.engine import ContainerSpec, Mount, Program
 from taskdock.lambdas.environment import spec as launch
 from taskdock.lambdas.environment.provision.coverage import Coverage
+from taskdock.lambdas.environment.provision.debugger import DebuggedFunction
 from taskdock.lambdas.functions import runtimes
 from taskdock.lambdas.functions.code import CodeStore
 from taskdock.lambdas.functions.function import Function
@@ -61,7 +62,7 @@ class Provisioner:
             code=self._code_of(function),
             server=self._server,
             platform=self._platform,
-            more=self._mounts,
+            more=self._more_mounts(function),
         )
         return spec, self._program(function, id)
 
@@ -72,6 +73,7 @@ class Provisioner:
         return (
             function.runtime is not None
             and function.code is not None
+            and not isinstance(function, DebuggedFunction)
             and self._code.is_light(function.code)
         )
 
@@ -105,6 +107,12 @@ class Provisioner:
         """Removes the folder of a prewarmed container that is gone; harmless for others."""
         self._code.unstage(id)
 
+    def _more_mounts(self, function: Function) -> tuple[Mount, ...]:
+        """A debugger takes the place of the counting of lines: both trace the code."""
+        if isinstance(function, DebuggedFunction):
+            return function.debugger.mounts
+        return self._mounts
+
     def _code_of(self, function: Function) -> Path | None:
         try:
             return None if function.code is None else self._code.folder(function.code)
@@ -122,8 +130,17 @@ class Provisioner:
             now=self._clock.now(),
             aws=self._aws,
         )
+        if isinstance(function, DebuggedFunction):
+            return _debugged(program, function)
         if self._coverage is None:
             return program
         family = None if runtime is None else runtime.family
         counting = self._coverage.variables(family, program.environment)
         return replace(program, environment={**program.environment, **counting})
+
+
+def _debugged(program: Program, function: DebuggedFunction) -> Program:
+    """A debugger's memory is no part of what the function is told that it has."""
+    told = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.original.memory_limit)}
+    debugging = function.debugger.variables(program.environment)
+    return replace(program, environment={**program.environment, **told, **debugging})

@@ -26,7 +26,7 @@ from taskdock.lambdas.lifecycle import State
 from taskdock.lambdas.notices import PrewarmFailed
 from taskdock.lambdas.pool.prewarm.plan import PrewarmPlan, RuntimeShape
 from taskdock.lambdas.pool.prewarm.prewarmed_container import PrewarmedContainer
-from taskdock.lambdas.pool.removals import Removals
+from taskdock.lambdas.pool.removal.removals import Removals
 from taskdock.lambdas.slot import PrewarmLevel, Slot
 
 Create = Callable[[ContainerSpec, Observer, Callable[[], bool]], Container | None]

@@ -9,7 +9,7 @@ from functools import partial
 from taskdock.lambdas.environment.environment import Environment
 from taskdock.lambdas.lifecycle import Transition
 from taskdock.lambdas.pool.fleet import Fleet
-from taskdock.lambdas.pool.removals import Removals
+from taskdock.lambdas.pool.removal.removals import Removals
 
 
 class Retirements:

@@ -1,0 +1,189 @@
+"""The command debug: lets a debugger into functions, and calls of theirs wait at breakpoints."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from taskdock.client.api import FUNCTION_FAILED, Json, TaskService
+from taskdock.client.console import exits, options, output
+from taskdock.client.development.debugging import settings_files, sources
+from taskdock.client.development.debugging.session_keeper import SessionKeeper
+from taskdock.client.development.debugging.sources import FunctionSource
+from taskdock.client.errors import ServiceError
+from taskdock.client.follow import until_final
+
+_TIME_LIMIT_TOO_LONG = 1404
+_NO_END = 7 * 24 * 3600.0  # seconds: a breakpoint may be held for long
+_LAST_PORT = 65535
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option(
+    "--port",
+    type=click.IntRange(1, _LAST_PORT),
+    help="For the first function; the others take the next free ones."
+    "  [5678 for Python and 9229 for Node.js, where free]",
+)
+@click.option(
+    "--wait", is_flag=True, help="The function's first line, and each call, wait for a debugger."
+)
+@click.option(
+    "--others",
+    type=click.Choice(["wait", "normal"]),
+    default="wait",
+    show_default=True,
+    help="Calls that come while one is debugged: they wait for their turn, or run as usual.",
+)
+@click.option(
+    "--language",
+    type=click.Choice(["python", "nodejs"]),
+    help="Of a function that is a container image.",
+)
+@click.option("--print", "print_only", is_flag=True, help="Print launch.json; write no file.")
+@options.event_data
+@options.service
+def debug(
+    *,
+    names: Sequence[str],
+    port: int | None,
+    wait: bool,
+    others: str,
+    language: str | None,
+    print_only: bool,
+    text: str | None,
+    file: IO[bytes] | None,
+    service: TaskService,
+) -> None:
+    """Debug functions in their containers, with VS Code, PyCharm or any other debugger.
+
+    NAME is a function's name, or the path of its task-config.json. Its debugger listens on
+    127.0.0.1, and calls of every kind enter the debugged environment. With -d or -e, a call is made
+    at once. The session lasts until Ctrl-C; the time limit is off meanwhile.
+    """
+    data = options.parse_data(text, file)
+    calls = text is not None or file is not None
+    found = [sources.find(name, Path.cwd()) for name in names]
+    _check(found, calls=calls)
+    for source in found:
+        service.function(source.name)  # it knows the name that may be meant
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        with SessionKeeper(service, output.note) as keeper:
+            wish = {"wait": wait, "others": others, "language": language}
+            debugged = [
+                (source, keeper.begin(_body(source, wish, port if source is found[0] else None)))
+                for source in found
+            ]
+            _introduce(debugged, print_only=print_only)
+            if calls:
+                _, session = debugged[0]
+                _start_call(keeper, session, service, data)
+            keeper.keep()
+    except KeyboardInterrupt:
+        output.note("the debug session is over; the usual limits are back")
+        return
+    sys.exit(exits.FAILED)
+
+
+def _check(found: Sequence[FunctionSource], *, calls: bool) -> None:
+    names = [source.name for source in found]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise click.UsageError(f"{', '.join(twice)} was named twice")
+    if calls and len(found) > 1:
+        raise click.UsageError("-d and -e make a call of one function; name one alone")
+
+
+def _body(source: FunctionSource, wish: Json, port: int | None) -> Json:
+    body = {"functionName": source.name, "port": port, **wish}
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _introduce(debugged: Sequence[tuple[FunctionSource, Json]], *, print_only: bool) -> None:
+    project = sources.project_of(Path.cwd())
+    for source, session in debugged:
+        kind = "Python (debugpy)" if session["language"] == "python" else "Node.js (inspector)"
+        output.note(f"{source.name}: {kind} on {session['host']}:{session['port']}")
+        output.note(f"    the time limit of {session['timeLimit']} s is off during the session")
+        if source.folder is None:
+            output.note(
+                "    its code is not known here; the settings take it to be in the project's own"
+                " folder: name the function by the path of its task-config.json"
+            )
+    if print_only:
+        output.plain(settings_files.printed(debugged, project))
+    else:
+        for sentence in settings_files.write(debugged, project):
+            output.note(sentence)
+    names = ", ".join(f'"taskdock: {source.name}"' for source, _ in debugged)
+    output.note(f"attach with {names}, then call the function; Ctrl-C ends the session")
+
+
+def _start_call(keeper: SessionKeeper, session: Json, service: TaskService, data: Any) -> None:
+    """On a thread of its own, since the sessions have to be kept meanwhile."""
+
+    def call() -> None:
+        def is_ready(state: Json) -> bool:
+            return bool(state["clients"]) if state["wait"] else state["state"] != "starting"
+
+        if keeper.await_state(session["id"], is_ready):
+            _call(service, session["functionName"], data)
+
+    threading.Thread(target=call, name="call", daemon=True).start()
+
+
+def _call(service: TaskService, name: str, data: Any) -> None:
+    body = {} if data is None else {"data": data}
+    try:
+        task = service.call(
+            "POST", f"/tasks/v1/functions/{name}/execute", body or None, seconds=_NO_END
+        )
+        _show_log(service, task["id"])
+        output.document(task.get("result"))
+    except ServiceError as error:
+        if error.code == _TIME_LIMIT_TOO_LONG:
+            _queue(service, {"functionName": name, **body})
+        elif error.code == FUNCTION_FAILED:
+            _show_log(service, error.answer["taskId"])
+            _show_failure(error.answer["runtimeError"])
+        else:
+            output.note(error.message)
+
+
+def _queue(service: TaskService, body: Json) -> None:
+    """A call of a function that may not be executed directly."""
+    from taskdock.base.timing.clock import SystemClock  # noqa: PLC0415 - late: most need none
+
+    task_id = service.create_task(body)["id"]
+    task = until_final(
+        service, task_id, clock=SystemClock(), timeout=None, on_change=lambda _: None
+    )
+    _show_log(service, task["id"])
+    if "error" in task:
+        _show_failure(task["error"])
+        return
+    # A task's result is not kept, but for the history of runs.
+    runs = service.call("GET", f"/taskdock/runs?taskId={task['id']}")["data"]
+    output.document(runs[-1].get("answer") if runs else None)
+
+
+def _show_failure(error: Json) -> None:
+    output.note(f"{error['name']}: {error['message']}")
+
+
+def _show_log(service: TaskService, task_id: str) -> None:
+    for line in service.logs(task_id):
+        output.note(output.message(line["message"], terminal=sys.stderr.isatty()))
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
