@@ -226,7 +226,6 @@ def path_part(text: str) -> str:
 
 
 def equals(field: str, value: str) -> str:
-    """The RQL condition."""
     return f"eq({field},{encoded(value)})"
 
 

@@ -6,16 +6,12 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from taskdock.base import strict_json
-from taskdock.base.errors import TaskdockError
-from taskdock.base.timing.clock import SystemClock, to_iso
 from taskdock.client.console import server_option
 
 if TYPE_CHECKING:
@@ -28,9 +24,7 @@ _SERVER = (
     " folder above; else http://localhost:8080]"
 )
 
-
 _IN_A_SHELL = """; in a shell JSON stands in single quotes: -d '{"name": "Ada"}'"""
-
 
 _LARGEST = 64 * 1024 * 1024  # bytes of an event; a device such as /dev/zero has no end
 
@@ -154,16 +148,6 @@ def parse_data(text: str | None, file: IO[bytes] | None) -> Any:
         raise click.UsageError(f"{option} was given no valid JSON: {why}") from None
 
 
-def start_time(command: Command) -> Command:
-    """--start-at, handed to the command as `start_at`, for `starting`."""
-    return click.option(
-        "--start-at",
-        metavar="TIME",
-        callback=_parse_time,
-        help="Not before this ISO 8601 time (local, unless it says otherwise), or in +SECONDS.",
-    )(command)
-
-
 def settings(command: Command, *, without: Sequence[str] = ()) -> Command:
     """One option for each field of `Settings` but those of `without`, as text; `Settings` checks
     the values."""
@@ -219,54 +203,3 @@ def _assignment(text: str) -> tuple[str, str]:
     if not name or not sign:
         raise click.BadParameter(f"{text[:80]} is not NAME=VALUE")
     return name, value
-
-
-def moment(_: click.Context, __: click.Parameter, text: str) -> str:
-    """The callback of an ISO 8601 time: a timestamp of the Task Service."""
-    try:
-        return _timestamp(text)
-    except (ValueError, OverflowError):
-        raise click.BadParameter(
-            f"{text[:80]} is no ISO 8601 time such as 2027-01-01T00:00:00Z"
-        ) from None
-
-
-def _parse_time(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
-    if text is None:
-        return None
-    try:
-        if text.startswith("+"):
-            to_iso(SystemClock().now() + timedelta(seconds=float(text)))  # it can be
-            return text
-        return _timestamp(text)
-    except (ValueError, OverflowError):
-        raise click.BadParameter(
-            f"{text[:80]} is neither an ISO 8601 time nor +SECONDS, such as 2027-01-01T00:00:00Z"
-            " or +90"
-        ) from None
-
-
-def starting(start_at: str | None, service: TaskService) -> str | None:
-    """A timestamp of the Task Service, or None where no start was given. +SECONDS count from the
-    time of the server, whose clock may have been moved."""
-    if start_at is None or not start_at.startswith("+"):
-        return start_at
-    return to_iso(now(service) + timedelta(seconds=float(start_at)))
-
-
-def now(service: TaskService) -> datetime:
-    """The time of the server, whose clock may have been moved; this machine's otherwise."""
-    with suppress(TaskdockError):  # such as a server that does not serve the harness
-        shown = service.clock()
-        if shown["mode"] != "real":
-            return datetime.fromisoformat(shown["now"].replace("Z", "+00:00"))
-    return SystemClock().now()
-
-
-def today(service: TaskService) -> str:
-    """The date of the server's clock in UTC, such as 2026-01-02."""
-    return f"{now(service):%Y-%m-%d}"
-
-
-def _timestamp(text: str) -> str:
-    return to_iso(datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone())

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from taskdock.client.api import Json, TaskService
-from taskdock.client.console import options, output, secrets
+from taskdock.client.console import options, output, secrets, times
 from taskdock.client.console.groups import Group
 from taskdock.client.console.tables import values
 from taskdock.client.console.tables.layout import Cell, Column, Fit
@@ -43,7 +43,7 @@ def list_functions(as_json: bool, service: TaskService) -> None:
     if as_json:
         output.document(found)
         return
-    today = options.today(service) if found else ""
+    today = times.today(service) if found else ""
     output.table(
         _COLUMNS,
         [_row(_details(service, one), today) for one in found],

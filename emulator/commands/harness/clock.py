@@ -7,7 +7,7 @@ from click.core import ParameterSource
 
 from taskdock.base.timing import durations
 from taskdock.client.api import Json, TaskService
-from taskdock.client.console import options, output
+from taskdock.client.console import options, output, times
 from taskdock.client.console.groups import Group
 from taskdock.client.console.tables import values
 from taskdock.client.console.tables.layout import Column, Fit
@@ -58,7 +58,7 @@ def advance(time: str, as_json: bool, service: TaskService) -> None:
 
 
 @clock.command("set")
-@click.argument("time", callback=options.moment)
+@click.argument("time", callback=times.moment)
 @options.as_json
 @options.service
 def set_clock(time: str, as_json: bool, service: TaskService) -> None:

@@ -9,7 +9,7 @@ import click
 
 from taskdock.base import ids
 from taskdock.client.api import Json, TaskService, encoded, equals
-from taskdock.client.console import options, output, periods, secrets
+from taskdock.client.console import options, output, secrets, times
 from taskdock.client.console.groups import Group
 from taskdock.client.console.tables import values
 from taskdock.client.console.tables.layout import Cell, Column, Fit
@@ -38,7 +38,7 @@ def api_requests() -> None:
 @api_requests.command("list")
 @click.option("--function", "function_name", metavar="NAME", help="Those to this function alone.")
 @click.option("--failed", is_flag=True, help="Those with an error, or a status of 400 and above.")
-@periods.since
+@times.since
 @click.option("--limit", type=click.IntRange(1, 50), default=20, show_default=True)
 @options.as_json
 @options.service
@@ -55,14 +55,14 @@ def list_api_requests(
     conditions = [] if function_name is None else [equals("functionName", function_name)]
     if failed:
         conditions.append("ge(statusCode,400)")
-    beginning = periods.beginning(since, service)
+    beginning = times.beginning(since, service)
     if beginning is not None:
         conditions.append(f"ge(timestamp,{encoded(beginning)})")
     found = service.api_requests("&".join([*conditions, "sort(-timestamp)", f"limit({limit})"]))
     if as_json:
         output.document(found)
         return
-    today = options.today(service) if found else ""
+    today = times.today(service) if found else ""
     output.table(
         _COLUMNS,
         [_row(request, today) for request in found],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from taskdock.client.api import Json, TaskService
-from taskdock.client.console import options, output
+from taskdock.client.console import options, output, times
 from taskdock.client.console.groups import Group
 from taskdock.client.console.tables import values
 from taskdock.client.console.tables.layout import Column, Fit
@@ -38,7 +38,7 @@ events.add_command(generate)
 def list_events(limit: int, as_json: bool, service: TaskService) -> None:
     """List service events, the newest first."""
     found = service.events(f"sort(-creationTimestamp)&limit({limit})")
-    today = options.today(service) if found and not as_json else ""
+    today = times.today(service) if found and not as_json else ""
     output.listing(
         found,
         as_json=as_json,

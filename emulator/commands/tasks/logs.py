@@ -14,7 +14,7 @@ import click
 from taskdock.base import ids
 from taskdock.client import follow
 from taskdock.client.api import Json, TaskService, equals
-from taskdock.client.console import options, output, periods
+from taskdock.client.console import options, output, times
 from taskdock.client.console.attempts import Patience, until_interrupted
 from taskdock.client.errors import UnknownFunction, UnknownTask
 from taskdock.commands.tasks import function_runs
@@ -38,7 +38,7 @@ Line = tuple["FunctionRun | None", "Json | None"]
 @click.option(
     "-n", "--tail", type=click.IntRange(min=0), metavar="N", help="The last N lines alone."
 )
-@periods.since
+@times.since
 @options.as_json
 @options.service
 def logs(
@@ -63,7 +63,7 @@ def logs(
 
     With -f and --json: a JSON object a line, as they come.
     """
-    beginning = periods.beginning(since, service)
+    beginning = times.beginning(since, service)
     shown = _Shown(as_json=as_json, gathers=not following)
     with until_interrupted() if following else nullcontext():
         for run, line in _lines(service, target, following, tail, beginning):

@@ -7,7 +7,7 @@ from typing import IO
 import click
 
 from taskdock.client.api import TaskService
-from taskdock.client.console import options, output
+from taskdock.client.console import options, output, times
 from taskdock.client.console.groups import Group
 from taskdock.client.console.tables import values
 from taskdock.client.console.tables.layout import Column, Fit
@@ -29,7 +29,7 @@ def schedules() -> None:
 @click.argument("name")
 @click.option("--every", "interval", type=options.NUMBER, required=True, metavar="SECONDS")
 @options.event_data
-@options.start_time
+@times.start_time
 @click.option("--priority", type=int, help="Higher goes first.")
 @options.as_json
 @options.service
@@ -49,7 +49,7 @@ def create_schedule(
         "functionName": name,
         "interval": interval,
         "data": options.parse_data(text, file),
-        "startTimestamp": options.starting(start_at, service),
+        "startTimestamp": times.starting(start_at, service),
         "priority": priority,
     }
     service.function(name)  # fails for an unknown function; the service itself would not
@@ -64,7 +64,7 @@ def create_schedule(
 def list_schedules(limit: int, as_json: bool, service: TaskService) -> None:
     """List schedules, those that are due first at the top."""
     found = service.schedules(f"sort(nextTimestamp)&limit({limit})")
-    today = options.today(service) if found and not as_json else ""
+    today = times.today(service) if found and not as_json else ""
     output.listing(
         found,
         as_json=as_json,

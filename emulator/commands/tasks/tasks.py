@@ -10,7 +10,7 @@ import click
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client import follow
 from taskdock.client.api import Json, TaskService, encoded, equals
-from taskdock.client.console import exits, options, output, periods, secrets
+from taskdock.client.console import exits, options, output, secrets, times
 from taskdock.client.console.groups import Group
 from taskdock.client.console.tables import task_table
 from taskdock.client.failures import telling
@@ -28,7 +28,7 @@ def tasks() -> None:
 @tasks.command("create", epilog=exits.IN_SHORT)
 @click.argument("name")
 @options.event_data
-@options.start_time
+@times.start_time
 @click.option("--priority", type=int, help="Higher goes first.")
 @click.option("--tag", "tags", multiple=True, help="A tag of the task; repeat for more.")
 @click.option("--wait", is_flag=True, help="Wait until it has ended, retries included.")
@@ -66,7 +66,7 @@ def create_task(
     body = {
         "functionName": name,
         "data": data,
-        "startTimestamp": options.starting(start_at, service),
+        "startTimestamp": times.starting(start_at, service),
         "priority": priority,
         "tags": list(tags) or None,
     }
@@ -125,7 +125,7 @@ def _tell_end(
 )
 @click.option("--function", "function_name", metavar="NAME", help="Tasks of this function alone.")
 @click.option("--tag", "tags", multiple=True, help="Tasks with this tag alone; repeat for more.")
-@periods.since
+@times.since
 @click.option("--limit", type=click.IntRange(1, 50), default=20, show_default=True)
 @click.option("--watch", "watching", is_flag=True, help="Go on until Ctrl-C.")
 @options.as_json
@@ -155,7 +155,7 @@ def list_tasks(
         *([] if function_name is None else [equals("functionName", function_name)]),
         *(equals("tags", f"string:{tag}") for tag in tags),
     ]
-    beginning = periods.beginning(since, service)
+    beginning = times.beginning(since, service)
     if beginning is not None:
         conditions.append(f"ge(creationTimestamp,{encoded(beginning)})")
     if watching:

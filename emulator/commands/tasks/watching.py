@@ -10,7 +10,7 @@ from time import sleep
 
 from taskdock.base import terminal
 from taskdock.client.api import Json, TaskService
-from taskdock.client.console import options, output
+from taskdock.client.console import output, times
 from taskdock.client.console.attempts import Patience, until_interrupted
 from taskdock.client.console.tables import task_table
 from taskdock.client.errors import ServerUnreachable, ServiceError
@@ -33,7 +33,7 @@ def watch(service: TaskService, conditions: Sequence[str], limit: int, *, as_jso
 def rows(service: TaskService, tasks: Sequence[Json]) -> list[Sequence[object]]:
     """The rows of the table of tasks."""
     took = _durations(service, tasks) if tasks else {}
-    now = options.now(service)
+    now = times.now(service)
     return [task_table.row(task, milliseconds=took.get(task["id"]), now=now) for task in tasks]
 
 
