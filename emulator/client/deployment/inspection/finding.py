@@ -1,0 +1,25 @@
+"""A finding: one thing in a function that surely keeps it from running as its author means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """`kind` is one word for programs: `runtime`, `handler`, `typescript`, `module`, `syntax`,
+    `dependency`, `platform`, `time_limit` or `package`."""
+
+    kind: str
+    message: str
+    file: str | None = None
+    """The file's path in the package, with slashes."""
+    line: int | None = None
+    """From 1 on. None: the finding is of no line, or of no file."""
+    remedy: str | None = None
+    """The line to type, or the change to make."""
+
+    @property
+    def place(self) -> str | None:
+        """FILE or FILE:LINE, as editors and terminals understand it."""
+        return self.file if self.line is None else f"{self.file}:{self.line}"
