@@ -17,6 +17,7 @@ TaskdockError
     ├── BadTaskConfig
     ├── VariablesRefused
     ├── BuildRefused
+    ├── NotYetAllowed
     └── BadPackage
 
 `emulator/client/console/groups.py` maps these classes to exit codes.
@@ -56,9 +57,8 @@ class BuildFailed(TaskdockError):
 
     def __init__(self, command: str, how: str) -> None:
         """`how`: the end of a sentence that the command begins."""
-        super().__init__(
-            f"the build {how}: {command}; nothing was sent, and the version that is deployed stays"
-        )
+        self.told = f"the build {how}: {command}"
+        super().__init__(f"{self.told}; nothing was sent, and the version that is deployed stays")
 
 
 class NotStarted(TaskdockError):
@@ -146,6 +146,17 @@ class BuildRefused(WrongCall):
         super().__init__(
             f"{source}: it would run the command {command}, and {why}; nothing of it is deployed."
             " Let it run with --yes"
+        )
+
+
+class NotYetAllowed(WrongCall):
+    """A file that is watched asks for something that was not asked for at the start."""
+
+    def __init__(self, source: str, wish: str) -> None:
+        """`wish`: what it would do, a verb first."""
+        super().__init__(
+            f"{source}: it would now {wish}, which was not asked for at the start; to be asked,"
+            " start taskdock dev again"
         )
 
 

@@ -52,6 +52,24 @@ def zip_folder(folder: Path, limits: PackageLimits = PackageLimits()) -> bytes:
         raise BadPackage(f"{error.filename} cannot be read: {error.strerror}") from None
 
 
+def files_of(folder: Path, limits: PackageLimits = PackageLimits()) -> list[Path]:
+    """The files and links of a folder that are packed, sorted. Raises `BadPackage` or `OSError`."""
+    if not folder.is_dir():
+        raise BadPackage(f"{folder} is not a folder")
+    return sorted(_bounded(folder, limits))
+
+
+def content_of(file: Path, folder: Path, limit: int) -> tuple[int, bytes]:
+    """The mode that a file or link of the folder has in the zip, and its content up to one byte
+    beyond `limit`. Raises `BadPackage` or `OSError`."""
+    return _link(file, folder) if file.is_symlink() else _file(file, limit)
+
+
+def entry_of(name: Path, mode: int) -> zipfile.ZipInfo:
+    """The entry of a zip for a file or link; `name`: its path in the package."""
+    return _entry(name, mode)
+
+
 def _zip(folder: Path, files: list[Path], limits: PackageLimits) -> bytes:
     if not files:
         raise BadPackage(f"{folder} holds no files")

@@ -89,7 +89,7 @@ class TaskConfig(_ConfigModel):
                 name: {"value": value} for name, value in self.environment.items()
             }
         if self.path is not None:
-            fields["code"] = base64.b64encode(zip_folder(_inside(folder, self.path))).decode()
+            fields["code"] = base64.b64encode(zip_folder(inside(folder, self.path))).decode()
         return _without_none(fields)
 
 
@@ -158,7 +158,7 @@ def _parse(file: Path) -> dict[str, object]:
     return fields
 
 
-def _inside(folder: Path, path: str) -> Path:
+def inside(folder: Path, path: str) -> Path:
     """The folder of the code, with `path` relative to `folder`.
 
     The code must lie in `folder`, also after links are followed: a task-config.json that somebody

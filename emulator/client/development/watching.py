@@ -17,7 +17,7 @@ from pathlib import Path
 from taskdock.client.development.file_systems import changes_elsewhere, kind_of
 
 STEP = 0.02
-"""Seconds from a change until it is told of, at most twice: `Watcher` gathers changes for a step."""
+"""Seconds that a `Watcher` gathers changes for; a change is told of after two steps at most."""
 _POLL_DELAY = 300  # milliseconds between two looks, where there are no events
 _TICK = 1000  # milliseconds between two looks at the folders themselves
 _MOST = 200  # milliseconds that one batch gathers changes: the caller waits for the quiet

@@ -1,0 +1,110 @@
+"""The contents of a function's package, file by file, and what has changed since they were sent.
+
+Files whose stamps are the same are not read again. So a save of one file in a folder of many costs
+a look at each of them, and the reading of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import zipfile
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from taskdock.client.deployment import package
+from taskdock.client.development.stamps import Stamp, stamp
+from taskdock.client.errors import BadPackage
+
+_LIMITS = package.PackageLimits()
+
+
+@dataclass(frozen=True)
+class PackedEntry:
+    """A file or a link as it is packed."""
+
+    mode: int
+    digest: str
+    """Of its content, or of the link's target."""
+
+
+Entries = Mapping[str, PackedEntry]
+"""By the paths in the package."""
+
+
+@dataclass(frozen=True)
+class ContentChanges:
+    """What leads from one package to the next."""
+
+    zipped: bytes
+    """The new and the changed files."""
+    removed: list[str]
+    """Paths in the package: files, links, and folders of which nothing is left."""
+    count: int
+    """Files that are new, changed or removed."""
+
+
+@dataclass
+class Contents:
+    """Of one function's folder."""
+
+    _known: dict[str, tuple[Stamp, PackedEntry]] = field(default_factory=dict)
+
+    def look(self, folder: Path, saved: Collection[str] = ()) -> dict[str, PackedEntry]:
+        """The entries as they are now. `saved`: paths that are read whatever their stamps are, as
+        a file can be saved twice within one tick of the file system's clock.
+
+        Raises `BadPackage`.
+        """
+        found: dict[str, PackedEntry] = {}
+        known: dict[str, tuple[Stamp, PackedEntry]] = {}
+        try:
+            for file in package.files_of(folder, _LIMITS):
+                path, now = str(file), stamp(file.lstat())
+                before = self._known.get(path)
+                if before is not None and before[0] == now and path not in saved:
+                    entry = before[1]
+                else:
+                    mode, content = package.content_of(file, folder, _LIMITS.unpacked)
+                    entry = PackedEntry(mode, hashlib.sha256(content).hexdigest())
+                known[path] = now, entry
+                found[file.relative_to(folder).as_posix()] = entry
+        except OSError as error:
+            raise BadPackage(f"{error.filename} cannot be read: {error.strerror}") from None
+        self._known = known
+        return found
+
+
+def changes(before: Entries, after: Entries, folder: Path) -> ContentChanges:
+    """Reads what has changed in the folder, whose entries are `after`. Raises `BadPackage`."""
+    new = [path for path, entry in after.items() if before.get(path) != entry]
+    gone = [path for path in before if path not in after]
+    target = io.BytesIO()
+    try:
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in new:
+                mode, content = package.content_of(folder / path, folder, _LIMITS.unpacked)
+                archive.writestr(package.entry_of(Path(path), mode), content)
+    except OSError as error:
+        raise BadPackage(f"{error.filename} cannot be read: {error.strerror}") from None
+    return ContentChanges(target.getvalue(), _removals(gone, after), len(new) + len(gone))
+
+
+def _removals(gone: Collection[str], after: Entries) -> list[str]:
+    """The paths to remove: the highest folder that has nothing left, for all that was in it."""
+    kept = {folder for path in after for folder in _folders(path)}
+    found = set()
+    for path in gone:
+        empty = [folder for folder in _folders(path) if folder not in kept]
+        found.add(empty[-1] if empty else path)  # the highest comes last
+    return sorted(found)
+
+
+def _folders(path: str) -> list[str]:
+    """The folders that a path is in, the lowest first."""
+    found = []
+    while path := os.path.dirname(path):
+        found.append(path)
+    return found

@@ -1,0 +1,307 @@
+"""The session of `taskdock dev`: waits for changes, and has functions updated that they concern.
+
+One thread waits, decides and shows; functions are updated on other threads, one at a time each. All
+that happens comes to it through one queue.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from taskdock.base.errors import TaskdockError
+from taskdock.base.timing.clock import Clock
+from taskdock.client.development import projects
+from taskdock.client.development.developed_function import DevelopedFunction, Update, UpdateKind
+from taskdock.client.development.grants import Grants
+from taskdock.client.development.sending import Sender
+from taskdock.client.development.watching import STEP, Watcher, is_probe
+from taskdock.client.errors import ServerUnreachable
+
+QUIET = 0.15
+"""Seconds without a change, after which the files are taken for complete."""
+_LONGEST = 2.0
+"""Seconds that changes which do not end are waited for."""
+_WORKERS = 4  # functions that are updated side by side
+
+
+class View(Protocol):
+    """What the session tells. Called on the session's thread alone."""
+
+    def started(self, functions: Sequence[tuple[Path, Update]]) -> None:
+        """All functions were dealt with for the first time."""
+
+    def updated(self, update: Update) -> None:
+        """A function was dealt with later."""
+
+    def line(self, name: str, text: str) -> None:
+        """A build has printed a line."""
+
+    def note(self, text: str) -> None:
+        """A sentence about the session itself."""
+
+    def unreachable(self, reason: str) -> None:
+        """The server has gone."""
+
+    def reachable(self) -> None:
+        """The server is back, and all functions are deployed anew."""
+
+
+Ran = Callable[[str], object]
+"""Called on the session's thread with the name of each function that has new code."""
+
+
+@dataclass
+class _Work:
+    """The updates of one function."""
+
+    function: DevelopedFunction
+    is_busy: bool = False
+    saved: set[str] = field(default_factory=set)
+    """Changes that no update has begun with yet."""
+    is_due: bool = True
+    """It is to be updated, whatever has changed."""
+
+
+class Session:
+    """Of one call of the command."""
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        *,
+        sender: Sender,
+        life: Callable[[], str],
+        grants: Grants,
+        view: View,
+        ran: Ran,
+        clock: Clock,
+        poll: bool,
+    ) -> None:
+        """`life`: the server's life, another text after each start of it; raises
+        `ServerUnreachable`. `poll`: look at files again and again."""
+        self._paths = paths
+        self._sender = sender
+        self._life = life
+        self._grants = grants
+        self._view = view
+        self._ran = ran
+        self._clock = clock
+        self._happened: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        say = lambda text: self.post(partial(view.note, text))  # noqa: E731
+        self._watcher = Watcher(lambda paths: self.post(partial(self._changed, paths)), say, poll)
+        self._workers = ThreadPoolExecutor(_WORKERS, "update")
+        self._work: dict[Path, _Work] = {}
+        self._first: dict[Path, Update] | None = {}
+        self._since: float | None = None
+        """The time of the first change that nothing was done about."""
+        self._last = 0.0
+        self._known_life = ""
+        self._gone = ""
+        self._closing = threading.Event()
+
+    def start(self) -> None:
+        """Asks what has to be asked, and begins. Raises `BadTaskConfig`, and what a function's file
+        or the caller refuses where there is one function only."""
+        files = projects.files_of(self._paths)
+        self._known_life = self._life()
+        for file in files:
+            self._add(file)
+            try:
+                self._work[file].function.ask()
+            except TaskdockError:
+                if len(files) == 1:
+                    raise
+        self._grants.is_asking = False
+        for folder in dict.fromkeys(file.parent for file in files):
+            self._watcher.poll_if_needed(folder)
+        self._watcher.watch(projects.to_watch(self._paths, files))
+        threading.Thread(target=self._look_after_server, daemon=True).start()
+        self._begin_updates()
+
+    def run(self) -> None:
+        """Runs until an exception, such as a `KeyboardInterrupt`, ends it."""
+        while True:
+            self.step()
+
+    def step(self) -> None:
+        """Waits for the next thing that happens, and deals with it."""
+        try:
+            happened = self._happened.get(timeout=self._pause())
+        except queue.Empty:
+            self._settled()
+        else:
+            happened()
+
+    def close(self) -> None:
+        """Ends builds that run, and all threads."""
+        self._closing.set()
+        self._watcher.stop()
+        for work in self._work.values():
+            work.function.close()
+        self._workers.shutdown(wait=True, cancel_futures=True)
+
+    # Changes
+
+    def post(self, happened: Callable[[], object]) -> None:
+        """Has this done on the session's thread. On any thread."""
+        self._happened.put(happened)
+
+    def _changed(self, paths: Collection[str]) -> None:
+        real = {path for path in paths if not is_probe(path)}
+        concerned = False
+        for work in self._work.values():
+            found = {path for path in real if work.function.concerns(path)}
+            if not paths:
+                work.is_due = True
+            work.saved |= found
+            concerned = concerned or bool(found)
+        if concerned or not paths or self._has_other_functions():
+            self._last = self._clock.monotonic()
+            self._since = self._last if self._since is None else self._since
+
+    def _pause(self) -> float | None:
+        """Seconds until changes have settled; None: there are none."""
+        if self._since is None:
+            return None
+        now = self._clock.monotonic()
+        # The watcher has waited for a step of quiet already.
+        due = min(self._last + QUIET - STEP, self._since + _LONGEST)
+        return max(due - now, 0.0)
+
+    def _settled(self) -> None:
+        self._since = None
+        if self._has_other_functions():
+            self._take_stock()
+        self._begin_updates()
+
+    def _has_other_functions(self) -> bool:
+        return projects.files_there(self._paths) != list(self._work)
+
+    def _take_stock(self) -> None:
+        """Functions have come or gone."""
+        files = projects.files_there(self._paths)
+        for file in [file for file in self._work if file not in files]:
+            gone = self._work.pop(file).function
+            gone.close()
+            if gone.name:
+                self._view.note(
+                    f"{gone.name}: {file} has gone; the function stays at the server until:"
+                    f" taskdock functions delete {gone.name}"
+                )
+        for file in files:
+            if file not in self._work:
+                self._add(file)
+        self._work = {file: self._work[file] for file in files}
+        self._watcher.watch(projects.to_watch(self._paths, files))
+        for work in self._work.values():
+            work.is_due = True  # something may have changed while nobody watched
+
+    def _add(self, file: Path) -> None:
+        def on_line(name: str, text: str) -> None:
+            self.post(partial(self._view.line, name, text))
+
+        function = DevelopedFunction(file, self._grants, self._clock, on_line)
+        self._work[file] = _Work(function)
+
+    # Updates
+
+    def _begin_updates(self) -> None:
+        if self._gone:
+            return
+        for file, work in self._work.items():
+            if not work.is_busy and (work.saved or work.is_due):
+                saved = set() if work.is_due else work.saved
+                work.saved, work.is_due, work.is_busy = set(), False, True
+                self._workers.submit(self._update, file, work, saved)
+
+    def _update(self, file: Path, work: _Work, saved: set[str]) -> None:
+        """On a thread of the workers."""
+        try:
+            update = self._checked(file, work, saved)
+        except ServerUnreachable as error:
+            self.post(partial(self._failed, work, error.message))
+        except BaseException as error:  # a bug of ours, which the command shows
+            self.post(partial(_raise, error))
+        else:
+            self.post(partial(self._done, file, work, update))
+
+    def _checked(self, file: Path, work: _Work, saved: set[str]) -> Update:
+        name = work.function.name
+        other = next(
+            (
+                path
+                for path, one in self._work.copy().items()
+                if path != file and name and one.function.name == name
+            ),
+            None,
+        )
+        if other is not None and list(self._work).index(other) < list(self._work).index(file):
+            reason = f"{other} and {file} both describe the function {name}"
+            return Update(UpdateKind.KEPT, name, reason=reason)
+        return work.function.update(self._sender, saved)
+
+    def _done(self, file: Path, work: _Work, update: Update) -> None:
+        work.is_busy = False
+        if self._first is not None and file in self._work:
+            self._first[file] = update
+            if self._first.keys() >= self._work.keys():
+                first, self._first = self._first, None
+                self._view.started([(path, first[path]) for path in self._work])
+                for one in first.values():
+                    self._run(one)
+        elif update.kind is not UpdateKind.UNCHANGED:
+            self._view.updated(update)
+            self._run(update)
+        if self._since is None:  # else it is begun once the changes have settled
+            self._begin_updates()
+
+    def _run(self, update: Update) -> None:
+        if update.kind is not UpdateKind.KEPT:
+            self._ran(update.name)
+
+    # The server
+
+    def _failed(self, work: _Work, reason: str) -> None:
+        work.is_busy, work.is_due = False, True
+        if not self._gone:
+            self._gone = reason
+            self._view.unreachable(reason)
+
+    def _look_after_server(self) -> None:
+        while not self._closing.wait(1.0):
+            try:
+                life = self._life()
+            except ServerUnreachable as error:
+                self.post(partial(self._server_gone, error.message))
+            except TaskdockError:
+                continue  # it answers, and would rather not say
+            else:
+                self.post(partial(self._server_there, life))
+
+    def _server_gone(self, reason: str) -> None:
+        if not self._gone:
+            self._gone = reason
+            self._view.unreachable(reason)
+
+    def _server_there(self, life: str) -> None:
+        if not self._gone and life == self._known_life:
+            return
+        if not self._gone:
+            self._view.unreachable("the server was started again")
+        self._gone, self._known_life = "", life
+        for work in self._work.values():
+            work.function.forget()
+            work.is_due = True
+        self._view.reachable()
+        self._begin_updates()
+
+
+def _raise(error: BaseException) -> None:
+    raise error
