@@ -174,8 +174,9 @@ class DevelopedFunction:
             return True
         self.grants.allow_build(named)
         before = stamps.stamps(self.folder)
-        causes = {path for path in saved if before.get(path) != self._built.get(path)}
-        if saved and not causes and self._sent is not None:
+        causes = stamps.changed(self._built, before)
+        causes = causes & saved if saved else causes
+        if not causes and self._sent is not None:
             return False
         with self._lock:
             if self._closed:

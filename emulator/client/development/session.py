@@ -7,13 +7,11 @@ that happens comes to it through one queue.
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from taskdock.base.errors import TaskdockError
 from taskdock.base.timing.clock import Clock
@@ -21,7 +19,9 @@ from taskdock.client.development import projects
 from taskdock.client.development.developed_function import DevelopedFunction, Update, UpdateKind
 from taskdock.client.development.grants import Grants
 from taskdock.client.development.sending import Sender
-from taskdock.client.development.watching import STEP, Watcher, is_probe
+from taskdock.client.development.server_life import Ask, ServerLife
+from taskdock.client.development.view import View
+from taskdock.client.development.watching import STEP, Watched, Watcher, is_probe
 from taskdock.client.errors import ServerUnreachable
 
 QUIET = 0.15
@@ -29,28 +29,6 @@ QUIET = 0.15
 _LONGEST = 2.0
 """Seconds that changes which do not end are waited for."""
 _WORKERS = 4  # functions that are updated side by side
-
-
-class View(Protocol):
-    """What the session tells. Called on the session's thread alone."""
-
-    def started(self, functions: Sequence[tuple[Path, Update]]) -> None:
-        """All functions were dealt with for the first time."""
-
-    def updated(self, update: Update) -> None:
-        """A function was dealt with later."""
-
-    def line(self, name: str, text: str) -> None:
-        """A build has printed a line."""
-
-    def note(self, text: str) -> None:
-        """A sentence about the session itself."""
-
-    def unreachable(self, reason: str) -> None:
-        """The server has gone."""
-
-    def reachable(self) -> None:
-        """The server is back, and all functions are deployed anew."""
 
 
 Ran = Callable[[str], object]
@@ -77,18 +55,16 @@ class Session:
         paths: Sequence[Path],
         *,
         sender: Sender,
-        life: Callable[[], str],
+        life: Ask,
         grants: Grants,
         view: View,
         ran: Ran,
         clock: Clock,
         poll: bool,
     ) -> None:
-        """`life`: the server's life, another text after each start of it; raises
-        `ServerUnreachable`. `poll`: look at files again and again."""
+        """`poll`: look at files again and again."""
         self._paths = paths
         self._sender = sender
-        self._life = life
         self._grants = grants
         self._view = view
         self._ran = ran
@@ -98,19 +74,18 @@ class Session:
         self._watcher = Watcher(lambda paths: self.post(partial(self._changed, paths)), say, poll)
         self._workers = ThreadPoolExecutor(_WORKERS, "update")
         self._work: dict[Path, _Work] = {}
+        self._watched: list[Watched] = []
         self._first: dict[Path, Update] | None = {}
         self._since: float | None = None
         """The time of the first change that nothing was done about."""
         self._last = 0.0
-        self._known_life = ""
-        self._gone = ""
-        self._closing = threading.Event()
+        self._server = ServerLife(life, view, self.post)
 
     def start(self) -> None:
         """Asks what has to be asked, and begins. Raises `BadTaskConfig`, and what a function's file
         or the caller refuses where there is one function only."""
         files = projects.files_of(self._paths)
-        self._known_life = self._life()
+        self._server.start(self._came)
         for file in files:
             self._add(file)
             try:
@@ -121,8 +96,7 @@ class Session:
         self._grants.is_asking = False
         for folder in dict.fromkeys(file.parent for file in files):
             self._watcher.poll_if_needed(folder)
-        self._watcher.watch(projects.to_watch(self._paths, files))
-        threading.Thread(target=self._look_after_server, daemon=True).start()
+        self._watch(files)
         self._begin_updates()
 
     def run(self) -> None:
@@ -141,7 +115,7 @@ class Session:
 
     def close(self) -> None:
         """Ends builds that run, and all threads."""
-        self._closing.set()
+        self._server.close()
         self._watcher.stop()
         for work in self._work.values():
             work.function.close()
@@ -162,7 +136,7 @@ class Session:
                 work.is_due = True
             work.saved |= found
             concerned = concerned or bool(found)
-        if concerned or not paths or self._has_other_functions():
+        if concerned or not paths or self._has_other_folders():
             self._last = self._clock.monotonic()
             self._since = self._last if self._since is None else self._since
 
@@ -177,12 +151,18 @@ class Session:
 
     def _settled(self) -> None:
         self._since = None
-        if self._has_other_functions():
+        while self._has_other_folders():  # once more for what has come while nobody watched
             self._take_stock()
         self._begin_updates()
 
-    def _has_other_functions(self) -> bool:
-        return projects.files_there(self._paths) != list(self._work)
+    def _has_other_folders(self) -> bool:
+        """Whether functions have come or gone, or folders in which some may appear."""
+        files = projects.files_there(self._paths)
+        return files != list(self._work) or projects.to_watch(self._paths, files) != self._watched
+
+    def _watch(self, files: Sequence[Path]) -> None:
+        self._watched = projects.to_watch(self._paths, files)
+        self._watcher.watch(self._watched)
 
     def _take_stock(self) -> None:
         """Functions have come or gone."""
@@ -199,7 +179,7 @@ class Session:
             if file not in self._work:
                 self._add(file)
         self._work = {file: self._work[file] for file in files}
-        self._watcher.watch(projects.to_watch(self._paths, files))
+        self._watch(files)
         for work in self._work.values():
             work.is_due = True  # something may have changed while nobody watched
 
@@ -213,7 +193,7 @@ class Session:
     # Updates
 
     def _begin_updates(self) -> None:
-        if self._gone:
+        if self._server.is_gone:
             return
         for file, work in self._work.items():
             if not work.is_busy and (work.saved or work.is_due):
@@ -266,40 +246,15 @@ class Session:
         if update.kind is not UpdateKind.KEPT:
             self._ran(update.name)
 
-    # The server
-
     def _failed(self, work: _Work, reason: str) -> None:
         work.is_busy, work.is_due = False, True
-        if not self._gone:
-            self._gone = reason
-            self._view.unreachable(reason)
+        self._server.gone(reason)
 
-    def _look_after_server(self) -> None:
-        while not self._closing.wait(1.0):
-            try:
-                life = self._life()
-            except ServerUnreachable as error:
-                self.post(partial(self._server_gone, error.message))
-            except TaskdockError:
-                continue  # it answers, and would rather not say
-            else:
-                self.post(partial(self._server_there, life))
-
-    def _server_gone(self, reason: str) -> None:
-        if not self._gone:
-            self._gone = reason
-            self._view.unreachable(reason)
-
-    def _server_there(self, life: str) -> None:
-        if not self._gone and life == self._known_life:
-            return
-        if not self._gone:
-            self._view.unreachable("the server was started again")
-        self._gone, self._known_life = "", life
+    def _came(self) -> None:
+        """There is a server that may lack the functions."""
         for work in self._work.values():
             work.function.forget()
             work.is_due = True
-        self._view.reachable()
         self._begin_updates()
 
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from taskdock.client.development.file_systems import changes_elsewhere, kind_of
+from taskdock.client.development.polling import PAUSE, poll
 
 STEP = 0.02
 """Seconds that a `Watcher` gathers changes for; a change is told of after two steps at most."""
-_POLL_DELAY = 300  # milliseconds between two looks, where there are no events
 _TICK = 1000  # milliseconds between two looks at the folders themselves
 _MOST = 200  # milliseconds that one batch gathers changes: the caller waits for the quiet
 _SECONDS_FOR_PROBE = 1.0
@@ -97,7 +97,7 @@ class Watcher:
     def _give_up_events(self, why: str) -> None:
         if not self.poll:
             self.poll = True
-            self.say(f"{why}, so files are looked at every {_POLL_DELAY / 1000:g} s")
+            self.say(f"{why}, so files are looked at every {PAUSE:g} s")
 
     def _run(
         self,
@@ -132,12 +132,22 @@ class Watcher:
         """Returns when a folder has gone or come."""
         from watchfiles import watch  # noqa: PLC0415 - late: only this command watches
 
-        found = [str(one.folder) for one, identity in there.items() if identity is not None]
+        found = [one.folder for one, identity in there.items() if identity is not None]
         if not found:
             ready.set()
             while not stop.wait(_TICK / 1000):
                 if any(one.identity() is not None for one in there):
                     return
+            return
+        if self.poll:
+            poll(
+                found,
+                recursive=recursive,
+                stop=stop,
+                began=ready.set,
+                take=self.changed,
+                go_on=lambda: _are_same(there),
+            )
             return
         for changes in watch(
             *found,
@@ -148,16 +158,19 @@ class Watcher:
             rust_timeout=_TICK if ready.is_set() else 1,
             yield_on_timeout=True,
             raise_interrupt=False,
-            force_polling=self.poll,
-            poll_delay_ms=_POLL_DELAY,
+            force_polling=False,
             recursive=recursive,
             ignore_permission_denied=True,
         ):
             ready.set()
             if changes:
                 self.changed({path for _, path in changes})
-            if any(one.identity() != identity for one, identity in there.items()):
+            if not _are_same(there):
                 return
+
+
+def _are_same(there: dict[Watched, tuple[int, int] | None]) -> bool:
+    return all(one.identity() == identity for one, identity in there.items())
 
 
 def events_come(folder: Path, seconds: float = _SECONDS_FOR_PROBE) -> bool:

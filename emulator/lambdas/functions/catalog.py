@@ -20,6 +20,7 @@ from taskdock.base.timing.clock import Clock
 from taskdock.engines import references
 from taskdock.lambdas.functions.changes import AnnotationChanges, FunctionProperties, check
 from taskdock.lambdas.functions.code import MAX_ZIPPED, CodeStore
+from taskdock.lambdas.functions.code_patch import CodePatch
 from taskdock.lambdas.functions.function import (
     Annotations,
     Function,
@@ -66,7 +67,7 @@ class Catalog:
         self,
         name: str,
         *,
-        zipped: bytes | None = None,
+        zipped: bytes | CodePatch | None = None,
         max_zipped: int = MAX_ZIPPED,
         annotations: Annotations = Annotations(),  # noqa: B008 - frozen
         by: tuple[str, ...] = (),
@@ -101,7 +102,7 @@ class Catalog:
         self,
         name: str,
         *,
-        zipped: bytes | None = None,
+        zipped: bytes | CodePatch | None = None,
         max_zipped: int = MAX_ZIPPED,
         annotated: AnnotationChanges | None = None,
         by: tuple[str, ...] = (),
@@ -222,7 +223,7 @@ class Catalog:
             raise AlreadyExists(f"there is a function named '{name}' already")
 
     @contextmanager
-    def _added(self, zipped: bytes | None, limit: int) -> Iterator[str | None]:
+    def _added(self, zipped: bytes | CodePatch | None, limit: int) -> Iterator[str | None]:
         """The digest of a zip whose code stays within, whoever sweeps; None for no zip.
 
         Unpacking may take long, so nobody holds a lock meanwhile.

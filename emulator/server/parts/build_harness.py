@@ -32,6 +32,7 @@ def build_harness(
         faults=lambdas.faults,
         driver=agenda.driver,
         waits=agenda.waits,
+        catalog=lambdas.catalog,
     )
 
 

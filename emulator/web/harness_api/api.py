@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.invoke.fault_list import FaultList
 from taskdock.tasks.agenda.driver import Driver
 from taskdock.tasks.agenda.task_waits import TaskWaits
@@ -13,6 +14,7 @@ from taskdock.tasks.runs.history import RunHistory
 from taskdock.tasks.runs.replay import Replay
 from taskdock.web.doubles.fall_through import DoubleParts
 from taskdock.web.harness_api.clock import ClockViews
+from taskdock.web.harness_api.code import CodeViews
 from taskdock.web.harness_api.doubles import DoubleViews
 from taskdock.web.harness_api.faults import FaultViews
 from taskdock.web.harness_api.reset import ResetViews
@@ -31,6 +33,7 @@ class HarnessApi:
     faults: FaultList
     driver: Driver
     waits: TaskWaits
+    catalog: Catalog
 
     @property
     def views(self) -> Sequence[object]:
@@ -42,4 +45,5 @@ class HarnessApi:
             RunViews(self.history, self.replay),
             ClockViews(self.driver),
             WaitViews(self.waits),
+            CodeViews(self.catalog),
         ]
