@@ -16,10 +16,10 @@ import pytest
 
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.api import TaskService
-from taskdock.client.development.developed_function import Update, UpdateKind
-from taskdock.client.development.grants import Grants
-from taskdock.client.development.sending import Sender
 from taskdock.client.development.session import Session
+from taskdock.client.development.updating.developed_function import Update, UpdateKind
+from taskdock.client.development.updating.grants import Grants
+from taskdock.client.development.updating.sending import CodeSender
 from taskdock.testing.waiting import eventually
 from taskdock.testing.zips import base64_of, zip_of
 from tests.support.builders import Dock
@@ -80,7 +80,7 @@ def develop(dock: Dock) -> Iterator[Develop]:
         service = TaskService(url or dock.url)
         session = Session(
             paths,
-            sender=Sender(service),
+            sender=CodeSender(service),
             life=lambda: str(service.status()["startTimestamp"]),
             grants=Grants(yes=True),
             view=seen,
@@ -329,7 +329,7 @@ def test_of_two_functions_of_one_name_one_is_refused(
     seen = develop(hello.parent)
 
     assert [one.kind for one in seen.first] == [UpdateKind.CREATED, UpdateKind.KEPT]
-    assert "both describe the function hello" in seen.first[1].reason
+    assert "describes the function hello, too" in seen.first[1].reason
     assert deployed(dock, "hello") == "1"
 
 

@@ -12,6 +12,8 @@ from taskdock.client.errors import ServerUnreachable
 
 _PAUSE = 1.0  # seconds between two questions
 
+Post = Callable[[Callable[[], object]], object]
+"""Has something done on the session's thread."""
 Ask = Callable[[], str]
 """The server's life, another text after each start of it; raises `ServerUnreachable`."""
 

@@ -15,19 +15,20 @@ from pathlib import Path
 
 from taskdock.base.errors import TaskdockError
 from taskdock.base.timing.clock import Clock
-from taskdock.client.development import projects
-from taskdock.client.development.developed_function import DevelopedFunction, Update, UpdateKind
-from taskdock.client.development.grants import Grants
-from taskdock.client.development.sending import Sender
+from taskdock.client.development.quiet import Quiet
 from taskdock.client.development.server_life import Ask, ServerLife
+from taskdock.client.development.updating.developed_function import (
+    DevelopedFunction,
+    Update,
+    UpdateKind,
+)
+from taskdock.client.development.updating.grants import Grants
+from taskdock.client.development.updating.sending import CodeSender
 from taskdock.client.development.view import View
-from taskdock.client.development.watching import STEP, Watched, Watcher, is_probe
+from taskdock.client.development.watching import projects
+from taskdock.client.development.watching.watcher import STEP, Watched, Watcher, is_probe
 from taskdock.client.errors import ServerUnreachable
 
-QUIET = 0.15
-"""Seconds without a change, after which the files are taken for complete."""
-_LONGEST = 2.0
-"""Seconds that changes which do not end are waited for."""
 _WORKERS = 4  # functions that are updated side by side
 
 
@@ -36,7 +37,7 @@ Ran = Callable[[str], object]
 
 
 @dataclass
-class _Work:
+class _Upkeep:
     """The updates of one function."""
 
     function: DevelopedFunction
@@ -54,7 +55,7 @@ class Session:
         self,
         paths: Sequence[Path],
         *,
-        sender: Sender,
+        sender: CodeSender,
         life: Ask,
         grants: Grants,
         view: View,
@@ -73,12 +74,10 @@ class Session:
         say = lambda text: self.post(partial(view.note, text))  # noqa: E731
         self._watcher = Watcher(lambda paths: self.post(partial(self._changed, paths)), say, poll)
         self._workers = ThreadPoolExecutor(_WORKERS, "update")
-        self._work: dict[Path, _Work] = {}
+        self._work: dict[Path, _Upkeep] = {}
         self._watched: list[Watched] = []
         self._first: dict[Path, Update] | None = {}
-        self._since: float | None = None
-        """The time of the first change that nothing was done about."""
-        self._last = 0.0
+        self._quiet = Quiet(STEP)
         self._server = ServerLife(life, view, self.post)
 
     def start(self) -> None:
@@ -107,7 +106,7 @@ class Session:
     def step(self) -> None:
         """Waits for the next thing that happens, and deals with it."""
         try:
-            happened = self._happened.get(timeout=self._pause())
+            happened = self._happened.get(timeout=self._quiet.pause(self._clock.monotonic()))
         except queue.Empty:
             self._settled()
         else:
@@ -137,20 +136,10 @@ class Session:
             work.saved |= found
             concerned = concerned or bool(found)
         if concerned or not paths or self._has_other_folders():
-            self._last = self._clock.monotonic()
-            self._since = self._last if self._since is None else self._since
-
-    def _pause(self) -> float | None:
-        """Seconds until changes have settled; None: there are none."""
-        if self._since is None:
-            return None
-        now = self._clock.monotonic()
-        # The watcher has waited for a step of quiet already.
-        due = min(self._last + QUIET - STEP, self._since + _LONGEST)
-        return max(due - now, 0.0)
+            self._quiet.changed(self._clock.monotonic())
 
     def _settled(self) -> None:
-        self._since = None
+        self._quiet.settled()
         while self._has_other_folders():  # once more for what has come while nobody watched
             self._take_stock()
         self._begin_updates()
@@ -188,7 +177,7 @@ class Session:
             self.post(partial(self._view.line, name, text))
 
         function = DevelopedFunction(file, self._grants, self._clock, on_line)
-        self._work[file] = _Work(function)
+        self._work[file] = _Upkeep(function)
 
     # Updates
 
@@ -201,7 +190,7 @@ class Session:
                 work.saved, work.is_due, work.is_busy = set(), False, True
                 self._workers.submit(self._update, file, work, saved)
 
-    def _update(self, file: Path, work: _Work, saved: set[str]) -> None:
+    def _update(self, file: Path, work: _Upkeep, saved: set[str]) -> None:
         """On a thread of the workers."""
         try:
             update = self._checked(file, work, saved)
@@ -212,22 +201,17 @@ class Session:
         else:
             self.post(partial(self._done, file, work, update))
 
-    def _checked(self, file: Path, work: _Work, saved: set[str]) -> Update:
-        name = work.function.name
-        other = next(
-            (
-                path
-                for path, one in self._work.copy().items()
-                if path != file and name and one.function.name == name
-            ),
-            None,
-        )
-        if other is not None and list(self._work).index(other) < list(self._work).index(file):
-            reason = f"{other} and {file} both describe the function {name}"
-            return Update(UpdateKind.KEPT, name, reason=reason)
+    def _checked(self, file: Path, work: _Upkeep, saved: set[str]) -> Update:
+        name, all_work = work.function.name, self._work.copy()
+        for path, one in all_work.items():
+            if path == file:
+                break
+            if name and one.function.name == name:
+                reason = f"{path} describes the function {name}, too: give one another name"
+                return Update(UpdateKind.KEPT, name, reason=reason)
         return work.function.update(self._sender, saved)
 
-    def _done(self, file: Path, work: _Work, update: Update) -> None:
+    def _done(self, file: Path, work: _Upkeep, update: Update) -> None:
         work.is_busy = False
         if self._first is not None and file in self._work:
             self._first[file] = update
@@ -239,14 +223,14 @@ class Session:
         elif update.kind is not UpdateKind.UNCHANGED:
             self._view.updated(update)
             self._run(update)
-        if self._since is None:  # else it is begun once the changes have settled
+        if not self._quiet.is_awaited:  # else it is begun once the changes have settled
             self._begin_updates()
 
     def _run(self, update: Update) -> None:
         if update.kind is not UpdateKind.KEPT:
             self._ran(update.name)
 
-    def _failed(self, work: _Work, reason: str) -> None:
+    def _failed(self, work: _Upkeep, reason: str) -> None:
         work.is_busy, work.is_due = False, True
         self._server.gone(reason)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from taskdock.base.timing.clock import Clock
 from taskdock.client.console import output
 from taskdock.client.deployment.inspection import Finding
-from taskdock.client.development.developed_function import Update, UpdateKind
-from taskdock.client.development.trial import Trial
+from taskdock.client.development.trial import TrialRun
+from taskdock.client.development.updating.developed_function import Update, UpdateKind
 
 _KILOBYTE = 1000
 
@@ -52,7 +52,7 @@ class Screen:
     def reachable(self) -> None:
         self._say(f"{self.url} answers; deploying all functions")
 
-    def tried(self, trial: Trial) -> None:
+    def tried(self, trial: TrialRun) -> None:
         """A function was run with the caller's event."""
         if trial.refused:
             self._say(f"{trial.name}: not run: {trial.refused}")

@@ -19,7 +19,7 @@ from taskdock.client.errors import ServiceError
 
 
 @dataclass(frozen=True)
-class Trial:
+class TrialRun:
     """The outcome of one run."""
 
     name: str
@@ -40,9 +40,9 @@ class Trials:
         self._service = service
         self._event = event
         self._wanted: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._last: dict[str, Trial] = {}
+        self._last: dict[str, TrialRun] = {}
 
-    def start(self, show: Callable[[Trial], object]) -> None:
+    def start(self, show: Callable[[TrialRun], object]) -> None:
         """`show` is called with each trial, on the thread of the trials."""
         threading.Thread(target=self._run, args=(show,), daemon=True).start()
 
@@ -50,16 +50,16 @@ class Trials:
         """The function has new code."""
         self._wanted.put(name)
 
-    def _run(self, show: Callable[[Trial], object]) -> None:
+    def _run(self, show: Callable[[TrialRun], object]) -> None:
         while True:
             name = self._wanted.get()
             try:
                 trial = self._tried(name)
             except TaskdockError as error:
-                trial = Trial(name, refused=error.message)
+                trial = TrialRun(name, refused=error.message)
             show(trial)
 
-    def _tried(self, name: str) -> Trial:
+    def _tried(self, name: str) -> TrialRun:
         try:
             task = self._service.execute(name, self._event)
             failed, value, task_id = False, task.get("result"), task["id"]
@@ -72,11 +72,11 @@ class Trials:
         log = [str(line["message"]).rstrip() for line in self._service.logs(task_id)]
         before = self._last.get(name)
         changes = None if before is None else _changes(before, failed, value)
-        self._last[name] = trial = Trial(name, value, failed, log, changes)
+        self._last[name] = trial = TrialRun(name, value, failed, log, changes)
         return trial
 
 
-def _changes(before: Trial, failed: bool, value: Any) -> list[str]:
+def _changes(before: TrialRun, failed: bool, value: Any) -> list[str]:
     if before.failed is failed:
         return difference(before.value, value)
     old, new = ("error" if one else "result" for one in (before.failed, failed))

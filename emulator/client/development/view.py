@@ -1,4 +1,4 @@
-"""What a session tells, to be shown."""
+"""The view of a session: it is told of all that happens, and shows it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from taskdock.client.development.developed_function import Update
+from taskdock.client.development.updating.developed_function import Update
 
 
 class View(Protocol):

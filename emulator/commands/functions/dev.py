@@ -17,11 +17,11 @@ from taskdock.base.timing.clock import SystemClock
 from taskdock.client.api import TaskService
 from taskdock.client.console import options, output
 from taskdock.client.development import server
-from taskdock.client.development.grants import Grants
-from taskdock.client.development.sending import Sender
 from taskdock.client.development.session import Session
 from taskdock.client.development.showing import Screen
 from taskdock.client.development.trial import Trials
+from taskdock.client.development.updating.grants import Grants
+from taskdock.client.development.updating.sending import CodeSender
 from taskdock.client.servers.local_server import own_command
 
 _NOTHING = object()
@@ -87,7 +87,7 @@ def _develop(
     has_event = data is not _NOTHING
     session = Session(
         paths,
-        sender=Sender(service),
+        sender=CodeSender(service),
         life=lambda: str(service.status()["startTimestamp"]),
         grants=grants,
         view=screen,

@@ -20,7 +20,6 @@ from taskdock.base.timing.clock import Clock
 from taskdock.engines import references
 from taskdock.lambdas.functions.changes import AnnotationChanges, FunctionProperties, check
 from taskdock.lambdas.functions.code import MAX_ZIPPED, CodeStore
-from taskdock.lambdas.functions.code_patch import CodePatch
 from taskdock.lambdas.functions.function import (
     Annotations,
     Function,
@@ -29,6 +28,7 @@ from taskdock.lambdas.functions.function import (
 )
 from taskdock.lambdas.functions.function_rows import from_row, to_row
 from taskdock.lambdas.functions.reference import LATEST, FunctionRef
+from taskdock.lambdas.functions.zips.code_patch import CodePatch
 from taskdock.store.database import Store
 from taskdock.store.tables import FunctionRow
 

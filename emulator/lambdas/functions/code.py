@@ -24,7 +24,7 @@ from taskdock.base.errors import BadFunctionCode, ForeignFile, Unavailable
 from taskdock.base.files import own_files
 from taskdock.base.timing.limits import Limits
 from taskdock.lambdas.functions import tree
-from taskdock.lambdas.functions.code_patch import CodePatch, apply, changes_beside
+from taskdock.lambdas.functions.zips.code_patch import CodePatch, apply, changes_beside
 from taskdock.lambdas.functions.zips.unpacking import unpack
 from taskdock.lambdas.functions.zips.zip_limits import ZipLimits
 

@@ -11,8 +11,8 @@ from taskdock.base import errors
 from taskdock.base.errors import BadFunctionCode, IllegalState
 from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.functions.code import decode
-from taskdock.lambdas.functions.code_patch import CodePatch
 from taskdock.lambdas.functions.function import Function
+from taskdock.lambdas.functions.zips.code_patch import CodePatch
 from taskdock.web.access.authentication import caller
 from taskdock.web.common import requests
 from taskdock.web.common.requests import Wire

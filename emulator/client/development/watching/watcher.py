@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from taskdock.client.development.file_systems import changes_elsewhere, kind_of
-from taskdock.client.development.polling import PAUSE, poll
+from taskdock.client.development.watching.file_systems import changes_elsewhere, kind_of
+from taskdock.client.development.watching.polling import PAUSE, poll
 
 STEP = 0.02
 """Seconds that a `Watcher` gathers changes for; a change is told of after two steps at most."""

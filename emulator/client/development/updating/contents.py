@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from taskdock.client.deployment import package
-from taskdock.client.development.stamps import Stamp, stamp
+from taskdock.client.development.watching.stamps import Stamp, stamp
 from taskdock.client.errors import BadPackage
 
 _LIMITS = package.PackageLimits()
@@ -36,7 +36,7 @@ Entries = Mapping[str, PackedEntry]
 
 @dataclass(frozen=True)
 class ContentChanges:
-    """What leads from one package to the next."""
+    """The way from one package to the next."""
 
     zipped: bytes
     """The new and the changed files."""

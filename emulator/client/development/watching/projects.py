@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from taskdock.client.deployment import task_config
-from taskdock.client.development.stamps import is_never_read
-from taskdock.client.development.watching import Watched
+from taskdock.client.development.watching.stamps import is_never_read
+from taskdock.client.development.watching.watcher import Watched
 from taskdock.client.errors import BadTaskConfig
 
 

@@ -1,9 +1,9 @@
 """The files that a build writes, told from those that somebody saves while it runs. Pure.
 
-A build may write into the folder that is watched, and what it writes must not have it run again.
-What somebody saves meanwhile must. So a file counts as the build's own when it lies in the folder
-that is packed, which the build is there to fill, or when it has changed during a build that was run
-because of that very file: nobody saves it again and again just then.
+A build may write into the folder that is watched, and its own files must not have it run again. A
+file that somebody saves meanwhile must. So a file counts as the build's own when it lies in the
+folder that is packed, which the build is there to fill, or when it has changed during a build that
+was run because of that very file: nobody saves it again and again just then.
 """
 
 from __future__ import annotations

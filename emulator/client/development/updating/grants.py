@@ -1,4 +1,4 @@
-"""What the caller has allowed the files of functions: asked at the start, and not again.
+"""Grants: the caller allows at the start what the files of functions ask for, and not later.
 
 A file that asks for more while it is watched cannot be answered: nobody may be looking.
 """

@@ -23,11 +23,11 @@ from taskdock.client.deployment import build, task_config
 from taskdock.client.deployment.build import RunningBuild
 from taskdock.client.deployment.inspection import Finding, inspect
 from taskdock.client.deployment.task_config import TaskConfig
-from taskdock.client.development import stamps
-from taskdock.client.development.build_writes import BuildWrites
-from taskdock.client.development.contents import Contents, PackedEntry
-from taskdock.client.development.grants import Grants
-from taskdock.client.development.sending import Sender, Sent
+from taskdock.client.development.updating.build_writes import BuildWrites
+from taskdock.client.development.updating.contents import Contents, PackedEntry
+from taskdock.client.development.updating.grants import Grants
+from taskdock.client.development.updating.sending import CodeSender, Sent
+from taskdock.client.development.watching import stamps
 from taskdock.client.errors import BuildFailed, ServerUnreachable
 
 _KEEPS = "syntax"
@@ -73,7 +73,7 @@ class DevelopedFunction:
     _contents: Contents = field(default_factory=Contents)
     _writes: BuildWrites = field(default_factory=BuildWrites)
     _built: stamps.Stamps = field(default_factory=dict)
-    """What the folder was like at the end of the last build."""
+    """The stamps of the folder at the end of the last build."""
     _sent: Sent | None = None
     _running: RunningBuild | None = None
     _closed: bool = False
@@ -123,7 +123,7 @@ class DevelopedFunction:
         if named is not None:
             self.grants.allow_build(named)
 
-    def update(self, sender: Sender, saved: Collection[str]) -> Update:
+    def update(self, sender: CodeSender, saved: Collection[str]) -> Update:
         """Brings what the server has up to date. `saved`: the paths that have changed; empty: any
         may have. Raises `ServerUnreachable`; any other failure is an `Update`."""
         try:
@@ -135,7 +135,7 @@ class DevelopedFunction:
         except TaskdockError as error:
             return self._kept(error.message)
 
-    def _update(self, sender: Sender, saved: frozenset[str]) -> Update:
+    def _update(self, sender: CodeSender, saved: frozenset[str]) -> Update:
         config = self.read()
         if not self._build(config, saved):
             return Update(UpdateKind.UNCHANGED, config.name)
@@ -189,7 +189,7 @@ class DevelopedFunction:
             after = stamps.stamps(self.folder)
             changed = stamps.changed(before, after)
             saved_now = self._writes.saved_meanwhile(changed, causes, self._filled_by_build(config))
-            # What was saved meanwhile stays new, so that the next update builds again.
+            # Files that were saved meanwhile stay new, so that the next update builds again.
             self._built = {path: found for path, found in after.items() if path not in saved_now}
         return True
 

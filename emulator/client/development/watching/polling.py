@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from taskdock.client.development.stamps import Stamp, Stamps, changed, stamp, stamps
+from taskdock.client.development.watching.stamps import Stamp, Stamps, changed, stamp, stamps
 
 PAUSE = 0.3
 """Seconds between two looks."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from taskdock.client.api import Json, TaskService
 from taskdock.client.deployment.deploy import deploy
 from taskdock.client.deployment.task_config import TaskConfig
-from taskdock.client.development.contents import PackedEntry, changes
+from taskdock.client.development.updating.contents import PackedEntry, changes
 from taskdock.client.errors import ServiceError
 
 _NO_SUCH_ENDPOINT = 11
@@ -21,7 +21,7 @@ _MOST_CHANGED = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Sent:
-    """What the server has of a function."""
+    """The state of a function that the server has."""
 
     digest: str
     """Of all that follows."""
@@ -44,7 +44,7 @@ class SendResult:
     """Bytes of the zip that was sent."""
 
 
-class Sender:
+class CodeSender:
     """To one server. For any thread."""
 
     def __init__(self, service: TaskService) -> None:
