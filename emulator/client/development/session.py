@@ -218,8 +218,8 @@ class Session:
             if self._first.keys() >= self._work.keys():
                 first, self._first = self._first, None
                 self._view.started([(path, first[path]) for path in self._work])
-                for one in first.values():
-                    self._run(one)
+                for path in self._work:
+                    self._run(first[path])
         elif update.kind is not UpdateKind.UNCHANGED:
             self._view.updated(update)
             self._run(update)

@@ -50,31 +50,53 @@ class ContentChanges:
 class Contents:
     """Of one function's folder."""
 
+    _folder: Path = Path()
     _known: dict[str, tuple[Stamp, PackedEntry]] = field(default_factory=dict)
+    """By the paths in the package."""
 
     def look(self, folder: Path, saved: Collection[str] = ()) -> dict[str, PackedEntry]:
-        """The entries as they are now. `saved`: paths that are read whatever their stamps are, as
+        """The entries as they are now. `saved`: the paths that have changed, with symbolic links
+        as the folder's has them; empty: any may have. Those are read whatever their stamps are, as
         a file can be saved twice within one tick of the file system's clock.
 
         Raises `BadPackage`.
         """
-        found: dict[str, PackedEntry] = {}
-        known: dict[str, tuple[Stamp, PackedEntry]] = {}
         try:
-            for file in package.files_of(folder, _LIMITS):
-                path, now = str(file), stamp(file.lstat())
-                before = self._known.get(path)
-                if before is not None and before[0] == now and path not in saved:
-                    entry = before[1]
-                else:
-                    mode, content = package.content_of(file, folder, _LIMITS.unpacked)
-                    entry = PackedEntry(mode, hashlib.sha256(content).hexdigest())
-                known[path] = now, entry
-                found[file.relative_to(folder).as_posix()] = entry
+            known = self._same_files(folder, saved) or self._all_files(folder, saved)
         except OSError as error:
             raise BadPackage(f"{error.filename} cannot be read: {error.strerror}") from None
-        self._known = known
+        self._folder, self._known = folder, known
+        return {path: entry for path, (_, entry) in known.items()}
+
+    def _same_files(
+        self, folder: Path, saved: Collection[str]
+    ) -> dict[str, tuple[Stamp, PackedEntry]] | None:
+        """None where files may have come or gone: then all of them are looked at."""
+        if not saved or folder != self._folder:
+            return None
+        paths = [os.path.relpath(path, folder) for path in saved]
+        if any(path not in self._known or not os.path.lexists(folder / path) for path in paths):
+            return None
+        return {**self._known, **{path: _read(folder / path, folder) for path in paths}}
+
+    def _all_files(
+        self, folder: Path, saved: Collection[str]
+    ) -> dict[str, tuple[Stamp, PackedEntry]]:
+        found = {}
+        for file in package.files_of(folder, _LIMITS):
+            path = file.relative_to(folder).as_posix()
+            before = self._known.get(path)
+            is_same = before is not None and before[0] == stamp(file.lstat())
+            if before is None or not is_same or str(file) in saved:
+                before = _read(file, folder)
+            found[path] = before
         return found
+
+
+def _read(file: Path, folder: Path) -> tuple[Stamp, PackedEntry]:
+    now = stamp(file.lstat())
+    mode, content = package.content_of(file, folder, _LIMITS.unpacked)
+    return now, PackedEntry(mode, hashlib.sha256(content).hexdigest())
 
 
 def changes(before: Entries, after: Entries, folder: Path) -> ContentChanges:

@@ -46,7 +46,7 @@ def _look(folders: list[Path], recursive: bool) -> Stamps:
 
 
 def _entries(folder: Path) -> Stamps:
-    """What is in the folder itself. Of a folder in it counts only which one it is."""
+    """The stamps of the folder's own entries. Of a folder in it counts only which one it is."""
     found: dict[str, Stamp] = {}
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
