@@ -1,7 +1,6 @@
 """The catalog: deploys, changes, finds and deletes functions; owns their table and code.
 
-Functions are kept in memory, and the database is read once: there is one server for each database,
-so nobody else changes them.
+Functions are kept in memory, and read once: each database has one server, which changes them alone.
 """
 
 from __future__ import annotations
@@ -18,7 +17,12 @@ from taskdock.base import ids
 from taskdock.base.errors import AlreadyExists, NotFound
 from taskdock.base.timing.clock import Clock
 from taskdock.engines import references
-from taskdock.lambdas.functions.changes import AnnotationChanges, FunctionProperties, check
+from taskdock.lambdas.functions.changes import (
+    AnnotationChanges,
+    FunctionProperties,
+    annotations_after,
+    check,
+)
 from taskdock.lambdas.functions.code import MAX_ZIPPED, CodeStore
 from taskdock.lambdas.functions.function import (
     Annotations,
@@ -126,7 +130,7 @@ class Catalog:
             after = replace(
                 before,
                 update_timestamp=max(self._clock.now(), before.update_timestamp + _MOMENT),
-                annotations=replace(before.annotations, **annotated or AnnotationChanges()),
+                annotations=annotations_after(before.annotations, annotated, zipped is not None),
                 **properties,
             )
             check(after, has_zip=zipped is not None)
