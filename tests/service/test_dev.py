@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,9 +21,10 @@ from taskdock.client.development.session import Session
 from taskdock.client.development.updating.developed_function import Update, UpdateKind
 from taskdock.client.development.updating.grants import Grants
 from taskdock.client.development.updating.sending import CodeSender
+from taskdock.testing.fakes.runtime import serve
 from taskdock.testing.waiting import eventually
 from taskdock.testing.zips import base64_of, zip_of
-from tests.support.builders import Dock
+from tests.support.builders import Dock, Gate, StartDock
 
 FIELDS = {"path": "src", "entryPoint": "index.handler", "runtime": "python3.11"}
 COPIES = "mkdir -p out && cp src/index.py out/ && date +%s%N > stamp && echo x >> builds"
@@ -403,3 +405,44 @@ def test_code_that_somebody_else_has_deployed_is_replaced_by_the_next_save(
     save(hello, "2")
 
     becomes(dock, "hello", "2", seen)
+
+
+def test_a_call_that_runs_ends_with_the_code_that_it_began_with(
+    dock: Dock, develop: Develop, hello: Path
+) -> None:
+    gate = Gate()
+
+    def handler(event: Any, runtime: Any) -> Any:
+        began_with = deployed(dock, "hello")
+        if event["data"].get("waits"):
+            gate.pass_(runtime)
+        return {"code": began_with, "environment": id(runtime)}
+
+    dock.fake.programs["index.handler"] = serve(handler)
+    seen = develop(hello)
+    with ThreadPoolExecutor(1) as executor:
+        running = executor.submit(dock.service.execute, "hello", {"waits": True})
+        eventually(lambda: gate.waiting)
+        save(hello, "2")
+        becomes(dock, "hello", "2", seen)
+        later = dock.service.execute("hello", {"waits": False})
+        gate.opened.set()
+
+    assert later["result"]["code"] == "2"
+    assert running.result()["result"]["code"] == "1"
+
+
+def test_a_server_that_goes_away_and_comes_back_gets_the_functions_anew(
+    dock: Dock, start_dock: StartDock, develop: Develop, hello: Path
+) -> None:
+    port = int(dock.url.rpartition(":")[2])
+    seen = develop(hello)
+
+    dock.stop()
+    eventually(lambda: seen.states == ["gone"], state=lambda: seen)
+    save(hello, "2")
+    shutil.rmtree(dock.emulator.foundation.data)
+    second = start_dock(port=port)
+
+    becomes(second, "hello", "2", seen)
+    assert seen.states == ["gone", "back"]

@@ -50,7 +50,7 @@ _NOTHING = object()
 def dev(
     *, paths: tuple[Path, ...], event: str | None, poll: bool, yes: bool, service: TaskService
 ) -> None:
-    """Keep functions as their files are: build, deploy and switch on each save.
+    """Build, deploy and switch functions on each save.
 
     PATHS are as for deploy; without any, the current folder. Calls that run end with the code they
     began with. Where a build fails, or the code has a syntax error, the old version stays. Where no
