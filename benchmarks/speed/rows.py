@@ -24,6 +24,8 @@ from benchmarks.ministack import MiniStack
 from benchmarks.rie import Rie
 from benchmarks.speed import memory
 from benchmarks.speed.clients import Target
+from benchmarks.speed.development import LINES as DEVELOPMENT_LINES
+from benchmarks.speed.development import development
 from benchmarks.speed.harness import LINES as HARNESS_LINES
 from benchmarks.speed.harness import harness
 from benchmarks.speed.table import OURS, Goal, Line, Samples
@@ -533,4 +535,5 @@ def all_rows(many: str) -> dict[str, Row]:
             (Line("server, for each warm environment", "MiB", "environment", goals=(Goal(0.3),)),),
         ),
         "harness": Row(harness, HARNESS_LINES),
+        "development": Row(development, DEVELOPMENT_LINES),
     }
