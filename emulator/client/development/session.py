@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -81,17 +82,11 @@ class Session:
         self._server = ServerLife(life, view, self.post)
 
     def start(self) -> None:
-        """Asks what has to be asked, and begins. Raises `BadTaskConfig`, and what a function's file
-        or the caller refuses where there is one function only."""
+        """Begins. Raises `BadTaskConfig` where a path has no function."""
         files = projects.files_of(self._paths)
         self._server.start(self._came)
         for file in files:
             self._add(file)
-            try:
-                self._work[file].function.ask()
-            except TaskdockError:
-                if len(files) == 1:
-                    raise
         self._grants.is_asking = False
         for folder in dict.fromkeys(file.parent for file in files):
             self._watcher.poll_if_needed(folder)
@@ -177,6 +172,8 @@ class Session:
             self.post(partial(self._view.line, name, text))
 
         function = DevelopedFunction(file, self._grants, self._clock, on_line)
+        with suppress(TaskdockError):  # the update says so
+            function.read()  # for the name, which no two functions may have
         self._work[file] = _Upkeep(function)
 
     # Updates

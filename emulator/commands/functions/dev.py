@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from taskdock.base import strict_json
-from taskdock.base.errors import StartupError
+from taskdock.base.errors import StartupError, TaskdockError
 from taskdock.base.settings import Settings
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.api import TaskService
@@ -20,8 +20,10 @@ from taskdock.client.development import server
 from taskdock.client.development.session import Session
 from taskdock.client.development.showing import Screen
 from taskdock.client.development.trial import Trials
+from taskdock.client.development.updating.developed_function import DevelopedFunction
 from taskdock.client.development.updating.grants import Grants
 from taskdock.client.development.updating.sending import CodeSender
+from taskdock.client.development.watching import projects
 from taskdock.client.servers.local_server import own_command
 
 _NOTHING = object()
@@ -61,16 +63,29 @@ def dev(
     except StartupError as error:
         raise click.UsageError(error.message) from None
     data = _NOTHING if event is None else _parsed(event)
-    clock = SystemClock()
+    clock, grants, paths = SystemClock(), Grants(yes), paths or (Path(),)
+    _ask(paths, grants, clock)
     with ExitStack() as stack:
         _end_by(signal.SIGTERM, stack)
         try:
             reached = stack.enter_context(
                 server.reached(service, own_command(), settings, clock, output.note)
             )
-            _develop(reached, paths or (Path(),), data, Grants(yes), clock, poll=poll)
+            _develop(reached, paths, data, grants, clock, poll=poll)
         except KeyboardInterrupt:
             output.note("stopping")
+
+
+def _ask(paths: tuple[Path, ...], grants: Grants, clock: SystemClock) -> None:
+    """Asks for all that the files of functions want, before anything is started. A refusal ends the
+    command where it is about the only function."""
+    files = projects.files_of(paths)
+    for file in files:
+        try:
+            DevelopedFunction(file, grants, clock, lambda *_: None).ask()
+        except TaskdockError:
+            if len(files) == 1:
+                raise
 
 
 def _develop(
