@@ -17,7 +17,7 @@ from pathlib import Path
 from taskdock.client.development.watching.file_systems import changes_elsewhere, kind_of
 from taskdock.client.development.watching.polling import PAUSE, poll
 
-STEP = 0.02
+STEP = 0.01
 """Seconds that a `Watcher` gathers changes for; a change is told of after two steps at most."""
 _TICK = 1000  # milliseconds between two looks at the folders themselves
 _MOST = 200  # milliseconds that one batch gathers changes: the caller waits for the quiet
