@@ -28,6 +28,8 @@ from benchmarks.speed.commands import LINES as COMMAND_LINES
 from benchmarks.speed.commands import commands
 from benchmarks.speed.deploying import LINES as DEPLOYING_LINES
 from benchmarks.speed.deploying import deploying
+from benchmarks.speed.development import LINES as DEVELOPMENT_LINES
+from benchmarks.speed.development import development
 from benchmarks.speed.harness import LINES as HARNESS_LINES
 from benchmarks.speed.harness import harness
 from benchmarks.speed.table import OURS, Goal, Line, Samples
@@ -539,4 +541,5 @@ def all_rows(many: str) -> dict[str, Row]:
         "harness": Row(harness, HARNESS_LINES),
         "commands": Row(commands, COMMAND_LINES),
         "deploying": Row(deploying, DEPLOYING_LINES),
+        "development": Row(development, DEVELOPMENT_LINES),
     }

@@ -162,6 +162,7 @@ class Settings(BaseModel):
         description="serve the test harness, /taskdock/..., to programs on this machine; auto: on,"
         " with --auth strict off",
     )
+    hot_reload: tuple[str, ...] = Field((), description="folders that the bucket hot-reload has")
     clock: str = Field(
         "real",
         pattern="^(real|manual|auto)$",
@@ -193,7 +194,7 @@ class Settings(BaseModel):
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="how much is logged"
     )
 
-    @field_validator("allowed_host", "container_callers", mode="before")
+    @field_validator("allowed_host", "container_callers", "hot_reload", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):

@@ -101,6 +101,11 @@ class TaskService:
     def update_function(self, name: str, body: Json) -> Json:
         return self.call("PUT", _function(name), body)
 
+    def change_code(self, name: str, change: Json) -> Json:
+        """Changes files of a function's code, see `/taskdock/functions/{name}/code`. Raises
+        `ServiceError` where the function has other code than the change is for."""
+        return self.call("PUT", f"/taskdock/functions/{quote(name, safe='')}/code", change)
+
     def delete_function(self, name: str) -> Json:
         with self._naming(name):
             return self.call("DELETE", _function(name))

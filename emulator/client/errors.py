@@ -20,6 +20,7 @@ TaskdockError
     ├── VariablesRefused
     ├── CredentialsTaken
     ├── BuildRefused
+    ├── NotYetAllowed
     └── BadPackage
 
 `emulator/client/console/exits.py` maps these classes to exit codes.
@@ -61,9 +62,8 @@ class BuildFailed(TaskdockError):
 
     def __init__(self, command: str, how: str) -> None:
         """`how`: the end of a sentence that the command begins."""
-        super().__init__(
-            f"the build {how}: {command}; nothing was sent, and the version that is deployed stays"
-        )
+        self.told = f"the build {how}: {command}"
+        super().__init__(f"{self.told}; nothing was sent, and the version that is deployed stays")
 
 
 class NotStarted(TaskdockError):
@@ -167,6 +167,17 @@ class BuildRefused(WrongCall):
 
 class CredentialsTaken(WrongCall):
     """The user of a function's executionCredentials is somebody else's."""
+
+
+class NotYetAllowed(WrongCall):
+    """A file that is watched asks for something that was not asked for at the start."""
+
+    def __init__(self, source: str, wish: str) -> None:
+        """`wish`: what it would do, a verb first."""
+        super().__init__(
+            f"{source}: it would now {wish}, which was not asked for at the start; to be asked,"
+            " start taskdock dev again"
+        )
 
 
 class BadPackage(WrongCall):

@@ -25,6 +25,7 @@ COMMANDS = {
         "machine.demo:demo", "Run three hello-world functions, from nothing to their results."
     ),
     "deploy": Entry("functions.deploy:deploy", "Create or update functions."),
+    "dev": Entry("functions.dev:dev", "Build, deploy and switch functions on each save."),
     "doctor": Entry(
         "machine.doctor:doctor",
         "Look at this machine: what works, what does not, and what mends it.",

@@ -84,7 +84,7 @@ class Dock(ServerHere):
             **settings,
         }
         emulator = Emulator(
-            Settings(data_dir=data_dir, **settings),
+            Settings(**{"port": 0, "data_dir": data_dir, **settings}),
             engine=engine or FakeEngine(),
             image_of=image_of,
             clock=clock,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskdock.tasks.runs.difference import MOST, difference
+from taskdock.base.strict_json.difference import MOST, difference
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),

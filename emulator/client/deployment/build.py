@@ -77,48 +77,62 @@ def run(build: Build, on_line: OnLine) -> None:
     The command gets no input, and no signal of the terminal: it is ended when the caller is
     interrupted. Raises `BuildFailed`.
     """
+    running = RunningBuild(build, on_line)
     try:
-        process = subprocess.Popen(  # noqa: S602 - a line for the shell, which the caller has allowed
-            build.command,
-            shell=True,
-            cwd=build.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:  # the folder has gone; a NUL character
-        raise BuildFailed(build.command, f"cannot be started in {build.folder}: {error}") from None
-    assert process.stdout is not None
-    reader = threading.Thread(target=_read, args=(process.stdout, on_line), daemon=True)
-    try:
-        reader.start()
-        code = process.wait()
+        running.wait()
     except BaseException:
-        _end(process)
+        running.end()
         raise
-    # A program that the command has left running may hold the pipe open, so nobody waits for that.
-    reader.join(_SECONDS_FOR_LAST_LINES)
-    if code != 0:
-        raise BuildFailed(build.command, _explained(code, build))
+
+
+class RunningBuild:
+    """A build from its start on. `end` may be called on any thread."""
+
+    def __init__(self, build: Build, on_line: OnLine) -> None:
+        """Raises `BuildFailed` where it cannot be started."""
+        self._build = build
+        try:
+            self._process = subprocess.Popen(  # noqa: S602 - a line for the shell, and allowed
+                build.command,
+                shell=True,
+                cwd=build.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:  # the folder has gone; a NUL character
+            how = f"cannot be started in {build.folder}: {error}"
+            raise BuildFailed(build.command, how) from None
+        assert self._process.stdout is not None
+        arguments = (self._process.stdout, on_line)
+        self._reader = threading.Thread(target=_read, args=arguments, daemon=True)
+
+    def wait(self) -> None:
+        """Returns at the end of the command. Raises `BuildFailed`."""
+        self._reader.start()
+        code = self._process.wait()
+        # A program that the command has left running may hold the pipe open.
+        self._reader.join(_SECONDS_FOR_LAST_LINES)
+        if code != 0:
+            raise BuildFailed(self._build.command, _explained(code, self._build))
+
+    def end(self) -> None:
+        """Ends the command with all programs that it has started."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_SECONDS_TO_END)
+                return
 
 
 def _read(stream: IO[str], on_line: OnLine) -> None:
     with stream:
         for line in stream:
             on_line(line.rstrip())
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """Ends the command with all programs that it has started."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_SECONDS_TO_END)
-            return
 
 
 def _explained(code: int, build: Build) -> str:

@@ -95,7 +95,7 @@ class TaskConfig(ConfigModel):
                 name: {"value": value} for name, value in self.environment.items()
             }
         if self.path is not None:
-            code = _inside(folder, self.path)
+            code = inside(folder, self.path)
             packed = pack(code, within=folder, entry_point=self.entry_point)
             for sentence in remarks(packed.selection):
                 remark(f"{self.name}: {sentence}")
@@ -109,7 +109,7 @@ class TaskConfig(ConfigModel):
         """The files that `to_request` packs; None for an image. Raises as `to_request` does."""
         if self.path is None:
             return None
-        code = _inside(folder, self.path)
+        code = inside(folder, self.path)
         return selected(code, within=folder, entry_point=self.entry_point, limits=limits)
 
 
@@ -199,7 +199,7 @@ def _parse(file: Path) -> dict[str, object]:
     return fields
 
 
-def _inside(folder: Path, path: str) -> Path:
+def inside(folder: Path, path: str) -> Path:
     """The folder of the code, with `path` relative to `folder`.
 
     The code must lie in `folder`, also after links are followed: a task-config.json that somebody

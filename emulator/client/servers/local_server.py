@@ -66,12 +66,13 @@ class LocalServer:
         options: Sequence[str] = _OF_A_DEMO,
         variables: Mapping[str, str] | None = None,
         stop_limit: float = _SECONDS_TO_STOP,
+        port: int = 0,
     ) -> None:
         """`on_line` is called with each line of the server's stderr, on a thread of this object.
         `options`: those of `taskdock serve`, beside port and data folder. `variables`: further
         ones of the server's environment. `stop_limit`: seconds that the server has to stop before
-        it is killed."""
-        own = ["--port", "0", "--data-dir", str(data_dir)]
+        it is killed. `port`: 0 picks a free one."""
+        own = ["--port", str(port), "--data-dir", str(data_dir)]
         self._command = [*command, "serve", *own, *options]
         self._variables = {"PYTHONUNBUFFERED": "1", LIFELINE: "1", **(variables or {})}
         self._lock = data_dir / LOCK  # a server holds this lock as long as it lives

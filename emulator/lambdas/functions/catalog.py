@@ -1,7 +1,6 @@
 """The catalog: deploys, changes, finds and deletes functions; owns their table and code.
 
-Functions are kept in memory, and the database is read once: there is one server for each database,
-so nobody else changes them.
+Functions are kept in memory, and read once: each database has one server, which changes them alone.
 """
 
 from __future__ import annotations
@@ -18,7 +17,12 @@ from taskdock.base import ids
 from taskdock.base.errors import AlreadyExists, NotFound
 from taskdock.base.timing.clock import Clock
 from taskdock.engines import references
-from taskdock.lambdas.functions.changes import AnnotationChanges, FunctionProperties, check
+from taskdock.lambdas.functions.changes import (
+    AnnotationChanges,
+    FunctionProperties,
+    annotations_after,
+    check,
+)
 from taskdock.lambdas.functions.code import MAX_ZIPPED, CodeStore
 from taskdock.lambdas.functions.function import (
     Annotations,
@@ -28,6 +32,7 @@ from taskdock.lambdas.functions.function import (
 )
 from taskdock.lambdas.functions.function_rows import from_row, to_row
 from taskdock.lambdas.functions.reference import LATEST, FunctionRef
+from taskdock.lambdas.functions.zips.code_patch import CodePatch
 from taskdock.store.database import Store
 from taskdock.store.tables import FunctionRow
 
@@ -66,7 +71,7 @@ class Catalog:
         self,
         name: str,
         *,
-        zipped: bytes | None = None,
+        zipped: bytes | CodePatch | None = None,
         max_zipped: int = MAX_ZIPPED,
         annotations: Annotations = Annotations(),  # noqa: B008 - frozen
         by: tuple[str, ...] = (),
@@ -101,7 +106,7 @@ class Catalog:
         self,
         name: str,
         *,
-        zipped: bytes | None = None,
+        zipped: bytes | CodePatch | None = None,
         max_zipped: int = MAX_ZIPPED,
         annotated: AnnotationChanges | None = None,
         by: tuple[str, ...] = (),
@@ -125,7 +130,7 @@ class Catalog:
             after = replace(
                 before,
                 update_timestamp=max(self._clock.now(), before.update_timestamp + _MOMENT),
-                annotations=replace(before.annotations, **annotated or AnnotationChanges()),
+                annotations=annotations_after(before.annotations, annotated, zipped is not None),
                 **properties,
             )
             check(after, has_zip=zipped is not None)
@@ -222,7 +227,7 @@ class Catalog:
             raise AlreadyExists(f"there is a function named '{name}' already")
 
     @contextmanager
-    def _added(self, zipped: bytes | None, limit: int) -> Iterator[str | None]:
+    def _added(self, zipped: bytes | CodePatch | None, limit: int) -> Iterator[str | None]:
         """The digest of a zip whose code stays within, whoever sweeps; None for no zip.
 
         Unpacking may take long, so nobody holds a lock meanwhile.

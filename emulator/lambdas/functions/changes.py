@@ -6,6 +6,7 @@ A key that is left out changes nothing; a new function gets the default of `Func
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypedDict
 
 from taskdock.base.errors import BadConfiguration
@@ -55,6 +56,15 @@ class AnnotationChanges(TypedDict, total=False):
 
     role: str
     environment: bool
+    source: str | None
+
+
+def annotations_after(
+    before: Annotations, changes: AnnotationChanges | None, has_code: bool
+) -> Annotations:
+    """The annotations after a change. New code follows no folder, unless the change says so."""
+    own = replace(before, source=None) if has_code else before
+    return replace(own, **changes or AnnotationChanges())
 
 
 def check(function: Function, *, has_zip: bool) -> None:

@@ -24,6 +24,7 @@ from taskdock.base.errors import BadFunctionCode, ForeignFile, Unavailable
 from taskdock.base.files import own_files
 from taskdock.base.timing.limits import Limits
 from taskdock.lambdas.functions import tree
+from taskdock.lambdas.functions.zips.code_patch import CodePatch, apply, changes_beside
 from taskdock.lambdas.functions.zips.unpacking import unpack
 from taskdock.lambdas.functions.zips.zip_limits import ZipLimits
 
@@ -79,8 +80,9 @@ class CodeStore:
             return digest
 
     @contextmanager
-    def added(self, zipped: bytes, limit: int = MAX_ZIPPED) -> Iterator[str]:
-        """Unpacks the zip of `limit` bytes at most, unless that was done before; its digest.
+    def added(self, zipped: bytes | CodePatch, limit: int = MAX_ZIPPED) -> Iterator[str]:
+        """Unpacks the zip of `limit` bytes at most, unless that was done before; its digest. A
+        patch is unpacked onto its base, and keeps `sweep` away from neither.
 
         Within the context, `sweep` leaves the folder alone. Callers that add the same zip meanwhile
         wait, others do not. Raises `BadFunctionCode`, `StorageError` or `OSError`, after `close`
@@ -88,7 +90,10 @@ class CodeStore:
         """
         if len(zipped) > limit:
             raise BadFunctionCode(f"the zip is over {limit // 1024 // 1024} MB")
-        digest = hashlib.sha256(zipped).hexdigest()
+        if isinstance(zipped, CodePatch):
+            digest = zipped.digest
+        else:
+            digest = hashlib.sha256(zipped).hexdigest()
         with self._lock:
             adding = self._adding.setdefault(digest, _Adding())
             adding.users += 1
@@ -108,12 +113,18 @@ class CodeStore:
         """Ends what is being unpacked, which lies there until the next start."""
         self._closed.set()
 
-    def _unpack(self, zipped: bytes, digest: str) -> None:
+    def _unpack(self, zipped: bytes | CodePatch, digest: str) -> None:
         own_files.make_folder(self._root)
         half_done = self._root / f".unpacking-{ids.word()}"
         try:
-            unpack(zipped, half_done, self._go_on, self._zip_limits)
-            own_files.write(self._size_file(digest), str(len(zipped)))
+            size = len(zipped)
+            if isinstance(zipped, CodePatch):
+                base = self.folder(zipped.base)
+                apply(zipped, base, half_done, self._go_on, self._zip_limits)
+                size += self.size(zipped.base)
+            else:
+                unpack(zipped, half_done, self._go_on, self._zip_limits)
+            own_files.write(self._size_file(digest), str(size))
             os.rename(half_done, self.folder(digest))
         except OSError:
             if not self._is_there(digest):  # else another process was faster
@@ -122,6 +133,7 @@ class CodeStore:
         finally:
             if not self._closed.is_set():
                 tree.remove(half_done)
+                tree.remove(changes_beside(half_done))
 
     def _go_on(self) -> None:
         if self._closed.is_set():

@@ -90,10 +90,12 @@ class ImageConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Annotations:
-    """Properties that AWS's callers set and want to read again. Nothing here acts on them."""
+    """Properties that AWS's callers set and want to read again. Nothing here acts on
+    them, but for `source`."""
 
     role: str | None = None  # an ARN
     environment: bool = False  # there was one, if only an empty one
+    source: str | None = None  # a folder of this machine that the code follows
     tags: Mapping[str, str] = field(default_factory=dict)
     statements: tuple[Mapping[str, Any], ...] = ()  # of its policy, in the order they came
 

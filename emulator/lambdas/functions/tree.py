@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -55,23 +55,47 @@ def paths(folder: Path) -> Iterator[Path]:
 
 def fill(target: Path, source: Path) -> None:
     """Puts the contents of one folder into another, empty one: the same files, by second names."""
-    made: list[tuple[str, int]] = []
-    waiting = [(str(source), str(target))]
-    while waiting:  # and no recursion: half a thousand folders can be in each other
-        origin, copy = waiting.pop()
-        with os.scandir(origin) as entries:
-            for entry in entries:
-                name = os.path.join(copy, entry.name)
-                if entry.is_symlink():
-                    os.symlink(os.readlink(entry.path), name)
-                elif entry.is_dir(follow_symlinks=False):
-                    os.mkdir(name, _OPEN)
-                    made.append((name, stat.S_IMODE(entry.stat(follow_symlinks=False).st_mode)))
-                    waiting.append((entry.path, name))
-                else:
-                    _link(entry.path, name)
-    for name, mode in reversed(made):  # each before the one that it is in
-        os.chmod(name, mode)
+    merge(target, [(source, frozenset())])
+
+
+def merge(
+    target: Path,
+    layers: Sequence[tuple[Path, Collection[bytes]]],
+    go_on: Callable[[], object] = lambda: None,
+) -> tuple[int, int]:
+    """Puts the contents of folders into an empty one: the same files, by second names.
+
+    Each layer is a folder, and the paths in it that are left out. `go_on` is called before each
+    folder. Returns the number of files and folders, and their bytes. Raises `FileExistsError` where
+    two layers have the same path, unless both have a folder there.
+    """
+    modes: dict[str, int] = {}  # of folders made here, each behind the one that it is in
+    count = size = 0
+    for layer, left_out in layers:
+        waiting = [(str(layer), str(target), b"")]
+        while waiting:  # and no recursion: half a thousand folders can be in each other
+            origin, copy, above = waiting.pop()
+            go_on()
+            with os.scandir(origin) as entries:
+                for entry in entries:
+                    path = above + os.fsencode(entry.name)
+                    if path in left_out:
+                        continue
+                    count += 1
+                    name = os.path.join(copy, entry.name)
+                    if entry.is_symlink():
+                        os.symlink(os.readlink(entry.path), name)
+                    elif entry.is_dir(follow_symlinks=False):
+                        if name not in modes:
+                            os.mkdir(name, _OPEN)
+                        modes[name] = stat.S_IMODE(entry.stat(follow_symlinks=False).st_mode)
+                        waiting.append((entry.path, name, path + b"/"))
+                    else:
+                        size += entry.stat(follow_symlinks=False).st_size
+                        _link(entry.path, name)
+    for name in reversed(modes):
+        os.chmod(name, modes[name])
+    return count, size
 
 
 def remove(path: Path) -> None:
@@ -130,8 +154,11 @@ def _done(act: Callable[..., None], *paths: str | Path) -> bool:
 
 
 def _link(source: str, target: str) -> None:
-    """There are file systems without second names, or with few of them."""
+    """There are file systems without second names, or with few of them. Raises `FileExistsError`:
+    a copy would be written into the file that is there, which may have other names, too."""
     try:
         os.link(source, target)
+    except FileExistsError:
+        raise
     except OSError:
         shutil.copy2(source, target)

@@ -33,6 +33,7 @@ def build_harness(
         driver=agenda.driver,
         waits=agenda.waits,
         debug_sessions=lambdas.debug_sessions,
+        catalog=lambdas.catalog,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.functions.images_in_use import ImageOf
 from taskdock.lambdas.functions.sweeper import Sweeper
+from taskdock.lambdas.functions.zips.hot_folders import HotFolders
+from taskdock.lambdas.functions.zips.hot_reload import HotReload
+from taskdock.lambdas.functions.zips.zip_limits import ZipLimits
 from taskdock.lambdas.invoke.fault_list import FaultList
 from taskdock.lambdas.invoke.invoker import Invoker
 from taskdock.lambdas.pool.debugging.sessions import DebugSessions
@@ -43,6 +47,8 @@ class LambdaParts:
     """Those that tests inject."""
     invoker: Invoker
     sweeper: Sweeper
+    hot_folders: HotFolders
+    hot_reload: HotReload
     budget: int
     """MB for all environments together."""
 
@@ -76,6 +82,7 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
     )
     catalog.subscribe(changes.follow)
     catalog.subscribe(debug_sessions.changed)
+    hot_folders = HotFolders(settings.hot_reload)
     return LambdaParts(
         catalog=catalog,
         directory=directory,
@@ -102,6 +109,14 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
             lease=debug_sessions.lease,
         ),
         sweeper=Sweeper(code=base.code, health=health, notices=notices),
+        hot_folders=hot_folders,
+        hot_reload=HotReload(
+            folders=hot_folders,
+            sources=lambda: _sources(catalog),
+            switch=lambda name, source, zipped: _switch(catalog, name, source, zipped),
+            health=health,
+            notices=notices,
+        ),
         budget=_budget(base),
     )
 
@@ -214,3 +229,24 @@ class _FunctionWatch:
             self._pool.expect(function)
         except EngineError as error:
             self._notices.publish(ImageMissing(function=function.name, error=error.message))
+
+
+def _sources(catalog: Catalog) -> dict[str, str]:
+    """The folders that functions follow, by the functions' names."""
+    found = {function.name: function.annotations.source for function in catalog.all()}
+    return {name: source for name, source in found.items() if source is not None}
+
+
+def _switch(catalog: Catalog, name: str, source: str, zipped: bytes) -> None:
+    """Gives the function the folder's content, unless it has that, or follows it no more."""
+    function = catalog.find(name)
+    digest = hashlib.sha256(zipped).hexdigest()
+    if function is None or function.annotations.source != source or function.code == digest:
+        return
+    catalog.update(
+        name,
+        zipped=zipped,
+        max_zipped=ZipLimits().unzipped,
+        by=function.deployers,
+        annotated={"source": source},
+    )

@@ -126,6 +126,7 @@ def _router(
             names,
             _architecture(base.settings),
             base.settings.direct_concurrency,
+            lambdas.hot_folders,
         ),
         guard=Guard(lambdas.directory, openness, base.nonces),
         harness=harness,

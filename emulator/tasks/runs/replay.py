@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from taskdock.base.errors import IllegalState, NotFound, TooManyExecutions, Unavailable
+from taskdock.base.strict_json.difference import difference
 from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.invoke.invocation import Call
 from taskdock.lambdas.invoke.invoker import MAX_EVENT, Invoker
 from taskdock.lambdas.invoke.run_record import RunKind
 from taskdock.lambdas.outcome import Cause, Failure
-from taskdock.tasks.runs.difference import difference
 from taskdock.tasks.runs.history import RunHistory, shown
 
 _MAX_EVENT = 2 * MAX_EVENT  # bytes, as for an API request's

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.invoke.fault_list import FaultList
 from taskdock.lambdas.pool.debugging.sessions import DebugSessions
 from taskdock.tasks.agenda.driver import Driver
@@ -14,6 +15,7 @@ from taskdock.tasks.runs.history import RunHistory
 from taskdock.tasks.runs.replay import Replay
 from taskdock.web.doubles.fall_through import DoubleParts
 from taskdock.web.harness_api.clock import ClockViews
+from taskdock.web.harness_api.code import CodeViews
 from taskdock.web.harness_api.debug import DebugViews
 from taskdock.web.harness_api.doubles import DoubleViews
 from taskdock.web.harness_api.faults import FaultViews
@@ -34,6 +36,7 @@ class HarnessApi:
     driver: Driver
     waits: TaskWaits
     debug_sessions: DebugSessions
+    catalog: Catalog
 
     @property
     def views(self) -> Sequence[object]:
@@ -46,4 +49,5 @@ class HarnessApi:
             ClockViews(self.driver),
             WaitViews(self.waits),
             DebugViews(self.debug_sessions),
+            CodeViews(self.catalog),
         ]

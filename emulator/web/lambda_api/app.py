@@ -6,7 +6,7 @@ AWS's way, too, so that SDKs understand it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import Blueprint, Response, request
 from flask.blueprints import BlueprintSetupState
@@ -17,6 +17,7 @@ from taskdock.base import ids
 from taskdock.base.errors import CallerError, TaskdockError
 from taskdock.base.notices import Notices
 from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.lambdas.functions.zips.hot_folders import HotFolders
 from taskdock.web.common.endpoint import add, declared, serve
 from taskdock.web.common.notices import RequestBroke
 from taskdock.web.lambda_api import problems
@@ -49,11 +50,13 @@ class LambdaApi:
     """The architecture of all functions, as AWS writes it: `x86_64` or `arm64`."""
     concurrency: int
     """The maximum number of invocations at once."""
+    hot: HotFolders = field(default_factory=HotFolders)
+    """The folders of this machine that code may be taken from."""
 
     def blueprint(self, notices: Notices) -> Blueprint:
         api = Blueprint("lambda_api", __name__)
         functions = Functions(self.catalog, self.names, self.architecture)
-        serve(api, FunctionOperations(functions))
+        serve(api, FunctionOperations(functions, self.hot))
         serve(api, PolicyOperations(functions))
         serve(api, TagOperations(functions))
         serve(api, VersionOperations(functions))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import cast
 
 from taskdock.base.strict_json import Json, present
@@ -28,6 +29,8 @@ from taskdock.lambdas.functions.function import (
     Function,
     ImageConfig,
 )
+from taskdock.lambdas.functions.zips.hot_folders import BUCKET, HotFolders
+from taskdock.lambdas.functions.zips.zip_limits import MAX_UNZIPPED
 from taskdock.web.lambda_api.function_names import parse
 from taskdock.web.lambda_api.model.validation import problem, refusal
 from taskdock.web.lambda_api.problems import Refusal, zip_too_large
@@ -59,10 +62,10 @@ def new_name(text: str) -> str:
     return reference.name
 
 
-def new_function(asked: Json) -> FunctionCreation:
+def new_function(asked: Json, hot: HotFolders) -> FunctionCreation:
     """The function that is asked for, but for its name. Raises `BadFunctionCode` or `Refusal`."""
     image = asked.get("PackageType") == "Image"
-    given = code(asked["Code"], image=image, doing="creating a function")
+    given = code(asked["Code"], image=image, doing="creating a function", hot=hot)
     if image and (asked.get("Runtime") or asked.get("Handler")):
         raise invalid(
             "Please don't provide Handler or Runtime or Layer when the intent is to create"
@@ -78,7 +81,10 @@ def new_function(asked: Json) -> FunctionCreation:
         "memory_limit": DEFAULT_MEMORY_LIMIT,
         **properties(asked, {}),
         **given,
-        "annotations": Annotations(**annotated(asked), tags=checked_tags(asked.get("Tags") or {})),
+        "annotations": Annotations(
+            **annotated(asked, source(asked["Code"], hot)),
+            tags=checked_tags(asked.get("Tags") or {}),
+        ),
     }
 
 
@@ -89,15 +95,23 @@ def checked_tags(tags: dict[str, str]) -> dict[str, str]:
     return tags
 
 
-def code(asked: Json, *, image: bool, doing: str) -> FunctionChanges:
+def code(asked: Json, *, image: bool, doing: str, hot: HotFolders) -> FunctionChanges:
     """The code in the catalog's terms: a zip, or an image.
 
     Raises `BadFunctionCode` or `Refusal`.
     """
     kind = "Image" if image else "Zip"
     zipped, uri = asked.get("ZipFile"), asked.get("ImageUri")
+    folder = source(asked, hot)
+    if folder is not None and image:
+        raise invalid(f"Please don't provide S3Bucket when {doing} with packageType {kind}.")
+    if folder is not None:
+        return {"zipped": hot.read(Path(folder)), "max_zipped": MAX_UNZIPPED}
     if asked.get("S3Bucket") is not None:
-        raise invalid("taskdock has no S3: give the code as ZipFile or ImageUri.")
+        raise invalid(
+            "taskdock has no S3: give the code as ZipFile or ImageUri, or a folder of this machine"
+            f" as S3Key with the S3Bucket {BUCKET}."
+        )
     if zipped is not None and image:
         raise invalid(f"Please don't provide ZipFile when {doing} with packageType {kind}.")
     if uri is not None and not image:
@@ -108,6 +122,16 @@ def code(asked: Json, *, image: bool, doing: str) -> FunctionChanges:
     if image:
         return {"zipped": None, "image": uri}
     return {"zipped": _bytes(zipped or ""), "max_zipped": MAX_ZIPPED_BY_AWS}
+
+
+def source(asked: Json, hot: HotFolders) -> str | None:
+    """The folder of this machine that the code is to follow. None: the code comes in another way.
+
+    Raises `BadConfiguration`.
+    """
+    if asked.get("S3Bucket") != BUCKET:
+        return None
+    return str(hot.find(asked.get("S3Key") or ""))
 
 
 def _bytes(text: str) -> bytes:
@@ -143,11 +167,14 @@ def properties(asked: Json, before: Mapping[str, str]) -> FunctionProperties:
     return cast("FunctionProperties", present(given))
 
 
-def annotated(asked: Json) -> AnnotationChanges:
-    """The given settings that are kept and shown only, as members of `Annotations`."""
+def annotated(asked: Json, folder: str | None = None) -> AnnotationChanges:
+    """The given settings that are kept and shown only, as members of `Annotations`. `folder`: one
+    that the code is to follow."""
     given: AnnotationChanges = {"environment": True} if "Environment" in asked else {}
     if asked.get("Role"):
         given["role"] = asked["Role"]
+    if folder is not None:
+        given["source"] = folder
     return given
 
 

@@ -13,6 +13,7 @@ from taskdock.base.strict_json import Json
 from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.functions.reference import LATEST
+from taskdock.lambdas.functions.zips.hot_folders import HotFolders
 from taskdock.lambdas.functions.zips.packing import pack
 from taskdock.web.access.authentication import caller
 from taskdock.web.common import registries
@@ -44,8 +45,10 @@ class Functions:
 
 
 class FunctionOperations:
-    def __init__(self, functions: Functions) -> None:
+    def __init__(self, functions: Functions, hot: HotFolders) -> None:
+        """`hot`: the folders that code may be taken from."""
         self._functions = functions
+        self._hot = hot
         self._catalog = functions.catalog
         self._names = functions.names
 
@@ -65,7 +68,9 @@ class FunctionOperations:
     def create(self, asked: Json) -> tuple[Json, int]:
         name = wire.new_name(asked["FunctionName"])
         try:
-            properties = registries.checked(wire.new_function(asked), request.remote_addr)
+            properties = registries.checked(
+                wire.new_function(asked, self._hot), request.remote_addr
+            )
             function = self._catalog.deploy(name, by=caller().authors, **properties)
         except AlreadyExists:
             raise AlreadyExists(f"Function already exist: {name}") from None
@@ -91,14 +96,21 @@ class FunctionOperations:
     @operation("UpdateFunctionCode")
     def update_code(self, asked: Json) -> Json:
         function = self._names.find(whole(asked, latest=True))
-        changes = wire.code(asked, image=function.image is not None, doing="updating a function")
+        is_image = function.image is not None
+        changes = wire.code(asked, image=is_image, doing="updating a function", hot=self._hot)
         code = registries.checked(changes, request.remote_addr)
         check_revision(function, asked.get("RevisionId"))
         if asked.get("DryRun"):
             return self._functions.show(function)
         by = caller().authors
         return self._functions.show(
-            self._catalog.update(function.name, by=by, judge=revision(asked), **code)
+            self._catalog.update(
+                function.name,
+                annotated={"source": wire.source(asked, self._hot)},
+                by=by,
+                judge=revision(asked),
+                **code,
+            )
         )
 
     @operation("UpdateFunctionConfiguration")

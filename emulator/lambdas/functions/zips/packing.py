@@ -7,18 +7,22 @@ import shutil
 import stat
 import tempfile
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import IO
 
 from taskdock.lambdas.functions import tree
 
 
-def pack(folder: Path) -> IO[bytes]:
-    """A zip of all that is in a folder, open at its beginning. The caller closes it."""
+def pack(folder: Path, left_out: Collection[str] = ()) -> IO[bytes]:
+    """A zip of all files, folders and links in a folder, open at its beginning. The caller closes
+    it. `left_out`: names that are left out, with all that is in folders of those names."""
     packed = tempfile.TemporaryFile()  # noqa: SIM115 - the caller's
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(tree.paths(folder)):
-            _add(archive, path, path.relative_to(folder).as_posix())
+            below = path.relative_to(folder)
+            if not any(name in left_out for name in below.parts):
+                _add(archive, path, below.as_posix())
     packed.seek(0)
     return packed
 
@@ -34,7 +38,7 @@ def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
         archive.writestr(entry, b"")
     elif stat.S_ISLNK(mode):
         archive.writestr(entry, os.readlink(path))
-    else:
+    elif stat.S_ISREG(mode):  # a pipe would wait for a writer
         entry.file_size = path.stat().st_size
         with open(path, "rb") as source, archive.open(entry, "w") as sink:
             shutil.copyfileobj(source, sink)
