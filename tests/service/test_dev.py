@@ -351,15 +351,15 @@ def test_a_build_runs_once_for_each_save_whatever_it_writes(
 
 def test_a_failed_build_keeps_the_old_version(dock: Dock, develop: Develop, hello: Path) -> None:
     build = "grep -q good src/index.py && mkdir -p out && cp src/index.py out/"
-    write(hello, "hello", "good 1", build=build, path="out")
+    write(hello, "hello", "good = 1", build=build, path="out")
     seen = develop(hello)
 
-    save(hello, "bad")
+    save(hello, "bad = 1")
     eventually(seen.reasons, "the failure is said")
-    assert deployed(dock, "hello") == "good 1"
-    save(hello, "good 2")
+    assert deployed(dock, "hello") == "good = 1"
+    save(hello, "good = 2")
 
-    becomes(dock, "hello", "good 2", seen)
+    becomes(dock, "hello", "good = 2", seen)
 
 
 def test_a_save_during_a_build_is_built_after_it(dock: Dock, develop: Develop, hello: Path) -> None:
