@@ -14,6 +14,7 @@ import pytest
 
 from taskdock.base.files import user_folders
 from taskdock.client.servers import credentials
+from taskdock.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
 from tests.support.live import COMMAND, REPOSITORY, LiveServer
 from tests.support.sdk import install_locked, newest_node, npm, path_with_npm
@@ -103,3 +104,30 @@ def test_exh_and_deploy_take_turns(server: LiveServer, project: Path) -> None:
     assert deployed.returncode == 0, deployed.stderr
     assert again.stdout == "updated\n", again.stderr
     assert run(server, project) == GREETING
+
+
+def test_dev_builds_it_on_each_save(server: LiveServer, project: Path) -> None:
+    programs = project.parent / "bin"
+    programs.mkdir()
+    variables = credentials.read(server.data)
+    with subprocess.Popen(
+        [*COMMAND, "dev", ".", "--yes", "--url", server.service.url],
+        cwd=project,
+        env={"PATH": path_with_npm(programs), **variables},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as dev:
+        try:
+            eventually(lambda: outcome(server, project) == GREETING, within=120)
+            source = project / "src" / "index.ts"
+            source.write_text(source.read_text().replace("Hello", "Goodbye"))
+            changed = {**GREETING, "greeting": "Goodbye Ada!"}
+            eventually(lambda: outcome(server, project) == changed, within=60)
+        finally:
+            dev.terminate()
+
+
+def outcome(server: LiveServer, folder: Path) -> object:
+    """The result of a run; None while the function is not there."""
+    done = call(server, "run", NAME, "-d", '{"name": "Ada"}', folder=folder)
+    return json.loads(done.stdout) if done.returncode == 0 else None
