@@ -10,14 +10,19 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
-from taskdock.client.connection import SECONDS_TO_ANSWER, ServerConnection, Sign
+from taskdock.client.connection import (
+    SECONDS_TO_ANSWER,
+    ServerConnection,
+    Sign,
+    path_part,
+    percent_encoded,
+)
 from taskdock.client.errors import (
     NotSubscribed,
     ServerUnreachable,
     ServiceError,
     UnknownFunction,
     UnknownTask,
-    WrongCall,
 )
 
 Json = dict[str, Any]
@@ -221,30 +226,13 @@ class TaskService:
             raise UnknownTask(task_id) from None
 
 
-def path_part(text: str) -> str:
-    """A name or an id as one part of a path. Raises `WrongCall` for what no path can have there:
-    without a name, a call of one thing would be a call of all of them."""
-    if text.strip(".") == "":
-        advice = "" if text else "; is a variable of the shell empty?"
-        raise WrongCall(f"{text!r} is neither a name nor an id{advice}")
-    return _encoded(text)
-
-
 def equals(field: str, value: str) -> str:
     return f"eq({field},{encoded(value)})"
 
 
 def encoded(value: str) -> str:
     """A value in RQL: percent-encoded twice, as the service's SDK encodes it."""
-    return quote(_encoded(value), safe="")
-
-
-def _encoded(text: str) -> str:
-    """`text`, percent-encoded. Raises `WrongCall` for bytes that no text has."""
-    try:
-        return quote(text, safe="")
-    except UnicodeEncodeError:
-        raise WrongCall(f"{text!a} is no text in UTF-8, as names and ids are") from None
+    return quote(percent_encoded(value), safe="")
 
 
 def _function(name: str) -> str:

@@ -202,3 +202,20 @@ def _failure(answer: Json) -> ServiceError:
     if answer["code"] in SIGN_IN:
         return CredentialsRefused(answer)
     return (MalformedCall if answer["code"] in MALFORMED else ServiceError)(answer)
+
+
+def path_part(text: str) -> str:
+    """A name or an id as one part of a path. Raises `WrongCall` for what no path can have there:
+    without a name, a call of one thing would be a call of all of them."""
+    if text.strip(".") == "":
+        advice = "" if text else "; is a variable of the shell empty?"
+        raise WrongCall(f"{text!r} is neither a name nor an id{advice}")
+    return percent_encoded(text)
+
+
+def percent_encoded(text: str) -> str:
+    """`text`, percent-encoded. Raises `WrongCall` for bytes that no text has."""
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError:
+        raise WrongCall(f"{text!a} is no text in UTF-8, as names and ids are") from None

@@ -25,7 +25,7 @@ from taskdock.base.timing.clock import Clock
 from taskdock.client import follow
 from taskdock.client.api import FUNCTION_FAILED, Json, TaskService
 from taskdock.client.console import output, progress
-from taskdock.client.deployment import task_config
+from taskdock.client.deployment.config import task_config
 from taskdock.client.deployment.deploy import deploy
 from taskdock.client.errors import NotStarted, ServerUnreachable, ServiceError
 from taskdock.client.servers import credentials

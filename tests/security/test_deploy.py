@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from taskdock.client.deployment import package, task_config
+from taskdock.client.deployment import package
+from taskdock.client.deployment.config import task_config
 from taskdock.client.errors import BadPackage, BadTaskConfig
 from taskdock.commands import main
 from tests.support.at_terminal import at_terminal

@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 
 from taskdock.client.deployment import build
 from taskdock.client.deployment.build import Build
-from taskdock.client.deployment.task_config import TaskConfig
+from taskdock.client.deployment.config.task_config import TaskConfig
 from taskdock.client.errors import BadTaskConfig, BuildFailed
 from taskdock.commands import main
 from taskdock.testing.waiting import eventually

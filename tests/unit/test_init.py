@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from taskdock.client.deployment import task_config
+from taskdock.client.deployment.config import task_config
 from taskdock.commands import main
 
 

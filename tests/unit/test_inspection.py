@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from taskdock.client.deployment.config.task_config import TaskConfig
 from taskdock.client.deployment.inspection import Finding, inspect
-from taskdock.client.deployment.task_config import TaskConfig
 
 Found = list[tuple[str, str | None, str]]
 Inspect = Callable[..., list[Finding]]

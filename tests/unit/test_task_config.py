@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from taskdock.client.deployment import task_config
-from taskdock.client.deployment.task_config import TaskConfig
+from taskdock.client.deployment.config import task_config
+from taskdock.client.deployment.config.task_config import TaskConfig
 from taskdock.client.errors import BadTaskConfig
 
 SMALLEST = {"name": "hello", "path": "src", "entryPoint": "index.handler", "runtime": "python3.12"}

@@ -19,8 +19,8 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from taskdock.client.deployment.config_words import names
-from taskdock.client.deployment.task_config import TaskConfig
+from taskdock.client.deployment.config.config_words import names
+from taskdock.client.deployment.config.task_config import TaskConfig
 from taskdock.client.errors import UnknownFunction
 from taskdock.commands import main
 from tests.support.at_terminal import at_terminal

@@ -109,7 +109,8 @@ def _raw(context: click.Context, param: click.Parameter, value: Any) -> tuple[bo
 def _bad_value(
     context: click.Context, param: click.Parameter, value: Any, words: Sequence[str]
 ) -> Iterator[str]:
-    for each in value if isinstance(value, (list, tuple)) and param.nargs == 1 else [value]:
+    is_several = isinstance(value, (list, tuple)) and not isinstance(param.type, click.Tuple)
+    for each in value if is_several else [value]:
         name = _name(param, words)
         if isinstance(param.type, click.File):  # it would be opened
             fault = None if each == "-" else _file_fault(str(each))

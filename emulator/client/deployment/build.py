@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from taskdock.base import strict_json
-from taskdock.client.deployment.task_config import TaskConfig
+from taskdock.client.deployment.config.task_config import TaskConfig
 from taskdock.client.errors import BadTaskConfig, BuildFailed
 
 PACKAGE_FILE = "package.json"

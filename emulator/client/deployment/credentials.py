@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from taskdock.client.api import Json, TaskService, equals
-from taskdock.client.deployment.execution_config import (
+from taskdock.client.deployment.config.execution_config import (
     CONSUMER,
     CREDENTIALS,
     HOST,

@@ -9,7 +9,8 @@ from pathlib import Path
 from taskdock.base.errors import TaskdockError
 from taskdock.client.api import Json
 from taskdock.client.console import output
-from taskdock.client.deployment import package, task_config
+from taskdock.client.deployment import package
+from taskdock.client.deployment.config import task_config
 from taskdock.client.deployment.package import PackageLimits
 from taskdock.client.deployment.packing.listing import PackageList
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from taskdock.base import resources
-from taskdock.client.deployment.task_config import FILE_NAME
+from taskdock.client.deployment.config.task_config import FILE_NAME
 from taskdock.client.errors import NotWritten, WrongCall
 
 _SAMPLES = {"nodejs": "hello-world-javascript", "python": "hello-world-python"}

@@ -17,13 +17,14 @@ from taskdock.base.errors import TaskdockError
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import exits, options, output
-from taskdock.client.deployment import build, package_lists, task_config
+from taskdock.client.deployment import build, package_lists
 from taskdock.client.deployment import images as image_of
 from taskdock.client.deployment.allowed import allow_build, allow_variables
+from taskdock.client.deployment.config import task_config
+from taskdock.client.deployment.config.task_config import TaskConfig
 from taskdock.client.deployment.deploy import Deployment
 from taskdock.client.deployment.deploy import deploy as deploy_function
 from taskdock.client.deployment.inspection import PackageFinding, inspect, report
-from taskdock.client.deployment.task_config import TaskConfig
 from taskdock.client.errors import ServerUnreachable, ServiceError
 from taskdock.client.servers.credentials import is_here
 

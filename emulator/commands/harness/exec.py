@@ -16,8 +16,9 @@ from taskdock.base.settings import Settings
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.api import Json
 from taskdock.client.console import options, output
-from taskdock.client.deployment import build, task_config
+from taskdock.client.deployment import build
 from taskdock.client.deployment.allowed import allow_build, allow_variables
+from taskdock.client.deployment.config import task_config
 from taskdock.client.errors import WrongCall
 from taskdock.client.execution import program
 from taskdock.client.execution import run as execution

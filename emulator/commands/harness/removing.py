@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from taskdock.client.api import TaskService, path_part
+from taskdock.client.api import TaskService
+from taskdock.client.connection import path_part
 from taskdock.client.console import output
 
 

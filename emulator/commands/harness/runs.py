@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 import click
 
 from taskdock.base import ids
-from taskdock.client.api import RESOURCE_UNKNOWN, Json, TaskService, path_part
+from taskdock.client.api import RESOURCE_UNKNOWN, Json, TaskService
+from taskdock.client.connection import path_part
 from taskdock.client.console import exits, options, output, secrets
 from taskdock.client.console.groups import Group
 from taskdock.client.console.tables import values

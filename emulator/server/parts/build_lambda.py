@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from dataclasses import dataclass
 
@@ -24,7 +23,6 @@ from taskdock.lambdas.functions.images_in_use import ImageOf
 from taskdock.lambdas.functions.sweeper import Sweeper
 from taskdock.lambdas.functions.zips.hot_folders import HotFolders
 from taskdock.lambdas.functions.zips.hot_reload import HotReload
-from taskdock.lambdas.functions.zips.zip_limits import ZipLimits
 from taskdock.lambdas.invoke.fault_list import FaultList
 from taskdock.lambdas.invoke.invoker import Invoker
 from taskdock.lambdas.pool.debugging.sessions import DebugSessions
@@ -32,6 +30,7 @@ from taskdock.lambdas.pool.idle_reaper import IdleReaper
 from taskdock.lambdas.pool.leasing import MemoryBudget
 from taskdock.lambdas.pool.pool import Pool
 from taskdock.server.notices import ImageMissing
+from taskdock.server.parts.build_hot_reload import build_hot_reload
 from taskdock.server.parts.foundation import Foundation
 
 
@@ -110,13 +109,7 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
         ),
         sweeper=Sweeper(code=base.code, health=health, notices=notices),
         hot_folders=hot_folders,
-        hot_reload=HotReload(
-            folders=hot_folders,
-            sources=lambda: _sources(catalog),
-            switch=lambda name, source, zipped: _switch(catalog, name, source, zipped),
-            health=health,
-            notices=notices,
-        ),
+        hot_reload=build_hot_reload(hot_folders, catalog, health, notices),
         budget=_budget(base),
     )
 
@@ -229,24 +222,3 @@ class _FunctionWatch:
             self._pool.expect(function)
         except EngineError as error:
             self._notices.publish(ImageMissing(function=function.name, error=error.message))
-
-
-def _sources(catalog: Catalog) -> dict[str, str]:
-    """The folders that functions follow, by the functions' names."""
-    found = {function.name: function.annotations.source for function in catalog.all()}
-    return {name: source for name, source in found.items() if source is not None}
-
-
-def _switch(catalog: Catalog, name: str, source: str, zipped: bytes) -> None:
-    """Gives the function the folder's content, unless it has that, or follows it no more."""
-    function = catalog.find(name)
-    digest = hashlib.sha256(zipped).hexdigest()
-    if function is None or function.annotations.source != source or function.code == digest:
-        return
-    catalog.update(
-        name,
-        zipped=zipped,
-        max_zipped=ZipLimits().unzipped,
-        by=function.deployers,
-        annotated={"source": source},
-    )

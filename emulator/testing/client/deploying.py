@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskdock.client.api import Json, TaskService
-from taskdock.client.deployment import task_config
+from taskdock.client.deployment.config import task_config
 from taskdock.client.deployment.deploy import deploy
 from taskdock.client.errors import BadTaskConfig
 from taskdock.testing.values.data import check_json

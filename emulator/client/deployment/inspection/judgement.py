@@ -7,6 +7,7 @@ import platform
 import shlex
 from pathlib import Path
 
+from taskdock.client.deployment.config.task_config import TaskConfig
 from taskdock.client.deployment.inspection import (
     binaries,
     provided,
@@ -20,7 +21,6 @@ from taskdock.client.deployment.inspection.python import handler as python_handl
 from taskdock.client.deployment.inspection.python import packages as python_packages
 from taskdock.client.deployment.inspection.python.reader import ImportReader
 from taskdock.client.deployment.packing.limits import PackageLimits
-from taskdock.client.deployment.task_config import TaskConfig
 from taskdock.client.errors import BadPackage, BadTaskConfig
 
 _DIRECT = 30

@@ -43,7 +43,7 @@ class ContentChanges:
 
 
 @dataclass
-class Contents:
+class FolderContents:
     """Of one function's folder."""
 
     _folder: Path = Path()

@@ -19,12 +19,13 @@ from pathlib import Path
 from taskdock.base.errors import TaskdockError
 from taskdock.base.timing.clock import Clock
 from taskdock.client.api import Json
-from taskdock.client.deployment import build, task_config
+from taskdock.client.deployment import build
 from taskdock.client.deployment.build import RunningBuild
+from taskdock.client.deployment.config import task_config
+from taskdock.client.deployment.config.task_config import TaskConfig
 from taskdock.client.deployment.inspection import Finding, inspect
-from taskdock.client.deployment.task_config import TaskConfig
 from taskdock.client.development.updating.build_writes import BuildWrites
-from taskdock.client.development.updating.contents import Contents, PackedEntry
+from taskdock.client.development.updating.contents import FolderContents, PackedEntry
 from taskdock.client.development.updating.grants import Grants
 from taskdock.client.development.updating.sending import CodeSender, Sent
 from taskdock.client.development.watching import stamps
@@ -70,7 +71,7 @@ class DevelopedFunction:
     """Called with the function's name and each line that its build prints, on any thread."""
     name: str = ""
     """The name at the last look at the file; empty before the first."""
-    _contents: Contents = field(default_factory=Contents)
+    _contents: FolderContents = field(default_factory=FolderContents)
     _writes: BuildWrites = field(default_factory=BuildWrites)
     _built: stamps.Stamps = field(default_factory=dict)
     """The stamps of the folder at the end of the last build."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskdock.client.api import Json, TaskService
+from taskdock.client.deployment.config.task_config import TaskConfig
 from taskdock.client.deployment.deploy import deploy
-from taskdock.client.deployment.task_config import TaskConfig
 from taskdock.client.development.updating.contents import PackedEntry, changes
 from taskdock.client.errors import ServiceError
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from taskdock.client.deployment import task_config
+from taskdock.client.deployment.config import task_config
 from taskdock.client.development.watching.stamps import is_never_read
 from taskdock.client.development.watching.watcher import Watched
 from taskdock.client.errors import BadTaskConfig

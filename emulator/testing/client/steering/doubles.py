@@ -12,7 +12,8 @@ from typing import Any, TypedDict
 from urllib.parse import parse_qsl, urlencode
 
 from taskdock.base.errors import BadField
-from taskdock.client.api import Json, path_part
+from taskdock.client.api import Json
+from taskdock.client.connection import path_part
 from taskdock.testing.client.access import HarnessAccess
 from taskdock.testing.values.ids import id_of
 from taskdock.testing.values.times import Length, moment_of, seconds_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from taskdock.base.errors import BadField
-from taskdock.client.api import RESOURCE_UNKNOWN, Json, path_part
+from taskdock.client.api import RESOURCE_UNKNOWN, Json
+from taskdock.client.connection import path_part
 from taskdock.client.errors import ServiceError
 from taskdock.lambdas.invoke.faults import Fault, FaultType, kind_of
 from taskdock.testing.client.access import HarnessAccess

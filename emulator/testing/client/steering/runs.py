@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from taskdock.base import strict_json
-from taskdock.client.api import Json, path_part
+from taskdock.client.api import Json
+from taskdock.client.connection import path_part
 from taskdock.client.errors import MalformedCall
 from taskdock.testing.client.access import HarnessAccess
 from taskdock.testing.values.errors import BadRecording, FunctionError

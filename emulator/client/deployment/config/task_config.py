@@ -11,8 +11,8 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from taskdock.base import strict_json
-from taskdock.client.deployment import config_words
-from taskdock.client.deployment.execution_config import (
+from taskdock.client.deployment.config import config_words
+from taskdock.client.deployment.config.execution_config import (
     CREDENTIALS,
     ConfigModel,
     ExecutionCredentialsConfig,
