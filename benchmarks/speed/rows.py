@@ -24,6 +24,8 @@ from benchmarks.ministack import MiniStack
 from benchmarks.rie import Rie
 from benchmarks.speed import memory
 from benchmarks.speed.clients import Target
+from benchmarks.speed.deploying import LINES as DEPLOYING_LINES
+from benchmarks.speed.deploying import deploying
 from benchmarks.speed.development import LINES as DEVELOPMENT_LINES
 from benchmarks.speed.development import development
 from benchmarks.speed.harness import LINES as HARNESS_LINES
@@ -536,4 +538,5 @@ def all_rows(many: str) -> dict[str, Row]:
         ),
         "harness": Row(harness, HARNESS_LINES),
         "development": Row(development, DEVELOPMENT_LINES),
+        "deploying": Row(deploying, DEPLOYING_LINES),
     }

@@ -47,6 +47,7 @@ class TaskService:
         """`signature` signs each call. None: calls carry no credentials."""
         self._connection = ServerConnection(url, signature)
         self.url = self._connection.url
+        self.is_signed = signature is not None
 
     def close(self) -> None:
         self._connection.close()

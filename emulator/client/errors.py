@@ -16,6 +16,7 @@ TaskdockError
     ├── NotSubscribed
     ├── BadTaskConfig
     ├── VariablesRefused
+    ├── CredentialsTaken
     ├── BuildRefused
     ├── NotYetAllowed
     └── BadPackage
@@ -158,6 +159,10 @@ class NotYetAllowed(WrongCall):
             f"{source}: it would now {wish}, which was not asked for at the start; to be asked,"
             " start taskdock dev again"
         )
+
+
+class CredentialsTaken(WrongCall):
+    """The user of a function's executionCredentials is somebody else's."""
 
 
 class BadPackage(WrongCall):

@@ -18,6 +18,7 @@ from taskdock.engines.images import (
     Found,
     ImageRequest,
     ImageSource,
+    ImageStatus,
     Progress,
     RuntimeStatus,
 )
@@ -34,6 +35,10 @@ def _on_stderr(line: str) -> None:
     terminal.write_line(line, sys.stderr)
 
 
+def _on_nothing(line: str) -> None:
+    del line
+
+
 def image_request(function: Function) -> ImageRequest:
     if function.image is not None:
         return ImageRequest(function.image)
@@ -47,6 +52,19 @@ def survey_runtimes(
     """Every runtime of AWS Lambda, and whether its image is here or can be had."""
     images = _images(choice, show)
     return images.survey({id: _runtime_request(id) for id in runtimes.known()})
+
+
+def why_no_image(runtime: str | None, image: str | None, show: Show = _on_nothing) -> str | None:
+    """Why no image can be had for a runtime, or for an image reference; None: one can be had, as
+    far as can be known without pulling it."""
+    request = ImageRequest(image) if image is not None else _runtime_request(runtime or "")
+    (found,) = _images(ImageChoice.AUTO, show).survey({image or runtime or "": request})
+    if found.status is not ImageStatus.NOT_AVAILABLE:
+        return None
+    if image is not None:
+        return f"the image {image} is not here, and its registry cannot be reached"
+    why = "cannot be pulled" if request.reference else "is published nowhere"
+    return f"no image for {runtime}: AWS's {why}, and there is no stand-in for it"
 
 
 def ensure_images(

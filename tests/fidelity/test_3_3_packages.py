@@ -38,7 +38,14 @@ def handler(event, context):
         "nowhere": os.path.lexists("nowhere") and not os.path.exists("nowhere"),
         "passwd": open("machine/passwd").read() == open("/etc/passwd").read(),
         "above": sorted(os.listdir("above")) == sorted(os.listdir("/var")),
+        "chain": open("libx.so").read(),
+        "loop": loop(),
     }
+def loop():
+    try:
+        return open("round").read()
+    except OSError as error:
+        return os.strerror(error.errno)
 """
 NODE = b"exports.handler = async () => 'ran';\n"
 TOOL = b"#!/bin/sh\necho ran\n"
@@ -176,6 +183,11 @@ def test_3_3_links_are_links_and_lead_where_the_container_has_it(run: Run) -> No
             ("nowhere", "nothing", LINK | 0o777),
             ("machine", "/etc", LINK | 0o777),
             ("above", "..", LINK | 0o777),
+            ("libx.so", "libx.so.1", LINK | 0o777),
+            ("libx.so.1", "./store/../libx.so.1.2", LINK | 0o777),
+            ("libx.so.1.2", "ELF", READABLE),
+            ("round", "about", LINK | 0o777),
+            ("about", "round", LINK | 0o777),
             ("store/lib.py", "wood = 'oak'", READABLE),
             ("app.py", LINKS, READABLE),
         )
@@ -188,6 +200,8 @@ def test_3_3_links_are_links_and_lead_where_the_container_has_it(run: Run) -> No
         "nowhere": True,
         "passwd": True,
         "above": True,
+        "chain": "ELF",
+        "loop": "Too many levels of symbolic links",
     }
 
 

@@ -183,36 +183,42 @@ def test_code_that_is_too_big_is_refused_before_any_of_it_is_read(
         package.zip_folder(tmp_path)
 
 
+@pytest.mark.parametrize(("files", "looked_at"), [(3, 1), (5, 4)])
 def test_looking_ends_at_the_first_file_too_many(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: int, looked_at: int
 ) -> None:
-    looked_at = []
+    """Be they in one folder, which has 4, or in folders below, with 2 each."""
+    for number in range(4):
+        (tmp_path / str(number)).mkdir()
+        for name in ("one", "two"):
+            (tmp_path / str(number) / name).touch()
+    found = []
+    real = os.scandir
 
-    def endless(folder: Path) -> Any:
-        for number in range(1000):
-            looked_at.append(number)
-            (folder / str(number)).touch()
-            yield folder / str(number)
+    def counted(folder: str) -> Any:
+        found.append(folder)
+        return real(folder)
 
-    monkeypatch.setattr(package, "_files", endless)
+    monkeypatch.setattr(os, "scandir", counted)
 
-    with pytest.raises(BadPackage, match="more than 3 files; is it the right one"):
-        package.zip_folder(tmp_path, package.PackageLimits(files=3))
+    with pytest.raises(BadPackage, match=f"more than {files} files; is it the right one"):
+        package.zip_folder(tmp_path, package.PackageLimits(files=files))
 
-    assert len(looked_at) == 4
+    assert len(found) == looked_at
 
 
 def test_a_file_that_grows_while_it_is_packed_is_read_no_further(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "grows").write_bytes(b"x" * 1000)
-    found = package._bounded(tmp_path, package.PackageLimits())
-    monkeypatch.setattr(package, "_bounded", lambda *_: found)
+    found = package.selected(tmp_path)
+    monkeypatch.setattr(package, "select", lambda *_, **__: found)
 
     with pytest.raises(BadPackage, match="grows"):
         package.zip_folder(tmp_path, package.PackageLimits(unpacked=10))
 
-    assert len(package._file(tmp_path / "grows", 10)[1]) == 11
+    (grown,) = found.files
+    assert len(package._file(grown, tmp_path, 10).content) == 11
 
 
 def test_folders_in_folders_without_end_are_looked_through(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -46,6 +47,15 @@ def _own_node() -> tuple[str, tuple[str, ...]] | None:
 def newest_node() -> str:
     """node for programs that this machine's may be too old for."""
     return (_own_node() or _node())[0]
+
+
+def path_with_npm(folder: Path) -> str:
+    """PATH with node and npm, also where they are not installed; `folder` gets a program `npm`."""
+    node, command = _own_node() or _node()
+    program = folder / "npm"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+    program.chmod(0o755)
+    return os.pathsep.join([str(folder), str(Path(node).parent), "/usr/bin", "/bin"])
 
 
 def npm(folder: Path, *words: str) -> None:

@@ -107,15 +107,6 @@ def test_a_function_that_fails_to_deploy_does_not_keep_back_the_others(
     assert "b/task-config.json: no such runtime (1402" in result.stderr
 
 
-def test_credentials_in_the_file_are_warned_about(taskdock: Taskdock, tmp_path: Path) -> None:
-    folder = write_function(tmp_path, "hello", executionCredentials={"permissions": []})
-
-    result = taskdock("deploy", str(folder))
-
-    assert result.exit_code == 0
-    assert "executionCredentials are not set up" in result.stderr
-
-
 def test_a_result_is_alone_on_stdout_and_the_log_on_stderr(
     taskdock: Taskdock, stub: StubService
 ) -> None:

@@ -179,6 +179,30 @@ def test_of_two_entries_with_one_name_the_later_one_counts(folder: Path) -> None
     assert (folder.parent / "outside" / "precious").read_text() == "as it was"
 
 
+def test_a_servers_data_folder_is_not_unpacked(folder: Path) -> None:
+    """exh packs the folder of the code whole, and a server may have been started in there."""
+    data = ("lock", "taskdock.db", "credentials", "code/abc/main.py", "code/abc/.taskdock/lock")
+    unpack(
+        zipped(
+            *(
+                (f"{path}/{name}", "", FILE | 0o600)
+                for path in (".taskdock", "a/b")
+                for name in data
+            ),
+            ("a/b/link", "lock", LINK | 0o777),
+            ("main.py", "", FILE | 0o644),
+            ("a/lock", "", FILE | 0o644),
+            ("other/taskdock.db", "", FILE | 0o644),
+            (".taskdock2/lock", "", FILE | 0o644),
+        ),
+        folder,
+    )
+
+    found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    assert found == [".taskdock2/lock", "a/lock", "main.py", "other/taskdock.db"]
+    assert not (folder / ".taskdock").exists()
+
+
 def test_two_names_that_are_one_to_the_file_system_are_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

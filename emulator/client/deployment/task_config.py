@@ -7,14 +7,25 @@ import difflib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from taskdock.base import strict_json
-from taskdock.client.deployment.package import zip_folder
+from taskdock.client.deployment.execution_config import (
+    CREDENTIALS,
+    ConfigModel,
+    ExecutionCredentialsConfig,
+    ExecutionOptionsConfig,
+    PermissionMode,
+    check_credentials,
+    options_of,
+)
+from taskdock.client.deployment.package import PackageLimits, pack, selected
+from taskdock.client.deployment.packing.remarks import remarks
+from taskdock.client.deployment.packing.selection import Selection
 from taskdock.client.errors import BadTaskConfig
 
 FILE_NAME = "task-config.json"
@@ -24,18 +35,12 @@ Allow = Callable[[str, Mapping[str, str]], object]
 caller's variable whose value it takes. Raises if the caller refuses."""
 
 
-class _ConfigModel(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel, extra="forbid", frozen=True, strict=True, populate_by_name=False
-    )
-
-
-class RetryPolicyConfig(_ConfigModel):
+class RetryPolicyConfig(ConfigModel):
     enabled: bool | None = None
     errors_to_retry: list[str] | None = None
 
 
-class TaskConfig(_ConfigModel):
+class TaskConfig(ConfigModel):
     """One function as its author describes it. The service checks the ranges of the numbers."""
 
     schema_: Annotated[str | None, Field(alias="$schema")] = None
@@ -49,10 +54,17 @@ class TaskConfig(_ConfigModel):
     time_limit: int | None = None
     memory_limit: int | None = None
     environment: dict[str, str] | None = None
-    execution_permission: Literal["permissionRequired", "allUsers", "public"] | None = None
+    execution_permission: PermissionMode | None = None
     default_priority: int | None = None
     retry_policy: RetryPolicyConfig | None = None
-    execution_credentials: dict[str, Any] | None = None
+    execution_options: ExecutionOptionsConfig | None = None
+    execution_credentials: ExecutionCredentialsConfig | None = None
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> TaskConfig:
+        self._options()
+        check_credentials(self.execution_credentials, self.environment)
+        return self
 
     @model_validator(mode="after")
     def _has_code(self) -> TaskConfig:
@@ -66,12 +78,12 @@ class TaskConfig(_ConfigModel):
             raise ValueError(f"{', '.join(missing)} missing (or give image, for a container image)")
         return self
 
-    def to_request(self, folder: Path) -> dict[str, Any]:
-        """The body that creates this function; `path` is relative to `folder`."""
-        options = {
-            "permissionMode": self.execution_permission,
-            "defaultPriority": self.default_priority,
-        }
+    def to_request(
+        self, folder: Path, remark: Callable[[str], object] = lambda _: None
+    ) -> dict[str, Any]:
+        """The body that creates this function; `path` is relative to `folder`. `remark` gets
+        sentences about the package that its author should know. Raises `BadTaskConfig` and
+        `BadPackage`."""
         fields = {
             "name": self.name,
             "description": self.description,
@@ -80,17 +92,31 @@ class TaskConfig(_ConfigModel):
             "image": self.image,
             "timeLimit": self.time_limit,
             "memoryLimit": self.memory_limit,
-            "retryPolicy": self.retry_policy
-            and self.retry_policy.model_dump(by_alias=True, exclude_none=True),
-            "executionOptions": _without_none(options) or None,
+            "retryPolicy": self.retry_policy and self.retry_policy.written(),
+            "executionOptions": self._options() or None,
+            CREDENTIALS: self.execution_credentials and self.execution_credentials.written(),
         }
         if self.environment is not None:
             fields["environmentVariables"] = {
                 name: {"value": value} for name, value in self.environment.items()
             }
         if self.path is not None:
-            fields["code"] = base64.b64encode(zip_folder(inside(folder, self.path))).decode()
+            code = inside(folder, self.path)
+            packed = pack(code, within=folder, entry_point=self.entry_point)
+            for sentence in remarks(packed.selection):
+                remark(f"{self.name}: {sentence}")
+            fields["code"] = base64.b64encode(packed.zipped).decode()
         return _without_none(fields)
+
+    def _options(self) -> dict[str, Any]:
+        return options_of(self.execution_options, self.execution_permission, self.default_priority)
+
+    def selection(self, folder: Path, limits: PackageLimits) -> Selection | None:
+        """The files that `to_request` packs; None for an image. Raises as `to_request` does."""
+        if self.path is None:
+            return None
+        code = inside(folder, self.path)
+        return selected(code, within=folder, entry_point=self.entry_point, limits=limits)
 
 
 VALID_NAMES = sorted(

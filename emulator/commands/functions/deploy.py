@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
@@ -14,12 +17,17 @@ from taskdock.base.errors import TaskdockError
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import exits, options, output
-from taskdock.client.deployment import build, task_config
+from taskdock.client.deployment import build, package_lists, task_config
 from taskdock.client.deployment import images as image_of
 from taskdock.client.deployment.allowed import allow_build, allow_variables
 from taskdock.client.deployment.deploy import Deployment
 from taskdock.client.deployment.deploy import deploy as deploy_function
+from taskdock.client.deployment.inspection import PackageFinding, inspect, report
+from taskdock.client.deployment.task_config import TaskConfig
 from taskdock.client.errors import ServerUnreachable, ServiceError
+from taskdock.client.servers.credentials import is_here
+
+_IMAGE_REMEDY = "every runtime and whether its image can be had: taskdock runtimes"
 
 
 @click.command()
@@ -37,6 +45,9 @@ from taskdock.client.errors import ServerUnreachable, ServiceError
     is_flag=True,
     help="Let the file take the variables of this environment, and run the build, that it names.",
 )
+@click.option("--strict", is_flag=True, help="Deploy nothing where anything is warned of.")
+@click.option("--check", is_flag=True, help="Only say what would be warned of; needs no server.")
+@click.option("--list", "listed", is_flag=True, help="Only show what goes in, and what does not.")
 @options.as_json
 @options.service
 def deploy(
@@ -44,6 +55,9 @@ def deploy(
     path: Path | None,
     environment: dict[str, str],
     yes: bool,
+    strict: bool,
+    check: bool,
+    listed: bool,
     as_json: bool,
     service: TaskService,
     **given: str | int | None,
@@ -56,16 +70,33 @@ def deploy(
     A value of "environment" such as "$KEY" is that of your own variable KEY. Which ones a file
     takes is printed, and asked for; where nobody can be asked, --yes is needed. The same goes for
     the command "build" of the file, which is run in the file's folder before anything is packed.
+
+    The code is read, and not run, for what surely cannot work; each such thing is a warning.
     """
     if path is None and not (given["image"] and given["name"]):
         raise click.UsageError("give the PATH of a task-config.json, or --image and --name")
     files = [None] if path is None else task_config.find(path)
     if len(files) > 1 and given["name"]:
         raise click.UsageError(f"--name is for one function, and {path} has {len(files)}")
+    if listed and (check or strict):
+        raise click.UsageError("--list shows what goes in, and --check and --strict what is wrong")
+    if listed:
+        package_lists.show(files, given, as_json=as_json)
+        return
+    prepare = partial(_prepared, given=given, environment=environment, yes=yes)
+    if check:
+        sys.exit(_check(files, prepare, service, as_json=as_json))
+    # A strict deployment prepares all before anything is sent, and any mistake ends it there.
+    ready = {file: prepare(file) for file in files} if strict else {}
+    if _warn_of_all(ready.values(), service):
+        raise TaskdockError("nothing was deployed, because of --strict and what is said above")
     deployed = []
     for file in files:
         try:
-            deployment = _deploy_one(service, file, given, environment, yes=yes)
+            chosen = ready[file] if strict else prepare(file)
+            if not strict:
+                _warn(chosen.findings, chosen)
+            deployment = _send(service, chosen)
         except TaskdockError as error:
             if len(files) == 1 or isinstance(error, ServerUnreachable):
                 raise
@@ -81,16 +112,23 @@ def deploy(
     sys.exit(exits.OK if len(deployed) == len(files) else exits.FAILED)
 
 
-def _warn_of_image(service: TaskService, function: Json) -> None:
-    with suppress(ServiceError):  # the caller may deploy and still not read the server's status
-        warning = image_of.warning(function, image_of.settled(service, function, SystemClock()))
-        if warning is not None:
-            output.note(warning)
+@dataclass(frozen=True)
+class _Chosen:
+    """A function that is ready to be packed."""
+
+    config: TaskConfig
+    folder: Path
+    """The folder of its task-config.json."""
+    findings: list[PackageFinding]
+
+    @property
+    def code(self) -> Path | None:
+        return None if self.config.path is None else self.folder / self.config.path
 
 
-def _deploy_one(
-    service: TaskService, file: Path | None, given: Json, environment: dict[str, str], *, yes: bool
-) -> Deployment:
+def _prepared(
+    file: Path | None, *, given: Mapping[str, object], environment: dict[str, str], yes: bool
+) -> _Chosen:
     config = task_config.read(
         file,
         given=given,
@@ -98,14 +136,98 @@ def _deploy_one(
         caller_environment=os.environ,
         allow=partial(allow_variables, yes=yes),
     )
-    _build(config, file, yes=yes)
-    if config.execution_credentials is not None:
-        output.note(f"warning: {file}: executionCredentials are not set up by this command yet")
-    return deploy_function(service, config.to_request(file.parent if file else Path()))
-
-
-def _build(config: task_config.TaskConfig, file: Path | None, *, yes: bool) -> None:
     named = None if file is None else build.of(config, file)
     if named is not None:
         allow_build(named, yes=yes)
         build.run(named, output.note)
+    folder = Path() if file is None else file.parent
+    return _Chosen(config, folder, inspect(config, folder))
+
+
+def _send(service: TaskService, chosen: _Chosen) -> Deployment:
+    deployment = deploy_function(service, chosen.config.to_request(chosen.folder, output.note))
+    if deployment.kept:
+        output.note(
+            f"{chosen.config.name}: keeps the variables {', '.join(deployment.kept)}, of which"
+            ' nothing is said here; to remove them: "environment": {}'
+        )
+    return deployment
+
+
+def _check(
+    files: Sequence[Path | None],
+    prepare: Callable[[Path | None], _Chosen],
+    service: TaskService,
+    *,
+    as_json: bool,
+) -> int:
+    """Says what a deployment would warn of, and sends nothing. Returns the exit code."""
+    found, failed = [], False
+    for file in files:
+        try:
+            chosen = prepare(file)
+            chosen.config.to_request(chosen.folder, output.note)  # what packing would refuse
+        except TaskdockError as error:
+            if len(files) == 1:
+                raise
+            output.note(f"failed   {file}: {error.message}")
+            failed = True
+            continue
+        findings = [*chosen.findings, *_of_image(chosen, service)]
+        name = chosen.config.name
+        found += [report.document(one, name, chosen.code) for one in findings]
+        if not as_json:
+            _warn(findings, chosen)
+            output.plain(f"checked  {name}  ({_count(findings)})")
+    if as_json:
+        output.document(found)
+    return exits.FAILED if found or failed else exits.OK
+
+
+def _count(findings: Sequence[PackageFinding]) -> str:
+    return {0: "nothing found", 1: "1 warning"}.get(len(findings), f"{len(findings)} warnings")
+
+
+def _warn(findings: Iterable[PackageFinding], chosen: _Chosen) -> None:
+    for finding in findings:
+        for line in report.lines(finding, chosen.config.name, chosen.code):
+            output.note(line)
+
+
+def _warn_of_all(ready: Iterable[_Chosen], service: TaskService) -> bool:
+    """Prints all warnings of functions that are not sent yet. Returns whether there are any."""
+    any_found = False
+    for chosen in ready:
+        findings = [*chosen.findings, *_of_image(chosen, service)]
+        _warn(findings, chosen)
+        any_found = any_found or bool(findings)
+    return any_found
+
+
+def _of_image(chosen: _Chosen, service: TaskService) -> list[PackageFinding]:
+    """The finding for a function whose image cannot be had, before the server is asked for it."""
+    config = chosen.config
+    if any(one.kind == "runtime" for one in chosen.findings):
+        return []
+    here = urlsplit(service.url).hostname or ""
+    if not is_here(here):
+        output.note(f"not checked: the image of {config.name}, because {here} is another machine")
+        return []
+    # Late: the packages of the engine's client take a moment, and only these two checks use them.
+    from taskdock.server import provision  # noqa: PLC0415
+
+    try:
+        gone = provision.why_no_image(config.runtime, config.image)
+    except TaskdockError as error:
+        output.note(f"not checked: the image of {config.name}, because {error.message}")
+        return []
+    return (
+        [] if gone is None else [PackageFinding(kind="image", message=gone, remedy=_IMAGE_REMEDY)]
+    )
+
+
+def _warn_of_image(service: TaskService, function: Json) -> None:
+    with suppress(ServiceError):  # the caller may deploy and still not read the server's status
+        warning = image_of.warning(function, image_of.settled(service, function, SystemClock()))
+        if warning is not None:
+            output.note(warning)

@@ -69,7 +69,7 @@ class FunctionDeployer:
         digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         known = self._sent.get(name)
         if known is None or known != _SentFunction(digest, self._updated(name)):
-            function = deploy(self._service, body).function
+            function = deploy(self._service, body, always=True).function
             self._sent[name] = _SentFunction(digest, str(function["updateTimestamp"]))
         return name
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
-    """`kind` is one word for programs: `runtime`, `handler`, `typescript`, `module`, `syntax`,
-    `dependency`, `platform`, `time_limit` or `package`."""
+class PackageFinding:
+    """`kind` is one word for programs: `runtime`, `image`, `handler`, `typescript`, `module`,
+    `syntax`, `dependency`, `platform` or `time_limit`."""
 
     kind: str
     message: str

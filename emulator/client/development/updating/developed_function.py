@@ -22,6 +22,8 @@ from taskdock.client.api import Json
 from taskdock.client.deployment import build, task_config
 from taskdock.client.deployment.build import RunningBuild
 from taskdock.client.deployment.inspection import Finding, inspect
+from taskdock.client.deployment.package import PackageLimits
+from taskdock.client.deployment.packing.selection import Selection
 from taskdock.client.deployment.task_config import TaskConfig
 from taskdock.client.development.updating.build_writes import BuildWrites
 from taskdock.client.development.updating.contents import Contents, PackedEntry
@@ -149,7 +151,9 @@ class DevelopedFunction:
         digest = _digest(fields, entries)
         if self._sent is not None and self._sent.digest == digest:
             return Update(UpdateKind.UNCHANGED, config.name)
-        result = sender.send(config, self.folder, Sent(digest, fields, entries), self._sent)
+        result = sender.send(
+            config, self.folder, Sent(digest, fields, entries), self._sent, self._contents
+        )
         self._sent = result.sent
         return Update(
             UpdateKind(result.action),
@@ -164,7 +168,14 @@ class DevelopedFunction:
     def _packed(self, config: TaskConfig, saved: Collection[str]) -> dict[str, PackedEntry]:
         if config.path is None:
             return {}
-        return self._contents.look(task_config.inside(self.folder, config.path), saved)
+
+        def select() -> Selection:
+            found = config.selection(self.folder, PackageLimits())
+            assert found is not None, "it has a path"
+            return found
+
+        code = task_config.inside(self.folder, config.path)
+        return self._contents.look(code, select, saved)
 
     def _build(self, config: TaskConfig, saved: frozenset[str]) -> bool:
         """Runs the build, if there is one. False: only the last build's own files have changed.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from taskdock.base.errors import BadFunctionCode, EmptyFunctionCode
+from taskdock.base.files.own_folder import DATABASE, LOCK
 from taskdock.lambdas.functions.zips.zip_limits import ZipLimits
 
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -53,7 +54,8 @@ class Layout:
 
 
 def lay_out(entries: Iterable[zipfile.ZipInfo], limits: ZipLimits) -> Layout:
-    """Of two entries with one path the later one counts. Raises `BadFunctionCode`."""
+    """Of two entries with one path the later one counts. A data folder of taskdock is left out.
+    Raises `BadFunctionCode`."""
     layout, size = Layout(), 0
     for entry in entries:
         size += entry.file_size
@@ -61,6 +63,7 @@ def lay_out(entries: Iterable[zipfile.ZipInfo], limits: ZipLimits) -> Layout:
             raise BadFunctionCode(f"the code is over {limits.unzipped // 1024 // 1024} MB unzipped")
         _add(layout, entry, limits)
         _check_counts(layout, limits)
+    _leave_out_data(layout)
     if not layout.files and not layout.links:
         raise EmptyFunctionCode
     for path in layout.folders:
@@ -82,6 +85,27 @@ def _check_counts(layout: Layout, limits: ZipLimits) -> None:
         raise BadFunctionCode(
             f"the paths of the zip's files and folders have more than {limits.paths} bytes together"
         )
+
+
+def _leave_out_data(layout: Layout) -> None:
+    """Tools that pack a folder whole take along the data of a server that was started in there:
+    the function could read the administrator's credentials, and each deployment would hold all
+    earlier ones."""
+    data = {
+        above
+        for above, _, name in (path.rpartition("/") for path in layout.files)
+        if name == DATABASE and above and f"{above}/{LOCK}" in layout.files
+    }
+    if not data:
+        return
+    left_out: set[str] = set()
+    for path in sorted(layout.folders):  # each behind those that it is in
+        if path in data or path.rpartition("/")[0] in left_out:
+            left_out.add(path)
+            del layout.folders[path]
+    for entries in (layout.files, layout.links):
+        for path in [path for path in entries if path.rpartition("/")[0] in left_out]:
+            del entries[path]
 
 
 def kind_of(entry: zipfile.ZipInfo) -> EntryKind:

@@ -1,0 +1,34 @@
+"""`taskdock deploy` of a function whose image cannot be had: known before anything is sent."""
+
+from __future__ import annotations
+
+import docker
+import pytest
+
+from tests.support.live import CommandLine, TaskService
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+
+NOWHERE = "nowhere.invalid/oak:1"  # RFC 2606: no such host, on any machine
+SAID = f"warning: nowhere: the image {NOWHERE} is not here, and its registry cannot be reached"
+
+
+@pytest.mark.parametrize("option", ["--check", "--strict"])
+def test_an_image_that_is_nowhere_is_known_before_it_is_sent(
+    taskdock: CommandLine, service: TaskService, option: str
+) -> None:
+    done = taskdock("deploy", "--image", NOWHERE, "--name", "nowhere", option)
+
+    assert done.returncode == 1
+    assert SAID in done.stderr
+    assert "nowhere" not in [one["name"] for one in service.get("/functions/")["data"]]
+
+
+def test_check_finds_nothing_where_the_image_is_here(
+    taskdock: CommandLine, engine: docker.DockerClient
+) -> None:
+    image = next(tag for image in engine.images.list() for tag in image.tags)
+
+    done = taskdock("deploy", "--image", image, "--name", "here", "--check")
+
+    assert (done.returncode, done.stdout) == (0, "checked  here  (nothing found)\n"), done.stderr
