@@ -36,7 +36,7 @@ Entries = Mapping[str, PackedEntry]
 
 
 @dataclass(frozen=True)
-class _Known:
+class _KnownEntry:
     file: PackedFile
     stamp: Stamp
     entry: PackedEntry
@@ -55,11 +55,11 @@ class ContentChanges:
 
 
 @dataclass
-class Contents:
+class PackedContents:
     """Of one function's folder."""
 
     _folder: Path = Path()
-    _known: dict[str, _Known] = field(default_factory=dict)
+    _known: dict[str, _KnownEntry] = field(default_factory=dict)
     """By the paths in the package."""
 
     def look(
@@ -92,7 +92,7 @@ class Contents:
             raise BadPackage(f"the changes in {self._folder} are too large")
         return ContentChanges(zipped, _removals(gone, after), len(new) + len(gone))
 
-    def _same_files(self, folder: Path, saved: Collection[str]) -> dict[str, _Known] | None:
+    def _same_files(self, folder: Path, saved: Collection[str]) -> dict[str, _KnownEntry] | None:
         """None where files may have come or gone: then all of them are looked at."""
         if not saved or folder != self._folder:
             return None
@@ -108,7 +108,7 @@ class Contents:
 
     def _all_files(
         self, folder: Path, selection: Selection, saved: Collection[str]
-    ) -> dict[str, _Known]:
+    ) -> dict[str, _KnownEntry]:
         found = {}
         for file in selection.files:
             before = self._known.get(file.path)
@@ -120,11 +120,11 @@ class Contents:
         return found
 
 
-def _read(file: PackedFile, folder: Path) -> _Known:
+def _read(file: PackedFile, folder: Path) -> _KnownEntry:
     now = stamp(os.lstat(folder / file.path))
     entry = entry_of(file, folder)
     digest = hashlib.sha256(entry.content).hexdigest()
-    return _Known(file, now, PackedEntry(entry.mode, digest))
+    return _KnownEntry(file, now, PackedEntry(entry.mode, digest))
 
 
 def _removals(gone: Collection[str], after: Entries) -> list[str]:

@@ -26,7 +26,7 @@ from taskdock.client.deployment.package import PackageLimits
 from taskdock.client.deployment.packing.selection import Selection
 from taskdock.client.deployment.task_config import TaskConfig
 from taskdock.client.development.updating.build_writes import BuildWrites
-from taskdock.client.development.updating.contents import Contents, PackedEntry
+from taskdock.client.development.updating.contents import PackedContents, PackedEntry
 from taskdock.client.development.updating.grants import Grants
 from taskdock.client.development.updating.sending import CodeSender, Sent
 from taskdock.client.development.watching import stamps
@@ -72,7 +72,7 @@ class DevelopedFunction:
     """Called with the function's name and each line that its build prints, on any thread."""
     name: str = ""
     """The name at the last look at the file; empty before the first."""
-    _contents: Contents = field(default_factory=Contents)
+    _contents: PackedContents = field(default_factory=PackedContents)
     _writes: BuildWrites = field(default_factory=BuildWrites)
     _built: stamps.Stamps = field(default_factory=dict)
     """The stamps of the folder at the end of the last build."""

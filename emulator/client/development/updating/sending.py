@@ -11,7 +11,7 @@ from pathlib import Path
 from taskdock.client.api import Json, TaskService
 from taskdock.client.deployment.deploy import deploy
 from taskdock.client.deployment.task_config import TaskConfig
-from taskdock.client.development.updating.contents import Contents, PackedEntry
+from taskdock.client.development.updating.contents import PackedContents, PackedEntry
 from taskdock.client.errors import ServiceError
 
 _NO_SUCH_ENDPOINT = 11
@@ -57,7 +57,7 @@ class CodeSender:
         folder: Path,
         new: Sent,
         before: Sent | None,
-        contents: Contents,
+        contents: PackedContents,
     ) -> SendResult:
         """`before`: what was sent last. `contents`: those of the package now.
 
@@ -77,7 +77,7 @@ class CodeSender:
         )
 
     def _send_changes(
-        self, config: TaskConfig, new: Sent, before: Sent, contents: Contents
+        self, config: TaskConfig, new: Sent, before: Sent, contents: PackedContents
     ) -> SendResult | None:
         """None: the server cannot take the changes alone, or it has other code by now."""
         if not self._takes_changes or config.path is None:
