@@ -354,7 +354,7 @@ def test_a_failed_build_keeps_the_old_version(dock: Dock, develop: Develop, hell
     write(hello, "hello", "good = 1", build=build, path="out")
     seen = develop(hello)
 
-    save(hello, "bad = 1")
+    save(hello, "bad")
     eventually(seen.reasons, "the failure is said")
     assert deployed(dock, "hello") == "good = 1"
     save(hello, "good = 2")
@@ -446,3 +446,17 @@ def test_a_server_that_goes_away_and_comes_back_gets_the_functions_anew(
 
     becomes(second, "hello", "2", seen)
     assert seen.states == ["gone", "back"]
+
+
+def test_a_syntax_error_keeps_the_old_version_and_names_the_line(
+    dock: Dock, develop: Develop, hello: Path
+) -> None:
+    seen = develop(hello)
+
+    save(hello, "good = 1\ndef broken(:\n")
+    eventually(seen.reasons, "the reason is said")
+
+    assert "index.py:2: " in seen.reasons()[0]
+    assert deployed(dock, "hello") == "1"
+    save(hello, "good = 2")
+    becomes(dock, "hello", "good = 2", seen)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from taskdock.client.deployment.build import Build
+from taskdock.client.deployment.package import selected
 from taskdock.client.development.quiet import LONGEST, QUIET, Quiet
 from taskdock.client.development.updating.build_writes import BuildWrites
-from taskdock.client.development.updating.contents import FolderContents, changes
+from taskdock.client.development.updating.contents import PackedContents
 from taskdock.client.development.updating.grants import Grants
 from taskdock.client.development.watching.file_systems import changes_elsewhere, kind_by
 from taskdock.client.development.watching.projects import to_watch
@@ -102,26 +103,27 @@ def test_folders_of_functions_are_watched_whole_and_those_above_for_new_ones(
 
 
 def test_a_file_that_was_saved_is_read_whatever_its_stamp_says(tmp_path: Path) -> None:
-    file, contents = tmp_path / "index.py", FolderContents()
+    file, contents = tmp_path / "index.py", PackedContents()
     file.write_text("1")
-    before = contents.look(tmp_path)
+    before = contents.look(tmp_path, lambda: selected(tmp_path))
     status = file.stat()
     file.write_text("2")
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
 
-    assert contents.look(tmp_path, {str(file)}) != before
+    assert contents.look(tmp_path, lambda: selected(tmp_path), {str(file)}) != before
 
 
 def test_a_folder_of_which_nothing_is_left_is_removed_as_one(tmp_path: Path) -> None:
-    contents = FolderContents()
+    contents = PackedContents()
     for path in ("a.py", "lib/b.py", "lib/deep/c.py", "lib/deep/d.py"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(path)
-    before = contents.look(tmp_path)
+    before = contents.look(tmp_path, lambda: selected(tmp_path))
     for path in ("lib/deep/c.py", "lib/deep/d.py"):
         (tmp_path / path).unlink()
 
-    found = changes(before, contents.look(tmp_path), tmp_path)
+    contents.look(tmp_path, lambda: selected(tmp_path))
+    found = contents.zipped(before)
 
     assert (found.removed, found.count) == (["lib/deep"], 2)
 

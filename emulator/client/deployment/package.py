@@ -10,7 +10,7 @@ from pathlib import Path
 from taskdock.client.deployment.packing import archive
 from taskdock.client.deployment.packing.archive import ZipEntry
 from taskdock.client.deployment.packing.limits import MEGABYTE, PackageLimits, in_megabytes
-from taskdock.client.deployment.packing.selection import Selection
+from taskdock.client.deployment.packing.selection import PackedFile, Selection
 from taskdock.client.deployment.packing.walk import select
 from taskdock.client.errors import BadPackage
 
@@ -22,7 +22,6 @@ __all__ = [
     "pack",
     "selected",
     "zip_folder",
-    "zip_of",
     "zipped_size",
 ]
 
@@ -102,19 +101,10 @@ def zipped_size(selection: Selection, limits: PackageLimits = _LIMITS) -> int | 
     return None if zipped is None else len(zipped)
 
 
-def entry_of(path: str, folder: Path, limits: PackageLimits = _LIMITS) -> ZipEntry:
-    """A file or link of the folder as it is packed, up to one byte beyond the limit. `path`: in the
-    package. Raises `BadPackage` or `OSError`."""
-    is_link = stat.S_ISLNK(os.lstat(folder / path).st_mode)
-    return _link(path, folder) if is_link else _file(path, folder, limits.unpacked)
-
-
-def zip_of(entries: list[ZipEntry], limits: PackageLimits = _LIMITS) -> bytes:
-    """The zip of some of the entries of a package, packed quickly. Raises `BadPackage`."""
-    zipped = archive.zip_of(entries, archive.QUICK, limits.unpacked)
-    if zipped is None:
-        raise BadPackage(f"what has changed is over {in_megabytes(limits.unpacked)} when zipped")
-    return zipped
+def entry_of(file: PackedFile, folder: Path, limit: int = _LIMITS.unpacked) -> ZipEntry:
+    """A packed file or link as it is now, its content up to one byte beyond `limit`. Raises
+    `BadPackage` or `OSError`."""
+    return (_link if file.is_link else _file)(file, folder, limit)
 
 
 def _zip(entries: list[ZipEntry], most_bytes: int) -> bytes | None:
@@ -138,8 +128,7 @@ def _named(selection: Selection) -> str:
 def _entries(selection: Selection, limits: PackageLimits) -> list[ZipEntry]:
     entries, left = [], limits.unpacked
     for file in selection.files:
-        folder = selection.folder
-        entry = _link(file.path, folder) if file.is_link else _file(file.path, folder, left)
+        entry = entry_of(file, selection.folder, left)
         left -= len(entry.content)
         if left < 0:  # the folder has grown since it was looked through
             raise selection.too_big(in_megabytes(limits.unpacked))
@@ -147,19 +136,20 @@ def _entries(selection: Selection, limits: PackageLimits) -> list[ZipEntry]:
     return entries
 
 
-def _file(path: str, folder: Path, limit: int) -> ZipEntry:
+def _file(file: PackedFile, folder: Path, limit: int) -> ZipEntry:
     """The file with its content up to one byte beyond `limit`."""
     # No link is followed, nor is anything waited for that has taken the file's place meanwhile.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-    with open(os.open(os.path.join(folder, path), flags), "rb") as opened:
+    with open(os.open(os.path.join(folder, file.path), flags), "rb") as opened:
         executable = os.fstat(opened.fileno()).st_mode & stat.S_IXUSR
         mode = stat.S_IFREG | (0o755 if executable else 0o644)
-        return ZipEntry(path, mode, opened.read(limit + 1))
+        return ZipEntry(file.path, mode, opened.read(limit + 1))
 
 
-def _link(path: str, folder: Path) -> ZipEntry:
-    link = folder / path
-    return ZipEntry(path, stat.S_IFLNK | 0o777, os.fsencode(_target(link, folder)))
+def _link(file: PackedFile, folder: Path, limit: int) -> ZipEntry:
+    del limit
+    link = folder / file.path
+    return ZipEntry(file.path, stat.S_IFLNK | 0o777, os.fsencode(_target(link, folder)))
 
 
 def _target(link: Path, folder: Path) -> str:

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Mapping, Sequence
+import stat
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from taskdock.client.deployment import package
+from taskdock.client.deployment.package import PackageLimits, entry_of
+from taskdock.client.deployment.packing import archive
+from taskdock.client.deployment.packing.selection import PackedFile, Selection
 from taskdock.client.development.watching.stamps import Stamp, stamp
 from taskdock.client.errors import BadPackage
+
+_LIMITS = PackageLimits()
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,13 @@ Entries = Mapping[str, PackedEntry]
 
 
 @dataclass(frozen=True)
+class _KnownEntry:
+    file: PackedFile
+    stamp: Stamp
+    entry: PackedEntry
+
+
+@dataclass(frozen=True)
 class ContentChanges:
     """The way from one package to the next."""
 
@@ -43,78 +55,76 @@ class ContentChanges:
 
 
 @dataclass
-class FolderContents:
+class PackedContents:
     """Of one function's folder."""
 
     _folder: Path = Path()
-    _known: dict[str, tuple[Stamp, PackedEntry]] = field(default_factory=dict)
+    _known: dict[str, _KnownEntry] = field(default_factory=dict)
     """By the paths in the package."""
 
     def look(
-        self,
-        folder: Path,
-        saved: Collection[str] = (),
-        *,
-        within: Path | None = None,
-        entry_point: str | None = None,
+        self, folder: Path, select: Callable[[], Selection], saved: Collection[str] = ()
     ) -> dict[str, PackedEntry]:
-        """The entries as they are now. `saved`: the paths that have changed, with symbolic links
-        as the folder's has them; empty: any may have. Those are read whatever their stamps are, as
-        a file can be saved twice within one tick of the file system's clock. `within` and
-        `entry_point`: as for `package.pack`, whose choice of files it is.
+        """The entries as they are now. `select` finds all files of the package, where that is
+        needed. `saved`: the paths that have changed; empty: any may have. Those are read whatever
+        their stamps are, as a file can be saved twice within one tick of the file system's clock.
 
         Raises `BadPackage`.
         """
         try:
-            known = self._same_files(folder, saved)
-            if not known:
-                selection = package.selected(folder, within=within, entry_point=entry_point)
-                known = self._all_files(folder, [file.path for file in selection.files], saved)
+            known = self._same_files(folder, saved) or self._all_files(folder, select(), saved)
         except OSError as error:
             raise BadPackage(f"{error.filename} cannot be read: {error.strerror}") from None
         self._folder, self._known = folder, known
-        return {path: entry for path, (_, entry) in known.items()}
+        return {path: one.entry for path, one in known.items()}
 
-    def _same_files(
-        self, folder: Path, saved: Collection[str]
-    ) -> dict[str, tuple[Stamp, PackedEntry]] | None:
+    def zipped(self, before: Entries) -> ContentChanges:
+        """Reads what has changed since `before`. Raises `BadPackage`."""
+        after = {path: one.entry for path, one in self._known.items()}
+        new = [path for path, entry in after.items() if before.get(path) != entry]
+        gone = [path for path in before if path not in after]
+        try:
+            found = [entry_of(self._known[path].file, self._folder) for path in new]
+        except OSError as error:
+            raise BadPackage(f"{error.filename} cannot be read: {error.strerror}") from None
+        zipped = archive.zip_of(found, archive.QUICK, _LIMITS.unpacked) if found else b""
+        if zipped is None:
+            raise BadPackage(f"the changes in {self._folder} are too large")
+        return ContentChanges(zipped, _removals(gone, after), len(new) + len(gone))
+
+    def _same_files(self, folder: Path, saved: Collection[str]) -> dict[str, _KnownEntry] | None:
         """None where files may have come or gone: then all of them are looked at."""
         if not saved or folder != self._folder:
             return None
-        paths = [os.path.relpath(path, folder) for path in saved]
-        if any(path not in self._known or not os.path.lexists(folder / path) for path in paths):
-            return None
-        return {**self._known, **{path: _read(path, folder) for path in paths}}
+        found = {}
+        for path in (os.path.relpath(path, folder) for path in saved):
+            before = self._known.get(path)
+            if before is None or not os.path.lexists(folder / path):
+                return None
+            if stat.S_IFMT(os.lstat(folder / path).st_mode) != stat.S_IFMT(before.file.mode):
+                return None
+            found[path] = _read(before.file, folder)
+        return {**self._known, **found}
 
     def _all_files(
-        self, folder: Path, paths: Sequence[str], saved: Collection[str]
-    ) -> dict[str, tuple[Stamp, PackedEntry]]:
+        self, folder: Path, selection: Selection, saved: Collection[str]
+    ) -> dict[str, _KnownEntry]:
         found = {}
-        for path in paths:
-            file = folder / path
-            before = self._known.get(path)
-            is_same = before is not None and before[0] == stamp(file.lstat())
-            if before is None or not is_same or str(file) in saved:
-                before = _read(path, folder)
-            found[path] = before
+        for file in selection.files:
+            before = self._known.get(file.path)
+            path = os.path.join(folder, file.path)
+            is_same = before is not None and before.stamp == stamp(os.lstat(path))
+            if before is None or not is_same or path in saved:
+                before = _read(file, folder)
+            found[file.path] = before
         return found
 
 
-def _read(path: str, folder: Path) -> tuple[Stamp, PackedEntry]:
-    now = stamp((folder / path).lstat())
-    entry = package.entry_of(path, folder)
-    return now, PackedEntry(entry.mode, hashlib.sha256(entry.content).hexdigest())
-
-
-def changes(before: Entries, after: Entries, folder: Path) -> ContentChanges:
-    """Reads what has changed in the folder, whose entries are `after`. Raises `BadPackage`."""
-    new = [path for path, entry in after.items() if before.get(path) != entry]
-    gone = [path for path in before if path not in after]
-    try:
-        zipped = package.zip_of([package.entry_of(path, folder) for path in new])
-    except OSError as error:
-        raise BadPackage(f"{error.filename} cannot be read: {error.strerror}") from None
-    return ContentChanges(zipped, _removals(gone, after), len(new) + len(gone))
+def _read(file: PackedFile, folder: Path) -> _KnownEntry:
+    now = stamp(os.lstat(folder / file.path))
+    entry = entry_of(file, folder)
+    digest = hashlib.sha256(entry.content).hexdigest()
+    return _KnownEntry(file, now, PackedEntry(entry.mode, digest))
 
 
 def _removals(gone: Collection[str], after: Entries) -> list[str]:

@@ -24,8 +24,10 @@ from taskdock.client.deployment.build import RunningBuild
 from taskdock.client.deployment.config import task_config
 from taskdock.client.deployment.config.task_config import TaskConfig
 from taskdock.client.deployment.inspection import Finding, inspect
+from taskdock.client.deployment.package import PackageLimits
+from taskdock.client.deployment.packing.selection import Selection
 from taskdock.client.development.updating.build_writes import BuildWrites
-from taskdock.client.development.updating.contents import FolderContents, PackedEntry
+from taskdock.client.development.updating.contents import PackedContents, PackedEntry
 from taskdock.client.development.updating.grants import Grants
 from taskdock.client.development.updating.sending import CodeSender, Sent
 from taskdock.client.development.watching import stamps
@@ -71,7 +73,7 @@ class DevelopedFunction:
     """Called with the function's name and each line that its build prints, on any thread."""
     name: str = ""
     """The name at the last look at the file; empty before the first."""
-    _contents: FolderContents = field(default_factory=FolderContents)
+    _contents: PackedContents = field(default_factory=PackedContents)
     _writes: BuildWrites = field(default_factory=BuildWrites)
     _built: stamps.Stamps = field(default_factory=dict)
     """The stamps of the folder at the end of the last build."""
@@ -150,7 +152,9 @@ class DevelopedFunction:
         digest = _digest(fields, entries)
         if self._sent is not None and self._sent.digest == digest:
             return Update(UpdateKind.UNCHANGED, config.name)
-        result = sender.send(config, self.folder, Sent(digest, fields, entries), self._sent)
+        result = sender.send(
+            config, self.folder, Sent(digest, fields, entries), self._sent, self._contents
+        )
         self._sent = result.sent
         return Update(
             UpdateKind(result.action),
@@ -165,12 +169,14 @@ class DevelopedFunction:
     def _packed(self, config: TaskConfig, saved: Collection[str]) -> dict[str, PackedEntry]:
         if config.path is None:
             return {}
-        return self._contents.look(
-            task_config.inside(self.folder, config.path),
-            saved,
-            within=self.folder,
-            entry_point=config.entry_point,
-        )
+
+        def select() -> Selection:
+            found = config.selection(self.folder, PackageLimits())
+            assert found is not None, "it has a path"
+            return found
+
+        code = task_config.inside(self.folder, config.path)
+        return self._contents.look(code, select, saved)
 
     def _build(self, config: TaskConfig, saved: frozenset[str]) -> bool:
         """Runs the build, if there is one. False: only the last build's own files have changed.

@@ -11,7 +11,7 @@ from pathlib import Path
 from taskdock.client.api import Json, TaskService
 from taskdock.client.deployment.config.task_config import TaskConfig
 from taskdock.client.deployment.deploy import deploy
-from taskdock.client.development.updating.contents import PackedEntry, changes
+from taskdock.client.development.updating.contents import PackedContents, PackedEntry
 from taskdock.client.errors import ServiceError
 
 _NO_SUCH_ENDPOINT = 11
@@ -51,11 +51,20 @@ class CodeSender:
         self._service = service
         self._takes_changes = True
 
-    def send(self, config: TaskConfig, folder: Path, new: Sent, before: Sent | None) -> SendResult:
-        """`before`: what was sent last. Raises `BadPackage`, `ServerUnreachable` or
-        `ServiceError`."""
+    def send(
+        self,
+        config: TaskConfig,
+        folder: Path,
+        new: Sent,
+        before: Sent | None,
+        contents: PackedContents,
+    ) -> SendResult:
+        """`before`: what was sent last. `contents`: those of the package now.
+
+        Raises `BadPackage`, `ServerUnreachable` or `ServiceError`.
+        """
         if before is not None and before.code and before.fields == new.fields:
-            result = self._send_changes(config, folder, new, before)
+            result = self._send_changes(config, new, before, contents)
             if result is not None:
                 return result
         body = config.to_request(folder)
@@ -68,12 +77,12 @@ class CodeSender:
         )
 
     def _send_changes(
-        self, config: TaskConfig, folder: Path, new: Sent, before: Sent
+        self, config: TaskConfig, new: Sent, before: Sent, contents: PackedContents
     ) -> SendResult | None:
         """None: the server cannot take the changes alone, or it has other code by now."""
         if not self._takes_changes or config.path is None:
             return None
-        found = changes(before.entries, new.entries, folder / config.path)
+        found = contents.zipped(before.entries)
         if len(found.zipped) > _MOST_CHANGED:
             return None
         try:
