@@ -211,6 +211,7 @@ RUN_BY = {
     "README.md": "acceptance/test_pages.py",
     "docs/ci.md": "harness/test_pipelines.py",
     "docs/clients.md": "acceptance/test_pages.py",
+    "docs/debugging.md": "acceptance/test_debug.py",
     "docs/doctor.md": "acceptance/test_pages.py",
     "docs/doubles.md": "acceptance/test_pages.py",
     "docs/in-a-container.md": "engines/systems/test_in_a_container.py",
