@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from taskdock.base.timing.clock import Clock
+from taskdock.client import follow
 from taskdock.client.console import output
 from taskdock.client.deployment.inspection import Finding
 from taskdock.client.development.trial import TrialRun
 from taskdock.client.development.updating.developed_function import Update, UpdateKind
+from taskdock.client.failures import telling
+from taskdock.client.failures.telling import LogChoice
 
 _KILOBYTE = 1000
 
@@ -57,12 +59,14 @@ class Screen:
         if trial.refused:
             self._say(f"{trial.name}: not run: {trial.refused}")
             return
-        for text in trial.log:
-            output.note(output.message(text, terminal=sys.stderr.isatty()))
+        telling.show_log(trial.log, LogChoice.FULL)
         if trial.failed:
-            output.note(f"{trial.value.get('name')}: {trial.value.get('message')}")
-        else:
+            telling.show_block(trial.block)
+            output.note(f"its log: taskdock logs {trial.task_id}")
+        elif trial.has_result:
             output.document(trial.value)
+        else:
+            output.note(follow.NO_RESULT)
         if trial.changes is None:
             return
         if not trial.changes:

@@ -98,7 +98,7 @@ def _develop(
     poll: bool,
 ) -> None:
     screen = Screen(service.url, clock)
-    trials = Trials(service, data)
+    trials = Trials(service, data, paths, clock)
     has_event = data is not _NOTHING
     session = Session(
         paths,
