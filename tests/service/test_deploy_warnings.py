@@ -156,3 +156,15 @@ def test_the_image_of_a_server_elsewhere_is_not_looked_for_here(
 
     assert done.exit_code == 0
     assert "far.example is another machine" in done.stderr
+
+
+def test_exec_warns_as_deploy_does(tmp_path: Path) -> None:
+    folder = write(tmp_path, "oak", WRONG)
+
+    done = CliRunner().invoke(main, ["exec", "--functions", str(folder), "--", "no-such-command"])
+
+    assert done.exit_code == 127
+    assert done.stderr.splitlines()[:2] == [
+        f"warning: oak: {folder}/src/index.js: index.js does not export handler; it exports main",
+        '  "entryPoint": "index.main"',
+    ]

@@ -102,7 +102,7 @@ def _develop(
     has_event = data is not _NOTHING
     session = Session(
         paths,
-        sender=CodeSender(service),
+        sender=CodeSender(service, clock),
         life=lambda: str(service.status()["startTimestamp"]),
         grants=grants,
         view=screen,

@@ -19,6 +19,7 @@ from taskdock.client.console import options, output
 from taskdock.client.deployment import build
 from taskdock.client.deployment.allowed import allow_build, allow_variables
 from taskdock.client.deployment.config import task_config
+from taskdock.client.deployment.inspection import inspect, report
 from taskdock.client.errors import WrongCall
 from taskdock.client.execution import program
 from taskdock.client.execution import run as execution
@@ -139,5 +140,9 @@ def _functions(
         if named is not None:
             allow_build(named, yes=yes)
             build.run(named, output.note)
-        found[str(file)] = config.to_request(file.parent)
+        code = None if config.path is None else file.parent / config.path
+        for finding in inspect(config, file.parent):
+            for line in report.lines(finding, config.name, code):
+                output.note(line)
+        found[str(file)] = config.to_request(file.parent, output.note)
     return found
