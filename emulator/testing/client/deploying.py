@@ -14,6 +14,7 @@ from taskdock.client.api import Json, TaskService
 from taskdock.client.deployment.config import task_config
 from taskdock.client.deployment.deploy import deploy
 from taskdock.client.errors import BadTaskConfig
+from taskdock.testing.client.building import BUILDER
 from taskdock.testing.values.data import check_json
 from taskdock.testing.zips import base64_of, zip_of
 
@@ -44,7 +45,8 @@ class FunctionDeployer:
         """The folder of each function's code, by the function's name."""
 
     def deploy(self, source: Source, environment: Mapping[str, str]) -> list[str]:
-        """The names of the functions. Raises `BadTaskConfig`, `BadPackage` and `ServiceError`."""
+        """The names of the functions. Raises `BadTaskConfig`, `BuildFailed`, `BadPackage` and
+        `ServiceError`."""
         names = []
         for file in files_of(source):
             config = task_config.read(
@@ -55,7 +57,9 @@ class FunctionDeployer:
                 allow=_allow,
             )
             self.folders[config.name] = (file.parent / (config.path or ".")).resolve()
-            names.append(self._send(config.to_request(file.parent)))
+            with BUILDER.built(config, file.resolve()):
+                body = config.to_request(file.parent)
+            names.append(self._send(body))
         return names
 
     def deploy_files(self, name: str, files: Files, fields: Json) -> str:
