@@ -80,10 +80,10 @@ class CodeSender:
         zipped = base64.b64decode(body.get("code", ""))
         code = hashlib.sha256(zipped).hexdigest() if zipped else ""
         sent = Sent(new.digest, new.fields, new.entries, code)
-        if before is None or before.fields != new.fields:
-            remarks += self._of_image(deployed.function)
-        else:
+        if before is not None and before.fields == new.fields:
             remarks = []
+        if before is None or _image(before.fields) != _image(new.fields):
+            remarks += self._of_image(deployed.function)
         return SendResult(
             deployed.action,
             sent,
@@ -123,3 +123,7 @@ class CodeSender:
             return None
         sent = Sent(new.digest, new.fields, new.entries, str(answer["code"]))
         return SendResult("updated", sent, {}, files=found.count, size=len(found.zipped))
+
+
+def _image(fields: Json) -> tuple[object, object]:
+    return fields.get("runtime"), fields.get("image")
