@@ -168,3 +168,23 @@ def test_exec_warns_as_deploy_does(tmp_path: Path) -> None:
         f"warning: oak: {folder}/src/index.js: index.js does not export handler; it exports main",
         '  "entryPoint": "index.main"',
     ]
+
+
+def test_of_two_functions_of_one_name_the_second_is_refused(
+    deploy: Deploy, dock: Dock, tmp_path: Path
+) -> None:
+    first = write(tmp_path, "oak", RIGHT)
+    second = write(tmp_path, "yew", RIGHT)
+    config = json.loads((first / "task-config.json").read_text())
+    (second / "task-config.json").write_text(json.dumps({**config, "timeLimit": 7}))
+    said = (
+        f"{first}/task-config.json and {second}/task-config.json both describe the function oak;"
+        " name only one of them, or give one another name"
+    )
+
+    done = deploy(str(tmp_path))
+
+    assert done.exit_code == 1
+    assert f"failed   {second}/task-config.json: {said}" in done.stderr
+    assert dock.get("/functions/oak").json().get("timeLimit") != 7
+    assert said in deploy(str(tmp_path), "--strict").stderr

@@ -921,3 +921,14 @@ def test_a_build_is_run_once_before_a_folder_is_packed(tmp_path: Path) -> None:
             dock.deploy(tmp_path)
 
     assert (tmp_path / "builds").read_text() == "x\n"
+
+
+def test_two_folders_with_a_function_of_one_name_are_refused(docks: Dock, tmp_path: Path) -> None:
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        fields = {"name": "twin", "path": ".", "entryPoint": "main.handler"}
+        (folder / "task-config.json").write_text(json.dumps({**fields, "runtime": "python3.11"}))
+        (folder / "main.py").write_text("def handler(event, context): ...")
+
+    with pytest.raises(BadTaskConfig, match="both describe the function twin"):
+        docks.deploy(tmp_path)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from taskdock.client.api import Json, TaskService
 from taskdock.client.deployment.config import task_config
+from taskdock.client.deployment.config.function_names import FunctionNames
 from taskdock.client.deployment.deploy import deploy
 from taskdock.client.errors import BadTaskConfig
 from taskdock.testing.client.building import BUILDER
@@ -47,7 +48,7 @@ class FunctionDeployer:
     def deploy(self, source: Source, environment: Mapping[str, str]) -> list[str]:
         """The names of the functions. Raises `BadTaskConfig`, `BuildFailed`, `BadPackage` and
         `ServiceError`."""
-        names = []
+        names, known = [], FunctionNames()
         for file in files_of(source):
             config = task_config.read(
                 file,
@@ -56,6 +57,7 @@ class FunctionDeployer:
                 caller_environment=os.environ,
                 allow=_allow,
             )
+            known.add(config.name, file)
             self.folders[config.name] = (file.parent / (config.path or ".")).resolve()
             with BUILDER.built(config, file.resolve()):
                 body = config.to_request(file.parent)
