@@ -37,8 +37,8 @@ _LOOKS_FOR_A_RESULT = (
 
 @contextmanager
 def under_way() -> Iterator[None]:
-    """For calls about a task that exists. That the server answers no more, or has the task no more,
-    is not the caller's mistake then: it raises `ServerLost`."""
+    """For calls about a task or a debug session that exists. That the server answers no more, or
+    has the task no more, is not the caller's mistake then: it raises `ServerLost`."""
     try:
         yield
     except (ServerUnreachable, UnknownTask) as error:

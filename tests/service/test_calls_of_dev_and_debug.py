@@ -11,6 +11,7 @@ import pytest
 
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.api import TaskService
+from taskdock.client.console import exits
 from taskdock.client.development.showing import Screen
 from taskdock.client.development.trial import TrialRun, Trials
 from taskdock.testing.fakes.runtime import FakeRuntime
@@ -102,3 +103,13 @@ def test_a_call_of_a_debugged_function_that_fails_shows_the_block(
     lines = ("sawing", ERROR, f"{HINT}384 MB of 384 MB")  # with 256 MB for the debugger
     eventually(lambda: has(debugged.notes, *lines), state=lambda: debugged.notes, within=LIMIT)
     assert debugged.interrupt() == 0
+
+
+def test_a_server_that_goes_during_a_debug_session_is_3(dock: Dock, piped: StartPiped) -> None:
+    dock.deploy(lambda event, runtime: None, runtime="python3.11")
+    debugged = piped(dock.url, "debug", NAME, "--print")
+    eventually(lambda: has(debugged.notes, "attach with"), within=LIMIT)
+
+    dock.stop()
+
+    assert debugged.wait() == exits.NOT_RUN

@@ -89,11 +89,12 @@ def debug(
             if calls:
                 _, session = debugged[0]
                 _start_call(keeper, session, service, data)
-            keeper.keep()
+            with follow.under_way():
+                keeper.keep()
     except KeyboardInterrupt:
         output.note("the debug session is over; the usual limits are back")
         return
-    sys.exit(exits.FAILED)
+    sys.exit(exits.NOT_RUN)
 
 
 def _check(found: Sequence[FunctionSource], *, calls: bool) -> None:
