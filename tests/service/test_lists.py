@@ -335,8 +335,8 @@ def test_a_watch_outlives_its_server(
 
     assert watched.interrupt() == 0
     assert watched.notes == [
-        f"no taskdock server answers at {first.url}; start one with: taskdock serve; it is tried"
-        " again until Ctrl-C",
+        f"no taskdock server answers at {first.url}; start one with: taskdock serve --port"
+        f" {free_port}; it is tried again until Ctrl-C",
         f"the server at {first.url} answers again",
     ]
 

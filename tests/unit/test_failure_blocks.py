@@ -116,7 +116,9 @@ def test_the_folder_of_a_function_is_found_by_its_name(tmp_path: Path) -> None:
     for name, path in [("orders", "src"), ("mails", "build")]:
         folder = tmp_path / "functions" / name
         folder.mkdir(parents=True)
-        (folder / "task-config.json").write_text(f'{{"name": "{name}", "path": "{path}"}}')
+        (folder / "task-config.json").write_text(
+            f'{{"name": "{name}", "path": "{path}"}}', encoding="utf-8-sig"
+        )
     (tmp_path / "task-config.json").write_text("{")
 
     assert code_folder(tmp_path, "mails") == tmp_path / "functions" / "mails" / "build"
