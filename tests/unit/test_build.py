@@ -189,7 +189,10 @@ def test_a_program_that_the_build_leaves_running_does_not_hold_it_up(tmp_path: P
     os.kill(int(lines[0]), signal.SIGKILL)
 
 
-def test_an_interrupt_ends_the_build_with_all_that_it_has_started(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["sleep 600", "sh -c 'trap \"\" TERM; sleep 600'"])
+def test_an_interrupt_ends_the_build_with_all_that_it_has_started(
+    tmp_path: Path, command: str
+) -> None:
     lines: list[str] = []
 
     def interrupt(line: str) -> None:
@@ -197,7 +200,7 @@ def test_an_interrupt_ends_the_build_with_all_that_it_has_started(tmp_path: Path
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        build.run(Build("sleep 60 & echo $!; wait", tmp_path, tmp_path), interrupt)
+        build.run(Build(f"{command} & echo $!; wait", tmp_path, tmp_path), interrupt)
 
     eventually(lambda: not runs(int(lines[0])))
 
