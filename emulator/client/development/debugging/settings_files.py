@@ -66,8 +66,10 @@ def _written(file: Path, text: str, project: Path) -> str:
     try:
         target = file.resolve()
         if not target.is_relative_to(project.resolve()):
-            why = "it is a link out of the project"
-            return f"{file} is left as it is ({why}); its content would be:\n{text}"
+            return (
+                f"{file} is left as it is (it is a link out of the project);"
+                f" its content would be:\n{text}"
+            )
         if target.is_file() and target.read_bytes() == text.encode():
             return f"{file} has the settings already"
         target.parent.mkdir(parents=True, exist_ok=True)
