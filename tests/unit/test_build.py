@@ -158,6 +158,15 @@ def test_a_function_without_a_named_build_has_none(tmp_path: Path, content: str 
     assert named(tmp_path, build=" ") is None
 
 
+@pytest.mark.parametrize("target", ["/dev/zero", "pipe"])
+def test_a_package_json_without_end_is_not_read(tmp_path: Path, target: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "package.json").symlink_to(target)
+
+    with pytest.raises(BadTaskConfig, match="it is no file"):
+        named(tmp_path)
+
+
 @pytest.mark.parametrize("value", ["3", '""', "[]"])
 def test_a_build_in_package_json_that_is_no_command_is_refused(tmp_path: Path, value: str) -> None:
     (tmp_path / "package.json").write_text(f'{{"taskdock": {{"build": {value}}}}}')

@@ -654,3 +654,9 @@ def test_a_link_to_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "index.js").symlink_to("pipe")
 
     assert Contents(tmp_path, ["index.js"], has_links=True).text("index.js") is None
+
+
+def test_a_package_json_that_is_nested_without_end_says_nothing(look: Inspect) -> None:
+    files = {"index.js": "exports.handler = 1", "package.json": '{"type": ' + "[" * 100_000}
+
+    assert look(files) == []

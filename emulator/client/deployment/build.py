@@ -59,6 +59,8 @@ def of(config: TaskConfig, file: Path) -> Build | None:
 
 def _named_in(package_file: Path) -> str | None:
     try:
+        if package_file.exists() and not package_file.is_file():  # a pipe, or a device without end
+            raise BadTaskConfig(f"{package_file} cannot be read: it is no file")
         fields = strict_json.loads(package_file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return None
