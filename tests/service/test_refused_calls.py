@@ -29,9 +29,9 @@ REFUSED = [
     ),
     (
         "schedules delete walnut",
-        "'walnut' is not an id: ids are 24 hexadecimal digits in lower case"
-        " (12 ID_FORMAT_EXCEPTION)",
+        "there is no schedule walnut; find its id with: taskdock schedules list",
     ),
+    ("runs show walnut", "there is no run walnut; find its id with: taskdock runs list"),
     ("tasks cancel walnut", "there is no task walnut; find its id with: taskdock tasks list"),
     ("tasks cancel a/..", "there is no task a/..; find its id with: taskdock tasks list"),
     ("functions show ../walnut", "there is no function ../walnut; there is hello"),

@@ -182,6 +182,8 @@ def _recording(file: Path) -> Json:
 
 
 def _run(service: TaskService, run_id: str) -> Json:
+    if not ids.is_object_id(run_id):
+        raise WrongCall(f"there is no run {run_id}; find its id with: taskdock runs list")
     try:
         return service.call("GET", f"/taskdock/runs/{path_part(run_id)}")
     except ServiceError as error:
