@@ -32,6 +32,7 @@ REFUSED = [
         "there is no schedule walnut; find its id with: taskdock schedules list",
     ),
     ("runs show walnut", "there is no run walnut; find its id with: taskdock runs list"),
+    ("tasks list --function walnut", "there is no function walnut; there is hello"),
     ("tasks cancel walnut", "there is no task walnut; find its id with: taskdock tasks list"),
     ("tasks cancel a/..", "there is no task a/..; find its id with: taskdock tasks list"),
     ("functions show ../walnut", "there is no function ../walnut; there is hello"),
