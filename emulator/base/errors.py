@@ -242,7 +242,8 @@ class UnknownRuntime(BadConfiguration):
 
 
 class BadFunctionName(CallerError):
-    """A function name is 1 to 64 letters, digits, hyphens and underscores."""
+    """A function name is 1 to 64 letters, digits and hyphens; AWS's API has underscores, too, which
+    no task-config.json takes."""
 
 
 class TooManyExecutions(CallerError):

@@ -10,7 +10,6 @@ import logging
 import os
 import select
 import shutil
-import signal
 import socket
 import sys
 import threading
@@ -56,14 +55,15 @@ def serve(settings: Settings, port_file: Path | None = None) -> None:
     for noisy in ("urllib3", "docker", "peewee", "oauthlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     heard, sent = socket.socketpair()
-    _listen_to_signals(sent)
+    stop_requests.listen_to_signals(sent)
     is_ours_alone = bool(os.environ.pop(LIFELINE, ""))
     if is_ours_alone:
-        threading.Thread(target=_end_with_stdin, daemon=True).start()
+        threading.Thread(target=stop_requests.end_with_stdin, args=(sent,), daemon=True).start()
     is_ephemeral = bool(os.environ.pop(EPHEMERAL, ""))
     life = _Life(
         settings,
         over=lambda: sent.send(_OVER),
+        asked=lambda at_once: stop_requests.ask(sent, at_once),
         port_file=port_file,
         is_findable=not is_ours_alone,
         tell=teller.tell,
@@ -86,16 +86,19 @@ class _Life:
         settings: Settings,
         *,
         over: Callable[[], object],
+        asked: Callable[[bool], object],
         port_file: Path | None,
         is_findable: bool,
         tell: Callable[[str], object],
         log: Path | None,
     ) -> None:
-        """`over` is called at the end of the server, whatever has led to it. `is_findable`: for the
-        commands of the user, in any folder. `tell` is called with the banner once it serves. `log`:
-        the file that stdout and stderr lead to, where there is no terminal."""
+        """`over` is called at the end of the server, whatever has led to it; `asked` for each
+        `taskdock stop`, with True where what runs is to be ended. `is_findable`: for the commands
+        of the user, in any folder. `tell` is called with the banner once it serves. `log`: the file
+        that stdout and stderr lead to, where there is no terminal."""
         self._settings = settings
         self._over = over
+        self._asked = asked
         self._port_file = port_file
         self._is_findable = is_findable
         self._tell = tell
@@ -115,7 +118,7 @@ class _Life:
                 port_files.clear(self._port_file)
             emulator, engine = build_here(self._settings, self._give_up)
             folder = emulator.foundation.folder
-            stop_requests.listen(folder.path, folder.run, stop_requests.end_this_process)
+            stop_requests.listen(folder.path, folder.run, self._asked)
             memory.keep()
             try:
                 emulator.start()
@@ -185,7 +188,7 @@ def _wait(life: _Life, heard: socket.socket) -> None:
     if first == _OVER:
         return
     if not life.began.is_set():
-        say("stopping: the start is given up")
+        say(f"stopping ({stop_requests.WHY[first]}): the start is given up")
         life.end()
         late = _next(heard, _START_LIMIT)
         if late == _OVER:
@@ -193,12 +196,12 @@ def _wait(life: _Life, heard: socket.socket) -> None:
         if late or not life.began.is_set():
             _exit(late or first)
     else:
-        say("stopping: running tasks may finish, others stay queued")
+        say(f"stopping ({stop_requests.WHY[first]}): running tasks may finish, others stay queued")
         life.end()
     second = _next(heard, None)
     if second == _OVER:
         return
-    say("stopping: what still runs is ended")
+    say(f"stopping ({stop_requests.WHY[second]}): what still runs is ended")
     threading.Thread(target=life.hurry, daemon=True).start()
     third = _next(heard, _HURRY_LIMIT)
     if third != _OVER:
@@ -206,15 +209,15 @@ def _wait(life: _Life, heard: socket.socket) -> None:
 
 
 def _next(heard: socket.socket, limit: float | None) -> bytes:
-    """The next byte: `_OVER` or a signal's number. Empty when none has come within `limit`
+    """The next byte: `_OVER` or the request to stop. Empty when none has come within `limit`
     seconds."""
     ready, _, _ = select.select([heard], [], [], limit)
     return heard.recv(1) if ready else b""
 
 
-def _exit(signal_number: bytes) -> None:
+def _exit(request: bytes) -> None:
     """Ends this process at once, whatever its threads do."""
-    code = 128 + signal_number[0]
+    code = 128 + stop_requests.signal_of(request)
     say(f"ended at once, with exit code {code}: the next start clears up")
     os._exit(code)
 
@@ -224,25 +227,3 @@ def _leave(failed: bool) -> None:
     may wait for an engine that hangs."""
     time.sleep(_LEAVE_LIMIT)
     os._exit(1 if failed else 0)
-
-
-def _listen_to_signals(sent: socket.socket) -> None:
-    """From now on, each signal that asks for an end puts its number into `sent`, one byte: SIGINT,
-    SIGTERM, and SIGHUP when the terminal is closed.
-
-    A handler that releases a lock would not do. It runs only once the main thread is awake, and a
-    signal that comes just before the thread waits would not wake the thread.
-    """
-    sent.setblocking(False)
-    signal.set_wakeup_fd(sent.fileno())
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:  # nohup
-            continue
-        signal.signal(number, lambda *_, _open=sent: None)
-
-
-def _end_with_stdin() -> None:
-    """Stops us when the program that started us and holds our input has gone, killed perhaps."""
-    while os.read(sys.stdin.fileno(), 1024):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)

@@ -54,13 +54,12 @@ def welcome(emulator: Emulator, degraded: Sequence[str], log: Path | None = None
     sign_in = "strict, as the real service" if strict else "open, no credentials needed"
     if not (strict or emulator.settings.open_beyond_loopback or is_local(emulator.settings.host)):
         sign_in = "open to loopback, no credentials needed; who calls from elsewhere signs in"
-    # A detached server is called from other folders.
-    data = emulator.settings.data_dir if log is None else emulator.settings.data_dir.resolve()
+    data = emulator.settings.data_dir.resolve()  # the command is typed in other folders, too
     folder = shlex.quote(str(data))
     lines = [
         f"taskdock {__version__}",
         f"  Task Service  {emulator.url}",
-        f"  Data          {emulator.settings.data_dir.resolve()}",
+        f"  Data          {data}",
         f"  Sign-in       {sign_in}",
         f'  Credentials   eval "$(taskdock env --data-dir {folder})"',
         *made,

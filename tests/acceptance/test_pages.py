@@ -28,8 +28,10 @@ README = examples(ROOT / "README.md")
 PAGES = ("docs/clients.md", "docs/lambda-api.md", "docs/doctor.md", "docs/doubles.md")
 """Pages whose lines are for a server at http://localhost:8080 that has the samples."""
 SECONDS = 120
-OURS = ("API_", "AWS_", "TASKDOCK_")
+OURS = ("API_", "AWS_", "TASKDOCK_", "XDG_")
 """How variables of this process begin that would change what the lines do."""
+STOP = "taskdock stop --data-dir .taskdock"
+"""Ends the reader's server, and none of whoever runs the tests."""
 ADDRESS = "localhost:8080"
 """The server's address on the pages; here it has a free port."""
 
@@ -89,7 +91,7 @@ def newcomer(tmp_path: Path) -> Iterator[Reader]:
     make_images("nodejs22.x", "python3.13")
     reader = Reader(tmp_path, TASKDOCK_PORT="0", HOME=str(tmp_path / "home"))
     yield reader
-    reader.run("taskdock stop")
+    reader.run(STOP)
 
 
 @pytest.mark.parametrize(("name", "day"), [("hello", 86400000), ("greet", "a day")])
@@ -147,7 +149,7 @@ def visitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         reader.run("taskdock deploy sample_functions/hello-world-javascript")
         yield reader
     finally:
-        print(started, reader.run("taskdock stop"))
+        print(started, reader.run(STOP))
 
 
 def lines_for_a_server() -> list[tuple[str, Example]]:

@@ -85,6 +85,18 @@ def test_the_welcome_can_be_pasted_whatever_the_folder_is_called(
     assert f"taskdock env --data-dir '{tmp_path}/a $(touch PWNED) b'" in capsys.readouterr().out
 
 
+def test_the_welcome_names_the_data_folder_for_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    dock = Dock(Path("data"))
+
+    welcome(dock.emulator, ())
+    dock.stop()
+
+    assert f'eval "$(taskdock env --data-dir {tmp_path}/data)"' in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("ending", ["fails", "is not wanted any more"])
 def test_it_is_kept_where_the_first_start_comes_to_nothing(
     tmp_path: Path,

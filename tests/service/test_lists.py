@@ -112,6 +112,15 @@ def test_a_heading_has_whole_words(full: Dock, words: str) -> None:
     assert set(heading.split()) <= set(known.split())
 
 
+def test_runs_have_their_time_of_day_and_their_durations_as_tasks_do(full: Dock) -> None:
+    with OpenTerminal("runs", "list", "--url", full.url, columns=80) as terminal:
+        seen = COLOURS.sub("", terminal.wait().text)
+    rows = [line for line in seen.splitlines() if ID.match(line)]
+
+    assert rows
+    assert all(re.search(r" \d\d:\d\d:\d\d .* (\d+ ms|\d+\.\d s)( |$)", row) for row in rows), seen
+
+
 def test_a_pipe_gets_every_column_of_every_task(full: Dock) -> None:
     heading, *rows = call(full.url, "tasks", "list").stdout.splitlines()
 

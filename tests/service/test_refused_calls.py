@@ -15,34 +15,35 @@ from tests.support.people import administrator
 
 FIELD = " (15 FIELD_FORMAT_EXCEPTION)"
 REFUSED = [
-    ("run hello -d 1", f"data has to be an object, not 1{FIELD}"),
-    ("run hello -d [1]", f"data has to be an object, not a list{FIELD}"),
+    ("run hello -d 1", f"-d has to be an object, not 1{FIELD}"),
+    ("run hello -d [1]", f"-d has to be an object, not a list{FIELD}"),
     (
         "tasks create hello --priority 99999999999999999999",
-        "priority has to be a whole number from -9007199254740991 to 9007199254740991, not"
+        "--priority has to be a whole number from -9007199254740991 to 9007199254740991, not"
         f" 99999999999999999999{FIELD}",
     ),
     (
         "schedules create hello --every 0 -d 1",
-        "interval has to be a number from 0.1 to 315360000, not 0.0; data has to be an object, not"
+        "--every has to be a number from 0.1 to 315360000, not 0.0; -d has to be an object, not"
         f" 1{FIELD}",
     ),
     (
         "schedules delete walnut",
-        "'walnut' is not an id: ids are 24 hexadecimal digits in lower case"
-        " (12 ID_FORMAT_EXCEPTION)",
+        "there is no schedule walnut; find its id with: taskdock schedules list",
     ),
+    ("runs show walnut", "there is no run walnut; find its id with: taskdock runs list"),
+    ("tasks list --function walnut", "there is no function walnut; there is hello"),
     ("tasks cancel walnut", "there is no task walnut; find its id with: taskdock tasks list"),
     ("tasks cancel a/..", "there is no task a/..; find its id with: taskdock tasks list"),
     ("functions show ../walnut", "there is no function ../walnut; there is hello"),
     (
-        "deploy --image a --name hello --time-limit 999 --memory-limit 1",
-        "timeLimit has to be a whole number from 3 to 300, not 999; memoryLimit has to be a whole"
-        f" number from 128 to 10240, not 1{FIELD}",
+        "deploy --image a --name hello --time-limit 2 --memory-limit 1",
+        "--time-limit has to be a whole number from 3 to 300, not 2; --memory-limit has to be a"
+        f" whole number from 128 to 10240, not 1{FIELD}",
     ),
     (
         "events subscribe walnut hello",
-        f"eventTypes: there is no walnut; known: task_failed{FIELD}",
+        f"EVENT_TYPE: there is no walnut; known: task_failed{FIELD}",
     ),
     (
         "doubles add GET x --text a",
@@ -54,7 +55,7 @@ REFUSED = [
     ),
     (
         "clock set 2200-01-01T00:00:00Z",
-        f"moveTo: that is beyond the year 2099, and times here end with it{FIELD}",
+        f"TIME: that is beyond the year 2099, and times here end with it{FIELD}",
     ),
     (
         "clock advance 1s",

@@ -410,7 +410,7 @@ GOOD = {"taskdock": "run", "version": 1, "run": {"functionName": NAME, "event": 
         (
             {"recording": GOOD | {"run": {"functionName": "a b", "event": 1}}},
             (400, 1407),
-            "is not a function name",
+            "letters, digits and hyphens (underscores, too, but not in a task-config.json)",
         ),
         ({"recording": GOOD}, (404, 16), f"there is no function '{NAME}' to replay the run with"),
     ],

@@ -263,6 +263,96 @@ def test_without_a_server_the_others_of_this_user_are_named(
     )
 
 
+# The default, where a data folder is here
+
+
+@pytest.fixture
+def other(tmp_path: Path, holding: ExitStack) -> Path:
+    """The data folder of another server of this user, which has the default address."""
+    data = serve(tmp_path / "other" / ".taskdock", "http://localhost:8080", holding)
+    registry.enter(data, {"XDG_CACHE_HOME": str(tmp_path / "cache")})
+    return data
+
+
+def stopped(data: Path) -> Path:
+    with ExitStack() as ended:
+        return serve(data, "http://localhost:1", ended)
+
+
+@pytest.mark.parametrize("words", [["functions", "list"], ["env"], ["status"], ["deploy", "."]])
+def test_another_folders_server_is_not_called_for_one_that_is_stopped(
+    here: Path, other: Path, words: list[str]
+) -> None:
+    own = stopped(here / ".taskdock")
+
+    result = call(*words)
+
+    assert result.exit_code == 2
+    assert (
+        f"the server of {own} does not run, and the one at http://localhost:8080 is that of {other}"
+    ) in result.stderr
+    assert "start yours with: taskdock serve --port 0; or call that one by --url :8080" in (
+        result.stderr
+    )
+
+
+def test_the_data_folder_of_a_folder_above_is_named_to_be_started(
+    here: Path, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = stopped(here / ".taskdock")
+    (here / "below").mkdir()
+    monkeypatch.chdir(here / "below")
+
+    result = call("functions", "list")
+
+    assert f"start yours with: taskdock serve --port 0 --data-dir {own};" in result.stderr
+
+
+def test_a_named_server_is_called_though_that_of_this_folder_is_stopped(
+    stub: StubService, here: Path, other: Path
+) -> None:
+    stopped(here / ".taskdock")
+
+    assert call("functions", "list", "--url", stub.url).exit_code == 0
+    assert call("functions", "list", TASKDOCK_URL=stub.url).exit_code == 0
+
+
+def test_without_a_data_folder_the_default_is_called(tmp_path: Path, other: Path) -> None:
+    variables = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+    assert running.at("http://localhost:8080", variables) is not None
+    assert address.choose(None, variables).is_default
+
+
+@pytest.mark.parametrize("above", [False, True])
+def test_stop_ends_no_server_of_another_folder(
+    here: Path, other: Path, holding: ExitStack, above: bool
+) -> None:
+    own = stopped(here / ".taskdock")
+    if above:
+        serve(here.parent / ".taskdock", "http://localhost:1", holding)
+
+    result = call("stop", "--timeout", "0.1")
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout == (
+        f"the server of {own} does not run\nRunning: http://localhost:8080 (of {other}); stop one"
+        " with: taskdock stop --url URL\n"
+    )
+    assert not list(here.parent.rglob(".taskdock/stop"))
+
+
+def test_stop_means_the_server_of_this_folder_before_that_of_the_default(
+    here: Path, other: Path, holding: ExitStack
+) -> None:
+    serve(here / ".taskdock", "http://localhost:1", holding)
+
+    result = call("stop", "--timeout", "0.1")
+
+    assert f"the server of {here / '.taskdock'} has not ended within 0.1 s" in result.stderr
+    assert not (other / "stop").exists()
+
+
 # env
 
 

@@ -52,6 +52,13 @@ def test_the_current_folder_may_be_the_functions(
     assert json.loads((folder / "task-config.json").read_text())["name"] == "greet"
 
 
+def test_the_root_folder_gives_no_name() -> None:
+    done = init("/")
+
+    assert done.exit_code == 2
+    assert "the folder / has no name for the function: give one with --name" in done.stderr
+
+
 @pytest.mark.parametrize("there", ["task-config.json", "src/index.js"])
 def test_nothing_that_is_there_is_replaced(tmp_path: Path, there: str) -> None:
     file = tmp_path / there

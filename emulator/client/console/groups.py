@@ -18,7 +18,7 @@ import click
 from taskdock.base import terminal
 from taskdock.base.errors import TaskdockError
 from taskdock.client.console import exits, server_option
-from taskdock.client.errors import ServerUnreachable
+from taskdock.client.errors import MalformedCall, ServerUnreachable
 
 
 class Failed(click.ClickException):
@@ -86,7 +86,7 @@ class Group(click.Group):
             raise kind(f"{error.message}{others}") from error
         except TaskdockError as error:
             kind = _BY_EXIT_CODE.get(exits.of_refusal(error), Failed)
-            raise kind(error.message) from error
+            raise kind(_led_back(error, ctx.meta.get(_CALL))) from error
         except OSError as error:
             if error.errno == errno.EPIPE:  # of click's: whoever read the output has gone
                 raise
@@ -98,6 +98,15 @@ def _refused(error: OSError) -> str:
     if error.filename is not None:
         return f"{error.filename}: {why}"
     return f"{why}; is the disk of the output full, or the current folder gone?"
+
+
+def _led_back(error: TaskdockError, call: _TypedCommand | None) -> str:
+    """The message, with the options of the call in place of the fields of the API."""
+    if call is None or not isinstance(error, MalformedCall):
+        return error.message
+    from taskdock.client.console import wrong_calls  # noqa: PLC0415 - late: it is rare
+
+    return wrong_calls.led_back(error.message, call.command.params, call.words)
 
 
 def _other_servers(told: str) -> str:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _SERVER = (
-    "The server to talk to, such as :9000.  [TASKDOCK_URL; else the server of ./.taskdock or of a"
-    " folder above; else http://localhost:8080]"
+    "The server to talk to, such as :9000.  [TASKDOCK_URL; else API_HOST, as taskdock env has set"
+    " it; else the server of ./.taskdock or of a folder above; else http://localhost:8080]"
 )
 
 _IN_A_SHELL = """; in a shell JSON stands in single quotes: -d '{"name": "Ada"}'"""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,24 @@ def explained(error: click.UsageError, context: click.Context, words: Sequence[s
     if isinstance(error, click.BadParameter) and error.param is not None:
         return f"{_name(error.param, words)}: {error.message}"
     return error.message
+
+
+def led_back(message: str, params: Sequence[click.Parameter], words: Sequence[str]) -> str:
+    """A server's message, with the parameters of the call in place of the request's fields. A field
+    that the call does not give keeps its name: it is from a file."""
+    given = {}
+    for param in params:
+        if isinstance(param, click.Argument) and param.name in _FIELDS:
+            given[_FIELDS[param.name]] = param.human_readable_name
+        elif any(_is_use(word, option) for word in words for option in param.opts):
+            for name in (param.name or "", *(option.lstrip("-") for option in param.opts)):
+                first, *rest = re.split("[_-]", name)
+                given["".join([first, *map(str.capitalize, rest)])] = _name(param, words)
+    return _FIELD.sub(lambda found: given.get(found[0], found[0]), message)
+
+
+_FIELD = re.compile(r"(?:^|(?<=; ))[a-z][A-Za-z]*(?=:? )")
+_FIELDS = {"event_type": "eventTypes", "time": "moveTo"}  # of arguments
 
 
 def unknown_command(group: click.Context, name: str, known: Sequence[str]) -> str:

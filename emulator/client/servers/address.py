@@ -3,17 +3,23 @@
 The first of these names the server: --url, before or after the command; the variable TASKDOCK_URL;
 API_HOST with its credentials, which `eval "$(taskdock env)"` sets, where it is on this machine; a
 server that runs on the data folder of this folder, or of the nearest folder above; else
-http://localhost:8080.
+http://localhost:8080. That is refused where such a data folder has no server, and the one at 8080
+is of another data folder: whoever is in a project means that project's server.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from taskdock.client.api import DEFAULT_URL
 from taskdock.client.errors import WrongCall
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _DEFAULT_PORT = DEFAULT_URL.rpartition(":")[2]
 _WHOLE = re.compile(
@@ -50,16 +56,23 @@ class Address:
 
 def choose(given: str | None, environment: Mapping[str, str]) -> Address:
     """The server of a command. `given`: what --url says, None: there was none. Raises `WrongCall`
-    for an address that is none."""
-    if found := _named(given, environment):
-        return found
+    for an address that is none, and for the default where that is another folder's server."""
+    return named(given, environment) or near(environment) or _default(environment)
+
+
+def named(given: str | None, environment: Mapping[str, str]) -> Address | None:
+    """The server that the caller names, by the option or a variable. Raises `WrongCall`."""
+    if given is not None:
+        return Address(parse(given, "--url"))
+    if url := environment.get("TASKDOCK_URL"):
+        return Address(parse(url, "TASKDOCK_URL"), _BY_VARIABLE)
     host = environment.get("API_HOST", "")
     if host and environment.get("API_OAUTH_TOKEN"):
         from taskdock.client.servers import credentials  # noqa: PLC0415 - late: few need it
 
         if credentials.is_url_here(host):
             return Address(parse(host, "API_HOST"), "from API_HOST, as taskdock env has set it")
-    return near(environment) or Address(DEFAULT_URL, _DEFAULT)
+    return None
 
 
 def near(environment: Mapping[str, str]) -> Address | None:
@@ -70,12 +83,27 @@ def near(environment: Mapping[str, str]) -> Address | None:
     return None if found is None else Address(found.url, f"of {found.folder}")
 
 
-def _named(given: str | None, environment: Mapping[str, str]) -> Address | None:
-    if given is not None:
-        return Address(parse(given, "--url"))
-    if url := environment.get("TASKDOCK_URL"):
-        return Address(parse(url, "TASKDOCK_URL"), _BY_VARIABLE)
-    return None
+def _default(environment: Mapping[str, str]) -> Address:
+    from taskdock.client.servers import running  # noqa: PLC0415 - late, as above
+
+    own = running.data_folder(environment)
+    other = running.at(DEFAULT_URL, environment) if own is not None else None
+    if own is not None and other is not None and other.folder != own.resolve():
+        raise WrongCall(
+            f"the server of {own.absolute()} does not run, and the one at {other.url} is that of"
+            f" {other.folder}; start yours with: {_serve(own, environment)}; or call that one by"
+            f" --url :{_DEFAULT_PORT}"
+        )
+    return Address(DEFAULT_URL, _DEFAULT)
+
+
+def _serve(folder: Path, environment: Mapping[str, str]) -> str:
+    """The command that starts the server of this data folder beside one that has the usual port."""
+    from taskdock.base.files import own_folder  # noqa: PLC0415 - late, as above
+
+    is_usual = folder == own_folder.DEFAULT or bool(environment.get("TASKDOCK_DATA_DIR"))
+    where = "" if is_usual else f" --data-dir {shlex.quote(str(folder))}"
+    return f"taskdock serve --port 0{where}"
 
 
 def parse(text: str, source: str) -> str:

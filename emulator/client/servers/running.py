@@ -35,9 +35,18 @@ def nearest(environment: Mapping[str, str]) -> Running | None:
     return None
 
 
-def nearest_held(environment: Mapping[str, str]) -> Path | None:
-    """The nearest data folder that a server has, be it one that starts or stops."""
-    return next((folder for folder in _near(environment) if is_held(folder)), None)
+def data_folder(environment: Mapping[str, str]) -> Path | None:
+    """The data folder that this folder belongs to, whether its server runs or not: the nearest one,
+    or that of TASKDOCK_DATA_DIR, which may be missing yet."""
+    is_named = bool(environment.get(_VARIABLE))
+    return next(
+        (
+            each
+            for each in _near(environment)
+            if is_named or os.path.lexists(each / own_folder.LOCK)
+        ),
+        None,
+    )
 
 
 def on(folder: Path) -> Running | None:

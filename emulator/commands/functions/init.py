@@ -27,6 +27,8 @@ def init(folder: Path, name: str | None, runtime: str) -> None:
     from taskdock.client.development import new_function  # noqa: PLC0415 - late: it is slow
 
     chosen = name or folder.resolve().name
+    if not chosen:
+        raise WrongCall(f"the folder {folder} has no name for the function: give one with --name")
     if not re.fullmatch(r"[A-Za-z0-9-]+", chosen):
         raise WrongCall(
             f"a function cannot be called {chosen!r}: a name has letters, digits and hyphens alone;"

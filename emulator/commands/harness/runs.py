@@ -14,7 +14,7 @@ import click
 from taskdock.base import ids
 from taskdock.client.api import RESOURCE_UNKNOWN, Json, TaskService
 from taskdock.client.connection import path_part
-from taskdock.client.console import exits, options, output, secrets
+from taskdock.client.console import exits, options, output, secrets, times
 from taskdock.client.console.groups import Group
 from taskdock.client.console.tables import values
 from taskdock.client.console.tables.layout import Column, Fit
@@ -22,11 +22,11 @@ from taskdock.client.errors import NotWritten, ServiceError, WrongCall
 
 _RECORDING = {"taskdock": "run", "version": 1}
 _COLUMNS = (
-    Column("Id"),
+    Column("Id", fit=Fit.WHOLE),
     Column("Function"),
     Column("Kind", rank=3),
-    Column("Time (UTC)", rank=2),
-    Column("Milliseconds", "ms", rank=1, right=True),
+    Column("Time (UTC)", rank=1, fit=Fit.WHOLE),
+    Column("Duration", "Took", rank=2, fit=Fit.WHOLE, right=True),
     Column("Error", rank=4, fit=Fit.BELOW),
 )
 
@@ -56,6 +56,7 @@ def list_runs(
     if failed:
         query["failed"] = "true"
     found = service.call("GET", f"/taskdock/runs?{urlencode(query)}")["data"]
+    today = times.today(service) if found and not as_json else ""
     output.listing(
         found[::-1],
         as_json=as_json,
@@ -64,8 +65,8 @@ def list_runs(
             run["id"],
             run["functionName"],
             run["kind"],
-            values.moment(run["at"]),
-            run.get("duration"),
+            values.moment(run["at"], today),
+            values.duration(_seconds(run)),
             values.error(run.get("error")),
         ],
         empty="no such runs; make one with: taskdock run NAME",
@@ -181,12 +182,19 @@ def _recording(file: Path) -> Json:
 
 
 def _run(service: TaskService, run_id: str) -> Json:
+    if not ids.is_object_id(run_id):
+        raise WrongCall(f"there is no run {run_id}; find its id with: taskdock runs list")
     try:
         return service.call("GET", f"/taskdock/runs/{path_part(run_id)}")
     except ServiceError as error:
         if error.code != RESOURCE_UNKNOWN:
             raise
         raise WrongCall(error.message) from None
+
+
+def _seconds(run: Json) -> float | None:
+    milliseconds = run.get("duration")
+    return None if milliseconds is None else milliseconds / 1000
 
 
 def _result(run: Json) -> str:

@@ -38,24 +38,36 @@ def stop(*, url: str | None, data_dir: Path | None, at_once: bool, seconds: floa
     Exit code: 0 when the server has ended, or none runs; 1 when it has not ended in time.
     """
     data_dir = options.folder_or_url(data_dir, url)
+    named = address.named(url, os.environ) if data_dir is None else None
+    # Where a data folder is here, its server alone is meant: no other is ended by mistake.
+    own = running.data_folder(os.environ) if data_dir is None and named is None else None
     if data_dir is not None:
         folder, where = data_dir, f"on the data folder {data_dir}"
+    elif own is not None:
+        if not running.is_held(own):
+            output.plain(f"the server of {own.absolute()} does not run{_others()}")
+            return
+        there = running.on(own)  # None: it starts or stops
+        folder = there.folder if there else own
+        where = f"at {there.url}" if there else f"on the data folder {own}"
     else:
-        meant = address.choose(url, os.environ)
+        meant = named or address.choose(url, os.environ)
         found = running.at(meant.url, os.environ)
-        starting = running.nearest_held(os.environ) if meant.is_default else None
-        if found is not None:
-            folder, where = found.folder, f"at {found.url}"
-        elif starting is not None:
-            folder, where = starting, f"on the data folder {starting}"
-        else:
+        if found is None:
             _require_none(meant)
             output.plain(f"no server of yours runs at {meant.shown}")
             return
+        folder, where = found.folder, f"at {found.url}"
     if stopping.stop(folder, at_once=at_once, seconds=seconds, clock=SystemClock()):
         output.plain(f"stopped  the server {where}, data in {shlex.quote(str(folder))}")
     else:
         output.plain(f"no server runs {where}")
+
+
+def _others() -> str:
+    """The servers of this user that run, and how one is stopped; empty where there is none."""
+    found = [f"{one.url} (of {one.folder})" for one in running.all_of_this_user(os.environ)]
+    return f"\nRunning: {', '.join(found)}; stop one with: taskdock stop --url URL" if found else ""
 
 
 def _require_none(meant: address.Address) -> None:

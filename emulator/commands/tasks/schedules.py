@@ -6,11 +6,13 @@ from typing import IO
 
 import click
 
+from taskdock.base import ids
 from taskdock.client.api import TaskService
 from taskdock.client.console import options, output, times
 from taskdock.client.console.groups import Group
 from taskdock.client.console.tables import values
 from taskdock.client.console.tables.layout import Column, Fit
+from taskdock.client.errors import WrongCall
 
 _COLUMNS = (
     Column("Id"),
@@ -85,5 +87,9 @@ def list_schedules(limit: int, as_json: bool, service: TaskService) -> None:
 @options.service
 def delete_schedule(schedule_id: str, as_json: bool, service: TaskService) -> None:
     """Delete a schedule; tasks that it has queued stay."""
+    if not ids.is_object_id(schedule_id):
+        raise WrongCall(
+            f"there is no schedule {schedule_id}; find its id with: taskdock schedules list"
+        )
     answer = service.delete_schedule(schedule_id)
     output.done(answer, f"deleted  {schedule_id}", as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import IO, Any
 
 import click
@@ -13,6 +14,7 @@ from taskdock.client.api import Json, TaskService, encoded, equals
 from taskdock.client.console import exits, options, output, secrets, times
 from taskdock.client.console.groups import Group
 from taskdock.client.console.tables import task_table
+from taskdock.client.errors import ServiceError
 from taskdock.client.failures import telling
 from taskdock.client.failures.telling import LogChoice
 from taskdock.commands.tasks import watching as watch
@@ -165,6 +167,9 @@ def list_tasks(
     if as_json:
         output.document(found)
         return
+    if not found and function_name is not None:
+        with suppress(ServiceError):  # who may see tasks alone
+            service.function(function_name)  # fails for an unknown one
     rows = watch.rows(service, found)
     output.table(task_table.COLUMNS, rows, empty=watch.empty(not conditions))
 

@@ -172,8 +172,8 @@ def check_name(name: str) -> None:
     """Raises `BadFunctionName`."""
     if not _NAME.fullmatch(name):
         raise BadFunctionName(
-            f"'{name[:80]}' is not a function name: use 1 to 64 letters, digits, hyphens"
-            " and underscores"
+            f"'{name[:80]}' is not a function name: use 1 to 64 letters, digits and hyphens"
+            " (underscores, too, but not in a task-config.json)"
         )
 
 
