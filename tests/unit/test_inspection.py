@@ -393,6 +393,48 @@ def test_syntax_is_judged_by_the_age_of_the_runtime(look: Inspect, since: str, c
     assert [one.kind for one in old] == ["syntax"], knows
 
 
+BROKEN = {
+    "def handler(e, c)\n    return 1": 1,
+    "def handler(e, c):\n    retrun 1": 2,
+    "x = = 1": 1,
+    'print "a"': 1,
+    "x = 'abc\n": 1,
+    "a = f'{b}'\nx = = 1": 2,
+    "try:\n    x()\nexcept (A, B):\n    retrun f'{x!r:>{y}} {{'": 4,
+}
+
+
+@pytest.mark.parametrize(("code", "line"), BROKEN.items())
+def test_an_error_is_one_in_newer_pythons_too(look: Inspect, code: str, line: int) -> None:
+    found = look({"app.py": code}, entryPoint="app.handler", runtime="python3.14")
+
+    assert [(one.kind, one.line) for one in found] == [("syntax", line)]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "try:\n    x()\nexcept* A:\n    x()",
+        "a[*b]",
+        "def f(*args: *Ts): ...",
+        "type X = int",
+        "def f[T](x): ...",
+        "class C[T = int]: ...",
+        "try:\n    x()\nexcept A, B:\n    x()",
+        "x = t'{y}'",
+        'x = f"{a["b"]}"',
+        'x = f"""\n{"""a"""}\n"""',
+        "x = [\n  f'{'\"'}',\n]",
+        "x = f'{\n  y\n}'",
+        "x = y = '#'  # except A, B:\ntype X = int",
+    ],
+)
+def test_what_a_newer_python_reads_is_no_error(look: Inspect, code: str) -> None:
+    files: dict[str, str | bytes] = {"app.py": f"handler = 1\n{code}\n"}
+
+    assert look(files, entryPoint="app.handler", runtime="python3.14") == []
+
+
 @pytest.mark.parametrize("code", ['f"{a["b"]}"', 'f"{"\\n".join(a)}"', 'f"{\na # b\n}"'])
 def test_an_f_string_of_python_3_12_is_an_error_before(look: Inspect, code: str) -> None:
     files: dict[str, str | bytes] = {"app.py": f"handler = lambda a: {code}"}

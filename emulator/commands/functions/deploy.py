@@ -142,7 +142,7 @@ def _prepared(
         allow_build(named, yes=yes)
         build.run(named, output.note)
     folder = Path() if file is None else file.parent
-    return _Chosen(config, folder, inspect(config, folder))
+    return _Chosen(config, folder, inspect(config, folder, remark=output.note))
 
 
 def _send(service: TaskService, chosen: _Chosen) -> Deployment:
