@@ -110,6 +110,8 @@ def said(findings: list[Finding]) -> Found:
         ),
         ("index.handler", {"index": "exports.handler = 1"}),
         ("index.handler", {"index/index.js": "exports.handler = 1"}),
+        ("src/index.handler", {"index.js": "exports.handler = 1"}),
+        ("src/index.handler", {"index/index.js": "exports.handler = 1"}),
     ],
 )
 def test_a_handler_in_javascript_that_is_there_or_may_be_is_not_warned_of(
@@ -223,6 +225,20 @@ def test_a_mistake_in_javascript_is_named_with_its_place_and_remedy(
 
     assert said(found) == [finding]
     assert found[0].remedy == remedy
+
+
+@pytest.mark.parametrize("code", ["exports.handler = 1", "module.exports = { handler() {} }"])
+def test_a_function_alone_is_no_entry_point_and_its_file_is_found(look: Inspect, code: str) -> None:
+    (found,) = look({"lib/a.js": "", "b.js": "", "index.js": code}, entryPoint="handler")
+
+    assert found.message == 'entryPoint "handler" names no function: it is FILE.FUNCTION'
+    assert found.remedy == '"entryPoint": "index.handler"'
+
+
+def test_only_what_require_finds_is_looked_for_at_the_root(look: Inspect) -> None:
+    (found,) = look({"index.mjs": "export let handler"}, entryPoint="src/index.handler")
+
+    assert found.remedy == '"entryPoint": "index.handler"'
 
 
 def test_dependencies_that_are_not_installed_are_named_with_the_line_to_type(
@@ -340,7 +356,7 @@ def test_a_handler_in_python_that_is_there_or_may_be_is_not_warned_of(
             "handler",
             {"app.py": "def handler(): ..."},
             ("handler", None, 'entryPoint "handler" names no function: it is FILE.FUNCTION'),
-            '"entryPoint": "handler.handler"',
+            '"entryPoint": "app.handler"',
         ),
         (
             "app.handler",
@@ -650,7 +666,7 @@ def test_a_program_between_the_runtime_and_the_handler_may_change_everything(
     [
         ("build/index", "index.js", '"entryPoint": "index.handler"'),
         ("build/index", "build/index.js", '"entryPoint": "build/index.handler"'),
-        ("build/index.handler", "index.js", '"entryPoint": "index.handler"'),
+        ("build/index.handler", "index.mjs", '"entryPoint": "index.handler"'),
         ("../index.handler", "index.js", '"entryPoint": "index.handler"'),
     ],
 )

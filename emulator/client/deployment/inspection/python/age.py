@@ -34,8 +34,8 @@ _OF_A_LATER_LINE = ("was never closed", "does not match", "forgot a comma")
 def is_certain(
     error: SyntaxError, source: bytes, own: tuple[int, int], version: tuple[int, int]
 ) -> bool:
-    """Whether what the parser of `own`, an older Python, refuses is an error of `version` too: not
-    where the file has what the grammar got in between, or an f-string that may be new."""
+    """True: an error that the parser of `own`, an older Python, has found is one of `version` too.
+    False where the file has what the grammar got in between, or an f-string that may be new."""
     words = error.msg or ""
     try:
         encoding = tokenize.detect_encoding(io.BytesIO(source).readline)[0]
