@@ -643,6 +643,24 @@ def test_of_other_languages_nothing_is_said(look: Inspect, runtime: str) -> None
     assert look({"any": ""}, runtime=runtime, entryPoint="example.Handler::handle") == []
 
 
+@pytest.mark.parametrize(
+    ("field", "given", "bounds", "nearest"),
+    [
+        ("timeLimit", 2, "3 to 300", 3),
+        ("timeLimit", 301, "3 to 300", 300),
+        ("memoryLimit", 64, "128 to 10240", 128),
+        ("memoryLimit", 20000, "128 to 10240", 10240),
+    ],
+)
+def test_a_limit_that_the_service_refuses_is_named(
+    look: Inspect, field: str, given: int, bounds: str, nearest: int
+) -> None:
+    (found,) = look({"index.js": "exports.handler = 1"}, **{field: given})
+
+    assert found.message == f"{field} {given} is refused: it is from {bounds}"
+    assert found.remedy == f'"{field}": {nearest}'
+
+
 def test_a_time_limit_over_30_seconds_rules_out_direct_execution(look: Inspect) -> None:
     files: dict[str, str | bytes] = {"index.js": "exports.handler = 1"}
 

@@ -27,6 +27,8 @@ from taskdock.client.errors import BadPackage, BadTaskConfig
 
 _DIRECT = 30
 """Seconds: the longest time limit of a direct execution (error 1404 of the Task Service)."""
+_SECONDS = (3, 300)
+_MEGABYTES = (128, 10240)
 _ELSEWHERE = frozenset({"AWS_LAMBDA_EXEC_WRAPPER"})
 """With these variables another program may load the handler, or another handler."""
 
@@ -54,7 +56,9 @@ def inspect(
             if contents is not None and contents.names:
                 theirs = binaries.machine(machine or platform.machine())
                 findings += _code(config, contents, theirs, code, remark)
-    if config.time_limit is not None and config.time_limit > _DIRECT:
+    findings += _out_of_range("timeLimit", "time_limit", config.time_limit, _SECONDS)
+    findings += _out_of_range("memoryLimit", "memory_limit", config.memory_limit, _MEGABYTES)
+    if config.time_limit is not None and _DIRECT < config.time_limit <= _SECONDS[1]:
         findings.append(_long(config))
     return findings
 
@@ -139,3 +143,18 @@ def _long(config: TaskConfig) -> PackageFinding:
         message=message,
         remedy=f'"timeLimit": {_DIRECT}, or a task: taskdock tasks create {config.name} --wait',
     )
+
+
+def _out_of_range(
+    field: str, kind: str, given: int | None, bounds: tuple[int, int]
+) -> list[PackageFinding]:
+    """The finding for a limit that the service refuses."""
+    least, most = bounds
+    if given is None or least <= given <= most:
+        return []
+    message = f"{field} {given} is refused: it is from {least} to {most}"
+    return [
+        PackageFinding(
+            kind=kind, message=message, remedy=f'"{field}": {min(max(given, least), most)}'
+        )
+    ]
