@@ -156,3 +156,36 @@ def test_the_image_of_a_server_elsewhere_is_not_looked_for_here(
 
     assert done.exit_code == 0
     assert "far.example is another machine" in done.stderr
+
+
+@pytest.mark.parametrize("option", [(), ("--check",), ("--strict",)])
+def test_two_files_of_one_name_are_refused_before_anything_is_sent(
+    deploy: Deploy, dock: Dock, tmp_path: Path, option: tuple[str, ...]
+) -> None:
+    write(tmp_path, "alder", RIGHT)
+    first = write(tmp_path, "oak", RIGHT) / "task-config.json"
+    second = write(tmp_path, "plum", RIGHT) / "task-config.json"
+    second.write_text(first.read_text())
+
+    done = deploy(str(tmp_path), *option)
+
+    assert done.exit_code == 2
+    assert f"{first} and {second} both have the name oak" in done.stderr
+    assert names(dock) == []
+
+
+def test_a_stand_in_is_warned_of_once_for_all_functions_of_a_runtime(
+    deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = {"wanted": "nodejs20.x", "state": "ready", "image": "s:20", "standInFor": "aws:20"}
+    status = {"images": [{**stand_in, "reason": "dial tcp: lookup failed"}]}
+    monkeypatch.setattr("taskdock.client.api.TaskService.status", lambda _: status)
+    for name in ("ash", "oak"):
+        write(tmp_path, name, RIGHT)
+
+    done = deploy(str(tmp_path))
+
+    assert done.stderr.splitlines() == [
+        "warning: nodejs20.x runs in s:20, in place of AWS's image; why:"
+        " taskdock functions show ash"
+    ]
