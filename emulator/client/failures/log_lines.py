@@ -32,7 +32,7 @@ _POST = re.compile(r"\[ERROR\] \[\d+\] LAMBDA_RUNTIME Failed to post ")
 _END_OF_POST = "RuntimeError: Failed to post invocation response"
 _TRACEBACK = "Traceback (most recent call last):"
 _OF_ERROR = re.compile(r"LAMBDA_WARNING: Unhandled exception\. ")
-"""What Python's client says before each report of an error at import, which a block tells better."""
+"""Python's client says that before the report of an error at import."""
 _WARNING = re.compile(r"LAMBDA_WARNING: |\(node:\d+\) ")
 _TOO_LARGE = "Function.ResponseSizeTooLarge"
 _LONGEST_STAMP = 200  # letters before a line's own words, and those words' beginning
