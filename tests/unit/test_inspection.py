@@ -359,6 +359,16 @@ def test_a_handler_in_python_that_is_there_or_may_be_is_not_warned_of(
             '"entryPoint": "app.handler"',
         ),
         (
+            "json.handler",
+            {"json.py": "def handler(event, context): ..."},
+            (
+                "handler",
+                "json.py",
+                "Python's own module json is loaded before this file and hides it",
+            ),
+            "give the file another name, and entryPoint in task-config.json with it",
+        ),
+        (
             "app.handler",
             {"app.py": "from b import handler", "b.py": "\ndef handler(\n"},
             ("syntax", "b.py:2", "syntax error: '(' was never closed"),

@@ -14,6 +14,7 @@ import sys
 from taskdock.client.deployment.inspection.contents import Contents
 from taskdock.client.deployment.inspection.finding import PackageFinding
 from taskdock.client.deployment.inspection.python.reader import ImportReader, file_of
+from taskdock.client.failures.rules.handlers import LOADED
 
 _COMPILED = re.compile(r"\.(cpython-\d+[^.]*|abi3)?\.?(so|pyc)$")
 # sys.modules[__name__] = ..., and enumerations that make their members names of the module.
@@ -32,10 +33,22 @@ def inspect(reader: ImportReader, handler: str) -> list[PackageFinding]:
     file = file_of(contents, path)
     if file is None:
         return _missing(contents, handler, path)
+    top = path.split("/", 1)[0]
+    if top in LOADED:
+        return [_hidden(file, top)]
     tree = reader.read(file)
     if tree is not None and _lacks(tree, function):
         reader.findings.append(_no_function(file, function, tree))
     return reader.findings
+
+
+def _hidden(file: str, top: str) -> PackageFinding:
+    return PackageFinding(
+        kind="handler",
+        message=f"Python's own module {top} is loaded before this file and hides it",
+        file=file,
+        remedy="give the file another name, and entryPoint in task-config.json with it",
+    )
 
 
 def _malformed(contents: Contents, handler: str) -> PackageFinding:
