@@ -115,7 +115,7 @@ def test_who_chose_a_stand_in_is_told_of_it_at_each_turn(
     ran = taskdock("run", "hello-world-python")
 
     told = "taskdock/standin-python:3.11, a stand-in for public.ecr.aws/lambda/python:3.11"
-    assert f"warning: hello-world-python runs in {told}" in deployed.stderr
+    assert "warning: python3.11 runs in taskdock/standin-python:3.11" in deployed.stderr
     assert told in shown
     assert ran.returncode == 0, ran.stderr
     assert ran.stderr.splitlines()[0].endswith("\tStand-in: taskdock/standin-python:3.11")

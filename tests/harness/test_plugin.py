@@ -358,8 +358,9 @@ def test_its_report_says_where_the_function_failed_and_what_helps(project: Pytes
     assert lines[start + 1 : start + 4] == [
         "  at main.py:2, in handler",
         "    import yaml",
-        "Hint: the package has no yaml: pip install --target DIR PyYAML, where DIR is the folder of"
-        " the function's code; then deploy again",
+        "Hint: the package has no yaml: pip install --target DIR --platform manylinux2014_x86_64"
+        " --only-binary=:all: --python-version 3.11 PyYAML, where DIR is the folder of the"
+        " function's code; then deploy again",
     ]
 
 

@@ -170,21 +170,34 @@ def test_exec_warns_as_deploy_does(tmp_path: Path) -> None:
     ]
 
 
-def test_of_two_functions_of_one_name_the_second_is_refused(
-    deploy: Deploy, dock: Dock, tmp_path: Path
+@pytest.mark.parametrize("option", [(), ("--check",), ("--strict",)])
+def test_two_files_of_one_name_are_refused_before_anything_is_sent(
+    deploy: Deploy, dock: Dock, tmp_path: Path, option: tuple[str, ...]
 ) -> None:
-    first = write(tmp_path, "oak", RIGHT)
-    second = write(tmp_path, "yew", RIGHT)
-    config = json.loads((first / "task-config.json").read_text())
-    (second / "task-config.json").write_text(json.dumps({**config, "timeLimit": 7}))
-    said = (
-        f"{first}/task-config.json and {second}/task-config.json both describe the function oak;"
-        " name only one of them, or give one another name"
-    )
+    write(tmp_path, "alder", RIGHT)
+    first = write(tmp_path, "oak", RIGHT) / "task-config.json"
+    second = write(tmp_path, "plum", RIGHT) / "task-config.json"
+    second.write_text(first.read_text())
+
+    done = deploy(str(tmp_path), *option)
+
+    assert done.exit_code == 2
+    assert f"{first} and {second} both describe the function oak" in done.stderr
+    assert names(dock) == []
+
+
+def test_a_stand_in_is_warned_of_once_for_all_functions_of_a_runtime(
+    deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = {"wanted": "nodejs20.x", "state": "ready", "image": "s:20", "standInFor": "aws:20"}
+    status = {"images": [{**stand_in, "reason": "dial tcp: lookup failed"}]}
+    monkeypatch.setattr("taskdock.client.api.TaskService.status", lambda _: status)
+    for name in ("ash", "oak"):
+        write(tmp_path, name, RIGHT)
 
     done = deploy(str(tmp_path))
 
-    assert done.exit_code == 1
-    assert f"failed   {second}/task-config.json: {said}" in done.stderr
-    assert dock.get("/functions/oak").json().get("timeLimit") != 7
-    assert said in deploy(str(tmp_path), "--strict").stderr
+    assert done.stderr.splitlines() == [
+        "warning: nodejs20.x runs in s:20, in place of AWS's image; why:"
+        " taskdock functions show ash"
+    ]

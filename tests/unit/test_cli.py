@@ -386,7 +386,11 @@ WARNED = (
 @pytest.mark.parametrize(
     ("image", "said"),
     [
-        (STANDIN, f"warning: hello runs in {WARNED}\n"),
+        (
+            STANDIN,
+            "warning: python3.12 runs in taskdock/standin-python:3.12, in place of AWS's image;"
+            " why: taskdock functions show hello\n",
+        ),
         ({"wanted": "python3.12", "state": "ready", "image": "lambda/python:3.12"}, ""),
         (
             {"wanted": "python3.12", "state": "missing", "reason": "There is none."},

@@ -12,6 +12,7 @@ from tests.support.failures import RecordedCode
 
 PYTHON = {"runtime": "python3.12", "handler": "app.handler"}
 NODE = {"runtime": "nodejs22.x", "handler": "index.handler"}
+LINUX = "--platform manylinux2014_x86_64 --only-binary=:all: --python-version"
 IMPORT = "Runtime.ImportModuleError"
 
 
@@ -76,11 +77,11 @@ def test_the_platform_of_a_machine_with_arm() -> None:
     [
         (
             {"requirements.txt": "PyYAML==6.0\n"},
-            "yaml is in requirements.txt and not in the package: pip install --target DIR -r"
-            " DIR/requirements.txt",
+            "yaml is in requirements.txt and not in the package: pip install --target DIR"
+            f" {LINUX} 3.12 -r DIR/requirements.txt",
         ),
-        ({"requirements.txt": "boto3\n"}, "pip install --target DIR PyYAML"),
-        ({}, "pip install --target DIR PyYAML"),
+        ({"requirements.txt": "boto3\n"}, f"pip install --target DIR {LINUX} 3.12 PyYAML"),
+        ({}, f"pip install --target DIR {LINUX} 3.12 PyYAML"),
         ({"yaml/__init__.py": ""}, ""),
     ],
 )
@@ -173,3 +174,17 @@ def test_a_fault_with_which_the_function_runs_is_no_reason() -> None:
 @pytest.mark.parametrize("base", [PYTHON, NODE, {}])
 def test_any_other_error_gets_none(base: dict[str, Any], name: str, message: str) -> None:
     assert hint_for(base, name, message, log=(message, message), data={"a": 1}) == ""
+
+
+def test_a_handlers_file_that_a_module_of_python_hides() -> None:
+    files = {"json.py": "def handler(event, context): ..."}
+    python = {**PYTHON, "handler": "json.handler"}
+
+    found = hint_for(
+        python,
+        "Runtime.HandlerNotFound",
+        "Handler 'handler' missing on module 'json'",
+        files=files,
+    )
+
+    assert found.startswith("Python's own module json is loaded before json.py and hides it: ")

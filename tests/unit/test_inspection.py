@@ -112,6 +112,8 @@ def said(findings: list[Finding]) -> Found:
         ),
         ("index.handler", {"index": "exports.handler = 1"}),
         ("index.handler", {"index/index.js": "exports.handler = 1"}),
+        ("src/index.handler", {"index.js": "exports.handler = 1"}),
+        ("src/index.handler", {"index/index.js": "exports.handler = 1"}),
     ],
 )
 def test_a_handler_in_javascript_that_is_there_or_may_be_is_not_warned_of(
@@ -225,6 +227,20 @@ def test_a_mistake_in_javascript_is_named_with_its_place_and_remedy(
 
     assert said(found) == [finding]
     assert found[0].remedy == remedy
+
+
+@pytest.mark.parametrize("code", ["exports.handler = 1", "module.exports = { handler() {} }"])
+def test_a_function_alone_is_no_entry_point_and_its_file_is_found(look: Inspect, code: str) -> None:
+    (found,) = look({"lib/a.js": "", "b.js": "", "index.js": code}, entryPoint="handler")
+
+    assert found.message == 'entryPoint "handler" names no function: it is FILE.FUNCTION'
+    assert found.remedy == '"entryPoint": "index.handler"'
+
+
+def test_only_what_require_finds_is_looked_for_at_the_root(look: Inspect) -> None:
+    (found,) = look({"index.mjs": "export let handler"}, entryPoint="src/index.handler")
+
+    assert found.remedy == '"entryPoint": "index.handler"'
 
 
 def test_dependencies_that_are_not_installed_are_named_with_the_line_to_type(
@@ -342,7 +358,17 @@ def test_a_handler_in_python_that_is_there_or_may_be_is_not_warned_of(
             "handler",
             {"app.py": "def handler(): ..."},
             ("handler", None, 'entryPoint "handler" names no function: it is FILE.FUNCTION'),
-            '"entryPoint": "handler.handler"',
+            '"entryPoint": "app.handler"',
+        ),
+        (
+            "json.handler",
+            {"json.py": "def handler(event, context): ..."},
+            (
+                "handler",
+                "json.py",
+                "Python's own module json is loaded before this file and hides it",
+            ),
+            "give the file another name, and entryPoint in task-config.json with it",
         ),
         (
             "app.handler",
@@ -393,6 +419,48 @@ def test_syntax_is_judged_by_the_age_of_the_runtime(look: Inspect, since: str, c
 
     assert new == []
     assert [one.kind for one in old] == ["syntax"], knows
+
+
+BROKEN = {
+    "def handler(e, c)\n    return 1": 1,
+    "def handler(e, c):\n    retrun 1": 2,
+    "x = = 1": 1,
+    'print "a"': 1,
+    "x = 'abc\n": 1,
+    "a = f'{b}'\nx = = 1": 2,
+    "try:\n    x()\nexcept (A, B):\n    retrun f'{x!r:>{y}} {{'": 4,
+}
+
+
+@pytest.mark.parametrize(("code", "line"), BROKEN.items())
+def test_an_error_is_one_in_newer_pythons_too(look: Inspect, code: str, line: int) -> None:
+    found = look({"app.py": code}, entryPoint="app.handler", runtime="python3.14")
+
+    assert [(one.kind, one.line) for one in found] == [("syntax", line)]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "try:\n    x()\nexcept* A:\n    x()",
+        "a[*b]",
+        "def f(*args: *Ts): ...",
+        "type X = int",
+        "def f[T](x): ...",
+        "class C[T = int]: ...",
+        "try:\n    x()\nexcept A, B:\n    x()",
+        "x = t'{y}'",
+        'x = f"{a["b"]}"',
+        'x = f"""\n{"""a"""}\n"""',
+        "x = [\n  f'{'\"'}',\n]",
+        "x = f'{\n  y\n}'",
+        "x = y = '#'  # except A, B:\ntype X = int",
+    ],
+)
+def test_what_a_newer_python_reads_is_no_error(look: Inspect, code: str) -> None:
+    files: dict[str, str | bytes] = {"app.py": f"handler = 1\n{code}\n"}
+
+    assert look(files, entryPoint="app.handler", runtime="python3.14") == []
 
 
 @pytest.mark.parametrize("code", ['f"{a["b"]}"', 'f"{"\\n".join(a)}"', 'f"{\na # b\n}"'])
@@ -587,6 +655,24 @@ def test_of_other_languages_nothing_is_said(look: Inspect, runtime: str) -> None
     assert look({"any": ""}, runtime=runtime, entryPoint="example.Handler::handle") == []
 
 
+@pytest.mark.parametrize(
+    ("field", "given", "bounds", "nearest"),
+    [
+        ("timeLimit", 2, "3 to 300", 3),
+        ("timeLimit", 301, "3 to 300", 300),
+        ("memoryLimit", 64, "128 to 10240", 128),
+        ("memoryLimit", 20000, "128 to 10240", 10240),
+    ],
+)
+def test_a_limit_that_the_service_refuses_is_named(
+    look: Inspect, field: str, given: int, bounds: str, nearest: int
+) -> None:
+    (found,) = look({"index.js": "exports.handler = 1"}, **{field: given})
+
+    assert found.message == f"{field} {given} is refused: it is from {bounds}"
+    assert found.remedy == f'"{field}": {nearest}'
+
+
 def test_a_time_limit_over_30_seconds_rules_out_direct_execution(look: Inspect) -> None:
     files: dict[str, str | bytes] = {"index.js": "exports.handler = 1"}
 
@@ -610,7 +696,7 @@ def test_a_program_between_the_runtime_and_the_handler_may_change_everything(
     [
         ("build/index", "index.js", '"entryPoint": "index.handler"'),
         ("build/index", "build/index.js", '"entryPoint": "build/index.handler"'),
-        ("build/index.handler", "index.js", '"entryPoint": "index.handler"'),
+        ("build/index.handler", "index.mjs", '"entryPoint": "index.handler"'),
         ("../index.handler", "index.js", '"entryPoint": "index.handler"'),
     ],
 )

@@ -61,4 +61,7 @@ def warning(function: Json, image: Json | None) -> str | None:
         )
     if image["state"] == "missing":
         return f"warning: {name} has no image to run in. {image.get('reason')}"
-    return f"warning: {name} runs in {described(image)}"
+    return (
+        f"warning: {image['wanted']} runs in {image['image']}, in place of AWS's image; why:"
+        f" taskdock functions show {name}"
+    )

@@ -31,8 +31,11 @@ _PYTHON_ERROR = re.compile(r"\[ERROR\] ([A-Za-z_][\w.]*)(?:: (.*))?(?:[\n\r]|$)"
 _POST = re.compile(r"\[ERROR\] \[\d+\] LAMBDA_RUNTIME Failed to post ")
 _END_OF_POST = "RuntimeError: Failed to post invocation response"
 _TRACEBACK = "Traceback (most recent call last):"
+_OF_ERROR = re.compile(r"LAMBDA_WARNING: Unhandled exception\. ")
+"""Python's client says that before the report of an error at import."""
 _WARNING = re.compile(r"LAMBDA_WARNING: |\(node:\d+\) ")
 _TOO_LARGE = "Function.ResponseSizeTooLarge"
+_LONGEST_STAMP = 200  # letters before a line's own words, and those words' beginning
 _MOST_MESSAGE = 100  # lines of an error's message
 
 
@@ -55,6 +58,8 @@ class ShortLog:
         was_fault, self._in_fault = self._in_fault, bool(_FAULT.match(line))
         is_fault = self._in_fault or (was_fault and _NAME_OF_FAULT.match(line))
         if self._is_rest(line) or _PLATFORM.match(line) or is_fault:
+            return None
+        if _OF_ERROR.search(line[:_LONGEST_STAMP]):
             return None
         error = self._error_of(line)
         if error is not None:
@@ -104,7 +109,7 @@ class ShortLog:
         return True
 
     def _is_repeated(self, line: str) -> bool:
-        match = _WARNING.search(line[:200])
+        match = _WARNING.search(line[:_LONGEST_STAMP])
         if match is None:
             return False
         warning = line[match.end() :]

@@ -20,8 +20,7 @@ from taskdock.client.console import exits, options, output
 from taskdock.client.deployment import build, package_lists
 from taskdock.client.deployment import images as image_of
 from taskdock.client.deployment.allowed import allow_build, allow_variables
-from taskdock.client.deployment.config import task_config
-from taskdock.client.deployment.config.function_names import FunctionNames
+from taskdock.client.deployment.config import function_names, task_config
 from taskdock.client.deployment.config.task_config import TaskConfig
 from taskdock.client.deployment.deploy import Deployment
 from taskdock.client.deployment.deploy import deploy as deploy_function
@@ -85,15 +84,16 @@ def deploy(
     if listed:
         package_lists.show(files, given, as_json=as_json)
         return
-    names = FunctionNames()
-    prepare = partial(_prepared, names=names, given=given, environment=environment, yes=yes)
+    function_names.refuse_namesakes([file for file in files if file is not None])
+    prepare = partial(_prepared, given=given, environment=environment, yes=yes)
     if check:
         sys.exit(_check(files, prepare, service, as_json=as_json))
     # A strict deployment prepares all before anything is sent, and any mistake ends it there.
     ready = {file: prepare(file) for file in files} if strict else {}
     if _warn_of_all(ready.values(), service):
         raise TaskdockError("nothing was deployed, because of --strict and what is said above")
-    deployed = []
+    deployed: list[Json] = []
+    warned: set[str] = set()
     for file in files:
         try:
             chosen = ready[file] if strict else prepare(file)
@@ -109,7 +109,7 @@ def deploy(
         if not as_json:
             function = deployment.function
             output.plain(f"{deployment.action}  {function['name']}  ({output.limits(function)})")
-        _warn_of_image(service, deployment.function)
+        _warn_of_image(service, deployment.function, warned)
     if as_json:
         output.document(deployed)
     sys.exit(exits.OK if len(deployed) == len(files) else exits.FAILED)
@@ -132,7 +132,6 @@ class _Chosen:
 def _prepared(
     file: Path | None,
     *,
-    names: FunctionNames,
     given: Mapping[str, object],
     environment: dict[str, str],
     yes: bool,
@@ -144,14 +143,12 @@ def _prepared(
         caller_environment=os.environ,
         allow=partial(allow_variables, yes=yes),
     )
-    if file is not None:
-        names.add(config.name, file)
     named = None if file is None else build.of(config, file)
     if named is not None:
         allow_build(named, yes=yes)
         build.run(named, output.note)
     folder = Path() if file is None else file.parent
-    return _Chosen(config, folder, inspect(config, folder))
+    return _Chosen(config, folder, inspect(config, folder, remark=output.note))
 
 
 def _send(service: TaskService, chosen: _Chosen) -> Deployment:
@@ -236,8 +233,12 @@ def _of_image(chosen: _Chosen, service: TaskService) -> list[PackageFinding]:
     )
 
 
-def _warn_of_image(service: TaskService, function: Json) -> None:
+def _warn_of_image(service: TaskService, function: Json, warned: set[str]) -> None:
+    """Warns of a stand-in once for all functions that run in it; `warned` has those warned of."""
     with suppress(ServiceError):  # the caller may deploy and still not read the server's status
-        warning = image_of.warning(function, image_of.settled(service, function, SystemClock()))
-        if warning is not None:
+        image = image_of.settled(service, function, SystemClock())
+        warning = image_of.warning(function, image)
+        stand_in = image["wanted"] if image is not None and "standInFor" in image else None
+        if warning is not None and stand_in not in warned:
             output.note(warning)
+            warned.update([stand_in] if stand_in else [])

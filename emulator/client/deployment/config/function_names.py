@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from taskdock.client.deployment.config import task_config
 from taskdock.client.errors import BadTaskConfig
 
 
@@ -21,3 +23,21 @@ class FunctionNames:
                 f"{before} and {file} both describe the function {name}; name only one of them, or"
                 " give one another name"
             )
+
+
+def refuse_namesakes(files: Iterable[Path]) -> None:
+    """Looks at the files before any function is sent. Raises `BadTaskConfig` as `add` does."""
+    names = FunctionNames()
+    for file in files:
+        name = _name_in(file)
+        if name is not None:
+            names.add(name, file)
+
+
+def _name_in(file: Path) -> str | None:
+    """None: the file cannot be read or has no name, which is said in its turn."""
+    try:
+        name = task_config.parse(file).get("name")
+    except BadTaskConfig:
+        return None
+    return name if isinstance(name, str) else None

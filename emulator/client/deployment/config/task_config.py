@@ -169,7 +169,7 @@ def read(
     before a variable of `caller_environment` is taken, because the file may be a stranger's and
     that environment holds secrets. Raises `BadTaskConfig`, and what `allow` raises.
     """
-    fields = {} if file is None else _parse(file)
+    fields = {} if file is None else parse(file)
     fields |= {to_camel(name): value for name, value in given.items() if value is not None}
     source = "the options" if file is None else str(file)
     stated = fields.get("environment", {})
@@ -185,7 +185,8 @@ def read(
         raise BadTaskConfig(f"{source}: {'; '.join(problems)}") from None
 
 
-def _parse(file: Path) -> dict[str, object]:
+def parse(file: Path) -> dict[str, object]:
+    """The file's object, not checked yet. Raises `BadTaskConfig`."""
     try:
         if file.stat().st_size > _LARGEST:
             raise BadTaskConfig(f"{file} is over {_LARGEST // 1024} KB; it describes one function")

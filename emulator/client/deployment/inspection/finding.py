@@ -8,7 +8,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, kw_only=True)
 class PackageFinding:
     """`kind` is one word for programs: `runtime`, `image`, `handler`, `typescript`, `module`,
-    `syntax`, `dependency`, `platform` or `time_limit`."""
+    `syntax`, `dependency`, `platform`, `time_limit` or `memory_limit`."""
 
     kind: str
     message: str

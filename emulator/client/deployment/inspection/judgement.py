@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import shlex
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from taskdock.client.deployment.config.task_config import TaskConfig
@@ -25,16 +27,23 @@ from taskdock.client.errors import BadPackage, BadTaskConfig
 
 _DIRECT = 30
 """Seconds: the longest time limit of a direct execution (error 1404 of the Task Service)."""
+_SECONDS = (3, 300)
+_MEGABYTES = (128, 10240)
 _ELSEWHERE = frozenset({"AWS_LAMBDA_EXEC_WRAPPER"})
 """With these variables another program may load the handler, or another handler."""
 
 
-def inspect(config: TaskConfig, folder: Path, machine: str | None = None) -> list[PackageFinding]:
+def inspect(
+    config: TaskConfig,
+    folder: Path,
+    machine: str | None = None,
+    remark: Callable[[str], object] = lambda _: None,
+) -> list[PackageFinding]:
     """The findings of a function, the worst first; empty where nothing is known to be wrong.
 
     `folder`: the folder of the task-config.json, which `config.path` is relative to. `machine`:
-    the processor that functions run on, None for this machine's. A file that cannot be read is
-    passed over, because packing it says so.
+    the processor that functions run on, None for this machine's. `remark` gets sentences about what
+    could not be looked at. A file that cannot be read is passed over, because packing it says so.
     """
     findings: list[PackageFinding] = []
     if config.runtime is not None:
@@ -46,8 +55,10 @@ def inspect(config: TaskConfig, folder: Path, machine: str | None = None) -> lis
             contents = _contents(config, folder, code)
             if contents is not None and contents.names:
                 theirs = binaries.machine(machine or platform.machine())
-                findings += _code(config, contents, theirs, code)
-    if config.time_limit is not None and config.time_limit > _DIRECT:
+                findings += _code(config, contents, theirs, code, remark)
+    findings += _out_of_range("timeLimit", "time_limit", config.time_limit, _SECONDS)
+    findings += _out_of_range("memoryLimit", "memory_limit", config.memory_limit, _MEGABYTES)
+    if config.time_limit is not None and _DIRECT < config.time_limit <= _SECONDS[1]:
         findings.append(_long(config))
     return findings
 
@@ -64,7 +75,13 @@ def _contents(config: TaskConfig, folder: Path, code: Path) -> Contents | None:
     return Contents(code, (file.path for file in chosen.files), has_links=links)
 
 
-def _code(config: TaskConfig, contents: Contents, machine: str, code: Path) -> list[PackageFinding]:
+def _code(
+    config: TaskConfig,
+    contents: Contents,
+    machine: str,
+    code: Path,
+    remark: Callable[[str], object],
+) -> list[PackageFinding]:
     family = runtime_ids.family(config.runtime or "")
     version = runtime_ids.version(config.runtime or "")
     prefix = "" if code == Path() else f"{shlex.quote(code.as_posix())}/"
@@ -73,7 +90,15 @@ def _code(config: TaskConfig, contents: Contents, machine: str, code: Path) -> l
     if family == runtime_ids.NODE and version:
         return _node(config, contents, version, machine, code)
     if family == runtime_ids.PYTHON and version and version >= (3, 0):
-        return _python(config, contents, version, machine, code)
+        reader = ImportReader(contents, version)
+        findings = _python(config, reader, version, machine, code)
+        for place in reader.unread:
+            own = "Python {}.{}".format(*sys.version_info)
+            remark(
+                f"not checked: {os.path.normpath(code / place)}, because taskdock's {own} cannot"
+                f" read all that {config.runtime} can"
+            )
+        return findings
     return []
 
 
@@ -94,15 +119,14 @@ def _node(
 
 
 def _python(
-    config: TaskConfig, contents: Contents, version: tuple[int, int], machine: str, code: Path
+    config: TaskConfig, reader: ImportReader, version: tuple[int, int], machine: str, code: Path
 ) -> list[PackageFinding]:
-    variables = config.environment or {}
+    contents, variables = reader.contents, config.environment or {}
     install = (
         f"pip install --target {shlex.quote(code.as_posix())} --platform manylinux2014_"
         f"{'aarch64' if machine == 'arm64' else machine} --only-binary=:all:"
         f" --python-version {version[0]}.{version[1]}"
     )
-    reader = ImportReader(contents, version)
     elsewhere = bool(_ELSEWHERE & variables.keys()) or "PYTHONPATH" in variables
     findings = [] if elsewhere else python_handler.inspect(reader, config.entry_point or "")
     listed = f"{install} -r {shlex.quote((code / 'requirements.txt').as_posix())}"
@@ -119,3 +143,18 @@ def _long(config: TaskConfig) -> PackageFinding:
         message=message,
         remedy=f'"timeLimit": {_DIRECT}, or a task: taskdock tasks create {config.name} --wait',
     )
+
+
+def _out_of_range(
+    field: str, kind: str, given: int | None, bounds: tuple[int, int]
+) -> list[PackageFinding]:
+    """The finding for a limit that the service refuses."""
+    least, most = bounds
+    if given is None or least <= given <= most:
+        return []
+    message = f"{field} {given} is refused: it is from {least} to {most}"
+    return [
+        PackageFinding(
+            kind=kind, message=message, remedy=f'"{field}": {min(max(given, least), most)}'
+        )
+    ]

@@ -10,6 +10,10 @@ from taskdock.client.failures.failed_run import FailedRun
 from taskdock.client.failures.frames import missing
 
 _NODE_ENDINGS = (".js", ".mjs", ".cjs")
+_BY_CLIENT = """abc base64 builtins codecs collections contextlib encodings enum functools importlib
+io itertools json logging os re string sys threading time traceback types warnings"""
+LOADED = frozenset(_BY_CLIENT.split())
+"""Modules that Python's runtime client has loaded before a function's own files."""
 _LAYOUT = "entryPoint in task-config.json"
 
 
@@ -75,6 +79,12 @@ def no_function(failed: FailedRun) -> str | None:
     if failed.name != "Runtime.HandlerNotFound":
         return None
     name, file = failed.handler_name, failed.handler_file()
+    top = failed.handler_module.partition("/")[0]
+    if failed.is_python and file and top in LOADED:
+        return (
+            f"Python's own module {top} is loaded before {file} and hides it: give the file another"
+            f" name, and {_LAYOUT} with it"
+        )
     if "is not a function" in failed.message:
         return f"{name} is exported, and is no function"
     text = None if file is None else failed.code.text(file)

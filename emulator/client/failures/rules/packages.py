@@ -109,8 +109,19 @@ def _pip(failed: FailedRun, module: str) -> str | None:
     what = f"-r {shlex.quote(failed.folder + '/requirements.txt')}" if listed else project
     said = f"{module} is in requirements.txt and not in the package" if listed else ""
     return _line(
-        failed, said or f"the package has no {module}", f"pip install --target {folder} {what}"
+        failed,
+        said or f"the package has no {module}",
+        f"pip install --target {folder}{_platform(failed)} {what}",
     )
+
+
+def _platform(failed: FailedRun) -> str:
+    """The options with which pip installs for the function's machine, whatever this one is."""
+    version = re.fullmatch(r"python(3\.\d+)", failed.runtime or "")
+    if version is None:
+        return ""
+    machine = "aarch64" if failed.machine == "arm64" else failed.machine
+    return f" --platform manylinux2014_{machine} --only-binary=:all: --python-version {version[1]}"
 
 
 def _imported_by_client(message: str) -> str:

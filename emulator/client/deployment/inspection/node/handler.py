@@ -1,8 +1,9 @@
 """Functions in JavaScript, read and not run: the handler, the kind of module, and syntax errors.
 
 Lambda's runtime client splits the last part of the handler at its first dot; the file is that name
-alone, or with .js, .mjs or .cjs, in this order (aws/aws-lambda-nodejs-runtime-interface-client,
-`UserFunction.js`). Node.js on Lambda does not guess a file's kind of module: package.json says it.
+alone, or with .js, .mjs or .cjs, in this order, and last what `require` finds for the name without
+its folders (aws/aws-lambda-nodejs-runtime-interface-client, `UserFunction.js`).
+Node.js on Lambda does not guess a file's kind of module: package.json says it.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from urllib.parse import unquote
 
 from taskdock.client.deployment.inspection.contents import Contents
 from taskdock.client.deployment.inspection.finding import PackageFinding
-from taskdock.client.deployment.inspection.node import manifest, parser
+from taskdock.client.deployment.inspection.node import entry_points, manifest, parser
 from taskdock.client.deployment.inspection.node.script import Script
 
-_ENDINGS = ("", ".js", ".mjs", ".cjs")
 _TYPESCRIPT = (".ts", ".mts", ".cts", ".tsx")
 _RESOLVED = ("", ".js", ".json", ".node", ".cjs", ".mjs", "/index.js", "/index.json", "/index.node")
+_TOPS = ("node_modules/", "")
 _MOST_FILES = 200
 
 
@@ -42,7 +43,7 @@ class NodeCode:
             self._say("handler", *self._malformed())
             return
         path = posixpath.join(folder, stem)
-        file = self._find(path)
+        file = entry_points.file_of(self._contents, path)
         if file is None:
             self._judge_missing(path, function)
             return
@@ -68,21 +69,15 @@ class NodeCode:
         if ".." in handler:
             remedy = f'"entryPoint": "{handler.lstrip("./")}"'
             return f'entryPoint "{handler}" may not have ".." in it', remedy
-        whole = handler.strip(".") or "index"
-        base = posixpath.basename(whole)  # "build/index", where the folder packed is build itself
-        stem = base if self._find(whole) is None and self._find(base) else whole
         message = f'entryPoint "{handler}" names no function: it is FILE.FUNCTION'
-        return message, f'"entryPoint": "{stem}.handler"'
-
-    def _find(self, path: str) -> str | None:
-        found = (path + end for end in _ENDINGS if self._contents.has(path + end))
-        return next(map(posixpath.normpath, found), None)
+        return message, f'"entryPoint": "{entry_points.proposed(self._contents, handler)}"'
 
     # The handler's file
 
     def _judge_missing(self, path: str, function: str) -> None:
         contents = self._contents
-        if contents.has_folder(f"node_modules/{path}") or contents.has_folder(path):
+        base = posixpath.basename(path)
+        if any(contents.has_folder(f"{top}{one}") for one in (path, base) for top in _TOPS):
             return  # Node.js looks there too, by rules of its own
         typed = next((path + end for end in _TYPESCRIPT if contents.has(path + end)), None)
         if typed is not None:
@@ -90,7 +85,7 @@ class NodeCode:
             self._say("typescript", message, _COMPILE, (typed, None))
             return
         sources = [name for name in self._own_names() if name.endswith(_TYPESCRIPT)]
-        scripts = [name for name in self._own_names() if name.endswith((".js", ".mjs", ".cjs"))]
+        scripts = list(filter(entry_points.is_source, self._own_names()))
         if sources and not scripts:
             message = f"{path}.js is not in the package, which has TypeScript only"
             self._say("typescript", message, _COMPILE, (min(sources), None))
@@ -102,7 +97,10 @@ class NodeCode:
         return (name for name in self._contents.names if "node_modules/" not in name)
 
     def _elsewhere(self, path: str, function: str, scripts: list[str]) -> str | None:
-        near = next((one for end in _ENDINGS[1:] if (one := self._contents.near(path + end))), None)
+        near = next(
+            (one for end in entry_points.ENDINGS[1:] if (one := self._contents.near(path + end))),
+            None,
+        )
         base = posixpath.basename(path)
         same = [one for one in scripts if posixpath.splitext(posixpath.basename(one))[0] == base]
         found = [near] if near else sorted(same, key=lambda name: (name.count("/"), name))
@@ -223,4 +221,4 @@ _COMPILE = 'compile it, and let "path" name the folder of the JavaScript: npx ts
 
 
 def _is_script(name: str) -> bool:
-    return name.endswith((".js", ".mjs", ".cjs")) or "." not in posixpath.basename(name)
+    return entry_points.is_source(name) or "." not in posixpath.basename(name)

@@ -14,34 +14,63 @@ import sys
 from taskdock.client.deployment.inspection.contents import Contents
 from taskdock.client.deployment.inspection.finding import PackageFinding
 from taskdock.client.deployment.inspection.python.reader import ImportReader, file_of
+from taskdock.client.failures.rules.handlers import LOADED
 
 _COMPILED = re.compile(r"\.(cpython-\d+[^.]*|abi3)?\.?(so|pyc)$")
 # sys.modules[__name__] = ..., and enumerations that make their members names of the module.
 _DYNAMIC_ATTRIBUTES = frozenset({"modules", "__dict__", "_convert_", "_convert", "global_enum"})
 _DYNAMIC = frozenset({"globals", "setattr", "exec", "vars", "__import__", "eval", "global_enum"})
 
+_MOST_TRIED = 20
+
 
 def inspect(reader: ImportReader, handler: str) -> list[PackageFinding]:
     contents = reader.contents
     module, dot, function = handler.rpartition(".")
     if not dot or not module or not function:
-        return [_malformed(handler)]
+        return [_malformed(contents, handler)]
     path = module.replace(".", "/")
     file = file_of(contents, path)
     if file is None:
         return _missing(contents, handler, path)
+    top = path.split("/", 1)[0]
+    if top in LOADED:
+        return [_hidden(file, top)]
     tree = reader.read(file)
     if tree is not None and _lacks(tree, function):
         reader.findings.append(_no_function(file, function, tree))
     return reader.findings
 
 
-def _malformed(handler: str) -> PackageFinding:
+def _hidden(file: str, top: str) -> PackageFinding:
+    return PackageFinding(
+        kind="handler",
+        message=f"Python's own module {top} is loaded before this file and hides it",
+        file=file,
+        remedy="give the file another name, and entryPoint in task-config.json with it",
+    )
+
+
+def _malformed(contents: Contents, handler: str) -> PackageFinding:
+    whole = handler.strip(".") or "app"
+    module, function = whole, "handler"
+    if file_of(contents, whole) is None and (file := _defining(contents, whole)):
+        module, function = file.removesuffix(".py"), whole
     return PackageFinding(
         kind="handler",
         message=f'entryPoint "{handler}" names no function: it is FILE.FUNCTION',
-        remedy=f'"entryPoint": "{handler.strip(".") or "app"}.handler"',
+        remedy=f'"entryPoint": "{module}.{function}"',
     )
+
+
+def _defining(contents: Contents, function: str) -> str | None:
+    """The file at the package's root that defines a function so named."""
+    names = sorted(name for name in contents.names if name.endswith(".py") and "/" not in name)
+    for name in names[:_MOST_TRIED]:
+        wanted = rf"^(?:async )?def {re.escape(function)}\b".encode()
+        if re.search(wanted, contents.text(name) or b"", re.MULTILINE):
+            return name
+    return None
 
 
 def _missing(contents: Contents, handler: str, path: str) -> list[PackageFinding]:

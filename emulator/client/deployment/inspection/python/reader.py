@@ -35,6 +35,8 @@ class ImportReader:
         self._searches_more = False
         self._imports: dict[str, tuple[str, int]] = {}
         self.findings: list[PackageFinding] = []
+        self.unread: list[str] = []
+        """The places where files may be right, in syntax that is newer than this Python."""
 
     @property
     def imports(self) -> dict[str, tuple[str, int]]:
@@ -68,10 +70,11 @@ class ImportReader:
                 warnings.simplefilter("ignore")  # such as a wrong escape, which still runs
                 tree = ast.parse(source, filename=file)
         except SyntaxError as error:
-            if self._version < (3, 8) or (
-                own < self._version and not age.is_of_any_age(error, source)
-            ):
+            if self._version < (3, 8):
                 return None  # a parser of another age cannot judge
+            if own < self._version and not age.is_certain(error, source, own, self._version):
+                self.unread.append(f"{file}:{error.lineno or 1}")
+                return None
             self.findings.append(_syntax(file, error.lineno, error.msg))
             return None
         except (ValueError, RecursionError, MemoryError):  # a NUL; nesting that no person writes
