@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -18,10 +19,12 @@ import pytest
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.api import TaskService
 from taskdock.client.development.session import Session
+from taskdock.client.development.showing import Screen
+from taskdock.client.development.trial import TrialRun, Trials
 from taskdock.client.development.updating.developed_function import Update, UpdateKind
 from taskdock.client.development.updating.grants import Grants
 from taskdock.client.development.updating.sending import CodeSender
-from taskdock.testing.fakes.runtime import serve
+from taskdock.testing.fakes.runtime import FakeRuntime, serve
 from taskdock.testing.waiting import eventually
 from taskdock.testing.zips import base64_of, zip_of
 from tests.support.builders import Dock, Gate, StartDock
@@ -86,7 +89,7 @@ def develop(dock: Dock) -> Iterator[Develop]:
             life=lambda: str(service.status()["startTimestamp"]),
             grants=Grants(yes=True),
             view=seen,
-            ran=seen.ran.append,
+            ran=lambda name, _: seen.ran.append(name),
             clock=SystemClock(),
             poll=poll,
         )
@@ -244,6 +247,34 @@ def test_a_file_that_is_half_written_is_said_and_the_function_stays(
     assert "task-config.json is not JSON" in seen.reasons()[0]
 
 
+BUILD = "grep -q good src/index.py && mkdir -p out && cp src/index.py out/"
+
+
+@pytest.mark.parametrize(
+    ("file", "broken", "fields"),
+    [
+        ("src/index.py", "def broken(:", {}),
+        ("task-config.json", "{", {}),
+        ("src/index.py", "bad", {"build": BUILD, "path": "out"}),
+    ],
+    ids=["syntax", "json", "build"],
+)
+def test_a_mistake_that_is_undone_is_said_to_be(
+    develop: Develop, hello: Path, file: str, broken: str, fields: dict[str, str]
+) -> None:
+    write(hello, "hello", "good = 1", **fields)
+    seen = develop(hello)
+    whole = (hello / file).read_text()
+
+    save(hello, broken, file)
+    eventually(seen.reasons, "the reason is said", state=lambda: seen)
+    save(hello, whole, file)
+
+    eventually(
+        lambda: [one.kind for one in seen.updates][-1] is UpdateKind.RESTORED, state=lambda: seen
+    )
+
+
 def test_another_name_makes_another_function(dock: Dock, develop: Develop, hello: Path) -> None:
     seen = develop(hello)
 
@@ -251,6 +282,23 @@ def test_another_name_makes_another_function(dock: Dock, develop: Develop, hello
 
     becomes(dock, "goodbye", "1", seen)
     assert deployed(dock, "hello") == "1"
+    eventually(lambda: seen.notes, "what stays is said", state=lambda: seen)
+    assert seen.notes == [
+        f"hello: {hello / 'task-config.json'} names it goodbye now; the function stays at the"
+        " server until: taskdock functions delete hello"
+    ]
+
+
+def test_a_folder_of_another_name_leaves_nothing_at_the_server(
+    dock: Dock, develop: Develop, hello: Path
+) -> None:
+    seen = develop(hello.parent)
+
+    hello.rename(hello.with_name("moved"))
+    save(hello.with_name("moved"), "2")
+
+    becomes(dock, "hello", "2", seen)
+    assert seen.notes == []
 
 
 def test_a_new_folder_is_a_new_function_and_a_deleted_one_is_said(
@@ -333,6 +381,8 @@ def test_of_two_functions_of_one_name_one_is_refused(
     assert [one.kind for one in seen.first] == [UpdateKind.CREATED, UpdateKind.KEPT]
     assert "describes the function hello, too" in seen.first[1].reason
     assert deployed(dock, "hello") == "1"
+    write(hello.parent / "same", "other", "2")
+    becomes(dock, "other", "2", seen)
 
 
 def test_a_build_runs_once_for_each_save_whatever_it_writes(
@@ -460,3 +510,29 @@ def test_a_syntax_error_keeps_the_old_version_and_names_the_line(
     assert deployed(dock, "hello") == "1"
     save(hello, "good = 2")
     becomes(dock, "hello", "good = 2", seen)
+
+
+def test_a_trial_that_fails_has_its_place_and_a_short_log(
+    dock: Dock, develop: Develop, hello: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def program(runtime: FakeRuntime) -> None:
+        runtime.next()
+        runtime.print("its own line")
+        runtime.fail("KeyError", "'amount'")
+        runtime.next()
+
+    dock.fake.programs["index.handler"] = program
+    develop(hello)
+    shown: queue.SimpleQueue[TrialRun] = queue.SimpleQueue()
+
+    with closing(TaskService(dock.url)) as service:
+        trials = Trials(service, {"amonut": 1})
+        trials.start(shown.put)
+        trials.want("hello", hello)
+        Screen(dock.url, SystemClock()).tried(shown.get(timeout=10))
+
+    told = capsys.readouterr().err.splitlines()
+    assert "its own line" in told
+    assert "KeyError: 'amount'" in told
+    assert not [line for line in told if line.startswith(("START", "REPORT"))]
+    assert told[-1].startswith("its log: taskdock logs ")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,8 @@ from taskdock.client.console import output
 from taskdock.client.deployment.inspection import Finding
 from taskdock.client.development.trial import TrialRun
 from taskdock.client.development.updating.developed_function import Update, UpdateKind
+from taskdock.client.failures import telling
+from taskdock.client.failures.telling import LogChoice
 
 _KILOBYTE = 1000
 
@@ -57,11 +58,10 @@ class Screen:
         if trial.refused:
             self._say(f"{trial.name}: not run: {trial.refused}")
             return
-        for text in trial.log:
-            output.note(output.message(text, terminal=sys.stderr.isatty()))
-        if trial.failed:
-            output.note(f"{trial.value.get('name')}: {trial.value.get('message')}")
+        if trial.failure is not None:
+            telling.show_told(trial.failure, LogChoice.SHORT)
         else:
+            telling.show_log(trial.log, LogChoice.FULL)
             output.document(trial.value)
         if trial.changes is None:
             return
@@ -96,6 +96,8 @@ def _row(file: Path, update: Update) -> list[str]:
 def _words(update: Update) -> str:
     if update.kind is UpdateKind.KEPT:
         return f"the old version stays: {update.reason}"
+    if update.kind is UpdateKind.RESTORED:
+        return "the files are as deployed again"
     took = f"{update.seconds * 1000:.0f} ms"
     sent = f"{_counted(update.files, 'file')}, {update.size / _KILOBYTE:.1f} kB"
     return f"{update.kind.value} in {took}  ({sent})"

@@ -106,7 +106,7 @@ def _develop(
         life=lambda: str(service.status()["startTimestamp"]),
         grants=grants,
         view=screen,
-        ran=lambda name: trials.want(name) if has_event else None,
+        ran=lambda name, folder: trials.want(name, folder) if has_event else None,
         clock=clock,
         poll=poll,
     )
