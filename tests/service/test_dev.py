@@ -18,6 +18,8 @@ import pytest
 
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.api import TaskService
+from taskdock.client.development.debugging import deployed_code
+from taskdock.client.development.debugging.sources import FunctionSource
 from taskdock.client.development.session import Session
 from taskdock.client.development.showing import Screen
 from taskdock.client.development.trial import TrialRun, Trials
@@ -536,3 +538,19 @@ def test_a_trial_that_fails_has_its_place_and_a_short_log(
     assert "KeyError: 'amount'" in told
     assert not [line for line in told if line.startswith(("START", "REPORT"))]
     assert told[-1].startswith("its log: taskdock logs ")
+
+
+def test_code_here_that_is_not_deployed_is_complained_of(
+    dock: Dock, develop: Develop, hello: Path
+) -> None:
+    develop(hello)
+    other = write(hello.parent.parent / "other", "hello", "2")
+
+    with closing(TaskService(dock.url)) as service:
+
+        def complaint(folder: Path) -> str | None:
+            source = FunctionSource("hello", folder / "src", folder)
+            return deployed_code.complaint(service, source)
+
+        assert complaint(hello) is None
+        assert (complaint(other) or "").startswith("index.py here is not as deployed: ")
