@@ -16,6 +16,8 @@ from typing import Any
 from taskdock.base.errors import TaskdockError
 from taskdock.base.strict_json.difference import difference
 from taskdock.client.api import FUNCTION_FAILED, Json, TaskService
+from taskdock.client.console import output
+from taskdock.client.deployment import image_wait
 from taskdock.client.errors import ServiceError
 from taskdock.client.failures import telling
 from taskdock.client.failures.telling import ToldFailure
@@ -66,7 +68,8 @@ class Trials:
         failure: ToldFailure | None = None
         log: Sequence[str]
         try:
-            task = self._service.execute(name, self._event)
+            with image_wait.told(self._service, name, output.note):
+                task = self._service.execute(name, self._event)
             value, log = task.get("result"), telling.messages(self._service, task["id"])
         except ServiceError as error:
             if error.code != FUNCTION_FAILED:
