@@ -174,7 +174,7 @@ def _debugpy(function: Function) -> Path:
 def installing(prefix: Path, python: str) -> str:
     """The line that installs debugpy into the environment `prefix`, whose Python is `python`. Pure.
 
-    Whatever pip a shell finds may be another environment's."""
+    The pip that a shell finds may be that of another environment."""
     package = shlex.quote(_FOR_ALL)
     if prefix.parent.name == "venvs" and prefix.parent.parent.name == _PIPX:
         return f"pipx inject --force {shlex.quote(prefix.name)} {package}"
