@@ -19,6 +19,8 @@ from taskdock.client.failures.failed_run import NOTHING, FailedRun, UnknownFiles
 
 _SECONDS = 5.0
 _CONFIG = "task-config.json"
+_BUILT_FROM = frozenset({".ts", ".mts", ".cts", ".tsx"})
+"""Files that source maps name; they may be beside the folder that is packed."""
 _MACHINES = {"amd64": "x86_64", "aarch64": "arm64"}
 
 
@@ -136,7 +138,7 @@ def _configs(here: Path) -> Iterable[Path]:
 
 
 def _local(folder: Path | None, name: str, root: Path) -> str | None:
-    if folder is None or ".." in Path(name).parts:
+    if folder is None or (".." in Path(name).parts and Path(name).suffix not in _BUILT_FROM):
         return None
     file = folder / name
     return _shown(file, root) if file.is_file() else None
