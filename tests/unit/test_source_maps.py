@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 
 import pytest
 
 from taskdock.client.failures.failed_run import FailedRun, UnknownFiles
 from taskdock.client.failures.frames import Frame, own_frame
+from taskdock.client.failures.gathering import local_file
 from taskdock.client.failures.source_maps import Original, original
 
 MAP = {
@@ -54,6 +56,14 @@ def test_a_map_may_be_inside_the_built_file() -> None:
 )
 def test_what_is_no_map_leads_nowhere(text: str) -> None:
     assert original({"index.js.map": text}.get, "index.js", 2, 9) is None
+
+
+def test_a_file_beside_the_folder_that_is_packed_is_found_here(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "index.ts").touch()
+
+    assert local_file(tmp_path / "dist", "../src/index.ts", tmp_path) == "src/index.ts"
+    assert local_file(tmp_path / "dist", "../src", tmp_path) is None
 
 
 class Built(UnknownFiles):

@@ -12,6 +12,7 @@ import re
 import string
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 _URL = re.compile(r"^//[#@] sourceMappingURL=(\S+)\s*$", re.MULTILINE)
@@ -61,7 +62,7 @@ def _map(read: Callable[[str], str | None], path: str) -> tuple[dict[str, Any], 
 
 def _place(found: dict[str, Any], folder: str, line: int, column: int) -> Original | None:
     best = None
-    for segment in _segments(found["mappings"], line):
+    for segment in _segments(found["mappings"])[line - 1]:
         if best is not None and segment[0] > column - 1:
             break
         best = segment
@@ -75,11 +76,14 @@ def _place(found: dict[str, Any], folder: str, line: int, column: int) -> Origin
     return Original(posixpath.normpath(path), source_line + 1, text)
 
 
-def _segments(mappings: str, wanted: int) -> Iterator[tuple[int, int, int]]:
-    """Of one line of the built file: a column, and from there on the number of the source and the
+@lru_cache(maxsize=4)
+def _segments(mappings: str) -> list[list[tuple[int, int, int]]]:
+    """For each line of the built file: columns, and from each on the number of the source and the
     line in it. All but the columns goes on from line to line."""
     source = source_line = 0
-    for number, line in enumerate(mappings.split(";")[:wanted], 1):
+    found: list[list[tuple[int, int, int]]] = []
+    for line in mappings.split(";"):
+        found.append([])
         column = 0
         for segment in filter(None, line.split(",")):
             numbers = [*_numbers(segment)]
@@ -87,8 +91,8 @@ def _segments(mappings: str, wanted: int) -> Iterator[tuple[int, int, int]]:
             if len(numbers) > 1:
                 source += numbers[1]
                 source_line += numbers[2]
-                if number == wanted:
-                    yield column, source, source_line
+                found[-1].append((column, source, source_line))
+    return found
 
 
 def _numbers(segment: str) -> Iterator[int]:
