@@ -18,6 +18,7 @@ import pytest
 
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.api import TaskService
+from taskdock.client.deployment.config.execution_config import VARIABLES
 from taskdock.client.development.debugging import deployed_code
 from taskdock.client.development.debugging.sources import FunctionSource
 from taskdock.client.development.session import Session
@@ -554,3 +555,14 @@ def test_code_here_that_is_not_deployed_is_complained_of(
 
         assert complaint(hello) is None
         assert (complaint(other) or "").startswith("index.py here is not as deployed: ")
+
+
+def test_a_function_gets_the_credentials_that_its_file_asks_for(
+    dock: Dock, develop: Develop, hello: Path
+) -> None:
+    write(hello, "hello", executionCredentials={"permissions": ["VIEW_TASKS"]})
+
+    seen = develop(hello)
+
+    variables = dock.get("/functions/hello").json()["environmentVariables"]
+    assert set(VARIABLES) <= set(variables), seen
