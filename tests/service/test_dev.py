@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import queue
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from taskdock.base.errors import EngineError
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.api import TaskService
 from taskdock.client.deployment.config.execution_config import VARIABLES
@@ -23,13 +23,15 @@ from taskdock.client.development.debugging import deployed_code
 from taskdock.client.development.debugging.sources import FunctionSource
 from taskdock.client.development.session import Session
 from taskdock.client.development.showing import Screen
-from taskdock.client.development.trial import TrialRun, Trials
 from taskdock.client.development.updating.developed_function import Update, UpdateKind
 from taskdock.client.development.updating.grants import Grants
 from taskdock.client.development.updating.sending import CodeSender
-from taskdock.testing.fakes.runtime import FakeRuntime, serve
+from taskdock.engines.images import Found
+from taskdock.lambdas.functions.function import Function
+from taskdock.testing.fakes.runtime import serve
 from taskdock.testing.waiting import eventually
 from taskdock.testing.zips import base64_of, zip_of
+from tests.service.conftest import StopLater
 from tests.support.builders import Dock, Gate, StartDock
 
 FIELDS = {"path": "src", "entryPoint": "index.handler", "runtime": "python3.11"}
@@ -88,11 +90,11 @@ def develop(dock: Dock) -> Iterator[Develop]:
         service = TaskService(url or dock.url)
         session = Session(
             paths,
-            sender=CodeSender(service),
+            sender=CodeSender(service, SystemClock()),
             life=lambda: str(service.status()["startTimestamp"]),
             grants=Grants(yes=True),
             view=seen,
-            ran=lambda name, _: seen.ran.append(name),
+            ran=seen.ran.append,
             clock=SystemClock(),
             poll=poll,
         )
@@ -515,32 +517,6 @@ def test_a_syntax_error_keeps_the_old_version_and_names_the_line(
     becomes(dock, "hello", "good = 2", seen)
 
 
-def test_a_trial_that_fails_has_its_place_and_a_short_log(
-    dock: Dock, develop: Develop, hello: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def program(runtime: FakeRuntime) -> None:
-        runtime.next()
-        runtime.print("its own line")
-        runtime.fail("KeyError", "'amount'")
-        runtime.next()
-
-    dock.fake.programs["index.handler"] = program
-    develop(hello)
-    shown: queue.SimpleQueue[TrialRun] = queue.SimpleQueue()
-
-    with closing(TaskService(dock.url)) as service:
-        trials = Trials(service, {"amonut": 1})
-        trials.start(shown.put)
-        trials.want("hello", hello)
-        Screen(dock.url, SystemClock()).tried(shown.get(timeout=10))
-
-    told = capsys.readouterr().err.splitlines()
-    assert "its own line" in told
-    assert "KeyError: 'amount'" in told
-    assert not [line for line in told if line.startswith(("START", "REPORT"))]
-    assert told[-1].startswith("its log: taskdock logs ")
-
-
 def test_code_here_that_is_not_deployed_is_complained_of(
     dock: Dock, develop: Develop, hello: Path
 ) -> None:
@@ -566,3 +542,36 @@ def test_a_function_gets_the_credentials_that_its_file_asks_for(
 
     variables = dock.get("/functions/hello").json()["environmentVariables"]
     assert set(VARIABLES) <= set(variables), seen
+
+
+def test_what_deploy_warns_of_is_said_in_its_words_once(
+    develop: Develop,
+    hello: Path,
+    stop_later: StopLater,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def no_image(function: Function) -> Found:
+        raise EngineError("no registry answers")
+
+    monkeypatch.chdir(hello.parent)
+    save(hello, "notes\n", "src/.gitignore")
+    save(hello, "notes", "src/notes")
+    save(hello, "def main(event, context):\n    pass\n")
+    server = Dock(hello.parents[1] / "without images", image_of=no_image)
+    seen = develop(hello, url=server.url)
+    screen = Screen("http://here", SystemClock())
+
+    screen.started([(hello, seen.first[0])])
+    save(hello, "def main(event, context):\n    return 1\n")
+    eventually(lambda: seen.updates)
+    screen.updated(seen.updates[0])
+
+    stop_later(server)
+    said = [line.partition("  ")[2] for line in capsys.readouterr().err.splitlines()]
+    place = "hello/src/index.py"
+    warning = f"warning: hello: {place}: index.py has no handler; it has main"
+    assert said.count(warning) == 1, said
+    assert said[said.index(warning) + 1] == '"entryPoint": "index.main"'
+    assert len([line for line in said if line.startswith("hello: .gitignore leaves out")]) == 1
+    assert said.count("warning: hello has no image to run in. no registry answers") == 1, said

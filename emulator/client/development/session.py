@@ -31,8 +31,8 @@ from taskdock.client.errors import ServerUnreachable
 _WORKERS = 4  # functions that are updated side by side
 
 
-Ran = Callable[[str, Path], object]
-"""Called, on the session's thread, with the name and the folder of a function that has new code."""
+Ran = Callable[[str], object]
+"""Called on the session's thread with the name of each function that has new code."""
 
 
 @dataclass
@@ -220,19 +220,19 @@ class Session:
                 first, self._first = self._first, None
                 self._view.started([(path, first[path]) for path in self._work])
                 for path in self._work:
-                    self._run(path, first[path])
+                    self._run(first[path])
         elif update.kind is not UpdateKind.UNCHANGED:
             self._view.updated(update)
-            self._run(file, update)
+            self._run(update)
         if update.kind is not UpdateKind.KEPT and update.name != work.deployed:
             before, work.deployed = work.deployed, update.name
             self._left(before, f"{file} names it {update.name} now")
         if not self._quiet.is_awaited:  # else it is begun once the changes have settled
             self._begin_updates()
 
-    def _run(self, file: Path, update: Update) -> None:
+    def _run(self, update: Update) -> None:
         if update.kind is not UpdateKind.KEPT:
-            self._ran(update.name, file.parent)
+            self._ran(update.name)
 
     def _failed(self, work: _Upkeep, reason: str) -> None:
         work.is_busy, work.is_due = False, True

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -76,49 +74,23 @@ def show_failure(
     log_is_shown: bool = False,
 ) -> None:
     """The log as chosen, unless it is shown already, and the block of the error."""
-    told = tell(service, function_name, task_id, error, data=data)
-    show_told(told, choice, log_is_shown=log_is_shown)
-
-
-@dataclass(frozen=True)
-class ToldFailure:
-    """A failure with all that is shown of it."""
-
-    task_id: str
-    error: Json
-    log: Sequence[str]
-    block: Sequence[str]
-
-
-def tell(
-    service: TaskService,
-    function_name: str,
-    task_id: str,
-    error: Json,
-    *,
-    data: Any = NOTHING,
-    here: Path | None = None,
-) -> ToldFailure:
-    """Asks for what is to be shown. `here`: as `gather` takes it."""
     from taskdock.client.failures.block import block  # noqa: PLC0415 - late, as the next
     from taskdock.client.failures.gathering import gather  # noqa: PLC0415
 
-    log = messages(service, task_id)
-    run = gather(service, function_name, task_id, error, log, data=data, here=here)
-    return ToldFailure(task_id, error, log, block(run))
-
-
-def show_told(told: ToldFailure, choice: LogChoice, *, log_is_shown: bool = False) -> None:
-    """As `show_failure`; asks for nothing."""
+    lines = messages(service, task_id)
     if not log_is_shown:
-        show_log(told.log, choice, error=lambda: told.error)
-    if told.log and choice is not LogChoice.NONE:
+        show_log(lines, choice, error=lambda: error)
+    if lines and choice is not LogChoice.NONE:
         output.note("")
-    first, *rest = told.block
+    show_block(block(gather(service, function_name, task_id, error, lines, data=data)))
+    if choice is not LogChoice.FULL and lines:
+        output.note(f"its log: taskdock logs {task_id}")
+
+
+def show_block(lines: Sequence[str]) -> None:
+    first, *rest = lines
     for line in (_bold(first), *rest):
         output.note(line)
-    if choice is not LogChoice.FULL and told.log:
-        output.note(f"its log: taskdock logs {told.task_id}")
 
 
 def messages(service: TaskService, task_id: str) -> list[str]:

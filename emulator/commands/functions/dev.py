@@ -98,15 +98,15 @@ def _develop(
     poll: bool,
 ) -> None:
     screen = Screen(service.url, clock)
-    trials = Trials(service, data)
+    trials = Trials(service, data, paths, clock)
     has_event = data is not _NOTHING
     session = Session(
         paths,
-        sender=CodeSender(service),
+        sender=CodeSender(service, clock),
         life=lambda: str(service.status()["startTimestamp"]),
         grants=grants,
         view=screen,
-        ran=lambda name, folder: trials.want(name, folder) if has_event else None,
+        ran=lambda name: trials.want(name) if has_event else None,
         clock=clock,
         poll=poll,
     )

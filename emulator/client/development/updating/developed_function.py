@@ -24,7 +24,7 @@ from taskdock.client.deployment import build
 from taskdock.client.deployment.build import RunningBuild
 from taskdock.client.deployment.config import task_config
 from taskdock.client.deployment.config.task_config import TaskConfig
-from taskdock.client.deployment.inspection import Finding, inspect
+from taskdock.client.deployment.inspection import Finding, inspect, report
 from taskdock.client.deployment.package import PackageLimits
 from taskdock.client.deployment.packing.selection import Selection
 from taskdock.client.development.updating.build_writes import BuildWrites
@@ -63,6 +63,10 @@ class Update:
     """Bytes that were sent."""
     function: Json | None = None
     findings: tuple[Finding, ...] = ()
+    code: Path | None = None
+    """The folder of the code, as it is shown."""
+    remarks: tuple[str, ...] = ()
+    """Sentences about the package and the function's image."""
 
 
 @dataclass
@@ -81,8 +85,7 @@ class DevelopedFunction:
     _built: stamps.Stamps = field(default_factory=dict)
     """The stamps of the folder at the end of the last build."""
     _sent: Sent | None = None
-    _has_failed: bool = False
-    """The last update was KEPT."""
+    _has_failed: bool = False  # the last update was KEPT
     _running: RunningBuild | None = None
     _closed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -126,8 +129,8 @@ class DevelopedFunction:
         return config
 
     def look(self) -> str:
-        """The name as the file has it now, or the last one where the file cannot be read."""
-        with suppress(TaskdockError):  # an update says so
+        """The name as the file has it now, or had it when it could be read."""
+        with suppress(TaskdockError):
             self.read()
         return self.name
 
@@ -155,9 +158,10 @@ class DevelopedFunction:
             return Update(UpdateKind.UNCHANGED, config.name)
         began = self.clock.monotonic()
         findings = tuple(inspect(config, self.folder))
+        code = None if config.path is None else _shown(self.folder / config.path)
         broken = [one for one in findings if one.kind == _KEEPS]
         if broken:
-            return self.kept(_described(broken[0]), findings)
+            return self.kept(report.described(broken[0], code), findings)
         entries = self._packed(config, saved)
         fields = config.model_copy(update={"path": None}).to_request(self.folder)
         digest = _digest(fields, entries)
@@ -175,6 +179,8 @@ class DevelopedFunction:
             size=result.size,
             function=result.function,
             findings=findings,
+            code=code,
+            remarks=result.remarks,
         )
 
     def _packed(self, config: TaskConfig, saved: Collection[str]) -> dict[str, PackedEntry]:
@@ -224,10 +230,8 @@ class DevelopedFunction:
         return None if code == os.path.normpath(self.folder) else code
 
     def _unless_failed(self, kind: UpdateKind) -> UpdateKind:
-        """The kind of an update with which the server has the files as they are here."""
-        is_undone = self._has_failed and kind is UpdateKind.UNCHANGED
-        self._has_failed = False
-        return UpdateKind.RESTORED if is_undone else kind
+        had_failed, self._has_failed = self._has_failed, False
+        return UpdateKind.RESTORED if had_failed and kind is UpdateKind.UNCHANGED else kind
 
     def kept(self, reason: str, findings: tuple[Finding, ...] = ()) -> Update:
         """The update that sends nothing, for this reason."""
@@ -241,5 +245,6 @@ def _digest(fields: Json, entries: dict[str, PackedEntry]) -> str:
     return hashlib.sha256(json.dumps([fields, packed], sort_keys=True).encode()).hexdigest()
 
 
-def _described(finding: Finding) -> str:
-    return finding.message if finding.place is None else f"{finding.place}: {finding.message}"
+def _shown(folder: Path) -> Path:
+    """From the current folder on, as `deploy` names a place where it was given such a path."""
+    return Path(os.path.relpath(folder))
