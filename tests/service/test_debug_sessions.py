@@ -391,7 +391,7 @@ def test_what_cannot_be_debugged_is_refused_with_a_sentence(
     assert "is being debugged already, on port" in refused(dock)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     dock.deploy(lambda event, runtime: 1, "second", runtime=PYTHON)
-    assert refused(dock, "second").endswith("pip install 'taskdock[debug]'")
+    assert refused(dock, "second").endswith("-m pip install 'debugpy<1.8.22'")
 
 
 def test_a_session_ends_when_its_command_is_silent_or_its_function_goes_or_the_server_stops(

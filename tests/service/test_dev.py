@@ -18,6 +18,9 @@ import pytest
 from taskdock.base.errors import EngineError
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.api import TaskService
+from taskdock.client.deployment.config.execution_config import VARIABLES
+from taskdock.client.development.debugging import deployed_code
+from taskdock.client.development.debugging.sources import FunctionSource
 from taskdock.client.development.session import Session
 from taskdock.client.development.showing import Screen
 from taskdock.client.development.updating.developed_function import Update, UpdateKind
@@ -249,6 +252,34 @@ def test_a_file_that_is_half_written_is_said_and_the_function_stays(
     assert "task-config.json is not JSON" in seen.reasons()[0]
 
 
+BUILD = "grep -q good src/index.py && mkdir -p out && cp src/index.py out/"
+
+
+@pytest.mark.parametrize(
+    ("file", "broken", "fields"),
+    [
+        ("src/index.py", "def broken(:", {}),
+        ("task-config.json", "{", {}),
+        ("src/index.py", "bad", {"build": BUILD, "path": "out"}),
+    ],
+    ids=["syntax", "json", "build"],
+)
+def test_a_mistake_that_is_undone_is_said_to_be(
+    develop: Develop, hello: Path, file: str, broken: str, fields: dict[str, str]
+) -> None:
+    write(hello, "hello", "good = 1", **fields)
+    seen = develop(hello)
+    whole = (hello / file).read_text()
+
+    save(hello, broken, file)
+    eventually(seen.reasons, "the reason is said", state=lambda: seen)
+    save(hello, whole, file)
+
+    eventually(
+        lambda: [one.kind for one in seen.updates][-1] is UpdateKind.RESTORED, state=lambda: seen
+    )
+
+
 def test_another_name_makes_another_function(dock: Dock, develop: Develop, hello: Path) -> None:
     seen = develop(hello)
 
@@ -256,6 +287,23 @@ def test_another_name_makes_another_function(dock: Dock, develop: Develop, hello
 
     becomes(dock, "goodbye", "1", seen)
     assert deployed(dock, "hello") == "1"
+    eventually(lambda: seen.notes, "what stays is said", state=lambda: seen)
+    assert seen.notes == [
+        f"hello: {hello / 'task-config.json'} names it goodbye now; the function stays at the"
+        " server until: taskdock functions delete hello"
+    ]
+
+
+def test_a_folder_of_another_name_leaves_nothing_at_the_server(
+    dock: Dock, develop: Develop, hello: Path
+) -> None:
+    seen = develop(hello.parent)
+
+    hello.rename(hello.with_name("moved"))
+    save(hello.with_name("moved"), "2")
+
+    becomes(dock, "hello", "2", seen)
+    assert seen.notes == []
 
 
 def test_a_new_folder_is_a_new_function_and_a_deleted_one_is_said(
@@ -338,6 +386,8 @@ def test_of_two_functions_of_one_name_one_is_refused(
     assert [one.kind for one in seen.first] == [UpdateKind.CREATED, UpdateKind.KEPT]
     assert "describes the function hello, too" in seen.first[1].reason
     assert deployed(dock, "hello") == "1"
+    write(hello.parent / "same", "other", "2")
+    becomes(dock, "other", "2", seen)
 
 
 def test_a_build_runs_once_for_each_save_whatever_it_writes(
@@ -465,6 +515,33 @@ def test_a_syntax_error_keeps_the_old_version_and_names_the_line(
     assert deployed(dock, "hello") == "1"
     save(hello, "good = 2")
     becomes(dock, "hello", "good = 2", seen)
+
+
+def test_code_here_that_is_not_deployed_is_complained_of(
+    dock: Dock, develop: Develop, hello: Path
+) -> None:
+    develop(hello)
+    other = write(hello.parent.parent / "other", "hello", "2")
+
+    with closing(TaskService(dock.url)) as service:
+
+        def complaint(folder: Path) -> str | None:
+            source = FunctionSource("hello", folder / "src", folder)
+            return deployed_code.complaint(service, source)
+
+        assert complaint(hello) is None
+        assert (complaint(other) or "").startswith("index.py here is not as deployed: ")
+
+
+def test_a_function_gets_the_credentials_that_its_file_asks_for(
+    dock: Dock, develop: Develop, hello: Path
+) -> None:
+    write(hello, "hello", executionCredentials={"permissions": ["VIEW_TASKS"]})
+
+    seen = develop(hello)
+
+    variables = dock.get("/functions/hello").json()["environmentVariables"]
+    assert set(VARIABLES) <= set(variables), seen
 
 
 def test_what_deploy_warns_of_is_said_in_its_words_once(

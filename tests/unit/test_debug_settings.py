@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -11,7 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskdock.client.development.debugging import editors, json_comments, settings_files, sources
+from taskdock.client.development.debugging import (
+    deployed_code,
+    editors,
+    json_comments,
+    settings_files,
+    sources,
+)
 from taskdock.client.development.debugging.json_comments import NotEditable, with_entry
 from taskdock.client.development.debugging.session_keeper import changes
 from taskdock.client.development.debugging.sources import FunctionSource
@@ -232,6 +239,52 @@ def test_the_code_of_a_function_is_found_by_its_name_or_its_folder(tmp_path: Pat
     assert sources.find("a", tmp_path) == FunctionSource("a", None)
     with pytest.raises(WrongCall):
         sources.find("fn", tmp_path)
+
+
+def test_a_word_that_is_a_function_is_not_the_folder_of_that_name(tmp_path: Path) -> None:
+    folder = tmp_path / "fn"
+    folder.mkdir()
+    (folder / "task-config.json").write_text('{"name": "a", "path": "."}')
+    folder_of_a = FunctionSource("a", folder, folder)
+
+    def find(argument: str) -> FunctionSource:
+        return sources.find(argument, tmp_path, lambda name: name == "fn")
+
+    assert find("fn") == FunctionSource("fn", None)
+    assert find("./fn") == find("fn/") == find("a") == folder_of_a
+
+
+def test_files_that_differ_from_the_deployed_ones_are_named() -> None:
+    deployed = Files({"a.py": "one\r\ntwo", "b.py": "1", "gone.py": "", "data.bin": None})
+    here = Files({"a.py": "one\ntwo", "b.py": "2", "new.py": "3", "data.bin": None})
+
+    assert deployed_code.differing(deployed, here) == ["b.py", "gone.py"]
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (["a.py"], "a.py here is not as deployed"),
+        (["a.py", "b.py"], "a.py and 1 other file here are not as deployed"),
+        (["a.py", "b.py", "c.py"], "a.py and 2 other files here are not as deployed"),
+    ],
+)
+def test_code_that_is_not_deployed_is_said_with_the_line_to_type(
+    files: list[str], said: str
+) -> None:
+    expected = f"{said}: breakpoints are at other lines until: taskdock deploy 'my fn'"
+    assert deployed_code.told(files, "my fn") == expected
+
+
+@dataclass
+class Files:
+    texts: dict[str, str | None]
+
+    def names(self) -> list[str]:
+        return list(self.texts)
+
+    def text(self, name: str) -> str | None:
+        return self.texts.get(name)
 
 
 def test_the_project_is_the_nearest_folder_that_looks_like_one(tmp_path: Path) -> None:

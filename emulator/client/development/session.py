@@ -9,12 +9,10 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from taskdock.base.errors import TaskdockError
 from taskdock.base.timing.clock import Clock
 from taskdock.client.development.quiet import Quiet
 from taskdock.client.development.server_life import Ask, ServerLife
@@ -47,6 +45,8 @@ class _Upkeep:
     """Changes that no update has begun with yet."""
     is_due: bool = True
     """It is to be updated, whatever has changed."""
+    deployed: str = ""
+    """The name that it has at the server; empty: it has not been there."""
 
 
 class Session:
@@ -151,29 +151,33 @@ class Session:
     def _take_stock(self) -> None:
         """Functions have come or gone."""
         files = projects.files_there(self._paths)
-        for file in [file for file in self._work if file not in files]:
-            gone = self._work.pop(file).function
-            gone.close()
-            if gone.name:
-                self._view.note(
-                    f"{gone.name}: {file} has gone; the function stays at the server until:"
-                    f" taskdock functions delete {gone.name}"
-                )
+        gone = {file: self._work.pop(file) for file in [*self._work] if file not in files}
+        for work in gone.values():
+            work.function.close()
         for file in files:
             if file not in self._work:
                 self._add(file)
         self._work = {file: self._work[file] for file in files}
         self._watch(files)
+        for file, work in gone.items():
+            self._left(work.deployed or work.function.name, f"{file} has gone")
         for work in self._work.values():
             work.is_due = True  # something may have changed while nobody watched
+
+    def _left(self, name: str, why: str) -> None:
+        """A function of this name is described no more here."""
+        if name and all(work.function.name != name for work in self._work.values()):
+            self._view.note(
+                f"{name}: {why}; the function stays at the server until:"
+                f" taskdock functions delete {name}"
+            )
 
     def _add(self, file: Path) -> None:
         def on_line(name: str, text: str) -> None:
             self.post(partial(self._view.line, name, text))
 
         function = DevelopedFunction(file, self._grants, self._clock, on_line)
-        with suppress(TaskdockError):  # the update says so
-            function.read()  # for the name, which no two functions may have
+        function.look()  # for the name, which no two functions may have
         self._work[file] = _Upkeep(function)
 
     # Updates
@@ -199,13 +203,13 @@ class Session:
             self.post(partial(self._done, file, work, update))
 
     def _checked(self, file: Path, work: _Upkeep, saved: set[str]) -> Update:
-        name, all_work = work.function.name, self._work.copy()
+        name, all_work = work.function.look(), self._work.copy()
         for path, one in all_work.items():
             if path == file:
                 break
             if name and one.function.name == name:
                 reason = f"{path} describes the function {name}, too: give one another name"
-                return Update(UpdateKind.KEPT, name, reason=reason)
+                return work.function.kept(reason)
         return work.function.update(self._sender, saved)
 
     def _done(self, file: Path, work: _Upkeep, update: Update) -> None:
@@ -220,6 +224,9 @@ class Session:
         elif update.kind is not UpdateKind.UNCHANGED:
             self._view.updated(update)
             self._run(update)
+        if update.kind is not UpdateKind.KEPT and update.name != work.deployed:
+            before, work.deployed = work.deployed, update.name
+            self._left(before, f"{file} names it {update.name} now")
         if not self._quiet.is_awaited:  # else it is begun once the changes have settled
             self._begin_updates()
 

@@ -103,6 +103,8 @@ def _row(file: Path, update: Update) -> list[str]:
 def _words(update: Update) -> str:
     if update.kind is UpdateKind.KEPT:
         return f"the old version stays: {update.reason}"
+    if update.kind is UpdateKind.RESTORED:
+        return "the files are as deployed again"
     took = f"{update.seconds * 1000:.0f} ms"
     sent = f"{_counted(update.files, 'file')}, {update.size / _KILOBYTE:.1f} kB"
     return f"{update.kind.value} in {took}  ({sent})"

@@ -18,6 +18,8 @@ from taskdock.base.strict_json.difference import difference
 from taskdock.base.timing.clock import Clock
 from taskdock.client import follow
 from taskdock.client.api import Json, TaskService
+from taskdock.client.console import output
+from taskdock.client.deployment import image_wait
 from taskdock.client.failures import telling
 
 
@@ -74,7 +76,8 @@ class Trials:
             show(trial)
 
     def _tried(self, name: str) -> TrialRun:
-        end = follow.call(self._service, name, self._event, clock=self._clock)
+        with image_wait.told(self._service, name, output.note):
+            end = follow.call(self._service, name, self._event, clock=self._clock)
         log = telling.messages(self._service, end.task_id)
         trial = TrialRun(name, end.result, has_result=end.has_result, log=log, task_id=end.task_id)
         if end.error is not None:

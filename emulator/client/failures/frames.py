@@ -10,12 +10,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from taskdock.client.failures.failed_run import TASK_ROOT, FailedRun
+from taskdock.client.failures.source_maps import original
 
 _LONGEST = 2000
 """Letters of a line; a longer one is no frame, and may be megabytes that take minutes to search."""
 _MOST_FRAMES = 50
 _PYTHON = re.compile(r'^\s*File "([^"]+)",? [Ll]ine (\d+)(?:, in (.+))?$')
-_NODE = re.compile(r"^\s*at (?:async )?(?:(.*?) \()?((?:file://)?/[^()]*?):(\d+):\d+\)?$")
+_NODE = re.compile(r"^\s*at (?:async )?(?:(.*?) \()?((?:file://)?/[^()]*?):(\d+):(\d+)\)?$")
 _NODE_HEAD = re.compile(r"^((?:file://)?/[^\s:]*(?: [^\s:]+)*):(\d+)$")
 """The first line of what Node.js prints of a syntax error."""
 _REPORT = re.compile(
@@ -34,6 +35,7 @@ class Frame:
     line: int | None = None
     function: str = ""
     source: str = ""
+    column: int | None = None
 
 
 def own_frame(failed: FailedRun) -> Frame | None:
@@ -68,13 +70,25 @@ def _frames(failed: FailedRun, lines: Sequence[str]) -> list[Frame]:
             found.insert(0, Frame(_path(match[1]), int(match[2]), source=following.strip()))
         elif match := _NODE.match(line):
             function = (match[1] or "").replace("<anonymous>", "").rstrip(".")
-            found.append(Frame(_path(match[2]), int(match[3]), _named(function)))
+            found.append(
+                Frame(_path(match[2]), int(match[3]), _named(function), column=int(match[4]))
+            )
     inside = [
-        replace(frame, path=frame.path[len(TASK_ROOT) :])
+        _original(failed, replace(frame, path=frame.path[len(TASK_ROOT) :]))
         for frame in found
         if frame.path.startswith(TASK_ROOT)
     ]
     return [frame for frame in inside if failed.is_own(frame.path)]
+
+
+def _original(failed: FailedRun, frame: Frame) -> Frame:
+    """The frame in what a built file was built from, such as TypeScript."""
+    if frame.column is None or frame.line is None:
+        return frame
+    found = original(failed.code.text, frame.path, frame.line, frame.column)
+    if found is None:
+        return replace(frame, column=None)
+    return replace(frame, path=found.path, line=found.line, source=found.source, column=None)
 
 
 def _path(text: str) -> str:

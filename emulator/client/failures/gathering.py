@@ -19,6 +19,8 @@ from taskdock.client.failures.failed_run import NOTHING, FailedRun, UnknownFiles
 
 _SECONDS = 5.0
 _CONFIG = "task-config.json"
+_BUILT_FROM = frozenset({".ts", ".mts", ".cts", ".tsx"})
+"""Files that source maps name; they may be beside the folder that is packed."""
 _MACHINES = {"amd64": "x86_64", "aarch64": "arm64"}
 
 
@@ -48,7 +50,7 @@ def gather(
         data=data,
         unmatched=_unmatched(service, task_id),
         code=LateCode(service, function_name),
-        local=lambda name: _local(folder, name, Path.cwd()),
+        local=lambda name: local_file(folder, name, Path.cwd()),
         folder="DIR" if folder is None else _shown(folder, Path.cwd()),
         machine=_machine(),
     )
@@ -79,7 +81,7 @@ def gather_of_run(
         data=event.get("data", NOTHING) if isinstance(event, dict) else NOTHING,
         unmatched=_calls_of(unmatched, run.get("taskId")),
         code=UnknownFiles() if folder is None else LocalCode(folder),
-        local=lambda name: _local(folder, name, root),
+        local=lambda name: local_file(folder, name, root),
         folder="DIR" if folder is None else _shown(folder, root),
         machine=_machine(),
     )
@@ -135,10 +137,12 @@ def _configs(here: Path) -> Iterable[Path]:
             yield from sorted(here.glob(pattern))
 
 
-def _local(folder: Path | None, name: str, root: Path) -> str | None:
-    if folder is None or ".." in Path(name).parts:
+def local_file(folder: Path | None, name: str, root: Path) -> str | None:
+    """The path, from `root` on, of a file of the package whose code is in `folder`; None where
+    there is none."""
+    if folder is None or (".." in Path(name).parts and Path(name).suffix not in _BUILT_FROM):
         return None
-    file = folder / name
+    file = Path(os.path.normpath(folder / name))
     return _shown(file, root) if file.is_file() else None
 
 

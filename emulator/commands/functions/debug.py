@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,9 +17,10 @@ from taskdock.base.timing.clock import SystemClock
 from taskdock.client import follow
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import exits, options, output
-from taskdock.client.development.debugging import settings_files, sources
+from taskdock.client.development.debugging import deployed_code, settings_files, sources
 from taskdock.client.development.debugging.session_keeper import SessionKeeper
 from taskdock.client.development.debugging.sources import FunctionSource
+from taskdock.client.errors import UnknownFunction
 from taskdock.client.failures import telling
 from taskdock.client.failures.telling import LogChoice
 
@@ -72,10 +74,11 @@ def debug(
     """
     data = options.parse_data(text, file)
     calls = text is not None or file is not None
-    found = [sources.find(name, Path.cwd()) for name in names]
+    found = [sources.find(name, Path.cwd(), partial(_is_function, service)) for name in names]
     _check(found, calls=calls)
     for source in found:
         service.function(source.name)  # it knows the name that may be meant
+    warnings = _of_other_code(service, found)  # before sessions begin, which have to be kept
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
@@ -86,6 +89,8 @@ def debug(
                 for source in found
             ]
             _introduce(debugged, print_only=print_only)
+            for warning in warnings:
+                output.note(warning)
             if calls:
                 _, session = debugged[0]
                 _start_call(keeper, session, service, data)
@@ -95,6 +100,14 @@ def debug(
         output.note("the debug session is over; the usual limits are back")
         return
     sys.exit(exits.NOT_RUN)
+
+
+def _is_function(service: TaskService, name: str) -> bool:
+    try:
+        service.function(name)
+    except UnknownFunction:
+        return False
+    return True
 
 
 def _check(found: Sequence[FunctionSource], *, calls: bool) -> None:
@@ -129,6 +142,11 @@ def _introduce(debugged: Sequence[tuple[FunctionSource, Json]], *, print_only: b
             output.note(sentence)
     names = ", ".join(f'"taskdock: {source.name}"' for source, _ in debugged)
     output.note(f"attach with {names}, then call the function; Ctrl-C ends the session")
+
+
+def _of_other_code(service: TaskService, found: Sequence[FunctionSource]) -> list[str]:
+    said = {source.name: deployed_code.complaint(service, source) for source in found}
+    return [f"warning: {name}: {complaint}" for name, complaint in said.items() if complaint]
 
 
 def _start_call(keeper: SessionKeeper, session: Json, service: TaskService, data: Any) -> None:

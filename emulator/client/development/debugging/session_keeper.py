@@ -8,7 +8,7 @@ from contextlib import suppress
 from urllib.parse import quote
 
 from taskdock.base.errors import TaskdockError
-from taskdock.client.api import RESOURCE_UNKNOWN, Json, TaskService
+from taskdock.client.api import ILLEGAL_STATE, RESOURCE_UNKNOWN, Json, TaskService
 from taskdock.client.errors import ServiceError
 
 _PATH = "/taskdock/debug"
@@ -39,8 +39,15 @@ class SessionKeeper:
                 self._service.call("DELETE", f"{_PATH}/{quote(id)}", seconds=_ANSWER)
 
     def begin(self, body: Json) -> Json:
-        """A new session. Raises `ServiceError` and `ServerUnreachable`."""
-        session = self._service.call("POST", _PATH, body)
+        """A new session. Raises `ServiceError` and `ServerUnreachable`; `TaskdockError` where the
+        function cannot be debugged as it is."""
+        try:
+            session = self._service.call("POST", _PATH, body)
+        except ServiceError as error:
+            if error.code != ILLEGAL_STATE:
+                raise
+            # The sentence ends with a line to type, and nothing may follow that.
+            raise TaskdockError(str(error.answer["message"])) from None
         self.sessions[session["id"]] = session
         return session
 

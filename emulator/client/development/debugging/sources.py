@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from taskdock.client.errors import WrongCall
 
 _FILE_NAME = "task-config.json"
+_WORD = re.compile(r"(?!\.\.?$)[^/\\]+")
 _PROJECT = (".vscode", ".idea", ".git")
 """Each of them is in the folder that editors open."""
 
@@ -24,20 +27,29 @@ class FunctionSource:
     """The folder of its task-config.json, which also has what the code is built from."""
 
 
-def find(argument: str, here: Path) -> FunctionSource:
+def find(
+    argument: str, here: Path, is_function: Callable[[str], bool] = lambda _: False
+) -> FunctionSource:
     """The function that an argument means: its name, or the path of its task-config.json or of the
-    folder that has the file. Its code is looked for in `here` and in the folders of that. Raises
-    `WrongCall`."""
+    folder that has the file. Its code is looked for in `here` and in the folders of that.
+    `is_function`: asked whether a word that is a folder, too, is the name of a function, which it
+    means then. Raises `WrongCall`."""
     path = here / argument
+    if path.is_dir() and _WORD.fullmatch(argument) and is_function(argument):
+        return _named(argument, here)
     file = path / _FILE_NAME if path.is_dir() else path
     if file.name == _FILE_NAME and (file.is_file() or argument.endswith(_FILE_NAME)):
         found = _read(file)
         if found is None:
             raise WrongCall(f"{file} has no name of a function, or cannot be read")
         return found
+    return _named(argument, here)
+
+
+def _named(name: str, here: Path) -> FunctionSource:
     candidates = [here / _FILE_NAME, *sorted(here.glob(f"*/{_FILE_NAME}"))]
     known = filter(None, map(_read, candidates))
-    return next((one for one in known if one.name == argument), FunctionSource(argument, None))
+    return next((one for one in known if one.name == name), FunctionSource(name, None))
 
 
 def _read(file: Path) -> FunctionSource | None:

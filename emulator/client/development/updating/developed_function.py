@@ -11,6 +11,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -41,6 +42,8 @@ class UpdateKind(Enum):
     CREATED = "created"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
+    RESTORED = "restored"
+    """Unchanged, and the last update was KEPT: what it complained of is undone."""
     KEPT = "kept"
     """The new code is not at the server, and the reason is said."""
 
@@ -82,6 +85,7 @@ class DevelopedFunction:
     _built: stamps.Stamps = field(default_factory=dict)
     """The stamps of the folder at the end of the last build."""
     _sent: Sent | None = None
+    _has_failed: bool = False  # the last update was KEPT
     _running: RunningBuild | None = None
     _closed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -124,6 +128,12 @@ class DevelopedFunction:
         self.name = config.name
         return config
 
+    def look(self) -> str:
+        """The name as the file has it now, or had it when it could be read."""
+        with suppress(TaskdockError):
+            self.read()
+        return self.name
+
     def ask(self) -> None:
         """Has the caller asked what the file may do. Raises as `read`, or `BuildRefused`."""
         named = build.of(self.read(), self.file)
@@ -138,9 +148,9 @@ class DevelopedFunction:
         except ServerUnreachable:
             raise
         except BuildFailed as error:
-            return self._kept(error.told)
+            return self.kept(error.told)
         except TaskdockError as error:
-            return self._kept(error.message)
+            return self.kept(error.message)
 
     def _update(self, sender: CodeSender, saved: frozenset[str]) -> Update:
         config = self.read()
@@ -151,18 +161,18 @@ class DevelopedFunction:
         code = None if config.path is None else _shown(self.folder / config.path)
         broken = [one for one in findings if one.kind == _KEEPS]
         if broken:
-            return self._kept(report.described(broken[0], code), findings)
+            return self.kept(report.described(broken[0], code), findings)
         entries = self._packed(config, saved)
         fields = config.model_copy(update={"path": None}).to_request(self.folder)
         digest = _digest(fields, entries)
         if self._sent is not None and self._sent.digest == digest:
-            return Update(UpdateKind.UNCHANGED, config.name)
+            return Update(self._unless_failed(UpdateKind.UNCHANGED), config.name)
         result = sender.send(
             config, self.folder, Sent(digest, fields, entries), self._sent, self._contents
         )
         self._sent = result.sent
         return Update(
-            UpdateKind(result.action),
+            self._unless_failed(UpdateKind(result.action)),
             config.name,
             seconds=self.clock.monotonic() - began,
             files=result.files,
@@ -219,7 +229,13 @@ class DevelopedFunction:
         code = os.path.normpath(self.folder / config.path)
         return None if code == os.path.normpath(self.folder) else code
 
-    def _kept(self, reason: str, findings: tuple[Finding, ...] = ()) -> Update:
+    def _unless_failed(self, kind: UpdateKind) -> UpdateKind:
+        had_failed, self._has_failed = self._has_failed, False
+        return UpdateKind.RESTORED if had_failed and kind is UpdateKind.UNCHANGED else kind
+
+    def kept(self, reason: str, findings: tuple[Finding, ...] = ()) -> Update:
+        """The update that sends nothing, for this reason."""
+        self._has_failed = True
         name = self.name or self.folder.name or str(self.file)
         return Update(UpdateKind.KEPT, name, reason=reason, findings=findings)
 

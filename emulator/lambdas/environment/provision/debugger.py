@@ -12,7 +12,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shlex
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
@@ -36,13 +38,11 @@ _INSIDE = "/dev/taskdock-debugger"
 _PACKAGES = "packages"
 """The folder inside that Python finds debugpy in; see `runtimes/debugger/sitecustomize.py`."""
 _OLD_PYTHONS = frozenset({"python2.7", "python3.6", "python3.7"})  # debugpy knows none of them
-_LAST_FOR_OLD = "1.8.21"
-"""The last version of debugpy for Python 3.8 and 3.9."""
+_FOR_ALL = "debugpy<1.8.22"
+"""The versions of debugpy for Python 3.8 and 3.9, too."""
+_PIPX = "pipx"
+"""The folder in which pipx keeps the environments of programs: .../pipx/venvs/NAME."""
 _NEEDED = ("*.py", "*.so", "*.cfg")
-_NOT_INSTALLED = (
-    "Python functions are debugged with debugpy, which is not installed where the server runs;"
-    " install it there with: pip install 'taskdock[debug]'"
-)
 
 
 class Language(str, Enum):
@@ -155,17 +155,30 @@ def _debugpy(function: Function) -> Path:
     importlib.invalidate_caches()  # it may have been installed a moment ago
     spec = importlib.util.find_spec("debugpy")
     if spec is None or not spec.submodule_search_locations:
-        raise IllegalState(_NOT_INSTALLED)
+        raise IllegalState(
+            "Python functions are debugged with debugpy, which is not installed where the server"
+            f" runs; to install it there: {installing(Path(sys.prefix), sys.executable)}"
+        )
     installed = metadata.metadata("debugpy")
     needs = _version(installed["Requires-Python"] or "")
     if needs > (_version(function.runtime or "") or needs):
         raise IllegalState(
             f"{function.name} has the runtime {function.runtime}, and debugpy"
             f" {installed['Version']}, which is installed where the server runs, needs Python"
-            f" {needs[0]}.{needs[1]}; install one there for both, and begin again: pip install"
-            f" 'debugpy=={_LAST_FOR_OLD}'"
+            f" {needs[0]}.{needs[1]}; to install one there for both:"
+            f" {installing(Path(sys.prefix), sys.executable)}"
         )
     return Path(spec.submodule_search_locations[0])
+
+
+def installing(prefix: Path, python: str) -> str:
+    """The line that installs debugpy into the environment `prefix`, whose Python is `python`. Pure.
+
+    The pip that a shell finds may be that of another environment."""
+    package = shlex.quote(_FOR_ALL)
+    if prefix.parent.name == "venvs" and prefix.parent.parent.name == _PIPX:
+        return f"pipx inject --force {shlex.quote(prefix.name)} {package}"
+    return f"{shlex.quote(python)} -m pip install {package}"
 
 
 def _version(text: str) -> tuple[int, ...]:
