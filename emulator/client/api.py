@@ -115,10 +115,13 @@ class TaskService:
         with self._naming(name):
             return self.call("DELETE", _function(name))
 
-    def execute(self, name: str, event_data: object = None) -> Json:
+    def execute(
+        self, name: str, event_data: object = None, *, seconds: float = SECONDS_TO_ANSWER
+    ) -> Json:
+        """`seconds`: as for `call`."""
         body = None if event_data is None else {"data": event_data}
         with self._naming(name):
-            return self.call("POST", f"{_function(name)}/execute", body)
+            return self.call("POST", f"{_function(name)}/execute", body, seconds=seconds)
 
     def create_task(self, body: Json) -> Json:
         return self.call("POST", "/tasks/v1/", body)

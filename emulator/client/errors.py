@@ -54,7 +54,7 @@ class CredentialsRefused(ServiceError):
 
     def __init__(self, answer: dict[str, Any]) -> None:
         super().__init__(answer)
-        self.args = (f'{self.message}; in a shell: eval "$(taskdock env --data-dir DIR)"',)
+        self.args = (f'{self.message}; in a shell: eval "$(taskdock env)"',)
 
 
 class BuildFailed(TaskdockError):

@@ -1,5 +1,7 @@
 """Following a task: polls the Task Service until the task has ended.
 
+A call of a function becomes such a task where the function may not be executed directly.
+
 A server whose clock is moved is told that somebody waits, since nothing would happen otherwise.
 """
 
@@ -7,15 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from time import sleep
 from typing import Any
 
+from taskdock.base.errors import TaskdockError
 from taskdock.base.timing.clock import Clock
-from taskdock.client.api import ILLEGAL_STATE, Json, TaskService
+from taskdock.client.api import (
+    FUNCTION_FAILED,
+    ILLEGAL_STATE,
+    TIME_LIMIT_TOO_LONG,
+    Json,
+    TaskService,
+)
+from taskdock.client.connection import SECONDS_TO_ANSWER
 from taskdock.client.errors import ServerLost, ServerUnreachable, ServiceError, UnknownTask
 
 FINAL = frozenset({"complete", "failed", "canceled"})
 ENDED = FINAL | {"retried"}
+NO_RESULT = "this server keeps no results of queued tasks (--harness, --history)"
 
 _PAUSE = 0.25
 _LOOKS_FOR_A_RESULT = (
@@ -25,12 +37,61 @@ _LOOKS_FOR_A_RESULT = (
 
 @contextmanager
 def under_way() -> Iterator[None]:
-    """For calls about a task that exists. That the server answers no more, or has the task no more,
-    is not the caller's mistake then: it raises `ServerLost`."""
+    """For calls about a task or a debug session that exists. That the server answers no more, or
+    has the task no more, is not the caller's mistake then: it raises `ServerLost`."""
     try:
         yield
     except (ServerUnreachable, UnknownTask) as error:
         raise ServerLost(error.message) from None
+
+
+@dataclass(frozen=True)
+class CallEnd:
+    """The end of a function's call."""
+
+    task_id: str
+    result: Any = None
+    has_result: bool = True
+    """False: it was queued, and the server keeps no results of queued tasks; or it has failed."""
+    error: Json | None = None
+    """Name and message. None: it has not failed."""
+
+
+def call(
+    service: TaskService,
+    function_name: str,
+    data: Any,
+    *,
+    clock: Clock,
+    seconds: float = SECONDS_TO_ANSWER,
+) -> CallEnd:
+    """Executes the function directly, or queues a task and waits for it without limit where its
+    time limit is over that of direct executions.
+
+    `data`: None for none. `seconds`: to wait for the answer of a direct execution. Raises
+    `ServiceError` where it was refused, `ServerLost`, and `TaskdockError` for a task that was
+    canceled.
+    """
+    try:
+        task = service.execute(function_name, data, seconds=seconds)
+    except ServiceError as error:
+        if error.code == FUNCTION_FAILED:
+            answer = error.answer
+            return CallEnd(answer["taskId"], has_result=False, error=answer["runtimeError"])
+        if error.code != TIME_LIMIT_TOO_LONG:
+            raise
+    else:
+        return CallEnd(task["id"], task.get("result"))
+    body = {"functionName": function_name} | ({} if data is None else {"data": data})
+    task_id = service.create_task(body)["id"]
+    with under_way():
+        task = until_final(service, task_id, clock=clock, timeout=None, on_change=lambda _: None)
+        if task["status"] == "complete":
+            has_result, result = result_of(service, task["id"])
+            return CallEnd(task["id"], result, has_result)
+    if "error" not in task:
+        raise TaskdockError(f"the task {task['id']} was {task['status']}: it has not run")
+    return CallEnd(task["id"], has_result=False, error=task["error"])
 
 
 def until_final(

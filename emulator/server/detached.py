@@ -162,7 +162,8 @@ class BoundedLog(logging.StreamHandler):  # type: ignore[type-arg]
                 self._turn()
 
     def _turn(self) -> None:
-        self._file.replace(self._file.with_name(OLDER_LOG))
+        with suppress(FileNotFoundError):  # the user has removed it, and a new one is begun
+            self._file.replace(self._file.with_name(OLDER_LOG))
         new = own_files.open_file(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         for number in (1, 2):
             os.dup2(new, number)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from taskdock.client.errors import (
         BadPackage,
         BadTaskConfig,
+        BuildFailed,
         MalformedCall,
         ServerUnreachable,
         ServiceError,
@@ -68,6 +69,7 @@ _MODULES = {
     "taskdock.client.errors": (
         "BadPackage",
         "BadTaskConfig",
+        "BuildFailed",
         "MalformedCall",
         "ServerUnreachable",
         "ServiceError",
@@ -111,6 +113,7 @@ __all__ = [
     "BadPackage",
     "BadRecording",
     "BadTaskConfig",
+    "BuildFailed",
     "ClockControl",
     "ClockStandsStill",
     "Dock",

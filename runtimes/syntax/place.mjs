@@ -9,7 +9,8 @@ import { resolve } from 'path';
 import { pathToFileURL } from 'url';
 
 const PLACE = /^(file:\/\/)?\/[^\n]*:\d+\n/;
-const OURS = / ?(--import=|--no-warnings --experimental-loader=)data:text\/javascript,\S*$/;
+// A wrapper script may have put options of its own behind; others that are such addresses do not begin as this text.
+const OURS = / ?(--import=|--no-warnings --experimental-loader=)data:text\/javascript,%2F%2F%20Keeps%20where\S*/;
 const CLIENT = /\b(_loadUserApp|loadModule) \((file:\/\/)?\/var\/runtime\//; // before Node.js 24, and from there on
 const SECONDS = 2;
 

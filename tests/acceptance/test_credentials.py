@@ -163,7 +163,7 @@ def test_a_function_works_with_a_user_of_its_own_and_our_address_outside(
 def test_the_command_says_what_it_needs_to_sign(variables: dict[str, str]) -> None:
     words = ["functions", "list", "--url", variables["API_HOST"]]
 
-    assert "taskdock env" in run(words, {}, expect=1)
+    assert "taskdock env" in run(words, {}, expect=2)
     assert run(words, variables) == ""
 
 

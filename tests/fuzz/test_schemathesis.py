@@ -34,7 +34,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def strict_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    world = World(tmp_path_factory.mktemp("strict"), auth="strict")
+    world = World(tmp_path_factory.mktemp("strict"), auth="strict", harness="on")
     yield world
     world.stop()
 

@@ -105,6 +105,8 @@ class World:
         case.validate_response(response, checks=CHECKS)
         if self.cases % FRESH == 0:
             self.fill()
+        elif self.strict and response.status_code == 401:  # a case before has ended the token
+            self.headers = {"Authorization": f"Bearer {self._bearer()}"}
 
     @staticmethod
     def _short(timeout: object) -> object:

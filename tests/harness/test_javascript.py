@@ -167,7 +167,7 @@ def test_functions_that_cannot_be_deployed_stop_the_run(project: Project, runner
     done = project.run(runner, *ARGUMENTS[runner], "whole")
 
     assert done.returncode == 1
-    assert "no taskdock server could be started (exit code 1)" in done.stdout
+    assert "no taskdock server could be started (exit code 3)" in done.stdout
     assert "failed   functions/count/task-config.json: " in done.stdout
     assert "cobol1.0" in done.stdout
 

@@ -114,7 +114,14 @@ def test_it_is_kept_where_the_first_start_comes_to_nothing(
         monkeypatch.setattr(server.foundation.engine, "sweep", refuse)
     monkeypatch.setattr(serve, "build_here", lambda *_: (server, engine))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    life = serve._Life(server.settings, over=lambda: None)
+    life = serve._Life(
+        server.settings,
+        over=lambda: None,
+        port_file=None,
+        is_findable=False,
+        tell=lambda _: None,
+        log=None,
+    )
     life.end()
     life.live()
 

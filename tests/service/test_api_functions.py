@@ -152,7 +152,7 @@ def test_what_is_no_http_is_refused_with_the_reason(dock: Dock) -> None:
     refusal = send(dock, "GET /tasks/v1/api/walnut-table/ü HTTP/1.1\nHost: localhost")
 
     assert (refusal["code"], refusal["name"]) == (22, "BODY_FORMAT_EXCEPTION")
-    assert "Invalid char in url path" in refusal["message"]
+    assert "a character that has to be percent-encoded" in refusal["message"]
 
 
 def test_cookies_and_repeated_headers_come_whole(dock: Dock) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 
+from taskdock.lambdas.functions.zips.code_patch import CodePatch
 from taskdock.testing.zips import base64_of, zip_of
 from tests.support.builders import Dock, StartDock, summary
 
@@ -157,3 +160,42 @@ def test_a_strict_server_takes_no_changes(start_dock: StartDock) -> None:
     strict = start_dock(auth="strict")
 
     assert change(strict, "0" * 64, {"index.py": "new"}).status_code == 401
+
+
+def test_no_two_changes_make_code_of_the_same_name() -> None:
+    """Else code that somebody has made before would be taken for what was sent."""
+    base = "0" * 64
+    alike = [
+        CodePatch(base, ("a", "b"), b"zip"),
+        CodePatch(base, ("a\0b",), b"zip"),
+        CodePatch(base, ("a",), b"b\0\0zip"),
+        CodePatch(base, (), b"a\0b\0\0zip"),
+        CodePatch(base, ("", "a"), b"zip"),
+        CodePatch(base, (), b"a\0\0zip"),
+    ]
+
+    assert len({patch.digest for patch in alike}) == len(alike)
+
+
+def test_a_zip_that_begins_with_a_change_is_not_taken_for_it(dock: Dock) -> None:
+    base = deploy(dock)
+    changed = zip_of({"index.py": "new"})
+    for beginning in (f"{base}\0\0", json.dumps([base, [], hashlib.sha256(changed).hexdigest()])):
+        zipped = beginning.encode() + changed
+        code = base64.b64encode(zipped).decode()
+        body = {"name": "other", "code": code, "entryPoint": "index.handler"}
+        dock.call("POST", "/functions/", json={**body, "runtime": "python3.11"})
+        dock.call("DELETE", "/functions/other")
+
+    change(dock, base, {"index.py": "new"})
+
+    assert content(folder_of(dock)) == {**FILES, "index.py": "new"}
+
+
+def test_a_path_that_no_file_can_have_is_none_of_the_code(dock: Dock) -> None:
+    base = deploy(dock)
+
+    answer = change(dock, base, {"index.py": "new"}, ("a\0b", "..", "/", ""))
+
+    assert answer.status_code == 200
+    assert content(folder_of(dock)) == {**FILES, "index.py": "new"}

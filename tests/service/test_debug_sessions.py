@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -325,6 +326,22 @@ def test_a_page_of_a_browser_is_not_led_in(dock: Dock, debugger: socket.socket) 
     debugger.settimeout(0)
     with pytest.raises(BlockingIOError):
         debugger.accept()
+
+
+def test_silent_callers_take_no_more_than_some_descriptors(dock: Dock) -> None:
+    deploy_echo(dock)
+    port = begin(dock)["port"]
+    with ExitStack() as stack:
+        callers = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=LIMIT))
+            for _ in range(33)
+        ]
+
+        assert callers[-1].recv(1) == b""
+
+        callers[0].settimeout(0)
+        with pytest.raises(BlockingIOError):
+            callers[0].recv(1)
 
 
 def test_it_listens_on_loopback_alone_at_the_port_that_was_asked_for(dock: Dock) -> None:

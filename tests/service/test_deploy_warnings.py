@@ -156,3 +156,35 @@ def test_the_image_of_a_server_elsewhere_is_not_looked_for_here(
 
     assert done.exit_code == 0
     assert "far.example is another machine" in done.stderr
+
+
+def test_exec_warns_as_deploy_does(tmp_path: Path) -> None:
+    folder = write(tmp_path, "oak", WRONG)
+
+    done = CliRunner().invoke(main, ["exec", "--functions", str(folder), "--", "no-such-command"])
+
+    assert done.exit_code == 127
+    assert done.stderr.splitlines()[:2] == [
+        f"warning: oak: {folder}/src/index.js: index.js does not export handler; it exports main",
+        '  "entryPoint": "index.main"',
+    ]
+
+
+def test_of_two_functions_of_one_name_the_second_is_refused(
+    deploy: Deploy, dock: Dock, tmp_path: Path
+) -> None:
+    first = write(tmp_path, "oak", RIGHT)
+    second = write(tmp_path, "yew", RIGHT)
+    config = json.loads((first / "task-config.json").read_text())
+    (second / "task-config.json").write_text(json.dumps({**config, "timeLimit": 7}))
+    said = (
+        f"{first}/task-config.json and {second}/task-config.json both describe the function oak;"
+        " name only one of them, or give one another name"
+    )
+
+    done = deploy(str(tmp_path))
+
+    assert done.exit_code == 1
+    assert f"failed   {second}/task-config.json: {said}" in done.stderr
+    assert dock.get("/functions/oak").json().get("timeLimit") != 7
+    assert said in deploy(str(tmp_path), "--strict").stderr

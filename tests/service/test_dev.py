@@ -15,15 +15,20 @@ from typing import Any
 
 import pytest
 
+from taskdock.base.errors import EngineError
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.api import TaskService
 from taskdock.client.development.session import Session
+from taskdock.client.development.showing import Screen
 from taskdock.client.development.updating.developed_function import Update, UpdateKind
 from taskdock.client.development.updating.grants import Grants
 from taskdock.client.development.updating.sending import CodeSender
+from taskdock.engines.images import Found
+from taskdock.lambdas.functions.function import Function
 from taskdock.testing.fakes.runtime import serve
 from taskdock.testing.waiting import eventually
 from taskdock.testing.zips import base64_of, zip_of
+from tests.service.conftest import StopLater
 from tests.support.builders import Dock, Gate, StartDock
 
 FIELDS = {"path": "src", "entryPoint": "index.handler", "runtime": "python3.11"}
@@ -82,7 +87,7 @@ def develop(dock: Dock) -> Iterator[Develop]:
         service = TaskService(url or dock.url)
         session = Session(
             paths,
-            sender=CodeSender(service),
+            sender=CodeSender(service, SystemClock()),
             life=lambda: str(service.status()["startTimestamp"]),
             grants=Grants(yes=True),
             view=seen,
@@ -460,3 +465,36 @@ def test_a_syntax_error_keeps_the_old_version_and_names_the_line(
     assert deployed(dock, "hello") == "1"
     save(hello, "good = 2")
     becomes(dock, "hello", "good = 2", seen)
+
+
+def test_what_deploy_warns_of_is_said_in_its_words_once(
+    develop: Develop,
+    hello: Path,
+    stop_later: StopLater,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def no_image(function: Function) -> Found:
+        raise EngineError("no registry answers")
+
+    monkeypatch.chdir(hello.parent)
+    save(hello, "notes\n", "src/.gitignore")
+    save(hello, "notes", "src/notes")
+    save(hello, "def main(event, context):\n    pass\n")
+    server = Dock(hello.parents[1] / "without images", image_of=no_image)
+    seen = develop(hello, url=server.url)
+    screen = Screen("http://here", SystemClock())
+
+    screen.started([(hello, seen.first[0])])
+    save(hello, "def main(event, context):\n    return 1\n")
+    eventually(lambda: seen.updates)
+    screen.updated(seen.updates[0])
+
+    stop_later(server)
+    said = [line.partition("  ")[2] for line in capsys.readouterr().err.splitlines()]
+    place = "hello/src/index.py"
+    warning = f"warning: hello: {place}: index.py has no handler; it has main"
+    assert said.count(warning) == 1, said
+    assert said[said.index(warning) + 1] == '"entryPoint": "index.main"'
+    assert len([line for line in said if line.startswith("hello: .gitignore leaves out")]) == 1
+    assert said.count("warning: hello has no image to run in. no registry answers") == 1, said

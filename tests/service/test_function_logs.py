@@ -11,10 +11,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from taskdock.client.api import TaskService
+from taskdock.client.console import exits
 from taskdock.commands import main
 from taskdock.commands.tasks.function_runs import FunctionRuns
+from taskdock.testing.waiting import eventually
 from tests.support.at_terminal import OpenTerminal
-from tests.support.builders import Dock, Gate, StartDock
+from tests.support.builders import LIMIT, Dock, Gate, StartDock
 from tests.support.piped import Piped, StartPiped
 
 NAME = "walnut-table"
@@ -295,3 +297,21 @@ def test_a_followed_function_moves_no_clock(timed_dock: Dock, piped: StartPiped)
     timed_dock.eventually(lambda: "executed" in own(followed.lines))
 
     assert timed_dock.call("GET", "/clock", base="/taskdock").json()["now"] == before
+
+
+def test_a_server_that_goes_while_a_task_is_followed_is_3(
+    start_dock: StartDock, piped: StartPiped
+) -> None:
+    dock, gate = start_dock(stop_grace=0.1), Gate()
+
+    def works(event: Any, runtime: Any) -> None:
+        runtime.print("sawing")
+        gate.pass_(runtime)
+
+    dock.deploy(works)
+    followed = piped(dock.url, "logs", "-f", dock.create_task())
+    eventually(lambda: any(line.endswith("sawing") for line in followed.lines), within=LIMIT)
+
+    dock.stop()
+
+    assert followed.wait() == exits.NOT_RUN

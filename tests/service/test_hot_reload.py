@@ -104,6 +104,49 @@ def test_credentials_and_repositories_are_no_code(aws: Any, dock: Dock, allowed:
     assert deployed(dock, ".taskdock/secret") == deployed(dock, ".git/secret") == ""
 
 
+@pytest.mark.parametrize("names", [("taskdock.db",), ("lock", "id"), ("lock", "credentials")])
+def test_a_data_folder_of_any_name_is_no_code(
+    aws: Any, dock: Dock, allowed: Path, names: tuple[str, ...]
+) -> None:
+    data = allowed / "code" / "kept"
+    (data / "code").mkdir(parents=True)
+    for name in (*names, "code/secret"):
+        (data / name).write_text("secret")
+
+    create(aws, allowed / "code")
+
+    assert [deployed(dock, f"kept/{name}") for name in (*names, "code/secret")] == [""] * (
+        len(names) + 1
+    )
+
+
+@pytest.mark.parametrize("name", [".taskdock", ".git", ".taskdock/code/0", "kept", "kept/code"])
+def test_no_key_leads_into_a_data_folder_or_a_repository(
+    aws: Any, allowed: Path, name: str
+) -> None:
+    folder = allowed / name
+    folder.mkdir(parents=True)
+    (allowed / "kept").mkdir(exist_ok=True)
+    (allowed / "kept" / "taskdock.db").write_text("secret")
+
+    assert refusal(aws, folder) == (
+        f"S3Key is '{folder}', which is no code, but a repository, a cache or the data folder of a"
+        " server"
+    )
+
+
+def test_a_name_that_no_zip_can_have_is_said(aws: Any, dock: Dock, allowed: Path) -> None:
+    create(aws, allowed / "code")
+    bad = os.fsencode(allowed / "code") + b"/\xff.py"
+    with open(bad, "wb"):
+        pass
+
+    eventually(lambda: "is not UTF-8" in str(dock.emulator.health.troubles()))
+    os.unlink(bad)
+
+    eventually(lambda: not dock.emulator.health.troubles())
+
+
 def test_a_pipe_in_the_folder_is_passed_over(aws: Any, dock: Dock, allowed: Path) -> None:
     os.mkfifo(allowed / "code" / "pipe")
 

@@ -59,5 +59,5 @@ def test_who_may_see_nothing_is_told_so(start_dock: StartDock) -> None:
     for words in (("tasks", "list"), ("tasks", "list", "--watch"), ("logs", "-f", NAME)):
         refused = call(person, *words)
 
-        assert refused.exit_code == 1
+        assert refused.exit_code == 2
         assert "(10 NO_PERMISSION_EXCEPTION)" in refused.stderr

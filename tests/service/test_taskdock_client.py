@@ -17,6 +17,7 @@ from taskdock.testing import (
     BadField,
     BadRecording,
     BadTaskConfig,
+    BuildFailed,
     ClockStandsStill,
     Dock,
     ExecutionFailed,
@@ -903,3 +904,31 @@ def test_a_file_that_is_no_recording_is_refused(
         dock.replay(file)
 
     assert str(file) in str(caught.value)
+
+
+def test_a_build_is_run_once_before_a_folder_is_packed(tmp_path: Path) -> None:
+    fields = {"path": "out", "entryPoint": "main.handler", "runtime": "python3.11"}
+    build = "mkdir -p out && cp main.py out && echo x >> builds"
+    (tmp_path / "main.py").write_text("def handler(event, context): ...")
+    config = tmp_path / "task-config.json"
+    config.write_text(json.dumps({"name": "built", "build": build, **fields}))
+    with running(engine=FakeEngine()) as dock:
+        assert dock.deploy(tmp_path) == ["built"]
+        assert dock.deploy(config) == ["built"]
+
+        config.write_text(json.dumps({"name": "built", "build": "exit 3", **fields}))
+        with pytest.raises(BuildFailed, match="the build failed with exit code 3: exit 3"):
+            dock.deploy(tmp_path)
+
+    assert (tmp_path / "builds").read_text() == "x\n"
+
+
+def test_two_folders_with_a_function_of_one_name_are_refused(docks: Dock, tmp_path: Path) -> None:
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        fields = {"name": "twin", "path": ".", "entryPoint": "main.handler"}
+        (folder / "task-config.json").write_text(json.dumps({**fields, "runtime": "python3.11"}))
+        (folder / "main.py").write_text("def handler(event, context): ...")
+
+    with pytest.raises(BadTaskConfig, match="both describe the function twin"):
+        docks.deploy(tmp_path)

@@ -42,6 +42,10 @@ class Piped:
         self._process.send_signal(signal.SIGINT)
         return self._process.wait(_SECONDS)
 
+    def wait(self) -> int:
+        """Waits until it ends by itself; its exit code."""
+        return self._process.wait(_SECONDS)
+
     def close(self) -> None:
         self._process.kill()
         self._process.wait()

@@ -158,6 +158,15 @@ def test_a_function_without_a_named_build_has_none(tmp_path: Path, content: str 
     assert named(tmp_path, build=" ") is None
 
 
+@pytest.mark.parametrize("target", ["/dev/zero", "pipe"])
+def test_a_package_json_without_end_is_not_read(tmp_path: Path, target: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "package.json").symlink_to(target)
+
+    with pytest.raises(BadTaskConfig, match="it is no file"):
+        named(tmp_path)
+
+
 @pytest.mark.parametrize("value", ["3", '""', "[]"])
 def test_a_build_in_package_json_that_is_no_command_is_refused(tmp_path: Path, value: str) -> None:
     (tmp_path / "package.json").write_text(f'{{"taskdock": {{"build": {value}}}}}')
@@ -189,7 +198,10 @@ def test_a_program_that_the_build_leaves_running_does_not_hold_it_up(tmp_path: P
     os.kill(int(lines[0]), signal.SIGKILL)
 
 
-def test_an_interrupt_ends_the_build_with_all_that_it_has_started(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["sleep 600", "sh -c 'trap \"\" TERM; sleep 600'"])
+def test_an_interrupt_ends_the_build_with_all_that_it_has_started(
+    tmp_path: Path, command: str
+) -> None:
     lines: list[str] = []
 
     def interrupt(line: str) -> None:
@@ -197,7 +209,7 @@ def test_an_interrupt_ends_the_build_with_all_that_it_has_started(tmp_path: Path
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        build.run(Build("sleep 60 & echo $!; wait", tmp_path, tmp_path), interrupt)
+        build.run(Build(f"{command} & echo $!; wait", tmp_path, tmp_path), interrupt)
 
     eventually(lambda: not runs(int(lines[0])))
 

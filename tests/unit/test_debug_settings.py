@@ -16,6 +16,7 @@ from taskdock.client.development.debugging.json_comments import NotEditable, wit
 from taskdock.client.development.debugging.session_keeper import changes
 from taskdock.client.development.debugging.sources import FunctionSource
 from taskdock.client.errors import WrongCall
+from taskdock.client.failures.gathering import code_folder
 
 ENTRY = {"name": "taskdock: a", "port": 1}
 PYTHON = {"language": "python", "host": "127.0.0.1", "port": 5678}
@@ -178,6 +179,45 @@ def test_a_link_stays_a_link_and_a_file_keeps_its_mode_and_its_mark(tmp_path: Pa
     assert shared.stat().st_mode & 0o777 == 0o640
     assert shared.read_bytes().startswith(b"\xef\xbb\xbf{")
     assert "// another could come here" in shared.read_text()
+
+
+@pytest.mark.parametrize("content", [None, "precious", '{"configurations": []}'])
+@pytest.mark.parametrize(
+    "place", [".idea/runConfigurations/taskdock__a.xml", ".vscode/launch.json"]
+)
+@pytest.mark.parametrize("depth", ["file", "folder"])
+def test_a_link_out_of_the_project_is_not_followed(
+    content: str | None, place: str, depth: str, tmp_path: Path
+) -> None:
+    outside, project = tmp_path / "outside", tmp_path / "project"
+    theirs = outside / Path(place).name
+    outside.mkdir()
+    if content is not None:
+        theirs.write_text(content)
+    file = project / place
+    (project / Path(place).parts[0]).mkdir(parents=True)
+    if depth == "folder":
+        (file.parent.rmdir if file.parent.exists() else file.parent.exists)()
+        file.parent.symlink_to(outside)
+    else:
+        file.parent.mkdir(exist_ok=True)
+        file.symlink_to(theirs)
+
+    said = settings_files.write([(FunctionSource("a", project), PYTHON)], project)
+
+    assert any(f"{file} is left as it is (" in one for one in said)
+    assert (theirs.read_text() if theirs.exists() else None) == content
+    assert [one.name for one in outside.iterdir()] == [theirs.name] * (content is not None)
+
+
+def test_json_that_is_nested_without_end_is_passed_over(tmp_path: Path) -> None:
+    deep = "[" * 100_000
+    (tmp_path / "task-config.json").write_text(deep)
+
+    assert sources.find("a", tmp_path) == FunctionSource("a", None)
+    assert code_folder(tmp_path, "a") is None
+    with pytest.raises(NotEditable):
+        with_entry(deep, "configurations", {"name": "a"})
 
 
 def test_the_code_of_a_function_is_found_by_its_name_or_its_folder(tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from taskdock.base.errors import BadField, EngineUnreachable, TaskdockError
 from taskdock.client import errors
 from taskdock.client.console import exits
 from taskdock.client.errors import MalformedCall, ServiceError
+from taskdock.client.servers.local_server import own_command
 from taskdock.commands import main
 
 TASK = {"id": "a" * 24, "functionName": "hello", "status": "inProgress"}
@@ -160,3 +163,47 @@ def test_the_help_has_the_exit_codes(words: tuple[str, ...]) -> None:
     help = " ".join(CliRunner().invoke(main, words).stdout.split())
 
     assert exits.IN_SHORT in help
+
+
+# Surroundings of the command
+
+
+def in_shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """`line`: of the shell, with `"$@"` for the command."""
+    return subprocess.run(
+        ["sh", "-c", line, "sh", *own_command()],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_fault(closed: str, tmp_path: Path) -> None:
+    done = in_shell(f'"$@" version {closed}', tmp_path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_full_disk_of_the_output_is_a_sentence(tmp_path: Path) -> None:
+    done = in_shell('"$@" version >/dev/full', tmp_path)
+
+    assert done.returncode == exits.NOT_RUN
+    assert done.stderr == (
+        "Error: No space left on device; is the disk of the output full, or the current folder"
+        " gone?\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["serve --detach --port 0", "dev", "deploy . --check"])
+def test_a_current_folder_that_is_gone_is_a_sentence(command: str, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+
+    done = in_shell(f'rmdir "$PWD"; TASKDOCK_URL=localhost:1 "$@" {command}', gone)
+
+    assert done.returncode != 0
+    assert done.stderr.startswith("Error: ")
+    assert "Traceback" not in done.stderr

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from taskdock.client.failures.block import block
+from taskdock.client.failures.code_files import FetchedCode, LocalCode
 from taskdock.client.failures.failed_run import FailedRun, UnknownFiles
 from taskdock.client.failures.frames import Frame, own_frame
 from taskdock.client.failures.gathering import code_folder
 from taskdock.client.failures.hints import RULES, hint
+from taskdock.testing.zips import zip_of
 from tests.support.failures import RECORDED, recorded
 
 
@@ -116,7 +119,9 @@ def test_the_folder_of_a_function_is_found_by_its_name(tmp_path: Path) -> None:
     for name, path in [("orders", "src"), ("mails", "build")]:
         folder = tmp_path / "functions" / name
         folder.mkdir(parents=True)
-        (folder / "task-config.json").write_text(f'{{"name": "{name}", "path": "{path}"}}')
+        (folder / "task-config.json").write_text(
+            f'{{"name": "{name}", "path": "{path}"}}', encoding="utf-8-sig"
+        )
     (tmp_path / "task-config.json").write_text("{")
 
     assert code_folder(tmp_path, "mails") == tmp_path / "functions" / "mails" / "build"
@@ -130,3 +135,36 @@ def test_a_long_message_is_cut() -> None:
     assert len(lines) == 21
     assert lines[-1] == "... 480 more lines"
     assert max(map(len, lines)) < 500
+
+
+# The files of a package
+
+
+@pytest.mark.parametrize("way", ["../secret.py", "{outside}", "link.py", "folder/../../secret.py"])
+def test_a_made_up_trace_shows_no_file_outside_of_the_code(tmp_path: Path, way: str) -> None:
+    outside = tmp_path / "secret.py"
+    outside.write_text("password\n")
+    code = tmp_path / "code"
+    (code / "folder").mkdir(parents=True)
+    (code / "link.py").symlink_to(outside)
+    path = way.format(outside=outside)
+    trace = f'File "/var/task/{path}", line 1, in handler'
+    failed = FailedRun(name="E", message="e", trace=(trace,), code=LocalCode(code))
+
+    frame = own_frame(failed)
+
+    assert frame is None or frame.source == ""
+
+
+def test_a_pipe_in_the_code_is_no_text(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+
+    assert LocalCode(tmp_path).text("pipe.py") is None
+
+
+def test_a_damaged_file_of_a_zip_is_not_known() -> None:
+    whole = zip_of({"index.py": "a = 1\n" * 50})
+    at = whole.index(b"index.py") + len(b"index.py")
+    damaged = whole[:at] + b"\xff\xff\xff" + whole[at + 3 :]
+
+    assert FetchedCode(damaged).text("index.py") is None

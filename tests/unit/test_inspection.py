@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from taskdock.client.deployment.config.task_config import TaskConfig
 from taskdock.client.deployment.inspection import Finding, inspect
+from taskdock.client.deployment.inspection.contents import Contents
 
 Found = list[tuple[str, str | None, str]]
 Inspect = Callable[..., list[Finding]]
@@ -629,3 +631,32 @@ def test_a_module_may_be_there_for_several_pythons(look: Inspect) -> None:
     }
 
     assert look(files, entryPoint="app.handler", runtime="python3.11") == []
+
+
+# Code that is hard to read on purpose
+
+
+def test_assignments_in_each_other_without_end_are_passed_over(look: Inspect) -> None:
+    code = "exports.handler = module.exports=" + "module.exports=" * 1500 + "1"
+
+    assert look({"index.js": code}) == []
+
+
+def test_blank_lines_are_read_in_the_time_of_their_number(look: Inspect) -> None:
+    """In the time of its square, this would be hours."""
+    code = "\n" * 1_000_000 + "exports.handler = ("
+
+    assert [one.kind for one in look({"index.js": code})] == ["syntax"]
+
+
+def test_a_link_to_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "index.js").symlink_to("pipe")
+
+    assert Contents(tmp_path, ["index.js"], has_links=True).text("index.js") is None
+
+
+def test_a_package_json_that_is_nested_without_end_says_nothing(look: Inspect) -> None:
+    files = {"index.js": "exports.handler = 1", "package.json": '{"type": ' + "[" * 100_000}
+
+    assert look(files) == []

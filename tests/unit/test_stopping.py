@@ -190,6 +190,26 @@ def test_an_entry_that_names_no_folder_is_passed_over(
 # The log of a detached server
 
 
+def test_a_log_that_was_removed_is_begun_anew(tmp_path: Path) -> None:
+    script = (
+        "import logging, sys\n"
+        "from pathlib import Path\n"
+        "from taskdock.server.detached import BoundedLog\n"
+        "Path(sys.argv[1]).unlink()\n"
+        "log = logging.getLogger('a')\n"
+        "log.addHandler(BoundedLog(Path(sys.argv[1]), 100))\n"
+        "log.warning('a' * 120)\n"
+        "log.warning('b')\n"
+    )
+    file = tmp_path / "server.log"
+    with file.open("a") as log:
+        subprocess.run(
+            [sys.executable, "-c", script, str(file)], stdout=log, stderr=log, check=True
+        )
+
+    assert file.read_text() == "b\n"
+
+
 def test_a_large_log_is_turned_and_all_that_is_printed_follows(tmp_path: Path) -> None:
     script = (
         "import logging, os, sys\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote
 
 import pytest
@@ -59,3 +60,15 @@ def test_the_functions_own_options_stay_in_front() -> None:
     changed = telling(program(NODE_OPTIONS="--enable-source-maps"), "nodejs22.x", SYNTAX)
 
     assert changed.environment["NODE_OPTIONS"].startswith("--enable-source-maps --import=data:")
+
+
+@pytest.mark.parametrize("own", ["", "--enable-source-maps", "--import=data:text/javascript,1"])
+@pytest.mark.parametrize("behind", ["", " --enable-source-maps"])
+def test_the_function_sees_its_own_options_alone(own: str, behind: str) -> None:
+    """`behind`: what a wrapper script of the function's has added."""
+    changed = telling(program(NODE_OPTIONS=own), "nodejs20.x", SYNTAX).environment["NODE_OPTIONS"]
+    module = unquote(changed)
+    ours = re.search(r"\nconst OURS = /(.*)/;$", module, re.MULTILINE)
+    assert ours is not None
+
+    assert re.sub(ours[1], "", changed + behind, count=1).strip() == f"{own}{behind}".strip()

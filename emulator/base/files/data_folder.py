@@ -172,7 +172,14 @@ def _unusable(path: Path, error: OSError | ForeignFile) -> StartupError:
     if isinstance(error, ForeignFile):
         return StartupError(error.message)
     why = error.strerror or error
-    return StartupError(f"cannot use the data folder {path.resolve()}: {why}")
+    return StartupError(f"cannot use the data folder {_whole(path)}: {why}")
+
+
+def _whole(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except OSError:  # the current folder was removed
+        return path
 
 
 def _kind(name: str) -> int:

@@ -12,6 +12,7 @@ import os
 import shlex
 import stat
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from taskdock.base.errors import ForeignFile
@@ -31,6 +32,11 @@ FILES = (
     ".gitignore",
 )
 FOLDERS = ("code", "debugger", "doors")
+
+
+def is_one(names: Collection[str]) -> bool:
+    """Whether a folder with these names in it is a server's data folder, whatever its own name."""
+    return DATABASE in names or {LOCK, IDENTITY} <= {*names} or {LOCK, CREDENTIALS} <= {*names}
 
 
 def check(path: Path) -> Path:

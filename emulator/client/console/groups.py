@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -86,6 +87,17 @@ class Group(click.Group):
         except TaskdockError as error:
             kind = _BY_EXIT_CODE.get(exits.of_refusal(error), Failed)
             raise kind(_led_back(error, ctx.meta.get(_CALL))) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # of click's: whoever read the output has gone
+                raise
+            raise CouldNotRun(_refused(error)) from error
+
+
+def _refused(error: OSError) -> str:
+    why = error.strerror or str(error)
+    if error.filename is not None:
+        return f"{error.filename}: {why}"
+    return f"{why}; is the disk of the output full, or the current folder gone?"
 
 
 def _led_back(error: TaskdockError, call: _TypedCommand | None) -> str:
@@ -170,6 +182,16 @@ class Entry:
     help: str
 
 
+def _open_closed_streams() -> None:
+    """A caller may have closed standard streams. The first files that are opened would get their
+    numbers, and children would write into those."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            mode = "r" if number == 0 else "w"
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115 - for good
+            setattr(sys, name, stream)
+
+
 class LazyGroup(Group):
     """A group that imports a command's module only when that command is called."""
 
@@ -178,6 +200,10 @@ class LazyGroup(Group):
         super().__init__(**options)
         self.package = package
         self.entries = entries
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        _open_closed_streams()
+        return super().main(*arguments, **options)
 
     def list_commands(self, _: click.Context) -> list[str]:
         return sorted(self.entries)

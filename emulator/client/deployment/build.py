@@ -16,9 +16,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 from typing import IO
 
 from taskdock.base import strict_json
+from taskdock.base.timing.clock import SystemClock
 from taskdock.client.deployment.config.task_config import TaskConfig
 from taskdock.client.errors import BadTaskConfig, BuildFailed
 
@@ -27,6 +29,8 @@ PACKAGE_FILE = "package.json"
 _NO_COMMAND = 127  # the shell's code
 _SECONDS_FOR_LAST_LINES = 1.0
 _SECONDS_TO_END = 5.0
+_SECONDS_TO_FOLLOW = 0.5  # for its programs, once the shell has ended
+_PAUSE = 0.02
 
 OnLine = Callable[[str], object]
 
@@ -55,6 +59,8 @@ def of(config: TaskConfig, file: Path) -> Build | None:
 
 def _named_in(package_file: Path) -> str | None:
     try:
+        if package_file.exists() and not package_file.is_file():  # a pipe, or a device without end
+            raise BadTaskConfig(f"{package_file} cannot be read: it is no file")
         fields = strict_json.loads(package_file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return None
@@ -126,7 +132,22 @@ class RunningBuild:
                 os.killpg(self._process.pid, number)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(_SECONDS_TO_END)
+            if not self._leaves_any(_SECONDS_TO_FOLLOW):
                 return
+
+    def _leaves_any(self, seconds: float) -> bool:
+        """Whether anything of the command still runs after so long. The shell ends by a signal that
+        its programs may pass over."""
+        give_up = SystemClock().monotonic() + seconds
+        while SystemClock().monotonic() < give_up:
+            try:
+                os.killpg(self._process.pid, 0)
+            except ProcessLookupError:
+                return False
+            except PermissionError:  # of macOS, for a group of zombies
+                return False
+            sleep(_PAUSE)
+        return True
 
 
 def _read(stream: IO[str], on_line: OnLine) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from taskdock.base.timing.clock import Clock
+from taskdock.client import follow
 from taskdock.client.console import output
-from taskdock.client.deployment.inspection import Finding
+from taskdock.client.deployment.inspection import Finding, report
 from taskdock.client.development.trial import TrialRun
 from taskdock.client.development.updating.developed_function import Update, UpdateKind
+from taskdock.client.failures import telling
+from taskdock.client.failures.telling import LogChoice
 
 _KILOBYTE = 1000
 
@@ -57,12 +59,14 @@ class Screen:
         if trial.refused:
             self._say(f"{trial.name}: not run: {trial.refused}")
             return
-        for text in trial.log:
-            output.note(output.message(text, terminal=sys.stderr.isatty()))
+        telling.show_log(trial.log, LogChoice.FULL)
         if trial.failed:
-            output.note(f"{trial.value.get('name')}: {trial.value.get('message')}")
-        else:
+            telling.show_block(trial.block)
+            output.note(f"its log: taskdock logs {trial.task_id}")
+        elif trial.has_result:
             output.document(trial.value)
+        else:
+            output.note(follow.NO_RESULT)
         if trial.changes is None:
             return
         if not trial.changes:
@@ -75,13 +79,16 @@ class Screen:
         output.note(f"{time}  {text}")
 
     def _warn(self, update: Update) -> None:
-        """Says each finding once, and again when it has been gone."""
+        """Says what deploy warns of: each finding once, and again when it has been gone."""
         found = {(update.name, finding) for finding in update.findings}
         for finding in update.findings:
             if (update.name, finding) not in self._warned and update.kind is not UpdateKind.KEPT:
-                place = f"{finding.place}: " if finding.place else ""
-                remedy = f"; {finding.remedy}" if finding.remedy else ""
-                self._say(f"{update.name}: warning: {place}{finding.message}{remedy}")
+                first, *more = report.lines(finding, update.name, update.code)
+                self._say(first)
+                for line in more:
+                    output.note(line)
+        for remark in update.remarks:
+            self._say(remark)
         self._warned = {one for one in self._warned if one[0] != update.name} | found
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from taskdock.base.errors import TaskdockError
 from taskdock.base.strict_json.difference import difference
-from taskdock.client.api import FUNCTION_FAILED, Json, TaskService
-from taskdock.client.errors import ServiceError
+from taskdock.base.timing.clock import Clock
+from taskdock.client import follow
+from taskdock.client.api import Json, TaskService
+from taskdock.client.failures import telling
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,13 @@ class TrialRun:
     value: Any = None
     """The result; of a run that failed the error, an object with `name` and `message`."""
     failed: bool = False
+    has_result: bool = True
+    """False: it has failed, or the server has not kept the result."""
     log: list[str] = field(default_factory=list)
+    """Of a run that failed the function's own lines alone."""
+    block: list[str] = field(default_factory=list)
+    """Of a run that failed: the error, its place in the code, and what helps."""
+    task_id: str = ""
     changes: list[str] | None = None
     """A line for each place in which it differs from the run before. None: there was none."""
     refused: str = ""
@@ -36,9 +45,14 @@ class TrialRun:
 class Trials:
     """Of one session."""
 
-    def __init__(self, service: TaskService, event: object) -> None:
+    def __init__(
+        self, service: TaskService, event: object, paths: Sequence[Path], clock: Clock
+    ) -> None:
+        """`paths`: in which the functions are."""
         self._service = service
         self._event = event
+        self._folders = [path if path.is_dir() else path.parent for path in paths]
+        self._clock = clock
         self._wanted: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._last: dict[str, TrialRun] = {}
 
@@ -60,24 +74,34 @@ class Trials:
             show(trial)
 
     def _tried(self, name: str) -> TrialRun:
-        try:
-            task = self._service.execute(name, self._event)
-            failed, value, task_id = False, task.get("result"), task["id"]
-        except ServiceError as error:
-            if error.code != FUNCTION_FAILED:
-                raise
-            failure: Json = error.answer["runtimeError"]
-            failed, task_id = True, error.answer["taskId"]
-            value = {key: failure[key] for key in ("name", "message") if key in failure}
-        log = [str(line["message"]).rstrip() for line in self._service.logs(task_id)]
+        end = follow.call(self._service, name, self._event, clock=self._clock)
+        log = telling.messages(self._service, end.task_id)
+        trial = TrialRun(name, end.result, has_result=end.has_result, log=log, task_id=end.task_id)
+        if end.error is not None:
+            trial = self._explained(trial, end.error)
         before = self._last.get(name)
-        changes = None if before is None else _changes(before, failed, value)
-        self._last[name] = trial = TrialRun(name, value, failed, log, changes)
-        return trial
+        self._last[name] = trial
+        return trial if before is None else replace(trial, changes=_changes(before, trial))
+
+    def _explained(self, trial: TrialRun, error: Json) -> TrialRun:
+        from taskdock.client.failures.block import block  # noqa: PLC0415 - late: most do not fail
+        from taskdock.client.failures.gathering import code_folder, gather  # noqa: PLC0415
+        from taskdock.client.failures.log_lines import short  # noqa: PLC0415
+
+        here = next((one for one in self._folders if code_folder(one, trial.name)), None)
+        found = gather(
+            self._service, trial.name, trial.task_id, error, trial.log, data=self._event, here=here
+        )
+        value = {key: error[key] for key in ("name", "message") if key in error}
+        log = short(trial.log, error=error)
+        return replace(trial, value=value, failed=True, log=log, block=block(found))
 
 
-def _changes(before: TrialRun, failed: bool, value: Any) -> list[str]:
-    if before.failed is failed:
-        return difference(before.value, value)
-    old, new = ("error" if one else "result" for one in (before.failed, failed))
-    return difference({old: before.value}, {new: value})
+def _changes(before: TrialRun, after: TrialRun) -> list[str] | None:
+    """None: one of them is not known."""
+    if not all(one.failed or one.has_result for one in (before, after)):
+        return None
+    if before.failed is after.failed:
+        return difference(before.value, after.value)
+    old, new = ("error" if one.failed else "result" for one in (before, after))
+    return difference({old: before.value}, {new: after.value})

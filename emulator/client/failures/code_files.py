@@ -36,10 +36,14 @@ class LocalCode:
         return self._names
 
     def text(self, name: str) -> str | None:
+        """A function says the name, in a trace that it may have made up: so no file counts that is
+        not in the folder."""
         try:
-            file = self._folder / name
+            file = (self._folder / name).resolve()
+            if not file.is_relative_to(self._folder.resolve()) or not file.is_file():
+                return None
             return None if file.stat().st_size > _LARGEST_FILE else file.read_text("utf-8")
-        except (OSError, ValueError):
+        except (OSError, ValueError, RuntimeError):  # the last: links in a circle
             return None
 
 
@@ -61,7 +65,7 @@ class FetchedCode:
             if self._zip.getinfo(name).file_size > _LARGEST_FILE:
                 return None
             return self._zip.read(name).decode()
-        except (KeyError, ValueError, OSError):
+        except Exception:
             return None
 
 

@@ -121,10 +121,10 @@ def code_folder(here: Path, function_name: str) -> Path | None:
 
     for file in _configs(here):
         try:
-            config = json.loads(file.read_text(encoding="utf-8"))
+            config = json.loads(file.read_text(encoding="utf-8-sig"))
             if config["name"] == function_name and isinstance(config.get("path"), str):
                 return file.parent / str(config["path"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
     return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -82,11 +82,15 @@ def show_failure(
         show_log(lines, choice, error=lambda: error)
     if lines and choice is not LogChoice.NONE:
         output.note("")
-    first, *rest = block(gather(service, function_name, task_id, error, lines, data=data))
-    for line in (_bold(first), *rest):
-        output.note(line)
+    show_block(block(gather(service, function_name, task_id, error, lines, data=data)))
     if choice is not LogChoice.FULL and lines:
         output.note(f"its log: taskdock logs {task_id}")
+
+
+def show_block(lines: Sequence[str]) -> None:
+    first, *rest = lines
+    for line in (_bold(first), *rest):
+        output.note(line)
 
 
 def messages(service: TaskService, task_id: str) -> list[str]:

@@ -11,15 +11,17 @@ from typing import IO, Any
 
 import click
 
-from taskdock.client.api import FUNCTION_FAILED, Json, TaskService
+from taskdock.base.errors import TaskdockError
+from taskdock.base.timing.clock import SystemClock
+from taskdock.client import follow
+from taskdock.client.api import Json, TaskService
 from taskdock.client.console import exits, options, output
 from taskdock.client.development.debugging import settings_files, sources
 from taskdock.client.development.debugging.session_keeper import SessionKeeper
 from taskdock.client.development.debugging.sources import FunctionSource
-from taskdock.client.errors import ServiceError
-from taskdock.client.follow import until_final
+from taskdock.client.failures import telling
+from taskdock.client.failures.telling import LogChoice
 
-_TIME_LIMIT_TOO_LONG = 1404
 _NO_END = 7 * 24 * 3600.0  # seconds: a breakpoint may be held for long
 _LAST_PORT = 65535
 
@@ -87,11 +89,12 @@ def debug(
             if calls:
                 _, session = debugged[0]
                 _start_call(keeper, session, service, data)
-            keeper.keep()
+            with follow.under_way():
+                keeper.keep()
     except KeyboardInterrupt:
         output.note("the debug session is over; the usual limits are back")
         return
-    sys.exit(exits.FAILED)
+    sys.exit(exits.NOT_RUN)
 
 
 def _check(found: Sequence[FunctionSource], *, calls: bool) -> None:
@@ -142,47 +145,22 @@ def _start_call(keeper: SessionKeeper, session: Json, service: TaskService, data
 
 
 def _call(service: TaskService, name: str, data: Any) -> None:
-    body = {} if data is None else {"data": data}
+    clock = SystemClock()
     try:
-        task = service.call(
-            "POST", f"/tasks/v1/functions/{name}/execute", body or None, seconds=_NO_END
-        )
-        _show_log(service, task["id"])
-        output.document(task.get("result"))
-    except ServiceError as error:
-        if error.code == _TIME_LIMIT_TOO_LONG:
-            _queue(service, {"functionName": name, **body})
-        elif error.code == FUNCTION_FAILED:
-            _show_log(service, error.answer["taskId"])
-            _show_failure(error.answer["runtimeError"])
-        else:
-            output.note(error.message)
-
-
-def _queue(service: TaskService, body: Json) -> None:
-    """A call of a function that may not be executed directly."""
-    from taskdock.base.timing.clock import SystemClock  # noqa: PLC0415 - late: most need none
-
-    task_id = service.create_task(body)["id"]
-    task = until_final(
-        service, task_id, clock=SystemClock(), timeout=None, on_change=lambda _: None
-    )
-    _show_log(service, task["id"])
-    if "error" in task:
-        _show_failure(task["error"])
+        end = follow.call(service, name, data, clock=clock, seconds=_NO_END)
+    except TaskdockError as error:
+        output.note(error.message)
         return
-    # A task's result is not kept, but for the history of runs.
-    runs = service.call("GET", f"/taskdock/runs?taskId={task['id']}")["data"]
-    output.document(runs[-1].get("answer") if runs else None)
-
-
-def _show_failure(error: Json) -> None:
-    output.note(f"{error['name']}: {error['message']}")
-
-
-def _show_log(service: TaskService, task_id: str) -> None:
-    for line in service.logs(task_id):
-        output.note(output.message(line["message"], terminal=sys.stderr.isatty()))
+    if end.error is not None:
+        telling.show_failure(
+            service, name, end.task_id, end.error, choice=LogChoice.SHORT, data=data
+        )
+        return
+    telling.show_log(telling.messages(service, end.task_id), LogChoice.FULL)
+    if end.has_result:
+        output.document(end.result)
+    else:
+        output.note(follow.NO_RESULT)
 
 
 def _interrupt(*_: object) -> None:

@@ -21,6 +21,7 @@ from taskdock.client.deployment import build, package_lists
 from taskdock.client.deployment import images as image_of
 from taskdock.client.deployment.allowed import allow_build, allow_variables
 from taskdock.client.deployment.config import task_config
+from taskdock.client.deployment.config.function_names import FunctionNames
 from taskdock.client.deployment.config.task_config import TaskConfig
 from taskdock.client.deployment.deploy import Deployment
 from taskdock.client.deployment.deploy import deploy as deploy_function
@@ -84,7 +85,8 @@ def deploy(
     if listed:
         package_lists.show(files, given, as_json=as_json)
         return
-    prepare = partial(_prepared, given=given, environment=environment, yes=yes)
+    names = FunctionNames()
+    prepare = partial(_prepared, names=names, given=given, environment=environment, yes=yes)
     if check:
         sys.exit(_check(files, prepare, service, as_json=as_json))
     # A strict deployment prepares all before anything is sent, and any mistake ends it there.
@@ -128,7 +130,12 @@ class _Chosen:
 
 
 def _prepared(
-    file: Path | None, *, given: Mapping[str, object], environment: dict[str, str], yes: bool
+    file: Path | None,
+    *,
+    names: FunctionNames,
+    given: Mapping[str, object],
+    environment: dict[str, str],
+    yes: bool,
 ) -> _Chosen:
     config = task_config.read(
         file,
@@ -137,6 +144,8 @@ def _prepared(
         caller_environment=os.environ,
         allow=partial(allow_variables, yes=yes),
     )
+    if file is not None:
+        names.add(config.name, file)
     named = None if file is None else build.of(config, file)
     if named is not None:
         allow_build(named, yes=yes)

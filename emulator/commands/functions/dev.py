@@ -98,11 +98,11 @@ def _develop(
     poll: bool,
 ) -> None:
     screen = Screen(service.url, clock)
-    trials = Trials(service, data)
+    trials = Trials(service, data, paths, clock)
     has_event = data is not _NOTHING
     session = Session(
         paths,
-        sender=CodeSender(service),
+        sender=CodeSender(service, clock),
         life=lambda: str(service.status()["startTimestamp"]),
         grants=grants,
         view=screen,

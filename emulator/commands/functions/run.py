@@ -127,4 +127,4 @@ def _print_result(service: TaskService, task_id: str) -> None:
     if found:
         output.document(result)
     else:
-        output.note("this server keeps no results of queued tasks (--harness, --history)")
+        output.note(follow.NO_RESULT)

@@ -19,6 +19,8 @@ from taskdock.client.console import options, output
 from taskdock.client.deployment import build
 from taskdock.client.deployment.allowed import allow_build, allow_variables
 from taskdock.client.deployment.config import task_config
+from taskdock.client.deployment.config.function_names import FunctionNames
+from taskdock.client.deployment.inspection import inspect, report
 from taskdock.client.errors import WrongCall
 from taskdock.client.execution import program
 from taskdock.client.execution import run as execution
@@ -120,7 +122,7 @@ def _functions(
 ) -> dict[str, Json]:
     """The requests that make the functions, by file. Raises `WrongCall`."""
     found: dict[str, Json] = {}
-    files: dict[str, Path] = {}
+    names = FunctionNames()
     for file in dict.fromkeys(file for folder in folders for file in task_config.find(folder)):
         config = task_config.read(
             file,
@@ -129,15 +131,14 @@ def _functions(
             caller_environment=os.environ,
             allow=partial(allow_variables, yes=yes),
         )
-        if config.name in files:
-            raise WrongCall(
-                f"{files[config.name]} and {file} both describe the function {config.name}; name"
-                " only one of them, or give one another name"
-            )
-        files[config.name] = file
+        names.add(config.name, file)
         named = build.of(config, file)
         if named is not None:
             allow_build(named, yes=yes)
             build.run(named, output.note)
-        found[str(file)] = config.to_request(file.parent)
+        code = None if config.path is None else file.parent / config.path
+        for finding in inspect(config, file.parent):
+            for line in report.lines(finding, config.name, code):
+                output.note(line)
+        found[str(file)] = config.to_request(file.parent, output.note)
     return found

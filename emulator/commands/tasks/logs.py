@@ -134,11 +134,16 @@ def _of_id(
         if not following:
             return _last(service.logs(id), tail)
         skipped = 0 if tail is None else len(list(follow.lines_so_far(service, id))) - tail
-        return islice(follow.log_lines(service, id), max(skipped, 0), None)
+        return islice(_followed(service, id), max(skipped, 0), None)
     if service.api_requests(equals("id", id)):
         return _last(service.api_request_logs(id), tail)
     lines = function_runs.run_log(service, id)
     return None if lines is None else _last(lines, tail)
+
+
+def _followed(service: TaskService, task_id: str) -> Iterator[Json]:
+    with follow.under_way():
+        yield from follow.log_lines(service, task_id)
 
 
 def _last(lines: Iterator[Json], tail: int | None) -> Iterator[Json]:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from taskdock.client.api import Json, TaskService
 from taskdock.client.deployment.config import task_config
+from taskdock.client.deployment.config.function_names import FunctionNames
 from taskdock.client.deployment.deploy import deploy
 from taskdock.client.errors import BadTaskConfig
+from taskdock.testing.client.building import BUILDER
 from taskdock.testing.values.data import check_json
 from taskdock.testing.zips import base64_of, zip_of
 
@@ -44,8 +46,9 @@ class FunctionDeployer:
         """The folder of each function's code, by the function's name."""
 
     def deploy(self, source: Source, environment: Mapping[str, str]) -> list[str]:
-        """The names of the functions. Raises `BadTaskConfig`, `BadPackage` and `ServiceError`."""
-        names = []
+        """The names of the functions. Raises `BadTaskConfig`, `BuildFailed`, `BadPackage` and
+        `ServiceError`."""
+        names, known = [], FunctionNames()
         for file in files_of(source):
             config = task_config.read(
                 file,
@@ -54,8 +57,11 @@ class FunctionDeployer:
                 caller_environment=os.environ,
                 allow=_allow,
             )
+            known.add(config.name, file)
             self.folders[config.name] = (file.parent / (config.path or ".")).resolve()
-            names.append(self._send(config.to_request(file.parent)))
+            with BUILDER.built(config, file.resolve()):
+                body = config.to_request(file.parent)
+            names.append(self._send(body))
         return names
 
     def deploy_files(self, name: str, files: Files, fields: Json) -> str:

@@ -104,8 +104,9 @@ class Taskdock:
         `deploy({"main.py": ...}, "hello", entryPoint="main.handler", runtime="python3.11")`.
         `environment`: variables of the functions, which win over those of the files.
 
-        Code that this object has sent before, and that is the same, is not sent again. Raises
-        `BadTaskConfig`, `BadPackage` and `ServiceError`.
+        A build that a folder's files name is run once in this process. Code that this object has
+        sent before, and that is the same, is not sent again. Raises `BadTaskConfig`, `BuildFailed`,
+        `BadPackage` and `ServiceError`.
         """
         if isinstance(code, Mapping):
             if not name:

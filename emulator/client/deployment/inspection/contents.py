@@ -13,6 +13,11 @@ _MOST_READ = 8 * 1024 * 1024
 """Bytes of the largest file that is read as source: parsers need many times the size."""
 
 
+def _opened(path: str, flags: int) -> int:
+    """A link may lead to a pipe, which would wait for a writer."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 class Contents:
     """The files of one package. Names are relative to the package's root, with slashes.
 
@@ -58,7 +63,7 @@ class Contents:
     def beginning(self, name: str, size: int, *, whole: bool = False) -> bytes | None:
         """At most `size` bytes of the file. `whole`: None for a file of that size or more."""
         try:
-            with open(self._root / name, "rb") as file:
+            with open(self._root / name, "rb", opener=_opened) as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     return None
                 read = file.read(size)

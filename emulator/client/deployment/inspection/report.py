@@ -12,10 +12,14 @@ from taskdock.client.deployment.inspection.finding import PackageFinding
 def lines(finding: PackageFinding, function: str, code: Path | None) -> list[str]:
     """One line, or two with a remedy. `code`: the folder of the function's code, so that a file is
     named as the reader finds it."""
-    place = _place(finding, code)
-    where = f"{place}: " if place else ""
-    said = [f"warning: {function}: {where}{finding.message}"]
+    said = [f"warning: {function}: {described(finding, code)}"]
     return said if finding.remedy is None else [*said, f"  {finding.remedy}"]
+
+
+def described(finding: PackageFinding, code: Path | None) -> str:
+    """The place and the message."""
+    place = _place(finding, code)
+    return f"{place}: {finding.message}" if place else finding.message
 
 
 def document(finding: PackageFinding, function: str, code: Path | None) -> dict[str, Any]:

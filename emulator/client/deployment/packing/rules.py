@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from taskdock.base.files.own_folder import CREDENTIALS, DATABASE, DATABASE_FILES, IDENTITY, LOCK
+from taskdock.base.files import own_folder
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,6 @@ INSTALLED = {"node_modules", "site-packages", "dist-packages"}
 """Names of folders that only installers write to."""
 
 
-def of_data(names: Collection[str]) -> bool:
-    """Whether a folder with these names in it is a server's data folder, whatever its own name."""
-    return DATABASE in names or {LOCK, IDENTITY} <= {*names} or {LOCK, CREDENTIALS} <= {*names}
-
-
 def of_folder(path: str, *, dependency: bool) -> PlaceRule | None:
     """The rule that leaves out a folder, whatever is in it. `path`: in the package, with slashes;
     `dependency`: it was installed, or lies in one that was."""
@@ -82,7 +77,7 @@ def of_folder(path: str, *, dependency: bool) -> PlaceRule | None:
 
 def of_contents(path: str, names: Collection[str], *, dependency: bool) -> PlaceRule | None:
     """The rule that leaves out a folder with these names in it; as `of_folder`."""
-    if of_data(names):
+    if own_folder.is_one(names):
         return _DATA_FOLDER
     if dependency:
         return None
@@ -94,7 +89,7 @@ def of_contents(path: str, names: Collection[str], *, dependency: bool) -> Place
 
 def of_file(name: str, *, dependency: bool) -> PlaceRule | None:
     """The rule that leaves out a file or a link; as `of_folder`."""
-    if name == DATA_FOLDER or name in DATABASE_FILES:
+    if name == DATA_FOLDER or name in own_folder.DATABASE_FILES:
         return _DATABASE
     rule = of_name(name, dependency=dependency)
     if rule is not None or dependency:

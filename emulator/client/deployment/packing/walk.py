@@ -11,6 +11,7 @@ from collections.abc import Collection
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from taskdock.base.files import own_folder
 from taskdock.client.deployment.packing import dependencies, rules
 from taskdock.client.deployment.packing.handler import Handler
 from taskdock.client.deployment.packing.ignore_files import IgnoreLine
@@ -104,7 +105,7 @@ class _Walk:
     def _is_left_out(self, path: str, names: Collection[str], *, dependency: bool) -> bool:
         """Whether a folder is left out because of what is in it."""
         if not path:
-            if rules.of_data(names):
+            if own_folder.is_one(names):
                 raise BadPackage(
                     f"{self.selection.folder} is the data folder of a taskdock server, which no"
                     " function may read; start the server with another --data-dir, or put the code"

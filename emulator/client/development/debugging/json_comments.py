@@ -31,7 +31,10 @@ class _CommentedText:
 
     def read(self) -> Any:
         """Raises `NotEditable`."""
-        value = self._value(())
+        try:
+            value = self._value(())
+        except RecursionError:
+            raise NotEditable("it is nested too deeply") from None
         self._skip()
         if self._at != len(self.text):
             raise NotEditable(f"there is more text behind its end, at character {self._at}")

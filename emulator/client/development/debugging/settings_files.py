@@ -33,7 +33,7 @@ def write(debugged: Debugged, project: Path) -> list[str]:
     if has_jetbrains:
         for source, session in debugged:
             file = project / ".idea" / "runConfigurations" / editors.jetbrains_file(source.name)
-            said.append(_written(file, editors.jetbrains(source, session, project)))
+            said.append(_written(file, editors.jetbrains(source, session, project), project))
     if (project / ".vscode").is_dir() or not has_jetbrains:
         said.append(_launch_json(debugged, project))
     return said
@@ -57,13 +57,19 @@ def _launch_json(debugged: Debugged, project: Path) -> str:
             f"{file} is left as it is ({why}); copy this into its configurations:\n"
             f"{printed(debugged, project)}"
         )
-    return _written(file, mark + text)
+    return _written(file, mark + text, project)
 
 
-def _written(file: Path, text: str) -> str:
-    """Writes a file as a whole or not at all; a link stays a link."""
+def _written(file: Path, text: str, project: Path) -> str:
+    """Writes a file as a whole or not at all; a link stays a link. A checkout may bring a link to
+    any other file of the user's, and so none out of the project is followed."""
     try:
         target = file.resolve()
+        if not target.is_relative_to(project.resolve()):
+            return (
+                f"{file} is left as it is (it is a link out of the project);"
+                f" its content would be:\n{text}"
+            )
         if target.is_file() and target.read_bytes() == text.encode():
             return f"{file} has the settings already"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +82,7 @@ def _written(file: Path, text: str) -> str:
         finally:
             with suppress(OSError):
                 half_done.unlink(missing_ok=True)
-    except OSError as error:
-        return f"{file} could not be written ({error.strerror}); its content would be:\n{text}"
+    except (OSError, RuntimeError) as error:  # the second: links in a circle, before Python 3.13
+        why = error.strerror if isinstance(error, OSError) else error
+        return f"{file} could not be written ({why}); its content would be:\n{text}"
     return f"wrote {file}"

@@ -47,7 +47,7 @@ def _read(file: Path) -> FunctionSource | None:
         if not isinstance(name, str) or not isinstance(path, str | None):
             return None
         folder = None if path is None else (file.parent / path).resolve()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError):
         return None
     return FunctionSource(name, folder, file.parent.resolve())
 

@@ -23,7 +23,7 @@ from taskdock.client.deployment import build
 from taskdock.client.deployment.build import RunningBuild
 from taskdock.client.deployment.config import task_config
 from taskdock.client.deployment.config.task_config import TaskConfig
-from taskdock.client.deployment.inspection import Finding, inspect
+from taskdock.client.deployment.inspection import Finding, inspect, report
 from taskdock.client.deployment.package import PackageLimits
 from taskdock.client.deployment.packing.selection import Selection
 from taskdock.client.development.updating.build_writes import BuildWrites
@@ -60,6 +60,10 @@ class Update:
     """Bytes that were sent."""
     function: Json | None = None
     findings: tuple[Finding, ...] = ()
+    code: Path | None = None
+    """The folder of the code, as it is shown."""
+    remarks: tuple[str, ...] = ()
+    """Sentences about the package and the function's image."""
 
 
 @dataclass
@@ -144,9 +148,10 @@ class DevelopedFunction:
             return Update(UpdateKind.UNCHANGED, config.name)
         began = self.clock.monotonic()
         findings = tuple(inspect(config, self.folder))
+        code = None if config.path is None else _shown(self.folder / config.path)
         broken = [one for one in findings if one.kind == _KEEPS]
         if broken:
-            return self._kept(_described(broken[0]), findings)
+            return self._kept(report.described(broken[0], code), findings)
         entries = self._packed(config, saved)
         fields = config.model_copy(update={"path": None}).to_request(self.folder)
         digest = _digest(fields, entries)
@@ -164,6 +169,8 @@ class DevelopedFunction:
             size=result.size,
             function=result.function,
             findings=findings,
+            code=code,
+            remarks=result.remarks,
         )
 
     def _packed(self, config: TaskConfig, saved: Collection[str]) -> dict[str, PackedEntry]:
@@ -222,5 +229,6 @@ def _digest(fields: Json, entries: dict[str, PackedEntry]) -> str:
     return hashlib.sha256(json.dumps([fields, packed], sort_keys=True).encode()).hexdigest()
 
 
-def _described(finding: Finding) -> str:
-    return finding.message if finding.place is None else f"{finding.place}: {finding.message}"
+def _shown(folder: Path) -> Path:
+    """From the current folder on, as `deploy` names a place where it was given such a path."""
+    return Path(os.path.relpath(folder))

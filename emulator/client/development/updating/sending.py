@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from taskdock.base.timing.clock import Clock
 from taskdock.client.api import Json, TaskService
+from taskdock.client.deployment import images
 from taskdock.client.deployment.config.task_config import TaskConfig
 from taskdock.client.deployment.deploy import deploy
 from taskdock.client.development.updating.contents import PackedContents, PackedEntry
@@ -42,13 +45,17 @@ class SendResult:
     """Files that have changed, or all."""
     size: int
     """Bytes of the zip that was sent."""
+    remarks: tuple[str, ...] = ()
+    """Sentences about the package and the function's image, where the function was described
+    anew."""
 
 
 class CodeSender:
     """To one server. For any thread."""
 
-    def __init__(self, service: TaskService) -> None:
+    def __init__(self, service: TaskService, clock: Clock) -> None:
         self._service = service
+        self._clock = clock
         self._takes_changes = True
 
     def send(
@@ -67,14 +74,31 @@ class CodeSender:
             result = self._send_changes(config, new, before, contents)
             if result is not None:
                 return result
-        body = config.to_request(folder)
+        remarks: list[str] = []
+        body = config.to_request(folder, remarks.append)
         deployed = deploy(self._service, body)
         zipped = base64.b64decode(body.get("code", ""))
         code = hashlib.sha256(zipped).hexdigest() if zipped else ""
         sent = Sent(new.digest, new.fields, new.entries, code)
+        if before is not None and before.fields == new.fields:
+            remarks = []
+        if before is None or _image(before.fields) != _image(new.fields):
+            remarks += self._of_image(deployed.function)
         return SendResult(
-            deployed.action, sent, deployed.function, files=len(new.entries), size=len(zipped)
+            deployed.action,
+            sent,
+            deployed.function,
+            files=len(new.entries),
+            size=len(zipped),
+            remarks=tuple(remarks),
         )
+
+    def _of_image(self, function: Json) -> list[str]:
+        with suppress(ServiceError):  # the caller may deploy and still not read the server's status
+            found = images.settled(self._service, function, self._clock)
+            warning = images.warning(function, found)
+            return [] if warning is None else [warning]
+        return []
 
     def _send_changes(
         self, config: TaskConfig, new: Sent, before: Sent, contents: PackedContents
@@ -99,3 +123,7 @@ class CodeSender:
             return None
         sent = Sent(new.digest, new.fields, new.entries, str(answer["code"]))
         return SendResult("updated", sent, {}, files=found.count, size=len(found.zipped))
+
+
+def _image(fields: Json) -> tuple[object, object]:
+    return fields.get("runtime"), fields.get("image")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Protocol
 
 _MOUNTS = Path("/proc/self/mountinfo")
 
@@ -23,12 +22,6 @@ virtiofs, fakeowner, grpcfuse and osxfs Docker Desktop's and Colima's, vboxsf, p
 those of virtual machines; all others are networks'."""
 
 _ESCAPED = re.compile(r"\\([0-7]{3})")
-
-
-class Mounted(Protocol):
-    """A function that says of which type the file system of a folder is."""
-
-    def __call__(self, folder: Path) -> str: ...
 
 
 def changes_elsewhere(kind: str) -> bool:

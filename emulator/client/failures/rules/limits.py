@@ -11,6 +11,7 @@ _LONGEST_DIRECT = 30  # seconds
 _LONGEST = 300  # seconds
 _MOST_MEMORY = 10240  # MB
 _USED = re.compile(r"Max Memory Used: (\d+) MB|\"maxMemoryUsedMB\":(\d+)")
+_SIZE = re.compile(r"Memory Size: (\d+) MB|\"memorySizeMB\":(\d+)")
 _NEARLY = 0.9
 _LINE = 120  # letters
 _OUT_OF_HEAP = "JavaScript heap out of memory"
@@ -51,14 +52,19 @@ def memory(failed: FailedRun) -> str | None:
     limit = failed.memory_limit
     if limit is None:
         return "it needs more memory than its memory limit"
-    used = [int(a or b) for line in failed.log for a, b in _USED.findall(line)]
-    is_full = bool(used) and used[-1] >= limit * _NEARLY
-    figures = f"{used[-1]} MB of {limit} MB" if is_full else f"its memory limit is {limit} MB"
+    used, sizes = _megabytes(failed, _USED), _megabytes(failed, _SIZE)
+    had = sizes[-1] if sizes else limit  # with a debugger in it, a container has more
+    is_full = bool(used) and used[-1] >= had * _NEARLY
+    figures = f"{used[-1]} MB of {had} MB" if is_full else f"its memory limit is {limit} MB"
     text = f"it has used up its memory: {figures}"
     if limit >= _MOST_MEMORY:
         return text
     more = min(_MOST_MEMORY, limit * 2)
     return f"{text}; to give it more: {_raise('memoryLimit', more, '--memory-limit')}"
+
+
+def _megabytes(failed: FailedRun, figure: re.Pattern[str]) -> list[int]:
+    return [int(a or b) for line in failed.log for a, b in figure.findall(line)]
 
 
 def _raise(field: str, value: int, option: str) -> str:

@@ -7,6 +7,7 @@ The code that a patch is for stays as it is, and its files are never written to.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,11 +33,13 @@ class CodePatch:
     @property
     def digest(self) -> str:
         """The digest of the code that the patch makes: of the way to it, since nobody has a zip of
-        that code."""
-        parts = (self.base.encode(), *(path.encode() for path in sorted(self.removed)))
-        digest = hashlib.sha256(b"\0".join(parts))
-        digest.update(b"\0\0" + self.changed)
-        return digest.hexdigest()
+        that code.
+
+        Each part has a length of its own, so that no two patches are the same bytes. It is the
+        digest of a digest: a zip may begin with anything, and so with the bytes of a patch."""
+        changed = hashlib.sha256(self.changed).hexdigest()
+        parts = json.dumps([self.base, sorted(self.removed), changed])
+        return hashlib.sha256(hashlib.sha256(parts.encode()).digest()).hexdigest()
 
     def __len__(self) -> int:
         """Bytes of the zip."""

@@ -12,12 +12,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from taskdock.base.errors import BadConfiguration, BadFunctionCode
+from taskdock.base.files import own_folder
 from taskdock.lambdas.functions.zips.packing import pack
 from taskdock.lambdas.functions.zips.zip_limits import ZipLimits
 
 BUCKET = "hot-reload"
 LEFT_OUT = frozenset((".git", ".taskdock", "__pycache__"))
-"""Names of files and folders that are no code; the second has a server's credentials."""
+"""Names of files and folders that are no code; the second has a server's credentials, as any other
+folder has that is the data folder of a server."""
 
 Stamps = dict[str, tuple[int, int, int, int]]
 """By each path: time of change in nanoseconds, bytes, inode and mode."""
@@ -44,13 +46,19 @@ class HotFolders:
         if not os.path.isabs(key) or "\0" in key:
             raise BadConfiguration(f"S3Key is {key!r}; give the absolute path of a folder")
         folder = os.path.realpath(key)
-        if not any(_is_in(folder, allowed) for allowed in self._allowed):
+        around = [allowed for allowed in self._allowed if _is_in(folder, allowed)]
+        if not around:
             raise BadConfiguration(
                 f"S3Key is {key!r}, which is in no folder of the setting hot_reload"
                 f" (TASKDOCK_HOT_RELOAD): {', '.join(self._allowed)}"
             )
         if not os.path.isdir(folder):
             raise BadConfiguration(f"S3Key is {key!r}, which is no folder of this machine")
+        if not any(_is_code(folder, allowed) for allowed in around):
+            raise BadConfiguration(
+                f"S3Key is {key!r}, which is no code, but a repository, a cache or the data folder"
+                " of a server"
+            )
         return Path(folder)
 
     def read(self, folder: Path) -> bytes:
@@ -61,8 +69,13 @@ class HotFolders:
                 raise BadFunctionCode(
                     f"{folder} is over {self._limits.unzipped // 1024 // 1024} MB"
                 )
-            with pack(folder, LEFT_OUT) as packed:
+            with pack(folder, map(Path, found)) as packed:
                 return packed.read()
+        except UnicodeEncodeError as error:
+            name = ascii(error.object)
+            raise BadFunctionCode(
+                f"{folder}: {name} is not UTF-8, and names in a zip are"
+            ) from None
         except OSError as error:
             raise BadFunctionCode(f"{folder} cannot be read: {error.strerror}") from None
 
@@ -87,13 +100,31 @@ def stamps(folder: Path, most: int) -> Stamps:
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     waiting = [str(folder)]
     while waiting:
-        with os.scandir(waiting.pop()) as entries:
+        above = waiting.pop()
+        if _is_data(above):
+            continue
+        with os.scandir(above) as entries:
             for entry in entries:
                 if entry.name in LEFT_OUT:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
                 yield entry
+
+
+def _is_code(folder: str, allowed: str) -> bool:
+    """Whether neither the folder nor one that it is in, up to the allowed one, is left out."""
+    below = Path(folder).relative_to(allowed)
+    if LEFT_OUT.intersection(below.parts):
+        return False
+    depths = range(len(below.parts) + 1)
+    return not any(_is_data(os.path.join(allowed, *below.parts[:depth])) for depth in depths)
+
+
+def _is_data(folder: str) -> bool:
+    """Whether it is the data folder of a server, whose name the user chooses."""
+    names = own_folder.FILES
+    return own_folder.is_one([name for name in names if os.path.lexists(f"{folder}/{name}")])
 
 
 def _is_in(path: str, folder: str) -> bool:

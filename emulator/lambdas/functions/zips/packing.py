@@ -7,24 +7,25 @@ import shutil
 import stat
 import tempfile
 import zipfile
-from collections.abc import Collection
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
 from taskdock.lambdas.functions import tree
 
 
-def pack(folder: Path, left_out: Collection[str] = ()) -> IO[bytes]:
+def pack(folder: Path, paths: Iterable[Path] | None = None) -> IO[bytes]:
     """A zip of all files, folders and links in a folder, open at its beginning. The caller closes
-    it. `left_out`: names that are left out, with all that is in folders of those names."""
-    packed = tempfile.TemporaryFile()  # noqa: SIM115 - the caller's
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(tree.paths(folder)):
-            below = path.relative_to(folder)
-            if not any(name in left_out for name in below.parts):
-                _add(archive, path, below.as_posix())
-    packed.seek(0)
-    return packed
+    it. `paths`: those in the folder that are packed; None: all."""
+    with ExitStack() as stack:
+        packed = stack.enter_context(tempfile.TemporaryFile())
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(tree.paths(folder) if paths is None else paths):
+                _add(archive, path, path.relative_to(folder).as_posix())
+        packed.seek(0)
+        stack.pop_all()
+        return packed
 
 
 def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:

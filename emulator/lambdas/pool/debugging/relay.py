@@ -17,6 +17,8 @@ from taskdock.lambdas.environment.provision.debugger import Language
 HOST = "127.0.0.1"
 _TRIED = 20  # ports, from the usual one on, before any free one is taken
 _PIECE = 64 * 1024  # bytes
+_MOST = 32
+"""Connections at a time: an editor has one or two for each client, and each takes a descriptor."""
 _PATIENCE = 10.0  # seconds that a client has for its first word
 _REST = 0.25
 """Seconds between a client's end and the next one's begin. debugpy 1.8 never answers a client that
@@ -83,6 +85,9 @@ class DebugPort:
         try:
             client, _ = self._listening.accept()
         except OSError:  # it has gone already
+            return
+        if len(self._open) >= _MOST:
+            client.close()
             return
         client.setblocking(False)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

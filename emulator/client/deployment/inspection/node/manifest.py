@@ -14,7 +14,7 @@ def package_json(contents: Contents, name: str) -> dict[str, object]:
     """The object of a package.json; empty if it cannot be read."""
     try:
         found = json.loads(contents.text(name) or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

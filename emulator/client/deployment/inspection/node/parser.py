@@ -6,6 +6,7 @@ The parser is tree-sitter's. It goes on behind an error, and it knows nothing of
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ _REPAIRS = [
     (re.compile(rb"[\0-\x08\x0e-\x1f]"), b" "),
     (re.compile(rb"\busing\b"), b"usinG"),
     (_RENAMED, rb"as\1x"),
-    (re.compile(rb"^(\s*)in(?!stanceof\b)(?=[\w$])", re.MULTILINE), rb"\1xn"),
+    (re.compile(rb"^([ \t]*)in(?!stanceof\b)(?=[\w$])", re.MULTILINE), rb"\1xn"),
     (
         re.compile(rb"\b(let\s+[\w$]+|var\s+[\w$]+|continue|break)([ \t\r]*\n)(?=\s*[(\[])"),
         rb"\1;\2",
@@ -72,6 +73,14 @@ def read(source: bytes) -> Script:
         return script
     script.open = repaired is not source and _RENAMED.search(source) is not None
     found = QueryCursor(query).captures(tree.root_node)
+    try:
+        _take(script, found)
+    except RecursionError:  # assignments in each other as no person writes them
+        return Script(open=True, bundled=script.bundled)
+    return script
+
+
+def _take(script: Script, found: Mapping[str, list[Node]]) -> None:
     for node in found.get("import", []):
         es_modules.take_import(script, node)
     for node in found.get("export", []):
@@ -80,7 +89,6 @@ def read(source: bytes) -> Script:
         common_js.take_name(script, node)
     for node in found.get("this", []):
         common_js.take_this(script, node)
-    return script
 
 
 def _described(node: Node) -> str:
