@@ -146,7 +146,7 @@ WRONG_CALLS: list[tuple[str, str]] = [
         "schedules delete",
         "SCHEDULE_ID is missing; the call is: taskdock schedules delete [OPTIONS] SCHEDULE_ID",
     ),
-    ("schedules delete ..", "'..' is neither a name nor an id"),
+    ("schedules delete ..", "there is no schedule ..; find its id with: taskdock schedules list"),
     ("--walnut", "taskdock has no option --walnut; see: taskdock --help"),
     ("version --walnut", "taskdock version has no option --walnut; see: taskdock version --help"),
     ("version now", "there is one word too many: now; the call is: taskdock version [OPTIONS]"),
