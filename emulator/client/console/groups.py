@@ -87,10 +87,23 @@ class Group(click.Group):
         except TaskdockError as error:
             kind = _BY_EXIT_CODE.get(exits.of_refusal(error), Failed)
             raise kind(_led_back(error, ctx.meta.get(_CALL))) from error
+        except SystemError as error:
+            if _has_current_folder():
+                raise
+            # Python 3.13.0, whose imports look at the current folder
+            raise CouldNotRun("the current folder is gone: change to another one") from error
         except OSError as error:
             if error.errno == errno.EPIPE:  # of click's: whoever read the output has gone
                 raise
             raise CouldNotRun(_refused(error)) from error
+
+
+def _has_current_folder() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _refused(error: OSError) -> str:
