@@ -54,7 +54,7 @@ test: venv-dev engine ## every check and every test; options in PYTEST, as in PY
 test-fast: venv-dev ## unit tests and the rules of the house, without a server; under a minute
 	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 3 -p no:schemathesis tests/unit tests/shape $(PYTEST)
 
-test-bounds: venv-dev ## unit, service and SDK tests with the lowest versions that pyproject.toml allows; under 4 minutes
+test-bounds: venv-dev ## unit, service and SDK tests with the lowest versions that pyproject.toml allows; 3 to 8 minutes
 	@scripts/make-bounds-venv
 	.venv/bounds/bin/python -m pytest --numprocesses 3 --dist loadfile -q -p no:cacheprovider \
 	    -m "not docker and not fuzz" tests/unit tests/service tests/sdk $(PYTEST)
