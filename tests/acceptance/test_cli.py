@@ -116,7 +116,7 @@ def test_a_run_prints_the_result_alone_and_the_log_beside_it(taskdock: CommandLi
         (["cli-hungry"], 137, "Runtime.OutOfMemory"),
         (["cli-eco"], 2, "did you mean cli-echo"),
         (["cli-echo", "-d", "{"], 2, "no valid JSON"),
-        (["cli-echo", "-d", "[]"], 2, "data"),
+        (["cli-echo", "-d", "[]"], 2, "-d has to be an object"),
         (["cli-echo", "--url", "http://localhost:9"], 2, "no taskdock server answers"),
     ],
 )

@@ -117,6 +117,7 @@ def test_it_is_kept_where_the_first_start_comes_to_nothing(
     life = serve._Life(
         server.settings,
         over=lambda: None,
+        asked=lambda _: None,
         port_file=None,
         is_findable=False,
         tell=lambda _: None,

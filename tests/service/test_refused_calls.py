@@ -37,11 +37,6 @@ REFUSED = [
     ("tasks cancel a/..", "there is no task a/..; find its id with: taskdock tasks list"),
     ("functions show ../walnut", "there is no function ../walnut; there is hello"),
     (
-        "deploy --image a --name hello --time-limit 2 --memory-limit 1",
-        "--time-limit has to be a whole number from 3 to 300, not 2; --memory-limit has to be a"
-        f" whole number from 128 to 10240, not 1{FIELD}",
-    ),
-    (
         "events subscribe walnut hello",
         f"EVENT_TYPE: there is no walnut; known: task_failed{FIELD}",
     ),
