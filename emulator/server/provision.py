@@ -74,8 +74,9 @@ def ensure_images(
 
     A registry is asked also when it could not be reached a moment ago.
     """
+    requests = {id: _runtime_request(id) for id in ids}  # first: a mistake needs no engine
     images = _images(choice, show)
-    return {id: images.find(_runtime_request(id), anew=True) for id in ids}
+    return {id: images.find(request, anew=True) for id, request in requests.items()}
 
 
 def build_sample_image(
