@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -23,3 +24,19 @@ class PackageFinding:
     def place(self) -> str | None:
         """FILE or FILE:LINE, as editors and terminals understand it."""
         return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
+MOST_NAMED = 3
+"""Packages that one finding names, or that have a finding each."""
+
+
+def not_installed(names: Sequence[str], *, file: str, install: str) -> PackageFinding:
+    """Packages that a file asks for and the package has not. `install`: the line to type."""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    verb = "is" if len(names) == 1 else "are"
+    return PackageFinding(
+        kind="dependency",
+        message=f"{', '.join(names[:MOST_NAMED])}{more} {verb} not in the package",
+        file=file,
+        remedy=install,
+    )

@@ -8,7 +8,11 @@ import re
 from collections.abc import Mapping
 
 from taskdock.client.deployment.inspection.contents import Contents
-from taskdock.client.deployment.inspection.finding import PackageFinding
+from taskdock.client.deployment.inspection.finding import (
+    MOST_NAMED,
+    PackageFinding,
+    not_installed,
+)
 from taskdock.client.deployment.inspection.node.manifest import package_json
 from taskdock.client.deployment.inspection.node.script import Script
 
@@ -21,7 +25,6 @@ _BUILT_IN = frozenset(_MODULES.split())
 _NAME = re.compile(r"(@[a-z0-9-~][a-z0-9-._~]*/)?[a-zA-Z0-9-~_][\w.~-]*")
 # Packages that version 3 of AWS's SDK needs, which lie beside it in /var/runtime/node_modules.
 _OF_SDK = frozenset({"tslib", "bowser", "fast-xml-parser", "strnum", "mnemonist", "obliterator"})
-_MOST_NAMED = 3
 
 
 def inspect(
@@ -46,9 +49,9 @@ def inspect(
     if any(script.bundled for script in scripts.values()):
         rest = []  # they may be in the bundle
     if rest:
-        findings.append(_not_installed(rest, install))
-    if len(findings) > _MOST_NAMED:
-        return [_not_installed(sorted({*loaded, *rest}), install)]
+        findings.append(not_installed(rest, file="package.json", install=install))
+    if len(findings) > MOST_NAMED:
+        return [not_installed(sorted({*loaded, *rest}), file="package.json", install=install)]
     return findings
 
 
@@ -104,16 +107,5 @@ def _loaded(name: str, place: tuple[str, int], install: str) -> PackageFinding:
         message=f"{name} is not in the package",
         file=place[0],
         line=place[1],
-        remedy=install,
-    )
-
-
-def _not_installed(names: list[str], install: str) -> PackageFinding:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    verb = "is" if len(names) == 1 else "are"
-    return PackageFinding(
-        kind="dependency",
-        message=f"{', '.join(names[:_MOST_NAMED])}{more} {verb} not in the package",
-        file="package.json",
         remedy=install,
     )

@@ -9,7 +9,10 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from taskdock.client.deployment.inspection.contents import Contents
-from taskdock.client.deployment.inspection.finding import PackageFinding
+from taskdock.client.deployment.inspection.finding import (
+    PackageFinding,
+    not_installed,
+)
 
 # AWS's SDK and what it brings: https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
 _SDK = """boto3 botocore s3transfer jmespath python-dateutil dateutil six urllib3 awslambdaric
@@ -39,7 +42,6 @@ _MODULES = {
 }
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*(.*)")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
-_MOST_NAMED = 3
 _DEEPEST = 5
 
 
@@ -65,7 +67,9 @@ def inspect(
             if not distributions
             else [name for name in missing if not any(_may_be(name, module) for module in modules)]
         )
-    findings = [_not_installed(missing, install[1])] if missing else []
+    findings = (
+        [not_installed(missing, file="requirements.txt", install=install[1])] if missing else []
+    )
     for module, (file, line) in sorted(imports.items()):
         if _has_module(contents, module) or any(_may_be(name, module) for name in missing):
             continue
@@ -199,14 +203,3 @@ def _has_module(contents: Contents, top: str) -> bool:
     if known or normalized(top) in _OF_RUNTIME or top in contents.folders:
         return True
     return any("/" not in name and name.split(".", 1)[0] == top for name in contents.names)
-
-
-def _not_installed(names: list[str], install: str) -> PackageFinding:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    verb = "is" if len(names) == 1 else "are"
-    return PackageFinding(
-        kind="dependency",
-        message=f"{', '.join(names[:_MOST_NAMED])}{more} {verb} not in the package",
-        file="requirements.txt",
-        remedy=install,
-    )
