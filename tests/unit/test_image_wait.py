@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 
 from taskdock.client.api import Json, TaskService
-from taskdock.client.deployment import image_wait
+from taskdock.client.deployment import images
 
 
 class Making(TaskService):
@@ -25,12 +25,12 @@ class Making(TaskService):
 def test_an_image_that_is_being_made_is_said_again_and_again() -> None:
     said: queue.SimpleQueue[str] = queue.SimpleQueue()
 
-    with image_wait.told(Making("awaited"), "fn", said.put, first=0, between=0):
+    with images.told(Making("awaited"), "fn", said.put, first=0, between=0):
         sentences = {said.get(timeout=10) for _ in range(2)}
 
     assert sentences == {"waiting: the image of python3.13 is being pulled or built"}
 
 
 def test_an_image_that_is_there_or_missing_is_not_waited_for() -> None:
-    assert image_wait.waiting(Making("ready"), "fn") is None
-    assert image_wait.waiting(Making("missing"), "fn") is None
+    assert images.waiting(Making("ready"), "fn") is None
+    assert images.waiting(Making("missing"), "fn") is None

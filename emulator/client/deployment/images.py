@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import sleep
 
+from taskdock.base.errors import TaskdockError
 from taskdock.base.timing.clock import Clock
 from taskdock.client.api import Json, TaskService
 
 _SECONDS_TO_WAIT = 3.0  # enough for an image that the engine has; a pull or a build takes longer
 _PAUSE = 0.05
+_FIRST_SENTENCE = 3.0  # seconds
+_BETWEEN_SENTENCES = 60.0  # seconds
+
+Say = Callable[[str], object]
 
 
 def of(service: TaskService, function: Json) -> Json | None:
@@ -65,3 +73,44 @@ def warning(function: Json, image: Json | None) -> str | None:
         f"warning: {image['wanted']} runs in {image['image']}, in place of AWS's image; why:"
         f" taskdock functions show {name}"
     )
+
+
+@contextmanager
+def told(
+    service: TaskService,
+    name: str,
+    say: Say,
+    *,
+    first: float = _FIRST_SENTENCE,
+    between: float = _BETWEEN_SENTENCES,
+) -> Iterator[None]:
+    """`say` gets a sentence, on a thread of its own, after `first` seconds and then each `between`
+    seconds, for as long as the function's image is being pulled or built."""
+    over = threading.Event()
+
+    def run() -> None:
+        pause = first
+        while not over.wait(pause):
+            sentence = waiting(service, name)
+            if sentence is None:
+                return
+            if not over.is_set():
+                say(sentence)
+            pause = between
+
+    threading.Thread(target=run, name="image-wait", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def waiting(service: TaskService, name: str) -> str | None:
+    """None: the image is ready or missing, or nobody knows."""
+    try:
+        image = of(service, service.function(name))
+    except TaskdockError:  # the call itself says what is wrong
+        return None
+    if image is None or image["state"] != "awaited":
+        return None
+    return f"waiting: the image of {image['wanted']} is being pulled or built"

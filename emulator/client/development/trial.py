@@ -19,7 +19,7 @@ from taskdock.base.timing.clock import Clock
 from taskdock.client import follow
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import output
-from taskdock.client.deployment import image_wait
+from taskdock.client.deployment import images
 from taskdock.client.failures import telling
 
 
@@ -76,7 +76,7 @@ class Trials:
             show(trial)
 
     def _tried(self, name: str) -> TrialRun:
-        with image_wait.told(self._service, name, output.note):
+        with images.told(self._service, name, output.note):
             end = follow.call(self._service, name, self._event, clock=self._clock)
         log = telling.messages(self._service, end.task_id)
         trial = TrialRun(name, end.result, has_result=end.has_result, log=log, task_id=end.task_id)

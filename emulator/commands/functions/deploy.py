@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,14 +15,13 @@ from taskdock.base.errors import TaskdockError
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import exits, options, output
-from taskdock.client.deployment import build, package_lists
 from taskdock.client.deployment import images as image_of
-from taskdock.client.deployment.allowed import allow_build, allow_variables
+from taskdock.client.deployment import package_lists, preparing
 from taskdock.client.deployment.config import function_names, task_config
-from taskdock.client.deployment.config.task_config import TaskConfig
 from taskdock.client.deployment.deploy import Deployment
 from taskdock.client.deployment.deploy import deploy as deploy_function
-from taskdock.client.deployment.inspection import PackageFinding, inspect, report
+from taskdock.client.deployment.inspection import PackageFinding, report
+from taskdock.client.deployment.preparing import PreparedFunction
 from taskdock.client.errors import ServerUnreachable, ServiceError
 from taskdock.client.servers.credentials import is_here
 
@@ -85,7 +82,9 @@ def deploy(
         package_lists.show(files, given, as_json=as_json)
         return
     function_names.refuse_namesakes([file for file in files if file is not None])
-    prepare = partial(_prepared, given=given, environment=environment, yes=yes)
+    prepare = partial(
+        preparing.prepare, given=given, environment=environment, yes=yes, remark=output.note
+    )
     if check:
         sys.exit(_check(files, prepare, service, as_json=as_json))
     # A strict deployment prepares all before anything is sent, and any mistake ends it there.
@@ -98,7 +97,7 @@ def deploy(
         try:
             chosen = ready[file] if strict else prepare(file)
             if not strict:
-                _warn(chosen.findings, chosen)
+                chosen.warn(chosen.findings)
             deployment = _send(service, chosen)
         except TaskdockError as error:
             if len(files) == 1 or isinstance(error, ServerUnreachable):
@@ -115,43 +114,7 @@ def deploy(
     sys.exit(exits.OK if len(deployed) == len(files) else exits.FAILED)
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """A function that is ready to be packed."""
-
-    config: TaskConfig
-    folder: Path
-    """The folder of its task-config.json."""
-    findings: list[PackageFinding]
-
-    @property
-    def code(self) -> Path | None:
-        return None if self.config.path is None else self.folder / self.config.path
-
-
-def _prepared(
-    file: Path | None,
-    *,
-    given: Mapping[str, object],
-    environment: dict[str, str],
-    yes: bool,
-) -> _Chosen:
-    config = task_config.read(
-        file,
-        given=given,
-        environment=environment,
-        caller_environment=os.environ,
-        allow=partial(allow_variables, yes=yes),
-    )
-    named = None if file is None else build.of(config, file)
-    if named is not None:
-        allow_build(named, yes=yes)
-        build.run(named, output.note)
-    folder = Path() if file is None else file.parent
-    return _Chosen(config, folder, inspect(config, folder, remark=output.note))
-
-
-def _send(service: TaskService, chosen: _Chosen) -> Deployment:
+def _send(service: TaskService, chosen: PreparedFunction) -> Deployment:
     deployment = deploy_function(service, chosen.config.to_request(chosen.folder, output.note))
     if deployment.kept:
         output.note(
@@ -163,7 +126,7 @@ def _send(service: TaskService, chosen: _Chosen) -> Deployment:
 
 def _check(
     files: Sequence[Path | None],
-    prepare: Callable[[Path | None], _Chosen],
+    prepare: Callable[[Path | None], PreparedFunction],
     service: TaskService,
     *,
     as_json: bool,
@@ -184,7 +147,7 @@ def _check(
         name = chosen.config.name
         found += [report.document(one, name, chosen.code) for one in findings]
         if not as_json:
-            _warn(findings, chosen)
+            chosen.warn(findings)
             output.plain(f"checked  {name}  ({_count(findings)})")
     if as_json:
         output.document(found)
@@ -195,23 +158,17 @@ def _count(findings: Sequence[PackageFinding]) -> str:
     return {0: "nothing found", 1: "1 warning"}.get(len(findings), f"{len(findings)} warnings")
 
 
-def _warn(findings: Iterable[PackageFinding], chosen: _Chosen) -> None:
-    for finding in findings:
-        for line in report.lines(finding, chosen.config.name, chosen.code):
-            output.note(line)
-
-
-def _warn_of_all(ready: Iterable[_Chosen], service: TaskService) -> bool:
+def _warn_of_all(ready: Iterable[PreparedFunction], service: TaskService) -> bool:
     """Prints all warnings of functions that are not sent yet. Returns whether there are any."""
     any_found = False
     for chosen in ready:
         findings = [*chosen.findings, *_of_image(chosen, service)]
-        _warn(findings, chosen)
+        chosen.warn(findings)
         any_found = any_found or bool(findings)
     return any_found
 
 
-def _of_image(chosen: _Chosen, service: TaskService) -> list[PackageFinding]:
+def _of_image(chosen: PreparedFunction, service: TaskService) -> list[PackageFinding]:
     """The finding for a function whose image cannot be had, before the server is asked for it."""
     config = chosen.config
     if any(one.kind == "runtime" for one in chosen.findings):

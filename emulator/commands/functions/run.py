@@ -11,7 +11,7 @@ import click
 from taskdock.client import follow
 from taskdock.client.api import FUNCTION_FAILED, TIME_LIMIT_TOO_LONG, Json, TaskService
 from taskdock.client.console import exits, options, output
-from taskdock.client.deployment import image_wait
+from taskdock.client.deployment import images
 from taskdock.client.errors import ServiceError, WrongCall
 from taskdock.client.failures import telling
 from taskdock.client.failures.telling import LogChoice
@@ -44,7 +44,7 @@ def run(
         _run_queued(service, name, data, log)
         return
     try:
-        with image_wait.told(service, name, output.note):
+        with images.told(service, name, output.note):
             task = service.execute(name, data)
     except ServiceError as error:
         if error.code == TIME_LIMIT_TOO_LONG:
@@ -81,7 +81,7 @@ def _run_queued(service: TaskService, name: str, data: Any, log: LogChoice | Non
     output.note(f"queued as {task_id}")
     choice = log or LogChoice.FULL
     try:
-        with image_wait.told(service, name, output.note):
+        with images.told(service, name, output.note):
             task = _follow(service, task_id, choice)
     except KeyboardInterrupt:
         output.note(f"the task goes on; its log: taskdock logs -f {task_id}")

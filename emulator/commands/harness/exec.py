@@ -16,11 +16,8 @@ from taskdock.base.settings import Settings
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.api import Json
 from taskdock.client.console import options, output
-from taskdock.client.deployment import build
-from taskdock.client.deployment.allowed import allow_build, allow_variables
-from taskdock.client.deployment.config import task_config
-from taskdock.client.deployment.config.function_names import FunctionNames
-from taskdock.client.deployment.inspection import inspect, report
+from taskdock.client.deployment.config import function_names, task_config
+from taskdock.client.deployment.preparing import prepare
 from taskdock.client.errors import WrongCall
 from taskdock.client.execution import program
 from taskdock.client.execution import run as execution
@@ -121,24 +118,11 @@ def _functions(
     folders: tuple[Path, ...], environment: dict[str, str], *, yes: bool
 ) -> dict[str, Json]:
     """The requests that make the functions, by file. Raises `WrongCall`."""
+    files = list(dict.fromkeys(file for folder in folders for file in task_config.find(folder)))
+    function_names.refuse_namesakes(files)
     found: dict[str, Json] = {}
-    names = FunctionNames()
-    for file in dict.fromkeys(file for folder in folders for file in task_config.find(folder)):
-        config = task_config.read(
-            file,
-            given={},
-            environment=environment,
-            caller_environment=os.environ,
-            allow=partial(allow_variables, yes=yes),
-        )
-        names.add(config.name, file)
-        named = build.of(config, file)
-        if named is not None:
-            allow_build(named, yes=yes)
-            build.run(named, output.note)
-        code = None if config.path is None else file.parent / config.path
-        for finding in inspect(config, file.parent):
-            for line in report.lines(finding, config.name, code):
-                output.note(line)
-        found[str(file)] = config.to_request(file.parent, output.note)
+    for file in files:
+        prepared = prepare(file, given={}, environment=environment, yes=yes)
+        prepared.warn(prepared.findings)
+        found[str(file)] = prepared.config.to_request(prepared.folder, output.note)
     return found
