@@ -284,9 +284,12 @@ def test_a_watched_list_is_drawn_in_place_until_it_is_interrupted(dock: Dock, ga
     assert "\n\n" not in after
 
 
-def test_a_watched_list_is_as_high_and_as_wide_as_its_terminal(full: Dock) -> None:
+@pytest.mark.parametrize("variables", [{}, {"LINES": "24"}], ids=["", "of another terminal"])
+def test_a_watched_list_is_as_high_and_as_wide_as_its_terminal(
+    full: Dock, variables: dict[str, str]
+) -> None:
     words = ("tasks", "list", "--watch", "--url", full.url)
-    with OpenTerminal(*words, columns=60, lines=6) as terminal:
+    with OpenTerminal(*words, columns=60, lines=6, variables=variables) as terminal:
         screen = terminal.until("Ctrl-C ends this")
         terminal.end()
 

@@ -19,7 +19,9 @@ from types import TracebackType
 from tests.support.live import REPOSITORY
 
 _SECONDS = 60.0
-_WISHES = frozenset(("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE"))
+_WISHES = frozenset(
+    ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "COLUMNS", "LINES")
+)
 """Variables by which people say how output is to look: https://no-color.org, rich's and others'."""
 
 
@@ -43,7 +45,7 @@ def at_terminal(*words: str, typed: str = "", variables: Mapping[str, str] | Non
         stdout=its,
         stderr=its,
         start_new_session=True,
-        env={**_usual_variables(), **(variables or {})},
+        env={**_usual_variables(), "COLUMNS": "200", **(variables or {})},
     )
     os.close(its)
     try:
@@ -63,7 +65,7 @@ def _usual_variables() -> dict[str, str]:
         for name, value in os.environ.items()
         if name not in _WISHES and not name.startswith("TASKDOCK_")
     }
-    return {**kept, "TERM": "xterm-256color", "COLUMNS": "200"}
+    return {**kept, "TERM": "xterm-256color"}
 
 
 def _read(terminal: int) -> str:
@@ -95,14 +97,13 @@ class OpenTerminal:
         """The text that the terminal has received."""
         self._ours, its = pty.openpty()
         self.resize(columns=columns, lines=lines)
-        usual = {name: value for name, value in _usual_variables().items() if name != "COLUMNS"}
         self._process = subprocess.Popen(
             [sys.executable, str(REPOSITORY / "cli.py"), *words],
             stdin=its,
             stdout=its,
             stderr=its,
             start_new_session=True,
-            env={**usual, **(variables or {})},
+            env={**_usual_variables(), **(variables or {})},
         )
         os.close(its)
 

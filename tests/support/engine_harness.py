@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import docker
+from docker.errors import NotFound
 
 from taskdock.base import ids
 from taskdock.base.timing.reactor import Reactor
@@ -272,7 +273,16 @@ class DockerHarness:
         return self.spec(image="taskdock/no-such-image:1")
 
     def present(self) -> int:
-        return len(self._found())
+        return sum(self._is_known(found["Id"]) for found in self._found())
+
+    def _is_known(self, id: str) -> bool:
+        """Docker can list for ever a container that was renamed while it was being removed, and
+        that it does not know any more."""
+        try:
+            self._api.inspect_container(id)
+        except NotFound:
+            return False
+        return True
 
     def cpus(self) -> float | None:
         config = self.host_config()

@@ -85,7 +85,7 @@ class _Connection(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         with contextlib.suppress(OSError):  # either side may go whenever it likes
-            head, begun = read_head(self.request)
+            head, begun = self._read_request()
             line, _, rest = head.partition(b"\r\n")
             held = self.server.held if self.server.held.takes(line.decode()) else None
             if held:
@@ -100,6 +100,20 @@ class _Connection(socketserver.BaseRequestHandler):
                     held.behind()
                 self.request.sendall(answered)
                 _pump(engine, self.request)
+
+    def _read_request(self) -> tuple[bytes, bytes]:
+        """The head and, where its length is known, the whole body: a caller that is killed while
+        its request is held has sent all of it."""
+        head, body = read_head(self.request)
+        found = re.search(rb"(?im)^content-length: *(\d+)", head)
+        missing = int(found[1]) - len(body) if found else 0
+        while missing > 0:
+            some = self.request.recv(min(missing, 1 << 16))
+            if not some:
+                raise ConnectionResetError("no whole body")
+            body += some
+            missing -= len(some)
+        return head, body
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:

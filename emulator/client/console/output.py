@@ -113,8 +113,17 @@ def table_lines(columns: Sequence[str | Column], rows: Sequence[Sequence[object]
 
 
 def screen_size() -> os.terminal_size:
-    """Columns and lines of the terminal; 80 and 24 where it does not say."""
-    return shutil.get_terminal_size()
+    """Columns and lines of the terminal; 80 and 24 where it does not say.
+
+    COLUMNS is a wish that comes first. LINES is none: where it is set, as some CI and screens do,
+    it is of another terminal, and a drawing of that height would roll off this one.
+    """
+    size = shutil.get_terminal_size()
+    try:
+        lines = os.get_terminal_size(sys.stdout.fileno()).lines
+    except (OSError, ValueError):  # no terminal, or closed
+        return size
+    return os.terminal_size((size.columns, lines or size.lines))
 
 
 def listing(
