@@ -23,7 +23,7 @@ from schemathesis.specs.openapi import checks
 from taskdock.base import ids
 from taskdock.testing.dock import new_function
 from taskdock.testing.fakes.runtime import serve
-from taskdock.web.openapi import builder
+from taskdock.web.public.openapi import builder
 from tests.support.builders import Dock, app_of
 from tests.support.people import administrator
 

@@ -18,7 +18,7 @@ from taskdock.base.errors import TaskdockError
 from taskdock.lambdas.functions import code
 from taskdock.web.common.endpoint import Gate
 from taskdock.web.common.problems import PROBLEMS
-from taskdock.web.openapi import builder
+from taskdock.web.public.openapi import builder
 from taskdock.web.task_api.functions import ZIP
 from taskdock.web.task_api.tasks import NewTask
 from tests.support.builders import Dock

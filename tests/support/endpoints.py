@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from taskdock.web.common.endpoint import Endpoint, every
 from taskdock.web.lambda_api.invoke import FUNCTIONS
 from taskdock.web.lambda_api.model.request import for_machine
-from taskdock.web.openapi import builder
+from taskdock.web.public.openapi import builder
 from tests.support.builders import app_of
 
 _NOTHING = SimpleNamespace(find=None)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import docker
-from docker.errors import NotFound
 
 from taskdock.base import ids
 from taskdock.base.timing.reactor import Reactor
@@ -273,16 +272,9 @@ class DockerHarness:
         return self.spec(image="taskdock/no-such-image:1")
 
     def present(self) -> int:
-        return sum(self._is_known(found["Id"]) for found in self._found())
-
-    def _is_known(self, id: str) -> bool:
-        """Docker can list for ever a container that was renamed while it was being removed, and
-        that it does not know any more."""
-        try:
-            self._api.inspect_container(id)
-        except NotFound:
-            return False
-        return True
+        # A container that was renamed while the engine removed it may stay in Docker 20.10's list as
+        # dead: it has no process and no files any more, and the next sweep takes it off the list.
+        return sum(found["State"] != "dead" for found in self._found())
 
     def cpus(self) -> float | None:
         config = self.host_config()

@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 
 from taskdock.base.strict_json import Json, SchemaPart, one_of, present
 from taskdock.web.common.endpoint import Endpoint, Gate, Page, declared, every, serve
-from taskdock.web.openapi.schemas import Schemas
 from taskdock.web.public.app import PublicApplication
+from taskdock.web.public.openapi.schemas import Schemas
 from tests.support.endpoints import APPLICATION, ENDPOINTS
 
 

@@ -37,6 +37,9 @@ from taskdock.web.runtime_api.endpoints import RuntimeApi
 from taskdock.web.runtime_api.switchboard import Switchboard
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.status import Report
+from taskdock.web.ui.dashboard import Dashboard
+from taskdock.web.ui.stream.endpoint import StreamApi
+from taskdock.web.ui.stream.hub import Hub
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,11 +119,12 @@ def _router(
     names = Names(lambdas.catalog, partial(arns.function_arn, region=base.settings.region))
     openness, report = _openness(base.settings, lambdas), _report(base, lambdas, tasks)
     harness = build_harness(base, lambdas, tasks, agenda)
+    task_api = TaskApi(
+        tasks.service, lambdas.catalog, tasks.api_requests, tasks.schedules, tasks.events
+    )
     application = create_app(
         report=report,
-        tasks=TaskApi(
-            tasks.service, lambdas.catalog, tasks.api_requests, tasks.schedules, tasks.events
-        ),
+        tasks=task_api,
         aws=LambdaApi(
             lambdas.catalog,
             names,
@@ -130,6 +134,7 @@ def _router(
         ),
         guard=Guard(lambdas.directory, openness, base.nonces),
         harness=harness,
+        dashboard=Dashboard(report=report, tasks=task_api, harness=harness),
         notices=base.notices,
     )
     harness.doubles.doubles.begin(partial(own_path, application))
@@ -140,8 +145,9 @@ def _router(
         reactor=base.reactor,
         notices=base.notices,
     )
-    wsgi = Wsgi(application)
-    return PublicRouter(invoke, wsgi, partial(early.refusal, application)), wsgi
+    wsgi, refusal = Wsgi(application), partial(early.refusal, application)
+    stream = StreamApi(Hub(reactor=base.reactor, notices=base.notices), wsgi, refusal)
+    return PublicRouter(invoke, stream, wsgi, refusal), wsgi
 
 
 def _report(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> Report:

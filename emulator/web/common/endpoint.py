@@ -93,6 +93,8 @@ class Endpoint:
     errors: tuple[type[TaskdockError], ...] = ()
     """Beyond those that every endpoint of its kind has: see `openapi.responses`."""
     deprecated: bool = False
+    of_dashboard: bool = False
+    """Whether it serves the dashboard, and so browsers alone."""
 
     def __post_init__(self) -> None:
         """Raises `TaskdockError` for the name of a `Gate` in place of the gate itself."""

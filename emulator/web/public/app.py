@@ -21,11 +21,12 @@ from taskdock.web.identity_api.roles import RoleViews
 from taskdock.web.identity_api.tokens import TokenViews
 from taskdock.web.identity_api.users import UserViews
 from taskdock.web.lambda_api.app import LambdaApi
-from taskdock.web.openapi.views import DocumentViews
+from taskdock.web.public.openapi.views import DocumentViews
 from taskdock.web.task_api import sandbox
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.api_functions import FunctionResponse
 from taskdock.web.task_api.status import Report, ServerViews
+from taskdock.web.ui.dashboard import Dashboard
 
 
 class PublicApplication(Flask):
@@ -41,6 +42,7 @@ def create_app(
     aws: LambdaApi,
     guard: Guard,
     harness: HarnessApi,
+    dashboard: Dashboard,
     notices: Notices,
 ) -> Flask:
     """Raises `TaskdockError` when an endpoint has no declaration."""
@@ -56,6 +58,8 @@ def create_app(
     serve(app, TokenViews(guard.directory))
     tasks.serve_api_functions(app)
     for views in harness.views:
+        serve(app, views)
+    for views in dashboard.views:
         serve(app, views)
     app.register_blueprint(aws.blueprint(notices))
 

@@ -1,4 +1,5 @@
-"""Routes Invoke straight to the event loop, every other path of the public listener to Flask."""
+"""Routes Invoke and the dashboard's stream straight to the event loop, every other path of the
+public listener to Flask."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from taskdock.web.http.site import Judgement
 from taskdock.web.http.wsgi import Wsgi
 from taskdock.web.lambda_api import problems as lambda_problems
 from taskdock.web.lambda_api.invoke import FUNCTIONS, InvokeApi, reply_of
+from taskdock.web.ui.stream.endpoint import StreamApi
 
 MAX_HEAD = 256 * 1024  # bytes of a request line and headers
 MAX_BODY = 72 * 1024 * 1024  # bytes; a zip of 50 MB in base64 has 67
@@ -33,11 +35,16 @@ _OF_AWS = re.compile(r"/\d{4}-\d\d-\d\d/")  # a version of AWS's Lambda API
 
 class PublicRouter:
     def __init__(
-        self, invoke: InvokeApi, wsgi: Wsgi, refusal: Callable[[Request], Reply | None]
+        self,
+        invoke: InvokeApi,
+        stream: StreamApi,
+        wsgi: Wsgi,
+        refusal: Callable[[Request], Reply | None],
     ) -> None:
         """`refusal` is called on a thread: it gives the application's refusal of a request by its
         headers, or None."""
         self._invoke = invoke
+        self._stream = stream
         self._wsgi = wsgi
         self._refusal = refusal
         self.addresses = Budget(_FROM_ADDRESSES)
@@ -50,6 +57,8 @@ class PublicRouter:
     def __call__(self, request: Request) -> Reply | PendingReply:
         if self._invoke.serves(request):
             return self._invoke.reply(request)
+        if self._stream.serves(request):
+            return self._stream.reply(request)
         if request.truncated:
             return refuse(request.path, 400, "the body is shorter than its headers say")
         return staged.reply_to(request, self._wsgi.reply(request))

@@ -17,8 +17,8 @@ from taskdock import __version__
 from taskdock.base.strict_json import Json, ObjectId
 from taskdock.store.query.fields import FieldKind
 from taskdock.web.common.endpoint import Endpoint, Gate, every
-from taskdock.web.openapi.responses import JSON, responses
-from taskdock.web.openapi.schemas import ERROR, Schemas, ref
+from taskdock.web.public.openapi.responses import JSON, responses
+from taskdock.web.public.openapi.schemas import ERROR, Schemas, ref
 
 _VARIABLE = re.compile(r"<(?:[^:>]*:)?([^>]*)>")
 _NAMED = re.compile(r"\{([^}]*)\}")

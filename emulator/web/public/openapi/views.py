@@ -13,7 +13,7 @@ from taskdock.base import errors
 from taskdock.base.errors import NoSuchEndpoint
 from taskdock.base.strict_json import Json
 from taskdock.web.common.endpoint import Endpoint, Gate
-from taskdock.web.openapi import builder
+from taskdock.web.public.openapi import builder
 
 endpoint = partial(Endpoint, tag="Server")
 

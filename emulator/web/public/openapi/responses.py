@@ -10,7 +10,7 @@ from taskdock.base.errors import TaskdockError
 from taskdock.base.strict_json import Json
 from taskdock.web.common import problems
 from taskdock.web.common.endpoint import Endpoint, Gate
-from taskdock.web.openapi.schemas import Schemas, ref
+from taskdock.web.public.openapi.schemas import Schemas, ref
 
 JSON = "application/json"
 _ANY_TYPE = "*/*"

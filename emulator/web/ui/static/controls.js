@@ -1,0 +1,45 @@
+// The keyboard, copying, and what is hidden until it is asked for.
+
+export function begin() {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    const link = document.querySelector(`nav a[data-key="${CSS.escape(event.key)}"]`);
+    if (link) link.click();
+  });
+  document.addEventListener("click", (event) => {
+    const copied = event.target.closest("[data-copy]");
+    if (copied) copy(copied.dataset.copy);
+    const reveal = event.target.closest("[data-reveal]");
+    if (reveal) toggle(reveal);
+  });
+}
+
+function isTyping(element) {
+  return element.closest("input, textarea, select, [contenteditable]") !== null;
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    say("Copied");
+  } catch {
+    say("The browser does not let this page copy");
+  }
+}
+
+function toggle(button) {
+  const secret = button.closest(".secret");
+  const shown = button.getAttribute("aria-pressed") === "true";
+  button.setAttribute("aria-pressed", String(!shown));
+  button.textContent = shown ? "Show" : "Hide";
+  secret.querySelector("[data-value]").hidden = shown;
+  secret.querySelector("[data-hidden]").hidden = !shown;
+}
+
+export function say(text) {
+  const said = document.getElementById("said");
+  said.textContent = text;
+  setTimeout(() => {
+    if (said.textContent === text) said.textContent = "";
+  }, 3000);
+}

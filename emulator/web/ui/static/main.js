@@ -1,0 +1,8 @@
+// Every page: keeps it fresh, its times and its keys. No other host, no inline script.
+import { begin as beginLive } from "./live.js";
+import { begin as beginTimes } from "./times.js";
+import { begin as beginControls } from "./controls.js";
+
+beginTimes();
+beginControls();
+beginLive();

@@ -1,0 +1,64 @@
+"""/ui/stream: the live stream, served on the event loop. The application only judges its caller."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from flask import Response
+
+from taskdock.web.access.admission import OURS
+from taskdock.web.common.endpoint import Gate
+from taskdock.web.http.messages import PendingReply, Reply, Request
+from taskdock.web.http.wsgi import Wsgi
+from taskdock.web.ui.page import ROOT, page
+from taskdock.web.ui.stream.hub import Hub
+
+PATH = f"{ROOT}stream"
+_HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"), *OURS)
+
+
+class StreamViews:
+    @page(PATH, permission=Gate.USER)
+    def stream(self) -> Response:
+        """Declares who may listen. The event loop answers before this is called."""
+        return Response(mimetype="text/event-stream")
+
+
+class StreamApi:
+    """On the reactor's thread."""
+
+    def __init__(self, hub: Hub, wsgi: Wsgi, refusal: Callable[[Request], Reply | None]) -> None:
+        """`refusal` is called on a thread, as by `PublicRouter`."""
+        self._hub = hub
+        self._wsgi = wsgi
+        self._refusal = refusal
+
+    def serves(self, request: Request) -> bool:
+        return request.path == PATH and request.method == "GET"
+
+    def reply(self, request: Request) -> PendingReply:
+        request.release()
+        pending = PendingReply()
+
+        def judged(found: asyncio.Future[Reply | None]) -> None:
+            if found.cancelled():
+                return
+            error = found.exception()
+            pending.give(
+                RuntimeError(repr(error)) if error else found.result() or self._open(request)
+            )
+
+        self._wsgi.run(self._refusal, request).add_done_callback(judged)
+        return pending
+
+    def _open(self, request: Request) -> Reply:
+        reader = self._hub.open(wants_facts=b"facts=1" in request.query)
+        if reader is None:
+            return Reply(503, b"too many pages are open", (("Content-Type", "text/plain"), *OURS))
+        return Reply(200, reader, _HEADERS)
+
+
+def _error(found: asyncio.Future[Reply | None]) -> Exception | None:
+    error = found.exception()
+    return error if error is None or isinstance(error, Exception) else RuntimeError(repr(error))
