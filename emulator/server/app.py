@@ -25,9 +25,9 @@ from taskdock.server.parts import clocks, order
 from taskdock.server.parts.build_agenda import build_agenda
 from taskdock.server.parts.build_lambda import build_lambda
 from taskdock.server.parts.build_tasks import build_tasks
-from taskdock.server.parts.build_web import build_web
 from taskdock.server.parts.foundation import Given, open_foundation
 from taskdock.server.parts.order import Stage
+from taskdock.server.parts.web.build_web import build_web
 from taskdock.tasks.queue.service import Service
 from taskdock.web.http.connection_limit import Peer
 

@@ -15,7 +15,7 @@ _LIMIT = 60.0  # seconds
 
 
 @cache
-def _program() -> str:
+def program() -> str:
     """Installed where it is not there, for root; else the test is skipped at home."""
     for name in _NAMES:
         if found := shutil.which(name):
@@ -34,7 +34,7 @@ def opened(url: str, *, elsewhere: str = "evil.example") -> str:
     with tempfile.TemporaryDirectory() as profile:
         done = subprocess.run(
             [
-                _program(),
+                program(),
                 "--headless",
                 "--no-sandbox",  # of Chromium's own processes: it refuses to be root with it
                 "--disable-gpu",

@@ -272,8 +272,8 @@ class DockerHarness:
         return self.spec(image="taskdock/no-such-image:1")
 
     def present(self) -> int:
-        # A container that was renamed while the engine removed it may stay in Docker 20.10's list as
-        # dead: it has no process and no files any more, and the next sweep takes it off the list.
+        # Docker 20.10 may keep on its list, as dead, a container that was renamed while it was
+        # being removed. It has no process and no files any more, and a sweep takes it off.
         return sum(found["State"] != "dead" for found in self._found())
 
     def cpus(self) -> float | None:

@@ -18,8 +18,8 @@ from taskdock.lambdas.environment import spec
 from taskdock.server.parts.build_agenda import AgendaParts
 from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
-from taskdock.server.parts.build_web import WebParts
 from taskdock.server.parts.foundation import Foundation
+from taskdock.server.parts.web.build_web import WebParts
 
 
 class Stage(NamedTuple):

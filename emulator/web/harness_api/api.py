@@ -19,9 +19,9 @@ from taskdock.web.harness_api.code import CodeViews
 from taskdock.web.harness_api.debug import DebugViews
 from taskdock.web.harness_api.doubles import DoubleViews
 from taskdock.web.harness_api.faults import FaultViews
+from taskdock.web.harness_api.observing.runs import RunViews
+from taskdock.web.harness_api.observing.waits import WaitViews
 from taskdock.web.harness_api.reset import ResetViews
-from taskdock.web.harness_api.runs import RunViews
-from taskdock.web.harness_api.waits import WaitViews
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.status import Report
+from taskdock.web.ui.pages.events import EventPageViews
+from taskdock.web.ui.pages.functions import FunctionListViews
+from taskdock.web.ui.pages.harness import HarnessPageViews
 from taskdock.web.ui.pages.now import NowViews
+from taskdock.web.ui.pages.queue import QueueViews
+from taskdock.web.ui.pages.runs import RunListViews
+from taskdock.web.ui.pages.system import SystemPageViews
 from taskdock.web.ui.static_files import StaticViews
 from taskdock.web.ui.stream.endpoint import StreamViews
 
@@ -24,4 +30,14 @@ class Dashboard:
     @property
     def views(self) -> Sequence[object]:
         """The objects whose methods are declared as endpoints."""
-        return [StaticViews(), StreamViews(), NowViews(self.report, self.tasks)]
+        return [
+            StaticViews(),
+            StreamViews(),
+            NowViews(self.report, self.tasks),
+            FunctionListViews(),
+            RunListViews(),
+            QueueViews(),
+            EventPageViews(),
+            HarnessPageViews(),
+            SystemPageViews(),
+        ]

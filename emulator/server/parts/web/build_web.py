@@ -13,10 +13,11 @@ from taskdock.base.timing.limits import Limits
 from taskdock.lambdas import arns
 from taskdock.lambdas.environment import spec
 from taskdock.server.parts.build_agenda import AgendaParts
-from taskdock.server.parts.build_harness import build_harness
 from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
+from taskdock.server.parts.web.build_dashboard import build_dashboard
+from taskdock.server.parts.web.build_harness import build_harness
 from taskdock.web.access import admission, early
 from taskdock.web.access.admission import HeaderCheck, Hosts, Openness
 from taskdock.web.access.authentication import Guard
@@ -37,7 +38,6 @@ from taskdock.web.runtime_api.endpoints import RuntimeApi
 from taskdock.web.runtime_api.switchboard import Switchboard
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.status import Report
-from taskdock.web.ui.dashboard import Dashboard
 from taskdock.web.ui.stream.endpoint import StreamApi
 from taskdock.web.ui.stream.hub import Hub
 
@@ -134,7 +134,9 @@ def _router(
         ),
         guard=Guard(lambdas.directory, openness, base.nonces),
         harness=harness,
-        dashboard=Dashboard(report=report, tasks=task_api, harness=harness),
+        dashboard=build_dashboard(
+            base, lambdas, tasks, report=report, api=task_api, harness=harness
+        ),
         notices=base.notices,
     )
     harness.doubles.doubles.begin(partial(own_path, application))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from taskdock.server.parts.build_agenda import AgendaParts
-from taskdock.server.parts.build_doubles import build_doubles
 from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
+from taskdock.server.parts.web.build_doubles import build_doubles
 from taskdock.tasks.retention.reset import Clear, Reset
 from taskdock.tasks.runs.replay import Replay
 from taskdock.web.harness_api.api import HarnessApi
