@@ -15,6 +15,7 @@ from taskdock.base.errors import ForeignFile, StartupError
 from taskdock.base.files.data_folder import DataFolder
 from taskdock.base.files.own_folder import DATABASE, NONCES
 from taskdock.base.health import Health
+from taskdock.base.kept_notices import KeptNotices
 from taskdock.base.notices import Notices
 from taskdock.base.settings import Settings
 from taskdock.base.timing.clock import Clock, SystemClock, to_epoch
@@ -27,6 +28,7 @@ from taskdock.server.notices import DataFolderClosed
 from taskdock.store.database import Store
 from taskdock.web.access.nonces import Nonces
 from taskdock.web.access.oauth1 import LIFETIME
+from taskdock.web.harness_api.observing.doctor import Examine
 from taskdock.web.http.listeners import open_public
 
 
@@ -42,8 +44,11 @@ class Given:
     work_clock: Clock
     """The time of environments: the same in records, but it passes with the machine's."""
     notices: Notices
+    kept_notices: KeptNotices
     health: Health
     limits: Limits
+    examine: Examine
+    """Looks at this machine, as `taskdock doctor` does."""
 
 
 @dataclass(frozen=True, kw_only=True)

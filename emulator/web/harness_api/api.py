@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from taskdock.base.kept_notices import KeptNotices
 from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.invoke.fault_list import FaultList
 from taskdock.lambdas.pool.debugging.sessions import DebugSessions
@@ -19,7 +20,10 @@ from taskdock.web.harness_api.code import CodeViews
 from taskdock.web.harness_api.debug import DebugViews
 from taskdock.web.harness_api.doubles import DoubleViews
 from taskdock.web.harness_api.faults import FaultViews
+from taskdock.web.harness_api.observing.doctor import DoctorViews, Examiner
+from taskdock.web.harness_api.observing.notices import NoticeViews
 from taskdock.web.harness_api.observing.runs import RunViews
+from taskdock.web.harness_api.observing.system import SystemReport, SystemViews
 from taskdock.web.harness_api.observing.waits import WaitViews
 from taskdock.web.harness_api.reset import ResetViews
 
@@ -37,6 +41,11 @@ class HarnessApi:
     waits: TaskWaits
     debug_sessions: DebugSessions
     catalog: Catalog
+    system: SystemReport
+    notices: KeptNotices
+    examiner: Examiner
+    is_served: bool
+    """Whether programs on this machine may steer the server."""
 
     @property
     def views(self) -> Sequence[object]:
@@ -50,4 +59,7 @@ class HarnessApi:
             WaitViews(self.waits),
             DebugViews(self.debug_sessions),
             CodeViews(self.catalog),
+            SystemViews(self.system),
+            NoticeViews(self.notices),
+            DoctorViews(self.examiner),
         ]

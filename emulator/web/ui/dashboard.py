@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.status import Report
+from taskdock.web.ui.pages.doubles import DoublePageViews
 from taskdock.web.ui.pages.events import EventPageViews
 from taskdock.web.ui.pages.functions import FunctionListViews
-from taskdock.web.ui.pages.harness import HarnessPageViews
+from taskdock.web.ui.pages.harness import ClockPageViews, FaultPageViews, RecordingPageViews
 from taskdock.web.ui.pages.now import NowViews
 from taskdock.web.ui.pages.queue import QueueViews
 from taskdock.web.ui.pages.runs import RunListViews
-from taskdock.web.ui.pages.system import SystemPageViews
+from taskdock.web.ui.pages.system import DoctorPageViews, ResetPageViews, SystemPageViews
 from taskdock.web.ui.static_files import StaticViews
 from taskdock.web.ui.stream.endpoint import StreamViews
 
@@ -38,6 +39,11 @@ class Dashboard:
             RunListViews(),
             QueueViews(),
             EventPageViews(),
-            HarnessPageViews(),
-            SystemPageViews(),
+            FaultPageViews(self.harness, self.harness.catalog),
+            DoublePageViews(self.harness),
+            RecordingPageViews(self.harness),
+            ClockPageViews(self.harness),
+            SystemPageViews(self.report, self.harness),
+            DoctorPageViews(self.harness),
+            ResetPageViews(self.harness),
         ]

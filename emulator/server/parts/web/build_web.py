@@ -17,7 +17,7 @@ from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
 from taskdock.server.parts.web.build_dashboard import build_dashboard
-from taskdock.server.parts.web.build_harness import build_harness
+from taskdock.server.parts.web.build_harness import build_harness, is_served
 from taskdock.web.access import admission, early
 from taskdock.web.access.admission import HeaderCheck, Hosts, Openness
 from taskdock.web.access.authentication import Guard
@@ -172,8 +172,7 @@ def _report(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> Report:
 def _openness(settings: Settings, lambdas: LambdaParts) -> Openness:
     strict = settings.auth == "strict"
     beyond = settings.open_beyond_loopback and not strict
-    harness = settings.harness == "on" or (settings.harness == "auto" and not strict)
-    return Openness(strict, beyond, harness, lambdas.directory.functions.choice)
+    return Openness(strict, beyond, is_served(settings), lambdas.directory.functions.choice)
 
 
 def _hosts(settings: Settings) -> Hosts:

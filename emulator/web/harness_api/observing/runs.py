@@ -137,7 +137,10 @@ class RunViews:
         ),
     )
     def replay(self) -> ReplayedJson:
-        asked = requests.read(ReplayRequest, request.get_data())
+        return self.replay_of(requests.read(ReplayRequest, request.get_data()))
+
+    def replay_of(self, asked: ReplayRequest) -> ReplayedJson:
+        """Raises what `Replay.run` raises, and `NotFound`."""
         asked.check()
         if asked.run is not None:
             before: Any = self._history.get(asked.run)

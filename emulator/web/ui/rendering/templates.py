@@ -26,6 +26,8 @@ environment.filters.update(
     size=words.size,
     pretty=words.pretty,
     short=words.short,
+    shell=words.shell,
+    words=words.words,
 )
 
 
