@@ -27,6 +27,7 @@ NOTICES = Tab(f"{HERE}/notices", "Notices", "system/notices.html")
 RESET = Tab(f"{HERE}/reset", "Reset", "system/reset.html")
 TABS = Tabbed("system.html", SERVER, IMAGES, SETTINGS, DOCTOR, NOTICES, RESET)
 
+_USUAL = "INFO"  # the level of notices that are shown
 _LINES = 100  # of notices on the page
 
 
@@ -69,15 +70,16 @@ class SystemPageViews:
         return {"status": self._report(), "system": self._harness.system()}
 
     def _notices(self) -> dict[str, Any]:
-        level, text = request.args.get("level", ""), request.args.get("text", "")
+        level, text = request.args.get("level", _USUAL), request.args.get("text", "")
         if level not in notices.LEVELS:
-            level = ""
-        found = notices.find(self._harness.notices, level or notices.LEVELS[0], text)
+            level = _USUAL
+        found = notices.find(self._harness.notices, level, text)
         return {
             "notices": found[:_LINES],
             "count": len(found),
             "level": level,
-            "levels": notices.LEVELS[1:],
+            "levels": notices.LEVELS,
+            "filtered": level != _USUAL or bool(text),
             "text": text,
         }
 

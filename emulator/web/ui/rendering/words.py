@@ -58,4 +58,5 @@ def shell(text: str) -> str:
 
 def words(name: str) -> str:
     """A name such as `apiRequests` as people read it."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+    return re.sub(r"\bapi\b", "API", spaced)
