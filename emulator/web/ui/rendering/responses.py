@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from flask import Response, request
 
 from taskdock.web.ui.page import PAGES, ROOT
-from taskdock.web.ui.rendering import templates
+from taskdock.web.ui.rendering import allowed, templates
 
 POLICY = "; ".join(
     (
@@ -41,7 +41,14 @@ def link(path: str, **query: Any) -> str:
 def html(template: str, **values: Any) -> Response:
     """A page or a part of one. It has an ETag: what has not changed is not sent again."""
     text = templates.render(
-        template, pages=PAGES, root=ROOT, here=request.path, present=presents(), link=link, **values
+        template,
+        pages=[each for each in PAGES if allowed.may(each.permission)],
+        root=ROOT,
+        here=request.path,
+        present=presents(),
+        link=link,
+        may=allowed.may,
+        **values,
     )
     response = Response(text, mimetype="text/html")
     response.headers["Content-Security-Policy"] = POLICY
