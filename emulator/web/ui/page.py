@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from taskdock.web.access import dashboard_callers
 from taskdock.web.common.endpoint import Endpoint, Gate
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-ROOT = "/ui/"
+ROOT = dashboard_callers.ROOT
 
 
 @dataclass(frozen=True)
