@@ -14,7 +14,7 @@ from taskdock.web.doubles.call_log import AnsweredCall, CallJson, to_json
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.harness_api.doubles import DoubleViews
 from taskdock.web.ui.page import action, page
-from taskdock.web.ui.pages.harness import CHANGE, DOUBLES, TABS, check
+from taskdock.web.ui.pages.harness import CHANGE, DOUBLES, LOOK, TABS, tells_all
 from taskdock.web.ui.rendering import responses
 from taskdock.web.ui.rendering.tabbed import given
 from taskdock.web.ui.shown.doubles import rule_lines
@@ -28,18 +28,17 @@ class DoublePageViews:
         self._parts = harness.doubles
         self._views = DoubleViews(harness.doubles)
 
-    @page(DOUBLES.path, permission=CHANGE)
+    @page(DOUBLES.path, permission=LOOK)
     def show(self) -> Response:
         return TABS.show(DOUBLES, **self._content())
 
-    @page(f"{DOUBLES.path}/list", permission=CHANGE)
+    @page(f"{DOUBLES.path}/list", permission=LOOK)
     def parts(self) -> Response:
         return responses.html("harness/double_list.html", **self._content())
 
     @page(f"{DOUBLES.path}/calls/<int:number>", permission=CHANGE)
     def call(self, number: int) -> Response:
         """Raises `NotFound`."""
-        check(self._harness)
         found = self._calls(lambda each: each.number == number)
         if not found:
             raise NotFound(f"the call {number} is not kept any more")
@@ -48,7 +47,6 @@ class DoublePageViews:
     @action(DOUBLES.path, permission=CHANGE)
     def add(self) -> Response:
         def act() -> str:
-            check(self._harness)
             added = self._parts.doubles.add(_rule(given(numbers=("status", "times"))))
             return f"The double {added.source['path']} answers from now on."
 
@@ -57,18 +55,18 @@ class DoublePageViews:
     @action(f"{DOUBLES.path}/<double_id>/remove", permission=CHANGE)
     def remove(self, double_id: str) -> Response:
         def act() -> str:
-            check(self._harness)
             self._parts.doubles.remove(double_id)
             return "The double was removed."
 
         return TABS.after(DOUBLES, act, self._content)
 
     def _content(self) -> dict[str, Any]:
-        if not self._harness.is_served:
-            return {"served": False, "doubles": [], "calls": []}
+        if not tells_all(self._harness):
+            served = self._harness.is_served
+            return {"served": served, "seen": False, "doubles": [], "calls": []}
         shown = [{**each, "lines": rule_lines(each)} for each in self._views.find()["data"]]
         calls = self._calls(lambda _: True)
-        return {"served": True, "doubles": shown, "calls": calls[::-1]}
+        return {"served": True, "seen": True, "doubles": shown, "calls": calls[::-1]}
 
     def _calls(self, wanted: Callable[[AnsweredCall], bool]) -> list[CallJson]:
         found = self._parts.doubles.calls.find(wanted)

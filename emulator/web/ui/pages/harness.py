@@ -8,18 +8,19 @@ from typing import Any
 from flask import Response, request
 
 from taskdock.base import strict_json
-from taskdock.base.errors import BadField, NoPermission
+from taskdock.base.errors import BadField
 from taskdock.base.strict_json import Json
 from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.invoke.faults import FaultType
 from taskdock.tasks.runs.recording import to_recording
 from taskdock.web.common import requests
+from taskdock.web.common.endpoint import Gate
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.harness_api.clock import ClockMove, ClockViews
 from taskdock.web.harness_api.faults import FaultViews, NewFault
 from taskdock.web.harness_api.observing.runs import ReplayedJson, ReplayRequest, RunViews
 from taskdock.web.ui.page import ROOT, action, page
-from taskdock.web.ui.rendering import responses
+from taskdock.web.ui.rendering import allowed, responses
 from taskdock.web.ui.rendering.tabbed import Tab, Tabbed, given
 
 HERE = f"{ROOT}harness"
@@ -28,17 +29,17 @@ DOUBLES = Tab(f"{HERE}/doubles", "Doubles", "harness/doubles.html")
 RECORDINGS = Tab(f"{HERE}/recordings", "Recordings", "harness/recordings.html")
 CLOCK = Tab(f"{HERE}/clock", "Clock", "harness/clock.html")
 TABS = Tabbed("harness.html", FAULTS, DOUBLES, RECORDINGS, CLOCK)
-LOOK, CHANGE = "VIEW_TASK_FUNCTIONS", "UPDATE_TASK_FUNCTION"
+LOOK = "VIEW_TASK_FUNCTIONS"
+CHANGE = Gate.HARNESS
+"""As for the API of the harness: on this machine, by its administrator, where it is on."""
 
 _NUMBERS = ("seconds", "times", "probability", "seed")
 _RUNS = 50  # on the page
-_OFF = "the test harness is off: start the server with --harness on (TASKDOCK_HARNESS)"
 
 
-def check(harness: HarnessApi) -> None:
-    """Raises `NoPermission` where the server does without its harness."""
-    if not harness.is_served:
-        raise NoPermission(_OFF)
+def tells_all(harness: HarnessApi) -> bool:
+    """Whether the caller may see what callers and functions have sent."""
+    return harness.is_served and allowed.may(allowed.HARNESS)
 
 
 class FaultPageViews:
@@ -58,7 +59,6 @@ class FaultPageViews:
     @action(f"{HERE}/faults", permission=CHANGE)
     def add(self) -> Response:
         def act() -> str:
-            check(self._harness)
             asked = json.dumps(given(numbers=_NUMBERS)).encode()
             added = self._faults.inject(requests.read(NewFault, asked))
             return f"The next calls of {added['functionName']} get the fault {added['fault']}."
@@ -68,7 +68,6 @@ class FaultPageViews:
     @action(f"{HERE}/faults/<fault_id>/switch", permission=CHANGE)
     def switch(self, fault_id: str) -> Response:
         def act() -> str:
-            check(self._harness)
             on = request.form.get("enabled") == "true"
             one = self._harness.faults.switch(fault_id, enabled=on)
             return f"The fault {one.fault} of {one.function_name} is {'on' if on else 'off'}."
@@ -78,7 +77,6 @@ class FaultPageViews:
     @action(f"{HERE}/faults/<fault_id>/remove", permission=CHANGE)
     def remove(self, fault_id: str) -> Response:
         def act() -> str:
-            check(self._harness)
             self._harness.faults.remove(fault_id)
             return "The fault was removed."
 
@@ -98,18 +96,17 @@ class RecordingPageViews:
         self._harness = harness
         self._runs = RunViews(harness.history, harness.replay)
 
-    @page(RECORDINGS.path, permission=CHANGE)
+    @page(RECORDINGS.path, permission=LOOK)
     def show(self) -> Response:
         return TABS.show(RECORDINGS, **self._content())
 
-    @page(f"{RECORDINGS.path}/list", permission=CHANGE)
+    @page(f"{RECORDINGS.path}/list", permission=LOOK)
     def list(self) -> Response:
         return responses.html("harness/run_list.html", **self._content())
 
     @page(f"{RECORDINGS.path}/<run_id>", permission=CHANGE)
     def download(self, run_id: str) -> Response:
         """As `taskdock runs save` writes it."""
-        check(self._harness)
         run = self._harness.history.get(run_id)
         text = json.dumps(to_recording(run), indent=2, ensure_ascii=False)
         response = Response(text, mimetype="application/json")
@@ -121,23 +118,24 @@ class RecordingPageViews:
         found: list[ReplayedJson] = []
 
         def act() -> str:
-            check(self._harness)
             found.append(self._runs.replay_of(requests.read(ReplayRequest, _asked())))
             return "The run was replayed by the function as it is now."
 
         def content() -> dict[str, Any]:
             return {**self._content(), "replayed": found[0] if found else None}
 
-        if request.headers.get("HX-Request") == "true":
+        if responses.is_by_htmx():
             return TABS.after(RECORDINGS, act, content)
         act()
         return TABS.show(RECORDINGS, **content())
 
     def _content(self) -> dict[str, Any]:
         settings = {each["name"]: each["value"] for each in self._harness.system()["settings"]}
-        runs = self._harness.history.find(limit=_RUNS)[0] if self._harness.is_served else []
+        seen = tells_all(self._harness)
+        runs = self._harness.history.find(limit=_RUNS)[0] if seen else []
         return {
             "served": self._harness.is_served,
+            "seen": seen,
             "runs": list(reversed(runs)),
             "cluster": settings["doubles_record"],
             "folder": settings["doubles"],
@@ -161,7 +159,6 @@ class ClockPageViews:
     @action(CLOCK.path, permission=CHANGE)
     def move(self) -> Response:
         def act() -> str:
-            check(self._harness)
             asked: Json = given()
             if asked.get("runUntilIdle"):
                 asked["runUntilIdle"] = True

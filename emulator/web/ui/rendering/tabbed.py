@@ -36,7 +36,7 @@ class Tabbed:
         self._tabs = tabs
 
     def show(self, tab: Tab, **values: Any) -> Response:
-        template = tab.part if _is_for_part() else self._template
+        template = tab.part if responses.is_by_htmx() else self._template
         shown = {"said": "", "wrong": "", "given": defaultdict(str), **values}
         return responses.html(template, tabs=self._tabs, tab=tab, **shown)
 
@@ -49,11 +49,10 @@ class Tabbed:
             said = act()
         except TaskdockError as error:
             typed = defaultdict(str, request.form.to_dict())
-            refused = {"wrong": error.message, "given": typed}
-            response = self.show(tab, **{**content(), **refused})
-            response.status_code = problems.status_of(error)
-            return response
-        if _is_for_part():
+            status = problems.status_of(error)
+            refused = {"wrong": error.message, "given": typed, "http_status": status}
+            return self.show(tab, **{**content(), **refused})
+        if responses.is_by_htmx():
             return self.show(tab, **{**content(), "said": said})
         return Response(status=303, headers={"Location": responses.link(tab.path)})
 
@@ -74,7 +73,3 @@ def _number(text: str) -> int | float | str:
     if _WHOLE.fullmatch(text):
         return int(text)
     return float(text.replace(",", ".")) if _NUMBER.fullmatch(text) else text
-
-
-def _is_for_part() -> bool:
-    return request.headers.get("HX-Request") == "true"
