@@ -60,7 +60,7 @@ def link(path: str, **query: Any) -> str:
 def html(template: str, *, http_status: int = 200, **values: Any) -> Response:
     """A page or a part of one. It has an ETag: what has not changed is not sent again."""
     text = templates.render(template, **_of_every_page(), **values)
-    # What anybody named may have half a character, which UTF-8 has not.
+    # A name may have half a character, which UTF-8 cannot have.
     response = Response(text.encode(errors="replace"), http_status, HEADERS, mimetype="text/html")
     if http_status == HTTPStatus.OK:
         response.add_etag()
