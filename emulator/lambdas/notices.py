@@ -34,9 +34,15 @@ class InvocationBegan(Notice):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InvocationEnded(InvocationBegan):
+class InvocationEnded(Notice):
     """A call has ended in its environment, and its log is complete."""
 
+    level = logging.DEBUG
+    environment: str
+    function: str
+    request: str
+    asked: str
+    task: str | None = None
     milliseconds: float
     cold: bool
     error: str | None = None
