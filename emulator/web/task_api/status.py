@@ -60,9 +60,15 @@ class Report:
         self._began = clock.now()
 
     def __call__(self) -> StatusJson:
+        return self._shown(*self._in_the_database())
+
+    def of_memory(self) -> StatusJson:
+        """The report without what the database has: however much that is, it is made at once."""
+        return self._shown(None, None)
+
+    def _shown(self, tasks: TasksJson | None, stored: StoredJson | None) -> StatusJson:
         reports, prewarmed = self._environments(), self._prewarmed()
         now, moment = self._clock.now(), self._clock.monotonic()
-        tasks, stored = self._in_the_database()
         shown: StatusJson = {
             "version": __version__,
             "url": self._url,
