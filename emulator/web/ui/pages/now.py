@@ -33,9 +33,9 @@ STEPS: Mapping[str, tuple[str, timedelta]] = {
 }
 """The lengths of time by which the clock is moved by a button, by their names."""
 _LANES, _LANES_OF_ROOM = 24, 12
-_PLACES, _PLACES_OF_ROOM = 12, 9
-_ENDED, _ENDED_OF_ROOM = 12, 9
-_LINES, _LINES_OF_ROOM = 12, 6
+_PLACES, _PLACES_OF_ROOM = 12, 6
+_ENDED, _ENDED_OF_ROOM = 12, 6
+_LINES, _LINES_OF_ROOM = 12, 4
 _LOOKED_AT = 80  # lines, of which a room sees those that functions have printed
 _LONGEST = 300  # characters of a line
 
