@@ -1,4 +1,4 @@
-"""The page *Now*: counters, lanes, the queue, what has ended, the log, and a clock that is moved."""
+"""The page *Now*: counters, lanes, the queue, what has ended, the log, and a moved clock."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_task_is_seen_in_the_queue_then_in_its_lane_then_among_what_has_ended(
 
     queue, lanes, ended = (region(page, name) for name in ("Queue", "Environments", "Ended lately"))
     expect(queue.get_by_title(second, exact=True)).to_be_visible()
-    lane = lanes.get_by_role("listitem").filter(has=page.get_by_title(first, exact=True))
+    lane = _of_task(page, lanes, first)
     expect(lane).to_contain_text("pear-desk")
     expect(lane).to_contain_text("running")
     expect(lane.get_by_role("progressbar")).to_have_accessible_name("Time used of 10 s")
@@ -244,6 +244,10 @@ def _fill(dock: Dock) -> Gate:
         dock.service.post("/", {"functionName": "oak-chair", "startTimestamp": LATER})
     dock.eventually(lambda: gate.waiting == 8)
     return gate
+
+
+def _of_task(page: Page, place: Locator, task: str) -> Locator:
+    return place.get_by_role("listitem").filter(has=page.get_by_title(task, exact=True))
 
 
 def _scrolls(page: Page, side: str) -> bool:
