@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from taskdock.web.ui.page import PAGES
-from tests.support.endpoints import ENDPOINTS, shape_of
+from tests.support.endpoints import DASHBOARD, shape_of
 
 
 def test_the_navigation_leads_to_pages_whose_permission_it_knows() -> None:
-    declared = {link.path: ENDPOINTS[f"GET {shape_of(link.path)}"].permission for link in PAGES}
+    declared = {link.path: DASHBOARD[f"GET {shape_of(link.path)}"].permission for link in PAGES}
 
     assert {link.path: link.permission for link in PAGES} == declared

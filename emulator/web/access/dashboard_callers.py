@@ -9,7 +9,7 @@ neither has to send credentials, as no page of another site can.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from werkzeug.datastructures import MultiDict
 
 from taskdock.base.errors import NoPermission, RequestTooLarge
 from taskdock.base.machine.addresses import is_loopback
@@ -21,6 +21,7 @@ from taskdock.web.http.messages import Headers
 ROOT = "/ui/"
 MOST_OF_STRANGERS = 8 * 1024
 """Bytes of a body of somebody who is not signed in: an e-mail address, a password, a page."""
+_MOST_COOKIES = 4
 _READING = frozenset({"GET", "HEAD"})
 _PROGRAM = (
     "this changes something, and so has to come from a page of the dashboard, or with credentials;"
@@ -59,10 +60,16 @@ def check_size(headers: Headers, account: Account) -> None:
         )
 
 
-def session_of(cookies: Mapping[str, str], headers: Headers, directory: Directory) -> Token | None:
-    """The session whose cookie the browser has sent."""
-    text = cookies.get(cookie_name(headers))
-    return None if text is None else directory.sessions.find(text)
+def session_of(
+    cookies: MultiDict[str, str], headers: Headers, directory: Directory
+) -> Token | None:
+    """The session whose cookie the browser has sent. It may send several of one name: another
+    server of this host can have set one, too."""
+    for text in cookies.getlist(cookie_name(headers))[:_MOST_COOKIES]:
+        session = directory.sessions.find(text)
+        if session is not None:
+            return session
+    return None
 
 
 def cookie_name(headers: Headers) -> str:

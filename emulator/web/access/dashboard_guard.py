@@ -22,7 +22,7 @@ from taskdock.web.http.wsgi import HEADERS, JUDGED
 
 @dataclass(frozen=True)
 class Visitor:
-    """What is known of a page's caller beside the account."""
+    """Facts of a page's caller beside the account."""
 
     session: Token | None = None
     """The sign-in that the browser has shown."""

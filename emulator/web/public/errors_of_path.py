@@ -13,7 +13,7 @@ from taskdock.web.access.dashboard_callers import is_dashboard
 from taskdock.web.common import problems
 from taskdock.web.ui.pages.sign_in import SIGN_IN
 from taskdock.web.ui.rendering import responses
-from taskdock.web.ui.rendering.refusals import Refusal
+from taskdock.web.ui.rendering.refusals import PageRefusal
 
 
 def answer(error: TaskdockError) -> ResponseReturnValue:
@@ -31,7 +31,7 @@ def http_answer(status: int, why: str, headers: dict[str, str]) -> ResponseRetur
         return body, status, headers
     if status == HTTPStatus.NOT_FOUND:
         body["message"] = f"the dashboard has no page {request.path[:200]}"
-    response = responses.refused(Refusal.of(status, body))
+    response = responses.refused(PageRefusal.of(status, body))
     response.headers.update(headers)
     return response
 

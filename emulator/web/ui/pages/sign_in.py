@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from flask import Response, redirect, request
 
@@ -36,6 +36,10 @@ class SignInViews:
         following = next_page(request.args.get("next", ""))
         if visitor().session is not None:
             return _lead(following)
+        if request.headers.get("Sec-Fetch-Site") == "cross-site":
+            # With a link of another site the browser sends no cookie; it does next.
+            again = f"{SIGN_IN}?{urlencode({'next': following})}"
+            return responses.html("arrived.html", again=again)
         return self._form(following)
 
     @action(SIGN_IN, permission=Gate.ANYONE)

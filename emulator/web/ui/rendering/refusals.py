@@ -41,7 +41,7 @@ _LACKS = "this needs the permission "
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refusal:
+class PageRefusal:
     status: int
     title: str
     sentence: str
@@ -50,7 +50,7 @@ class Refusal:
     advice: str
 
     @classmethod
-    def of(cls, status: int, body: Json, advice: str | None = None) -> Refusal:
+    def of(cls, status: int, body: Json, advice: str | None = None) -> PageRefusal:
         """`body`: the JSON that the API would answer with."""
         return cls(
             status=status,
@@ -62,17 +62,17 @@ class Refusal:
         )
 
 
-def refusal_of(error: TaskdockError | HTTPException) -> Refusal:
+def refusal_of(error: TaskdockError | HTTPException) -> PageRefusal:
     if isinstance(error, HTTPException):
         status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
         body, _ = problems.http_answer(status, error.description or f"HTTP {status}")
-        return Refusal.of(status, body)
+        return PageRefusal.of(status, body)
     body, status = problems.answer(error)
     if isinstance(error, errors.NoPermission):
         # The service answers 401, and a browser's page means by that: sign in.
         advice = _LACKING if _LACKS in error.message else ""
-        return Refusal.of(HTTPStatus.FORBIDDEN, body, advice)
-    return Refusal.of(status, body)
+        return PageRefusal.of(HTTPStatus.FORBIDDEN, body, advice)
+    return PageRefusal.of(status, body)
 
 
 def _sentence(text: str) -> str:

@@ -14,7 +14,7 @@ from taskdock.base.errors import TaskdockError
 from taskdock.web.common import problems
 from taskdock.web.ui.page import PAGES, ROOT
 from taskdock.web.ui.rendering import allowed, templates
-from taskdock.web.ui.rendering.refusals import Refusal, refusal_of
+from taskdock.web.ui.rendering.refusals import PageRefusal, refusal_of
 
 POLICY = "; ".join(
     (
@@ -60,7 +60,7 @@ def link(path: str, **query: Any) -> str:
 def html(template: str, *, http_status: int = 200, **values: Any) -> Response:
     """A page or a part of one. It has an ETag: what has not changed is not sent again."""
     text = templates.render(template, **_of_every_page(), **values)
-    # What anybody named may have half a character, which UTF-8 has not.
+    # A name may have half a character, which UTF-8 cannot have.
     response = Response(text.encode(errors="replace"), http_status, HEADERS, mimetype="text/html")
     if http_status == HTTPStatus.OK:
         response.add_etag()
@@ -68,10 +68,10 @@ def html(template: str, *, http_status: int = 200, **values: Any) -> Response:
     return response
 
 
-def refused(error: TaskdockError | HTTPException | Refusal) -> Response:
+def refused(error: TaskdockError | HTTPException | PageRefusal) -> Response:
     """An error in words, with what to do: a whole page, or for htmx a part, which is shown above
     the page wherever the request was made."""
-    refusal = error if isinstance(error, Refusal) else refusal_of(error)
+    refusal = error if isinstance(error, PageRefusal) else refusal_of(error)
     by_htmx = is_by_htmx()
     template = "refused_part.html" if by_htmx else "refused.html"
     response = html(template, http_status=refusal.status, refusal=refusal)
@@ -85,7 +85,7 @@ def refused_outside(path: str, status: int, why: str) -> tuple[bytes, Sequence[t
     body, _ = problems.http_answer(status, why)
     text = templates.render(
         "refused.html",
-        refusal=Refusal.of(status, body),
+        refusal=PageRefusal.of(status, body),
         here=path,
         root=ROOT,
         pages=(),
@@ -103,7 +103,7 @@ def is_by_htmx() -> bool:
 
 
 def _of_every_page() -> dict[str, Any]:
-    """What every template can use."""
+    """Values that every template can use."""
     return {
         "here": request.path,
         "root": ROOT,

@@ -29,6 +29,7 @@ ALL_TOGETHER = 10  # pages that are told of changes within a second
 MOST_FACTS = 40  # in one tick; a page that shows tasks moving could not show more
 _MOST_UNREAD = 32  # events
 _HEARTBEAT = 15.0  # seconds
+_LONGEST = 300.0  # seconds; the page then asks anew, and may have been signed out meanwhile
 _FACTS = (TaskCreated, TaskClaimed, TaskEnded, TaskCanceled, InvocationBegan, InvocationEnded)
 
 
@@ -40,6 +41,7 @@ class Reader:
         self.pending: set[Topic] = set()
         self.told_at = float("-inf")
         self.sent_at = now
+        self.until = now + _LONGEST
         self._leave = leave
         self._unread: asyncio.Queue[bytes | None] = asyncio.Queue(_MOST_UNREAD)
         self._unread.put_nowait(b"retry: 1000\nevent: hello\ndata: {}\n\n")
@@ -135,6 +137,8 @@ class Hub:
         told = _event("facts", facts) if facts else None
         room = max(1, round(ALL_TOGETHER * TICK))
         for reader in list(self._readers):
+            if now >= reader.until:
+                reader.end()
             reader.pending |= changed
             if told and reader.wants_facts:
                 reader.send(told, now)
