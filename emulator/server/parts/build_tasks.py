@@ -20,6 +20,7 @@ from taskdock.tasks.invocations.dispatcher import Dispatcher
 from taskdock.tasks.invocations.event_queue import EventQueue
 from taskdock.tasks.invocations.invocations import Invocations
 from taskdock.tasks.model.notices import ScheduleCreated, TaskFailed
+from taskdock.tasks.queue.counts import TaskCounts
 from taskdock.tasks.queue.rescuer import Rescuer
 from taskdock.tasks.retention.retention import MIB, Retention
 from taskdock.tasks.runs.history import RunFlusher, RunHistory
@@ -43,6 +44,7 @@ class TaskParts(QueueParts):
     retention: Retention
     history: RunHistory
     run_flusher: RunFlusher
+    counts: TaskCounts
 
 
 def build_tasks(base: Foundation, lambdas: LambdaParts) -> TaskParts:
@@ -69,6 +71,7 @@ def build_tasks(base: Foundation, lambdas: LambdaParts) -> TaskParts:
         retention=_retention(base, lambdas, queue.unwritten),
         history=history,
         run_flusher=RunFlusher(history=history, notices=base.notices),
+        counts=TaskCounts(store=base.store, clock=base.clock, notices=base.notices),
     )
     _wake_by_notices(base, parts)
     return parts

@@ -51,6 +51,7 @@ def opened(
         Stage("lookout", lookout.start, lookout.stop),
         Stage("log flusher", flusher.start, flusher.stop, writing),
         Stage("run flusher", tasks.run_flusher.start, tasks.run_flusher.stop, writing),
+        Stage("task counts", tasks.counts.start, tasks.counts.stop),
         Stage("reactor", reactor.start, reactor.stop),
         Stage("sockets", None, base.close_sockets),
     ]

@@ -63,6 +63,13 @@ class TaskReleased(TaskEnded):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TasksRecounted(Notice):
+    """The counts of tasks were not what they seemed to be."""
+
+    level = logging.DEBUG
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClaimLost(Notice):
     """A task, an event, a delivery to a webhook or a schedule's run has ended here whose claim was
     given back or is another server's by now; nothing was written."""

@@ -21,6 +21,7 @@ from taskdock.web.harness_api.debug import DebugViews
 from taskdock.web.harness_api.doubles import DoubleViews
 from taskdock.web.harness_api.faults import FaultViews
 from taskdock.web.harness_api.observing.doctor import DoctorViews, Examiner
+from taskdock.web.harness_api.observing.glances import Glances, GlanceViews
 from taskdock.web.harness_api.observing.notices import NoticeViews
 from taskdock.web.harness_api.observing.runs import RunViews
 from taskdock.web.harness_api.observing.system import SystemReport, SystemViews
@@ -46,6 +47,7 @@ class HarnessApi:
     examiner: Examiner
     is_served: bool
     """Whether programs on this machine may steer the server."""
+    glances: Glances
 
     @property
     def views(self) -> Sequence[object]:
@@ -62,4 +64,5 @@ class HarnessApi:
             SystemViews(self.system),
             NoticeViews(self.notices),
             DoctorViews(self.examiner),
+            GlanceViews(self.glances),
         ]

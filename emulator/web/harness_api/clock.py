@@ -63,13 +63,7 @@ class ClockViews:
         answer=ClockJson,
     )
     def show(self) -> ClockJson:
-        driver = self._driver
-        return {
-            "mode": driver.mode.value,
-            "now": to_iso(driver.now),
-            "running": driver.agenda.look().running,
-            "due": [_due_json(due) for due in driver.agenda.due()],
-        }
+        return clock_json(self._driver)
 
     @endpoint(
         "POST",
@@ -117,6 +111,15 @@ class ClockViews:
             except ValueError as error:
                 raise BadField(f"advance: {error}") from None
             driver.advance(time)
+
+
+def clock_json(driver: Driver) -> ClockJson:
+    return {
+        "mode": driver.mode.value,
+        "now": to_iso(driver.now),
+        "running": driver.agenda.look().running,
+        "due": [_due_json(due) for due in driver.agenda.due()],
+    }
 
 
 _TOO_FAR = "{}: that is beyond the year 2099, and times here end with it"

@@ -16,7 +16,7 @@ from taskdock.base.strict_json import present
 from taskdock.base.timing.clock import Clock, to_iso
 from taskdock.lambdas.functions.images_in_use import ImageUse
 from taskdock.lambdas.pool.waiters import WaitingCalls
-from taskdock.lambdas.slot import PrewarmLevel, Slot
+from taskdock.lambdas.slot import EnvironmentReport, PrewarmLevel
 from taskdock.tasks.model.task import Status
 from taskdock.tasks.retention.retention import Stored
 from taskdock.web.common.endpoint import Endpoint, Gate
@@ -34,7 +34,7 @@ class Report:
         *,
         url: str,
         budget: int,
-        environments: Callable[[], Sequence[Slot]],
+        environments: Callable[[], Sequence[EnvironmentReport]],
         prewarmed: Callable[[], Sequence[PrewarmLevel]],
         held: Callable[[], int],
         waiting: Callable[[], Sequence[WaitingCalls]],
@@ -60,14 +60,20 @@ class Report:
         self._began = clock.now()
 
     def __call__(self) -> StatusJson:
-        slots, prewarmed = self._environments(), self._prewarmed()
+        return self._shown(*self._in_the_database())
+
+    def of_memory(self) -> StatusJson:
+        """The report without what the database has: however much that is, it is made at once."""
+        return self._shown(None, None)
+
+    def _shown(self, tasks: TasksJson | None, stored: StoredJson | None) -> StatusJson:
+        reports, prewarmed = self._environments(), self._prewarmed()
         now, moment = self._clock.now(), self._clock.monotonic()
-        tasks, stored = self._in_the_database()
         shown: StatusJson = {
             "version": __version__,
             "url": self._url,
             "startTimestamp": to_iso(self._began),
-            "environments": [parts.environment_json(slot, now, moment) for slot in slots],
+            "environments": [parts.environment_json(each, now, moment) for each in reports],
             "prepared": [parts.level_json(level) for level in prewarmed],
             "waiting": [parts.waiting_json(calls, now, moment) for calls in self._waiting()],
             "images": [parts.image_json(use) for use in self._images()],

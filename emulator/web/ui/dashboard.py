@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskdock.identity.directory import Directory
+from taskdock.tasks.queue.lineup import Lineup
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.status import Report
@@ -30,6 +31,7 @@ class Dashboard:
     report: Report
     tasks: TaskApi
     harness: HarnessApi
+    lineup: Lineup
     directory: Directory
     password_file: Path
     """Where a first start writes the administrator's password to."""
@@ -41,7 +43,7 @@ class Dashboard:
             StaticViews(),
             StreamViews(),
             SignInViews(self.directory, self.password_file),
-            NowViews(self.report, self.tasks),
+            NowViews(self.report, self.harness, self.lineup),
             FunctionListViews(),
             RunListViews(),
             QueueViews(),

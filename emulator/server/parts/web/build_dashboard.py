@@ -6,6 +6,7 @@ from taskdock.base.files import own_folder
 from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
+from taskdock.tasks.queue.lineup import Lineup
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.status import Report
@@ -25,6 +26,7 @@ def build_dashboard(
         report=report,
         tasks=api,
         harness=harness,
+        lineup=Lineup(store=base.store, clock=base.clock),
         directory=lambdas.directory,
         password_file=base.data / own_folder.ADMINISTRATOR,
     )

@@ -14,10 +14,13 @@ from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
 from taskdock.server.parts.web.build_doubles import build_doubles
+from taskdock.tasks.logs.tail import LogTail
 from taskdock.tasks.retention.reset import Clear, Reset
+from taskdock.tasks.runs.ended import EndedLately
 from taskdock.tasks.runs.replay import Replay
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.harness_api.observing.doctor import Examiner
+from taskdock.web.harness_api.observing.glances import Glances
 from taskdock.web.harness_api.observing.system import EngineJson, SystemReport
 
 
@@ -45,6 +48,11 @@ def build_harness(
         notices=base.kept_notices,
         examiner=Examiner(base.examine),
         is_served=is_served(base.settings),
+        glances=Glances(
+            counts=tasks.counts,
+            ended=EndedLately(store=base.store, clock=base.clock, notices=base.notices),
+            tail=LogTail(base.store),
+        ),
     )
 
 

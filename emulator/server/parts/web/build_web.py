@@ -157,7 +157,7 @@ def _report(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> Report:
     return Report(
         url=base.url,
         budget=lambdas.budget,
-        environments=pool.snapshot,
+        environments=pool.report,
         prewarmed=pool.prewarm_levels,
         held=pool.held,
         waiting=pool.waiting,

@@ -24,6 +24,7 @@ environment.filters.update(
     duration=words.duration,
     megabytes=words.megabytes,
     size=words.size,
+    grouped=words.grouped,
     pretty=words.pretty,
     short=words.short,
     shell=words.shell,

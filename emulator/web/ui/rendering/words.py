@@ -41,6 +41,11 @@ def size(count: int) -> str:
     return f"{value:.3g} {_UNITS[unit]}"
 
 
+def grouped(count: int) -> str:
+    """Such as 1 000 000, with spaces at which no line breaks."""
+    return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
 def pretty(value: Any) -> str:
     """JSON over several lines."""
     return json.dumps(value, indent=2, ensure_ascii=False)

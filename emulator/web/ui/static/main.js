@@ -2,7 +2,9 @@
 import { begin as beginLive } from "./live.js";
 import { begin as beginTimes } from "./times.js";
 import { begin as beginControls } from "./controls.js";
+import { begin as beginNow } from "./now.js";
 
 beginTimes();
 beginControls();
 beginLive();
+beginNow();

@@ -18,6 +18,7 @@ from typing import Any
 
 from taskdock.base.notices import Notice, Notices
 from taskdock.base.timing.reactor import Reactor
+from taskdock.lambdas.notices import InvocationBegan, InvocationEnded
 from taskdock.tasks.model.notices import TaskCanceled, TaskClaimed, TaskCreated, TaskEnded
 from taskdock.web.ui.stream.topics import Topic, topics_of
 
@@ -29,7 +30,7 @@ MOST_FACTS = 40  # in one tick; a page that shows tasks moving could not show mo
 _MOST_UNREAD = 32  # events
 _HEARTBEAT = 15.0  # seconds
 _LONGEST = 300.0  # seconds; the page then asks anew, and may have been signed out meanwhile
-_FACTS = (TaskCreated, TaskClaimed, TaskEnded, TaskCanceled)
+_FACTS = (TaskCreated, TaskClaimed, TaskEnded, TaskCanceled, InvocationBegan, InvocationEnded)
 
 
 class Reader:

@@ -12,6 +12,8 @@ from taskdock.lambdas.notices import (
     DebugSessionEnded,
     EnvironmentFailed,
     EnvironmentMoved,
+    InvocationBegan,
+    InvocationEnded,
 )
 from taskdock.tasks.model.notices import (
     ApiRequestAnswered,
@@ -28,6 +30,7 @@ from taskdock.tasks.model.notices import (
     TaskClaimed,
     TaskCreated,
     TaskEnded,
+    TasksRecounted,
 )
 
 
@@ -48,11 +51,14 @@ _CHANGES: dict[type[Notice], frozenset[Topic]] = {
     TaskCanceled: frozenset({Topic.TASKS}),
     TaskClaimed: frozenset({Topic.TASKS}),
     TaskEnded: frozenset({Topic.TASKS, Topic.EVENTS}),
+    TasksRecounted: frozenset({Topic.TASKS}),
     FunctionInvoked: frozenset({Topic.RUNS}),
     InvocationAccepted: frozenset({Topic.RUNS}),
     InvocationSettled: frozenset({Topic.RUNS}),
     ApiRequestAnswered: frozenset({Topic.RUNS}),
     EnvironmentMoved: frozenset({Topic.ENVIRONMENTS}),
+    InvocationBegan: frozenset({Topic.ENVIRONMENTS}),
+    InvocationEnded: frozenset({Topic.ENVIRONMENTS}),
     EnvironmentFailed: frozenset({Topic.ENVIRONMENTS, Topic.SYSTEM}),
     DebugSessionBegan: frozenset({Topic.ENVIRONMENTS}),
     DebuggerAttached: frozenset({Topic.ENVIRONMENTS}),
