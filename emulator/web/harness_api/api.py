@@ -19,6 +19,7 @@ from taskdock.web.harness_api.code import CodeViews
 from taskdock.web.harness_api.debug import DebugViews
 from taskdock.web.harness_api.doubles import DoubleViews
 from taskdock.web.harness_api.faults import FaultViews
+from taskdock.web.harness_api.observing.functions import FunctionReport, FunctionReportViews
 from taskdock.web.harness_api.observing.runs import RunViews
 from taskdock.web.harness_api.observing.waits import WaitViews
 from taskdock.web.harness_api.reset import ResetViews
@@ -37,6 +38,7 @@ class HarnessApi:
     waits: TaskWaits
     debug_sessions: DebugSessions
     catalog: Catalog
+    functions: FunctionReport
 
     @property
     def views(self) -> Sequence[object]:
@@ -50,4 +52,5 @@ class HarnessApi:
             WaitViews(self.waits),
             DebugViews(self.debug_sessions),
             CodeViews(self.catalog),
+            FunctionReportViews(self.functions),
         ]

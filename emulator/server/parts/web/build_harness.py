@@ -11,7 +11,9 @@ from taskdock.server.parts.foundation import Foundation
 from taskdock.server.parts.web.build_doubles import build_doubles
 from taskdock.tasks.retention.reset import Clear, Reset
 from taskdock.tasks.runs.replay import Replay
+from taskdock.tasks.runs.statistics import RunStatistics
 from taskdock.web.harness_api.api import HarnessApi
+from taskdock.web.harness_api.observing.functions import FunctionReport
 
 
 def build_harness(
@@ -34,6 +36,11 @@ def build_harness(
         waits=agenda.waits,
         debug_sessions=lambdas.debug_sessions,
         catalog=lambdas.catalog,
+        functions=FunctionReport(
+            catalog=lambdas.catalog,
+            statistics=RunStatistics(store=base.store, history=tasks.history),
+            environments=lambdas.pool.snapshot,
+        ),
     )
 
 

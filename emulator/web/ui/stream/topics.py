@@ -12,6 +12,8 @@ from taskdock.lambdas.notices import (
     DebugSessionEnded,
     EnvironmentFailed,
     EnvironmentMoved,
+    FunctionChanged,
+    FunctionDeleted,
 )
 from taskdock.tasks.model.notices import (
     ApiRequestAnswered,
@@ -35,6 +37,7 @@ class Topic(str, Enum):
     TASKS = "tasks"
     RUNS = "runs"
     """Runs that no task is of: direct executions, API requests, invocations."""
+    FUNCTIONS = "functions"
     ENVIRONMENTS = "environments"
     SCHEDULES = "schedules"
     EVENTS = "events"
@@ -52,6 +55,8 @@ _CHANGES: dict[type[Notice], frozenset[Topic]] = {
     InvocationAccepted: frozenset({Topic.RUNS}),
     InvocationSettled: frozenset({Topic.RUNS}),
     ApiRequestAnswered: frozenset({Topic.RUNS}),
+    FunctionChanged: frozenset({Topic.FUNCTIONS}),
+    FunctionDeleted: frozenset({Topic.FUNCTIONS}),
     EnvironmentMoved: frozenset({Topic.ENVIRONMENTS}),
     EnvironmentFailed: frozenset({Topic.ENVIRONMENTS, Topic.SYSTEM}),
     DebugSessionBegan: frozenset({Topic.ENVIRONMENTS}),
