@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from taskdock.base.timing.clock import Clock
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.status import Report
 from taskdock.web.ui.pages.events import EventPageViews
-from taskdock.web.ui.pages.functions import FunctionListViews
+from taskdock.web.ui.pages.functions.function import FunctionPageViews
+from taskdock.web.ui.pages.functions.function_list import FunctionListViews
+from taskdock.web.ui.pages.functions.trials import Trials
+from taskdock.web.ui.pages.functions.try_it import TryItViews
 from taskdock.web.ui.pages.harness import HarnessPageViews
 from taskdock.web.ui.pages.now import NowViews
 from taskdock.web.ui.pages.queue import QueueViews
@@ -26,6 +30,8 @@ class Dashboard:
     report: Report
     tasks: TaskApi
     harness: HarnessApi
+    trials: Trials
+    clock: Clock
 
     @property
     def views(self) -> Sequence[object]:
@@ -34,10 +40,18 @@ class Dashboard:
             StaticViews(),
             StreamViews(),
             NowViews(self.report, self.tasks),
-            FunctionListViews(),
+            *self._of_functions(),
             RunListViews(),
             QueueViews(),
             EventPageViews(),
             HarnessPageViews(),
             SystemPageViews(),
+        ]
+
+    def _of_functions(self) -> Sequence[object]:
+        catalog, history = self.tasks.catalog, self.harness.history
+        return [
+            FunctionListViews(self.harness.functions, catalog),
+            FunctionPageViews(self.harness.functions, catalog, self.report, history),
+            TryItViews(self.trials, catalog, self.tasks.service, history, self.clock),
         ]

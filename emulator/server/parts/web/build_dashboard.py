@@ -9,6 +9,7 @@ from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.status import Report
 from taskdock.web.ui.dashboard import Dashboard
+from taskdock.web.ui.pages.functions.trials import Trials
 
 
 def build_dashboard(
@@ -20,4 +21,10 @@ def build_dashboard(
     api: TaskApi,
     harness: HarnessApi,
 ) -> Dashboard:
-    return Dashboard(report=report, tasks=api, harness=harness)
+    return Dashboard(
+        report=report,
+        tasks=api,
+        harness=harness,
+        trials=Trials(api, tasks.invocations, tasks.history, base.reactor),
+        clock=base.clock,
+    )

@@ -1,0 +1,103 @@
+"""One function: its properties, its runs and its environments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+
+from taskdock.base.errors import CallerError
+from taskdock.lambdas.functions.catalog import Catalog
+from taskdock.lambdas.functions.code import MAX_ZIPPED_BY_AWS
+from taskdock.tasks.runs.history import RunHistory
+from taskdock.web.access.authentication import caller
+from taskdock.web.harness_api.observing.functions import FunctionReport
+from taskdock.web.task_api import function_json
+from taskdock.web.task_api.status import Report
+from taskdock.web.ui.page import action, page
+from taskdock.web.ui.pages.functions import parts
+from taskdock.web.ui.pages.functions.function_list import LIST, zip_of_form
+from taskdock.web.ui.rendering import responses
+
+_ONE = f"{LIST}/<name>"
+_RUNS = 50
+
+
+class FunctionPageViews:
+    def __init__(
+        self, functions: FunctionReport, catalog: Catalog, report: Report, history: RunHistory
+    ) -> None:
+        self._functions = functions
+        self._catalog = catalog
+        self._report = report
+        self._history = history
+
+    @page(_ONE, permission="VIEW_TASK_FUNCTION_DETAILS")
+    def properties(self, name: str) -> Response:
+        return responses.html("functions/properties.html", **self._properties(name), error=None)
+
+    @page(f"{_ONE}/properties.part", permission="VIEW_TASK_FUNCTION_DETAILS")
+    def properties_part(self, name: str) -> Response:
+        return responses.html("functions/properties_part.html", **self._properties(name))
+
+    @page(f"{_ONE}/runs", permission="VIEW_TASKS")
+    def runs(self, name: str) -> Response:
+        return responses.html("functions/runs.html", **self._runs(name))
+
+    @page(f"{_ONE}/runs.part", permission="VIEW_TASKS")
+    def runs_part(self, name: str) -> Response:
+        return responses.html("functions/runs_part.html", **self._runs(name))
+
+    @page(f"{_ONE}/environments", permission="VIEW_TASK_FUNCTIONS")
+    def environments(self, name: str) -> Response:
+        return responses.html("functions/environments.html", **self._environments(name))
+
+    @page(f"{_ONE}/environments.part", permission="VIEW_TASK_FUNCTIONS")
+    def environments_part(self, name: str) -> Response:
+        return responses.html("functions/environments_part.html", **self._environments(name))
+
+    @action(f"{_ONE}/code", permission="UPDATE_TASK_FUNCTION")
+    def replace_code(self, name: str) -> Response:
+        try:
+            self._catalog.update(
+                name, zipped=zip_of_form(), max_zipped=MAX_ZIPPED_BY_AWS, by=caller().authors
+            )
+        except CallerError as error:
+            if parts.of_script():
+                values = {"function": function_json.details(self._catalog.get(name))}
+                return parts.refused(error, "functions/code_part.html", **values, list=LIST)
+            return parts.refused(error, "functions/properties.html", **self._properties(name))
+        return parts.lead_to(responses.link(f"{LIST}/{name}"))
+
+    @action(f"{_ONE}/delete", permission="DELETE_TASK_FUNCTION")
+    def delete(self, name: str) -> Response:
+        self._catalog.delete(name)
+        return parts.lead_to(responses.link(LIST))
+
+    def _properties(self, name: str) -> dict[str, Any]:
+        function = self._catalog.get(name)
+        wanted = function.image or function.runtime
+        uses = [use for use in self._report()["images"] if use["wanted"] == wanted]
+        return {
+            "function": function_json.details(function),
+            "parts": self._functions.one(name),
+            "image": uses[0] if uses else None,
+            "list": LIST,
+        }
+
+    def _runs(self, name: str) -> dict[str, Any]:
+        found, _ = self._history.find(function=name, limit=_RUNS)
+        return {
+            "function": function_json.details(self._catalog.get(name)),
+            "runs": found[::-1],
+            "list": LIST,
+        }
+
+    def _environments(self, name: str) -> dict[str, Any]:
+        function = function_json.details(self._catalog.get(name))
+        found = self._report()["environments"]
+        return {
+            "function": function,
+            "environments": [each for each in found if each["functionName"] == name],
+            "list": LIST,
+        }
