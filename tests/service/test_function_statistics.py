@@ -23,10 +23,24 @@ def handler(event: Json, runtime: FakeRuntime) -> None:
 
 def insert_run(dock: Dock, number: int, duration: float | None) -> None:
     row: dict[str, Any] = {
-        **{"sequence": number, "id": f"{number:024}", "at": number, "kind": "invocation"},
-        **{"task_id": None, "request_id": str(number), "function_name": "table", "log": []},
-        **{"runtime": None, "version": None, "event": "{}", "answer": "1", "error": None},
-        **{"cold": False, "duration": duration, "memory_used": 20, "fault": None, "size": 1},
+        "sequence": number,
+        "id": f"{number:024}",
+        "at": number,
+        "kind": "invocation",
+        "task_id": None,
+        "request_id": str(number),
+        "function_name": "table",
+        "log": [],
+        "runtime": None,
+        "version": None,
+        "event": "{}",
+        "answer": "1",
+        "error": None,
+        "cold": False,
+        "duration": duration,
+        "memory_used": 20,
+        "fault": None,
+        "size": 1,
     }
     dock.emulator.foundation.store.change(sql.insert(RunRow), sql.to_row(RunRow, row))
 
@@ -44,7 +58,8 @@ def test_the_statistics_are_those_of_each_functions_own_runs(dock: Dock) -> None
     dock.deploy_handler(handler, "table")
     dock.deploy_handler(handler, "chair")
     for name, fails in (("table", False), ("table", True), ("chair", False)):
-        dock.call("POST", f"/functions/{name}/execute", json={"data": {"fails": fails}})
+        answer = dock.call("POST", f"/functions/{name}/execute", json={"data": {"fails": fails}})
+        assert answer.status_code == (400 if fails else 200)
 
     table, chair = overview(dock, "table"), overview(dock, "chair")
 

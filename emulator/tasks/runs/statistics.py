@@ -10,7 +10,10 @@ from taskdock.base.timing.clock import from_epoch, to_iso
 from taskdock.store.database import Store
 from taskdock.tasks.runs.history import RunHistory
 
-# No event, answer or log is read. A percentile is the least duration that so many are not above.
+# No number of a run comes twice, also after a reset.
+_ENDS = "SELECT (SELECT MIN(sequence) FROM run), (SELECT MAX(sequence) FROM run)"
+MOST_RANKED = 5000  # the newest runs; to rank more takes long
+# A percentile is the least duration that so many are not above.
 _DURATIONS = """
 WITH
 ranked AS (
@@ -20,7 +23,7 @@ ranked AS (
         ROW_NUMBER() OVER (PARTITION BY function_name ORDER BY duration) AS place,
         COUNT(*) OVER (PARTITION BY function_name) AS total
     FROM run
-    WHERE duration IS NOT NULL
+    WHERE duration IS NOT NULL AND sequence > (SELECT MAX(sequence) FROM run) - ?
 )
 SELECT
     function_name,
@@ -49,7 +52,8 @@ class LastRunJson(TypedDict):
 
 
 class RunStatisticsJson(TypedDict):
-    """The runs of one function that are kept. Durations are milliseconds."""
+    """The runs of one function that are kept. Durations are milliseconds, of the newest 5000 runs
+    of all functions."""
 
     runs: int
     failed: int
@@ -64,17 +68,25 @@ class RunStatistics:
     def __init__(self, *, store: Store, history: RunHistory) -> None:
         self._store = store
         self._history = history
+        self._known: tuple[list[tuple[Any, ...]], dict[str, RunStatisticsJson]] | None = None
 
     def by_function(self) -> dict[str, RunStatisticsJson]:
-        """The statistics of every function of which there are runs."""
+        """The statistics of every function of which there are runs. They are found anew only when
+        other runs are kept, however many pages ask."""
         self._history.write_waiting()
+        ends, known = self._store.rows(_ENDS), self._known
+        if known is None or known[0] != ends:
+            known = self._known = (ends, self._found())
+        return known[1]
+
+    def _found(self) -> dict[str, RunStatisticsJson]:
         durations = {
             name: (median, percentile)
-            for name, median, percentile in self._store.rows(_DURATIONS, ())
+            for name, median, percentile in self._store.rows(_DURATIONS, (MOST_RANKED,))
         }
         return {
             row[0]: _shown(row, *durations.get(row[0], (None, None)))
-            for row in self._store.rows(_LAST, ())
+            for row in self._store.rows(_LAST)
         }
 
 

@@ -26,7 +26,8 @@ export function fault(text) {
   try {
     new Reader(text).whole();
   } catch (error) {
-    if (!(error instanceof Fault)) throw error;
+    // A text may be nested deeper than a browser's calls.
+    if (!(error instanceof Fault)) return { at: 0, line: 1, column: 1, message: "it is no JSON" };
     const before = text.slice(0, error.at);
     const line = before.split("\n").length;
     return { at: error.at, line, column: error.at - before.lastIndexOf("\n"), message: error.message };

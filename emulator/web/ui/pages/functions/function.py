@@ -40,6 +40,11 @@ class FunctionPageViews:
     def properties_part(self, name: str) -> Response:
         return responses.html("functions/properties_part.html", **self._properties(name))
 
+    @page(f"{_ONE}/variables.part", permission="VIEW_TASK_FUNCTION_DETAILS")
+    def variables_part(self, name: str) -> Response:
+        function = function_json.details(self._catalog.get(name))
+        return responses.html("functions/variables_part.html", function=function, list=LIST)
+
     @page(f"{_ONE}/runs", permission="VIEW_TASKS")
     def runs(self, name: str) -> Response:
         return responses.html("functions/runs.html", **self._runs(name))

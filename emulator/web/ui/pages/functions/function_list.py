@@ -28,7 +28,7 @@ class FunctionListViews:
         self._catalog = catalog
 
     @page(LIST, permission="VIEW_TASK_FUNCTIONS")
-    def page(self) -> Response:
+    def whole(self) -> Response:
         return responses.html("functions/list.html", **self._values(), **_form(_NEW), error=None)
 
     @page(PART, permission="VIEW_TASK_FUNCTIONS")
@@ -50,9 +50,7 @@ class FunctionListViews:
         except CallerError as error:
             if parts.of_script():
                 return parts.refused(error, "functions/deploy_part.html", **_form(given))
-            return parts.refused(
-                error, "functions/list.html", **self._values(), **_form(given)
-            )
+            return parts.refused(error, "functions/list.html", **self._values(), **_form(given))
         return parts.lead_to(responses.link(f"{LIST}/{made.name}"))
 
     @action(f"{LIST}/<name>/enable", permission="UPDATE_TASK_FUNCTION")

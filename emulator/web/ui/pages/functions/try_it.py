@@ -59,7 +59,7 @@ class TryItViews:
         self._clock = clock
 
     @page(_TRY, permission="VIEW_TASK_FUNCTION_DETAILS")
-    def page(self, name: str) -> Response:
+    def whole(self, name: str) -> Response:
         given = {**_USUAL, "way": request.args.get("way", _USUAL["way"])}
         return responses.html("functions/try_it.html", **self._values(name, given), trial=None)
 
@@ -89,7 +89,9 @@ class TryItViews:
 
     @page(f"{_TRY}/events/<request_id>", permission="VIEW_TASKS")
     def followed_event(self, name: str, request_id: str) -> Response:
-        return responses.html("functions/answer.html", **self._answer(name, Trial(event=request_id)))
+        return responses.html(
+            "functions/answer.html", **self._answer(name, Trial(event=request_id))
+        )
 
     def _tried(self, name: str, given: dict[str, str]) -> Trial:
         way, text = given["way"], given["event"]
