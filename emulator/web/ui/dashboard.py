@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from taskdock.base.timing.clock import Clock
+from taskdock.identity.directory import Directory
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.status import Report
@@ -18,6 +20,7 @@ from taskdock.web.ui.pages.harness import HarnessPageViews
 from taskdock.web.ui.pages.now import NowViews
 from taskdock.web.ui.pages.queue import QueueViews
 from taskdock.web.ui.pages.runs import RunListViews
+from taskdock.web.ui.pages.sign_in import SignInViews
 from taskdock.web.ui.pages.system import SystemPageViews
 from taskdock.web.ui.static_files import StaticViews
 from taskdock.web.ui.stream.endpoint import StreamViews
@@ -32,6 +35,9 @@ class Dashboard:
     harness: HarnessApi
     trials: Trials
     clock: Clock
+    directory: Directory
+    password_file: Path
+    """Where a first start writes the administrator's password to."""
 
     @property
     def views(self) -> Sequence[object]:
@@ -39,19 +45,14 @@ class Dashboard:
         return [
             StaticViews(),
             StreamViews(),
+            SignInViews(self.directory, self.password_file),
             NowViews(self.report, self.tasks),
-            *self._of_functions(),
+            FunctionListViews(self.tasks, self.harness),
+            FunctionPageViews(self.tasks, self.harness, self.report),
+            TryItViews(self.tasks, self.harness, self.trials, self.clock),
             RunListViews(),
             QueueViews(),
             EventPageViews(),
             HarnessPageViews(),
             SystemPageViews(),
-        ]
-
-    def _of_functions(self) -> Sequence[object]:
-        catalog, history = self.tasks.catalog, self.harness.history
-        return [
-            FunctionListViews(self.harness.functions, catalog),
-            FunctionPageViews(self.harness.functions, catalog, self.report, history),
-            TryItViews(self.trials, catalog, self.tasks.service, history, self.clock),
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from taskdock.base.files import own_folder
 from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
@@ -27,4 +28,6 @@ def build_dashboard(
         harness=harness,
         trials=Trials(api, tasks.invocations, tasks.history, base.reactor),
         clock=base.clock,
+        directory=lambdas.directory,
+        password_file=base.data / own_folder.ADMINISTRATOR,
     )

@@ -7,12 +7,11 @@ from typing import Any
 from flask import Response
 
 from taskdock.base.errors import CallerError
-from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.functions.code import MAX_ZIPPED_BY_AWS
-from taskdock.tasks.runs.history import RunHistory
 from taskdock.web.access.authentication import caller
-from taskdock.web.harness_api.observing.functions import FunctionReport
+from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api import function_json
+from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.status import Report
 from taskdock.web.ui.page import action, page
 from taskdock.web.ui.pages.functions import parts
@@ -24,13 +23,10 @@ _RUNS = 50
 
 
 class FunctionPageViews:
-    def __init__(
-        self, functions: FunctionReport, catalog: Catalog, report: Report, history: RunHistory
-    ) -> None:
-        self._functions = functions
-        self._catalog = catalog
+    def __init__(self, tasks: TaskApi, harness: HarnessApi, report: Report) -> None:
+        self._tasks = tasks
+        self._harness = harness
         self._report = report
-        self._history = history
 
     @page(_ONE, permission="VIEW_TASK_FUNCTION_DETAILS")
     def properties(self, name: str) -> Response:
@@ -42,7 +38,7 @@ class FunctionPageViews:
 
     @page(f"{_ONE}/variables.part", permission="VIEW_TASK_FUNCTION_DETAILS")
     def variables_part(self, name: str) -> Response:
-        function = function_json.details(self._catalog.get(name))
+        function = function_json.details(self._tasks.catalog.get(name))
         return responses.html("functions/variables_part.html", function=function, list=LIST)
 
     @page(f"{_ONE}/runs", permission="VIEW_TASKS")
@@ -64,42 +60,42 @@ class FunctionPageViews:
     @action(f"{_ONE}/code", permission="UPDATE_TASK_FUNCTION")
     def replace_code(self, name: str) -> Response:
         try:
-            self._catalog.update(
+            self._tasks.catalog.update(
                 name, zipped=zip_of_form(), max_zipped=MAX_ZIPPED_BY_AWS, by=caller().authors
             )
         except CallerError as error:
-            if parts.of_script():
-                values = {"function": function_json.details(self._catalog.get(name))}
+            if responses.is_by_htmx():
+                values = {"function": function_json.details(self._tasks.catalog.get(name))}
                 return parts.refused(error, "functions/code_part.html", **values, list=LIST)
             return parts.refused(error, "functions/properties.html", **self._properties(name))
         return parts.lead_to(responses.link(f"{LIST}/{name}"))
 
     @action(f"{_ONE}/delete", permission="DELETE_TASK_FUNCTION")
     def delete(self, name: str) -> Response:
-        self._catalog.delete(name)
+        self._tasks.catalog.delete(name)
         return parts.lead_to(responses.link(LIST))
 
     def _properties(self, name: str) -> dict[str, Any]:
-        function = self._catalog.get(name)
+        function = self._tasks.catalog.get(name)
         wanted = function.image or function.runtime
         uses = [use for use in self._report()["images"] if use["wanted"] == wanted]
         return {
             "function": function_json.details(function),
-            "parts": self._functions.one(name),
+            "parts": self._harness.functions.one(name),
             "image": uses[0] if uses else None,
             "list": LIST,
         }
 
     def _runs(self, name: str) -> dict[str, Any]:
-        found, _ = self._history.find(function=name, limit=_RUNS)
+        found, _ = self._harness.history.find(function=name, limit=_RUNS)
         return {
-            "function": function_json.details(self._catalog.get(name)),
+            "function": function_json.details(self._tasks.catalog.get(name)),
             "runs": found[::-1],
             "list": LIST,
         }
 
     def _environments(self, name: str) -> dict[str, Any]:
-        function = function_json.details(self._catalog.get(name))
+        function = function_json.details(self._tasks.catalog.get(name))
         found = self._report()["environments"]
         return {
             "function": function,

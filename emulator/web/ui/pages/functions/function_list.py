@@ -8,10 +8,10 @@ from flask import Response, request
 
 from taskdock.base.errors import BadFunctionCode, CallerError
 from taskdock.lambdas.functions import runtimes
-from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.functions.code import MAX_ZIPPED_BY_AWS
 from taskdock.web.access.authentication import caller
-from taskdock.web.harness_api.observing.functions import FunctionReport
+from taskdock.web.harness_api.api import HarnessApi
+from taskdock.web.task_api.api import TaskApi
 from taskdock.web.ui.page import ROOT, action, page
 from taskdock.web.ui.pages.functions import parts
 from taskdock.web.ui.rendering import responses
@@ -23,9 +23,9 @@ _NEW = {"name": "", "runtime": "nodejs22.x", "handler": "index.handler"}
 
 
 class FunctionListViews:
-    def __init__(self, report: FunctionReport, catalog: Catalog) -> None:
-        self._report = report
-        self._catalog = catalog
+    def __init__(self, tasks: TaskApi, harness: HarnessApi) -> None:
+        self._tasks = tasks
+        self._harness = harness
 
     @page(LIST, permission="VIEW_TASK_FUNCTIONS")
     def whole(self) -> Response:
@@ -39,7 +39,7 @@ class FunctionListViews:
     def deploy(self) -> Response:
         given = {name: request.form.get(name, "").strip() for name in _NEW}
         try:
-            made = self._catalog.deploy(
+            made = self._tasks.catalog.deploy(
                 given["name"],
                 zipped=zip_of_form(),
                 max_zipped=MAX_ZIPPED_BY_AWS,
@@ -48,7 +48,7 @@ class FunctionListViews:
                 entry_point=given["handler"] or None,
             )
         except CallerError as error:
-            if parts.of_script():
+            if responses.is_by_htmx():
                 return parts.refused(error, "functions/deploy_part.html", **_form(given))
             return parts.refused(error, "functions/list.html", **self._values(), **_form(given))
         return parts.lead_to(responses.link(f"{LIST}/{made.name}"))
@@ -62,13 +62,13 @@ class FunctionListViews:
         return self._switch(name, enabled=False)
 
     def _switch(self, name: str, *, enabled: bool) -> Response:
-        self._catalog.update(name, enabled=enabled)
+        self._tasks.catalog.update(name, enabled=enabled)
         if request.form.get("from") == "function":
             return parts.lead_to(responses.link(f"{LIST}/{name}"))
-        return self.part() if parts.of_script() else parts.lead_to(responses.link(LIST))
+        return self.part() if responses.is_by_htmx() else parts.lead_to(responses.link(LIST))
 
     def _values(self) -> dict[str, Any]:
-        return {"functions": self._report.all(), "list": LIST, "part": PART}
+        return {"functions": self._harness.functions.all(), "list": LIST, "part": PART}
 
 
 def zip_of_form() -> bytes:

@@ -5,27 +5,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, redirect, request
+from flask import Response
 
 from taskdock.base.errors import TaskdockError
 from taskdock.web.common import problems
 from taskdock.web.ui.rendering import responses
 
 
-def of_script() -> bool:
-    """Whether htmx asks, which wants a part and no page."""
-    return request.headers.get("HX-Request") == "true"
-
-
 def lead_to(address: str) -> Response:
     """Leads the browser to another page."""
-    if not of_script():
-        return Response(status=303, headers={"Location": redirect(address).location})
+    if not responses.is_by_htmx():
+        return Response(status=303, headers={"Location": address})
     return Response(status=204, headers={"HX-Redirect": address})
 
 
 def refused(error: TaskdockError, template: str, **values: Any) -> Response:
     """A part or a page that says in `error` why something was not done."""
-    response = responses.html(template, error=error.message, **values)
-    response.status_code = problems.status_of(error)
-    return response
+    status = problems.status_of(error)
+    return responses.html(template, http_status=status, error=error.message, **values)

@@ -10,16 +10,15 @@ from flask import Response, request
 from taskdock.base.errors import CallerError, IllegalState, NoLogs, NotFound
 from taskdock.base.timing.clock import Clock
 from taskdock.identity.account import require
-from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.tasks.api_functions.gateway_event import GatewayRequest
 from taskdock.tasks.model import access, checks, task_json
 from taskdock.tasks.model.task import FINAL, Task
-from taskdock.tasks.queue.service import Service
-from taskdock.tasks.runs.history import RunHistory
 from taskdock.web.access.authentication import caller
 from taskdock.web.common.rql import parser as rql
 from taskdock.web.common.sample_events.samples import SAMPLES
+from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api import function_json
+from taskdock.web.task_api.api import TaskApi
 from taskdock.web.ui.page import action, page
 from taskdock.web.ui.pages.functions.function_list import LIST
 from taskdock.web.ui.pages.functions.trials import Trial, Trials, headers_of
@@ -44,18 +43,10 @@ _PATH = "/%:@!$&'()*+,;=~-._"  # RFC 3986, 3.3, and what is escaped already
 
 
 class TryItViews:
-    def __init__(
-        self,
-        trials: Trials,
-        catalog: Catalog,
-        service: Service,
-        history: RunHistory,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, tasks: TaskApi, harness: HarnessApi, trials: Trials, clock: Clock) -> None:
+        self._tasks = tasks
+        self._harness = harness
         self._trials = trials
-        self._catalog = catalog
-        self._service = service
-        self._history = history
         self._clock = clock
 
     @page(_TRY, permission="VIEW_TASK_FUNCTION_DETAILS")
@@ -72,12 +63,12 @@ class TryItViews:
         # Flask bounds a form's texts by half a megabyte unless it is told.
         request.max_form_memory_size = _MAX_FORM
         given = {key: request.form.get(key, usual) for key, usual in _USUAL.items()}
-        self._catalog.get(name)
+        self._tasks.catalog.get(name)
         try:
             trial = self._tried(name, given)
         except CallerError as error:
             trial = Trial(refusal=error.message)
-        if request.headers.get("HX-Request") == "true":
+        if responses.is_by_htmx():
             return responses.html("functions/answer.html", **self._answer(name, trial))
         values = {**self._values(name, given), **self._answer(name, trial)}
         return responses.html("functions/try_it.html", **values)
@@ -100,7 +91,7 @@ class TryItViews:
             return self._trials.task(name, text, caller())
         if way == "api":
             return self._trials.api_request(name, _asked(given), caller())
-        function = access.admit(caller(), access.EXECUTE_TASK, self._catalog, name)
+        function = access.admit(caller(), access.EXECUTE_TASK, self._tasks.catalog, name)
         if way == "execution":
             return self._trials.execution(name, text, caller())
         if way == "event":
@@ -115,7 +106,7 @@ class TryItViews:
             **{each.about: words.pretty(each.usual(now)) for each in SAMPLES.values()},
         }
         return {
-            "function": function_json.details(self._catalog.get(name)),
+            "function": function_json.details(self._tasks.catalog.get(name)),
             "given": given,
             "samples": samples,
             "last": self._last_events(name),
@@ -126,7 +117,7 @@ class TryItViews:
     def _last_events(self, name: str) -> dict[str, str]:
         """Events that the function had, by the time and the kind of the run. Of a task that is the
         data, since the function gets a task anew."""
-        found, _ = self._history.find(function=name, limit=_LAST)
+        found, _ = self._harness.history.find(function=name, limit=_LAST)
         events: dict[str, str] = {}
         for run in reversed(found):
             of_task = run["kind"] in ("task", "execution") and isinstance(run["event"], dict)
@@ -137,13 +128,13 @@ class TryItViews:
 
     def _answer(self, name: str, trial: Trial) -> dict[str, Any]:
         """The values of the template that shows a trial, with all that is known by now."""
-        function = self._catalog.find(name)
+        function = self._tasks.catalog.find(name)
         attempts = self._attempts(trial.task) if trial.task else []
         run = trial.run
         if attempts:
             run = self._trials.run_of_task(attempts[-1].id)
         elif trial.event:
-            run = self._history.of_request(trial.event)
+            run = self._harness.history.of_request(trial.event)
         ended = not trial.event or run is not None
         if attempts:
             ended = attempts[-1].status in FINAL
@@ -165,7 +156,7 @@ class TryItViews:
         attempts: list[Task] = []
         wanted: str | None = task_id
         while wanted is not None and len(attempts) < _MOST_ATTEMPTS:
-            found, _ = self._service.find(rql.parse(f"eq(id,{wanted})&skipCount()"))
+            found, _ = self._tasks.service.find(rql.parse(f"eq(id,{wanted})&skipCount()"))
             if not found:
                 raise NotFound(f"there is no task {wanted}")
             attempts.append(found[0])
@@ -177,7 +168,7 @@ class TryItViews:
         if not attempts:
             return []
         try:
-            lines = self._service.logs(attempts[-1].id, since=None, limit=1000, offset=0)
+            lines = self._tasks.service.logs(attempts[-1].id, since=None, limit=1000, offset=0)
         except (IllegalState, NoLogs, NotFound):
             return []
         return [line.message for line in lines]
