@@ -221,6 +221,16 @@ def test_try_it_is_used_by_the_keyboard_alone_with_events_that_stay(
     expect(editor).to_have_value("{}")
 
 
+def test_a_run_whose_answer_is_lost_says_so(dock: ServerHere, page: Page, table: str) -> None:
+    open_try(page, dock, table)
+    page.route("**/try", lambda route: route.abort())
+
+    run_as(page, "a direct execution", "{}")
+
+    expect(page.locator("form").get_by_role("alert")).to_contain_text("listed under Runs")
+    expect(page.get_by_role("button", name="Run tried-table")).to_be_enabled()
+
+
 def test_a_zip_is_dropped_and_variables_are_hidden_on_a_phone_and_before_a_room(
     dock: ServerHere, new_page: OpenPage, table: str
 ) -> None:
