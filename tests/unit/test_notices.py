@@ -45,7 +45,7 @@ WARNINGS = {
     "trouble_began",
     "write_postponed",
 }
-DEBUG = {"environment_moved", "task_claimed"}
+DEBUG = {"environment_moved", "function_changed", "function_deleted", "task_claimed"}
 
 
 def kinds() -> list[type[Notice]]:

@@ -202,7 +202,7 @@ def _pool(
 
 class _FunctionWatch:
     """Follows the changes of functions: environments of old fingerprints are retired, and the image
-    of a new one is looked for ahead of its first invocation. Whoever listens is told."""
+    of a new one is looked for ahead of its first invocation. A notice tells of each change."""
 
     def __init__(self, catalog: Catalog, pool: Pool, find_image: ImageOf, notices: Notices) -> None:
         self._catalog = catalog

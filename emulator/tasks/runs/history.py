@@ -34,7 +34,6 @@ _SIZES = "SELECT sequence, size FROM run ORDER BY sequence"
 _FORGET = "DELETE FROM run WHERE sequence <= ?"
 _FORGET_ALL = "DELETE FROM run"
 _GET = sql.select(RunRow, "WHERE id = ?")
-_OF_REQUEST = sql.select(RunRow, "WHERE request_id = ? ORDER BY sequence DESC LIMIT 1")
 _DURATIONS = "SELECT task_id, duration FROM run WHERE duration IS NOT NULL AND task_id IN "
 
 
@@ -124,6 +123,7 @@ class RunHistory:
         since: int | None = None,
         function: str | None = None,
         task: str | None = None,
+        request: str | None = None,
         failed: bool = False,
         limit: int = MOST,
     ) -> tuple[list[RunJson], int]:
@@ -133,6 +133,7 @@ class RunHistory:
             last = self._last
         self.write_waiting()
         wanted = {"sequence > ?": since, "function_name = ?": function, "task_id = ?": task}
+        wanted["request_id = ?"] = request
         given = {words: value for words, value in wanted.items() if value is not None}
         conditions = [*given, *(["error IS NOT NULL"] if failed else [])]
         where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
@@ -158,12 +159,6 @@ class RunHistory:
         if not rows:
             raise NotFound(f"there is no run {id}; taskdock runs list shows those that are kept")
         return _shown(rows[0])
-
-    def of_request(self, request_id: str) -> RunJson | None:
-        """The newest run of a request; None: none has ended, or it is not kept."""
-        self.write_waiting()
-        rows = self._store.rows(_OF_REQUEST, (request_id,))
-        return _shown(rows[0]) if rows else None
 
     def clear(self) -> int:
         """Forgets all runs, also those that have begun and not ended; how many had ended. Only

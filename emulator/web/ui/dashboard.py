@@ -14,7 +14,7 @@ from taskdock.web.task_api.status import Report
 from taskdock.web.ui.pages.events import EventPageViews
 from taskdock.web.ui.pages.functions.function import FunctionPageViews
 from taskdock.web.ui.pages.functions.function_list import FunctionListViews
-from taskdock.web.ui.pages.functions.trials import Trials
+from taskdock.web.ui.pages.functions.tries import FunctionTries
 from taskdock.web.ui.pages.functions.try_it import TryItViews
 from taskdock.web.ui.pages.harness import HarnessPageViews
 from taskdock.web.ui.pages.now import NowViews
@@ -33,7 +33,7 @@ class Dashboard:
     report: Report
     tasks: TaskApi
     harness: HarnessApi
-    trials: Trials
+    tries: FunctionTries
     clock: Clock
     directory: Directory
     password_file: Path
@@ -49,7 +49,7 @@ class Dashboard:
             NowViews(self.report, self.tasks),
             FunctionListViews(self.tasks, self.harness),
             FunctionPageViews(self.tasks, self.harness, self.report),
-            TryItViews(self.tasks, self.harness, self.trials, self.clock),
+            TryItViews(self.tasks, self.harness, self.tries, self.clock),
             RunListViews(),
             QueueViews(),
             EventPageViews(),

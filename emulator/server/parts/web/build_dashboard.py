@@ -10,7 +10,7 @@ from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.status import Report
 from taskdock.web.ui.dashboard import Dashboard
-from taskdock.web.ui.pages.functions.trials import Trials
+from taskdock.web.ui.pages.functions.tries import FunctionTries
 
 
 def build_dashboard(
@@ -26,7 +26,7 @@ def build_dashboard(
         report=report,
         tasks=api,
         harness=harness,
-        trials=Trials(api, tasks.invocations, tasks.history, base.reactor),
+        tries=FunctionTries(api, tasks.invocations, tasks.history, base.reactor),
         clock=base.clock,
         directory=lambdas.directory,
         password_file=base.data / own_folder.ADMINISTRATOR,

@@ -21,7 +21,7 @@ from taskdock.web.task_api import function_json
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.ui.page import action, page
 from taskdock.web.ui.pages.functions.function_list import LIST
-from taskdock.web.ui.pages.functions.trials import Trial, Trials, headers_of
+from taskdock.web.ui.pages.functions.tries import FunctionTries, FunctionTry, headers_of
 from taskdock.web.ui.rendering import responses, words
 from taskdock.web.ui.shown.report_line import init_duration
 
@@ -43,16 +43,18 @@ _PATH = "/%:@!$&'()*+,;=~-._"  # RFC 3986, 3.3, and what is escaped already
 
 
 class TryItViews:
-    def __init__(self, tasks: TaskApi, harness: HarnessApi, trials: Trials, clock: Clock) -> None:
+    def __init__(
+        self, tasks: TaskApi, harness: HarnessApi, tries: FunctionTries, clock: Clock
+    ) -> None:
         self._tasks = tasks
         self._harness = harness
-        self._trials = trials
+        self._tries = tries
         self._clock = clock
 
     @page(_TRY, permission="VIEW_TASK_FUNCTION_DETAILS")
     def whole(self, name: str) -> Response:
         given = {**_USUAL, "way": request.args.get("way", _USUAL["way"])}
-        return responses.html("functions/try_it.html", **self._values(name, given), trial=None)
+        return responses.html("functions/try_it.html", **self._values(name, given), tried=None)
 
     @action(
         _TRY,
@@ -65,38 +67,38 @@ class TryItViews:
         given = {key: request.form.get(key, usual) for key, usual in _USUAL.items()}
         self._tasks.catalog.get(name)
         try:
-            trial = self._tried(name, given)
+            tried = self._tried(name, given)
         except CallerError as error:
-            trial = Trial(refusal=error.message)
+            tried = FunctionTry(refusal=error.message)
         if responses.is_by_htmx():
-            return responses.html("functions/answer.html", **self._answer(name, trial))
-        values = {**self._values(name, given), **self._answer(name, trial)}
+            return responses.html("functions/answer.html", **self._answer(name, tried))
+        values = {**self._values(name, given), **self._answer(name, tried)}
         return responses.html("functions/try_it.html", **values)
 
     @page(f"{_TRY}/tasks/<task_id>", permission="VIEW_TASKS")
     def followed_task(self, name: str, task_id: str) -> Response:
-        values = self._answer(name, Trial(task=checks.object_id(task_id)))
+        values = self._answer(name, FunctionTry(task=checks.object_id(task_id)))
         return responses.html("functions/answer.html", **values)
 
     @page(f"{_TRY}/events/<request_id>", permission="VIEW_TASKS")
     def followed_event(self, name: str, request_id: str) -> Response:
         return responses.html(
-            "functions/answer.html", **self._answer(name, Trial(event=request_id))
+            "functions/answer.html", **self._answer(name, FunctionTry(event=request_id))
         )
 
-    def _tried(self, name: str, given: dict[str, str]) -> Trial:
+    def _tried(self, name: str, given: dict[str, str]) -> FunctionTry:
         way, text = given["way"], given["event"]
         if way == "task":
             require(caller(), "CREATE_TASKS")
-            return self._trials.task(name, text, caller())
+            return self._tries.task(name, text, caller())
         if way == "api":
-            return self._trials.api_request(name, _asked(given), caller())
+            return self._tries.api_request(name, _asked(given), caller())
         function = access.admit(caller(), access.EXECUTE_TASK, self._tasks.catalog, name)
         if way == "execution":
-            return self._trials.execution(name, text, caller())
+            return self._tries.execution(name, text, caller())
         if way == "event":
-            return self._trials.event(function, text)
-        return self._trials.invocation(function, text)
+            return self._tries.event(function, text)
+        return self._tries.invocation(function, text)
 
     def _values(self, name: str, given: dict[str, str]) -> dict[str, Any]:
         now = self._clock.now()
@@ -126,20 +128,20 @@ class TryItViews:
                 events[f"{run['at'][11:19]} UTC, {run['kind']}"] = text
         return events
 
-    def _answer(self, name: str, trial: Trial) -> dict[str, Any]:
-        """The values of the template that shows a trial, with all that is known by now."""
+    def _answer(self, name: str, tried: FunctionTry) -> dict[str, Any]:
+        """The values of the template that shows a try, with all that is known by now."""
         function = self._tasks.catalog.find(name)
-        attempts = self._attempts(trial.task) if trial.task else []
-        run = trial.run
+        attempts = self._attempts(tried.task) if tried.task else []
+        run = tried.run
         if attempts:
-            run = self._trials.run_of_task(attempts[-1].id)
-        elif trial.event:
-            run = self._harness.history.of_request(trial.event)
-        ended = not trial.event or run is not None
+            run = self._tries.run_of_task(attempts[-1].id)
+        elif tried.event:
+            run = self._tries.run_of_event(tried.event)
+        ended = not tried.event or run is not None
         if attempts:
             ended = attempts[-1].status in FINAL
         return {
-            "trial": trial,
+            "tried": tried,
             "attempts": [task_json.to_json(task) for task in attempts],
             "run": run,
             "init": None if run is None else init_duration(run["log"]),
@@ -147,7 +149,7 @@ class TryItViews:
             "ended": ended,
             "name": name,
             "memory_limit": None if function is None else function.memory_limit,
-            "body": _body(trial),
+            "body": _body(tried),
             "list": LIST,
         }
 
@@ -187,11 +189,11 @@ def _asked(given: dict[str, str]) -> GatewayRequest:
     )
 
 
-def _body(trial: Trial) -> str | None:
+def _body(tried: FunctionTry) -> str | None:
     """The body of a response as text; None: it is none."""
-    if trial.response is None:
+    if tried.response is None:
         return None
     try:
-        return trial.response.body.decode()
+        return tried.response.body.decode()
     except UnicodeDecodeError:
         return None

@@ -1,4 +1,4 @@
-"""Trials: run a function once in one of four ways, each by the service that its API uses too."""
+"""Tries: run a function once in one of four ways, each by the service that its API uses too."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from taskdock.web.task_api.api import TaskApi
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
-    """The result of a trial, as far as it is known; None and "": there is no such part."""
+class FunctionTry:
+    """The result of a try, as far as it is known; None and "": there is no such part."""
 
     run: RunJson | None = None
     result: Any = None
@@ -39,7 +39,7 @@ class Trial:
     """The request id of the asynchronous event to follow."""
 
 
-class Trials:
+class FunctionTries:
     """For threads that may wait."""
 
     def __init__(
@@ -50,61 +50,66 @@ class Trials:
         self._history = history
         self._reactor = reactor
 
-    def task(self, name: str, text: str, by: Account) -> Trial:
+    def task(self, name: str, text: str, by: Account) -> FunctionTry:
         """Raises `BadField`."""
         made = self._tasks.service.create(function_name=name, data=data_of(text), by=by)
-        return Trial(task=made.id)
+        return FunctionTry(task=made.id)
 
-    def execution(self, name: str, text: str, by: Account) -> Trial:
+    def execution(self, name: str, text: str, by: Account) -> FunctionTry:
         """Raises `BadField`."""
         data = data_of(text)
         try:
             executed = self._tasks.service.execute(name, data, by=by)
         except FunctionFailed as failed:
             run = self.run_of_task(failed.task_id or "")
-            return Trial(run=run, refusal="" if run else failed.message)
+            return FunctionTry(run=run, refusal="" if run else failed.message)
         except CallerError as refusal:
-            return Trial(refusal=refusal.message)
-        return Trial(run=self.run_of_task(executed.task.id), result=executed.result)
+            return FunctionTry(refusal=refusal.message)
+        return FunctionTry(run=self.run_of_task(executed.task.id), result=executed.result)
 
-    def api_request(self, name: str, asked: GatewayRequest, by: Account) -> Trial:
+    def api_request(self, name: str, asked: GatewayRequest, by: Account) -> FunctionTry:
         request_id = Call().request_id
         with self._history.catching(request_id) as caught:
             try:
                 response = self._tasks.api_requests.call(name, asked, by, run=request_id)
             except FunctionFailed as failed:
                 run = _run(caught)
-                return Trial(run=run, refusal="" if run else failed.message)
+                return FunctionTry(run=run, refusal="" if run else failed.message)
             except CallerError as refusal:
-                return Trial(run=_run(caught), refusal=refusal.message)
-            return Trial(run=_run(caught), response=response)
+                return FunctionTry(run=_run(caught), refusal=refusal.message)
+            return FunctionTry(run=_run(caught), response=response)
 
-    def invocation(self, function: Function, text: str) -> Trial:
+    def invocation(self, function: Function, text: str) -> FunctionTry:
         """Raises `BadField` or `RequestTooLarge`."""
         event, call = event_of(text, MAX_EVENT), Call(kind=RunKind.INVOCATION)
         with self._history.catching(call.request_id) as caught:
             try:
                 invoked = self._reactor.run(self._invoked(function, event, call))
             except CallerError as refusal:
-                return Trial(refusal=refusal.message)
+                return FunctionTry(refusal=refusal.message)
             run = _run(caught)
         outcome = invoked.outcome
         if run is None and isinstance(outcome, Failure):
-            return Trial(refusal=f"{outcome.name}: {outcome.message}")
-        return Trial(run=run, result=None if run else outcome.body.decode(errors="replace"))
+            return FunctionTry(refusal=f"{outcome.name}: {outcome.message}")
+        return FunctionTry(run=run, result=None if run else outcome.body.decode(errors="replace"))
 
-    def event(self, function: Function, text: str) -> Trial:
+    def event(self, function: Function, text: str) -> FunctionTry:
         """Raises `BadField` or `RequestTooLarge`."""
         event, call = event_of(text, MAX_ACCEPTED_EVENT), Call(kind=RunKind.EVENT)
         try:
             self._invocations.accept(function, event, call)
         except CallerError as refusal:
-            return Trial(refusal=refusal.message)
-        return Trial(event=call.request_id)
+            return FunctionTry(refusal=refusal.message)
+        return FunctionTry(event=call.request_id)
 
     def run_of_task(self, task_id: str) -> RunJson | None:
         """The run of a task; None: it has not ended, or is not kept."""
         found, _ = self._history.find(task=task_id, limit=1)
+        return found[0] if found else None
+
+    def run_of_event(self, request_id: str) -> RunJson | None:
+        """The newest run of an asynchronous event; None: none has ended, or it is not kept."""
+        found, _ = self._history.find(request=request_id, limit=1)
         return found[0] if found else None
 
     async def _invoked(self, function: Function, event: bytes, call: Call) -> Invoked:
