@@ -77,6 +77,8 @@ def test_an_api_request_is_what_the_fields_say(dock: Dock) -> None:
 
     assert "/legs/a%20b?of=oak" in shown
     run = dock.call("GET", "/runs", base="/taskdock").json()["data"][-1]
+    of_request = dock.call("GET", f"/runs?requestId={run['requestId']}", base="/taskdock").json()
+    assert of_request["data"] == [run]
     assert run["event"]["headers"]["x-a"] == "1,2"
     assert run["event"]["requestContext"]["http"]["method"] == "PUT"
 

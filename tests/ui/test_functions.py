@@ -198,6 +198,7 @@ def test_try_it_is_used_by_the_keyboard_alone_with_events_that_stay(
 
     expect(page.locator("form").get_by_role("alert")).to_contain_text("line 2, column 15")
     expect(editor).to_be_focused()
+    expect(answer).to_contain_text("Nothing has run yet")
     press("Control+a")
     page.keyboard.type('{"name": "Lovelace"}')
     press("Tab")
