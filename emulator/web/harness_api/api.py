@@ -21,6 +21,7 @@ from taskdock.web.harness_api.debug import DebugViews
 from taskdock.web.harness_api.doubles import DoubleViews
 from taskdock.web.harness_api.faults import FaultViews
 from taskdock.web.harness_api.observing.doctor import DoctorViews, Examiner
+from taskdock.web.harness_api.observing.functions import FunctionReport, FunctionReportViews
 from taskdock.web.harness_api.observing.glances import Glances, GlanceViews
 from taskdock.web.harness_api.observing.notices import NoticeViews
 from taskdock.web.harness_api.observing.runs import RunViews
@@ -48,6 +49,7 @@ class HarnessApi:
     is_served: bool
     """Whether programs on this machine may steer the server."""
     glances: Glances
+    functions: FunctionReport
 
     @property
     def views(self) -> Sequence[object]:
@@ -65,4 +67,5 @@ class HarnessApi:
             NoticeViews(self.notices),
             DoctorViews(self.examiner),
             GlanceViews(self.glances),
+            FunctionReportViews(self.functions),
         ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from taskdock.base.timing.clock import Clock
 from taskdock.identity.directory import Directory
 from taskdock.tasks.queue.lineup import Lineup
 from taskdock.web.harness_api.api import HarnessApi
@@ -13,7 +14,10 @@ from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.status import Report
 from taskdock.web.ui.pages.doubles import DoublePageViews
 from taskdock.web.ui.pages.events import EventPageViews
-from taskdock.web.ui.pages.functions import FunctionListViews
+from taskdock.web.ui.pages.functions.function import FunctionPageViews
+from taskdock.web.ui.pages.functions.function_list import FunctionListViews
+from taskdock.web.ui.pages.functions.tries import FunctionTries
+from taskdock.web.ui.pages.functions.try_it import TryItViews
 from taskdock.web.ui.pages.harness import ClockPageViews, FaultPageViews, RecordingPageViews
 from taskdock.web.ui.pages.now import NowViews
 from taskdock.web.ui.pages.queue import QueueViews
@@ -32,6 +36,8 @@ class Dashboard:
     tasks: TaskApi
     harness: HarnessApi
     lineup: Lineup
+    tries: FunctionTries
+    clock: Clock
     directory: Directory
     password_file: Path
     """Where a first start writes the administrator's password to."""
@@ -44,7 +50,9 @@ class Dashboard:
             StreamViews(),
             SignInViews(self.directory, self.password_file),
             NowViews(self.report, self.harness, self.lineup),
-            FunctionListViews(),
+            FunctionListViews(self.tasks, self.harness),
+            FunctionPageViews(self.tasks, self.harness, self.report),
+            TryItViews(self.tasks, self.harness, self.tries, self.clock),
             RunListViews(),
             QueueViews(),
             EventPageViews(),

@@ -42,7 +42,9 @@ def page(path: str, *, permission: str | Gate) -> Callable[[View], View]:
     return Endpoint("GET", path, permission=permission, of_dashboard=True)
 
 
-def action(path: str, *, permission: str | Gate) -> Callable[[View], View]:
+def action(
+    path: str, *, permission: str | Gate, asks: tuple[str, ...] = ()
+) -> Callable[[View], View]:
     """Declares a view that changes something. It is a POST, which only pages of the dashboard can
-    send."""
-    return Endpoint("POST", path, permission=permission, of_dashboard=True)
+    send. `asks`: further permissions that the view asks for."""
+    return Endpoint("POST", path, permission=permission, asks=asks, of_dashboard=True)

@@ -11,6 +11,7 @@ from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.status import Report
 from taskdock.web.ui.dashboard import Dashboard
+from taskdock.web.ui.pages.functions.tries import FunctionTries
 
 
 def build_dashboard(
@@ -27,6 +28,8 @@ def build_dashboard(
         tasks=api,
         harness=harness,
         lineup=Lineup(store=base.store, clock=base.clock),
+        tries=FunctionTries(api, tasks.invocations, tasks.history, base.reactor),
+        clock=base.clock,
         directory=lambdas.directory,
         password_file=base.data / own_folder.ADMINISTRATOR,
     )

@@ -18,8 +18,10 @@ from taskdock.tasks.logs.tail import LogTail
 from taskdock.tasks.retention.reset import Clear, Reset
 from taskdock.tasks.runs.ended import EndedLately
 from taskdock.tasks.runs.replay import Replay
+from taskdock.tasks.runs.statistics import RunStatistics
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.harness_api.observing.doctor import Examiner
+from taskdock.web.harness_api.observing.functions import FunctionReport
 from taskdock.web.harness_api.observing.glances import Glances
 from taskdock.web.harness_api.observing.system import EngineJson, SystemReport
 
@@ -52,6 +54,11 @@ def build_harness(
             counts=tasks.counts,
             ended=EndedLately(store=base.store, clock=base.clock, notices=base.notices),
             tail=LogTail(base.store),
+        ),
+        functions=FunctionReport(
+            catalog=lambdas.catalog,
+            statistics=RunStatistics(store=base.store, history=tasks.history),
+            environments=lambdas.pool.snapshot,
         ),
     )
 

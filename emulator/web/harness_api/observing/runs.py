@@ -82,6 +82,7 @@ class RunViews:
             _parameter("since", "integer", "runs with a higher sequence alone; else the newest"),
             _parameter("functionName", "string", "runs of this function alone"),
             _parameter("taskId", "string", "runs of this task alone"),
+            _parameter("requestId", "string", "runs of this request alone"),
             _parameter("failed", "boolean", "runs with an error alone"),
             _parameter("limit", "integer", f"{_USUAL} unless given, {MOST} at most"),
         ),
@@ -93,6 +94,7 @@ class RunViews:
             since=_whole("since", least=0, most=_LARGEST),
             function=given.get("functionName"),
             task=given.get("taskId"),
+            request=given.get("requestId"),
             failed=requests.truth("failed", given.get("failed")),
             limit=_whole("limit", least=1, most=MOST) or _USUAL,
         )

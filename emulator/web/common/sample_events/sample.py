@@ -79,3 +79,9 @@ class Sample:
     """One sentence: who sends such an event."""
     options: tuple[Option, ...]
     make: Callable[[Values], Json]
+
+    def usual(self, now: datetime) -> Json:
+        """A sample with all options as they are by default."""
+        return self.make(
+            Values({option.name.replace("-", "_"): option.default for option in self.options}, now)
+        )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from taskdock.commands.harness.sample_events.sample import (
+from taskdock.web.common.sample_events.sample import (
     ACCOUNT,
     Json,
     Option,

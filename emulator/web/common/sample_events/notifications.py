@@ -13,7 +13,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qsl
 
-from taskdock.commands.harness.sample_events.sample import (
+from taskdock.web.common.sample_events.sample import (
     ACCOUNT,
     Json,
     Option,

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from taskdock.base import ids
 from taskdock.base.timing.clock import to_milliseconds
-from taskdock.commands.harness.sample_events.notifications import REQUEST, headers_of
-from taskdock.commands.harness.sample_events.sample import Json, Option, OptionType, Sample, Values
 from taskdock.identity.account import Account
 from taskdock.tasks.api_functions import gateway_event
 from taskdock.tasks.api_functions.gateway_event import GatewayRequest
 from taskdock.tasks.model import task_json
 from taskdock.tasks.model.subscription import of_failure
 from taskdock.tasks.model.task import ErrorType, Status, Task, TaskError, new_task
+from taskdock.web.common.sample_events.notifications import REQUEST, headers_of
+from taskdock.web.common.sample_events.sample import Json, Option, OptionType, Sample, Values
 
 _HEADERS = {"host": "localhost:8080", "user-agent": "taskdock", "accept": "*/*"}
 

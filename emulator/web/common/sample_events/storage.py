@@ -11,7 +11,7 @@ import json
 from typing import Any
 from urllib.parse import quote_plus
 
-from taskdock.commands.harness.sample_events.sample import Json, Option, OptionType, Sample, Values
+from taskdock.web.common.sample_events.sample import Json, Option, OptionType, Sample, Values
 
 _SEQUENCE = "4421584500000000017450439091"
 
