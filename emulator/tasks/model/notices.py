@@ -182,7 +182,7 @@ class ServerReset(Notice):
     """The number of invocations that were ended for it."""
 
 
-# Webhooks
+# Webhooks. `attempt` counts from 1 on; `status` is that of the webhook's answer, if there was one.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +191,8 @@ class EventDelivered(Notice):
 
     event: str
     url: str
+    attempt: int
+    status: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +202,8 @@ class DeliveryFailed(Notice):
     level = logging.WARNING
     event: str
     url: str
+    attempt: int
+    status: int | None = None
     error: str
 
 
@@ -210,6 +214,8 @@ class DeliveryGivenUp(Notice):
     level = logging.WARNING
     event: str
     url: str
+    attempt: int
+    status: int | None = None
     error: str
 
 

@@ -19,7 +19,10 @@ from taskdock.web.harness_api.code import CodeViews
 from taskdock.web.harness_api.debug import DebugViews
 from taskdock.web.harness_api.doubles import DoubleViews
 from taskdock.web.harness_api.faults import FaultViews
+from taskdock.web.harness_api.observing.deliveries import DeliveryParts, DeliveryViews
+from taskdock.web.harness_api.observing.queue import LineupParts, LineupViews
 from taskdock.web.harness_api.observing.runs import RunViews
+from taskdock.web.harness_api.observing.schedules import ScheduleRunParts, ScheduleRunViews
 from taskdock.web.harness_api.observing.waits import WaitViews
 from taskdock.web.harness_api.reset import ResetViews
 
@@ -37,6 +40,9 @@ class HarnessApi:
     waits: TaskWaits
     debug_sessions: DebugSessions
     catalog: Catalog
+    lineup: LineupParts
+    schedule_runs: ScheduleRunParts
+    deliveries: DeliveryParts
 
     @property
     def views(self) -> Sequence[object]:
@@ -50,4 +56,7 @@ class HarnessApi:
             WaitViews(self.waits),
             DebugViews(self.debug_sessions),
             CodeViews(self.catalog),
+            LineupViews(self.lineup),
+            ScheduleRunViews(self.schedule_runs),
+            DeliveryViews(self.deliveries),
         ]

@@ -9,9 +9,14 @@ from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
 from taskdock.server.parts.web.build_doubles import build_doubles
+from taskdock.tasks.queue.lineup import Lineup
 from taskdock.tasks.retention.reset import Clear, Reset
 from taskdock.tasks.runs.replay import Replay
+from taskdock.tasks.schedules.last_runs import LastRuns
 from taskdock.web.harness_api.api import HarnessApi
+from taskdock.web.harness_api.observing.deliveries import DeliveryParts
+from taskdock.web.harness_api.observing.queue import LineupParts
+from taskdock.web.harness_api.observing.schedules import ScheduleRunParts
 
 
 def build_harness(
@@ -34,6 +39,17 @@ def build_harness(
         waits=agenda.waits,
         debug_sessions=lambdas.debug_sessions,
         catalog=lambdas.catalog,
+        lineup=LineupParts(
+            lineup=Lineup(store=base.store, clock=base.clock),
+            event_queue=tasks.event_queue,
+            worker=tasks.worker,
+        ),
+        schedule_runs=ScheduleRunParts(
+            schedules=tasks.schedules,
+            scheduler=tasks.scheduler,
+            last_runs=LastRuns(base.store),
+        ),
+        deliveries=DeliveryParts(outbox=tasks.outbox, log=tasks.delivery_log),
     )
 
 
