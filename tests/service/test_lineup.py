@@ -109,11 +109,15 @@ def test_a_reason_is_true(drawn: list[tuple[int, int]], shown: int) -> None:
         overtaken = [each for each in tasks[number:] if each.start_timestamp < mine.start_timestamp]
         before = tasks[number - 1]
         match place.reason.split():
+            case ["priority", given, "comes", "after", "priority", other]:
+                assert (given, other) == (str(mine.priority), str(before.priority))
+            case ["priority", given, "comes", "before", "priority", other]:
+                assert number == 0
+                assert not overtaken
+                assert int(given) == mine.priority > int(other)
             case ["priority", given, "comes", "before", *_]:
                 assert overtaken
                 assert given == str(mine.priority)
-            case ["priority", given, "comes", "after", "priority", other]:
-                assert (given, other) == (str(mine.priority), str(before.priority))
             case ["due", *_]:
                 assert number == 0
                 assert not overtaken
@@ -173,9 +177,7 @@ def test_a_count_ends_somewhere(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("due", [20, 300])
-def test_nothing_is_sorted_but_few(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, due: int
-) -> None:
+def test_nothing_is_sorted_but_few(bench: Bench, monkeypatch: pytest.MonkeyPatch, due: int) -> None:
     """So that a million of new tasks are as fast as a hundred."""
     for number in range(due):
         bench.queue.enqueue(task(-number))

@@ -143,16 +143,23 @@ def due_places(tasks: Sequence[Task], earliest: datetime) -> list[Place]:
     found = []
     for number, task in enumerate(tasks):
         overtakes = behind[number + 1] < task.start_timestamp
-        before = tasks[number - 1] if number else None
-        found.append(Place(task, True, _why(task, before, overtakes=overtakes)))
+        reason = f"priority {task.priority} comes before start time"
+        if not overtakes:
+            reason = _why(task, tasks[number - 1]) if number else _why_first(tasks)
+        found.append(Place(task, True, reason))
     return found
 
 
-def _why(task: Task, before: Task | None, *, overtakes: bool) -> str:
-    if overtakes:
-        return f"priority {task.priority} comes before start time"
-    if before is None:
-        return "due the longest"
+def _why_first(tasks: Sequence[Task]) -> str:
+    """Why the first one comes first, which overtakes nobody."""
+    first, *others = tasks
+    for other in others:
+        if other.priority < first.priority and other.start_timestamp == first.start_timestamp:
+            return f"priority {first.priority} comes before priority {other.priority}"
+    return "due the longest"
+
+
+def _why(task: Task, before: Task) -> str:
     if before.priority > task.priority:
         return f"priority {task.priority} comes after priority {before.priority}"
     if before.start_timestamp < task.start_timestamp:

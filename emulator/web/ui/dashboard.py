@@ -12,7 +12,8 @@ from taskdock.web.ui.pages.events import EventPageViews
 from taskdock.web.ui.pages.functions import FunctionListViews
 from taskdock.web.ui.pages.harness import HarnessPageViews
 from taskdock.web.ui.pages.now import NowViews
-from taskdock.web.ui.pages.queue import QueueViews
+from taskdock.web.ui.pages.queue.schedules import SchedulePageViews
+from taskdock.web.ui.pages.queue.tasks import QueueViews
 from taskdock.web.ui.pages.runs import RunListViews
 from taskdock.web.ui.pages.system import SystemPageViews
 from taskdock.web.ui.static_files import StaticViews
@@ -36,8 +37,9 @@ class Dashboard:
             NowViews(self.report, self.tasks),
             FunctionListViews(),
             RunListViews(),
-            QueueViews(),
-            EventPageViews(),
+            QueueViews(self.report, self.tasks, self.harness),
+            SchedulePageViews(self.tasks, self.harness),
+            EventPageViews(self.tasks, self.harness),
             HarnessPageViews(),
             SystemPageViews(),
         ]

@@ -9,6 +9,7 @@ from flask import Response, request
 
 from taskdock.web.ui.page import PAGES, ROOT
 from taskdock.web.ui.rendering import templates
+from taskdock.web.ui.rendering.service_time import service_time
 
 POLICY = "; ".join(
     (
@@ -41,7 +42,14 @@ def link(path: str, **query: Any) -> str:
 def html(template: str, **values: Any) -> Response:
     """A page or a part of one. It has an ETag: what has not changed is not sent again."""
     text = templates.render(
-        template, pages=PAGES, root=ROOT, here=request.path, present=presents(), link=link, **values
+        template,
+        pages=PAGES,
+        root=ROOT,
+        here=request.path,
+        present=presents(),
+        link=link,
+        service_time=service_time(),
+        **values,
     )
     response = Response(text, mimetype="text/html")
     response.headers["Content-Security-Policy"] = POLICY
