@@ -23,7 +23,8 @@ def obstacles(
     found = [f"{each['name']}: {each['reason']}" for each in hindrances["troubles"]]
     for calls in hindrances["waiting"]:
         found.append(
-            f"{_counted(calls['calls'], 'call')} of {calls['functionName']} wait for"
+            f"{_counted(calls['calls'], 'call')} of {calls['functionName']}"
+            f" {'waits' if calls['calls'] == 1 else 'wait'} for"
             f" {calls['reason']}; {memory['held']} of {memory['budget']} MB are held."
         )
     for name, enabled in functions.items():
