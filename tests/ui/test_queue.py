@@ -23,10 +23,10 @@ def handler(task, context):
 
 
 @pytest.fixture
-def still(still_dock: Dock) -> Iterator[Dock]:
+def still(still_dock: Dock) -> Dock:
     """That server with nothing in it, whose worker claims nothing until it is let go."""
     still_dock.reset()
-    yield still_dock
+    return still_dock
 
 
 @pytest.fixture
