@@ -15,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
 from taskdock.testing import running
-from taskdock.testing.dock import ServerHere
+from taskdock.testing.dock import Dock, ServerHere
 from tests.support.browser import program
 from tests.support.live import REPOSITORY, make_images
 
@@ -40,6 +40,14 @@ def dock(shared_dock: ServerHere) -> ServerHere:
     names of its own."""
     shared_dock.reset()
     return shared_dock
+
+
+@pytest.fixture(scope="session")
+def still_dock() -> Iterator[Dock]:
+    """One whose clock stands still until a test moves it."""
+    make_images("python3.11")
+    with running(clock="manual") as dock:
+        yield dock
 
 
 @pytest.fixture(scope="session")

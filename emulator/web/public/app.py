@@ -28,6 +28,7 @@ from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.api_functions import FunctionResponse
 from taskdock.web.task_api.status import Report, ServerViews
 from taskdock.web.ui.dashboard import Dashboard
+from taskdock.web.ui.rendering import service_time
 
 
 class PublicApplication(Flask):
@@ -62,6 +63,7 @@ def create_app(
         serve(app, views)
     for views in dashboard.views:
         serve(app, views)
+    service_time.provide(app, lambda: dashboard.harness.driver)
     app.register_blueprint(aws.blueprint(notices))
 
     fall_through = FallThrough(app, harness.doubles, sandbox.guarded)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from taskdock.base.timing.clock import Clock
 from taskdock.identity.directory import Directory
-from taskdock.tasks.queue.lineup import Lineup
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.status import Report
@@ -20,7 +19,8 @@ from taskdock.web.ui.pages.functions.tries import FunctionTries
 from taskdock.web.ui.pages.functions.try_it import TryItViews
 from taskdock.web.ui.pages.harness import ClockPageViews, FaultPageViews, RecordingPageViews
 from taskdock.web.ui.pages.now import NowViews
-from taskdock.web.ui.pages.queue import QueueViews
+from taskdock.web.ui.pages.queue.schedules import SchedulePageViews
+from taskdock.web.ui.pages.queue.tasks import QueueViews
 from taskdock.web.ui.pages.runs import RunListViews
 from taskdock.web.ui.pages.sign_in import SignInViews
 from taskdock.web.ui.pages.system import DoctorPageViews, ResetPageViews, SystemPageViews
@@ -35,7 +35,6 @@ class Dashboard:
     report: Report
     tasks: TaskApi
     harness: HarnessApi
-    lineup: Lineup
     tries: FunctionTries
     clock: Clock
     directory: Directory
@@ -49,13 +48,14 @@ class Dashboard:
             StaticViews(),
             StreamViews(),
             SignInViews(self.directory, self.password_file),
-            NowViews(self.report, self.harness, self.lineup),
+            NowViews(self.report, self.harness),
             FunctionListViews(self.tasks, self.harness),
             FunctionPageViews(self.tasks, self.harness, self.report),
             TryItViews(self.tasks, self.harness, self.tries, self.clock),
             RunListViews(),
-            QueueViews(),
-            EventPageViews(),
+            QueueViews(self.report, self.tasks, self.harness),
+            SchedulePageViews(self.tasks, self.harness),
+            EventPageViews(self.tasks, self.harness),
             FaultPageViews(self.harness, self.harness.catalog),
             DoublePageViews(self.harness),
             RecordingPageViews(self.harness),

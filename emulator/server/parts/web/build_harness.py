@@ -15,14 +15,19 @@ from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
 from taskdock.server.parts.web.build_doubles import build_doubles
 from taskdock.tasks.logs.tail import LogTail
+from taskdock.tasks.queue.lineup import Lineup
 from taskdock.tasks.retention.reset import Clear, Reset
 from taskdock.tasks.runs.ended import EndedLately
 from taskdock.tasks.runs.replay import Replay
 from taskdock.tasks.runs.statistics import RunStatistics
+from taskdock.tasks.schedules.last_runs import LastRuns
 from taskdock.web.harness_api.api import HarnessApi
+from taskdock.web.harness_api.observing.deliveries import DeliveryParts
 from taskdock.web.harness_api.observing.doctor import Examiner
 from taskdock.web.harness_api.observing.functions import FunctionReport
 from taskdock.web.harness_api.observing.glances import Glances
+from taskdock.web.harness_api.observing.queue import LineupParts
+from taskdock.web.harness_api.observing.schedules import ScheduleRunParts
 from taskdock.web.harness_api.observing.system import EngineJson, SystemReport
 
 
@@ -60,6 +65,17 @@ def build_harness(
             statistics=RunStatistics(store=base.store, history=tasks.history),
             environments=lambdas.pool.snapshot,
         ),
+        lineup=LineupParts(
+            lineup=Lineup(store=base.store, clock=base.clock),
+            event_queue=tasks.event_queue,
+            worker=tasks.worker,
+        ),
+        schedule_runs=ScheduleRunParts(
+            schedules=tasks.schedules,
+            scheduler=tasks.scheduler,
+            last_runs=LastRuns(base.store),
+        ),
+        deliveries=DeliveryParts(outbox=tasks.outbox, log=tasks.delivery_log),
     )
 
 

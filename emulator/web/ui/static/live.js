@@ -12,6 +12,7 @@ export function begin() {
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
   window.addEventListener("pagehide", close);
   window.addEventListener("pageshow", () => document.hidden || open());
+  document.addEventListener("changed", () => refresh(null)); // a form of this page has done it
   if (!document.hidden) open();
 }
 
