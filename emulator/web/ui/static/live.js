@@ -1,10 +1,17 @@
 // Keeps what is shown fresh. The server says what has changed; each part that shows it
-// (data-live="tasks environments") is fetched anew, and morphed into its place.
+// (data-live="tasks environments") is fetched anew, and morphed into its place. The number of what
+// was said goes along, so that the server makes a part once for all pages that were told the same.
 
 const stream = new URL("/ui/stream", location.href);
 let source = null;
+let told = null;
+let version = null;
 
 export function begin() {
+  document.addEventListener("htmx:config:request", (event) => {
+    const ctx = event.detail.ctx;
+    if (told && ctx.sourceEvent?.type === "refresh") ctx.request.headers["Taskdock-Told"] = told;
+  });
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
   window.addEventListener("pagehide", close);
   window.addEventListener("pageshow", () => document.hidden || open());
@@ -15,25 +22,29 @@ function open() {
   if (source) return;
   const wantsFacts = document.querySelector("[data-facts]") !== null;
   stream.search = wantsFacts ? "?facts=1" : "";
-  let lost = false;
   source = new EventSource(stream);
-  source.addEventListener("hello", () => {
+  source.addEventListener("hello", (event) => {
+    const hello = JSON.parse(event.data);
+    if (version !== null && version !== hello.version) location.reload();
+    version = hello.version;
     show("live");
-    if (lost) refresh(null);
-    lost = false;
+    // What has changed since the page was made, or while there was no connection, nobody has told.
+    told = event.lastEventId;
+    refresh(null);
   });
-  source.addEventListener("changed", (event) => refresh(new Set(JSON.parse(event.data))));
+  source.addEventListener("changed", (event) => {
+    told = event.lastEventId;
+    refresh(new Set(JSON.parse(event.data)));
+  });
   source.addEventListener("facts", (event) => {
     document.dispatchEvent(new CustomEvent("taskdock:facts", { detail: JSON.parse(event.data) }));
   });
   source.addEventListener("error", () => {
-    lost = true;
     show("lost");
     if (source && source.readyState === EventSource.CLOSED) {
       // It was refused, which a browser does not try again by itself.
       close();
       setTimeout(() => document.hidden || open(), 2000);
-      lost = true;
     }
   });
 }
