@@ -28,6 +28,7 @@ from benchmarks.signals import heed
 from benchmarks.speed.clients import Clients
 from benchmarks.speed.harness import LINES as HARNESS_LINES
 from benchmarks.speed.moto import Moto
+from benchmarks.speed.pages import QUIET
 from benchmarks.speed.plot import svg
 from benchmarks.speed.profile import profile
 from benchmarks.speed.rows import DIRECT, EMPTY, LARGE, STOCKED, Row, all_rows, rows_of
@@ -73,7 +74,7 @@ def main() -> None:
         finally:
             world.close()
     titles = {name: each.title for name, each in contenders.items()}
-    titles |= {EMPTY: "an empty table's"}
+    titles |= {EMPTY: "an empty table's", QUIET: "the rate without"}
     lines = [line for row in rows.values() for line in row.lines]
     results = f"{about}\n\n{markdown(lines, samples, titles)}"
     print(f"raw samples: {keep(samples)}")

@@ -32,6 +32,8 @@ from benchmarks.speed.development import LINES as DEVELOPMENT_LINES
 from benchmarks.speed.development import development
 from benchmarks.speed.harness import LINES as HARNESS_LINES
 from benchmarks.speed.harness import harness
+from benchmarks.speed.pages import LINES as OPEN_PAGES_LINES
+from benchmarks.speed.pages import open_pages, page_lines, pages
 from benchmarks.speed.table import OURS, Goal, Line, Samples
 from benchmarks.speed.world import (
     OK,
@@ -538,6 +540,8 @@ def all_rows(many: str) -> dict[str, Row]:
             environments,
             (Line("server, for each warm environment", "MiB", "environment", goals=(Goal(0.3),)),),
         ),
+        "open-pages": Row(open_pages, OPEN_PAGES_LINES),
+        "pages": Row(pages, page_lines(many)),
         "harness": Row(harness, HARNESS_LINES),
         "commands": Row(commands, COMMAND_LINES),
         "deploying": Row(deploying, DEPLOYING_LINES),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from http import HTTPStatus
 
 from taskdock.web.http.messages import Headers, PendingReply, Reply, Request
@@ -83,7 +84,10 @@ class SharedParts:
         if part is None or part.told < min(told, self._told()):
             part = self._make(key, request)
         pending = PendingReply()
-        part.made.add_done_callback(lambda made: self._answer(request, pending, made))
+        if part.made.done():
+            self._answer(request, pending, part.made)  # without another turn of the loop
+        else:
+            part.made.add_done_callback(partial(self._answer, request, pending))
         return pending
 
     def _answer(
