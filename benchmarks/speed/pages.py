@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from benchmarks import tasks_page
 from benchmarks.speed.open_pages import OpenPages
@@ -27,24 +27,33 @@ OPEN = 100
 QUIET = "rate, no page open"  # a series that others are compared with
 CROWDED = f"rate, {OPEN} pages open"
 CLIENTS = 8
+BUSY = ("--direct-concurrency", "32")
+KEEPS_ALL = ("--keep-days", "0", "--keep-mb", "0")  # else it removes the table meanwhile
 WITHIN = Goal(100)  # ms
 RUNS = f"{ROOT}runs"
 KINDS = {
-    "one run": "a run",
-    "filtered": "runs, filtered, the slowest of the page's links",
-    "older": "runs, ten pages further back",
-    "part": "a part of any of these pages, the slowest",
+    "one run": "page of one run",
+    "filtered": "page Runs, filtered, the slowest",
+    "older": "page Runs, ten pages further back",
+    "part": "part of one of these pages, the slowest",
 }
-"""Addresses that the pages of the navigation lead to, by series."""
+"""Addresses beside those of the navigation, by series."""
+FILTERS = (
+    "status=failed",
+    "functionName=f7",
+    "functionName=f7&status=retried",
+    "kind=execution",
+    "failed=1",
+    "rql=" + quote("eq(status,failed)&eq(data.patient,42)"),
+)
 
 
 def page_lines(many: str) -> tuple[Line, ...]:
     """`many`: how many tasks are in the table, in words."""
-    own = [(f"page {each.title}", f"page {each.title}") for each in PAGES]
-    others = [(f"page {series}", f"page of {words}") for series, words in KINDS.items()]
+    own = {each.title: f"page {each.title}" for each in PAGES}
     return tuple(
-        Line(f"{words}, of {many} tasks", "ms", series, goals=(WITHIN,))
-        for series, words in [*own, *others]
+        Line(f"{words}, of {many} tasks", "ms", f"page {series}", goals=(WITHIN,))
+        for series, words in {**own, **KINDS}.items()
     )
 
 
@@ -90,9 +99,6 @@ def open_pages(world: World) -> Samples:
     return found
 
 
-BUSY = ("--direct-concurrency", "32")
-
-
 # A large table
 
 
@@ -100,7 +106,7 @@ def pages(world: World) -> Samples:
     """The time until a page has been read, on one connection that is kept."""
     found: Samples = defaultdict(lambda: defaultdict(list))
     folder = large_table(world)
-    with own_server(world, folder) as own:
+    with own_server(world, folder, *KEEPS_ALL) as own:
         addresses = dict(found_addresses(own))
         for _ in range(world.amount(5, 15)):
             for series, paths in addresses.items():
@@ -125,7 +131,7 @@ def large_table(world: World) -> Path:
 
 
 def found_addresses(own: Own) -> Iterator[tuple[str, list[str]]]:
-    """By series. Other pages are found by the links of those that the navigation has."""
+    """By series. Parts, runs and older pages are found as a reader finds them: by links."""
     parts = set()
     for each in PAGES:
         parts |= set(Addresses(read(own, each.path)).parts)
@@ -137,8 +143,8 @@ def found_addresses(own: Own) -> Iterator[tuple[str, list[str]]]:
     if one:
         parts |= set(Addresses(read(own, one[0])).parts)
         yield "one run", one[:1]
-    if filtered := [link for link in lists if link not in further][:20]:
-        yield "filtered", filtered
+    filtered = [link for link in lists if link not in further][:20]
+    yield "filtered", [*(f"{RUNS}?{words}" for words in FILTERS), *filtered]
     if further:
         yield "older", [far_back(own, further[0])]
     if parts:

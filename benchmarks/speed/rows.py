@@ -540,10 +540,10 @@ def all_rows(many: str) -> dict[str, Row]:
             environments,
             (Line("server, for each warm environment", "MiB", "environment", goals=(Goal(0.3),)),),
         ),
-        "open-pages": Row(open_pages, OPEN_PAGES_LINES),
-        "pages": Row(pages, page_lines(many)),
         "harness": Row(harness, HARNESS_LINES),
         "commands": Row(commands, COMMAND_LINES),
         "deploying": Row(deploying, DEPLOYING_LINES),
         "development": Row(development, DEVELOPMENT_LINES),
+        "open-pages": Row(open_pages, OPEN_PAGES_LINES),
+        "pages": Row(pages, page_lines(many)),
     }

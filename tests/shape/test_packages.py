@@ -1,4 +1,4 @@
-"""The wheel and the source package have every file of the package, and nothing that was made here."""
+"""The wheel and the source package have every file that is kept of the package."""
 
 from __future__ import annotations
 
