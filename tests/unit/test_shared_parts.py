@@ -10,7 +10,7 @@ import pytest
 
 from taskdock.web.http.connection_limit import Peer
 from taskdock.web.http.messages import Headers, PendingReply, Reply, Request
-from taskdock.web.ui.stream.shared_parts import ANSWER, LARGEST, MOST_KEPT, TOLD, SharedParts
+from taskdock.web.ui.stream.shared_parts import ANSWER, LARGEST, MOST_KEPT, TOLD, ToldParts
 
 ETAG = '"oak"'
 COST = 0.01
@@ -26,7 +26,7 @@ class Stage:
         self.waiting: list[asyncio.Future[tuple[Reply, float]]] = []
         headers = [("Content-Type", "text/html"), ("ETag", ETAG), ("X-Wood", "oak")]
         self.made = Reply(status, body, headers)
-        self.parts = SharedParts(self, told=lambda: self.told, spend=self._spend)  # type: ignore[arg-type]
+        self.parts = ToldParts(self, told=lambda: self.told, spend=self._spend)  # type: ignore[arg-type]
 
     def _spend(self, seconds: float) -> None:
         self.spent += seconds

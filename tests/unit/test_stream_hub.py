@@ -22,7 +22,7 @@ from taskdock.web.ui.stream.hub import (
     TICK,
     Hub,
 )
-from taskdock.web.ui.stream.reader import MOST_UNREAD, Reader
+from taskdock.web.ui.stream.open_page import MOST_UNREAD, OpenPage
 
 
 class Loop:
@@ -58,7 +58,7 @@ class Page:
     def __init__(self, hub: Hub, *, wants_facts: bool = False) -> None:
         reader = hub.open(wants_facts=wants_facts)
         assert reader is not None
-        self.reader: Reader = reader
+        self.reader: OpenPage = reader
         self.ended = False
         self.events: list[tuple[str, Any, int | None]] = []
 

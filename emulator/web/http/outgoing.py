@@ -80,7 +80,7 @@ class Outgoing:
         gone = gone or self._transport.is_closing()
         has_body = reply.body is body and not (head_only or reply.is_bodiless or gone)
 
-        if has_body and reply.patience is not None:
+        if has_body and reply.patience:
             self._patience = min(self._patience or reply.patience, reply.patience)
 
         def ended(error: Exception | None) -> None:
@@ -89,19 +89,11 @@ class Outgoing:
                 self._complain(request, error)
             streamed(error is None and not gone)
 
-        self._begin(body if has_body else Nothing(body), chunked=has_body and not old, ended=ended)
-        return False
-
-    def _begin(
-        self,
-        body: AsyncIterator[bytes],
-        *,
-        chunked: bool,
-        ended: Callable[[Exception | None], None],
-    ) -> None:
-        self._stream = ReplyStream(body, self._transport, self._loop, chunked=chunked, ended=ended)
+        sent, chunked = body if has_body else Nothing(body), has_body and not old
+        self._stream = ReplyStream(sent, self._transport, self._loop, chunked=chunked, ended=ended)
         if self.is_full:
             self._stream.pause()
+        return False
 
     def _write(
         self, reply: Reply, *, close: bool, head_only: bool = False, old: bool = False

@@ -16,7 +16,7 @@ from taskdock.web.http.messages import PendingReply, Reply, Request
 from taskdock.web.http.wsgi import Wsgi
 from taskdock.web.ui.page import ROOT, page
 from taskdock.web.ui.stream.hub import Hub
-from taskdock.web.ui.stream.shared_parts import SharedParts
+from taskdock.web.ui.stream.shared_parts import ToldParts
 
 PATH = f"{ROOT}stream"
 _PATIENCE = 5.0  # seconds in which a page reads nothing, though its connection is full
@@ -38,7 +38,7 @@ class StreamApi:
         self._hub = hub
         self._wsgi = wsgi
         self._refusal = refusal
-        self._parts = SharedParts(wsgi, told=lambda: hub.told, spend=hub.spend)
+        self._parts = ToldParts(wsgi, told=lambda: hub.told, spend=hub.spend)
 
     def serves(self, request: Request) -> bool:
         if request.method != "GET":

@@ -2,11 +2,11 @@
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 
-What has changed is gathered, and told to all pages in one *telling*: an event that is encoded once,
-with the number of the telling as its id. Each page then fetches the parts that show it, and names
+Changes are gathered, and told to all pages in one *telling*: an event that is encoded once, with
+the number of the telling as its id. Each page then fetches the parts that show it, and names
 that number, so that a part is made once for all pages (`shared_parts`). There is a telling a second
 at most, and fewer where what the pages fetched after the last one has cost the server more than its
-share. Whoever does not read is dropped, never waited for.
+share. A page that does not read is dropped, never waited for.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from taskdock import __version__
 from taskdock.base.notices import Notice, Notices
 from taskdock.base.timing.reactor import Reactor
 from taskdock.tasks.model.notices import TaskCanceled, TaskClaimed, TaskCreated, TaskEnded
-from taskdock.web.ui.stream.reader import Reader
+from taskdock.web.ui.stream.open_page import OpenPage
 from taskdock.web.ui.stream.topics import Topic, topics_of
 
 MOST_READERS = 200
@@ -40,11 +40,11 @@ class Hub:
 
     def __init__(self, *, reactor: Reactor, notices: Notices) -> None:
         self._loop = reactor.loop
-        self._readers: dict[Reader, None] = {}  # a set that keeps the order
+        self._readers: dict[OpenPage, None] = {}  # a set that keeps the order
         self._wanting = 0  # readers that want facts
         self.told = 0
         """The number of the last telling: what had changed before it can be fetched."""
-        self._untold: deque[Reader] = deque()  # of the last telling
+        self._untold: deque[OpenPage] = deque()  # of the last telling
         self._event = b""  # of the last telling
         self._slot = AT_ONCE
         self._began = self._changes_at = self._second_at = self._facts_at = float("-inf")
@@ -70,13 +70,13 @@ class Hub:
 
     # On the reactor's thread
 
-    def open(self, *, wants_facts: bool) -> Reader | None:
+    def open(self, *, wants_facts: bool) -> OpenPage | None:
         """A new reader; None: there are too many, or the server stops."""
         if self._closed or len(self._readers) >= MOST_READERS:
             return None
         if not self._readers:
             self.told += 1  # what has changed since the last page was closed, nobody has heard
-        reader = Reader(wants_facts=wants_facts, leave=self._leave)
+        reader = OpenPage(wants_facts=wants_facts, leave=self._leave)
         self._readers[reader] = None
         self._wanting += wants_facts
         reader.send(b"retry: 1000\n" + _event("hello", {"version": __version__}, self.told))
@@ -95,7 +95,7 @@ class Hub:
         """Counts processor time that was taken because pages were told of something."""
         self._spent += seconds
 
-    def _leave(self, reader: Reader) -> None:
+    def _leave(self, reader: OpenPage) -> None:
         if reader in self._readers:
             del self._readers[reader]
             self._wanting -= reader.wants_facts

@@ -2,7 +2,7 @@
 
 A page that was told names the number of the telling. A part that was begun after that telling shows
 what it told, so it serves all pages with the same address and the same rights, and the application
-is asked for the first of them alone. Whoever names no number is served by the application.
+is asked for the first of them alone. A page that names no number is served by the application.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ _Key = tuple[str, bytes, tuple[tuple[bytes, bytes], ...]]
 
 
 @dataclass(eq=False)
-class _Part:
+class _MadePart:
     told: int
     made: asyncio.Future[tuple[Reply, float]]
 
 
-class SharedParts:
+class ToldParts:
     """On the reactor's thread."""
 
     def __init__(
@@ -66,7 +66,7 @@ class SharedParts:
         self._wsgi = wsgi
         self._told = told
         self._spend = spend
-        self._parts: dict[_Key, _Part] = {}
+        self._parts: dict[_Key, _MadePart] = {}
 
     def serves(self, request: Request) -> bool:
         """A signature counts once, and a container is known by its door: neither is shared."""
@@ -105,12 +105,12 @@ class SharedParts:
             return
         pending.give(_unless_known(request, made.result()[0]))
 
-    def _make(self, key: _Key, request: Request) -> _Part:
+    def _make(self, key: _Key, request: Request) -> _MadePart:
         headers: Headers = [
             (name, value) for name, value in request.headers if name != b"if-none-match"
         ]
         made = self._wsgi.timed_reply(replace(request, headers=headers))
-        part = _Part(self._told(), made)
+        part = _MadePart(self._told(), made)
         self._parts.pop(key, None)
         self._parts[key] = part
         if len(self._parts) > MOST_KEPT:
@@ -118,7 +118,7 @@ class SharedParts:
         made.add_done_callback(lambda _: self._keep(key, part))
         return part
 
-    def _keep(self, key: _Key, part: _Part) -> None:
+    def _keep(self, key: _Key, part: _MadePart) -> None:
         """Or not: what is no part of a page is nobody else's."""
         made = part.made
         if made.cancelled() or made.exception() is not None:
@@ -131,7 +131,7 @@ class SharedParts:
             return
         asyncio.get_running_loop().call_later(LIFE, self._drop, key, part)
 
-    def _drop(self, key: _Key, part: _Part) -> None:
+    def _drop(self, key: _Key, part: _MadePart) -> None:
         if self._parts.get(key) is part:
             del self._parts[key]
 

@@ -9,10 +9,10 @@ MOST_UNREAD = 16
 """Events that wait for a page. They wait only behind 64 KB that lie in its connection already."""
 
 
-class Reader:
-    """An async iterator of bytes, on the reactor's thread. Whoever does not read is dropped."""
+class OpenPage:
+    """An async iterator of bytes, on the reactor's thread. A page that does not read is dropped."""
 
-    def __init__(self, *, wants_facts: bool, leave: Callable[[Reader], None]) -> None:
+    def __init__(self, *, wants_facts: bool, leave: Callable[[OpenPage], None]) -> None:
         self.wants_facts = wants_facts
         self._leave = leave
         self._unread: asyncio.Queue[bytes | None] = asyncio.Queue(MOST_UNREAD)
@@ -25,7 +25,7 @@ class Reader:
             self.end()
 
     def end(self) -> None:
-        """What is unread is dropped with it."""
+        """Drops events that are unread, too."""
         self._leave(self)
         while not self._unread.empty():
             self._unread.get_nowait()
