@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from benchmarks.speed.open_pages import OpenPages
 from taskdock.base.timing.limits import Limits
 from taskdock.tasks.model.notices import TaskCreated
 from taskdock.web.ui.stream.hub import MOST_READERS
@@ -170,3 +171,16 @@ def test_a_page_that_comes_while_the_server_stops_is_turned_away(dock: Dock) -> 
 def test_a_page_that_is_one_too_many_is_turned_away(dock: Dock) -> None:
     with streams(dock, MOST_READERS + 1) as pages:
         assert [page.reply.status for page in pages] == [200] * MOST_READERS + [503]
+
+
+def test_the_readers_of_the_benchmark_do_what_a_page_does(dock: Dock) -> None:
+    with OpenPages(dock.emulator.port, ["/ui/", "/ui/runs"], 6) as pages:
+        began = time.monotonic()
+        while time.monotonic() < began + 2.5:
+            dock.create_task(startTimestamp="2099-01-01T00:00:00Z")
+            time.sleep(0.1)
+
+    assert pages.seen.failed == {}
+    assert pages.seen.told >= 2 * 6
+    assert pages.seen.fetched >= 2 * 3
+    eventually(lambda: readers(dock) == 0)
