@@ -36,7 +36,7 @@ _FACTS = (TaskCreated, TaskClaimed, TaskEnded, TaskCanceled)
 
 
 class Hub:
-    """Of all methods, only those of `Notices` call `_hear` on another thread than the reactor's."""
+    """On the reactor's thread, but for `_hear`, which is called on any."""
 
     def __init__(self, *, reactor: Reactor, notices: Notices) -> None:
         self._loop = reactor.loop
