@@ -270,7 +270,8 @@ async def run(order: dict[str, Any]) -> None:
     count.__init__()  # type: ignore[misc]
     busy, begun = processor_seconds(), time.perf_counter()
     print(json.dumps("open"), flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    if not await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
+        return  # whoever asked has gone
     seen = {
         **vars(count),
         "busy": processor_seconds() - busy,
