@@ -297,6 +297,20 @@ def test_a_page_that_is_opened_after_a_pause_is_greeted_with_a_number_of_its_own
     assert after > before
 
 
+def test_a_page_has_to_ask_anew_now_and_then(hub: Hub, loop: Loop) -> None:
+    first = Page(hub)
+    for _ in range(299):
+        loop.pass_(1)
+        first.read()
+    later = Page(hub)
+    loop.pass_(2)
+    first.read()
+    later.read()
+
+    assert first.ended
+    assert not later.ended
+
+
 def test_all_pages_end_when_the_server_stops_and_none_is_taken_after_that(hub: Hub) -> None:
     page = Page(hub)
 

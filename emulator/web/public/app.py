@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from flask import Flask, Response, request
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
 from taskdock.base.errors import CallerError, TaskdockError
 from taskdock.base.notices import Notices
-from taskdock.base.strict_json import Json
 from taskdock.web.access import authentication
 from taskdock.web.access.admission import OURS
 from taskdock.web.access.authentication import Guard
@@ -21,6 +21,7 @@ from taskdock.web.identity_api.roles import RoleViews
 from taskdock.web.identity_api.tokens import TokenViews
 from taskdock.web.identity_api.users import UserViews
 from taskdock.web.lambda_api.app import LambdaApi
+from taskdock.web.public import errors_of_path
 from taskdock.web.public.openapi.views import DocumentViews
 from taskdock.web.task_api import sandbox
 from taskdock.web.task_api.api import TaskApi
@@ -65,7 +66,7 @@ def create_app(
 
     fall_through = FallThrough(app, harness.doubles, sandbox.guarded)
     app.before_request(fall_through.lead)
-    authentication.protect(app, guard)
+    authentication.protect(app, guard, errors_of_path.answer)
     app.before_request(fall_through.admit)
     app.after_request(_as_ours)
     _answer_errors(app, notices)
@@ -81,19 +82,21 @@ def _as_ours(response: Response) -> Response:
 
 def _answer_errors(app: Flask, notices: Notices) -> None:
     @app.errorhandler(TaskdockError)
-    def explain(error: TaskdockError) -> tuple[Json, int]:
+    def explain(error: TaskdockError) -> ResponseReturnValue:
         if not isinstance(error, CallerError):
             notices.publish(RequestBroke(path=request.path, error=error.message))
-        return problems.answer(error)
+        return errors_of_path.answer(error)
 
     @app.errorhandler(HTTPException)
-    def refuse(error: HTTPException) -> tuple[Json, int, Json]:
+    def refuse(error: HTTPException) -> ResponseReturnValue:
         status = error.code or 500
         allowed = sorted(getattr(error, "valid_methods", None) or ())  # of a 405, which names them
         why = problems.refusal(request.method, request.path, status, allowed)
-        return *problems.http_answer(status, why), {"Allow": ", ".join(allowed)} if allowed else {}
+        headers = {"Allow": ", ".join(allowed)} if allowed else {}
+        return errors_of_path.http_answer(status, why, headers)
 
     @app.errorhandler(Exception)
-    def break_down(error: Exception) -> tuple[Json, int]:
+    def break_down(error: Exception) -> ResponseReturnValue:
         notices.publish(RequestBroke(path=request.path, error=repr(error)))
-        return problems.http_answer(500, "there was an internal error; taskdock's log has more")
+        why = "there was an internal error; taskdock's log has more"
+        return errors_of_path.http_answer(500, why, {})

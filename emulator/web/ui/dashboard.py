@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from taskdock.identity.directory import Directory
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.status import Report
@@ -14,6 +16,7 @@ from taskdock.web.ui.pages.harness import HarnessPageViews
 from taskdock.web.ui.pages.now import NowViews
 from taskdock.web.ui.pages.queue import QueueViews
 from taskdock.web.ui.pages.runs import RunListViews
+from taskdock.web.ui.pages.sign_in import SignInViews
 from taskdock.web.ui.pages.system import SystemPageViews
 from taskdock.web.ui.static_files import StaticViews
 from taskdock.web.ui.stream.endpoint import StreamViews
@@ -26,6 +29,9 @@ class Dashboard:
     report: Report
     tasks: TaskApi
     harness: HarnessApi
+    directory: Directory
+    password_file: Path
+    """Where a first start writes the administrator's password to."""
 
     @property
     def views(self) -> Sequence[object]:
@@ -33,6 +39,7 @@ class Dashboard:
         return [
             StaticViews(),
             StreamViews(),
+            SignInViews(self.directory, self.password_file),
             NowViews(self.report, self.tasks),
             FunctionListViews(),
             RunListViews(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from taskdock.base.files import own_folder
 from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
@@ -20,4 +21,10 @@ def build_dashboard(
     api: TaskApi,
     harness: HarnessApi,
 ) -> Dashboard:
-    return Dashboard(report=report, tasks=api, harness=harness)
+    return Dashboard(
+        report=report,
+        tasks=api,
+        harness=harness,
+        directory=lambdas.directory,
+        password_file=base.data / own_folder.ADMINISTRATOR,
+    )

@@ -10,7 +10,9 @@ from collections.abc import Callable
 
 from flask import Response
 
+from taskdock.identity.account import Account, may
 from taskdock.web.access.admission import OURS
+from taskdock.web.access.credentials import CALLER
 from taskdock.web.common.endpoint import Gate
 from taskdock.web.http.messages import PendingReply, Reply, Request
 from taskdock.web.http.wsgi import Wsgi
@@ -63,7 +65,10 @@ class StreamApi:
         return pending
 
     def _open(self, request: Request) -> Reply:
-        reader = self._hub.open(wants_facts=b"facts=1" in request.query)
+        caller = request.known.get(CALLER)
+        # Facts name tasks, which a user without that permission does not see.
+        sees_tasks = isinstance(caller, Account) and may(caller, "VIEW_TASKS")
+        reader = self._hub.open(wants_facts=sees_tasks and b"facts=1" in request.query)
         if reader is None:
             return Reply(503, b"too many pages are open", (("Content-Type", "text/plain"), *OURS))
         return Reply(200, reader, _HEADERS, patience=_PATIENCE)

@@ -28,6 +28,7 @@ TICK = 0.1  # seconds between two looks at what has changed
 AT_MOST_EVERY = 1.0  # seconds between two tellings of changes
 SHARE = 0.03  # of a processor's time: what all pages together may take of a busy server
 LONGEST = 10.0  # seconds between two tellings, whatever pages cost
+LONGEST_OPEN = 300.0  # seconds; a page then asks anew, and may have been signed out meanwhile
 AT_ONCE = 5  # pages that are told in one tick; of more, a fifth, so that nobody waits for them all
 MOST_FACTS = 40  # in one event; a page that shows tasks moving could not show more
 FACT_COST = 0.005  # seconds between two events with facts, for each page that wants them
@@ -40,7 +41,7 @@ class Hub:
 
     def __init__(self, *, reactor: Reactor, notices: Notices) -> None:
         self._loop = reactor.loop
-        self._readers: dict[OpenPage, None] = {}  # a set that keeps the order
+        self._readers: dict[OpenPage, float] = {}  # until when, in the order of that
         self._wanting = 0  # readers that want facts
         self.told = 0
         """The number of the last telling: what had changed before it can be fetched."""
@@ -77,7 +78,7 @@ class Hub:
         if not self._readers:
             self.told += 1  # what has changed since the last page was closed, nobody has heard
         reader = OpenPage(wants_facts=wants_facts, leave=self._leave)
-        self._readers[reader] = None
+        self._readers[reader] = self._loop.time() + LONGEST_OPEN
         self._wanting += wants_facts
         reader.send(b"retry: 1000\n" + _event("hello", {"version": __version__}, self.told))
         if not self._ticking:
@@ -109,6 +110,8 @@ class Hub:
             return
         self._loop.call_later(TICK, self._tick)
         now = self._loop.time()
+        for reader in [each for each, until in self._readers.items() if until <= now]:
+            reader.end()
         self._tell_facts(now)
         if not self._untold:
             self._begin(now)

@@ -126,7 +126,7 @@ class ToldParts:
             return
         reply, seconds = made.result()
         self._spend(seconds)
-        if reply.status != HTTPStatus.OK or len(reply.body) > LARGEST:  # type: ignore[arg-type]
+        if not _may_be_shared(reply):
             self._drop(key, part)
             return
         asyncio.get_running_loop().call_later(LIFE, self._drop, key, part)
@@ -134,6 +134,12 @@ class ToldParts:
     def _drop(self, key: _Key, part: _MadePart) -> None:
         if self._parts.get(key) is part:
             del self._parts[key]
+
+
+def _may_be_shared(reply: Reply) -> bool:
+    small = isinstance(reply.body, bytes) and len(reply.body) <= LARGEST
+    gives_cookie = any(name.lower() == "set-cookie" for name, _ in reply.headers)
+    return reply.status == HTTPStatus.OK and small and not gives_cookie
 
 
 def _key(request: Request) -> _Key:
