@@ -77,6 +77,7 @@ class Hub:
             return None
         if not self._readers:
             self.told += 1  # what has changed since the last page was closed, nobody has heard
+            self._second_at = self._loop.time()
         reader = OpenPage(wants_facts=wants_facts, leave=self._leave)
         self._readers[reader] = self._loop.time() + LONGEST_OPEN
         self._wanting += wants_facts
@@ -131,8 +132,9 @@ class Hub:
             with self._lock:
                 changed, self._changed = self._changed, set()
             self._changes_at = now
-        # A little early beside changes: so both soon come in one telling.
-        if now - self._second_at >= (AT_MOST_EVERY / 2 if changed else AT_MOST_EVERY):
+        # Together with changes: a little early beside them, and not alone where some come soon.
+        is_second = now - self._second_at >= (AT_MOST_EVERY / 2 if changed else AT_MOST_EVERY)
+        if is_second and (changed or not self._changed):
             self._second_at = now
             changed.add(Topic.SECOND)
         if not changed:
