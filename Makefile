@@ -47,8 +47,10 @@ format: venv-dev ## rewrite the code in the house format
 	$(VENV)/ruff format .
 	$(VENV)/ruff check --fix .
 
-# Four workers where there are two processors: most tests with containers wait for them.
+# Four workers where there are two processors: most tests with containers wait for them. The browser is fetched ahead,
+# for the workers would all wait for apt-get; without one its tests are skipped, and fail in CI.
 test: venv-dev engine ## every check and every test; options in PYTEST, as in PYTEST="-k retry"
+	@scripts/test-needs chromium-headless-shell || true
 	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 4 --make-images $(PYTEST)
 
 test-fast: venv-dev ## unit tests and the rules of the house, without a server; under a minute

@@ -1,4 +1,4 @@
-"""What a notice changes on the dashboard: topics, by the kind of the notice. Pure."""
+"""Topics of the dashboard that a notice changes, by the kind of the notice. Pure."""
 
 from __future__ import annotations
 
