@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from taskdock.base.kept_notices import KeptNotices
 from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.invoke.fault_list import FaultList
 from taskdock.lambdas.pool.debugging.sessions import DebugSessions
@@ -21,7 +20,7 @@ from taskdock.web.harness_api.debug import DebugViews
 from taskdock.web.harness_api.doubles import DoubleViews
 from taskdock.web.harness_api.faults import FaultViews
 from taskdock.web.harness_api.observing.doctor import DoctorViews, Examiner
-from taskdock.web.harness_api.observing.notices import NoticeViews
+from taskdock.web.harness_api.observing.notices import KeptNotices, NoticeViews
 from taskdock.web.harness_api.observing.runs import RunViews
 from taskdock.web.harness_api.observing.system import SystemReport, SystemViews
 from taskdock.web.harness_api.observing.waits import WaitViews
