@@ -10,7 +10,6 @@ from types import TracebackType
 from taskdock.base.errors import StartupError, StorageError
 from taskdock.base.files.lookout import Lookout
 from taskdock.base.health import Health
-from taskdock.base.kept_notices import KeptNotices
 from taskdock.base.notices import Notices
 from taskdock.base.settings import Settings
 from taskdock.base.timing.clock import Clock
@@ -31,6 +30,7 @@ from taskdock.server.parts.order import Stage
 from taskdock.server.parts.web.build_web import build_web
 from taskdock.tasks.queue.service import Service
 from taskdock.web.harness_api.observing.doctor import Examine
+from taskdock.web.harness_api.observing.notices import KeptNotices
 from taskdock.web.http.connection_limit import Peer
 
 

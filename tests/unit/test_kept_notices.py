@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from taskdock.base.kept_notices import MOST, KeptNotices
 from taskdock.base.notices import Notice, Notices, TroubleBegan
 from taskdock.testing.clock import ManualClock
-from taskdock.web.harness_api.observing.notices import find
+from taskdock.web.harness_api.observing.notices import MOST, KeptNotices, find
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,6 @@ from taskdock.base.errors import ForeignFile, StartupError
 from taskdock.base.files.data_folder import DataFolder
 from taskdock.base.files.own_folder import DATABASE, NONCES
 from taskdock.base.health import Health
-from taskdock.base.kept_notices import KeptNotices
 from taskdock.base.notices import Notices
 from taskdock.base.settings import Settings
 from taskdock.base.timing.clock import Clock, SystemClock, to_epoch
@@ -29,6 +28,7 @@ from taskdock.store.database import Store
 from taskdock.web.access.nonces import Nonces
 from taskdock.web.access.oauth1 import LIFETIME
 from taskdock.web.harness_api.observing.doctor import Examine
+from taskdock.web.harness_api.observing.notices import KeptNotices
 from taskdock.web.http.listeners import open_public
 
 

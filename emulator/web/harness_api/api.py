@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from taskdock.base.kept_notices import KeptNotices
 from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.invoke.fault_list import FaultList
 from taskdock.lambdas.pool.debugging.sessions import DebugSessions
@@ -24,7 +23,7 @@ from taskdock.web.harness_api.observing.deliveries import DeliveryParts, Deliver
 from taskdock.web.harness_api.observing.doctor import DoctorViews, Examiner
 from taskdock.web.harness_api.observing.functions import FunctionReport, FunctionReportViews
 from taskdock.web.harness_api.observing.glances import Glances, GlanceViews
-from taskdock.web.harness_api.observing.notices import NoticeViews
+from taskdock.web.harness_api.observing.notices import KeptNotices, NoticeViews
 from taskdock.web.harness_api.observing.queue import LineupParts, LineupViews
 from taskdock.web.harness_api.observing.runs import RunViews
 from taskdock.web.harness_api.observing.schedules import ScheduleRunParts, ScheduleRunViews

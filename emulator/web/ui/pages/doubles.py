@@ -36,12 +36,12 @@ class DoublePageViews:
     def parts(self) -> Response:
         return responses.html("harness/double_list.html", **self._content())
 
-    @page(f"{DOUBLES.path}/calls/<int:number>", permission=CHANGE)
-    def call(self, number: int) -> Response:
+    @page(f"{DOUBLES.path}/calls/<number>", permission=CHANGE)
+    def call(self, number: str) -> Response:
         """Raises `NotFound`."""
-        found = self._calls(lambda each: each.number == number)
+        found = self._calls(lambda each: str(each.number) == number)
         if not found:
-            raise NotFound(f"the call {number} is not kept any more")
+            raise NotFound(f"the call {number[:20]} is not kept any more")
         return responses.html("harness/call.html", call=found[0], back=DOUBLES.path)
 
     @action(DOUBLES.path, permission=CHANGE)

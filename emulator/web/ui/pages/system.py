@@ -96,7 +96,7 @@ class DoctorPageViews:
     def findings(self) -> Response:
         return responses.html("system/findings.html", examination=self._examiner.state())
 
-    @action(DOCTOR.path, permission="UPDATE_TASK_FUNCTION")
+    @action(DOCTOR.path, permission=CHANGE)
     def begin(self) -> Response:
         def act() -> str:
             self._examiner.begin()

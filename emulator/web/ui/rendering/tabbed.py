@@ -58,8 +58,8 @@ class Tabbed:
 
 
 def given(*, numbers: Collection[str] = ()) -> Json:
-    """The fields of the form that were filled in. What is no number stays a text, for the reader of
-    the field to refuse."""
+    """The fields of the form that were filled in. A text that is no number stays as it is: the
+    reader of the field refuses it."""
     found: Json = {}
     for name, value in request.form.items():
         text = value.strip()

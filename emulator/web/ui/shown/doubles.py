@@ -11,7 +11,7 @@ _LONGEST = 200  # characters of a line
 
 
 def rule_lines(double: Mapping[str, Any]) -> list[str]:
-    """What else a call must have, and the answer: a line each."""
+    """Lines of what else a call must have, and of each answer."""
     if "collection" in double:
         return [_short(f"a collection of {double['collection']}")]
     lines = [f"{name}: {_value(double[name])}" for name in _MATCHES if name in double]
