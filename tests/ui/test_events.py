@@ -52,7 +52,7 @@ def test_events_and_the_attempts_to_deliver_them_are_seen(
     address.focus()
     page.keyboard.type("ftp://oak")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("http://HOST")
+    expect(page.get_by_role("alert").filter(has_text="http://HOST")).to_be_visible()
     address.fill(hook.url)
     page.keyboard.press("Enter")
     expect(subscriptions).to_contain_text(hook.url)

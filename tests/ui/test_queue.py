@@ -86,7 +86,7 @@ def test_the_queue_is_seen_in_its_order_and_tasks_are_created_and_canceled(
     expect(waiting).to_contain_text("No task waits")
     page.get_by_label("Event", exact=True).fill("[1]")
     page.get_by_role("button", name="Create task").click()
-    expect(page.get_by_role("alert")).to_contain_text("it has to be a JSON object")
+    expect(page.get_by_role("alert").filter(has_text="it has to be a JSON object")).to_be_visible()
     assert page.title() == "Queue · taskdock"
 
 
