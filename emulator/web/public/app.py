@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from flask import Flask, Response, redirect, request
+from werkzeug import Response as BaseResponse
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
@@ -27,6 +28,7 @@ from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.api_functions import FunctionResponse
 from taskdock.web.task_api.status import Report, ServerViews
 from taskdock.web.ui.dashboard import Dashboard
+from taskdock.web.ui.page import ROOT as DASHBOARD
 
 
 class PublicApplication(Flask):
@@ -63,6 +65,7 @@ def create_app(
         serve(app, views)
     app.register_blueprint(aws.blueprint(notices))
 
+    app.before_request(_lead_browsers)
     fall_through = FallThrough(app, harness.doubles, sandbox.guarded)
     app.before_request(fall_through.lead)
     authentication.protect(app, guard)
@@ -70,6 +73,14 @@ def create_app(
     app.after_request(_as_ours)
     _answer_errors(app, notices)
     return app
+
+
+def _lead_browsers() -> BaseResponse | None:
+    """Leads a browser that asks for the address alone to the dashboard. Other programs are answered
+    as for any path that is not here, by a double too."""
+    if request.path != "/" or request.method != "GET":
+        return None
+    return redirect(DASHBOARD, 303) if "text/html" in request.headers.get("Accept", "") else None
 
 
 def _as_ours(response: Response) -> Response:
