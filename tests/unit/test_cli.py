@@ -21,8 +21,8 @@ from taskdock import __file__ as package
 from taskdock.base.errors import TaskdockError
 from taskdock.base.settings import ImageChoice
 from taskdock.base.timing.clock import SystemClock
-from taskdock.client import demo
 from taskdock.client.api import TaskService
+from taskdock.client.demo import hello_worlds as demo
 from taskdock.client.deployment import images
 from taskdock.client.errors import NotStarted
 from taskdock.client.servers.local_server import LocalServer

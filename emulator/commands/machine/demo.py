@@ -12,8 +12,8 @@ import click
 from taskdock.base.files import user_folders
 from taskdock.base.settings import ImageChoice
 from taskdock.base.timing.clock import SystemClock
-from taskdock.client import demo as demonstration
 from taskdock.client.console import exits, options, server_option
+from taskdock.client.demo import hello_worlds
 from taskdock.client.servers import address
 from taskdock.client.servers.local_server import own_command
 from taskdock.server import provision
@@ -34,7 +34,7 @@ from taskdock.server import provision
 @options.images
 def demo(*, url: str | None, data_dir: Path | None, choice: ImageChoice) -> None:
     """Run three hello-world functions, from nothing to their results."""
-    complete = demonstration.run(
+    complete = hello_worlds.run(
         url=url and address.parse(url, "--url"),
         server_command=[
             *("env", f"TASKDOCK_IMAGES={choice.value}"),
