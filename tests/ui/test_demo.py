@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from taskdock.base.files.data_folder import label_of
 from taskdock.client.demo import story
 from taskdock.lambdas.environment.spec import LABEL
 from taskdock.testing.waiting import eventually
-from tests.support.live import TaskService, make_images
+from tests.harness.page import examples
+from tests.support.live import REPOSITORY, CommandLine, TaskService, make_images
 from tests.support.piped import Piped
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
@@ -39,7 +41,7 @@ def demo(cache: Path) -> Iterator[Piped]:
 
 
 def test_the_dashboard_shows_the_story_until_ctrl_c_which_leaves_nothing(
-    demo: Piped, cache: Path, page: Page
+    demo: Piped, cache: Path, page: Page, tmp_path: Path
 ) -> None:
     url = eventually(lambda: address(demo), "the dashboard's address", within=SECONDS_TO_SHOW)
     assert not any("Deploy" in line for line in demo.lines[: demo.lines.index(line_of(demo)) + 1])
@@ -49,6 +51,10 @@ def test_the_dashboard_shows_the_story_until_ctrl_c_which_leaves_nothing(
         expect(main.get_by_text(name).first).to_be_visible(timeout=SECONDS_TO_SHOW * 1000)
     service = TaskService(url)
     eventually(lambda: told(service), "all parts of the story", within=SECONDS_TO_SHOW)
+    for line in lines_of_the_script():
+        assert line[0] == "taskdock"
+        CommandLine(tmp_path, url).succeed(*line[1:])
+    expect(page.locator("#connection")).to_have_text("live")
     (folder,) = cache.glob("exec-*")
     engine = docker.from_env()
     ours = {"label": f"{LABEL}.server={label_of(folder)}"}
@@ -61,6 +67,13 @@ def test_the_dashboard_shows_the_story_until_ctrl_c_which_leaves_nothing(
     assert not any("Traceback" in note for note in demo.notes)
     assert engine.containers.list(all=True, filters=ours) == []
     assert not folder.exists()
+
+
+def lines_of_the_script() -> list[list[str]]:
+    """Those that a trainer types while the story goes on."""
+    page = examples(REPOSITORY / "docs" / "demo.md")
+    lines = [line for example in page for line in example.text.splitlines()]
+    return [shlex.split(line) for line in lines if not line.startswith("make ")]
 
 
 def line_of(demo: Piped) -> str:
