@@ -79,7 +79,7 @@ def latest(function: str, status: str) -> Prepare:
             f"/tasks/v1/?eq(functionName,{function})&eq(status,{status})"
             "&sort(-creationTimestamp)&limit(1)",
         )
-        page.goto(f"{url}/ui/runs/{found['data'][0]['id']}?present=1")
+        page.goto(f"{url}/ui/runs/task/{found['data'][0]['id']}?present=1")
         expect(page.get_by_role("main")).to_contain_text(function)
 
     return open_run

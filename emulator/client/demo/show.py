@@ -169,11 +169,13 @@ def run(
         signal.signal(number, leave)  # raises an exception, so that the server is stopped
     with progress.shown() as show, _folder(data_dir, clock) as folder:
         _step("1. Start a server")
+        at_the_end: list[str] = []
+        hear: list[Callable[[str], object]] = [show]
         server = LocalServer(
             server_command,
             data_dir=folder,
             clock=clock,
-            on_line=show,
+            on_line=lambda line: hear[0](line),
             options=(*_OPTIONS, "--doubles", str(resources.folder(samples.FOLDER) / "doubles")),
             variables={EPHEMERAL: "1"} if data_dir is None else None,
             port=_port() if port is None else port,
@@ -183,6 +185,7 @@ def run(
                 _introduce(server.url)
                 with suppress(KeyboardInterrupt):
                     _tell(server, partial(build_image, show=show), clock)
+                hear[0] = at_the_end.append  # what is interrupted warns; that is to be expected
                 _step("4. Stop the server")
         except ServerUnreachable as error:
             code = f"it ended with exit code {server.exit_code}"
@@ -190,6 +193,8 @@ def run(
         except (EngineError, NotStarted) as error:
             raise TaskdockError(f"{error.message}\n{advice()}") from error
         stopped = server.exit_code == 0
+        for line in () if stopped else at_the_end:
+            show(line)
         _say("", "stopped" if stopped else f"it ended with exit code {server.exit_code}")
         return stopped
 
