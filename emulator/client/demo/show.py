@@ -170,12 +170,20 @@ def run(
     with progress.shown() as show, _folder(data_dir, clock) as folder:
         _step("1. Start a server")
         at_the_end: list[str] = []
-        hear: list[Callable[[str], object]] = [show]
+        is_ending = threading.Event()
+
+        def hear(line: str) -> None:
+            """What is interrupted warns: that is shown if the end is not in order."""
+            if is_ending.is_set():
+                at_the_end.append(line)
+            else:
+                show(line)
+
         server = LocalServer(
             server_command,
             data_dir=folder,
             clock=clock,
-            on_line=lambda line: hear[0](line),
+            on_line=hear,
             options=(*_OPTIONS, "--doubles", str(resources.folder(samples.FOLDER) / "doubles")),
             variables={EPHEMERAL: "1"} if data_dir is None else None,
             port=_port() if port is None else port,
@@ -185,7 +193,7 @@ def run(
                 _introduce(server.url)
                 with suppress(KeyboardInterrupt):
                     _tell(server, partial(build_image, show=show), clock)
-                hear[0] = at_the_end.append  # what is interrupted warns; that is to be expected
+                is_ending.set()
                 _step("4. Stop the server")
         except ServerUnreachable as error:
             code = f"it ended with exit code {server.exit_code}"
