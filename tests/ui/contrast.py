@@ -27,9 +27,10 @@ _MEASURE = """
   const found = new Set();
   for (const element of document.body.querySelectorAll("*")) {
     const said = [...element.childNodes].some((each) => each.nodeType === 3 && each.data.trim());
-    const passed = element.matches(":disabled, .skip, option") || !element.checkVisibility();
-    if (passed || !said) continue;
     const style = getComputedStyle(element);
+    if (!said || !element.checkVisibility() || parseFloat(style.fontSize) === 0) continue;
+    if (element.matches(":disabled, .skip, option") || element.closest("[aria-hidden=true]"))
+      continue;
     const back = ground(element);
     const both = [light(over(parse(style.color), back)), light(back)];
     const ratio = (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
