@@ -69,8 +69,8 @@ def rush(page: Page, url: str) -> None:
     page.wait_for_timeout(2500)  # for a picture, not for a fact: the board is told once a second
 
 
-def latest(function: str, status: str) -> Prepare:
-    """Opens the run of the newest task of a function that ended so."""
+def latest(function: str, status: str, heading: str) -> Prepare:
+    """Opens the run of the newest task of a function that ended so, from that heading on."""
 
     def open_run(page: Page, url: str) -> None:
         found = call(
@@ -81,6 +81,8 @@ def latest(function: str, status: str) -> Prepare:
         )
         page.goto(f"{url}/ui/runs/task/{found['data'][0]['id']}?present=1")
         expect(page.get_by_role("main")).to_contain_text(function)
+        below = page.get_by_role("heading", name=heading)
+        below.evaluate("element => element.scrollIntoView({ block: 'start' })")
 
     return open_run
 
@@ -103,13 +105,19 @@ def freeze(page: Page, url: str) -> None:
     page.wait_for_timeout(1500)
 
 
+RUNS = "/ui/runs?present=1"
+TIME = "Where the time went"
+FAMILY = "Attempts and created tasks"
+
 PICTURES = (
     Picture("now", "/ui/", "takes-its-time", rush),
     Picture("functions", "/ui/functions?present=1", "Functions"),
-    Picture("runs", "/ui/runs?present=1", "Runs"),
-    Picture("retry", "/ui/runs?present=1", "Runs", latest("fails-then-succeeds", "complete")),
-    Picture("time-limit", "/ui/runs?present=1", "Runs", latest("too-slow", "failed")),
-    Picture("memory-limit", "/ui/runs?present=1", "Runs", latest("too-hungry", "failed")),
+    Picture("runs", RUNS, "Runs"),
+    Picture(
+        "retry", "/ui/runs?present=1", "Runs", latest("fails-then-succeeds", "complete", FAMILY)
+    ),
+    Picture("time-limit", "/ui/runs?present=1", "Runs", latest("too-slow", "failed", TIME)),
+    Picture("memory-limit", "/ui/runs?present=1", "Runs", latest("too-hungry", "failed", TIME)),
     Picture("queue", "/ui/queue?present=1", "Queue", rush),
     Picture("events", "/ui/events?present=1", "Events"),
     Picture("harness", "/ui/harness?present=1", "Harness", fault),
