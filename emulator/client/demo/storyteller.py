@@ -40,6 +40,8 @@ class Storyteller:
 
     def prepare(self) -> None:
         """Deploys what needs no image of its own; all calls are quick."""
+        # It has stood still since the server's start, and is to show the machine's time.
+        self.service.move_clock({"moveTo": to_iso(self.clock.now())})
         self.service.move_clock({"mode": "real"})
         for name in story.CODE_FIRST:
             deployment = samples.deploy_sample(self.service, name, self.build_image)
