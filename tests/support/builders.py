@@ -177,7 +177,7 @@ def app_of(directory: Any) -> Flask:
     unused: Any = None
     return create_app(
         report=unused,
-        tasks=TaskApi(unused, unused, unused, unused, unused),
+        tasks=TaskApi(unused, unused, unused, unused, unused, unused),
         aws=LambdaApi(unused, unused, "x86_64", 1),
         guard=Guard(directory, Openness(strict=True)),
         harness=HarnessApi(**{field.name: unused for field in fields(HarnessApi)}),

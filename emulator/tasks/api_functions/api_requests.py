@@ -156,7 +156,7 @@ class ApiRequests:
                 call.log,
                 patience=self._patience,
                 max_event=_MAX_EVENT,
-                call=Call(kind=RunKind.API),
+                call=Call(kind=RunKind.API, api_request_id=call.id),
             )
         finally:
             self._places.release()

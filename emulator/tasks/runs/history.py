@@ -123,6 +123,8 @@ class RunHistory:
         since: int | None = None,
         function: str | None = None,
         task: str | None = None,
+        request: str | None = None,
+        api_request: str | None = None,
         failed: bool = False,
         limit: int = MOST,
     ) -> tuple[list[RunJson], int]:
@@ -131,7 +133,13 @@ class RunHistory:
         with self._adding:
             last = self._last
         self.write_waiting()
-        wanted = {"sequence > ?": since, "function_name = ?": function, "task_id = ?": task}
+        wanted = {
+            "sequence > ?": since,
+            "function_name = ?": function,
+            "task_id = ?": task,
+            "request_id = ?": request,
+            "api_request_id = ?": api_request,
+        }
         given = {words: value for words, value in wanted.items() if value is not None}
         conditions = [*given, *(["error IS NOT NULL"] if failed else [])]
         where = f"WHERE {' AND '.join(conditions)} " if conditions else ""

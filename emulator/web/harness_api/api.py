@@ -11,6 +11,8 @@ from taskdock.lambdas.pool.debugging.sessions import DebugSessions
 from taskdock.tasks.agenda.driver import Driver
 from taskdock.tasks.agenda.task_waits import TaskWaits
 from taskdock.tasks.retention.reset import Reset
+from taskdock.tasks.runs.activity import Activity
+from taskdock.tasks.runs.family import Families
 from taskdock.tasks.runs.history import RunHistory
 from taskdock.tasks.runs.replay import Replay
 from taskdock.web.doubles.fall_through import DoubleParts
@@ -19,6 +21,7 @@ from taskdock.web.harness_api.code import CodeViews
 from taskdock.web.harness_api.debug import DebugViews
 from taskdock.web.harness_api.doubles import DoubleViews
 from taskdock.web.harness_api.faults import FaultViews
+from taskdock.web.harness_api.observing.activity import ActivityViews
 from taskdock.web.harness_api.observing.runs import RunViews
 from taskdock.web.harness_api.observing.waits import WaitViews
 from taskdock.web.harness_api.reset import ResetViews
@@ -37,6 +40,8 @@ class HarnessApi:
     waits: TaskWaits
     debug_sessions: DebugSessions
     catalog: Catalog
+    activity: Activity
+    families: Families
 
     @property
     def views(self) -> Sequence[object]:
@@ -50,4 +55,5 @@ class HarnessApi:
             WaitViews(self.waits),
             DebugViews(self.debug_sessions),
             CodeViews(self.catalog),
+            ActivityViews(self.activity, self.families),
         ]

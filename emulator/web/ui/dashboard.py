@@ -13,6 +13,7 @@ from taskdock.web.ui.pages.functions import FunctionListViews
 from taskdock.web.ui.pages.harness import HarnessPageViews
 from taskdock.web.ui.pages.now import NowViews
 from taskdock.web.ui.pages.queue import QueueViews
+from taskdock.web.ui.pages.run import RunPageViews
 from taskdock.web.ui.pages.runs import RunListViews
 from taskdock.web.ui.pages.system import SystemPageViews
 from taskdock.web.ui.static_files import StaticViews
@@ -35,7 +36,8 @@ class Dashboard:
             StreamViews(),
             NowViews(self.report, self.tasks),
             FunctionListViews(),
-            RunListViews(),
+            RunListViews(self.tasks, self.harness),
+            RunPageViews(self.tasks, self.harness),
             QueueViews(),
             EventPageViews(),
             HarnessPageViews(),

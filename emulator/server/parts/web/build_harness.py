@@ -10,6 +10,8 @@ from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
 from taskdock.server.parts.web.build_doubles import build_doubles
 from taskdock.tasks.retention.reset import Clear, Reset
+from taskdock.tasks.runs.activity import Activity
+from taskdock.tasks.runs.family import Families
 from taskdock.tasks.runs.replay import Replay
 from taskdock.web.harness_api.api import HarnessApi
 
@@ -34,6 +36,13 @@ def build_harness(
         waits=agenda.waits,
         debug_sessions=lambdas.debug_sessions,
         catalog=lambdas.catalog,
+        activity=Activity(
+            store=base.store,
+            history=tasks.history,
+            log_store=tasks.log_store,
+            clock=base.clock,
+        ),
+        families=Families(store=base.store),
     )
 
 
