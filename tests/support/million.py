@@ -12,15 +12,24 @@ from pathlib import Path
 
 START = 1_767_225_600_000  # 2026-01-01, in milliseconds
 FUNCTIONS = 20
+_LATER = 2_000_000_000_000  # milliseconds that new tasks wait
 STATUSES = {"canceled": 1, "new": 1, "retried": 2, "failed": 6}  # percent; the rest is complete
 _STATUS = "CASE {} ELSE 'complete' END"
 _ERROR = '{"type":"runtime","name":"ValueError","message":"a leg is missing"}'
 
 
-def fill(path: Path, count: int = 1_000_000, *, start: int = START, apart: int = 1000) -> None:
+def fill(
+    path: Path,
+    count: int = 1_000_000,
+    *,
+    start: int = START,
+    apart: int = 1000,
+    due: bool = False,
+) -> None:
     """Adds `count` tasks of the functions f0, f1, ... to the database, which no server has open.
 
     `start`: the time of the first, in milliseconds; `apart`: milliseconds from one to the next.
+    `due`: whether those that are new may start; else a server leaves them alone.
     """
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA synchronous = off")
@@ -30,7 +39,8 @@ def fill(path: Path, count: int = 1_000_000, *, start: int = START, apart: int =
         ).fetchall()
         for name, _ in indexes:
             connection.execute(f'DROP INDEX "{name}"')
-        connection.execute(_fill(), {"count": count, "start": start, "apart": apart})
+        times = {"count": count, "start": start, "apart": apart, "later": 0 if due else _LATER}
+        connection.execute(_fill(), times)
         for _, statement in indexes:
             connection.execute(statement)
         connection.commit()
@@ -52,6 +62,7 @@ def _fill() -> str:
                           start_timestamp, priority, creation_timestamp, update_timestamp, claim,
                           error)
         SELECT printf('%08x%016x', at / 1000, n), 'f' || (n * 7919 % {FUNCTIONS}), status, at,
-               '{{"patient":' || (n % 1000) || '}}', at, 0, at, at, status != 'new',
+               '{{"patient":' || (n % 1000) || '}}',
+               at + (status = 'new') * :later, 0, at, at, status != 'new',
                CASE WHEN status IN ('failed', 'retried') THEN '{_ERROR}' END
         FROM made"""
