@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 
 from taskdock.web.ui.shown.bar import LENGTH, bar
 
@@ -21,7 +22,7 @@ def test_the_time_of_a_run_is_divided_into_pieces_that_fill_the_bar() -> None:
         ("log", 50.0),
     ]
     assert abs(pieces[-1].start + pieces[-1].length - LENGTH) < 1
-    for before, after in zip(pieces, pieces[1:], strict=False):
+    for before, after in pairwise(pieces):
         assert abs(before.start + before.length - after.start) < 0.2
 
 

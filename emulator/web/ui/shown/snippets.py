@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shlex
@@ -45,8 +46,7 @@ def snippets(call: AgainCall) -> list[Snippet]:
 def _curl(call: AgainCall) -> str:
     if call.kind == "api":
         address = f"{call.url}/tasks/v1/api/{call.function}{call.path}"
-        body = _body(call.event)
-        return _shell("curl", "-sS", "-X", call.method, address, *(["-d", body] if body else []))
+        return _shell("curl", "-sS", "-X", call.method, address, *_curl_body(call.event))
     if call.kind == "invocation":
         address = f"{call.url}/2015-03-31/functions/{call.function}/invocations"
         return _shell("curl", "-sS", address, "-d", _json(call.event))
@@ -76,13 +76,14 @@ print(answer["Payload"].read().decode())
 
 
 def _sdk(call: AgainCall) -> str:
-    data = call.data if call.kind in ("task", "execution") else call.event
-    words = f"functionName: {_json(call.function)}, data: {_json(data or {})}"
-    verb = f"exh.tasks.create({{ {words} }})"
-    if call.kind != "task":
-        verb = f"exh.tasks.functions.execute({{ {words} }})"
-    if call.kind == "api":
-        place = f"{_json(call.function)}, {_json(call.path)}"
+    name, data = _json(call.function), call.data or {}
+    verb = f"exh.tasks.create({{ functionName: {name}, data: {_json(data)} }})"
+    if call.kind == "execution":
+        verb = f"exh.tasks.functions.execute({name}, {_json(data)})"
+    elif call.kind == "invocation":  # the nearest that the service has
+        verb = f"exh.tasks.functions.execute({name}, {_json(_object(call.event))})"
+    elif call.kind == "api":
+        place = f"{name}, {_json(call.path)}"
         verb = f"exh.tasks.api.{_verb(call)}({place}{_sdk_body(call)})"
     return f"""import {{ createOAuth1Client }} from '@extrahorizon/javascript-sdk';
 
@@ -106,8 +107,10 @@ def _pytest(call: AgainCall) -> str:
         does = f"done = taskdock.tasks.create({function}, {data!r}).wait()"
         checks = 'done.status == "complete"'
     elif call.kind == "api":
-        body = _body(call.event)
-        words = [_text(call.method), repr(call.path), *([f"data={body!r}"] if body else [])]
+        body, kind = _body(call.event), _media_type(call.event)
+        words = [_text(call.method), repr(call.path)]
+        words += [f"data={body!r}.encode()"] if body else []
+        words += [f"headers={ {'Content-Type': kind}!r}"] if body and kind else []
         does = f"answer = taskdock.api({function}).request({', '.join(words)})"
         checks = "answer.status_code == 200"
     elif call.kind == "execution":
@@ -116,7 +119,7 @@ def _pytest(call: AgainCall) -> str:
     else:
         run = {"functionName": call.function, "event": call.event, "answer": None}
         does = f"run = {{'taskdock': 'run', 'version': 1, 'run': {run!r}}}"
-        checks = "taskdock.replay(run).after.error is None"
+        checks = "'error' not in taskdock.replay(run).after"
     return f"""# run it with: pytest --taskdock-url {call.url}
 def test_{re.sub(r"[^A-Za-z0-9_]", "_", call.function)}(taskdock):
     {does}
@@ -132,14 +135,40 @@ def _verb(call: AgainCall) -> str:
 
 def _sdk_body(call: AgainCall) -> str:
     body = _body(call.event)
-    return f", {_json(body)}" if body and call.method in ("POST", "PUT", "PATCH") else ""
+    if not body or call.method not in ("POST", "PUT", "PATCH"):
+        return ""
+    try:
+        return f", {_json(json.loads(body))}"
+    except ValueError:
+        return f", {_json(body)}"
+
+
+def _curl_body(event: Any) -> list[str]:
+    body, kind = _body(event), _media_type(event)
+    header = ["-H", f"Content-Type: {kind}"] if kind else []
+    return [*header, "--data-binary", body] if body else []
 
 
 def _body(event: Any) -> str:
     """The body of an API request's event, where it is text."""
-    if not isinstance(event, Mapping) or event.get("isBase64Encoded"):
+    body = _object(event).get("body")
+    if not isinstance(body, str):
         return ""
-    return str(event.get("body") or "")
+    if not _object(event).get("isBase64Encoded"):
+        return body
+    try:
+        return base64.b64decode(body).decode()
+    except ValueError:
+        return ""
+
+
+def _media_type(event: Any) -> str:
+    headers = _object(event).get("headers")
+    return str(_object(headers).get("content-type", ""))
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _shell(*words: str) -> str:
