@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
+from taskdock.base.timing.clock import to_epoch
 from taskdock.store.database import Store
 from taskdock.testing import FakeEngine, running
 from taskdock.testing.dock import ServerHere
@@ -215,8 +217,8 @@ def test_a_million_tasks_are_paged_through_at_both_ends(full_dock: ServerHere, p
     expect(page.get_by_role("link", name="Newer")).to_have_count(0)
 
     oldest = full_dock.service.get("/?sort(creationTimestamp)&limit(1)&skipCount()")["data"][0]
-    first = int(oldest["id"][:8], 16) * 1000
-    page.goto(f"{full_dock.url}/ui/runs?before={first + 1200}-{'0' * 24}")
+    first = to_epoch(datetime.fromisoformat(oldest["creationTimestamp"].replace("Z", "+00:00")))
+    page.goto(f"{full_dock.url}/ui/runs?before={first + 800}-{'0' * 24}")
     page.get_by_role("link", name="Older").click()
     expect(page.get_by_role("link", name="Older")).to_have_count(0)
     expect(page.get_by_role("row").last).to_contain_text(oldest["functionName"])

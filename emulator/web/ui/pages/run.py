@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Response, redirect, request
+from flask import Response, request
 
 from taskdock.base.errors import TaskdockError
 from taskdock.tasks.runs.recording import to_recording
@@ -66,7 +66,7 @@ class RunPageViews:
 
     @action(f"{PATH}/task/<id>/again", permission="CREATE_TASKS")
     def again(self, id: str) -> Response:
-        """Queues a task of the same function and data."""
+        """Queues a task of the same function and data, and leads to its page."""
         task = RunParts.found(self._tasks, id)
         made = self._tasks.service.create(
             function_name=task.function_name,
@@ -75,8 +75,10 @@ class RunPageViews:
             priority=task.priority,
             by=caller(),
         )
-        answer = redirect(responses.link(f"{PATH}/task/{made.id}"), 303)
-        return Response(status=303, headers={"Location": answer.headers["Location"]})
+        place = responses.link(f"{PATH}/task/{made.id}")
+        if request.headers.get("HX-Request") == "true":
+            return Response(headers={"HX-Redirect": place})
+        return Response(status=303, headers={"Location": place})
 
     def _answer(self, template: str, kind: str, id: str) -> Response:
         base = request.host_url.rstrip("/")
