@@ -29,6 +29,7 @@ from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.lambda_api.app import LambdaApi
 from taskdock.web.public.app import create_app
 from taskdock.web.task_api.api import TaskApi
+from taskdock.web.ui.dashboard import Dashboard
 from tests.support.answers import watched
 from tests.support.live import TaskService
 
@@ -181,6 +182,7 @@ def app_of(directory: Any) -> Flask:
         aws=LambdaApi(unused, unused, "x86_64", 1),
         guard=Guard(directory, Openness(strict=True)),
         harness=HarnessApi(**{field.name: unused for field in fields(HarnessApi)}),
+        dashboard=Dashboard(**{field.name: unused for field in fields(Dashboard)}),
         notices=Notices(),
     )
 
