@@ -9,7 +9,7 @@ import pytest
 
 from taskdock.web.ui.shown.snippets import AgainCall, snippets
 from tests.sdk.conftest import variables
-from tests.support.builders import Dock
+from tests.support.builders import StartDock
 from tests.support.sdk import Sdk
 
 DATA = {"name": 'O\'Neill "Ada" ${x}\n</script>', "legs": 4}
@@ -20,12 +20,13 @@ def work(event: Any, runtime: Any) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["task", "execution", "api"])
-def test_the_sdk_does_it_again(strict: Dock, sdk: Sdk, kind: str) -> None:
-    strict.deploy(work)
+def test_the_sdk_does_it_again(start_dock: StartDock, sdk: Sdk, kind: str) -> None:
+    dock = start_dock()
+    dock.deploy(work)
     call = AgainCall(
         kind=kind,
         function="walnut-table",
-        url=strict.url,
+        url=dock.url,
         data=DATA,
         event={"body": json.dumps(DATA)} if kind == "api" else {"data": DATA},
         method="POST",
@@ -33,7 +34,7 @@ def test_the_sdk_does_it_again(strict: Dock, sdk: Sdk, kind: str) -> None:
     )
     (text,) = [each.text for each in snippets(call) if each.name == "JavaScript SDK"]
 
-    answer = sdk.run(text, variables(strict))
+    answer = sdk.run(text, variables(dock))
 
     if kind == "task":
         assert answer["data"] == DATA

@@ -21,8 +21,7 @@ PATH = f"{ROOT}runs"
 class RunPageViews:
     def __init__(self, tasks: TaskApi, harness: HarnessApi) -> None:
         self._tasks = tasks
-        self._history = harness.history
-        self._replay = harness.replay
+        self._harness = harness
         parts = RunParts(tasks, harness)
         self._of: dict[str, Callable[[str, str], Shown]] = {
             "task": parts.of_task,
@@ -42,7 +41,7 @@ class RunPageViews:
     @page(f"{PATH}/run/<id>/recording", permission="VIEW_TASKS")
     def recording(self, id: str) -> Response:
         """The file that `taskdock runs save` writes."""
-        run = self._history.get(id)
+        run = self._harness.history.get(id)
         text = words.pretty(to_recording(run)) + "\n"
         response = Response(text, mimetype="application/json")
         response.headers["Content-Disposition"] = f'attachment; filename="run-{run["id"]}.json"'
@@ -53,7 +52,7 @@ class RunPageViews:
         """Gives its event to the function as that is now."""
         replayed, problem = None, ""
         try:
-            replayed = self._replay.run(self._history.get(id))
+            replayed = self._harness.replay.run(self._harness.history.get(id))
         except TaskdockError as error:
             problem = error.message
         is_part = request.headers.get("HX-Request") == "true"

@@ -49,9 +49,7 @@ class Shown:
 class RunParts:
     def __init__(self, tasks: TaskApi, harness: HarnessApi) -> None:
         self._tasks = tasks
-        self._history = harness.history
-        self._activity = harness.activity
-        self._families = harness.families
+        self._harness = harness
 
     @staticmethod
     def found(tasks: TaskApi, id: str) -> Task:
@@ -66,7 +64,7 @@ class RunParts:
         task = self.found(self._tasks, id)
         shown = task_json.to_json(task)
         run = self._kept(task=id)
-        family = self._families.of(id)
+        family = self._harness.families.of(id)
         error = run["error"] if run and run.get("error") else shown.get("error")
         kind = "execution" if task.direct else "task"
         event = run["event"] if run else shown
@@ -93,7 +91,7 @@ class RunParts:
         )
 
     def of_run(self, id: str, url: str) -> Shown:
-        run = self._history.get(id)
+        run = self._harness.history.get(id)
         status = "failed" if run.get("error") else "complete"
         return _plain(id, run["functionName"], status, run["at"], run, url)
 
@@ -134,14 +132,16 @@ class RunParts:
         )
 
     def of_invocation(self, id: str, url: str) -> Shown:
-        row = self._activity.get(id)
+        row = self._harness.activity.get(id)
         run = self._kept(request=row.get("requestId") or "")
         return _plain(id, row["functionName"], row["status"], row["at"], run, url)
 
     def _kept(
         self, *, task: str | None = None, request: str | None = None, api_request: str | None = None
     ) -> RunJson | None:
-        found, _ = self._history.find(task=task, request=request, api_request=api_request, limit=1)
+        found, _ = self._harness.history.find(
+            task=task, request=request, api_request=api_request, limit=1
+        )
         return found[-1] if found else None
 
     def _log_of(self, id: str) -> list[str]:

@@ -33,7 +33,7 @@ _MOST = 200  # tasks that are canceled at once
 class RunListViews:
     def __init__(self, tasks: TaskApi, harness: HarnessApi) -> None:
         self._tasks = tasks
-        self._activity = harness.activity
+        self._harness = harness
 
     @page(PATH, permission="VIEW_TASKS")
     def whole(self) -> Response:
@@ -66,8 +66,10 @@ class RunListViews:
         problem, found = "", activity.ActivityJson(data=[], older=None, newer=None)
         try:
             if chosen.get("last") in _TIMES:
-                asked["since"] = to_iso(self._activity.last(timedelta(minutes=int(chosen["last"]))))
-            found = activity.find(self._activity, asked)
+                asked["since"] = to_iso(
+                    self._harness.activity.last(timedelta(minutes=int(chosen["last"])))
+                )
+            found = activity.find(self._harness.activity, asked)
         except TaskdockError as error:
             problem = error.message
         return {
