@@ -180,7 +180,7 @@ def app_of(directory: Any) -> Flask:
     parts = {field.name: unused for field in fields(Dashboard)} | {"harness": harness}
     return create_app(
         report=unused,
-        tasks=TaskApi(unused, unused, unused, unused, unused),
+        tasks=TaskApi(unused, unused, unused, unused, unused, unused),
         aws=LambdaApi(unused, unused, "x86_64", 1),
         guard=Guard(directory, Openness(strict=True)),
         harness=harness,

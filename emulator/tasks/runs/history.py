@@ -122,6 +122,7 @@ class RunHistory:
         function: str | None = None,
         task: str | None = None,
         request: str | None = None,
+        api_request: str | None = None,
         failed: bool = False,
         limit: int = MOST,
     ) -> tuple[list[RunJson], int]:
@@ -130,8 +131,13 @@ class RunHistory:
         with self._adding:
             last = self._last
         self.write_waiting()
-        wanted = {"sequence > ?": since, "function_name = ?": function}
-        wanted |= {"task_id = ?": task, "request_id = ?": request}
+        wanted = {
+            "sequence > ?": since,
+            "function_name = ?": function,
+            "task_id = ?": task,
+            "request_id = ?": request,
+            "api_request_id = ?": api_request,
+        }
         given = {words: value for words, value in wanted.items() if value is not None}
         conditions = [*given, *(["error IS NOT NULL"] if failed else [])]
         where = f"WHERE {' AND '.join(conditions)} " if conditions else ""

@@ -17,7 +17,9 @@ from taskdock.server.parts.web.build_doubles import build_doubles
 from taskdock.tasks.logs.tail import LogTail
 from taskdock.tasks.queue.lineup import Lineup
 from taskdock.tasks.retention.reset import Clear, Reset
+from taskdock.tasks.runs.activity import Activity
 from taskdock.tasks.runs.ended import EndedLately
+from taskdock.tasks.runs.family import Families
 from taskdock.tasks.runs.replay import Replay
 from taskdock.tasks.runs.statistics import RunStatistics
 from taskdock.tasks.schedules.last_runs import LastRuns
@@ -76,6 +78,13 @@ def build_harness(
             last_runs=LastRuns(base.store),
         ),
         deliveries=DeliveryParts(outbox=tasks.outbox, log=tasks.delivery_log),
+        activity=Activity(
+            store=base.store,
+            history=tasks.history,
+            log_store=tasks.log_store,
+            clock=base.clock,
+        ),
+        families=Families(store=base.store),
     )
 
 
