@@ -23,14 +23,14 @@ from taskdock.web.harness_api.doubles import DoubleViews
 from taskdock.web.harness_api.faults import FaultViews
 from taskdock.web.harness_api.observing.activity import ActivityViews
 from taskdock.web.harness_api.observing.deliveries import DeliveryParts, DeliveryViews
-from taskdock.web.harness_api.observing.doctor import DoctorViews, Examiner
 from taskdock.web.harness_api.observing.functions import FunctionReport, FunctionReportViews
 from taskdock.web.harness_api.observing.glances import Glances, GlanceViews
-from taskdock.web.harness_api.observing.notices import KeptNotices, NoticeViews
 from taskdock.web.harness_api.observing.queue import LineupParts, LineupViews
 from taskdock.web.harness_api.observing.runs import RunViews
 from taskdock.web.harness_api.observing.schedules import ScheduleRunParts, ScheduleRunViews
-from taskdock.web.harness_api.observing.system import SystemReport, SystemViews
+from taskdock.web.harness_api.observing.server.doctor import DoctorViews, Examiner
+from taskdock.web.harness_api.observing.server.notices import KeptNotices, NoticeViews
+from taskdock.web.harness_api.observing.server.system import SystemReport, SystemViews
 from taskdock.web.harness_api.observing.waits import WaitViews
 from taskdock.web.harness_api.reset import ResetViews
 

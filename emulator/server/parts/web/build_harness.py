@@ -25,12 +25,12 @@ from taskdock.tasks.runs.statistics import RunStatistics
 from taskdock.tasks.schedules.last_runs import LastRuns
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.harness_api.observing.deliveries import DeliveryParts
-from taskdock.web.harness_api.observing.doctor import Examiner
 from taskdock.web.harness_api.observing.functions import FunctionReport
 from taskdock.web.harness_api.observing.glances import Glances
 from taskdock.web.harness_api.observing.queue import LineupParts
 from taskdock.web.harness_api.observing.schedules import ScheduleRunParts
-from taskdock.web.harness_api.observing.system import EngineJson, SystemReport
+from taskdock.web.harness_api.observing.server.doctor import Examiner
+from taskdock.web.harness_api.observing.server.system import EngineJson, SystemReport
 
 
 def build_harness(
