@@ -13,7 +13,7 @@ from taskdock.base import resources
 from taskdock.base.errors import TaskdockError
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.demo import show, story
-from taskdock.client.demo.story import Kind
+from taskdock.client.demo.story import CallKind
 
 MINUTES = 10
 
@@ -48,7 +48,11 @@ def test_there_is_always_a_task_that_waits_for_its_time() -> None:
 def test_the_opening_has_a_call_of_each_kind_that_needs_no_explanation_first() -> None:
     opening = list(islice(story.beats(), 30))
 
-    assert {beat.kind for beat in opening} >= {Kind.TASK, Kind.API_REQUEST, Kind.EXECUTION}
+    assert {beat.kind for beat in opening} >= {
+        CallKind.TASK,
+        CallKind.API_REQUEST,
+        CallKind.EXECUTION,
+    }
     assert all(beat.why for beat in opening[:3])
 
 

@@ -62,7 +62,7 @@ def run(
         is_ending = threading.Event()
 
         def hear(line: str) -> None:
-            """What is interrupted warns: that is shown if the end is not in order."""
+            """Shows a line; at the end, when much is interrupted, only if the end fails."""
             if is_ending.is_set():
                 at_the_end.append(line)
             else:

@@ -35,7 +35,7 @@ _REFRAIN_SECONDS = 60.0
 _OPENING_SECONDS = 10.0
 
 
-class Kind(Enum):
+class CallKind(Enum):
     TASK = "task"
     EXECUTION = "direct execution"
     API_REQUEST = "API request"
@@ -51,7 +51,7 @@ class Beat:
     why: str = ""
     """The words in the terminal, where the beat is the first of its kind."""
     data: dict[str, Any] = field(default_factory=dict)
-    kind: Kind = Kind.TASK
+    kind: CallKind = CallKind.TASK
     priority: int = 0
     start_in: float = 0
     """Seconds until the task may start."""
@@ -99,7 +99,7 @@ def _opening() -> Iterator[Beat]:
         7,
         "order-api",
         "an API request",
-        kind=Kind.API_REQUEST,
+        kind=CallKind.API_REQUEST,
         request=("GET", "/hello?name=Ada"),
     )
     yield Beat(8, "hello-world-python", "the same function, warm", {"name": "Ada"})
@@ -118,7 +118,7 @@ def _refrain(turn: int, begin: float) -> Iterator[Beat]:
     yield Beat(
         begin + 10,
         "order-api",
-        kind=Kind.API_REQUEST,
+        kind=CallKind.API_REQUEST,
         request=("GET", f"/hello?name={name}"),
     )
     yield Beat(
@@ -126,7 +126,7 @@ def _refrain(turn: int, begin: float) -> Iterator[Beat]:
     )
     yield Beat(begin + 18, "fails-then-succeeds", data={"failures": 1 + turn % 2})
     yield Beat(
-        begin + 22, "hello-world-python", "a direct execution", {"name": name}, Kind.EXECUTION
+        begin + 22, "hello-world-python", "a direct execution", {"name": name}, CallKind.EXECUTION
     )
     yield Beat(begin + 26, "too-slow")
     yield Beat(begin + 30, IMAGE_LATER, data={"name": name})
@@ -135,7 +135,7 @@ def _refrain(turn: int, begin: float) -> Iterator[Beat]:
         "order-api",
         "an API request that makes a task and sends a mail",
         {"item": item},
-        Kind.API_REQUEST,
+        CallKind.API_REQUEST,
         request=("POST", "/orders"),
     )
     for number in range(4):
@@ -146,6 +146,6 @@ def _refrain(turn: int, begin: float) -> Iterator[Beat]:
         "hello-world-javascript",
         "an invocation by AWS's API",
         {"name": name},
-        Kind.INVOCATION,
+        CallKind.INVOCATION,
     )
     yield Beat(begin + 54, "hello-world-python", data={"name": name}, priority=5, start_in=60)

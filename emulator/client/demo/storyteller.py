@@ -17,7 +17,7 @@ from taskdock.base.timing.clock import Clock, to_iso
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import output
 from taskdock.client.demo import samples, story
-from taskdock.client.demo.story import Beat, Kind
+from taskdock.client.demo.story import Beat, CallKind
 from taskdock.client.errors import ServerUnreachable
 
 _PAUSE = 0.2
@@ -70,7 +70,7 @@ class Storyteller:
         if beat.why and beat.why not in self._told:
             self._told.add(beat.why)
             _say(beat.function, beat.why)
-        if beat.kind is Kind.TASK:
+        if beat.kind is CallKind.TASK:
             self.service.create_task(self._task(beat))
             return
         with suppress(queue.Full):
@@ -87,7 +87,7 @@ class Storyteller:
 
     def _is_crowded(self, beat: Beat) -> bool:
         """Whether the queue has to get shorter before the story goes on."""
-        if beat.kind is not Kind.TASK:
+        if beat.kind is not CallKind.TASK:
             return False
         queued = self.service.status().get("tasks")
         return bool(queued and queued["new"] >= story.MOST_QUEUED)
@@ -120,9 +120,9 @@ class Storyteller:
                 self._call(beat)
 
     def _call(self, beat: Beat) -> Any:
-        if beat.kind is Kind.EXECUTION:
+        if beat.kind is CallKind.EXECUTION:
             return self.service.execute(beat.function, beat.data)
-        if beat.kind is Kind.INVOCATION:
+        if beat.kind is CallKind.INVOCATION:
             path = f"/2015-03-31/functions/{beat.function}/invocations"
             return self.service.call("POST", path, {"data": beat.data})
         method, path = beat.request
