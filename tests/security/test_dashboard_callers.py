@@ -125,8 +125,16 @@ def test_what_is_below_ui_is_of_the_dashboard_and_nothing_else_is() -> None:
 def test_the_test_harness_is_for_who_may_use_it() -> None:
     """Actions of the pages Harness and System do what only /taskdock/... does else."""
     for endpoint, declared in DASHBOARD.items():
-        if endpoint.startswith(("POST /ui/harness", "POST /ui/system", "POST /ui/now")):
+        if endpoint.startswith(("POST /ui/harness", "POST /ui/system")) or (
+            endpoint.startswith("POST") and "clock" in endpoint
+        ):
             assert declared.permission is Gate.HARNESS, endpoint
+
+
+def test_who_may_only_look_changes_nothing() -> None:
+    for endpoint, declared in DASHBOARD.items():
+        if endpoint.startswith("POST") and isinstance(declared.permission, str):
+            assert not declared.permission.startswith("VIEW_"), endpoint
 
 
 def test_a_function_is_refused_whatever_it_asks(dock: Dock) -> None:

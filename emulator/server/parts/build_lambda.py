@@ -107,6 +107,7 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
             faults=faults,
             image_of=base.images.last,
             lease=debug_sessions.lease,
+            notices=notices,
         ),
         sweeper=Sweeper(code=base.code, health=health, notices=notices),
         hot_folders=hot_folders,

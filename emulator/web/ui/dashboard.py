@@ -11,17 +11,19 @@ from taskdock.identity.directory import Directory
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.status import Report
+from taskdock.web.ui.pages.doubles import DoublePageViews
 from taskdock.web.ui.pages.events import EventPageViews
 from taskdock.web.ui.pages.functions.function import FunctionPageViews
 from taskdock.web.ui.pages.functions.function_list import FunctionListViews
 from taskdock.web.ui.pages.functions.tries import FunctionTries
 from taskdock.web.ui.pages.functions.try_it import TryItViews
-from taskdock.web.ui.pages.harness import HarnessPageViews
+from taskdock.web.ui.pages.harness import ClockPageViews, FaultPageViews, RecordingPageViews
 from taskdock.web.ui.pages.now import NowViews
-from taskdock.web.ui.pages.queue import QueueViews
+from taskdock.web.ui.pages.queue.schedules import SchedulePageViews
+from taskdock.web.ui.pages.queue.tasks import QueueViews
 from taskdock.web.ui.pages.runs import RunListViews
 from taskdock.web.ui.pages.sign_in import SignInViews
-from taskdock.web.ui.pages.system import SystemPageViews
+from taskdock.web.ui.pages.system import DoctorPageViews, ResetPageViews, SystemPageViews
 from taskdock.web.ui.static_files import StaticViews
 from taskdock.web.ui.stream.endpoint import StreamViews
 
@@ -46,13 +48,19 @@ class Dashboard:
             StaticViews(),
             StreamViews(),
             SignInViews(self.directory, self.password_file),
-            NowViews(self.report, self.tasks),
+            NowViews(self.report, self.harness),
             FunctionListViews(self.tasks, self.harness),
             FunctionPageViews(self.tasks, self.harness, self.report),
             TryItViews(self.tasks, self.harness, self.tries, self.clock),
             RunListViews(),
-            QueueViews(),
-            EventPageViews(),
-            HarnessPageViews(),
-            SystemPageViews(),
+            QueueViews(self.report, self.tasks, self.harness),
+            SchedulePageViews(self.tasks, self.harness),
+            EventPageViews(self.tasks, self.harness),
+            FaultPageViews(self.harness, self.harness.catalog),
+            DoublePageViews(self.harness),
+            RecordingPageViews(self.harness),
+            ClockPageViews(self.harness),
+            SystemPageViews(self.report, self.harness),
+            DoctorPageViews(self.harness),
+            ResetPageViews(self.harness),
         ]

@@ -32,7 +32,7 @@ PAGES = (
     PageLink(3, f"{ROOT}runs", "Runs", "VIEW_TASKS"),
     PageLink(4, f"{ROOT}queue", "Queue", "VIEW_TASKS"),
     PageLink(5, f"{ROOT}events", "Events", "VIEW_EVENTS"),
-    PageLink(6, f"{ROOT}harness", "Harness", "VIEW_TASKS"),
+    PageLink(6, f"{ROOT}harness", "Harness", "VIEW_TASK_FUNCTIONS"),
     PageLink(7, f"{ROOT}system", "System", "VIEW_TASK_FUNCTIONS"),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import g
 
-from taskdock.identity.account import NOBODY, Account
+from taskdock.identity.account import NOBODY, Account, require
 from taskdock.identity.account import may as may_by
 from taskdock.web.access.dashboard_guard import visitor
 
@@ -18,6 +18,13 @@ def may(permission: str) -> bool:
         return visitor().may_test
     account: Account = g.get("caller", NOBODY)
     return may_by(account, permission)
+
+
+def need(permission: str) -> None:
+    """Asks for a permission beyond that of the page, for a part of it such as a log.
+
+    Raises `NotSignedIn` or `NoPermission`."""
+    require(g.get("caller", NOBODY), permission)
 
 
 def session_email() -> str:

@@ -15,6 +15,7 @@ from taskdock.web.common import problems
 from taskdock.web.ui.page import PAGES, ROOT
 from taskdock.web.ui.rendering import allowed, templates
 from taskdock.web.ui.rendering.refusals import PageRefusal, refusal_of
+from taskdock.web.ui.rendering.service_time import service_time
 
 POLICY = "; ".join(
     (
@@ -60,7 +61,7 @@ def link(path: str, **query: Any) -> str:
 def html(template: str, *, http_status: int = 200, **values: Any) -> Response:
     """A page or a part of one. It has an ETag: what has not changed is not sent again."""
     text = templates.render(template, **_of_every_page(), **values)
-    # What anybody named may have half a character, which UTF-8 has not.
+    # A name may have half a character, which UTF-8 cannot have.
     response = Response(text.encode(errors="replace"), http_status, HEADERS, mimetype="text/html")
     if http_status == HTTPStatus.OK:
         response.add_etag()
@@ -93,6 +94,7 @@ def refused_outside(path: str, status: int, why: str) -> tuple[bytes, Sequence[t
         link=lambda path, **_: path,
         may=lambda _: False,
         session_email=str,
+        service_time=None,
     )
     kind = ("Content-Type", "text/html; charset=utf-8")
     return text.encode(errors="replace"), (kind, *HEADERS, *_SWAPPED, _WHOLE)
@@ -112,4 +114,5 @@ def _of_every_page() -> dict[str, Any]:
         "link": link,
         "may": allowed.may,
         "session_email": allowed.session_email,
+        "service_time": service_time(),
     }

@@ -1,4 +1,4 @@
-"""What a notice changes on the dashboard: topics, by the kind of the notice. Pure."""
+"""Topics of the dashboard that a notice changes, by the kind of the notice. Pure."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from taskdock.lambdas.notices import (
     EnvironmentMoved,
     FunctionChanged,
     FunctionDeleted,
+    InvocationBegan,
+    InvocationEnded,
 )
 from taskdock.tasks.model.notices import (
     ApiRequestAnswered,
@@ -30,6 +32,7 @@ from taskdock.tasks.model.notices import (
     TaskClaimed,
     TaskCreated,
     TaskEnded,
+    TasksRecounted,
 )
 
 
@@ -51,6 +54,7 @@ _CHANGES: dict[type[Notice], frozenset[Topic]] = {
     TaskCanceled: frozenset({Topic.TASKS}),
     TaskClaimed: frozenset({Topic.TASKS}),
     TaskEnded: frozenset({Topic.TASKS, Topic.EVENTS}),
+    TasksRecounted: frozenset({Topic.TASKS}),
     FunctionInvoked: frozenset({Topic.RUNS}),
     InvocationAccepted: frozenset({Topic.RUNS}),
     InvocationSettled: frozenset({Topic.RUNS}),
@@ -58,6 +62,8 @@ _CHANGES: dict[type[Notice], frozenset[Topic]] = {
     FunctionChanged: frozenset({Topic.FUNCTIONS}),
     FunctionDeleted: frozenset({Topic.FUNCTIONS}),
     EnvironmentMoved: frozenset({Topic.ENVIRONMENTS}),
+    InvocationBegan: frozenset({Topic.ENVIRONMENTS}),
+    InvocationEnded: frozenset({Topic.ENVIRONMENTS}),
     EnvironmentFailed: frozenset({Topic.ENVIRONMENTS, Topic.SYSTEM}),
     DebugSessionBegan: frozenset({Topic.ENVIRONMENTS}),
     DebuggerAttached: frozenset({Topic.ENVIRONMENTS}),
