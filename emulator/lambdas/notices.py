@@ -109,3 +109,17 @@ class DebugSessionEnded(Notice):
     function: str
     port: int
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionChanged(Notice):
+    """A function was deployed, or some of its properties or its code have changed."""
+
+    level = logging.DEBUG
+    function: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionDeleted(Notice):
+    level = logging.DEBUG
+    function: str

@@ -125,7 +125,9 @@ def test_a_lost_server_is_shown_and_the_page_recovers(folder: Path, new_page: Op
     try:
         page.goto(f"{first.url}/ui/")
         expect(page.locator("#connection")).to_have_text("live")
+        wait_for_more(0)  # a page that has just been opened may have missed a change
         page.evaluate(_HIDE, True)  # a hidden page rests
+        refreshed.clear()
         first.deploy_program(lambda runtime: runtime.hang(), NAME)
         first.create_task(NAME, startTimestamp="2199-01-01T00:00:00Z")
         page.wait_for_timeout(1500)

@@ -47,6 +47,8 @@ WARNINGS = {
 }
 DEBUG = {
     "environment_moved",
+    "function_changed",
+    "function_deleted",
     "invocation_began",
     "invocation_ended",
     "task_claimed",

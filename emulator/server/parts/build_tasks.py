@@ -14,6 +14,7 @@ from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_queue import QueueParts, build_queue
 from taskdock.server.parts.foundation import Foundation
 from taskdock.tasks.api_functions.api_requests import ApiRequests
+from taskdock.tasks.events.delivery_log import DeliveryLog
 from taskdock.tasks.events.outbox import Outbox
 from taskdock.tasks.events.webhook_sender import WebhookSender
 from taskdock.tasks.invocations.dispatcher import Dispatcher
@@ -41,6 +42,7 @@ class TaskParts(QueueParts):
     scheduler: Scheduler
     outbox: Outbox
     webhook_sender: WebhookSender
+    delivery_log: DeliveryLog
     retention: Retention
     history: RunHistory
     run_flusher: RunFlusher
@@ -68,6 +70,7 @@ def build_tasks(base: Foundation, lambdas: LambdaParts) -> TaskParts:
         scheduler=_scheduler(base, queue, schedules),
         outbox=outbox,
         webhook_sender=_webhook_sender(base, queue, outbox),
+        delivery_log=DeliveryLog(notices=base.notices, clock=base.clock),
         retention=_retention(base, lambdas, queue.unwritten),
         history=history,
         run_flusher=RunFlusher(history=history, notices=base.notices),

@@ -189,7 +189,7 @@ class ServerReset(Notice):
     """The number of invocations that were ended for it."""
 
 
-# Webhooks
+# Webhooks. `attempt` counts from 1 on; `status` is that of the webhook's answer, if there was one.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +198,8 @@ class EventDelivered(Notice):
 
     event: str
     url: str
+    attempt: int
+    status: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,6 +209,8 @@ class DeliveryFailed(Notice):
     level = logging.WARNING
     event: str
     url: str
+    attempt: int
+    status: int | None = None
     error: str
 
 
@@ -217,6 +221,8 @@ class DeliveryGivenUp(Notice):
     level = logging.WARNING
     event: str
     url: str
+    attempt: int
+    status: int | None = None
     error: str
 
 

@@ -31,8 +31,6 @@ MOST = 1000  # runs in one answer
 _WRITE_EVERY = 10.0  # seconds; under load, most runs are forgotten again before they cost a write
 _INSERT = sql.insert(RunRow)
 _SIZES = "SELECT sequence, size FROM run ORDER BY sequence"
-_FORGET = "DELETE FROM run WHERE sequence <= ?"
-_FORGET_ALL = "DELETE FROM run"
 _GET = sql.select(RunRow, "WHERE id = ?")
 _DURATIONS = "SELECT task_id, duration FROM run WHERE duration IS NOT NULL AND task_id IN "
 
@@ -123,6 +121,8 @@ class RunHistory:
         since: int | None = None,
         function: str | None = None,
         task: str | None = None,
+        request: str | None = None,
+        api_request: str | None = None,
         failed: bool = False,
         limit: int = MOST,
     ) -> tuple[list[RunJson], int]:
@@ -131,7 +131,13 @@ class RunHistory:
         with self._adding:
             last = self._last
         self.write_waiting()
-        wanted = {"sequence > ?": since, "function_name = ?": function, "task_id = ?": task}
+        wanted = {
+            "sequence > ?": since,
+            "function_name = ?": function,
+            "task_id = ?": task,
+            "request_id = ?": request,
+            "api_request_id = ?": api_request,
+        }
         given = {words: value for words, value in wanted.items() if value is not None}
         conditions = [*given, *(["error IS NOT NULL"] if failed else [])]
         where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
@@ -166,7 +172,7 @@ class RunHistory:
             count = len(self._waiting)
             self._waiting.clear()
             self._waiting_bytes = 0
-        return count + self._store.change(_FORGET_ALL)
+        return count + self._store.change("DELETE FROM run")
 
     def write_waiting(self) -> None:
         """Writes the runs up to now, and forgets the oldest beyond the bounds."""
@@ -210,7 +216,7 @@ class RunHistory:
             forgotten, size = self._sizes.popleft()
             self._bytes -= size
         if forgotten:
-            self._store.change(_FORGET, (forgotten,))
+            self._store.change("DELETE FROM run WHERE sequence <= ?", (forgotten,))
 
     def _go_on(self) -> None:
         """Goes on with the runs of an earlier server, as many as are to be kept now."""

@@ -75,7 +75,10 @@ class ClockViews:
         errors=(ClockIsReal, ClockRunsOn, ClockSetBack, TooManyWaits, Unavailable),
     )
     def move(self) -> ClockJson:
-        asked = requests.read(ClockMove, request.get_data())
+        return self.move_by(requests.read(ClockMove, request.get_data()))
+
+    def move_by(self, asked: ClockMove) -> ClockJson:
+        """Raises what `Driver.move_to` raises, and `BadField`."""
         verbs = {
             "advance": asked.advance,
             "moveTo": asked.move_to,

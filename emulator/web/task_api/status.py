@@ -21,7 +21,13 @@ from taskdock.tasks.model.task import Status
 from taskdock.tasks.retention.retention import Stored
 from taskdock.web.common.endpoint import Endpoint, Gate
 from taskdock.web.task_api import status_json as parts
-from taskdock.web.task_api.status_json import HealthJson, StatusJson, StoredJson, TasksJson
+from taskdock.web.task_api.status_json import (
+    HealthJson,
+    HindrancesJson,
+    StatusJson,
+    StoredJson,
+    TasksJson,
+)
 
 endpoint = partial(Endpoint, tag="Server")
 
@@ -83,6 +89,15 @@ class Report:
             "troubles": parts.troubles_json(self._troubles()),
         }
         return present(shown)
+
+    def hindrances(self) -> HindrancesJson:
+        """The parts of the report that say why work waits; the database is not asked for them."""
+        now, moment = self._clock.now(), self._clock.monotonic()
+        return {
+            "waiting": [parts.waiting_json(calls, now, moment) for calls in self._waiting()],
+            "memory": {"budget": self._budget, "held": self._held()},
+            "troubles": parts.troubles_json(self._troubles()),
+        }
 
     def _in_the_database(self) -> tuple[TasksJson | None, StoredJson | None]:
         """The tasks and what is stored; None where the database cannot be read. `troubles`, asked

@@ -141,6 +141,12 @@ class StatusJson(TypedDict):
     stored: StoredJson | None
 
 
+class HindrancesJson(TypedDict):
+    waiting: list[WaitingCallsJson]
+    memory: MemoryJson
+    troubles: list[TroubleJson]
+
+
 def stored_json(stored: Stored) -> StoredJson:
     shown: StoredJson = {
         "size": stored.size.used,

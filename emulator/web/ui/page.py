@@ -32,7 +32,7 @@ PAGES = (
     PageLink(3, f"{ROOT}runs", "Runs", "VIEW_TASKS"),
     PageLink(4, f"{ROOT}queue", "Queue", "VIEW_TASKS"),
     PageLink(5, f"{ROOT}events", "Events", "VIEW_EVENTS"),
-    PageLink(6, f"{ROOT}harness", "Harness", "VIEW_TASKS"),
+    PageLink(6, f"{ROOT}harness", "Harness", "VIEW_TASK_FUNCTIONS"),
     PageLink(7, f"{ROOT}system", "System", "VIEW_TASK_FUNCTIONS"),
 )
 
@@ -42,7 +42,9 @@ def page(path: str, *, permission: str | Gate) -> Callable[[View], View]:
     return Endpoint("GET", path, permission=permission, of_dashboard=True)
 
 
-def action(path: str, *, permission: str | Gate) -> Callable[[View], View]:
+def action(
+    path: str, *, permission: str | Gate, asks: tuple[str, ...] = ()
+) -> Callable[[View], View]:
     """Declares a view that changes something. It is a POST, which only pages of the dashboard can
-    send."""
-    return Endpoint("POST", path, permission=permission, of_dashboard=True)
+    send. `asks`: further permissions that the view asks for."""
+    return Endpoint("POST", path, permission=permission, asks=asks, of_dashboard=True)

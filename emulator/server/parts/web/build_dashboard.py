@@ -6,11 +6,11 @@ from taskdock.base.files import own_folder
 from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
-from taskdock.tasks.queue.lineup import Lineup
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.status import Report
 from taskdock.web.ui.dashboard import Dashboard
+from taskdock.web.ui.pages.functions.tries import FunctionTries
 
 
 def build_dashboard(
@@ -26,7 +26,8 @@ def build_dashboard(
         report=report,
         tasks=api,
         harness=harness,
-        lineup=Lineup(store=base.store, clock=base.clock),
+        tries=FunctionTries(api, tasks.invocations, tasks.history, base.reactor),
+        clock=base.clock,
         directory=lambdas.directory,
         password_file=base.data / own_folder.ADMINISTRATOR,
     )

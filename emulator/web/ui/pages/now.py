@@ -13,7 +13,7 @@ from taskdock.base.errors import BadField, StorageError
 from taskdock.base.timing.clock import to_iso
 from taskdock.base.timing.harness_clock import Mode
 from taskdock.tasks.agenda.driver import Driver
-from taskdock.tasks.queue.lineup import Lineup, Place
+from taskdock.tasks.queue.lineup import Place
 from taskdock.web.common.endpoint import Gate
 from taskdock.web.harness_api import clock
 from taskdock.web.harness_api.api import HarnessApi
@@ -41,10 +41,10 @@ _LONGEST = 300  # characters of a line
 
 
 class NowViews:
-    def __init__(self, report: Report, harness: HarnessApi, lineup: Lineup) -> None:
+    def __init__(self, report: Report, harness: HarnessApi) -> None:
         self._report = report
         self._harness = harness
-        self._lineup = lineup
+        self._lineup = harness.lineup.lineup
 
     @property
     def _driver(self) -> Driver:
@@ -82,7 +82,6 @@ class NowViews:
         room = responses.presents()
         return {
             "board": self._board(room=room),
-            "moved_now": self._moved_now(),
             "stages": boards.STAGES,
             "kinds": boards.KINDS,
             "example": next(iter(sorted(self._harness.catalog.live)), None),
@@ -133,10 +132,6 @@ class NowViews:
             "steps": {name: label for name, (label, _) in STEPS.items()},
             "modes": list(Mode),
         }
-
-    def _moved_now(self) -> str | None:
-        """The time of the server where it is not the machine's."""
-        return to_iso(self._driver.now) if self._driver.is_movable else None
 
 
 def _place_json(place: Place) -> Mapping[str, Any]:

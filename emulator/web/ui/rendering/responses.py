@@ -15,6 +15,7 @@ from taskdock.web.common import problems
 from taskdock.web.ui.page import PAGES, ROOT
 from taskdock.web.ui.rendering import allowed, templates
 from taskdock.web.ui.rendering.refusals import PageRefusal, refusal_of
+from taskdock.web.ui.rendering.service_time import service_time
 
 POLICY = "; ".join(
     (
@@ -93,6 +94,7 @@ def refused_outside(path: str, status: int, why: str) -> tuple[bytes, Sequence[t
         link=lambda path, **_: path,
         may=lambda _: False,
         session_email=str,
+        service_time=None,
     )
     kind = ("Content-Type", "text/html; charset=utf-8")
     return text.encode(errors="replace"), (kind, *HEADERS, *_SWAPPED, _WHOLE)
@@ -112,4 +114,5 @@ def _of_every_page() -> dict[str, Any]:
         "link": link,
         "may": allowed.may,
         "session_email": allowed.session_email,
+        "service_time": service_time(),
     }

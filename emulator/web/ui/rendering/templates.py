@@ -27,6 +27,8 @@ environment.filters.update(
     grouped=words.grouped,
     pretty=words.pretty,
     short=words.short,
+    shell=words.shell,
+    words=words.words,
 )
 
 

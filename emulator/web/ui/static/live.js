@@ -1,17 +1,24 @@
 // Keeps what is shown fresh. The server says what has changed; each part that shows it
-// (data-live="tasks environments") is fetched anew, and morphed into its place.
+// (data-live="tasks environments") is fetched anew, and morphed into its place. The number of what
+// was said goes along, so that the server makes a part once for all pages that were told the same.
 
 const stream = new URL("/ui/stream", location.href);
 const SILENT = 1500; // ms that a connection may be lost before the page says so
 let source = null;
-let missed = false; // changes that nobody has told
+let told = null; // the number of what was last told
+let version = null;
 let losing = null;
 
 export function begin() {
   if (!document.getElementById("connection")) return; // of somebody who may see nothing yet
+  document.addEventListener("htmx:config:request", (event) => {
+    const ctx = event.detail.ctx;
+    if (told && ctx.sourceEvent?.type === "refresh") ctx.request.headers["Taskdock-Told"] = told;
+  });
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
   window.addEventListener("pagehide", close);
   window.addEventListener("pageshow", () => document.hidden || open());
+  document.addEventListener("changed", () => refresh(null)); // a form of this page has done it
   if (!document.hidden) open();
 }
 
@@ -20,14 +27,21 @@ function open() {
   const wantsFacts = document.querySelector("[data-facts]") !== null;
   stream.search = wantsFacts ? "?facts=1" : "";
   source = new EventSource(stream);
-  source.addEventListener("hello", () => {
+  source.addEventListener("hello", (event) => {
+    const hello = JSON.parse(event.data);
+    if (version !== null && version !== hello.version) location.reload();
+    version = hello.version;
     clearTimeout(losing);
     losing = null;
     show("live");
-    if (missed) refresh(null);
-    missed = false;
+    // What has changed since the page was made, or while there was no connection, nobody has told.
+    told = event.lastEventId;
+    refresh(null);
   });
-  source.addEventListener("changed", (event) => refresh(new Set(JSON.parse(event.data))));
+  source.addEventListener("changed", (event) => {
+    told = event.lastEventId;
+    refresh(new Set(JSON.parse(event.data)));
+  });
   source.addEventListener("facts", (event) => {
     document.dispatchEvent(new CustomEvent("taskdock:facts", { detail: JSON.parse(event.data) }));
   });
@@ -35,7 +49,6 @@ function open() {
 }
 
 function lose() {
-  missed = true;
   losing ??= setTimeout(() => show("lost"), SILENT);
   // Refused, which a browser does not try again by itself; or it tries.
   if (source && source.readyState === EventSource.CLOSED) again();
@@ -62,7 +75,6 @@ async function isSignedOut() {
 function close() {
   if (source) source.close();
   source = null;
-  missed = true;
 }
 
 // topics: a set; null is all of them.
