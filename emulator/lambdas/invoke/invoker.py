@@ -61,12 +61,10 @@ class Invoker:
         self._faults = faults or FaultList(clock)
         self._injection = Injection(pool=pool, clock=clock, limits=limits, image_of=image_of)
         self._pool, self._lease = pool, lease or pool.lease
-        self._reactor = pool.reactor
+        self._reactor, self._region = pool.reactor, region
         self._watch, self._notices = watch, notices or Notices()
-        self._region = region
         self._clock, self._limits = clock, limits
-        self._under_way = UnderWay()
-        self._closed = False
+        self._under_way, self._closed = UnderWay(), False
         self.recorder: RunRecorder = NoRunRecorder()
         """Keeps each run; it is set before the first one."""
 
