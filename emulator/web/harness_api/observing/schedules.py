@@ -23,7 +23,7 @@ USUAL, MOST = 50, 200  # schedules in an answer
 _RUNS = 5  # that are to come, of each
 
 
-class LastRunJson(TypedDict):
+class LatestRunJson(TypedDict):
     timestamp: IsoTime
     task: Annotated[TaskJson, SchemaPart(description="its latest attempt, while it is kept")] | None
 
@@ -31,7 +31,7 @@ class LastRunJson(TypedDict):
 class ScheduleRunsJson(TypedDict):
     schedule: ScheduleJson
     next: list[IsoTime]
-    last: LastRunJson | None
+    last: LatestRunJson | None
 
 
 class SchedulesJson(TypedDict):
@@ -86,8 +86,8 @@ def _runs(schedule: Schedule, last: LastRun | None) -> ScheduleRunsJson:
     return present(shown)
 
 
-def _last(run: LastRun) -> LastRunJson:
-    shown: LastRunJson = {
+def _last(run: LastRun) -> LatestRunJson:
+    shown: LatestRunJson = {
         "timestamp": to_iso(run.at),
         "task": None if run.task is None else task_json.to_json(run.task),
     }

@@ -21,7 +21,8 @@ from taskdock.web.task_api.events import NewSubscription
 from taskdock.web.ui.page import ROOT, action, page
 from taskdock.web.ui.pages.queue.tasks import names
 from taskdock.web.ui.rendering import responses
-from taskdock.web.ui.rendering.said import done, may, refused
+from taskdock.web.ui.rendering.allowed import may
+from taskdock.web.ui.rendering.said import done, refused
 from taskdock.web.ui.shown.addresses import without_query
 from taskdock.web.ui.shown.keys import Key, after, key_of
 
@@ -40,7 +41,6 @@ class EventPageViews:
     def events(self) -> Response:
         return responses.html(
             "events.html",
-            may=may,
             functions=names(self._tasks),
             **self._events(),
             **(self._subscribed() if may("VIEW_SUBSCRIPTIONS") else {}),
@@ -48,11 +48,11 @@ class EventPageViews:
 
     @page(f"{PAGE}/list", permission="VIEW_EVENTS")
     def listed(self) -> Response:
-        return responses.html("events_list.html", may=may, **self._events())
+        return responses.html("events_list.html", **self._events())
 
     @page(f"{PAGE}/subscriptions", permission="VIEW_SUBSCRIPTIONS")
     def subscriptions(self) -> Response:
-        return responses.html("events_subscribed.html", may=may, **self._subscribed())
+        return responses.html("events_subscribed.html", **self._subscribed())
 
     @action(f"{PAGE}/subscriptions", permission="CREATE_SUBSCRIPTIONS")
     def subscribe(self) -> Response:

@@ -5,15 +5,8 @@ from __future__ import annotations
 from flask import Response, redirect, request
 
 from taskdock.base.errors import TaskdockError
-from taskdock.identity import account
-from taskdock.web.access.authentication import caller
 from taskdock.web.common import problems
 from taskdock.web.ui.rendering import responses
-
-
-def may(permission: str) -> bool:
-    """Whether the caller of this request has the permission."""
-    return account.may(caller(), permission)
 
 
 def done(text: str, *, back: str, href: str = "") -> Response:

@@ -17,7 +17,7 @@ from taskdock.web.task_api.schedules import NewSchedule
 from taskdock.web.ui.page import ROOT, action, page
 from taskdock.web.ui.pages.queue.tasks import names
 from taskdock.web.ui.rendering import responses
-from taskdock.web.ui.rendering.said import done, may, refused
+from taskdock.web.ui.rendering.said import done, refused
 from taskdock.web.ui.shown import given, times_in_words
 
 PAGE = f"{ROOT}queue/schedules"
@@ -32,13 +32,11 @@ class SchedulePageViews:
     def schedules(self) -> Response:
         start = times_in_words.START
         functions = names(self._tasks)
-        return responses.html(
-            "schedules.html", may=may, functions=functions, start=start, **self._shown()
-        )
+        return responses.html("schedules.html", functions=functions, start=start, **self._shown())
 
     @page(f"{PAGE}/list", permission="VIEW_TASK_SCHEDULES")
     def listed(self) -> Response:
-        return responses.html("schedules_list.html", may=may, **self._shown())
+        return responses.html("schedules_list.html", **self._shown())
 
     @action(PAGE, permission="CREATE_TASK_SCHEDULE")
     def create(self) -> Response:

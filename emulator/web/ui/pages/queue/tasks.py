@@ -18,7 +18,8 @@ from taskdock.web.task_api.status import Report
 from taskdock.web.task_api.tasks import NewTask
 from taskdock.web.ui.page import ROOT, action, page
 from taskdock.web.ui.rendering import responses
-from taskdock.web.ui.rendering.said import done, may, refused
+from taskdock.web.ui.rendering.allowed import may
+from taskdock.web.ui.rendering.said import done, refused
 from taskdock.web.ui.rendering.service_time import service_time
 from taskdock.web.ui.shown import given, times_in_words
 from taskdock.web.ui.shown.obstacles import obstacles
@@ -35,12 +36,12 @@ class QueueViews:
     @page(PAGE, permission="VIEW_TASKS")
     def queue(self) -> Response:
         return responses.html(
-            "queue.html", may=may, functions=names(self._tasks), start=START, **self._shown()
+            "queue.html", functions=names(self._tasks), start=START, **self._shown()
         )
 
     @page(f"{PAGE}/lineup", permission="VIEW_TASKS")
     def lineup(self) -> Response:
-        return responses.html("queue_lineup.html", may=may, **self._shown())
+        return responses.html("queue_lineup.html", **self._shown())
 
     @page(f"{ROOT}clock", permission=Gate.USER)
     def clock(self) -> Response:
