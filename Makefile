@@ -11,7 +11,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE VIRTUAL_EN
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv venv-dev engine images demo serve check format test test-fast test-bounds constraints test-engines test-vm engines launcher bench bench-quick bench-profile soak neighbour fidelity docs ci clean
+.PHONY: help venv venv-dev engine images demo show serve check format test test-fast test-bounds constraints test-engines test-vm engines launcher bench bench-quick bench-profile soak neighbour fidelity docs screenshots ci clean
 
 help: ## show this list
 	@echo "Usage: make TARGET"
@@ -34,6 +34,10 @@ demo: ## show taskdock at work, start to end
 	@scripts/prepare
 	$(VENV)/taskdock demo
 
+show: ## the same on the dashboard: a small story until Ctrl-C
+	@scripts/prepare
+	$(VENV)/taskdock demo --ui
+
 serve: venv engine ## start the server; options in SERVE, as in SERVE="--port 9000"
 	$(VENV)/taskdock serve $(SERVE)
 
@@ -47,8 +51,10 @@ format: venv-dev ## rewrite the code in the house format
 	$(VENV)/ruff format .
 	$(VENV)/ruff check --fix .
 
-# Four workers where there are two processors: most tests with containers wait for them.
+# Four workers where there are two processors: most tests with containers wait for them. The browser is fetched ahead,
+# for the workers would all wait for apt-get; without one its tests are skipped, and fail in CI.
 test: venv-dev engine ## every check and every test; options in PYTEST, as in PYTEST="-k retry"
+	@scripts/test-needs chromium-headless-shell || true
 	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 4 --make-images $(PYTEST)
 
 test-fast: venv-dev ## unit tests and the rules of the house, without a server; under a minute
@@ -99,6 +105,9 @@ fidelity: venv-dev engine ## run taskdock and its peers case by case, into docs/
 
 docs: venv-dev ## draw the state charts in docs/architecture.md from the tables
 	$(VENV)/python -m docs.charts
+
+screenshots: venv-dev engine ## take the pictures of docs/demo.md and README.md anew; 2 minutes
+	$(VENV)/python -m docs.screenshots
 
 clean: ## remove .venv and everything else that was made here, except taskdock's data
 	rm -rf .venv build dist *.egg-info

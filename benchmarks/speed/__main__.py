@@ -1,7 +1,8 @@
 """Measures taskdock and its peers in turn, and writes table and plot into docs/performance.
 
 A run of some rows or some contenders only prints the table. `--profile` writes the profile of
-taskdock instead: the time of each part. `--harness` writes the rows of the test harness alone.
+taskdock instead: the time of each part. `--harness` writes the rows of the test harness alone, and
+`--pages` those of the dashboard.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from benchmarks.rie import Rie
 from benchmarks.sam import Sam
 from benchmarks.signals import heed
 from benchmarks.speed.clients import Clients
-from benchmarks.speed.harness import LINES as HARNESS_LINES
 from benchmarks.speed.moto import Moto
+from benchmarks.speed.pages import QUIET
 from benchmarks.speed.plot import svg
 from benchmarks.speed.profile import profile
 from benchmarks.speed.rows import DIRECT, EMPTY, LARGE, STOCKED, Row, all_rows, rows_of
@@ -52,7 +53,7 @@ def main() -> None:
         for each in all_contenders(machine)
         if not chosen.contender or each.name in chosen.contender
     }
-    if chosen.profile or chosen.harness:
+    if chosen.profile or chosen.harness or chosen.pages:
         contenders = {OURS: contenders[OURS]}
     install_peers(each.package for each in contenders.values() if each.package)
     with tempfile.TemporaryDirectory(prefix="taskdock-speed-") as folder, Clients() as clients:
@@ -60,8 +61,8 @@ def main() -> None:
         if chosen.profile:
             write_profile(world, busy)
             return
-        if chosen.harness:
-            write_harness(world, busy)
+        if chosen.harness or chosen.pages:
+            write_alone(world, busy, "harness" if chosen.harness else "pages")
             return
         rows = all_rows(f"{rows_of(world):,}")
         if chosen.only:
@@ -73,7 +74,7 @@ def main() -> None:
         finally:
             world.close()
     titles = {name: each.title for name, each in contenders.items()}
-    titles |= {EMPTY: "an empty table's"}
+    titles |= {EMPTY: "an empty table's", QUIET: "the rate without"}
     lines = [line for row in rows.values() for line in row.lines]
     results = f"{about}\n\n{markdown(lines, samples, titles)}"
     print(f"raw samples: {keep(samples)}")
@@ -96,15 +97,23 @@ def write_profile(world: World, busy: float) -> None:
     print(f"{found}\nwritten into {DOCUMENT}")
 
 
-def write_harness(world: World, busy: float) -> None:
+ALONE = {"harness": ("harness",), "pages": ("open-pages", "pages")}
+"""Rows by the place in the document that has them alone."""
+
+
+def write_alone(world: World, busy: float, place: str) -> None:
+    rows = {
+        name: row for name, row in all_rows(f"{rows_of(world):,}").items() if name in ALONE[place]
+    }
     try:
-        samples, notes = measure(world, {"harness": all_rows("")["harness"]})
-        about = describe(world, "A run", busy, notes)
+        samples, notes = measure(world, rows)
+        about = describe(world, "A quick run" if world.quick else "A run", busy, notes)
     finally:
         world.close()
-    table = markdown(HARNESS_LINES, samples, {OURS: world.contenders[OURS].title})
-    found = f"{about}\n\n{table}"
-    DOCUMENT.write_text(replaced(DOCUMENT.read_text(), found, "harness"))
+    lines = [line for row in rows.values() for line in row.lines]
+    titles = {OURS: world.contenders[OURS].title, QUIET: "the rate without"}
+    found = f"{about}\n\n{markdown(lines, samples, titles)}"
+    DOCUMENT.write_text(replaced(DOCUMENT.read_text(), found, place))
     print(f"{found}\nwritten into {DOCUMENT}")
 
 
@@ -114,6 +123,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=[*all_rows("")])
     parser.add_argument("--profile", action="store_true", help="where taskdock's time goes")
     parser.add_argument("--harness", action="store_true", help="the test harness alone")
+    parser.add_argument("--pages", action="store_true", help="the dashboard alone")
     names = [OURS, "rie", "sam-eager", "sam", "ministack", "moto"]
     parser.add_argument("--contender", action="append", choices=names)
     return parser.parse_args()

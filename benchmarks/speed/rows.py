@@ -32,6 +32,8 @@ from benchmarks.speed.development import LINES as DEVELOPMENT_LINES
 from benchmarks.speed.development import development
 from benchmarks.speed.harness import LINES as HARNESS_LINES
 from benchmarks.speed.harness import harness
+from benchmarks.speed.pages import LINES as OPEN_PAGES_LINES
+from benchmarks.speed.pages import open_pages, page_lines, pages
 from benchmarks.speed.table import OURS, Goal, Line, Samples
 from benchmarks.speed.world import (
     OK,
@@ -542,4 +544,6 @@ def all_rows(many: str) -> dict[str, Row]:
         "commands": Row(commands, COMMAND_LINES),
         "deploying": Row(deploying, DEPLOYING_LINES),
         "development": Row(development, DEVELOPMENT_LINES),
+        "open-pages": Row(open_pages, OPEN_PAGES_LINES),
+        "pages": Row(pages, page_lines(many)),
     }

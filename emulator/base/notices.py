@@ -103,6 +103,7 @@ class Notices:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._subscribers: tuple[tuple[type[Notice], Callable[[Any], object]], ...] = ()
+        self._by_kind: dict[type[Notice], list[Callable[[Any], object]]] = {}
 
     def subscribe(self, kind: type[N], subscriber: Callable[[N], object]) -> Callable[[], None]:
         """From now on `subscriber(notice)` is called for every notice of this kind, on the
@@ -114,22 +115,31 @@ class Notices:
         entry = (kind, subscriber)
         with self._lock:
             self._subscribers = (*self._subscribers, entry)
+            self._by_kind = {}
 
         def unsubscribe() -> None:
             with self._lock:
                 self._subscribers = tuple(e for e in self._subscribers if e is not entry)
+                self._by_kind = {}
 
         return unsubscribe
 
     def publish(self, notice: Notice) -> None:
         """Writes the log line, then calls the subscribers; never raises what they raise."""
         _write(notice)
-        for kind, subscriber in self._subscribers:
-            if isinstance(notice, kind):
-                try:
-                    subscriber(notice)
-                except Exception as error:
-                    _write(SubscriberFailed(notice=notice.name, error=repr(error)))
+        for subscriber in self._of(type(notice)):
+            try:
+                subscriber(notice)
+            except Exception as error:
+                _write(SubscriberFailed(notice=notice.name, error=repr(error)))
+
+    def _of(self, kind: type[Notice]) -> list[Callable[[Any], object]]:
+        known = self._by_kind  # before the subscribers: at worst, what is found is kept in vain
+        found = known.get(kind)
+        if found is None:
+            found = [subscriber for base, subscriber in self._subscribers if issubclass(kind, base)]
+            known[kind] = found
+        return found
 
 
 def _write(notice: Notice) -> None:

@@ -12,7 +12,14 @@ from enum import Enum
 from ipaddress import ip_network
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 
 from taskdock.base.errors import StartupError
@@ -24,6 +31,9 @@ EPHEMERAL = "TASKDOCK_REMOVES_DATA"
 """Another such variable: the server removes its data folder when it has ended in order. So the
 folder goes also when the program that made it was killed."""
 
+SECRETS = frozenset({"aws_access_key_id", "aws_secret_access_key", "aws_session_token"})
+"""The settings whose values nobody is shown."""
+
 _CHOICES = re.compile(r"\^\(([\w|]+)\)\$")
 _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most"}
 _ADVICE = {
@@ -31,6 +41,18 @@ _ADVICE = {
     **dict.fromkeys((str(Path), str(Path | None)), "write a path"),
     str(tuple[str, ...]): "write texts, or one text with commas between them",
 }
+
+
+class Origin(str, Enum):
+    """The place where the value of a setting was read."""
+
+    DEFAULT = "default"
+    VARIABLE = "variable"
+    """A variable of the environment: TASKDOCK_ and the name in capitals."""
+    OPTION = "option"
+    """An option of the command, or an argument of `running`."""
+    PROGRAM = "program"
+    """The program that has made the settings itself."""
 
 
 class ImageChoice(str, Enum):
@@ -59,6 +81,7 @@ class Settings(BaseModel):
     """The settings of one server. They are frozen: other settings need a new server."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
 
     host: str = Field("localhost", description="address to serve the API on")
     allowed_host: tuple[str, ...] = Field(
@@ -222,14 +245,15 @@ class Settings(BaseModel):
         """
         environment = os.environ if environment is None else environment
         values: dict[str, object] = {}
+        origins: dict[str, Origin] = {}
         for name in cls.model_fields:
             variable = environment.get(f"TASKDOCK_{name.upper()}")
             if given.get(name) not in (None, ()):
-                values[name] = given[name]
+                values[name], origins[name] = given[name], Origin.OPTION
             elif variable:
-                values[name] = variable
+                values[name], origins[name] = variable, Origin.VARIABLE
         try:
-            return cls.model_validate(values)
+            settings = cls.model_validate(values)
         except ValidationError as error:
             told = {str(one["loc"][0]): one["msg"] for one in error.errors()}
             raise StartupError(
@@ -239,6 +263,13 @@ class Settings(BaseModel):
                     for name, message in told.items()
                 )
             ) from None
+        settings._origins.update(origins)
+        return settings
+
+    def origin(self, name: str) -> Origin:
+        """Where the value of this setting was read."""
+        known = Origin.PROGRAM if name in self.model_fields_set else Origin.DEFAULT
+        return self._origins.get(name, known)
 
 
 def _shown(value: object) -> str:

@@ -144,9 +144,28 @@ class Capabilities:
     """A container's /tmp has the size that was asked for; otherwise it shares the engine's disk."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class EngineDescription:
+    """An engine in words for people. An empty text: the engine does not say."""
+
+    kind: str
+    version: str = ""
+    api: str = ""
+    system: str = ""
+    kernel: str = ""
+    architecture: str = ""
+    cgroup: str = ""
+    """The version of its control groups."""
+    transport: str = ""
+    """The way by which containers come here; empty: none was tried yet."""
+
+
 class Engine(Protocol):
     memory: int
     """MB that the engine's machine has."""
+
+    @property
+    def description(self) -> EngineDescription: ...
 
     @property
     def capabilities(self) -> Capabilities:

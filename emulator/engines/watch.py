@@ -20,7 +20,14 @@ from taskdock.base.timing.clock import Clock, SystemClock
 from taskdock.base.timing.limits import Limits
 from taskdock.base.timing.loop import LONGEST_PAUSE, Loop
 from taskdock.base.timing.reactor import Reactor
-from taskdock.engines.engine import Capabilities, Container, ContainerSpec, Engine, Observer
+from taskdock.engines.engine import (
+    Capabilities,
+    Container,
+    ContainerSpec,
+    Engine,
+    EngineDescription,
+    Observer,
+)
 
 T = TypeVar("T")
 
@@ -181,6 +188,10 @@ class WatchedEngine:
         self._engine = engine
         self._watch = watch
         self.memory = engine.memory
+
+    @property
+    def description(self) -> EngineDescription:
+        return self._engine.description
 
     @property
     def capabilities(self) -> Capabilities:

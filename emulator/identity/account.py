@@ -64,6 +64,8 @@ class TokenKind(str, Enum):
     """An OAuth2 bearer token."""
     REFRESH = "refresh"
     """Buys new access tokens until it is removed."""
+    SESSION = "session"
+    """A sign-in of the dashboard; its text is a digest of the cookie."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from taskdock.identity.accounts import OWN_DOMAIN, Accounts
 from taskdock.identity.function_credentials import Choice, FunctionCredentials, KeyOf
 from taskdock.identity.passwords import Passwords
 from taskdock.identity.roles import Roles
+from taskdock.identity.sessions import Sessions
 from taskdock.identity.tokens import Tokens
 from taskdock.store.database import Store
 
@@ -71,6 +72,7 @@ class Directory:
         self.tokens = Tokens(store=store, clock=clock)
         with store.transaction():
             self.local = local = self._ensure_local()
+        self.sessions = Sessions(tokens=self.tokens, application=local.application, clock=clock)
         self.functions = FunctionCredentials(
             choice=functions,
             accounts=self.accounts,

@@ -26,6 +26,7 @@ from taskdock.store.query.sqlite import find
 from taskdock.store.tables import ApplicationRow, TokenRow
 
 ACCESS_LIFE = timedelta(minutes=5)
+SESSION_LIFE = timedelta(hours=12)
 _KEPT = timedelta(days=1)  # how long an expired access token is still answered with "expired"
 _FRESH = timedelta(minutes=1)  # resolution of the time of the last use
 TOKEN_FIELDS = Fields(  # without the token itself, which could be guessed by queries with `like`
@@ -103,6 +104,23 @@ class Tokens:
                 expiry_timestamp=now + ACCESS_LIFE,
             )
 
+    def issue_session(self, user_id: str, application: Application, digest: str) -> Token:
+        """Issues a session, and removes the user's sessions that are over."""
+        now = self._clock.now()
+        old = (
+            (TokenRow.user_id == user_id)
+            & (TokenRow.kind == TokenKind.SESSION.value)
+            & (TokenRow.expiry_timestamp < now)
+        )
+        TokenRow.delete().where(old).execute(self._store.db)
+        return self._issue(
+            TokenKind.SESSION,
+            user_id,
+            application,
+            text=digest,
+            expiry_timestamp=now + SESSION_LIFE,
+        )
+
     def look_up(self, kind: TokenKind, text: str) -> Token | None:
         """The token of this text, if there is one. Counts as a use of the token."""
         mine = (TokenRow.token == text) & (TokenRow.kind == kind.value)
@@ -173,14 +191,22 @@ class Tokens:
             bought = TokenRow.refresh_token_id == token_id
             TokenRow.delete().where(bought).execute(self._store.db)
 
-    def _issue(self, kind: TokenKind, user_id: str, application: Application, **more: Any) -> Token:
+    def _issue(
+        self,
+        kind: TokenKind,
+        user_id: str,
+        application: Application,
+        *,
+        text: str | None = None,
+        **more: Any,
+    ) -> Token:
         now = self._clock.now()
         token = Token(
             id=ids.object_id(now),
             kind=kind,
             application_id=application.id,
             user_id=user_id,
-            token=ids.word(40),
+            token=text or ids.word(40),
             creation_timestamp=now,
             update_timestamp=now,
             last_used_timestamp=now,

@@ -21,6 +21,35 @@ class EnvironmentMoved(Notice):
 
 
 @dataclass(frozen=True, kw_only=True)
+class InvocationBegan(Notice):
+    """An environment has a call now; published on the reactor's thread."""
+
+    level = logging.DEBUG
+    environment: str
+    function: str
+    request: str
+    asked: str
+    """The kind of whoever asks for it, as `RunKind` has them."""
+    task: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvocationEnded(Notice):
+    """A call has ended in its environment, and its log is complete."""
+
+    level = logging.DEBUG
+    environment: str
+    function: str
+    request: str
+    asked: str
+    task: str | None = None
+    milliseconds: float
+    cold: bool
+    error: str | None = None
+    """The name of the error, such as `TimedOut`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class EnvironmentFailed(Notice):
     """An environment could not be started (`function` is known), or the engine has failed at
     something else that it was asked to do with it (`id` is known)."""
@@ -80,3 +109,17 @@ class DebugSessionEnded(Notice):
     function: str
     port: int
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionChanged(Notice):
+    """A function was deployed, or some of its properties or its code have changed."""
+
+    level = logging.DEBUG
+    function: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionDeleted(Notice):
+    level = logging.DEBUG
+    function: str

@@ -29,6 +29,8 @@ from taskdock.server.parts.foundation import Given, open_foundation
 from taskdock.server.parts.order import Stage
 from taskdock.server.parts.web.build_web import build_web
 from taskdock.tasks.queue.service import Service
+from taskdock.web.harness_api.observing.server.doctor import Examine
+from taskdock.web.harness_api.observing.server.notices import KeptNotices
 from taskdock.web.http.connection_limit import Peer
 
 
@@ -51,6 +53,7 @@ class Emulator:
         health: Health | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         give_up: Callable[[str], object] = lambda _: None,
+        examine: Examine = lambda: iter(()),
     ) -> None:
         """Opens the data folder and the ports; nothing runs yet.
 
@@ -58,7 +61,7 @@ class Emulator:
         schedules; None: as the settings say. `work_clock`: by which environments idle and calls
         wait for them; None: the machine's time passes. `give_up` is called once, on another thread,
         with the reason why this server can serve no more; whoever made the server has to stop it
-        then.
+        then. `examine`: looks at this machine when a page of the dashboard asks for it.
 
         Raises `StartupError`, and holds nothing then.
         """
@@ -73,8 +76,10 @@ class Emulator:
             clock=clock,
             work_clock=work_clock or clocks.work_clock(clock),
             notices=self.notices,
+            kept_notices=KeptNotices(self.notices),
             health=self.health,
             limits=limits,
+            examine=examine,
         )
         self._stopped = False
         self._began = False  # the start has come to the stages that run

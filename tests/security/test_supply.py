@@ -49,6 +49,7 @@ LOCKS = RUNTIMES / "locks"
 RECIPES = tomllib.loads((RUNTIMES / "catalog.toml").read_text())["standins"]
 VENDORED = "emulator/web/public/openapi/static"
 STATIC = REPOSITORY / VENDORED
+OF_PAGES = REPOSITORY / "emulator" / "web" / "ui" / "static"
 SLOW = pytest.mark.docker  # it needs no engine, but seconds that the fast tests do not have
 AMD = ARCHITECTURES["amd64"]
 Pins = dict[str, list[tuple[Requirement, list[str]]]]
@@ -313,6 +314,7 @@ def test_nothing_turns_off_what_verifies_a_download() -> None:
             "-z",
             "--",
             f":!{VENDORED}",
+            ":!emulator/web/ui/static/htmx.min.js",
             ":!tests/security",
             ":!*.md",
         ],
@@ -409,6 +411,16 @@ def test_swagger_ui_is_the_release_that_the_note_beside_it_names() -> None:
     assert {"LICENSE", "NOTICE"} <= set(note["files"])
     bundle = (STATIC / "swagger-ui-bundle.js").read_text()
     assert f'PACKAGE_VERSION:"{note["version"]}"' in bundle
+
+
+def test_htmx_is_the_release_that_the_note_beside_it_names() -> None:
+    note = json.loads((OF_PAGES / "vendored.json").read_text())
+
+    assert set(note["files"]) == {each.name for each in OF_PAGES.glob("htmx*")}
+    for name, integrity in note["files"].items():
+        assert ingredients.integrity(OF_PAGES / name) == integrity, name
+    assert "htmx.LICENSE" in note["files"]
+    assert f'version="{note["version"]}"' in (OF_PAGES / "htmx.min.js").read_text()
 
 
 def test_the_extract_of_awss_model_is_of_a_release_that_is_pinned_by_its_hash() -> None:

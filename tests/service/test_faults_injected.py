@@ -579,6 +579,9 @@ def test_the_command_adds_lists_and_clears(dock: Dock, taskdock: Callable[..., R
     as_json = json.loads(taskdock("list", "--json").stdout)
     assert [each["id"] for each in as_json] == [first, second.stdout.strip()]
 
+    assert taskdock("off", first).stdout == f"error SmtpDown of {NAME} is off\n"
+    assert taskdock("list").stdout.splitlines()[1].split()[-1] == "off"
+    assert taskdock("on", first).stdout == f"error SmtpDown of {NAME} is on\n"
     assert taskdock("clear", first).stdout == f"removed  {first}\n"
     assert taskdock("clear").stdout == "removed  1 fault\n"
     assert "no faults; inject one with" in taskdock("list").stderr
@@ -595,6 +598,7 @@ def test_the_command_adds_lists_and_clears(dock: Dock, taskdock: Callable[..., R
             ("add", NAME, "crash", "--probability", "nan"),
             "--probability has to be a number, not 'nan'",
         ),
+        (("off", "6b0b6cae6a015e24d30089fa"), "there is no fault 6b0b6cae6a015e24d30089fa"),
         (("clear", "6b0b6cae6a015e24d30089fa"), "there is no fault 6b0b6cae6a015e24d30089fa"),
     ],
 )

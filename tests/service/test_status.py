@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from taskdock import __version__
 from taskdock.base.timing.clock import to_iso
 from taskdock.testing.clock import NOON, ManualClock
@@ -44,11 +46,69 @@ def test_what_works_and_what_waits_is_counted(timed_dock: Dock) -> None:
 
     assert found["tasks"] == {"new": 1, "inProgress": 1}
     assert found["memory"]["held"] == 256
-    assert found["environments"] == [
-        {"functionName": "walnut-table", "state": "busy", "memory": 256}
-    ]
+    (environment,) = found["environments"]
+    call = environment.pop("running")
+    assert len(environment.pop("id")) == 32
+    assert len(call.pop("requestId")) == 36
+    assert environment.pop("stateSince") <= call.pop("startTimestamp") <= to_iso(NOON)
+    assert environment == {
+        "functionName": "walnut-table",
+        "state": "busy",
+        "memory": 256,
+        "runtime": "python3.11",
+        "timeLimit": 30,
+        "memoryUsed": 40,
+        "calls": 0,
+    }
+    assert call == {
+        "kind": "task",
+        "taskId": running,
+        "cold": True,
+    }
     gate.open()
     dock.finish(running)
+
+
+def test_an_environment_says_what_it_has_run_last(timed_dock: Dock) -> None:
+    dock = timed_dock
+    dock.deploy(_fails_on_demand)
+    failed = dock.create_task(data={"fail": True})
+    dock.finish(failed)
+    dock.eventually(lambda: dock.states() in (["ready"], ["frozen"]))
+
+    (environment,) = status(dock)["environments"]
+
+    last = environment["last"]
+    assert (environment["calls"], environment["memoryUsed"]) == (1, 40)
+    assert "running" not in environment
+    assert (last["kind"], last["taskId"], last["cold"]) == ("task", failed, True)
+    assert last["errorName"] == "ValueError"
+
+    dock.finish(dock.create_task())
+
+    dock.eventually(lambda: status(dock)["environments"][0]["calls"] == 2)
+    last = status(dock)["environments"][0]["last"]
+    assert "errorName" not in last
+    assert not last["cold"]
+
+
+def test_an_environment_that_starts_says_for_what(start_dock: StartDock) -> None:
+    dock, gate = start_dock(), Gate()
+    dock.deploy_program(gate.pass_)
+    task = dock.create_task()
+    dock.eventually(lambda: gate.waiting)
+
+    (environment,) = status(dock)["environments"]
+
+    assert environment["state"] == "starting"
+    assert environment["running"].items() >= {"kind": "task", "taskId": task}.items()
+    assert "startTimestamp" not in environment["running"]
+    gate.open()
+
+
+def _fails_on_demand(event: dict[str, Any], _: object) -> None:
+    if (event.get("data") or {}).get("fail"):
+        raise ValueError("it was asked to")
 
 
 def test_what_waits_for_an_environment_is_told_with_the_reason(

@@ -120,6 +120,7 @@ def test_a_token_is_looked_up_and_removed_as_what_it_is(
         TokenKind.OAUTH1: tokens.issue_oauth1(ADA, application),
         TokenKind.ACCESS: tokens.issue_access(refresh, application),
         TokenKind.REFRESH: refresh,
+        TokenKind.SESSION: tokens.issue_session(ADA, application, "walnut"),
     }
     token = made[kind]
 

@@ -176,13 +176,15 @@ def _new_database() -> bytes:
 def app_of(directory: Any) -> Flask:
     """The public application with nothing behind its endpoints, for who looks at those alone."""
     unused: Any = None
+    harness = HarnessApi(**{field.name: unused for field in fields(HarnessApi)})
+    parts = {field.name: unused for field in fields(Dashboard)} | {"harness": harness}
     return create_app(
         report=unused,
         tasks=TaskApi(unused, unused, unused, unused, unused, unused),
         aws=LambdaApi(unused, unused, "x86_64", 1),
         guard=Guard(directory, Openness(strict=True)),
-        harness=HarnessApi(**{field.name: unused for field in fields(HarnessApi)}),
-        dashboard=Dashboard(**{field.name: unused for field in fields(Dashboard)}),
+        harness=harness,
+        dashboard=Dashboard(**parts),
         notices=Notices(),
     )
 

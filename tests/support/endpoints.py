@@ -31,9 +31,18 @@ def _named(endpoint: Endpoint) -> list[str]:
 ENDPOINTS: dict[str, Endpoint] = {
     name: endpoint
     for endpoint in (*every(APPLICATION.url_map), _INVOKE)
+    if not endpoint.of_dashboard
     for name in _named(endpoint)
 }
-"""By a method and a path with a * for each variable part. ANY: one of several methods."""
+"""Those of the APIs, by a method and a path with a * for each variable part. ANY: one of several
+methods."""
+DASHBOARD: dict[str, Endpoint] = {
+    name: endpoint
+    for endpoint in every(APPLICATION.url_map)
+    if endpoint.of_dashboard
+    for name in _named(endpoint)
+}
+"""Those of the dashboard, which browsers alone call, by a method and a path in the same form."""
 OPERATIONS: dict[str, Endpoint] = {
     f"{method} {path}": endpoint
     for method, path, endpoint in builder.operations(

@@ -58,8 +58,16 @@ class TaskService(TaskClient):
 class LiveServer:
     """A server process on a data folder of its own; it may be started again after its end."""
 
-    def __init__(self, engine: docker.DockerClient, data: Path, *options: str) -> None:
+    def __init__(
+        self,
+        engine: docker.DockerClient,
+        data: Path,
+        *options: str,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """`variables`: beside those of this process."""
         self.data = data
+        self.variables = dict(variables or {})
         self.options = options
         self.output: list[str] = []
         self.service: TaskService
@@ -80,7 +88,12 @@ class LiveServer:
         self._process = subprocess.Popen(
             command,
             cwd=self.data.parent,
-            env={**_environment(), "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"},
+            env={
+                **_environment(),
+                **self.variables,
+                "PYTHONUNBUFFERED": "1",
+                "PYTHONFAULTHANDLER": "1",
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

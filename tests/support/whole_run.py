@@ -29,6 +29,7 @@ FIRST = (
     "tests/fuzz/",
     "tests/sdk/",
     "tests/fidelity/test_9_hostile_functions.py",
+    "tests/ui/",
 )
 """Files that take long for the number of their tests, the longest first."""
 LAST = ("tests/contract/test_standins.py", "tests/acceptance/test_runtimes.py")

@@ -15,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from taskdock.testing import running
-from taskdock.testing.dock import ServerHere
+from taskdock.testing.dock import Dock, ServerHere
 from tests.support.browser import program
 from tests.support.live import REPOSITORY, make_images
 
@@ -27,9 +27,11 @@ expect.set_options(timeout=LIMIT)
 OpenPage = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+# Of the package and not of the session: while Playwright's loop runs, no other test of this process
+# can have one of its own, and a server and a browser take memory.
+@pytest.fixture(scope="package")
 def shared_dock() -> Iterator[ServerHere]:
-    """A server with real containers."""
+    """A server with real containers: one for each worker."""
     make_images("python3.11", "nodejs20.x")
     with running() as dock:
         yield dock
@@ -43,7 +45,15 @@ def dock(shared_dock: ServerHere) -> ServerHere:
     return shared_dock
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def still_dock() -> Iterator[Dock]:
+    """One whose clock stands still until a test moves it."""
+    make_images("python3.11")
+    with running(clock="manual") as dock:
+        yield dock
+
+
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         # Chromium refuses to be root with its sandbox.
@@ -82,7 +92,9 @@ def new_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[OpenP
             if failed:
                 SCREENSHOTS.mkdir(parents=True, exist_ok=True)
                 name = re.sub(r"[^\w.-]+", "-", request.node.nodeid)[-150:]
-                page.screenshot(path=SCREENSHOTS / f"{name}-{number}.png", full_page=True)
+                file = SCREENSHOTS / f"{name}-{number}.png"
+                page.screenshot(path=file, full_page=True)
+                print(f"a screenshot is in {file.relative_to(REPOSITORY)}")
         context.close()
     assert wrong == []
 

@@ -215,6 +215,26 @@ def test_where_no_function_is_deployed_that_is_said():
         FaultList(ManualClock()).add(NAME, Fault.crash())
 
 
+def test_a_fault_that_is_off_is_passed_over_and_keeps_its_count():
+    waiting = faults()
+    first = waiting.add(NAME, Fault.crash(), Odds(times=2))
+    second = waiting.add(NAME, Fault.timeout())
+    assert waiting.take(NAME).id == first.id
+
+    off = waiting.switch(first.id, enabled=False)
+
+    assert (off.used, off.enabled, off.used_up) == (1, False, False)
+    assert waiting.take(NAME).id == second.id
+    waiting.switch(second.id, enabled=False)
+    assert not waiting.armed
+    assert waiting.take(NAME) is None
+    waiting.switch(first.id, enabled=True)
+    assert waiting.armed
+    assert waiting.take(NAME).used == 2
+    with pytest.raises(NotFound, match="there is no fault nothing"):
+        waiting.switch("nothing", enabled=True)
+
+
 def test_json_has_the_fields_that_the_fault_has():
     waiting = faults()
     added = waiting.add(NAME, Fault.error("SmtpDown", "no answer"), Odds(times=2))
@@ -227,6 +247,7 @@ def test_json_has_the_fields_that_the_fault_has():
         "message": "no answer",
         "times": 2,
         "used": 0,
+        "enabled": True,
     }
 
 

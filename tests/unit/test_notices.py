@@ -45,7 +45,15 @@ WARNINGS = {
     "trouble_began",
     "write_postponed",
 }
-DEBUG = {"environment_moved", "task_claimed"}
+DEBUG = {
+    "environment_moved",
+    "function_changed",
+    "function_deleted",
+    "invocation_began",
+    "invocation_ended",
+    "task_claimed",
+    "tasks_recounted",
+}
 
 
 def kinds() -> list[type[Notice]]:

@@ -9,7 +9,7 @@ import pytest
 
 from taskdock.testing.plugin import evidence
 from taskdock.testing.plugin.evidence import MOST_LINES, MOST_SECTIONS, Section
-from taskdock.testing.plugin.source_paths import Place, SourcePaths
+from taskdock.testing.plugin.source_paths import SourcePaths, SourcePlace
 
 Json = dict[str, Any]
 
@@ -87,7 +87,7 @@ def test_a_failure_is_led_back_to_the_line_of_the_repository(root: Path) -> None
         "  Traceback:",
         '    File "src/main.py", line 7',
     ]
-    assert section.place == Place(root / "src" / "main.py", 7)
+    assert section.place == SourcePlace(root / "src" / "main.py", 7)
     assert section.failure == "ValueError: no"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from taskdock.testing.plugin.github import annotation, is_on
-from taskdock.testing.plugin.source_paths import Place
+from taskdock.testing.plugin.source_paths import SourcePlace
 
 ROOT = Path("/home/ada/shop")
 
@@ -27,12 +27,12 @@ def test_the_file_is_named_from_the_checkout_where_that_has_it(
 ) -> None:
     environment = {} if checkout is None else {"GITHUB_WORKSPACE": checkout}
 
-    line = annotation(Place(ROOT / "tasks" / "a.py", 7), "no", environment, ROOT)
+    line = annotation(SourcePlace(ROOT / "tasks" / "a.py", 7), "no", environment, ROOT)
 
     assert line == f"::error file={file},line=7::no"
 
 
 def test_letters_that_mean_something_to_github_are_escaped() -> None:
-    line = annotation(Place(ROOT / "a,b:c%.py", 1), "100%\r\nlost: a,b", {}, ROOT)
+    line = annotation(SourcePlace(ROOT / "a,b:c%.py", 1), "100%\r\nlost: a,b", {}, ROOT)
 
     assert line == "::error file=a%2Cb%3Ac%25.py,line=1::100%25%0D%0Alost: a,b"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from taskdock.testing.plugin.source_paths import Place, SourcePaths
+from taskdock.testing.plugin.source_paths import SourcePaths, SourcePlace
 
 PYTHON = [
     '  File "/var/task/main.py", line 9, in handler\n    return average([])\n',
@@ -59,12 +59,12 @@ def test_the_place_of_a_failure_is_the_innermost_line_of_the_function(
     code = tmp_path / "functions" / "report" / "src"
     library = ['  File "/var/lang/lib/python3.12/json/__init__.py", line 293, in load']
 
-    assert paths.place([*PYTHON, *library]) == Place(code / "lib" / "mean.py", 15)
-    assert paths.place(NODE) == Place(code / "index.js", 7)
-    assert paths.place(NODE[3:]) == Place(code / "index.js", 12)
+    assert paths.place([*PYTHON, *library]) == SourcePlace(code / "lib" / "mean.py", 15)
+    assert paths.place(NODE) == SourcePlace(code / "index.js", 7)
+    assert paths.place(NODE[3:]) == SourcePlace(code / "index.js", 12)
     assert paths.place(["Error: none"]) is None
     printed = "look at that " * 250_000  # a page, in one line; without a bound it takes hours
-    assert paths.place([printed, *NODE]) == Place(code / "index.js", 7)
+    assert paths.place([printed, *NODE]) == SourcePlace(code / "index.js", 7)
 
 
 def test_without_the_code_nothing_is_led_back(tmp_path: Path) -> None:

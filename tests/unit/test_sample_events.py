@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from taskdock.commands import main
-from taskdock.commands.harness.generate import SAMPLES
 from taskdock.identity.account import Account
 from taskdock.tasks.api_functions.gateway_event import GatewayRequest, to_event
 from taskdock.tasks.model import task_json
 from taskdock.tasks.model.task import Status, new_task
+from taskdock.web.common.sample_events.samples import SAMPLES
 
 TIME = "2026-01-02T03:04:05.678Z"
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=timezone.utc)

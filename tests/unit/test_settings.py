@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from taskdock.base.errors import StartupError
-from taskdock.base.settings import Settings
+from taskdock.base.settings import Origin, Settings
 
 
 def test_a_given_value_wins_over_the_environment_and_that_over_the_default():
@@ -83,3 +83,16 @@ def test_names_that_are_allowed_are_given_one_by_one_or_with_commas():
 
     assert set_.allowed_host == given.allowed_host
     assert Settings.load({}, {"TASKDOCK_OPEN_BEYOND_LOOPBACK": "true"}).open_beyond_loopback
+
+
+def test_a_setting_knows_where_it_was_read() -> None:
+    variables = {"TASKDOCK_CONCURRENCY": "3", "TASKDOCK_PORT": "1", "TASKDOCK_REGION": ""}
+
+    read = Settings.load({"port": 9000, "auth": None, "allowed_host": ()}, variables)
+
+    assert read.origin("port") is Origin.OPTION
+    assert read.origin("concurrency") is Origin.VARIABLE
+    assert {read.origin(name) for name in ("auth", "allowed_host", "region")} == {Origin.DEFAULT}
+    copied = read.model_copy(update={"harness": "on"})
+    assert (copied.origin("harness"), copied.origin("port")) == (Origin.PROGRAM, Origin.OPTION)
+    assert Settings(clock="auto").origin("clock") is Origin.PROGRAM

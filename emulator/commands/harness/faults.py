@@ -6,6 +6,7 @@ import click
 
 from taskdock.base.errors import BadField
 from taskdock.client.api import Json, TaskService
+from taskdock.client.connection import path_part
 from taskdock.client.console import options, output
 from taskdock.client.console.groups import Group
 from taskdock.client.errors import WrongCall
@@ -81,6 +82,24 @@ def list_faults(as_json: bool, service: TaskService) -> None:
     )
 
 
+@faults.command("off")
+@click.argument("fault_id", metavar="ID")
+@options.as_json
+@options.service
+def switch_off(fault_id: str, as_json: bool, service: TaskService) -> None:
+    """Switch a fault off: no invocation gets it, and its uses stay counted."""
+    _switch(service, fault_id, enabled=False, as_json=as_json)
+
+
+@faults.command("on")
+@click.argument("fault_id", metavar="ID")
+@options.as_json
+@options.service
+def switch_on(fault_id: str, as_json: bool, service: TaskService) -> None:
+    """Switch a fault on again."""
+    _switch(service, fault_id, enabled=True, as_json=as_json)
+
+
 @faults.command("clear")
 @click.argument("fault_id", metavar="[ID]", required=False)
 @options.as_json
@@ -90,6 +109,12 @@ def clear_faults(fault_id: str | None, as_json: bool, service: TaskService) -> N
     remove(service, _PATH, fault_id, "fault", as_json=as_json)
 
 
+def _switch(service: TaskService, fault_id: str, *, enabled: bool, as_json: bool) -> None:
+    switched = service.call("PUT", f"{_PATH}/{path_part(fault_id)}", {"enabled": enabled})
+    words = f"{_words(switched)} of {switched['functionName']} is {'on' if enabled else 'off'}"
+    output.done(switched, words, as_json=as_json)
+
+
 def _words(one: Json) -> str:
     seconds = f"of {one['seconds']:g} s" if "seconds" in one else None
     return " ".join(word for word in (one["fault"], one.get("name"), seconds) if word)
@@ -97,6 +122,8 @@ def _words(one: Json) -> str:
 
 def _limit(one: Json) -> str:
     """The number of invocations that it is for, or their share."""
+    if not one.get("enabled", True):
+        return "off"
     if "probability" in one:
         share = f"{one['probability']:g} of all, seed {one['seed']}"
         return f"{one['times']}, {share}" if "times" in one else share

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -13,23 +12,8 @@ from taskdock.base.timing.clock import SystemClock, to_milliseconds
 from taskdock.client.console import output
 from taskdock.client.console.groups import Group
 from taskdock.client.console.tables.layout import Column, Fit
-from taskdock.commands.harness.sample_events import messages, notifications, storage, task_service
-from taskdock.commands.harness.sample_events.sample import Option, OptionType, Sample, Values
-
-SAMPLES: Mapping[str, Sample] = {
-    "api-request": task_service.API_REQUEST,
-    "task": task_service.TASK,
-    "task-failed": task_service.TASK_FAILED,
-    "s3": storage.S3,
-    "sqs": messages.SQS,
-    "sns": messages.SNS,
-    "dynamodb": storage.DYNAMODB,
-    "kinesis": messages.KINESIS,
-    "eventbridge": notifications.EVENTBRIDGE,
-    "schedule": notifications.SCHEDULE,
-    "cloudwatch-logs": notifications.CLOUDWATCH_LOGS,
-    "api-gateway-rest": notifications.API_GATEWAY_REST,
-}
+from taskdock.web.common.sample_events.sample import Option, OptionType, Sample, Values
+from taskdock.web.common.sample_events.samples import SAMPLES
 
 
 @click.group("generate", cls=Group, invoke_without_command=True)

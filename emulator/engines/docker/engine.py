@@ -28,7 +28,13 @@ from taskdock.engines.docker.reaper import Reaper
 from taskdock.engines.docker.transports.advice import turned_away
 from taskdock.engines.docker.transports.choice import TransportChoice
 from taskdock.engines.docker.transports.transports import Transport, Transports, usual_transports
-from taskdock.engines.engine import Capabilities, Container, ContainerSpec, Observer
+from taskdock.engines.engine import (
+    Capabilities,
+    Container,
+    ContainerSpec,
+    EngineDescription,
+    Observer,
+)
 from taskdock.engines.launcher.acceptor import CallLimits
 from taskdock.engines.launcher.doors import Doors
 from taskdock.engines.linux.disks import Disks
@@ -98,6 +104,20 @@ class DockerEngine:
     def transport(self) -> Transport | None:
         """The one that works; None: none was tried yet."""
         return self._choice.transport
+
+    @property
+    def description(self) -> EngineDescription:
+        facts, transport = self.facts, self.transport
+        return EngineDescription(
+            kind=facts.kind.value,
+            version=facts.version,
+            api=facts.api,
+            system=facts.system,
+            kernel=facts.kernel,
+            architecture=facts.architecture,
+            cgroup=facts.cgroup,
+            transport="" if transport is None else transport.description,
+        )
 
     @property
     def capabilities(self) -> Capabilities:

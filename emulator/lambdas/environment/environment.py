@@ -27,7 +27,7 @@ from taskdock.lambdas.environment.settling import Settling
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.lifecycle import State, Transition
 from taskdock.lambdas.log_line import LogLine
-from taskdock.lambdas.slot import Slot, is_idle
+from taskdock.lambdas.slot import Calls, Slot, is_idle
 
 Lead = Callable[["Environment", str, socket.socket], object]
 """Serves a connection from an environment's container, to the forward of this letter."""
@@ -63,6 +63,7 @@ class Environment:
         self.retired = False
         self.reset = False  # retired by a reset, whatever ran in it
         self.kept = False  # by a debug session: it never idles, and its init may take any time
+        self.calls = Calls()
         self.peak = 0  # bytes of memory, as far as measured
         self.image, self.program = "", Program()
         self.container: Container = NoContainer()
@@ -127,6 +128,7 @@ class Environment:
         if self.turn != turn:
             return
         self._reserved = False
+        self.calls.leave(self.calls.present)
         if self.state in (State.BUSY, State.STARTING):
             self.move(Transition.RETIRED)
 

@@ -29,6 +29,7 @@ class InjectedFaultJson(TypedDict):
     probability: float | None
     seed: int | None
     used: int
+    enabled: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,8 @@ class InjectedFault:
     odds: Odds
     used: int = 0
     """The number of invocations that have got the fault."""
+    enabled: bool = True
+    """False: no invocation gets it until it is switched on again."""
 
     @property
     def kind(self) -> FaultType:
@@ -49,6 +52,11 @@ class InjectedFault:
     @property
     def used_up(self) -> bool:
         return self.odds.times is not None and self.used >= self.odds.times
+
+    @property
+    def waits(self) -> bool:
+        """Whether another invocation may get it."""
+        return self.enabled and not self.used_up
 
     def __str__(self) -> str:
         of = "" if self.odds.times is None else f" of {self.odds.times}"
@@ -67,6 +75,7 @@ class InjectedFault:
             "probability": self.odds.probability,
             "seed": self.odds.seed,
             "used": self.used,
+            "enabled": self.enabled,
         }
         return present(shown)
 
@@ -75,8 +84,8 @@ class FaultList:
     """For any thread.
 
     Of several faults for a function, an invocation gets the oldest that still applies: one that is
-    not used up and whose probability comes true. A fault that is used up stays in the list, so that
-    a test can read how often it was used, until it is removed.
+    switched on, not used up, and whose probability comes true. A fault that is used up stays in the
+    list, so that a test can read how often it was used, until it is removed.
     """
 
     def __init__(self, clock: Clock, *, functions: Collection[str] = ()) -> None:
@@ -108,14 +117,19 @@ class FaultList:
         with self._lock:
             return list(self._faults.values())
 
+    def switch(self, id: str, *, enabled: bool) -> InjectedFault:
+        """Has a fault wait for invocations, or wait no more; its uses stay counted. Raises
+        `NotFound`."""
+        with self._lock:
+            switched = self._faults[id] = replace(self._known(id), enabled=enabled)
+            self._look()
+        return switched
+
     def remove(self, id: str) -> None:
         """Raises `NotFound`."""
         with self._lock:
-            if self._faults.pop(id, None) is None:
-                raise NotFound(
-                    f"there is no fault {id}; taskdock faults list shows those there are"
-                )
-            del self._random[id]
+            self._known(id)
+            del self._faults[id], self._random[id]
             self._look()
 
     def clear(self) -> int:
@@ -150,14 +164,21 @@ class FaultList:
             )
         raise NotFound(f"there is no function '{name[:64]}'; {advice}")
 
+    def _known(self, id: str) -> InjectedFault:
+        if id not in self._faults:
+            raise NotFound(
+                f"there is no fault {id[:40]}; taskdock faults list shows those there are"
+            )
+        return self._faults[id]
+
     def _applies(self, waiting: InjectedFault) -> bool:
-        if waiting.used_up:
+        if not waiting.waits:
             return False
         probability = waiting.odds.probability
         return probability is None or self._random[waiting.id].random() < probability
 
     def _look(self) -> None:
-        self.armed = any(not waiting.used_up for waiting in self._faults.values())
+        self.armed = any(waiting.waits for waiting in self._faults.values())
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -7,8 +7,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 from taskdock.base import ids
+from taskdock.base.notices import Notice
 from taskdock.base.timing.clock import Clock, SystemClock, to_epoch
 from taskdock.base.timing.limits import Limits
 from taskdock.engines.ending import ProgramExit
@@ -22,6 +24,7 @@ from taskdock.lambdas.invoke.log_formats import Usage
 from taskdock.lambdas.invoke.platform_log import InvocationLog
 from taskdock.lambdas.invoke.run_record import RunKind, RunRecord
 from taskdock.lambdas.lifecycle import State
+from taskdock.lambdas.notices import InvocationBegan, InvocationEnded
 from taskdock.lambdas.outcome import (
     Cause,
     Failure,
@@ -31,6 +34,7 @@ from taskdock.lambdas.outcome import (
     timed_out,
     vanished,
 )
+from taskdock.lambdas.slot import PresentCall
 
 _MEGABYTE = 1024 * 1024
 _DEBUG_SESSION_ENDED = Failure(
@@ -88,6 +92,7 @@ class Invocation:
         clock: Clock,
         limits: Limits,
         answered: OnOutcome,
+        publish: Callable[[Notice], object],
     ) -> None:
         self._environment = environment
         self._event = event
@@ -98,6 +103,7 @@ class Invocation:
         self._clock = clock
         self._limits = limits
         self._answered = answered
+        self._publish = publish
         self._limit = environment.function.time_limit  # seconds
         spent = self._limit if call.fault_kind is FaultType.TIMEOUT else 0
         self._deadline = SystemClock().now() + timedelta(seconds=self._limit - spent)
@@ -107,6 +113,7 @@ class Invocation:
 
     async def run(self) -> Outcome:
         cold = self._environment.turn == 1
+        present = self._begin(cold)
         if cold:
             environment = self._environment
             self._log.init_start(environment.runtime.begun, environment.image, environment.id)
@@ -135,7 +142,28 @@ class Invocation:
                 environment_id=self._environment.id,
                 settled=max(self._milliseconds - duration, 0.0),
             )
+        self._end(present, outcome, usage.duration)
         return outcome
+
+    def _begin(self, cold: bool) -> PresentCall:
+        self._publish(InvocationBegan(**self._facts))
+        return self._environment.calls.begin(self._call, self._begun, cold=cold)
+
+    def _end(self, present: PresentCall, outcome: Outcome, milliseconds: float) -> None:
+        error = outcome.name if isinstance(outcome, Failure) else None
+        past = self._environment.calls.end(present, self._clock.monotonic(), milliseconds, error)
+        facts = {**self._facts, "milliseconds": round(past.milliseconds, 2), "error": error}
+        self._publish(InvocationEnded(**facts, cold=present.cold))
+
+    @property
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "environment": self._environment.id,
+            "function": self._environment.function.name,
+            "request": self._call.request_id,
+            "asked": self._call.kind.value,
+            "task": self._call.task_id,
+        }
 
     async def _init_again(self, cold: bool) -> bool:
         """A runtime that is down has its init within the invocation, and in its time."""

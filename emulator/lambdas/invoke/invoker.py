@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from taskdock.base.errors import EngineUnreachable, Unavailable
+from taskdock.base.notices import Notices
 from taskdock.base.timing.clock import Clock
 from taskdock.base.timing.limits import Limits
 from taskdock.engines.watch import EngineWatch
@@ -33,6 +34,7 @@ from taskdock.lambdas.outcome import (
 )
 from taskdock.lambdas.pool.debugging.session import Lease
 from taskdock.lambdas.pool.pool import Pool
+from taskdock.lambdas.slot import ASKED
 
 MAX_EVENT = 6 * 1024 * 1024  # bytes
 _NO_ROOM = "NoCapacity"  # the name of that failure
@@ -51,6 +53,7 @@ class Invoker:
         faults: FaultList | None = None,
         image_of: LastImage = lambda _: "",
         lease: Lease | None = None,
+        notices: Notices | None = None,
     ) -> None:
         """`faults`: those to inject. `image_of`: the image that a function ran in last, "" where it
         is not known, for the log where nothing runs. `lease`: None is the pool's."""
@@ -58,10 +61,9 @@ class Invoker:
         self._injection = Injection(pool=pool, clock=clock, limits=limits, image_of=image_of)
         self._pool, self._lease = pool, lease or pool.lease
         self._reactor = pool.reactor
-        self._watch = watch
+        self._watch, self._notices = watch, notices or Notices()
         self._region = region
-        self._clock = clock
-        self._limits = limits
+        self._clock, self._limits = clock, limits
         self._under_way = UnderWay()
         self._closed = False
         self.recorder: RunRecorder = NoRunRecorder()
@@ -201,6 +203,7 @@ class Invoker:
         if fault is not None:
             call = call.with_fault(fault)
             lease = partial(self._injection.lease, fault.fault)
+        ASKED.set(call)
         with self._under_way, Waiting(turn, self._watch) as waiting:
             async with lease(function, patience) as leased:
                 waiting.end(call.record)
@@ -226,6 +229,7 @@ class Invoker:
             clock=self._clock,
             limits=self._limits,
             answered=answered,
+            publish=self._notices.publish,
         ).run()
 
     def _log(self, function: Function, sink: Sink, call: Call) -> InvocationLog:

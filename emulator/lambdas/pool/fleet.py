@@ -6,13 +6,13 @@ from taskdock.base.timing.clock import Clock
 from taskdock.lambdas.environment.environment import Environment
 from taskdock.lambdas.lifecycle import State, Transition
 from taskdock.lambdas.pool import placement
-from taskdock.lambdas.slot import Slot
+from taskdock.lambdas.slot import EnvironmentReport, Slot
 
 _FOR_EVER = float("inf")
 
 
 class Fleet:
-    """On the reactor's thread, but for `values` and `snapshot`."""
+    """On the reactor's thread, but for `values`, `snapshot` and `report`."""
 
     def __init__(self, *, clock: Clock, keep_warm: int) -> None:
         """`keep_warm`: how many of each fingerprint never expire."""
@@ -35,6 +35,10 @@ class Fleet:
 
     def snapshot(self) -> list[Slot]:
         return [environment.slot for environment in self.values()]
+
+    def report(self) -> list[EnvironmentReport]:
+        """The environments with what they do, the oldest first."""
+        return [_report(environment) for environment in self.values()]
 
     def add(self, environment: Environment) -> None:
         self._all[environment.id] = environment
@@ -90,3 +94,15 @@ class Fleet:
     def freeze_idle(self, after: float) -> None:
         for slot in placement.to_freeze(self.snapshot(), self._clock.monotonic(), after):
             self._all[slot.id].freeze()
+
+
+def _report(environment: Environment) -> EnvironmentReport:
+    function, calls = environment.function, environment.calls
+    return EnvironmentReport(
+        slot=environment.slot,
+        runtime=function.runtime or function.image or "",
+        peak=environment.peak,
+        served=calls.served,
+        present=calls.present,
+        past=calls.past,
+    )

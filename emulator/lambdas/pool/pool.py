@@ -35,7 +35,7 @@ from taskdock.lambdas.pool.removal.removals import Removals
 from taskdock.lambdas.pool.removal.retirements import Retirements
 from taskdock.lambdas.pool.starts import Starts
 from taskdock.lambdas.pool.waiters import WaitingCalls
-from taskdock.lambdas.slot import PrewarmLevel, Slot
+from taskdock.lambdas.slot import EnvironmentReport, PrewarmLevel, Slot
 
 
 class Pool:
@@ -130,6 +130,10 @@ class Pool:
 
     def snapshot(self) -> list[Slot]:
         return self._fleet.snapshot()
+
+    def report(self) -> list[EnvironmentReport]:
+        """The environments with what they do."""
+        return self._fleet.report()
 
     def held(self) -> int:
         """MB that all containers hold together, also those that are made or removed."""

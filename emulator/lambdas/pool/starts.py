@@ -12,6 +12,7 @@ from taskdock.lambdas.outcome import Failure
 from taskdock.lambdas.pool.fleet import Fleet
 from taskdock.lambdas.pool.prewarm.prewarm_pool import PrewarmPool
 from taskdock.lambdas.pool.prewarm.prewarmed_container import PrewarmedContainer
+from taskdock.lambdas.slot import ASKED
 
 NewEnvironment = Callable[[str, Function], Environment]
 """An environment of this id and function, without a container."""
@@ -59,6 +60,7 @@ class Starts:
 
     async def start(self, environment: Environment) -> Failure | None:
         """Starts it: it is busy then, or down. A failure when it could not be started."""
+        environment.calls.expect(ASKED.get())
         container = self._containers.pop(environment.id, None)
         try:
             return await self._operations.start(environment, container)

@@ -25,6 +25,7 @@ from taskdock.lambdas.functions.zips.hot_folders import HotFolders
 from taskdock.lambdas.functions.zips.hot_reload import HotReload
 from taskdock.lambdas.invoke.fault_list import FaultList
 from taskdock.lambdas.invoke.invoker import Invoker
+from taskdock.lambdas.notices import FunctionChanged, FunctionDeleted
 from taskdock.lambdas.pool.debugging.sessions import DebugSessions
 from taskdock.lambdas.pool.idle_reaper import IdleReaper
 from taskdock.lambdas.pool.leasing import MemoryBudget
@@ -106,6 +107,7 @@ def build_lambda(base: Foundation, lead: Lead) -> LambdaParts:
             faults=faults,
             image_of=base.images.last,
             lease=debug_sessions.lease,
+            notices=notices,
         ),
         sweeper=Sweeper(code=base.code, health=health, notices=notices),
         hot_folders=hot_folders,
@@ -201,7 +203,7 @@ def _pool(
 
 class _FunctionWatch:
     """Follows the changes of functions: environments of old fingerprints are retired, and the image
-    of a new one is looked for ahead of its first invocation."""
+    of a new one is looked for ahead of its first invocation. A notice tells of each change."""
 
     def __init__(self, catalog: Catalog, pool: Pool, find_image: ImageOf, notices: Notices) -> None:
         self._catalog = catalog
@@ -212,7 +214,10 @@ class _FunctionWatch:
     def follow(self, name: str) -> None:
         self._pool.retire_others(name, self._catalog.live.get(name, frozenset()))
         function = self._catalog.find(name)
-        if function is not None:
+        if function is None:
+            self._notices.publish(FunctionDeleted(function=name))
+        else:
+            self._notices.publish(FunctionChanged(function=name))
             threading.Thread(target=self._fetch_image, args=(function,), daemon=True).start()
 
     def _fetch_image(self, function: Function) -> None:

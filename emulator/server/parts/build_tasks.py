@@ -14,12 +14,14 @@ from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_queue import QueueParts, build_queue
 from taskdock.server.parts.foundation import Foundation
 from taskdock.tasks.api_functions.api_requests import ApiRequests
+from taskdock.tasks.events.delivery_log import DeliveryLog
 from taskdock.tasks.events.outbox import Outbox
 from taskdock.tasks.events.webhook_sender import WebhookSender
 from taskdock.tasks.invocations.dispatcher import Dispatcher
 from taskdock.tasks.invocations.event_queue import EventQueue
 from taskdock.tasks.invocations.invocations import Invocations
 from taskdock.tasks.model.notices import ScheduleCreated, TaskFailed
+from taskdock.tasks.queue.counts import TaskCounts
 from taskdock.tasks.queue.rescuer import Rescuer
 from taskdock.tasks.retention.retention import MIB, Retention
 from taskdock.tasks.runs.history import RunHistory
@@ -41,9 +43,11 @@ class TaskParts(QueueParts):
     scheduler: Scheduler
     outbox: Outbox
     webhook_sender: WebhookSender
+    delivery_log: DeliveryLog
     retention: Retention
     history: RunHistory
     run_flusher: RunFlusher
+    counts: TaskCounts
 
 
 def build_tasks(base: Foundation, lambdas: LambdaParts) -> TaskParts:
@@ -67,9 +71,11 @@ def build_tasks(base: Foundation, lambdas: LambdaParts) -> TaskParts:
         scheduler=_scheduler(base, queue, schedules),
         outbox=outbox,
         webhook_sender=_webhook_sender(base, queue, outbox),
+        delivery_log=DeliveryLog(notices=base.notices, clock=base.clock),
         retention=_retention(base, lambdas, queue.unwritten),
         history=history,
         run_flusher=RunFlusher(history=history, notices=base.notices),
+        counts=TaskCounts(store=base.store, clock=base.clock, notices=base.notices),
     )
     _wake_by_notices(base, parts)
     return parts

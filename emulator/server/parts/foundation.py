@@ -27,6 +27,8 @@ from taskdock.server.notices import DataFolderClosed
 from taskdock.store.database import Store
 from taskdock.web.access.nonces import Nonces
 from taskdock.web.access.oauth1 import LIFETIME
+from taskdock.web.harness_api.observing.server.doctor import Examine
+from taskdock.web.harness_api.observing.server.notices import KeptNotices
 from taskdock.web.http.listeners import open_public
 
 
@@ -42,8 +44,11 @@ class Given:
     work_clock: Clock
     """The time of environments: the same in records, but it passes with the machine's."""
     notices: Notices
+    kept_notices: KeptNotices
     health: Health
     limits: Limits
+    examine: Examine
+    """Looks at this machine, as `taskdock doctor` does."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,6 +51,7 @@ def opened(
         Stage("lookout", lookout.start, lookout.stop),
         Stage("log flusher", flusher.start, flusher.stop, writing),
         Stage("run flusher", tasks.run_flusher.start, tasks.run_flusher.stop, writing),
+        Stage("task counts", tasks.counts.start, tasks.counts.stop),
         Stage("reactor", reactor.start, reactor.stop),
         Stage("sockets", None, base.close_sockets),
     ]
@@ -80,6 +81,7 @@ def running(
         Stage("unwritten endings", tasks.unwritten.start, tasks.unwritten.stop, writing),
         Stage("requests", None, lambda: web.wsgi.stop(requests), requests + 1.0),
         Stage("listener", None, web.listener.stop),
+        Stage("pages", None, lambda: base.reactor.call(web.hub.close)),  # they would be waited for
         Stage("hot-reload", lambdas.hot_reload.start, lambdas.hot_reload.stop),
         Stage("sweeper", lambdas.sweeper.start, lambdas.sweeper.stop),
         Stage("retention", tasks.retention.start, tasks.retention.stop, writing),

@@ -96,8 +96,16 @@ class ApiRequests:
         self._clock = clock
         self._notices = notices
 
-    def call(self, function_name: str, request: GatewayRequest, caller: Account) -> GatewayResponse:
-        """The function's own answer. The call is recorded, also where it fails.
+    def call(
+        self,
+        function_name: str,
+        request: GatewayRequest,
+        caller: Account,
+        *,
+        run: str | None = None,
+    ) -> GatewayResponse:
+        """The function's own answer. The call is recorded, also where it fails. `run`: the request
+        id of its run, for whoever wants to find that.
 
         Raises `NotSignedIn`, `NoPermission`, `NotFound` and, when the server stops, `Unavailable`,
         which are not recorded, and `Unavailable` when nothing can be run,
@@ -109,7 +117,7 @@ class ApiRequests:
         now = self._clock.now()
         id = ids.object_id(now)
         log = self._log_store.open(id)
-        call = _ApiCall(id, function, request, caller, now, log)
+        call = _ApiCall(id, function, request, caller, now, log, run or ids.request_id())
         began = self._clock.monotonic()
         outcome: Outcome | None = None
         try:
@@ -156,7 +164,7 @@ class ApiRequests:
                 call.log,
                 patience=self._patience,
                 max_event=_MAX_EVENT,
-                call=Call(kind=RunKind.API, api_request_id=call.id),
+                call=Call(request_id=call.run, kind=RunKind.API, api_request_id=call.id),
             )
         finally:
             self._places.release()
@@ -201,6 +209,7 @@ class _ApiCall:
     caller: Account
     now: datetime
     log: LogBuffer
+    run: str
 
 
 def _error(refusal: CallerError, outcome: Outcome | None) -> TaskError:

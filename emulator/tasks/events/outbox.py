@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.clock import Clock, from_epoch
 from taskdock.store.database import Store
 from taskdock.store.tables import DeliveryRow, EventRow, SubscriptionRow
 from taskdock.tasks.model.subscription import ServiceEvent
@@ -15,6 +15,9 @@ from taskdock.tasks.work.delays import DELIVERIES
 
 KEPT = 10_000  # service events; the oldest go first
 _PIECE = 1000  # events that go in one transaction
+_PENDING = """SELECT delivery.id, event_id, subscription_id, url, attempts, due_timestamp,
+    claimed_by FROM delivery JOIN subscription ON subscription.id = subscription_id
+    ORDER BY due_timestamp, delivery.id LIMIT ?"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,20 @@ class Delivery:
     attempts: int
     event: ServiceEvent
     claim: Claim
+
+
+@dataclass(frozen=True, kw_only=True)
+class PendingDelivery:
+    """A delivery that has not ended, as its row is; `attempts` are those that failed."""
+
+    id: int
+    event: str
+    subscription: str
+    url: str
+    attempts: int
+    due: datetime
+    is_made: bool
+    """Whether a call is under way."""
 
 
 class Outbox:
@@ -69,6 +86,22 @@ class Outbox:
                 )
                 for row in query.execute(self._store.db)
             ]
+
+    def pending(self, limit: int) -> list[PendingDelivery]:
+        """The deliveries that have not ended, those that are due first in front."""
+        rows = self._store.rows(_PENDING, (limit,))
+        return [
+            PendingDelivery(
+                id=id,
+                event=event,
+                subscription=subscription,
+                url=url,
+                attempts=attempts,
+                due=from_epoch(due),
+                is_made=holder is not None,
+            )
+            for id, event, subscription, url, attempts, due, holder in rows
+        ]
 
     def transaction(self) -> AbstractContextManager[None]:
         """A transaction for several endings."""

@@ -50,6 +50,8 @@ class WebhookClient:
     def __init__(self, limit: float = LIMIT) -> None:
         self._limit = limit
         self._connected: socket.socket | None = None
+        self.status: int | None = None
+        """The HTTP status of the latest call's answer; None: there was none."""
         self._looked_up: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
 
     def post(self, url: str, body: bytes, reach: Reach) -> str | None:
@@ -57,6 +59,7 @@ class WebhookClient:
 
         Raises `Refused`.
         """
+        self.status = None
         late, no_answer = threading.Event(), f"no answer within {self._limit:g} s"
         begun = time.monotonic()
         try:
@@ -80,6 +83,7 @@ class WebhookClient:
             return no_answer if timed_out else str(error) or type(error).__name__
         if late.is_set():
             return no_answer
+        self.status = status
         return None if 200 <= status < 300 else f"HTTP status {status}"
 
     def hang_up(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from functools import partial
+from typing import Any
 
 from taskdock.base.notices import Notice, Notices
 from taskdock.base.timing.clock import Clock
@@ -45,6 +46,8 @@ class CallMade:
     delivery: Delivery
     reception: Reception
     problem: str = ""
+    status: int | None = None
+    """The HTTP status of the answer, if there was one."""
 
 
 class WebhookSender(Poller[Delivery, CallMade]):
@@ -116,16 +119,18 @@ class WebhookSender(Poller[Delivery, CallMade]):
         except Exception as error:  # ours, which would come again without an end
             problem = repr(error)
         if problem is None:
-            return CallMade(delivery, Reception.ACCEPTED)
+            return CallMade(delivery, Reception.ACCEPTED, status=self._caller.status)
         if self._stopping.is_set():  # we may have hung up ourselves
             return CallMade(delivery, Reception.CUT_OFF)
-        return CallMade(delivery, Reception.FAILED, problem)
+        return CallMade(delivery, Reception.FAILED, problem, self._caller.status)
 
     def _settle(self, call: CallMade, now: datetime) -> Notice | None:
         """The notice that is true when this is committed, if there is one."""
         delivery = call.delivery
-        facts = {"event": delivery.event.id, "url": delivery.url}
-        delay = DELIVERIES.after(delivery.attempts + 1)
+        about = {"event": delivery.event.id, "url": delivery.url}
+        attempt = delivery.attempts + 1
+        facts: dict[str, Any] = {**about, "attempt": attempt, "status": call.status}
+        delay = DELIVERIES.after(attempt)
         notice: Notice | None
         if call.reception is Reception.ACCEPTED:
             written, notice = self._outbox.remove(delivery), EventDelivered(**facts)
@@ -139,4 +144,4 @@ class WebhookSender(Poller[Delivery, CallMade]):
             written, notice = self._outbox.postpone(delivery, now + delay), failed
         if written or not self._outbox.is_there(delivery):  # it may have been unsubscribed
             return notice
-        return ClaimLost(**facts)
+        return ClaimLost(**about)

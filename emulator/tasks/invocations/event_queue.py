@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee import fn
 
-from taskdock.base.timing.clock import Clock
+from taskdock.base.timing.clock import Clock, from_epoch
 from taskdock.lambdas.invoke.invocation import Call
 from taskdock.lambdas.invoke.run_record import RunKind
 from taskdock.store import sql
@@ -23,6 +23,9 @@ from taskdock.tasks.work import delays
 from taskdock.tasks.work.claims import Claim, ClaimTable, epochs
 
 _INSERT = sql.insert(BacklogRow)
+_WAITING = """SELECT request_id, function_name, invocation.timestamp, attempts, due_timestamp
+    FROM backlog JOIN invocation ON invocation.id = invocation_id
+    WHERE claimed_by IS NULL ORDER BY due_timestamp, invocation_id LIMIT ?"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,18 @@ class Accepted:
     call: Call
     attempts: int
     claim: Claim
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingEvent:
+    """An event that nobody holds; `attempts` are those that failed."""
+
+    request: str
+    """AWS's request id."""
+    function_name: str
+    accepted: datetime
+    attempts: int
+    due: datetime
 
 
 class EventQueue:
@@ -79,6 +94,19 @@ class EventQueue:
             )
             rows = query.execute(self._store.db)
             return [_from_row(row, claims[row.invocation_id]) for row in rows]
+
+    def waiting(self, limit: int) -> list[WaitingEvent]:
+        """The first events that nobody holds, by the time at which they are due."""
+        return [
+            WaitingEvent(
+                request=request,
+                function_name=function,
+                accepted=from_epoch(accepted),
+                attempts=attempts,
+                due=from_epoch(due),
+            )
+            for request, function, accepted, attempts, due in self._store.rows(_WAITING, (limit,))
+        ]
 
     def next_due(self) -> datetime | None:
         """The time at which the earliest event that nobody holds is or was due."""

@@ -63,6 +63,13 @@ class TaskReleased(TaskEnded):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TasksRecounted(Notice):
+    """The counts of tasks were not what they seemed to be."""
+
+    level = logging.DEBUG
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClaimLost(Notice):
     """A task, an event, a delivery to a webhook or a schedule's run has ended here whose claim was
     given back or is another server's by now; nothing was written."""
@@ -182,7 +189,7 @@ class ServerReset(Notice):
     """The number of invocations that were ended for it."""
 
 
-# Webhooks
+# Webhooks. `attempt` counts from 1 on; `status` is that of the webhook's answer, if there was one.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +198,8 @@ class EventDelivered(Notice):
 
     event: str
     url: str
+    attempt: int
+    status: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +209,8 @@ class DeliveryFailed(Notice):
     level = logging.WARNING
     event: str
     url: str
+    attempt: int
+    status: int | None = None
     error: str
 
 
@@ -210,6 +221,8 @@ class DeliveryGivenUp(Notice):
     level = logging.WARNING
     event: str
     url: str
+    attempt: int
+    status: int | None = None
     error: str
 
 

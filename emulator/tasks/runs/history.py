@@ -28,8 +28,6 @@ from taskdock.tasks.runs.run_json import RunJson
 MOST = 1000  # runs in one answer
 _INSERT = sql.insert(RunRow)
 _SIZES = "SELECT sequence, size FROM run ORDER BY sequence"
-_FORGET = "DELETE FROM run WHERE sequence <= ?"
-_FORGET_ALL = "DELETE FROM run"
 _GET = sql.select(RunRow, "WHERE id = ?")
 _DURATIONS = "SELECT task_id, duration FROM run WHERE duration IS NOT NULL AND task_id IN "
 
@@ -171,7 +169,7 @@ class RunHistory:
             count = len(self._waiting)
             self._waiting.clear()
             self._waiting_bytes = 0
-        return count + self._store.change(_FORGET_ALL)
+        return count + self._store.change("DELETE FROM run")
 
     def write_waiting(self) -> None:
         """Writes the runs up to now, and forgets the oldest beyond the bounds."""
@@ -215,7 +213,7 @@ class RunHistory:
             forgotten, size = self._sizes.popleft()
             self._bytes -= size
         if forgotten:
-            self._store.change(_FORGET, (forgotten,))
+            self._store.change("DELETE FROM run WHERE sequence <= ?", (forgotten,))
 
     def _go_on(self) -> None:
         """Goes on with the runs of an earlier server, as many as are to be kept now."""

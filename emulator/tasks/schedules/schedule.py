@@ -34,6 +34,17 @@ def due_run(schedule: Schedule, now: datetime) -> datetime | None:
     return next_run(schedule, now) - schedule.interval
 
 
+def next_runs(schedule: Schedule, count: int) -> list[datetime]:
+    """The next runs, so many at most: a schedule has no end, but time here has."""
+    runs: list[datetime] = []
+    try:
+        while len(runs) < count:
+            runs.append(schedule.next_timestamp + len(runs) * schedule.interval)
+    except OverflowError:
+        pass
+    return runs
+
+
 def next_run(schedule: Schedule, after: datetime) -> datetime:
     """The first run later than `after`, counted from the start, so that nothing adds up."""
     if after < schedule.start_timestamp:

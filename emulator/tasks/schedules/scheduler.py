@@ -10,6 +10,7 @@ from functools import partial
 from taskdock.base.notices import Notices
 from taskdock.base.timing.clock import Clock
 from taskdock.tasks.model.notices import ClaimLost, TaskCreated
+from taskdock.tasks.model.task import Task
 from taskdock.tasks.schedules.schedules import DueRun, Made, Schedules
 from taskdock.tasks.work.poller import Poller
 from taskdock.tasks.work.unwritten import Unwritten
@@ -56,6 +57,14 @@ class Scheduler(Poller[DueRun, DueRun]):
     def keep(self, result: DueRun, problem: Exception) -> None:
         schedule = result.schedule.id
         self._unwritten.keep(schedule, partial(self.settle_all, [result]), problem)
+
+    def run_now(self, schedule_id: str) -> Task:
+        """Has a schedule's function run once more, whenever its next run is. Raises `BadId` or
+        `NotFound`."""
+        task = self._schedules.make_extra(schedule_id)
+        self._notices.publish(TaskCreated(task=task.id, function=task.function_name))
+        self._wake_worker()
+        return task
 
     def next_due(self) -> datetime | None:
         return self._schedules.next_due()

@@ -107,6 +107,22 @@ class Schedules:
         rows, total = find(self._store.db, ScheduleRow, SCHEDULE_FIELDS, query)
         return [_from_row(row) for row in rows], total
 
+    def nearest(self, limit: int) -> list[Schedule]:
+        """The first schedules, by their next run."""
+        query = ScheduleRow.select().order_by(ScheduleRow.next_timestamp, ScheduleRow.id)
+        return [_from_row(row) for row in query.limit(limit).execute(self._store.db)]
+
+    def make_extra(self, schedule_id: str) -> Task:
+        """Makes a task as the schedule would if it had a run now; the schedule stays as it is.
+        Raises `BadId` or `NotFound`."""
+        query = ScheduleRow.select().where(ScheduleRow.id == checks.object_id(schedule_id))
+        with self._store.transaction():
+            rows = list(query.execute(self._store.db))
+            if not rows:
+                raise NotFound(f"there is no schedule {schedule_id}")
+            now = self._clock.now()
+            return self._task(_from_row(rows[0]), now, now)
+
     def next_due(self) -> datetime | None:
         """The time at which the earliest next run that nobody makes is or was due."""
         return self.claims.next_due()

@@ -46,6 +46,11 @@ class Poller(Loop, Generic[Work, Result]):
         self._holds = 0
         self._holding = threading.Lock()
 
+    @property
+    def places(self) -> tuple[int, int]:
+        """How many there are, and how many of them are taken."""
+        return self._places, self._busy
+
     # For subclasses
 
     def claim(self, now: datetime, limit: int) -> Sequence[Work]:

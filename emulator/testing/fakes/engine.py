@@ -16,7 +16,14 @@ from taskdock.base import ids
 from taskdock.base.errors import EngineUnreachable, StartFailed
 from taskdock.base.timing.reactor import Reactor
 from taskdock.engines.ending import ProgramExit, StartFault, Step
-from taskdock.engines.engine import Capabilities, ContainerSpec, Dialed, Observer, Program
+from taskdock.engines.engine import (
+    Capabilities,
+    ContainerSpec,
+    Dialed,
+    EngineDescription,
+    Observer,
+    Program,
+)
 from taskdock.engines.images import Found
 from taskdock.engines.launcher.lines import LineSplitter
 from taskdock.lambdas.functions.function import Function
@@ -156,6 +163,7 @@ class FakeEngine:
     """`programs` says what runs, by the program's first argument, else by the image."""
 
     capabilities = Capabilities()
+    description = EngineDescription(kind="a fake without containers")
     memory = 16 * 1024
 
     def __init__(self) -> None:

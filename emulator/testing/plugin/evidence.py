@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from taskdock.testing.plugin.source_paths import Place, SourcePaths
+from taskdock.testing.plugin.source_paths import SourcePaths, SourcePlace
 
 Json = dict[str, Any]
 
@@ -27,7 +27,7 @@ class Section:
     title: str
     text: str
     task_id: str | None = None
-    place: Place | None = None
+    place: SourcePlace | None = None
     """Where the function failed, in the repository."""
     failure: str = ""
     """Name and message of its error."""
@@ -148,7 +148,7 @@ def _log(lines: Sequence[str], paths: SourcePaths) -> list[str]:
     return ["log:", *_shown(paths.shown("\n".join(parts)).split("\n"))] if parts else []
 
 
-def _place(runs: Sequence[Json], paths: SourcePaths) -> Place | None:
+def _place(runs: Sequence[Json], paths: SourcePaths) -> SourcePlace | None:
     for run in reversed(runs):
         for trace in (_trace(run.get("error") or {}), _lines(run.get("log"))):
             if run.get("error") and (place := paths.place(trace)):

@@ -6,14 +6,14 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from taskdock.testing.plugin.source_paths import Place
+from taskdock.testing.plugin.source_paths import SourcePlace
 
 
 def is_on(environment: Mapping[str, str]) -> bool:
     return environment.get("GITHUB_ACTIONS") == "true"
 
 
-def annotation(place: Place, message: str, environment: Mapping[str, str], root: Path) -> str:
+def annotation(place: SourcePlace, message: str, environment: Mapping[str, str], root: Path) -> str:
     """The workflow command `::error`. Its file is named from the folder of the checkout, and from
     `root` where no checkout has the file.
 

@@ -17,7 +17,7 @@ _LONGEST_FRAME = 2000
 
 
 @dataclass(frozen=True)
-class Place:
+class SourcePlace:
     """A line of a file of the repository."""
 
     file: Path
@@ -44,7 +44,7 @@ class SourcePaths:
 
         return _IN_CONTAINER.sub(replace, text)
 
-    def place(self, trace: Iterable[str]) -> Place | None:
+    def place(self, trace: Iterable[str]) -> SourcePlace | None:
         """Where the function's own code failed: the innermost line of a stack trace that is of the
         repository. Python names that line last, Node.js first."""
         if self._code is None:
@@ -55,10 +55,10 @@ class SourcePaths:
         node = [place for match in _NODE_FRAME.finditer(text) if (place := self._of(match))]
         return python[-1] if python else node[0] if node else None
 
-    def _of(self, frame: re.Match[str]) -> Place | None:
+    def _of(self, frame: re.Match[str]) -> SourcePlace | None:
         inside = _IN_CONTAINER.fullmatch(frame[1])
         file = inside and self._here(inside[1])
-        return Place(file, int(frame[2])) if file else None
+        return SourcePlace(file, int(frame[2])) if file else None
 
     def _here(self, path: str) -> Path | None:
         assert self._code is not None, "asked only where the code is known"

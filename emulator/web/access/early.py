@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, request
 
-from taskdock.web.access.authentication import BODY_TO_COME
+from taskdock.web.access.credentials import BODY_TO_COME
 from taskdock.web.http.messages import Reply, Request
 from taskdock.web.http.wsgi import environ_of
 

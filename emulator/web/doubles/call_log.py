@@ -22,6 +22,8 @@ SECRET = frozenset({"authorization", "proxy-authorization"})
 
 
 class CallJson(TypedDict):
+    number: int
+    """Grows with each call."""
     method: str
     path: str
     query: str
@@ -34,6 +36,7 @@ class CallJson(TypedDict):
     failure: str | None
     double: str | None
     nearest: str | None
+    rule: str | None
     functionName: str | None
     taskId: str | None
     at: IsoTime
@@ -48,6 +51,9 @@ class AnsweredCall:
     failure: str | None = None
     nearest: str | None = None
     """Why the double that nearly matched does not, as part of a sentence; None: there is none."""
+    rule: str | None = None
+    """The rule to write for a call that was refused, as YAML."""
+    number: int = 0
 
 
 class CallLog:
@@ -56,6 +62,7 @@ class CallLog:
     def __init__(self) -> None:
         self._calls: deque[AnsweredCall] = deque()
         self._bytes = 0
+        self._last = 0  # number of the newest
         self._lock = threading.Lock()
 
     def add(self, answered: AnsweredCall) -> None:
@@ -65,7 +72,8 @@ class CallLog:
             call = replace(answered.call, body=body[:MOST_OF_A_BODY], body_to_come=True)
             answered = replace(answered, call=call)
         with self._lock:
-            self._calls.append(answered)
+            self._last += 1
+            self._calls.append(replace(answered, number=self._last))
             self._bytes += len(answered.call.body)
             while len(self._calls) > MOST_CALLS or self._bytes > MOST_BYTES:
                 self._bytes -= len(self._calls.popleft().call.body)
@@ -87,6 +95,7 @@ class CallLog:
 def to_json(answered: AnsweredCall) -> CallJson:
     call = answered.call
     shown: CallJson = {
+        "number": answered.number,
         "method": call.method,
         "path": call.path,
         "query": call.query,
@@ -99,6 +108,7 @@ def to_json(answered: AnsweredCall) -> CallJson:
         "failure": answered.failure,
         "double": answered.double,
         "nearest": answered.nearest,
+        "rule": answered.rule,
         "functionName": call.sender.function_name,
         "taskId": call.sender.task_id,
         "at": to_iso(call.at),

@@ -191,8 +191,8 @@ class Doubles:
 
     def refuse(self, call: ServiceCall, why: str) -> NoSuchEndpoint:
         """The refusal of a call that no double is for; it is recorded. `why` is a sentence."""
-        nearest = self._nearest(call)
-        self.calls.add(AnsweredCall(call=call, double=None, status=404, nearest=nearest))
+        nearest, rule = self._nearest(call), hint.rule_for(call)
+        self.calls.add(AnsweredCall(call=call, double=None, status=404, nearest=nearest, rule=rule))
         sender = call.sender
         self._notices.publish(
             DoubleMissing(
@@ -205,7 +205,7 @@ class Doubles:
         return NoSuchEndpoint(
             f"{why}. No double matches this call{near}. To answer it, add one: put this into a file"
             " of the folder of --doubles, or POST it to /taskdock/doubles:\n\n"
-            f"{hint.rule_for(call)}\n"
+            f"{rule}\n"
         )
 
     def _nearest(self, call: ServiceCall) -> str | None:

@@ -13,7 +13,7 @@ from taskdock.base.errors import NoSuchEndpoint, NotSignedIn
 from taskdock.base.timing.clock import Clock
 from taskdock.identity.account import NOBODY
 from taskdock.web.access import elsewhere
-from taskdock.web.access.authentication import BODY_TO_COME
+from taskdock.web.access.credentials import BODY_TO_COME
 from taskdock.web.common.endpoint import DeclaredRule, Endpoint, Gate
 from taskdock.web.doubles.call import CallSender, ServiceCall
 from taskdock.web.doubles.doubles import Doubles
@@ -28,7 +28,9 @@ Guarded = Callable[[Iterable[tuple[str, str]]], Iterable[tuple[str, str]]]
 HandOn = Callable[[ServiceCall], "ServiceAnswer | None"]
 """Has a call answered by a cluster, and the answer written down; None: it may not be."""
 
-_OURS = re.compile(r"/(?:tasks|taskdock|docs|health|openapi\.json|\d{4}-\d\d-\d\d)(?:/.*)?", re.S)
+_OURS = re.compile(
+    r"/(?:tasks|taskdock|ui|docs|health|openapi\.json|\d{4}-\d\d-\d\d)(?:/.*)?", re.S
+)
 """Paths below which nothing is a double's: what is not there is a mistake of the caller's."""
 _NAME = "doubles"
 

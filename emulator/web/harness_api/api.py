@@ -22,7 +22,15 @@ from taskdock.web.harness_api.debug import DebugViews
 from taskdock.web.harness_api.doubles import DoubleViews
 from taskdock.web.harness_api.faults import FaultViews
 from taskdock.web.harness_api.observing.activity import ActivityViews
+from taskdock.web.harness_api.observing.deliveries import DeliveryParts, DeliveryViews
+from taskdock.web.harness_api.observing.functions import FunctionReport, FunctionReportViews
+from taskdock.web.harness_api.observing.glances import Glances, GlanceViews
+from taskdock.web.harness_api.observing.queue import LineupParts, LineupViews
 from taskdock.web.harness_api.observing.runs import RunViews
+from taskdock.web.harness_api.observing.schedules import ScheduleRunParts, ScheduleRunViews
+from taskdock.web.harness_api.observing.server.doctor import DoctorViews, Examiner
+from taskdock.web.harness_api.observing.server.notices import KeptNotices, NoticeViews
+from taskdock.web.harness_api.observing.server.system import SystemReport, SystemViews
 from taskdock.web.harness_api.observing.waits import WaitViews
 from taskdock.web.harness_api.reset import ResetViews
 
@@ -40,6 +48,16 @@ class HarnessApi:
     waits: TaskWaits
     debug_sessions: DebugSessions
     catalog: Catalog
+    system: SystemReport
+    notices: KeptNotices
+    examiner: Examiner
+    is_served: bool
+    """Whether programs on this machine may steer the server."""
+    glances: Glances
+    functions: FunctionReport
+    lineup: LineupParts
+    schedule_runs: ScheduleRunParts
+    deliveries: DeliveryParts
     activity: Activity
     families: Families
 
@@ -55,5 +73,13 @@ class HarnessApi:
             WaitViews(self.waits),
             DebugViews(self.debug_sessions),
             CodeViews(self.catalog),
+            SystemViews(self.system),
+            NoticeViews(self.notices),
+            DoctorViews(self.examiner),
+            GlanceViews(self.glances),
+            FunctionReportViews(self.functions),
+            LineupViews(self.lineup),
+            ScheduleRunViews(self.schedule_runs),
+            DeliveryViews(self.deliveries),
             ActivityViews(self.activity, self.families),
         ]

@@ -63,13 +63,7 @@ class ClockViews:
         answer=ClockJson,
     )
     def show(self) -> ClockJson:
-        driver = self._driver
-        return {
-            "mode": driver.mode.value,
-            "now": to_iso(driver.now),
-            "running": driver.agenda.look().running,
-            "due": [_due_json(due) for due in driver.agenda.due()],
-        }
+        return clock_json(self._driver)
 
     @endpoint(
         "POST",
@@ -81,7 +75,10 @@ class ClockViews:
         errors=(ClockIsReal, ClockRunsOn, ClockSetBack, TooManyWaits, Unavailable),
     )
     def move(self) -> ClockJson:
-        asked = requests.read(ClockMove, request.get_data())
+        return self.move_by(requests.read(ClockMove, request.get_data()))
+
+    def move_by(self, asked: ClockMove) -> ClockJson:
+        """Raises what `Driver.move_to` raises, and `BadField`."""
         verbs = {
             "advance": asked.advance,
             "moveTo": asked.move_to,
@@ -114,6 +111,15 @@ class ClockViews:
             except ValueError as error:
                 raise BadField(f"advance: {error}") from None
             driver.advance(time)
+
+
+def clock_json(driver: Driver) -> ClockJson:
+    return {
+        "mode": driver.mode.value,
+        "now": to_iso(driver.now),
+        "running": driver.agenda.look().running,
+        "due": [_due_json(due) for due in driver.agenda.due()],
+    }
 
 
 _TOO_FAR = "{}: that is beyond the year 2099, and times here end with it"

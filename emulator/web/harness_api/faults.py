@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from flask import request
-from pydantic import StrictFloat, StrictInt, StrictStr
+from pydantic import StrictBool, StrictFloat, StrictInt, StrictStr
 
 from taskdock.base import errors
 from taskdock.lambdas.invoke.fault_list import FaultList, InjectedFaultJson
@@ -29,6 +29,11 @@ class NewFault(Wire):
     seed: StrictInt | None = None
 
 
+class FaultSwitch(Wire):
+    enabled: StrictBool
+    """False: no invocation gets the fault until it is switched on again."""
+
+
 class FaultListJson(TypedDict):
     data: list[InjectedFaultJson]
 
@@ -47,7 +52,10 @@ class FaultViews:
         errors=(errors.NotFound,),
     )
     def add(self) -> InjectedFaultJson:
-        asked = requests.read(NewFault, request.get_data())
+        return self.inject(requests.read(NewFault, request.get_data()))
+
+    def inject(self, asked: NewFault) -> InjectedFaultJson:
+        """Raises `BadField` or `NotFound`."""
         fault = fault_of(asked.fault, name=asked.name, message=asked.message, seconds=asked.seconds)
         odds = Odds(times=asked.times, probability=asked.probability, seed=asked.seed)
         return self._faults.add(asked.function_name, fault, odds).to_json()
@@ -69,6 +77,19 @@ class FaultViews:
     )
     def clear(self) -> AffectedRecordsJson:
         return listing.affected(self._faults.clear())
+
+    @endpoint(
+        "PUT",
+        "/taskdock/faults/<fault_id>",
+        summary="Switch an injected fault off, or on again",
+        answer=InjectedFaultJson,
+        body=FaultSwitch,
+        example={"enabled": False},
+        errors=(errors.NotFound,),
+    )
+    def switch(self, fault_id: str) -> InjectedFaultJson:
+        asked = requests.read(FaultSwitch, request.get_data())
+        return self._faults.switch(fault_id, enabled=asked.enabled).to_json()
 
     @endpoint(
         "DELETE",

@@ -62,7 +62,10 @@ class ResetViews:
         errors=(errors.BadField, errors.TooManyWaits),
     )
     def reset(self) -> ResetJson:
-        asked = requests.read(NewReset, request.get_data(), optional=True)
+        return self.run(requests.read(NewReset, request.get_data(), optional=True))
+
+    def run(self, asked: NewReset) -> ResetJson:
+        """Raises what `Reset.run` raises."""
         mode = None if asked.mode is None else self._mode(asked.mode)
         removed = self._reset.run(keep=asked.keep, grace=asked.grace)
         if mode is not None and self._driver.is_movable:

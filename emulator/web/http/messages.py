@@ -99,6 +99,9 @@ class Reply:
     status: int
     body: bytes | AsyncIterator[bytes]
     headers: Iterable[tuple[str, str]] = (JSON,)
+    patience: float | None = None
+    """Seconds after which a client that reads nothing of a streamed body is given up, where that is
+    sooner than its site would."""
 
     @property
     def is_bodiless(self) -> bool:

@@ -27,15 +27,16 @@ class Outgoing:
         self.is_full = False
         """The client does not read what it was sent: more would fill the memory."""
         self._stream: ReplyStream | None = None
+        self._patience = site.patience
 
     def pause(self) -> None:
         """The transport is full."""
         self.is_full = True
         if self._stream is not None:
             self._stream.pause()
-        if self._site.patience is not None:
+        if self._patience is not None:
             left = self._transport.get_write_buffer_size()
-            self._loop.call_later(self._site.patience, self._check_reading, left)
+            self._loop.call_later(self._patience, self._check_reading, left)
 
     def resume(self) -> None:
         """The transport takes more."""
@@ -79,25 +80,20 @@ class Outgoing:
         gone = gone or self._transport.is_closing()
         has_body = reply.body is body and not (head_only or reply.is_bodiless or gone)
 
+        if has_body and reply.patience:
+            self._patience = min(self._patience or reply.patience, reply.patience)
+
         def ended(error: Exception | None) -> None:
-            self._stream = None
+            self._stream, self._patience = None, self._site.patience
             if error is not None and not isinstance(error, BodyError):
                 self._complain(request, error)
             streamed(error is None and not gone)
 
-        self._begin(body if has_body else Nothing(body), chunked=has_body and not old, ended=ended)
-        return False
-
-    def _begin(
-        self,
-        body: AsyncIterator[bytes],
-        *,
-        chunked: bool,
-        ended: Callable[[Exception | None], None],
-    ) -> None:
-        self._stream = ReplyStream(body, self._transport, self._loop, chunked=chunked, ended=ended)
+        sent, chunked = body if has_body else Nothing(body), has_body and not old
+        self._stream = ReplyStream(sent, self._transport, self._loop, chunked=chunked, ended=ended)
         if self.is_full:
             self._stream.pause()
+        return False
 
     def _write(
         self, reply: Reply, *, close: bool, head_only: bool = False, old: bool = False
@@ -153,7 +149,7 @@ class Outgoing:
         if self.is_full and left == before:
             self._transport.abort()
         elif self.is_full:
-            self._loop.call_later(self._site.patience or 0.0, self._check_reading, left)
+            self._loop.call_later(self._patience or 0.0, self._check_reading, left)
 
 
 class ReplyStream:

@@ -12,6 +12,7 @@ import io
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from time import thread_time  # for what a call costs
 from typing import Any, TypeVar
 
 from taskdock.web.http.messages import Reply, Request
@@ -41,6 +42,10 @@ class Wsgi:
         """The application's reply. The future raises what the application raises."""
         return self.run(self._call, environ_of(request))
 
+    def timed_reply(self, request: Request) -> asyncio.Future[tuple[Reply, float]]:
+        """Also the seconds of processor time that it has taken."""
+        return self.run(self._timed_call, environ_of(request))
+
     def run(self, work: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
         """The result of `work`, which is called on one of the threads."""
         call = self._threads.submit(work, *arguments)
@@ -52,6 +57,11 @@ class Wsgi:
         """Returns when no call is under way any more, or after `limit` seconds."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         wait(self._calls.copy(), limit)
+
+    def _timed_call(self, environ: dict[str, Any]) -> tuple[Reply, float]:
+        begun = thread_time()
+        reply = self._call(environ)
+        return reply, thread_time() - begun
 
     def _call(self, environ: dict[str, Any]) -> Reply:
         status, headers = 500, []

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from flask import Flask, Response, redirect, request
+from flask.typing import ResponseReturnValue
+from werkzeug import Response as BaseResponse
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
 from taskdock.base.errors import CallerError, TaskdockError
 from taskdock.base.notices import Notices
-from taskdock.base.strict_json import Json
 from taskdock.web.access import authentication
 from taskdock.web.access.admission import OURS
 from taskdock.web.access.authentication import Guard
@@ -21,12 +22,15 @@ from taskdock.web.identity_api.roles import RoleViews
 from taskdock.web.identity_api.tokens import TokenViews
 from taskdock.web.identity_api.users import UserViews
 from taskdock.web.lambda_api.app import LambdaApi
+from taskdock.web.public import errors_of_path
 from taskdock.web.public.openapi.views import DocumentViews
 from taskdock.web.task_api import sandbox
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.api_functions import FunctionResponse
 from taskdock.web.task_api.status import Report, ServerViews
 from taskdock.web.ui.dashboard import Dashboard
+from taskdock.web.ui.page import ROOT as DASHBOARD
+from taskdock.web.ui.rendering import service_time
 
 
 class PublicApplication(Flask):
@@ -61,15 +65,25 @@ def create_app(
         serve(app, views)
     for views in dashboard.views:
         serve(app, views)
+    service_time.provide(app, lambda: dashboard.harness.driver)
     app.register_blueprint(aws.blueprint(notices))
 
+    app.before_request(_lead_browsers)
     fall_through = FallThrough(app, harness.doubles, sandbox.guarded)
     app.before_request(fall_through.lead)
-    authentication.protect(app, guard)
+    authentication.protect(app, guard, errors_of_path.answer)
     app.before_request(fall_through.admit)
     app.after_request(_as_ours)
     _answer_errors(app, notices)
     return app
+
+
+def _lead_browsers() -> BaseResponse | None:
+    """Leads a browser that asks for the address alone to the dashboard. Other programs are answered
+    as for any path that is not here, by a double too."""
+    if request.path != "/" or request.method != "GET":
+        return None
+    return redirect(DASHBOARD, 303) if "text/html" in request.headers.get("Accept", "") else None
 
 
 def _as_ours(response: Response) -> Response:
@@ -81,19 +95,21 @@ def _as_ours(response: Response) -> Response:
 
 def _answer_errors(app: Flask, notices: Notices) -> None:
     @app.errorhandler(TaskdockError)
-    def explain(error: TaskdockError) -> tuple[Json, int]:
+    def explain(error: TaskdockError) -> ResponseReturnValue:
         if not isinstance(error, CallerError):
             notices.publish(RequestBroke(path=request.path, error=error.message))
-        return problems.answer(error)
+        return errors_of_path.answer(error)
 
     @app.errorhandler(HTTPException)
-    def refuse(error: HTTPException) -> tuple[Json, int, Json]:
+    def refuse(error: HTTPException) -> ResponseReturnValue:
         status = error.code or 500
         allowed = sorted(getattr(error, "valid_methods", None) or ())  # of a 405, which names them
         why = problems.refusal(request.method, request.path, status, allowed)
-        return *problems.http_answer(status, why), {"Allow": ", ".join(allowed)} if allowed else {}
+        headers = {"Allow": ", ".join(allowed)} if allowed else {}
+        return errors_of_path.http_answer(status, why, headers)
 
     @app.errorhandler(Exception)
-    def break_down(error: Exception) -> tuple[Json, int]:
+    def break_down(error: Exception) -> ResponseReturnValue:
         notices.publish(RequestBroke(path=request.path, error=repr(error)))
-        return problems.http_answer(500, "there was an internal error; taskdock's log has more")
+        why = "there was an internal error; taskdock's log has more"
+        return errors_of_path.http_answer(500, why, {})

@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 from taskdock.web.access.admission import OURS
 from taskdock.web.access.authentication import knows
+from taskdock.web.access.dashboard_callers import is_dashboard
 from taskdock.web.common import problems
 from taskdock.web.doubles import staged
 from taskdock.web.http.budget import Budget
@@ -20,6 +21,7 @@ from taskdock.web.http.site import Judgement
 from taskdock.web.http.wsgi import Wsgi
 from taskdock.web.lambda_api import problems as lambda_problems
 from taskdock.web.lambda_api.invoke import FUNCTIONS, InvokeApi, reply_of
+from taskdock.web.ui.rendering import responses
 from taskdock.web.ui.stream.endpoint import StreamApi
 
 MAX_HEAD = 256 * 1024  # bytes of a request line and headers
@@ -86,7 +88,11 @@ class PublicRouter:
 
 
 def refuse(path: str, status: int, why: str) -> Reply:
-    """Refuses a request that the application does not see: in JSON, as the API of its path does."""
+    """Refuses a request that the application does not see: in JSON, as the API of its path does, or
+    as a page of the dashboard."""
+    if is_dashboard(path):
+        body, headers = responses.refused_outside(path, status, why)
+        return Reply(status, body, (*headers, *OURS))
     reply = _refusal(path, status, why)
     return replace(reply, headers=(*reply.headers, *OURS))
 

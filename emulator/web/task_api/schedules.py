@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
 from flask import request
 from pydantic import AfterValidator, Field, StrictStr
 
-from taskdock.base.strict_json import IsoTime, Json, ObjectId, SchemaPart, present
-from taskdock.base.timing.clock import to_iso
+from taskdock.base.strict_json import Json
 from taskdock.store.query.fields import SCHEDULE_FIELDS
 from taskdock.tasks.schedules import schedule
-from taskdock.tasks.schedules.schedule import Schedule
+from taskdock.tasks.schedules.schedule_json import ScheduleJson, to_json
 from taskdock.tasks.schedules.schedules import Schedules
 from taskdock.web.common import listing, requests
 from taskdock.web.common.descriptions import BY_ID
@@ -36,18 +35,6 @@ class NewSchedule(Wire):
     data: dict[str, Any] | None = None
     priority: Priority | None = None
     start_timestamp: Moment | None = None
-
-
-class ScheduleJson(TypedDict):
-    id: ObjectId
-    interval: Annotated[float, SchemaPart(description="seconds")]
-    functionName: str
-    startTimestamp: IsoTime
-    nextTimestamp: IsoTime
-    creationTimestamp: IsoTime
-    updateTimestamp: IsoTime
-    data: Json | None
-    priority: int | None
 
 
 class ScheduleViews:
@@ -96,19 +83,3 @@ class ScheduleViews:
     def remove(self, schedule_id: str) -> AffectedRecordsJson:
         self._schedules.remove(schedule_id)
         return listing.affected()
-
-
-def to_json(schedule: Schedule) -> ScheduleJson:
-    seconds = schedule.interval.total_seconds()
-    shown: ScheduleJson = {
-        "id": schedule.id,
-        "interval": int(seconds) if seconds.is_integer() else seconds,
-        "functionName": schedule.function_name,
-        "data": schedule.data,
-        "priority": schedule.priority,
-        "startTimestamp": to_iso(schedule.start_timestamp),
-        "nextTimestamp": to_iso(schedule.next_timestamp),
-        "creationTimestamp": to_iso(schedule.creation_timestamp),
-        "updateTimestamp": to_iso(schedule.update_timestamp),
-    }
-    return present(shown)

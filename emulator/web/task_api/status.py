@@ -16,12 +16,18 @@ from taskdock.base.strict_json import present
 from taskdock.base.timing.clock import Clock, to_iso
 from taskdock.lambdas.functions.images_in_use import ImageUse
 from taskdock.lambdas.pool.waiters import WaitingCalls
-from taskdock.lambdas.slot import PrewarmLevel, Slot
+from taskdock.lambdas.slot import EnvironmentReport, PrewarmLevel
 from taskdock.tasks.model.task import Status
 from taskdock.tasks.retention.retention import Stored
 from taskdock.web.common.endpoint import Endpoint, Gate
 from taskdock.web.task_api import status_json as parts
-from taskdock.web.task_api.status_json import HealthJson, StatusJson, StoredJson, TasksJson
+from taskdock.web.task_api.status_json import (
+    HealthJson,
+    HindrancesJson,
+    StatusJson,
+    StoredJson,
+    TasksJson,
+)
 
 endpoint = partial(Endpoint, tag="Server")
 
@@ -34,7 +40,7 @@ class Report:
         *,
         url: str,
         budget: int,
-        environments: Callable[[], Sequence[Slot]],
+        environments: Callable[[], Sequence[EnvironmentReport]],
         prewarmed: Callable[[], Sequence[PrewarmLevel]],
         held: Callable[[], int],
         waiting: Callable[[], Sequence[WaitingCalls]],
@@ -60,14 +66,20 @@ class Report:
         self._began = clock.now()
 
     def __call__(self) -> StatusJson:
-        slots, prewarmed = self._environments(), self._prewarmed()
+        return self._shown(*self._in_the_database())
+
+    def of_memory(self) -> StatusJson:
+        """The report without what the database has: however much that is, it is made at once."""
+        return self._shown(None, None)
+
+    def _shown(self, tasks: TasksJson | None, stored: StoredJson | None) -> StatusJson:
+        reports, prewarmed = self._environments(), self._prewarmed()
         now, moment = self._clock.now(), self._clock.monotonic()
-        tasks, stored = self._in_the_database()
         shown: StatusJson = {
             "version": __version__,
             "url": self._url,
             "startTimestamp": to_iso(self._began),
-            "environments": [parts.environment_json(slot, now, moment) for slot in slots],
+            "environments": [parts.environment_json(each, now, moment) for each in reports],
             "prepared": [parts.level_json(level) for level in prewarmed],
             "waiting": [parts.waiting_json(calls, now, moment) for calls in self._waiting()],
             "images": [parts.image_json(use) for use in self._images()],
@@ -77,6 +89,15 @@ class Report:
             "troubles": parts.troubles_json(self._troubles()),
         }
         return present(shown)
+
+    def hindrances(self) -> HindrancesJson:
+        """The parts of the report that say why work waits; the database is not asked for them."""
+        now, moment = self._clock.now(), self._clock.monotonic()
+        return {
+            "waiting": [parts.waiting_json(calls, now, moment) for calls in self._waiting()],
+            "memory": {"budget": self._budget, "held": self._held()},
+            "troubles": parts.troubles_json(self._troubles()),
+        }
 
     def _in_the_database(self) -> tuple[TasksJson | None, StoredJson | None]:
         """The tasks and what is stored; None where the database cannot be read. `troubles`, asked

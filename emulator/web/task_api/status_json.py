@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, TypedDict
 
 from taskdock.base.health import Trouble
-from taskdock.base.strict_json import IsoTime, SchemaPart, one_of, present
+from taskdock.base.strict_json import IsoTime, ObjectId, SchemaPart, one_of, present
 from taskdock.base.timing.clock import to_iso
 from taskdock.lambdas.functions.images_in_use import ImageState, ImageUse
+from taskdock.lambdas.invoke.run_record import RunKind
 from taskdock.lambdas.lifecycle import State
 from taskdock.lambdas.pool.waiters import Wait, WaitingCalls
-from taskdock.lambdas.slot import PrewarmLevel, Slot
+from taskdock.lambdas.slot import EnvironmentReport, PastCall, PresentCall, PrewarmLevel
 from taskdock.tasks.retention.retention import NAMES, Stored
+
+MEGABYTE = 1024 * 1024
 
 
 class TroubleJson(TypedDict):
@@ -30,11 +34,44 @@ class HealthJson(TypedDict):
     troubles: list[TroubleJson] | None
 
 
+class PresentCallJson(TypedDict):
+    """The call that an environment has, or is started for."""
+
+    kind: Annotated[str, one_of(*RunKind)]
+    requestId: str
+    taskId: ObjectId | None
+    startTimestamp: IsoTime | None
+    """When its time limit began; absent while the environment is started for it."""
+    cold: bool
+
+
+class PastCallJson(TypedDict):
+    """The call that an environment has had last."""
+
+    kind: Annotated[str, one_of(*RunKind)]
+    requestId: str
+    taskId: ObjectId | None
+    endTimestamp: IsoTime
+    duration: float
+    """Milliseconds."""
+    errorName: str | None
+    cold: bool
+
+
 class EnvironmentJson(TypedDict):
     functionName: str
     state: Annotated[str, one_of(*State)]
     memory: int
     idleSince: IsoTime | None
+    id: str | None
+    runtime: Annotated[str, SchemaPart(description="its id, or the function's image")] | None
+    stateSince: IsoTime | None
+    timeLimit: float | None
+    """Seconds."""
+    memoryUsed: Annotated[int, SchemaPart(description="MB that were used at most")] | None
+    calls: Annotated[int, SchemaPart(description="how many have ended in it")] | None
+    running: PresentCallJson | None
+    last: PastCallJson | None
 
 
 class PrewarmLevelJson(TypedDict):
@@ -106,6 +143,12 @@ class StatusJson(TypedDict):
     stored: StoredJson | None
 
 
+class HindrancesJson(TypedDict):
+    waiting: list[WaitingCallsJson]
+    memory: MemoryJson
+    troubles: list[TroubleJson]
+
+
 def stored_json(stored: Stored) -> StoredJson:
     shown: StoredJson = {
         "size": stored.size.used,
@@ -153,13 +196,48 @@ def level_json(level: PrewarmLevel) -> PrewarmLevelJson:
     }
 
 
-def environment_json(slot: Slot, now: datetime, moment: float) -> EnvironmentJson:
+def environment_json(report: EnvironmentReport, now: datetime, moment: float) -> EnvironmentJson:
     """`now` and `moment`: the time by the wall and by the monotonic clock."""
+    slot, running, last = report.slot, report.present, report.past
+    since = _wall_time(slot.since, now, moment)
     shown: EnvironmentJson = {
         "functionName": slot.function,
         "state": slot.state.value,
         "memory": slot.memory,
-        "idleSince": _wall_time(slot.since, now, moment) if slot.idle else None,
+        "idleSince": since if slot.idle else None,
+        "id": slot.id,
+        "runtime": report.runtime or None,
+        "stateSince": since,
+        "timeLimit": slot.time_limit,
+        "memoryUsed": math.ceil(report.peak / MEGABYTE) or None,
+        "calls": report.served,
+        "running": None if running is None else _present_json(running, now, moment),
+        "last": None if last is None else _past_json(last, now, moment),
+    }
+    return present(shown)
+
+
+def _present_json(call: PresentCall, now: datetime, moment: float) -> PresentCallJson:
+    begun = call.begun
+    shown: PresentCallJson = {
+        "kind": call.kind,
+        "requestId": call.request_id,
+        "taskId": call.task_id,
+        "startTimestamp": None if begun is None else _wall_time(begun, now, moment),
+        "cold": call.cold,
+    }
+    return present(shown)
+
+
+def _past_json(past: PastCall, now: datetime, moment: float) -> PastCallJson:
+    shown: PastCallJson = {
+        "kind": past.call.kind,
+        "requestId": past.call.request_id,
+        "taskId": past.call.task_id,
+        "endTimestamp": _wall_time(past.ended, now, moment),
+        "duration": round(past.milliseconds, 2),
+        "errorName": past.error,
+        "cold": past.call.cold,
     }
     return present(shown)
 

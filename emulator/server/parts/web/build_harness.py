@@ -4,16 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from taskdock.base.settings import Settings
+from taskdock.base.strict_json import present
+from taskdock.base.timing.clock import SystemClock
+from taskdock.engines.engine import Engine
+from taskdock.lambdas.functions import runtimes
 from taskdock.server.parts.build_agenda import AgendaParts
 from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
 from taskdock.server.parts.web.build_doubles import build_doubles
+from taskdock.tasks.logs.tail import LogTail
+from taskdock.tasks.queue.lineup import Lineup
 from taskdock.tasks.retention.reset import Clear, Reset
 from taskdock.tasks.runs.activity import Activity
+from taskdock.tasks.runs.ended import EndedLately
 from taskdock.tasks.runs.family import Families
 from taskdock.tasks.runs.replay import Replay
+from taskdock.tasks.runs.statistics import RunStatistics
+from taskdock.tasks.schedules.last_runs import LastRuns
 from taskdock.web.harness_api.api import HarnessApi
+from taskdock.web.harness_api.observing.deliveries import DeliveryParts
+from taskdock.web.harness_api.observing.functions import FunctionReport
+from taskdock.web.harness_api.observing.glances import Glances
+from taskdock.web.harness_api.observing.queue import LineupParts
+from taskdock.web.harness_api.observing.schedules import ScheduleRunParts
+from taskdock.web.harness_api.observing.server.doctor import Examiner
+from taskdock.web.harness_api.observing.server.system import EngineJson, SystemReport
 
 
 def build_harness(
@@ -36,6 +53,31 @@ def build_harness(
         waits=agenda.waits,
         debug_sessions=lambdas.debug_sessions,
         catalog=lambdas.catalog,
+        system=_system(base),
+        notices=base.kept_notices,
+        examiner=Examiner(base.examine),
+        is_served=is_served(base.settings),
+        glances=Glances(
+            counts=tasks.counts,
+            ended=EndedLately(store=base.store, clock=base.clock, notices=base.notices),
+            tail=LogTail(base.store),
+        ),
+        functions=FunctionReport(
+            catalog=lambdas.catalog,
+            statistics=RunStatistics(store=base.store, history=tasks.history),
+            environments=lambdas.pool.snapshot,
+        ),
+        lineup=LineupParts(
+            lineup=Lineup(store=base.store, clock=base.clock),
+            event_queue=tasks.event_queue,
+            worker=tasks.worker,
+        ),
+        schedule_runs=ScheduleRunParts(
+            schedules=tasks.schedules,
+            scheduler=tasks.scheduler,
+            last_runs=LastRuns(base.store),
+        ),
+        deliveries=DeliveryParts(outbox=tasks.outbox, log=tasks.delivery_log),
         activity=Activity(
             store=base.store,
             history=tasks.history,
@@ -44,6 +86,40 @@ def build_harness(
         ),
         families=Families(store=base.store),
     )
+
+
+def is_served(settings: Settings) -> bool:
+    """Whether the harness is served, to programs on this machine."""
+    return settings.harness == "on" or (settings.harness == "auto" and settings.auth != "strict")
+
+
+def _system(base: Foundation) -> SystemReport:
+    return SystemReport(
+        url=base.url,
+        data=base.data,
+        settings=base.settings,
+        engine=lambda: _engine_json(base.engine),
+        runtimes=runtimes.known,
+        today=lambda: SystemClock().now().date(),
+    )
+
+
+def _engine_json(engine: Engine) -> EngineJson:
+    told, keeps = engine.description, engine.capabilities
+    shown: EngineJson = {
+        "kind": told.kind,
+        "version": told.version or None,
+        "api": told.api or None,
+        "system": told.system or None,
+        "kernel": told.kernel or None,
+        "architecture": told.architecture or None,
+        "cgroup": told.cgroup or None,
+        "transport": told.transport or None,
+        "memory": engine.memory,
+        "limitsMemory": keeps.limits_memory,
+        "limitsStorage": keeps.limits_storage,
+    }
+    return present(shown)
 
 
 def _reset(

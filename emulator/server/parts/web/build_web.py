@@ -17,7 +17,7 @@ from taskdock.server.parts.build_lambda import LambdaParts
 from taskdock.server.parts.build_tasks import TaskParts
 from taskdock.server.parts.foundation import Foundation
 from taskdock.server.parts.web.build_dashboard import build_dashboard
-from taskdock.server.parts.web.build_harness import build_harness
+from taskdock.server.parts.web.build_harness import build_harness, is_served
 from taskdock.web.access import admission, early
 from taskdock.web.access.admission import HeaderCheck, Hosts, Openness
 from taskdock.web.access.authentication import Guard
@@ -54,6 +54,8 @@ class WebParts:
     """The threads of requests that the event loop does not answer itself."""
     switchboard: Switchboard
     """Serves what calls from containers."""
+    hub: Hub
+    """Tells open pages of the dashboard what has changed."""
 
 
 def build_web(
@@ -61,7 +63,8 @@ def build_web(
 ) -> WebParts:
     """Raises `StartupError` for a setting that means nothing."""
     limits, turns = base.limits, Turns()
-    router, wsgi = _router(base, lambdas, tasks, agenda)
+    hub = Hub(reactor=base.reactor, notices=base.notices)
+    router, wsgi = _router(base, lambdas, tasks, agenda, hub)
     public = Site(
         answer=router,
         refuse=public_router.refuse,
@@ -85,6 +88,7 @@ def build_web(
         listener=Listener(public, base.sockets, base.reactor, base.health),
         wsgi=wsgi,
         switchboard=Switchboard(sites, base.reactor),
+        hub=hub,
     )
 
 
@@ -113,7 +117,7 @@ def _crowd(limits: Limits) -> Crowd:
 
 
 def _router(
-    base: Foundation, lambdas: LambdaParts, tasks: TaskParts, agenda: AgendaParts
+    base: Foundation, lambdas: LambdaParts, tasks: TaskParts, agenda: AgendaParts, hub: Hub
 ) -> tuple[PublicRouter, Wsgi]:
     """Leads Invoke to the event loop and all else to the threads of `Wsgi`."""
     names = Names(lambdas.catalog, partial(arns.function_arn, region=base.settings.region))
@@ -153,7 +157,7 @@ def _router(
         notices=base.notices,
     )
     wsgi, refusal = Wsgi(application), partial(early.refusal, application)
-    stream = StreamApi(Hub(reactor=base.reactor, notices=base.notices), wsgi, refusal)
+    stream = StreamApi(hub, wsgi, refusal)
     return PublicRouter(invoke, stream, wsgi, refusal), wsgi
 
 
@@ -162,7 +166,7 @@ def _report(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> Report:
     return Report(
         url=base.url,
         budget=lambdas.budget,
-        environments=pool.snapshot,
+        environments=pool.report,
         prewarmed=pool.prewarm_levels,
         held=pool.held,
         waiting=pool.waiting,
@@ -177,8 +181,7 @@ def _report(base: Foundation, lambdas: LambdaParts, tasks: TaskParts) -> Report:
 def _openness(settings: Settings, lambdas: LambdaParts) -> Openness:
     strict = settings.auth == "strict"
     beyond = settings.open_beyond_loopback and not strict
-    harness = settings.harness == "on" or (settings.harness == "auto" and not strict)
-    return Openness(strict, beyond, harness, lambdas.directory.functions.choice)
+    return Openness(strict, beyond, is_served(settings), lambdas.directory.functions.choice)
 
 
 def _hosts(settings: Settings) -> Hosts:

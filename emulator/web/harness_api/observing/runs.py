@@ -18,14 +18,11 @@ from taskdock.web.common import requests
 from taskdock.web.common.descriptions import BY_ID
 from taskdock.web.common.requests import Wire
 from taskdock.web.harness_api.endpoint import endpoint
+from taskdock.web.harness_api.observing.parameters import parameter, whole
 
 _USUAL = 100  # runs in an answer
 _MOST_TASKS = 100
 _LARGEST = 2**63 - 1  # a number that SQLite keeps
-
-
-def _parameter(name: str, kind: str, about: str) -> Json:
-    return {"name": name, "in": "query", "schema": {"type": kind}, "description": about}
 
 
 class RunsJson(TypedDict):
@@ -79,22 +76,24 @@ class RunViews:
         summary="List the runs of functions: event, answer, error and log of each",
         answer=RunsJson,
         parameters=(
-            _parameter("since", "integer", "runs with a higher sequence alone; else the newest"),
-            _parameter("functionName", "string", "runs of this function alone"),
-            _parameter("taskId", "string", "runs of this task alone"),
-            _parameter("failed", "boolean", "runs with an error alone"),
-            _parameter("limit", "integer", f"{_USUAL} unless given, {MOST} at most"),
+            parameter("since", "integer", "runs with a higher sequence alone; else the newest"),
+            parameter("functionName", "string", "runs of this function alone"),
+            parameter("taskId", "string", "runs of this task alone"),
+            parameter("requestId", "string", "runs of this request alone"),
+            parameter("failed", "boolean", "runs with an error alone"),
+            parameter("limit", "integer", f"{_USUAL} unless given, {MOST} at most"),
         ),
         errors=(errors.BadField,),
     )
     def find(self) -> RunsJson:
         given = request.args
         found, last = self._history.find(
-            since=_whole("since", least=0, most=_LARGEST),
+            since=whole("since", least=0, most=_LARGEST),
             function=given.get("functionName"),
             task=given.get("taskId"),
+            request=given.get("requestId"),
             failed=requests.truth("failed", given.get("failed")),
-            limit=_whole("limit", least=1, most=MOST) or _USUAL,
+            limit=whole("limit", least=1, most=MOST) or _USUAL,
         )
         return {"data": found, "last": last}
 
@@ -104,7 +103,7 @@ class RunViews:
         summary="How long the runs of tasks took, for lists of tasks",
         answer=DurationsJson,
         parameters=(
-            _parameter("taskId", "string", f"repeat it for more tasks, {_MOST_TASKS} at most"),
+            parameter("taskId", "string", f"repeat it for more tasks, {_MOST_TASKS} at most"),
         ),
         errors=(errors.BadField,),
     )
@@ -137,7 +136,10 @@ class RunViews:
         ),
     )
     def replay(self) -> ReplayedJson:
-        asked = requests.read(ReplayRequest, request.get_data())
+        return self.replay_of(requests.read(ReplayRequest, request.get_data()))
+
+    def replay_of(self, asked: ReplayRequest) -> ReplayedJson:
+        """Raises what `Replay.run` raises, and `NotFound`."""
         asked.check()
         if asked.run is not None:
             before: Any = self._history.get(asked.run)
@@ -150,13 +152,3 @@ class RunViews:
             "same": not replayed.difference,
             "difference": replayed.difference,
         }
-
-
-def _whole(name: str, *, least: int, most: int) -> int | None:
-    """A parameter of the query. Raises `BadField`."""
-    text = request.args.get(name)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
-        raise BadField(f"{name}: '{text[:40]}' is no whole number from {least} to {most}")
-    return int(text)

@@ -24,8 +24,11 @@ environment.filters.update(
     duration=words.duration,
     megabytes=words.megabytes,
     size=words.size,
+    grouped=words.grouped,
     pretty=words.pretty,
     short=words.short,
+    shell=words.shell,
+    words=words.words,
 )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from typing import Any
 
 _SHORT = 6  # the end of an id, which tells apart what was made in the same second
@@ -39,6 +41,11 @@ def size(count: int) -> str:
     return f"{value:.3g} {_UNITS[unit]}"
 
 
+def grouped(count: int) -> str:
+    """Such as 1 000 000, with spaces at which no line breaks."""
+    return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
 def pretty(value: Any) -> str:
     """JSON over several lines."""
     return json.dumps(value, indent=2, ensure_ascii=False)
@@ -47,3 +54,14 @@ def pretty(value: Any) -> str:
 def short(id: str) -> str:
     """The end of an id."""
     return id if len(id) <= _SHORT else f"…{id[-_SHORT:]}"
+
+
+def shell(text: str) -> str:
+    """As one word of a shell's command."""
+    return shlex.quote(text)
+
+
+def words(name: str) -> str:
+    """A name such as `apiRequests` as people read it."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+    return re.sub(r"\bapi\b", "API", spaced)

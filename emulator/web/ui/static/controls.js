@@ -9,9 +9,22 @@ export function begin() {
   document.addEventListener("click", (event) => {
     const copied = event.target.closest("[data-copy]");
     if (copied) copy(copied.dataset.copy);
+    if (event.target.closest("[data-dismiss]")) dismiss();
     const reveal = event.target.closest("[data-reveal]");
     if (reveal) toggle(reveal);
   });
+  // What was refused is settled when the same kind of request is answered: a part that is shown
+  // anew each second says nothing of a button.
+  document.addEventListener("htmx:after:request", (event) => {
+    const { request, response } = event.detail.ctx;
+    const shown = document.getElementById("refusal");
+    if (response.status >= 400) shown.dataset.method = request.method;
+    else if (shown.dataset.method === request.method) dismiss();
+  });
+}
+
+function dismiss() {
+  document.getElementById("refusal").replaceChildren();
 }
 
 function isTyping(element) {

@@ -1,4 +1,7 @@
-"""/ui/stream: the live stream, served on the event loop. The application only judges its caller."""
+"""/ui/stream: the live stream, served on the event loop. The application only judges its caller.
+
+Parts of pages that are fetched because the stream told of a change are answered here, too.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,18 @@ from collections.abc import Callable
 
 from flask import Response
 
+from taskdock.identity.account import Account, may
 from taskdock.web.access.admission import OURS
+from taskdock.web.access.credentials import CALLER
 from taskdock.web.common.endpoint import Gate
 from taskdock.web.http.messages import PendingReply, Reply, Request
 from taskdock.web.http.wsgi import Wsgi
 from taskdock.web.ui.page import ROOT, page
 from taskdock.web.ui.stream.hub import Hub
+from taskdock.web.ui.stream.shared_parts import ToldParts
 
 PATH = f"{ROOT}stream"
+_PATIENCE = 5.0  # seconds in which a page reads nothing, though its connection is full
 _HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"), *OURS)
 
 
@@ -33,12 +40,17 @@ class StreamApi:
         self._hub = hub
         self._wsgi = wsgi
         self._refusal = refusal
+        self._parts = ToldParts(wsgi, told=lambda: hub.told, spend=hub.spend)
 
     def serves(self, request: Request) -> bool:
-        return request.path == PATH and request.method == "GET"
+        if request.method != "GET":
+            return False
+        return request.path == PATH or self._parts.serves(request)
 
     def reply(self, request: Request) -> PendingReply:
         request.release()
+        if request.path != PATH:
+            return self._parts.reply(request)
         pending = PendingReply()
 
         def judged(found: asyncio.Future[Reply | None]) -> None:
@@ -53,12 +65,10 @@ class StreamApi:
         return pending
 
     def _open(self, request: Request) -> Reply:
-        reader = self._hub.open(wants_facts=b"facts=1" in request.query)
+        caller = request.known.get(CALLER)
+        # Facts name tasks, which a user without that permission does not see.
+        sees_tasks = isinstance(caller, Account) and may(caller, "VIEW_TASKS")
+        reader = self._hub.open(wants_facts=sees_tasks and b"facts=1" in request.query)
         if reader is None:
             return Reply(503, b"too many pages are open", (("Content-Type", "text/plain"), *OURS))
-        return Reply(200, reader, _HEADERS)
-
-
-def _error(found: asyncio.Future[Reply | None]) -> Exception | None:
-    error = found.exception()
-    return error if error is None or isinstance(error, Exception) else RuntimeError(repr(error))
+        return Reply(200, reader, _HEADERS, patience=_PATIENCE)

@@ -2,82 +2,60 @@
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 
-A page is told of its changes once a second at most, and all pages together a few times a second:
-each then fetches what it shows, so that pages cost a busy server little, however many are open.
-Whoever does not read is dropped, never waited for.
+Changes are gathered, and told to all pages in one *telling*: an event that is encoded once, with
+the number of the telling as its id. Each page then fetches the parts that show it, and names
+that number, so that a part is made once for all pages (`shared_parts`). There is a telling a second
+at most, and fewer where what the pages fetched after the last one has cost the server more than its
+share. A page that does not read is dropped, never waited for.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from taskdock import __version__
 from taskdock.base.notices import Notice, Notices
 from taskdock.base.timing.reactor import Reactor
+from taskdock.lambdas.notices import InvocationBegan, InvocationEnded
 from taskdock.tasks.model.notices import TaskCanceled, TaskClaimed, TaskCreated, TaskEnded
+from taskdock.web.ui.stream.open_page import OpenPage
 from taskdock.web.ui.stream.topics import Topic, topics_of
 
 MOST_READERS = 200
-TICK = 0.2  # seconds between two looks at what has changed
-AT_MOST_EVERY = 1.0  # seconds between two changes that one page is told
-ALL_TOGETHER = 10  # pages that are told of changes within a second
-MOST_FACTS = 40  # in one tick; a page that shows tasks moving could not show more
-_MOST_UNREAD = 32  # events
-_HEARTBEAT = 15.0  # seconds
-_FACTS = (TaskCreated, TaskClaimed, TaskEnded, TaskCanceled)
-
-
-class Reader:
-    """One open page: an async iterator of bytes. On the reactor's thread."""
-
-    def __init__(self, *, now: float, wants_facts: bool, leave: Callable[[Reader], None]) -> None:
-        self.wants_facts = wants_facts
-        self.pending: set[Topic] = set()
-        self.told_at = float("-inf")
-        self.sent_at = now
-        self._leave = leave
-        self._unread: asyncio.Queue[bytes | None] = asyncio.Queue(_MOST_UNREAD)
-        self._unread.put_nowait(b"retry: 1000\nevent: hello\ndata: {}\n\n")
-
-    def send(self, event: bytes, now: float) -> None:
-        try:
-            self._unread.put_nowait(event)
-            self.sent_at = now
-        except asyncio.QueueFull:
-            self.end()
-
-    def end(self) -> None:
-        self._leave(self)
-        while not self._unread.empty():
-            self._unread.get_nowait()
-        self._unread.put_nowait(None)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        event = await self._unread.get()
-        if event is None:
-            raise StopAsyncIteration
-        return event
-
-    async def aclose(self) -> None:
-        self._leave(self)
+TICK = 0.1  # seconds between two looks at what has changed
+AT_MOST_EVERY = 1.0  # seconds between two tellings of changes
+SHARE = 0.03  # of a processor's time: what all pages together may take of a busy server
+LONGEST = 10.0  # seconds between two tellings, whatever pages cost
+LONGEST_OPEN = 300.0  # seconds; a page then asks anew, and may have been signed out meanwhile
+AT_ONCE = 5  # pages that are told in one tick; of more, a fifth, so that nobody waits for them all
+MOST_FACTS = 40  # in one event; a page that shows tasks moving could not show more
+FACT_COST = 0.005  # seconds between two events with facts, for each page that wants them
+_TOLD = 0.00005  # seconds of processor time to tell a page
+_FACTS = (TaskCreated, TaskClaimed, TaskEnded, TaskCanceled, InvocationBegan, InvocationEnded)
 
 
 class Hub:
+    """On the reactor's thread, but for `_hear`, which is called on any."""
+
     def __init__(self, *, reactor: Reactor, notices: Notices) -> None:
         self._loop = reactor.loop
-        self._readers: deque[Reader] = deque()
+        self._readers: dict[OpenPage, float] = {}  # until when, in the order of that
+        self._wanting = 0  # readers that want facts
+        self.told = 0
+        """The number of the last telling: what had changed before it can be fetched."""
+        self._untold: deque[OpenPage] = deque()  # of the last telling
+        self._event = b""  # of the last telling
+        self._slot = AT_ONCE
+        self._began = self._changes_at = self._second_at = self._facts_at = float("-inf")
+        self._spent = 0.0  # seconds of processor time, since the last telling
+        self._ticking = False
+        self._closed = False
         self._lock = threading.Lock()
         self._changed: set[Topic] = set()
         self._facts: list[dict[str, Any]] = []
-        self._ticking: asyncio.TimerHandle | None = None
-        self._second = 0.0
         notices.subscribe(Notice, self._hear)
 
     def _hear(self, notice: Notice) -> None:
@@ -89,66 +67,97 @@ class Hub:
             return
         with self._lock:
             self._changed |= topics
-            if isinstance(notice, _FACTS) and len(self._facts) < MOST_FACTS:
+            if self._wanting and len(self._facts) < MOST_FACTS and isinstance(notice, _FACTS):
                 self._facts.append({"kind": notice.name, **notice.facts})
 
     # On the reactor's thread
 
-    def open(self, *, wants_facts: bool) -> Reader | None:
-        """A new reader; None: there are too many."""
-        if len(self._readers) >= MOST_READERS:
+    def open(self, *, wants_facts: bool) -> OpenPage | None:
+        """A new reader; None: there are too many, or the server stops."""
+        if self._closed or len(self._readers) >= MOST_READERS:
             return None
-        now = self._loop.time()
-        reader = Reader(now=now, wants_facts=wants_facts, leave=self._leave)
-        self._readers.append(reader)
-        if self._ticking is None:
-            self._second = now
-            self._ticking = self._loop.call_later(TICK, self._tick)
+        if not self._readers:
+            self.told += 1  # what has changed since the last page was closed, nobody has heard
+            self._second_at = self._loop.time()
+        reader = OpenPage(wants_facts=wants_facts, leave=self._leave)
+        self._readers[reader] = self._loop.time() + LONGEST_OPEN
+        self._wanting += wants_facts
+        reader.send(b"retry: 1000\n" + _event("hello", {"version": __version__}, self.told))
+        if not self._ticking:
+            self._ticking = True
+            self._loop.call_later(TICK, self._tick)
         return reader
 
     def close(self) -> None:
         """Ends all; no page is told anything any more."""
+        self._closed = True
         for reader in list(self._readers):
             reader.end()
-        if self._ticking is not None:
-            self._ticking.cancel()
 
-    def _leave(self, reader: Reader) -> None:
+    def spend(self, seconds: float) -> None:
+        """Counts processor time that was taken because pages were told of something."""
+        self._spent += seconds
+
+    def _leave(self, reader: OpenPage) -> None:
         if reader in self._readers:
-            self._readers.remove(reader)
+            del self._readers[reader]
+            self._wanting -= reader.wants_facts
 
     def _tick(self) -> None:
-        self._ticking = None
+        self._ticking = bool(self._readers)
         if not self._readers:
+            self._untold.clear()
             with self._lock:
                 self._changed, self._facts = set(), []
             return
-        self._ticking = self._loop.call_later(TICK, self._tick)
+        self._loop.call_later(TICK, self._tick)
         now = self._loop.time()
-        with self._lock:
-            changed, self._changed = self._changed, set()
-            facts, self._facts = self._facts, []
-        if now - self._second >= 1:
-            self._second = now
+        for reader in [each for each, until in self._readers.items() if until <= now]:
+            reader.end()
+        self._tell_facts(now)
+        if not self._untold:
+            self._begin(now)
+        for _ in range(min(self._slot, len(self._untold))):
+            reader = self._untold.popleft()
+            if reader in self._readers:
+                reader.send(self._event)
+                self._spent += _TOLD
+
+    def _begin(self, now: float) -> None:
+        """Begins a telling, if it is time for one."""
+        since = now - self._began
+        if since < min(self._spent / SHARE, LONGEST):
+            return
+        changed: set[Topic] = set()
+        if self._changed and now - self._changes_at >= AT_MOST_EVERY:
+            with self._lock:
+                changed, self._changed = self._changed, set()
+            self._changes_at = now
+        # Together with changes: a little early beside them, and not alone where some come soon.
+        is_second = now - self._second_at >= (AT_MOST_EVERY / 2 if changed else AT_MOST_EVERY)
+        if is_second and (changed or not self._changed):
+            self._second_at = now
             changed.add(Topic.SECOND)
-        told = _event("facts", facts) if facts else None
-        room = max(1, round(ALL_TOGETHER * TICK))
+        if not changed:
+            return
+        self.told += 1
+        self._began, self._spent = now, 0.0
+        self._event = _event("changed", sorted(topic.value for topic in changed), self.told)
+        self._untold.extend(self._readers)
+        self._slot = max(AT_ONCE, -(-len(self._readers) // 5))
+
+    def _tell_facts(self, now: float) -> None:
+        if not self._facts or now - self._facts_at < self._wanting * FACT_COST:
+            return
+        self._facts_at = now
+        with self._lock:
+            facts, self._facts = self._facts, []
+        event = _event("facts", facts)
         for reader in list(self._readers):
-            reader.pending |= changed
-            if told and reader.wants_facts:
-                reader.send(told, now)
-        for _ in range(len(self._readers)):
-            reader = self._readers[0]
-            self._readers.rotate(-1)
-            if reader.pending and now - reader.told_at >= AT_MOST_EVERY:
-                reader.send(_event("changed", sorted(topic.value for topic in reader.pending)), now)
-                reader.pending, reader.told_at = set(), now
-                room -= 1
-            elif now - reader.sent_at >= _HEARTBEAT:
-                reader.send(b": still here\n\n", now)
-            if not room:
-                break
+            if reader.wants_facts:
+                reader.send(event)
 
 
-def _event(name: str, content: Any) -> bytes:
-    return f"event: {name}\ndata: {json.dumps(content, ensure_ascii=False)}\n\n".encode()
+def _event(name: str, content: Any, id: int | None = None) -> bytes:
+    line = "" if id is None else f"id: {id}\n"
+    return f"{line}event: {name}\ndata: {json.dumps(content, ensure_ascii=False)}\n\n".encode()

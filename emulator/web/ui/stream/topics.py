@@ -1,4 +1,4 @@
-"""What a notice changes on the dashboard: topics, by the kind of the notice. Pure."""
+"""Topics of the dashboard that a notice changes, by the kind of the notice. Pure."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from taskdock.lambdas.notices import (
     DebugSessionEnded,
     EnvironmentFailed,
     EnvironmentMoved,
+    FunctionChanged,
+    FunctionDeleted,
+    InvocationBegan,
+    InvocationEnded,
 )
 from taskdock.tasks.model.notices import (
     ApiRequestAnswered,
@@ -28,6 +32,7 @@ from taskdock.tasks.model.notices import (
     TaskClaimed,
     TaskCreated,
     TaskEnded,
+    TasksRecounted,
 )
 
 
@@ -35,6 +40,7 @@ class Topic(str, Enum):
     TASKS = "tasks"
     RUNS = "runs"
     """Runs that no task is of: direct executions, API requests, invocations."""
+    FUNCTIONS = "functions"
     ENVIRONMENTS = "environments"
     SCHEDULES = "schedules"
     EVENTS = "events"
@@ -48,11 +54,16 @@ _CHANGES: dict[type[Notice], frozenset[Topic]] = {
     TaskCanceled: frozenset({Topic.TASKS}),
     TaskClaimed: frozenset({Topic.TASKS}),
     TaskEnded: frozenset({Topic.TASKS, Topic.EVENTS}),
+    TasksRecounted: frozenset({Topic.TASKS}),
     FunctionInvoked: frozenset({Topic.RUNS}),
     InvocationAccepted: frozenset({Topic.RUNS}),
     InvocationSettled: frozenset({Topic.RUNS}),
     ApiRequestAnswered: frozenset({Topic.RUNS}),
+    FunctionChanged: frozenset({Topic.FUNCTIONS}),
+    FunctionDeleted: frozenset({Topic.FUNCTIONS}),
     EnvironmentMoved: frozenset({Topic.ENVIRONMENTS}),
+    InvocationBegan: frozenset({Topic.ENVIRONMENTS}),
+    InvocationEnded: frozenset({Topic.ENVIRONMENTS}),
     EnvironmentFailed: frozenset({Topic.ENVIRONMENTS, Topic.SYSTEM}),
     DebugSessionBegan: frozenset({Topic.ENVIRONMENTS}),
     DebuggerAttached: frozenset({Topic.ENVIRONMENTS}),

@@ -1,0 +1,1 @@
+"""The pages of functions: the list, one function, and its tries."""

@@ -1,0 +1,38 @@
+"""The answers to actions: a sentence where the action was asked for, or on a page of its own."""
+
+from __future__ import annotations
+
+from flask import Response, redirect, request
+
+from taskdock.base.errors import TaskdockError
+from taskdock.identity import account
+from taskdock.web.access.authentication import caller
+from taskdock.web.common import problems
+from taskdock.web.ui.rendering import responses
+
+
+def may(permission: str) -> bool:
+    """Whether the caller of this request has the permission."""
+    return account.may(caller(), permission)
+
+
+def done(text: str, *, back: str, href: str = "") -> Response:
+    """The action was done: `text` says so, with a link to what it made. A browser without scripts
+    is led `back` to the page instead."""
+    if not _is_part():
+        return redirect(responses.link(back), 303)  # type: ignore[return-value]
+    response = responses.html("said_part.html", text=text, href=href, failed=False)
+    response.headers["HX-Trigger"] = "changed"  # the page fetches anew what it shows
+    return response
+
+
+def refused(error: TaskdockError, *, back: str) -> Response:
+    """The action was refused: the error's own words say why."""
+    template = "said_part.html" if _is_part() else "said_page.html"
+    response = responses.html(template, text=error.message, href="", failed=True, back=back)
+    response.status_code = problems.status_of(error)
+    return response
+
+
+def _is_part() -> bool:
+    return request.headers.get("HX-Request") == "true"
